@@ -1,0 +1,62 @@
+import { failureCount, type Measurement } from './measurement.ts';
+import type { Options } from './options.ts';
+import { type Peer, peers } from './peers.ts';
+import type { Progress } from './progress.ts';
+import { measure } from './run.ts';
+import { scenarioOf } from './scenarios.ts';
+import { withTarget } from './target.ts';
+
+/** One peer's measurement of one scenario in one round. */
+export interface Turn {
+  /** From 1. */
+  readonly round: number;
+  readonly peer: string;
+  readonly measurement: Measurement;
+}
+
+/**
+ * Measures every peer once a round. Each turn has a server and a database of its own, so that none finds what
+ * another left, and the order moves on by one each round, so that a machine that becomes slower or faster does so
+ * for all.
+ */
+export async function compare(options: Options, progress: Progress, signal: AbortSignal): Promise<Turn[]> {
+  const turns: Turn[] = [];
+  for (let round = 1; round <= options.rounds; round += 1) {
+    for (const peer of rotated(peers, round - 1)) {
+      turns.push(...(await takeTurn(peer, round, options, progress, signal)));
+    }
+  }
+  return turns;
+}
+
+async function takeTurn(
+  peer: Peer,
+  round: number,
+  options: Options,
+  progress: Progress,
+  signal: AbortSignal,
+): Promise<Turn[]> {
+  const names = options.scenarioNames.filter((name) => peer.scenarios.includes(name));
+  if (names.length === 0) return [];
+  return await withTarget(
+    () => peer.start(options.workers, signal),
+    signal,
+    async (target) => {
+      const turns: Turn[] = [];
+      for (const name of names) {
+        const label = `round ${round} of ${options.rounds}, ${peer.name}, ${name}`;
+        const measurement = await measure(target, scenarioOf(name), options, label, progress, signal);
+        turns.push({ round, peer: peer.name, measurement });
+        const failed = failureCount(measurement.failures);
+        const failures = failed === 0 ? '' : `, ${failed} failed`;
+        progress.note(`${label}: ${Math.round(measurement.requestsPerSecond)} requests/s${failures}`);
+      }
+      return turns;
+    },
+  );
+}
+
+function rotated<Item>(items: readonly Item[], by: number): Item[] {
+  const start = by % items.length;
+  return [...items.slice(start), ...items.slice(0, start)];
+}

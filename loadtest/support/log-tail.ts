@@ -1,0 +1,44 @@
+import { closeSync, openSync, readSync } from 'node:fs';
+import { StringDecoder } from 'node:string_decoder';
+
+const POLL_INTERVAL_MS = 20;
+const CHUNK_BYTES = 64 * 1024;
+
+/** Reads the lines that others append to a file, as they come, until `stop`. */
+export class LogTail {
+  readonly #onLine: (text: string) => void;
+  readonly #fd: number;
+  readonly #timer: NodeJS.Timeout;
+  readonly #decoder = new StringDecoder('utf8');
+  #offsetBytes = 0;
+  #rest = '';
+  #stopped = false;
+
+  /** @param path an existing file; read from its beginning */
+  constructor(path: string, onLine: (text: string) => void) {
+    this.#onLine = onLine;
+    this.#fd = openSync(path, 'r');
+    this.#timer = setInterval(() => this.readNow(), POLL_INTERVAL_MS);
+  }
+
+  /** Reads what has come since the last look. */
+  readNow(): void {
+    const chunk = Buffer.alloc(CHUNK_BYTES);
+    while (!this.#stopped) {
+      const readBytes = readSync(this.#fd, chunk, 0, chunk.length, this.#offsetBytes);
+      if (readBytes === 0) return;
+      this.#offsetBytes += readBytes;
+      const lines = (this.#rest + this.#decoder.write(chunk.subarray(0, readBytes))).split('\n');
+      this.#rest = lines.pop() ?? '';
+      for (const line of lines) this.#onLine(line);
+    }
+  }
+
+  /** Reads no more from now on; lines that are read already still come. */
+  stop(): void {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    clearInterval(this.#timer);
+    closeSync(this.#fd);
+  }
+}

@@ -1,0 +1,75 @@
+import { z } from 'zod';
+
+const MOVIE_ID_MAX_CHARS = 128;
+const EMAIL_MAX_CHARS = 254; // RFC 5321 4.5.3.1.3: a path of 256 octets less its angle brackets
+const IMAGE_URL_MAX_CHARS = 2048;
+export const LIST_LIMIT_MAX = 100;
+export const LIST_LIMIT_DEFAULT = 20;
+
+const CONTROL = /\p{Cc}/u;
+/**
+ * The dot-atom form of RFC 5322 3.4.1 with a local part of at most 64 octets and a domain of at least two labels:
+ * what mail servers take in practice. Quoted local parts, address literals and non-ASCII are refused.
+ */
+const EMAIL =
+  /^(?=.{1,64}@)[\w!#$%&'*+/=?^`{|}~-]+(?:\.[\w!#$%&'*+/=?^`{|}~-]+)*@(?:[a-z\d](?:[a-z\d-]{0,61}[a-z\d])?\.)+[a-z](?:[a-z\d-]{0,61}[a-z\d])$/i;
+
+/**
+ * A string that survives SQLite, UTF-8 and JSON unchanged: no NUL, no lone surrogate. Its length is counted in
+ * code points, as JSON Schema counts it, not in UTF-16 units as `z.string().max()` does.
+ */
+function text(maxChars: number) {
+  const expected = `expected a string of 1 to ${maxChars} characters`;
+  return z
+    .string(expected)
+    .refine((value) => isOfLength(value, maxChars), expected)
+    .refine(
+      (value) => value.isWellFormed() && !value.includes('\0'),
+      'expected text without NUL or lone surrogates',
+    )
+    .meta({ minLength: 1, maxLength: maxChars });
+}
+
+function isOfLength(value: string, maxChars: number): boolean {
+  if (value.length <= maxChars) return value.length > 0;
+  return value.length <= 2 * maxChars && [...value].length <= maxChars;
+}
+
+function isHttpUrl(value: string): boolean {
+  // URL.canParse alone forgives spaces, tabs and missing slashes, which other readers of the URL would not.
+  return /^https?:\/\/[^\s\p{Cc}]+$/iu.test(value) && URL.canParse(value);
+}
+
+/** The key of an alert, chosen by the client. */
+export const movieId = text(MOVIE_ID_MAX_CHARS).refine(
+  (value) => !CONTROL.test(value),
+  'expected no control characters',
+);
+
+/** An alert as clients send it and get it back. Fields that it does not know are ignored, for compatibility. */
+export const alert = z.object({
+  movieId,
+  email: text(EMAIL_MAX_CHARS)
+    .refine((value) => EMAIL.test(value), 'expected an e-mail address')
+    .meta({ format: 'email' }),
+  notification_date: z.iso.date('expected a date of the calendar as YYYY-MM-DD'),
+  title: text(500),
+  category: text(100),
+  imageUrl: text(IMAGE_URL_MAX_CHARS)
+    .refine(isHttpUrl, 'expected an absolute http:// or https:// URL')
+    .meta({ format: 'uri' }),
+});
+export type Alert = z.infer<typeof alert>;
+
+const limitExpected = `expected a whole number from 1 to ${LIST_LIMIT_MAX}`;
+
+/** The query string of the list. */
+export const listQuery = z.object({
+  limit: z
+    .string(limitExpected)
+    .regex(/^[1-9]\d{0,2}$/, limitExpected)
+    .transform(Number)
+    .refine((limit) => limit <= LIST_LIMIT_MAX, limitExpected)
+    .default(LIST_LIMIT_DEFAULT),
+  cursor: z.string('expected one cursor').optional(),
+});

@@ -1,0 +1,30 @@
+import { createConnection } from 'node:net';
+import { Failure, isCode } from '../errors.ts';
+import { type ControlAnswer, controlSocketPath } from '../primary/control.ts';
+
+/**
+ * Sends one command to the running primary.
+ * @param dataDir absolute
+ * @returns the command's value
+ * @throws Failure not_ready when nothing runs there, or the command's own
+ */
+export async function askPrimary(dataDir: string, words: readonly string[]): Promise<unknown> {
+  const answer = await new Promise<ControlAnswer>((resolve, reject) => {
+    const socket = createConnection(controlSocketPath(dataDir));
+    let text = '';
+    socket.setEncoding('utf8');
+    socket.on('connect', () => socket.write(`${JSON.stringify(words)}\n`));
+    socket.on('data', (chunk) => {
+      text += chunk;
+    });
+    socket.on('end', () => {
+      if (text) resolve(JSON.parse(text));
+      else reject(new Failure('not_ready', 'The primary ended before it answered'));
+    });
+    socket.on('error', (cause) => {
+      reject(new Failure('not_ready', `No system runs on ${dataDir}. Start one with: npm start`, { cause }));
+    });
+  });
+  if (answer.ok) return answer.value;
+  throw new Failure(isCode(answer.code) ? answer.code : 'internal', answer.message);
+}

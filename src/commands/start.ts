@@ -1,0 +1,100 @@
+import { type Config, loadConfig } from '../config.ts';
+import { Failure } from '../errors.ts';
+import { databaseNames } from '../features.ts';
+import { createLog, type Logger } from '../log.ts';
+import { Control, controlSocketPath } from '../primary/control.ts';
+import { endStrays } from '../primary/strays.ts';
+import { System } from '../primary/system.ts';
+import { findLitestream } from '../replication/binary.ts';
+import { writeLitestreamConfig } from '../replication/litestream-config.ts';
+import { isSameDisk } from '../replication/same-disk.ts';
+import { lockDataDir } from '../sqlite/lock.ts';
+
+/**
+ * Starts the system and returns when it has stopped.
+ * @throws Failure why it could not start, or why it could not go on
+ */
+export async function start(): Promise<void> {
+  const { config, secrets } = loadConfig(process.env, process.cwd());
+  // From here on a child has a secret only when it is given it.
+  for (const name of Object.keys(secrets)) delete process.env[name];
+  const log = createLog('primary', config.LOG_LEVEL, config.LOG_FORMAT);
+  process.title = 'ninelives primary';
+  const lock = lockDataDir(config.DATA_DIR, 'start');
+  try {
+    await endStrays(config.DATA_DIR, log);
+    const litestream = await findLitestream({
+      litestreamBin: config.LITESTREAM_BIN,
+      path: process.env.PATH,
+      log,
+    });
+    log.info({ path: litestream.path, version: litestream.version }, `litestream ${litestream.version}`);
+    const databases = databaseNames();
+    const litestreamConfigPath = writeLitestreamConfig(config, databases);
+    await run(
+      (onFatal) => new System({ config, secrets, litestream, litestreamConfigPath, databases, log, onFatal }),
+      config,
+      log,
+    );
+  } finally {
+    lock.release();
+  }
+}
+
+async function run(
+  create: (onFatal: (failure: Failure) => void) => System,
+  config: Config,
+  log: Logger,
+): Promise<void> {
+  const end = Promise.withResolvers<void>();
+  const system = create((failure) => end.reject(failure));
+  let stopCause: string | undefined;
+  const onSignal = (signal: NodeJS.Signals) => {
+    if (stopCause) return;
+    stopCause = signal;
+    log.info({ signal }, `${signal}: stopping`);
+    end.resolve();
+  };
+  process.on('SIGTERM', onSignal);
+  process.on('SIGINT', onSignal);
+  // The failure is logged by the reload itself.
+  process.on('SIGHUP', () => system.reload('SIGHUP').catch(() => {}));
+  const control = new Control({ reload: async () => ({ replaced: await system.reload('reload') }) }, log);
+  const startedMs = performance.now();
+  try {
+    await control.listen(controlSocketPath(config.DATA_DIR));
+    const ready = system.start().then((address) => {
+      log.info(...readyLine(config, system, address.port, performance.now() - startedMs));
+    });
+    // A stop in the middle of the start ends the start with a failure of no interest.
+    ready.catch((failure) => end.reject(failure));
+    await end.promise;
+  } catch (failure) {
+    log.fatal({ code: failure instanceof Failure ? failure.code : 'internal' }, (failure as Error).message);
+    control.close();
+    await system.stop('the system failed');
+    throw failure;
+  }
+  control.close();
+  await system.stop(stopCause ?? 'stop');
+  log.info('stopped');
+}
+
+function readyLine(config: Config, system: System, port: number, startMs: number): [object, string] {
+  const host = config.HOST.includes(':') ? `[${config.HOST}]` : config.HOST;
+  const url = `http://${host}:${port}`;
+  const pids = { primary: process.pid, ...system.pids };
+  const tree = Object.entries(pids).map(([name, pid]) => `${name} ${pid}`);
+  const warning = isSameDisk(config.DATA_DIR, config.replica)
+    ? 'The replica is on the same disk as the data: it does not survive that disk. Set REPLICA_URL=s3://bucket/prefix and the AWS_* credentials.'
+    : undefined;
+  const fields = {
+    url,
+    pids,
+    dataDir: config.DATA_DIR,
+    replica: config.replica.url,
+    startMs: Math.round(startMs),
+  };
+  const text = `ready: ${url} | ${tree.join(', ')} | data ${config.DATA_DIR} | replica ${config.replica.url}`;
+  return [{ ...fields, ...(warning && { warning }) }, warning ? `${text} | WARNING: ${warning}` : text];
+}

@@ -1,0 +1,154 @@
+import { existsSync, realpathSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { isAbsolute, join, resolve } from 'node:path';
+import { z } from 'zod';
+import { Failure, type FieldError } from './errors.ts';
+import { parseReplicaUrl, type Replica } from './replication/replica-url.ts';
+
+const SECOND_MS = 1000;
+const MINUTE_MS = 60 * SECOND_MS;
+const HOUR_MS = 60 * MINUTE_MS;
+/** The longest path of a Unix socket is 107 bytes on Linux, 103 on macOS; ours is `DATA_DIR/run/writer.sock`. */
+const SOCKET_PATH_MAX_BYTES = process.platform === 'darwin' ? 103 : 107;
+
+/** A whole number with its range and default; the unit stands in the setting's name. */
+function whole(min: number, max: number, fallback: number) {
+  const expected = `expected a whole number from ${min} to ${max}`;
+  return z
+    .string()
+    .default(String(fallback))
+    .refine((text) => /^\d{1,15}$/.test(text) && Number(text) >= min && Number(text) <= max, expected)
+    .transform(Number);
+}
+
+function choice<const Values extends readonly [string, ...string[]]>(
+  values: Values,
+  fallback: Values[number],
+) {
+  return z.enum(values, `expected one of ${values.join(', ')}`).default(fallback as never);
+}
+
+const flag = z
+  .enum(['0', '1'], 'expected 0 or 1')
+  .default('0')
+  .transform((text) => text === '1');
+
+const httpUrl = z.url({ protocol: /^https?$/, message: 'expected an http:// or https:// URL' });
+
+/** Every setting. Names are the environment's; `.env.example` explains each. */
+const SETTINGS = z.object({
+  HOST: z
+    .string()
+    .regex(/^[0-9A-Za-z.:_-]+$/, 'expected an IP address or a host name')
+    .default('127.0.0.1'),
+  PORT: whole(0, 65_535, 8080),
+  PUBLIC_URL: httpUrl.optional(),
+  DATA_DIR: z.string().default('./data'),
+  WORKERS: whole(1, 256, availableParallelism()),
+  REPLICA_URL: z.string().optional(),
+  S3_ENDPOINT: httpUrl.optional(),
+  AWS_REGION: z
+    .string()
+    .regex(/^[a-z0-9-]+$/, 'expected a region such as eu-central-1')
+    .default('us-east-1'),
+  AWS_ACCESS_KEY_ID: z.string().optional(),
+  AWS_SECRET_ACCESS_KEY: z.string().optional(),
+  LITESTREAM_BIN: z.string().optional(),
+  REPLICA_SYNC_INTERVAL_MS: whole(10, HOUR_MS, SECOND_MS),
+  REPLICA_STOP_TIMEOUT_MS: whole(100, HOUR_MS, 5 * SECOND_MS),
+  REPLICA_SNAPSHOT_INTERVAL_MS: whole(MINUTE_MS, 365 * 24 * HOUR_MS, 24 * HOUR_MS),
+  REPLICA_RETENTION_MS: whole(MINUTE_MS, 365 * 24 * HOUR_MS, 72 * HOUR_MS),
+  ALLOW_EMPTY: flag,
+  LOG_LEVEL: choice(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], 'info'),
+  LOG_FORMAT: choice(['auto', 'json', 'text'], 'auto'),
+  START_TIMEOUT_MS: whole(100, HOUR_MS, 15 * SECOND_MS),
+  DRAIN_TIMEOUT_MS: whole(100, HOUR_MS, 10 * SECOND_MS),
+  HANG_TIMEOUT_MS: whole(200, HOUR_MS, 5 * SECOND_MS),
+  RESTART_BACKOFF_MIN_MS: whole(1, MINUTE_MS, 50),
+  RESTART_BACKOFF_MAX_MS: whole(1, HOUR_MS, 5 * SECOND_MS),
+  WRITE_DEADLINE_MS: whole(10, HOUR_MS, 5 * SECOND_MS),
+  WRITE_QUEUE_MAX: whole(1, 1_000_000, 10_000),
+  CONNECTION_QUEUE_MAX: whole(1, 1_000_000, 10_000),
+});
+
+type Settings = z.infer<typeof SETTINGS>;
+
+/** What every process may know. Frozen; holds no secret. */
+export interface Config extends Omit<Settings, SecretName | 'REPLICA_URL' | 'LOG_FORMAT'> {
+  readonly LOG_FORMAT: 'json' | 'text';
+  /** Absolute. */
+  readonly DATA_DIR: string;
+  readonly replica: Replica;
+}
+
+const SECRET_NAMES = ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY'] as const;
+type SecretName = (typeof SECRET_NAMES)[number];
+
+/** What only the process that needs it may know. Never logged, never written. */
+export type Secrets = Readonly<Partial<Record<SecretName, string>>>;
+
+export interface LoadedConfig {
+  readonly config: Config;
+  readonly secrets: Secrets;
+}
+
+/** @returns the name of every setting that the system reads. */
+export function settingNames(): readonly string[] {
+  return Object.keys(SETTINGS.shape);
+}
+
+/**
+ * Reads and checks every setting at once. An empty variable counts as unset.
+ *
+ * @param env the environment, `.env` already merged into it
+ * @param cwd the folder that relative paths start from
+ * @throws Failure config_invalid with one entry per wrong setting
+ */
+export function loadConfig(env: NodeJS.ProcessEnv, cwd: string): LoadedConfig {
+  const given = Object.fromEntries(
+    settingNames().flatMap((name) => (env[name] ? [[name, env[name]] as const] : [])),
+  );
+  const parsed = SETTINGS.safeParse(given);
+  const errors: FieldError[] = parsed.success
+    ? []
+    : parsed.error.issues.map((issue) => ({ field: String(issue.path[0]), message: issue.message }));
+
+  const dataDir = absolute(given.DATA_DIR ?? './data', cwd);
+  const socketBytes = Buffer.byteLength(join(dataDir, 'run', 'writer.sock'));
+  if (socketBytes > SOCKET_PATH_MAX_BYTES) {
+    const tooLongBytes = socketBytes - SOCKET_PATH_MAX_BYTES;
+    errors.push({
+      field: 'DATA_DIR',
+      message: `expected a shorter path: by ${tooLongBytes} bytes, for its sockets`,
+    });
+  }
+  const replica = parseReplicaUrl(given.REPLICA_URL ?? `file:${join(dataDir, 'replica')}`, cwd);
+  if ('expected' in replica) errors.push({ field: 'REPLICA_URL', message: replica.expected });
+  else if (replica.type === 's3') errors.push(...missingCredentials(given));
+
+  if (!parsed.success || errors.length > 0 || 'expected' in replica) {
+    throw new Failure('config_invalid', 'The configuration is wrong', { errors });
+  }
+  const secrets = Object.fromEntries(
+    SECRET_NAMES.flatMap((name) => (given[name] ? [[name, given[name]] as const] : [])),
+  );
+  const { REPLICA_URL: _url, AWS_ACCESS_KEY_ID: _id, AWS_SECRET_ACCESS_KEY: _key, ...rest } = parsed.data;
+  const LOG_FORMAT = rest.LOG_FORMAT === 'auto' ? (process.stdout.isTTY ? 'text' : 'json') : rest.LOG_FORMAT;
+  return {
+    config: Object.freeze({ ...rest, LOG_FORMAT, DATA_DIR: dataDir, replica: Object.freeze(replica) }),
+    secrets: Object.freeze(secrets),
+  };
+}
+
+function missingCredentials(given: Record<string, string | undefined>): FieldError[] {
+  return SECRET_NAMES.filter((name) => !given[name]).map((field) => ({
+    field,
+    message: 'expected a value, because REPLICA_URL is s3://',
+  }));
+}
+
+/** The one spelling of a folder, so that two names of it are not taken for two systems. */
+function absolute(path: string, cwd: string): string {
+  const full = isAbsolute(path) ? path : resolve(cwd, path);
+  return existsSync(full) ? realpathSync(full) : full;
+}

@@ -1,0 +1,85 @@
+/** What one code means: to an HTTP client, to the shell, or to both. */
+interface CodeMeaning {
+  readonly title: string;
+  readonly httpStatus: number;
+  /** Exit code of the command that ends with it: sysexits.h where it has one. */
+  readonly exitCode: number;
+}
+
+/**
+ * The closed set of codes. A code is a promise to clients and scripts: it never changes its meaning.
+ * Exit codes: 64 usage, 65 bad data, 69 unavailable, 70 internal, 73 cannot create, 75 try again later,
+ * 78 configuration.
+ */
+const CODES = {
+  malformed_request: { title: 'The request could not be understood', httpStatus: 400, exitCode: 65 },
+  malformed_json: { title: 'The body is not valid JSON', httpStatus: 400, exitCode: 65 },
+  invalid_request: { title: 'The request has invalid fields', httpStatus: 422, exitCode: 65 },
+  not_found: { title: 'Not found', httpStatus: 404, exitCode: 65 },
+  method_not_allowed: { title: 'Method not allowed', httpStatus: 405, exitCode: 65 },
+  request_timeout: { title: 'The request took too long to arrive', httpStatus: 408, exitCode: 70 },
+  too_large: { title: 'The body is too large', httpStatus: 413, exitCode: 65 },
+  unsupported_media_type: { title: 'Unsupported media type', httpStatus: 415, exitCode: 65 },
+  overloaded: { title: 'Overloaded, try again soon', httpStatus: 503, exitCode: 75 },
+  not_ready: { title: 'Not ready', httpStatus: 503, exitCode: 75 },
+  writer_busy: { title: 'The write queue is full, try again soon', httpStatus: 503, exitCode: 75 },
+  write_timeout: { title: 'The write was not applied in time', httpStatus: 503, exitCode: 75 },
+  write_undecided: { title: 'The outcome of the write is not known', httpStatus: 504, exitCode: 75 },
+  storage_full: { title: 'No space left to write', httpStatus: 507, exitCode: 75 },
+  storage_corrupt: { title: 'The database is damaged', httpStatus: 500, exitCode: 70 },
+  internal: { title: 'Internal error', httpStatus: 500, exitCode: 70 },
+  usage: { title: 'Wrong use of the command', httpStatus: 500, exitCode: 64 },
+  config_invalid: { title: 'Invalid configuration', httpStatus: 500, exitCode: 78 },
+  runtime_unsupported: { title: 'Unsupported Node.js', httpStatus: 500, exitCode: 78 },
+  migration_mismatch: { title: 'The migrations do not fit the database', httpStatus: 500, exitCode: 78 },
+  litestream_missing: { title: 'No usable Litestream', httpStatus: 500, exitCode: 78 },
+  data_dir_locked: { title: 'The data folder is in use', httpStatus: 500, exitCode: 73 },
+  replica_unreachable: { title: 'The replica cannot be reached', httpStatus: 500, exitCode: 75 },
+  restore_failed: { title: 'The restore failed', httpStatus: 500, exitCode: 75 },
+  address_unavailable: { title: 'Cannot listen', httpStatus: 500, exitCode: 69 },
+  child_failed: { title: 'A process cannot be kept alive', httpStatus: 500, exitCode: 70 },
+} as const satisfies Record<string, CodeMeaning>;
+
+export type Code = keyof typeof CODES;
+
+/** One wrong field of a request or one wrong setting. */
+export interface FieldError {
+  readonly field: string;
+  readonly message: string;
+}
+
+export interface FailureOptions {
+  readonly errors?: readonly FieldError[];
+  /** Seconds after which a retry makes sense; becomes Retry-After. */
+  readonly retryAfterSeconds?: number;
+  /** Extra response headers, such as Allow. */
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly cause?: unknown;
+}
+
+/** The one error type. `message` is safe to show to a client; what is not goes into `cause`. */
+export class Failure extends Error {
+  readonly code: Code;
+  readonly options: FailureOptions;
+
+  constructor(code: Code, message: string, options: FailureOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = 'Failure';
+    this.code = code;
+    this.options = options;
+  }
+
+  get meaning(): CodeMeaning {
+    return CODES[this.code];
+  }
+}
+
+/** @returns whether `code` belongs to the closed set; for codes that crossed a process boundary. */
+export function isCode(code: string): code is Code {
+  return Object.hasOwn(CODES, code);
+}
+
+/** @returns every code with its meaning; for descriptions of the API. */
+export function allCodes(): Readonly<Record<Code, CodeMeaning>> {
+  return CODES;
+}

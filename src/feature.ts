@@ -1,0 +1,76 @@
+import type Router from '@koa/router';
+import type { Database } from 'better-sqlite3';
+import type { Logger } from 'pino';
+import type { z } from 'zod';
+import type { Config } from './config.ts';
+
+/** What a command's `run` gets beside its validated input. */
+export interface CommandContext {
+  /** The bytes sent with the operation, or undefined. */
+  readonly blob: Buffer | undefined;
+  /** Milliseconds since the epoch, the same for every operation of one commit. */
+  readonly nowMs: number;
+}
+
+/**
+ * One kind of write. It runs in the writer, inside a savepoint of a transaction that other operations share,
+ * so it must be synchronous and must not begin or commit anything itself. What it returns crosses a socket as
+ * JSON and is kept until the client has it: keep it small. A domain refusal is a thrown Failure.
+ */
+export interface Command<Input = unknown, Output = unknown> {
+  readonly input: z.ZodType<Input>;
+  /** Called once a process: prepare statements here, return the function that applies one operation. */
+  readonly prepare: (db: Database) => (input: Input, context: CommandContext) => Output;
+}
+
+/** A command whose types nobody knows any more: its input is `unknown` until the schema has parsed it. */
+export interface AnyCommand {
+  readonly input: z.ZodType<unknown>;
+  readonly prepare: (db: Database) => (input: never, context: CommandContext) => unknown;
+}
+
+/** The commands of one feature by their short name. */
+export type Commands = Readonly<Record<string, AnyCommand>>;
+
+/** @returns `command` unchanged, with its types inferred. */
+export function defineCommand<Input, Output>(command: Command<Input, Output>): Command<Input, Output> {
+  return command;
+}
+
+type InputOf<C> = C extends { readonly input: z.ZodType<infer Input> } ? Input : never;
+type OutputOf<C> = C extends {
+  prepare: (db: Database) => (input: never, context: CommandContext) => infer Output;
+}
+  ? Output
+  : never;
+
+/**
+ * Sends one write to the writer and resolves when it is committed and on disk.
+ * @throws Failure writer_busy, write_timeout (not applied), write_undecided, storage_full, or the command's own.
+ */
+export type Write<C extends Commands> = <Name extends keyof C & string>(
+  name: Name,
+  input: InputOf<C[Name]>,
+  blob?: Buffer,
+) => Promise<OutputOf<C[Name]>>;
+
+/** What a feature's routes get. */
+export interface RouteContext<C extends Commands = Commands> {
+  readonly router: Router;
+  /** Read-only connection to the feature's database. */
+  readonly db: Database;
+  readonly write: Write<C>;
+  readonly config: Config;
+  readonly log: Logger;
+}
+
+/** One replaceable part of the monolith. Its modules load lazily: each process takes what it runs. */
+export interface Feature {
+  readonly name: string;
+  /** The database file (without `.db`) that holds its tables. */
+  readonly database: string;
+  /** Folder of numbered SQL files, `0001_name.sql`. */
+  readonly migrations: URL;
+  readonly commands: () => Promise<Commands>;
+  readonly routes: () => Promise<(context: RouteContext<never>) => void>;
+}

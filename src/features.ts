@@ -1,0 +1,24 @@
+import type { Feature } from './feature.ts';
+
+/** The features that this monolith serves: the only place where the chassis and the features meet. */
+export const features: readonly Feature[] = [
+  {
+    name: 'alerts',
+    database: 'main',
+    migrations: new URL('./alerts/migrations/', import.meta.url),
+    commands: async () => (await import('./alerts/commands.ts')).commands,
+    routes: async () => (await import('./alerts/routes.ts')).routes,
+  },
+  {
+    name: 'images',
+    database: 'media',
+    migrations: new URL('./images/migrations/', import.meta.url),
+    commands: async () => (await import('./images/commands.ts')).commands,
+    routes: async () => (await import('./images/routes.ts')).routes,
+  },
+];
+
+/** @returns the names of the database files that the features use, each once, in order. */
+export function databaseNames(): readonly string[] {
+  return [...new Set(features.map((feature) => feature.database))];
+}

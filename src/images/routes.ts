@@ -1,0 +1,77 @@
+import type { ParameterizedContext } from 'koa';
+import type { Config } from '../config.ts';
+import { Failure } from '../errors.ts';
+import type { RouteContext } from '../feature.ts';
+import { readBody, refuseEncoded } from '../worker/middleware/body.ts';
+import { sendJson } from '../worker/middleware/json.ts';
+import type { commands } from './commands.ts';
+import { identify } from './identify.ts';
+import { fileOf, requireMultipart } from './multipart.ts';
+import { prepareQueries } from './queries.ts';
+import { IMAGE_MAX_BYTES, imageId } from './schema.ts';
+
+const FIELD = 'file';
+/** What the boundaries, headers and other fields may add to the file. */
+const BODY_MAX_BYTES = IMAGE_MAX_BYTES + 64 * 1024;
+/** A slot is scarce, so a slow sender may not keep it for as long as the server's own timeout. */
+const UPLOAD_TIMEOUT_MS = 60_000;
+/** Each holds its image in memory, up to twice. */
+const UPLOADS_MAX = 16;
+const RETRY_AFTER_SECONDS = 1;
+
+/** The cover images over HTTP: upload and download. */
+export function routes({ router, db, write, config }: RouteContext<typeof commands>): void {
+  const queries = prepareQueries(db);
+  let uploads = 0;
+
+  router.post('/movie/image', async (ctx) => {
+    requireMultipart(ctx.req);
+    refuseEncoded(ctx.req);
+    if (uploads >= UPLOADS_MAX) {
+      throw new Failure('overloaded', 'Too many uploads at once', { retryAfterSeconds: RETRY_AFTER_SECONDS });
+    }
+    uploads += 1;
+    try {
+      const body = await readBody(ctx.req, { limitBytes: BODY_MAX_BYTES, timeoutMs: UPLOAD_TIMEOUT_MS });
+      const bytes = await fileOf(ctx.req.headers['content-type']!, body, {
+        field: FIELD,
+        maxBytes: IMAGE_MAX_BYTES,
+      });
+      const meta = await identify(bytes, FIELD);
+      const { created } = await write('put', meta, bytes);
+      const url = `${originOf(ctx, config)}/movie/image/${meta.id}`;
+      ctx.set('Location', url);
+      sendJson(ctx, created ? 201 : 200, { id: meta.id, movie_url: url });
+    } finally {
+      uploads -= 1;
+    }
+  });
+
+  router.get('/movie/image/:id', (ctx) => {
+    const id = imageId.safeParse(ctx.params.id);
+    const meta = id.success ? queries.findMeta(id.data) : undefined;
+    if (id.data === undefined || meta === undefined) {
+      throw new Failure('not_found', 'There is no image with this id');
+    }
+    ctx.status = 200;
+    ctx.set({
+      'Content-Type': meta.type,
+      // The id names the bytes, so it is a strong validator and what it names never changes.
+      ETag: `"${id.data}"`,
+      'Cache-Control': 'public, max-age=31536000, immutable',
+      'X-Content-Type-Options': 'nosniff',
+    });
+    if (ctx.fresh) ctx.status = 304;
+    else if (ctx.method === 'HEAD') ctx.length = meta.sizeBytes;
+    else ctx.body = queries.findBytes(id.data);
+  });
+}
+
+/** What clients reach us under: as configured, else as this client says. */
+function originOf(ctx: ParameterizedContext, config: Config): string {
+  if (config.PUBLIC_URL !== undefined) return config.PUBLIC_URL.replace(/\/+$/, '');
+  const origin = `${ctx.protocol}://${ctx.host}`;
+  if (ctx.host !== '' && URL.canParse(origin) && new URL(origin).host === ctx.host.toLowerCase())
+    return origin;
+  return `${ctx.protocol}://${ctx.req.socket.localAddress}:${ctx.req.socket.localPort}`;
+}

@@ -1,0 +1,224 @@
+import type { ChildProcess } from 'node:child_process';
+import { EventEmitter } from 'node:events';
+import type { Socket } from 'node:net';
+import type { ToChild, ToPrimary } from '../child/messages.ts';
+import type { Logger } from '../log.ts';
+
+export type ChildState = 'starting' | 'ready' | 'draining' | 'stopping' | 'dead';
+
+/** How a child ended, and why, in words. */
+export interface ChildExit {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly cause: string;
+  /** Whether the primary meant it to end. */
+  readonly wanted: boolean;
+  /** Whether somebody else killed it: no fault of its own code. */
+  readonly killedFromOutside: boolean;
+  /** How long it had been ready; 0 when it never was. */
+  readonly readyForMs: number;
+  /** What it said of itself before it exited. */
+  readonly failure: { readonly code: string; readonly message: string } | undefined;
+}
+
+export interface ChildOptions {
+  readonly name: string;
+  readonly process: ChildProcess;
+  readonly startTimeoutMs: number;
+  /** How it is asked to end: a message on its channel, or a signal for one that has no channel. */
+  readonly drainBy: 'message' | NodeJS.Signals;
+  /** Silence after which a child that beats is taken for stopped; 0 for one that does not beat. */
+  readonly silenceTimeoutMs: number;
+  readonly log: Logger;
+}
+
+interface ChildEvents {
+  ready: [];
+  message: [message: ToPrimary];
+  state: [state: ChildState];
+  /** It is dead, and everything that it ever said has been heard. */
+  close: [];
+  exit: [exit: ChildExit];
+}
+
+/**
+ * One incarnation of a child process. States and who moves them:
+ * starting → ready (it says so) → draining (`drain`) → stopping (`kill`, or a deadline passed) → dead (it exited).
+ * Any state goes to stopping or dead; none goes back.
+ */
+export class Child extends EventEmitter<ChildEvents> {
+  readonly name: string;
+  readonly startedAtMs = Date.now();
+  readonly #options: ChildOptions;
+  readonly #process: ChildProcess;
+  #state: ChildState = 'starting';
+  #readyAtMs: number | undefined;
+  #cause: string | undefined;
+  #failure: ChildExit['failure'];
+  #startTimer: NodeJS.Timeout | undefined;
+  #silenceTimer: NodeJS.Timeout | undefined;
+  #drainTimer: NodeJS.Timeout | undefined;
+  #lastBeatMs = performance.now();
+  #lastCheckMs = performance.now();
+  rssBytes = 0;
+  heapUsedBytes = 0;
+
+  constructor(options: ChildOptions) {
+    super();
+    this.name = options.name;
+    this.#options = options;
+    this.#process = options.process;
+    this.#process.on('message', (message) => this.#receive(message as ToPrimary));
+    // A failed spawn or a closed channel: 'exit' follows where there was a process, and tells what matters.
+    this.#process.on('error', (error) => {
+      this.#options.log.debug({ err: error, child: this.name }, 'child process error');
+      if (this.pid === undefined) this.#end(null, null, `could not be started: ${error.message}`);
+    });
+    // Not 'disconnect', which Node never emits when a handle was on its way to a child that died.
+    this.#process.once('close', () => this.emit('close'));
+    this.#process.once('exit', (code, signal) => this.#end(code, signal));
+    this.#restartStartTimer();
+  }
+
+  get state(): ChildState {
+    return this.#state;
+  }
+
+  get pid(): number | undefined {
+    return this.#process.pid;
+  }
+
+  /** Ready, and its channel is open: a dead child stays `ready` until the kernel tells of its death. */
+  get isReachable(): boolean {
+    return this.#state === 'ready' && this.#process.connected;
+  }
+
+  /** For a child that cannot say so itself. */
+  markReady(): void {
+    if (this.#state !== 'starting') return;
+    clearTimeout(this.#startTimer);
+    this.#readyAtMs = performance.now();
+    if (this.#options.silenceTimeoutMs > 0) this.#watchSilence();
+    this.#move('ready');
+    this.emit('ready');
+  }
+
+  /**
+   * @param handle a socket to go with it; the primary keeps its own copy open
+   * @param onError called when the child did not get it
+   */
+  send(message: ToChild, handle?: Socket, onError?: (error: Error) => void): void {
+    if (!this.#process.connected) {
+      onError?.(new Error('the channel is closed'));
+      return;
+    }
+    this.#process.send(message, handle, { keepOpen: true }, (error) => {
+      if (error) onError?.(error);
+    });
+  }
+
+  /** Asks it to end by itself; past the deadline it is killed. */
+  drain(timeoutMs: number, cause: string): void {
+    if (this.#state === 'dead' || this.#state === 'stopping' || this.#state === 'draining') return;
+    const { drainBy } = this.#options;
+    // It has nothing to finish yet, and may not be able to listen.
+    if (this.#state === 'starting' && drainBy === 'message') {
+      this.kill('SIGKILL', cause);
+      return;
+    }
+    clearTimeout(this.#startTimer);
+    this.#cause ??= cause;
+    this.#move('draining');
+    if (drainBy === 'message') this.send({ kind: 'drain', timeoutMs });
+    else this.#process.kill(drainBy);
+    // The child keeps the deadline itself; this is for one that cannot.
+    this.#drainTimer = setTimeout(
+      () => this.kill('SIGKILL', `${cause}; drain deadline passed`),
+      timeoutMs + 250,
+    );
+  }
+
+  /** Ends it by a signal. The first cause given stays. */
+  kill(signal: NodeJS.Signals, cause: string): void {
+    if (this.#state === 'dead') return;
+    this.#cause ??= cause;
+    this.#move('stopping');
+    this.#process.kill(signal);
+  }
+
+  /** Resolves when it is dead. */
+  async ended(): Promise<void> {
+    if (this.#state !== 'dead') await new Promise<void>((resolve) => this.once('exit', () => resolve()));
+  }
+
+  #receive(message: ToPrimary): void {
+    this.#lastBeatMs = performance.now();
+    if (message.kind === 'ready') this.markReady();
+    else if (message.kind === 'progress') this.#restartStartTimer();
+    else if (message.kind === 'failed') this.#failure = { code: message.code, message: message.message };
+    else if (message.kind === 'beat') {
+      this.rssBytes = message.rssBytes;
+      this.heapUsedBytes = message.heapUsedBytes;
+    }
+    this.emit('message', message);
+  }
+
+  #restartStartTimer(): void {
+    clearTimeout(this.#startTimer);
+    if (this.#state !== 'starting') return;
+    const { startTimeoutMs } = this.#options;
+    this.#startTimer = setTimeout(() => this.#fault(`not ready within ${startTimeoutMs} ms`), startTimeoutMs);
+  }
+
+  #watchSilence(): void {
+    const { silenceTimeoutMs } = this.#options;
+    const intervalMs = Math.max(50, silenceTimeoutMs / 10);
+    this.#lastBeatMs = performance.now();
+    this.#lastCheckMs = performance.now();
+    this.#silenceTimer = setInterval(() => {
+      const nowMs = performance.now();
+      // The primary itself stood still (a suspended machine): nobody could beat, so the count begins anew.
+      if (nowMs - this.#lastCheckMs > silenceTimeoutMs / 2) this.#lastBeatMs = nowMs;
+      this.#lastCheckMs = nowMs;
+      if (nowMs - this.#lastBeatMs > silenceTimeoutMs) {
+        this.#fault(`hung: no sign of life for ${Math.round(nowMs - this.#lastBeatMs)} ms`);
+      }
+    }, intervalMs);
+  }
+
+  /** The child is at fault: it is killed, and its slot counts that against it. */
+  #fault(cause: string): void {
+    if (this.#state === 'dead' || this.#state === 'stopping') return;
+    clearInterval(this.#silenceTimer);
+    this.#failure ??= { code: 'child_failed', message: cause };
+    this.kill('SIGKILL', cause);
+  }
+
+  #end(code: number | null, signal: NodeJS.Signals | null, spawnError?: string): void {
+    if (this.#state === 'dead') return;
+    clearTimeout(this.#startTimer);
+    clearInterval(this.#silenceTimer);
+    clearTimeout(this.#drainTimer);
+    const wanted = this.#cause !== undefined && this.#failure?.code !== 'child_failed';
+    const killedFromOutside =
+      this.#cause === undefined && signal !== null && /^SIG(KILL|TERM|INT)$/.test(signal);
+    const seen = spawnError ?? (signal ? `killed by ${signal}` : `exited with code ${code}`);
+    const said = this.#failure ? `${seen}: ${this.#failure.message}` : seen;
+    this.#move('dead');
+    this.emit('exit', {
+      code,
+      signal,
+      cause: this.#cause ?? said,
+      wanted,
+      killedFromOutside,
+      readyForMs: this.#readyAtMs === undefined ? 0 : performance.now() - this.#readyAtMs,
+      failure: this.#failure,
+    });
+  }
+
+  #move(state: ChildState): void {
+    if (this.#state === state) return;
+    this.#state = state;
+    this.emit('state', state);
+  }
+}

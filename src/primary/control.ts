@@ -1,0 +1,81 @@
+import { chmodSync, rmSync } from 'node:fs';
+import { createServer, type Server, type Socket } from 'node:net';
+import { join } from 'node:path';
+import { Failure } from '../errors.ts';
+import type { Logger } from '../log.ts';
+
+/** A command line is short; what is longer is no command. */
+const LINE_MAX_BYTES = 4096;
+
+/** What a command answers: its value, or why it failed. */
+export type ControlAnswer =
+  | { readonly ok: true; readonly value: unknown }
+  | { readonly ok: false; readonly code: string; readonly message: string };
+
+/** Each command's function; what it throws as a Failure goes to the caller. */
+export type ControlCommands = Readonly<
+  Record<string, (args: readonly string[]) => Promise<unknown> | unknown>
+>;
+
+/** @returns the path of the primary's socket below a data folder */
+export function controlSocketPath(dataDir: string): string {
+  return join(dataDir, 'run', 'control.sock');
+}
+
+/**
+ * The primary's socket for its operator: one JSON line with a command in (`["reload"]`), one with its answer out.
+ * Only the owner of the data folder can reach it.
+ */
+export class Control {
+  readonly #server: Server;
+  readonly #commands: ControlCommands;
+  readonly #log: Logger;
+
+  constructor(commands: ControlCommands, log: Logger) {
+    this.#commands = commands;
+    this.#log = log;
+    this.#server = createServer((socket) => this.#accept(socket));
+  }
+
+  /** @param path of the Unix socket, made with mode 0600; a stale one is replaced, since the caller has the lock */
+  async listen(path: string): Promise<void> {
+    rmSync(path, { force: true });
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once('error', reject);
+      this.#server.listen(path, resolve);
+    });
+    chmodSync(path, 0o600);
+  }
+
+  close(): void {
+    this.#server.close();
+  }
+
+  #accept(socket: Socket): void {
+    let text = '';
+    socket.setEncoding('utf8');
+    socket.on('error', () => socket.destroy());
+    socket.on('data', async (chunk) => {
+      text += chunk;
+      const end = text.indexOf('\n');
+      if (end === -1 && text.length <= LINE_MAX_BYTES) return;
+      socket.pause();
+      const answer = await this.#run(text.slice(0, end));
+      socket.end(`${JSON.stringify(answer)}\n`);
+    });
+  }
+
+  async #run(line: string): Promise<ControlAnswer> {
+    try {
+      const [name, ...args] = JSON.parse(line) as string[];
+      const command = name && Object.hasOwn(this.#commands, name) ? this.#commands[name] : undefined;
+      if (!command) throw new Failure('usage', `The primary has no command ${name}`);
+      this.#log.info({ command: name, args }, `operator: ${[name, ...args].join(' ')}`);
+      return { ok: true, value: (await command(args)) ?? null };
+    } catch (error) {
+      if (error instanceof Failure) return { ok: false, code: error.code, message: error.message };
+      this.#log.error({ err: error }, 'control command failed');
+      return { ok: false, code: 'internal', message: 'The command failed; the log tells why' };
+    }
+  }
+}

@@ -1,0 +1,25 @@
+import type { ChildProcess } from 'node:child_process';
+import cluster from 'node:cluster';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type ChildContext, CONTEXT_VARIABLE } from '../child/child.ts';
+
+/** Every process of a system carries its data folder in this variable, so that strays can be found. */
+export const DATA_DIR_VARIABLE = 'NINELIVES_DATA_DIR';
+
+/**
+ * Forks a Node process of this system by the cluster module.
+ * @param entry the module that it runs
+ * @param env variables beside the primary's own; the only way a secret reaches a child
+ */
+export function fork(entry: URL, context: ChildContext, env: NodeJS.ProcessEnv = {}): ChildProcess {
+  const { DATA_DIR } = context.config;
+  // The role stands in the arguments for whoever reads `ps`.
+  cluster.setupPrimary({ exec: fileURLToPath(entry), args: [context.role], execArgv: [], silent: false });
+  return cluster.fork({
+    NODE_COMPILE_CACHE: join(DATA_DIR, 'run', 'compile-cache'),
+    [DATA_DIR_VARIABLE]: DATA_DIR,
+    [CONTEXT_VARIABLE]: JSON.stringify(context),
+    ...env,
+  }).process;
+}

@@ -1,0 +1,153 @@
+import { EventEmitter } from 'node:events';
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import type { ToPrimary } from '../child/messages.ts';
+import { Failure } from '../errors.ts';
+import type { Logger } from '../log.ts';
+import type { Child } from './child.ts';
+
+/** Connections that the kernel holds before the primary takes them. */
+const BACKLOG = 4096;
+
+/** Connections that a worker was handed and has not accepted, by the number they were handed under. */
+type Handed = Map<number, Socket>;
+
+/**
+ * The listening socket, which the primary owns so that it stays open when every worker is dead. A connection is:
+ * waiting (no worker is ready) → handed (sent to a worker; the primary keeps its copy) → accepted (the worker has
+ * it; the copy is closed). A worker that dies or cannot be reached gives its handed connections back to waiting;
+ * nothing of them has been read, so another worker serves them from the first byte.
+ */
+export class Listener {
+  readonly #server: Server;
+  readonly #log: Logger;
+  readonly #queueMax: number;
+  /** Ready workers with what they were handed and have not accepted, in turn order. */
+  readonly #workers = new Map<Child, Handed>();
+  readonly #waiting: Socket[] = [];
+  #nextId = 0;
+
+  constructor(queueMax: number, log: Logger) {
+    this.#queueMax = queueMax;
+    this.#log = log;
+    this.#server = createServer({ pauseOnConnect: true, noDelay: true }, (socket) => this.#take(socket));
+    // Out of file descriptors, for one: the next accept may do better, and the primary lives on.
+    this.#server.on('error', (error) => this.#log.error({ err: error }, 'listener error'));
+  }
+
+  get waitingCount(): number {
+    return this.#waiting.length;
+  }
+
+  /**
+   * @param port 0 picks a free one
+   * @returns where it listens
+   * @throws Failure address_unavailable
+   */
+  async listen(host: string, port: number): Promise<AddressInfo> {
+    try {
+      const listening = EventEmitter.once(this.#server, 'listening');
+      this.#server.listen({ host, port, backlog: BACKLOG });
+      await listening;
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new Failure(
+        'address_unavailable',
+        `Cannot listen on ${host}:${port}: ${reason}. Set HOST or PORT.`,
+        {
+          cause: error,
+        },
+      );
+    }
+    return this.#server.address() as AddressInfo;
+  }
+
+  /** Stops taking connections; those that wait are closed when no worker is left to serve them. */
+  close(): void {
+    this.#server.close();
+  }
+
+  /** Ends what nobody will serve any more. */
+  abandon(): void {
+    for (const socket of this.#waiting.splice(0)) socket.destroy();
+  }
+
+  /** Gives connections to this child from now on, until it drains or dies. */
+  add(child: Child): void {
+    this.#workers.set(child, new Map());
+    child.on('message', (message) => this.#onMessage(child, message));
+    // Not 'exit': what the child said before it died may still stand in the channel, and a connection that it
+    // accepted must not be served twice.
+    child.once('close', () => this.#requeue(child));
+    this.#dispatchWaiting();
+  }
+
+  #take(socket: Socket): void {
+    // A reset before the hand-over: nobody is there to serve.
+    socket.on('error', () => socket.destroy());
+    if (!this.#dispatch(socket)) this.#wait(socket);
+  }
+
+  #wait(socket: Socket): void {
+    if (this.#waiting.length >= this.#queueMax) {
+      socket.destroy();
+      return;
+    }
+    this.#waiting.push(socket);
+  }
+
+  /** The ready worker that owes the fewest accepts, the longest-waiting of equals: a hung one soon gets nothing. */
+  #pick(): [Child, Handed] | undefined {
+    let best: [Child, Handed] | undefined;
+    for (const entry of this.#workers) {
+      if (entry[0].isReachable && (!best || entry[1].size < best[1].size)) best = entry;
+    }
+    if (best) {
+      this.#workers.delete(best[0]);
+      this.#workers.set(...best);
+    }
+    return best;
+  }
+
+  #dispatch(socket: Socket): boolean {
+    if (socket.destroyed) return true;
+    const picked = this.#pick();
+    if (!picked) return false;
+    const [child, handed] = picked;
+    const id = ++this.#nextId;
+    handed.set(id, socket);
+    child.send({ kind: 'connection', id }, socket, () => {
+      // Not delivered; its exit may never name it, so it is given to the next one here.
+      if (handed.delete(id) && !this.#dispatch(socket)) this.#wait(socket);
+    });
+    return true;
+  }
+
+  #dispatchWaiting(): void {
+    while (this.#waiting.length > 0) {
+      if (!this.#dispatch(this.#waiting[0] as Socket)) return;
+      this.#waiting.shift();
+    }
+  }
+
+  #onMessage(child: Child, message: ToPrimary): void {
+    if (message.kind !== 'accepted') return;
+    const handed = this.#workers.get(child);
+    const connection = handed?.get(message.id);
+    handed?.delete(message.id);
+    // Closes this copy only: the worker's keeps the connection.
+    connection?.destroy();
+  }
+
+  #requeue(child: Child): void {
+    const handed = this.#workers.get(child);
+    this.#workers.delete(child);
+    if (!handed) return;
+    if (handed.size > 0) {
+      this.#log.debug({ child: child.name, connections: handed.size }, 'connections go to another worker');
+    }
+    for (const [id, socket] of [...handed]) {
+      handed.delete(id);
+      if (!this.#dispatch(socket)) this.#wait(socket);
+    }
+  }
+}

@@ -1,0 +1,261 @@
+import { spawn } from 'node:child_process';
+import type { AddressInfo } from 'node:net';
+import type { SystemStatus } from '../child/messages.ts';
+import type { Config, Secrets } from '../config.ts';
+import { Failure } from '../errors.ts';
+import type { Logger } from '../log.ts';
+import type { LitestreamBinary } from '../replication/binary.ts';
+import { LogRelay, litestreamEnv, replicateCommand } from '../replication/litestream.ts';
+import { Child } from './child.ts';
+import { DATA_DIR_VARIABLE, fork } from './fork.ts';
+import { Listener } from './listener.ts';
+import { RestartPolicy } from './restart-policy.ts';
+import { finalFailure, quiesced, Slot } from './slot.ts';
+
+const RESTART_INTENSITY = 5;
+const RESTART_WINDOW_MS = 30_000;
+const BREAKER_RETRY_MS = 30_000;
+const STABLE_MS = 500;
+/** The watchdog in the child acts first and knows the stack; this is for a child that stands still as a whole. */
+const SILENCE_GRACE_MS = 1000;
+/** What the writer gets to decide its last writes. */
+const WRITER_DRAIN_MS = 5000;
+
+const WRITER_ENTRY = new URL('../writer/main.ts', import.meta.url);
+const WORKER_ENTRY = new URL('../worker/main.ts', import.meta.url);
+const PREPARE_ENTRY = new URL('../replication/prepare-main.ts', import.meta.url);
+
+export interface SystemOptions {
+  readonly config: Config;
+  readonly secrets: Secrets;
+  readonly litestream: LitestreamBinary;
+  readonly litestreamConfigPath: string;
+  readonly databases: readonly string[];
+  readonly log: Logger;
+  /** Called once when the system cannot go on. */
+  readonly onFatal: (failure: Failure) => void;
+}
+
+type SystemState = 'starting' | 'serving' | 'stopping' | 'stopped';
+
+/**
+ * The tree of processes: started in order, stopped in reverse. States and who moves them:
+ * starting → serving (`start` has seen every child ready) → stopping (`stop`) → stopped. A failed start stops too.
+ */
+export class System {
+  readonly #options: SystemOptions;
+  readonly #listener: Listener;
+  readonly #litestream: Slot;
+  readonly #writer: Slot;
+  readonly #workers: readonly Slot[];
+  #preparing: Child | undefined;
+  #state: SystemState = 'starting';
+  #reloading = false;
+  #statusScheduled = false;
+  #lastStatus = '';
+
+  constructor(options: SystemOptions) {
+    const { config, log } = options;
+    this.#options = options;
+    this.#listener = new Listener(config.CONNECTION_QUEUE_MAX, log);
+    this.#litestream = this.#slot('litestream', 'overlap', () => this.#spawnLitestream());
+    this.#writer = this.#slot('writer', 'standby', (standby) =>
+      this.#forkChild('writer', WRITER_ENTRY, { standby }),
+    );
+    this.#workers = Array.from({ length: config.WORKERS }, (_, index) => {
+      const name = `worker-${index + 1}`;
+      const slot = this.#slot(name, 'overlap', () => this.#forkChild(name, WORKER_ENTRY));
+      slot.on('child', (child) => child.once('ready', () => this.#admit(child)));
+      slot.on('change', () => this.#checkHopeless());
+      return slot;
+    });
+  }
+
+  /** Every child by name with its process id, in start order. */
+  get pids(): Record<string, number> {
+    const slots = [this.#litestream, this.#writer, ...this.#workers];
+    return Object.fromEntries(slots.flatMap(({ name, child }) => (child?.pid ? [[name, child.pid]] : [])));
+  }
+
+  /**
+   * Brings the whole tree up.
+   * @returns where it listens
+   * @throws Failure the reason that it cannot start; everything started is then stopped
+   */
+  async start(): Promise<AddressInfo> {
+    const { config } = this.#options;
+    await this.#prepare();
+    this.#litestream.start();
+    await this.#litestream.ready();
+    this.#writer.start();
+    await this.#writer.ready();
+    const address = await this.#listener.listen(config.HOST, config.PORT);
+    for (const worker of this.#workers) worker.start();
+    await Promise.all(this.#workers.map((worker) => worker.ready()));
+    this.#state = 'serving';
+    this.#announce();
+    return address;
+  }
+
+  /** Takes the tree down in reverse order: nothing that was acknowledged stays unshipped if the replica is there. */
+  async stop(cause: string): Promise<void> {
+    if (this.#state === 'stopping' || this.#state === 'stopped') return;
+    this.#state = 'stopping';
+    const { config, log } = this.#options;
+    this.#announce();
+    this.#listener.close();
+    this.#preparing?.kill('SIGTERM', cause);
+    await Promise.all(this.#workers.map((worker) => worker.stop(config.DRAIN_TIMEOUT_MS, cause)));
+    this.#listener.abandon();
+    this.#writer.retire(WRITER_DRAIN_MS + config.REPLICA_STOP_TIMEOUT_MS, cause);
+    if (this.#writer.child) await quiesced(this.#writer.child);
+    await this.#litestream.stop(config.REPLICA_STOP_TIMEOUT_MS, cause);
+    // Only now may the writer's connections go, and by SIGKILL: a clean close would delete the WAL.
+    this.#writer.child?.kill('SIGKILL', cause);
+    await this.#writer.child?.ended();
+    await this.#preparing?.ended();
+    this.#state = 'stopped';
+    log.debug('every child has ended');
+  }
+
+  /**
+   * Brings the code on disk into service: one worker at a time, then the writer, each ready before the old one goes.
+   * @returns the names of those replaced
+   * @throws Failure why a new child did not come up; it stops there, and the old children go on
+   */
+  async reload(cause: string): Promise<string[]> {
+    const { config, log } = this.#options;
+    if (this.#state !== 'serving') throw new Failure('not_ready', `The system is ${this.#state}`);
+    if (this.#reloading) throw new Failure('not_ready', 'A reload is under way');
+    this.#reloading = true;
+    const replaced: string[] = [];
+    try {
+      for (const slot of [...this.#workers, this.#writer]) {
+        await slot.replace(config.DRAIN_TIMEOUT_MS, cause);
+        replaced.push(slot.name);
+      }
+      log.info({ replaced, cause }, 'reload done');
+      return replaced;
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error;
+      log.error(
+        { code: error.code, replaced, cause },
+        `reload stopped: ${error.message}; the old processes go on`,
+      );
+      throw error;
+    } finally {
+      this.#reloading = false;
+    }
+  }
+
+  #slot(name: string, handover: 'overlap' | 'standby', spawnChild: (standby: boolean) => Child): Slot {
+    const { config, log } = this.#options;
+    const policy = new RestartPolicy({
+      backoffMinMs: config.RESTART_BACKOFF_MIN_MS,
+      backoffMaxMs: config.RESTART_BACKOFF_MAX_MS,
+      intensity: RESTART_INTENSITY,
+      windowMs: RESTART_WINDOW_MS,
+      breakerRetryMs: BREAKER_RETRY_MS,
+      stableMs: STABLE_MS,
+      now: () => performance.now(),
+      random: Math.random,
+    });
+    const slot = new Slot({ name, spawn: spawnChild, handover, policy, forgiveMs: RESTART_WINDOW_MS, log });
+    slot.on('change', () => this.#scheduleAnnounce());
+    return slot;
+  }
+
+  #forkChild(name: string, entry: URL, input?: unknown, env?: NodeJS.ProcessEnv): Child {
+    const { config, log } = this.#options;
+    return new Child({
+      name,
+      process: fork(entry, { role: name, config, input }, env),
+      startTimeoutMs: config.START_TIMEOUT_MS,
+      drainBy: 'message',
+      silenceTimeoutMs: config.HANG_TIMEOUT_MS + SILENCE_GRACE_MS,
+      log,
+    });
+  }
+
+  #spawnLitestream(): Child {
+    const { config, secrets, litestream, litestreamConfigPath, databases, log } = this.#options;
+    const { command, args } = replicateCommand(litestream, litestreamConfigPath);
+    const litestreamProcess = spawn(command, args, {
+      // A group of its own: Ctrl-C at the terminal must not end it before the last commit is shipped.
+      detached: true,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...litestreamEnv(process.env, secrets), [DATA_DIR_VARIABLE]: config.DATA_DIR },
+    });
+    const child = new Child({
+      name: 'litestream',
+      process: litestreamProcess,
+      startTimeoutMs: config.START_TIMEOUT_MS,
+      drainBy: 'SIGTERM',
+      silenceTimeoutMs: 0,
+      log,
+    });
+    new LogRelay({ log, secrets, databases: databases.length, onReady: () => child.markReady() }).attach(
+      litestreamProcess,
+    );
+    return child;
+  }
+
+  /** Checks or restores the databases, in a process of its own: it may take minutes, and it may crash. */
+  async #prepare(): Promise<void> {
+    const { litestream, litestreamConfigPath, databases, secrets } = this.#options;
+    const input = { litestream, litestreamConfigPath, databases };
+    const child = this.#forkChild('prepare', PREPARE_ENTRY, input, { ...secrets });
+    this.#preparing = child;
+    child.markReady();
+    const exit = await new Promise<Parameters<typeof finalFailure>[0]>((resolve) =>
+      child.once('exit', resolve),
+    );
+    if (this.#state === 'stopping') throw new Failure('not_ready', 'Stopped while starting');
+    if (exit.code !== 0) {
+      throw (
+        finalFailure(exit) ?? new Failure('child_failed', `Preparing the databases failed: ${exit.cause}`)
+      );
+    }
+  }
+
+  #admit(child: Child): void {
+    child.send({ kind: 'status', status: this.#status() });
+    this.#listener.add(child);
+  }
+
+  #status(): SystemStatus {
+    const notReady = [];
+    const degraded = [];
+    if (this.#state !== 'serving') notReady.push({ name: 'system', reason: this.#state });
+    if (this.#writer.trouble) notReady.push({ name: 'writer', reason: this.#writer.trouble });
+    for (const { name, trouble } of [this.#litestream, ...this.#workers]) {
+      if (trouble) degraded.push({ name, reason: trouble });
+    }
+    return { ready: notReady.length === 0, notReady, degraded };
+  }
+
+  /** One message a turn, however many children changed in it. */
+  #scheduleAnnounce(): void {
+    if (this.#statusScheduled) return;
+    this.#statusScheduled = true;
+    setImmediate(() => {
+      this.#statusScheduled = false;
+      this.#announce();
+    });
+  }
+
+  #announce(): void {
+    const status = this.#status();
+    const text = JSON.stringify(status);
+    if (text === this.#lastStatus) return;
+    this.#lastStatus = text;
+    for (const { child } of this.#workers)
+      if (child?.state === 'ready') child.send({ kind: 'status', status });
+  }
+
+  /** When every worker's breaker is open, nothing serves, and a start from clean is the better try. */
+  #checkHopeless(): void {
+    if (this.#state !== 'serving' || !this.#workers.every((worker) => worker.state === 'broken')) return;
+    this.#options.onFatal(new Failure('child_failed', 'No worker stays alive; giving up'));
+  }
+}

@@ -1,0 +1,142 @@
+import { execFile } from 'node:child_process';
+import { accessSync, constants, realpathSync, statSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { delimiter, dirname, join, resolve, sep } from 'node:path';
+import { Failure } from '../errors.ts';
+import type { Logger } from '../log.ts';
+
+const VERSION_TIMEOUT_MS = 10_000;
+/** The first that logs as JSON and says which WAL segment it has written; without that nothing can be confirmed. */
+const OLDEST_PATCH_OF_0_3 = 12;
+/** 0.5.0 to 0.5.16 lose data in known ways. */
+const FIRST_SAFE_PATCH_OF_0_5 = 17;
+const REMEDY =
+  'Install Litestream 0.3.13 and set LITESTREAM_BIN to it, or run npm install without --omit=optional';
+
+/** A Litestream that was run and found usable. */
+export interface LitestreamBinary {
+  /** Absolute. */
+  readonly path: string;
+  /** Such as `0.3.13`. */
+  readonly version: string;
+}
+
+export interface FindOptions {
+  /** LITESTREAM_BIN: then no other is looked for. */
+  readonly litestreamBin: string | undefined;
+  /** PATH. */
+  readonly path: string | undefined;
+  readonly log: Logger;
+  /** Where npm's package puts its binary; for tests. */
+  readonly npmBinary?: string | undefined;
+}
+
+/**
+ * Finds the Litestream to run: LITESTREAM_BIN, else the first usable on PATH, else the one that npm carries.
+ * @throws Failure litestream_missing, which says what to do
+ */
+export async function findLitestream(options: FindOptions): Promise<LitestreamBinary> {
+  const { litestreamBin, path, log } = options;
+  if (litestreamBin !== undefined) {
+    const given = resolve(litestreamBin);
+    const found = await probe(given);
+    if ('problem' in found) {
+      throw new Failure(
+        'litestream_missing',
+        `LITESTREAM_BIN (${given}) cannot be used: it ${found.problem}. ${REMEDY}, or unset LITESTREAM_BIN`,
+      );
+    }
+    return found;
+  }
+  for (const candidate of candidatesOnPath(path)) {
+    const found = await probe(candidate);
+    if ('path' in found) return found;
+    log.warn({ path: candidate }, `skipping ${candidate}: it ${found.problem}`);
+  }
+  const carried = 'npmBinary' in options ? options.npmBinary : npmBinary();
+  const found = carried === undefined ? undefined : await probe(carried);
+  if (found && 'path' in found) return found;
+  const reason = found ? `${carried} ${found.problem}` : `npm carries none for ${platformName()}`;
+  throw new Failure('litestream_missing', `No usable Litestream: none on PATH, and ${reason}. ${REMEDY}`);
+}
+
+/**
+ * What npm has put somewhere is a script that starts the real binary, whether in node_modules/.bin or installed
+ * globally: with it in between a signal does not arrive.
+ */
+function candidatesOnPath(path = ''): string[] {
+  return path
+    .split(delimiter)
+    .filter((folder) => folder !== '' && !folder.includes(join('node_modules', '.bin')))
+    .map((folder) => resolve(folder, 'litestream'))
+    .filter((candidate) => isExecutable(candidate))
+    .filter((candidate) => !realpathSync(candidate).includes(`${sep}node_modules${sep}`));
+}
+
+function npmBinary(): string | undefined {
+  try {
+    const manifest = createRequire(import.meta.url).resolve(
+      `@flydotio/litestream-${platformName()}/package.json`,
+    );
+    return join(dirname(manifest), 'litestream');
+  } catch {
+    return undefined;
+  }
+}
+
+function platformName(): string {
+  return `${process.platform}-${process.arch}`;
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return statSync(path).isFile();
+  } catch {
+    return false;
+  }
+}
+
+/** @returns the binary, or what is wrong with it as the rest of a sentence about it */
+async function probe(path: string): Promise<LitestreamBinary | { readonly problem: string }> {
+  const file = statSync(path, { throwIfNoEntry: false });
+  if (!file) return { problem: 'does not exist' };
+  if (!file.isFile()) return { problem: 'is not a file' };
+  if (!isExecutable(path)) return { problem: 'is not executable' };
+  const answer = await askVersion(path);
+  if (answer === undefined) return { problem: 'cannot be run' };
+  const version = /^v?((\d+)\.(\d+)\.(\d+)(?:-[\w.]+)?)\s*$/.exec(answer);
+  if (!version?.[1]) return { problem: 'is not a released Litestream: it does not tell its version' };
+  const problem = judge(Number(version[2]), Number(version[3]), Number(version[4]));
+  return problem ? { problem: `is Litestream ${version[1]}, ${problem}` } : { path, version: version[1] };
+}
+
+function judge(major: number, minor: number, patch: number): string | undefined {
+  if (major === 0 && minor === 3 && patch >= OLDEST_PATCH_OF_0_3) return undefined;
+  if (major === 0 && minor === 3) return 'which does not tell what it has replicated; 0.3.12 and later do';
+  if (major === 0 && minor === 5 && patch < FIRST_SAFE_PATCH_OF_0_5) {
+    return 'and 0.5.0 to 0.5.16 lose data in known ways';
+  }
+  return 'and this version of ninelives speaks to Litestream 0.3 only';
+}
+
+async function askVersion(path: string): Promise<string | undefined> {
+  return new Promise((settle) => {
+    // `execFile` throws at once for what the system refuses to run at all.
+    try {
+      execFile(
+        path,
+        ['version'],
+        {
+          timeout: VERSION_TIMEOUT_MS,
+          killSignal: 'SIGKILL',
+          maxBuffer: 4096,
+          env: { PATH: process.env.PATH },
+        },
+        (error, stdout) => settle(error ? undefined : stdout.trim()),
+      );
+    } catch {
+      settle(undefined);
+    }
+  });
+}

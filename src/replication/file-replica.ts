@@ -1,0 +1,44 @@
+import { readdirSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { Failure } from '../errors.ts';
+import { containsFile, errorCode } from './files.ts';
+import { replicaPath } from './litestream-config.ts';
+import type { Replica } from './replica-url.ts';
+
+type FileReplica = Extract<Replica, { readonly type: 'file' }>;
+
+/**
+ * Litestream takes a folder that is not there for a replica that is empty. When the disk with the replica is not
+ * mounted, that would start an empty system beside a good backup: so whether it is there is looked at first.
+ *
+ * @param database its name without `.db`
+ * @returns whether there is anything of this database
+ * @throws Failure replica_unreachable when the folder that should hold the replica is missing or unreadable
+ */
+export function isFileReplicaEmpty(replica: FileReplica, database: string): boolean {
+  const parent = dirname(replica.path);
+  try {
+    if (!statSync(parent).isDirectory()) throw new Error(`${parent} is not a folder`);
+  } catch (error) {
+    throw unreachable(replica, `${parent} cannot be read (${reasonOf(error)})`, error);
+  }
+  try {
+    readdirSync(replica.path);
+    return !containsFile(replicaPath(replica, database));
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return true;
+    throw unreachable(replica, `it cannot be read (${reasonOf(error)})`, error);
+  }
+}
+
+function reasonOf(error: unknown): string {
+  return errorCode(error) || (error as Error).message;
+}
+
+function unreachable(replica: Replica, reason: string, cause: unknown): Failure {
+  return new Failure(
+    'replica_unreachable',
+    `The replica ${replica.url} cannot be reached: ${reason}. Check REPLICA_URL, and that its disk is mounted.`,
+    { cause },
+  );
+}

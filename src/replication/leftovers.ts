@@ -1,0 +1,58 @@
+import { existsSync, mkdirSync, readdirSync, renameSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { syncToDisk } from './files.ts';
+import { databasePath } from './litestream-config.ts';
+
+/**
+ * The database first: a crash in between must not leave it without its WAL, where it would pass for a whole
+ * database of an earlier time. A WAL without a database is never taken for one.
+ */
+function partsOf(database: string): string[] {
+  const file = `${database}.db`;
+  return [file, `${file}-wal`, `${file}-shm`, `${file}-journal`, `.${file}-litestream`];
+}
+
+/**
+ * @returns what shows that there was a database here before, in words; undefined when nothing does. A data folder
+ *   with such a trace is not a new one, so it must not quietly get an empty database.
+ */
+export function traceOf(dataDir: string, database: string): string | undefined {
+  const walPath = `${databasePath(dataDir, database)}-wal`;
+  if ((statSync(walPath, { throwIfNoEntry: false })?.size ?? 0) > 0) return walPath;
+  const sidecarPath = join(dataDir, `.${database}.db-litestream`);
+  if (existsSync(sidecarPath)) return sidecarPath;
+  const damagedDir = join(dataDir, 'damaged');
+  const moved = existsSync(damagedDir)
+    ? readdirSync(damagedDir).findLast((name) => isOf(database, name))
+    : undefined;
+  return moved && join(damagedDir, moved);
+}
+
+/**
+ * Moves a database with everything that belongs to it to `DATA_DIR/damaged/<name>-<UTC time>/`: a restored file
+ * beside a WAL of another one is corrupt. Nothing is deleted.
+ *
+ * @returns the folder that it is in now, or undefined when there was nothing to move
+ */
+export function moveAside(dataDir: string, database: string, nowMs: number): string | undefined {
+  const parts = partsOf(database).filter((part) => existsSync(join(dataDir, part)));
+  if (parts.length === 0) return undefined;
+  const damagedDir = join(dataDir, 'damaged');
+  mkdirSync(damagedDir, { recursive: true, mode: 0o700 });
+  const time = new Date(nowMs).toISOString().replaceAll(/[-:.]/g, '');
+  const folder = join(damagedDir, `${database}-${time}`);
+  mkdirSync(folder, { mode: 0o700 });
+  for (const part of parts) {
+    renameSync(join(dataDir, part), join(folder, part));
+    syncToDisk(folder);
+    syncToDisk(dataDir);
+  }
+  syncToDisk(damagedDir);
+  return folder;
+}
+
+function isOf(database: string, folderName: string): boolean {
+  return (
+    folderName.startsWith(`${database}-`) && /^\d{8}T\d{9}Z$/.test(folderName.slice(database.length + 1))
+  );
+}

@@ -1,0 +1,128 @@
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Config } from '../config.ts';
+import { Failure } from '../errors.ts';
+import type { Replica } from './replica-url.ts';
+
+const TEMPLATE_URL = new URL('../../config/litestream.yml', import.meta.url);
+const SECOND_MS = 1000;
+const MINUTE_MS = 60 * SECOND_MS;
+const HOUR_MS = 60 * MINUTE_MS;
+const MONITOR_INTERVAL_MIN_MS = 5;
+const MONITOR_INTERVAL_MAX_MS = SECOND_MS;
+/** Keeps a commit's way into the replica below REPLICA_SYNC_INTERVAL_MS: 1/10 to be seen, 3/4 to be uploaded. */
+const MONITOR_SHARE = 1 / 10;
+const SYNC_SHARE = 3 / 4;
+/** Bounds the segments of one WAL: a restore opens all of them at once. */
+const SEGMENTS_MAX = 100;
+
+type Values = Readonly<Record<string, string | number | boolean | undefined>>;
+
+export interface LitestreamConfigOptions {
+  /** Where Litestream serves its metrics, `host:port`; it serves none without. */
+  readonly metricsAddress?: string;
+}
+
+/** @returns the database's file, `DATA_DIR/<name>.db` */
+export function databasePath(dataDir: string, database: string): string {
+  return join(dataDir, `${database}.db`);
+}
+
+/** @returns where a database has its replica: an absolute folder, or a prefix in the bucket */
+export function replicaPath(replica: Replica, database: string): string {
+  if (replica.type === 'file') return join(replica.path, database);
+  return replica.prefix === '' ? database : `${replica.prefix}/${database}`;
+}
+
+/**
+ * @param databases names without `.db`
+ * @returns Litestream's configuration as YAML. It holds no secret.
+ */
+export function renderLitestreamConfig(
+  config: Config,
+  databases: readonly string[],
+  { metricsAddress }: LitestreamConfigOptions = {},
+): string {
+  const lines = readFileSync(TEMPLATE_URL, 'utf8')
+    .split('\n')
+    .filter((line) => !/^\s*#/.test(line) && line.trim() !== '');
+  const split = lines.indexOf('dbs:') + 1;
+  const head = lines.slice(0, split);
+  const each = lines.slice(split);
+  return [
+    ...fill(head, { metricsAddress }),
+    ...databases.flatMap((database) => fill(each, databaseValues(config, database))),
+    '',
+  ].join('\n');
+}
+
+/**
+ * Writes the configuration for `replicate` and `restore`, atomically and readable by the owner alone.
+ * @param databases names without `.db`
+ * @returns its path, `DATA_DIR/run/litestream.yml`
+ */
+export function writeLitestreamConfig(
+  config: Config,
+  databases: readonly string[],
+  options: LitestreamConfigOptions = {},
+): string {
+  const runDir = join(config.DATA_DIR, 'run');
+  mkdirSync(runDir, { recursive: true, mode: 0o700 });
+  const path = join(runDir, 'litestream.yml');
+  const temporaryPath = `${path}.${process.pid}.tmp`;
+  writeFileSync(temporaryPath, renderLitestreamConfig(config, databases, options), { mode: 0o600 });
+  renameSync(temporaryPath, path);
+  return path;
+}
+
+function databaseValues(config: Config, database: string): Values {
+  const { replica, S3_ENDPOINT } = config;
+  const intervalMs = config.REPLICA_SYNC_INTERVAL_MS;
+  const syncMs = Math.ceil(intervalMs * SYNC_SHARE);
+  const monitorMs = clamp(intervalMs * MONITOR_SHARE, MONITOR_INTERVAL_MIN_MS, MONITOR_INTERVAL_MAX_MS);
+  const isS3 = replica.type === 's3';
+  return {
+    databasePath: databasePath(config.DATA_DIR, database),
+    monitorInterval: duration(monitorMs),
+    checkpointInterval: duration(clamp(syncMs * SEGMENTS_MAX, SECOND_MS, MINUTE_MS)),
+    type: replica.type,
+    bucket: isS3 ? replica.bucket : undefined,
+    replicaPath: replicaPath(replica, database),
+    region: isS3 ? config.AWS_REGION : undefined,
+    endpoint: isS3 ? S3_ENDPOINT : undefined,
+    forcePathStyle: isS3 && S3_ENDPOINT !== undefined ? true : undefined,
+    syncInterval: duration(syncMs),
+    snapshotInterval: duration(config.REPLICA_SNAPSHOT_INTERVAL_MS),
+    retention: duration(config.REPLICA_RETENTION_MS),
+    retentionCheckInterval: duration(Math.min(HOUR_MS, config.REPLICA_RETENTION_MS)),
+  };
+}
+
+/** A placeholder that nobody fills is a mistake in the template; one whose value is undefined takes its line along. */
+function fill(lines: readonly string[], values: Values): string[] {
+  return lines.flatMap((line) => {
+    const name = /<(\w+)>/.exec(line)?.[1];
+    if (name === undefined) return [line];
+    if (!Object.hasOwn(values, name)) {
+      throw new Failure('config_invalid', `config/litestream.yml has an unknown placeholder: ${name}`);
+    }
+    const value = values[name];
+    return value === undefined ? [] : [line.replace(`<${name}>`, () => quote(value))];
+  });
+}
+
+/** A JSON string is a YAML string, apart from the unprintable characters that only JSON leaves as they are. */
+function quote(value: string | number | boolean): string {
+  return JSON.stringify(value).replace(
+    /[\u007f-\u009f\u2028\u2029\ufeff]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}
+
+function duration(valueMs: number): string {
+  return `${Math.round(valueMs)}ms`;
+}
+
+function clamp(value: number, min: number, max: number): number {
+  return Math.min(max, Math.max(min, value));
+}

@@ -1,0 +1,68 @@
+import { spawnSync } from 'node:child_process';
+import type { Secrets } from '../config.ts';
+import type { LitestreamBinary } from './binary.ts';
+
+export { LogRelay } from './log-relay.ts';
+
+/** What Litestream and the libraries in it read, and nothing else of what this process was given. */
+const PASSED_VARIABLES = [
+  'PATH',
+  'HOME',
+  'TZ',
+  'TMPDIR',
+  'SSL_CERT_FILE',
+  'SSL_CERT_DIR',
+  'AWS_CA_BUNDLE',
+  'HTTP_PROXY',
+  'HTTPS_PROXY',
+  'NO_PROXY',
+  'http_proxy',
+  'https_proxy',
+  'no_proxy',
+  'NINELIVES_DATA_DIR',
+] as const;
+
+export interface Invocation {
+  readonly command: string;
+  readonly args: string[];
+}
+
+let parentDeathSignalWorks: boolean | undefined;
+
+/**
+ * @param configPath what `writeLitestreamConfig` returned
+ * @returns how to start the replication. Where the system can do that, it dies with the process that starts it,
+ *   even if that is killed; it must then be started from the main thread. Its output must be read by a process
+ *   that never waits for a lock of the database: Litestream logs while it holds one.
+ */
+export function replicateCommand(binary: LitestreamBinary, configPath: string): Invocation {
+  return dyingWithParent(binary.path, ['replicate', ...configArguments(configPath)]);
+}
+
+/** The paths in our configuration are final: a `$` in one is a part of its name. */
+export function configArguments(configPath: string): string[] {
+  return ['-config', configPath, '-no-expand-env'];
+}
+
+/**
+ * @returns an invocation whose process the kernel kills when the thread that started it ends; unchanged where there
+ *   is no `setpriv` that can do it. The process id is the command's own.
+ */
+export function dyingWithParent(command: string, args: string[]): Invocation {
+  parentDeathSignalWorks ??=
+    process.platform === 'linux' &&
+    spawnSync('setpriv', ['--pdeathsig', 'KILL', '--', 'true'], { stdio: 'ignore' }).status === 0;
+  if (!parentDeathSignalWorks) return { command, args };
+  return { command: 'setpriv', args: ['--pdeathsig', 'KILL', '--', command, ...args] };
+}
+
+/**
+ * @param env this process's environment
+ * @param secrets the credentials, which reach Litestream in no other way
+ * @returns the environment to start Litestream with
+ */
+export function litestreamEnv(env: NodeJS.ProcessEnv, secrets: Secrets): Record<string, string> {
+  const passed = PASSED_VARIABLES.flatMap((name) => (env[name] ? [[name, env[name]] as const] : []));
+  // Without this it would look for other credentials in the network.
+  return { ...Object.fromEntries(passed), AWS_EC2_METADATA_DISABLED: 'true', ...secrets };
+}

@@ -1,0 +1,113 @@
+import type { ChildProcess } from 'node:child_process';
+import type { Secrets } from '../config.ts';
+import type { Logger } from '../log.ts';
+import { LineSplitter } from './line-splitter.ts';
+import { type LitestreamLine, parseLogLine } from './log-line.ts';
+import { redactor } from './redact.ts';
+
+const LINE_MAX_CHARS = 16_384;
+
+/** What Litestream says of its everyday work, at its level info. */
+const ROUTINE = new Set([
+  'litestream',
+  'initialized db',
+  'replicating to',
+  'serving metrics on',
+  'snapshot interval adjusted',
+  'write wal segment',
+  'wal segment written',
+  'write snapshot',
+  'snapshot deleted',
+  'wal segmented deleted before',
+  'signal received, litestream shutting down',
+  'litestream shut down',
+]);
+
+/** What it calls errors and then tries again by itself. */
+const RETRIED = new Set([
+  'monitor error',
+  'sync error',
+  'snapshotter error',
+  'retainer error',
+  'validation error',
+]);
+
+export interface LogRelayOptions {
+  readonly log: Logger;
+  /** Values that never pass. */
+  readonly secrets: Secrets;
+  /** How many databases Litestream is configured with. */
+  readonly databases: number;
+  /** Called once, when Litestream has taken up all its databases. */
+  readonly onReady?: () => void;
+  /** Gets every line, at Litestream's own level. */
+  readonly onLine?: (line: LitestreamLine) => void;
+}
+
+/**
+ * Brings what one Litestream process logs into our log. Nothing that it prints makes this throw. States and who
+ * moves them: waiting → ready (the last database's `initialized db`).
+ */
+export class LogRelay {
+  readonly #options: LogRelayOptions;
+  readonly #redact: (text: string) => string;
+  /** The longest spelling of a secret: what may be the half of one at the end of a line that was cut. */
+  readonly #secretMaxChars: number;
+  #initialized = 0;
+
+  constructor(options: LogRelayOptions) {
+    this.#options = options;
+    const secrets = Object.values(options.secrets);
+    this.#redact = redactor(secrets);
+    // JSON spells a character with up to six, a URL with up to nine.
+    this.#secretMaxChars = 9 * Math.max(0, ...secrets.map((secret) => secret.length));
+  }
+
+  /** Reads both outputs of the process until they end. */
+  attach(child: Pick<ChildProcess, 'stdout' | 'stderr'>): void {
+    for (const [stream, plainLevel] of [
+      [child.stdout, 'info'],
+      [child.stderr, 'warn'],
+    ] as const) {
+      if (!stream) continue;
+      const splitter = new LineSplitter(LINE_MAX_CHARS, (line) => this.#relay(line, plainLevel));
+      stream.on('data', (chunk: Buffer | string) => splitter.push(Buffer.from(chunk)));
+      stream.on('end', () => splitter.end());
+      stream.on('error', (error) => this.#options.log.debug({ err: error }, 'litestream output closed'));
+    }
+  }
+
+  #relay(text: string, plainLevel: 'info' | 'warn'): void {
+    const { log, onLine } = this.#options;
+    const isCut = text.length === LINE_MAX_CHARS;
+    const bounded = isCut ? this.#redact(text).slice(0, -this.#secretMaxChars || undefined) : text;
+    const line = parseLogLine(bounded, this.#redact, plainLevel);
+    const detail = Object.keys(line.fields).length > 0 ? { litestream: line.fields } : {};
+    log[shownLevel(line)](detail, `litestream: ${line.message}${reason(line)}`);
+    this.#countInitialized(line);
+    try {
+      onLine?.(line);
+    } catch (error) {
+      log.error({ err: error }, 'a listener to the litestream log failed');
+    }
+  }
+
+  #countInitialized({ message }: LitestreamLine): void {
+    if (!message.startsWith('initialized db')) return;
+    this.#initialized += 1;
+    if (this.#initialized === this.#options.databases) this.#options.onReady?.();
+  }
+}
+
+function shownLevel({ level, message, fields }: LitestreamLine): LitestreamLine['level'] {
+  if (level === 'info' && ROUTINE.has(message)) return 'debug';
+  if (level !== 'error' || !RETRIED.has(message)) return level;
+  // At each start, until there is a first commit.
+  const { error } = fields;
+  return typeof error === 'string' && error.startsWith('no generation') ? 'debug' : 'warn';
+}
+
+function reason({ fields }: LitestreamLine): string {
+  const text = fields.error ?? fields.reason;
+  return typeof text === 'string' ? `: ${text.replaceAll(/\s+/g, ' ')}` : '';
+}

@@ -1,0 +1,14 @@
+const REDACTED = '[redacted]';
+
+/**
+ * @param secrets values that must never be shown; empty ones are ignored
+ * @returns a function that replaces each of them in a text, also as JSON or a URL spells it
+ */
+export function redactor(secrets: readonly string[]): (text: string) => string {
+  const spellings = secrets
+    .filter((secret) => secret !== '')
+    .flatMap((secret) => [secret, JSON.stringify(secret).slice(1, -1), encodeURIComponent(secret)]);
+  // The longest first: a secret may be a part of another.
+  const sorted = [...new Set(spellings)].sort((a, b) => b.length - a.length);
+  return (text) => sorted.reduce((rest, spelling) => rest.replaceAll(spelling, REDACTED), text);
+}

@@ -1,0 +1,32 @@
+import { isAbsolute, resolve } from 'node:path';
+
+/** Where the replica lives: a folder, or a prefix in a bucket. */
+export type Replica =
+  | { readonly type: 'file'; readonly url: string; readonly path: string }
+  | { readonly type: 's3'; readonly url: string; readonly bucket: string; readonly prefix: string };
+
+/** What a wrong URL should have been. */
+export interface Unusable {
+  readonly expected: string;
+}
+
+const EXPECTED = 'expected file:/absolute/folder or s3://bucket/prefix';
+
+/**
+ * @param url `file:/folder`, `file:relative/folder` or `s3://bucket/prefix`
+ * @param cwd the folder that a relative `file:` path starts from
+ * @returns the replica, or what was expected instead
+ */
+export function parseReplicaUrl(url: string, cwd: string): Replica | Unusable {
+  if (url.startsWith('file:')) {
+    const path = url.slice('file:'.length).replace(/^\/\/(?=\/)/, '');
+    if (path === '' || path.startsWith('//')) return { expected: EXPECTED };
+    const full = isAbsolute(path) ? resolve(path) : resolve(cwd, path);
+    return { type: 'file', url: `file:${full}`, path: full };
+  }
+  const s3 = /^s3:\/\/([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:\/([\w!.*'()/-]*))?$/.exec(url);
+  if (!s3) return { expected: EXPECTED };
+  const bucket = s3[1] as string;
+  const prefix = (s3[2] ?? '').replace(/^\/+|\/+$/g, '');
+  return { type: 's3', url: `s3://${bucket}${prefix && `/${prefix}`}`, bucket, prefix };
+}

@@ -1,0 +1,73 @@
+import type { RequestListener } from 'node:http';
+import Router from '@koa/router';
+import type { Database } from 'better-sqlite3';
+import Koa from 'koa';
+import type { Logger } from 'pino';
+import type { Config } from '../config.ts';
+import { Failure } from '../errors.ts';
+import type { Feature, Write } from '../feature.ts';
+import { dispatch } from './middleware/dispatch.ts';
+import { envelope } from './middleware/envelope.ts';
+import { probes } from './middleware/probes.ts';
+import type { SystemStatus } from './status.ts';
+
+/** How a socket says that its other side has gone. */
+const CLIENT_GONE: ReadonlySet<string> = new Set([
+  'ECONNRESET',
+  'EPIPE',
+  'ECONNABORTED',
+  'ERR_STREAM_PREMATURE_CLOSE',
+]);
+
+export interface AppOptions {
+  readonly config: Config;
+  readonly log: Logger;
+  readonly features: readonly Feature[];
+  /** Read-only connections by the database's name. */
+  readonly databases: ReadonlyMap<string, Database>;
+  readonly writeFor: (feature: Feature) => Write<never>;
+  readonly status: () => SystemStatus;
+  /** Whether this process is about to go; asked once a request. */
+  readonly draining: () => boolean;
+}
+
+/**
+ * Assembles the HTTP side: every feature's routes, the probes, and what surrounds a request. The databases must
+ * have been migrated, because the features prepare their statements here.
+ *
+ * @returns a listener for `http.createServer`
+ * @throws Failure internal when a feature's database is not among `databases`
+ */
+export async function createApp(options: AppOptions): Promise<RequestListener> {
+  const { log, features, status, draining } = options;
+  const router = new Router();
+  probes(router, status);
+  await Promise.all(features.map((feature) => addRoutes(router, feature, options)));
+
+  const app = new Koa();
+  app.on('error', (err: Error) => logLateError(log, err));
+  app.use(envelope({ log, draining }));
+  app.use(dispatch(router));
+  const listener = app.callback();
+  return (req, res) => void listener(req, res);
+}
+
+async function addRoutes(router: Router, feature: Feature, options: AppOptions): Promise<void> {
+  const db = options.databases.get(feature.database);
+  if (db === undefined) throw new Failure('internal', `No connection to the database ${feature.database}`);
+  const routes = await feature.routes();
+  routes({
+    router,
+    db,
+    write: options.writeFor(feature),
+    config: options.config,
+    log: options.log.child({ feature: feature.name }),
+  });
+}
+
+/** What comes too late for the envelope, such as a body's stream that breaks. Unheard, Koa would print it. */
+function logLateError(log: Logger, err: NodeJS.ErrnoException): void {
+  // That the client went away is no error, and its request's own line tells it.
+  if (CLIENT_GONE.has(err.code ?? '')) log.debug({ err }, 'connection lost');
+  else log.error({ err }, 'response failed');
+}

@@ -1,0 +1,79 @@
+import { createServer } from 'node:http';
+import type { Socket } from 'node:net';
+import { join } from 'node:path';
+import { startChild } from '../child/child.ts';
+import type { SystemStatus, ToChild } from '../child/messages.ts';
+import type { Feature, Write } from '../feature.ts';
+import { databaseNames, features } from '../features.ts';
+import { openReader } from '../sqlite/open.ts';
+import { WriterClient } from '../writer/client.ts';
+import { writerSocketPath } from '../writer/protocol.ts';
+import { createApp } from './app.ts';
+import { Connections } from './connections.ts';
+import { onClientError } from './middleware/client-error.ts';
+
+const HEADERS_TIMEOUT_MS = 10_000;
+/** The slowest upload that is still served: 5 MiB at about 45 kB/s. */
+const REQUEST_TIMEOUT_MS = 120_000;
+const KEEP_ALIVE_TIMEOUT_MS = 72_000;
+const CONNECTIONS_CHECK_INTERVAL_MS = 1000;
+
+/** The entry of a worker: serves the connections that the primary hands it. */
+let status: SystemStatus = {
+  ready: false,
+  notReady: [{ name: 'system', reason: 'starting' }],
+  degraded: [],
+};
+const { role, config, log, tell, ready } = startChild(onMessage);
+
+const writer = new WriterClient({
+  socketPath: writerSocketPath(config.DATA_DIR),
+  name: role,
+  deadlineMs: config.WRITE_DEADLINE_MS,
+  queueMax: config.WRITE_QUEUE_MAX,
+  log,
+});
+const databases = new Map(
+  databaseNames().map((name) => [name, openReader(join(config.DATA_DIR, `${name}.db`))]),
+);
+const writeFor = (feature: Feature) =>
+  ((name: string, input: unknown, blob?: Buffer) =>
+    writer.write(`${feature.name}.${name}`, input, blob)) as unknown as Write<never>;
+
+const server = createServer(
+  {
+    noDelay: true,
+    headersTimeout: HEADERS_TIMEOUT_MS,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+    connectionsCheckingInterval: CONNECTIONS_CHECK_INTERVAL_MS,
+  },
+  await createApp({
+    config,
+    log,
+    features,
+    databases,
+    writeFor,
+    status: () => status,
+    draining: () => connections.draining,
+  }),
+);
+server.on('clientError', (error, socket) => onClientError(error, socket as Socket));
+const connections = new Connections(server);
+ready();
+
+function onMessage(message: ToChild, handle: unknown): void {
+  if (message.kind === 'connection') {
+    // Before the first byte is read: until the primary hears this, it may give the connection to another worker.
+    tell({ kind: 'accepted', id: message.id });
+    // Undefined when the client was gone before the hand-over.
+    if (handle) connections.adopt(handle as Socket);
+  } else if (message.kind === 'status') status = message.status;
+  else if (message.kind === 'drain') drain(message.timeoutMs);
+}
+
+async function drain(timeoutMs: number): Promise<void> {
+  await connections.drain(timeoutMs);
+  writer.close();
+  log.flush(() => process.exit(0));
+}

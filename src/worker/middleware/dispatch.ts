@@ -1,0 +1,90 @@
+import type Router from '@koa/router';
+import type { Layer, RouterContext } from '@koa/router';
+import { Failure } from '../../errors.ts';
+
+type Handler = (ctx: RouterContext) => unknown;
+
+/** Everything registered under one pattern. */
+interface Route {
+  readonly pattern: string;
+  readonly regexp: RegExp;
+  readonly paramNames: readonly string[];
+  readonly handlers: ReadonlyMap<string, Handler>;
+}
+
+/**
+ * Serves what was registered on a router, and answers for what was not: 404, 405 with Allow, OPTIONS with 204
+ * and Allow. It reads the router's layers once; the router's own middleware composes a new chain for every
+ * request, which made up a third of the JavaScript that a read by key ran.
+ *
+ * Handlers get `ctx.params`, decoded, and `_matchedRoute`, as from the router itself.
+ *
+ * @throws Failure internal for what this cannot serve: `router.use` and patterns that are regular expressions
+ */
+export function dispatch(router: Router): (ctx: RouterContext) => unknown {
+  const routes = compile(router.stack);
+  return (ctx) => {
+    const { path, method } = ctx;
+    for (const route of routes) {
+      const match = route.regexp.exec(path);
+      const handler = match === null ? undefined : route.handlers.get(method);
+      if (match === null || handler === undefined) continue;
+      ctx._matchedRoute = route.pattern;
+      ctx.params = paramsOf(route, match);
+      return handler(ctx);
+    }
+    return answerUnmatched(ctx, routes);
+  };
+}
+
+function compile(layers: readonly Layer[]): readonly Route[] {
+  const routes = new Map<string, Route & { readonly handlers: Map<string, Handler> }>();
+  for (const { path: pattern, methods, regexp, paramNames, stack } of layers) {
+    if (typeof pattern !== 'string' || methods.length === 0) {
+      throw new Failure('internal', `The route ${pattern} is no pattern with a method`);
+    }
+    const route = routes.get(pattern) ?? {
+      pattern,
+      regexp,
+      paramNames: paramNames.map(({ name }) => name),
+      handlers: new Map<string, Handler>(),
+    };
+    routes.set(pattern, route);
+    const handler = chain(stack);
+    // Who registers first wins, as in the router.
+    for (const method of methods) if (!route.handlers.has(method)) route.handlers.set(method, handler);
+  }
+  return [...routes.values()];
+}
+
+/** One function out of a route's middleware, made before the first request. */
+function chain(stack: Layer['stack']): Handler {
+  return stack.reduceRight<Handler>(
+    (next, middleware) => (ctx) => middleware(ctx, async () => next(ctx)),
+    () => undefined,
+  );
+}
+
+function paramsOf({ paramNames }: Route, match: RegExpExecArray): Record<string, string> {
+  const params: Record<string, string> = {};
+  // The envelope has refused paths that cannot be decoded.
+  paramNames.forEach((name, index) => {
+    params[name] = decodeURIComponent(match[index + 1] ?? '');
+  });
+  return params;
+}
+
+function answerUnmatched(ctx: RouterContext, routes: readonly Route[]): void {
+  const matching = routes.filter(({ regexp }) => regexp.test(ctx.path));
+  if (matching.length === 0) throw new Failure('not_found', 'There is nothing at this path');
+  for (const { pattern } of matching) ctx._matchedRoute = pattern;
+  const methods = new Set(matching.flatMap(({ handlers }) => [...handlers.keys()])).add('OPTIONS');
+  const allow = [...methods].sort().join(', ');
+  if (ctx.method !== 'OPTIONS') {
+    throw new Failure('method_not_allowed', `This path does not take ${ctx.method}`, {
+      headers: { Allow: allow },
+    });
+  }
+  ctx.set('Allow', allow);
+  ctx.status = 204;
+}

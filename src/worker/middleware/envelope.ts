@@ -1,0 +1,69 @@
+import type Koa from 'koa';
+import type { Logger } from 'pino';
+import { Failure } from '../../errors.ts';
+import { discardBody } from './body.ts';
+import { asFailure, PROBLEM_TYPE, problemHeaders, problemOf } from './problem.ts';
+import { requestId } from './request-id.ts';
+import { logWhenOver } from './request-log.ts';
+
+export interface EnvelopeOptions {
+  readonly log: Logger;
+  /** Whether this process is about to go: every answer then asks the client to connect anew. */
+  readonly draining: () => boolean;
+}
+
+/**
+ * What surrounds every request, in one middleware because each costs: its id, its log line, the answer for
+ * what was thrown, and `Connection: close` while draining.
+ */
+export function envelope({ log, draining }: EnvelopeOptions): Koa.Middleware {
+  return async (ctx, next) => {
+    const id = requestId(ctx.req.headers['x-request-id']);
+    ctx.res.setHeader('X-Request-Id', id);
+    logWhenOver(ctx, id, log);
+    try {
+      checkTarget(ctx);
+      await next();
+    } catch (thrown) {
+      if (!ctx.res.shouldKeepAlive || draining()) await discardBody(ctx.req);
+      answerProblem(ctx, asFailure(thrown), id, log);
+    }
+    // After the handler: the draining may have begun while it worked.
+    if (draining() && !ctx.res.headersSent) ctx.res.setHeader('Connection', 'close');
+  };
+}
+
+/** @throws Failure malformed_request for a target that no route could make sense of */
+function checkTarget(ctx: Koa.Context): void {
+  try {
+    // The first access parses the target, and an absolute-form target may be no URL at all.
+    if (ctx.path.includes('%')) decodeURIComponent(ctx.path);
+  } catch (cause) {
+    throw new Failure('malformed_request', 'The path is not validly percent-encoded', { cause });
+  }
+}
+
+function answerProblem(ctx: Koa.Context, failure: Failure, id: string, log: Logger): void {
+  const { res } = ctx;
+  const { httpStatus } = failure.meaning;
+  if (httpStatus >= 500 || res.headersSent) logFailure(failure, id, log);
+  if (res.headersSent) {
+    // A status can no longer be sent; a cut connection tells the client that the answer is not whole.
+    ctx.respond = false;
+    res.destroy();
+    return;
+  }
+  for (const name of res.getHeaderNames()) res.removeHeader(name);
+  res.setHeader('X-Request-Id', id);
+  ctx.set(problemHeaders(failure));
+  ctx.status = httpStatus;
+  ctx.type = PROBLEM_TYPE;
+  ctx.body = JSON.stringify(problemOf(failure, id));
+}
+
+/** Logs once, where it is handled. 500 is a fault of ours; the other 5xx tell of a state that will pass. */
+function logFailure(failure: Failure, id: string, log: Logger): void {
+  const line = { requestId: id, code: failure.code, err: failure.options.cause ?? failure };
+  if (failure.meaning.httpStatus === 500) log.error(line, 'request failed');
+  else log.warn(line, failure.message);
+}

@@ -1,0 +1,71 @@
+import type { ServerResponse } from 'node:http';
+import type { ParameterizedContext } from 'koa';
+import type { Logger } from 'pino';
+
+/** A line must stay well below what a pipe writes in one piece. */
+const PATH_MAX_CHARS = 512;
+/** A segment with an @ in it, plain or encoded, may be somebody's address. */
+const ADDRESS_LIKE = /[^/]*(?:@|%40)[^/]*/gi;
+
+const LOGGED = Symbol('logged request');
+
+interface LoggedRequest {
+  readonly ctx: ParameterizedContext;
+  readonly requestId: string;
+  readonly log: Logger;
+  readonly startedMs: number;
+}
+
+/**
+ * Writes one line when the response is over, however it ends: method, route pattern, path, status, durationMs,
+ * request id and the bytes of the answer's body. Neither query string nor body, and no e-mail address.
+ */
+export function logWhenOver(ctx: ParameterizedContext, requestId: string, log: Logger): void {
+  const res = ctx.res as ServerResponse & { [LOGGED]?: LoggedRequest };
+  res[LOGGED] = { ctx, requestId, log, startedMs: performance.now() };
+  // 'close' comes after every response, finished or not; one shared listener instead of a closure a request.
+  res.once('close', writeLine);
+}
+
+function writeLine(this: ServerResponse & { [LOGGED]?: LoggedRequest }): void {
+  const logged = this[LOGGED];
+  if (logged === undefined) return;
+  const { ctx, requestId, log, startedMs } = logged;
+  const line = {
+    requestId,
+    method: ctx.req.method,
+    route: routeOf(ctx),
+    path: loggablePath(ctx.req.url ?? ''),
+    status: this.statusCode,
+    durationMs: Math.round((performance.now() - startedMs) * 1000) / 1000,
+    bytes: bodyBytes(this),
+  };
+  if (this.writableFinished) {
+    log.info(line, 'request');
+  } else {
+    // Whatever status was meant, nobody has seen it.
+    log.info(
+      { ...line, status: undefined, bytes: undefined, aborted: true },
+      'client went away before the answer',
+    );
+  }
+}
+
+function routeOf(ctx: ParameterizedContext): string | undefined {
+  const pattern: unknown = ctx._matchedRoute;
+  return typeof pattern === 'string' ? pattern : undefined;
+}
+
+function bodyBytes(res: ServerResponse): number | undefined {
+  if (res.req.method === 'HEAD' || res.statusCode === 304 || res.statusCode === 204) return 0;
+  const length = res.getHeader('Content-Length');
+  return length === undefined ? undefined : Number(length);
+}
+
+/** @returns the path of a request target: no query string, nothing that looks like an address, of bounded length. */
+export function loggablePath(target: string): string {
+  const end = target.search(/[?#]/);
+  let path = end === -1 ? target : target.slice(0, end);
+  if (path.length > PATH_MAX_CHARS) path = `${path.slice(0, PATH_MAX_CHARS)}…`;
+  return path.includes('@') || path.includes('%40') ? path.replace(ADDRESS_LIKE, '[redacted]') : path;
+}

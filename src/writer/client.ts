@@ -1,0 +1,195 @@
+import { randomBytes } from 'node:crypto';
+import { createConnection, type Socket } from 'node:net';
+import { Failure } from '../errors.ts';
+import type { Logger } from '../log.ts';
+import { encodeFrame, FrameReader } from './frames.ts';
+import { monotonicNowMs, type Outcome, unwrap, type WireOutcomes } from './protocol.ts';
+
+const RECONNECT_MS = 10;
+const SWEEP_MS = 50;
+/** After its deadline the writer itself says that it did not apply a write; past this wait nobody knows. */
+const DECISION_GRACE_MS = 1000;
+/** Most blob bytes that wait in one process. */
+const BLOB_QUEUE_MAX_BYTES = 128 * 1024 * 1024;
+
+interface Pending {
+  readonly json: string;
+  readonly blob: Buffer | undefined;
+  readonly deadlineMs: number;
+  sent: boolean;
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: Failure) => void;
+}
+
+export interface WriterClientOptions {
+  readonly socketPath: string;
+  /** Names this process among the writer's clients; made unique here. */
+  readonly name: string;
+  readonly deadlineMs: number;
+  readonly queueMax: number;
+  readonly log: Logger;
+}
+
+/**
+ * A process's way to the writer. An operation is: waiting (not on the wire) → sent (flush) → decided (outcome) or
+ * given up (deadline). When the connection breaks, every sent operation waits again and goes to the next writer
+ * under the same number; the writer's ledger knows those that the dead one had applied.
+ */
+export class WriterClient {
+  readonly #options: WriterClientOptions;
+  readonly #id: string;
+  readonly #pending = new Map<number, Pending>();
+  #unsent: number[] = [];
+  #acks: number[] = [];
+  #blobBytes = 0;
+  #seq = 0;
+  #socket: Socket | undefined;
+  #connected = false;
+  #closed = false;
+  #flushing = false;
+  readonly #sweeper: NodeJS.Timeout;
+
+  constructor(options: WriterClientOptions) {
+    this.#options = options;
+    this.#id = `${options.name}-${process.pid}-${randomBytes(8).toString('hex')}`;
+    this.#sweeper = setInterval(() => this.#sweep(), SWEEP_MS).unref();
+    this.#connect();
+  }
+
+  /** Whether the writer answers at the moment; writes are held for it either way. */
+  get connected(): boolean {
+    return this.#connected;
+  }
+
+  get pendingCount(): number {
+    return this.#pending.size;
+  }
+
+  /**
+   * @param name full name, `feature.command`
+   * @param input what the command's schema takes
+   * @param blob bytes that go beside it
+   * @returns the command's value, once it is committed and on disk
+   * @throws Failure writer_busy, write_timeout, write_undecided, storage_full, or the command's own
+   */
+  write(name: string, input: unknown, blob?: Buffer): Promise<unknown> {
+    const blobBytes = blob?.length ?? 0;
+    if (this.#pending.size >= this.#options.queueMax || this.#blobBytes + blobBytes > BLOB_QUEUE_MAX_BYTES) {
+      return Promise.reject(
+        new Failure('writer_busy', 'Too many writes are waiting', { retryAfterSeconds: 1 }),
+      );
+    }
+    const seq = ++this.#seq;
+    const deadlineMs = monotonicNowMs() + this.#options.deadlineMs;
+    const json = JSON.stringify([seq, name, deadlineMs, input, blobBytes]);
+    return new Promise((resolve, reject) => {
+      this.#pending.set(seq, { json, blob, deadlineMs, sent: false, resolve, reject });
+      this.#blobBytes += blobBytes;
+      this.#unsent.push(seq);
+      this.#scheduleFlush();
+    });
+  }
+
+  /** Gives up the connection; what is still pending ends as undecided. */
+  close(): void {
+    this.#closed = true;
+    clearInterval(this.#sweeper);
+    this.#socket?.destroy();
+    for (const seq of [...this.#pending.keys()]) this.#giveUp(seq);
+  }
+
+  #connect(): void {
+    const socket = createConnection(this.#options.socketPath);
+    this.#socket = socket;
+    const reader = new FrameReader((message) => this.#receive(message as WireOutcomes));
+    socket.on('connect', () => {
+      this.#connected = true;
+      socket.write(encodeFrame(JSON.stringify({ client: this.#id })));
+      // Map order is sequence order: what was sent to the last writer goes first.
+      this.#unsent = [...this.#pending.keys()];
+      this.#scheduleFlush();
+    });
+    socket.on('data', (chunk) => reader.push(chunk));
+    // A refused connection or a broken pipe: 'close' follows and deals with both.
+    socket.on('error', () => {});
+    socket.on('close', () => {
+      if (this.#connected && !this.#closed) {
+        this.#options.log.debug({ pending: this.#pending.size }, 'writer connection lost; writes are held');
+      }
+      this.#connected = false;
+      if (!this.#closed) setTimeout(() => this.#connect(), RECONNECT_MS);
+    });
+  }
+
+  #scheduleFlush(): void {
+    if (this.#flushing || !this.#connected) return;
+    this.#flushing = true;
+    setImmediate(() => {
+      this.#flushing = false;
+      this.#flush();
+    });
+  }
+
+  #flush(): void {
+    if (!this.#connected || !this.#socket) return;
+    const operations: string[] = [];
+    const blobs: Buffer[] = [];
+    for (const seq of this.#unsent) {
+      const pending = this.#pending.get(seq);
+      if (!pending) continue;
+      pending.sent = true;
+      operations.push(pending.json);
+      if (pending.blob) blobs.push(pending.blob);
+    }
+    if (operations.length === 0) return;
+    const json = `{"acks":[${this.#acks.join()}],"ops":[${operations.join()}]}`;
+    this.#unsent = [];
+    this.#acks = [];
+    this.#socket.write(encodeFrame(json, blobs));
+  }
+
+  #receive(outcomes: WireOutcomes): void {
+    for (const [seq, outcome] of outcomes) {
+      this.#acks.push(seq);
+      this.#settle(seq, outcome);
+    }
+  }
+
+  #settle(seq: number, outcome: Outcome): void {
+    const pending = this.#take(seq);
+    if (!pending) return;
+    try {
+      pending.resolve(unwrap(outcome));
+    } catch (failure) {
+      pending.reject(failure as Failure);
+    }
+  }
+
+  #take(seq: number): Pending | undefined {
+    const pending = this.#pending.get(seq);
+    this.#pending.delete(seq);
+    this.#blobBytes -= pending?.blob?.length ?? 0;
+    return pending;
+  }
+
+  /** Deadlines rise with the sequence number, so the first that is not due ends the sweep. */
+  #sweep(): void {
+    const nowMs = monotonicNowMs();
+    for (const [seq, { deadlineMs, sent }] of this.#pending) {
+      if (nowMs <= deadlineMs) return;
+      if (!sent || nowMs > deadlineMs + DECISION_GRACE_MS) this.#giveUp(seq);
+    }
+  }
+
+  #giveUp(seq: number): void {
+    const pending = this.#take(seq);
+    if (!pending) return;
+    pending.reject(
+      pending.sent
+        ? new Failure('write_undecided', 'The write may or may not have been applied; read before you retry')
+        : new Failure('write_timeout', 'The writer was not there in time; nothing was applied', {
+            retryAfterSeconds: 1,
+          }),
+    );
+  }
+}

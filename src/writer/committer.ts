@@ -1,0 +1,213 @@
+import type { Database, Statement } from 'better-sqlite3';
+import { Failure } from '../errors.ts';
+import type { Command, CommandContext } from '../feature.ts';
+import type { Logger } from '../log.ts';
+import type { Ledger } from './ledger.ts';
+import { monotonicNowMs, type Outcome, refusal } from './protocol.ts';
+
+/** Most operations in one commit: bounds how long one commit holds the event loop. */
+const BATCH_MAX = 512;
+/** Most blob bytes in one commit, for the same reason. */
+const BATCH_BLOB_MAX_BYTES = 16 * 1024 * 1024;
+/** Pause before a batch is tried again when another connection held the lock past the busy timeout. */
+const BUSY_RETRY_MS = 50;
+
+export interface Operation {
+  readonly client: string;
+  readonly seq: number;
+  readonly name: string;
+  readonly deadlineMonotonicMs: number;
+  readonly input: unknown;
+  readonly blob: Buffer | undefined;
+  /** Called exactly once, after the commit, or when the operation was refused. */
+  readonly reply: (outcome: Outcome) => void;
+}
+
+interface Prepared {
+  readonly command: Command;
+  readonly run: (input: unknown, context: CommandContext) => unknown;
+}
+
+export interface CommitterOptions {
+  readonly db: Database;
+  readonly ledger: Ledger;
+  /** By full name, `feature.command`. */
+  readonly commands: ReadonlyMap<string, Command>;
+  readonly queueMax: number;
+  readonly log: Logger;
+  readonly onCommit?: (stats: { operations: number; durationMs: number }) => void;
+}
+
+/**
+ * Group commit for one database. Operations wait in a queue; a commit takes all that have arrived, applies each
+ * in a savepoint, and makes them durable with one fsync. States: idle (queue empty) → scheduled (submit) →
+ * committing (the event loop comes round) → idle or scheduled; busy-waiting (a foreign lock) → scheduled (timer).
+ */
+export class Committer {
+  readonly #options: CommitterOptions;
+  readonly #prepared = new Map<string, Prepared>();
+  readonly #statements: Record<'begin' | 'commit' | 'savepoint' | 'release' | 'undo', Statement>;
+  #queue: Operation[] = [];
+  #scheduled = false;
+  #idle: (() => void)[] = [];
+
+  constructor(options: CommitterOptions) {
+    this.#options = options;
+    const { db, commands } = options;
+    for (const [name, command] of commands) this.#prepared.set(name, { command, run: command.prepare(db) });
+    this.#statements = {
+      begin: db.prepare('BEGIN IMMEDIATE'),
+      commit: db.prepare('COMMIT'),
+      savepoint: db.prepare('SAVEPOINT operation'),
+      release: db.prepare('RELEASE operation'),
+      undo: db.prepare('ROLLBACK TO operation'),
+    };
+  }
+
+  get ledger(): Ledger {
+    return this.#options.ledger;
+  }
+
+  get queueLength(): number {
+    return this.#queue.length;
+  }
+
+  /** Queues an operation for the next commit, or refuses it at once when the queue is full. */
+  submit(operation: Operation): void {
+    if (this.#queue.length >= this.#options.queueMax) {
+      operation.reply(
+        refusal(new Failure('writer_busy', 'The writer has too much to do', { retryAfterSeconds: 1 })),
+      );
+      return;
+    }
+    this.#queue.push(operation);
+    this.#schedule();
+  }
+
+  /** Resolves when everything submitted so far is decided. */
+  async drained(): Promise<void> {
+    if (this.#queue.length === 0 && !this.#scheduled) return;
+    await new Promise<void>((resolve) => this.#idle.push(resolve));
+  }
+
+  #schedule(delayMs = 0): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    const run = () => {
+      this.#scheduled = false;
+      this.#commit();
+      if (this.#queue.length > 0) this.#schedule();
+      else if (!this.#scheduled) for (const resolve of this.#idle.splice(0)) resolve();
+    };
+    // After this turn's reads: everything that clients have sent by now goes into one commit.
+    if (delayMs === 0) setImmediate(run);
+    else setTimeout(run, delayMs);
+  }
+
+  #take(): Operation[] {
+    let blobBytes = 0;
+    let count = 0;
+    for (const operation of this.#queue) {
+      blobBytes += operation.blob?.length ?? 0;
+      if (count > 0 && (count === BATCH_MAX || blobBytes > BATCH_BLOB_MAX_BYTES)) break;
+      count += 1;
+    }
+    return this.#queue.splice(0, count);
+  }
+
+  #commit(): void {
+    const batch = this.#take();
+    if (batch.length === 0) return;
+    const startMs = monotonicNowMs();
+    const context = { nowMs: Date.now(), startMs };
+    const outcomes: Outcome[] = [];
+    const fresh = new Map<string, Map<number, Outcome>>();
+    try {
+      this.#statements.begin.run();
+      for (const operation of batch) {
+        const ofClient = fresh.get(operation.client);
+        const known = this.ledger.find(operation.client, operation.seq) ?? ofClient?.get(operation.seq);
+        const outcome = known ?? this.#apply(operation, context);
+        outcomes.push(outcome);
+        if (known) continue;
+        if (ofClient) ofClient.set(operation.seq, outcome);
+        else fresh.set(operation.client, new Map([[operation.seq, outcome]]));
+      }
+      this.ledger.stage(fresh, context.nowMs);
+      this.#statements.commit.run();
+    } catch (error) {
+      this.#recover(batch, error);
+      return;
+    }
+    this.ledger.hold(fresh);
+    batch.forEach((operation, index) => {
+      operation.reply(outcomes[index] as Outcome);
+    });
+    this.#options.onCommit?.({ operations: batch.length, durationMs: monotonicNowMs() - startMs });
+  }
+
+  /** Runs one operation in its savepoint. What it throws refuses it alone; a broken transaction is rethrown. */
+  #apply(operation: Operation, { nowMs, startMs }: { nowMs: number; startMs: number }): Outcome {
+    if (startMs > operation.deadlineMonotonicMs) {
+      return refusal(
+        new Failure('write_timeout', 'The write waited past its deadline', { retryAfterSeconds: 1 }),
+      );
+    }
+    const prepared = this.#prepared.get(operation.name);
+    if (!prepared) return refusal(new Failure('internal', 'The writer does not know this operation'));
+    const input = prepared.command.input.safeParse(operation.input);
+    if (!input.success) {
+      this.#options.log.error(
+        { command: operation.name, issues: input.error.issues.length },
+        'invalid operation',
+      );
+      return refusal(new Failure('internal', 'The operation does not fit its schema'));
+    }
+    this.#statements.savepoint.run();
+    try {
+      const value = prepared.run(input.data, { blob: operation.blob, nowMs });
+      this.#statements.release.run();
+      return { value: value ?? null };
+    } catch (error) {
+      if (isStorageError(error) || !this.#options.db.inTransaction) throw error;
+      this.#statements.undo.run();
+      this.#statements.release.run();
+      if (error instanceof Failure) return refusal(error);
+      this.#options.log.error({ command: operation.name, err: error }, 'operation failed');
+      return refusal(new Failure('internal', 'The operation failed'));
+    }
+  }
+
+  /** The whole batch failed: nothing of it is in the database. */
+  #recover(batch: Operation[], error: unknown): void {
+    const { db, log } = this.#options;
+    if (db.inTransaction) db.exec('ROLLBACK');
+    const code = sqliteCode(error);
+    if (code.startsWith('SQLITE_BUSY')) {
+      log.warn({ operations: batch.length }, 'the database is locked; trying the commit again');
+      this.#queue = [...batch, ...this.#queue];
+      this.#schedule(BUSY_RETRY_MS);
+      return;
+    }
+    if (code === 'SQLITE_FULL') {
+      log.error({ operations: batch.length }, 'no space left: the writes were refused');
+      const full = new Failure('storage_full', 'The disk is full; nothing was written', {
+        retryAfterSeconds: 5,
+      });
+      for (const operation of batch) operation.reply(refusal(full));
+      return;
+    }
+    // After a failed fsync nobody knows what the disk holds: only recovery from the WAL tells. The clients keep
+    // these operations and send them to the next writer.
+    throw error;
+  }
+}
+
+function sqliteCode(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : '';
+}
+
+/** @returns whether the error speaks of the storage, not of the operation */
+function isStorageError(error: unknown): boolean {
+  return /^SQLITE_(FULL|IOERR|CORRUPT|NOTADB|BUSY|NOMEM|READONLY|CANTOPEN)/.test(sqliteCode(error));
+}

@@ -1,0 +1,67 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Database } from 'better-sqlite3';
+import { startChild } from '../child/child.ts';
+import type { Command } from '../feature.ts';
+import { databaseNames, features } from '../features.ts';
+import { migrate, readMigrations } from '../sqlite/migrations.ts';
+import { openWriter } from '../sqlite/open.ts';
+import { Committer } from './committer.ts';
+import { Ledger } from './ledger.ts';
+import { writerSocketPath } from './protocol.ts';
+import { WriterServer } from './server.ts';
+
+/** The writer's entry: the only process that opens the databases read-write. */
+const activated = Promise.withResolvers<void>();
+const { config, log, tell, ready, input } = startChild((message) => {
+  if (message.kind === 'activate') activated.resolve();
+  if (message.kind === 'drain') {
+    server.drain().then(() => tell({ kind: 'drained' }));
+    // It stays, with its connections open, until the primary has stopped Litestream and kills it.
+  }
+});
+
+// New files are the owner's alone: databases, WALs and the socket.
+process.umask(0o077);
+
+/** Applies what is missing, and says so after each step, since one may take longer than a start may. */
+function bringUpToDate(database: string, db: Database): void {
+  const own = { name: 'writer', migrations: new URL('./migrations/', import.meta.url) };
+  for (const owner of [own, ...features.filter((feature) => feature.database === database)]) {
+    for (const name of migrate(db, owner.name, readMigrations(owner.migrations))) {
+      log.info({ database, migration: `${owner.name}/${name}` }, `applied migration ${owner.name}/${name}`);
+      tell({ kind: 'progress', detail: name });
+    }
+  }
+}
+
+async function commandsOf(database: string): Promise<Map<string, Command>> {
+  const commands = new Map<string, Command>();
+  for (const feature of features.filter((candidate) => candidate.database === database)) {
+    for (const [name, command] of Object.entries(await feature.commands())) {
+      commands.set(`${feature.name}.${name}`, command as Command);
+    }
+  }
+  return commands;
+}
+
+const commandsByDatabase = new Map<string, Map<string, Command>>();
+for (const database of databaseNames()) commandsByDatabase.set(database, await commandsOf(database));
+if ((input as { standby: boolean }).standby) {
+  tell({ kind: 'standby' });
+  // Another writer may still hold the databases: nothing of them is touched until it is gone.
+  await activated.promise;
+}
+
+mkdirSync(config.DATA_DIR, { recursive: true, mode: 0o700 });
+const routing = new Map<string, Committer>();
+for (const [database, commands] of commandsByDatabase) {
+  const db = openWriter(join(config.DATA_DIR, `${database}.db`));
+  bringUpToDate(database, db);
+  const ledger = new Ledger(db, Date.now());
+  const committer = new Committer({ db, ledger, commands, queueMax: config.WRITE_QUEUE_MAX, log });
+  for (const name of commands.keys()) routing.set(name, committer);
+}
+const server = new WriterServer(routing, log);
+await server.listen(writerSocketPath(config.DATA_DIR));
+ready();

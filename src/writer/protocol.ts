@@ -1,0 +1,62 @@
+import { join } from 'node:path';
+import { Failure, type FailureOptions, isCode } from '../errors.ts';
+
+/** One write on the wire: sequence number, `feature.command`, deadline, input, size of its blob. */
+export type WireOperation = [
+  seq: number,
+  name: string,
+  deadlineMonotonicMs: number,
+  input: unknown,
+  blobBytes: number,
+];
+
+/** The first message of a client. Its operations are known by (client, seq), also after a reconnect. */
+export interface Hello {
+  readonly client: string;
+}
+
+/** Every later message of a client. */
+export interface WireBatch {
+  /** Operations whose outcome the client has; the writer forgets them. */
+  readonly acks: readonly number[];
+  readonly ops: readonly WireOperation[];
+}
+
+/** What became of one operation: its value, or why it was refused. */
+export type Outcome =
+  | { readonly value: unknown }
+  | { readonly code: string; readonly message: string; readonly options?: FailureOptions };
+
+/** What the writer sends: outcomes by sequence number. */
+export type WireOutcomes = readonly (readonly [seq: number, outcome: Outcome])[];
+
+/** @returns the path of the writer's socket below a data folder */
+export function writerSocketPath(dataDir: string): string {
+  return join(dataDir, 'run', 'writer.sock');
+}
+
+/** @returns milliseconds on a clock that all processes of the machine share and nobody can set */
+export function monotonicNowMs(): number {
+  const [seconds, nanoseconds] = process.hrtime();
+  return seconds * 1000 + nanoseconds / 1e6;
+}
+
+/** @returns an outcome that tells of `failure`, without its cause */
+export function refusal(failure: Failure): Outcome {
+  const { errors, retryAfterSeconds, headers } = failure.options;
+  const options = {
+    ...(errors && { errors }),
+    ...(retryAfterSeconds !== undefined && { retryAfterSeconds }),
+    ...(headers && { headers }),
+  };
+  return { code: failure.code, message: failure.message, options };
+}
+
+/**
+ * @returns the value of an outcome
+ * @throws Failure when the operation was refused
+ */
+export function unwrap(outcome: Outcome): unknown {
+  if ('value' in outcome) return outcome.value;
+  throw new Failure(isCode(outcome.code) ? outcome.code : 'internal', outcome.message, outcome.options);
+}

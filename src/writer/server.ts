@@ -1,0 +1,120 @@
+import { chmodSync, rmSync } from 'node:fs';
+import { createServer, type Server, type Socket } from 'node:net';
+import { Failure } from '../errors.ts';
+import type { Logger } from '../log.ts';
+import type { Committer } from './committer.ts';
+import { encodeFrame, FrameReader } from './frames.ts';
+import { type Hello, type Outcome, refusal, type WireBatch } from './protocol.ts';
+
+/** A client that has not come back after this is dead, and its outcomes are of no use to anyone. */
+const CLIENT_FORGET_MS = 60_000;
+
+/** The committer that applies a command, by the command's full name. */
+export type Routing = ReadonlyMap<string, Committer>;
+
+interface Client {
+  readonly socket: Socket;
+  outbox: [seq: number, outcome: Outcome][];
+}
+
+/**
+ * The writer's side of the socket. A connection is: new (no hello yet) → known (hello) → gone (closed). Its
+ * outcomes are sent in one frame a turn of the event loop, which is one frame a commit.
+ */
+export class WriterServer {
+  readonly #server: Server;
+  readonly #routing: Routing;
+  readonly #committers: ReadonlySet<Committer>;
+  readonly #log: Logger;
+  readonly #clients = new Set<Client>();
+  readonly #present = new Map<string, number>();
+
+  constructor(routing: Routing, log: Logger) {
+    this.#routing = routing;
+    this.#committers = new Set(routing.values());
+    this.#log = log;
+    this.#server = createServer((socket) => this.#accept(socket));
+  }
+
+  /** @param path the Unix socket, made with mode 0600; a stale one of a dead writer is replaced */
+  async listen(path: string): Promise<void> {
+    rmSync(path, { force: true });
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once('error', reject);
+      this.#server.listen(path, resolve);
+    });
+    chmodSync(path, 0o600);
+  }
+
+  /** Takes no new client, decides everything that has arrived, and sends the last outcomes. */
+  async drain(): Promise<void> {
+    this.#server.close();
+    await Promise.all([...this.#committers].map((committer) => committer.drained()));
+    await Promise.all(
+      [...this.#clients].map((client) => {
+        this.#flush(client);
+        return new Promise<void>((resolve) => client.socket.end(resolve));
+      }),
+    );
+  }
+
+  #accept(socket: Socket): void {
+    const client: Client = { socket, outbox: [] };
+    let id: string | undefined;
+    const reader = new FrameReader((message, blob) => {
+      if (id === undefined) {
+        id = (message as Hello).client;
+        this.#present.set(id, (this.#present.get(id) ?? 0) + 1);
+        return;
+      }
+      this.#receive(client, id, message as WireBatch, blob);
+    });
+    this.#clients.add(client);
+    socket.on('data', (chunk) => {
+      try {
+        reader.push(chunk);
+      } catch (error) {
+        this.#log.error({ err: error, client: id }, 'a client sent what is no frame');
+        socket.destroy();
+      }
+    });
+    socket.on('error', (error) => this.#log.debug({ err: error, client: id }, 'client socket failed'));
+    socket.on('close', () => {
+      this.#clients.delete(client);
+      if (id !== undefined) this.#leave(id);
+    });
+  }
+
+  #leave(id: string): void {
+    this.#present.set(id, (this.#present.get(id) ?? 1) - 1);
+    setTimeout(() => {
+      if ((this.#present.get(id) ?? 0) > 0) return;
+      this.#present.delete(id);
+      for (const committer of this.#committers) committer.ledger.forget(id);
+    }, CLIENT_FORGET_MS).unref();
+  }
+
+  #receive(client: Client, id: string, { acks, ops }: WireBatch, blobs: Buffer): void {
+    if (acks.length > 0) for (const committer of this.#committers) committer.ledger.confirm(id, acks);
+    let offset = 0;
+    for (const [seq, name, deadlineMonotonicMs, input, blobBytes] of ops) {
+      const blob = blobBytes === 0 ? undefined : blobs.subarray(offset, offset + blobBytes);
+      offset += blobBytes;
+      const reply = (outcome: Outcome) => this.#reply(client, seq, outcome);
+      const committer = this.#routing.get(name);
+      if (committer) committer.submit({ client: id, seq, name, deadlineMonotonicMs, input, blob, reply });
+      else reply(refusal(new Failure('internal', `The writer does not know the operation ${name}`)));
+    }
+  }
+
+  #reply(client: Client, seq: number, outcome: Outcome): void {
+    client.outbox.push([seq, outcome]);
+    if (client.outbox.length === 1) process.nextTick(() => this.#flush(client));
+  }
+
+  #flush(client: Client): void {
+    if (client.outbox.length === 0 || client.socket.destroyed) return;
+    client.socket.write(encodeFrame(JSON.stringify(client.outbox)));
+    client.outbox = [];
+  }
+}

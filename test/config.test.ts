@@ -1,0 +1,78 @@
+import { readFileSync } from 'node:fs';
+import t from 'tap';
+import { loadConfig, settingNames } from '../src/config.ts';
+import { Failure } from '../src/errors.ts';
+
+const CWD = '/srv/app';
+
+function failureOf(env: NodeJS.ProcessEnv): Failure {
+  try {
+    loadConfig(env, CWD);
+  } catch (error) {
+    if (error instanceof Failure) return error;
+    throw error;
+  }
+  throw new Error('nothing was thrown');
+}
+
+t.test('without any setting the system is on loopback with a replica in the data folder', async (t) => {
+  const { config, secrets } = loadConfig({}, CWD);
+  t.match(config, { HOST: '127.0.0.1', PORT: 8080, DATA_DIR: '/srv/app/data' });
+  t.same(config.replica, { type: 'file', url: 'file:/srv/app/data/replica', path: '/srv/app/data/replica' });
+  t.same(secrets, {});
+  t.ok(Object.isFrozen(config));
+});
+
+t.test('every mistake is listed at once by name with what was expected', async (t) => {
+  const failure = failureOf({
+    PORT: '99999',
+    WORKERS: 'many',
+    REPLICA_URL: 'ftp://somewhere',
+    LOG_LEVEL: 'loud',
+    DRAIN_TIMEOUT_MS: '-1',
+  });
+  t.equal(failure.meaning.exitCode, 78);
+  const byName = new Map(failure.options.errors?.map(({ field, message }) => [field, message]));
+  t.same([...byName.keys()].sort(), ['DRAIN_TIMEOUT_MS', 'LOG_LEVEL', 'PORT', 'REPLICA_URL', 'WORKERS']);
+  for (const message of byName.values()) t.match(message, /^expected /);
+});
+
+t.test('an S3 replica needs credentials, which then are in no part of the configuration', async (t) => {
+  const missing = failureOf({ REPLICA_URL: 's3://bucket/prefix' }).options.errors?.map(({ field }) => field);
+  t.same(missing, ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY']);
+  const env = {
+    REPLICA_URL: 's3://bucket/prefix/',
+    AWS_ACCESS_KEY_ID: 'the-id',
+    AWS_SECRET_ACCESS_KEY: 'the-key',
+  };
+  const { config, secrets } = loadConfig(env, CWD);
+  t.same(config.replica, { type: 's3', url: 's3://bucket/prefix', bucket: 'bucket', prefix: 'prefix' });
+  t.same(secrets, { AWS_ACCESS_KEY_ID: 'the-id', AWS_SECRET_ACCESS_KEY: 'the-key' });
+  t.notMatch(JSON.stringify(config), /the-id|the-key/);
+});
+
+t.test('a data folder whose sockets would have too long a path is refused', async (t) => {
+  const errors = failureOf({ DATA_DIR: `/${'x'.repeat(100)}` }).options.errors;
+  t.match(errors, [{ field: 'DATA_DIR', message: /shorter path: by 10 bytes/ }]);
+});
+
+t.test('an empty variable counts as unset', async (t) => {
+  t.equal(loadConfig({ PORT: '', REPLICA_URL: '' }, CWD).config.PORT, 8080);
+});
+
+t.test('the example file holds every setting, no other, and the true defaults', async (t) => {
+  const text = readFileSync(new URL('../config/.env.example', import.meta.url), 'utf8');
+  const example = new Map(
+    [...text.matchAll(/^([A-Z0-9_]+)=(.*)$/gm)].map(([, name, value]) => [name as string, value]),
+  );
+  t.same([...example.keys()].sort(), [...settingNames()].sort());
+  const defaults = loadConfig({}, CWD).config;
+  t.same(
+    loadConfig(Object.fromEntries(example), CWD).config,
+    defaults,
+    'copied unchanged it changes nothing',
+  );
+  const unsetByDefault = ['PUBLIC_URL', 'WORKERS', 'REPLICA_URL', 'S3_ENDPOINT', 'LITESTREAM_BIN'];
+  const empty = [...example].filter(([, value]) => value === '').map(([name]) => name);
+  t.same(empty.filter((name) => !/^AWS_/.test(name)).sort(), unsetByDefault.sort());
+});

@@ -1,0 +1,203 @@
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { createServer, type IncomingHttpHeaders, request, type Server } from 'node:http';
+import { type AddressInfo, connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pino from 'pino';
+import type { Test } from 'tap';
+import { type Config, loadConfig } from '../../src/config.ts';
+import { Failure } from '../../src/errors.ts';
+import type { AnyCommand, Feature, Write } from '../../src/feature.ts';
+import { features as allFeatures } from '../../src/features.ts';
+import { type Database, openReader, openWriter } from '../../src/sqlite/open.ts';
+import { type AppOptions, createApp } from '../../src/worker/app.ts';
+import { onClientError } from '../../src/worker/middleware/client-error.ts';
+
+export type LogLine = Readonly<Record<string, unknown>>;
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly bytes: Buffer;
+  readonly text: string;
+  /** The body parsed; throws when it is no JSON. */
+  readonly json: () => Record<string, unknown>;
+}
+
+export interface CallOptions {
+  readonly headers?: Readonly<Record<string, string>>;
+  /** A string or bytes go out as they are; anything else as JSON. */
+  readonly body?: unknown;
+}
+
+export interface TestApp {
+  readonly port: number;
+  readonly server: Server;
+  readonly config: Config;
+  /** The read-write connections by database name. */
+  readonly writers: ReadonlyMap<string, Database>;
+  /** Every line logged until now. */
+  readonly lines: readonly LogLine[];
+  /** The first line, past or future, that has these members. */
+  readonly logged: (members: LogLine) => Promise<LogLine>;
+  readonly call: (method: string, path: string, options?: CallOptions) => Promise<Answer>;
+  /** Sends bytes as they are and collects what comes until the server closes. */
+  readonly raw: (bytes: string | Buffer, options?: { readonly half?: boolean }) => Promise<string>;
+}
+
+export interface TestAppOptions extends Partial<Pick<AppOptions, 'status' | 'draining'>> {
+  readonly features?: readonly Feature[];
+  readonly env?: Readonly<Record<string, string>>;
+  /** Stands between a route and the real write, to fail or to delay it. */
+  readonly aroundWrite?: (write: () => unknown) => unknown;
+}
+
+/**
+ * Serves the app in this process on a port of its own: real HTTP and real SQLite in a temporary folder. Only the
+ * socket between worker and writer is missing. All of it ends with the test.
+ */
+export async function startApp(t: Test, options: TestAppOptions = {}): Promise<TestApp> {
+  // Not t.testdir(): a path with the test's name in it is longer than the config lets a data folder be.
+  const dir = mkdtempSync(join(tmpdir(), 'app-'));
+  t.teardown(() => rmSync(dir, { recursive: true, force: true }));
+  const features = options.features ?? allFeatures;
+  const { config } = loadConfig({ DATA_DIR: dir, ...options.env }, dir);
+  const log = captureLog();
+  const writers = new Map<string, Database>();
+  const readers = new Map<string, Database>();
+  for (const name of new Set(features.map((feature) => feature.database))) {
+    const path = join(dir, `${name}.db`);
+    const writer = openWriter(path);
+    for (const feature of features) if (feature.database === name) migrate(writer, feature);
+    writers.set(name, writer);
+    readers.set(name, openReader(path));
+  }
+  const listener = await createApp({
+    config,
+    log: log.logger,
+    features,
+    databases: readers,
+    writeFor: (feature) => writeTo(writers.get(feature.database)!, feature, options.aroundWrite),
+    status: options.status ?? (() => ({ ready: true, notReady: [] })),
+    draining: options.draining ?? (() => false),
+  });
+  const server = createServer(listener).on('clientError', onClientError);
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  t.teardown(async () => {
+    const closed = once(server, 'close');
+    server.close();
+    server.closeAllConnections();
+    await closed;
+    for (const db of [...readers.values(), ...writers.values()]) db.close();
+  });
+  const { port } = server.address() as AddressInfo;
+  return {
+    port,
+    server,
+    config,
+    writers,
+    lines: log.lines,
+    logged: log.logged,
+    call: (method, path, callOptions) => call(port, method, path, callOptions),
+    raw: (bytes, rawOptions) => raw(port, bytes, rawOptions?.half ?? false),
+  };
+}
+
+/** A feature of routes only, for tests of what surrounds a route. */
+export function featureOf(routes: Awaited<ReturnType<Feature['routes']>>): Feature {
+  return {
+    name: 'probe',
+    database: 'main',
+    migrations: new URL('./no-migrations/', import.meta.url),
+    commands: async () => ({}),
+    routes: async () => routes,
+  };
+}
+
+function migrate(db: Database, { migrations }: Feature): void {
+  if (!existsSync(migrations)) return;
+  for (const file of readdirSync(migrations).sort()) db.exec(readFileSync(new URL(file, migrations), 'utf8'));
+}
+
+function writeTo(db: Database, feature: Feature, around: TestAppOptions['aroundWrite']): Write<never> {
+  const prepared = new Map<string, ReturnType<AnyCommand['prepare']>>();
+  return async (name, input, blob) => {
+    const command = (await feature.commands())[name]!;
+    const run = prepared.get(name) ?? command.prepare(db);
+    prepared.set(name, run);
+    const parsed = command.input.safeParse(input);
+    if (!parsed.success) throw new Failure('invalid_request', 'refused by the writer');
+    const apply = () => db.transaction(() => run(parsed.data as never, { blob, nowMs: Date.now() }))();
+    return (await (around?.(apply) ?? apply())) as never;
+  };
+}
+
+function captureLog() {
+  const lines: LogLine[] = [];
+  const waiting = new Set<() => void>();
+  const logger = pino(
+    { level: 'trace', formatters: { level: (label) => ({ level: label }) } },
+    {
+      write(text: string) {
+        lines.push(JSON.parse(text) as LogLine);
+        for (const look of waiting) look();
+      },
+    },
+  );
+  const logged = (members: LogLine) => {
+    const { promise, resolve } = Promise.withResolvers<LogLine>();
+    const look = () => {
+      const found = lines.find((line) =>
+        Object.entries(members).every(([key, value]) => line[key] === value),
+      );
+      if (found === undefined) return;
+      waiting.delete(look);
+      resolve(found);
+    };
+    waiting.add(look);
+    look();
+    return promise;
+  };
+  return { logger, lines, logged };
+}
+
+async function call(port: number, method: string, path: string, options: CallOptions = {}): Promise<Answer> {
+  const { body } = options;
+  const asIs = body === undefined || typeof body === 'string' || Buffer.isBuffer(body);
+  const payload = asIs ? body : JSON.stringify(body);
+  const req = request({
+    port,
+    method,
+    path,
+    agent: false,
+    headers: {
+      ...(payload !== undefined &&
+        !options.headers?.['Transfer-Encoding'] && { 'Content-Length': String(Buffer.byteLength(payload)) }),
+      ...(!asIs && { 'Content-Type': 'application/json' }),
+      ...options.headers,
+    },
+  });
+  req.end(payload);
+  const [res] = await once(req, 'response');
+  const bytes = Buffer.concat(await res.toArray());
+  const text = bytes.toString('utf8');
+  return { status: res.statusCode, headers: res.headers, bytes, text, json: () => JSON.parse(text) };
+}
+
+/** @param half whether to end our side behind the bytes, as a client does that stops half-way */
+async function raw(port: number, bytes: string | Buffer, half: boolean): Promise<string> {
+  const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+  if (half) socket.end(bytes);
+  else socket.write(bytes);
+  const chunks: Buffer[] = [];
+  socket.on('data', (chunk) => chunks.push(chunk));
+  // A reset is one way for the server to close.
+  socket.on('error', () => undefined);
+  if (!socket.closed) {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    socket.on('end', () => socket.end()).on('close', () => resolve());
+    await promise;
+  }
+  return Buffer.concat(chunks).toString('latin1');
+}

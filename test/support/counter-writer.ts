@@ -1,0 +1,88 @@
+import { writeSync } from 'node:fs';
+import { join } from 'node:path';
+import pino from 'pino';
+import { z } from 'zod';
+import { Failure } from '../../src/errors.ts';
+import { type Command, defineCommand } from '../../src/feature.ts';
+import { migrate, readMigrations } from '../../src/sqlite/migrations.ts';
+import { type Database, openWriter } from '../../src/sqlite/open.ts';
+import { Committer } from '../../src/writer/committer.ts';
+import { Ledger } from '../../src/writer/ledger.ts';
+import { WriterServer } from '../../src/writer/server.ts';
+
+/** A writer process for tests: the real parts, with commands that make double application visible. */
+const [folder = '', json = '{}'] = process.argv.slice(2);
+const { queueMax = 10_000, blockMs = 0 } = JSON.parse(json) as { queueMax?: number; blockMs?: number };
+const db = openWriter(join(folder, 'count.db'));
+db.exec('CREATE TABLE IF NOT EXISTS counts (id TEXT PRIMARY KEY, times INTEGER NOT NULL)');
+migrate(db, 'writer', readMigrations(new URL('../../src/writer/migrations/', import.meta.url)));
+
+let commits = 0;
+const input = z.object({ id: z.string() });
+const adder = (db: Database) => {
+  const add = db.prepare(
+    'INSERT INTO counts (id, times) VALUES (?, 1) ON CONFLICT (id) DO UPDATE SET times = times + 1',
+  );
+  return ({ id }: { id: string }) => {
+    add.run(id);
+    return { commit: commits };
+  };
+};
+
+const commands: Record<string, unknown> = {
+  'count.add': defineCommand({ input, prepare: adder }),
+  'count.addThenThrow': defineCommand({
+    input,
+    prepare: (db) => {
+      const add = adder(db);
+      return (row) => {
+        add(row);
+        throw new TypeError('a bug');
+      };
+    },
+  }),
+  'count.addThenRefuse': defineCommand({
+    input,
+    prepare: (db) => {
+      const add = adder(db);
+      return (row) => {
+        add(row);
+        throw new Failure('not_found', 'refused by its command');
+      };
+    },
+  }),
+  'count.measure': defineCommand({
+    input: z.object({}),
+    prepare:
+      () =>
+      (_input, { blob }) => ({
+        sizeBytes: blob?.length ?? 0,
+        tail: blob?.subarray(-3).toString(),
+      }),
+  }),
+  'count.block': defineCommand({
+    input: z.object({}),
+    prepare: () => () => {
+      writeSync(1, 'blocking');
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, blockMs);
+      return {};
+    },
+  }),
+};
+
+const committer = new Committer({
+  db,
+  ledger: new Ledger(db, Date.now()),
+  commands: new Map(Object.entries(commands) as [string, Command][]),
+  queueMax,
+  log: pino({ level: 'silent' }),
+  onCommit: () => {
+    commits += 1;
+  },
+});
+const server = new WriterServer(
+  new Map(Object.keys(commands).map((name) => [name, committer])),
+  pino({ level: 'silent' }),
+);
+await server.listen(join(folder, 'w.sock'));
+console.log('ready');

@@ -1,0 +1,67 @@
+import http from 'node:http';
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: http.IncomingHttpHeaders;
+  readonly text: string;
+  // biome-ignore lint/suspicious/noExplicitAny: a test says by its assertions what it expects in here
+  readonly json: any;
+}
+
+/**
+ * One request, never retried, so that a test sees every failure.
+ * @param agent keeps connections alive when given; otherwise each request has its own
+ * @throws Error when the connection breaks before a whole answer has come
+ */
+export function request(
+  url: string,
+  options: { method?: string; body?: unknown; headers?: Record<string, string>; agent?: http.Agent } = {},
+): Promise<Answer> {
+  const { method = 'GET', body, headers = {}, agent } = options;
+  const payload = body === undefined || Buffer.isBuffer(body) ? body : JSON.stringify(body);
+  return new Promise((resolve, reject) => {
+    const sent = http.request(
+      url,
+      {
+        method,
+        agent: agent ?? false,
+        headers: {
+          ...(payload !== undefined && { 'Content-Length': Buffer.byteLength(payload as string) }),
+          ...(payload !== undefined && !Buffer.isBuffer(body) && { 'Content-Type': 'application/json' }),
+          ...headers,
+        },
+      },
+      (response) => {
+        const chunks: Buffer[] = [];
+        response.on('data', (chunk) => chunks.push(chunk));
+        response.on('error', reject);
+        response.on('end', () => {
+          const text = Buffer.concat(chunks).toString();
+          resolve({ status: response.statusCode ?? 0, headers: response.headers, text, json: tryJson(text) });
+        });
+      },
+    );
+    sent.on('error', reject);
+    sent.end(payload);
+  });
+}
+
+function tryJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** @returns a valid alert; `id` makes it unlike any other */
+export function alertOf(id: string, title = `Movie ${id}`) {
+  return {
+    movieId: id,
+    email: 'someone@example.org',
+    notification_date: '2030-01-31',
+    title,
+    category: 'drama',
+    imageUrl: 'https://example.org/cover.png',
+  };
+}

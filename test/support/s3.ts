@@ -1,0 +1,104 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Test } from 'tap';
+
+interface Listing {
+  readonly objects: readonly { readonly key: string }[];
+  readonly commonPrefixes: readonly string[];
+  readonly isTruncated: boolean;
+}
+interface ListOptions {
+  readonly delimiter?: string;
+  readonly prefix?: string;
+  readonly startAfter?: string;
+  readonly maxKeys?: number;
+}
+
+/** The part of s3rver that is used here; it brings no types. */
+interface S3Server {
+  run(): Promise<AddressInfo>;
+  close(): Promise<void>;
+  readonly httpServer: { closeAllConnections(): void };
+  readonly store: { listObjects(bucket: string, options: ListOptions): Promise<Listing> };
+}
+type S3ServerClass = new (options: {
+  address: string;
+  port: number;
+  silent: boolean;
+  directory: string;
+  configureBuckets: { name: string }[];
+}) => S3Server;
+
+const S3rver: S3ServerClass = createRequire(import.meta.url)('s3rver');
+
+export interface TestStore {
+  /** For S3_ENDPOINT. */
+  readonly endpoint: string;
+  readonly bucket: string;
+  /** The folder that holds the bucket's objects as files. */
+  readonly directory: string;
+  readonly credentials: { readonly AWS_ACCESS_KEY_ID: string; readonly AWS_SECRET_ACCESS_KEY: string };
+  close(): Promise<void>;
+}
+
+/**
+ * s3rver 3.7.1 leaves a common prefix out of a listing when no object lies directly under it. Litestream's
+ * generations are such prefixes: every replica would seem empty.
+ */
+function repairListing({ store }: S3Server): void {
+  const list = store.listObjects.bind(store);
+  store.listObjects = async (bucket, options) => {
+    const { delimiter, prefix = '', maxKeys = Number.POSITIVE_INFINITY } = options;
+    if (!delimiter) return list(bucket, options);
+    const all = await list(bucket, { ...options, delimiter: '', maxKeys: Number.POSITIVE_INFINITY });
+    const commonPrefixes = new Set<string>();
+    const objects = all.objects.filter(({ key }) => {
+      const end = key.indexOf(delimiter, prefix.length);
+      if (end !== -1) commonPrefixes.add(key.slice(0, end + delimiter.length));
+      return end === -1;
+    });
+    return {
+      objects: objects.slice(0, maxKeys),
+      commonPrefixes: [...commonPrefixes].sort(),
+      isTruncated: objects.length > maxKeys,
+    };
+  };
+}
+
+/**
+ * Starts a server that speaks the S3 protocol, on a port of its own. It ends with the test. It refuses an unknown
+ * access key, but takes any secret: it does not check the signatures that Litestream sends.
+ * @param bucket made at the start
+ */
+export async function startS3(t: Test, bucket = 'ninelives-test'): Promise<TestStore> {
+  const directory = mkdtempSync(join(tmpdir(), 'ninelives-s3-'));
+  const server = new S3rver({
+    address: '127.0.0.1',
+    port: 0,
+    silent: true,
+    directory,
+    configureBuckets: [{ name: bucket }],
+  });
+  repairListing(server);
+  const { port } = await server.run();
+  let closed: Promise<void> | undefined;
+  const close = () => {
+    closed ??= server.close();
+    server.httpServer.closeAllConnections();
+    return closed;
+  };
+  t.teardown(async () => {
+    await close();
+    rmSync(directory, { recursive: true, force: true });
+  });
+  return {
+    endpoint: `http://127.0.0.1:${port}`,
+    bucket,
+    directory,
+    credentials: { AWS_ACCESS_KEY_ID: 'S3RVER', AWS_SECRET_ACCESS_KEY: 'S3RVER' },
+    close,
+  };
+}

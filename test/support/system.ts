@@ -1,0 +1,25 @@
+import type { Test } from 'tap';
+import { makeTemporaryFolder, RunningSystem, removeFolder } from '../../loadtest/support/running-system.ts';
+
+export { processesOf, type RunningSystem, until } from '../../loadtest/support/running-system.ts';
+
+/** @returns a new folder, removed at the test's end */
+export function temporaryFolder(t: Test): string {
+  const folder = makeTemporaryFolder();
+  t.teardown(() => removeFolder(folder));
+  return folder;
+}
+
+/** Starts a real system without waiting for anything; it ends with the test, and so does all that it left behind. */
+export function launch(t: Test, env: NodeJS.ProcessEnv = {}, dataDir = temporaryFolder(t)): RunningSystem {
+  const system = RunningSystem.launch(dataDir, env);
+  t.teardown(() => system.destroy());
+  return system;
+}
+
+/** Starts a real system and waits until it says ready. */
+export async function start(t: Test, env: NodeJS.ProcessEnv = {}, dataDir?: string): Promise<RunningSystem> {
+  const system = launch(t, env, dataDir);
+  await system.ready();
+  return system;
+}

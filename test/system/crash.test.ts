@@ -1,0 +1,119 @@
+import { readFileSync } from 'node:fs';
+import t from 'tap';
+import { HonestClients } from '../../loadtest/support/honest-client.ts';
+import { everyWriteIsThere } from '../support/history.ts';
+import { alertOf, request } from '../support/http.ts';
+import { launch, processesOf, start, until } from '../support/system.ts';
+
+const HUNG_AFTER_MS = 10_000;
+
+t.test('a killed worker is replaced, and the service goes on', async (t) => {
+  const system = await start(t);
+  await system.killChild('worker-1');
+  for (let turn = 0; turn < 4; turn += 1) {
+    t.equal((await request(`${system.url}/health`)).status, 200);
+  }
+  const death = system.lines.find((line) => line.msg.startsWith('worker-1 died: killed by SIGKILL'));
+  t.ok(death, 'the log says why');
+});
+
+t.test('when all workers are killed at once under load, no connection is refused', async (t) => {
+  const system = await start(t);
+  const clients = new HonestClients({
+    url: system.url,
+    connections: 20,
+    prefix: 'all',
+    hungAfterMs: HUNG_AFTER_MS,
+    keepAlive: false,
+  });
+  for (let round = 0; round < 5; round += 1) {
+    const from = system.lines.length;
+    const before = clients.acknowledged.length;
+    await until(() => clients.acknowledged.length > before + 50, 'writes are answered');
+    for (const name of ['worker-1', 'worker-2']) process.kill(system.pidOf(name), 'SIGKILL');
+    await Promise.all(
+      ['worker-1', 'worker-2'].map((name) => system.waitFor((line) => line.msg === `${name} ready`, from)),
+    );
+  }
+  await clients.stop();
+  const kinds = new Set(clients.failed.map(({ error, status }) => error ?? status));
+  t.notOk(kinds.has('ECONNREFUSED'), 'none was refused');
+  t.notOk(kinds.has('HUNG'), 'none hung');
+  t.same(
+    [...kinds].filter((kind) => kind !== 'ECONNRESET'),
+    [],
+    'only requests in flight failed',
+  );
+  everyWriteIsThere(t, system.dataDir, clients.acknowledged);
+});
+
+t.test(
+  'a writer killed under a stream of writes loses none, doubles none, and no client sees it',
+  async (t) => {
+    const system = await start(t);
+    const clients = new HonestClients({
+      url: system.url,
+      connections: 30,
+      prefix: 'writer',
+      hungAfterMs: HUNG_AFTER_MS,
+    });
+    for (let kill = 0; kill < 5; kill += 1) {
+      const before = clients.acknowledged.length;
+      await until(() => clients.acknowledged.length > before + 300, 'writes are answered');
+      await system.killChild('writer');
+    }
+    await clients.stop();
+    t.same(clients.failed, [], 'every client got its answer');
+    everyWriteIsThere(t, system.dataDir, clients.acknowledged);
+  },
+);
+
+t.test('a killed Litestream is started again, and nobody notices', async (t) => {
+  const system = await start(t);
+  await system.killChild('litestream');
+  t.equal((await request(`${system.url}/alert`, { method: 'POST', body: alertOf('a') })).status, 201);
+});
+
+t.test(
+  'when the primary is killed every process goes within 2 s, and the next start works at once',
+  async (t) => {
+    const system = await start(t);
+    const clients = new HonestClients({
+      url: system.url,
+      connections: 10,
+      prefix: 'primary',
+      hungAfterMs: HUNG_AFTER_MS,
+    });
+    await until(() => clients.acknowledged.length > 300, 'writes are answered');
+    const before = processesOf(system.dataDir).length;
+    t.equal(before, 4, 'two workers, the writer, Litestream');
+    system.kill('SIGKILL');
+    await until(() => processesOf(system.dataDir).length === 0, 'every process is gone', 2000);
+    await clients.stop();
+    const next = await start(t, {}, system.dataDir);
+    everyWriteIsThere(t, next.dataDir, clients.acknowledged);
+  },
+);
+
+t.test('a child that outlives its killed primary is ended by the next start', async (t) => {
+  const system = await start(t);
+  const stopped = system.pidOf('worker-1');
+  process.kill(stopped, 'SIGSTOP');
+  system.kill('SIGKILL');
+  await until(() => processesOf(system.dataDir).length === 1, 'only the stopped worker is left');
+  const next = await start(t, {}, system.dataDir);
+  t.ok(
+    next.lines.some((line) => line.strayPid === stopped),
+    'the log names it',
+  );
+  t.throws(() => readFileSync(`/proc/${stopped}/environ`), 'it is gone');
+});
+
+t.test('a second start on the same folder says who holds it', async (t) => {
+  const system = await start(t);
+  const second = launch(t, {}, system.dataDir);
+  const { code } = await second.ended();
+  t.equal(code, 73);
+  t.match(second.stderr, new RegExp(`in use by process ${system.pid} on`));
+  t.equal((await request(`${system.url}/health`)).status, 200, 'the first goes on');
+});

@@ -1,0 +1,59 @@
+import { connect } from 'node:net';
+import t from 'tap';
+import { HonestClients } from '../../loadtest/support/honest-client.ts';
+import { everyWriteIsThere } from '../support/history.ts';
+import { restoreByHand } from '../support/restore.ts';
+import { processesOf, start, until } from '../support/system.ts';
+
+const DRAIN_TIMEOUT_MS = 3000;
+
+t.test('SIGTERM under load answers what is under way, ships the last write and exits 0', async (t) => {
+  const system = await start(t, { DRAIN_TIMEOUT_MS: String(DRAIN_TIMEOUT_MS) });
+  const clients = new HonestClients({
+    url: system.url,
+    connections: 30,
+    prefix: 'stop',
+    hungAfterMs: 10_000,
+  });
+  await until(() => clients.acknowledged.length > 500, 'writes are answered');
+  const stopped = system.stop();
+  await until(() => clients.failed.length > 0, 'the first client is refused');
+  await clients.stop();
+  const { code, tookMs } = await stopped;
+  t.equal(code, 0);
+  t.ok(tookMs < DRAIN_TIMEOUT_MS, `within the deadline: ${Math.round(tookMs)} ms`);
+  const kinds = new Set(clients.failed.map(({ error, status }) => error ?? status));
+  t.same([...kinds], ['ECONNREFUSED'], 'no request under way was cut; only new connections are refused');
+  t.same(processesOf(system.dataDir), [], 'nothing is left behind');
+  everyWriteIsThere(t, restoreByHand(t, system.dataDir), clients.acknowledged);
+});
+
+t.test('half-sent requests and idle connections cannot hold a stop past its deadline', async (t) => {
+  const system = await start(t, { DRAIN_TIMEOUT_MS: '1000' });
+  const { port, hostname } = new URL(system.url);
+  const sockets = Array.from({ length: 10 }, (_, index) => {
+    const socket = connect(Number(port), hostname);
+    socket.on('error', () => {});
+    if (index % 2 === 0)
+      socket.write('POST /alert HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{"half":');
+    return socket;
+  });
+  t.teardown(() => {
+    for (const socket of sockets) socket.destroy();
+  });
+  await Promise.all(sockets.map((socket) => new Promise((resolve) => socket.once('connect', resolve))));
+  const { code, tookMs } = await system.stop();
+  t.equal(code, 0);
+  t.ok(tookMs < 3000, `${Math.round(tookMs)} ms`);
+});
+
+t.test('an interrupt at the terminal, which reaches every process, stops as gracefully', async (t) => {
+  const system = await start(t);
+  for (const name of ['worker-1', 'worker-2', 'writer']) process.kill(system.pidOf(name), 'SIGINT');
+  system.kill('SIGINT');
+  t.equal((await system.ended()).code, 0);
+  t.notOk(
+    system.lines.some((line) => /died/.test(line.msg)),
+    'no child took it for itself',
+  );
+});

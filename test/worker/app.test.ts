@@ -1,0 +1,296 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { Readable } from 'node:stream';
+import t from 'tap';
+import { Failure } from '../../src/errors.ts';
+import { createApp } from '../../src/worker/app.ts';
+import { featureOf, startApp } from '../support/app.ts';
+
+const SECRET = 'secret-of-the-cause';
+
+t.test('health answers that the service is online', async (t) => {
+  const app = await startApp(t);
+  const answer = await app.call('GET', '/health');
+  t.equal(answer.status, 200);
+  t.equal(answer.text, '{"service":"online"}');
+  t.equal(answer.headers['content-type'], 'application/json');
+});
+
+t.test('ready answers 200 while the system is ready and else names what is not', async (t) => {
+  let notReady: { name: string; reason: string }[] = [];
+  const app = await startApp(t, { status: () => ({ ready: notReady.length === 0, notReady }) });
+  t.equal((await app.call('GET', '/ready')).text, '{"ready":true}');
+
+  notReady = [{ name: 'writer', reason: 'starting' }];
+  const answer = await app.call('GET', '/ready');
+  t.equal(answer.status, 503);
+  t.match(answer.json(), { code: 'not_ready', errors: [{ field: 'writer', message: 'starting' }] });
+  t.equal(answer.headers['retry-after'], '1');
+  await app.logged({ level: 'warn', code: 'not_ready' });
+});
+
+t.test('a path or method without a route', async (t) => {
+  const app = await startApp(t);
+  const cases: readonly [string, string, number, { code?: string; allow?: string }][] = [
+    ['GET', '/', 404, { code: 'not_found' }],
+    ['GET', '/nope?x=1', 404, { code: 'not_found' }],
+    ['OPTIONS', '/nope', 404, { code: 'not_found' }],
+    ['GET', '/alert/movie/', 404, { code: 'not_found' }],
+    ['GET', '/alert/movie/a/b', 404, { code: 'not_found' }],
+    ['GET', '//alert', 404, { code: 'not_found' }],
+    ['PUT', '/alert', 405, { code: 'method_not_allowed', allow: 'GET, HEAD, OPTIONS, POST' }],
+    ['PATCH', '/alert/movie/x/', 405, { code: 'method_not_allowed', allow: 'DELETE, GET, HEAD, OPTIONS' }],
+    ['PROPFIND', '/health', 405, { code: 'method_not_allowed', allow: 'GET, HEAD, OPTIONS' }],
+    ['GET', '/movie/image', 405, { code: 'method_not_allowed', allow: 'OPTIONS, POST' }],
+    ['OPTIONS', '/alert/', 204, { allow: 'GET, HEAD, OPTIONS, POST' }],
+    ['GET', '/alert/movie/%', 400, { code: 'malformed_request' }],
+    ['GET', '/%zz', 400, { code: 'malformed_request' }],
+    ['GET', '/alert/movie/%c3%28', 400, { code: 'malformed_request' }],
+    ['DELETE', '/alert/movie/%ED%A0%80', 400, { code: 'malformed_request' }],
+    ['GET', '/health/', 200, {}],
+    ['GET', '/ready/?x', 200, {}],
+    ['GET', '/alert/?limit=1', 200, {}],
+  ];
+  for (const [method, path, status, { code, allow }] of cases) {
+    const answer = await app.call(method, path);
+    t.equal(answer.status, status, `${method} ${path}`);
+    t.equal(answer.headers.allow, allow, `Allow of ${method} ${path}`);
+    if (code !== undefined) {
+      t.equal(answer.headers['content-type'], 'application/problem+json');
+      t.match(answer.json(), { code, status, type: `urn:ninelives:problem:${code}` });
+      t.equal(answer.json().request_id, answer.headers['x-request-id']);
+    }
+    if (status === 204) t.equal(answer.bytes.length, 0);
+  }
+});
+
+t.test('HEAD answers as GET does, without a body', async (t) => {
+  const app = await startApp(t);
+  for (const path of ['/health', '/ready', '/alert', '/alert/movie/none', '/nope']) {
+    const [get, head] = [await app.call('GET', path), await app.call('HEAD', path)];
+    t.equal(head.status, get.status, path);
+    t.equal(head.headers['content-type'], get.headers['content-type'], path);
+    if (get.status === 200) t.equal(head.headers['content-length'], String(get.bytes.length), path);
+    t.equal(head.bytes.length, 0, path);
+  }
+});
+
+t.test('the request id is kept when it is well formed and else made', async (t) => {
+  const app = await startApp(t);
+  const idOf = async (given?: string) =>
+    (await app.call('GET', '/health', given === undefined ? {} : { headers: { 'X-Request-Id': given } }))
+      .headers['x-request-id'];
+  t.equal(await idOf('abc-1.2_3'), 'abc-1.2_3');
+  t.equal(await idOf('a'.repeat(64)), 'a'.repeat(64));
+  const made = [await idOf(), await idOf(), await idOf('a'.repeat(65)), await idOf('a b'), await idOf('a,b')];
+  for (const id of made) t.match(id, /^[\w.-]{8,64}$/);
+  t.equal(new Set(made).size, made.length);
+});
+
+t.test('every answer asks to close the connection while draining', async (t) => {
+  let draining = false;
+  const app = await startApp(t, { draining: () => draining });
+  t.not(
+    (await app.call('GET', '/health', { headers: { Connection: 'keep-alive' } })).headers.connection,
+    'close',
+  );
+  draining = true;
+  for (const path of ['/health', '/nope', '/alert/movie/%', '/alert']) {
+    const answer = await app.call('GET', path, { headers: { Connection: 'keep-alive' } });
+    t.equal(answer.headers.connection, 'close', path);
+  }
+});
+
+t.test('draining that begins while a handler works still marks its answer', async (t) => {
+  let draining = false;
+  const feature = featureOf(({ router }) => {
+    router.get('/late', async (ctx) => {
+      draining = true;
+      ctx.body = 'ok';
+    });
+  });
+  const app = await startApp(t, { features: [feature], draining: () => draining });
+  t.equal(
+    (await app.call('GET', '/late', { headers: { Connection: 'keep-alive' } })).headers.connection,
+    'close',
+  );
+});
+
+t.test('what a handler throws becomes a problem that tells nothing of its cause', async (t) => {
+  const thrown: Record<string, unknown> = {
+    error: new TypeError(SECRET),
+    string: SECRET,
+    nothing: undefined,
+    exposed: Object.assign(new Error(SECRET), { status: 418, expose: true, headers: { 'X-Leak': SECRET } }),
+    damaged: Object.assign(new Error(SECRET), { code: 'SQLITE_CORRUPT_VTAB' }),
+    busy: new Failure('writer_busy', 'Try later', {
+      retryAfterSeconds: 1.5,
+      cause: new Error(SECRET),
+      headers: { 'X-Extra': 'yes' },
+    }),
+  };
+  const feature = featureOf(({ router }) => {
+    router.get('/throw/:name', (ctx) => {
+      ctx.set({ ETag: '"x"', 'Cache-Control': 'public' });
+      throw thrown[ctx.params.name!];
+    });
+  });
+  const app = await startApp(t, { features: [feature] });
+  const cases: readonly [string, number, string][] = [
+    ['error', 500, 'internal'],
+    ['string', 500, 'internal'],
+    ['nothing', 500, 'internal'],
+    ['exposed', 500, 'internal'],
+    ['damaged', 500, 'storage_corrupt'],
+    ['busy', 503, 'writer_busy'],
+  ];
+  for (const [name, status, code] of cases) {
+    const answer = await app.call('GET', `/throw/${name}`);
+    t.equal(answer.status, status, name);
+    t.same(Object.keys(answer.json()), ['type', 'title', 'status', 'detail', 'code', 'request_id'], name);
+    t.equal(answer.json().code, code, name);
+    t.notMatch(answer.text + JSON.stringify(answer.headers), SECRET, name);
+    t.notMatch(answer.text, 'at ', `${name}: no stack`);
+    t.equal(answer.headers.etag, undefined, `${name}: no header of the answer that failed`);
+    t.equal(answer.headers['cache-control'], undefined, name);
+    if (name === 'busy') {
+      t.equal(answer.headers['retry-after'], '2', 'in whole seconds, rounded up');
+      t.equal(answer.headers['x-extra'], 'yes');
+    }
+    const id = answer.headers['x-request-id'] as string;
+    await app.logged({ requestId: id, msg: 'request' });
+    const failures = app.lines.filter((line) => line.requestId === id && line.err !== undefined);
+    t.equal(
+      failures.length,
+      name === 'string' || name === 'nothing' ? failures.length : 1,
+      `${name}: logged once`,
+    );
+    if (name === 'error') t.match(failures[0], { level: 'error', err: { stack: /app\.test\.ts/ } });
+  }
+});
+
+t.test('a failure after the headers cuts the answer and leaves the process alive', async (t) => {
+  const feature = featureOf(({ router }) => {
+    router.get('/half', (ctx) => {
+      ctx.res.writeHead(200, { 'Content-Length': '10' });
+      ctx.res.write('half');
+      throw new Error('too late');
+    });
+    router.get('/stream', (ctx) => {
+      ctx.body = Readable.from(
+        (async function* () {
+          yield 'half';
+          throw new Error('broken stream');
+        })(),
+      );
+    });
+  });
+  const app = await startApp(t, { features: [feature] });
+  await t.rejects(app.call('GET', '/half'), { code: 'ECONNRESET' });
+  await app.logged({ level: 'error', msg: 'request failed' });
+  await t.rejects(app.call('GET', '/stream'), { code: 'ECONNRESET' });
+  await app.logged({ level: 'error', msg: 'response failed' });
+  t.equal((await app.call('GET', '/health')).status, 200);
+});
+
+t.test('one line a request tells the route and never what is private', async (t) => {
+  const app = await startApp(t);
+  await app.call('POST', '/alert?who=jane%40example.com', {
+    headers: { 'X-Request-Id': 'posted' },
+    body: { movieId: 'a/b', email: 'joe@example.com', title: 'private title' },
+  });
+  await app.call('GET', '/alert/movie/jane@example.com?x=1', { headers: { 'X-Request-Id': 'got' } });
+  t.match(await app.logged({ requestId: 'posted' }), {
+    level: 'info',
+    method: 'POST',
+    route: '/alert',
+    path: '/alert',
+    status: 422,
+    durationMs: Number,
+    bytes: Number,
+  });
+  t.match(await app.logged({ requestId: 'got' }), {
+    route: '/alert/movie/:movieId',
+    path: '/alert/movie/[redacted]',
+    status: 404,
+  });
+  t.equal(app.lines.filter((line) => line.msg === 'request').length, 2);
+  t.notMatch(JSON.stringify(app.lines), /example\.com|private title/);
+});
+
+t.test('a client that goes away before the answer is logged as such', async (t) => {
+  const entered = Promise.withResolvers<void>();
+  const gate = Promise.withResolvers<void>();
+  const feature = featureOf(({ router }) => {
+    router.get('/slow', async (ctx) => {
+      entered.resolve();
+      await gate.promise;
+      ctx.body = 'nobody hears it';
+    });
+  });
+  const app = await startApp(t, { features: [feature] });
+  const socket = connect(app.port, '127.0.0.1');
+  socket.write('GET /slow HTTP/1.1\r\nHost: x\r\n\r\n');
+  await entered.promise;
+  socket.destroy();
+  const line = await app.logged({ aborted: true });
+  t.match(line, { level: 'info', msg: 'client went away before the answer', method: 'GET', path: '/slow' });
+  t.equal(line.status, undefined, 'nobody has seen a status');
+  gate.resolve();
+  t.equal((await app.call('GET', '/health')).status, 200);
+});
+
+t.test('middleware of one route runs in order and may end the request', async (t) => {
+  const feature = featureOf(({ router }) => {
+    router.get(
+      '/chain/:stop',
+      async (ctx, next) => {
+        ctx.set('X-First', '1');
+        if (ctx.params.stop === 'no') await next();
+        else ctx.body = 'stopped';
+      },
+      (ctx) => {
+        ctx.body = 'end';
+      },
+    );
+  });
+  const app = await startApp(t, { features: [feature] });
+  t.equal((await app.call('GET', '/chain/yes')).text, 'stopped');
+  const answer = await app.call('GET', '/chain/no');
+  t.equal(answer.text, 'end');
+  t.equal(answer.headers['x-first'], '1');
+});
+
+t.test('an app that could not serve is not assembled', async (t) => {
+  const withUse = featureOf(({ router }) => {
+    router.use(async (_ctx, next) => next());
+  });
+  await t.rejects(startApp(t, { features: [withUse] }), { code: 'internal' });
+  const missing = createApp({ features: [withUse], databases: new Map() } as never);
+  await t.rejects(missing, { code: 'internal', message: /main/ });
+});
+
+t.test('a pipelined request behind a failing one is answered too', async (t) => {
+  const app = await startApp(t);
+  const text = await app.raw(
+    'GET /alert/movie/% HTTP/1.1\r\nHost: x\r\n\r\nGET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n',
+  );
+  t.match(text, /^HTTP\/1\.1 400 [\s\S]*HTTP\/1\.1 200 OK[\s\S]*\{"service":"online"\}$/);
+});
+
+t.test('nothing of a request makes the process throw', async (t) => {
+  const app = await startApp(t);
+  const uncaught: unknown[] = [];
+  const hear = (error: unknown) => uncaught.push(error);
+  process.on('uncaughtExceptionMonitor', hear);
+  t.teardown(() => process.off('uncaughtExceptionMonitor', hear));
+  for (const target of ['http://[::1/x', 'http://x', '*', '/?', '/#', '/\\..\\', 'http://x/health']) {
+    const text = await app.raw(`OPTIONS ${target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
+    t.match(text, /^HTTP\/1\.1 (?:204|400|404) /, target);
+  }
+  t.same(uncaught, []);
+  const socket = connect(app.port, '127.0.0.1');
+  await once(socket, 'connect');
+  socket.destroy();
+  t.equal((await app.call('GET', '/health')).status, 200);
+});

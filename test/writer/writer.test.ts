@@ -1,0 +1,188 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { statSync } from 'node:fs';
+import { join } from 'node:path';
+import pino from 'pino';
+import t, { type Test } from 'tap';
+import { openReader } from '../../src/sqlite/open.ts';
+import { WriterClient } from '../../src/writer/client.ts';
+import { temporaryFolder } from '../support/system.ts';
+
+const WRITER = new URL('../support/counter-writer.ts', import.meta.url).pathname;
+const SILENT = pino({ level: 'silent' });
+
+interface Harness {
+  readonly client: WriterClient;
+  start(options?: { queueMax?: number; blockMs?: number }): Promise<ChildProcess>;
+  rows(): { id: string; times: number }[];
+  readonly socketPath: string;
+}
+
+/** A real writer process with real SQLite, whose one command counts how often each id was applied. */
+function harness(t: Test, options: { deadlineMs?: number; queueMax?: number } = {}): Harness {
+  const folder = temporaryFolder(t);
+  const socketPath = join(folder, 'w.sock');
+  const client = new WriterClient({
+    socketPath,
+    name: 'test',
+    deadlineMs: options.deadlineMs ?? 5000,
+    queueMax: options.queueMax ?? 10_000,
+    log: SILENT,
+  });
+  t.teardown(() => client.close());
+  return {
+    client,
+    socketPath,
+    async start(options = {}) {
+      const writer = spawn(process.execPath, [WRITER, folder, JSON.stringify(options)], {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
+      t.teardown(() => writer.kill('SIGKILL'));
+      await once(writer.stdout as NodeJS.ReadableStream, 'data');
+      return writer;
+    },
+    rows() {
+      const db = openReader(join(folder, 'count.db'));
+      const rows = db.prepare('SELECT id, times FROM counts').all() as { id: string; times: number }[];
+      db.close();
+      return rows;
+    },
+  };
+}
+
+t.test('writes that arrive together go into one commit, and each gets its own answer', async (t) => {
+  const { client, start, rows } = harness(t);
+  await start();
+  const answers = await Promise.all(
+    Array.from({ length: 300 }, (_, index) => client.write('count.add', { id: `${index}` })),
+  );
+  t.equal(new Set(answers.map((answer) => (answer as { commit: number }).commit)).size < 30, true);
+  t.equal(rows().length, 300);
+});
+
+t.test('an operation that fails in a batch fails alone, and leaves nothing half-done', async (t) => {
+  const { client, start, rows } = harness(t);
+  await start();
+  const answers = await Promise.allSettled([
+    client.write('count.add', { id: 'before' }),
+    client.write('count.addThenThrow', { id: 'bad' }),
+    client.write('count.addThenRefuse', { id: 'refused' }),
+    client.write('count.add', { id: 'after' }),
+    client.write('count.add', { id: 7 }),
+    client.write('count.nothing', {}),
+  ]);
+  t.match(answers, [
+    { status: 'fulfilled' },
+    { status: 'rejected', reason: { code: 'internal' } },
+    { status: 'rejected', reason: { code: 'not_found', message: 'refused by its command' } },
+    { status: 'fulfilled' },
+    { status: 'rejected', reason: { code: 'internal', message: /schema/ } },
+    { status: 'rejected', reason: { code: 'internal', message: /does not know/ } },
+  ]);
+  t.same(
+    rows()
+      .map(({ id }) => id)
+      .sort(),
+    ['after', 'before'],
+  );
+});
+
+t.test('a blob arrives byte for byte beside its operation', async (t) => {
+  const { client, start } = harness(t);
+  await start();
+  const blobs = [Buffer.alloc(0), Buffer.from('x'), Buffer.alloc(3_000_000, 'abc'), Buffer.from('last')];
+  const sizes = await Promise.all(blobs.map((blob) => client.write('count.measure', {}, blob)));
+  t.match(sizes, [
+    { sizeBytes: 0 },
+    { sizeBytes: 1 },
+    { sizeBytes: 3_000_000, tail: 'abc' },
+    { tail: 'ast' },
+  ]);
+});
+
+t.test(
+  'a writer killed again and again applies every write exactly once, and no client sees it',
+  async (t) => {
+    const { client, start, rows } = harness(t, { deadlineMs: 20_000 });
+    let writer = await start();
+    const WRITES = 3000;
+    let done = 0;
+    const write = async (index: number) => {
+      await client.write('count.add', { id: `${index}` });
+      done += 1;
+    };
+    const lanes = Array.from({ length: 30 }, async (_, lane) => {
+      for (let index = lane; index < WRITES; index += 30) await write(index);
+    });
+    const all = Promise.all(lanes);
+    let kills = 0;
+    while (done < WRITES * 0.9) {
+      const target = done + WRITES * 0.08;
+      while (done < target && done < WRITES) await new Promise((resolve) => setImmediate(resolve));
+      writer.kill('SIGKILL');
+      await once(writer, 'exit');
+      kills += 1;
+      writer = await start();
+    }
+    await all;
+    const applied = rows();
+    t.ok(kills >= 5, `${kills} kills`);
+    t.equal(applied.length, WRITES, 'each is there');
+    t.same(
+      applied.filter(({ times }) => times !== 1),
+      [],
+      'none was applied twice',
+    );
+  },
+);
+
+t.test('without a writer a write ends at its deadline, saying that nothing was applied', async (t) => {
+  const { client, start, rows } = harness(t, { deadlineMs: 100 });
+  await t.rejects(client.write('count.add', { id: 'late' }), { code: 'write_timeout' });
+  await start();
+  await client.write('count.add', { id: 'next' });
+  t.same(
+    rows().map(({ id }) => id),
+    ['next'],
+  );
+});
+
+t.test('a write that waited past its deadline inside the writer is not applied', async (t) => {
+  const { client, start, rows } = harness(t, { deadlineMs: 150 });
+  const writer = await start({ blockMs: 400 });
+  const first = client.write('count.block', {});
+  await once(writer.stdout as NodeJS.ReadableStream, 'data');
+  await t.rejects(client.write('count.add', { id: 'late' }), { code: 'write_timeout' });
+  await first;
+  t.same(rows(), []);
+});
+
+t.test('a full queue refuses at once with the time to come back', async (t) => {
+  const { client } = harness(t, { queueMax: 3, deadlineMs: 100 });
+  const answers = await Promise.allSettled(
+    Array.from({ length: 5 }, (_, index) => client.write('count.add', { id: `${index}` })),
+  );
+  t.match(answers.slice(3), [
+    { reason: { code: 'writer_busy', options: { retryAfterSeconds: 1 } } },
+    { reason: { code: 'writer_busy' } },
+  ]);
+});
+
+t.test("the writer's own queue is bounded too", async (t) => {
+  const { client, start } = harness(t);
+  await start({ queueMax: 2, blockMs: 300 });
+  const answers = await Promise.allSettled([
+    client.write('count.block', {}),
+    ...Array.from({ length: 5 }, (_, index) => client.write('count.add', { id: `${index}` })),
+  ]);
+  const busy = answers.filter(
+    (answer) => answer.status === 'rejected' && answer.reason.code === 'writer_busy',
+  );
+  t.equal(busy.length, 4);
+});
+
+t.test('the socket is for its owner alone', async (t) => {
+  const { start, socketPath } = harness(t);
+  await start();
+  t.equal(statSync(socketPath).mode & 0o777, 0o600);
+});
