@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { LogTail } from './log-tail.ts';
 
-const BIN = new URL('../../src/bin.js', import.meta.url).pathname;
+const ROOT = new URL('../../', import.meta.url).pathname;
 const WAIT_TIMEOUT_MS = 30_000;
 const TRANSCRIPT_LINES = 15;
 /** Exit code of a start on a folder that is in use. */
@@ -18,6 +18,13 @@ export type LogLine = Record<string, unknown> & { readonly msg: string };
 
 /** Where the system's log goes: through a pipe that is read to its end, or into a file. */
 export type LogDestination = 'pipe' | 'file';
+
+export interface LaunchOptions {
+  /** Folder of the code that runs: this project, or a copy of it. */
+  readonly root?: string;
+  /** Lines that are thrown away unread, such as the one a request when there are thousands. */
+  readonly skip?: (text: string) => boolean;
+}
 
 export interface Ended {
   readonly code: number | null;
@@ -46,17 +53,25 @@ export class RunningSystem {
   /** Set while the log goes to a file and still is read. */
   #tail: LogTail | undefined;
 
-  protected constructor(dataDir: string, env: NodeJS.ProcessEnv, cwd: string, log: LogDestination) {
+  protected constructor(
+    dataDir: string,
+    env: NodeJS.ProcessEnv,
+    cwd: string,
+    log: LogDestination,
+    { root = ROOT, skip }: LaunchOptions = {},
+  ) {
     this.dataDir = dataDir;
     this.#events.setMaxListeners(0);
     const logPath = join(dataDir, LOG_FILE);
     const logFd = log === 'file' ? openSync(logPath, 'a') : undefined;
-    this.#process = spawn(process.execPath, [BIN, 'start'], {
+    this.#process = spawn(process.execPath, [join(root, 'src/bin.js'), 'start'], {
       cwd,
       env: { ...cleanEnv(), PORT: '0', WORKERS: '2', DATA_DIR: dataDir, LOG_FORMAT: 'json', ...env },
       stdio: ['ignore', logFd ?? 'pipe', 'pipe'],
     });
-    const onLine = (text: string) => this.#take(parseLine(text));
+    const onLine = (text: string) => {
+      if (!skip?.(text)) this.#take(parseLine(text));
+    };
     if (logFd === undefined) {
       createInterface({ input: this.#process.stdout as NodeJS.ReadableStream }).on('line', onLine);
     } else {
@@ -81,8 +96,13 @@ export class RunningSystem {
    * @param log `file` writes the log into the data folder and reads it only until the system is ready, for a
    *   process that puts load on the system and has better things to do than to parse a line a request
    */
-  static launch(dataDir: string, env: NodeJS.ProcessEnv = {}, log: LogDestination = 'pipe'): RunningSystem {
-    return new RunningSystem(dataDir, env, dataDir, log);
+  static launch(
+    dataDir: string,
+    env: NodeJS.ProcessEnv = {},
+    log: LogDestination = 'pipe',
+    options: LaunchOptions = {},
+  ): RunningSystem {
+    return new RunningSystem(dataDir, env, dataDir, log, options);
   }
 
   /** Ends it and whatever it left behind, at once. */
@@ -109,7 +129,7 @@ export class RunningSystem {
 
   /** The process that plays a role now: `worker-1`, `writer`, `litestream`. */
   pidOf(name: string): number {
-    const latest = this.lines.findLast((line) => line.child === name && line.msg === `${name} ready`);
+    const latest = this.lines.findLast((line) => line.child === name && line.msg.startsWith(`${name} ready`));
     return Number(latest?.childPid);
   }
 

@@ -21,6 +21,8 @@ export interface ChildContext {
 export interface ChildProcessBond extends ChildContext {
   readonly log: Logger;
   tell(message: ToPrimary): void;
+  /** Counts one request served, for the limit on a worker's life. */
+  countServed(): void;
   /** From now on the watchdog ends this process when its event loop blocks for HANG_TIMEOUT_MS. */
   ready(): void;
 }
@@ -44,15 +46,19 @@ export function startChild(onMessage: (message: ToChild, handle: unknown) => voi
   process.on('SIGHUP', () => {});
   process.on('uncaughtException', (error) => fail(error, log, tell));
   process.on('message', onMessage);
+  let served = 0;
   const watchdog = startWatchdog(config.HANG_TIMEOUT_MS);
   setInterval(() => {
     const { rss, heapUsed } = process.memoryUsage();
-    tell({ kind: 'beat', rssBytes: rss, heapUsedBytes: heapUsed });
+    tell({ kind: 'beat', rssBytes: rss, heapUsedBytes: heapUsed, served });
   }, BEAT_INTERVAL_MS).unref();
   return {
     ...context,
     log,
     tell,
+    countServed() {
+      served += 1;
+    },
     ready() {
       watchdog.arm();
       tell({ kind: 'ready' });

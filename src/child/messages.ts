@@ -14,9 +14,28 @@ export interface Trouble {
   readonly reason: string;
 }
 
+/** What the replica has not confirmed, for one database. */
+export interface LagReport {
+  /** Age of the oldest commit that is not confirmed; 0 when all are. */
+  readonly lagMs: number;
+  readonly unconfirmedBytes: number;
+  readonly unconfirmedCommits: number;
+  /** Wall-clock time of the newest commit that is confirmed; undefined before the first. */
+  readonly confirmedCommitAtMs: number | undefined;
+  readonly generation: string | undefined;
+}
+
 export type ToChild =
   /** A connection; its handle comes beside the message. */
   | { readonly kind: 'connection'; readonly id: number }
+  /** How far the replica holds a database's WAL; for the writer. */
+  | {
+      readonly kind: 'replicated';
+      readonly database: string;
+      readonly generation: string;
+      readonly salt: string;
+      readonly offsetBytes: number;
+    }
   /** For a writer that waits in standby: the old one is gone, take over. */
   | { readonly kind: 'activate' }
   | { readonly kind: 'status'; readonly status: SystemStatus }
@@ -29,9 +48,16 @@ export type ToPrimary =
   | { readonly kind: 'standby' }
   /** Still starting, and not hung: the start deadline begins anew. */
   | { readonly kind: 'progress'; readonly detail: string }
-  | { readonly kind: 'beat'; readonly rssBytes: number; readonly heapUsedBytes: number }
+  | {
+      readonly kind: 'beat';
+      readonly rssBytes: number;
+      readonly heapUsedBytes: number;
+      readonly served: number;
+    }
   /** The connection is the child's now; nothing of it has been read yet. */
   | { readonly kind: 'accepted'; readonly id: number }
+  /** The writer's knowledge of the replication, by database. */
+  | { readonly kind: 'lag'; readonly reports: Readonly<Record<string, LagReport>> }
   | { readonly kind: 'drained' }
   /** Why it is about to exit. */
   | { readonly kind: 'failed'; readonly code: string; readonly message: string };

@@ -48,7 +48,7 @@ interface ChildEvents {
  */
 export class Child extends EventEmitter<ChildEvents> {
   readonly name: string;
-  readonly startedAtMs = Date.now();
+  readonly #startedMs = performance.now();
   readonly #options: ChildOptions;
   readonly #process: ChildProcess;
   #state: ChildState = 'starting';
@@ -62,6 +62,8 @@ export class Child extends EventEmitter<ChildEvents> {
   #lastCheckMs = performance.now();
   rssBytes = 0;
   heapUsedBytes = 0;
+  /** Requests that it has served. */
+  served = 0;
 
   constructor(options: ChildOptions) {
     super();
@@ -86,6 +88,10 @@ export class Child extends EventEmitter<ChildEvents> {
 
   get pid(): number | undefined {
     return this.#process.pid;
+  }
+
+  get ageMs(): number {
+    return performance.now() - this.#startedMs;
   }
 
   /** Ready, and its channel is open: a dead child stays `ready` until the kernel tells of its death. */
@@ -159,6 +165,7 @@ export class Child extends EventEmitter<ChildEvents> {
     else if (message.kind === 'beat') {
       this.rssBytes = message.rssBytes;
       this.heapUsedBytes = message.heapUsedBytes;
+      this.served = message.served;
     }
     this.emit('message', message);
   }
@@ -167,7 +174,7 @@ export class Child extends EventEmitter<ChildEvents> {
     clearTimeout(this.#startTimer);
     if (this.#state !== 'starting') return;
     const { startTimeoutMs } = this.#options;
-    this.#startTimer = setTimeout(() => this.#fault(`not ready within ${startTimeoutMs} ms`), startTimeoutMs);
+    this.#startTimer = setTimeout(() => this.fault(`not ready within ${startTimeoutMs} ms`), startTimeoutMs);
   }
 
   #watchSilence(): void {
@@ -181,13 +188,13 @@ export class Child extends EventEmitter<ChildEvents> {
       if (nowMs - this.#lastCheckMs > silenceTimeoutMs / 2) this.#lastBeatMs = nowMs;
       this.#lastCheckMs = nowMs;
       if (nowMs - this.#lastBeatMs > silenceTimeoutMs) {
-        this.#fault(`hung: no sign of life for ${Math.round(nowMs - this.#lastBeatMs)} ms`);
+        this.fault(`hung: no sign of life for ${Math.round(nowMs - this.#lastBeatMs)} ms`);
       }
     }, intervalMs);
   }
 
   /** The child is at fault: it is killed, and its slot counts that against it. */
-  #fault(cause: string): void {
+  fault(cause: string): void {
     if (this.#state === 'dead' || this.#state === 'stopping') return;
     clearInterval(this.#silenceTimer);
     this.#failure ??= { code: 'child_failed', message: cause };

@@ -198,7 +198,7 @@ export class Slot extends EventEmitter<SlotEvents> {
     const child = this.#options.spawn(false);
     child.once('ready', () => {
       this.#options.log.info(
-        { child: this.name, childPid: child.pid, startMs: Date.now() - child.startedAtMs },
+        { child: this.name, childPid: child.pid, startMs: Math.round(child.ageMs) },
         `${this.name} ready`,
       );
     });

@@ -5,17 +5,20 @@ import type { Config, Secrets } from '../config.ts';
 import { Failure } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { LitestreamBinary } from '../replication/binary.ts';
+import { type Confirmation, confirmationOf } from '../replication/confirmation.ts';
 import { LogRelay, litestreamEnv, replicateCommand } from '../replication/litestream.ts';
+import type { LitestreamLine } from '../replication/log-line.ts';
+import { ReplicationMonitor } from '../replication/monitor.ts';
 import { Child } from './child.ts';
 import { DATA_DIR_VARIABLE, fork } from './fork.ts';
 import { Listener } from './listener.ts';
+import { Recycler } from './recycler.ts';
 import { RestartPolicy } from './restart-policy.ts';
 import { finalFailure, quiesced, Slot } from './slot.ts';
 
-const RESTART_INTENSITY = 5;
-const RESTART_WINDOW_MS = 30_000;
-const BREAKER_RETRY_MS = 30_000;
 const STABLE_MS = 500;
+/** How often the writer reports its lag: so much older than it is may a commit seem. */
+const LAG_REPORT_MS = 500;
 /** The watchdog in the child acts first and knows the stack; this is for a child that stands still as a whole. */
 const SILENCE_GRACE_MS = 1000;
 /** What the writer gets to decide its last writes. */
@@ -48,6 +51,12 @@ export class System {
   readonly #litestream: Slot;
   readonly #writer: Slot;
   readonly #workers: readonly Slot[];
+  readonly #recycler: Recycler;
+  readonly #replication: ReplicationMonitor;
+  /** The last confirmation of each database, for a writer that starts later. */
+  readonly #confirmations = new Map<string, Confirmation>();
+  /** The exchange of a child that is under way, if any; the next one waits for it. */
+  #exchanging: Promise<unknown> = Promise.resolve();
   #preparing: Child | undefined;
   #state: SystemState = 'starting';
   #reloading = false;
@@ -58,15 +67,31 @@ export class System {
     const { config, log } = options;
     this.#options = options;
     this.#listener = new Listener(config.CONNECTION_QUEUE_MAX, log);
+    this.#recycler = new Recycler({
+      limits: { memoryMb: config.MEMORY_LIMIT_MB, requests: config.MAX_REQUESTS, ageMs: config.MAX_AGE_MS },
+      replace: (slot, cause) => this.#exchange(() => slot.replace(config.DRAIN_TIMEOUT_MS, cause)),
+      random: Math.random,
+      log,
+    });
+    this.#replication = new ReplicationMonitor({
+      lagNormalMs: 2 * config.REPLICA_SYNC_INTERVAL_MS + LAG_REPORT_MS,
+      stallTimeoutMs: config.REPLICA_STALL_TIMEOUT_MS,
+      now: () => performance.now(),
+      log,
+      onStall: (cause) => this.#litestream.child?.fault(cause),
+      onChange: () => this.#scheduleAnnounce(),
+    });
     this.#litestream = this.#slot('litestream', 'overlap', () => this.#spawnLitestream());
     this.#writer = this.#slot('writer', 'standby', (standby) =>
       this.#forkChild('writer', WRITER_ENTRY, { standby }),
     );
+    this.#writer.on('child', (child) => this.#informWriter(child));
     this.#workers = Array.from({ length: config.WORKERS }, (_, index) => {
       const name = `worker-${index + 1}`;
       const slot = this.#slot(name, 'overlap', () => this.#forkChild(name, WORKER_ENTRY));
       slot.on('child', (child) => child.once('ready', () => this.#admit(child)));
       slot.on('change', () => this.#checkHopeless());
+      this.#recycler.watch(slot);
       return slot;
     });
   }
@@ -131,7 +156,7 @@ export class System {
     const replaced: string[] = [];
     try {
       for (const slot of [...this.#workers, this.#writer]) {
-        await slot.replace(config.DRAIN_TIMEOUT_MS, cause);
+        await this.#exchange(() => slot.replace(config.DRAIN_TIMEOUT_MS, cause));
         replaced.push(slot.name);
       }
       log.info({ replaced, cause }, 'reload done');
@@ -148,19 +173,36 @@ export class System {
     }
   }
 
+  /** Runs one exchange of a child after the others: at most one child of the system is doubled at a time. */
+  #exchange(run: () => Promise<void>): Promise<void> {
+    const result = this.#exchanging.then(() => {
+      if (this.#state !== 'serving') throw new Failure('not_ready', `The system is ${this.#state}`);
+      return run();
+    });
+    this.#exchanging = result.catch(() => {});
+    return result;
+  }
+
   #slot(name: string, handover: 'overlap' | 'standby', spawnChild: (standby: boolean) => Child): Slot {
     const { config, log } = this.#options;
     const policy = new RestartPolicy({
       backoffMinMs: config.RESTART_BACKOFF_MIN_MS,
       backoffMaxMs: config.RESTART_BACKOFF_MAX_MS,
-      intensity: RESTART_INTENSITY,
-      windowMs: RESTART_WINDOW_MS,
-      breakerRetryMs: BREAKER_RETRY_MS,
+      intensity: config.RESTART_INTENSITY,
+      windowMs: config.RESTART_WINDOW_MS,
+      breakerRetryMs: config.BREAKER_RETRY_MS,
       stableMs: STABLE_MS,
       now: () => performance.now(),
       random: Math.random,
     });
-    const slot = new Slot({ name, spawn: spawnChild, handover, policy, forgiveMs: RESTART_WINDOW_MS, log });
+    const slot = new Slot({
+      name,
+      spawn: spawnChild,
+      handover,
+      policy,
+      forgiveMs: config.RESTART_WINDOW_MS,
+      log,
+    });
     slot.on('change', () => this.#scheduleAnnounce());
     return slot;
   }
@@ -194,10 +236,33 @@ export class System {
       silenceTimeoutMs: 0,
       log,
     });
-    new LogRelay({ log, secrets, databases: databases.length, onReady: () => child.markReady() }).attach(
-      litestreamProcess,
-    );
+    const onReady = () => {
+      this.#replication.restarted();
+      child.markReady();
+    };
+    const onLine = (line: LitestreamLine) => this.#onLitestreamLine(line);
+    new LogRelay({ log, secrets, databases: databases.length, onReady, onLine }).attach(litestreamProcess);
     return child;
+  }
+
+  #onLitestreamLine(line: LitestreamLine): void {
+    if (line.level === 'error') this.#replication.failed(String(line.fields.error ?? line.message));
+    const confirmation = confirmationOf(line);
+    if (!confirmation) return;
+    this.#confirmations.set(confirmation.database, confirmation);
+    this.#replication.confirmed(confirmation);
+    this.#writer.child?.send({ kind: 'replicated', ...confirmation });
+  }
+
+  /** The writer measures the lag; what the replica had before this writer's time it cannot know. */
+  #informWriter(child: Child): void {
+    child.once('ready', () => {
+      for (const confirmation of this.#confirmations.values())
+        child.send({ kind: 'replicated', ...confirmation });
+    });
+    child.on('message', (message) => {
+      if (message.kind === 'lag') this.#replication.look(message.reports);
+    });
   }
 
   /** Checks or restores the databases, in a process of its own: it may take minutes, and it may crash. */
@@ -231,6 +296,7 @@ export class System {
     for (const { name, trouble } of [this.#litestream, ...this.#workers]) {
       if (trouble) degraded.push({ name, reason: trouble });
     }
+    if (this.#replication.trouble) degraded.push({ name: 'replication', reason: this.#replication.trouble });
     return { ready: notReady.length === 0, notReady, degraded };
   }
 

@@ -75,11 +75,17 @@ export function writeLitestreamConfig(
   return path;
 }
 
+/** @returns how often Litestream looks at a WAL */
+export function monitorIntervalMs(config: Config): number {
+  const shareMs = config.REPLICA_SYNC_INTERVAL_MS * MONITOR_SHARE;
+  return clamp(shareMs, MONITOR_INTERVAL_MIN_MS, MONITOR_INTERVAL_MAX_MS);
+}
+
 function databaseValues(config: Config, database: string): Values {
   const { replica, S3_ENDPOINT } = config;
   const intervalMs = config.REPLICA_SYNC_INTERVAL_MS;
   const syncMs = Math.ceil(intervalMs * SYNC_SHARE);
-  const monitorMs = clamp(intervalMs * MONITOR_SHARE, MONITOR_INTERVAL_MIN_MS, MONITOR_INTERVAL_MAX_MS);
+  const monitorMs = monitorIntervalMs(config);
   const isS3 = replica.type === 's3';
   return {
     databasePath: databasePath(config.DATA_DIR, database),

@@ -3,13 +3,13 @@ import Router from '@koa/router';
 import type { Database } from 'better-sqlite3';
 import Koa from 'koa';
 import type { Logger } from 'pino';
+import type { SystemStatus } from '../child/messages.ts';
 import type { Config } from '../config.ts';
 import { Failure } from '../errors.ts';
 import type { Feature, Write } from '../feature.ts';
 import { dispatch } from './middleware/dispatch.ts';
 import { envelope } from './middleware/envelope.ts';
 import { probes } from './middleware/probes.ts';
-import type { SystemStatus } from './status.ts';
 
 /** How a socket says that its other side has gone. */
 const CLIENT_GONE: ReadonlySet<string> = new Set([
@@ -29,6 +29,8 @@ export interface AppOptions {
   readonly status: () => SystemStatus;
   /** Whether this process is about to go; asked once a request. */
   readonly draining: () => boolean;
+  /** Whether this process is so far behind that a quick refusal serves better; asked once a request. */
+  readonly overloaded: () => boolean;
 }
 
 /**
@@ -39,14 +41,14 @@ export interface AppOptions {
  * @throws Failure internal when a feature's database is not among `databases`
  */
 export async function createApp(options: AppOptions): Promise<RequestListener> {
-  const { log, features, status, draining } = options;
+  const { log, features, status, draining, overloaded } = options;
   const router = new Router();
   probes(router, status);
   await Promise.all(features.map((feature) => addRoutes(router, feature, options)));
 
   const app = new Koa();
   app.on('error', (err: Error) => logLateError(log, err));
-  app.use(envelope({ log, draining }));
+  app.use(envelope({ log, draining, overloaded }));
   app.use(dispatch(router));
   const listener = app.callback();
   return (req, res) => void listener(req, res);

@@ -10,6 +10,7 @@ import { WriterClient } from '../writer/client.ts';
 import { writerSocketPath } from '../writer/protocol.ts';
 import { createApp } from './app.ts';
 import { Connections } from './connections.ts';
+import { LoopLag } from './loop-lag.ts';
 import { onClientError } from './middleware/client-error.ts';
 
 const HEADERS_TIMEOUT_MS = 10_000;
@@ -24,7 +25,7 @@ let status: SystemStatus = {
   notReady: [{ name: 'system', reason: 'starting' }],
   degraded: [],
 };
-const { role, config, log, tell, ready } = startChild(onMessage);
+const { role, config, log, tell, ready, countServed } = startChild(onMessage);
 
 const writer = new WriterClient({
   socketPath: writerSocketPath(config.DATA_DIR),
@@ -40,6 +41,7 @@ const writeFor = (feature: Feature) =>
   ((name: string, input: unknown, blob?: Buffer) =>
     writer.write(`${feature.name}.${name}`, input, blob)) as unknown as Write<never>;
 
+const lag = new LoopLag(config.OVERLOAD_LAG_MS);
 const server = createServer(
   {
     noDelay: true,
@@ -56,8 +58,10 @@ const server = createServer(
     writeFor,
     status: () => status,
     draining: () => connections.draining,
+    overloaded: () => lag.overloaded,
   }),
 );
+server.on('request', countServed);
 server.on('clientError', (error, socket) => onClientError(error, socket as Socket));
 const connections = new Connections(server);
 ready();

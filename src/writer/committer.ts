@@ -35,13 +35,16 @@ export interface CommitterOptions {
   readonly commands: ReadonlyMap<string, Command>;
   readonly queueMax: number;
   readonly log: Logger;
-  readonly onCommit?: (stats: { operations: number; durationMs: number }) => void;
+  /** Asked before each commit: how long it shall wait, in milliseconds; 0 lets it go. */
+  readonly gate?: () => number;
+  readonly onCommit?: (stats: { operations: number; durationMs: number; atMs: number }) => void;
 }
 
 /**
  * Group commit for one database. Operations wait in a queue; a commit takes all that have arrived, applies each
  * in a savepoint, and makes them durable with one fsync. States: idle (queue empty) → scheduled (submit) →
- * committing (the event loop comes round) → idle or scheduled; busy-waiting (a foreign lock) → scheduled (timer).
+ * committing (the event loop comes round) → idle or scheduled; waiting (the gate, or a foreign lock) → scheduled
+ * (timer).
  */
 export class Committer {
   readonly #options: CommitterOptions;
@@ -95,6 +98,11 @@ export class Committer {
     this.#scheduled = true;
     const run = () => {
       this.#scheduled = false;
+      const waitMs = this.#options.gate?.() ?? 0;
+      if (waitMs > 0) {
+        this.#schedule(waitMs);
+        return;
+      }
       this.#commit();
       if (this.#queue.length > 0) this.#schedule();
       else if (!this.#scheduled) for (const resolve of this.#idle.splice(0)) resolve();
@@ -143,7 +151,11 @@ export class Committer {
     batch.forEach((operation, index) => {
       operation.reply(outcomes[index] as Outcome);
     });
-    this.#options.onCommit?.({ operations: batch.length, durationMs: monotonicNowMs() - startMs });
+    this.#options.onCommit?.({
+      operations: batch.length,
+      durationMs: monotonicNowMs() - startMs,
+      atMs: context.nowMs,
+    });
   }
 
   /** Runs one operation in its savepoint. What it throws refuses it alone; a broken transaction is rethrown. */

@@ -4,17 +4,23 @@ import type { Database } from 'better-sqlite3';
 import { startChild } from '../child/child.ts';
 import type { Command } from '../feature.ts';
 import { databaseNames, features } from '../features.ts';
+import { monitorIntervalMs } from '../replication/litestream-config.ts';
 import { migrate, readMigrations } from '../sqlite/migrations.ts';
 import { openWriter } from '../sqlite/open.ts';
 import { Committer } from './committer.ts';
 import { Ledger } from './ledger.ts';
 import { writerSocketPath } from './protocol.ts';
+import { Replication } from './replication.ts';
 import { WriterServer } from './server.ts';
 
 /** The writer's entry: the only process that opens the databases read-write. */
+/** How often the primary hears of the lag, and how often a heartbeat is considered. */
+const LAG_INTERVAL_MS = 500;
+
 const activated = Promise.withResolvers<void>();
 const { config, log, tell, ready, input } = startChild((message) => {
   if (message.kind === 'activate') activated.resolve();
+  if (message.kind === 'replicated') replications.get(message.database)?.confirm(message, message.generation);
   if (message.kind === 'drain') {
     server.drain().then(() => tell({ kind: 'drained' }));
     // It stays, with its connections open, until the primary has stopped Litestream and kills it.
@@ -55,13 +61,31 @@ if ((input as { standby: boolean }).standby) {
 
 mkdirSync(config.DATA_DIR, { recursive: true, mode: 0o700 });
 const routing = new Map<string, Committer>();
+const replications = new Map<string, Replication>();
 for (const [database, commands] of commandsByDatabase) {
   const db = openWriter(join(config.DATA_DIR, `${database}.db`));
   bringUpToDate(database, db);
   const ledger = new Ledger(db, Date.now());
-  const committer = new Committer({ db, ledger, commands, queueMax: config.WRITE_QUEUE_MAX, log });
+  const replication = new Replication(db, config.REPLICA_SYNC_INTERVAL_MS, monitorIntervalMs(config));
+  replications.set(database, replication);
+  const committer = new Committer({
+    db,
+    ledger,
+    commands,
+    queueMax: config.WRITE_QUEUE_MAX,
+    log,
+    gate: () => replication.waitMs(),
+    onCommit: ({ atMs }) => replication.committed(atMs),
+  });
   for (const name of commands.keys()) routing.set(name, committer);
 }
 const server = new WriterServer(routing, log);
 await server.listen(writerSocketPath(config.DATA_DIR));
+setInterval(() => {
+  for (const replication of replications.values()) replication.beat();
+  const reports = [...replications].map(
+    ([database, replication]) => [database, replication.report()] as const,
+  );
+  tell({ kind: 'lag', reports: Object.fromEntries(reports) });
+}, LAG_INTERVAL_MS).unref();
 ready();

@@ -46,7 +46,7 @@ export interface TestApp {
   readonly raw: (bytes: string | Buffer, options?: { readonly half?: boolean }) => Promise<string>;
 }
 
-export interface TestAppOptions extends Partial<Pick<AppOptions, 'status' | 'draining'>> {
+export interface TestAppOptions extends Partial<Pick<AppOptions, 'status' | 'draining' | 'overloaded'>> {
   readonly features?: readonly Feature[];
   readonly env?: Readonly<Record<string, string>>;
   /** Stands between a route and the real write, to fail or to delay it. */
@@ -79,8 +79,9 @@ export async function startApp(t: Test, options: TestAppOptions = {}): Promise<T
     features,
     databases: readers,
     writeFor: (feature) => writeTo(writers.get(feature.database)!, feature, options.aroundWrite),
-    status: options.status ?? (() => ({ ready: true, notReady: [] })),
+    status: options.status ?? (() => ({ ready: true, notReady: [], degraded: [] })),
     draining: options.draining ?? (() => false),
+    overloaded: options.overloaded ?? (() => false),
   });
   const server = createServer(listener).on('clientError', onClientError);
   await once(server.listen(0, '127.0.0.1'), 'listening');

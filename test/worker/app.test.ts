@@ -18,15 +18,34 @@ t.test('health answers that the service is online', async (t) => {
 
 t.test('ready answers 200 while the system is ready and else names what is not', async (t) => {
   let notReady: { name: string; reason: string }[] = [];
-  const app = await startApp(t, { status: () => ({ ready: notReady.length === 0, notReady }) });
+  let degraded: { name: string; reason: string }[] = [];
+  const app = await startApp(t, { status: () => ({ ready: notReady.length === 0, notReady, degraded }) });
   t.equal((await app.call('GET', '/ready')).text, '{"ready":true}');
+
+  degraded = [{ name: 'worker-1', reason: 'failing again and again' }];
+  t.same(
+    (await app.call('GET', '/ready')).json(),
+    { ready: true, degraded },
+    'what still serves stays in service',
+  );
 
   notReady = [{ name: 'writer', reason: 'starting' }];
   const answer = await app.call('GET', '/ready');
   t.equal(answer.status, 503);
   t.match(answer.json(), { code: 'not_ready', errors: [{ field: 'writer', message: 'starting' }] });
   t.equal(answer.headers['retry-after'], '1');
-  await app.logged({ level: 'warn', code: 'not_ready' });
+});
+
+t.test('while overloaded everything but the probes is refused at once', async (t) => {
+  let overloaded = true;
+  const app = await startApp(t, { overloaded: () => overloaded });
+  const refused = await app.call('GET', '/alert');
+  t.match(refused.json(), { status: 503, code: 'overloaded' });
+  t.equal(refused.headers['retry-after'], '1');
+  t.equal((await app.call('GET', '/health')).status, 200);
+  t.equal((await app.call('GET', '/ready')).status, 200);
+  overloaded = false;
+  t.equal((await app.call('GET', '/alert')).status, 200, 'it recovers by itself');
 });
 
 t.test('a path or method without a route', async (t) => {

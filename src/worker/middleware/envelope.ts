@@ -10,19 +10,29 @@ export interface EnvelopeOptions {
   readonly log: Logger;
   /** Whether this process is about to go: every answer then asks the client to connect anew. */
   readonly draining: () => boolean;
+  readonly overloaded: () => boolean;
 }
+
+/** They answer under any load: who asks them decides about a restart. */
+const PROBES = new Set(['/health', '/ready']);
+const OVERLOAD_RETRY_SECONDS = 1;
 
 /**
  * What surrounds every request, in one middleware because each costs: its id, its log line, the answer for
  * what was thrown, and `Connection: close` while draining.
  */
-export function envelope({ log, draining }: EnvelopeOptions): Koa.Middleware {
+export function envelope({ log, draining, overloaded }: EnvelopeOptions): Koa.Middleware {
   return async (ctx, next) => {
     const id = requestId(ctx.req.headers['x-request-id']);
     ctx.res.setHeader('X-Request-Id', id);
     logWhenOver(ctx, id, log);
     try {
       checkTarget(ctx);
+      if (overloaded() && !PROBES.has(ctx.path)) {
+        throw new Failure('overloaded', 'This process is behind with its work', {
+          retryAfterSeconds: OVERLOAD_RETRY_SECONDS,
+        });
+      }
       await next();
     } catch (thrown) {
       if (!ctx.res.shouldKeepAlive || draining()) await discardBody(ctx.req);
@@ -46,7 +56,8 @@ function checkTarget(ctx: Koa.Context): void {
 function answerProblem(ctx: Koa.Context, failure: Failure, id: string, log: Logger): void {
   const { res } = ctx;
   const { httpStatus } = failure.meaning;
-  if (httpStatus >= 500 || res.headersSent) logFailure(failure, id, log);
+  // Whoever changed the readiness has logged why; a probe a second would only repeat it.
+  if ((httpStatus >= 500 && failure.code !== 'not_ready') || res.headersSent) logFailure(failure, id, log);
   if (res.headersSent) {
     // A status can no longer be sent; a cut connection tells the client that the answer is not whole.
     ctx.respond = false;

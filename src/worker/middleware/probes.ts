@@ -1,25 +1,25 @@
 import type Router from '@koa/router';
+import type { SystemStatus } from '../../child/messages.ts';
 import { Failure } from '../../errors.ts';
-import type { SystemStatus } from '../status.ts';
 import { sendJson } from './json.ts';
 
 const RETRY_AFTER_SECONDS = 1;
 
 /**
  * `GET /health`: this process answers. `GET /ready`: the system as a whole can serve, or a 503 that names what
- * is missing.
+ * is missing. What is out of order while the rest serves stands in `degraded`.
  */
 export function probes(router: Router, status: () => SystemStatus): void {
   router.get('/health', (ctx) => sendJson(ctx, 200, { service: 'online' }));
 
   router.get('/ready', (ctx) => {
-    const { ready, notReady } = status();
+    const { ready, notReady, degraded } = status();
     if (!ready) {
       throw new Failure('not_ready', 'The system cannot serve yet', {
         errors: notReady.map(({ name, reason }) => ({ field: name, message: reason })),
         retryAfterSeconds: RETRY_AFTER_SECONDS,
       });
     }
-    sendJson(ctx, 200, { ready: true });
+    sendJson(ctx, 200, degraded.length === 0 ? { ready: true } : { ready: true, degraded });
   });
 }

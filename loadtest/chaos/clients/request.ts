@@ -1,0 +1,66 @@
+import http from 'node:http';
+import type { Socket } from 'node:net';
+import { type FailureKind, HUNG_AFTER_MS } from './record.ts';
+
+/** What came back for one request. */
+export interface Reply {
+  readonly status: number | undefined;
+  readonly text: string;
+  readonly port: number | undefined;
+  readonly failure: FailureKind | undefined;
+  readonly detail: string | undefined;
+}
+
+const KINDS: Readonly<Record<string, FailureKind>> = {
+  ECONNREFUSED: 'refused',
+  ECONNRESET: 'reset',
+  EPIPE: 'reset',
+  HUNG: 'hung',
+};
+
+/**
+ * One request, never retried, so that every failure shows.
+ * @param agent keeps the connection; without one the request has its own
+ * @returns never throws
+ */
+export function request(url: string, method: string, body?: string, agent?: http.Agent): Promise<Reply> {
+  return new Promise((resolve) => {
+    let port: number | undefined;
+    const headers =
+      body === undefined
+        ? {}
+        : { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body) };
+    const fail = (error: NodeJS.ErrnoException) => {
+      clearTimeout(timer);
+      const detail = error.code ?? error.message;
+      resolve({ status: undefined, text: '', port, failure: KINDS[detail] ?? 'other', detail });
+    };
+    const sent = http.request(url, { method, headers, agent: agent ?? false }, (response) => {
+      let text = '';
+      response.setEncoding('utf8');
+      response.on('data', (chunk: string) => {
+        text += chunk;
+      });
+      response.on('error', fail);
+      response.on('end', () => {
+        clearTimeout(timer);
+        const { statusCode: status = 0 } = response;
+        const failure = status >= 500 ? '5xx' : undefined;
+        resolve({ status, text, port, failure, detail: failure && `${status}` });
+      });
+    });
+    const timer = setTimeout(
+      () => sent.destroy(Object.assign(new Error('no answer'), { code: 'HUNG' })),
+      HUNG_AFTER_MS,
+    );
+    const noteTcpPort = (socket: Socket) => {
+      port = socket.localPort;
+    };
+    sent.on('socket', (socket) => {
+      if (socket.connecting) socket.once('connect', () => noteTcpPort(socket));
+      else noteTcpPort(socket);
+    });
+    sent.on('error', fail);
+    sent.end(body);
+  });
+}

@@ -1,0 +1,154 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import {
+  type Ended,
+  makeTemporaryFolder,
+  RunningSystem,
+  removeFolder,
+} from '../support/running-system.ts';
+import { Load, type LoadOptions } from './clients/load.ts';
+import type { RequestRecord } from './clients/record.ts';
+import { Deployment } from './deployment.ts';
+import type { Random } from './random.ts';
+
+const STOP_TIMEOUT_MS = 40_000;
+/** Enough that every fault meets requests under way, little enough that the clients do not starve the system. */
+const LOAD = { kept: 12, fresh: 12, requestsPerSecond: 600 };
+/** With the load on, something must have been answered within this. */
+const FIRST_ANSWERS_MS = 20_000;
+
+export interface StageOptions {
+  readonly random: Random;
+  readonly seed: number;
+  readonly signal: AbortSignal;
+  /** Tells whoever watches what goes on. */
+  readonly progress: (text: string) => void;
+}
+
+/**
+ * Where one trial takes place: a temporary folder with a copy of the code and a data folder, the system that runs
+ * there, its clients, and their end. `close` leaves nothing behind, whatever has happened.
+ */
+export class Stage {
+  readonly folder: string;
+  readonly deployment: Deployment;
+  readonly random: Random;
+  readonly signal: AbortSignal;
+  readonly progress: (text: string) => void;
+  dataDir: string;
+  readonly #seed: number;
+  readonly #systems: RunningSystem[] = [];
+  readonly #loads: Load[] = [];
+  readonly #cleanups: (() => void | Promise<void>)[] = [];
+  #closed = false;
+
+  constructor({ random, seed, signal, progress }: StageOptions) {
+    this.random = random;
+    this.signal = signal;
+    this.progress = progress;
+    this.#seed = seed;
+    this.folder = makeTemporaryFolder();
+    this.#cleanups.push(() => removeFolder(this.folder));
+    this.deployment = new Deployment(join(this.folder, 'code'));
+    this.dataDir = join(this.folder, 'data');
+    mkdirSync(this.dataDir);
+  }
+
+  /** The one that was started last. */
+  get system(): RunningSystem {
+    const system = this.#systems.at(-1);
+    if (!system) throw new Error('no system was started');
+    return system;
+  }
+
+  get systems(): readonly RunningSystem[] {
+    return this.#systems;
+  }
+
+  get load(): Load {
+    const load = this.#loads.at(-1);
+    if (!load) throw new Error('there is no load');
+    return load;
+  }
+
+  /** Has something done at the end, before the folder goes. The last one is done first. */
+  defer(cleanup: () => void | Promise<void>): void {
+    this.#cleanups.push(cleanup);
+  }
+
+  /** Starts the system on the stage's data folder and waits until it is ready. @param env settings */
+  async start(env: NodeJS.ProcessEnv = {}): Promise<RunningSystem> {
+    this.#mustBeOpen();
+    const system = RunningSystem.launch(this.dataDir, { LOG_LEVEL: 'info', ...env }, 'pipe', {
+      root: this.deployment.root,
+      skip: (text) => text.includes('"msg":"request"'),
+    });
+    this.#systems.push(system);
+    await system.ready();
+    return system;
+  }
+
+  /** Puts the honest clients on the system, and waits until they are served. */
+  async startLoad(options: Partial<LoadOptions> = {}): Promise<Load> {
+    this.#mustBeOpen();
+    const prefix = `c${this.#loads.length}`;
+    const load = new Load({ ...LOAD, url: this.system.url, prefix, seed: this.#seed, ...options });
+    this.#loads.push(load);
+    await this.until(() => load.counts.acknowledged >= 20, 'the clients are served', FIRST_ANSWERS_MS);
+    return load;
+  }
+
+  /** Ends the clients gently. @returns what became of every request of the trial */
+  async stopLoad(): Promise<readonly RequestRecord[]> {
+    return (await Promise.all(this.#loads.map((load) => load.stop()))).flat();
+  }
+
+  /** Stops the system gracefully, if it runs. @throws Error when it does not end well */
+  async stopSystem(): Promise<Ended> {
+    const { system } = this;
+    const timer = setTimeout(() => system.kill('SIGKILL'), STOP_TIMEOUT_MS);
+    const ended = await system.stop();
+    clearTimeout(timer);
+    return ended;
+  }
+
+  /** @param ms milliseconds; @throws the signal's reason when the trial is called off */
+  async sleep(ms: number): Promise<void> {
+    await delay(Math.max(0, ms), undefined, { signal: this.signal });
+  }
+
+  /** Polls a condition that no event tells of. @throws Error when it is not met in time */
+  async until(condition: () => boolean | Promise<boolean>, what: string, timeoutMs = 30_000): Promise<void> {
+    const deadlineMs = performance.now() + timeoutMs;
+    while (!(await condition())) {
+      if (performance.now() > deadlineMs) throw new Error(`not within ${timeoutMs} ms: ${what}`);
+      await this.sleep(5);
+    }
+  }
+
+  /** Calls `inject` once a second, or as soon after as it is done, for so long. */
+  async everySecond(seconds: number, inject: (turn: number) => Promise<void>): Promise<void> {
+    const startMs = performance.now();
+    for (let turn = 0; performance.now() - startMs < seconds * 1000; turn += 1) {
+      this.progress(`${Math.round((performance.now() - startMs) / 1000)} of ${seconds} s`);
+      const turnMs = performance.now();
+      await inject(turn);
+      await this.sleep(turnMs + 1000 - performance.now());
+    }
+  }
+
+  /** Ends every process and removes every file of the trial. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const load of this.#loads) load.destroy();
+    for (const system of this.#systems) await system.destroy();
+    for (const cleanup of this.#cleanups.reverse()) await cleanup();
+  }
+
+  #mustBeOpen(): void {
+    this.signal.throwIfAborted();
+    if (this.#closed) throw new Error('the trial is over');
+  }
+}

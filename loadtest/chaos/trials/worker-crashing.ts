@@ -1,0 +1,63 @@
+import type { LogLine } from '../../support/running-system.ts';
+import { reload } from '../commands.ts';
+import { type Death, failedElsewhere, timeOf } from '../faults.ts';
+import { atLeast, atMost, type Trial } from '../trial.ts';
+
+const VICTIM = 'worker-1';
+/** Several windows of the breaker: it must have opened by then. */
+const OPENS_TIMEOUT_MS = 60_000;
+const CRASH = `  const { role } = JSON.parse(process.env.NINELIVES_CHILD ?? '{}');
+  if (role === '${VICTIM}') setTimeout(() => { throw new Error('crashes after a while'); }, 2000);`;
+
+export const workerCrashing: Trial = {
+  name: 'worker-crashing',
+  fault: 'a deploy that lets one worker crash 2 s after each start',
+  size: { unit: 'seconds', full: 90, short: 5 },
+  victims: /^worker-1$/,
+  limits: [
+    atLeast(1, 'breakers', 'breaker opened'),
+    atMost(0, 'requests', 'refused'),
+    atMost(0, 'requests', 'hung'),
+    atMost(0, 'requests', 'failed elsewhere than on the victim'),
+    atMost(5, 'starts a minute', 'tried again while the breaker is open'),
+    atMost(0, 'commands', 'failed to deploy the cure'),
+  ],
+  async run(stage, seconds) {
+    const { system } = { system: await stage.start() };
+    await stage.startLoad();
+    stage.deployment.addFeature('chaos', CRASH);
+    const from = system.lines.length;
+    stage.progress('deploying the crash');
+    await reload(stage);
+    stage.progress('waiting for the breaker');
+    const opened = await system.waitFor(({ msg }) => isBreaker(msg), from, OPENS_TIMEOUT_MS);
+    const openedIndex = system.lines.indexOf(opened);
+    stage.progress(`watching the open breaker for ${seconds} s`);
+    await stage.sleep(seconds * 1000);
+    const triedAgain = system.lines.slice(openedIndex).filter(({ msg }) => msg === `${VICTIM} ready`).length;
+    const records = await stage.stopLoad();
+    const deaths = system.lines.slice(from).filter(({ msg }) => msg.startsWith(`${VICTIM} died`));
+    stage.deployment.restore('src/features.ts');
+    return {
+      injected: deaths.length,
+      figures: {
+        'breaker opened': 1,
+        'failed elsewhere than on the victim': failedElsewhere(records, deaths.map(asDeath)).length,
+        'tried again while the breaker is open': (triedAgain * 60) / Math.max(60, seconds),
+        'failed to deploy the cure': await isCured(system.lines, () => reload(stage)),
+      },
+      notes: [
+        `${deaths.length} crashes; the breaker opened after ${system.lines.slice(from, openedIndex + 1).filter(({ msg }) => msg.startsWith(`${VICTIM} died`)).length}; tried again ${triedAgain} times in the ${seconds} s after`,
+      ],
+    };
+  },
+};
+
+function isBreaker(message: string): boolean {
+  return message.startsWith(`${VICTIM} died`) && message.includes('breaker open');
+}
+
+function asDeath(died: LogLine): Death {
+  const diedMs = timeOf(died);
+  return { name: VICTIM, faultMs: diedMs, diedMs, recoveredMs: diedMs, bootMs: 0, othersPorts: new Set() };
+}

@@ -1,0 +1,59 @@
+import { closeSync, openSync, readSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import type { LitestreamLine } from './log-line.ts';
+
+const WAL_HEADER_BYTES = 32;
+const SALT_OFFSET_BYTES = 16;
+const SALT_BYTES = 8;
+const POSITION = /^([0-9a-f]{16})\/([0-9a-f]{8}):(\d+)$/;
+
+/** How far the replica holds a database's WAL. */
+export interface Confirmation {
+  /** Name without `.db`. */
+  readonly database: string;
+  readonly generation: string;
+  /** The salts of the WAL's header, in hex: they name this WAL among all that the database ever had. */
+  readonly salt: string;
+  /** The replica holds every byte of that WAL before this one, and all WALs before it. */
+  readonly offsetBytes: number;
+}
+
+/**
+ * Reads from what Litestream logs how far its replica is. Its own position counts in WAL files of its generation;
+ * the shadow copy of such a file begins with the salts of the real one, and those the writer knows too.
+ *
+ * @param line of a running `replicate`
+ * @returns undefined for a line that confirms nothing
+ */
+export function confirmationOf(line: LitestreamLine): Confirmation | undefined {
+  const { db, position, sz } = line.fields;
+  if (typeof db !== 'string' || typeof position !== 'string') return undefined;
+  const [, generation, index, start] = POSITION.exec(position) ?? [];
+  if (generation === undefined || index === undefined) return undefined;
+  // A segment is named by its start, a snapshot by the position that it includes.
+  let offsetBytes = Number(start);
+  if (line.message === 'wal segment written' && typeof sz === 'number') offsetBytes += sz;
+  else if (line.message !== 'snapshot written') return undefined;
+  const salt = saltOf(
+    join(dirname(db), `.${basename(db)}-litestream`, 'generations', generation, 'wal', `${index}.wal`),
+  );
+  if (salt === undefined) return undefined;
+  return { database: basename(db, '.db'), generation, salt, offsetBytes };
+}
+
+/** @returns the salts of a shadow WAL; undefined when it has been removed, after a newer one was confirmed */
+function saltOf(path: string): string | undefined {
+  let file: number;
+  try {
+    file = openSync(path, 'r');
+  } catch {
+    return undefined;
+  }
+  try {
+    const header = Buffer.alloc(WAL_HEADER_BYTES);
+    if (readSync(file, header, 0, WAL_HEADER_BYTES, 0) < WAL_HEADER_BYTES) return undefined;
+    return header.toString('hex', SALT_OFFSET_BYTES, SALT_OFFSET_BYTES + SALT_BYTES);
+  } finally {
+    closeSync(file);
+  }
+}

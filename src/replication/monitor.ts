@@ -1,0 +1,124 @@
+import type { LagReport } from '../child/messages.ts';
+import type { Logger } from '../log.ts';
+import type { Confirmation } from './confirmation.ts';
+
+/** How long an error that Litestream logged explains why nothing arrives: it tries again by itself meanwhile. */
+const ERROR_EXPLAINS_MS = 60_000;
+/** A store that hangs is not healed by restarting the uploader: the patience doubles up to this. */
+const PATIENCE_MAX_MS = 5 * 60_000;
+
+/**
+ * - streaming: every commit is in the replica, or young enough to be on its way
+ * - catching-up: older commits wait, and the replica advances
+ * - unreachable: older commits wait, and Litestream says why it cannot upload them
+ * - stalled: older commits wait, and nothing happens
+ */
+export type ReplicationState = 'streaming' | 'catching-up' | 'unreachable' | 'stalled';
+
+export interface ReplicationMonitorOptions {
+  /** Younger commits than this may be unconfirmed without anything being wrong. */
+  readonly lagNormalMs: number;
+  /** So long without any confirmation, while commits wait, is a stall. */
+  readonly stallTimeoutMs: number;
+  /** A clock that nobody can set. */
+  readonly now: () => number;
+  readonly log: Logger;
+  /** Called at each stall; the uploader is to be restarted. */
+  readonly onStall: (cause: string) => void;
+  readonly onChange: () => void;
+}
+
+/**
+ * Judges the replication from what the writer reports (the age of the oldest unconfirmed commit) and what Litestream
+ * logs (confirmations, errors). The states are ReplicationState's; each `look` may move from any to any.
+ */
+export class ReplicationMonitor {
+  readonly #options: ReplicationMonitorOptions;
+  #state: ReplicationState = 'streaming';
+  #reports: Readonly<Record<string, LagReport>> = {};
+  #lastProgressMs: number;
+  #lastError: { readonly atMs: number; readonly reason: string } | undefined;
+  #patienceMs: number;
+
+  constructor(options: ReplicationMonitorOptions) {
+    this.#options = options;
+    this.#lastProgressMs = options.now();
+    this.#patienceMs = options.stallTimeoutMs;
+  }
+
+  get state(): ReplicationState {
+    return this.#state;
+  }
+
+  /** Per database, as the writer told it last. */
+  get reports(): Readonly<Record<string, LagReport>> {
+    return this.#reports;
+  }
+
+  /** The age of the oldest commit of any database that is not confirmed; 0 when all are. */
+  get lagMs(): number {
+    return Math.max(0, ...Object.values(this.#reports).map((report) => report.lagMs));
+  }
+
+  /** What is wrong, in words; undefined while streaming. */
+  get trouble(): string | undefined {
+    if (this.#state === 'streaming') return undefined;
+    const age = `the oldest commit that is not in the replica is ${Math.round(this.lagMs / 1000)} s old`;
+    return this.#state === 'unreachable'
+      ? `unreachable: ${this.#lastError?.reason}; ${age}`
+      : `${this.#state}: ${age}`;
+  }
+
+  /** The replica has advanced. */
+  confirmed(_confirmation: Confirmation): void {
+    this.#lastProgressMs = this.#options.now();
+    this.#lastError = undefined;
+    this.#patienceMs = this.#options.stallTimeoutMs;
+  }
+
+  /** Litestream says that it could not upload. */
+  failed(reason: string): void {
+    this.#lastError = { atMs: this.#options.now(), reason };
+  }
+
+  /** A new uploader starts with a clean slate. */
+  restarted(): void {
+    this.#lastProgressMs = this.#options.now();
+  }
+
+  /** Takes the writer's report and judges anew. */
+  look(reports: Readonly<Record<string, LagReport>>): void {
+    this.#reports = reports;
+    const nowMs = this.#options.now();
+    const previous = this.#state;
+    const silentMs = nowMs - this.#lastProgressMs;
+    this.#state = this.#judge(nowMs, silentMs);
+    if (this.#state !== previous) this.#tell(previous);
+    if (this.#state === 'stalled' && silentMs > this.#patienceMs) {
+      this.#patienceMs = Math.min(PATIENCE_MAX_MS, this.#patienceMs * 2);
+      this.#lastProgressMs = nowMs;
+      this.#options.onStall(
+        `stalled: nothing uploaded for ${Math.round(silentMs / 1000)} s while commits wait`,
+      );
+    }
+  }
+
+  #judge(nowMs: number, silentMs: number): ReplicationState {
+    const { lagNormalMs, stallTimeoutMs } = this.#options;
+    if (this.lagMs <= lagNormalMs) return 'streaming';
+    if (this.#lastError && nowMs - this.#lastError.atMs < ERROR_EXPLAINS_MS) return 'unreachable';
+    // A stall lasts until something arrives; restarting the uploader is no progress.
+    if (silentMs > stallTimeoutMs || (this.#state === 'stalled' && this.#patienceMs > stallTimeoutMs))
+      return 'stalled';
+    return 'catching-up';
+  }
+
+  #tell(previous: ReplicationState): void {
+    const { log, onChange } = this.#options;
+    const fields = { state: this.#state, previous, lagMs: Math.round(this.lagMs) };
+    if (this.#state === 'streaming') log.info(fields, 'replication is streaming again');
+    else if (this.#state === 'catching-up') log.info(fields, `replication is ${this.trouble}`);
+    else log.warn(fields, `replication is ${this.trouble}`);
+    onChange();
+  }
+}

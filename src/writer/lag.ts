@@ -1,0 +1,78 @@
+import type { LagReport } from '../child/messages.ts';
+import type { WalPosition } from './wal-index.ts';
+
+interface Unconfirmed extends WalPosition {
+  readonly committedAtMs: number;
+  readonly monotonicMs: number;
+}
+
+/** Beyond this many, neighbours are merged: an outage of hours must not eat the writer's memory. */
+const UNCONFIRMED_MAX = 4096;
+
+/**
+ * Knows for every commit of one database whether the replica holds it. A commit is unconfirmed (`committed`) →
+ * confirmed (`confirm`, when the replica has reached its end in the WAL). Replication is sequential, so commits are
+ * confirmed in their order, also across a WAL that was begun anew.
+ */
+export class Lag {
+  #unconfirmed: Unconfirmed[] = [];
+  #bytes = 0;
+  #lastOffsetBytes = 0;
+  #lastSalt = '';
+  #confirmedCommitAtMs: number | undefined;
+  #generation: string | undefined;
+
+  /** Takes note of a commit. @param monotonicMs on the clock that nobody can set */
+  committed(position: WalPosition, committedAtMs: number, monotonicMs: number): void {
+    const fromBytes = position.salt === this.#lastSalt ? this.#lastOffsetBytes : 0;
+    this.#bytes += position.offsetBytes - fromBytes;
+    this.#lastSalt = position.salt;
+    this.#lastOffsetBytes = position.offsetBytes;
+    this.#unconfirmed.push({ ...position, committedAtMs, monotonicMs });
+    if (this.#unconfirmed.length > UNCONFIRMED_MAX) this.#thin();
+  }
+
+  /**
+   * Takes note of how far the replica is.
+   * @returns whether this confirmed anything
+   */
+  confirm(position: WalPosition, generation: string): boolean {
+    this.#generation = generation;
+    let confirmed = -1;
+    this.#unconfirmed.forEach(({ salt, offsetBytes }, index) => {
+      if (salt === position.salt && offsetBytes <= position.offsetBytes) confirmed = index;
+    });
+    if (confirmed === -1) return false;
+    const done = this.#unconfirmed.splice(0, confirmed + 1);
+    this.#confirmedCommitAtMs = done.at(-1)?.committedAtMs;
+    this.#bytes = this.#remainingBytes(done.at(-1) as Unconfirmed);
+    return true;
+  }
+
+  report(monotonicMs: number): LagReport {
+    const oldest = this.#unconfirmed[0];
+    return {
+      lagMs: oldest ? monotonicMs - oldest.monotonicMs : 0,
+      unconfirmedBytes: this.#bytes,
+      unconfirmedCommits: this.#unconfirmed.length,
+      confirmedCommitAtMs: this.#confirmedCommitAtMs,
+      generation: this.#generation,
+    };
+  }
+
+  #remainingBytes(from: WalPosition): number {
+    let { salt, offsetBytes } = from;
+    let bytes = 0;
+    for (const next of this.#unconfirmed) {
+      bytes += next.offsetBytes - (next.salt === salt ? offsetBytes : 0);
+      ({ salt, offsetBytes } = next);
+    }
+    return bytes;
+  }
+
+  /** Drops every second one but keeps the oldest and the newest: ages stay right, confirmations get coarser. */
+  #thin(): void {
+    const last = this.#unconfirmed.length - 1;
+    this.#unconfirmed = this.#unconfirmed.filter((_, index) => index % 2 === 0 || index === last);
+  }
+}

@@ -1,0 +1,72 @@
+import type { LagReport } from '../child/messages.ts';
+import type { Database } from '../sqlite/open.ts';
+import { CheckpointWindow } from './checkpoint-window.ts';
+import { Lag } from './lag.ts';
+import { monotonicNowMs } from './protocol.ts';
+import { WalIndex, type WalPosition } from './wal-index.ts';
+
+/** A heartbeat now and then costs little; more often it would only add to what a dead store cannot take. */
+const HEARTBEAT_INTERVAL_MS = 1000;
+
+/**
+ * The replication of one database as its writer sees it: which commits are confirmed, and the heartbeat that makes
+ * Litestream try again. After a failed upload it waits for the next change of the WAL, on an idle database for
+ * minutes; so while a commit is unconfirmed for long and no other follows, an empty one does.
+ */
+export class Replication {
+  readonly #lag = new Lag();
+  readonly #walIndex: WalIndex;
+  readonly #window: CheckpointWindow;
+  readonly #heartbeat: (nowMs: number) => void;
+  readonly #patienceMs: number;
+  #lastCommitMs = monotonicNowMs();
+
+  /**
+   * @param db the writer's connection, migrated
+   * @param syncIntervalMs how often Litestream uploads when all is well
+   * @param monitorIntervalMs how often it looks at the WAL
+   */
+  constructor(db: Database, syncIntervalMs: number, monitorIntervalMs: number) {
+    this.#walIndex = new WalIndex(db.name);
+    this.#window = new CheckpointWindow(monitorIntervalMs);
+    this.#patienceMs = 2 * syncIntervalMs;
+    const beat = db.prepare('UPDATE writer_heartbeat SET at_ms = ? WHERE id = 1');
+    this.#heartbeat = (nowMs) => beat.run(nowMs);
+    // Whether what an earlier writer committed is in the replica is not known yet.
+    this.committed(Date.now());
+  }
+
+  /** Takes note that this connection has committed. */
+  committed(atMs: number): void {
+    this.#lastCommitMs = monotonicNowMs();
+    this.#lag.committed(this.#walIndex.read(), atMs, this.#lastCommitMs);
+  }
+
+  confirm(position: WalPosition, generation: string): void {
+    this.#lag.confirm(position, generation);
+  }
+
+  report(): LagReport {
+    return this.#lag.report(monotonicNowMs());
+  }
+
+  /** @returns how long the next commit shall wait, so that the WAL can begin anew; 0 to go on */
+  waitMs(): number {
+    return this.#window.waitMs(this.#walIndex.read(), monotonicNowMs());
+  }
+
+  /** Commits a heartbeat when one is due; outside of any transaction. */
+  beat(): void {
+    const nowMs = monotonicNowMs();
+    const idleMs = nowMs - this.#lastCommitMs;
+    if (this.#lag.report(nowMs).lagMs < this.#patienceMs || idleMs < HEARTBEAT_INTERVAL_MS) return;
+    const wallMs = Date.now();
+    try {
+      this.#heartbeat(wallMs);
+    } catch {
+      // Locked or full: the next write says so to somebody who can act on it.
+      return;
+    }
+    this.committed(wallMs);
+  }
+}
