@@ -75,6 +75,8 @@ const SETTINGS = z.object({
   RESTART_BACKOFF_MIN_MS: whole(1, MINUTE_MS, 50),
   RESTART_BACKOFF_MAX_MS: whole(1, HOUR_MS, 5 * SECOND_MS),
   WRITE_DEADLINE_MS: whole(10, HOUR_MS, 5 * SECOND_MS),
+  DURABILITY: choice(['local', 'replicated'], 'local'),
+  REPLICATED_TIMEOUT_MS: whole(10, HOUR_MS, 10 * SECOND_MS),
   WRITE_QUEUE_MAX: whole(1, 1_000_000, 10_000),
   CONNECTION_QUEUE_MAX: whole(1, 1_000_000, 10_000),
 });

@@ -25,6 +25,11 @@ const CODES = {
   writer_busy: { title: 'The write queue is full, try again soon', httpStatus: 503, exitCode: 75 },
   write_timeout: { title: 'The write was not applied in time', httpStatus: 503, exitCode: 75 },
   write_undecided: { title: 'The outcome of the write is not known', httpStatus: 504, exitCode: 75 },
+  replication_timeout: {
+    title: 'On disk here, and not yet confirmed by the replica',
+    httpStatus: 504,
+    exitCode: 75,
+  },
   storage_full: { title: 'No space left to write', httpStatus: 507, exitCode: 75 },
   storage_corrupt: { title: 'The database is damaged', httpStatus: 500, exitCode: 70 },
   internal: { title: 'Internal error', httpStatus: 500, exitCode: 70 },

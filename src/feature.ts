@@ -1,5 +1,6 @@
 import type Router from '@koa/router';
 import type { Database } from 'better-sqlite3';
+import type { Context } from 'koa';
 import type { Logger } from 'pino';
 import type { z } from 'zod';
 import type { Config } from './config.ts';
@@ -45,10 +46,13 @@ type OutputOf<C> = C extends {
   : never;
 
 /**
- * Sends one write to the writer and resolves when it is committed and on disk.
- * @throws Failure writer_busy, write_timeout (not applied), write_undecided, storage_full, or the command's own.
+ * Sends one write to the writer, on behalf of a request, and resolves when it is committed and on disk; or, when the
+ * request asks for that, when the replica holds it too.
+ * @throws Failure writer_busy, write_timeout (not applied), write_undecided, replication_timeout (applied, on disk,
+ *   and not known to be in the replica), storage_full, or the command's own
  */
 export type Write<C extends Commands> = <Name extends keyof C & string>(
+  ctx: Context,
   name: Name,
   input: InputOf<C[Name]>,
   blob?: Buffer,

@@ -47,9 +47,7 @@ export async function killChildren(stage: Stage, names: readonly string[]): Prom
   const othersPorts = portsOfOthers(stage, names);
   const faultMs = Date.now();
   for (const pid of pids) process.kill(pid, 'SIGKILL');
-  return await Promise.all(
-    names.map((name) => recoveryOf(stage, from, { name, faultMs, othersPorts })),
-  );
+  return await Promise.all(names.map((name) => recoveryOf(stage, from, { name, faultMs, othersPorts })));
 }
 
 /** Resolves when the child has died and its successor is ready. @param from index of the first line to look at */

@@ -13,7 +13,11 @@ const COLUMNS: readonly Column<TrialResult>[] = [
   { title: 'worst ms', cell: ({ worstMs }) => measured(worstMs) },
   { title: 'recovery p50', cell: ({ recoveryMs }) => measured(recoveryMs.p50) },
   { title: 'p99 ms', cell: ({ recoveryMs }) => measured(recoveryMs.p99) },
-  { title: 'verdict', align: 'left', cell: ({ verdict, reasons }) => [verdict, ...reasons.slice(0, 1)].join(': ') },
+  {
+    title: 'verdict',
+    align: 'left',
+    cell: ({ verdict, reasons }) => [verdict, ...reasons.slice(0, 1)].join(': '),
+  },
 ];
 
 /** @returns the table, with what does not fit into it below */

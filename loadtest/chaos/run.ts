@@ -57,7 +57,11 @@ export async function runTrial(trial: Trial, options: RunOptions): Promise<Trial
   } catch (error) {
     signal.throwIfAborted();
     const reason = error instanceof Error ? error.message : String(error);
-    return { ...emptyResult(trial), reasons: [`the trial broke: ${reason}`], tookMs: performance.now() - startMs };
+    return {
+      ...emptyResult(trial),
+      reasons: [`the trial broke: ${reason}`],
+      tookMs: performance.now() - startMs,
+    };
   } finally {
     signal.removeEventListener('abort', onAbort);
     progress('cleaning up');

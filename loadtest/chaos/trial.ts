@@ -45,8 +45,6 @@ export interface Trial {
   readonly run: (stage: Stage, size: number) => Promise<Observation>;
 }
 
-export const NOBODY = undefined;
-
 export function atMost(max: number, unit: string, figure: string): Limit {
   return { figure, max, unit };
 }

@@ -12,7 +12,7 @@ export function routes({ router, db, write }: RouteContext<typeof commands>): vo
 
   router.post('/alert', async (ctx) => {
     const input = validate(alert, await readJson(ctx));
-    const { version } = await write('put', input);
+    const { version } = await write(ctx, 'put', input);
     ctx.set('Location', `/alert/movie/${encodeURIComponent(input.movieId)}`);
     sendJson(ctx, version === 1 ? 201 : 200, input);
   });
@@ -44,7 +44,7 @@ export function routes({ router, db, write }: RouteContext<typeof commands>): vo
     const key = movieId.safeParse(ctx.params.movieId);
     // What cannot be a key has no alert: no reason to trouble the writer.
     if (!key.success) throw noSuchAlert();
-    await write('remove', { movieId: key.data });
+    await write(ctx, 'remove', { movieId: key.data });
     sendJson(ctx, 200, { movieId: key.data, message: 'Alert successfully removed' });
   });
 }

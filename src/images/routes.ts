@@ -38,7 +38,7 @@ export function routes({ router, db, write, config }: RouteContext<typeof comman
         maxBytes: IMAGE_MAX_BYTES,
       });
       const meta = await identify(bytes, FIELD);
-      const { created } = await write('put', meta, bytes);
+      const { created } = await write(ctx, 'put', meta, bytes);
       const url = `${originOf(ctx, config)}/movie/image/${meta.id}`;
       ctx.set('Location', url);
       sendJson(ctx, created ? 201 : 200, { id: meta.id, movie_url: url });

@@ -18,7 +18,7 @@ function answer(): CheckAnswer {
     try {
       return check();
     } catch (error) {
-      if (!NEEDS_ROLLBACK.test(errorCode(error))) throw error;
+      throw error;
       rollBack();
       return check();
     }

@@ -63,7 +63,7 @@ export async function runRestore(options: RestoreProcessOptions): Promise<Restor
     const activity = `${sizeBytes} ${lineCount} ${bytesRead(child.pid)}`;
     if (activity !== lastActivity) lastSignOfLifeMs = nowMs;
     lastActivity = activity;
-    if (nowMs - lastSignOfLifeMs > 1e9) kill('stalled');
+    if (nowMs - lastSignOfLifeMs > stallTimeoutMs) kill('stalled');
     else onProgress?.({ sizeBytes, elapsedMs: nowMs - startMs });
   };
   const timer = setInterval(watch, Math.min(PROGRESS_INTERVAL_MS, stallTimeoutMs / 4));

@@ -3,7 +3,6 @@ import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { startChild } from '../child/child.ts';
 import type { SystemStatus, ToChild } from '../child/messages.ts';
-import type { Feature, Write } from '../feature.ts';
 import { databaseNames, features } from '../features.ts';
 import { openReader } from '../sqlite/open.ts';
 import { WriterClient } from '../writer/client.ts';
@@ -12,6 +11,7 @@ import { createApp } from './app.ts';
 import { Connections } from './connections.ts';
 import { LoopLag } from './loop-lag.ts';
 import { onClientError } from './middleware/client-error.ts';
+import { writes } from './writes.ts';
 
 const HEADERS_TIMEOUT_MS = 10_000;
 /** The slowest upload that is still served: 5 MiB at about 45 kB/s. */
@@ -37,10 +37,6 @@ const writer = new WriterClient({
 const databases = new Map(
   databaseNames().map((name) => [name, openReader(join(config.DATA_DIR, `${name}.db`))]),
 );
-const writeFor = (feature: Feature) =>
-  ((name: string, input: unknown, blob?: Buffer) =>
-    writer.write(`${feature.name}.${name}`, input, blob)) as unknown as Write<never>;
-
 const lag = new LoopLag(config.OVERLOAD_LAG_MS);
 const server = createServer(
   {
@@ -55,7 +51,7 @@ const server = createServer(
     log,
     features,
     databases,
-    writeFor,
+    writeFor: writes(writer, config),
     status: () => status,
     draining: () => connections.draining,
     overloaded: () => lag.overloaded,

@@ -12,10 +12,20 @@ const DECISION_GRACE_MS = 1000;
 /** Most blob bytes that wait in one process. */
 const BLOB_QUEUE_MAX_BYTES = 128 * 1024 * 1024;
 
+export interface WriteOptions {
+  /** Bytes that go beside the input. */
+  readonly blob?: Buffer | undefined;
+  /** How long the answer waits for the replica after the commit; 0, the default, for not at all. */
+  readonly replicatedTimeoutMs?: number;
+}
+
 interface Pending {
   readonly json: string;
   readonly blob: Buffer | undefined;
+  /** When the writer has to have decided. */
   readonly deadlineMs: number;
+  /** How much later its answer may come. */
+  readonly answerMs: number;
   sent: boolean;
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: Failure) => void;
@@ -68,11 +78,11 @@ export class WriterClient {
   /**
    * @param name full name, `feature.command`
    * @param input what the command's schema takes
-   * @param blob bytes that go beside it
-   * @returns the command's value, once it is committed and on disk
-   * @throws Failure writer_busy, write_timeout, write_undecided, storage_full, or the command's own
+   * @returns the command's value, once it is committed and on disk, and in the replica if asked for
+   * @throws Failure writer_busy, write_timeout, write_undecided, replication_timeout, storage_full, or the command's own
    */
-  write(name: string, input: unknown, blob?: Buffer): Promise<unknown> {
+  write(name: string, input: unknown, options: WriteOptions = {}): Promise<unknown> {
+    const { blob, replicatedTimeoutMs = 0 } = options;
     const blobBytes = blob?.length ?? 0;
     if (this.#pending.size >= this.#options.queueMax || this.#blobBytes + blobBytes > BLOB_QUEUE_MAX_BYTES) {
       return Promise.reject(
@@ -81,9 +91,10 @@ export class WriterClient {
     }
     const seq = ++this.#seq;
     const deadlineMs = monotonicNowMs() + this.#options.deadlineMs;
-    const json = JSON.stringify([seq, name, deadlineMs, input, blobBytes]);
+    const json = JSON.stringify([seq, name, deadlineMs, input, blobBytes, replicatedTimeoutMs]);
     return new Promise((resolve, reject) => {
-      this.#pending.set(seq, { json, blob, deadlineMs, sent: false, resolve, reject });
+      const answerMs = replicatedTimeoutMs + DECISION_GRACE_MS;
+      this.#pending.set(seq, { json, blob, deadlineMs, answerMs, sent: false, resolve, reject });
       this.#blobBytes += blobBytes;
       this.#unsent.push(seq);
       this.#scheduleFlush();
@@ -175,9 +186,9 @@ export class WriterClient {
   /** Deadlines rise with the sequence number, so the first that is not due ends the sweep. */
   #sweep(): void {
     const nowMs = monotonicNowMs();
-    for (const [seq, { deadlineMs, sent }] of this.#pending) {
+    for (const [seq, { deadlineMs, answerMs, sent }] of this.#pending) {
       if (nowMs <= deadlineMs) return;
-      if (!sent || nowMs > deadlineMs + DECISION_GRACE_MS) this.#giveUp(seq);
+      if (!sent || nowMs > deadlineMs + answerMs) this.#giveUp(seq);
     }
   }
 

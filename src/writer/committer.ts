@@ -12,6 +12,9 @@ const BATCH_BLOB_MAX_BYTES = 16 * 1024 * 1024;
 /** Pause before a batch is tried again when another connection held the lock past the busy timeout. */
 const BUSY_RETRY_MS = 50;
 
+const NOT_YET_REPLICATED =
+  'The write is applied and durable on this machine, and the replica has not confirmed it in time. Send it again to learn when it has.';
+
 export interface Operation {
   readonly client: string;
   readonly seq: number;
@@ -19,6 +22,8 @@ export interface Operation {
   readonly deadlineMonotonicMs: number;
   readonly input: unknown;
   readonly blob: Buffer | undefined;
+  /** How long the reply waits for the replica after the commit; 0 for not at all. */
+  readonly replicatedTimeoutMs: number;
   /** Called exactly once, after the commit, or when the operation was refused. */
   readonly reply: (outcome: Outcome) => void;
 }
@@ -37,6 +42,8 @@ export interface CommitterOptions {
   readonly log: Logger;
   /** Asked before each commit: how long it shall wait, in milliseconds; 0 lets it go. */
   readonly gate?: () => number;
+  /** Calls back when the replica holds everything committed so far (true), or when the time is up (false). */
+  readonly whenReplicated?: (timeoutMs: number, done: (isReplicated: boolean) => void) => void;
   readonly onCommit?: (stats: { operations: number; durationMs: number; atMs: number }) => void;
 }
 
@@ -148,13 +155,25 @@ export class Committer {
       return;
     }
     this.ledger.hold(fresh);
-    batch.forEach((operation, index) => {
-      operation.reply(outcomes[index] as Outcome);
-    });
     this.#options.onCommit?.({
       operations: batch.length,
       durationMs: monotonicNowMs() - startMs,
       atMs: context.nowMs,
+    });
+    batch.forEach((operation, index) => {
+      this.#answer(operation, outcomes[index] as Outcome);
+    });
+  }
+
+  /** What was applied is answered when it is as durable as its client wants it; a refusal needs no durability. */
+  #answer({ replicatedTimeoutMs, reply }: Operation, outcome: Outcome): void {
+    const { whenReplicated } = this.#options;
+    if (replicatedTimeoutMs === 0 || !whenReplicated || 'code' in outcome) {
+      reply(outcome);
+      return;
+    }
+    whenReplicated(replicatedTimeoutMs, (isReplicated) => {
+      reply(isReplicated ? outcome : refusal(new Failure('replication_timeout', NOT_YET_REPLICATED)));
     });
   }
 

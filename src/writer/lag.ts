@@ -2,6 +2,8 @@ import type { LagReport } from '../child/messages.ts';
 import type { WalPosition } from './wal-index.ts';
 
 interface Unconfirmed extends WalPosition {
+  /** Counts the commits. */
+  readonly ordinal: number;
   readonly committedAtMs: number;
   readonly monotonicMs: number;
 }
@@ -21,6 +23,8 @@ export class Lag {
   #lastSalt = '';
   #confirmedCommitAtMs: number | undefined;
   #generation: string | undefined;
+  #ordinal = 0;
+  #confirmedOrdinal = 0;
 
   /** Takes note of a commit. @param monotonicMs on the clock that nobody can set */
   committed(position: WalPosition, committedAtMs: number, monotonicMs: number): void {
@@ -28,7 +32,8 @@ export class Lag {
     this.#bytes += position.offsetBytes - fromBytes;
     this.#lastSalt = position.salt;
     this.#lastOffsetBytes = position.offsetBytes;
-    this.#unconfirmed.push({ ...position, committedAtMs, monotonicMs });
+    this.#ordinal += 1;
+    this.#unconfirmed.push({ ...position, ordinal: this.#ordinal, committedAtMs, monotonicMs });
     if (this.#unconfirmed.length > UNCONFIRMED_MAX) this.#thin();
   }
 
@@ -44,9 +49,21 @@ export class Lag {
     });
     if (confirmed === -1) return false;
     const done = this.#unconfirmed.splice(0, confirmed + 1);
-    this.#confirmedCommitAtMs = done.at(-1)?.committedAtMs;
-    this.#bytes = this.#remainingBytes(done.at(-1) as Unconfirmed);
+    const newest = done.at(-1) as Unconfirmed;
+    this.#confirmedCommitAtMs = newest.committedAtMs;
+    this.#confirmedOrdinal = newest.ordinal;
+    this.#bytes = this.#remainingBytes(newest);
     return true;
+  }
+
+  /** The number of the last commit. */
+  get ordinal(): number {
+    return this.#ordinal;
+  }
+
+  /** The replica holds every commit up to the one of this number. */
+  get confirmedOrdinal(): number {
+    return this.#confirmedOrdinal;
   }
 
   report(monotonicMs: number): LagReport {

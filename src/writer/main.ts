@@ -16,6 +16,7 @@ import { WriterServer } from './server.ts';
 /** The writer's entry: the only process that opens the databases read-write. */
 /** How often the primary hears of the lag, and how often a heartbeat is considered. */
 const LAG_INTERVAL_MS = 500;
+const EXPIRE_INTERVAL_MS = 50;
 
 const activated = Promise.withResolvers<void>();
 const { config, log, tell, ready, input } = startChild((message) => {
@@ -75,12 +76,16 @@ for (const [database, commands] of commandsByDatabase) {
     queueMax: config.WRITE_QUEUE_MAX,
     log,
     gate: () => replication.waitMs(),
+    whenReplicated: (timeoutMs, done) => replication.whenReplicated(timeoutMs, done),
     onCommit: ({ atMs }) => replication.committed(atMs),
   });
   for (const name of commands.keys()) routing.set(name, committer);
 }
 const server = new WriterServer(routing, log);
 await server.listen(writerSocketPath(config.DATA_DIR));
+setInterval(() => {
+  for (const replication of replications.values()) replication.expire();
+}, EXPIRE_INTERVAL_MS).unref();
 setInterval(() => {
   for (const replication of replications.values()) replication.beat();
   const reports = [...replications].map(

@@ -1,13 +1,17 @@
 import { join } from 'node:path';
 import { Failure, type FailureOptions, isCode } from '../errors.ts';
 
-/** One write on the wire: sequence number, `feature.command`, deadline, input, size of its blob. */
+/**
+ * One write on the wire: sequence number, `feature.command`, deadline, input, size of its blob, and how long its
+ * answer waits for the replica after the commit, 0 for not at all.
+ */
 export type WireOperation = [
   seq: number,
   name: string,
   deadlineMonotonicMs: number,
   input: unknown,
   blobBytes: number,
+  replicatedTimeoutMs: number,
 ];
 
 /** The first message of a client. Its operations are known by (client, seq), also after a reconnect. */

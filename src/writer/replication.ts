@@ -8,6 +8,12 @@ import { WalIndex, type WalPosition } from './wal-index.ts';
 /** A heartbeat now and then costs little; more often it would only add to what a dead store cannot take. */
 const HEARTBEAT_INTERVAL_MS = 1000;
 
+interface Waiting {
+  readonly ordinal: number;
+  readonly giveUpMs: number;
+  readonly done: (isReplicated: boolean) => void;
+}
+
 /**
  * The replication of one database as its writer sees it: which commits are confirmed, and the heartbeat that makes
  * Litestream try again. After a failed upload it waits for the next change of the WAL, on an idle database for
@@ -20,6 +26,7 @@ export class Replication {
   readonly #heartbeat: (nowMs: number) => void;
   readonly #patienceMs: number;
   #lastCommitMs = monotonicNowMs();
+  #waiting: Waiting[] = [];
 
   /**
    * @param db the writer's connection, migrated
@@ -43,7 +50,27 @@ export class Replication {
   }
 
   confirm(position: WalPosition, generation: string): void {
-    this.#lag.confirm(position, generation);
+    if (!this.#lag.confirm(position, generation)) return;
+    // In the order of their commits: the first that is not confirmed ends it.
+    while (this.#waiting[0] && this.#waiting[0].ordinal <= this.#lag.confirmedOrdinal) {
+      this.#waiting.shift()?.done(true);
+    }
+  }
+
+  /** Calls back when the replica holds everything committed so far, or when the time is up. */
+  whenReplicated(timeoutMs: number, done: (isReplicated: boolean) => void): void {
+    const { ordinal } = this.#lag;
+    if (ordinal <= this.#lag.confirmedOrdinal) done(true);
+    else this.#waiting.push({ ordinal, giveUpMs: monotonicNowMs() + timeoutMs, done });
+  }
+
+  /** Tells those whose time is up. */
+  expire(): void {
+    const nowMs = monotonicNowMs();
+    const late = this.#waiting.filter(({ giveUpMs }) => nowMs > giveUpMs);
+    if (late.length === 0) return;
+    this.#waiting = this.#waiting.filter(({ giveUpMs }) => nowMs <= giveUpMs);
+    for (const { done } of late) done(false);
   }
 
   report(): LagReport {

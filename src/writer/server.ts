@@ -97,13 +97,24 @@ export class WriterServer {
   #receive(client: Client, id: string, { acks, ops }: WireBatch, blobs: Buffer): void {
     if (acks.length > 0) for (const committer of this.#committers) committer.ledger.confirm(id, acks);
     let offset = 0;
-    for (const [seq, name, deadlineMonotonicMs, input, blobBytes] of ops) {
+    for (const [seq, name, deadlineMonotonicMs, input, blobBytes, replicatedTimeoutMs] of ops) {
       const blob = blobBytes === 0 ? undefined : blobs.subarray(offset, offset + blobBytes);
       offset += blobBytes;
       const reply = (outcome: Outcome) => this.#reply(client, seq, outcome);
       const committer = this.#routing.get(name);
-      if (committer) committer.submit({ client: id, seq, name, deadlineMonotonicMs, input, blob, reply });
-      else reply(refusal(new Failure('internal', `The writer does not know the operation ${name}`)));
+      if (committer) {
+        const operation = {
+          client: id,
+          seq,
+          name,
+          deadlineMonotonicMs,
+          input,
+          blob,
+          replicatedTimeoutMs,
+          reply,
+        };
+        committer.submit(operation);
+      } else reply(refusal(new Failure('internal', `The writer does not know the operation ${name}`)));
     }
   }
 

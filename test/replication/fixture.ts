@@ -120,14 +120,14 @@ export async function makeReplicated(t: Test, site: Site, commits = 4): Promise<
     t.teardown(() => db.close());
     db.exec('CREATE TABLE rows (id INTEGER PRIMARY KEY, body TEXT NOT NULL)');
     const insert = db.prepare('INSERT INTO rows (body) VALUES (?)');
-    const nudge = db.prepare('UPDATE rows SET body = body WHERE id = 1');
+    const nudge = db.prepare("UPDATE rows SET body = body || '.' WHERE id = 1");
     for (let commit = 0; commit < commits; commit += 1) {
       const before = segmentsWritten(site);
       db.transaction(() => {
         for (let row = 0; row < 50; row += 1) insert.run(`${database} ${commit} ${row} `.repeat(20));
       }).immediate();
       await until('the commit is uploaded', () => {
-        // Litestream misses a commit that is made just while it looks, until the next one.
+        // Litestream misses a commit that is made just while it looks, until something else changes.
         nudge.run();
         return segmentsWritten(site) > before;
       });

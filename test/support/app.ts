@@ -123,7 +123,7 @@ function migrate(db: Database, { migrations }: Feature): void {
 
 function writeTo(db: Database, feature: Feature, around: TestAppOptions['aroundWrite']): Write<never> {
   const prepared = new Map<string, ReturnType<AnyCommand['prepare']>>();
-  return async (name, input, blob) => {
+  return async (_ctx, name, input, blob) => {
     const command = (await feature.commands())[name]!;
     const run = prepared.get(name) ?? command.prepare(db);
     prepared.set(name, run);

@@ -91,7 +91,7 @@ t.test('a blob arrives byte for byte beside its operation', async (t) => {
   const { client, start } = harness(t);
   await start();
   const blobs = [Buffer.alloc(0), Buffer.from('x'), Buffer.alloc(3_000_000, 'abc'), Buffer.from('last')];
-  const sizes = await Promise.all(blobs.map((blob) => client.write('count.measure', {}, blob)));
+  const sizes = await Promise.all(blobs.map((blob) => client.write('count.measure', {}, { blob })));
   t.match(sizes, [
     { sizeBytes: 0 },
     { sizeBytes: 1 },

@@ -27,7 +27,14 @@ function start({ url, kept, fresh, requestsPerSecond, prefix, seed }: ToClients 
     const random = new Random(seed, `${prefix}-${index}`);
     const keepAlive = index < kept;
     const lanePrefix = `${prefix}-${index}`;
-    return new Lane({ url, prefix: lanePrefix, intervalMs, keepAlive, random: () => random.next(), onRecord });
+    return new Lane({
+      url,
+      prefix: lanePrefix,
+      intervalMs,
+      keepAlive,
+      random: () => random.next(),
+      onRecord,
+    });
   });
   setInterval(() => tell({ kind: 'counts', counts }), COUNTS_INTERVAL_MS);
 }

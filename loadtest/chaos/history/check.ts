@@ -35,7 +35,12 @@ export function checkHistory(path: string, records: readonly RequestRecord[]): D
   try {
     const select = `SELECT movie_id AS movieId, email, notification_date, title, category,
       image_url AS imageUrl, version FROM alerts`;
-    const rows = new Map(db.prepare<[], Row>(select).all().map((row) => [row.movieId, row]));
+    const rows = new Map(
+      db
+        .prepare<[], Row>(select)
+        .all()
+        .map((row) => [row.movieId, row]),
+    );
     const written = records.filter(({ kind }) => kind === 'write');
     const keysOf = (some: readonly RequestRecord[]) => some.map(({ key }) => key);
     const acknowledged = keysOf(written.filter(isAcknowledged));

@@ -45,11 +45,14 @@ export const workerLooping: Trial = {
       recoveryMs: recoveryMs(deaths),
       figures: {
         'beyond HANG_TIMEOUT_MS until it is killed': Math.max(...late),
-        'without a stack in the log': stacks.filter((stack) => !JSON.stringify(stack).includes('loopForEver')).length,
+        'without a stack in the log': stacks.filter((stack) => !JSON.stringify(stack).includes('loopForEver'))
+          .length,
         'failed elsewhere than on the victim': failedElsewhere(records, deaths).length,
         'ended by the watchdog': stacks.length,
       },
-      notes: [`HANG_TIMEOUT_MS=${HANG_TIMEOUT_MS}; recovery includes it. Failed are those that the hung worker had under way`],
+      notes: [
+        `HANG_TIMEOUT_MS=${HANG_TIMEOUT_MS}; recovery includes it. Failed are those that the hung worker had under way`,
+      ],
     };
   },
 };
@@ -65,7 +68,10 @@ async function loopOnce(stage: Stage): Promise<{ death: Death; stack: unknown }>
     (name) => [name, clientPortsOf(system.pidOf(name), serverPort)] as const,
   );
   const told = await system.waitFor(({ role }) => role === 'watchdog', from, NOTICED_TIMEOUT_MS);
-  const died = await system.waitFor(({ childPid, msg }) => childPid === told['pid'] && / died: /.test(msg), from);
+  const died = await system.waitFor(
+    ({ childPid, msg }) => childPid === told['pid'] && / died: /.test(msg),
+    from,
+  );
   const name = String(died['child']);
   const ready = await system.waitFor(({ msg }) => msg === `${name} ready`, from);
   const death = {

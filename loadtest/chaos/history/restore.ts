@@ -1,0 +1,72 @@
+import { spawn } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import Sqlite from 'better-sqlite3';
+import type { Stage } from '../stage.ts';
+
+const RESTORE_TIMEOUT_MS = 120_000;
+
+/**
+ * Restores the databases of a file replica with the stock binary and none of our code.
+ * @param replica the folder with one folder for each database
+ * @returns a folder of the stage that holds `<database>.db`
+ */
+export async function restoreByHand(
+  stage: Stage,
+  replica: string,
+  databases: readonly string[],
+): Promise<string> {
+  const folder = join(stage.folder, 'restored');
+  mkdirSync(folder, { recursive: true });
+  for (const name of databases) {
+    const args = ['restore', '-o', join(folder, `${name}.db`), `file://${join(replica, name)}`];
+    const child = spawn(litestreamBinary(), args, {
+      stdio: ['ignore', 'ignore', 'pipe'],
+      timeout: RESTORE_TIMEOUT_MS,
+      signal: stage.signal,
+      killSignal: 'SIGKILL',
+    });
+    let stderr = '';
+    child.stderr.on('data', (chunk) => {
+      stderr += chunk;
+    });
+    await new Promise<void>((resolve, reject) => {
+      child.once('error', reject);
+      child.once('close', (code) => {
+        if (code === 0) resolve();
+        else reject(new Error(`litestream restore of ${name} exited with ${code}: ${stderr.trim()}`));
+      });
+    });
+  }
+  return folder;
+}
+
+/** @returns how many rows of all tables are in only one of two databases */
+export function differingRows(path: string, otherPath: string): number {
+  const db = new Sqlite(path, { readonly: true, fileMustExist: true });
+  try {
+    db.prepare('ATTACH ? AS other').run(otherPath);
+    const tables = db
+      .prepare<[], string>(
+        `SELECT name FROM main.sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'
+         UNION SELECT name FROM other.sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'`,
+      )
+      .pluck()
+      .all();
+    return tables.reduce((sum, table) => {
+      const [ours, theirs] = [`SELECT * FROM main."${table}"`, `SELECT * FROM other."${table}"`];
+      const count = db.prepare<[], number>(
+        `SELECT (SELECT count(*) FROM (${ours} EXCEPT ${theirs})) + (SELECT count(*) FROM (${theirs} EXCEPT ${ours}))`,
+      );
+      return sum + (count.pluck().get() ?? 0);
+    }, 0);
+  } finally {
+    db.close();
+  }
+}
+
+function litestreamBinary(): string {
+  const name = `@flydotio/litestream-${process.platform}-${process.arch}/package.json`;
+  return join(dirname(createRequire(import.meta.url).resolve(name)), 'litestream');
+}

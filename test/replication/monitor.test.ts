@@ -1,0 +1,74 @@
+import pino from 'pino';
+import t from 'tap';
+import { ReplicationMonitor } from '../../src/replication/monitor.ts';
+
+const LOG = pino({ level: 'silent' });
+const CONFIRMATION = { database: 'main', generation: 'g', salt: 's', offsetBytes: 1 };
+
+function monitorAt(clock: { nowMs: number }) {
+  const stalls: string[] = [];
+  const monitor = new ReplicationMonitor({
+    lagNormalMs: 2000,
+    stallTimeoutMs: 6000,
+    now: () => clock.nowMs,
+    log: LOG,
+    onStall: (cause) => stalls.push(cause),
+    onChange: () => {},
+  });
+  const look = (lagMs: number) => {
+    const report = { lagMs, unconfirmedBytes: 1, unconfirmedCommits: 1 };
+    const unknown = { confirmedCommitAtMs: undefined, generation: undefined };
+    monitor.look({ main: { ...report, ...unknown }, media: { ...report, ...unknown, lagMs: 0 } });
+  };
+  return { monitor, stalls, look };
+}
+
+t.test('young unconfirmed commits are streaming', async (t) => {
+  const { monitor, look } = monitorAt({ nowMs: 0 });
+  look(2000);
+  t.equal(monitor.state, 'streaming');
+  t.equal(monitor.trouble, undefined);
+});
+
+t.test('an old commit while confirmations come is catching up', async (t) => {
+  const clock = { nowMs: 0 };
+  const { monitor, look, stalls } = monitorAt(clock);
+  for (clock.nowMs = 0; clock.nowMs < 60_000; clock.nowMs += 1000) {
+    monitor.confirmed(CONFIRMATION);
+    look(30_000);
+    t.equal(monitor.state, 'catching-up');
+  }
+  t.same(stalls, []);
+});
+
+t.test('silence is a stall, each next one gets more patience, and a confirmation ends it', async (t) => {
+  const clock = { nowMs: 0 };
+  const { monitor, look, stalls } = monitorAt(clock);
+  const stalledAtMs: number[] = [];
+  for (clock.nowMs = 500; clock.nowMs < 60_000; clock.nowMs += 500) {
+    const before = stalls.length;
+    look(clock.nowMs);
+    if (stalls.length > before) stalledAtMs.push(clock.nowMs);
+    if (clock.nowMs > 6000) t.equal(monitor.state, 'stalled');
+  }
+  t.same(stalledAtMs, [6500, 19_000, 43_500]);
+  t.match(monitor.trouble, /stalled: the oldest commit that is not in the replica is 60 s old/);
+  monitor.confirmed(CONFIRMATION);
+  look(100);
+  t.equal(monitor.state, 'streaming');
+});
+
+t.test(
+  'what Litestream says about the store explains the silence, and no restart is asked for',
+  async (t) => {
+    const clock = { nowMs: 0 };
+    const { monitor, look, stalls } = monitorAt(clock);
+    for (clock.nowMs = 1000; clock.nowMs < 30_000; clock.nowMs += 1000) {
+      monitor.failed('connection refused');
+      look(clock.nowMs);
+    }
+    t.equal(monitor.state, 'unreachable');
+    t.match(monitor.trouble, /unreachable: connection refused/);
+    t.same(stalls, []);
+  },
+);

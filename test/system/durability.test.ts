@@ -1,0 +1,109 @@
+import { join } from 'node:path';
+import t from 'tap';
+import { openReader } from '../../src/sqlite/open.ts';
+import { alertOf, request } from '../support/http.ts';
+import { restoreByHand } from '../support/restore.ts';
+import { startS3 } from '../support/s3.ts';
+import { start, temporaryFolder } from '../support/system.ts';
+
+const REPLICATED = { Durability: 'replicated' };
+
+/** Writes in several rounds of ten at once, each acknowledged as replicated. @returns the ids and latencies */
+async function writeReplicated(url: string, rounds: number) {
+  const ids: string[] = [];
+  const latenciesMs: number[] = [];
+  for (let round = 0; round < rounds; round += 1) {
+    const writes = Array.from({ length: 10 }, async (_, index) => {
+      const id = `replicated-${round}-${index}`;
+      const startMs = performance.now();
+      const answer = await request(`${url}/alert`, {
+        method: 'POST',
+        body: alertOf(id),
+        headers: REPLICATED,
+      });
+      if (answer.status !== 201 || answer.headers.durability !== 'replicated') throw new Error(answer.text);
+      ids.push(id);
+      latenciesMs.push(performance.now() - startMs);
+    });
+    await Promise.all(writes);
+  }
+  return { ids, latenciesMs };
+}
+
+t.test(
+  'what was acknowledged as replicated is in the folder when everything else dies at once',
+  async (t) => {
+    const system = await start(t);
+    const { ids } = await writeReplicated(system.url, 3);
+    await system.destroy();
+    const db = openReader(join(restoreByHand(t, system.dataDir), 'main.db'));
+    const restored = db.prepare('SELECT movie_id FROM alerts').pluck().all();
+    db.close();
+    t.same(restored.sort(), ids.sort());
+  },
+);
+
+t.test(
+  'what was acknowledged as replicated is in S3 when the data folder dies with everything',
+  async (t) => {
+    const s3 = await startS3(t);
+    const env = { REPLICA_URL: `s3://${s3.bucket}/p`, S3_ENDPOINT: s3.endpoint, ...s3.credentials };
+    const system = await start(t, env);
+    const { ids } = await writeReplicated(system.url, 3);
+    await system.destroy();
+    const next = await start(t, env, temporaryFolder(t));
+    for (const id of ids) t.equal((await request(`${next.url}/alert/movie/${id}`)).status, 200, id);
+  },
+);
+
+t.test('when the replica does not confirm in time, the answer says plainly what holds', async (t) => {
+  const system = await start(t, { REPLICATED_TIMEOUT_MS: '400', REPLICA_STALL_TIMEOUT_MS: '60000' });
+  await writeReplicated(system.url, 1);
+  const litestream = system.pidOf('litestream');
+  process.kill(litestream, 'SIGSTOP');
+  const write = () =>
+    request(`${system.url}/alert`, { method: 'POST', body: alertOf('waiting'), headers: REPLICATED });
+  const late = await write();
+  t.equal(late.status, 504);
+  t.match(late.json, {
+    code: 'replication_timeout',
+    detail: /durable on this machine.*not confirmed it in time/,
+  });
+  t.equal(late.headers.durability, undefined);
+  t.equal((await request(`${system.url}/alert/movie/waiting`)).status, 200, 'it is applied');
+  t.equal((await request(`${system.url}/alert`, { method: 'POST', body: alertOf('local') })).status, 201);
+  process.kill(litestream, 'SIGCONT');
+  let again = await write();
+  while (again.status === 504) again = await write();
+  t.match(
+    again,
+    { status: 200, headers: { durability: 'replicated' } },
+    'sent again, it tells when it holds',
+  );
+});
+
+t.test('DURABILITY=replicated is for all, and a request cannot ask for less', async (t) => {
+  const system = await start(t, { DURABILITY: 'replicated' });
+  const answer = await request(`${system.url}/alert`, {
+    method: 'POST',
+    body: alertOf('a'),
+    headers: { Durability: 'local' },
+  });
+  t.match(answer, { status: 201, headers: { durability: 'replicated' } });
+  const wrong = await request(`${system.url}/alert`, {
+    method: 'POST',
+    body: alertOf('b'),
+    headers: { Durability: 'eternal' },
+  });
+  t.match(wrong.json, { status: 422, errors: [{ field: 'Durability' }] });
+});
+
+t.test('a write that waits for its replication survives the writer', async (t) => {
+  const system = await start(t, { REPLICA_STALL_TIMEOUT_MS: '60000' });
+  const litestream = system.pidOf('litestream');
+  process.kill(litestream, 'SIGSTOP');
+  const waiting = request(`${system.url}/alert`, { method: 'POST', body: alertOf('w'), headers: REPLICATED });
+  await system.killChild('writer');
+  process.kill(litestream, 'SIGCONT');
+  t.match(await waiting, { status: 201, headers: { durability: 'replicated' } });
+});
