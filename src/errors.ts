@@ -31,6 +31,11 @@ const CODES = {
     exitCode: 75,
   },
   storage_full: { title: 'No space left to write', httpStatus: 507, exitCode: 75 },
+  storage_reserved: {
+    title: 'Writes are paused to keep the disk from filling',
+    httpStatus: 507,
+    exitCode: 75,
+  },
   storage_corrupt: { title: 'The database is damaged', httpStatus: 500, exitCode: 70 },
   internal: { title: 'Internal error', httpStatus: 500, exitCode: 70 },
   usage: { title: 'Wrong use of the command', httpStatus: 500, exitCode: 64 },

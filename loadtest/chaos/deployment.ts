@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -11,6 +11,8 @@ const COPIED = ['src', 'config', 'package.json'];
  */
 export class Deployment {
   readonly root: string;
+  /** What the changed files held at first; the project's own may change meanwhile. */
+  readonly #originals = new Map<string, string>();
 
   /** @param root a folder that does not exist yet */
   constructor(root: string) {
@@ -24,6 +26,7 @@ export class Deployment {
   write(path: string, text: string): void {
     const full = join(this.root, path);
     mkdirSync(dirname(full), { recursive: true });
+    if (existsSync(full) && !this.#originals.has(path)) this.#originals.set(path, this.read(path));
     writeFileSync(full, text);
   }
 
@@ -77,8 +80,9 @@ export class Deployment {
     );
   }
 
-  /** Brings back the project's own version of a file. */
+  /** Brings back what a file held before it was changed. */
   restore(path: string): void {
-    cpSync(join(PROJECT, path), join(this.root, path));
+    const original = this.#originals.get(path);
+    if (original !== undefined) writeFileSync(join(this.root, path), original);
   }
 }

@@ -43,7 +43,8 @@ async function main(args: readonly string[]): Promise<number> {
   }
 }
 
-async function run({ trials: chosen, seed, short, seconds, jsonFile }: ChaosOptions): Promise<number> {
+async function run(options: ChaosOptions): Promise<number> {
+  const { trials: chosen, seed, short, seconds, jsonFile, logsFolder } = options;
   const progress = new ChaosProgress();
   progress.note(`seed ${seed}`);
   const results: TrialResult[] = [];
@@ -54,6 +55,7 @@ async function run({ trials: chosen, seed, short, seconds, jsonFile }: ChaosOpti
         seed,
         short,
         seconds,
+        logsFolder,
         signal: interrupt.signal,
         progress: (name, text) => progress.show(place, name, text),
       });

@@ -14,6 +14,7 @@ export const USAGE = `Usage: npm run chaos -- [options]
   --seconds N    the length of those faults that last
   --seed N       all random choices follow from it (printed; default: random)
   --json FILE    write the results to FILE too
+  --logs FOLDER  write each trial's log and failed requests into FOLDER
   --list         the trials, with what must hold in each
   --help`;
 
@@ -23,6 +24,7 @@ export interface ChaosOptions {
   readonly seconds: number | undefined;
   readonly seed: number;
   readonly jsonFile: string | undefined;
+  readonly logsFolder: string | undefined;
   readonly list: boolean;
 }
 
@@ -49,6 +51,7 @@ export function parseOptions(args: readonly string[], trials: readonly Trial[]):
     seconds: whole('seconds', values.seconds, 1, 86_400),
     seed: whole('seed', values.seed, 0, SEED_MAX) ?? randomInt(SEED_MAX),
     jsonFile: values.json,
+    logsFolder: values.logs,
     list: values.list,
   };
 }
@@ -63,6 +66,7 @@ function parse(args: readonly string[]) {
         seconds: { type: 'string' },
         seed: { type: 'string' },
         json: { type: 'string' },
+        logs: { type: 'string' },
         list: { type: 'boolean', default: false },
         help: { type: 'boolean', short: 'h' },
       },

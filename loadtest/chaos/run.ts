@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { RequestRecord } from './clients/record.ts';
 import { checkHistory, disagreementFigures } from './history/check.ts';
+import { keepEvidence } from './evidence.ts';
 import { Random } from './random.ts';
 import { Stage } from './stage.ts';
 import { percentile } from './statistics.ts';
@@ -12,6 +13,8 @@ export interface RunOptions {
   readonly short: boolean;
   /** In place of the length of those faults that last. */
   readonly seconds: number | undefined;
+  /** Folder for the log and the failed requests of each trial. */
+  readonly logsFolder: string | undefined;
   readonly signal: AbortSignal;
   readonly progress: (trial: string, text: string) => void;
 }
@@ -65,6 +68,7 @@ export async function runTrial(trial: Trial, options: RunOptions): Promise<Trial
   } finally {
     signal.removeEventListener('abort', onAbort);
     progress('cleaning up');
+    if (options.logsFolder !== undefined) keepEvidence(options.logsFolder, trial.name, stage, stage.records);
     await stage.close();
   }
 }

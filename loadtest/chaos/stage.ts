@@ -36,6 +36,7 @@ export class Stage {
   readonly #systems: RunningSystem[] = [];
   readonly #loads: Load[] = [];
   readonly #cleanups: (() => void | Promise<void>)[] = [];
+  #records: readonly RequestRecord[] = [];
   #closed = false;
 
   constructor({ random, seed, signal, progress }: StageOptions) {
@@ -67,6 +68,11 @@ export class Stage {
     return load;
   }
 
+  /** What `stopLoad` has returned; empty before. */
+  get records(): readonly RequestRecord[] {
+    return this.#records;
+  }
+
   /** Has something done at the end, before the folder goes. The last one is done first. */
   defer(cleanup: () => void | Promise<void>): void {
     this.#cleanups.push(cleanup);
@@ -96,7 +102,8 @@ export class Stage {
 
   /** Ends the clients gently. @returns what became of every request of the trial */
   async stopLoad(): Promise<readonly RequestRecord[]> {
-    return (await Promise.all(this.#loads.map((load) => load.stop()))).flat();
+    this.#records = (await Promise.all(this.#loads.map((load) => load.stop()))).flat();
+    return this.#records;
   }
 
   /** Stops the system gracefully, if it runs. @throws Error when it does not end well */

@@ -57,7 +57,12 @@ export type ToPrimary =
   /** The connection is the child's now; nothing of it has been read yet. */
   | { readonly kind: 'accepted'; readonly id: number }
   /** The writer's knowledge of the replication, by database. */
-  | { readonly kind: 'lag'; readonly reports: Readonly<Record<string, LagReport>> }
+  | {
+      readonly kind: 'lag';
+      readonly reports: Readonly<Record<string, LagReport>>;
+      /** Why writes are refused; undefined when they are not. */
+      readonly readOnlyBecause: string | undefined;
+    }
   | { readonly kind: 'drained' }
   /** Why it is about to exit. */
   | { readonly kind: 'failed'; readonly code: string; readonly message: string };

@@ -58,6 +58,8 @@ export class System {
   /** The exchange of a child that is under way, if any; the next one waits for it. */
   #exchanging: Promise<unknown> = Promise.resolve();
   #preparing: Child | undefined;
+  /** Why the writer refuses writes; undefined when it does not. */
+  #readOnlyBecause: string | undefined;
   #state: SystemState = 'starting';
   #reloading = false;
   #statusScheduled = false;
@@ -261,7 +263,10 @@ export class System {
         child.send({ kind: 'replicated', ...confirmation });
     });
     child.on('message', (message) => {
-      if (message.kind === 'lag') this.#replication.look(message.reports);
+      if (message.kind !== 'lag') return;
+      this.#readOnlyBecause = message.readOnlyBecause;
+      this.#replication.look(message.reports);
+      this.#scheduleAnnounce();
     });
   }
 
@@ -296,6 +301,8 @@ export class System {
     for (const { name, trouble } of [this.#litestream, ...this.#workers]) {
       if (trouble) degraded.push({ name, reason: trouble });
     }
+    if (this.#readOnlyBecause)
+      degraded.push({ name: 'storage', reason: `writes are refused: ${this.#readOnlyBecause}` });
     if (this.#replication.trouble) degraded.push({ name: 'replication', reason: this.#replication.trouble });
     return { ready: notReady.length === 0, notReady, degraded };
   }

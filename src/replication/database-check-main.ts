@@ -18,7 +18,7 @@ function answer(): CheckAnswer {
     try {
       return check();
     } catch (error) {
-      throw error;
+      if (!NEEDS_ROLLBACK.test(errorCode(error))) throw error;
       rollBack();
       return check();
     }

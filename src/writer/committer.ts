@@ -40,6 +40,8 @@ export interface CommitterOptions {
   readonly commands: ReadonlyMap<string, Command>;
   readonly queueMax: number;
   readonly log: Logger;
+  /** Asked at each operation: why it is refused; undefined lets it in. */
+  readonly closedBecause?: () => string | undefined;
   /** Asked before each commit: how long it shall wait, in milliseconds; 0 lets it go. */
   readonly gate?: () => number;
   /** Calls back when the replica holds everything committed so far (true), or when the time is up (false). */
@@ -59,6 +61,8 @@ export class Committer {
   readonly #statements: Record<'begin' | 'commit' | 'savepoint' | 'release' | 'undo', Statement>;
   #queue: Operation[] = [];
   #scheduled = false;
+  /** Whether the last commit met a full disk; so that the log tells of it once. */
+  #isFull = false;
   #idle: (() => void)[] = [];
 
   constructor(options: CommitterOptions) {
@@ -88,6 +92,12 @@ export class Committer {
       operation.reply(
         refusal(new Failure('writer_busy', 'The writer has too much to do', { retryAfterSeconds: 1 })),
       );
+      return;
+    }
+    const closedBecause = this.#options.closedBecause?.();
+    if (closedBecause) {
+      const message = `Nothing was written: ${closedBecause}`;
+      operation.reply(refusal(new Failure('storage_reserved', message, { retryAfterSeconds: 5 })));
       return;
     }
     this.#queue.push(operation);
@@ -154,6 +164,8 @@ export class Committer {
       this.#recover(batch, error);
       return;
     }
+    if (this.#isFull) this.#options.log.info({ database: this.#options.db.name }, 'writes succeed again');
+    this.#isFull = false;
     this.ledger.hold(fresh);
     this.#options.onCommit?.({
       operations: batch.length,
@@ -221,7 +233,8 @@ export class Committer {
       return;
     }
     if (code === 'SQLITE_FULL') {
-      log.error({ operations: batch.length }, 'no space left: the writes were refused');
+      if (!this.#isFull) log.error({ database: db.name }, 'no space left on the disk: writes are refused');
+      this.#isFull = true;
       const full = new Failure('storage_full', 'The disk is full; nothing was written', {
         retryAfterSeconds: 5,
       });

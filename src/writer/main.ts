@@ -12,6 +12,7 @@ import { Ledger } from './ledger.ts';
 import { writerSocketPath } from './protocol.ts';
 import { Replication } from './replication.ts';
 import { WriterServer } from './server.ts';
+import { StorageGuard } from './storage-guard.ts';
 
 /** The writer's entry: the only process that opens the databases read-write. */
 /** How often the primary hears of the lag, and how often a heartbeat is considered. */
@@ -62,6 +63,13 @@ if ((input as { standby: boolean }).standby) {
 
 mkdirSync(config.DATA_DIR, { recursive: true, mode: 0o700 });
 const routing = new Map<string, Committer>();
+const guard = new StorageGuard({
+  dataDir: config.DATA_DIR,
+  diskReserveMb: config.DISK_RESERVE_MB,
+  backlogMaxMb: config.REPLICA_BACKLOG_MAX_MB,
+  log,
+});
+guard.look(0);
 const replications = new Map<string, Replication>();
 for (const [database, commands] of commandsByDatabase) {
   const db = openWriter(join(config.DATA_DIR, `${database}.db`));
@@ -75,6 +83,7 @@ for (const [database, commands] of commandsByDatabase) {
     commands,
     queueMax: config.WRITE_QUEUE_MAX,
     log,
+    closedBecause: () => guard.closedBecause,
     gate: () => replication.waitMs(),
     whenReplicated: (timeoutMs, done) => replication.whenReplicated(timeoutMs, done),
     onCommit: ({ atMs }) => replication.committed(atMs),
@@ -91,6 +100,7 @@ setInterval(() => {
   const reports = [...replications].map(
     ([database, replication]) => [database, replication.report()] as const,
   );
-  tell({ kind: 'lag', reports: Object.fromEntries(reports) });
+  guard.look(reports.reduce((sum, [, { unconfirmedBytes }]) => sum + unconfirmedBytes, 0));
+  tell({ kind: 'lag', reports: Object.fromEntries(reports), readOnlyBecause: guard.closedBecause });
 }, LAG_INTERVAL_MS).unref();
 ready();

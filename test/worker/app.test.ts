@@ -177,12 +177,12 @@ t.test('what a handler throws becomes a problem that tells nothing of its cause'
       t.equal(answer.headers['x-extra'], 'yes');
     }
     const id = answer.headers['x-request-id'] as string;
-    await app.logged({ requestId: id, msg: 'request' });
+    await app.logged({ requestId: id, msg: 'request', code });
     const failures = app.lines.filter((line) => line.requestId === id && line.err !== undefined);
     t.equal(
       failures.length,
-      name === 'string' || name === 'nothing' ? failures.length : 1,
-      `${name}: logged once`,
+      name === 'string' || name === 'nothing' ? failures.length : Number(status === 500),
+      `${name}: a fault of ours is logged once, with its stack`,
     );
     if (name === 'error') t.match(failures[0], { level: 'error', err: { stack: /app\.test\.ts/ } });
   }

@@ -8,7 +8,7 @@ const COUNTS_INTERVAL_MS = 100;
 const AGAIN_MS = 50;
 /** How many connections are made in one go, and how long is waited then. */
 const RAMP = 100;
-const RAMP_INTERVAL_MS = 20;
+const RAMP_INTERVAL_MS = 50;
 
 /** The attacker's entry: keeps as many connections as the behaviour asks for, each behaving as it says. */
 process.once('message', (order: AttackOrder) => run(order));

@@ -4,7 +4,7 @@ import { Failure } from '../../errors.ts';
 import { discardBody } from './body.ts';
 import { asFailure, PROBLEM_TYPE, problemHeaders, problemOf } from './problem.ts';
 import { requestId } from './request-id.ts';
-import { logWhenOver } from './request-log.ts';
+import { logWhenOver, noteCode } from './request-log.ts';
 
 export interface EnvelopeOptions {
   readonly log: Logger;
@@ -56,8 +56,11 @@ function checkTarget(ctx: Koa.Context): void {
 function answerProblem(ctx: Koa.Context, failure: Failure, id: string, log: Logger): void {
   const { res } = ctx;
   const { httpStatus } = failure.meaning;
-  // Whoever changed the readiness has logged why; a probe a second would only repeat it.
-  if ((httpStatus >= 500 && failure.code !== 'not_ready') || res.headersSent) logFailure(failure, id, log);
+  noteCode(res, failure.code);
+  // The other 5xx tell of a state that will pass, and of which its cause has been logged: the request's line says it.
+  if (httpStatus === 500 || res.headersSent) {
+    log.error({ requestId: id, code: failure.code, err: failure.options.cause ?? failure }, 'request failed');
+  }
   if (res.headersSent) {
     // A status can no longer be sent; a cut connection tells the client that the answer is not whole.
     ctx.respond = false;
@@ -70,11 +73,4 @@ function answerProblem(ctx: Koa.Context, failure: Failure, id: string, log: Logg
   ctx.status = httpStatus;
   ctx.type = PROBLEM_TYPE;
   ctx.body = JSON.stringify(problemOf(failure, id));
-}
-
-/** Logs once, where it is handled. 500 is a fault of ours; the other 5xx tell of a state that will pass. */
-function logFailure(failure: Failure, id: string, log: Logger): void {
-  const line = { requestId: id, code: failure.code, err: failure.options.cause ?? failure };
-  if (failure.meaning.httpStatus === 500) log.error(line, 'request failed');
-  else log.warn(line, failure.message);
 }

@@ -14,6 +14,8 @@ interface LoggedRequest {
   readonly requestId: string;
   readonly log: Logger;
   readonly startedMs: number;
+  /** Of the problem that was answered. */
+  code: string | undefined;
 }
 
 /**
@@ -22,21 +24,27 @@ interface LoggedRequest {
  */
 export function logWhenOver(ctx: ParameterizedContext, requestId: string, log: Logger): void {
   const res = ctx.res as ServerResponse & { [LOGGED]?: LoggedRequest };
-  res[LOGGED] = { ctx, requestId, log, startedMs: performance.now() };
+  res[LOGGED] = { ctx, requestId, log, startedMs: performance.now(), code: undefined };
   // 'close' comes after every response, finished or not; one shared listener instead of a closure a request.
   res.once('close', writeLine);
+}
+
+/** Puts the code of the problem that is answered into the request's line. */
+export function noteCode(res: ServerResponse & { [LOGGED]?: LoggedRequest }, code: string): void {
+  if (res[LOGGED]) res[LOGGED].code = code;
 }
 
 function writeLine(this: ServerResponse & { [LOGGED]?: LoggedRequest }): void {
   const logged = this[LOGGED];
   if (logged === undefined) return;
-  const { ctx, requestId, log, startedMs } = logged;
+  const { ctx, requestId, log, startedMs, code } = logged;
   const line = {
     requestId,
     method: ctx.req.method,
     route: routeOf(ctx),
     path: loggablePath(ctx.req.url ?? ''),
     status: this.statusCode,
+    code,
     durationMs: Math.round((performance.now() - startedMs) * 1000) / 1000,
     bytes: bodyBytes(this),
   };

@@ -1,0 +1,27 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { RequestRecord } from './clients/record.ts';
+import type { Stage } from './stage.ts';
+
+/**
+ * Keeps what a verdict can be traced by: what the trial's system logged, apart from a line a request, and every
+ * request that failed, both as JSON lines.
+ *
+ * @param folder made when it does not exist
+ */
+export function keepEvidence(
+  folder: string,
+  trial: string,
+  stage: Stage,
+  records: readonly RequestRecord[],
+): void {
+  mkdirSync(folder, { recursive: true });
+  const log = stage.systems.flatMap(({ lines }) => lines);
+  const failed = records.filter(({ failure }) => failure !== undefined);
+  writeFileSync(join(folder, `${trial}.log`), jsonLines(log) + stage.systems.map(({ stderr }) => stderr).join(''));
+  writeFileSync(join(folder, `${trial}.failed.jsonl`), jsonLines(failed));
+}
+
+function jsonLines(values: readonly unknown[]): string {
+  return values.map((value) => `${JSON.stringify(value)}\n`).join('');
+}

@@ -1,0 +1,57 @@
+import { statfsSync } from 'node:fs';
+import type { Logger } from '../log.ts';
+
+const MB = 1024 * 1024;
+/** Writes come back when there is this much more than the reserve, so that the state does not flutter. */
+const HYSTERESIS = 1.1;
+
+export interface StorageGuardOptions {
+  readonly dataDir: string;
+  /** Free disk that writes must leave; 0 is none. */
+  readonly diskReserveMb: number;
+  /** Committed bytes that may wait for the replica. */
+  readonly backlogMaxMb: number;
+  readonly log: Logger;
+}
+
+/**
+ * Stops writes before the disk is full: a database that meets a full disk in the middle of a commit, or a Litestream
+ * that cannot copy the WAL, is worse off than clients that are told to come back. States: open → closed (`look` finds
+ * too little free disk, or too large a backlog) → open (there is clearly enough again).
+ */
+export class StorageGuard {
+  readonly #options: StorageGuardOptions;
+  #closedBecause: string | undefined;
+
+  constructor(options: StorageGuardOptions) {
+    this.#options = options;
+  }
+
+  /** Why writes are refused at the moment; undefined when they are not. */
+  get closedBecause(): string | undefined {
+    return this.#closedBecause;
+  }
+
+  /** @param backlogBytes what has been committed and is not in the replica */
+  look(backlogBytes: number): void {
+    const before = this.#closedBecause;
+    this.#closedBecause = this.#judge(backlogBytes, before === undefined ? 1 : HYSTERESIS);
+    const { log } = this.#options;
+    if (this.#closedBecause && !before) log.error(`writes are refused: ${this.#closedBecause}`);
+    if (!this.#closedBecause && before) log.info('writes are accepted again');
+  }
+
+  #judge(backlogBytes: number, margin: number): string | undefined {
+    const { dataDir, diskReserveMb, backlogMaxMb } = this.#options;
+    const { bavail, bsize } = statfsSync(dataDir);
+    const freeMb = Math.floor((bavail * bsize) / MB);
+    if (freeMb < diskReserveMb * margin) {
+      return `${freeMb} MB of disk are free, and DISK_RESERVE_MB keeps ${diskReserveMb}`;
+    }
+    const backlogMb = Math.ceil(backlogBytes / MB);
+    if (backlogMb * margin > backlogMaxMb) {
+      return `${backlogMb} MB wait for the replica, and REPLICA_BACKLOG_MAX_MB is ${backlogMaxMb}`;
+    }
+    return undefined;
+  }
+}
