@@ -62,6 +62,7 @@ const SETTINGS = z.object({
   REPLICA_SNAPSHOT_INTERVAL_MS: whole(MINUTE_MS, 365 * 24 * HOUR_MS, 24 * HOUR_MS),
   REPLICA_RETENTION_MS: whole(MINUTE_MS, 365 * 24 * HOUR_MS, 72 * HOUR_MS),
   ALLOW_EMPTY: flag,
+  HEAL: choice(['auto', 'manual'], 'auto'),
   LOG_LEVEL: choice(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], 'info'),
   LOG_FORMAT: choice(['auto', 'json', 'text'], 'auto'),
   START_TIMEOUT_MS: whole(100, HOUR_MS, 15 * SECOND_MS),

@@ -1,6 +1,7 @@
 import type { Config } from '../config.ts';
 import { Failure } from '../errors.ts';
 import { createLog, type Logger } from '../log.ts';
+import { isDamage } from '../sqlite/damage.ts';
 import type { ToChild, ToPrimary } from './messages.ts';
 import { startWatchdog } from './watchdog.ts';
 
@@ -69,6 +70,7 @@ export function startChild(onMessage: (message: ToChild, handle: unknown) => voi
 /** A bug, or a start that cannot succeed: an unknown state is not repaired, the process is replaced. */
 function fail(error: Error, log: Logger, tell: (message: ToPrimary) => void): void {
   const code = error instanceof Failure ? error.code : 'internal';
+  if (isDamage(error)) tell({ kind: 'damaged', reason: error.message });
   log.fatal({ err: error, code }, error.message);
   tell({ kind: 'failed', code, message: error.message });
   process.exitCode = error instanceof Failure ? error.meaning.exitCode : 70;

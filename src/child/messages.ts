@@ -64,5 +64,7 @@ export type ToPrimary =
       readonly readOnlyBecause: string | undefined;
     }
   | { readonly kind: 'drained' }
+  /** SQLite found a database damaged. */
+  | { readonly kind: 'damaged'; readonly reason: string }
   /** Why it is about to exit. */
   | { readonly kind: 'failed'; readonly code: string; readonly message: string };

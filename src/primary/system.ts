@@ -17,6 +17,9 @@ import { RestartPolicy } from './restart-policy.ts';
 import { finalFailure, quiesced, Slot } from './slot.ts';
 
 const STABLE_MS = 500;
+/** While a database is damaged, most requests fail anyway. */
+const HEAL_DRAIN_MS = 1000;
+const HEAL_INTERVAL_MIN_MS = 10 * 60_000;
 /** How often the writer reports its lag: so much older than it is may a commit seem. */
 const LAG_REPORT_MS = 500;
 /** The watchdog in the child acts first and knows the stack; this is for a child that stands still as a whole. */
@@ -39,11 +42,12 @@ export interface SystemOptions {
   readonly onFatal: (failure: Failure) => void;
 }
 
-type SystemState = 'starting' | 'serving' | 'stopping' | 'stopped';
+type SystemState = 'starting' | 'serving' | 'healing' | 'stopping' | 'stopped';
 
 /**
  * The tree of processes: started in order, stopped in reverse. States and who moves them:
  * starting → serving (`start` has seen every child ready) → stopping (`stop`) → stopped. A failed start stops too.
+ * serving → healing (a child found a database damaged) → serving, with the port open all along.
  */
 export class System {
   readonly #options: SystemOptions;
@@ -62,6 +66,7 @@ export class System {
   #readOnlyBecause: string | undefined;
   #state: SystemState = 'starting';
   #reloading = false;
+  #healedAtMs = Number.NEGATIVE_INFINITY;
   #statusScheduled = false;
   #lastStatus = '';
 
@@ -111,14 +116,9 @@ export class System {
    */
   async start(): Promise<AddressInfo> {
     const { config } = this.#options;
-    await this.#prepare();
-    this.#litestream.start();
-    await this.#litestream.ready();
-    this.#writer.start();
-    await this.#writer.ready();
+    await this.#startData();
     const address = await this.#listener.listen(config.HOST, config.PORT);
-    for (const worker of this.#workers) worker.start();
-    await Promise.all(this.#workers.map((worker) => worker.ready()));
+    await this.#startWorkers();
     this.#state = 'serving';
     this.#announce();
     return address;
@@ -132,14 +132,8 @@ export class System {
     this.#announce();
     this.#listener.close();
     this.#preparing?.kill('SIGTERM', cause);
-    await Promise.all(this.#workers.map((worker) => worker.stop(config.DRAIN_TIMEOUT_MS, cause)));
+    await this.#stopChildren(config.DRAIN_TIMEOUT_MS, cause);
     this.#listener.abandon();
-    this.#writer.retire(WRITER_DRAIN_MS + config.REPLICA_STOP_TIMEOUT_MS, cause);
-    if (this.#writer.child) await quiesced(this.#writer.child);
-    await this.#litestream.stop(config.REPLICA_STOP_TIMEOUT_MS, cause);
-    // Only now may the writer's connections go, and by SIGKILL: a clean close would delete the WAL.
-    this.#writer.child?.kill('SIGKILL', cause);
-    await this.#writer.child?.ended();
     await this.#preparing?.ended();
     this.#state = 'stopped';
     log.debug('every child has ended');
@@ -172,6 +166,66 @@ export class System {
       throw error;
     } finally {
       this.#reloading = false;
+    }
+  }
+
+  async #startData(): Promise<void> {
+    await this.#prepare();
+    this.#litestream.start();
+    await this.#litestream.ready();
+    this.#writer.start();
+    await this.#writer.ready();
+  }
+
+  async #startWorkers(): Promise<void> {
+    for (const worker of this.#workers) worker.start();
+    await Promise.all(this.#workers.map((worker) => worker.ready()));
+  }
+
+  async #stopChildren(drainTimeoutMs: number, cause: string): Promise<void> {
+    const { REPLICA_STOP_TIMEOUT_MS } = this.#options.config;
+    await Promise.all(this.#workers.map((worker) => worker.stop(drainTimeoutMs, cause)));
+    this.#writer.retire(WRITER_DRAIN_MS + REPLICA_STOP_TIMEOUT_MS, cause);
+    if (this.#writer.child) await quiesced(this.#writer.child);
+    await this.#litestream.stop(REPLICA_STOP_TIMEOUT_MS, cause);
+    // Only now may the writer's connections go, and by SIGKILL: a clean close would delete the WAL.
+    this.#writer.child?.kill('SIGKILL', cause);
+    await this.#writer.child?.ended();
+  }
+
+  /**
+   * Takes everything but the port down, has the damaged database replaced by its replica, and comes up again.
+   * Connections wait meanwhile. A second damage soon after the first is the disk's, and no restore mends that.
+   */
+  async #heal(reason: string): Promise<void> {
+    if (this.#state !== 'serving') return;
+    const { config, log, onFatal } = this.#options;
+    const damage = `A database is damaged (${reason})`;
+    log.error({ reason }, damage);
+    const sinceHealMs = performance.now() - this.#healedAtMs;
+    if (config.HEAL === 'manual' || sinceHealMs < HEAL_INTERVAL_MIN_MS) {
+      const advice = config.HEAL === 'manual' ? 'HEAL=manual' : 'it was healed only just now: check the disk';
+      onFatal(
+        new Failure('storage_corrupt', `${damage}, and ${advice}. The next start checks it and restores it.`),
+      );
+      return;
+    }
+    this.#state = 'healing';
+    this.#healedAtMs = performance.now();
+    this.#announce();
+    try {
+      await this.#stopChildren(HEAL_DRAIN_MS, 'healing');
+      await this.#startData();
+      await this.#startWorkers();
+      this.#state = 'serving';
+      log.info(
+        { durationMs: Math.round(performance.now() - this.#healedAtMs) },
+        'healed: everything serves again',
+      );
+      this.#announce();
+    } catch (error) {
+      if (this.#isEnding) return;
+      onFatal(error instanceof Failure ? error : new Failure('internal', 'Healing failed', { cause: error }));
     }
   }
 
@@ -209,9 +263,13 @@ export class System {
     return slot;
   }
 
+  get #isEnding(): boolean {
+    return this.#state === 'stopping' || this.#state === 'stopped';
+  }
+
   #forkChild(name: string, entry: URL, input?: unknown, env?: NodeJS.ProcessEnv): Child {
     const { config, log } = this.#options;
-    return new Child({
+    const child = new Child({
       name,
       process: fork(entry, { role: name, config, input }, env),
       startTimeoutMs: config.START_TIMEOUT_MS,
@@ -219,6 +277,10 @@ export class System {
       silenceTimeoutMs: config.HANG_TIMEOUT_MS + SILENCE_GRACE_MS,
       log,
     });
+    child.on('message', (message) => {
+      if (message.kind === 'damaged') this.#heal(message.reason);
+    });
+    return child;
   }
 
   #spawnLitestream(): Child {
@@ -280,7 +342,7 @@ export class System {
     const exit = await new Promise<Parameters<typeof finalFailure>[0]>((resolve) =>
       child.once('exit', resolve),
     );
-    if (this.#state === 'stopping') throw new Failure('not_ready', 'Stopped while starting');
+    if (this.#isEnding) throw new Failure('not_ready', 'Stopped while starting');
     if (exit.code !== 0) {
       throw (
         finalFailure(exit) ?? new Failure('child_failed', `Preparing the databases failed: ${exit.cause}`)

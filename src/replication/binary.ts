@@ -67,7 +67,7 @@ export async function findLitestream(options: FindOptions): Promise<LitestreamBi
 function candidatesOnPath(path = ''): string[] {
   return path
     .split(delimiter)
-    .filter((folder) => folder !== '' && !folder.includes(join('node_modules', '.bin')))
+    .filter((folder) => folder !== '')
     .map((folder) => resolve(folder, 'litestream'))
     .filter((candidate) => isExecutable(candidate))
     .filter((candidate) => !realpathSync(candidate).includes(`${sep}node_modules${sep}`));

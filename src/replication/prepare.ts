@@ -80,6 +80,12 @@ async function prepare(
   const damage = await findDamage(path, signal);
   if (!damage) return { outcome: 'present' };
   log.error({ database, damage }, `database ${database} is damaged: ${damage}`);
+  if (config.HEAL === 'manual') {
+    throw new Failure(
+      'storage_corrupt',
+      `The database ${path} is damaged (${damage}), and HEAL=manual. Nothing was changed. To have it put aside and restored from ${config.replica.url}, start with HEAL=auto.`,
+    );
+  }
   return replaceDamaged(database, path, options);
 }
 

@@ -31,6 +31,8 @@ export interface AppOptions {
   readonly draining: () => boolean;
   /** Whether this process is so far behind that a quick refusal serves better; asked once a request. */
   readonly overloaded: () => boolean;
+  /** Told when a read finds a database damaged. */
+  readonly onDamage: (reason: string) => void;
 }
 
 /**
@@ -41,14 +43,14 @@ export interface AppOptions {
  * @throws Failure internal when a feature's database is not among `databases`
  */
 export async function createApp(options: AppOptions): Promise<RequestListener> {
-  const { log, features, status, draining, overloaded } = options;
+  const { log, features, status, draining, overloaded, onDamage } = options;
   const router = new Router();
   probes(router, status);
   await Promise.all(features.map((feature) => addRoutes(router, feature, options)));
 
   const app = new Koa();
   app.on('error', (err: Error) => logLateError(log, err));
-  app.use(envelope({ log, draining, overloaded }));
+  app.use(envelope({ log, draining, overloaded, onDamage }));
   app.use(dispatch(router));
   const listener = app.callback();
   return (req, res) => void listener(req, res);

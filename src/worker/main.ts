@@ -55,6 +55,7 @@ const server = createServer(
     status: () => status,
     draining: () => connections.draining,
     overloaded: () => lag.overloaded,
+    onDamage: (reason) => tell({ kind: 'damaged', reason }),
   }),
 );
 server.on('request', countServed);

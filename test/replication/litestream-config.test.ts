@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 import { loadConfig } from '../../src/config.ts';
+import { configArguments } from '../../src/replication/litestream.ts';
 import { renderLitestreamConfig, writeLitestreamConfig } from '../../src/replication/litestream-config.ts';
 import { litestream } from './fixture.ts';
 
@@ -97,7 +98,7 @@ t.test('Litestream reads every path as it is, however strange', async (t) => {
     mkdirSync(snapshots, { recursive: true });
     writeFileSync(join(snapshots, '00000000.snapshot.lz4'), 'found');
     // It finds the database in its configuration, and the replica's unusable snapshot.
-    const args = ['restore', '-o', join(root, 'out.db'), '-config', configPath, '-no-expand-env'];
+    const args = ['restore', '-o', join(root, 'out.db'), ...configArguments(configPath)];
     const { stdout } = spawnSync(path, [...args, join(dataDir, 'main.db')], { encoding: 'utf8' });
     t.match(stdout, 'cannot restore snapshot: lz4', encodeURIComponent(name));
   }

@@ -82,6 +82,7 @@ export async function startApp(t: Test, options: TestAppOptions = {}): Promise<T
     status: options.status ?? (() => ({ ready: true, notReady: [], degraded: [] })),
     draining: options.draining ?? (() => false),
     overloaded: options.overloaded ?? (() => false),
+    onDamage: () => {},
   });
   const server = createServer(listener).on('clientError', onClientError);
   await once(server.listen(0, '127.0.0.1'), 'listening');

@@ -11,6 +11,7 @@ export interface EnvelopeOptions {
   /** Whether this process is about to go: every answer then asks the client to connect anew. */
   readonly draining: () => boolean;
   readonly overloaded: () => boolean;
+  readonly onDamage: (reason: string) => void;
 }
 
 /** They answer under any load: who asks them decides about a restart. */
@@ -21,7 +22,7 @@ const OVERLOAD_RETRY_SECONDS = 1;
  * What surrounds every request, in one middleware because each costs: its id, its log line, the answer for
  * what was thrown, and `Connection: close` while draining.
  */
-export function envelope({ log, draining, overloaded }: EnvelopeOptions): Koa.Middleware {
+export function envelope({ log, draining, overloaded, onDamage }: EnvelopeOptions): Koa.Middleware {
   return async (ctx, next) => {
     const id = requestId(ctx.req.headers['x-request-id']);
     ctx.res.setHeader('X-Request-Id', id);
@@ -36,7 +37,9 @@ export function envelope({ log, draining, overloaded }: EnvelopeOptions): Koa.Mi
       await next();
     } catch (thrown) {
       if (!ctx.res.shouldKeepAlive || draining()) await discardBody(ctx.req);
-      answerProblem(ctx, asFailure(thrown), id, log);
+      const failure = asFailure(thrown);
+      if (failure.code === 'storage_corrupt') onDamage(String(failure.options.cause ?? failure.message));
+      answerProblem(ctx, failure, id, log);
     }
     // After the handler: the draining may have begun while it worked.
     if (draining() && !ctx.res.headersSent) ctx.res.setHeader('Connection', 'close');

@@ -1,5 +1,6 @@
 import type { Code } from '../../errors.ts';
 import { Failure, type FieldError } from '../../errors.ts';
+import { isDamage } from '../../sqlite/damage.ts';
 
 export const PROBLEM_TYPE = 'application/problem+json';
 
@@ -23,16 +24,10 @@ export interface Problem {
  */
 export function asFailure(thrown: unknown): Failure {
   if (thrown instanceof Failure) return thrown;
-  if (isDamagedDatabase(thrown)) {
+  if (isDamage(thrown)) {
     return new Failure('storage_corrupt', 'The data cannot be read', { cause: thrown });
   }
   return new Failure('internal', 'Something went wrong on our side', { cause: thrown });
-}
-
-/** SQLite's primary codes for a damaged file; extended ones begin with them. https://sqlite.org/rescode.html */
-function isDamagedDatabase(thrown: unknown): boolean {
-  if (!(thrown instanceof Error) || !('code' in thrown) || typeof thrown.code !== 'string') return false;
-  return thrown.code.startsWith('SQLITE_CORRUPT') || thrown.code.startsWith('SQLITE_NOTADB');
 }
 
 /** @returns the body that tells a client of `failure`; `requestId` is left out where there was no request yet. */
