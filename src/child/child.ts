@@ -13,26 +13,29 @@ export const CONTEXT_VARIABLE = 'NINELIVES_CHILD';
 /** What the primary gives a child at birth. */
 export interface ChildContext {
   readonly role: string;
+  /** The module that the role is; it exports `run(bond)`. */
+  readonly entryPath: string;
   readonly config: Config;
   /** What this role alone needs; JSON. */
   readonly input?: unknown;
 }
 
 /** A child's own end of its bond with the primary. */
-export interface ChildProcessBond extends ChildContext {
+export interface Bond extends ChildContext {
   readonly log: Logger;
   tell(message: ToPrimary): void;
+  /** @param onOrder gets the primary's messages, with the handle that came beside one */
+  obey(onOrder: (message: ToChild, handle: unknown) => void): void;
   /** Counts one request served, for the limit on a worker's life. */
   countServed(): void;
   /** From now on the watchdog ends this process when its event loop blocks for HANG_TIMEOUT_MS. */
   ready(): void;
+  /** Ends this process, saying why: an unknown state is not repaired, the process is replaced. */
+  fail(error: Error): void;
 }
 
-/**
- * Starts everything that each child process has: its log, its heartbeat, its watchdog, and an end that says why.
- * @param onMessage gets the primary's orders, with the handle that came beside one
- */
-export function startChild(onMessage: (message: ToChild, handle: unknown) => void): ChildProcessBond {
+/** Starts everything that each child process has: its log, its heartbeat, its watchdog, and an end that says why. */
+export function startChild(): Bond {
   const context = JSON.parse(process.env[CONTEXT_VARIABLE] ?? '') as ChildContext;
   const { role, config } = context;
   process.title = `ninelives ${role}`;
@@ -41,12 +44,12 @@ export function startChild(onMessage: (message: ToChild, handle: unknown) => voi
     // The channel closes when the primary dies; this process is then about to end too.
     if (process.connected) process.send?.(message, undefined, undefined, () => {});
   };
+  const fail = (error: Error) => end(error, log, tell);
   // Ctrl-C reaches the whole process group, and so may a supervisor's SIGTERM. Only the primary decides.
   process.on('SIGINT', () => {});
   process.on('SIGTERM', () => {});
   process.on('SIGHUP', () => {});
-  process.on('uncaughtException', (error) => fail(error, log, tell));
-  process.on('message', onMessage);
+  process.on('uncaughtException', fail);
   let served = 0;
   const watchdog = startWatchdog(config.HANG_TIMEOUT_MS);
   setInterval(() => {
@@ -57,6 +60,8 @@ export function startChild(onMessage: (message: ToChild, handle: unknown) => voi
     ...context,
     log,
     tell,
+    fail,
+    obey: (onOrder) => void process.on('message', onOrder),
     countServed() {
       served += 1;
     },
@@ -67,13 +72,19 @@ export function startChild(onMessage: (message: ToChild, handle: unknown) => voi
   };
 }
 
-/** A bug, or a start that cannot succeed: an unknown state is not repaired, the process is replaced. */
-function fail(error: Error, log: Logger, tell: (message: ToPrimary) => void): void {
+function end(error: Error, log: Logger, tell: (message: ToPrimary) => void): void {
   const code = error instanceof Failure ? error.code : 'internal';
   if (isDamage(error)) tell({ kind: 'damaged', reason: error.message });
   log.fatal({ err: error, code }, error.message);
-  tell({ kind: 'failed', code, message: error.message });
+  tell({ kind: 'failed', code, message: described(error) });
   process.exitCode = error instanceof Failure ? error.meaning.exitCode : 70;
   // Lets the message and the log leave; nothing else may run on.
   setImmediate(() => process.exit());
+}
+
+/** What is not ours is named with the place that it came from: whoever deploys it has to find it. */
+function described(error: Error): string {
+  if (error instanceof Failure) return error.message;
+  const place = /\bat (.*)|^(\S+:\d+)$/m.exec(error.stack ?? '');
+  return `${error}${place ? ` (${place[1] ?? place[2]})` : ''}`;
 }

@@ -7,15 +7,16 @@ import { type ChildContext, CONTEXT_VARIABLE } from '../child/child.ts';
 /** Every process of a system carries its data folder in this variable, so that strays can be found. */
 export const DATA_DIR_VARIABLE = 'NINELIVES_DATA_DIR';
 
+const ENTRY = fileURLToPath(new URL('../child/main.ts', import.meta.url));
+
 /**
  * Forks a Node process of this system by the cluster module.
- * @param entry the module that it runs
  * @param env variables beside the primary's own; the only way a secret reaches a child
  */
-export function fork(entry: URL, context: ChildContext, env: NodeJS.ProcessEnv = {}): ChildProcess {
+export function fork(context: ChildContext, env: NodeJS.ProcessEnv = {}): ChildProcess {
   const { DATA_DIR } = context.config;
   // The role stands in the arguments for whoever reads `ps`.
-  cluster.setupPrimary({ exec: fileURLToPath(entry), args: [context.role], execArgv: [], silent: false });
+  cluster.setupPrimary({ exec: ENTRY, args: [context.role], execArgv: [], silent: false });
   return cluster.fork({
     NODE_COMPILE_CACHE: join(DATA_DIR, 'run', 'compile-cache'),
     [DATA_DIR_VARIABLE]: DATA_DIR,

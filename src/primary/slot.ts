@@ -110,6 +110,13 @@ export class Slot extends EventEmitter<SlotEvents> {
    * @throws Failure why the new one did not come up
    */
   async replace(drainTimeoutMs: number, cause: string): Promise<void> {
+    if (this.#state === 'backing-off' || this.#state === 'broken') {
+      // Nothing serves here that could be lost, and the new code may be the cure.
+      clearTimeout(this.#timer);
+      this.#spawn();
+      await this.#comesUp(this.#child as Child);
+      return;
+    }
     const old = this.#child;
     if (this.#next || this.#state !== 'running' || old?.state !== 'ready') {
       throw new Failure(

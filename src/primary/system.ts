@@ -1,5 +1,7 @@
 import { spawn } from 'node:child_process';
 import type { AddressInfo } from 'node:net';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import type { SystemStatus } from '../child/messages.ts';
 import type { Config, Secrets } from '../config.ts';
 import { Failure } from '../errors.ts';
@@ -130,6 +132,9 @@ export class System {
     this.#state = 'stopping';
     const { config, log } = this.#options;
     this.#announce();
+    // What the kernel has accepted by now is taken and handed over in the rest of this turn; a close before that
+    // would reset connections whose requests are under way.
+    await nextTurn();
     this.#listener.close();
     this.#preparing?.kill('SIGTERM', cause);
     await this.#stopChildren(config.DRAIN_TIMEOUT_MS, cause);
@@ -271,7 +276,7 @@ export class System {
     const { config, log } = this.#options;
     const child = new Child({
       name,
-      process: fork(entry, { role: name, config, input }, env),
+      process: fork({ role: name, entryPath: fileURLToPath(entry), config, input }, env),
       startTimeoutMs: config.START_TIMEOUT_MS,
       drainBy: 'message',
       silenceTimeoutMs: config.HANG_TIMEOUT_MS + SILENCE_GRACE_MS,

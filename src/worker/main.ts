@@ -1,8 +1,8 @@
 import { createServer } from 'node:http';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
-import { startChild } from '../child/child.ts';
-import type { SystemStatus, ToChild } from '../child/messages.ts';
+import type { Bond } from '../child/child.ts';
+import type { SystemStatus } from '../child/messages.ts';
 import { databaseNames, features } from '../features.ts';
 import { openReader } from '../sqlite/open.ts';
 import { WriterClient } from '../writer/client.ts';
@@ -19,34 +19,34 @@ const REQUEST_TIMEOUT_MS = 120_000;
 const KEEP_ALIVE_TIMEOUT_MS = 72_000;
 const CONNECTIONS_CHECK_INTERVAL_MS = 1000;
 
-/** The entry of a worker: serves the connections that the primary hands it. */
-let status: SystemStatus = {
-  ready: false,
-  notReady: [{ name: 'system', reason: 'starting' }],
-  degraded: [],
-};
-const { role, config, log, tell, ready, countServed } = startChild(onMessage);
-
-const writer = new WriterClient({
-  socketPath: writerSocketPath(config.DATA_DIR),
-  name: role,
-  deadlineMs: config.WRITE_DEADLINE_MS,
-  queueMax: config.WRITE_QUEUE_MAX,
-  log,
-});
-const databases = new Map(
-  databaseNames().map((name) => [name, openReader(join(config.DATA_DIR, `${name}.db`))]),
-);
-const lag = new LoopLag(config.OVERLOAD_LAG_MS);
-const server = createServer(
-  {
+/** A worker: serves the connections that the primary hands it. */
+export async function run(bond: Bond): Promise<void> {
+  const { role, config, log, tell } = bond;
+  let status: SystemStatus = {
+    ready: false,
+    notReady: [{ name: 'system', reason: 'starting' }],
+    degraded: [],
+  };
+  const writer = new WriterClient({
+    socketPath: writerSocketPath(config.DATA_DIR),
+    name: role,
+    deadlineMs: config.WRITE_DEADLINE_MS,
+    queueMax: config.WRITE_QUEUE_MAX,
+    log,
+  });
+  const databases = new Map(
+    databaseNames().map((name) => [name, openReader(join(config.DATA_DIR, `${name}.db`))]),
+  );
+  const lag = new LoopLag(config.OVERLOAD_LAG_MS);
+  const server = createServer({
     noDelay: true,
     headersTimeout: HEADERS_TIMEOUT_MS,
     requestTimeout: REQUEST_TIMEOUT_MS,
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
     connectionsCheckingInterval: CONNECTIONS_CHECK_INTERVAL_MS,
-  },
-  await createApp({
+  });
+  const connections = new Connections(server);
+  const app = await createApp({
     config,
     log,
     features,
@@ -56,25 +56,25 @@ const server = createServer(
     draining: () => connections.draining,
     overloaded: () => lag.overloaded,
     onDamage: (reason) => tell({ kind: 'damaged', reason }),
-  }),
-);
-server.on('request', countServed);
-server.on('clientError', (error, socket) => onClientError(error, socket as Socket));
-const connections = new Connections(server);
-ready();
+  });
+  server.on('request', app);
+  server.on('request', bond.countServed);
+  server.on('clientError', (error, socket) => onClientError(error, socket as Socket));
 
-function onMessage(message: ToChild, handle: unknown): void {
-  if (message.kind === 'connection') {
-    // Before the first byte is read: until the primary hears this, it may give the connection to another worker.
-    tell({ kind: 'accepted', id: message.id });
-    // Undefined when the client was gone before the hand-over.
-    if (handle) connections.adopt(handle as Socket);
-  } else if (message.kind === 'status') status = message.status;
-  else if (message.kind === 'drain') drain(message.timeoutMs);
-}
+  bond.obey((message, handle) => {
+    if (message.kind === 'connection') {
+      // Before the first byte is read: until the primary hears this, it may give the connection to another worker.
+      tell({ kind: 'accepted', id: message.id });
+      // Undefined when the client was gone before the hand-over.
+      if (handle) connections.adopt(handle as Socket);
+    } else if (message.kind === 'status') status = message.status;
+    else if (message.kind === 'drain') drain(message.timeoutMs);
+  });
+  bond.ready();
 
-async function drain(timeoutMs: number): Promise<void> {
-  await connections.drain(timeoutMs);
-  writer.close();
-  log.flush(() => process.exit(0));
+  async function drain(timeoutMs: number): Promise<void> {
+    await connections.drain(timeoutMs);
+    writer.close();
+    log.flush(() => process.exit(0));
+  }
 }

@@ -57,6 +57,7 @@ export class WriterClient {
   #connected = false;
   #closed = false;
   #flushing = false;
+  #lastHeardMs = Number.NEGATIVE_INFINITY;
   readonly #sweeper: NodeJS.Timeout;
 
   constructor(options: WriterClientOptions) {
@@ -160,6 +161,7 @@ export class WriterClient {
   }
 
   #receive(outcomes: WireOutcomes): void {
+    this.#lastHeardMs = monotonicNowMs();
     for (const [seq, outcome] of outcomes) {
       this.#acks.push(seq);
       this.#settle(seq, outcome);
@@ -186,10 +188,25 @@ export class WriterClient {
   /** Deadlines rise with the sequence number, so the first that is not due ends the sweep. */
   #sweep(): void {
     const nowMs = monotonicNowMs();
+    this.#checkConnection(nowMs);
     for (const [seq, { deadlineMs, answerMs, sent }] of this.#pending) {
       if (nowMs <= deadlineMs) return;
       if (!sent || nowMs > deadlineMs + answerMs) this.#giveUp(seq);
     }
+  }
+
+  /**
+   * A connection on which an answer is long overdue is made anew while there is still time to send the writes again:
+   * that is safe, since the ledger knows them. Writes that wait for the replica rightly take longer.
+   */
+  #checkConnection(nowMs: number): void {
+    const [oldest] = this.#pending.values();
+    if (!oldest?.sent || !this.#connected || oldest.answerMs > DECISION_GRACE_MS) return;
+    const patienceMs = this.#options.deadlineMs / 2;
+    if (nowMs < oldest.deadlineMs - patienceMs || nowMs - this.#lastHeardMs < patienceMs) return;
+    this.#lastHeardMs = nowMs;
+    this.#options.log.warn({ pending: this.#pending.size }, 'the writer does not answer; connecting anew');
+    this.#socket?.destroy();
   }
 
   #giveUp(seq: number): void {

@@ -41,7 +41,9 @@ export class WriterServer {
     rmSync(path, { force: true });
     await new Promise<void>((resolve, reject) => {
       this.#server.once('error', reject);
-      this.#server.listen(path, resolve);
+      // Exclusive: else the cluster module has the primary listen and pass connections on, and one that is on its
+      // way when this process dies stays open in the primary for ever.
+      this.#server.listen({ path, exclusive: true }, resolve);
     });
     chmodSync(path, 0o600);
   }

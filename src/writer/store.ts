@@ -1,0 +1,70 @@
+import { join } from 'node:path';
+import type { Bond } from '../child/child.ts';
+import type { Command } from '../feature.ts';
+import { features } from '../features.ts';
+import { monitorIntervalMs } from '../replication/litestream-config.ts';
+import { migrate, readMigrations } from '../sqlite/migrations.ts';
+import { type Database, openWriter } from '../sqlite/open.ts';
+import { Committer } from './committer.ts';
+import { Ledger } from './ledger.ts';
+import { Replication } from './replication.ts';
+import type { StorageGuard } from './storage-guard.ts';
+
+/** One database as the writer has it. */
+export interface Store {
+  readonly database: string;
+  readonly committer: Committer;
+  readonly replication: Replication;
+  /** Full names, `feature.command`. */
+  readonly commandNames: readonly string[];
+}
+
+/** Loads the commands of a database's features, by their full names. Opens nothing. */
+export async function loadCommands(database: string): Promise<Map<string, Command>> {
+  const commands = new Map<string, Command>();
+  for (const feature of features.filter((candidate) => candidate.database === database)) {
+    for (const [name, command] of Object.entries(await feature.commands())) {
+      commands.set(`${feature.name}.${name}`, command as Command);
+    }
+  }
+  return commands;
+}
+
+/**
+ * Opens a database read-write, brings its tables up to date, and makes it ready for commits.
+ * @throws Failure migration_mismatch
+ */
+export function openStore(
+  database: string,
+  commands: ReadonlyMap<string, Command>,
+  guard: StorageGuard,
+  bond: Bond,
+): Store {
+  const { config, log } = bond;
+  const db = openWriter(join(config.DATA_DIR, `${database}.db`));
+  bringUpToDate(database, db, bond);
+  const replication = new Replication(db, config.REPLICA_SYNC_INTERVAL_MS, monitorIntervalMs(config));
+  const committer = new Committer({
+    db,
+    ledger: new Ledger(db, Date.now()),
+    commands,
+    queueMax: config.WRITE_QUEUE_MAX,
+    log,
+    closedBecause: () => guard.closedBecause,
+    gate: () => replication.waitMs(),
+    whenReplicated: (timeoutMs, done) => replication.whenReplicated(timeoutMs, done),
+    onCommit: ({ atMs }) => replication.committed(atMs),
+  });
+  return { database, committer, replication, commandNames: [...commands.keys()] };
+}
+
+/** Applies what is missing, and says so after each step, since one may take longer than a start may. */
+function bringUpToDate(database: string, db: Database, { log, tell }: Bond): void {
+  const own = { name: 'writer', migrations: new URL('./migrations/', import.meta.url) };
+  for (const owner of [own, ...features.filter((feature) => feature.database === database)]) {
+    for (const name of migrate(db, owner.name, readMigrations(owner.migrations))) {
+      log.info({ database, migration: `${owner.name}/${name}` }, `applied migration ${owner.name}/${name}`);
+      tell({ kind: 'progress', detail: name });
+    }
+  }
+}
