@@ -24,7 +24,8 @@ export interface Restart {
  * doubles with each quick death, with jitter, and a sliding window counts faults. Breaker: closed → open
  * (intensity reached) → closed (a try stayed ready for the window).
  *
- * A death by somebody else's SIGKILL is no fault of the code: it delays, but never opens the breaker.
+ * A death by somebody else's SIGKILL is no fault of the code: it never opens the breaker, and one that had been ready
+ * is made up for at once. One that never gets ready is delayed all the same: something may kill each start.
  */
 export class RestartPolicy {
   readonly #options: RestartPolicyOptions;
@@ -53,10 +54,8 @@ export class RestartPolicy {
     if (isFault) this.#faultsAtMs.push(nowMs);
     if (this.#faultsAtMs.length >= intensity) this.#breakerOpen = true;
     if (this.#breakerOpen) return { delayMs: this.#jitter(breakerRetryMs), breakerOpen: true };
-    if (readyForMs >= stableMs) {
-      this.#quickDeaths = 0;
-      return { delayMs: 0, breakerOpen: false };
-    }
+    if (readyForMs >= stableMs) this.#quickDeaths = 0;
+    if (readyForMs >= stableMs || (readyForMs > 0 && !isFault)) return { delayMs: 0, breakerOpen: false };
     const delayMs = Math.min(backoffMaxMs, backoffMinMs * 2 ** this.#quickDeaths);
     this.#quickDeaths += 1;
     return { delayMs: this.#jitter(delayMs), breakerOpen: false };

@@ -1,25 +1,24 @@
 import type { Database, Statement } from 'better-sqlite3';
 import type { Outcome, WireOutcomes } from './protocol.ts';
 
-const HOUR_MS = 3_600_000;
-
 /**
  * Remembers what became of each operation until its client confirms that it knows, so that an operation sent
  * again after a crash is answered, not applied again. One row a client, rewritten in the very commit whose
  * outcomes it holds: a few kilobytes a commit, however many operations it carries.
  *
  * An outcome is in one of three places: staged by the committer inside an open transaction, held here once that
- * has committed, gone once the client has confirmed it.
+ * has committed, gone once the client has confirmed it, or will not come back. No clock has a say in that: one that
+ * is set forwards while a writer restarts must not make an outcome old that a client is about to ask for.
  */
 export class Ledger {
   readonly #held = new Map<string, Map<number, Outcome>>();
   readonly #save: Statement;
   readonly #delete: Statement;
+  readonly #count: Statement;
   readonly #forgotten = new Set<string>();
 
   /** @param db the writer's connection; rows of a writer that died are read from it */
-  constructor(db: Database, nowMs: number) {
-    db.prepare('DELETE FROM writer_ledger WHERE saved_at_ms < ?').run(nowMs - HOUR_MS);
+  constructor(db: Database) {
     const rows = db.prepare<[], { client: string; outcomes: string }>(
       'SELECT client, outcomes FROM writer_ledger',
     );
@@ -27,10 +26,16 @@ export class Ledger {
       this.#held.set(client, new Map(JSON.parse(outcomes) as WireOutcomes));
     }
     this.#save = db.prepare(
-      `INSERT INTO writer_ledger (client, outcomes, saved_at_ms) VALUES (?, ?, ?)
-       ON CONFLICT (client) DO UPDATE SET outcomes = excluded.outcomes, saved_at_ms = excluded.saved_at_ms`,
+      `INSERT INTO writer_ledger (client, outcomes) VALUES (?, ?)
+       ON CONFLICT (client) DO UPDATE SET outcomes = excluded.outcomes`,
     );
     this.#delete = db.prepare('DELETE FROM writer_ledger WHERE client = ?');
+    this.#count = db.prepare('UPDATE writer_commit SET ordinal = ordinal + 1, at_ms = ? WHERE id = 1');
+  }
+
+  /** @returns those whose outcomes are held; after a start, those that may come back */
+  get clients(): Iterable<string> {
+    return this.#held.keys();
   }
 
   /** @returns the outcome of an operation that was applied and not yet confirmed */
@@ -49,13 +54,14 @@ export class Ledger {
     if (this.#held.delete(client)) this.#forgotten.add(client);
   }
 
-  /** Writes the outcomes of a batch, inside its transaction. */
+  /** Writes the outcomes of a batch, and that there was one more commit, inside its transaction. */
   stage(batch: ReadonlyMap<string, Map<number, Outcome>>, nowMs: number): void {
     for (const [client, outcomes] of batch) {
       const all = [...(this.#held.get(client) ?? []), ...outcomes];
-      this.#save.run(client, JSON.stringify(all), nowMs);
+      this.#save.run(client, JSON.stringify(all));
     }
     for (const client of this.#forgotten) this.#delete.run(client);
+    this.#count.run(nowMs);
   }
 
   /** Takes over what `stage` wrote, after its transaction has committed. */

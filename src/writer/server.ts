@@ -46,6 +46,7 @@ export class WriterServer {
       this.#server.listen({ path, exclusive: true }, resolve);
     });
     chmodSync(path, 0o600);
+    for (const { ledger } of this.#committers) for (const id of ledger.clients) this.#forgetLater(id);
   }
 
   /** Takes no new client, decides everything that has arrived, and sends the last outcomes. */
@@ -89,6 +90,10 @@ export class WriterServer {
 
   #leave(id: string): void {
     this.#present.set(id, (this.#present.get(id) ?? 1) - 1);
+    this.#forgetLater(id);
+  }
+
+  #forgetLater(id: string): void {
     setTimeout(() => {
       if ((this.#present.get(id) ?? 0) > 0) return;
       this.#present.delete(id);

@@ -46,7 +46,7 @@ export function openStore(
   const replication = new Replication(db, config.REPLICA_SYNC_INTERVAL_MS, monitorIntervalMs(config));
   const committer = new Committer({
     db,
-    ledger: new Ledger(db, Date.now()),
+    ledger: new Ledger(db),
     commands,
     queueMax: config.WRITE_QUEUE_MAX,
     log,

@@ -24,6 +24,11 @@ t.test('quick deaths double the delay up to its maximum', async (t) => {
   t.same(delays, [100, 200, 400, 800, 1000, 1000]);
 });
 
+t.test('one that was ready and was killed from outside is replaced at once, however often', async (t) => {
+  const policy = policyAt({ nowMs: 0 });
+  for (let death = 0; death < 20; death += 1) t.equal(policy.afterDeath(1, false).delayMs, 0);
+});
+
 t.test('the jitter takes away at most half', async (t) => {
   t.equal(policyAt({ nowMs: 0 }, () => 0).afterDeath(0, false).delayMs, 50);
 });

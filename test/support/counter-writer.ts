@@ -72,7 +72,7 @@ const commands: Record<string, unknown> = {
 
 const committer = new Committer({
   db,
-  ledger: new Ledger(db, Date.now()),
+  ledger: new Ledger(db),
   commands: new Map(Object.entries(commands) as [string, Command][]),
   queueMax,
   log: pino({ level: 'silent' }),
