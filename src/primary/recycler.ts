@@ -17,6 +17,8 @@ export interface RecycleLimits {
 
 export interface RecyclerOptions {
   readonly limits: RecycleLimits;
+  /** Whether the system serves: before and after that, nothing is exchanged. */
+  readonly isServing: () => boolean;
   /** Exchanges the child of a slot, at most one in the system at a time. */
   readonly replace: (slot: Slot, cause: string) => Promise<unknown>;
   /** Uniform in [0, 1). */
@@ -48,6 +50,7 @@ export class Recycler {
   }
 
   #look(slot: Slot, child: Child, share: number): void {
+    if (!this.#options.isServing()) return;
     const cause = this.#pastLimit(child, share);
     if (!cause || child.state !== 'ready' || this.#due.has(slot) || performance.now() < this.#notBeforeMs)
       return;

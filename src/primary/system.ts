@@ -12,6 +12,7 @@ import { LogRelay, litestreamEnv, replicateCommand } from '../replication/litest
 import type { LitestreamLine } from '../replication/log-line.ts';
 import { ReplicationMonitor } from '../replication/monitor.ts';
 import { Child } from './child.ts';
+import { Drills } from './drills.ts';
 import { DATA_DIR_VARIABLE, fork } from './fork.ts';
 import { Listener } from './listener.ts';
 import { Recycler } from './recycler.ts';
@@ -32,6 +33,7 @@ const WRITER_DRAIN_MS = 5000;
 const WRITER_ENTRY = new URL('../writer/main.ts', import.meta.url);
 const WORKER_ENTRY = new URL('../worker/main.ts', import.meta.url);
 const PREPARE_ENTRY = new URL('../replication/prepare-main.ts', import.meta.url);
+const DRILL_ENTRY = new URL('../replication/drill/main.ts', import.meta.url);
 
 export interface SystemOptions {
   readonly config: Config;
@@ -59,6 +61,7 @@ export class System {
   readonly #workers: readonly Slot[];
   readonly #recycler: Recycler;
   readonly #replication: ReplicationMonitor;
+  readonly #drills: Drills;
   /** The last confirmation of each database, for a writer that starts later. */
   readonly #confirmations = new Map<string, Confirmation>();
   /** The exchange of a child that is under way, if any; the next one waits for it. */
@@ -79,6 +82,7 @@ export class System {
     this.#recycler = new Recycler({
       limits: { memoryMb: config.MEMORY_LIMIT_MB, requests: config.MAX_REQUESTS, ageMs: config.MAX_AGE_MS },
       replace: (slot, cause) => this.#exchange(() => slot.replace(config.DRAIN_TIMEOUT_MS, cause)),
+      isServing: () => this.#state === 'serving',
       random: Math.random,
       log,
     });
@@ -88,6 +92,14 @@ export class System {
       now: () => performance.now(),
       log,
       onStall: (cause) => this.#litestream.child?.fault(cause),
+      onChange: () => this.#scheduleAnnounce(),
+    });
+    this.#drills = new Drills({
+      dataDir: config.DATA_DIR,
+      intervalMs: config.DRILL_INTERVAL_MS,
+      spawn: () => this.#forkWithReplica('drill', DRILL_ENTRY),
+      confirmations: () => this.#confirmations.values(),
+      log,
       onChange: () => this.#scheduleAnnounce(),
     });
     this.#litestream = this.#slot('litestream', 'overlap', () => this.#spawnLitestream());
