@@ -15,6 +15,9 @@ import type { LitestreamLine } from '../../src/replication/log-line.ts';
 import { openReader, openWriter } from '../../src/sqlite/open.ts';
 import type { TestStore } from '../support/s3.ts';
 
+/** Longer than any pause between two uploads while there is something to upload. */
+const QUIET_MS = 150;
+
 /** A logger that keeps what it is told. */
 export function keepingLog(): { log: Logger; lines: { level: number; msg: string }[] } {
   const lines: { level: number; msg: string }[] = [];
@@ -38,6 +41,7 @@ export interface Site {
   readonly databases: readonly string[];
   /** Every line that Litestream has logged here. */
   readonly lines: LitestreamLine[];
+  lastLineMs: number;
 }
 
 /**
@@ -69,6 +73,7 @@ export async function makeSite(
     env: litestreamEnv(process.env, secrets),
     databases,
     lines: [],
+    lastLineMs: 0,
   };
 }
 
@@ -89,7 +94,10 @@ export async function replicate(t: Test, site: Site, log = keepingLog().log): Pr
   const { secrets, databases } = site;
   await new Promise<void>((onReady, reject) => {
     child.once('exit', (code) => reject(new Error(`litestream ended with ${code}`)));
-    const onLine = (line: LitestreamLine) => void site.lines.push(line);
+    const onLine = (line: LitestreamLine) => {
+      site.lines.push(line);
+      site.lastLineMs = performance.now();
+    };
     new LogRelay({ log, secrets, databases: databases.length, onReady, onLine }).attach(child);
   });
   return child;
@@ -102,6 +110,12 @@ export async function until(what: string, holds: () => boolean, timeoutMs = 20_0
     if (performance.now() > deadlineMs) throw new Error(`not within ${timeoutMs} ms: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
+}
+
+function isQuiet({ lines, lastLineMs }: Site): boolean {
+  const count = (text: string) => lines.filter(({ message }) => message === text).length;
+  const isUploading = count('write wal segment') > count('wal segment written');
+  return !isUploading && performance.now() - lastLineMs > QUIET_MS;
 }
 
 /** How many WAL segments Litestream says it has uploaded. */
@@ -133,8 +147,12 @@ export async function makeReplicated(t: Test, site: Site, commits = 4): Promise<
       });
     }
   }
+  // Litestream 0.3.13 may hang for ever when it is asked to end in the middle of an upload.
+  await until('no upload is under way', () => isQuiet(site));
   child.kill('SIGTERM');
-  await once(child, 'exit');
+  const [code] = await once(child, 'exit');
+  if (code !== 0)
+    throw new Error(`litestream did not ship the last commit: ${JSON.stringify(site.lines.at(-1))}`);
 }
 
 /** Everything that a database holds, to compare with. */

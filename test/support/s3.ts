@@ -1,8 +1,12 @@
+import { createHash, randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
 import type { Test } from 'tap';
 
 interface Listing {
@@ -17,12 +21,24 @@ interface ListOptions {
   readonly maxKeys?: number;
 }
 
+interface Upload {
+  readonly bucket: string;
+  readonly key: string;
+  readonly content: Buffer | Readable;
+  readonly metadata: unknown;
+}
+
 /** The part of s3rver that is used here; it brings no types. */
 interface S3Server {
   run(): Promise<AddressInfo>;
   close(): Promise<void>;
   readonly httpServer: { closeAllConnections(): void };
-  readonly store: { listObjects(bucket: string, options: ListOptions): Promise<Listing> };
+  readonly store: {
+    listObjects(bucket: string, options: ListOptions): Promise<Listing>;
+    putObject(object: Upload): Promise<{ size: number; md5: string }>;
+    putMetadata(bucket: string, key: string, metadata: unknown, md5: string): Promise<void>;
+    getResourcePath(bucket: string, key: string, resource: string): string;
+  };
 }
 type S3ServerClass = new (options: {
   address: string;
@@ -69,6 +85,24 @@ function repairListing({ store }: S3Server): void {
 }
 
 /**
+ * s3rver 3.7.1 keeps what has arrived of an upload that breaks off, and shows an object before it is whole. S3
+ * does neither, and Litestream counts on that: it cancels an upload when it is asked to end.
+ */
+function repairUpload({ store }: S3Server): void {
+  store.putObject = async ({ bucket, key, content, metadata }) => {
+    const body = Buffer.isBuffer(content) ? content : await buffer(content);
+    const md5 = createHash('md5').update(body).digest('hex');
+    const path = store.getResourcePath(bucket, key, 'object');
+    await mkdir(dirname(path), { recursive: true });
+    const partPath = `${path}.${randomUUID()}`;
+    await writeFile(partPath, body);
+    await store.putMetadata(bucket, key, metadata, md5);
+    await rename(partPath, path);
+    return { size: body.length, md5 };
+  };
+}
+
+/**
  * Starts a server that speaks the S3 protocol, on a port of its own. It ends with the test. It refuses an unknown
  * access key, but takes any secret: it does not check the signatures that Litestream sends.
  * @param bucket made at the start
@@ -83,6 +117,7 @@ export async function startS3(t: Test, bucket = 'ninelives-test'): Promise<TestS
     configureBuckets: [{ name: bucket }],
   });
   repairListing(server);
+  repairUpload(server);
   const { port } = await server.run();
   let closed: Promise<void> | undefined;
   const close = () => {
