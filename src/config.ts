@@ -45,6 +45,7 @@ const SETTINGS = z.object({
   PUBLIC_URL: httpUrl.optional(),
   DATA_DIR: z.string().default('./data'),
   WORKERS: whole(1, 256, availableParallelism()),
+  SPARE_WORKERS: whole(0, 1, 1),
   REPLICA_URL: z.string().optional(),
   S3_ENDPOINT: httpUrl.optional(),
   AWS_REGION: z
@@ -61,6 +62,7 @@ const SETTINGS = z.object({
   REPLICA_STOP_TIMEOUT_MS: whole(100, HOUR_MS, 5 * SECOND_MS),
   REPLICA_SNAPSHOT_INTERVAL_MS: whole(MINUTE_MS, 365 * 24 * HOUR_MS, 24 * HOUR_MS),
   REPLICA_RETENTION_MS: whole(MINUTE_MS, 365 * 24 * HOUR_MS, 72 * HOUR_MS),
+  DRILL_INTERVAL_MS: whole(0, 30 * 24 * HOUR_MS, HOUR_MS),
   ALLOW_EMPTY: flag,
   HEAL: choice(['auto', 'manual'], 'auto'),
   LOG_LEVEL: choice(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], 'info'),

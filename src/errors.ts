@@ -8,8 +8,8 @@ interface CodeMeaning {
 
 /**
  * The closed set of codes. A code is a promise to clients and scripts: it never changes its meaning.
- * Exit codes: 64 usage, 65 bad data, 69 unavailable, 70 internal, 73 cannot create, 75 try again later,
- * 78 configuration.
+ * Exit codes: 64 usage, 65 bad data, 66 no input, 68 no such place, 69 unavailable, 70 internal, 73 cannot create,
+ * 75 try again later, 76 the other side speaks nonsense, 77 no permission, 78 configuration; 80 and up are our own.
  */
 const CODES = {
   malformed_request: { title: 'The request could not be understood', httpStatus: 400, exitCode: 65 },
@@ -46,6 +46,14 @@ const CODES = {
   data_dir_locked: { title: 'The data folder is in use', httpStatus: 500, exitCode: 73 },
   replica_unreachable: { title: 'The replica cannot be reached', httpStatus: 500, exitCode: 75 },
   restore_failed: { title: 'The restore failed', httpStatus: 500, exitCode: 75 },
+  replica_empty: { title: 'The replica has nothing to restore', httpStatus: 500, exitCode: 66 },
+  bucket_missing: { title: 'The bucket does not exist', httpStatus: 500, exitCode: 68 },
+  file_exists: { title: 'The file exists', httpStatus: 500, exitCode: 73 },
+  replica_damaged: { title: 'The replica is damaged', httpStatus: 500, exitCode: 76 },
+  replica_denied: { title: 'The replica refuses the credentials', httpStatus: 500, exitCode: 77 },
+  drill_failed: { title: 'The replica does not hold what it should', httpStatus: 500, exitCode: 80 },
+  restore_too_early: { title: 'The replica does not reach back so far', httpStatus: 500, exitCode: 81 },
+  restore_too_late: { title: 'The replica ends before that time', httpStatus: 500, exitCode: 82 },
   address_unavailable: { title: 'Cannot listen', httpStatus: 500, exitCode: 69 },
   child_failed: { title: 'A process cannot be kept alive', httpStatus: 500, exitCode: 70 },
 } as const satisfies Record<string, CodeMeaning>;

@@ -1,3 +1,5 @@
+import type { DrillResult } from '../replication/drill/result.ts';
+
 /** What the primary and its children say to each other over the fork's channel. */
 
 /** How the whole system is, as far as the primary knows; workers answer `/ready` from it. */
@@ -28,7 +30,7 @@ export interface LagReport {
 export type ToChild =
   /** A connection; its handle comes beside the message. */
   | { readonly kind: 'connection'; readonly id: number }
-  /** How far the replica holds a database's WAL; for the writer. */
+  /** How far the replica holds a database's WAL; for the writer and a drill. */
   | {
       readonly kind: 'replicated';
       readonly database: string;
@@ -36,8 +38,8 @@ export type ToChild =
       readonly salt: string;
       readonly offsetBytes: number;
     }
-  /** For a writer that waits in standby: the old one is gone, take over. */
-  | { readonly kind: 'activate' }
+  /** For one that stands by: take this place. A writer may now open the databases, since the old one is gone. */
+  | { readonly kind: 'activate'; readonly name: string }
   | { readonly kind: 'status'; readonly status: SystemStatus }
   /** Finish what is under way, take nothing new, then say `drained` (writer) or exit (others). */
   | { readonly kind: 'drain'; readonly timeoutMs: number };
@@ -64,6 +66,8 @@ export type ToPrimary =
       readonly readOnlyBecause: string | undefined;
     }
   | { readonly kind: 'drained' }
+  /** How the drill went that this process was made for. */
+  | { readonly kind: 'drilled'; readonly result: DrillResult }
   /** SQLite found a database damaged. */
   | { readonly kind: 'damaged'; readonly reason: string }
   /** Why it is about to exit. */

@@ -59,7 +59,10 @@ async function run(
   process.on('SIGINT', onSignal);
   // The failure is logged by the reload itself.
   process.on('SIGHUP', () => system.reload('SIGHUP').catch(() => {}));
-  const control = new Control({ reload: async () => ({ replaced: await system.reload('reload') }) }, log);
+  const control = new Control(
+    { reload: async () => ({ replaced: await system.reload('reload') }), verify: () => system.verify() },
+    log,
+  );
   const startedMs = performance.now();
   try {
     await control.listen(controlSocketPath(config.DATA_DIR));

@@ -47,13 +47,14 @@ interface ChildEvents {
  * Any state goes to stopping or dead; none goes back.
  */
 export class Child extends EventEmitter<ChildEvents> {
-  readonly name: string;
-  readonly #startedMs = performance.now();
+  #name: string;
+  #startedMs = performance.now();
   readonly #options: ChildOptions;
   readonly #process: ChildProcess;
   #state: ChildState = 'starting';
   #readyAtMs: number | undefined;
   #cause: string | undefined;
+  #isStandingBy = false;
   #failure: ChildExit['failure'];
   #startTimer: NodeJS.Timeout | undefined;
   #silenceTimer: NodeJS.Timeout | undefined;
@@ -67,7 +68,7 @@ export class Child extends EventEmitter<ChildEvents> {
 
   constructor(options: ChildOptions) {
     super();
-    this.name = options.name;
+    this.#name = options.name;
     this.#options = options;
     this.#process = options.process;
     this.#process.on('message', (message) => this.#receive(message as ToPrimary));
@@ -90,6 +91,16 @@ export class Child extends EventEmitter<ChildEvents> {
     return this.#process.pid;
   }
 
+  get name(): string {
+    return this.#name;
+  }
+
+  /** Loaded, and waiting for `activate`. */
+  get isStandingBy(): boolean {
+    return this.#isStandingBy && this.#state === 'starting' && this.#process.connected;
+  }
+
+  /** Its age since it was started, or given its place. */
   get ageMs(): number {
     return performance.now() - this.#startedMs;
   }
@@ -97,6 +108,15 @@ export class Child extends EventEmitter<ChildEvents> {
   /** Ready, and its channel is open: a dead child stays `ready` until the kernel tells of its death. */
   get isReachable(): boolean {
     return this.#state === 'ready' && this.#process.connected;
+  }
+
+  /** Tells one that stands by to take its place. @param name of that place */
+  activate(name: string): void {
+    this.#name = name;
+    this.#isStandingBy = false;
+    this.#startedMs = performance.now();
+    this.#restartStartTimer();
+    this.send({ kind: 'activate', name });
   }
 
   /** For a child that cannot say so itself. */
@@ -161,7 +181,11 @@ export class Child extends EventEmitter<ChildEvents> {
     this.#lastBeatMs = performance.now();
     if (message.kind === 'ready') this.markReady();
     else if (message.kind === 'progress') this.#restartStartTimer();
-    else if (message.kind === 'failed') this.#failure = { code: message.code, message: message.message };
+    else if (message.kind === 'standby') {
+      // It may wait for as long as it is not needed.
+      clearTimeout(this.#startTimer);
+      this.#isStandingBy = true;
+    } else if (message.kind === 'failed') this.#failure = { code: message.code, message: message.message };
     else if (message.kind === 'beat') {
       this.rssBytes = message.rssBytes;
       this.heapUsedBytes = message.heapUsedBytes;

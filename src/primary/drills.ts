@@ -1,11 +1,16 @@
 import { rm } from 'node:fs/promises';
 import type { ToChild } from '../child/messages.ts';
+import { Failure } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { Confirmation } from '../replication/confirmation.ts';
-import { drillDir } from '../replication/drill/drill.ts';
-import { type DrillRecord, readRecord, recordOf, writeRecord } from '../replication/drill/record.ts';
+import {
+  type DrillRecord,
+  drillDir,
+  readRecord,
+  recordOf,
+  writeRecord,
+} from '../replication/drill/record.ts';
 import { type DrillResult, failedResult } from '../replication/drill/result.ts';
-import { Failure } from '../errors.ts';
 import type { Child } from './child.ts';
 
 /** A system that has just come up has better things to do; one that is restarted all the time never drills. */
@@ -93,7 +98,8 @@ export class Drills {
    * @throws Failure not_ready when drills are off, or the system stops meanwhile
    */
   async run(): Promise<DrillResult> {
-    if (this.#state === 'off') throw new Failure('not_ready', 'The system is not serving, so nothing can be verified');
+    if (this.#state === 'off')
+      throw new Failure('not_ready', 'The system is not serving, so nothing can be verified');
     this.#running ??= this.#drill().finally(() => {
       this.#running = undefined;
     });
@@ -113,11 +119,15 @@ export class Drills {
     });
     child.markReady();
     for (const confirmation of confirmations()) child.send(messageOf(confirmation));
+    const closed = new Promise<void>((resolve) => child.once('close', resolve));
     const cause = await new Promise<string>((resolve) => child.once('exit', (exit) => resolve(exit.cause)));
+    // What it said last may be heard after its end.
+    if (child.pid !== undefined) await closed;
     this.#child = undefined;
     await this.#clearAway();
     // `stop` may have moved it meanwhile, which the compiler cannot know.
-    if ((this.#state as string) === 'off') throw new Failure('not_ready', 'The drill was stopped with the system');
+    if ((this.#state as string) === 'off')
+      throw new Failure('not_ready', 'The drill was stopped with the system');
     const durationMs = Math.round(performance.now() - startMs);
     const result = told ?? failedResult(`its process ${cause}`, Date.now(), durationMs);
     this.#state = 'waiting';

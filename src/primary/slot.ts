@@ -169,7 +169,7 @@ export class Slot extends EventEmitter<SlotEvents> {
       next.once('ready', resolve);
       next.once('exit', (exit) => reject(new Failure('child_failed', `the new ${this.name} ${exit.cause}`)));
     });
-    next.send({ kind: 'activate' });
+    next.activate(this.name);
     await ready;
   }
 

@@ -8,6 +8,7 @@ import { Failure } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { LitestreamBinary } from '../replication/binary.ts';
 import { type Confirmation, confirmationOf } from '../replication/confirmation.ts';
+import type { DrillResult } from '../replication/drill/result.ts';
 import { LogRelay, litestreamEnv, replicateCommand } from '../replication/litestream.ts';
 import type { LitestreamLine } from '../replication/log-line.ts';
 import { ReplicationMonitor } from '../replication/monitor.ts';
@@ -18,6 +19,7 @@ import { Listener } from './listener.ts';
 import { Recycler } from './recycler.ts';
 import { RestartPolicy } from './restart-policy.ts';
 import { finalFailure, quiesced, Slot } from './slot.ts';
+import { Spare } from './spare.ts';
 
 const STABLE_MS = 500;
 /** While a database is damaged, most requests fail anyway. */
@@ -59,6 +61,7 @@ export class System {
   readonly #litestream: Slot;
   readonly #writer: Slot;
   readonly #workers: readonly Slot[];
+  readonly #spare: Spare;
   readonly #recycler: Recycler;
   readonly #replication: ReplicationMonitor;
   readonly #drills: Drills;
@@ -97,7 +100,8 @@ export class System {
     this.#drills = new Drills({
       dataDir: config.DATA_DIR,
       intervalMs: config.DRILL_INTERVAL_MS,
-      spawn: () => this.#forkWithReplica('drill', DRILL_ENTRY),
+      // It stands still for as long as SQLite takes.
+      spawn: () => this.#forkWithReplica('drill', DRILL_ENTRY, 0),
       confirmations: () => this.#confirmations.values(),
       log,
       onChange: () => this.#scheduleAnnounce(),
@@ -107,9 +111,17 @@ export class System {
       this.#forkChild('writer', WRITER_ENTRY, { standby }),
     );
     this.#writer.on('child', (child) => this.#informWriter(child));
+    this.#spare = new Spare({
+      spawn: () => this.#forkChild('worker-spare', WORKER_ENTRY, { standby: true }),
+      log,
+    });
     this.#workers = Array.from({ length: config.WORKERS }, (_, index) => {
       const name = `worker-${index + 1}`;
-      const slot = this.#slot(name, 'overlap', () => this.#forkChild(name, WORKER_ENTRY));
+      const slot = this.#slot(
+        name,
+        'overlap',
+        () => this.#spare.take(name) ?? this.#forkChild(name, WORKER_ENTRY, { standby: false }),
+      );
       slot.on('child', (child) => child.once('ready', () => this.#admit(child)));
       slot.on('change', () => this.#checkHopeless());
       this.#recycler.watch(slot);
@@ -134,6 +146,7 @@ export class System {
     const address = await this.#listener.listen(config.HOST, config.PORT);
     await this.#startWorkers();
     this.#state = 'serving';
+    this.#drills.start();
     this.#announce();
     return address;
   }
@@ -168,10 +181,12 @@ export class System {
     this.#reloading = true;
     const replaced: string[] = [];
     try {
+      this.#spare.freeze();
       for (const slot of [...this.#workers, this.#writer]) {
         await this.#exchange(() => slot.replace(config.DRAIN_TIMEOUT_MS, cause));
         replaced.push(slot.name);
       }
+      await this.#spare.discard(cause);
       log.info({ replaced, cause }, 'reload done');
       return replaced;
     } catch (error) {
@@ -183,7 +198,16 @@ export class System {
       throw error;
     } finally {
       this.#reloading = false;
+      this.#keepSpare();
     }
+  }
+
+  /**
+   * Restores the replica and compares it with the databases, or waits for the drill that is under way.
+   * @throws Failure not_ready when the system is not serving, or stops meanwhile
+   */
+  async verify(): Promise<DrillResult> {
+    return this.#drills.run();
   }
 
   async #startData(): Promise<void> {
@@ -197,10 +221,17 @@ export class System {
   async #startWorkers(): Promise<void> {
     for (const worker of this.#workers) worker.start();
     await Promise.all(this.#workers.map((worker) => worker.ready()));
+    this.#keepSpare();
+  }
+
+  #keepSpare(): void {
+    if (this.#options.config.SPARE_WORKERS > 0 && !this.#isEnding) this.#spare.keep();
   }
 
   async #stopChildren(drainTimeoutMs: number, cause: string): Promise<void> {
     const { REPLICA_STOP_TIMEOUT_MS } = this.#options.config;
+    await this.#drills.stop(cause);
+    await this.#spare.discard(cause);
     await Promise.all(this.#workers.map((worker) => worker.stop(drainTimeoutMs, cause)));
     this.#writer.retire(WRITER_DRAIN_MS + REPLICA_STOP_TIMEOUT_MS, cause);
     if (this.#writer.child) await quiesced(this.#writer.child);
@@ -235,6 +266,7 @@ export class System {
       await this.#startData();
       await this.#startWorkers();
       this.#state = 'serving';
+      this.#drills.start();
       log.info(
         { durationMs: Math.round(performance.now() - this.#healedAtMs) },
         'healed: everything serves again',
@@ -284,14 +316,20 @@ export class System {
     return this.#state === 'stopping' || this.#state === 'stopped';
   }
 
-  #forkChild(name: string, entry: URL, input?: unknown, env?: NodeJS.ProcessEnv): Child {
+  #forkChild(
+    name: string,
+    entry: URL,
+    input?: unknown,
+    env?: NodeJS.ProcessEnv,
+    silenceTimeoutMs = this.#options.config.HANG_TIMEOUT_MS + SILENCE_GRACE_MS,
+  ): Child {
     const { config, log } = this.#options;
     const child = new Child({
       name,
       process: fork({ role: name, entryPath: fileURLToPath(entry), config, input }, env),
       startTimeoutMs: config.START_TIMEOUT_MS,
       drainBy: 'message',
-      silenceTimeoutMs: config.HANG_TIMEOUT_MS + SILENCE_GRACE_MS,
+      silenceTimeoutMs,
       log,
     });
     child.on('message', (message) => {
@@ -332,6 +370,7 @@ export class System {
     if (!confirmation) return;
     this.#confirmations.set(confirmation.database, confirmation);
     this.#replication.confirmed(confirmation);
+    this.#drills.confirmed(confirmation);
     this.#writer.child?.send({ kind: 'replicated', ...confirmation });
   }
 
@@ -349,11 +388,16 @@ export class System {
     });
   }
 
-  /** Checks or restores the databases, in a process of its own: it may take minutes, and it may crash. */
-  async #prepare(): Promise<void> {
+  /** A process that reads the replica by itself. @param silenceTimeoutMs as `ChildOptions` has it */
+  #forkWithReplica(name: string, entry: URL, silenceTimeoutMs?: number): Child {
     const { litestream, litestreamConfigPath, databases, secrets } = this.#options;
     const input = { litestream, litestreamConfigPath, databases };
-    const child = this.#forkChild('prepare', PREPARE_ENTRY, input, { ...secrets });
+    return this.#forkChild(name, entry, input, { ...secrets }, silenceTimeoutMs);
+  }
+
+  /** Checks or restores the databases, in a process of its own: it may take minutes, and it may crash. */
+  async #prepare(): Promise<void> {
+    const child = this.#forkWithReplica('prepare', PREPARE_ENTRY);
     this.#preparing = child;
     child.markReady();
     const exit = await new Promise<Parameters<typeof finalFailure>[0]>((resolve) =>
@@ -383,6 +427,7 @@ export class System {
     if (this.#readOnlyBecause)
       degraded.push({ name: 'storage', reason: `writes are refused: ${this.#readOnlyBecause}` });
     if (this.#replication.trouble) degraded.push({ name: 'replication', reason: this.#replication.trouble });
+    if (this.#drills.trouble) degraded.push({ name: 'drill', reason: this.#drills.trouble });
     return { ready: notReady.length === 0, notReady, degraded };
   }
 

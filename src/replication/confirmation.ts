@@ -41,8 +41,8 @@ export function confirmationOf(line: LitestreamLine): Confirmation | undefined {
   return { database: basename(db, '.db'), generation, salt, offsetBytes };
 }
 
-/** @returns the salts of a shadow WAL; undefined when it has been removed, after a newer one was confirmed */
-function saltOf(path: string): string | undefined {
+/** @returns the salts of a WAL or of a shadow of one; undefined when it has been removed, after a newer one was confirmed */
+export function saltOf(path: string): string | undefined {
   let file: number;
   try {
     file = openSync(path, 'r');

@@ -10,7 +10,7 @@ const DAMAGED = /^SQLITE_(CORRUPT|NOTADB|IOERR_SHORT_READ)/;
 const NEEDS_ROLLBACK = /^SQLITE_READONLY_(ROLLBACK|RECOVERY|CANTINIT)/;
 
 /** The entry of the process that checks one database, named in its arguments. Prints a `CheckAnswer`. */
-const path = process.argv[2] as string;
+const [path = '', pragma = 'quick_check'] = process.argv.slice(2);
 process.stdout.write(JSON.stringify(answer()));
 
 function answer(): CheckAnswer {
@@ -33,8 +33,8 @@ function answer(): CheckAnswer {
 function check(): CheckAnswer {
   const db = openReader(path);
   try {
-    const rows = db.pragma(`quick_check(${PROBLEMS_MAX})`) as { quick_check: string }[];
-    const problems = rows.map((row) => row.quick_check);
+    const rows = db.pragma(`${pragma}(${PROBLEMS_MAX})`) as Record<string, string>[];
+    const problems = rows.map((row) => Object.values(row)[0]);
     if (problems.length === 1 && problems[0] === 'ok') return { healthy: true };
     return { healthy: false, problem: problems.join('; ') };
   } finally {

@@ -12,16 +12,22 @@ export type CheckAnswer =
   | { readonly healthy: false; readonly problem: string }
   | { readonly error: string };
 
+export type Check = 'quick_check' | 'integrity_check';
+
 /**
- * Checks a database with SQLite's quick_check, its WAL included. This takes as long as reading the whole file, and
+ * Checks a database with SQLite's own check, its WAL included. This takes as long as reading the whole file, and
  * blocks: so a process of its own does it, which can be killed.
  *
  * @param path an existing file that nobody has open for writing
  * @returns what is wrong with it, or undefined
  * @throws Failure not_ready when aborted, internal when it could not be checked (that is not the same as damaged)
  */
-export async function findDamage(path: string, signal?: AbortSignal): Promise<string | undefined> {
-  const { command, args } = dyingWithParent(process.execPath, [ENTRY, path]);
+export async function findDamage(
+  path: string,
+  signal?: AbortSignal,
+  check: Check = 'quick_check',
+): Promise<string | undefined> {
+  const { command, args } = dyingWithParent(process.execPath, [ENTRY, path, check]);
   const { PATH, NINELIVES_DATA_DIR } = process.env;
   const child = spawn(command, args, {
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, readdirSync, renameSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { syncToDisk } from './files.ts';
 import { databasePath } from './litestream-config.ts';
 
@@ -35,20 +35,33 @@ export function traceOf(dataDir: string, database: string): string | undefined {
  * @returns the folder that it is in now, or undefined when there was nothing to move
  */
 export function moveAside(dataDir: string, database: string, nowMs: number): string | undefined {
+  const folder = join(dataDir, 'damaged', `${database}-${fileTime(nowMs)}`);
+  return moveInto(folder, dataDir, database) ? folder : undefined;
+}
+
+/** @returns a UTC time as a part of a file's name */
+export function fileTime(atMs: number): string {
+  return new Date(atMs).toISOString().replaceAll(/[-:.]/g, '');
+}
+
+/**
+ * Moves a database with everything that belongs to it into a folder, which is made. A crash leaves it in both, and
+ * whole with both taken together.
+ *
+ * @param folder below the data folder
+ * @returns whether there was anything to move
+ */
+export function moveInto(folder: string, dataDir: string, database: string): boolean {
   const parts = partsOf(database).filter((part) => existsSync(join(dataDir, part)));
-  if (parts.length === 0) return undefined;
-  const damagedDir = join(dataDir, 'damaged');
-  mkdirSync(damagedDir, { recursive: true, mode: 0o700 });
-  const time = new Date(nowMs).toISOString().replaceAll(/[-:.]/g, '');
-  const folder = join(damagedDir, `${database}-${time}`);
-  mkdirSync(folder, { mode: 0o700 });
+  if (parts.length === 0) return false;
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
   for (const part of parts) {
     renameSync(join(dataDir, part), join(folder, part));
     syncToDisk(folder);
     syncToDisk(dataDir);
   }
-  syncToDisk(damagedDir);
-  return folder;
+  syncToDisk(dirname(folder));
+  return true;
 }
 
 function isOf(database: string, folderName: string): boolean {

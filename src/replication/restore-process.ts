@@ -14,6 +14,10 @@ export interface RestoreProgress {
   /** Written so far: the database and the WALs that wait for being applied. */
   readonly sizeBytes: number;
   readonly elapsedMs: number;
+  /** Read so far, from the replica and from what it has written itself; undefined where the system does not tell. */
+  readonly readBytes: number | undefined;
+  /** WALs applied so far, of so many; undefined before it knows. */
+  readonly wals: { readonly applied: number; readonly total: number } | undefined;
 }
 
 export interface RestoreProcessOptions {
@@ -43,11 +47,14 @@ export async function runRestore(options: RestoreProcessOptions): Promise<Restor
   const child = spawn(command, allArgs, { stdio: ['ignore', 'pipe', 'pipe'], env });
   const lines: LitestreamLine[] = [];
   let lineCount = 0;
+  let wals: RestoreProgress['wals'];
   let outcome: RestoreEnd['outcome'] = 'failed';
   const note = (text: string) => {
     lineCount += 1;
     if (lines.length === LINES_MAX) lines.splice(LINES_MAX / 2, 1);
-    lines.push(parseLogLine(text, redact, 'info'));
+    const line = parseLogLine(text, redact, 'info');
+    lines.push(line);
+    wals = walsAfter(line, wals);
   };
   const kill = (because: RestoreEnd['outcome']) => {
     outcome = because;
@@ -60,11 +67,15 @@ export async function runRestore(options: RestoreProcessOptions): Promise<Restor
   const watch = () => {
     const nowMs = performance.now();
     const sizeBytes = folderSizeBytes(folder);
-    const activity = `${sizeBytes} ${lineCount} ${bytesRead(child.pid)}`;
+    const read = bytesRead(child.pid);
+    const activity = `${sizeBytes} ${lineCount} ${read}`;
     if (activity !== lastActivity) lastSignOfLifeMs = nowMs;
     lastActivity = activity;
     if (nowMs - lastSignOfLifeMs > stallTimeoutMs) kill('stalled');
-    else onProgress?.({ sizeBytes, elapsedMs: nowMs - startMs });
+    else {
+      const readBytes = read === '' ? undefined : Number(read);
+      onProgress?.({ sizeBytes, elapsedMs: nowMs - startMs, readBytes, wals });
+    }
   };
   const timer = setInterval(watch, Math.min(PROGRESS_INTERVAL_MS, stallTimeoutMs / 4));
   const onAbort = () => kill('aborted');
@@ -77,6 +88,13 @@ export async function runRestore(options: RestoreProcessOptions): Promise<Restor
     signal?.removeEventListener('abort', onAbort);
   }
   return { outcome, lines };
+}
+
+function walsAfter({ message, fields }: LitestreamLine, before: RestoreProgress['wals']): typeof before {
+  if (message === 'restoring wal files') {
+    return { applied: 0, total: Number(fields.index_max) - Number(fields.index_min) + 1 };
+  }
+  return message === 'applied wal' && before ? { ...before, applied: before.applied + 1 } : before;
 }
 
 /** Resolves when the process is gone and everything that it said has been read. */
@@ -101,10 +119,12 @@ async function ended(child: ChildProcess, onLine: (text: string) => void): Promi
 }
 
 /**
- * What the process has read so far, from anywhere: listing a long replica writes nothing for a while. Only Linux
+ * What a process has read so far, from anywhere: listing a long replica writes nothing for a while. Only Linux
  * tells; elsewhere what it writes and says has to do.
+ *
+ * @returns a decimal number, or '' where nobody tells
  */
-function bytesRead(pid: number | undefined): string {
+export function bytesRead(pid: number | undefined): string {
   try {
     return /^rchar: (\d+)$/m.exec(readFileSync(`/proc/${pid}/io`, 'utf8'))?.[1] ?? '';
   } catch {

@@ -3,7 +3,7 @@ import { basename, dirname, join } from 'node:path';
 import { Failure } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { LitestreamBinary } from './binary.ts';
-import { findDamage } from './database-check.ts';
+import { type Check, findDamage } from './database-check.ts';
 import { isFileReplicaEmpty } from './file-replica.ts';
 import { syncToDisk } from './files.ts';
 import { configArguments } from './litestream.ts';
@@ -21,6 +21,14 @@ export const STALL_TIMEOUT_MS = 2 * 60_000;
 
 /** What Litestream 0.3.13 dies of when the newest snapshot is newer than every WAL segment in the replica. */
 const NO_WAL_AFTER_SNAPSHOT = 'makechan: size out of range';
+const NO_SNAPSHOT = 'no snapshots available';
+
+/** The newest state of a generation that the replica had at a time, or its newest of all. */
+export interface Selection {
+  readonly generation: string;
+  /** Milliseconds since the epoch, on the store's clock. */
+  readonly timestampMs: number | undefined;
+}
 
 export interface RestoreOptions {
   readonly binary: LitestreamBinary;
@@ -36,6 +44,10 @@ export interface RestoreOptions {
   /** What `litestreamEnv` returned. */
   readonly env: NodeJS.ProcessEnv;
   readonly log: Logger;
+  /** What of the replica; its newest state without. */
+  readonly selection?: Selection | undefined;
+  /** How the result is checked; integrity_check also holds the indexes against their tables, and takes longer. */
+  readonly check?: Check | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Called about once a second. */
   readonly onProgress?: ((progress: RestoreProgress) => void) | undefined;
@@ -43,18 +55,15 @@ export interface RestoreOptions {
 }
 
 /**
- * Restores the newest state of a database from its replica. The output appears whole, checked and on disk, or not
- * at all.
+ * Restores a database from its replica. The output appears whole, checked and on disk, or not at all.
  *
- * @returns `empty` when the replica can be reached and has nothing of this database
+ * @returns `empty` when the replica can be reached and has nothing of this database, or nothing that was selected
  * @throws Failure replica_unreachable, restore_failed (the replica is damaged), storage_full, not_ready (aborted)
  */
 export async function restoreDatabase(options: RestoreOptions): Promise<'restored' | 'empty'> {
-  const { databasePath, replica, outputPath, scratchDir, signal } = options;
+  const { databasePath, replica, outputPath, scratchDir, selection, check, signal } = options;
   const database = basename(databasePath, '.db');
-  if (existsSync(outputPath)) {
-    throw new Failure('restore_failed', `${outputPath} exists; a restore never overwrites`);
-  }
+  refuseToOverwrite(outputPath);
   if (replica.type === 'file' && isFileReplicaEmpty(replica, database)) return 'empty';
 
   mkdirSync(scratchDir, { recursive: true, mode: 0o700 });
@@ -62,13 +71,13 @@ export async function restoreDatabase(options: RestoreOptions): Promise<'restore
   const scratchPath = join(folder, `${database}.db`);
   try {
     if (!(await fetchInto(folder, scratchPath, database, options))) {
-      if (replica.type === 's3') return 'empty';
+      if (replica.type === 's3' || selection) return 'empty';
       throw new Failure(
         'restore_failed',
         `The replica ${replica.url} has files of the database ${database}, but nothing that can be restored`,
       );
     }
-    const damage = await findDamage(scratchPath, signal);
+    const damage = await findDamage(scratchPath, signal, check);
     if (damage) {
       throw new Failure(
         'restore_failed',
@@ -76,12 +85,17 @@ export async function restoreDatabase(options: RestoreOptions): Promise<'restore
       );
     }
     syncToDisk(scratchPath);
+    refuseToOverwrite(outputPath);
     renameSync(scratchPath, outputPath);
     syncToDisk(dirname(outputPath));
     return 'restored';
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+function refuseToOverwrite(path: string): void {
+  if (existsSync(path)) throw new Failure('restore_failed', `${path} exists; a restore never overwrites`);
 }
 
 /** @returns whether the replica had anything */
@@ -105,7 +119,9 @@ async function fetchInto(
       onProgress: options.onProgress,
     });
 
-  let end = await run(['-if-replica-exists']);
+  let end = await run(['-if-replica-exists', ...selectionArguments(options.selection)]);
+  const isTimed = options.selection?.timestampMs !== undefined;
+  if (isTimed && end.outcome === 'failed' && isBeforeAnything(end.lines)) return false;
   const older = end.outcome === 'failed' ? beforeNewestSnapshot(end.lines) : undefined;
   if (older) {
     log.warn({ database }, `restoring ${database} from before its newest snapshot, which has no WAL`);
@@ -119,6 +135,19 @@ async function fetchInto(
   }
   if (end.outcome === 'failed') throw restoreFailure(database, replica, reasonIn(end.lines));
   return existsSync(scratchPath);
+}
+
+function selectionArguments(selection: Selection | undefined): string[] {
+  if (!selection) return [];
+  const { generation, timestampMs } = selection;
+  const timed = timestampMs === undefined ? [] : ['-timestamp', new Date(timestampMs).toISOString()];
+  return ['-generation', generation, ...timed];
+}
+
+/** At the time that was selected the generation had no snapshot yet, or no WAL behind it. */
+function isBeforeAnything(lines: readonly LitestreamLine[]): boolean {
+  const texts = lines.map(({ message, fields }) => `${message} ${fields.error ?? ''}`);
+  return texts.some((text) => text.includes(NO_SNAPSHOT) || text.includes(NO_WAL_AFTER_SNAPSHOT));
 }
 
 /**

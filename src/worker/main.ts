@@ -19,9 +19,16 @@ const REQUEST_TIMEOUT_MS = 120_000;
 const KEEP_ALIVE_TIMEOUT_MS = 72_000;
 const CONNECTIONS_CHECK_INTERVAL_MS = 1000;
 
+/** What the primary tells a worker at birth. */
+export interface WorkerInput {
+  /** Load everything, and wait for a place to take. */
+  readonly standby: boolean;
+}
+
 /** A worker: serves the connections that the primary hands it. */
 export async function run(bond: Bond): Promise<void> {
   const { role, config, log, tell } = bond;
+  const activated = Promise.withResolvers<void>();
   let status: SystemStatus = {
     ready: false,
     notReady: [{ name: 'system', reason: 'starting' }],
@@ -67,9 +74,16 @@ export async function run(bond: Bond): Promise<void> {
       tell({ kind: 'accepted', id: message.id });
       // Undefined when the client was gone before the hand-over.
       if (handle) connections.adopt(handle as Socket);
+    } else if (message.kind === 'activate') {
+      process.title = `ninelives ${message.name}`;
+      activated.resolve();
     } else if (message.kind === 'status') status = message.status;
     else if (message.kind === 'drain') drain(message.timeoutMs);
   });
+  if ((bond.input as WorkerInput).standby) {
+    tell({ kind: 'standby' });
+    await activated.promise;
+  }
   bond.ready();
 
   async function drain(timeoutMs: number): Promise<void> {

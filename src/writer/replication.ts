@@ -37,7 +37,8 @@ export class Replication {
     this.#walIndex = new WalIndex(db.name);
     this.#window = new CheckpointWindow(monitorIntervalMs);
     this.#patienceMs = 2 * syncIntervalMs;
-    const beat = db.prepare('UPDATE writer_heartbeat SET at_ms = ? WHERE id = 1');
+    // Only ever forwards, also when the clock is set back: a restored copy is told by it from an older one.
+    const beat = db.prepare('UPDATE writer_heartbeat SET at_ms = max(at_ms + 1, ?) WHERE id = 1');
     this.#heartbeat = (nowMs) => beat.run(nowMs);
     // Whether what an earlier writer committed is in the replica is not known yet.
     this.committed(Date.now());

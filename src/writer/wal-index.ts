@@ -1,4 +1,5 @@
 import { openSync, readSync } from 'node:fs';
+import { Failure } from '../errors.ts';
 
 /** The header of SQLite's wal-index, https://sqlite.org/walformat.html#the_wal_index_header; native byte order. */
 const HEADER_BYTES = 48;
@@ -27,6 +28,9 @@ export interface WalState extends WalPosition {
   readonly backfilledFrames: number;
 }
 
+/** A commit writes both copies of the header within nanoseconds; the rest is for a writer that was just suspended. */
+const SETTLED_TRIES_MAX = 10_000;
+
 /** Reads where the last commit of a database ends in its WAL. */
 export class WalIndex {
   readonly #file: number;
@@ -44,6 +48,23 @@ export class WalIndex {
   /** @returns the position after this process's last commit; only the one writer may ask, between its commits */
   read(): WalState {
     readSync(this.#file, this.#header, 0, READ_BYTES, 0);
+    return this.#state();
+  }
+
+  /**
+   * As `read`, for a process that is not the writer: the writer may be in the middle of a commit.
+   * @throws Failure internal when the header does not settle: the writer has stopped in the middle of writing it
+   */
+  readSettled(): WalState {
+    for (let tries = 0; tries < SETTLED_TRIES_MAX; tries += 1) {
+      readSync(this.#file, this.#header, 0, READ_BYTES, 0);
+      if (this.#header.compare(this.#header, HEADER_BYTES, BACKFILL_AT, 0, HEADER_BYTES) === 0)
+        return this.#state();
+    }
+    throw new Failure('internal', 'The position in the WAL cannot be read: its header is half-written');
+  }
+
+  #state(): WalState {
     const pageSize = this.#view.getUint16(PAGE_SIZE_AT, true);
     const pageBytes = pageSize === 1 ? PAGE_SIZE_OF_1_BYTES : pageSize;
     const frames = this.#view.getUint32(MAX_FRAME_AT, true);

@@ -1,0 +1,21 @@
+import { type ParseArgsConfig, parseArgs } from 'node:util';
+import { Failure } from '../errors.ts';
+
+/**
+ * @param args what follows the command's name
+ * @param options as `parseArgs` of node:util takes them
+ * @param usage shown when the arguments are wrong
+ * @returns the value of each option that was given
+ * @throws Failure usage
+ */
+export function readArguments<const Options extends NonNullable<ParseArgsConfig['options']>>(
+  args: readonly string[],
+  options: Options,
+  usage: string,
+) {
+  try {
+    return parseArgs({ args: [...args], options, strict: true, allowPositionals: false }).values;
+  } catch (error) {
+    throw new Failure('usage', `${(error as Error).message}\n\n${usage}`);
+  }
+}

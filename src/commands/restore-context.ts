@@ -1,0 +1,55 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Config, loadConfig } from '../config.ts';
+import { databaseNames } from '../features.ts';
+import { createLog, type Logger } from '../log.ts';
+import { findLitestream, type LitestreamBinary } from '../replication/binary.ts';
+import { litestreamEnv } from '../replication/litestream.ts';
+import { renderLitestreamConfig } from '../replication/litestream-config.ts';
+
+/** What every command needs that reads the replica by itself. */
+export interface ReplicaContext {
+  readonly config: Config;
+  readonly databases: readonly string[];
+  readonly binary: LitestreamBinary;
+  /** Of a configuration of its own: a running system's must not change under it. */
+  readonly configPath: string;
+  /** For Litestream, with the credentials. */
+  readonly env: NodeJS.ProcessEnv;
+  readonly log: Logger;
+}
+
+/**
+ * Reads the settings, finds Litestream, and writes it a configuration that lasts as long as `run`.
+ * @throws Failure config_invalid, litestream_missing, or what `run` throws
+ */
+export async function withReplica<Result>(
+  run: (context: ReplicaContext) => Promise<Result>,
+): Promise<Result> {
+  const { config, secrets } = loadConfig(process.env, process.cwd());
+  const databases = databaseNames();
+  // What a command has to say it says itself.
+  const log = createLog('command', 'silent', 'json');
+  const binary = await findLitestream({
+    litestreamBin: config.LITESTREAM_BIN,
+    path: process.env.PATH,
+    log,
+  });
+  const folder = mkdtempSync(join(tmpdir(), 'ninelives-'));
+  try {
+    const configPath = join(folder, 'litestream.yml');
+    writeFileSync(configPath, renderLitestreamConfig(config, databases), { mode: 0o600 });
+    const env = litestreamEnv(process.env, secrets);
+    return await run({ config, databases, binary, configPath, env, log });
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** @returns a signal that Ctrl-C or SIGTERM aborts, so that a command tidies up before it ends */
+export function abortOnSignals(): AbortSignal {
+  const abort = new AbortController();
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => abort.abort());
+  return abort.signal;
+}

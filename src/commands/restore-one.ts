@@ -1,0 +1,118 @@
+import { existsSync, statSync } from 'node:fs';
+import { databasePath } from '../replication/litestream-config.ts';
+import type { LastCommit } from '../replication/points/last-commit.ts';
+import { type Reached, restorePoint } from '../replication/points/restore-point.ts';
+import type { ReplicaContext } from './restore-context.ts';
+import { RestoreProgressView } from './restore-progress.ts';
+import { showBytes, showDuration } from './sizes.ts';
+
+/** A replica that ends so long after the last commit that came out of it has things that could not be used. */
+const UNEXPLAINED_MS = 15 * 60_000;
+
+export interface RestoreOne {
+  readonly database: string;
+  /** The newest state when undefined. */
+  readonly point: Point | undefined;
+  readonly outputPath: string;
+  /** On the output's file system; removed when it was made for this. */
+  readonly scratchDir: string;
+  readonly signal: AbortSignal;
+}
+
+/** A time to restore. */
+export interface Point {
+  /** Milliseconds since the epoch. */
+  readonly atMs: number;
+  /** When the replica was last written, by any database. */
+  readonly replicaEndMs: number;
+}
+
+/** What a restore says of its result; `--json` prints it. */
+export interface RestoreReport {
+  readonly database: string;
+  readonly file: string;
+  readonly sizeBytes: number;
+  readonly durationMs: number;
+  /** Undefined when the database does not tell. */
+  readonly lastCommit: { readonly ordinal: number; readonly at: string | undefined } | undefined;
+  readonly note: string | undefined;
+}
+
+/**
+ * Restores one database with its progress on standard error.
+ * @throws Failure as `restorePoint`
+ */
+export async function restoreOne(
+  { config, binary, configPath, env, log }: ReplicaContext,
+  { database, point, outputPath, scratchDir, signal }: RestoreOne,
+): Promise<RestoreReport> {
+  let totalBytes: number | undefined;
+  const view = new RestoreProgressView(database, () => totalBytes);
+  const startMs = performance.now();
+  try {
+    const reached = await restorePoint({
+      binary,
+      configPath,
+      env,
+      log,
+      database,
+      databasePath: databasePath(config.DATA_DIR, database),
+      replica: config.replica,
+      atMs: point?.atMs,
+      replicaEndMs: point?.replicaEndMs,
+      outputPath,
+      scratchDir,
+      signal,
+      onPlan: (bytes) => {
+        totalBytes = bytes;
+      },
+      onProgress: (progress) => view.update(progress),
+    });
+    return {
+      database,
+      file: outputPath,
+      sizeBytes: statSync(outputPath).size,
+      durationMs: Math.round(performance.now() - startMs),
+      lastCommit: reached.lastCommit && shown(reached.lastCommit),
+      note: point ? undefined : noteOn(reached),
+    };
+  } finally {
+    view.end();
+  }
+}
+
+/** @returns a result for people, in a line or two */
+export function describeReport({
+  database,
+  file,
+  sizeBytes,
+  durationMs,
+  lastCommit,
+  note,
+}: RestoreReport): string {
+  const rate = showBytes((sizeBytes * 1000) / Math.max(1, durationMs));
+  const reached = reachedText(lastCommit);
+  const text = `restored ${database} to ${file}: ${showBytes(sizeBytes)} in ${showDuration(durationMs)} (${rate}/s), quick_check ok, ${reached}`;
+  return note ? `${text}\nnote: ${note}` : text;
+}
+
+function shown({ ordinal, atMs }: LastCommit): NonNullable<RestoreReport['lastCommit']> {
+  return { ordinal, at: ordinal === 0 ? undefined : new Date(atMs).toISOString() };
+}
+
+function reachedText(lastCommit: RestoreReport['lastCommit']): string {
+  if (!lastCommit) return 'it does not tell its last commit';
+  if (!lastCommit.at) return 'from before the first commit';
+  return `last commit ${lastCommit.at}, number ${lastCommit.ordinal}`;
+}
+
+/** Litestream stops reading at a hole in a WAL without a word. */
+function noteOn({ lastCommit, replicaEndMs }: Reached): string | undefined {
+  if (!lastCommit?.ordinal || replicaEndMs - lastCommit.atMs < UNEXPLAINED_MS) return undefined;
+  return `the replica was last written ${showDuration(replicaEndMs - lastCommit.atMs)} after that commit. On a system that was idle that is as it should be; else a part of the replica is missing.`;
+}
+
+/** @returns whether there is anything at a path, or at one of those that SQLite would take for its own */
+export function isTaken(path: string): boolean {
+  return ['', '-wal', '-shm', '-journal'].some((suffix) => existsSync(path + suffix));
+}

@@ -1,0 +1,126 @@
+import { rmSync, statSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
+import { Failure } from '../errors.ts';
+import { rangeOf } from '../replication/points/generations.ts';
+import { readArguments } from './arguments.ts';
+import { abortOnSignals, type ReplicaContext, withReplica } from './restore-context.ts';
+import { restoreInPlace } from './restore-in-place.ts';
+import { listAll, listRestorable } from './restore-list.ts';
+import { describeReport, isTaken, type Point, type RestoreReport, restoreOne } from './restore-one.ts';
+
+const USAGE = `Usage: ninelives restore --to FILE [--database NAME] [--at TIME] [--json]
+       ninelives restore --in-place [--at TIME] [--json]
+       ninelives restore --list [--database NAME] [--json]
+
+  --to FILE        restore one database (the first unless --database names another) into a new file
+  --in-place       replace all databases of a system that does not run; the old files are kept aside
+  --list           show the time range that each generation in the replica can restore
+  --at TIME        the state at a time, such as 2030-01-31T12:00:00Z, instead of the newest`;
+
+const OPTIONS = {
+  to: { type: 'string' },
+  'in-place': { type: 'boolean', default: false },
+  list: { type: 'boolean', default: false },
+  database: { type: 'string' },
+  at: { type: 'string' },
+  json: { type: 'boolean', default: false },
+  help: { type: 'boolean', short: 'h', default: false },
+} as const;
+
+/** Without its zone a time would mean something else on each machine. */
+const ISO_TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)$/;
+
+/**
+ * Restores from the replica, or lists what can be restored.
+ * @param args what follows the command's name
+ * @throws Failure usage, file_exists, data_dir_locked, or as `restorePoint`
+ */
+export async function restore(args: readonly string[]): Promise<void> {
+  const { to, 'in-place': inPlace, list, database, at, json, help } = readArguments(args, OPTIONS, USAGE);
+  if (help) {
+    console.log(USAGE);
+    return;
+  }
+  if ([to !== undefined, inPlace, list].filter(Boolean).length !== 1) {
+    throw new Failure('usage', `Expected one of --to, --in-place and --list\n\n${USAGE}`);
+  }
+  if (inPlace && database !== undefined) {
+    throw new Failure(
+      'usage',
+      '--in-place replaces all databases, so that they stay of one time; leave --database out',
+    );
+  }
+  if (list && at !== undefined) throw new Failure('usage', `--list shows all times; leave --at out`);
+  const atMs = at === undefined ? undefined : parseTime(at);
+  const signal = abortOnSignals();
+  await withReplica(async (context) => {
+    if (database !== undefined && !context.databases.includes(database)) {
+      throw new Failure(
+        'usage',
+        `There is no database ${database}; there is ${context.databases.join(', ')}`,
+      );
+    }
+    if (list) {
+      await listRestorable(context, database === undefined ? context.databases : [database], json, signal);
+      return;
+    }
+    const point = atMs === undefined ? undefined : await pointOf(context, atMs, signal);
+    if (to === undefined) {
+      const { reports, movedTo } = await restoreInPlace(context, point, signal);
+      print(reports, json, { movedTo });
+      if (movedTo && !json) console.log(`what was there before is in ${movedTo}`);
+    } else {
+      print(
+        [await restoreTo(context, resolve(to), database ?? (context.databases[0] as string), point, signal)],
+        json,
+      );
+    }
+  });
+}
+
+function parseTime(text: string): number {
+  const atMs = ISO_TIME.test(text) ? Date.parse(text) : Number.NaN;
+  if (Number.isNaN(atMs)) {
+    throw new Failure('usage', `--at ${text}: expected a time with its zone, such as 2030-01-31T12:00:00Z`);
+  }
+  return atMs;
+}
+
+/** A database that nobody wrote to ends earlier than the others, and is still known up to where they end. */
+async function pointOf(context: ReplicaContext, atMs: number, signal: AbortSignal): Promise<Point> {
+  const listed = await listAll(context, context.databases, signal);
+  const ends = listed.flatMap(({ generations }) => rangeOf(generations)?.toMs ?? []);
+  return { atMs, replicaEndMs: Math.max(0, ...ends) };
+}
+
+async function restoreTo(
+  context: ReplicaContext,
+  outputPath: string,
+  database: string,
+  point: Point | undefined,
+  signal: AbortSignal,
+): Promise<RestoreReport> {
+  const folder = dirname(outputPath);
+  if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) {
+    throw new Failure('usage', `--to ${outputPath}: there is no folder ${folder}`);
+  }
+  // A WAL that lies there already would be taken for the new file's.
+  if (isTaken(outputPath)) {
+    throw new Failure(
+      'file_exists',
+      `${outputPath} exists, or a -wal, -shm or -journal of it; nothing is overwritten`,
+    );
+  }
+  // Beside it, so that it can be renamed, and under a name of its own, so that a killed restore is known as one.
+  const scratchDir = join(folder, `.${basename(outputPath)}.restoring-${process.pid}`);
+  try {
+    return await restoreOne(context, { database, point, outputPath, scratchDir, signal });
+  } finally {
+    rmSync(scratchDir, { recursive: true, force: true });
+  }
+}
+
+function print(reports: readonly RestoreReport[], asJson: boolean, more: object = {}): void {
+  if (asJson) console.log(JSON.stringify({ restored: reports, ...more }, undefined, 2));
+  else for (const report of reports) console.log(describeReport(report));
+}

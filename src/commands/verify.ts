@@ -1,0 +1,98 @@
+import { loadConfig } from '../config.ts';
+import { Failure } from '../errors.ts';
+import { endStrays } from '../primary/strays.ts';
+import { runDrill } from '../replication/drill/drill.ts';
+import { readRecord, recordOf, writeRecord } from '../replication/drill/record.ts';
+import type { DrillResult } from '../replication/drill/result.ts';
+import { type Lock, lockDataDir } from '../sqlite/lock.ts';
+import { readArguments } from './arguments.ts';
+import { askPrimary } from './control-client.ts';
+import { abortOnSignals, withReplica } from './restore-context.ts';
+import { showBytes, showDuration } from './sizes.ts';
+
+const USAGE = `Usage: ninelives verify [--json]
+
+  Restores every database from the replica, checks it, and compares its content with the live one.`;
+const OPTIONS = {
+  json: { type: 'boolean', default: false },
+  help: { type: 'boolean', short: 'h', default: false },
+} as const;
+
+/**
+ * Does a drill now: in the running system, or, when none runs, on the files that the last one has left.
+ * @param args what follows the command's name
+ * @throws Failure drill_failed when the replica does not hold what it should, usage, not_ready, data_dir_locked
+ */
+export async function verify(args: readonly string[]): Promise<void> {
+  const { json, help } = readArguments(args, OPTIONS, USAGE);
+  if (help) {
+    console.log(USAGE);
+    return;
+  }
+  const { config } = loadConfig(process.env, process.cwd());
+  const { result, isStandalone } = await drill(config.DATA_DIR);
+  console.log(json ? JSON.stringify(result, undefined, 2) : describeDrill(result));
+  if (result.ok) return;
+  const hint = isStandalone
+    ? ' What was committed shortly before the last system ended may not have reached the replica: start it, and verify again.'
+    : '';
+  throw new Failure('drill_failed', `The replica is not proven.${hint}`);
+}
+
+async function drill(dataDir: string): Promise<{ result: DrillResult; isStandalone: boolean }> {
+  try {
+    return { result: (await askPrimary(dataDir, ['verify'])) as DrillResult, isStandalone: false };
+  } catch (error) {
+    if (!(error instanceof Failure) || error.code !== 'not_ready') throw error;
+    const lock = tryLock(dataDir);
+    // One runs, and says that it cannot now.
+    if (!lock) throw error;
+    try {
+      return { result: await drillAlone(dataDir), isStandalone: true };
+    } finally {
+      lock.release();
+    }
+  }
+}
+
+function tryLock(dataDir: string): Lock | undefined {
+  try {
+    return lockDataDir(dataDir, 'verify');
+  } catch (error) {
+    if (error instanceof Failure && error.code === 'data_dir_locked') return undefined;
+    throw error;
+  }
+}
+
+async function drillAlone(dataDir: string): Promise<DrillResult> {
+  const signal = abortOnSignals();
+  return withReplica(async ({ config, binary, configPath, databases, env, log }) => {
+    await endStrays(dataDir, log);
+    const confirmations = undefined;
+    const result = await runDrill({
+      config,
+      binary,
+      configPath,
+      databases,
+      env,
+      log,
+      confirmations,
+      confirmTimeoutMs: 0,
+      signal,
+    });
+    if (signal.aborted) throw new Failure('not_ready', 'Stopped while verifying');
+    writeRecord(dataDir, recordOf(result, readRecord(dataDir)));
+    return result;
+  });
+}
+
+/** @returns a result for people, a line a database */
+export function describeDrill({ databases }: DrillResult): string {
+  return Object.entries(databases)
+    .map(([name, { ok, reason, restoredBytes, rowsCompared, rowsSkipped, durationMs }]) => {
+      if (!ok) return `${name}: FAILED: ${reason}`;
+      const skipped = rowsSkipped === 0 ? '' : `, ${rowsSkipped} changed meanwhile`;
+      return `${name}: ok, ${showBytes(restoredBytes)} restored, integrity_check ok, ${rowsCompared} rows compared${skipped}, ${showDuration(durationMs)}`;
+    })
+    .join('\n');
+}

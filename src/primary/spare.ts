@@ -1,0 +1,76 @@
+import type { Logger } from '../log.ts';
+import type { Child } from './child.ts';
+
+/** When a spare dies while it waits, the next one is not hurried: nobody misses it yet. */
+const REFILL_AFTER_DEATH_MS = 30_000;
+
+export interface SpareOptions {
+  readonly spawn: () => Child;
+  readonly log: Logger;
+}
+
+/**
+ * One worker in reserve: it has loaded and opened everything, and waits to be given a place, so that a worker that
+ * dies is made up for in milliseconds. States and who moves them: off → loading (`keep`) → waiting (it says so) →
+ * taken, which begins anew when that one is ready (`take`); discarded → off (`discard`), until `keep`. While it is
+ * frozen (`freeze`), it is neither taken nor made: a reload is under way, and it has the old code.
+ */
+export class Spare {
+  readonly #options: SpareOptions;
+  #child: Child | undefined;
+  #isKept = false;
+  #isFrozen = false;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(options: SpareOptions) {
+    this.#options = options;
+  }
+
+  /** Has one from now on, the frozen one if there is one. */
+  keep(): void {
+    this.#isKept = true;
+    this.#isFrozen = false;
+    this.#fill();
+  }
+
+  /**
+   * @param name of the place that it takes
+   * @returns the worker that waits, on its way to being ready; undefined when none does
+   */
+  take(name: string): Child | undefined {
+    const child = this.#child;
+    if (this.#isFrozen || !child?.isStandingBy) return undefined;
+    this.#child = undefined;
+    child.activate(name);
+    // The next one is loaded when this one no longer needs the processor.
+    child.once('ready', () => this.#fill());
+    child.once('exit', () => this.#fill());
+    return child;
+  }
+
+  freeze(): void {
+    this.#isFrozen = true;
+  }
+
+  /** Ends it, and has none until `keep`: it runs old code, or the system stops. */
+  async discard(cause: string): Promise<void> {
+    this.#isKept = false;
+    clearTimeout(this.#timer);
+    this.#child?.kill('SIGKILL', cause);
+    await this.#child?.ended();
+  }
+
+  #fill(): void {
+    clearTimeout(this.#timer);
+    if (!this.#isKept || this.#isFrozen || this.#child) return;
+    const child = this.#options.spawn();
+    this.#child = child;
+    child.once('exit', ({ cause }) => {
+      if (this.#child !== child) return;
+      this.#child = undefined;
+      if (!this.#isKept) return;
+      this.#options.log.warn({ childPid: child.pid, cause }, `the spare worker died: ${cause}`);
+      this.#timer = setTimeout(() => this.#fill(), REFILL_AFTER_DEATH_MS);
+    });
+  }
+}

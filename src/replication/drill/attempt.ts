@@ -1,0 +1,86 @@
+import { statSync } from 'node:fs';
+import { join } from 'node:path';
+import { Failure } from '../../errors.ts';
+import { type Database, openReader } from '../../sqlite/open.ts';
+import { databasePath } from '../litestream-config.ts';
+import { restoreDatabase } from '../restore.ts';
+import { type Comparison, compare } from './compare.ts';
+import type { DrillOptions } from './drill.ts';
+import { notePosition, type Position } from './position.ts';
+
+export interface Attempt extends Comparison {
+  readonly restoredBytes: number;
+}
+
+/**
+ * Restores one database into the drill's folder and compares it with the live one. What was live before the restore
+ * is kept by a read transaction; it keeps the WAL from beginning anew, so the caller bounds how long this may take.
+ *
+ * @param folder empty
+ * @throws Failure what is wrong, apart from single rows; the signal's reason when aborted
+ */
+export async function attempt(
+  database: string,
+  folder: string,
+  options: DrillOptions,
+  signal: AbortSignal,
+): Promise<Attempt> {
+  const path = databasePath(options.config.DATA_DIR, database);
+  const open: Database[] = [];
+  const snapshot = () => {
+    const db = openReader(path);
+    open.push(db);
+    db.exec('BEGIN');
+    db.prepare('SELECT count(*) FROM sqlite_schema').get();
+    return db;
+  };
+  try {
+    const before = snapshot();
+    if (options.confirmations) await confirmed(database, notePosition(path), options, signal);
+    const restoredPath = await restore(database, path, folder, options, signal);
+    const after = snapshot();
+    await options.tamper?.(database, restoredPath);
+    const restoredBytes = statSync(restoredPath).size;
+    return { ...(await compare({ before, after, restoredPath, signal })), restoredBytes };
+  } finally {
+    for (const db of open) db.close();
+  }
+}
+
+async function confirmed(
+  database: string,
+  position: Position,
+  { confirmations, confirmTimeoutMs }: DrillOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  if (await confirmations?.reached(database, position, confirmTimeoutMs, signal)) return;
+  throw new Failure(
+    'replication_timeout',
+    `what was committed ${Math.round(confirmTimeoutMs / 1000)} s ago is not in the replica yet`,
+  );
+}
+
+async function restore(
+  database: string,
+  path: string,
+  folder: string,
+  { config, binary, configPath, env, log, stallTimeoutMs }: DrillOptions,
+  signal: AbortSignal,
+): Promise<string> {
+  const outputPath = join(folder, `${database}.db`);
+  const fetched = await restoreDatabase({
+    binary,
+    configPath,
+    databasePath: path,
+    replica: config.replica,
+    outputPath,
+    scratchDir: folder,
+    env,
+    log,
+    check: 'integrity_check',
+    stallTimeoutMs,
+    signal,
+  });
+  if (fetched === 'restored') return outputPath;
+  throw new Failure('replica_empty', `the replica ${config.replica.url} has nothing of this database`);
+}

@@ -1,0 +1,164 @@
+import { existsSync, mkdirSync, rmSync } from 'node:fs';
+import type { Config } from '../../config.ts';
+import { Failure } from '../../errors.ts';
+import type { Logger } from '../../log.ts';
+import type { LitestreamBinary } from '../binary.ts';
+import { databasePath } from '../litestream-config.ts';
+import { type Attempt, attempt } from './attempt.ts';
+import type { Confirmations } from './confirmations.ts';
+import { drillDir } from './record.ts';
+import { type DatabaseDrill, type DrillResult, resultOf } from './result.ts';
+import { databaseSizeBytes, lackOfSpace } from './space.ts';
+
+/**
+ * How long the live database may be kept from beginning its WAL anew. A drill that needs longer fails: a private
+ * copy to compare with would take as much disk again, and as long a look at the live database to make.
+ */
+const SNAPSHOT_AGE_MAX_MS = 15 * 60_000;
+const SPACE_WATCH_INTERVAL_MS = 1000;
+/** Anything can change under one look, or come between; what two find is so. */
+const LOOKS_MAX = 3;
+/** Trying again would not help, or has been tried long enough. */
+const FINAL = new Set<Failure['code']>(['replication_timeout', 'storage_full', 'drill_failed', 'not_ready']);
+
+export interface DrillOptions {
+  readonly config: Config;
+  readonly binary: LitestreamBinary;
+  /** What `writeLitestreamConfig` returned. */
+  readonly configPath: string;
+  /** Names without `.db`. */
+  readonly databases: readonly string[];
+  /** What `litestreamEnv` returned. */
+  readonly env: NodeJS.ProcessEnv;
+  readonly log: Logger;
+  /** How far the replica is, as it goes on; undefined when nothing runs, so that the replica must hold everything. */
+  readonly confirmations: Confirmations | undefined;
+  /** How long what is committed may take to the replica. */
+  readonly confirmTimeoutMs: number;
+  readonly signal?: AbortSignal | undefined;
+  readonly snapshotAgeMaxMs?: number | undefined;
+  readonly stallTimeoutMs?: number | undefined;
+  /** Called between restore and comparison, for tests. */
+  readonly tamper?: ((database: string, restoredPath: string) => void | Promise<void>) | undefined;
+}
+
+/**
+ * Proves the replica: restores each database from it, checks the result, and compares its content with the live
+ * database while writes go on. Only one may run at a time on a data folder. It leaves nothing behind, and clears away
+ * what one that was killed has left.
+ *
+ * @returns how it went; what goes wrong is in there, nothing is thrown
+ */
+export async function runDrill(options: DrillOptions): Promise<DrillResult> {
+  const startMs = performance.now();
+  const databases: Record<string, DatabaseDrill> = {};
+  for (const database of options.databases) databases[database] = await drillDatabase(database, options);
+  return resultOf(databases, Date.now(), Math.round(performance.now() - startMs));
+}
+
+async function drillDatabase(database: string, options: DrillOptions): Promise<DatabaseDrill> {
+  const startMs = performance.now();
+  const end = (reason: string | undefined, done?: Attempt, moreSkipped = 0): DatabaseDrill => ({
+    ok: reason === undefined,
+    reason,
+    durationMs: Math.round(performance.now() - startMs),
+    restoredBytes: done?.restoredBytes ?? 0,
+    rowsCompared: done?.rowsCompared ?? 0,
+    rowsSkipped: (done?.rowsSkipped ?? 0) + moreSkipped,
+  });
+  try {
+    let previous: Attempt | Failure | undefined;
+    for (let look = 1; ; look += 1) {
+      const found = await attemptOrFailure(database, options);
+      if (!(found instanceof Failure) && isClean(found)) return end(undefined, found);
+      const verdict = previous && verdictOf(previous, found);
+      if (verdict) return end(verdict.reason, verdict.last, verdict.excused);
+      if (look === LOOKS_MAX) return end(saidOf(found), found instanceof Failure ? undefined : found);
+      options.log.info({ database }, `the drill of ${database} looks once more: ${saidOf(found)}`);
+      previous = found;
+    }
+  } catch (error) {
+    return end(error instanceof Failure ? error.message : `it broke off: ${(error as Error).message}`);
+  }
+}
+
+interface Verdict {
+  readonly reason: string | undefined;
+  readonly last: Attempt | undefined;
+  /** Rows that seemed wrong by chance. */
+  readonly excused: number;
+}
+
+/** What two looks agree on; undefined when they are of different kinds. */
+function verdictOf(previous: Attempt | Failure, last: Attempt | Failure): Verdict | undefined {
+  if (previous instanceof Failure || last instanceof Failure) {
+    const areBoth = previous instanceof Failure && last instanceof Failure;
+    return areBoth ? { reason: last.message, last: undefined, excused: 0 } : undefined;
+  }
+  if (previous.isMigrating || last.isMigrating) return undefined;
+  const confirmed = last.differences.confirmedBy(previous.differences);
+  return { reason: confirmed.describe(), last, excused: last.differences.count - confirmed.count };
+}
+
+function isClean({ differences, isMigrating }: Attempt): boolean {
+  return differences.describe() === undefined && !isMigrating;
+}
+
+function saidOf(tried: Attempt | Failure): string {
+  if (tried instanceof Failure) return tried.message;
+  return tried.isMigrating ? 'the schema changed meanwhile' : (tried.differences.describe() ?? '');
+}
+
+/** @throws Failure of a kind that a second attempt does not change */
+async function attemptOrFailure(database: string, options: DrillOptions): Promise<Attempt | Failure> {
+  try {
+    return await boundedAttempt(database, options);
+  } catch (error) {
+    if (error instanceof Failure && FINAL.has(error.code)) throw error;
+    if (error instanceof Failure) return error;
+    const { message } = error as Error;
+    return new Failure('drill_failed', `the databases could not be compared: ${message}`, { cause: error });
+  }
+}
+
+/** One attempt, for as long as there is room on the disk and it does not take too long. */
+async function boundedAttempt(database: string, options: DrillOptions): Promise<Attempt> {
+  const { config, signal, snapshotAgeMaxMs = SNAPSHOT_AGE_MAX_MS } = options;
+  const { DATA_DIR, DISK_RESERVE_MB } = config;
+  const path = databasePath(DATA_DIR, database);
+  if (!existsSync(path)) throw new Failure('drill_failed', `there is no ${path} to compare with`);
+  const lack = lackOfSpace(DATA_DIR, databaseSizeBytes(path), DISK_RESERVE_MB);
+  if (lack) throw new Failure('storage_full', `skipped: ${lack}`);
+
+  const abort = new AbortController();
+  const stop = new Failure('not_ready', 'it was stopped');
+  const onStop = () => abort.abort(stop);
+  signal?.addEventListener('abort', onStop, { once: true });
+  if (signal?.aborted) onStop();
+  const age = setTimeout(() => {
+    const minutes = Math.round(snapshotAgeMaxMs / 60_000);
+    abort.abort(
+      new Failure(
+        'drill_failed',
+        `it took more than ${minutes} minutes, too long to keep the WAL from beginning anew`,
+      ),
+    );
+  }, snapshotAgeMaxMs);
+  const space = setInterval(() => {
+    const lackNow = lackOfSpace(DATA_DIR, 0, DISK_RESERVE_MB);
+    if (lackNow) abort.abort(new Failure('storage_full', `broken off: ${lackNow}`));
+  }, SPACE_WATCH_INTERVAL_MS);
+  const folder = drillDir(DATA_DIR);
+  try {
+    rmSync(folder, { recursive: true, force: true });
+    mkdirSync(folder, { mode: 0o700 });
+    return await attempt(database, folder, options, abort.signal);
+  } catch (error) {
+    throw abort.signal.aborted ? abort.signal.reason : error;
+  } finally {
+    clearTimeout(age);
+    clearInterval(space);
+    signal?.removeEventListener('abort', onStop);
+    rmSync(folder, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,44 @@
+import { constants, setPriority } from 'node:os';
+import type { Bond } from '../../child/child.ts';
+import type { LitestreamBinary } from '../binary.ts';
+import { litestreamEnv } from '../litestream.ts';
+import { Confirmations } from './confirmations.ts';
+import { runDrill } from './drill.ts';
+
+/** What an upload may take beyond the pace of the uploads, when the store is slow. */
+const CONFIRM_GRACE_MS = 30_000;
+
+/** What the primary tells the drilling process at birth; the credentials come in its environment. */
+export interface DrillInput {
+  readonly litestream: LitestreamBinary;
+  readonly litestreamConfigPath: string;
+  readonly databases: readonly string[];
+}
+
+/** The process that does one drill. The primary tells it what the replica confirms. */
+export async function run({ config, log, tell, obey, input }: Bond): Promise<void> {
+  // Whatever it starts inherits this.
+  setPriority(constants.priority.PRIORITY_LOW);
+  const confirmations = new Confirmations();
+  obey((message) => {
+    if (message.kind === 'replicated') confirmations.note(message);
+  });
+  const { litestream, litestreamConfigPath, databases } = input as DrillInput;
+  const { AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY } = process.env;
+  const secrets = {
+    ...(AWS_ACCESS_KEY_ID && { AWS_ACCESS_KEY_ID }),
+    ...(AWS_SECRET_ACCESS_KEY && { AWS_SECRET_ACCESS_KEY }),
+  };
+  const result = await runDrill({
+    config,
+    binary: litestream,
+    configPath: litestreamConfigPath,
+    databases,
+    env: litestreamEnv(process.env, secrets),
+    log,
+    confirmations,
+    confirmTimeoutMs: CONFIRM_GRACE_MS + 2 * config.REPLICA_SYNC_INTERVAL_MS,
+  });
+  tell({ kind: 'drilled', result });
+  log.flush(() => process.exit(0));
+}

@@ -1,0 +1,46 @@
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { DrillResult } from './result.ts';
+
+/** What is remembered of the drills, also by the next start. */
+export interface DrillRecord {
+  readonly last: DrillResult | undefined;
+  /** When the last one that found nothing wrong ended; milliseconds since the epoch. */
+  readonly lastOkAtMs: number | undefined;
+}
+
+/** @returns the folder that a drill restores into; it exists only meanwhile */
+export function drillDir(dataDir: string): string {
+  return join(dataDir, 'drill');
+}
+
+/** @returns what the last system here remembered; nothing when it is not there or cannot be read */
+export function readRecord(dataDir: string): DrillRecord {
+  try {
+    const { last, lastOkAtMs } = JSON.parse(readFileSync(pathOf(dataDir), 'utf8')) as DrillRecord;
+    const isWhole = last === undefined || !Number.isNaN(Date.parse(last.at));
+    if (isWhole) return { last, lastOkAtMs };
+  } catch {
+    // Nothing was ever drilled here, or the file is broken: then it has to be proven anew.
+  }
+  return { last: undefined, lastOkAtMs: undefined };
+}
+
+/**
+ * @returns the record with one more result in it
+ */
+export function recordOf(result: DrillResult, before: DrillRecord): DrillRecord {
+  return { last: result, lastOkAtMs: result.ok ? Date.parse(result.at) : before.lastOkAtMs };
+}
+
+/** Keeps a record, atomically. @throws the system's error when the disk does not take it */
+export function writeRecord(dataDir: string, record: DrillRecord): void {
+  const path = pathOf(dataDir);
+  mkdirSync(join(dataDir, 'run'), { recursive: true, mode: 0o700 });
+  writeFileSync(`${path}.tmp`, JSON.stringify(record), { mode: 0o600 });
+  renameSync(`${path}.tmp`, path);
+}
+
+function pathOf(dataDir: string): string {
+  return join(dataDir, 'run', 'drill.json');
+}

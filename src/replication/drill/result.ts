@@ -1,0 +1,53 @@
+/** How the drill of one database went. */
+export interface DatabaseDrill {
+  readonly ok: boolean;
+  /** What is wrong, in words without any content of the database; undefined when nothing is. */
+  readonly reason: string | undefined;
+  readonly durationMs: number;
+  /** Size of the restored database. */
+  readonly restoredBytes: number;
+  /** Rows that were held against the restored copy. */
+  readonly rowsCompared: number;
+  /** Rows that changed meanwhile, so that nobody can tell whether the restored copy has them right. */
+  readonly rowsSkipped: number;
+}
+
+/** How a drill went. */
+export interface DrillResult extends DatabaseDrill {
+  /** When it ended; UTC. */
+  readonly at: string;
+  readonly databases: Readonly<Record<string, DatabaseDrill>>;
+}
+
+/**
+ * @param databases by name
+ * @param endedAtMs milliseconds since the epoch
+ * @returns what they come to together
+ */
+export function resultOf(
+  databases: Readonly<Record<string, DatabaseDrill>>,
+  endedAtMs: number,
+  durationMs: number,
+): DrillResult {
+  const all = Object.values(databases);
+  const sum = (value: (drill: DatabaseDrill) => number) =>
+    all.reduce((total, drill) => total + value(drill), 0);
+  const reasons = Object.entries(databases).flatMap(([name, { reason }]) =>
+    reason ? [`${name}: ${reason}`] : [],
+  );
+  return {
+    ok: all.every(({ ok }) => ok),
+    reason: reasons.length === 0 ? undefined : reasons.join('; '),
+    at: new Date(endedAtMs).toISOString(),
+    durationMs,
+    restoredBytes: sum(({ restoredBytes }) => restoredBytes),
+    rowsCompared: sum(({ rowsCompared }) => rowsCompared),
+    rowsSkipped: sum(({ rowsSkipped }) => rowsSkipped),
+    databases,
+  };
+}
+
+/** @returns the result of a drill that did not get as far as to a database */
+export function failedResult(reason: string, endedAtMs: number, durationMs: number): DrillResult {
+  return { ...resultOf({}, endedAtMs, durationMs), ok: false, reason };
+}
