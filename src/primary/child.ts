@@ -110,12 +110,17 @@ export class Child extends EventEmitter<ChildEvents> {
     return this.#state === 'ready' && this.#process.connected;
   }
 
-  /** Tells one that stands by to take its place. @param name of that place */
-  activate(name: string): void {
+  /**
+   * Tells one that stands by to take its place.
+   * @param name of that place
+   * @param readyTimeoutMs what it gets to be ready: it has loaded everything
+   */
+  activate(name: string, readyTimeoutMs = this.#options.startTimeoutMs): void {
     this.#name = name;
     this.#isStandingBy = false;
     this.#startedMs = performance.now();
-    this.#restartStartTimer();
+    clearInterval(this.#silenceTimer);
+    this.#restartStartTimer(readyTimeoutMs);
     this.send({ kind: 'activate', name });
   }
 
@@ -185,6 +190,7 @@ export class Child extends EventEmitter<ChildEvents> {
       // It may wait for as long as it is not needed.
       clearTimeout(this.#startTimer);
       this.#isStandingBy = true;
+      if (this.#options.silenceTimeoutMs > 0) this.#watchSilence();
     } else if (message.kind === 'failed') this.#failure = { code: message.code, message: message.message };
     else if (message.kind === 'beat') {
       this.rssBytes = message.rssBytes;
@@ -194,11 +200,10 @@ export class Child extends EventEmitter<ChildEvents> {
     this.emit('message', message);
   }
 
-  #restartStartTimer(): void {
+  #restartStartTimer(timeoutMs = this.#options.startTimeoutMs): void {
     clearTimeout(this.#startTimer);
     if (this.#state !== 'starting') return;
-    const { startTimeoutMs } = this.#options;
-    this.#startTimer = setTimeout(() => this.fault(`not ready within ${startTimeoutMs} ms`), startTimeoutMs);
+    this.#startTimer = setTimeout(() => this.fault(`not ready within ${timeoutMs} ms`), timeoutMs);
   }
 
   #watchSilence(): void {

@@ -1,8 +1,10 @@
 import type { Logger } from '../log.ts';
 import type { Child } from './child.ts';
 
-/** When a spare dies while it waits, the next one is not hurried: nobody misses it yet. */
+/** When a spare dies before it has loaded, the next one is not hurried. */
 const REFILL_AFTER_DEATH_MS = 30_000;
+/** It has loaded everything: one that is not ready by then stands still, and its place is filled by another. */
+const ACTIVATION_TIMEOUT_MS = 2000;
 
 export interface SpareOptions {
   readonly spawn: () => Child;
@@ -41,7 +43,7 @@ export class Spare {
     const child = this.#child;
     if (this.#isFrozen || !child?.isStandingBy) return undefined;
     this.#child = undefined;
-    child.activate(name);
+    child.activate(name, ACTIVATION_TIMEOUT_MS);
     // The next one is loaded when this one no longer needs the processor.
     child.once('ready', () => this.#fill());
     child.once('exit', () => this.#fill());
@@ -65,12 +67,17 @@ export class Spare {
     if (!this.#isKept || this.#isFrozen || this.#child) return;
     const child = this.#options.spawn();
     this.#child = child;
+    let hasLoaded = false;
+    child.on('message', (message) => {
+      if (message.kind === 'standby') hasLoaded = true;
+    });
     child.once('exit', ({ cause }) => {
       if (this.#child !== child) return;
       this.#child = undefined;
       if (!this.#isKept) return;
       this.#options.log.warn({ childPid: child.pid, cause }, `the spare worker died: ${cause}`);
-      this.#timer = setTimeout(() => this.#fill(), REFILL_AFTER_DEATH_MS);
+      // What has never loaded is code that does not work, and the next one would not either.
+      this.#timer = setTimeout(() => this.#fill(), hasLoaded ? 0 : REFILL_AFTER_DEATH_MS);
     });
   }
 }
