@@ -10,7 +10,7 @@ const ARMED = 1;
 
 const CHECK_INTERVAL_MS = 50;
 /** The stack is worth a moment, the replacement is worth more. */
-const STACK_TIMEOUT_MS = 500;
+const STACK_TIMEOUT_MS = 800;
 const STACK_FRAMES_MAX = 20;
 
 /** @type {import('./watchdog.ts').WatchdogData} */

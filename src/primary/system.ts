@@ -28,7 +28,7 @@ const HEAL_INTERVAL_MIN_MS = 10 * 60_000;
 /** How often the writer reports its lag: so much older than it is may a commit seem. */
 const LAG_REPORT_MS = 500;
 /** The watchdog in the child acts first and knows the stack; this is for a child that stands still as a whole. */
-const SILENCE_GRACE_MS = 1000;
+const SILENCE_GRACE_MS = 2500;
 /** What the writer gets to decide its last writes. */
 const WRITER_DRAIN_MS = 5000;
 
