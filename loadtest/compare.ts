@@ -6,6 +6,9 @@ import { measure } from './run.ts';
 import { scenarioOf } from './scenarios.ts';
 import { withTarget } from './target.ts';
 
+/** What starting, seeding and stopping a server takes, roughly, for each measurement. */
+const SPARE_MS = 1500;
+
 /** One peer's measurement of one scenario in one round. */
 export interface Turn {
   /** From 1. */
@@ -20,6 +23,7 @@ export interface Turn {
  * for all.
  */
 export async function compare(options: Options, progress: Progress, signal: AbortSignal): Promise<Turn[]> {
+  progress.note(`about ${Math.ceil(expectedMs(options) / 60_000)} minutes`);
   const turns: Turn[] = [];
   for (let round = 1; round <= options.rounds; round += 1) {
     for (const peer of rotated(peers, round - 1)) {
@@ -27,6 +31,13 @@ export async function compare(options: Options, progress: Progress, signal: Abor
     }
   }
   return turns;
+}
+
+function expectedMs({ rounds, scenarioNames, load }: Options): number {
+  const measurements = peers.flatMap(({ scenarios }) =>
+    scenarios.filter((name) => scenarioNames.includes(name)),
+  );
+  return rounds * measurements.length * (load.warmupMs + load.durationMs + SPARE_MS);
 }
 
 async function takeTurn(

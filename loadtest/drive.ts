@@ -35,8 +35,8 @@ export interface DriveOptions extends DriveOrder {
  * Puts load on a server of this machine, from a process of its own, so that nothing else of the load test shares
  * its event loop.
  *
- * @throws Error when the URL is not on the loopback interface, when the load generator fails, or the signal's
- *   reason
+ * @throws Error when the URL is not on the loopback interface, when the load generator fails, when no request was
+ *   answered, or the signal's reason
  */
 export async function drive({ serverPid, signal, onSecond, ...order }: DriveOptions): Promise<Measurement> {
   if (!LOOPBACK.test(new URL(order.url).hostname)) throw new Error(`${order.url} is not on this machine`);
@@ -63,7 +63,10 @@ export async function drive({ serverPid, signal, onSecond, ...order }: DriveOpti
   });
   generator.send(order);
   try {
-    return await promise;
+    const measurement = await promise;
+    // Requests that wait for an answer are no failures yet: without this a server that hangs would pass.
+    if (measurement.requests === 0) throw new Error(`${order.scenario}: not one request was answered`);
+    return measurement;
   } finally {
     clearTimeout(timer);
     signal.removeEventListener('abort', onAbort);

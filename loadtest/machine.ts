@@ -26,7 +26,7 @@ export function describeMachine(): Machine {
 
 /** @returns the same in one line, with what every reader should know about it */
 export function machineLine({ cpuModel, cores, nodeVersion, date }: Machine): string {
-  return `${cpuModel}, ${cores} cores shared by the server and the load generator, Node ${nodeVersion}, ${date}`;
+  return `${cpuModel}, ${cores} cores shared by the server and the load generator, nothing pinned, Node ${nodeVersion}, ${date}`;
 }
 
 /** Past this share of the machine, what else runs on it shows in the figures. */

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { closeSync, openSync, writeFileSync } from 'node:fs';
 import { compare } from './compare.ts';
 import { comparisonTable, ratiosOf } from './comparison.ts';
 import { describeMachine, machineLine, noiseWarning } from './machine.ts';
@@ -40,13 +40,16 @@ async function main(args: readonly string[]): Promise<number> {
       console.log(USAGE);
       return 0;
     }
+    const { jsonFile } = options;
+    // A path that cannot be written fails now, and not after all the load.
+    if (jsonFile !== undefined && jsonFile !== '-') closeSync(openSync(jsonFile, 'a'));
     const machine = describeMachine();
     const { text, results, measurements, ours } = await execute(options);
     progress.clear();
     const json = `${JSON.stringify({ command: options.command, machine, options, ...results }, null, 2)}\n`;
-    if (options.jsonFile === '-') process.stdout.write(json);
+    if (jsonFile === '-') process.stdout.write(json);
     else {
-      if (options.jsonFile !== undefined) writeFileSync(options.jsonFile, json);
+      if (jsonFile !== undefined) writeFileSync(jsonFile, json);
       console.log(`${text}\n\n${machineLine(machine)}`);
       const warning = noiseWarning(measurements, machine);
       if (warning) console.log(warning);

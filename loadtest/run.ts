@@ -37,7 +37,7 @@ export async function measure(
   signal: AbortSignal,
 ): Promise<Measurement> {
   progress.show(`${label}: seeding`);
-  await seedAlerts(target.url, scenario.seededAlerts);
+  await seedAlerts(target.url, scenario.seededAlerts, signal);
   const totalSeconds = (load.warmupMs + load.durationMs) / 1000;
   let second = 0;
   return await drive({

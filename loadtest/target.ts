@@ -1,9 +1,9 @@
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { makeTemporaryFolder, RunningSystem, removeFolder } from './support/running-system.ts';
+import { readEnd } from './support/log-tail.ts';
+import { LOG_FILE, makeTemporaryFolder, RunningSystem, removeFolder } from './support/running-system.ts';
 
 const STOP_TIMEOUT_MS = 30_000;
-const LOG_END_CHARS = 4000;
+const LOG_END_BYTES = 4000;
 
 /** A server under load. */
 export interface Target {
@@ -80,6 +80,6 @@ async function stopInTime(system: RunningSystem): Promise<void> {
   const { code, signal } = await system.stop();
   clearTimeout(timer);
   if (code === 0) return;
-  const log = readFileSync(join(system.dataDir, 'system.log'), 'utf8').slice(-LOG_END_CHARS);
+  const log = readEnd(join(system.dataDir, LOG_FILE), LOG_END_BYTES);
   throw new Error(`the system ended with ${signal ?? `code ${code}`}\n${log}${system.stderr}`);
 }

@@ -18,7 +18,10 @@ export function keepEvidence(
   mkdirSync(folder, { recursive: true });
   const log = stage.systems.flatMap(({ lines }) => lines);
   const failed = records.filter(({ failure }) => failure !== undefined);
-  writeFileSync(join(folder, `${trial}.log`), jsonLines(log) + stage.systems.map(({ stderr }) => stderr).join(''));
+  writeFileSync(
+    join(folder, `${trial}.log`),
+    jsonLines(log) + stage.systems.map(({ stderr }) => stderr).join(''),
+  );
   writeFileSync(join(folder, `${trial}.failed.jsonl`), jsonLines(failed));
 }
 

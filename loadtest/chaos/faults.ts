@@ -1,60 +1,73 @@
 import type { LogLine } from '../support/running-system.ts';
-import type { RequestRecord } from './clients/record.ts';
+import { type Culprit, type Holders, UNKNOWN_HOLDERS } from './blame.ts';
 import { clientPortsOf } from './processes.ts';
 import type { Stage } from './stage.ts';
 
-/** A client may hear of a broken connection, or of a dead peer, a little later or earlier than the log says. */
-const SLACK_MS = 60;
-/** A reset that comes later than this after a death was not caused by it. */
-const AFTERMATH_MS = 1500;
-
 /** One child that was made to die. */
-export interface Death {
+export interface Death extends Culprit {
   readonly name: string;
-  /** Milliseconds since the epoch, as are all times of day here. */
-  readonly faultMs: number;
-  diedMs: number;
-  /** When its successor was ready. */
-  recoveredMs: number;
-  /** From fork to ready, as the primary measured it. */
-  bootMs: number;
-  /** Clients' ports on connections that others held at the time: these must not notice. */
-  readonly othersPorts: ReadonlySet<number>;
+  /** When its successor was ready, in milliseconds since the epoch. */
+  readonly recoveredMs: number;
+  /** How long the successor took to get ready, as the primary measured it. */
+  readonly bootMs: number;
 }
 
 /** @returns the names of the running workers */
 export function workerNames(stage: Stage): string[] {
   const line = stage.system.lines.find(({ msg }) => msg.startsWith('ready: http'));
-  return Object.keys((line?.['pids'] ?? {}) as object).filter((name) => name.startsWith('worker-'));
+  return Object.keys((line?.pids ?? {}) as object).filter(isWorker);
+}
+
+function isWorker(name: string): boolean {
+  return name.startsWith('worker-');
 }
 
 export function timeOf(line: LogLine): number {
-  return Date.parse(String(line['time']));
+  return Date.parse(String(line.time));
 }
 
-/** @returns the clients' ports on connections of all workers but some */
-export function portsOfOthers(stage: Stage, names: readonly string[]): Set<number> {
-  const serverPort = Number(new URL(stage.system.url).port);
-  const others = workerNames(stage).filter((name) => !names.includes(name));
-  return new Set(others.flatMap((name) => [...clientPortsOf(stage.system.pidOf(name), serverPort)]));
+/** @returns each worker's connections, by the clients' ports, as they are now */
+export function connectionsOf({ system }: Stage, names: readonly string[]): Map<string, Set<number>> {
+  const serverPort = Number(new URL(system.url).port);
+  return new Map(names.map((name) => [name, clientPortsOf(system.pidOf(name), serverPort)]));
 }
 
-/** Kills some children at the same moment and resolves when each has a successor that is ready. */
-export async function killChildren(stage: Stage, names: readonly string[]): Promise<Death[]> {
+/** @returns whose connections are whose when some workers are the victims of a fault */
+export function holdersOf(
+  connections: ReadonlyMap<string, ReadonlySet<number>>,
+  victims: readonly string[],
+): Holders {
+  const ports = (isMeant: (name: string) => boolean) =>
+    new Set([...connections].filter(([name]) => isMeant(name)).flatMap(([, some]) => [...some]));
+  return {
+    victims: ports((name) => victims.includes(name)),
+    others: ports((name) => !victims.includes(name)),
+  };
+}
+
+/** Sends some children a deadly signal at the same moment; resolves when each has a successor that is ready. */
+export async function killChildren(
+  stage: Stage,
+  names: readonly string[],
+  signal: NodeJS.Signals = 'SIGKILL',
+): Promise<Death[]> {
   const { system } = stage;
   const from = system.lines.length;
   const pids = names.map((name) => system.pidOf(name));
-  const othersPorts = portsOfOthers(stage, names);
+  // Only a worker has clients to lose; the look takes milliseconds, in which others would get away.
+  const holders = names.some(isWorker)
+    ? holdersOf(connectionsOf(stage, workerNames(stage)), names)
+    : UNKNOWN_HOLDERS;
   const faultMs = Date.now();
-  for (const pid of pids) process.kill(pid, 'SIGKILL');
-  return await Promise.all(names.map((name) => recoveryOf(stage, from, { name, faultMs, othersPorts })));
+  for (const pid of pids) process.kill(pid, signal);
+  return await Promise.all(names.map((name) => recoveryOf(stage, from, { name, faultMs, holders })));
 }
 
 /** Resolves when the child has died and its successor is ready. @param from index of the first line to look at */
 export async function recoveryOf(
   { system }: Stage,
   from: number,
-  { name, faultMs, othersPorts }: Pick<Death, 'name' | 'faultMs' | 'othersPorts'>,
+  { name, faultMs, holders }: Pick<Death, 'name' | 'faultMs' | 'holders'>,
   timeoutMs?: number,
 ): Promise<Death> {
   const died = await system.waitFor(({ msg }) => msg.startsWith(`${name} died`), from, timeoutMs);
@@ -62,39 +75,13 @@ export async function recoveryOf(
   return {
     name,
     faultMs,
-    othersPorts,
+    holders,
     diedMs: timeOf(died),
     recoveredMs: timeOf(ready),
-    bootMs: Number(ready['startMs']),
+    bootMs: Number(ready.startMs),
   };
 }
 
 export function recoveryMs(deaths: readonly Death[]): number[] {
   return deaths.map(({ faultMs, recoveredMs }) => recoveredMs - faultMs);
-}
-
-/**
- * @returns the failed requests that no death explains: those that were not reset, not under way when a worker
- *   died, or on a connection of another worker
- */
-export function failedElsewhere(
-  records: readonly RequestRecord[],
-  deaths: readonly Death[],
-): RequestRecord[] {
-  return records.filter((record) => record.failure !== undefined && !isExplained(record, deaths));
-}
-
-function isExplained(
-  { failure, startMs, latencyMs, port }: RequestRecord,
-  deaths: readonly Death[],
-): boolean {
-  if (failure !== 'reset') return false;
-  const endMs = startMs + latencyMs;
-  return deaths.some(
-    ({ faultMs, diedMs, othersPorts }) =>
-      startMs <= diedMs + SLACK_MS &&
-      endMs >= faultMs - SLACK_MS &&
-      endMs <= diedMs + AFTERMATH_MS &&
-      (port === undefined || !othersPorts.has(port)),
-  );
 }

@@ -2,9 +2,10 @@ import { writeFileSync } from 'node:fs';
 import { describeMachine, machineLine } from '../machine.ts';
 import { type ChaosOptions, parseOptions, USAGE, UsageError } from './options.ts';
 import { ChaosProgress } from './progress.ts';
-import { renderReport } from './report.ts';
-import { runTrial, type TrialResult } from './run.ts';
-import type { Limit } from './trial.ts';
+import { renderReport, verdictLine } from './report.ts';
+import type { TrialResult } from './result.ts';
+import { runTrial } from './run.ts';
+import { ALWAYS, type Limit } from './trial.ts';
 import { trials } from './trials/index.ts';
 
 const EXIT_FELL_SHORT = 1;
@@ -60,7 +61,7 @@ async function run(options: ChaosOptions): Promise<number> {
         progress: (name, text) => progress.show(place, name, text),
       });
       results.push(result);
-      progress.note(`[${place}] ${result.name}: ${[result.verdict, ...result.reasons].join(': ')}`);
+      progress.note(`[${place}] ${result.name}: ${verdictLine(result)}`);
     }
   } finally {
     progress.clear();
@@ -77,11 +78,12 @@ async function run(options: ChaosOptions): Promise<number> {
 }
 
 function listOf({ trials: chosen }: ChaosOptions): string {
-  const width = Math.max(...chosen.map(({ name }) => name.length));
-  return chosen
+  const rows = [{ name: 'in every trial', fault: '', limits: ALWAYS }, ...chosen];
+  const width = Math.max(...rows.map(({ name }) => name.length));
+  return rows
     .map(({ name, fault, limits }) => {
       const lines = limits.map((limit) => `${' '.repeat(width)}    ${limitInWords(limit)}`);
-      return [`${name.padEnd(width)}  ${fault}`, ...lines].join('\n');
+      return [`${name.padEnd(width)}  ${fault}`.trimEnd(), ...lines].join('\n');
     })
     .join('\n');
 }

@@ -10,7 +10,7 @@ export const USAGE = `Usage: npm run chaos -- [options]
   the history of every request against the database. Prints one row a trial; the exit code is 1 when one falls short.
 
   --only A,B     only these trials
-  --short        a few seconds of each, under two minutes in all
+  --short        a few seconds of each that shows something in so little, under two minutes in all
   --seconds N    the length of those faults that last
   --seed N       all random choices follow from it (printed; default: random)
   --json FILE    write the results to FILE too
@@ -46,7 +46,9 @@ export function parseOptions(args: readonly string[], trials: readonly Trial[]):
     throw new UsageError(`There is no trial ${unknown.join(', ')}. --list shows those that there are.`);
   }
   return {
-    trials: trials.filter(({ name }) => wanted?.includes(name) ?? true),
+    trials: trials.filter(
+      ({ name, size }) => wanted?.includes(name) ?? (!values.short || size.short !== undefined),
+    ),
     short: values.short,
     seconds: whole('seconds', values.seconds, 1, 86_400),
     seed: whole('seed', values.seed, 0, SEED_MAX) ?? randomInt(SEED_MAX),

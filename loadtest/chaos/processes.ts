@@ -33,6 +33,17 @@ export function descendantsOf(rootPid: number): number[] {
   return found;
 }
 
+/** @returns the descendant whose title is `title`; a process sets its own */
+export function processNamed(rootPid: number, title: string): number | undefined {
+  return descendantsOf(rootPid).find((pid) => {
+    try {
+      return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim() === title;
+    } catch {
+      return false;
+    }
+  });
+}
+
 /** @returns whether it is there and not a zombie */
 export function isAlive(pid: number): boolean {
   const state = statOf(pid)?.state;

@@ -1,14 +1,17 @@
 import { type Column, milliseconds, renderTable, whole } from '../table.ts';
 import type { FailureKind } from './clients/record.ts';
-import type { TrialResult } from './run.ts';
+import type { TrialResult } from './result.ts';
 
 const KINDS: readonly FailureKind[] = ['refused', 'reset', 'hung', '5xx', 'wrong', 'other'];
+
+/** What the table has room for; the rest of a reason stands below it. */
+const REASON_MAX_CHARS = 90;
 
 const COLUMNS: readonly Column<TrialResult>[] = [
   { title: 'trial', align: 'left', cell: ({ name }) => name },
   { title: 'fault', align: 'left', cell: ({ fault }) => fault },
   { title: 'times', cell: ({ injected }) => whole(injected) },
-  { title: 'requests', cell: ({ figures }) => count(figures['requests']) },
+  { title: 'requests', cell: ({ figures }) => count(figures.requests) },
   { title: 'failed', cell: failed },
   { title: 'worst ms', cell: ({ worstMs }) => measured(worstMs) },
   { title: 'recovery p50', cell: ({ recoveryMs }) => measured(recoveryMs.p50) },
@@ -16,22 +19,33 @@ const COLUMNS: readonly Column<TrialResult>[] = [
   {
     title: 'verdict',
     align: 'left',
-    cell: ({ verdict, reasons }) => [verdict, ...reasons.slice(0, 1)].join(': '),
+    cell: verdictLine,
   },
 ];
 
-/** @returns the table, with what does not fit into it below */
+/** @returns the table, with what does not fit into it below, a line each */
 export function renderReport(results: readonly TrialResult[]): string {
-  const below = results.flatMap(({ name, reasons, notes }) => [
-    ...reasons.slice(1).map((reason) => `${name}: ${reason}`),
-    ...notes.map((note) => `${name}: ${note}`),
-  ]);
+  const below = results.flatMap(({ name, reasons, notes }) =>
+    [...reasons.filter((reason, index) => index > 0 || brief(reason) !== reason), ...notes].map(
+      (text) => `${name}: ${text.split('\n', 1)[0]}`,
+    ),
+  );
   return [renderTable(COLUMNS, results), ...(below.length > 0 ? ['', ...below] : [])].join('\n');
+}
+
+/** @returns the verdict with the first reason, on one line */
+export function verdictLine({ verdict, reasons }: TrialResult): string {
+  return [verdict, ...reasons.slice(0, 1).map(brief)].join(': ');
+}
+
+function brief(reason: string): string {
+  const line = reason.split('\n', 1)[0]!;
+  return line.length > REASON_MAX_CHARS ? `${line.slice(0, REASON_MAX_CHARS)}…` : line;
 }
 
 /** Such as `31 (30 reset, 1 5xx)`. */
 function failed({ figures }: TrialResult): string {
-  const total = figures['failed'];
+  const total = figures.failed;
   if (total === undefined) return '–';
   const kinds = KINDS.map((kind) => [figures[kind === 'wrong' ? 'wrong reads' : kind] ?? 0, kind] as const);
   const named = kinds.filter(([value]) => value > 0).map(([value, kind]) => `${whole(value)} ${kind}`);

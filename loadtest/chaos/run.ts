@@ -1,12 +1,11 @@
 import { join } from 'node:path';
-import type { RequestRecord } from './clients/record.ts';
-import { checkHistory, disagreementFigures } from './history/check.ts';
 import { keepEvidence } from './evidence.ts';
+import { checkHistory, disagreementFigures } from './history/check.ts';
 import { Random } from './random.ts';
+import { emptyResult, resultOf, type TrialResult } from './result.ts';
 import { Stage } from './stage.ts';
 import { percentile } from './statistics.ts';
-import { ALWAYS, figuresOf, type Observation, type Trial } from './trial.ts';
-import { type Finding, inWords, judge } from './verdict.ts';
+import { figuresOf, type Observation, type Trial } from './trial.ts';
 
 export interface RunOptions {
   readonly seed: number;
@@ -17,22 +16,6 @@ export interface RunOptions {
   readonly logsFolder: string | undefined;
   readonly signal: AbortSignal;
   readonly progress: (trial: string, text: string) => void;
-}
-
-/** One row of the table. */
-export interface TrialResult {
-  readonly name: string;
-  readonly fault: string;
-  readonly verdict: 'holds' | 'falls short' | 'skipped';
-  /** Why not, in words; empty when it holds. */
-  readonly reasons: readonly string[];
-  readonly notes: readonly string[];
-  readonly injected: number;
-  readonly figures: Readonly<Record<string, number>>;
-  readonly worstMs: number;
-  readonly recoveryMs: { readonly p50: number; readonly p99: number; readonly max: number };
-  readonly findings: readonly Finding[];
-  readonly tookMs: number;
 }
 
 /**
@@ -52,68 +35,54 @@ export async function runTrial(trial: Trial, options: RunOptions): Promise<Trial
   const onAbort = () => calledOff.reject(signal.reason);
   signal.addEventListener('abort', onAbort);
   calledOff.promise.catch(() => {});
+  let result: TrialResult;
   try {
-    const result = perform(trial, stage, sizeOf(trial, options));
+    const performed = perform(trial, stage, sizeOf(trial, options));
     // When it is called off, what is still under way fails with the system that the stage's end takes away.
-    result.catch(() => {});
-    return { ...(await Promise.race([result, calledOff.promise])), tookMs: performance.now() - startMs };
+    performed.catch(() => {});
+    result = await Promise.race([performed, calledOff.promise]);
   } catch (error) {
     signal.throwIfAborted();
-    const reason = error instanceof Error ? error.message : String(error);
-    return {
-      ...emptyResult(trial),
-      reasons: [`the trial broke: ${reason}`],
-      tookMs: performance.now() - startMs,
-    };
+    result = { ...emptyResult(trial), reasons: [broke(error)] };
   } finally {
     signal.removeEventListener('abort', onAbort);
     progress('cleaning up');
     if (options.logsFolder !== undefined) keepEvidence(options.logsFolder, trial.name, stage, stage.records);
     await stage.close();
   }
+  return { ...result, tookMs: performance.now() - startMs };
 }
 
-async function perform(trial: Trial, stage: Stage, size: number): Promise<Omit<TrialResult, 'tookMs'>> {
+async function perform(trial: Trial, stage: Stage, size: number): Promise<TrialResult> {
   stage.progress('starting');
-  const observation = await trial.run(stage, size);
+  let failure: unknown;
+  const observation = await trial.run(stage, size).catch((error: unknown): Observation => {
+    // That a trial broke off is no reason to look away from what became of the data.
+    failure = error;
+    return { injected: 0 };
+  });
+  stage.signal.throwIfAborted();
   stage.progress('checking the history');
   const records = await stage.stopLoad();
   const { code } = await stage.stopSystem();
-  const figures = {
-    ...figuresOf(records),
-    ...disagreementFigures(checkHistory(join(stage.dataDir, 'main.db'), records)),
-    'others that died': strangersDied(trial, stage),
-    'unclean stops': code === 0 ? 0 : 1,
-    ...recoveryFigures(observation),
-    ...observation.figures,
-  };
-  return rowOf(trial, observation, figures, records);
+  const result = resultOf(
+    trial,
+    observation,
+    {
+      ...figuresOf(records),
+      ...disagreementFigures(checkHistory(join(stage.dataDir, 'main.db'), records)),
+      'others that died': strangersDied(trial, stage),
+      'unclean stops': code === 0 ? 0 : 1,
+      ...recoveryFigures(observation),
+      ...observation.figures,
+    },
+    records,
+  );
+  return failure === undefined ? result : { ...result, reasons: [broke(failure), ...result.reasons] };
 }
 
-function rowOf(
-  trial: Trial,
-  { injected, recoveryMs = [], notes = [] }: Observation,
-  figures: Readonly<Record<string, number>>,
-  records: readonly RequestRecord[],
-): Omit<TrialResult, 'tookMs'> {
-  const findings = judge([...ALWAYS, ...trial.limits], figures);
-  const broken = findings.filter(({ holds }) => !holds);
-  return {
-    name: trial.name,
-    fault: trial.fault,
-    verdict: broken.length === 0 ? 'holds' : 'falls short',
-    reasons: broken.map(inWords),
-    notes,
-    injected,
-    figures,
-    worstMs: records.reduce((worst, { latencyMs }) => Math.max(worst, latencyMs), 0),
-    recoveryMs: {
-      p50: percentile(recoveryMs, 0.5),
-      p99: percentile(recoveryMs, 0.99),
-      max: percentile(recoveryMs, 1),
-    },
-    findings,
-  };
+function broke(error: unknown): string {
+  return `the trial broke: ${error instanceof Error ? error.message : String(error)}`;
 }
 
 function recoveryFigures({ recoveryMs = [] }: Observation): Record<string, number> {
@@ -131,22 +100,5 @@ function strangersDied({ victims }: Trial, stage: Stage): number {
 
 function sizeOf({ size }: Trial, { short, seconds }: RunOptions): number {
   if (seconds !== undefined && size.unit === 'seconds') return seconds;
-  return short ? size.short : size.full;
-}
-
-function emptyResult({ name, fault }: Trial): TrialResult {
-  const none = { p50: Number.NaN, p99: Number.NaN, max: Number.NaN };
-  return {
-    name,
-    fault,
-    verdict: 'falls short',
-    reasons: [],
-    notes: [],
-    injected: 0,
-    figures: {},
-    worstMs: Number.NaN,
-    recoveryMs: none,
-    findings: [],
-    tookMs: 0,
-  };
+  return short ? (size.short ?? size.full) : size.full;
 }

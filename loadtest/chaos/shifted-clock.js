@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 // Preloaded into every process of a system: its Date then goes by the machine's clock plus an offset that stands
 // in a file, so that a trial can set the clock for this one system. Timers and process.hrtime do not follow, just
 // as they do not follow the real clock.
-const path = process.env['CHAOS_CLOCK_OFFSET_FILE'] ?? '';
+const path = process.env.CHAOS_CLOCK_OFFSET_FILE ?? '';
 const READ_INTERVAL_MS = 20;
 const RealDate = Date;
 let offsetMs = 0;

@@ -7,6 +7,8 @@ import type { RequestRecord } from './clients/record.ts';
 import { Deployment } from './deployment.ts';
 import type { Random } from './random.ts';
 
+/** Longer than a child has to live to be started again without a back-off. */
+const LIFE_MIN_MS = 600;
 const STOP_TIMEOUT_MS = 40_000;
 /** Enough that every fault meets requests under way, little enough that the clients do not starve the system. */
 const LOAD = { kept: 12, fresh: 12, requestsPerSecond: 600 };
@@ -46,9 +48,14 @@ export class Stage {
     this.#seed = seed;
     this.folder = makeTemporaryFolder();
     this.#cleanups.push(() => removeFolder(this.folder));
-    this.deployment = new Deployment(join(this.folder, 'code'));
     this.dataDir = join(this.folder, 'data');
-    mkdirSync(this.dataDir);
+    try {
+      this.deployment = new Deployment(join(this.folder, 'code'));
+      mkdirSync(this.dataDir);
+    } catch (error) {
+      removeFolder(this.folder);
+      throw error;
+    }
   }
 
   /** The one that was started last. */
@@ -129,14 +136,17 @@ export class Stage {
     }
   }
 
-  /** Calls `inject` once a second, or as soon after as it is done, for so long. */
+  /**
+   * Calls `inject` once a second for so long; less often when what it did takes longer, since what has only just
+   * come back shall have served a moment before it is hit again.
+   */
   async everySecond(seconds: number, inject: (turn: number) => Promise<void>): Promise<void> {
     const startMs = performance.now();
     for (let turn = 0; performance.now() - startMs < seconds * 1000; turn += 1) {
       this.progress(`${Math.round((performance.now() - startMs) / 1000)} of ${seconds} s`);
       const turnMs = performance.now();
       await inject(turn);
-      await this.sleep(turnMs + 1000 - performance.now());
+      await this.sleep(Math.max(turnMs + 1000 - performance.now(), LIFE_MIN_MS));
     }
   }
 
@@ -145,8 +155,16 @@ export class Stage {
     if (this.#closed) return;
     this.#closed = true;
     for (const load of this.#loads) load.destroy();
-    for (const system of this.#systems) await system.destroy();
-    for (const cleanup of this.#cleanups.reverse()) await cleanup();
+    const ends = [...this.#systems.map((system) => () => system.destroy()), ...this.#cleanups.reverse()];
+    const errors: unknown[] = [];
+    for (const end of ends) {
+      try {
+        await end();
+      } catch (error) {
+        errors.push(error);
+      }
+    }
+    if (errors.length > 0) throw new AggregateError(errors, 'the trial could not be cleaned up');
   }
 
   #mustBeOpen(): void {

@@ -7,15 +7,18 @@ export interface Limit {
   readonly figure: string;
   readonly max?: number;
   readonly min?: number;
-  /** Such as requests or ms. Those in ms depend on the machine, the others do not. */
+  /** Such as requests or ms. */
   readonly unit: string;
+  /** Whether a machine that is slow or busy may pass it with nothing wrong; so it is for all that are in ms. */
+  readonly needsSpeed?: true;
 }
 
 /** How often, or how long, a fault is injected. */
 export interface Size {
   readonly unit: 'seconds' | 'times';
   readonly full: number;
-  readonly short: number;
+  /** Undefined when a few seconds of it would show nothing; the short form then leaves it out. */
+  readonly short: number | undefined;
 }
 
 /** What a trial saw. The history of its clients is counted and checked by whoever runs it. */
@@ -51,6 +54,11 @@ export function atMost(max: number, unit: string, figure: string): Limit {
 
 export function atLeast(min: number, unit: string, figure: string): Limit {
   return { figure, min, unit };
+}
+
+/** @returns the limit, marked as one that a slow or busy machine may pass */
+export function withSpeed(limit: Limit): Limit {
+  return { ...limit, needsSpeed: true };
 }
 
 /** What must hold whatever is injected. */

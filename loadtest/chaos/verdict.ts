@@ -24,9 +24,9 @@ export function inWords({ figure, value, unit, max, min }: Finding): string {
   return `${figure}: ${found}, limit ${limit}`;
 }
 
-/** @returns whether the finding depends on how fast the machine is */
-export function isTiming({ unit }: Pick<Limit, 'unit'>): boolean {
-  return unit === 'ms';
+/** @returns whether a machine that is slow or busy may pass the limit with nothing wrong */
+export function needsSpeed(limit: Limit): boolean {
+  return limit.unit === 'ms' || limit.needsSpeed === true;
 }
 
 function rounded(value: number): string {

@@ -1,4 +1,4 @@
-import { closeSync, openSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { StringDecoder } from 'node:string_decoder';
 
 const POLL_INTERVAL_MS = 20;
@@ -40,5 +40,18 @@ export class LogTail {
     this.#stopped = true;
     clearInterval(this.#timer);
     closeSync(this.#fd);
+  }
+}
+
+/** @returns at most the last `maxBytes` of a file, however large it is */
+export function readEnd(path: string, maxBytes: number): string {
+  const fd = openSync(path, 'r');
+  try {
+    const { size: sizeBytes } = fstatSync(fd);
+    const end = Buffer.alloc(Math.min(sizeBytes, maxBytes));
+    readSync(fd, end, 0, end.length, sizeBytes - end.length);
+    return end.toString('utf8');
+  } finally {
+    closeSync(fd);
   }
 }

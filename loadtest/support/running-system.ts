@@ -4,6 +4,7 @@ import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync } f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { dyingWithParent } from '../../src/replication/litestream.ts';
 import { LogTail } from './log-tail.ts';
 
 const ROOT = new URL('../../', import.meta.url).pathname;
@@ -11,7 +12,8 @@ const WAIT_TIMEOUT_MS = 30_000;
 const TRANSCRIPT_LINES = 15;
 /** Exit code of a start on a folder that is in use. */
 const EXIT_LOCKED = 73;
-const LOG_FILE = 'system.log';
+/** Below the data folder, where the log goes when it goes to a file. */
+export const LOG_FILE = 'system.log';
 
 /** One line that the system logged. */
 export type LogLine = Record<string, unknown> & { readonly msg: string };
@@ -64,7 +66,9 @@ export class RunningSystem {
     this.#events.setMaxListeners(0);
     const logPath = join(dataDir, LOG_FILE);
     const logFd = log === 'file' ? openSync(logPath, 'a') : undefined;
-    this.#process = spawn(process.execPath, [join(root, 'src/bin.js'), 'start'], {
+    // Whoever kills this process shall not leave a system behind that nobody knows of.
+    const start = dyingWithParent(process.execPath, [join(root, 'src/bin.js'), 'start']);
+    this.#process = spawn(start.command, start.args, {
       cwd,
       env: { ...cleanEnv(), PORT: '0', WORKERS: '2', DATA_DIR: dataDir, LOG_FORMAT: 'json', ...env },
       stdio: ['ignore', logFd ?? 'pipe', 'pipe'],

@@ -52,7 +52,13 @@ export function isAcknowledged({ kind, status }: RequestRecord): boolean {
 }
 
 /** Codes of answers that promise that nothing was applied. */
-const DENIALS: ReadonlySet<string> = new Set(['writer_busy', 'write_timeout', 'storage_full', 'overloaded']);
+const DENIALS: ReadonlySet<string> = new Set([
+  'writer_busy',
+  'write_timeout',
+  'storage_full',
+  'storage_reserved',
+  'overloaded',
+]);
 
 /** @returns whether the server promised by its answer that the write is not there */
 export function isDenied({ kind, code }: RequestRecord): boolean {

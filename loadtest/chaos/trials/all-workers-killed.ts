@@ -1,5 +1,6 @@
+import { failedElsewhere } from '../blame.ts';
 import type { RequestRecord } from '../clients/record.ts';
-import { type Death, failedElsewhere, killChildren, recoveryMs, workerNames } from '../faults.ts';
+import { type Death, killChildren, recoveryMs, workerNames } from '../faults.ts';
 import { atMost, type Trial } from '../trial.ts';
 
 export const allWorkersKilled: Trial = {

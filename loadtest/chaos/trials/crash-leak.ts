@@ -11,10 +11,15 @@ const RSS_GROWTH_MAX_MIB = 20;
 const OPEN_FILES_GROWTH_MAX = 10;
 const SAMPLES = 20;
 
+/** How long a worker serves, on average, before the next crash. */
+const LIFE_MS = 50;
+/** Lets a worker crash by itself when it gets the signal: unlike SIGKILL, it then says why it dies. */
+const CRASH = `  process.on('SIGUSR2', () => { throw new Error('crashes on demand'); });`;
+
 export const crashLeak: Trial = {
   name: 'crash-leak',
-  fault: 'worker crashes, as fast as they come back',
-  size: { unit: 'times', full: 2000, short: 30 },
+  fault: 'worker crashes, as fast as they come back: SIGKILL or an exception',
+  size: { unit: 'times', full: 2000, short: undefined },
   victims: /^worker-/,
   limits: [
     atMost(OPEN_FILES_GROWTH_MAX, 'files', "growth of the primary's open files"),
@@ -25,7 +30,13 @@ export const crashLeak: Trial = {
   ],
   async run(stage, times) {
     // With no back-off to speak of: 2,000 crashes shall not take an hour.
-    await stage.start({ RESTART_BACKOFF_MIN_MS: '1', RESTART_BACKOFF_MAX_MS: '1' });
+    stage.deployment.addFeature('chaos', CRASH);
+    await stage.start({
+      RESTART_BACKOFF_MIN_MS: '1',
+      RESTART_BACKOFF_MAX_MS: '1',
+      // The breaker is the subject of another trial.
+      RESTART_WINDOW_MS: '100',
+    });
     await stage.startLoad({ kept: 6, fresh: 6, requestsPerSecond: 100 });
     const deaths: Death[] = [];
     let crashes = 0;
@@ -34,8 +45,10 @@ export const crashLeak: Trial = {
         workerNames(stage).map(async (name) => {
           while (crashes < untilCount) {
             crashes += 1;
-            deaths.push(...(await killChildren(stage, [name])));
+            const signal = crashes % 2 === 0 ? 'SIGKILL' : 'SIGUSR2';
+            deaths.push(...(await killChildren(stage, [name], signal)));
             stage.progress(`${crashes} of ${times}`);
+            await stage.sleep(2 * stage.random.below(LIFE_MS));
           }
         }),
       );

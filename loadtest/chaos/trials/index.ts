@@ -7,8 +7,10 @@ import { diskFull } from './disk-full.ts';
 import { litestreamKilled } from './litestream-killed.ts';
 import { malicious } from './malicious.ts';
 import { primaryKilled } from './primary-killed.ts';
+import { primaryStopped } from './primary-stopped.ts';
 import { processStopped } from './process-stopped.ts';
 import { reloads } from './reload.ts';
+import { spareStopped } from './spare-stopped.ts';
 import { stop } from './stop.ts';
 import { workerCrashing } from './worker-crashing.ts';
 import { workerKilled } from './worker-killed.ts';
@@ -27,9 +29,11 @@ export const trials: readonly Trial[] = [
   writerKilled,
   stop,
   processStopped,
+  spareStopped,
+  primaryStopped,
   crashLeak,
   litestreamKilled,
-  diskFull,
+  ...diskFull,
   clockJump,
   ...malicious,
 ];

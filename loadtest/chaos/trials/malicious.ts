@@ -3,7 +3,7 @@ import { behaviours } from '../attacks/behaviours.ts';
 import type { AttackName } from '../attacks/messages.ts';
 import type { Stage } from '../stage.ts';
 import { percentile } from '../statistics.ts';
-import { atLeast, atMost, type Observation, type Trial } from '../trial.ts';
+import { atLeast, atMost, type Observation, type Trial, withSpeed } from '../trial.ts';
 
 const ESTABLISHED_TIMEOUT_MS = 60_000;
 
@@ -20,12 +20,12 @@ function trialOf(name: AttackName, what: string): Trial {
   return {
     name,
     fault: `${connections.toLocaleString('en')} connections: ${what}`,
-    size: { unit: 'seconds', full: 30, short: 3 },
+    size: { unit: 'seconds', full: 30, short: name === 'idle-connections' ? undefined : 2 },
     victims: undefined,
     limits: [
       atMost(0, 'requests', 'failed'),
       atMost(1000, 'ms', 'p99 of the honest'),
-      atLeast(connections, 'connections', 'connections of the attacker'),
+      withSpeed(atLeast(connections, 'connections', 'connections of the attacker')),
       atMost(0, 'connections', 'attackers refused'),
     ],
     run: (stage, seconds) => run(stage, seconds, name),

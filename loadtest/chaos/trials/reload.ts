@@ -1,5 +1,5 @@
 import { reload } from '../commands.ts';
-import { atLeast, atMost, type Trial } from '../trial.ts';
+import { atLeast, atMost, type Trial, withSpeed } from '../trial.ts';
 
 export const reloads: Trial = {
   name: 'reload',
@@ -9,7 +9,7 @@ export const reloads: Trial = {
   limits: [
     atMost(0, 'requests', 'failed'),
     atMost(0, 'commands', 'reloads that failed'),
-    atLeast(500, 'requests', 'requests a reload'),
+    withSpeed(atLeast(500, 'requests', 'requests a reload')),
   ],
   async run(stage, times) {
     await stage.start();

@@ -1,18 +1,24 @@
 import type { LogLine } from '../../support/running-system.ts';
+import { type Culprit, failedElsewhere, UNKNOWN_HOLDERS } from '../blame.ts';
 import { reload } from '../commands.ts';
-import { type Death, failedElsewhere, timeOf } from '../faults.ts';
+import { timeOf } from '../faults.ts';
 import { atMost, type Trial } from '../trial.ts';
 
 const VICTIM = 'worker-1';
 /** Several windows of the breaker: it must have opened by then. */
 const OPENS_TIMEOUT_MS = 60_000;
-const CRASH = `  const { role } = JSON.parse(process.env.NINELIVES_CHILD ?? '{}');
-  if (role === '${VICTIM}') setTimeout(() => { throw new Error('crashes after a while'); }, 2000);`;
+/** A spare worker gets its name, and so its fault, only with its place. */
+const CRASH = `  let sinceMs: number | undefined;
+  setInterval(() => {
+    if (process.title !== 'ninelives ${VICTIM}') return;
+    sinceMs ??= performance.now();
+    if (performance.now() - sinceMs > 2000) throw new Error('crashes after a while');
+  }, 50);`;
 
 export const workerCrashing: Trial = {
   name: 'worker-crashing',
   fault: 'a deploy that lets one worker crash 2 s after each start',
-  size: { unit: 'seconds', full: 90, short: 5 },
+  size: { unit: 'seconds', full: 90, short: undefined },
   victims: /^worker-1$/,
   limits: [
     atMost(10, 'crashes', 'crashes until the breaker opened'),
@@ -45,7 +51,7 @@ export const workerCrashing: Trial = {
       injected: crashes.length,
       figures: {
         'crashes until the breaker opened': atOpening,
-        'failed elsewhere than on the victim': failedElsewhere(records, crashes.map(asDeath)).length,
+        'failed elsewhere than on the victim': failedElsewhere(records, crashes.map(asCulprit)).length,
         'tried again while the breaker is open': (triedAgain * 60) / Math.max(60, seconds),
         'deploys of the cure that failed': cure.code === 0 ? 0 : 1,
       },
@@ -61,7 +67,7 @@ function isBreaker(message: string): boolean {
   return message.startsWith(`${VICTIM} died`) && message.includes('breaker open');
 }
 
-function asDeath(died: LogLine): Death {
+function asCulprit(died: LogLine): Culprit {
   const diedMs = timeOf(died);
-  return { name: VICTIM, faultMs: diedMs, diedMs, recoveredMs: diedMs, bootMs: 0, othersPorts: new Set() };
+  return { faultMs: diedMs, diedMs, holders: UNKNOWN_HOLDERS };
 }

@@ -1,4 +1,5 @@
-import { type Death, failedElsewhere, killChildren, recoveryMs, workerNames } from '../faults.ts';
+import { failedElsewhere } from '../blame.ts';
+import { type Death, killChildren, recoveryMs, workerNames } from '../faults.ts';
 import { atMost, type Trial } from '../trial.ts';
 
 export const workerKilled: Trial = {

@@ -1,9 +1,13 @@
 import { type Death, killChildren, recoveryMs } from '../faults.ts';
 import { atMost, type Trial } from '../trial.ts';
 
+const JUST_READY_MS = 15;
+/** The writer shall always be in the middle of a commit: a kill between the commit and its answer is what hurts. */
+const BUSY = { kept: 36, fresh: 4, requestsPerSecond: 4000 };
+
 export const writerKilled: Trial = {
   name: 'writer-killed',
-  fault: 'SIGKILL the writer every second',
+  fault: 'SIGKILL the writer every second, or it and then its successor',
   size: { unit: 'seconds', full: 60, short: 6 },
   victims: /^writer$/,
   limits: [
@@ -13,11 +17,15 @@ export const writerKilled: Trial = {
   ],
   async run(stage, seconds) {
     await stage.start();
-    await stage.startLoad();
+    await stage.startLoad(BUSY);
     const deaths: Death[] = [];
     await stage.everySecond(seconds, async () => {
       // Anywhere between two commits, or in one.
       await stage.sleep(stage.random.below(100));
+      deaths.push(...(await killChildren(stage, ['writer'])));
+      if (stage.random.next() < 0.5) return;
+      // While the workers are connecting to it.
+      await stage.sleep(stage.random.below(JUST_READY_MS));
       deaths.push(...(await killChildren(stage, ['writer'])));
     });
     const records = await stage.stopLoad();

@@ -1,0 +1,63 @@
+import type { RequestRecord } from './clients/record.ts';
+import { percentile } from './statistics.ts';
+import { ALWAYS, type Observation, type Trial } from './trial.ts';
+import { type Finding, inWords, judge } from './verdict.ts';
+
+/** One row of the table. Figures that were not measured are NaN. */
+export interface TrialResult {
+  readonly name: string;
+  readonly fault: string;
+  readonly verdict: 'holds' | 'falls short' | 'skipped';
+  /** Why not, in words; empty when it holds. */
+  readonly reasons: readonly string[];
+  readonly notes: readonly string[];
+  readonly injected: number;
+  readonly figures: Readonly<Record<string, number>>;
+  readonly worstMs: number;
+  readonly recoveryMs: { readonly p50: number; readonly p99: number; readonly max: number };
+  readonly findings: readonly Finding[];
+  readonly tookMs: number;
+}
+
+/** @returns the row of a trial that was injected and observed */
+export function resultOf(
+  trial: Trial,
+  { injected, recoveryMs = [], notes = [] }: Observation,
+  figures: Readonly<Record<string, number>>,
+  records: readonly RequestRecord[],
+): TrialResult {
+  const findings = judge([...ALWAYS, ...trial.limits], figures);
+  const broken = findings.filter(({ holds }) => !holds);
+  return {
+    ...emptyResult(trial),
+    verdict: broken.length === 0 ? 'holds' : 'falls short',
+    reasons: broken.map(inWords),
+    notes,
+    injected,
+    figures,
+    worstMs: records.reduce((worst, { latencyMs }) => Math.max(worst, latencyMs), 0),
+    recoveryMs: {
+      p50: percentile(recoveryMs, 0.5),
+      p99: percentile(recoveryMs, 0.99),
+      max: percentile(recoveryMs, 1),
+    },
+    findings,
+  };
+}
+
+/** @returns the row of a trial that did not take place */
+export function emptyResult({ name, fault }: Trial): TrialResult {
+  return {
+    name,
+    fault,
+    verdict: 'falls short',
+    reasons: [],
+    notes: [],
+    injected: 0,
+    figures: {},
+    worstMs: Number.NaN,
+    recoveryMs: { p50: Number.NaN, p99: Number.NaN, max: Number.NaN },
+    findings: [],
+    tookMs: 0,
+  };
+}

@@ -1,0 +1,38 @@
+import { killChildren } from '../faults.ts';
+import { processNamed } from '../processes.ts';
+import { atMost, type Trial } from '../trial.ts';
+
+const HANG_TIMEOUT_MS = 2000;
+/** What the primary grants a child that does not beat beyond the timeout, and then a boot. */
+const GRACE_MS = 3000;
+const SPARE_TITLE = 'ninelives worker-spare';
+const SPARE_TIMEOUT_MS = 30_000;
+/** It has its name before it has loaded. */
+const LOADED_MS = 2000;
+
+export const spareStopped: Trial = {
+  name: 'spare-stopped',
+  fault: 'SIGSTOP the worker in reserve, then SIGKILL one that serves',
+  size: { unit: 'times', full: 5, short: undefined },
+  victims: /^worker-/,
+  limits: [
+    atMost(HANG_TIMEOUT_MS + GRACE_MS, 'ms', 'worst recovery'),
+    atMost(0, 'requests', 'refused'),
+    atMost(0, 'requests', 'hung'),
+  ],
+  async run(stage, times) {
+    const { pid } = await stage.start({ HANG_TIMEOUT_MS: String(HANG_TIMEOUT_MS) });
+    await stage.startLoad();
+    const recoveryMs: number[] = [];
+    while (recoveryMs.length < times) {
+      stage.progress(`${recoveryMs.length} of ${times}`);
+      const spare = () => processNamed(pid, SPARE_TITLE);
+      await stage.until(() => spare() !== undefined, 'there is a worker in reserve', SPARE_TIMEOUT_MS);
+      await stage.sleep(LOADED_MS);
+      process.kill(spare() as number, 'SIGSTOP');
+      const [death] = await killChildren(stage, ['worker-1']);
+      recoveryMs.push(death!.recoveredMs - death!.faultMs);
+    }
+    return { injected: times, recoveryMs };
+  },
+};

@@ -1,0 +1,33 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { text } from 'node:stream/consumers';
+
+const ENTRY = new URL('../../src/bin.js', import.meta.url).pathname;
+
+export interface Ran {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Starts one command of the program as a person would; nothing of this process's environment counts. */
+export function startCommand(
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+): { readonly process: ChildProcess; readonly ended: Promise<Ran> } {
+  const { PATH, HOME } = process.env;
+  const child = spawn(process.execPath, [ENTRY, ...args], {
+    cwd: env.DATA_DIR,
+    env: { PATH, HOME, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const code = new Promise<number | null>((resolve) => child.once('close', resolve));
+  const ended = Promise.all([code, text(child.stdout), text(child.stderr)]).then(
+    ([exitCode, stdout, stderr]) => ({ code: exitCode, stdout, stderr }),
+  );
+  return { process: child, ended };
+}
+
+/** Runs one to its end. */
+export async function command(args: readonly string[], env: NodeJS.ProcessEnv): Promise<Ran> {
+  return startCommand(args, env).ended;
+}

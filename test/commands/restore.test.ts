@@ -1,0 +1,306 @@
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { openReader } from '../../src/sqlite/open.ts';
+import { alertOf, request } from '../support/http.ts';
+import { startS3, type TestStore } from '../support/s3.ts';
+import { type RunningSystem, start, temporaryFolder, until } from '../support/system.ts';
+import { command, startCommand } from './command.ts';
+
+const REPLICATED = { Durability: 'replicated' };
+
+function s3Env({ bucket, endpoint, credentials }: TestStore): NodeJS.ProcessEnv {
+  return { REPLICA_URL: `s3://${bucket}/some/prefix`, S3_ENDPOINT: endpoint, ...credentials };
+}
+
+async function write(system: RunningSystem, id: string): Promise<void> {
+  const answer = await request(`${system.url}/alert`, {
+    method: 'POST',
+    body: alertOf(id),
+    headers: REPLICATED,
+  });
+  if (answer.status !== 201) throw new Error(answer.text);
+}
+
+/** @returns the ids of the alerts in a database file */
+function alertsIn(path: string): string[] {
+  const db = openReader(path);
+  try {
+    return db.prepare('SELECT movie_id FROM alerts ORDER BY movie_id').pluck().all() as string[];
+  } finally {
+    db.close();
+  }
+}
+
+/** Resolves in a second of its own: stores tell times in whole ones. */
+async function nextSecond(): Promise<void> {
+  const thisSecond = Math.floor(Date.now() / 1000);
+  await until(() => Math.floor(Date.now() / 1000) > thisSecond, 'the next second');
+}
+
+const places: Record<string, (t: Test) => Promise<NodeJS.ProcessEnv>> = {
+  'a folder': async () => ({}),
+  'a bucket': async (t) => s3Env(await startS3(t)),
+};
+
+for (const [place, envOf] of Object.entries(places)) {
+  t.test(`from ${place}, into a file, while the system runs`, async (t) => {
+    const replica = await envOf(t);
+    const system = await start(t, replica);
+    const env = { ...replica, DATA_DIR: system.dataDir };
+    const folder = temporaryFolder(t);
+    for (const id of ['a', 'b']) await write(system, id);
+    await nextSecond();
+    const between = new Date();
+    await nextSecond();
+    await write(system, 'c');
+
+    await t.test('the newest state', async (t) => {
+      const file = join(folder, 'newest.db');
+      const { code, stdout } = await command(['restore', '--to', file], env);
+      t.equal(code, 0);
+      t.match(
+        stdout,
+        /restored main to .*newest\.db: [\d.]+ KiB in .*quick_check ok, last commit .*Z, number 3/,
+      );
+      t.same(alertsIn(file), ['a', 'b', 'c']);
+      t.equal(statSync(file).mode & 0o077, 0, 'it is for its owner alone');
+    });
+    await t.test('the state between two writes', async (t) => {
+      const file = join(folder, 'between.db');
+      const { code, stdout, stderr } = await command(
+        ['restore', '--to', file, '--at', between.toISOString(), '--json'],
+        env,
+      );
+      t.equal(code, 0, stderr);
+      const [report] = JSON.parse(stdout).restored;
+      t.match(report, { database: 'main', file, lastCommit: { ordinal: 2 } });
+      t.ok(Date.parse(report.lastCommit.at) <= between.getTime(), 'it tells what it has reached');
+      t.same(alertsIn(file), ['a', 'b']);
+    });
+    await t.test('another database, which is idle at that time', async (t) => {
+      const file = join(folder, 'media.db');
+      const { code, stderr } = await command(
+        ['restore', '--to', file, '--database', 'media', '--at', between.toISOString()],
+        env,
+      );
+      t.equal(code, 0, stderr);
+    });
+    await t.test('what can be restored is listed', async (t) => {
+      const { code, stdout } = await command(['restore', '--list'], env);
+      t.equal(code, 0);
+      t.match(stdout, /^database +generation +from +to +snapshots +segments +size\n/);
+      t.match(stdout, /^main +[0-9a-f]{16} +\d{4}-\S+Z +\d{4}-\S+Z +1 +\d+ +[\d.]+ KiB$/m);
+      const listed = JSON.parse((await command(['restore', '--list', '--json'], env)).stdout);
+      t.match(listed, [
+        { database: 'main', snapshots: 1 },
+        { database: 'media', snapshots: 1 },
+      ]);
+      t.ok(Date.parse(listed[0].from) <= between.getTime() && between.getTime() <= Date.parse(listed[0].to));
+    });
+    await t.test('a time outside of what can be restored is an error of its own', async (t) => {
+      const file = join(folder, 'none.db');
+      const early = await command(['restore', '--to', file, '--at', '2020-01-01T00:00:00Z'], env);
+      t.match(early, { code: 81, stderr: /from 20\S+Z on; there is no state of 2020/ });
+      const future = new Date(Date.now() + 3_600_000).toISOString();
+      const late = await command(['restore', '--to', file, '--at', future], env);
+      t.match(late, { code: 82, stderr: /ends at 20\S+Z.*Without --at/ });
+    });
+    await t.test('nothing else is left where it restored to', async (t) => {
+      t.same(
+        readdirSync(folder)
+          .filter((name) => !/-shm$|-wal$/.test(name))
+          .sort(),
+        ['between.db', 'media.db', 'newest.db'],
+      );
+    });
+    await t.test('the running system goes on with its own settings', async () => write(system, 'd'));
+  });
+}
+
+t.test('an existing file is never overwritten', async (t) => {
+  const system = await start(t);
+  const folder = temporaryFolder(t);
+  for (const name of ['out.db', 'other.db-wal']) {
+    const path = join(folder, name);
+    writeFileSync(path, 'precious');
+    const to = path.replace('-wal', '');
+    const ran = await command(['restore', '--to', to], { DATA_DIR: system.dataDir });
+    t.match(ran, { code: 73, stderr: /exists/ });
+    t.equal(readFileSync(path, 'utf8'), 'precious');
+  }
+});
+
+t.test('each way in which there is no replica is an error of its own, and leaves nothing', async (t) => {
+  const store = await startS3(t);
+  const system = await start(t, s3Env(store));
+  await write(system, 'a');
+  await system.stop();
+  const folder = temporaryFolder(t);
+  const env = { ...s3Env(store), DATA_DIR: system.dataDir };
+  const to = join(folder, 'out.db');
+  const run = async (more: NodeJS.ProcessEnv) => command(['restore', '--to', to], { ...env, ...more });
+  const cases: Record<string, { more: NodeJS.ProcessEnv; code: number; says: RegExp }> = {
+    'a prefix with nothing': {
+      more: { REPLICA_URL: `s3://${store.bucket}/elsewhere` },
+      code: 66,
+      says: /has nothing of the database main/,
+    },
+    'another bucket': { more: { REPLICA_URL: 's3://not-there/p' }, code: 68, says: /NoSuchBucket/ },
+    'wrong credentials': {
+      more: { AWS_ACCESS_KEY_ID: 'WRONGKEYID' },
+      code: 77,
+      says: /InvalidAccessKeyId.*AWS_ACCESS_KEY_ID/,
+    },
+    'nobody there': { more: { S3_ENDPOINT: 'http://127.0.0.1:9' }, code: 75, says: /refused.*S3_ENDPOINT/ },
+    'no credentials': {
+      more: { AWS_ACCESS_KEY_ID: '' },
+      code: 78,
+      says: /AWS_ACCESS_KEY_ID: expected a value/,
+    },
+    'a folder with nothing': {
+      more: { REPLICA_URL: `file:${join(folder, 'r')}` },
+      code: 66,
+      says: /has nothing/,
+    },
+    'a folder that is not there': {
+      more: { REPLICA_URL: `file:${join(folder, 'not', 'mounted')}` },
+      code: 75,
+      says: /mounted/,
+    },
+  };
+  for (const [name, { more, code, says }] of Object.entries(cases)) {
+    await t.test(name, async (t) => {
+      const ran = await run(more);
+      t.match(ran, { code, stderr: says });
+      t.notMatch(ran.stderr, /WRONGKEYID/, 'no credential is told');
+      t.same(readdirSync(folder), [], 'nothing is left');
+    });
+  }
+  await t.test('a list says the same', async (t) => {
+    t.equal((await command(['restore', '--list'], { ...env, AWS_ACCESS_KEY_ID: 'WRONG' })).code, 77);
+    t.equal(
+      (await command(['restore', '--list'], { ...env, REPLICA_URL: `s3://${store.bucket}/x` })).code,
+      66,
+    );
+  });
+});
+
+t.test('a half-deleted replica is told from an empty one', async (t) => {
+  const system = await start(t);
+  await write(system, 'a');
+  await system.stop();
+  const folder = temporaryFolder(t);
+  const generations = join(system.dataDir, 'replica', 'main', 'generations');
+  const [generation = ''] = readdirSync(generations);
+  const wal = join(generations, generation, 'wal');
+  const [first = ''] = readdirSync(wal).sort();
+  const to = join(folder, 'out.db');
+  const run = async () => command(['restore', '--to', to], { DATA_DIR: system.dataDir });
+  rmSync(join(wal, first));
+  t.match(await run(), { code: 76, stderr: /missing initial wal segment/ }, 'the first segment is gone');
+  rmSync(join(generations, generation, 'snapshots'), { recursive: true });
+  t.match(await run(), { code: 76, stderr: /no snapshot that can be restored/ }, 'the snapshot is gone');
+  const listed = await command(['restore', '--list'], { DATA_DIR: system.dataDir });
+  t.match(listed, { code: 0, stdout: new RegExp(`${generation} +nothing +restorable`) });
+  t.same(readdirSync(folder), [], 'nothing is left');
+});
+
+t.test('in place', async (t) => {
+  const system = await start(t);
+  const env = { DATA_DIR: system.dataDir };
+  await write(system, 'a');
+  await nextSecond();
+  const between = new Date().toISOString();
+  await nextSecond();
+  await write(system, 'b');
+  await t.test('never under a running system', async (t) => {
+    t.match(await command(['restore', '--in-place'], env), {
+      code: 73,
+      stderr: /in use by process \d+.*start/,
+    });
+  });
+  await system.stop();
+  await t.test('the state of a time replaces what is there, and that is kept', async (t) => {
+    const { code, stdout, stderr } = await command(['restore', '--in-place', '--at', between], env);
+    t.equal(code, 0, stderr);
+    const movedTo = /what was there before is in (\S+)/.exec(stdout)?.[1] ?? '';
+    t.match(movedTo, join(system.dataDir, 'replaced'));
+    t.match(readdirSync(movedTo), ['.main.db-litestream', '.media.db-litestream', 'main.db']);
+    t.same(alertsIn(join(movedTo, 'main.db')), ['a', 'b'], 'with its WAL');
+    t.same(alertsIn(join(system.dataDir, 'main.db')), ['a']);
+  });
+  await t.test('the next start goes on from there', async (t) => {
+    const next = await start(t, {}, system.dataDir);
+    t.equal((await request(`${next.url}/alert/movie/a`)).status, 200);
+    t.equal((await request(`${next.url}/alert/movie/b`)).status, 404);
+    await write(next, 'c');
+    await next.stop();
+  });
+  await t.test('a replica that cannot be restored leaves everything as it was', async (t) => {
+    const names = () => readdirSync(system.dataDir).sort();
+    const before = names();
+    const wrong = await command(['restore', '--in-place', '--at', '2020-01-01T00:00:00Z'], env);
+    t.equal(wrong.code, 81);
+    const broken = await command(['restore', '--in-place'], { ...env, REPLICA_URL: 'file:/nowhere/at/all' });
+    t.equal(broken.code, 75);
+    t.same(names(), before);
+  });
+  await t.test('a machine that has nothing gets everything', async (t) => {
+    const dataDir = temporaryFolder(t);
+    const replica = `file:${join(system.dataDir, 'replica')}`;
+    const { code, stdout } = await command(['restore', '--in-place'], {
+      DATA_DIR: dataDir,
+      REPLICA_URL: replica,
+    });
+    t.equal(code, 0);
+    t.notMatch(stdout, /what was there before/);
+    t.same(alertsIn(join(dataDir, 'main.db')), ['a', 'c']);
+  });
+});
+
+t.test('killed half-way, it leaves nothing under the asked-for name', async (t) => {
+  const system = await start(t);
+  await write(system, 'a');
+  await system.stop();
+  const folder = temporaryFolder(t);
+  const to = join(folder, 'out.db');
+  for (const signal of ['SIGKILL', 'SIGTERM'] as const) {
+    const { process: restoring, ended } = startCommand(['restore', '--to', to], { DATA_DIR: system.dataDir });
+    // Its folder shows that it has begun.
+    await until(() => readdirSync(folder).length > 0, 'it has begun');
+    restoring.kill(signal);
+    const { code } = await ended;
+    t.not(code, 0);
+    t.notOk(existsSync(to));
+    if (signal === 'SIGTERM') t.same(readdirSync(folder), [], 'and tidies up when it can');
+    for (const name of readdirSync(folder)) {
+      t.match(name, /^\.out\.db\.restoring-\d+$/, 'what is left says what it is');
+      rmSync(join(folder, name), { recursive: true });
+    }
+  }
+  t.equal(
+    (await command(['restore', '--to', to], { DATA_DIR: system.dataDir })).code,
+    0,
+    'the next one works',
+  );
+});
+
+t.test('wrong use is told with how it is right', async (t) => {
+  const env = { DATA_DIR: temporaryFolder(t) };
+  const wrong: [readonly string[], RegExp][] = [
+    [[], /Expected one of --to, --in-place and --list/],
+    [['--to', 'x', '--list'], /Expected one of/],
+    [['--in-place', '--database', 'main'], /--in-place replaces all databases/],
+    [['--to', 'x', '--at', 'yesterday'], /expected a time with its zone/],
+    [['--to', 'x', '--at', '2030-01-31T12:00:00'], /expected a time with its zone/],
+    [['--to', 'x', '--database', 'other'], /There is no database other; there is main, media/],
+    [['--to', '/no/such/folder/x'], /there is no folder/],
+    [['--frm', 'x'], /--frm/],
+  ];
+  for (const [args, says] of wrong) {
+    t.match(await command(['restore', ...args], env), { code: 64, stderr: says }, args.join(' '));
+  }
+  t.match(await command(['restore', '--help'], env), { code: 0, stdout: /Usage: ninelives restore/ });
+  t.match(await command(['verify', '--help'], env), { code: 0, stdout: /Usage: ninelives verify/ });
+});
