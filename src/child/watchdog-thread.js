@@ -26,6 +26,10 @@ let lastCheckMs = performance.now();
 async function mainThreadStack() {
   const session = new Session();
   session.connectToMainThread();
+  // The frames of a pause do not always name their file; what the debugger is told when it is enabled does.
+  /** @type {Map<string, string>} */
+  const urls = new Map();
+  session.on('Debugger.scriptParsed', ({ params }) => urls.set(params.scriptId, params.url));
   /** @type {Promise<string[]>} */
   const paused = new Promise((resolve) => {
     session.once('Debugger.paused', ({ params }) => {
@@ -33,7 +37,7 @@ async function mainThreadStack() {
       resolve(
         frames.map(
           ({ functionName, url, location }) =>
-            `${functionName || '(anonymous)'} ${url}:${location.lineNumber + 1}:${(location.columnNumber ?? 0) + 1}`,
+            `${functionName || '(anonymous)'} ${url || urls.get(location.scriptId) || '(unknown)'}:${location.lineNumber + 1}:${(location.columnNumber ?? 0) + 1}`,
         ),
       );
     });

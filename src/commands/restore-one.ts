@@ -108,8 +108,10 @@ function reachedText(lastCommit: RestoreReport['lastCommit']): string {
 
 /** Litestream stops reading at a hole in a WAL without a word. */
 function noteOn({ lastCommit, replicaEndMs }: Reached): string | undefined {
-  if (!lastCommit?.ordinal || replicaEndMs - lastCommit.atMs < UNEXPLAINED_MS) return undefined;
-  return `the replica was last written ${showDuration(replicaEndMs - lastCommit.atMs)} after that commit. On a system that was idle that is as it should be; else a part of the replica is missing.`;
+  if (!lastCommit?.ordinal) return undefined;
+  const silentMs = replicaEndMs - lastCommit.activeAtMs;
+  if (silentMs < UNEXPLAINED_MS) return undefined;
+  return `the replica was last written ${showDuration(silentMs)} after the last sign of life in this. On a system that was idle that can be; else a part of the replica is missing.`;
 }
 
 /** @returns whether there is anything at a path, or at one of those that SQLite would take for its own */

@@ -6,6 +6,8 @@ export interface LastCommit {
   readonly ordinal: number;
   /** Milliseconds since the epoch; 0 before the first. */
   readonly atMs: number;
+  /** When the writer last wrote anything at all, were it a heartbeat. */
+  readonly activeAtMs: number;
 }
 
 /**
@@ -17,10 +19,13 @@ export function readLastCommit(path: string): LastCommit | undefined {
   try {
     const known = db.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'writer_commit'").get();
     if (!known) return undefined;
-    const row = db
-      .prepare<[], { ordinal: number; at_ms: number }>('SELECT ordinal, at_ms FROM writer_commit')
+    return db
+      .prepare<[], LastCommit>(
+        `SELECT ordinal, at_ms AS atMs,
+           max(at_ms, (SELECT max(at_ms) FROM writer_heartbeat)) AS activeAtMs
+         FROM writer_commit`,
+      )
       .get();
-    return row && { ordinal: row.ordinal, atMs: row.at_ms };
   } finally {
     db.close();
   }

@@ -1,0 +1,155 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { HonestClients } from '../../loadtest/support/honest-client.ts';
+import { alertOf, request } from '../support/http.ts';
+import { startS3 } from '../support/s3.ts';
+import { processesOf, type RunningSystem, start, temporaryFolder, until } from '../support/system.ts';
+import { command } from './command.ts';
+
+function isDrill(line: Record<string, unknown>): boolean {
+  return line.drill !== undefined;
+}
+
+/** Takes the snapshots of a database out of its replica; the next start of Litestream makes a new one. */
+function breakReplica(dataDir: string, database: string): void {
+  const generations = join(dataDir, 'replica', database, 'generations');
+  const [generation = ''] = readdirSync(generations);
+  rmSync(join(generations, generation, 'snapshots'), { recursive: true });
+}
+
+async function degraded(system: RunningSystem): Promise<{ name: string; reason: string }[]> {
+  return (await request(`${system.url}/ready`)).json.degraded ?? [];
+}
+
+t.test('a running system is verified under load, and tells what it compared', async (t) => {
+  const s3 = await startS3(t);
+  const env = { REPLICA_URL: `s3://${s3.bucket}/p`, S3_ENDPOINT: s3.endpoint, ...s3.credentials };
+  const system = await start(t, env);
+  const clients = new HonestClients({ url: system.url, connections: 4, prefix: 'v', hungAfterMs: 10_000 });
+  await until(() => clients.acknowledged.length > 200, 'writes are answered');
+  // Neither needs a credential: the primary has them.
+  const [text, json] = await Promise.all([
+    command(['verify'], { DATA_DIR: system.dataDir }),
+    command(['verify', '--json'], { DATA_DIR: system.dataDir }),
+  ]);
+  await clients.stop();
+  t.equal(text.code, 0, text.stderr);
+  t.match(
+    text.stdout,
+    /^main: ok, [\d.]+ KiB restored, integrity_check ok, \d+ rows compared.*\nmedia: ok, /,
+  );
+  const result = JSON.parse(json.stdout);
+  t.match(result, { ok: true, databases: { main: { ok: true }, media: { ok: true } } });
+  t.ok(result.databases.main.rowsCompared >= 200);
+  const drills = system.lines.filter(isDrill);
+  t.equal(drills.length, 1, 'two who ask at once get the result of one');
+  t.match(drills[0], { level: 'info', msg: /^drill ok: restored/ });
+  t.notOk(existsSync(join(system.dataDir, 'drill')));
+  t.same(await degraded(system), []);
+  t.notMatch(JSON.stringify(system.lines), s3.credentials.AWS_SECRET_ACCESS_KEY.repeat(2));
+});
+
+t.test('a failed drill is an error wherever one looks, until one succeeds', async (t) => {
+  const system = await start(t);
+  breakReplica(system.dataDir, 'media');
+  const env = { DATA_DIR: system.dataDir };
+  const failed = await command(['verify'], env);
+  t.equal(failed.code, 80);
+  t.match(failed.stdout, /^main: ok, .*\nmedia: FAILED: .*no snapshots available/);
+  t.match(failed.stderr, /The replica is not proven/);
+  t.match(await system.waitFor(isDrill), { level: 'error', msg: /^drill failed: media: / });
+  await until(async () => (await degraded(system)).length > 0, '/ready tells of it');
+  t.match(await degraded(system), [{ name: 'drill', reason: /^the drill of \d{4}-\S+Z failed: media: / }]);
+  t.match(JSON.parse((await command(['verify', '--json'], env)).stdout), { ok: false });
+  await system.stop();
+
+  const next = await start(t, {}, system.dataDir);
+  t.match(await degraded(next), [{ name: 'drill' }], 'the next start remembers');
+  t.equal((await command(['verify'], env)).code, 0);
+  await until(async () => (await degraded(next)).length === 0, '/ready is well again');
+});
+
+t.test('drills take place by themselves, at low priority, and leave nothing behind', async (t) => {
+  const dataDir = temporaryFolder(t);
+  // As one leaves it that was killed together with its primary.
+  mkdirSync(join(dataDir, 'drill'));
+  writeFileSync(join(dataDir, 'drill', 'main.db'), 'half a database');
+  const system = await start(t, { DRILL_INTERVAL_MS: '300' }, dataDir);
+  let niceness: string | undefined;
+  await until(() => {
+    for (const pid of processesOf(dataDir)) {
+      try {
+        const isDrilling = /ninelives drill/.test(readFileSync(`/proc/${pid}/cmdline`, 'utf8'));
+        if (isDrilling) niceness = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ')[16];
+      } catch {
+        // It has just ended.
+      }
+    }
+    return niceness === '19' && system.lines.filter(isDrill).length >= 3;
+  }, 'three drills');
+  for (const line of system.lines.filter(isDrill)) t.match(line, { drill: { ok: true } });
+  t.match(JSON.parse(readFileSync(join(dataDir, 'run', 'drill.json'), 'utf8')), { last: { ok: true } });
+  await request(`${system.url}/alert`, { method: 'POST', body: alertOf('a') });
+  t.equal((await system.stop()).code, 0, 'a stop does not wait for one');
+  t.notOk(existsSync(join(dataDir, 'drill')));
+});
+
+t.test('that no drill has succeeded for long is trouble', async (t) => {
+  const dataDir = temporaryFolder(t);
+  mkdirSync(join(dataDir, 'run'));
+  const last = { ok: true, at: '2020-01-01T00:00:00.000Z', databases: {} };
+  writeFileSync(
+    join(dataDir, 'run', 'drill.json'),
+    JSON.stringify({ last, lastOkAtMs: Date.parse(last.at) }),
+  );
+  const system = await start(t, { DRILL_INTERVAL_MS: '3600000' }, dataDir);
+  t.match(await degraded(system), [
+    { name: 'drill', reason: 'the last drill that succeeded was at 2020-01-01T00:00:00.000Z' },
+  ]);
+  await system.stop();
+  const off = await start(t, { DRILL_INTERVAL_MS: '0' }, dataDir);
+  t.same(await degraded(off), [], 'unless nobody wants any');
+});
+
+t.test('a drill whose process is killed has failed, and the next one does not mind', async (t) => {
+  const system = await start(t, { REPLICA_STALL_TIMEOUT_MS: '60000' });
+  const litestream = system.pidOf('litestream');
+  // Without it the drill waits for a confirmation.
+  process.kill(litestream, 'SIGSTOP');
+  await request(`${system.url}/alert`, { method: 'POST', body: alertOf('a') });
+  const verifying = command(['verify'], { DATA_DIR: system.dataDir });
+  let drill: number | undefined;
+  await until(() => {
+    drill = processesOf(system.dataDir).find((pid) => {
+      try {
+        return /ninelives drill/.test(readFileSync(`/proc/${pid}/cmdline`, 'utf8'));
+      } catch {
+        return false;
+      }
+    });
+    return drill !== undefined && existsSync(join(system.dataDir, 'drill'));
+  }, 'it drills');
+  process.kill(drill as number, 'SIGKILL');
+  t.match(await verifying, { code: 80 });
+  t.match(await system.waitFor(isDrill), { drill: { ok: false, reason: /process .*SIGKILL/ } });
+  t.notOk(existsSync(join(system.dataDir, 'drill')));
+  process.kill(litestream, 'SIGCONT');
+  t.equal((await command(['verify'], { DATA_DIR: system.dataDir })).code, 0);
+});
+
+t.test('without a running system the files that it left are verified', async (t) => {
+  const system = await start(t);
+  await request(`${system.url}/alert`, { method: 'POST', body: alertOf('a') });
+  await system.stop();
+  const env = { DATA_DIR: system.dataDir };
+  t.match(await command(['verify'], env), { code: 0, stdout: /^main: ok, .* \d+ rows compared/ });
+  t.match(JSON.parse(readFileSync(join(system.dataDir, 'run', 'drill.json'), 'utf8')), {
+    last: { ok: true },
+  });
+  rmSync(join(system.dataDir, 'replica', 'main'), { recursive: true });
+  const failed = await command(['verify'], env);
+  t.match(failed, { code: 80, stdout: /main: FAILED: .*nothing of this database/, stderr: /start it/ });
+  const next = await start(t, {}, system.dataDir);
+  t.equal((await request(`${next.url}/alert/movie/a`)).status, 200, 'and a start goes on with them');
+});
