@@ -44,7 +44,10 @@ async function mainThreadStack() {
   });
   /** @type {Promise<string[]>} */
   const timeout = new Promise((resolve) => {
-    setTimeout(() => resolve(['(not in JavaScript: a native call blocks it)']), STACK_TIMEOUT_MS);
+    setTimeout(
+      () => resolve([`(no stack within ${STACK_TIMEOUT_MS} ms: a native call, or a busy machine)`]),
+      STACK_TIMEOUT_MS,
+    );
   });
   const enabled = session.post('Debugger.enable').then(() => session.post('Debugger.pause'));
   enabled.catch(() => {});

@@ -231,8 +231,8 @@ export class System {
   async #stopChildren(drainTimeoutMs: number, cause: string): Promise<void> {
     const { REPLICA_STOP_TIMEOUT_MS } = this.#options.config;
     await this.#drills.stop(cause);
-    await this.#spare.discard(cause);
-    await Promise.all(this.#workers.map((worker) => worker.stop(drainTimeoutMs, cause)));
+    const workers = this.#workers.map((worker) => worker.stop(drainTimeoutMs, cause));
+    await Promise.all([...workers, this.#spare.discard(cause)]);
     this.#writer.retire(WRITER_DRAIN_MS + REPLICA_STOP_TIMEOUT_MS, cause);
     if (this.#writer.child) await quiesced(this.#writer.child);
     await this.#litestream.stop(REPLICA_STOP_TIMEOUT_MS, cause);

@@ -45,6 +45,9 @@ t.test(
     damage(system.dataDir);
     const hit = await request(`${system.url}/alert?limit=100`);
     t.match(hit.json, { status: 500, code: 'storage_corrupt' }, 'the one that met it is told');
+    await Promise.all(
+      ['worker-1', 'worker-2'].map((name) => system.waitFor(({ msg }) => msg === `${name} stopped`)),
+    );
     const waiting = request(`${system.url}/alert?limit=100`);
     await system.waitFor(({ msg }) => msg.startsWith('healed'));
     t.match(await waiting, { status: 200 }, 'one that came meanwhile waited');
