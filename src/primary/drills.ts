@@ -15,13 +15,15 @@ import type { Child } from './child.ts';
 
 /** A system that has just come up has better things to do; one that is restarted all the time never drills. */
 const FIRST_DELAY_MS = 60_000;
+/** What made one fail may have passed, such as an outage of the store: nobody shall have to wait for that to show. */
+const RETRY_AFTER_FAILURE_MS = 5 * 60_000;
 /** So many intervals without a success are trouble. */
 const INTERVALS_WITHOUT_SUCCESS_MAX = 3;
 const TIMER_MAX_MS = 2 ** 31 - 1;
 
 export interface DrillsOptions {
   readonly dataDir: string;
-  /** How long after the end of one the next begins; 0 for never by itself. */
+  /** How long after the end of one the next begins, or sooner after a failure; 0 for never by itself. */
   readonly intervalMs: number;
   /** Starts the process that does one drill. */
   readonly spawn: () => Child;
@@ -152,10 +154,12 @@ export class Drills {
   #schedule(delayMinMs: number): void {
     const { intervalMs } = this.#options;
     if (intervalMs === 0) return;
-    const lastAtMs = this.#record.last ? Date.parse(this.#record.last.at) : 0;
+    const { last } = this.#record;
+    const paceMs = last?.ok === false ? Math.min(intervalMs, RETRY_AFTER_FAILURE_MS) : intervalMs;
+    const lastAtMs = last ? Date.parse(last.at) : 0;
     // A result from the future is one of a clock that was wrong.
-    const sinceMs = lastAtMs > Date.now() ? intervalMs : Date.now() - lastAtMs;
-    const delayMs = Math.max(Math.min(delayMinMs, intervalMs), intervalMs - sinceMs);
+    const sinceMs = lastAtMs > Date.now() ? paceMs : Date.now() - lastAtMs;
+    const delayMs = Math.max(Math.min(delayMinMs, intervalMs), paceMs - sinceMs);
     this.#timer = setTimeout(() => this.run().catch(() => {}), Math.min(delayMs, TIMER_MAX_MS)).unref();
   }
 

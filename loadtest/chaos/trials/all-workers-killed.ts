@@ -6,7 +6,7 @@ import { atMost, type Trial } from '../trial.ts';
 export const allWorkersKilled: Trial = {
   name: 'all-workers-killed',
   fault: 'SIGKILL all workers at once',
-  size: { unit: 'times', full: 20, short: 4 },
+  size: { unit: 'times', full: 20, short: 3 },
   victims: /^worker-/,
   limits: [
     atMost(0, 'requests', 'refused'),

@@ -9,7 +9,7 @@ const UNDER_WAY_MS = 1000;
 export const primaryKilled: Trial = {
   name: 'primary-killed',
   fault: 'SIGKILL the primary while one worker hangs',
-  size: { unit: 'times', full: 10, short: 2 },
+  size: { unit: 'times', full: 10, short: 1 },
   victims: undefined,
   limits: [
     atMost(1000, 'ms', 'until every process is gone'),

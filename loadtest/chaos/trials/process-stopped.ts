@@ -6,7 +6,7 @@ import { atMost, type Trial } from '../trial.ts';
 const HANG_TIMEOUT_MS = 2000;
 const STALL_TIMEOUT_MS = 5000;
 /** What the primary grants a child that does not beat beyond the timeout, and then the successor's boot. */
-const GRACE_MS = 3000;
+const GRACE_MS = 4000;
 const GIVE_UP_MS = 30_000;
 /** The mailer is stopped when there is one. */
 const ROLES = ['writer', 'worker-1', 'litestream', 'mailer'];

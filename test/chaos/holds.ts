@@ -1,0 +1,29 @@
+import t from 'tap';
+import { runTrial } from '../../loadtest/chaos/run.ts';
+import { trials } from '../../loadtest/chaos/trials/index.ts';
+import { inWords, needsSpeed } from '../../loadtest/chaos/verdict.ts';
+
+/**
+ * Runs the short form of some trials. How fast the system recovers depends on what else the machine does, and is
+ * not asserted; that nothing is lost, doubled, refused or hung does not.
+ */
+export function whatMustHoldDoes(names: readonly string[]): void {
+  for (const trial of trials.filter(({ name }) => names.includes(name))) {
+    t.test(`${trial.name}: ${trial.fault}`, async (t) => {
+      const interrupt = new AbortController();
+      t.teardown(() => interrupt.abort());
+      const result = await runTrial(trial, {
+        seed: 1,
+        short: true,
+        seconds: undefined,
+        logsFolder: undefined,
+        signal: interrupt.signal,
+        progress: () => {},
+      });
+      const broken = result.findings.filter((finding) => !finding.holds && !needsSpeed(finding));
+      t.same(broken.map(inWords), []);
+      t.not(result.findings.length, 0, `it took place; ${result.reasons.join()}`);
+      t.ok(result.injected > 0, 'the fault was injected');
+    });
+  }
+}

@@ -1,0 +1,259 @@
+import { copyFileSync, cpSync, readdirSync, rmSync, statSync, utimesSync } from 'node:fs';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { databasePath } from '../../src/replication/litestream-config.ts';
+import { attemptsFor, bytesToRead } from '../../src/replication/points/attempts.ts';
+import { type Generation, GenerationCollector, rangeOf } from '../../src/replication/points/generations.ts';
+import { readLastCommit } from '../../src/replication/points/last-commit.ts';
+import { listGenerations } from '../../src/replication/points/list.ts';
+import { type Reached, restorePoint } from '../../src/replication/points/restore-point.ts';
+import { type DrillSite, makeDrillSite } from './drill-fixture.ts';
+import { failureOf, keepingLog, until } from './fixture.ts';
+
+const S = 1000;
+
+/** @param rows `s` snapshots and `w` segments, each `[index, second]` */
+function collect(
+  generations: Record<string, { s: [number, number][]; w: [number, number][] }>,
+): Generation[] {
+  const collector = new GenerationCollector();
+  for (const [generation, { s }] of Object.entries(generations)) {
+    for (const [index, second] of s) {
+      collector.snapshot({ generation, index, sizeBytes: 100, createdMs: second * S });
+    }
+  }
+  for (const [generation, { w }] of Object.entries(generations)) {
+    for (const [index, second] of w) {
+      collector.segment({ generation, index, offset: 0, sizeBytes: 10, createdMs: second * S });
+    }
+  }
+  return collector.collected();
+}
+
+t.test('a generation can be restored from its first snapshot with WAL behind it', async (t) => {
+  const [generation] = collect({
+    a: {
+      s: [[0, 10]],
+      w: [
+        [0, 12],
+        [0, 20],
+        [1, 30],
+      ],
+    },
+  });
+  t.match(generation, { name: 'a', fromMs: 12 * S, toMs: 30 * S, segments: 3, sizeBytes: 130 });
+  const [older] = collect({
+    a: {
+      s: [[3, 40]],
+      w: [
+        [1, 10],
+        [2, 20],
+        [3, 30],
+        [3, 50],
+      ],
+    },
+  });
+  t.match(older, { fromMs: 40 * S, toMs: 50 * S }, 'not from WAL whose snapshot is gone');
+  const [alone] = collect({ a: { s: [[0, 10]], w: [] } });
+  t.match(alone, { fromMs: 10 * S, toMs: 10 * S }, 'a snapshot alone is enough');
+  const [headless] = collect({ a: { s: [], w: [[0, 10]] } });
+  t.match(headless, { fromMs: undefined }, 'WAL alone is nothing');
+  t.equal(rangeOf([headless as Generation]), undefined);
+  const [ahead] = collect({
+    a: {
+      s: [
+        [0, 10],
+        [7, 40],
+      ],
+      w: [
+        [0, 12],
+        [1, 30],
+      ],
+    },
+  });
+  t.equal(ahead?.snapshots[1]?.usableFromMs, undefined, 'nor is a snapshot ahead of all WAL');
+});
+
+t.test('for a time there is to try what is not later, the best first', async (t) => {
+  const generations = collect({
+    b: {
+      s: [
+        [0, 100],
+        [5, 150],
+      ],
+      w: [
+        [0, 101],
+        [5, 151],
+        [6, 200],
+      ],
+    },
+    a: {
+      s: [[0, 10]],
+      w: [
+        [0, 12],
+        [1, 30],
+      ],
+    },
+  });
+  t.same(
+    generations.map(({ name }) => name),
+    ['a', 'b'],
+    'in the order of their beginning',
+  );
+  t.same(rangeOf(generations), { fromMs: 12 * S, toMs: 200 * S });
+  const inA = { generation: 'a', timestampMs: 20 * S };
+  t.same(attemptsFor(generations, 20 * S), [inA]);
+  t.same(attemptsFor(generations, 11 * S), [], 'before the first there is none');
+  const wholeA = { generation: 'a', timestampMs: undefined };
+  t.same(attemptsFor(generations, 60 * S), [wholeA], 'between two generations it is the earlier one');
+  t.same(
+    attemptsFor(generations, 160 * S),
+    [{ generation: 'b', timestampMs: 160 * S }, { generation: 'b', timestampMs: 150 * S - 1 }, wholeA],
+    'should the snapshot have no WAL yet, what was before it',
+  );
+  t.same(
+    attemptsFor(generations, 200 * S + 500).slice(0, 2),
+    [
+      { generation: 'b', timestampMs: 200 * S + 500 },
+      { generation: 'b', timestampMs: undefined },
+    ],
+    'within the last second nobody knows whether it is behind the end',
+  );
+  t.equal(bytesToRead(generations), 120, 'the newest reads the last snapshot and the WAL behind it');
+  t.equal(bytesToRead(generations, 120 * S), 110, 'an earlier one reads up to the next snapshot');
+  t.equal(bytesToRead(generations, 5 * S), undefined);
+});
+
+interface Commit {
+  readonly ordinal: number;
+  readonly atMs: number;
+}
+
+/** Commits and waits for the replica, so often. @returns what was committed when */
+async function commits(site: DrillSite, count: number, paceMs = 0): Promise<Commit[]> {
+  const done: Commit[] = [];
+  for (let index = 0; index < count; index += 1) {
+    site.commit();
+    await site.settle();
+    const { ordinal = 0, atMs = 0 } = readLastCommit(site.db.name) ?? {};
+    done.push({ ordinal, atMs });
+    await until('the next is due', () => Date.now() >= atMs + paceMs);
+  }
+  return done;
+}
+
+async function restoreAt(site: DrillSite, atMs: number | undefined): Promise<Reached> {
+  const { binary, configPath, env, config, root } = site;
+  const outputPath = join(root, 'out.db');
+  rmSync(outputPath, { force: true });
+  return restorePoint({
+    binary,
+    configPath,
+    env,
+    log: keepingLog().log,
+    database: 'main',
+    databasePath: databasePath(config.DATA_DIR, 'main'),
+    replica: config.replica,
+    atMs,
+    outputPath,
+    scratchDir: join(root, 'scratch'),
+  });
+}
+
+function generationDirs(site: DrillSite): string[] {
+  const folder = join(site.root, 'replica', 'main', 'generations');
+  return readdirSync(folder).map((name) => join(folder, name));
+}
+
+t.test(
+  'a result is never later than asked for, however coarse and wrong the clock of the store',
+  async (t) => {
+    const site = await makeDrillSite(t, { REPLICA_SYNC_INTERVAL_MS: '200' });
+    await site.settle();
+    const done = await commits(site, 12, 500);
+    site.litestream.kill('SIGKILL');
+    const clocks: Record<string, (ms: number) => number> = {
+      exact: (ms) => ms,
+      'in whole seconds': (ms) => Math.floor(ms / S) * S,
+      'a second and a half slow': (ms) => ms - 1.5 * S,
+    };
+    for (const [name, clock] of Object.entries(clocks)) {
+      await t.test(name, async (t: Test) => {
+        for (const dir of generationDirs(site)) setClock(dir, clock);
+        for (const [index, { atMs, ordinal }] of done.entries()) {
+          const next = done[index + 1];
+          // Nearer to an end, a clock that is wrong by seconds makes it seem outside.
+          if (index < 6 || index > 7 || !next) continue;
+          const wantedMs = Math.floor((atMs + next.atMs) / 2);
+          const { lastCommit } = await restoreAt(site, wantedMs);
+          t.ok(lastCommit && lastCommit.atMs <= wantedMs, `${wantedMs}: ${lastCommit?.atMs}`);
+          if (name === 'exact') t.ok((lastCommit?.ordinal ?? 0) >= ordinal - 1, 'nor much earlier');
+        }
+      });
+    }
+  },
+);
+
+function setClock(folder: string, clock: (ms: number) => number): void {
+  const entries = readdirSync(folder, { recursive: true, withFileTypes: true });
+  for (const entry of entries) {
+    if (!entry.isFile()) continue;
+    const path = join(entry.parentPath, entry.name);
+    utimesSync(path, new Date(), clock(statSync(path).mtimeMs) / S);
+  }
+}
+
+t.test('between two generations there is the end of the earlier one', async (t) => {
+  const site = await makeDrillSite(t);
+  await site.settle();
+  const [first] = await commits(site, 1);
+  site.litestream.kill('SIGKILL');
+  // As a later generation that begins an hour on; what is in it does not matter.
+  const [dir = ''] = generationDirs(site);
+  for (const part of ['snapshots', 'wal']) {
+    cpSync(join(dir, part), join(dir, '..', 'ffffffffffffffff', part), { recursive: true });
+  }
+  setClock(join(dir, '..', 'ffffffffffffffff'), (ms) => ms + 3600 * S);
+  const { lastCommit } = await restoreAt(site, Date.now() + 1800 * S);
+  t.equal(lastCommit?.ordinal, first?.ordinal);
+});
+
+t.test('a snapshot that no WAL follows yet is passed over for what was before it', async (t) => {
+  const site = await makeDrillSite(t);
+  await site.settle();
+  const [first] = await commits(site, 1);
+  site.litestream.kill('SIGKILL');
+  const [dir = ''] = generationDirs(site);
+  const snapshots = join(dir, 'snapshots');
+  copyFileSync(join(snapshots, '00000000.snapshot.lz4'), join(snapshots, '00000007.snapshot.lz4'));
+  setClock(snapshots, (ms) => Math.min(ms, Date.now()));
+  utimesSync(join(snapshots, '00000007.snapshot.lz4'), new Date(), (Date.now() + 60 * S) / S);
+  const { lastCommit } = await restoreAt(site, Date.now() + 60 * S + 100);
+  t.equal(lastCommit?.ordinal, first?.ordinal);
+});
+
+t.test('a database that counts no commits is restored, and does not tell', async (t) => {
+  const site = await makeDrillSite(t);
+  site.db.exec('DROP TABLE writer_commit');
+  await site.settle();
+  site.litestream.kill('SIGKILL');
+  t.equal((await restoreAt(site, undefined)).lastCommit, undefined);
+});
+
+t.test('listing fails when it is aborted', async (t) => {
+  const site = await makeDrillSite(t);
+  await site.settle();
+  const { binary, configPath, env, config } = site;
+  const failure = await failureOf(
+    listGenerations({
+      binary,
+      configPath,
+      env,
+      databasePath: databasePath(config.DATA_DIR, 'main'),
+      replica: config.replica,
+      stallTimeoutMs: 1000,
+      signal: AbortSignal.abort(),
+    }),
+  );
+  t.equal(failure.code, 'not_ready');
+});
