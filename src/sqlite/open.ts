@@ -4,6 +4,7 @@ export type { Database };
 
 /** How long a connection waits for another's lock: Litestream's checkpoints hold one for moments. */
 const BUSY_TIMEOUT_MS = 5000;
+const SWITCH_RETRY_MS = 10;
 
 /**
  * Opens the one read-write connection of a database: WAL, every commit on disk before it is answered, and no
@@ -16,11 +17,29 @@ export function openWriter(path: string): Database {
   const db = new Sqlite(path);
   // Before journal_mode: switching to WAL takes a lock that a reader may hold.
   db.pragma(`busy_timeout = ${BUSY_TIMEOUT_MS}`);
-  db.pragma('journal_mode = WAL');
+  switchToWal(db);
   db.pragma('synchronous = FULL');
   db.pragma('wal_autocheckpoint = 0');
   db.pragma('foreign_keys = ON');
   return db;
+}
+
+/**
+ * The switch takes the whole file for itself, and SQLite does not wait for that: while Litestream opens the same new
+ * database, it fails at once, whatever the busy timeout.
+ */
+function switchToWal(db: Database): void {
+  const deadlineMs = performance.now() + BUSY_TIMEOUT_MS;
+  for (;;) {
+    try {
+      db.pragma('journal_mode = WAL');
+      return;
+    } catch (error) {
+      const isBusy = error instanceof Sqlite.SqliteError && error.code.startsWith('SQLITE_BUSY');
+      if (!isBusy || performance.now() > deadlineMs) throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, SWITCH_RETRY_MS);
+    }
+  }
 }
 
 /**

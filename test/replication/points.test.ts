@@ -170,7 +170,7 @@ t.test(
   async (t) => {
     const site = await makeDrillSite(t, { REPLICA_SYNC_INTERVAL_MS: '200' });
     await site.settle();
-    const done = await commits(site, 12, 500);
+    const done = await commits(site, 18, 500);
     site.litestream.kill('SIGKILL');
     const clocks: Record<string, (ms: number) => number> = {
       exact: (ms) => ms,
