@@ -1,13 +1,18 @@
 import { failureCount, type Measurement } from './measurement.ts';
-import type { Options } from './options.ts';
+
 import { type Peer, peers } from './peers.ts';
 import type { Progress } from './progress.ts';
-import { measure } from './run.ts';
+import { measure, type RunPlan } from './run.ts';
 import { scenarioOf } from './scenarios.ts';
 import { withTarget } from './target.ts';
 
 /** What starting, seeding and stopping a server takes, roughly, for each measurement. */
 const SPARE_MS = 1500;
+
+/** What is measured. */
+export interface ComparePlan extends RunPlan {
+  readonly rounds: number;
+}
 
 /** One peer's measurement of one scenario in one round. */
 export interface Turn {
@@ -22,18 +27,18 @@ export interface Turn {
  * another left, and the order moves on by one each round, so that a machine that becomes slower or faster does so
  * for all.
  */
-export async function compare(options: Options, progress: Progress, signal: AbortSignal): Promise<Turn[]> {
-  progress.note(`about ${Math.ceil(expectedMs(options) / 60_000)} minutes`);
+export async function compare(plan: ComparePlan, progress: Progress, signal: AbortSignal): Promise<Turn[]> {
+  progress.note(`about ${Math.ceil(expectedMs(plan) / 60_000)} minutes`);
   const turns: Turn[] = [];
-  for (let round = 1; round <= options.rounds; round += 1) {
+  for (let round = 1; round <= plan.rounds; round += 1) {
     for (const peer of rotated(peers, round - 1)) {
-      turns.push(...(await takeTurn(peer, round, options, progress, signal)));
+      turns.push(...(await takeTurn(peer, round, plan, progress, signal)));
     }
   }
   return turns;
 }
 
-function expectedMs({ rounds, scenarioNames, load }: Options): number {
+function expectedMs({ rounds, scenarioNames, load }: ComparePlan): number {
   const measurements = peers.flatMap(({ scenarios }) =>
     scenarios.filter((name) => scenarioNames.includes(name)),
   );
@@ -43,20 +48,20 @@ function expectedMs({ rounds, scenarioNames, load }: Options): number {
 async function takeTurn(
   peer: Peer,
   round: number,
-  options: Options,
+  plan: ComparePlan,
   progress: Progress,
   signal: AbortSignal,
 ): Promise<Turn[]> {
-  const names = options.scenarioNames.filter((name) => peer.scenarios.includes(name));
+  const names = plan.scenarioNames.filter((name) => peer.scenarios.includes(name));
   if (names.length === 0) return [];
   return await withTarget(
-    () => peer.start(options.workers, signal),
+    () => peer.start(plan.workers, signal),
     signal,
     async (target) => {
       const turns: Turn[] = [];
       for (const name of names) {
-        const label = `round ${round} of ${options.rounds}, ${peer.name}, ${name}`;
-        const measurement = await measure(target, scenarioOf(name), options, label, progress, signal);
+        const label = `round ${round} of ${plan.rounds}, ${peer.name}, ${name}`;
+        const measurement = await measure(target, scenarioOf(name), plan.load, label, progress, signal);
         turns.push({ round, peer: peer.name, measurement });
         const failed = failureCount(measurement.failures);
         const failures = failed === 0 ? '' : `, ${failed} failed`;

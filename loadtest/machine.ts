@@ -37,7 +37,7 @@ export function noiseWarning(measurements: readonly Measurement[], { cores }: Ma
   const percents = measurements.map(
     ({ cpu, durationMs }) => (100 * (cpu.otherMs ?? 0)) / (durationMs * cores),
   );
-  const worst = Math.round(Math.max(...percents));
+  const worst = Math.round(Math.max(0, ...percents));
   if (worst <= NOISE_MAX_PERCENT) return undefined;
   const noisy = percents.filter((percent) => percent > NOISE_MAX_PERCENT).length;
   return `NOISY: other programs took up to ${worst} % of the machine, in ${noisy} of ${percents.length} measurements.`;

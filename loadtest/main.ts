@@ -1,24 +1,14 @@
 import { closeSync, openSync, writeFileSync } from 'node:fs';
-import { compare } from './compare.ts';
-import { comparisonTable, ratiosOf } from './comparison.ts';
+import type { Command } from './command.ts';
+import { commands } from './commands/index.ts';
 import { describeMachine, machineLine, noiseWarning } from './machine.ts';
-import { failureCount, type Measurement } from './measurement.ts';
-import { type Options, parseOptions, USAGE, UsageError } from './options.ts';
+import { UsageError, Values } from './options.ts';
 import { Progress } from './progress.ts';
-import { run, runTable } from './run.ts';
+import { COMMON_OPTIONS, usage } from './usage.ts';
 
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 64;
 const EXIT_INTERRUPTED = 130;
-
-/** What a command gives: for people, for programs, and for the exit code. */
-interface Outcome {
-  readonly text: string;
-  readonly results: Readonly<Record<string, unknown>>;
-  readonly measurements: readonly Measurement[];
-  /** Those of this system; how its peers did does not count. */
-  readonly ours: readonly Measurement[];
-}
 
 class Interrupted extends Error {}
 
@@ -34,33 +24,26 @@ process.exitCode = await main(process.argv.slice(2));
 
 /** @returns the exit code */
 async function main(args: readonly string[]): Promise<number> {
+  let command: Command | undefined;
   try {
-    const options = parseOptions(args);
-    if (!options) {
-      console.log(USAGE);
+    const named = args[0]?.startsWith('-') === false ? args[0] : undefined;
+    command = named === undefined ? commands[0]! : commands.find(({ name }) => name === named);
+    if (!command) throw new UsageError(`There is no command ${named}`);
+    const values = new Values(named === undefined ? args : args.slice(1), {
+      ...command.options,
+      ...COMMON_OPTIONS,
+    });
+    if (values.flag('help')) {
+      console.log(usage(command));
       return 0;
     }
-    const { jsonFile } = options;
-    // A path that cannot be written fails now, and not after all the load.
-    if (jsonFile !== undefined && jsonFile !== '-') closeSync(openSync(jsonFile, 'a'));
-    const machine = describeMachine();
-    const { text, results, measurements, ours } = await execute(options);
-    progress.clear();
-    const json = `${JSON.stringify({ command: options.command, machine, options, ...results }, null, 2)}\n`;
-    if (jsonFile === '-') process.stdout.write(json);
-    else {
-      if (jsonFile !== undefined) writeFileSync(jsonFile, json);
-      console.log(`${text}\n\n${machineLine(machine)}`);
-      const warning = noiseWarning(measurements, machine);
-      if (warning) console.log(warning);
-    }
-    return ours.some(({ failures }) => failureCount(failures) > 0) ? EXIT_FAILED : 0;
+    return await execute(command, values);
   } catch (thrown) {
     progress.clear();
     // What fails after an interruption fails because of it.
     const error: unknown = interrupt.signal.aborted ? interrupt.signal.reason : thrown;
     console.error(error instanceof Error ? error.message : error);
-    if (error instanceof UsageError) console.error(`\n${USAGE}`);
+    if (error instanceof UsageError) console.error(`\n${usage(command)}`);
     return exitCodeOf(error);
   }
 }
@@ -70,16 +53,22 @@ function exitCodeOf(error: unknown): number {
   return error instanceof UsageError ? EXIT_USAGE : EXIT_FAILED;
 }
 
-async function execute(options: Options): Promise<Outcome> {
-  if (options.command === 'run') {
-    const measurements = await run(options, progress, interrupt.signal);
-    return { text: runTable(measurements), results: { measurements }, measurements, ours: measurements };
+async function execute(command: Command, values: Values): Promise<number> {
+  const jsonFile = values.text('json');
+  const start = command.prepare(values);
+  // A path that cannot be written fails now, and not after all the load.
+  if (jsonFile !== undefined && jsonFile !== '-') closeSync(openSync(jsonFile, 'a'));
+  const machine = describeMachine();
+  const { text, results, measurements, complaints } = await start({ progress, signal: interrupt.signal });
+  progress.clear();
+  const json = `${JSON.stringify({ command: command.name, machine, complaints, ...results }, null, 2)}\n`;
+  if (jsonFile === '-') process.stdout.write(json);
+  else {
+    if (jsonFile !== undefined) writeFileSync(jsonFile, json);
+    console.log(`${text}\n\n${machineLine(machine)}`);
+    const warning = noiseWarning(measurements, machine);
+    if (warning) console.log(warning);
   }
-  const turns = await compare(options, progress, interrupt.signal);
-  return {
-    text: comparisonTable(turns),
-    results: { turns, ratios: ratiosOf(turns) },
-    measurements: turns.map(({ measurement }) => measurement),
-    ours: turns.filter(({ peer }) => peer === 'ours').map(({ measurement }) => measurement),
-  };
+  for (const complaint of complaints) console.error(`FAILED: ${complaint}`);
+  return complaints.length > 0 ? EXIT_FAILED : 0;
 }

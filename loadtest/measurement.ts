@@ -56,3 +56,12 @@ export interface CpuUse {
 export function failureCount({ errors, lost, timeouts, non2xx }: Failures): number {
   return errors + lost + timeouts + non2xx;
 }
+
+/** @returns in words, which of them had requests that failed */
+export function failureComplaints(measurements: readonly Measurement[]): string[] {
+  return measurements
+    .filter(({ failures }) => failureCount(failures) > 0)
+    .map(({ scenario, failures: { errors, lost, timeouts, non2xx } }) => {
+      return `${scenario}: failed requests: ${errors} errors, ${lost} lost, ${timeouts} timeouts, ${non2xx} not 2xx`;
+    });
+}

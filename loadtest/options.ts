@@ -1,88 +1,102 @@
 import { parseArgs } from 'node:util';
-import type { Load } from './measurement.ts';
-import { scenarios } from './scenarios.ts';
 
-const WARMUP_MS = 2000;
-
-export const USAGE = `Usage: npm run loadtest -- [compare] [options]
-
-  (nothing)            load on a system of its own: ${scenarios.map(({ name }) => name).join(', ')}
-  compare              the same load on this system and on its peers, in turns
-
-  --seconds N          measured time of a scenario, after a warm-up (default 10)
-  --connections N      keep-alive connections, each with one request under way (default 50)
-  --workers N          HTTP processes of the server (default 2)
-  --rounds N           turns of each peer, with compare (default 5)
-  --only NAME          only this scenario; may be given again
-  --json FILE          write the results to FILE too; with - to standard output, in place of the table
-  --help
-
-Everything happens on this machine, in temporary folders, and ends with it. The exit code is 1 when a request to
-this system failed.`;
-
-export interface Options {
-  readonly command: 'run' | 'compare';
-  readonly load: Load;
-  readonly workers: number;
-  readonly rounds: number;
-  readonly scenarioNames: readonly string[];
-  /** Where the results go as JSON; `-` is standard output. */
-  readonly jsonFile: string | undefined;
+/** One option of a command line, such as `--seconds N`. */
+export interface Option {
+  /** What stands for its value in the help; a flag has none. */
+  readonly value?: string;
+  readonly default?: string;
+  readonly multiple?: boolean;
+  readonly help: string;
 }
+
+export type OptionTable = Readonly<Record<string, Option>>;
 
 /** A wrong command line; the message says what is wrong. */
 export class UsageError extends Error {}
 
-/**
- * @param args the words after the program's name
- * @returns undefined when help was asked for
- * @throws UsageError
- */
-export function parseOptions(args: readonly string[]): Options | undefined {
-  const { values, positionals } = parse(args);
-  if (values.help) return undefined;
-  const [command = 'run', ...rest] = positionals;
-  if ((command !== 'run' && command !== 'compare') || rest.length > 0) {
-    throw new UsageError(`Unknown: ${positionals.join(' ')}`);
+/** What was given for the options of a command, read with checks. */
+export class Values {
+  readonly #given: Readonly<Record<string, string | boolean | (string | boolean)[] | undefined>>;
+
+  /**
+   * @param args the words after the command
+   * @param table the options that it knows
+   * @throws UsageError when there is another word
+   */
+  constructor(args: readonly string[], table: OptionTable) {
+    try {
+      this.#given = parseArgs({
+        args: [...args],
+        options: Object.fromEntries(
+          Object.entries(table).map(([name, option]) => [
+            name,
+            {
+              type: option.value === undefined ? ('boolean' as const) : ('string' as const),
+              multiple: option.multiple ?? false,
+              ...(name === 'help' ? { short: 'h' } : {}),
+              ...(option.default === undefined ? {} : { default: option.default }),
+            },
+          ]),
+        ),
+      }).values;
+    } catch (error) {
+      throw new UsageError((error as Error).message);
+    }
   }
-  const known = scenarios.map(({ name }) => name);
-  const unknown = (values.only ?? []).filter((name) => !known.includes(name));
-  if (unknown.length > 0) throw new UsageError(`There is no scenario ${unknown.join(', ')}`);
-  return {
-    command,
-    load: {
-      connections: positive('connections', values.connections),
-      warmupMs: WARMUP_MS,
-      durationMs: positive('seconds', values.seconds) * 1000,
-    },
-    workers: positive('workers', values.workers),
-    rounds: positive('rounds', values.rounds),
-    scenarioNames: known.filter((name) => values.only?.includes(name) ?? true),
-    jsonFile: values.json,
-  };
+
+  text(name: string): string | undefined {
+    const given = this.#given[name];
+    return typeof given === 'string' ? given : undefined;
+  }
+
+  flag(name: string): boolean {
+    return this.#given[name] === true;
+  }
+
+  /** @returns every value of an option that may be given again, also those joined by commas */
+  list(name: string): string[] | undefined {
+    const given = this.#given[name];
+    if (!Array.isArray(given)) return undefined;
+    return given.flatMap((text) => String(text).split(',')).filter((text) => text !== '');
+  }
+
+  /** @throws UsageError unless it is a whole number in the range */
+  whole(name: string, min: number, max: number): number {
+    const number = this.optionalWhole(name, min, max);
+    if (number === undefined)
+      throw new UsageError(`--${name}: expected a whole number from ${min} to ${max}`);
+    return number;
+  }
+
+  /** @throws UsageError when it is given and no whole number in the range */
+  optionalWhole(name: string, min: number, max: number): number | undefined {
+    const text = this.text(name);
+    if (text === undefined) return undefined;
+    if (/^\d{1,9}$/.test(text) && Number(text) >= min && Number(text) <= max) return Number(text);
+    throw new UsageError(`--${name}: expected a whole number from ${min} to ${max}`);
+  }
+
+  /**
+   * @param what what the names are names of, for the message
+   * @returns those of `known` that were asked for, or all, in their own order
+   * @throws UsageError when one is not known
+   */
+  namesOf(name: string, known: readonly string[], what: string): string[] {
+    const wanted = this.list(name);
+    const unknown = (wanted ?? []).filter((candidate) => !known.includes(candidate));
+    if (unknown.length > 0) {
+      throw new UsageError(`There is no ${what} ${unknown.join(', ')}. There are ${known.join(', ')}.`);
+    }
+    return known.filter((candidate) => wanted?.includes(candidate) ?? true);
+  }
 }
 
-function parse(args: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...args],
-      allowPositionals: true,
-      options: {
-        seconds: { type: 'string', default: '10' },
-        connections: { type: 'string', default: '50' },
-        workers: { type: 'string', default: '2' },
-        rounds: { type: 'string', default: '5' },
-        only: { type: 'string', multiple: true },
-        json: { type: 'string' },
-        help: { type: 'boolean', short: 'h' },
-      },
-    });
-  } catch (error) {
-    throw new UsageError((error as Error).message);
-  }
-}
-
-function positive(name: string, text: string): number {
-  if (/^[1-9]\d{0,4}$/.test(text)) return Number(text);
-  throw new UsageError(`--${name}: expected a whole number from 1 to 99999`);
+/** @returns the lines of the help that explain the options */
+export function describeOptions(table: OptionTable): string {
+  const rows = Object.entries(table).map(([name, { value, default: fallback, help }]) => ({
+    left: `--${name}${value === undefined ? '' : ` ${value}`}`,
+    right: fallback === undefined ? help : `${help} (default ${fallback})`,
+  }));
+  const width = Math.max(...rows.map(({ left }) => left.length));
+  return rows.map(({ left, right }) => `  ${left.padEnd(width)}  ${right}`).join('\n');
 }

@@ -1,22 +1,29 @@
 import { drive } from './drive.ts';
-import type { Measurement } from './measurement.ts';
-import type { Options } from './options.ts';
+import type { Load, Measurement } from './measurement.ts';
+
 import type { Progress } from './progress.ts';
 import { type Scenario, scenarioOf } from './scenarios.ts';
 import { seedAlerts } from './seed.ts';
 import { type Column, milliseconds, renderTable, whole } from './table.ts';
 import { startSystem, type Target, withTarget } from './target.ts';
 
+/** What is measured. */
+export interface RunPlan {
+  readonly load: Load;
+  readonly workers: number;
+  readonly scenarioNames: readonly string[];
+}
+
 /** Runs the scenarios one after the other on one system. */
-export async function run(options: Options, progress: Progress, signal: AbortSignal): Promise<Measurement[]> {
+export async function run(plan: RunPlan, progress: Progress, signal: AbortSignal): Promise<Measurement[]> {
   progress.show('starting the system');
   return await withTarget(
-    () => startSystem(options.workers, signal),
+    () => startSystem(plan.workers, signal),
     signal,
     async (target) => {
       const measurements: Measurement[] = [];
-      for (const name of options.scenarioNames) {
-        measurements.push(await measure(target, scenarioOf(name), options, name, progress, signal));
+      for (const name of plan.scenarioNames) {
+        measurements.push(await measure(target, scenarioOf(name), plan.load, name, progress, signal));
       }
       progress.show('stopping the system');
       return measurements;
@@ -31,7 +38,7 @@ export async function run(options: Options, progress: Progress, signal: AbortSig
 export async function measure(
   target: Target,
   scenario: Scenario,
-  { load }: Options,
+  load: Load,
   label: string,
   progress: Progress,
   signal: AbortSignal,

@@ -1,0 +1,6 @@
+import type { Command } from '../command.ts';
+import { compareCommand } from './compare.ts';
+import { runCommand } from './run.ts';
+
+/** Every command, in the order of the help; the first is what runs when none is named. */
+export const commands: readonly Command[] = [runCommand, compareCommand];
