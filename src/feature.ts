@@ -1,4 +1,4 @@
-import type Router from '@koa/router';
+import type { RouterContext } from '@koa/router';
 import type { Database } from 'better-sqlite3';
 import type { Context } from 'koa';
 import type { Logger } from 'pino';
@@ -58,9 +58,37 @@ export type Write<C extends Commands> = <Name extends keyof C & string>(
   blob?: Buffer,
 ) => Promise<OutputOf<C[Name]>>;
 
+/** What a route asks of its caller: `public` asks nothing, `write` includes `read`, `admin` includes both. */
+export type Scope = 'public' | 'read' | 'write' | 'admin';
+
+/** Who sends a request. */
+export interface Caller {
+  /** Names whose data it is; empty while there are no keys. */
+  readonly owner: string;
+}
+
+/**
+ * Decides whether a request may go on to its route, and notes its caller.
+ * @throws Failure why it may not
+ */
+export type Guard = (ctx: Context, scope: Scope) => void | Promise<void>;
+
+/** @returns who sends this request, as the guard has noted it */
+export function callerOf(ctx: Context): Caller {
+  return ctx.state.caller as Caller;
+}
+
+/** Answers one request, synchronously or not. */
+export type Handler = (ctx: RouterContext) => unknown;
+
+/** Registers routes; a path is a pattern of the router. No route without a scope: what is open says so. */
+export type Routes = Readonly<
+  Record<'get' | 'post' | 'patch' | 'delete', (path: string, scope: Scope, handler: Handler) => void>
+>;
+
 /** What a feature's routes get. */
 export interface RouteContext<C extends Commands = Commands> {
-  readonly router: Router;
+  readonly route: Routes;
   /** Read-only connection to the feature's database. */
   readonly db: Database;
   readonly write: Write<C>;

@@ -57,12 +57,12 @@ export class Deployment {
 
   /**
    * Adds a feature to the monolith, as its maker would.
-   * @param routes the body of a function that gets `router`
+   * @param routes the body of a function that gets `route`
    */
   addFeature(name: string, routes: string): void {
     this.write(
       `src/${name}/routes.ts`,
-      `export function routes({ router }: { router: any }): void {\n${routes}\n}\n`,
+      `export function routes({ route }: { route: any }): void {\n${routes}\n}\n`,
     );
     this.write(`src/${name}/migrations/.keep`, '');
     const list = 'export const features: readonly Feature[] = [';

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
 import Router from '@koa/router';
 import Sqlite, { type Database } from 'better-sqlite3';
@@ -6,6 +5,7 @@ import Koa from 'koa';
 import { commands } from '../../src/alerts/commands.ts';
 import { prepareQueries } from '../../src/alerts/queries.ts';
 import { alert } from '../../src/alerts/schema.ts';
+import { readMigrations } from '../../src/sqlite/migrations.ts';
 import { serveClustered } from '../support/serve-clustered.ts';
 
 /**
@@ -16,7 +16,8 @@ import { serveClustered } from '../support/serve-clustered.ts';
  * Environment: DATABASE (path), SYNCHRONOUS (FULL or NORMAL), WORKERS.
  */
 const BUSY_TIMEOUT_MS = 5000;
-const TABLE = new URL('../../src/alerts/migrations/0001_create_alerts.sql', import.meta.url);
+const TABLES = new URL('../../src/alerts/migrations/', import.meta.url);
+const OWNER = '';
 
 function open(): Database {
   const db = new Sqlite(process.env.DATABASE ?? 'naive.db');
@@ -28,7 +29,7 @@ function open(): Database {
 
 function prepare(): void {
   const db = open();
-  db.exec(readFileSync(TABLE, 'utf8'));
+  for (const { sql } of readMigrations(TABLES)) db.exec(sql);
   db.close();
 }
 
@@ -39,7 +40,7 @@ function createApp(): Koa {
   const router = new Router();
 
   router.get('/alert/movie/:movieId', (ctx) => {
-    const found = find(ctx.params.movieId!);
+    const found = find(OWNER, ctx.params.movieId!);
     if (!found) return ctx.throw(404, 'There is no alert for this movie');
     ctx.body = found;
   });
@@ -47,7 +48,7 @@ function createApp(): Koa {
   router.post('/alert', async (ctx) => {
     const parsed = alert.safeParse(await readJson(ctx.req));
     if (!parsed.success) return ctx.throw(422, 'The request has invalid fields');
-    const { version } = put(parsed.data, { blob: undefined, nowMs: Date.now() });
+    const { version } = put({ owner: OWNER, alert: parsed.data }, { blob: undefined, nowMs: Date.now() });
     ctx.status = version === 1 ? 201 : 200;
     ctx.body = parsed.data;
   });

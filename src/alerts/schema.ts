@@ -1,6 +1,7 @@
 import { z } from 'zod';
 
 const MOVIE_ID_MAX_CHARS = 128;
+const OWNER_MAX_CHARS = 128;
 const EMAIL_MAX_CHARS = 254; // RFC 5321 4.5.3.1.3: a path of 256 octets less its angle brackets
 const IMAGE_URL_MAX_CHARS = 2048;
 export const LIST_LIMIT_MAX = 100;
@@ -45,6 +46,9 @@ export const movieId = text(MOVIE_ID_MAX_CHARS).refine(
   (value) => !CONTROL.test(value),
   'expected no control characters',
 );
+
+/** Whose an alert is: an owner's name, empty for whoever calls while there are no keys. */
+export const owner = z.string().max(OWNER_MAX_CHARS);
 
 /** An alert as clients send it and get it back. Fields that it does not know are ignored, for compatibility. */
 export const alert = z.object({

@@ -20,11 +20,11 @@ const UPLOADS_MAX = 16;
 const RETRY_AFTER_SECONDS = 1;
 
 /** The cover images over HTTP: upload and download. */
-export function routes({ router, db, write, config }: RouteContext<typeof commands>): void {
+export function routes({ route, db, write, config }: RouteContext<typeof commands>): void {
   const queries = prepareQueries(db);
   let uploads = 0;
 
-  router.post('/movie/image', async (ctx) => {
+  route.post('/movie/image', 'write', async (ctx) => {
     requireMultipart(ctx.req);
     refuseEncoded(ctx.req);
     if (uploads >= UPLOADS_MAX) {
@@ -47,7 +47,7 @@ export function routes({ router, db, write, config }: RouteContext<typeof comman
     }
   });
 
-  router.get('/movie/image/:id', (ctx) => {
+  route.get('/movie/image/:id', 'read', (ctx) => {
     const id = imageId.safeParse(ctx.params.id);
     const meta = id.success ? queries.findMeta(id.data) : undefined;
     if (id.data === undefined || meta === undefined) {

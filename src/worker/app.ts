@@ -6,9 +6,10 @@ import type { Logger } from 'pino';
 import type { SystemStatus } from '../child/messages.ts';
 import type { Config } from '../config.ts';
 import { Failure } from '../errors.ts';
-import type { Feature, Write } from '../feature.ts';
+import type { Feature, Guard, Routes, Write } from '../feature.ts';
 import { dispatch } from './middleware/dispatch.ts';
 import { envelope } from './middleware/envelope.ts';
+import { guardedRoutes } from './middleware/guarded-routes.ts';
 import { probes } from './middleware/probes.ts';
 
 /** How a socket says that its other side has gone. */
@@ -23,6 +24,7 @@ export interface AppOptions {
   readonly config: Config;
   readonly log: Logger;
   readonly features: readonly Feature[];
+  readonly guard: Guard;
   /** Read-only connections by the database's name. */
   readonly databases: ReadonlyMap<string, Database>;
   readonly writeFor: (feature: Feature) => Write<never>;
@@ -43,10 +45,11 @@ export interface AppOptions {
  * @throws Failure internal when a feature's database is not among `databases`
  */
 export async function createApp(options: AppOptions): Promise<RequestListener> {
-  const { log, features, status, draining, overloaded, onDamage } = options;
+  const { log, features, guard, status, draining, overloaded, onDamage } = options;
   const router = new Router();
-  probes(router, status);
-  await Promise.all(features.map((feature) => addRoutes(router, feature, options)));
+  const route = guardedRoutes(router, guard);
+  probes(route, status);
+  await Promise.all(features.map((feature) => addRoutes(route, feature, options)));
 
   const app = new Koa();
   app.on('error', (err: Error) => logLateError(log, err));
@@ -56,12 +59,12 @@ export async function createApp(options: AppOptions): Promise<RequestListener> {
   return (req, res) => void listener(req, res);
 }
 
-async function addRoutes(router: Router, feature: Feature, options: AppOptions): Promise<void> {
+async function addRoutes(route: Routes, feature: Feature, options: AppOptions): Promise<void> {
   const db = options.databases.get(feature.database);
   if (db === undefined) throw new Failure('internal', `No connection to the database ${feature.database}`);
   const routes = await feature.routes();
   routes({
-    router,
+    route,
     db,
     write: options.writeFor(feature),
     config: options.config,

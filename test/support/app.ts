@@ -9,7 +9,7 @@ import type { Test } from 'tap';
 import { type Config, loadConfig } from '../../src/config.ts';
 import { Failure } from '../../src/errors.ts';
 import type { AnyCommand, Feature, Write } from '../../src/feature.ts';
-import { features as allFeatures } from '../../src/features.ts';
+import { features as allFeatures, guard } from '../../src/features.ts';
 import { type Database, openReader, openWriter } from '../../src/sqlite/open.ts';
 import { type AppOptions, createApp } from '../../src/worker/app.ts';
 import { onClientError } from '../../src/worker/middleware/client-error.ts';
@@ -46,7 +46,8 @@ export interface TestApp {
   readonly raw: (bytes: string | Buffer, options?: { readonly half?: boolean }) => Promise<string>;
 }
 
-export interface TestAppOptions extends Partial<Pick<AppOptions, 'status' | 'draining' | 'overloaded'>> {
+export interface TestAppOptions
+  extends Partial<Pick<AppOptions, 'guard' | 'status' | 'draining' | 'overloaded'>> {
   readonly features?: readonly Feature[];
   readonly env?: Readonly<Record<string, string>>;
   /** Stands between a route and the real write, to fail or to delay it. */
@@ -77,6 +78,7 @@ export async function startApp(t: Test, options: TestAppOptions = {}): Promise<T
     config,
     log: log.logger,
     features,
+    guard: options.guard ?? guard,
     databases: readers,
     writeFor: (feature) => writeTo(writers.get(feature.database)!, feature, options.aroundWrite),
     status: options.status ?? (() => ({ ready: true, notReady: [], degraded: [] })),

@@ -1,8 +1,10 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { Readable } from 'node:stream';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import t from 'tap';
 import { Failure } from '../../src/errors.ts';
+import { callerOf, type Guard } from '../../src/feature.ts';
 import { createApp } from '../../src/worker/app.ts';
 import { featureOf, startApp } from '../support/app.ts';
 
@@ -122,8 +124,8 @@ t.test('every answer asks to close the connection while draining', async (t) => 
 
 t.test('draining that begins while a handler works still marks its answer', async (t) => {
   let draining = false;
-  const feature = featureOf(({ router }) => {
-    router.get('/late', async (ctx) => {
+  const feature = featureOf(({ route }) => {
+    route.get('/late', 'public', async (ctx) => {
       draining = true;
       ctx.body = 'ok';
     });
@@ -148,8 +150,8 @@ t.test('what a handler throws becomes a problem that tells nothing of its cause'
       headers: { 'X-Extra': 'yes' },
     }),
   };
-  const feature = featureOf(({ router }) => {
-    router.get('/throw/:name', (ctx) => {
+  const feature = featureOf(({ route }) => {
+    route.get('/throw/:name', 'public', (ctx) => {
       ctx.set({ ETag: '"x"', 'Cache-Control': 'public' });
       throw thrown[ctx.params.name!];
     });
@@ -189,13 +191,13 @@ t.test('what a handler throws becomes a problem that tells nothing of its cause'
 });
 
 t.test('a failure after the headers cuts the answer and leaves the process alive', async (t) => {
-  const feature = featureOf(({ router }) => {
-    router.get('/half', (ctx) => {
+  const feature = featureOf(({ route }) => {
+    route.get('/half', 'public', (ctx) => {
       ctx.res.writeHead(200, { 'Content-Length': '10' });
       ctx.res.write('half');
       throw new Error('too late');
     });
-    router.get('/stream', (ctx) => {
+    route.get('/stream', 'public', (ctx) => {
       ctx.body = Readable.from(
         (async function* () {
           yield 'half';
@@ -240,8 +242,8 @@ t.test('one line a request tells the route and never what is private', async (t)
 t.test('a client that goes away before the answer is logged as such', async (t) => {
   const entered = Promise.withResolvers<void>();
   const gate = Promise.withResolvers<void>();
-  const feature = featureOf(({ router }) => {
-    router.get('/slow', async (ctx) => {
+  const feature = featureOf(({ route }) => {
+    route.get('/slow', 'public', async (ctx) => {
       entered.resolve();
       await gate.promise;
       ctx.body = 'nobody hears it';
@@ -259,33 +261,44 @@ t.test('a client that goes away before the answer is logged as such', async (t) 
   t.equal((await app.call('GET', '/health')).status, 200);
 });
 
-t.test('middleware of one route runs in order and may end the request', async (t) => {
-  const feature = featureOf(({ router }) => {
-    router.get(
-      '/chain/:stop',
-      async (ctx, next) => {
-        ctx.set('X-First', '1');
-        if (ctx.params.stop === 'no') await next();
-        else ctx.body = 'stopped';
-      },
-      (ctx) => {
-        ctx.body = 'end';
-      },
-    );
+t.test('the guard decides before any route, with the scope that the route asks for', async (t) => {
+  const asked: string[] = [];
+  const guard: Guard = (ctx, scope) => {
+    asked.push(`${ctx.method} ${ctx.path} ${scope}`);
+    if (ctx.get('X-Test') === 'throws') throw new Failure('not_found', 'refused at once');
+    if (ctx.get('X-Test') === 'rejects') return Promise.reject(new Failure('not_found', 'refused later'));
+    ctx.state.caller = { owner: ctx.get('X-Owner') };
+    return ctx.get('X-Test') === 'waits' ? nextTurn() : undefined;
+  };
+  let handled = 0;
+  const feature = featureOf(({ route }) => {
+    route.get('/probe', 'read', (ctx) => {
+      handled += 1;
+      ctx.body = callerOf(ctx).owner;
+    });
+    route.patch('/probe', 'admin', (ctx) => {
+      ctx.body = 'patched';
+    });
   });
-  const app = await startApp(t, { features: [feature] });
-  t.equal((await app.call('GET', '/chain/yes')).text, 'stopped');
-  const answer = await app.call('GET', '/chain/no');
-  t.equal(answer.text, 'end');
-  t.equal(answer.headers['x-first'], '1');
+  const app = await startApp(t, { features: [feature], guard });
+  const ask = (test: string) =>
+    app.call('GET', '/probe', { headers: { 'X-Test': test, 'X-Owner': 'someone' } });
+  t.match((await ask('throws')).json(), { status: 404, detail: 'refused at once' });
+  t.match((await ask('rejects')).json(), { status: 404, detail: 'refused later' });
+  t.equal(handled, 0, 'a refused request does not reach its route');
+  t.equal((await ask('waits')).text, 'someone');
+  t.equal((await ask('')).text, 'someone');
+  await app.call('PATCH', '/probe');
+  await app.call('GET', '/health');
+  t.same(
+    asked.slice(-3),
+    ['GET /probe read', 'PATCH /probe admin', 'GET /health public'],
+    'no route goes without',
+  );
 });
 
 t.test('an app that could not serve is not assembled', async (t) => {
-  const withUse = featureOf(({ router }) => {
-    router.use(async (_ctx, next) => next());
-  });
-  await t.rejects(startApp(t, { features: [withUse] }), { code: 'internal' });
-  const missing = createApp({ features: [withUse], databases: new Map() } as never);
+  const missing = createApp({ features: [featureOf(() => {})], databases: new Map() } as never);
   await t.rejects(missing, { code: 'internal', message: /main/ });
 });
 

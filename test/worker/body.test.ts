@@ -11,16 +11,16 @@ const LIMIT_BYTES = 64 * 1024;
 async function startEcho(t: Parameters<typeof startApp>[0]) {
   const seen: unknown[] = [];
   const late = Promise.withResolvers<unknown>();
-  const feature = featureOf(({ router }) => {
-    router.post('/echo', async (ctx) => {
+  const feature = featureOf(({ route }) => {
+    route.post('/echo', 'public', async (ctx) => {
       const value = await readJson(ctx);
       seen.push(value);
       sendJson(ctx, 200, value);
     });
-    router.post('/bytes', async (ctx) => {
+    route.post('/bytes', 'public', async (ctx) => {
       ctx.body = await readBody(ctx.req, { limitBytes: 100, timeoutMs: 50 });
     });
-    router.post('/late', async (ctx) => {
+    route.post('/late', 'public', async (ctx) => {
       await new Promise((resolve) => ctx.req.once('close', resolve));
       late.resolve(await readBody(ctx.req, { limitBytes: 100 }).catch((error: Error) => error.message));
     });

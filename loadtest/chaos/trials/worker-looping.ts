@@ -13,7 +13,7 @@ const NOTICED_TIMEOUT_MS = HANG_TIMEOUT_MS + 20_000;
 const CULPRIT = /loopForEver [^"]*chaos\/routes\.ts/;
 
 /** The body of the routes of a feature whose handler never returns. */
-export const LOOP_ROUTES = `  router.get('/chaos/loop', function loopForEver() { while (true); });`;
+export const LOOP_ROUTES = `  route.get('/chaos/loop', 'public', function loopForEver() { while (true); });`;
 
 export const workerLooping: Trial = {
   name: 'worker-looping',

@@ -1,8 +1,7 @@
 import type Router from '@koa/router';
 import type { Layer, RouterContext } from '@koa/router';
 import { Failure } from '../../errors.ts';
-
-type Handler = (ctx: RouterContext) => unknown;
+import type { Handler } from '../../feature.ts';
 
 /** Everything registered under one pattern. */
 interface Route {
@@ -19,7 +18,8 @@ interface Route {
  *
  * Handlers get `ctx.params`, decoded, and `_matchedRoute`, as from the router itself.
  *
- * @throws Failure internal for what this cannot serve: `router.use` and patterns that are regular expressions
+ * @throws Failure internal for what this cannot serve: `router.use`, patterns that are regular expressions, and
+ *   more than one function a route
  */
 export function dispatch(router: Router): (ctx: RouterContext) => unknown {
   const routes = compile(router.stack);
@@ -50,19 +50,14 @@ function compile(layers: readonly Layer[]): readonly Route[] {
       handlers: new Map<string, Handler>(),
     };
     routes.set(pattern, route);
-    const handler = chain(stack);
+    const [handler, ...others] = stack as unknown as readonly Handler[];
+    if (handler === undefined || others.length > 0) {
+      throw new Failure('internal', `The route ${pattern} is not one function`);
+    }
     // Who registers first wins, as in the router.
     for (const method of methods) if (!route.handlers.has(method)) route.handlers.set(method, handler);
   }
   return [...routes.values()];
-}
-
-/** One function out of a route's middleware, made before the first request. */
-function chain(stack: Layer['stack']): Handler {
-  return stack.reduceRight<Handler>(
-    (next, middleware) => (ctx) => middleware(ctx, async () => next(ctx)),
-    () => undefined,
-  );
 }
 
 function paramsOf({ paramNames }: Route, match: RegExpExecArray): Record<string, string> {
