@@ -2,22 +2,50 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Failure } from './errors.ts';
 
+interface CommandEntry {
+  /** One line for the list of commands. */
+  readonly about: string;
+  /** Loaded when it is run: a short command should not wait for what the system needs. */
+  readonly load: () => Promise<(args: readonly string[]) => Promise<void>>;
+}
+
+/** Every command, in the order that the help lists them. */
+const COMMANDS: Readonly<Record<string, CommandEntry>> = {
+  start: {
+    about: 'start the whole system and stay in the foreground',
+    load: async () => (await import('./commands/start.ts')).start,
+  },
+  status: {
+    about: 'show every process, the replication, the last drill and the newest events',
+    load: async () => (await import('./commands/status.ts')).status,
+  },
+  events: {
+    about: 'show what happened: crashes, restarts, reloads, healings, with their causes',
+    load: async () => (await import('./commands/events.ts')).events,
+  },
+  reload: {
+    about: 'bring new code into service without a failed request',
+    load: async () => (await import('./commands/reload.ts')).reload,
+  },
+  restore: {
+    about: 'restore from the replica: --to FILE, --in-place or --list',
+    load: async () => (await import('./commands/restore.ts')).restore,
+  },
+  verify: {
+    about: 'restore the replica now and compare it with the databases',
+    load: async () => (await import('./commands/verify.ts')).verify,
+  },
+};
+
+const NAME_WIDTH = 16;
 const USAGE = `Usage: ninelives <command>
 
-  start    start the whole system and stay in the foreground
-  reload   bring new code into service without a failed request
-  restore  restore from the replica: --to FILE, --in-place or --list; --help tells more
-  verify   restore the replica now and compare it with the databases
+${Object.entries(COMMANDS)
+  .map(([name, { about }]) => `  ${name.padEnd(NAME_WIDTH)}${about}`)
+  .join('\n')}
 
-Settings come from the environment and from .env; config/.env.example lists them.`;
-
-/** Loaded when they are run: a short command should not wait for what the system needs. */
-const COMMANDS: Readonly<Record<string, (args: readonly string[]) => Promise<void>>> = {
-  start: async () => (await import('./commands/start.ts')).start(),
-  reload: async () => (await import('./commands/reload.ts')).reload(),
-  restore: async (args) => (await import('./commands/restore.ts')).restore(args),
-  verify: async (args) => (await import('./commands/verify.ts')).verify(args),
-};
+ninelives <command> --help tells more of each. Settings come from the environment and from .env;
+config/.env.example lists them.`;
 
 /** Runs one command and sets the exit code. @param args the words after the program's name */
 export async function main(args: readonly string[]): Promise<void> {
@@ -27,9 +55,10 @@ export async function main(args: readonly string[]): Promise<void> {
       console.log(USAGE);
       return;
     }
-    const run = command && Object.hasOwn(COMMANDS, command) ? COMMANDS[command] : undefined;
-    if (!run) throw new Failure('usage', command ? `There is no command ${command}.\n\n${USAGE}` : USAGE);
+    const entry = command && Object.hasOwn(COMMANDS, command) ? COMMANDS[command] : undefined;
+    if (!entry) throw new Failure('usage', command ? `There is no command ${command}.\n\n${USAGE}` : USAGE);
     loadDotEnv(process.cwd());
+    const run = await entry.load();
     await run(rest);
   } catch (error) {
     if (!(error instanceof Failure)) throw error;

@@ -3,12 +3,14 @@ import { Failure } from '../errors.ts';
 import { databaseNames } from '../features.ts';
 import { createLog, type Logger } from '../log.ts';
 import { Control, controlSocketPath } from '../primary/control.ts';
+import { Events } from '../primary/events.ts';
 import { endStrays } from '../primary/strays.ts';
 import { System } from '../primary/system.ts';
 import { findLitestream } from '../replication/binary.ts';
 import { writeLitestreamConfig } from '../replication/litestream-config.ts';
 import { isSameDisk } from '../replication/same-disk.ts';
 import { lockDataDir } from '../sqlite/lock.ts';
+import { version } from '../version.ts';
 
 /**
  * Starts the system and returns when it has stopped.
@@ -31,10 +33,17 @@ export async function start(): Promise<void> {
     log.info({ path: litestream.path, version: litestream.version }, `litestream ${litestream.version}`);
     const databases = databaseNames();
     const litestreamConfigPath = writeLitestreamConfig(config, databases);
+    const events = new Events(config.DATA_DIR, log);
+    events.record('start', {
+      pid: process.pid,
+      cause: `version ${version}, Node.js ${process.versions.node}`,
+    });
     await run(
-      (onFatal) => new System({ config, secrets, litestream, litestreamConfigPath, databases, log, onFatal }),
+      (onFatal) =>
+        new System({ config, secrets, litestream, litestreamConfigPath, databases, log, events, onFatal }),
       config,
       log,
+      events,
     );
   } finally {
     lock.release();
@@ -45,6 +54,7 @@ async function run(
   create: (onFatal: (failure: Failure) => void) => System,
   config: Config,
   log: Logger,
+  events: Events,
 ): Promise<void> {
   const end = Promise.withResolvers<void>();
   const system = create((failure) => end.reject(failure));
@@ -60,20 +70,26 @@ async function run(
   // The failure is logged by the reload itself.
   process.on('SIGHUP', () => system.reload('SIGHUP').catch(() => {}));
   const control = new Control(
-    { reload: async () => ({ replaced: await system.reload('reload') }), verify: () => system.verify() },
+    {
+      status: () => system.snapshot(),
+      events: ([afterId]) => events.after(Number(afterId ?? 0)),
+      reload: async () => ({ replaced: await system.reload('reload') }),
+      verify: () => system.verify(),
+    },
     log,
   );
   const startedMs = performance.now();
   try {
     await control.listen(controlSocketPath(config.DATA_DIR));
-    const ready = system.start().then((address) => {
-      log.info(...readyLine(config, system, address.port, performance.now() - startedMs));
+    const ready = system.start().then(() => {
+      log.info(...readyLine(config, system, performance.now() - startedMs));
     });
     // A stop in the middle of the start ends the start with a failure of no interest.
     ready.catch((failure) => end.reject(failure));
     await end.promise;
   } catch (failure) {
     log.fatal({ code: failure instanceof Failure ? failure.code : 'internal' }, (failure as Error).message);
+    events.record('failed', { cause: (failure as Error).message });
     control.close();
     await system.stop('the system failed');
     throw failure;
@@ -83,9 +99,8 @@ async function run(
   log.info('stopped');
 }
 
-function readyLine(config: Config, system: System, port: number, startMs: number): [object, string] {
-  const host = config.HOST.includes(':') ? `[${config.HOST}]` : config.HOST;
-  const url = `http://${host}:${port}`;
+function readyLine(config: Config, system: System, startMs: number): [object, string] {
+  const { url } = system;
   const pids = { primary: process.pid, ...system.pids };
   const tree = Object.entries(pids).map(([name, pid]) => `${name} ${pid}`);
   const warning = isSameDisk(config.DATA_DIR, config.replica)

@@ -8,6 +8,7 @@ export type ChildState = 'starting' | 'ready' | 'draining' | 'stopping' | 'dead'
 
 /** How a child ended, and why, in words. */
 export interface ChildExit {
+  readonly pid: number | undefined;
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
   readonly cause: string;
@@ -242,6 +243,7 @@ export class Child extends EventEmitter<ChildEvents> {
     const said = this.#failure ? `${seen}: ${this.#failure.message}` : seen;
     this.#move('dead');
     this.emit('exit', {
+      pid: this.pid,
       code,
       signal,
       cause: this.#cause ?? said,

@@ -7,6 +7,9 @@ import type { Logger } from '../log.ts';
 /** A command line is short; what is longer is no command. */
 const LINE_MAX_BYTES = 4096;
 
+/** Commands that only look; one may do so every second. */
+const LOOKS: ReadonlySet<string> = new Set(['status', 'events']);
+
 /** What a command answers: its value, or why it failed. */
 export type ControlAnswer =
   | { readonly ok: true; readonly value: unknown }
@@ -70,7 +73,8 @@ export class Control {
       const [name, ...args] = JSON.parse(line) as string[];
       const command = name && Object.hasOwn(this.#commands, name) ? this.#commands[name] : undefined;
       if (!command) throw new Failure('usage', `The primary has no command ${name}`);
-      this.#log.info({ command: name, args }, `operator: ${[name, ...args].join(' ')}`);
+      const level = LOOKS.has(name as string) ? 'debug' : 'info';
+      this.#log[level]({ command: name, args }, `operator: ${[name, ...args].join(' ')}`);
       return { ok: true, value: (await command(args)) ?? null };
     } catch (error) {
       if (error instanceof Failure) return { ok: false, code: error.code, message: error.message };

@@ -27,6 +27,10 @@ interface SlotEvents {
   /** Anything that `/ready` or a person would want to know has changed. */
   change: [];
   death: [exit: ChildExit, restartInMs: number | undefined];
+  /** The place of one that died is filled again. */
+  restarted: [child: Child];
+  /** A child that served was exchanged for another. */
+  replaced: [child: Child, cause: string];
 }
 
 /**
@@ -72,6 +76,16 @@ export class Slot extends EventEmitter<SlotEvents> {
     return this.#restarts;
   }
 
+  /** How the last child ended; undefined when none has. */
+  get lastExit(): ChildExit | undefined {
+    return this.#lastExit;
+  }
+
+  /** Whether it failed so often that it is tried again slowly; also during such a try. */
+  get breakerOpen(): boolean {
+    return this.#options.policy.breakerOpen;
+  }
+
   /** Why it does not serve, in words; undefined when it does. */
   get trouble(): string | undefined {
     if (this.isReady) return undefined;
@@ -84,7 +98,7 @@ export class Slot extends EventEmitter<SlotEvents> {
 
   start(): void {
     this.#state = 'running';
-    this.#spawn();
+    this.#spawn(false);
   }
 
   /** Asks the child to finish; whenever it ends now, it is not replaced. Past the deadline it is killed. */
@@ -113,7 +127,7 @@ export class Slot extends EventEmitter<SlotEvents> {
     if (this.#state === 'backing-off' || this.#state === 'broken') {
       // Nothing serves here that could be lost, and the new code may be the cure.
       clearTimeout(this.#timer);
-      this.#spawn();
+      this.#spawn(true);
       await this.#comesUp(this.#child as Child);
       return;
     }
@@ -133,7 +147,7 @@ export class Slot extends EventEmitter<SlotEvents> {
     } catch (failure) {
       this.#next = undefined;
       // Its death was left to this replacement, which has failed.
-      if (this.childState === 'dead' && this.#state === 'running') this.#spawn();
+      if (this.childState === 'dead' && this.#state === 'running') this.#spawn(true);
       throw failure;
     }
     this.#next = undefined;
@@ -142,6 +156,7 @@ export class Slot extends EventEmitter<SlotEvents> {
       { child: this.name, childPid: next.pid, oldPid: old.pid, cause },
       `${this.name} ready, replaces ${old.pid}: ${cause}`,
     );
+    this.emit('replaced', next, cause);
     old.drain(drainTimeoutMs, cause);
     await old.ended();
   }
@@ -200,7 +215,8 @@ export class Slot extends EventEmitter<SlotEvents> {
     });
   }
 
-  #spawn(): void {
+  /** @param isRestart whether it makes up for one that died */
+  #spawn(isRestart: boolean): void {
     this.#state = 'running';
     const child = this.#options.spawn(false);
     child.once('ready', () => {
@@ -208,6 +224,7 @@ export class Slot extends EventEmitter<SlotEvents> {
         { child: this.name, childPid: child.pid, startMs: Math.round(child.ageMs) },
         `${this.name} ready`,
       );
+      if (isRestart) this.emit('restarted', child);
     });
     this.#adopt(child);
     this.emit('child', child);
@@ -257,8 +274,8 @@ export class Slot extends EventEmitter<SlotEvents> {
       `${this.name} died: ${exit.cause}; ${next} in ${delayMs} ms`,
     );
     // Timers first run a turn later; a replacement that is due now should not wait for one.
-    if (delayMs === 0) this.#spawn();
-    else this.#timer = setTimeout(() => this.#spawn(), delayMs);
+    if (delayMs === 0) this.#spawn(true);
+    else this.#timer = setTimeout(() => this.#spawn(true), delayMs);
     this.emit('death', exit, delayMs);
     this.emit('change');
   }

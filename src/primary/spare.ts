@@ -28,6 +28,11 @@ export class Spare {
     this.#options = options;
   }
 
+  /** The one that loads or waits. */
+  get child(): Child | undefined {
+    return this.#child;
+  }
+
   /** Has one from now on, the frozen one if there is one. */
   keep(): void {
     this.#isKept = true;

@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
-import type { AddressInfo } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { SystemStatus } from '../child/messages.ts';
+import type { SystemSnapshot, SystemState } from '../child/snapshot.ts';
 import type { Config, Secrets } from '../config.ts';
 import { Failure } from '../errors.ts';
 import type { Logger } from '../log.ts';
@@ -12,13 +12,23 @@ import type { DrillResult } from '../replication/drill/result.ts';
 import { LogRelay, litestreamEnv, replicateCommand } from '../replication/litestream.ts';
 import type { LitestreamLine } from '../replication/log-line.ts';
 import { ReplicationMonitor } from '../replication/monitor.ts';
+import { isSameDisk } from '../replication/same-disk.ts';
+import { version } from '../version.ts';
 import { Child } from './child.ts';
 import { Drills } from './drills.ts';
+import type { Events } from './events.ts';
 import { DATA_DIR_VARIABLE, fork } from './fork.ts';
 import { Listener } from './listener.ts';
 import { Recycler } from './recycler.ts';
 import { RestartPolicy } from './restart-policy.ts';
 import { finalFailure, quiesced, Slot } from './slot.ts';
+import {
+  freeMb,
+  snapshotOfPrimary,
+  snapshotOfReplication,
+  snapshotOfSlot,
+  snapshotOfSpare,
+} from './snapshot.ts';
 import { Spare } from './spare.ts';
 
 const STABLE_MS = 500;
@@ -32,6 +42,9 @@ const SILENCE_GRACE_MS = 2500;
 /** What the writer gets to decide its last writes. */
 const WRITER_DRAIN_MS = 5000;
 
+/** What a person sees at once; whoever wants more asks for them. */
+const SNAPSHOT_EVENTS = 50;
+
 const WRITER_ENTRY = new URL('../writer/main.ts', import.meta.url);
 const WORKER_ENTRY = new URL('../worker/main.ts', import.meta.url);
 const PREPARE_ENTRY = new URL('../replication/prepare-main.ts', import.meta.url);
@@ -44,11 +57,10 @@ export interface SystemOptions {
   readonly litestreamConfigPath: string;
   readonly databases: readonly string[];
   readonly log: Logger;
+  readonly events: Events;
   /** Called once when the system cannot go on. */
   readonly onFatal: (failure: Failure) => void;
 }
-
-type SystemState = 'starting' | 'serving' | 'healing' | 'stopping' | 'stopped';
 
 /**
  * The tree of processes: started in order, stopped in reverse. States and who moves them:
@@ -73,13 +85,17 @@ export class System {
   /** Why the writer refuses writes; undefined when it does not. */
   #readOnlyBecause: string | undefined;
   #state: SystemState = 'starting';
+  #stateSinceAtMs = Date.now();
+  readonly #startedAtMs = Date.now();
+  #url: string | undefined;
+  #isReplicaOnSameDisk: boolean | undefined;
   #reloading = false;
   #healedAtMs = Number.NEGATIVE_INFINITY;
   #statusScheduled = false;
   #lastStatus = '';
 
   constructor(options: SystemOptions) {
-    const { config, log } = options;
+    const { config, log, events } = options;
     this.#options = options;
     this.#listener = new Listener(config.CONNECTION_QUEUE_MAX, log);
     this.#recycler = new Recycler({
@@ -94,8 +110,15 @@ export class System {
       stallTimeoutMs: config.REPLICA_STALL_TIMEOUT_MS,
       now: () => performance.now(),
       log,
-      onStall: (cause) => this.#litestream.child?.fault(cause),
-      onChange: () => this.#scheduleAnnounce(),
+      onStall: (cause) => {
+        events.record('stall', { child: 'litestream', pid: this.#litestream.child?.pid, cause });
+        this.#litestream.child?.fault(cause);
+      },
+      onChange: () => {
+        const { state, trouble } = this.#replication;
+        events.record('replication', { cause: trouble ?? state });
+        this.#scheduleAnnounce();
+      },
     });
     this.#drills = new Drills({
       dataDir: config.DATA_DIR,
@@ -104,7 +127,11 @@ export class System {
       spawn: () => this.#forkWithReplica('drill', DRILL_ENTRY, 0),
       confirmations: () => this.#confirmations.values(),
       log,
-      onChange: () => this.#scheduleAnnounce(),
+      onChange: () => {
+        const { last } = this.#drills;
+        if (last?.ok === false) events.record('drill-failed', { cause: last.reason ?? 'no reason told' });
+        this.#scheduleAnnounce();
+      },
     });
     this.#litestream = this.#slot('litestream', 'overlap', () => this.#spawnLitestream());
     this.#writer = this.#slot('writer', 'standby', (standby) =>
@@ -129,33 +156,77 @@ export class System {
     });
   }
 
+  /** In start order. */
+  get #slots(): readonly Slot[] {
+    return [this.#litestream, this.#writer, ...this.#workers];
+  }
+
+  /** Where it listens; undefined until then. */
+  get url(): string | undefined {
+    return this.#url;
+  }
+
+  /** Everything that is known of the system now. Cheap enough to ask for several times a second. */
+  snapshot(): SystemSnapshot {
+    const { config, events } = this.#options;
+    const { DATA_DIR, DISK_RESERVE_MB, replica } = config;
+    const spare = this.#spare.child;
+    // Once: a folder on a network may answer slowly, and the answer does not change.
+    this.#isReplicaOnSameDisk ??= isSameDisk(DATA_DIR, replica);
+    return {
+      atMs: Date.now(),
+      version,
+      nodeVersion: process.versions.node,
+      state: this.#state,
+      stateSinceAtMs: this.#stateSinceAtMs,
+      startedAtMs: this.#startedAtMs,
+      url: this.#url ?? null,
+      dataDir: DATA_DIR,
+      replica: { url: replica.url, isOnSameDisk: this.#isReplicaOnSameDisk },
+      status: this.#status(),
+      primary: snapshotOfPrimary(),
+      children: [...this.#slots.map(snapshotOfSlot), ...(spare ? [snapshotOfSpare(spare)] : [])],
+      replication: snapshotOfReplication(this.#replication),
+      lastDrill: this.#drills.last ?? null,
+      storage: {
+        freeMb: freeMb(DATA_DIR),
+        reserveMb: DISK_RESERVE_MB,
+        readOnlyBecause: this.#readOnlyBecause ?? null,
+      },
+      listener: { waitingConnections: this.#listener.waitingCount },
+      events: events.newest(SNAPSHOT_EVENTS),
+    };
+  }
+
   /** Every child by name with its process id, in start order. */
   get pids(): Record<string, number> {
-    const slots = [this.#litestream, this.#writer, ...this.#workers];
-    return Object.fromEntries(slots.flatMap(({ name, child }) => (child?.pid ? [[name, child.pid]] : [])));
+    return Object.fromEntries(
+      this.#slots.flatMap(({ name, child }) => (child?.pid ? [[name, child.pid]] : [])),
+    );
   }
 
   /**
-   * Brings the whole tree up.
-   * @returns where it listens
+   * Brings the whole tree up; `url` then tells where it listens.
    * @throws Failure the reason that it cannot start; everything started is then stopped
    */
-  async start(): Promise<AddressInfo> {
+  async start(): Promise<void> {
     const { config } = this.#options;
     await this.#startData();
-    const address = await this.#listener.listen(config.HOST, config.PORT);
+    const { port } = await this.#listener.listen(config.HOST, config.PORT);
+    this.#url = urlOf(config.HOST, port);
     await this.#startWorkers();
-    this.#state = 'serving';
+    this.#move('serving');
+    this.#options.events.record('serving', { cause: this.#url, durationMs: Date.now() - this.#startedAtMs });
     this.#drills.start();
     this.#announce();
-    return address;
   }
 
   /** Takes the tree down in reverse order: nothing that was acknowledged stays unshipped if the replica is there. */
   async stop(cause: string): Promise<void> {
     if (this.#state === 'stopping' || this.#state === 'stopped') return;
-    this.#state = 'stopping';
-    const { config, log } = this.#options;
+    this.#move('stopping');
+    const { config, log, events } = this.#options;
+    events.record('stop', { cause });
     this.#announce();
     // What the kernel has accepted by now is taken and handed over in the rest of this turn; a close before that
     // would reset connections whose requests are under way.
@@ -165,7 +236,7 @@ export class System {
     await this.#stopChildren(config.DRAIN_TIMEOUT_MS, cause);
     this.#listener.abandon();
     await this.#preparing?.ended();
-    this.#state = 'stopped';
+    this.#move('stopped');
     log.debug('every child has ended');
   }
 
@@ -175,7 +246,7 @@ export class System {
    * @throws Failure why a new child did not come up; it stops there, and the old children go on
    */
   async reload(cause: string): Promise<string[]> {
-    const { config, log } = this.#options;
+    const { config, log, events } = this.#options;
     if (this.#state !== 'serving') throw new Failure('not_ready', `The system is ${this.#state}`);
     if (this.#reloading) throw new Failure('not_ready', 'A reload is under way');
     this.#reloading = true;
@@ -188,6 +259,7 @@ export class System {
       }
       await this.#spare.discard(cause);
       log.info({ replaced, cause }, 'reload done');
+      events.record('reload', { cause: `${cause}: ${replaced.join(', ')}` });
       return replaced;
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
@@ -195,6 +267,7 @@ export class System {
         { code: error.code, replaced, cause },
         `reload stopped: ${error.message}; the old processes go on`,
       );
+      events.record('reload-failed', { cause: error.message });
       throw error;
     } finally {
       this.#reloading = false;
@@ -247,7 +320,7 @@ export class System {
    */
   async #heal(reason: string): Promise<void> {
     if (this.#state !== 'serving') return;
-    const { config, log, onFatal } = this.#options;
+    const { config, log, events, onFatal } = this.#options;
     const damage = `A database is damaged (${reason})`;
     log.error({ reason }, damage);
     const sinceHealMs = performance.now() - this.#healedAtMs;
@@ -258,15 +331,17 @@ export class System {
       );
       return;
     }
-    this.#state = 'healing';
+    this.#move('healing');
+    events.record('heal', { cause: damage });
     this.#healedAtMs = performance.now();
     this.#announce();
     try {
       await this.#stopChildren(HEAL_DRAIN_MS, 'healing');
       await this.#startData();
       await this.#startWorkers();
-      this.#state = 'serving';
+      this.#move('serving');
       this.#drills.start();
+      events.record('healed', { cause: reason, durationMs: performance.now() - this.#healedAtMs });
       log.info(
         { durationMs: Math.round(performance.now() - this.#healedAtMs) },
         'healed: everything serves again',
@@ -309,7 +384,13 @@ export class System {
       log,
     });
     slot.on('change', () => this.#scheduleAnnounce());
+    this.#options.events.watch(slot);
     return slot;
+  }
+
+  #move(state: SystemState): void {
+    this.#state = state;
+    this.#stateSinceAtMs = Date.now();
   }
 
   get #isEnding(): boolean {
@@ -382,10 +463,17 @@ export class System {
     });
     child.on('message', (message) => {
       if (message.kind !== 'lag') return;
-      this.#readOnlyBecause = message.readOnlyBecause;
+      this.#setReadOnly(message.readOnlyBecause);
       this.#replication.look(message.reports);
       this.#scheduleAnnounce();
     });
+  }
+
+  #setReadOnly(because: string | undefined): void {
+    const { events } = this.#options;
+    if (because && !this.#readOnlyBecause) events.record('writes-refused', { cause: because });
+    if (!because && this.#readOnlyBecause) events.record('writes-accepted', { cause: 'there is room again' });
+    this.#readOnlyBecause = because;
   }
 
   /** A process that reads the replica by itself. @param silenceTimeoutMs as `ChildOptions` has it */
@@ -455,4 +543,8 @@ export class System {
     if (this.#state !== 'serving' || !this.#workers.every((worker) => worker.state === 'broken')) return;
     this.#options.onFatal(new Failure('child_failed', 'No worker stays alive; giving up'));
   }
+}
+
+function urlOf(host: string, port: number): string {
+  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
 }

@@ -1,0 +1,137 @@
+import type { DrillResult } from '../replication/drill/result.ts';
+import type { ReplicationState } from '../replication/monitor.ts';
+import type { LagReport, SystemStatus } from './messages.ts';
+
+/**
+ * The whole system at one moment, as its primary knows it: what `ninelives status --json` prints, and what everything
+ * else that shows the system is made from. JSON all through, so what is not known is null.
+ */
+export interface SystemSnapshot {
+  /** When it was taken; milliseconds since the epoch, as every `…AtMs` here. */
+  readonly atMs: number;
+  /** Of this project, as it was when the primary started. */
+  readonly version: string;
+  readonly nodeVersion: string;
+  readonly state: SystemState;
+  readonly stateSinceAtMs: number;
+  readonly startedAtMs: number;
+  /** Null until it listens. */
+  readonly url: string | null;
+  readonly dataDir: string;
+  readonly replica: { readonly url: string; readonly isOnSameDisk: boolean };
+  /** Whether it serves, and what is wrong while it does. */
+  readonly status: SystemStatus;
+  readonly primary: PrimarySnapshot;
+  /** In the order that they start in; the spare last. */
+  readonly children: readonly ChildSnapshot[];
+  readonly replication: ReplicationSnapshot;
+  readonly lastDrill: DrillResult | null;
+  readonly storage: StorageSnapshot;
+  readonly listener: { readonly waitingConnections: number };
+  /** The newest of them, oldest first. */
+  readonly events: readonly SystemEvent[];
+}
+
+export type SystemState = 'starting' | 'serving' | 'healing' | 'stopping' | 'stopped';
+
+export interface PrimarySnapshot {
+  readonly pid: number;
+  readonly ageMs: number;
+  readonly rssBytes: number;
+  readonly heapUsedBytes: number;
+}
+
+/** One place of the tree, and the process that fills it. */
+export interface ChildSnapshot {
+  /** Such as `worker-2`. */
+  readonly name: string;
+  /** Such as `worker`: the name without its number. */
+  readonly role: string;
+  /** Of its process; or of its place, while no process is in it. */
+  readonly state:
+    | 'starting'
+    | 'waiting'
+    | 'ready'
+    | 'draining'
+    | 'stopping'
+    | 'dead'
+    | 'backing-off'
+    | 'broken'
+    | 'stopped';
+  readonly pid: number | null;
+  /** Of this process. */
+  readonly ageMs: number | null;
+  /** Deaths that were made up for, since the primary started. */
+  readonly restarts: number;
+  /** How the last process in this place ended. */
+  readonly lastExitCause: string | null;
+  /** `open`: it failed again and again, and is tried again slowly. */
+  readonly breaker: 'closed' | 'open';
+  readonly rssBytes: number | null;
+  /** Null for a process that is not Node.js. */
+  readonly heapUsedBytes: number | null;
+  /** Requests; 0 for what serves none. */
+  readonly served: number;
+}
+
+export interface ReplicationSnapshot {
+  readonly state: ReplicationState;
+  /** Age of the oldest commit of any database that the replica has not confirmed; 0 when it has all. */
+  readonly lagMs: number;
+  readonly trouble: string | null;
+  /** By database, as the writer told last. */
+  readonly databases: Readonly<Record<string, LagReport>>;
+}
+
+export interface StorageSnapshot {
+  /** On the disk of the data folder. */
+  readonly freeMb: number | null;
+  readonly reserveMb: number;
+  /** Why writes are refused; null when they are not. */
+  readonly readOnlyBecause: string | null;
+}
+
+/**
+ * What can happen to a system:
+ * - start, serving, stop, failed: of the system as a whole
+ * - crash, restart, breaker-open: a child died; its place is filled again; or only slowly, since it keeps dying
+ * - replace: a child was exchanged for a new one that was ready before
+ * - reload, reload-failed: the code on disk is in service; or it did not come up
+ * - stall: the replication stood still, and Litestream is started again
+ * - replication: its state changed
+ * - heal, healed: a database was found damaged; it serves again
+ * - writes-refused, writes-accepted: the disk or the backlog is full; there is room again
+ * - drill-failed: the replica could not be proven
+ */
+export type SystemEventKind =
+  | 'start'
+  | 'serving'
+  | 'stop'
+  | 'failed'
+  | 'crash'
+  | 'restart'
+  | 'breaker-open'
+  | 'replace'
+  | 'reload'
+  | 'reload-failed'
+  | 'stall'
+  | 'replication'
+  | 'heal'
+  | 'healed'
+  | 'writes-refused'
+  | 'writes-accepted'
+  | 'drill-failed';
+
+export interface SystemEvent {
+  /** Rises by one with each event, also across starts of one data folder. */
+  readonly id: number;
+  readonly atMs: number;
+  readonly kind: SystemEventKind;
+  /** The child that it happened to; null for the system. */
+  readonly child: string | null;
+  readonly pid: number | null;
+  /** Why, in words. */
+  readonly cause: string;
+  /** How long it took, where that says something: a restart, a healing. */
+  readonly durationMs: number | null;
+}

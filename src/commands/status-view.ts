@@ -1,0 +1,89 @@
+import type { ChildSnapshot, SystemSnapshot } from '../child/snapshot.ts';
+import { describeEvent } from './event-view.ts';
+import { showBytes, showDuration, showTable } from './sizes.ts';
+
+const EVENTS_SHOWN = 8;
+
+/**
+ * @param columns of the terminal; lines are cut there. Undefined where there is none.
+ * @returns the system for a person
+ */
+export function describeStatus(snapshot: SystemSnapshot, columns?: number): string {
+  const { atMs, state, stateSinceAtMs, status, version, nodeVersion, url, dataDir, replica } = snapshot;
+  const verdict = status.ready
+    ? status.degraded.length > 0
+      ? 'serving, not all is well'
+      : 'serving'
+    : state;
+  const facts = [
+    ['state', `${verdict}, since ${showDuration(atMs - stateSinceAtMs)}`],
+    ['url', url ?? 'does not listen yet'],
+    ['data', `${dataDir}, ${describeDisk(snapshot)}`],
+    ['replica', `${replica.url}${replica.isOnSameDisk ? ' (on the same disk as the data)' : ''}`],
+    ['replication', describeReplication(snapshot)],
+    ['drill', describeDrill(snapshot)],
+    ['version', `${version}, Node.js ${nodeVersion}`],
+  ];
+  if (snapshot.listener.waitingConnections > 0) {
+    facts.push(['waiting', `${snapshot.listener.waitingConnections} connections wait for a worker`]);
+  }
+  const troubles = [...status.notReady, ...status.degraded].map(({ name, reason }) => `! ${name}: ${reason}`);
+  const events = snapshot.events.slice(-EVENTS_SHOWN).map(describeEvent);
+  const lines = [
+    ...facts.map(([name = '', value]) => `${name.padEnd(12)}${value}`),
+    ...troubles,
+    '',
+    ...describeProcesses(snapshot).split('\n'),
+    ...(events.length > 0 ? ['', ...events] : []),
+  ];
+  return lines.map((line) => (columns ? line.slice(0, columns) : line)).join('\n');
+}
+
+function describeDisk({ storage: { freeMb, readOnlyBecause } }: SystemSnapshot): string {
+  if (readOnlyBecause) return `writes are refused: ${readOnlyBecause}`;
+  return freeMb === null ? 'free disk unknown' : `${showBytes(freeMb * 1024 * 1024)} free`;
+}
+
+function describeReplication({ replication: { state, lagMs, databases } }: SystemSnapshot): string {
+  const waiting = Object.entries(databases)
+    .filter(([, { unconfirmedBytes }]) => unconfirmedBytes > 0)
+    .map(([name, { unconfirmedBytes }]) => `${name} ${showBytes(unconfirmedBytes)}`);
+  const backlog = waiting.length > 0 ? `, not confirmed: ${waiting.join(', ')}` : '';
+  return `${state}, lag ${showDuration(lagMs)}${backlog}`;
+}
+
+function describeDrill({ atMs, lastDrill }: SystemSnapshot): string {
+  if (!lastDrill) return 'none yet';
+  const age = showDuration(Math.max(0, atMs - Date.parse(lastDrill.at)));
+  const result = lastDrill.ok ? `ok, ${lastDrill.rowsCompared} rows compared` : `FAILED: ${lastDrill.reason}`;
+  return `${result}, ${age} ago`;
+}
+
+function describeProcesses({ primary, children }: SystemSnapshot): string {
+  const rows = [
+    [
+      'primary',
+      'ready',
+      String(primary.pid),
+      showDuration(primary.ageMs),
+      '',
+      showBytes(primary.rssBytes),
+      '',
+    ],
+    ...children.map(row),
+  ];
+  return showTable(['process', 'state', 'pid', 'age', 'restarts', 'memory', 'last end'], rows);
+}
+
+function row(child: ChildSnapshot): string[] {
+  const { name, state, breaker, pid, ageMs, restarts, rssBytes, lastExitCause } = child;
+  return [
+    name,
+    breaker === 'open' && state !== 'broken' ? `${state} (breaker open)` : state,
+    pid === null ? '-' : String(pid),
+    ageMs === null ? '-' : showDuration(ageMs),
+    String(restarts),
+    rssBytes === null ? '-' : showBytes(rssBytes),
+    lastExitCause ?? '',
+  ];
+}

@@ -1,0 +1,84 @@
+import { readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import type { SystemEvent, SystemSnapshot } from '../../src/child/snapshot.ts';
+import { start, temporaryFolder, until } from '../support/system.ts';
+import { command, startCommand } from './command.ts';
+
+t.test('status tells of every process, and events of a crash and its restart', async (t) => {
+  const system = await start(t);
+  const env = { DATA_DIR: system.dataDir };
+  await system.waitFor(({ msg }) => msg.startsWith('ready:'));
+  const victim = system.pidOf('worker-1');
+  await system.killChild('worker-1');
+
+  const json = await command(['status', '--json'], env);
+  t.equal(json.code, 0, json.stderr);
+  const snapshot: SystemSnapshot = JSON.parse(json.stdout);
+  t.match(snapshot, {
+    state: 'serving',
+    url: system.url,
+    dataDir: system.dataDir,
+    version: JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')).version,
+    replica: { isOnSameDisk: true },
+    status: { ready: true },
+    primary: { pid: system.pid },
+    lastDrill: null,
+    storage: { readOnlyBecause: null },
+    listener: { waitingConnections: 0 },
+  });
+  const names = snapshot.children.map(({ name }) => name).filter((name) => name !== 'worker-spare');
+  t.same(names, ['litestream', 'writer', 'worker-1', 'worker-2']);
+  for (const child of snapshot.children.filter(({ name }) => names.includes(name))) {
+    t.match(child, { state: 'ready', breaker: 'closed', pid: system.pidOf(child.name) });
+    t.ok((child.rssBytes ?? 0) > 1024 * 1024, `${child.name} has memory`);
+  }
+  t.match(
+    snapshot.children.find(({ name }) => name === 'worker-1'),
+    { role: 'worker', restarts: 1, lastExitCause: 'killed by SIGKILL' },
+  );
+  const kinds = (list: readonly SystemEvent[]) => list.map(({ kind, child }) => [kind, child]);
+  t.same(kinds(snapshot.events), [
+    ['start', null],
+    ['serving', null],
+    ['crash', 'worker-1'],
+    ['restart', 'worker-1'],
+  ]);
+  t.match(snapshot.events[2], { pid: victim, cause: 'killed by SIGKILL' });
+
+  const text = await command(['status'], env);
+  t.match(text.stdout, /^state +serving/);
+  t.match(
+    text.stdout,
+    new RegExp(`\\nworker-1 +ready +${system.pidOf('worker-1')} .* 1 .*killed by SIGKILL\\n`),
+  );
+  t.notMatch(system.lines, [{ msg: /^operator: status/ }], 'who only looks is not in the log');
+  t.equal(statSync(join(system.dataDir, 'run', 'control.sock')).mode & 0o777, 0o600);
+
+  await system.stop();
+  t.match(await command(['status'], env), { code: 75, stdout: '', stderr: /No system runs on .*npm start/ });
+  const after = await command(['events', '--json'], env);
+  t.same(
+    kinds(
+      after.stdout
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line)),
+    ).at(-1),
+    ['stop', null],
+  );
+  t.match((await command(['events', '--limit', '1'], env)).stdout, /^\S+ \S+Z {2}stop +SIGTERM\n$/);
+});
+
+t.test('status --watch goes on while the system comes and goes', async (t) => {
+  const dataDir = temporaryFolder(t);
+  const watching = startCommand(['status', '--watch', '--json'], { DATA_DIR: dataDir });
+  const lines: string[] = [];
+  watching.process.stdout?.on('data', (chunk) => lines.push(...String(chunk).trim().split('\n')));
+  t.teardown(() => watching.process.kill('SIGKILL'));
+  await until(() => lines.some((line) => JSON.parse(line).code === 'not_ready'), 'it says that none runs');
+  await start(t, {}, dataDir);
+  await until(() => lines.some((line) => JSON.parse(line).state === 'serving'), 'it says that one serves');
+  watching.process.kill('SIGINT');
+  t.equal((await watching.ended).code, null);
+});
