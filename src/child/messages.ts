@@ -1,4 +1,5 @@
 import type { DrillResult } from '../replication/drill/result.ts';
+import type { ReplicationState } from '../replication/monitor.ts';
 
 /** What the primary and its children say to each other over the fork's channel. */
 
@@ -9,6 +10,34 @@ export interface SystemStatus {
   readonly notReady: readonly Trouble[];
   /** What does not work while the rest serves. */
   readonly degraded: readonly Trouble[];
+  /** Undefined before the first look at it. */
+  readonly replication?: ReplicationStatus | undefined;
+  readonly drill?: DrillStatus | undefined;
+}
+
+/** How far the replica is behind the databases. */
+export interface ReplicationStatus {
+  readonly state: ReplicationState;
+  /** What is wrong, in words; undefined while streaming. */
+  readonly reason: string | undefined;
+  /** Age of the oldest commit of any database that is not confirmed; 0 when all are. */
+  readonly lagMs: number;
+  readonly unconfirmedBytes: number;
+  /** By name. */
+  readonly databases: Readonly<Record<string, LagReport>>;
+}
+
+/** What is known of the drills. */
+export interface DrillStatus {
+  readonly isRunning: boolean;
+  /** From the end of one to the next; 0 when none takes place by itself. */
+  readonly intervalMs: number;
+  /** What is wrong, in words; undefined when the replica is proven. */
+  readonly reason: string | undefined;
+  /** How the last one went; its `at` tells its age. */
+  readonly last: DrillResult | undefined;
+  /** When the last one that found nothing wrong ended; milliseconds since the epoch. */
+  readonly lastOkAtMs: number | undefined;
 }
 
 export interface Trouble {
@@ -22,9 +51,25 @@ export interface LagReport {
   readonly lagMs: number;
   readonly unconfirmedBytes: number;
   readonly unconfirmedCommits: number;
-  /** Wall-clock time of the newest commit that is confirmed; undefined before the first. */
-  readonly confirmedCommitAtMs: number | undefined;
-  readonly generation: string | undefined;
+  readonly lastCommit: CommitMark;
+  /** The newest commit that is confirmed, and where it ends; undefined before the first of this writer. */
+  readonly confirmed: Confirmed | undefined;
+}
+
+/** Names a commit of a database among all that it ever had. */
+export interface CommitMark {
+  /** Counts the commits of writes; a heartbeat has that of the write before it. */
+  readonly ordinal: number;
+  /** Milliseconds since the epoch. */
+  readonly atMs: number;
+}
+
+export interface Confirmed extends CommitMark {
+  /** The replica's own name for an unbroken history. */
+  readonly generation: string;
+  /** The WAL, by the salts of its header, and the end of the commit in it. */
+  readonly salt: string;
+  readonly offsetBytes: number;
 }
 
 export type ToChild =

@@ -1,5 +1,5 @@
 import { rm } from 'node:fs/promises';
-import type { ToChild } from '../child/messages.ts';
+import type { DrillStatus, ToChild } from '../child/messages.ts';
 import { Failure } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { Confirmation } from '../replication/confirmation.ts';
@@ -53,11 +53,6 @@ export class Drills {
     this.#record = readRecord(options.dataDir);
   }
 
-  /** How the last one went, also before this start; undefined when there was none. */
-  get last(): DrillResult | undefined {
-    return this.#record.last;
-  }
-
   /** What is wrong, in words that do not change by themselves; undefined when the replica is proven. */
   get trouble(): string | undefined {
     const { intervalMs } = this.#options;
@@ -70,6 +65,12 @@ export class Drills {
     return lastOkAtMs === undefined
       ? `no drill has succeeded since the start at ${since}`
       : `the last drill that succeeded was at ${since}`;
+  }
+
+  get status(): DrillStatus {
+    const { last, lastOkAtMs } = this.#record;
+    const { intervalMs } = this.#options;
+    return { isRunning: this.#state === 'drilling', intervalMs, reason: this.trouble, last, lastOkAtMs };
   }
 
   /** From now on drills take place. */
@@ -112,6 +113,7 @@ export class Drills {
     const { spawn, confirmations, log } = this.#options;
     clearTimeout(this.#timer);
     this.#state = 'drilling';
+    this.#options.onChange();
     const startMs = performance.now();
     const child = spawn();
     this.#child = child;

@@ -516,7 +516,13 @@ export class System {
       degraded.push({ name: 'storage', reason: `writes are refused: ${this.#readOnlyBecause}` });
     if (this.#replication.trouble) degraded.push({ name: 'replication', reason: this.#replication.trouble });
     if (this.#drills.trouble) degraded.push({ name: 'drill', reason: this.#drills.trouble });
-    return { ready: notReady.length === 0, notReady, degraded };
+    return {
+      ready: notReady.length === 0,
+      notReady,
+      degraded,
+      replication: this.#replication.status,
+      drill: this.#drills.status,
+    };
   }
 
   /** One message a turn, however many children changed in it. */

@@ -1,4 +1,4 @@
-import type { LagReport } from '../child/messages.ts';
+import type { LagReport, ReplicationStatus } from '../child/messages.ts';
 import type { Logger } from '../log.ts';
 import type { Confirmation } from './confirmation.ts';
 
@@ -50,9 +50,19 @@ export class ReplicationMonitor {
     return this.#state;
   }
 
-  /** Per database, as the writer told it last. */
-  get reports(): Readonly<Record<string, LagReport>> {
-    return this.#reports;
+  /** All of it. */
+  get status(): ReplicationStatus {
+    const databases = this.#reports;
+    return {
+      state: this.#state,
+      reason: this.trouble,
+      lagMs: Math.round(this.lagMs),
+      unconfirmedBytes: Object.values(databases).reduce(
+        (sum, { unconfirmedBytes }) => sum + unconfirmedBytes,
+        0,
+      ),
+      databases,
+    };
   }
 
   /** The age of the oldest commit of any database that is not confirmed; 0 when all are. */

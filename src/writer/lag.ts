@@ -1,10 +1,10 @@
-import type { LagReport } from '../child/messages.ts';
+import type { CommitMark, Confirmed, LagReport } from '../child/messages.ts';
 import type { WalPosition } from './wal-index.ts';
 
 interface Unconfirmed extends WalPosition {
-  /** Counts the commits. */
-  readonly ordinal: number;
-  readonly committedAtMs: number;
+  /** Counts what was committed here, heartbeats too. */
+  readonly sequence: number;
+  readonly mark: CommitMark;
   readonly monotonicMs: number;
 }
 
@@ -21,19 +21,21 @@ export class Lag {
   #bytes = 0;
   #lastOffsetBytes = 0;
   #lastSalt = '';
-  #confirmedCommitAtMs: number | undefined;
-  #generation: string | undefined;
-  #ordinal = 0;
-  #confirmedOrdinal = 0;
+  #lastCommit: CommitMark = { ordinal: 0, atMs: 0 };
+  #confirmed: Confirmed | undefined;
+  #sequence = 0;
+  #confirmedSequence = 0;
 
   /** Takes note of a commit. @param monotonicMs on the clock that nobody can set */
-  committed(position: WalPosition, committedAtMs: number, monotonicMs: number): void {
+  committed(position: WalPosition, mark: CommitMark, monotonicMs: number): void {
     const fromBytes = position.salt === this.#lastSalt ? this.#lastOffsetBytes : 0;
     this.#bytes += position.offsetBytes - fromBytes;
     this.#lastSalt = position.salt;
     this.#lastOffsetBytes = position.offsetBytes;
-    this.#ordinal += 1;
-    this.#unconfirmed.push({ ...position, ordinal: this.#ordinal, committedAtMs, monotonicMs });
+    this.#lastCommit = mark;
+    this.#sequence += 1;
+    const { salt, offsetBytes } = position;
+    this.#unconfirmed.push({ salt, offsetBytes, sequence: this.#sequence, mark, monotonicMs });
     if (this.#unconfirmed.length > UNCONFIRMED_MAX) this.#thin();
   }
 
@@ -42,7 +44,6 @@ export class Lag {
    * @returns whether this confirmed anything
    */
   confirm(position: WalPosition, generation: string): boolean {
-    this.#generation = generation;
     let confirmed = -1;
     this.#unconfirmed.forEach(({ salt, offsetBytes }, index) => {
       if (salt === position.salt && offsetBytes <= position.offsetBytes) confirmed = index;
@@ -50,20 +51,21 @@ export class Lag {
     if (confirmed === -1) return false;
     const done = this.#unconfirmed.splice(0, confirmed + 1);
     const newest = done.at(-1) as Unconfirmed;
-    this.#confirmedCommitAtMs = newest.committedAtMs;
-    this.#confirmedOrdinal = newest.ordinal;
+    const { salt, offsetBytes, mark } = newest;
+    this.#confirmed = { ...mark, generation, salt, offsetBytes };
+    this.#confirmedSequence = newest.sequence;
     this.#bytes = this.#remainingBytes(newest);
     return true;
   }
 
-  /** The number of the last commit. */
-  get ordinal(): number {
-    return this.#ordinal;
+  /** The number of the last commit that was noted here. */
+  get sequence(): number {
+    return this.#sequence;
   }
 
   /** The replica holds every commit up to the one of this number. */
-  get confirmedOrdinal(): number {
-    return this.#confirmedOrdinal;
+  get confirmedSequence(): number {
+    return this.#confirmedSequence;
   }
 
   report(monotonicMs: number): LagReport {
@@ -72,8 +74,8 @@ export class Lag {
       lagMs: oldest ? monotonicMs - oldest.monotonicMs : 0,
       unconfirmedBytes: this.#bytes,
       unconfirmedCommits: this.#unconfirmed.length,
-      confirmedCommitAtMs: this.#confirmedCommitAtMs,
-      generation: this.#generation,
+      lastCommit: this.#lastCommit,
+      confirmed: this.#confirmed,
     };
   }
 

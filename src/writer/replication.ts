@@ -1,4 +1,4 @@
-import type { LagReport } from '../child/messages.ts';
+import type { CommitMark, LagReport } from '../child/messages.ts';
 import type { Database } from '../sqlite/open.ts';
 import { CheckpointWindow } from './checkpoint-window.ts';
 import { Lag } from './lag.ts';
@@ -9,7 +9,7 @@ import { WalIndex, type WalPosition } from './wal-index.ts';
 const HEARTBEAT_INTERVAL_MS = 1000;
 
 interface Waiting {
-  readonly ordinal: number;
+  readonly sequence: number;
   readonly giveUpMs: number;
   readonly done: (isReplicated: boolean) => void;
 }
@@ -25,6 +25,7 @@ export class Replication {
   readonly #window: CheckpointWindow;
   readonly #heartbeat: (nowMs: number) => void;
   readonly #patienceMs: number;
+  #ordinal: number;
   #lastCommitMs = monotonicNowMs();
   #waiting: Waiting[] = [];
 
@@ -40,29 +41,36 @@ export class Replication {
     // Only ever forwards, also when the clock is set back: a restored copy is told by it from an older one.
     const beat = db.prepare('UPDATE writer_heartbeat SET at_ms = max(at_ms + 1, ?) WHERE id = 1');
     this.#heartbeat = (nowMs) => beat.run(nowMs);
+    const last = db.prepare<[], CommitMark>('SELECT ordinal, at_ms AS atMs FROM writer_commit').get();
+    this.#ordinal = last?.ordinal ?? 0;
     // Whether what an earlier writer committed is in the replica is not known yet.
-    this.committed(Date.now());
+    this.#note(last?.atMs ?? 0);
   }
 
-  /** Takes note that this connection has committed. */
+  /** Takes note that this connection has committed writes. */
   committed(atMs: number): void {
+    this.#ordinal += 1;
+    this.#note(atMs);
+  }
+
+  #note(atMs: number): void {
     this.#lastCommitMs = monotonicNowMs();
-    this.#lag.committed(this.#walIndex.read(), atMs, this.#lastCommitMs);
+    this.#lag.committed(this.#walIndex.read(), { ordinal: this.#ordinal, atMs }, this.#lastCommitMs);
   }
 
   confirm(position: WalPosition, generation: string): void {
     if (!this.#lag.confirm(position, generation)) return;
     // In the order of their commits: the first that is not confirmed ends it.
-    while (this.#waiting[0] && this.#waiting[0].ordinal <= this.#lag.confirmedOrdinal) {
+    while (this.#waiting[0] && this.#waiting[0].sequence <= this.#lag.confirmedSequence) {
       this.#waiting.shift()?.done(true);
     }
   }
 
   /** Calls back when the replica holds everything committed so far, or when the time is up. */
   whenReplicated(timeoutMs: number, done: (isReplicated: boolean) => void): void {
-    const { ordinal } = this.#lag;
-    if (ordinal <= this.#lag.confirmedOrdinal) done(true);
-    else this.#waiting.push({ ordinal, giveUpMs: monotonicNowMs() + timeoutMs, done });
+    const { sequence } = this.#lag;
+    if (sequence <= this.#lag.confirmedSequence) done(true);
+    else this.#waiting.push({ sequence, giveUpMs: monotonicNowMs() + timeoutMs, done });
   }
 
   /** Tells those whose time is up. */
@@ -95,6 +103,6 @@ export class Replication {
       // Locked or full: the next write says so to somebody who can act on it.
       return;
     }
-    this.committed(wallMs);
+    this.#note(wallMs);
   }
 }

@@ -17,7 +17,7 @@ function monitorAt(clock: { nowMs: number }) {
   });
   const look = (lagMs: number) => {
     const report = { lagMs, unconfirmedBytes: 1, unconfirmedCommits: 1 };
-    const unknown = { confirmedCommitAtMs: undefined, generation: undefined };
+    const unknown = { lastCommit: { ordinal: 1, atMs: 1 }, confirmed: undefined };
     monitor.look({ main: { ...report, ...unknown }, media: { ...report, ...unknown, lagMs: 0 } });
   };
   return { monitor, stalls, look };

@@ -4,7 +4,7 @@ import { openReader } from '../../src/sqlite/open.ts';
 import { alertOf, request } from '../support/http.ts';
 import { restoreByHand } from '../support/restore.ts';
 import { startS3 } from '../support/s3.ts';
-import { start, temporaryFolder } from '../support/system.ts';
+import { start, temporaryFolder, until } from '../support/system.ts';
 
 const REPLICATED = { Durability: 'replicated' };
 
@@ -72,6 +72,11 @@ t.test('when the replica does not confirm in time, the answer says plainly what 
   t.equal(late.headers.durability, undefined);
   t.equal((await request(`${system.url}/alert/movie/waiting`)).status, 200, 'it is applied');
   t.equal((await request(`${system.url}/alert`, { method: 'POST', body: alertOf('local') })).status, 201);
+  const shown = async () => (await request(`${system.url}/ready?verbose`)).json.replication;
+  await until(async () => (await shown()).lagMs > 400, 'the lag shows');
+  const { databases, unconfirmedBytes } = await shown();
+  t.ok(unconfirmedBytes > 0);
+  t.ok(databases.main.confirmed.ordinal < databases.main.lastCommit.ordinal, 'and what is not confirmed');
   process.kill(litestream, 'SIGCONT');
   let again = await write();
   while (again.status === 504) again = await write();
@@ -80,6 +85,9 @@ t.test('when the replica does not confirm in time, the answer says plainly what 
     { status: 200, headers: { durability: 'replicated' } },
     'sent again, it tells when it holds',
   );
+  await until(async () => (await shown()).lagMs === 0, 'the lag goes');
+  const { main } = (await shown()).databases;
+  t.match(main.confirmed, { ordinal: main.lastCommit.ordinal, generation: /^[0-9a-f]{16}$/, salt: String });
 });
 
 t.test('DURABILITY=replicated is for all, and a request cannot ask for less', async (t) => {

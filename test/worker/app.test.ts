@@ -38,6 +38,37 @@ t.test('ready answers 200 while the system is ready and else names what is not',
   t.equal(answer.headers['retry-after'], '1');
 });
 
+t.test('ready?verbose tells of the replication and the drills, ready or not', async (t) => {
+  const replication = {
+    state: 'streaming',
+    reason: undefined,
+    lagMs: 7,
+    unconfirmedBytes: 8,
+    databases: {},
+  } as const;
+  const result = { ok: false, reason: 'main: rows are missing', durationMs: 1, restoredBytes: 2 };
+  const last = {
+    ...result,
+    ...{ rowsCompared: 3, rowsSkipped: 0, at: new Date(Date.now() - 5000).toISOString(), databases: {} },
+  };
+  const drill = { isRunning: false, intervalMs: 9, reason: 'failed', last, lastOkAtMs: undefined };
+  let ready = true;
+  const app = await startApp(t, {
+    status: () => ({ ready, notReady: [], degraded: [], replication, drill }),
+  });
+  const answer = await app.call('GET', '/ready?verbose');
+  t.equal(answer.status, 200);
+  t.match(answer.json(), {
+    ready: true,
+    replication: { state: 'streaming', lagMs: 7 },
+    drill: { reason: 'failed', last: { ok: false, restoredBytes: 2, rowsCompared: 3 } },
+  });
+  const { drill: shown } = answer.json() as { drill: { ageMs: number } };
+  t.ok(shown.ageMs >= 5000, 'the age of the drill is counted when it is asked for');
+  ready = false;
+  t.match(await app.call('GET', '/ready?verbose'), { status: 503, headers: { 'retry-after': '1' } });
+});
+
 t.test('while overloaded everything but the probes is refused at once', async (t) => {
   let overloaded = true;
   const app = await startApp(t, { overloaded: () => overloaded });

@@ -2,55 +2,56 @@ import t from 'tap';
 import { Lag } from '../../src/writer/lag.ts';
 
 const at = (offsetBytes: number, salt = 'a') => ({ salt, offsetBytes });
+const mark = (atMs: number, ordinal = 0) => ({ ordinal, atMs });
 
 t.test('the lag is the age of the oldest commit that is not confirmed', async (t) => {
   const lag = new Lag();
   t.match(lag.report(1000), { lagMs: 0, unconfirmedBytes: 0, unconfirmedCommits: 0 });
-  lag.committed(at(100), 5000, 1000);
-  lag.committed(at(250), 5001, 1500);
+  lag.committed(at(100), mark(5000, 7), 1000);
+  lag.committed(at(250), mark(5001, 8), 1500);
   t.match(lag.report(2000), { lagMs: 1000, unconfirmedBytes: 250, unconfirmedCommits: 2 });
   t.notOk(lag.confirm(at(99), 'g'), 'a part of a commit confirms nothing');
   t.ok(lag.confirm(at(249), 'g'));
   t.match(lag.report(2000), {
     lagMs: 500,
     unconfirmedBytes: 150,
-    confirmedCommitAtMs: 5000,
-    generation: 'g',
+    lastCommit: { ordinal: 8, atMs: 5001 },
+    confirmed: { ordinal: 7, atMs: 5000, generation: 'g', salt: 'a', offsetBytes: 100 },
   });
   t.ok(lag.confirm(at(250), 'g'));
   t.match(lag.report(9000), {
     lagMs: 0,
     unconfirmedBytes: 0,
     unconfirmedCommits: 0,
-    confirmedCommitAtMs: 5001,
+    confirmed: { atMs: 5001 },
   });
 });
 
 t.test('a confirmation in a later WAL confirms everything of the earlier ones', async (t) => {
   const lag = new Lag();
-  lag.committed(at(100, 'a'), 1, 1);
-  lag.committed(at(900, 'a'), 2, 2);
-  lag.committed(at(50, 'b'), 3, 3);
-  lag.committed(at(80, 'b'), 4, 4);
+  lag.committed(at(100, 'a'), mark(1), 1);
+  lag.committed(at(900, 'a'), mark(2), 2);
+  lag.committed(at(50, 'b'), mark(3), 3);
+  lag.committed(at(80, 'b'), mark(4), 4);
   t.equal(lag.report(4).unconfirmedBytes, 980);
   lag.confirm(at(60, 'b'), 'g');
-  t.match(lag.report(4), { unconfirmedCommits: 1, unconfirmedBytes: 30, confirmedCommitAtMs: 3 });
+  t.match(lag.report(4), { unconfirmedCommits: 1, unconfirmedBytes: 30, confirmed: { atMs: 3 } });
 });
 
 t.test('a confirmation of a WAL that nothing waits for says nothing', async (t) => {
   const lag = new Lag();
-  lag.committed(at(100, 'b'), 1, 1);
+  lag.committed(at(100, 'b'), mark(1), 1);
   t.notOk(lag.confirm(at(5000, 'a'), 'g'));
   t.equal(lag.report(1).unconfirmedCommits, 1);
 });
 
 t.test('in a long outage it keeps the oldest and the newest, in bounded memory', async (t) => {
   const lag = new Lag();
-  for (let commit = 1; commit <= 100_000; commit += 1) lag.committed(at(commit * 10), commit, commit);
+  for (let commit = 1; commit <= 100_000; commit += 1) lag.committed(at(commit * 10), mark(commit), commit);
   const report = lag.report(100_000);
   t.equal(report.lagMs, 99_999);
   t.equal(report.unconfirmedBytes, 1_000_000);
   t.ok(report.unconfirmedCommits <= 4096, `${report.unconfirmedCommits} kept`);
   lag.confirm(at(1_000_000), 'g');
-  t.match(lag.report(100_000), { lagMs: 0, unconfirmedBytes: 0, confirmedCommitAtMs: 100_000 });
+  t.match(lag.report(100_000), { lagMs: 0, unconfirmedBytes: 0, confirmed: { atMs: 100_000 } });
 });

@@ -7,12 +7,19 @@ const RETRY_AFTER_SECONDS = 1;
 
 /**
  * `GET /health`: this process answers. `GET /ready`: the system as a whole can serve, or a 503 that names what
- * is missing. What is out of order while the rest serves stands in `degraded`.
+ * is missing. What is out of order while the rest serves stands in `degraded`. `GET /ready?verbose`: all that is known,
+ * of the replication and of the drills too, whether it is ready or not.
  */
 export function probes(route: Routes, status: () => SystemStatus): void {
   route.get('/health', 'public', (ctx) => sendJson(ctx, 200, { service: 'online' }));
 
   route.get('/ready', 'public', (ctx) => {
+    if (ctx.URL.searchParams.has('verbose')) {
+      const known = status();
+      if (!known.ready) ctx.set('Retry-After', String(RETRY_AFTER_SECONDS));
+      sendJson(ctx, known.ready ? 200 : 503, aged(known));
+      return;
+    }
     const { ready, notReady, degraded } = status();
     if (!ready) {
       throw new Failure('not_ready', 'The system cannot serve yet', {
@@ -22,4 +29,11 @@ export function probes(route: Routes, status: () => SystemStatus): void {
     }
     sendJson(ctx, 200, degraded.length === 0 ? { ready: true } : { ready: true, degraded });
   });
+}
+
+/** How old the last drill is, only whoever asks knows. */
+function aged(status: SystemStatus): object {
+  const { drill } = status;
+  if (!drill?.last) return status;
+  return { ...status, drill: { ...drill, ageMs: Math.max(0, Date.now() - Date.parse(drill.last.at)) } };
 }
