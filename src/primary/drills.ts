@@ -30,8 +30,9 @@ export interface DrillsOptions {
   /** The last confirmation of each database. */
   readonly confirmations: () => Iterable<Confirmation>;
   readonly log: Logger;
-  /** `trouble` may have changed. */
+  /** `status` has changed. */
   readonly onChange: () => void;
+  readonly onResult: (result: DrillResult) => void;
 }
 
 /**
@@ -65,6 +66,11 @@ export class Drills {
     return lastOkAtMs === undefined
       ? `no drill has succeeded since the start at ${since}`
       : `the last drill that succeeded was at ${since}`;
+  }
+
+  /** How the last one went, also before this start; undefined when there was none. */
+  get last(): DrillResult | undefined {
+    return this.#record.last;
   }
 
   get status(): DrillStatus {
@@ -142,13 +148,14 @@ export class Drills {
   }
 
   #keep(result: DrillResult): void {
-    const { dataDir, log, onChange } = this.#options;
+    const { dataDir, log, onChange, onResult } = this.#options;
     this.#record = recordOf(result, this.#record);
     try {
       writeRecord(dataDir, this.#record);
     } catch (error) {
       log.warn({ err: error }, 'the result of the drill could not be kept for the next start');
     }
+    onResult(result);
     onChange();
   }
 

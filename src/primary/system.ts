@@ -127,10 +127,9 @@ export class System {
       spawn: () => this.#forkWithReplica('drill', DRILL_ENTRY, 0),
       confirmations: () => this.#confirmations.values(),
       log,
-      onChange: () => {
-        const { last } = this.#drills;
-        if (last?.ok === false) events.record('drill-failed', { cause: last.reason ?? 'no reason told' });
-        this.#scheduleAnnounce();
+      onChange: () => this.#scheduleAnnounce(),
+      onResult: ({ ok, reason }) => {
+        if (!ok) events.record('drill-failed', { cause: reason ?? 'no reason told' });
       },
     });
     this.#litestream = this.#slot('litestream', 'overlap', () => this.#spawnLitestream());

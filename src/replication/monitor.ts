@@ -50,6 +50,11 @@ export class ReplicationMonitor {
     return this.#state;
   }
 
+  /** Per database, as the writer told it last. */
+  get reports(): Readonly<Record<string, LagReport>> {
+    return this.#reports;
+  }
+
   /** All of it. */
   get status(): ReplicationStatus {
     const databases = this.#reports;
