@@ -32,7 +32,10 @@ export async function readBody(req: IncomingMessage, options: ReadBodyOptions): 
     else chunks.push(chunk);
   };
   const onEnd = () => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, sizeBytes));
-  const onClose = () => reject(cutOff());
+  // It comes after every 'end' too, and an error with its stack is not made for nothing.
+  const onClose = () => {
+    if (!req.readableEnded) reject(cutOff());
+  };
   const timer = timeoutMs === undefined ? undefined : setTimeout(() => reject(tooSlow(timeoutMs)), timeoutMs);
 
   req.on('data', onData).on('end', onEnd).on('close', onClose).on('error', onClose);
