@@ -45,7 +45,7 @@ async function main(args: readonly string[]): Promise<number> {
 }
 
 async function run(options: ChaosOptions): Promise<number> {
-  const { trials: chosen, seed, short, seconds, jsonFile, logsFolder } = options;
+  const { trials: chosen, seed, short, seconds, rounds, jsonFile, logsFolder } = options;
   const progress = new ChaosProgress();
   progress.note(`seed ${seed}`);
   const results: TrialResult[] = [];
@@ -56,6 +56,7 @@ async function run(options: ChaosOptions): Promise<number> {
         seed,
         short,
         seconds,
+        rounds,
         logsFolder,
         signal: interrupt.signal,
         progress: (name, text) => progress.show(place, name, text),

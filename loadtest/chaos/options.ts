@@ -12,6 +12,7 @@ export const USAGE = `Usage: npm run chaos -- [options]
   --only A,B     only these trials
   --short        a few seconds of each that shows something in so little, under two minutes in all
   --seconds N    the length of those faults that last
+  --rounds N     how often those are injected that are counted
   --seed N       all random choices follow from it (printed; default: random)
   --json FILE    write the results to FILE too
   --logs FOLDER  write each trial's log and failed requests into FOLDER
@@ -22,6 +23,7 @@ export interface ChaosOptions {
   readonly trials: readonly Trial[];
   readonly short: boolean;
   readonly seconds: number | undefined;
+  readonly rounds: number | undefined;
   readonly seed: number;
   readonly jsonFile: string | undefined;
   readonly logsFolder: string | undefined;
@@ -51,6 +53,7 @@ export function parseOptions(args: readonly string[], trials: readonly Trial[]):
     ),
     short: values.short,
     seconds: whole('seconds', values.seconds, 1, 86_400),
+    rounds: whole('rounds', values.rounds, 1, 1_000_000),
     seed: whole('seed', values.seed, 0, SEED_MAX) ?? randomInt(SEED_MAX),
     jsonFile: values.json,
     logsFolder: values.logs,
@@ -66,6 +69,7 @@ function parse(args: readonly string[]) {
         only: { type: 'string', multiple: true },
         short: { type: 'boolean', default: false },
         seconds: { type: 'string' },
+        rounds: { type: 'string' },
         seed: { type: 'string' },
         json: { type: 'string' },
         logs: { type: 'string' },

@@ -12,6 +12,8 @@ export interface RunOptions {
   readonly short: boolean;
   /** In place of the length of those faults that last. */
   readonly seconds: number | undefined;
+  /** In place of the number of those that are counted. */
+  readonly rounds: number | undefined;
   /** Folder for the log and the failed requests of each trial. */
   readonly logsFolder: string | undefined;
   readonly signal: AbortSignal;
@@ -98,7 +100,8 @@ function strangersDied({ victims }: Trial, stage: Stage): number {
   return deaths.filter(({ child }) => !victims?.test(String(child))).length;
 }
 
-function sizeOf({ size }: Trial, { short, seconds }: RunOptions): number {
+function sizeOf({ size }: Trial, { short, seconds, rounds }: RunOptions): number {
   if (seconds !== undefined && size.unit === 'seconds') return seconds;
+  if (rounds !== undefined && size.unit === 'times') return rounds;
   return short ? (size.short ?? size.full) : size.full;
 }

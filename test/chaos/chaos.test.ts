@@ -6,4 +6,5 @@ whatMustHoldDoes([
   'primary-killed',
   'writer-killed',
   'litestream-killed',
+  'disk-loss',
 ]);

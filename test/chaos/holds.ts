@@ -16,6 +16,7 @@ export function whatMustHoldDoes(names: readonly string[]): void {
         seed: 1,
         short: true,
         seconds: undefined,
+        rounds: undefined,
         logsFolder: undefined,
         signal: interrupt.signal,
         progress: () => {},

@@ -21,15 +21,22 @@ const KINDS: Readonly<Record<string, FailureKind>> = {
 /**
  * One request, never retried, so that every failure shows.
  * @param agent keeps the connection; without one the request has its own
+ * @param more headers beside those of the body
  * @returns never throws
  */
-export function request(url: string, method: string, body?: string, agent?: http.Agent): Promise<Reply> {
+export function request(
+  url: string,
+  method: string,
+  body?: string,
+  agent?: http.Agent,
+  more: Readonly<Record<string, string>> = {},
+): Promise<Reply> {
   return new Promise((resolve) => {
     let port: number | undefined;
     const headers =
       body === undefined
-        ? {}
-        : { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body) };
+        ? more
+        : { ...more, 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body) };
     const fail = (error: NodeJS.ErrnoException) => {
       clearTimeout(timer);
       const detail = error.code ?? error.message;

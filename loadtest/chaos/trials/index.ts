@@ -4,6 +4,7 @@ import { badDeploy } from './bad-deploy.ts';
 import { clockJump } from './clock-jump.ts';
 import { crashLeak } from './crash-leak.ts';
 import { diskFull } from './disk-full.ts';
+import { diskLoss } from './disk-loss.ts';
 import { litestreamKilled } from './litestream-killed.ts';
 import { malicious } from './malicious.ts';
 import { primaryKilled } from './primary-killed.ts';
@@ -33,6 +34,7 @@ export const trials: readonly Trial[] = [
   primaryStopped,
   crashLeak,
   litestreamKilled,
+  diskLoss,
   ...diskFull,
   clockJump,
   ...malicious,

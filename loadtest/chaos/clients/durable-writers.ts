@@ -1,0 +1,96 @@
+import http from 'node:http';
+import { alertFor } from './record.ts';
+import { request } from './request.ts';
+
+/** One write and what its answer promised. */
+export interface DurableWrite {
+  readonly key: string;
+  /** Undefined when no answer came, or one that promises nothing. */
+  readonly promise: 'local' | 'replicated' | undefined;
+  /** When the answer was there; milliseconds since the epoch. */
+  readonly answeredAtMs: number;
+}
+
+export interface DurableWritersOptions {
+  /** Base of the API. */
+  readonly url: string;
+  readonly lanes: number;
+  /** Makes the keys unlike any other's. */
+  readonly prefix: string;
+}
+
+/** The most recent knowledge of the replica that the system has shown. */
+export interface ShownLag {
+  /** Everything acknowledged before this is in the replica; milliseconds since the epoch. */
+  readonly confirmedUntilMs: number;
+  readonly lagMs: number;
+}
+
+const LAG_POLL_MS = 50;
+
+/**
+ * Clients that ask for the replica's confirmation in every second write, and watch the lag that is shown meanwhile.
+ * States: running → stopped (`stop`).
+ */
+export class DurableWriters {
+  readonly writes: DurableWrite[] = [];
+  readonly #options: DurableWritersOptions;
+  readonly #agent: http.Agent;
+  readonly #done: Promise<unknown>;
+  #shown: ShownLag = { confirmedUntilMs: 0, lagMs: Number.POSITIVE_INFINITY };
+  #sequence = 0;
+  #stopped = false;
+
+  constructor(options: DurableWritersOptions) {
+    this.#options = options;
+    this.#agent = new http.Agent({ keepAlive: true });
+    const lanes = Array.from({ length: options.lanes }, () => this.#lane());
+    this.#done = Promise.all([...lanes, this.#watch()]);
+  }
+
+  /** As of the last answer. */
+  get shown(): ShownLag {
+    return this.#shown;
+  }
+
+  /** Resolves when every request under way has ended. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await this.#done;
+    this.#agent.destroy();
+  }
+
+  async #lane(): Promise<void> {
+    for (let turn = 0; !this.#stopped; turn += 1) {
+      const key = `${this.#options.prefix}-${++this.#sequence}`;
+      const headers = turn % 2 === 0 ? { Durability: 'replicated' } : undefined;
+      const body = JSON.stringify(alertFor(key));
+      const { status } = await request(`${this.#options.url}/alert`, 'POST', body, this.#agent, headers);
+      const isPromised = status === 200 || status === 201;
+      const promise = isPromised ? (headers ? 'replicated' : 'local') : undefined;
+      this.writes.push({ key, promise, answeredAtMs: Date.now() });
+      // Nobody is there any more; whoever ends it says so soon.
+      if (status === undefined) await pause(LAG_POLL_MS);
+    }
+  }
+
+  async #watch(): Promise<void> {
+    while (!this.#stopped) {
+      const { status, text } = await request(
+        `${this.#options.url}/ready?verbose`,
+        'GET',
+        undefined,
+        this.#agent,
+      );
+      if (status === 200) {
+        const { lagMs, databases } = JSON.parse(text).replication;
+        this.#shown = { lagMs, confirmedUntilMs: databases.main?.confirmed?.atMs ?? 0 };
+      }
+      await pause(LAG_POLL_MS);
+    }
+  }
+}
+
+async function pause(ms: number): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, ms));
+}

@@ -1,0 +1,146 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdir, rename, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
+
+interface Listing {
+  readonly objects: readonly { readonly key: string }[];
+  readonly commonPrefixes: readonly string[];
+  readonly isTruncated: boolean;
+}
+interface ListOptions {
+  readonly delimiter?: string;
+  readonly prefix?: string;
+  readonly startAfter?: string;
+  readonly maxKeys?: number;
+}
+
+interface Upload {
+  readonly bucket: string;
+  readonly key: string;
+  readonly content: Buffer | Readable;
+  readonly metadata: unknown;
+}
+
+/** The part of s3rver that is used here; it brings no types. */
+interface S3Server {
+  run(): Promise<AddressInfo>;
+  close(): Promise<void>;
+  readonly httpServer: { closeAllConnections(): void };
+  readonly store: {
+    listObjects(bucket: string, options: ListOptions): Promise<Listing>;
+    putObject(object: Upload): Promise<{ size: number; md5: string }>;
+    putMetadata(bucket: string, key: string, metadata: unknown, md5: string): Promise<void>;
+    getResourcePath(bucket: string, key: string, resource: string): string;
+  };
+}
+type S3ServerClass = new (options: {
+  address: string;
+  port: number;
+  silent: boolean;
+  directory: string;
+  configureBuckets: { name: string }[];
+}) => S3Server;
+
+const S3rver: S3ServerClass = createRequire(import.meta.url)('s3rver');
+
+export interface S3Store {
+  /** For S3_ENDPOINT. */
+  readonly endpoint: string;
+  readonly bucket: string;
+  /** The folder that holds the bucket's objects as files. */
+  readonly directory: string;
+  readonly credentials: { readonly AWS_ACCESS_KEY_ID: string; readonly AWS_SECRET_ACCESS_KEY: string };
+  /** Stops it and keeps the objects. */
+  close(): Promise<void>;
+  /** Stops it and removes everything. */
+  destroy(): Promise<void>;
+}
+
+/**
+ * s3rver 3.7.1 leaves a common prefix out of a listing when no object lies directly under it. Litestream's
+ * generations are such prefixes: every replica would seem empty.
+ */
+function repairListing({ store }: S3Server): void {
+  const list = store.listObjects.bind(store);
+  store.listObjects = async (bucket, options) => {
+    const { delimiter, prefix = '', maxKeys = Number.POSITIVE_INFINITY } = options;
+    if (!delimiter) return list(bucket, options);
+    const all = await list(bucket, { ...options, delimiter: '', maxKeys: Number.POSITIVE_INFINITY });
+    const commonPrefixes = new Set<string>();
+    const objects = all.objects.filter(({ key }) => {
+      const end = key.indexOf(delimiter, prefix.length);
+      if (end !== -1) commonPrefixes.add(key.slice(0, end + delimiter.length));
+      return end === -1;
+    });
+    return {
+      objects: objects.slice(0, maxKeys),
+      commonPrefixes: [...commonPrefixes].sort(),
+      isTruncated: objects.length > maxKeys,
+    };
+  };
+}
+
+/**
+ * s3rver 3.7.1 keeps what has arrived of an upload that breaks off, and shows an object before it is whole. S3
+ * does neither, and Litestream counts on that: it cancels an upload when it is asked to end.
+ */
+function repairUpload({ store }: S3Server): void {
+  store.putObject = async ({ bucket, key, content, metadata }) => {
+    const body = Buffer.isBuffer(content) ? content : await buffer(content);
+    const md5 = createHash('md5').update(body).digest('hex');
+    const path = store.getResourcePath(bucket, key, 'object');
+    await mkdir(dirname(path), { recursive: true });
+    const partPath = `${path}.${randomUUID()}`;
+    await writeFile(partPath, body);
+    await store.putMetadata(bucket, key, metadata, md5);
+    await rename(partPath, path);
+    return { size: body.length, md5 };
+  };
+}
+
+/**
+ * Starts a server that speaks the S3 protocol, on a port of its own, in this process. It refuses an unknown access
+ * key, but takes any secret: it does not check the signatures that Litestream sends.
+ * @param bucket made at the start
+ */
+export async function startS3Server(bucket = 'ninelives-test'): Promise<S3Store> {
+  const directory = mkdtempSync(join(tmpdir(), 'nl-s3-'));
+  const server = new S3rver({
+    address: '127.0.0.1',
+    port: 0,
+    silent: true,
+    directory,
+    configureBuckets: [{ name: bucket }],
+  });
+  repairListing(server);
+  repairUpload(server);
+  const { port } = await server.run();
+  let closed: Promise<void> | undefined;
+  const close = () => {
+    closed ??= server.close();
+    server.httpServer.closeAllConnections();
+    return closed;
+  };
+  return {
+    endpoint: `http://127.0.0.1:${port}`,
+    bucket,
+    directory,
+    credentials: { AWS_ACCESS_KEY_ID: 'S3RVER', AWS_SECRET_ACCESS_KEY: 'S3RVER' },
+    close,
+    async destroy() {
+      await close();
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+/** @returns the settings that make a store the replica */
+export function s3Environment({ bucket, endpoint, credentials }: S3Store, prefix: string): NodeJS.ProcessEnv {
+  return { REPLICA_URL: `s3://${bucket}/${prefix}`, S3_ENDPOINT: endpoint, ...credentials };
+}
