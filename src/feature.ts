@@ -4,6 +4,7 @@ import type { Context } from 'koa';
 import type { Logger } from 'pino';
 import type { z } from 'zod';
 import type { Config } from './config.ts';
+import type { RouteDescription } from './worker/openapi/route-description.ts';
 
 /** What a command's `run` gets beside its validated input. */
 export interface CommandContext {
@@ -105,4 +106,6 @@ export interface Feature {
   readonly migrations: URL;
   readonly commands: () => Promise<Commands>;
   readonly routes: () => Promise<(context: RouteContext<never>) => void>;
+  /** What clients are told of each route; a test holds it against what is served. Left out by one without routes. */
+  readonly describe?: () => Promise<readonly RouteDescription[]>;
 }

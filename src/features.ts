@@ -8,6 +8,7 @@ export const features: readonly Feature[] = [
     migrations: new URL('./alerts/migrations/', import.meta.url),
     commands: async () => (await import('./alerts/commands.ts')).commands,
     routes: async () => (await import('./alerts/routes.ts')).routes,
+    describe: async () => (await import('./alerts/description.ts')).description,
   },
   {
     name: 'images',
@@ -15,6 +16,7 @@ export const features: readonly Feature[] = [
     migrations: new URL('./images/migrations/', import.meta.url),
     commands: async () => (await import('./images/commands.ts')).commands,
     routes: async () => (await import('./images/routes.ts')).routes,
+    describe: async () => (await import('./images/description.ts')).description,
   },
 ];
 

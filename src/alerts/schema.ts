@@ -61,7 +61,7 @@ export const alert = z.object({
   category: text(100),
   imageUrl: text(IMAGE_URL_MAX_CHARS)
     .refine(isHttpUrl, 'expected an absolute http:// or https:// URL')
-    .meta({ format: 'uri' }),
+    .meta({ format: 'iri' }),
 });
 export type Alert = z.infer<typeof alert>;
 

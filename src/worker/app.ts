@@ -11,6 +11,7 @@ import { dispatch } from './middleware/dispatch.ts';
 import { envelope } from './middleware/envelope.ts';
 import { guardedRoutes } from './middleware/guarded-routes.ts';
 import { probes } from './middleware/probes.ts';
+import { openApiRoutes } from './openapi/routes.ts';
 
 /** How a socket says that its other side has gone. */
 const CLIENT_GONE: ReadonlySet<string> = new Set([
@@ -20,15 +21,19 @@ const CLIENT_GONE: ReadonlySet<string> = new Set([
   'ERR_STREAM_PREMATURE_CLOSE',
 ]);
 
-export interface AppOptions {
+/** What the routes need. */
+export interface RoutesOptions {
   readonly config: Config;
   readonly log: Logger;
   readonly features: readonly Feature[];
-  readonly guard: Guard;
   /** Read-only connections by the database's name. */
   readonly databases: ReadonlyMap<string, Database>;
   readonly writeFor: (feature: Feature) => Write<never>;
   readonly status: () => SystemStatus;
+}
+
+export interface AppOptions extends RoutesOptions {
+  readonly guard: Guard;
   /** Whether this process is about to go; asked once a request. */
   readonly draining: () => boolean;
   /** Whether this process is so far behind that a quick refusal serves better; asked once a request. */
@@ -45,11 +50,9 @@ export interface AppOptions {
  * @throws Failure internal when a feature's database is not among `databases`
  */
 export async function createApp(options: AppOptions): Promise<RequestListener> {
-  const { log, features, guard, status, draining, overloaded, onDamage } = options;
+  const { log, guard, draining, overloaded, onDamage } = options;
   const router = new Router();
-  const route = guardedRoutes(router, guard);
-  probes(route, status);
-  await Promise.all(features.map((feature) => addRoutes(route, feature, options)));
+  await addRoutes(guardedRoutes(router, guard), options);
 
   const app = new Koa();
   app.on('error', (err: Error) => logLateError(log, err));
@@ -59,7 +62,15 @@ export async function createApp(options: AppOptions): Promise<RequestListener> {
   return (req, res) => void listener(req, res);
 }
 
-async function addRoutes(route: Routes, feature: Feature, options: AppOptions): Promise<void> {
+/** Registers every route that is served: those of the chassis, and those of each feature. */
+export async function addRoutes(route: Routes, options: RoutesOptions): Promise<void> {
+  const { config, features, status } = options;
+  probes(route, status);
+  openApiRoutes(route, features, config);
+  await Promise.all(features.map((feature) => addFeature(route, feature, options)));
+}
+
+async function addFeature(route: Routes, feature: Feature, options: RoutesOptions): Promise<void> {
   const db = options.databases.get(feature.database);
   if (db === undefined) throw new Failure('internal', `No connection to the database ${feature.database}`);
   const routes = await feature.routes();

@@ -168,7 +168,7 @@ t.test('the schema describes itself as JSON Schema', async (t) => {
       movieId: { type: 'string', minLength: 1, maxLength: 128 },
       email: { type: 'string', format: 'email', maxLength: 254 },
       notification_date: { type: 'string', format: 'date' },
-      imageUrl: { type: 'string', format: 'uri', maxLength: 2048 },
+      imageUrl: { type: 'string', format: 'iri', maxLength: 2048 },
     },
   });
 });

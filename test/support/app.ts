@@ -13,6 +13,7 @@ import { features as allFeatures, guard } from '../../src/features.ts';
 import { type Database, openReader, openWriter } from '../../src/sqlite/open.ts';
 import { type AppOptions, createApp } from '../../src/worker/app.ts';
 import { onClientError } from '../../src/worker/middleware/client-error.ts';
+import { describedBy } from './described.ts';
 
 export type LogLine = Readonly<Record<string, unknown>>;
 
@@ -41,6 +42,7 @@ export interface TestApp {
   readonly lines: readonly LogLine[];
   /** The first line, past or future, that has these members. */
   readonly logged: (members: LogLine) => Promise<LogLine>;
+  /** Fails when the answer is not as the API's description says. */
   readonly call: (method: string, path: string, options?: CallOptions) => Promise<Answer>;
   /** Sends bytes as they are and collects what comes until the server closes. */
   readonly raw: (bytes: string | Buffer, options?: { readonly half?: boolean }) => Promise<string>;
@@ -96,6 +98,7 @@ export async function startApp(t: Test, options: TestAppOptions = {}): Promise<T
     for (const db of [...readers.values(), ...writers.values()]) db.close();
   });
   const { port } = server.address() as AddressInfo;
+  const described = await describedBy(features);
   return {
     port,
     server,
@@ -103,7 +106,11 @@ export async function startApp(t: Test, options: TestAppOptions = {}): Promise<T
     writers,
     lines: log.lines,
     logged: log.logged,
-    call: (method, path, callOptions) => call(port, method, path, callOptions),
+    call: async (method, path, callOptions) => {
+      const answer = await call(port, method, path, callOptions);
+      described.check(method, path, answer);
+      return answer;
+    },
     raw: (bytes, rawOptions) => raw(port, bytes, rawOptions?.half ?? false),
   };
 }

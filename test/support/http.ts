@@ -1,4 +1,6 @@
 import http from 'node:http';
+import { features } from '../../src/features.ts';
+import { describedBy } from './described.ts';
 
 export interface Answer {
   readonly status: number;
@@ -8,15 +10,26 @@ export interface Answer {
   readonly json: any;
 }
 
+export interface RequestOptions {
+  readonly method?: string;
+  readonly body?: unknown;
+  readonly headers?: Record<string, string>;
+  readonly agent?: http.Agent;
+}
+
 /**
- * One request, never retried, so that a test sees every failure.
+ * One request, never retried, so that a test sees every failure; also an answer that is not as it is described.
  * @param agent keeps connections alive when given; otherwise each request has its own
  * @throws Error when the connection breaks before a whole answer has come
  */
-export function request(
-  url: string,
-  options: { method?: string; body?: unknown; headers?: Record<string, string>; agent?: http.Agent } = {},
-): Promise<Answer> {
+export async function request(url: string, options: RequestOptions = {}): Promise<Answer> {
+  const answer = await send(url, options);
+  const described = await describedBy(features);
+  described.check(options.method ?? 'GET', url, answer);
+  return answer;
+}
+
+function send(url: string, options: RequestOptions): Promise<Answer> {
   const { method = 'GET', body, headers = {}, agent } = options;
   const payload = body === undefined || Buffer.isBuffer(body) ? body : JSON.stringify(body);
   return new Promise((resolve, reject) => {

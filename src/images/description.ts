@@ -1,0 +1,58 @@
+import { z } from 'zod';
+import type { ContentDescription, RouteDescription } from '../worker/openapi/route-description.ts';
+import { IMAGE_MAX_BYTES, IMAGE_TYPES, imageId } from './schema.ts';
+
+const EXAMPLE_ID = 'n4bQgYhMfWWaL-qgxVrQFaO_TxsrC4Is0V1sFbDwCgg';
+const UPLOADED: ContentDescription = {
+  'application/json': {
+    schema: z.object({ id: imageId, movie_url: z.url() }),
+    example: { id: EXAMPLE_ID, movie_url: `https://api.example.org/movie/image/${EXAMPLE_ID}` },
+  },
+};
+const LOCATION = { Location: 'Where the image is.' };
+
+/** What clients are told of the images' routes. */
+export const description: readonly RouteDescription[] = [
+  {
+    method: 'post',
+    path: '/movie/image',
+    scope: 'write',
+    id: 'putImage',
+    summary: 'Upload a cover image',
+    detail: `A PNG, JPEG, WebP, GIF or AVIF image of at most ${IMAGE_MAX_BYTES} bytes. What counts is its bytes, not what it is called.`,
+    body: {
+      'multipart/form-data': {
+        schema: {
+          type: 'object',
+          // In multipart a schema without a type is bytes.
+          properties: { file: { contentMediaType: 'application/octet-stream' } },
+          required: ['file'],
+        },
+      },
+    },
+    answers: {
+      201: { description: 'The image is new.', content: UPLOADED, headers: LOCATION },
+      200: { description: 'The identical image is there already.', content: UPLOADED, headers: LOCATION },
+    },
+  },
+  {
+    method: 'get',
+    path: '/movie/image/:id',
+    scope: 'read',
+    id: 'getImage',
+    summary: 'Download a cover image',
+    params: {
+      id: { schema: imageId, description: 'The SHA-256 of its bytes in base64url.', example: EXAMPLE_ID },
+    },
+    headers: { 'If-None-Match': { schema: z.string(), description: 'The ETag of what the client has.' } },
+    answers: {
+      200: {
+        description: 'Its bytes. They never change.',
+        content: Object.fromEntries(IMAGE_TYPES.map((type) => [type, {}])),
+        headers: { ETag: 'The id.' },
+      },
+      304: { description: 'The client has it.' },
+    },
+    errors: ['not_found'],
+  },
+];

@@ -1,0 +1,69 @@
+import { z } from 'zod';
+import { allCodes, type Code } from '../../errors.ts';
+import type { ParameterDescription, RouteDescription } from './route-description.ts';
+
+/** What any request may get. */
+const ANY: readonly Code[] = ['malformed_request', 'overloaded', 'internal'];
+/** What any request may get that needs a scope, and so reads data. */
+const SCOPED: readonly Code[] = ['storage_corrupt'];
+/** What any request may get that writes. */
+const WRITE: readonly Code[] = [
+  'invalid_request',
+  'writer_busy',
+  'write_timeout',
+  'write_undecided',
+  'replication_timeout',
+  'storage_full',
+  'storage_reserved',
+];
+/** What any request may get that has a body. */
+const BODY: readonly Code[] = ['too_large', 'unsupported_media_type', 'request_timeout', 'invalid_request'];
+const JSON_BODY: readonly Code[] = ['malformed_json'];
+
+/** The headers that any write takes. */
+const WRITE_HEADERS: Readonly<Record<string, ParameterDescription>> = {
+  Durability: {
+    schema: z.enum(['local', 'replicated']),
+    description:
+      'When the write is answered: when it is on the disk of this machine, or when the replica holds it too.',
+  },
+};
+
+/** An error's body, RFC 9457. */
+export const problemSchema = z
+  .object({
+    type: z.string().meta({ description: 'Names the problem; there is no page behind it.' }),
+    title: z.string(),
+    status: z.int(),
+    detail: z.string(),
+    code: z.string().meta({ description: 'The same name for those who would rather not parse a URN.' }),
+    request_id: z.string().optional().meta({ description: 'Also in X-Request-Id, and in the log.' }),
+    errors: z
+      .array(z.object({ field: z.string(), message: z.string() }))
+      .optional()
+      .meta({ description: 'One entry for each wrong field.' }),
+  })
+  .meta({ id: 'Problem', description: 'An error (RFC 9457).' });
+
+/** @returns whether a route changes something */
+function isWrite({ method }: RouteDescription): boolean {
+  return method !== 'get';
+}
+
+/** @returns every code that a route may answer, its own and those of its kind, each once, in the order of the table */
+export function codesOf(route: RouteDescription): readonly Code[] {
+  const all = new Set<Code>([...ANY, ...(route.errors ?? [])]);
+  const add = (codes: readonly Code[]) => {
+    for (const code of codes) all.add(code);
+  };
+  if (route.scope !== 'public') add(SCOPED);
+  if (isWrite(route)) add(WRITE);
+  if (route.body) add(BODY);
+  if (route.body?.['application/json']) add(JSON_BODY);
+  return (Object.keys(allCodes()) as Code[]).filter((code) => all.has(code));
+}
+
+/** @returns every header that a route takes, its own and those of its kind */
+export function headersOf(route: RouteDescription): Readonly<Record<string, ParameterDescription>> {
+  return { ...(isWrite(route) && WRITE_HEADERS), ...route.headers };
+}

@@ -1,0 +1,23 @@
+import type { Config } from '../../config.ts';
+import type { Feature } from '../../feature.ts';
+import { version } from '../../version.ts';
+import { chassisRoutes } from './description.ts';
+import { buildDocument, type OpenApiDocument } from './document.ts';
+import type { RouteDescription } from './route-description.ts';
+
+/** Every description, by the feature or the part of the chassis that it belongs to. */
+export async function describeRoutes(
+  features: readonly Feature[],
+): Promise<Readonly<Record<string, readonly RouteDescription[]>>> {
+  const described = features.map(async ({ name, describe }) => [name, (await describe?.()) ?? []] as const);
+  return { ...Object.fromEntries(await Promise.all(described)), ...chassisRoutes };
+}
+
+/** @returns the description of the whole API */
+export async function describeApi(
+  features: readonly Feature[],
+  config: Pick<Config, 'PUBLIC_URL'>,
+): Promise<OpenApiDocument> {
+  const url = config.PUBLIC_URL?.replace(/\/+$/, '') ?? '/';
+  return buildDocument(await describeRoutes(features), { version, url });
+}

@@ -1,0 +1,193 @@
+import { allCodes, type Code, Failure } from '../../errors.ts';
+import { PROBLEM_TYPE, problemOf } from '../middleware/problem.ts';
+import { codesOf, headersOf, problemSchema } from './common.ts';
+import type {
+  ContentDescription,
+  JsonSchema,
+  ParameterDescription,
+  RouteDescription,
+} from './route-description.ts';
+import { type Direction, Schemas } from './schemas.ts';
+
+/** https://spec.openapis.org/oas/v3.1.1.html, as far as it is used here. */
+export interface OpenApiDocument {
+  readonly openapi: string;
+  readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
+  readonly components: { readonly schemas: Readonly<Record<string, JsonSchema>> } & JsonSchema;
+  readonly [member: string]: unknown;
+}
+
+export interface Operation {
+  readonly operationId: string;
+  readonly security: readonly Readonly<Record<string, readonly string[]>>[];
+  readonly parameters: readonly Parameter[];
+  readonly requestBody?: { readonly required: true; readonly content: Content };
+  readonly responses: Readonly<Record<string, Response>>;
+  readonly [member: string]: unknown;
+}
+
+export interface Parameter {
+  readonly name: string;
+  readonly in: 'path' | 'query' | 'header';
+  readonly required: boolean;
+  readonly schema: JsonSchema;
+  readonly [member: string]: unknown;
+}
+
+export interface Response {
+  readonly description: string;
+  readonly headers: Readonly<Record<string, unknown>>;
+  readonly content?: Content;
+}
+
+export type Content = Readonly<
+  Record<string, { readonly schema?: JsonSchema; readonly [member: string]: unknown }>
+>;
+
+export interface DocumentOptions {
+  readonly version: string;
+  /** What clients reach the API under; `/` for where they got the document. */
+  readonly url: string;
+}
+
+const DESCRIPTION = `Reminders of movies by e-mail, with cover images.
+
+Every answer carries \`X-Request-Id\`; every error is a problem document (RFC 9457) with a stable \`code\`. A path that is
+not listed here answers 404 \`not_found\`; a method that is not, 405 \`method_not_allowed\` with \`Allow\`. HEAD answers as
+GET does, without a body. A 503 says with \`Retry-After\` when to come back.`;
+
+/** @returns the OpenAPI description of these routes, by the tag that groups them */
+export function buildDocument(
+  routes: Readonly<Record<string, readonly RouteDescription[]>>,
+  { version, url }: DocumentOptions,
+): OpenApiDocument {
+  const schemas = new Schemas();
+  const problem = schemas.add(problemSchema, 'output');
+  const paths: Record<string, Record<string, Operation>> = {};
+  for (const [tag, descriptions] of Object.entries(routes)) {
+    for (const route of descriptions) {
+      const path = route.path.replace(/:(\w+)/g, '{$1}');
+      paths[path] ??= {};
+      paths[path][route.method] = operationOf(route, tag, schemas, problem);
+    }
+  }
+  return {
+    openapi: '3.1.1',
+    info: {
+      title: 'ninelives',
+      version,
+      description: DESCRIPTION,
+      license: { name: 'MIT', identifier: 'MIT' },
+    },
+    servers: [{ url }],
+    tags: Object.keys(routes).map((name) => ({ name })),
+    paths,
+    components: {
+      schemas: schemas.components,
+      securitySchemes: {
+        key: {
+          type: 'http',
+          scheme: 'bearer',
+          description: 'A key with the scope that the operation names. While no keys exist, none is needed.',
+        },
+      },
+    },
+  };
+}
+
+function operationOf(route: RouteDescription, tag: string, schemas: Schemas, problem: JsonSchema): Operation {
+  const parameters = [
+    ...Object.entries(route.params ?? {}).map((entry) => parameterOf('path', entry, schemas)),
+    ...Object.entries(route.query ?? {}).map((entry) => parameterOf('query', entry, schemas)),
+    ...Object.entries(headersOf(route)).map((entry) => parameterOf('header', entry, schemas)),
+  ];
+  return {
+    tags: [tag],
+    operationId: route.id,
+    summary: route.summary,
+    ...(route.detail !== undefined && { description: route.detail }),
+    // Roles of a scheme that is not OAuth may be listed since 3.1.
+    security: route.scope === 'public' ? [] : [{ key: [route.scope] }],
+    parameters,
+    ...(route.body && {
+      requestBody: { required: true as const, content: contentOf(route.body, 'input', schemas) },
+    }),
+    responses: responsesOf(route, schemas, problem),
+  };
+}
+
+function parameterOf(
+  place: Parameter['in'],
+  [name, { schema, description, example, required = false }]: [string, ParameterDescription],
+  schemas: Schemas,
+): Parameter {
+  return {
+    name,
+    in: place,
+    required: required || place === 'path',
+    description,
+    schema: schemas.add(schema, 'input'),
+    ...(example !== undefined && { example }),
+  };
+}
+
+function contentOf(content: ContentDescription, direction: Direction, schemas: Schemas): Content {
+  return Object.fromEntries(
+    Object.entries(content).map(([type, { schema, example }]) => [
+      type,
+      {
+        ...(schema && { schema: schemas.add(schema, direction) }),
+        ...(example !== undefined && { example }),
+      },
+    ]),
+  );
+}
+
+function responsesOf(
+  route: RouteDescription,
+  schemas: Schemas,
+  problem: JsonSchema,
+): Record<string, Response> {
+  const responses: Record<string, Response> = {};
+  for (const [status, { description, content, headers = {} }] of Object.entries(route.answers)) {
+    responses[status] = {
+      description,
+      headers: headersWith(headers),
+      ...(content && { content: contentOf(content, 'output', schemas) }),
+    };
+  }
+  const byStatus = Map.groupBy(codesOf(route), (code) => allCodes()[code].httpStatus);
+  for (const [status, codes] of byStatus) {
+    const own = responses[status];
+    const titles = codes.map((code) => `\`${code}\`: ${allCodes()[code].title}.`);
+    responses[status] = {
+      description: [...(own ? [own.description] : []), ...titles].join('\n\n'),
+      headers: {
+        ...own?.headers,
+        ...headersWith(status === 503 ? { 'Retry-After': 'Seconds until a retry makes sense.' } : {}),
+      },
+      content: { ...own?.content, [PROBLEM_TYPE]: problemContent(codes, problem) },
+    };
+  }
+  return responses;
+}
+
+function problemContent(codes: readonly Code[], problem: JsonSchema): Content[string] {
+  return {
+    schema: { ...problem, properties: { code: { enum: codes } } },
+    examples: Object.fromEntries(
+      codes.map((code) => {
+        const { title } = allCodes()[code];
+        return [code, { summary: title, value: problemOf(new Failure(code, title), 'mWdV0Zp7Qk3x.1') }];
+      }),
+    ),
+  };
+}
+
+function headersWith(own: Readonly<Record<string, string>>): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries({ 'X-Request-Id': 'Names the request, here and in the log.', ...own }).map(
+      ([name, description]) => [name, { description, schema: { type: 'string' } }],
+    ),
+  );
+}

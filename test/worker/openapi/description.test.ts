@@ -1,0 +1,131 @@
+import t from 'tap';
+import type { Scope } from '../../../src/feature.ts';
+import { features } from '../../../src/features.ts';
+import { addRoutes } from '../../../src/worker/app.ts';
+import { describeRoutes } from '../../../src/worker/openapi/describe.ts';
+import { startApp } from '../../support/app.ts';
+import { describedBy } from '../../support/described.ts';
+
+t.test('what is served and what is described are the same routes with the same scopes', async (t) => {
+  const app = await startApp(t);
+  const served: string[] = [];
+  const note = (method: string) => (path: string, scope: Scope) => {
+    served.push(`${method} ${path} ${scope}`);
+  };
+  await addRoutes(
+    { get: note('get'), post: note('post'), patch: note('patch'), delete: note('delete') },
+    {
+      config: app.config,
+      log: { child: () => undefined } as never,
+      features,
+      databases: app.writers,
+      writeFor: () => async () => undefined as never,
+      status: () => ({ ready: true, notReady: [], degraded: [] }),
+    },
+  );
+  const described = Object.values(await describeRoutes(features))
+    .flat()
+    .map(({ method, path, scope }) => `${method} ${path} ${scope}`);
+  t.same(
+    served.filter((route) => !described.includes(route)),
+    [],
+    "each is described: add it to the description.ts of its feature, or to the chassis' own in src/worker/openapi",
+  );
+  t.same(
+    described.filter((route) => !served.includes(route)),
+    [],
+    'nothing is described that is not served',
+  );
+  t.equal(new Set(described).size, described.length);
+});
+
+t.test('the document is served, and says itself what it is', async (t) => {
+  const app = await startApp(t, { env: { PUBLIC_URL: 'https://api.example.org/' } });
+  const answer = await app.call('GET', '/openapi.json');
+  t.equal(answer.status, 200);
+  t.match(answer.json(), { openapi: /^3\.1\./, servers: [{ url: 'https://api.example.org' }] });
+  const again = await app.call('GET', '/openapi.json', {
+    headers: { 'If-None-Match': answer.headers.etag! },
+  });
+  t.equal(again.status, 304);
+  t.equal(again.text, '');
+});
+
+t.test('what generators and readers rely on holds for every operation', async (t) => {
+  const { document } = await describedBy(features);
+  const ids: string[] = [];
+  for (const [path, operations] of Object.entries(document.paths)) {
+    const names = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name);
+    for (const [method, operation] of Object.entries(operations)) {
+      const { operationId, parameters, responses, summary } = operation;
+      ids.push(operationId);
+      t.match(operationId, /^[a-z][A-Za-z]+$/);
+      t.type(summary, 'string');
+      const inPath = parameters.filter((parameter) => parameter.in === 'path');
+      t.same(
+        inPath.map(({ name }) => name),
+        names,
+        `${method} ${path}: each parameter of the path is described`,
+      );
+      t.ok(inPath.every(({ required }) => required));
+      t.equal(new Set(parameters.map(({ name, in: place }) => `${place} ${name}`)).size, parameters.length);
+      t.ok(
+        Object.keys(responses).some((status) => /^2/.test(status)),
+        `${method} ${path} may succeed`,
+      );
+      for (const status of Object.keys(responses)) t.match(status, /^[2-5]\d\d$/);
+      t.ok('500' in responses, 'no operation claims that it cannot fail');
+    }
+  }
+  t.equal(new Set(ids).size, ids.length, 'each has a name of its own');
+});
+
+t.test('every example is as its own schema says, and every reference leads somewhere', async (t) => {
+  const described = await describedBy(features);
+  const { document } = described;
+  let examples = 0;
+  for (const [path, operations] of Object.entries(document.paths)) {
+    for (const [method, { responses }] of Object.entries(operations)) {
+      for (const [status, { content = {} }] of Object.entries(responses)) {
+        for (const [type, { example, examples: named = {} }] of Object.entries(content)) {
+          const values = Object.values(named as Record<string, { value: unknown }>).map(({ value }) => value);
+          for (const value of example === undefined ? values : [example, ...values]) {
+            examples += 1;
+            described.check(method.toUpperCase(), path, {
+              status: Number(status),
+              headers: { 'content-type': type },
+              text: JSON.stringify(value),
+            });
+          }
+        }
+      }
+    }
+  }
+  t.ok(examples > 50, `${examples} examples`);
+  for (const [, name] of JSON.stringify(document).matchAll(/"\$ref":"#\/components\/schemas\/([^"]+)"/g)) {
+    t.ok(document.components.schemas[name!], `${name} is there`);
+  }
+});
+
+t.test('an answer that is not described fails its test', async (t) => {
+  const described = await describedBy(features);
+  const headers = { 'content-type': 'application/json' };
+  const cases: readonly [string, string, number, string][] = [
+    ['GET', '/health', 418, '{}'],
+    ['GET', '/health', 200, '{"service":"offline"}'],
+    ['GET', '/health', 200, '{"service":"online","more":1}'],
+    ['GET', '/alert?limit=1', 200, '{"items":[{}],"next_cursor":null,"has_more":false}'],
+    ['GET', '/alert/movie/x', 404, '{"code":"not_found"}'],
+    ['DELETE', '/alert/movie/x', 204, ''],
+  ];
+  for (const [method, path, status, text] of cases) {
+    t.throws(
+      () => described.check(method, path, { status, headers, text }),
+      /Describe it/,
+      `${path} ${text}`,
+    );
+  }
+  t.doesNotThrow(() =>
+    described.check('GET', '/health', { status: 200, headers, text: '{"service":"online"}' }),
+  );
+});
