@@ -12,7 +12,7 @@ export function alertOf(movieId: string) {
 
 /** @returns the key of the n-th seeded alert, all of the same length */
 export function seededMovieId(index: number): string {
-  return `seeded-${String(index).padStart(6, '0')}`;
+  return `seeded-${String(index).padStart(8, '0')}`;
 }
 
 /** @returns the path of an alert */

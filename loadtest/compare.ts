@@ -1,8 +1,8 @@
-import { failureCount, type Measurement } from './measurement.ts';
+import { failureCount, type Load, type Measurement } from './measurement.ts';
 
 import { type Peer, peers } from './peers.ts';
 import type { Progress } from './progress.ts';
-import { measure, type RunPlan } from './run.ts';
+import { measure } from './run.ts';
 import { scenarioOf } from './scenarios.ts';
 import { withTarget } from './target.ts';
 
@@ -10,7 +10,10 @@ import { withTarget } from './target.ts';
 const SPARE_MS = 1500;
 
 /** What is measured. */
-export interface ComparePlan extends RunPlan {
+export interface ComparePlan {
+  readonly load: Load;
+  readonly workers: number;
+  readonly scenarioNames: readonly string[];
   readonly rounds: number;
 }
 
@@ -61,7 +64,12 @@ async function takeTurn(
       const turns: Turn[] = [];
       for (const name of names) {
         const label = `round ${round} of ${plan.rounds}, ${peer.name}, ${name}`;
-        const measurement = await measure(target, scenarioOf(name), plan.load, label, progress, signal);
+        const measurement = await measure(
+          target,
+          { scenario: scenarioOf(name), load: plan.load, label },
+          progress,
+          signal,
+        );
         turns.push({ round, peer: peer.name, measurement });
         const failed = failureCount(measurement.failures);
         const failures = failed === 0 ? '' : `, ${failed} failed`;

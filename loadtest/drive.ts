@@ -1,9 +1,13 @@
 import { fork } from 'node:child_process';
-import type { CpuUse, Load, Measurement } from './measurement.ts';
+import type { CpuUse, Load, Mark, Measurement } from './measurement.ts';
+import { ProcessSampler } from './process-sampler.ts';
 import { cpuTimeMs, machineCpuTimeMs } from './support/cpu-time.ts';
+import type { Target } from './target.ts';
 
 /** What the load generator may need beside the load itself. */
 const GRACE_MS = 30_000;
+const SAMPLES_MAX = 600;
+const SAMPLE_INTERVAL_MIN_MS = 500;
 const LOOPBACK = /^(?:127\.\d+\.\d+\.\d+|\[::1\]|localhost)$/;
 
 /** What the load generator's process is told. */
@@ -12,37 +16,49 @@ export interface DriveOrder {
   /** Base of the API. */
   readonly url: string;
   readonly load: Load;
+  readonly seededAlerts: number;
+  /** The list's pages, where the scenario wants them. */
+  readonly pages: readonly string[];
 }
 
 /** What it tells. */
 export type DriveReport =
   /** The warm-up is over. */
   | { readonly kind: 'measuring' }
-  /** The requests of the last second. */
+  /** The answers of the last second. */
   | { readonly kind: 'second'; readonly requests: number }
   /** The measuring is over; the result follows when the last requests have ended. */
   | { readonly kind: 'measured' }
   | { readonly kind: 'result'; readonly measurement: Measurement };
 
 export interface DriveOptions extends DriveOrder {
-  /** The server's first process; its processor time and its descendants' is counted. */
-  readonly serverPid: number;
+  readonly target: Target;
   readonly signal: AbortSignal;
   readonly onSecond?: (requests: number) => void;
+  /** Called when the measuring begins; what it throws ends the drive. */
+  readonly onMeasuring?: (mark: (text: string) => void) => void;
+}
+
+/** @returns whether a URL leads to this machine and nowhere else */
+export function isLoopback(url: string): boolean {
+  return LOOPBACK.test(new URL(url).hostname);
 }
 
 /**
- * Puts load on a server of this machine, from a process of its own, so that nothing else of the load test shares
- * its event loop.
+ * Puts load on a server, from a process of its own, so that nothing else of the load test shares its event loop.
  *
- * @throws Error when the URL is not on the loopback interface, when the load generator fails, when no request was
- *   answered, or the signal's reason
+ * @throws Error when the load generator fails, when no request was answered, or the signal's reason
  */
-export async function drive({ serverPid, signal, onSecond, ...order }: DriveOptions): Promise<Measurement> {
-  if (!LOOPBACK.test(new URL(order.url).hostname)) throw new Error(`${order.url} is not on this machine`);
+export async function drive({
+  target,
+  signal,
+  onSecond,
+  onMeasuring,
+  ...order
+}: DriveOptions): Promise<Measurement> {
   signal.throwIfAborted();
   // A process group of its own: Ctrl-C must not end it before this process has heard of it.
-  const generator = fork(new URL('./drive-process.ts', import.meta.url), { detached: true, execArgv: [] });
+  const generator = fork(new URL('./generator/main.ts', import.meta.url), { detached: true, execArgv: [] });
   const { promise, resolve, reject } = Promise.withResolvers<Measurement>();
   const timeoutMs = order.load.warmupMs + order.load.durationMs + GRACE_MS;
   const timer = setTimeout(() => reject(new Error(`no result after ${timeoutMs} ms`)), timeoutMs);
@@ -53,22 +69,46 @@ export async function drive({ serverPid, signal, onSecond, ...order }: DriveOpti
     reject(new Error(`the load generator ended without a result: ${killer ?? `code ${code}`}`));
   });
 
-  let before = readCpu(serverPid);
+  const marks: Mark[] = [];
+  const sampler = new ProcessSampler(
+    [target.pid, generator.pid],
+    Math.max(SAMPLE_INTERVAL_MIN_MS, order.load.durationMs / SAMPLES_MAX),
+  );
+  let beginMs = Date.now();
+  let before = readCpu(target);
   let after = before;
   generator.on('message', (report: DriveReport) => {
     if (report.kind === 'second') onSecond?.(report.requests);
-    else if (report.kind === 'measuring') before = readCpu(serverPid);
-    else if (report.kind === 'measured') after = readCpu(serverPid);
-    else resolve({ ...report.measurement, cpu: cpuUse(report.measurement.cpu.clientMs, before, after) });
+    else if (report.kind === 'measuring') {
+      before = readCpu(target);
+      beginMs = Date.now();
+      sampler.start();
+      const mark = (text: string) => marks.push({ atMs: Date.now() - beginMs, text });
+      try {
+        onMeasuring?.(mark);
+      } catch (error) {
+        reject(error);
+      }
+    } else if (report.kind === 'measured') {
+      after = readCpu(target);
+      sampler.stop();
+    } else resolve(report.measurement);
   });
   generator.send(order);
   try {
     const measurement = await promise;
     // Requests that wait for an answer are no failures yet: without this a server that hangs would pass.
     if (measurement.requests === 0) throw new Error(`${order.scenario}: not one request was answered`);
-    return measurement;
+    const events = target.events?.(beginMs, beginMs + measurement.durationMs) ?? [];
+    return {
+      ...measurement,
+      cpu: cpuUse(measurement.cpu.clientMs, before, after),
+      processes: sampler.samples,
+      marks: [...marks, ...events].sort((a, b) => a.atMs - b.atMs),
+    };
   } finally {
     clearTimeout(timer);
+    sampler.stop();
     signal.removeEventListener('abort', onAbort);
     generator.kill('SIGKILL');
   }
@@ -79,15 +119,15 @@ interface CpuReading {
   readonly machineMs: number;
 }
 
-function readCpu(serverPid: number): CpuReading {
-  return { serverMs: cpuTimeMs(serverPid), machineMs: machineCpuTimeMs() };
+function readCpu({ pid }: Target): CpuReading {
+  return { serverMs: pid === undefined ? undefined : cpuTimeMs(pid), machineMs: machineCpuTimeMs() };
 }
 
 function cpuUse(clientMs: number, before: CpuReading, after: CpuReading): CpuUse {
   if (before.serverMs === undefined || after.serverMs === undefined) {
     return { clientMs, serverMs: undefined, otherMs: undefined };
   }
-  const serverMs = after.serverMs - before.serverMs;
+  const serverMs = Math.max(0, after.serverMs - before.serverMs);
   const otherMs = Math.max(0, after.machineMs - before.machineMs - serverMs - clientMs);
   return { clientMs, serverMs, otherMs };
 }

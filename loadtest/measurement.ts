@@ -5,6 +5,11 @@ export interface Load {
   /** Load before the measuring begins, so that code is compiled and caches are filled. */
   readonly warmupMs: number;
   readonly durationMs: number;
+  /**
+   * Requests begin at this rate, whatever becomes of those before them (open loop). Undefined: each connection sends
+   * its next request when it has the answer to its last (closed loop).
+   */
+  readonly ratePerSecond?: number | undefined;
 }
 
 /** What went wrong, the warm-up included. */
@@ -13,6 +18,7 @@ export interface Failures {
   readonly errors: number;
   /** Requests whose connection was closed before an answer came. */
   readonly lost: number;
+  /** No answer in time; at a fixed rate also those for which no connection was free in time. */
   readonly timeouts: number;
   readonly non2xx: number;
 }
@@ -25,6 +31,42 @@ export interface Latency {
   readonly max: number;
 }
 
+/** A part of the measured time. */
+export interface Interval {
+  /** Its beginning, from the beginning of the measuring. */
+  readonly atMs: number;
+  readonly requests: number;
+  /** As far as it is known when they failed. */
+  readonly failed: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+}
+
+/** A point of the percentile curve. */
+export interface Percentile {
+  /** From 0 to 100. */
+  readonly percent: number;
+  readonly ms: number;
+}
+
+/** What one process took in the time before `atMs`. */
+export interface ProcessSample {
+  /** From the beginning of the measuring. */
+  readonly atMs: number;
+  /** What it plays: `worker-1`, `writer`, `load generator`. */
+  readonly name: string;
+  readonly rssBytes: number;
+  /** Of one core. */
+  readonly cpuPercent: number;
+}
+
+/** Something that the server logged, or that was done to it. */
+export interface Mark {
+  /** From the beginning of the measuring. */
+  readonly atMs: number;
+  readonly text: string;
+}
+
 /** What one run of a scenario gave. */
 export interface Measurement {
   readonly scenario: string;
@@ -35,11 +77,18 @@ export interface Measurement {
   readonly durationMs: number;
   readonly requests: number;
   readonly requestsPerSecond: number;
+  /** From the request's sending; at a fixed rate from the moment when it was due. */
   readonly latencyMs: Latency;
+  readonly percentiles: readonly Percentile[];
   readonly failures: Failures;
   /** Answers by status, the warm-up included. */
   readonly statuses: Readonly<Record<string, number>>;
+  /** How late the load generator itself was with requests that had a free connection; only at a fixed rate. */
+  readonly generatorDelayMs?: Latency | undefined;
+  readonly intervals: readonly Interval[];
   readonly cpu: CpuUse;
+  readonly processes: readonly ProcessSample[];
+  readonly marks: readonly Mark[];
 }
 
 /** Processor time during the measured part, summed over the cores. */
@@ -55,6 +104,13 @@ export interface CpuUse {
 /** @returns how many requests did not get the answer that they should */
 export function failureCount({ errors, lost, timeouts, non2xx }: Failures): number {
   return errors + lost + timeouts + non2xx;
+}
+
+/** @returns their share of all requests, in percent */
+export function failedPercent({ failures, statuses }: Measurement): number {
+  const answered = Object.values(statuses).reduce((sum, count) => sum + count, 0);
+  const failed = failureCount(failures);
+  return (100 * failed) / Math.max(1, answered + failed - failures.non2xx);
 }
 
 /** @returns in words, which of them had requests that failed */

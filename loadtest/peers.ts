@@ -58,6 +58,11 @@ export const peers: readonly Peer[] = [
   },
 ];
 
+/** Starts what throughput is compared with. */
+export async function startBaseline(workers: number, signal: AbortSignal): Promise<Target> {
+  return await startPeer('bare-http.ts', { WORKERS: String(workers) }, signal);
+}
+
 async function startPeer(file: string, env: NodeJS.ProcessEnv, signal: AbortSignal): Promise<Target> {
   const folder = makeTemporaryFolder();
   const peer = spawn(process.execPath, [new URL(`./peers/${file}`, import.meta.url).pathname], {

@@ -1,67 +1,70 @@
 import { drive } from './drive.ts';
+import { type Fault, scheduleFaults } from './faults.ts';
 import type { Load, Measurement } from './measurement.ts';
-
 import type { Progress } from './progress.ts';
 import { type Scenario, scenarioOf } from './scenarios.ts';
-import { seedAlerts } from './seed.ts';
+import { seedAlerts, walkPages } from './seed.ts';
 import { type Column, milliseconds, renderTable, whole } from './table.ts';
-import { startSystem, type Target, withTarget } from './target.ts';
+import type { Target } from './target.ts';
 
-/** What is measured. */
-export interface RunPlan {
+/** What is measured, and how. */
+export interface Order {
+  readonly scenario: Scenario;
   readonly load: Load;
-  readonly workers: number;
-  readonly scenarioNames: readonly string[];
+  /** What the progress line calls it. */
+  readonly label: string;
+  readonly faults?: readonly Fault[];
+  /** How many alerts stand already; without it, those that the scenario needs are made. */
+  readonly seededAlerts?: number;
 }
 
-/** Runs the scenarios one after the other on one system. */
-export async function run(plan: RunPlan, progress: Progress, signal: AbortSignal): Promise<Measurement[]> {
-  progress.show('starting the system');
-  return await withTarget(
-    () => startSystem(plan.workers, signal),
-    signal,
-    async (target) => {
-      const measurements: Measurement[] = [];
-      for (const name of plan.scenarioNames) {
-        measurements.push(await measure(target, scenarioOf(name), plan.load, name, progress, signal));
-      }
-      progress.show('stopping the system');
-      return measurements;
-    },
-  );
-}
-
-/**
- * Seeds what a scenario needs, and runs it.
- * @param label what the progress line calls it
- */
+/** Seeds what a scenario needs, and runs it. */
 export async function measure(
   target: Target,
-  scenario: Scenario,
-  load: Load,
-  label: string,
+  { scenario, load, label, faults = [], seededAlerts }: Order,
   progress: Progress,
   signal: AbortSignal,
 ): Promise<Measurement> {
-  progress.show(`${label}: seeding`);
-  await seedAlerts(target.url, scenario.seededAlerts, signal);
+  progress.show(`${label}: preparing`);
+  if (seededAlerts === undefined) await seedAlerts(target.url, scenario.seededAlerts, signal);
+  const pages = scenario.wantsPages ? await walkPages(target.url, signal) : [];
   const totalSeconds = (load.warmupMs + load.durationMs) / 1000;
   let second = 0;
-  return await drive({
-    scenario: scenario.name,
-    url: target.url,
-    load,
-    serverPid: target.pid,
-    signal,
-    onSecond(requests) {
-      second += 1;
-      progress.show(`${label}: ${second} of ${totalSeconds} s, ${whole(requests)} requests/s`);
-    },
-  });
+  let forgetFaults: (() => void) | undefined;
+  try {
+    return await drive({
+      scenario: scenario.name,
+      url: target.url,
+      load: fittingLoad(scenario, load),
+      seededAlerts: seededAlerts ?? scenario.seededAlerts,
+      pages,
+      target,
+      signal,
+      onSecond(requests) {
+        second += 1;
+        progress.show(`${label}: ${second} of ${totalSeconds} s, ${whole(requests)} requests/s`);
+      },
+      onMeasuring(mark) {
+        forgetFaults = scheduleFaults(faults, load.durationMs, target, mark);
+      },
+    });
+  } finally {
+    forgetFaults?.();
+  }
+}
+
+/** @returns the load as the scenario can bear it, at its own rate unless another was asked for */
+export function fittingLoad({ connectionsMax, ratePerSecond }: Scenario, load: Load): Load {
+  return {
+    ...load,
+    connections: Math.min(load.connections, connectionsMax ?? load.connections),
+    ratePerSecond: load.ratePerSecond ?? ratePerSecond,
+  };
 }
 
 const COLUMNS: readonly Column<Measurement>[] = [
   { title: 'scenario', align: 'left', cell: ({ scenario }) => `${scenario}: ${scenarioOf(scenario).title}` },
+  { title: 'load', cell: ({ load }) => loadInWords(load) },
   { title: 'requests/s', cell: ({ requestsPerSecond }) => whole(requestsPerSecond) },
   { title: 'p50 ms', cell: ({ latencyMs }) => milliseconds(latencyMs.p50) },
   { title: 'p90 ms', cell: ({ latencyMs }) => milliseconds(latencyMs.p90) },
@@ -75,5 +78,14 @@ const COLUMNS: readonly Column<Measurement>[] = [
 
 /** @returns the measurements as a table */
 export function runTable(measurements: readonly Measurement[]): string {
-  return renderTable(COLUMNS, measurements);
+  const delays = measurements.filter(({ generatorDelayMs }) => generatorDelayMs !== undefined);
+  const notes = delays.map(({ scenario, generatorDelayMs }) => {
+    return `${scenario}: latency counts from the moment when a request was due; of it, the load generator's own delay was ${milliseconds(generatorDelayMs!.p50)} ms p50, ${milliseconds(generatorDelayMs!.p99)} ms p99.`;
+  });
+  return [renderTable(COLUMNS, measurements), ...notes].join('\n\n');
+}
+
+/** @returns such as `50 conns` or `500/s` */
+export function loadInWords({ connections, ratePerSecond }: Load): string {
+  return ratePerSecond === undefined ? `${whole(connections)} conns` : `${whole(ratePerSecond)}/s`;
 }

@@ -1,8 +1,25 @@
-import type autocannon from 'autocannon';
+import { randomBytes } from 'node:crypto';
 import { alertOf, alertPath, seededMovieId } from './alert.ts';
 
-/** autocannon puts a new id in its place for each request. */
-const NEW_ID = '[<id>]';
+/** One request; with a function for its body it is another each time. */
+export interface ScenarioRequest {
+  readonly method: 'GET' | 'POST';
+  readonly path: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** @param id unlike any other of this run, always of the same length */
+  readonly body?: (id: string) => string | Buffer;
+}
+
+/** What one connection shall ask for. */
+export interface Lane {
+  /** The connection's number, from 0. */
+  readonly connection: number;
+  readonly connections: number;
+  /** How many alerts were seeded. */
+  readonly seededAlerts: number;
+  /** The list's pages, one after the other; empty unless the scenario wants them. */
+  readonly pages: readonly string[];
+}
 
 /** What is asked of a server; how hard and how long is the load's matter. */
 export interface Scenario {
@@ -10,52 +27,123 @@ export interface Scenario {
   readonly title: string;
   /** How many alerts must stand before the load begins. */
   readonly seededAlerts: number;
-  /** Whether its requests carry `[<id>]`, which costs the load generator something for each of them. */
-  readonly hasNewIds: boolean;
-  /**
-   * The requests that one connection makes in turn, over and over.
-   * @param connection its number from 0
-   * @param connections how many there are
-   */
-  readonly requests: (connection: number, connections: number) => autocannon.Request[];
+  readonly wantsPages?: boolean;
+  /** More would be refused by design. */
+  readonly connectionsMax?: number;
+  /** The scenario is made for a fixed rate, this one unless told otherwise. */
+  readonly ratePerSecond?: number;
+  /** The requests that one connection makes in turn, over and over. */
+  readonly requests: (lane: Lane) => ScenarioRequest[];
 }
 
-const read: Scenario = {
-  name: 'read',
-  title: 'read an alert by its key',
-  seededAlerts: 1000,
-  hasNewIds: false,
-  requests(connection, connections) {
-    // Each connection has its share of the alerts, so that together they read them all.
-    const requests: autocannon.Request[] = [];
-    for (let index = connection % this.seededAlerts; index < this.seededAlerts; index += connections) {
-      requests.push({ method: 'GET', path: alertPath(seededMovieId(index)) });
-    }
-    return requests;
-  },
-};
+const SEEDED_ALERTS = 1000;
+const OPEN_LOOP_RATE = 500;
+const READS_PER_WRITE = 9;
+/** A cover as a page shows it. */
+const IMAGE_BYTES = 32 * 1024;
+/** A worker takes 16 at once and refuses more; one worker may get them all. */
+const UPLOADS_MAX = 16;
+const BOUNDARY = 'the-boundary-of-the-load-test';
 
-const write: Scenario = {
-  name: 'write',
-  title: 'create an alert, durably',
-  seededAlerts: 0,
-  hasNewIds: true,
-  requests: () => [
-    {
-      method: 'POST',
-      path: '/alert',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify(alertOf(NEW_ID)),
-    },
-  ],
+const JSON_TYPE = { 'Content-Type': 'application/json' };
+
+const write: ScenarioRequest = {
+  method: 'POST',
+  path: '/alert',
+  headers: JSON_TYPE,
+  body: (id) => JSON.stringify(alertOf(id)),
 };
 
 /** Every scenario, in the order in which they run. */
-export const scenarios: readonly Scenario[] = [read, write];
+export const scenarios: readonly Scenario[] = [
+  {
+    name: 'read',
+    title: 'an alert by its key',
+    seededAlerts: SEEDED_ALERTS,
+    requests: readsOf,
+  },
+  { name: 'write', title: 'a new alert, durable', seededAlerts: 0, requests: () => [write] },
+  {
+    name: 'mixed',
+    title: '90 % reads, 10 % durable writes',
+    seededAlerts: SEEDED_ALERTS,
+    requests: mixed,
+  },
+  {
+    name: 'upload',
+    title: `a new image of ${IMAGE_BYTES / 1024} KB, durable`,
+    seededAlerts: 0,
+    connectionsMax: UPLOADS_MAX,
+    requests: () => [uploadOf(IMAGE_BYTES)],
+  },
+  {
+    name: 'list',
+    title: 'pages of 20 alerts, by cursor',
+    seededAlerts: SEEDED_ALERTS,
+    wantsPages: true,
+    // Each connection starts at another page.
+    requests: ({ pages, connection }) => rotate(pages, connection).map((path) => ({ method: 'GET', path })),
+  },
+  {
+    name: 'replicated-write',
+    title: 'a new alert, in the replica before the answer',
+    seededAlerts: 0,
+    requests: () => [{ ...write, headers: { ...JSON_TYPE, Durability: 'replicated' } }],
+  },
+  {
+    name: 'open-loop',
+    title: 'mixed, at a fixed rate',
+    seededAlerts: SEEDED_ALERTS,
+    ratePerSecond: OPEN_LOOP_RATE,
+    requests: mixed,
+  },
+];
 
 /** @throws Error when there is none of that name */
 export function scenarioOf(name: string): Scenario {
   const found = scenarios.find((scenario) => scenario.name === name);
   if (!found) throw new Error(`There is no scenario ${name}`);
   return found;
+}
+
+/** Each connection has its share of the alerts, at most so many; together they read them from end to end. */
+function readsOf({ connection, connections, seededAlerts }: Lane): ScenarioRequest[] {
+  const count = Math.max(1, Math.min(SEEDED_ALERTS, Math.floor(seededAlerts / connections)));
+  const stride = seededAlerts / (count * connections);
+  return Array.from({ length: count }, (_, index) => ({
+    method: 'GET',
+    path: alertPath(seededMovieId(Math.floor((index * connections + connection) * stride) % seededAlerts)),
+  }));
+}
+
+function mixed(lane: Lane): ScenarioRequest[] {
+  const requests = readsOf(lane).flatMap((read, index) => {
+    return index % READS_PER_WRITE === 0 ? [write, read] : [read];
+  });
+  // The connections begin together and must not all write together.
+  return rotate(requests, lane.connection);
+}
+
+function uploadOf(sizeBytes: number): ScenarioRequest {
+  const head = `--${BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="cover.gif"\r\nContent-Type: image/gif\r\n\r\n`;
+  const signature = 'GIF89a';
+  // Bytes that do not compress, as those of a real image do not.
+  const image = randomBytes(sizeBytes);
+  image.write(signature, 'latin1');
+  const body = Buffer.concat([Buffer.from(head), image, Buffer.from(`\r\n--${BOUNDARY}--\r\n`)]);
+  return {
+    method: 'POST',
+    path: '/movie/image',
+    headers: { 'Content-Type': `multipart/form-data; boundary=${BOUNDARY}` },
+    body(id) {
+      const copy = Buffer.from(body);
+      copy.write(id, head.length + signature.length, 'latin1');
+      return copy;
+    },
+  };
+}
+
+function rotate<Item>(items: readonly Item[], by: number): Item[] {
+  const start = items.length === 0 ? 0 : by % items.length;
+  return [...items.slice(start), ...items.slice(0, start)];
 }

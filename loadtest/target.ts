@@ -1,4 +1,6 @@
 import { join } from 'node:path';
+import { readEvents } from '../src/primary/events.ts';
+import type { Mark } from './measurement.ts';
 import { readEnd } from './support/log-tail.ts';
 import { LOG_FILE, makeTemporaryFolder, RunningSystem, removeFolder } from './support/running-system.ts';
 
@@ -9,8 +11,12 @@ const LOG_END_BYTES = 4000;
 export interface Target {
   /** Base of the API. */
   readonly url: string;
-  /** Its first process; the others descend from it. */
-  readonly pid: number;
+  /** Its first process, the others descend from it; undefined when it is not known. */
+  readonly pid: number | undefined;
+  /** Its data folder, where it is this system. */
+  readonly dataDir?: string;
+  /** @returns what it tells of itself between two moments; milliseconds since the epoch */
+  readonly events?: (fromMs: number, toMs: number) => Mark[];
   /**
    * Ends it and removes what it left.
    * @param gracefully whether it may take its time
@@ -19,14 +25,20 @@ export interface Target {
   stop(gracefully: boolean): Promise<void>;
 }
 
+/** This system, on this machine. */
+export interface SystemTarget extends Target {
+  readonly pid: number;
+  readonly dataDir: string;
+}
+
 /**
  * Runs a target for as long as `use` takes, and ends it whatever happens.
  * @param signal when it fires, the target ends at once
  */
-export async function withTarget<Result>(
-  start: () => Promise<Target>,
+export async function withTarget<Result, Kind extends Target>(
+  start: () => Promise<Kind>,
   signal: AbortSignal,
-  use: (target: Target) => Promise<Result>,
+  use: (target: Kind) => Promise<Result>,
 ): Promise<Result> {
   signal.throwIfAborted();
   const target = await start();
@@ -41,16 +53,34 @@ export async function withTarget<Result>(
   }
 }
 
+/** @returns a server that somebody else has started, which nobody here ends, and of whose processes nothing is known */
+export function existingTarget(url: string): Target {
+  return { url: url.replace(/\/+$/, ''), pid: undefined, stop: async () => {} };
+}
+
+/** How a system differs from one that is merely started. */
+export interface SystemOptions {
+  /** Settings beside the number of workers. */
+  readonly env?: NodeJS.ProcessEnv;
+  /** Its data folder, which then stays; without one it has a new one that goes with it. */
+  readonly dataDir?: string;
+}
+
 /**
  * Starts this system with everything on (request log, Litestream, supervision) in a folder of its own.
  * @param workers number of its HTTP processes
  */
-export async function startSystem(workers: number, signal: AbortSignal): Promise<Target> {
-  const folder = makeTemporaryFolder();
-  const system = RunningSystem.launch(folder, { WORKERS: String(workers), LOG_LEVEL: 'info' }, 'file');
+export async function startSystem(
+  workers: number,
+  signal: AbortSignal,
+  { env, dataDir }: SystemOptions = {},
+): Promise<SystemTarget> {
+  const folder = dataDir ?? makeTemporaryFolder();
+  const settings = { WORKERS: String(workers), LOG_LEVEL: 'info', ...env };
+  const system = RunningSystem.launch(folder, settings, 'file');
   const end = async () => {
     await system.destroy();
-    removeFolder(folder);
+    if (dataDir === undefined) removeFolder(folder);
   };
   const onAbort = () => system.kill('SIGKILL');
   signal.addEventListener('abort', onAbort);
@@ -65,6 +95,8 @@ export async function startSystem(workers: number, signal: AbortSignal): Promise
   return {
     url: system.url,
     pid: system.pid,
+    dataDir: folder,
+    events: (fromMs, toMs) => marksOf(folder, fromMs, toMs),
     async stop(gracefully) {
       try {
         if (gracefully) await stopInTime(system);
@@ -73,6 +105,14 @@ export async function startSystem(workers: number, signal: AbortSignal): Promise
       }
     },
   };
+}
+
+function marksOf(dataDir: string, fromMs: number, toMs: number): Mark[] {
+  return readEvents(dataDir)
+    .filter(({ atMs }) => atMs >= fromMs && atMs <= toMs)
+    .map(({ atMs, kind, child, cause }) => {
+      return { atMs: atMs - fromMs, text: `${child === null ? '' : `${child}: `}${kind} (${cause})` };
+    });
 }
 
 async function stopInTime(system: RunningSystem): Promise<void> {

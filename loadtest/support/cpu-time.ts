@@ -3,10 +3,15 @@ import { cpus } from 'node:os';
 
 /** The unit of times in /proc: USER_HZ, which Linux keeps at 100 whatever the kernel's own tick is. */
 const TICK_MS = 10;
+const PAGE_BYTES = 4096;
+const OWN_TITLE = /^ninelives (\S+)/;
 
-interface ProcessTimes {
+/** What /proc tells of a process. */
+export interface ProcessReading {
+  readonly pid: number;
   readonly parentPid: number;
   readonly cpuMs: number;
+  readonly rssBytes: number;
 }
 
 /**
@@ -15,11 +20,8 @@ interface ProcessTimes {
  *   /proc
  */
 export function cpuTimeMs(rootPid: number): number | undefined {
-  const processes = readProcesses();
-  if (processes.size === 0) return undefined;
-  let totalMs = 0;
-  for (const [pid, { cpuMs }] of processes) if (descendsFrom(pid, rootPid, processes)) totalMs += cpuMs;
-  return totalMs;
+  const family = readFamily(rootPid);
+  return family.length === 0 ? undefined : family.reduce((sum, { cpuMs }) => sum + cpuMs, 0);
 }
 
 /** @returns the processor time that all cores of the machine have spent on anything but idling */
@@ -27,15 +29,31 @@ export function machineCpuTimeMs(): number {
   return cpus().reduce((sum, { times }) => sum + times.user + times.nice + times.sys + times.irq, 0);
 }
 
-function descendsFrom(pid: number, rootPid: number, processes: ReadonlyMap<number, ProcessTimes>): boolean {
+/** @returns a process and its living descendants; none where there is no /proc */
+export function readFamily(rootPid: number): ProcessReading[] {
+  const processes = readProcesses();
+  return [...processes.values()].filter(({ pid }) => descendsFrom(pid, rootPid, processes));
+}
+
+/** @returns what a process calls itself, such as `worker-1` or `litestream`; undefined when it is gone */
+export function nameOf(pid: number): string | undefined {
+  try {
+    const [command = ''] = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+    return OWN_TITLE.exec(command)?.[1] ?? command.split('/').at(-1);
+  } catch {
+    return undefined;
+  }
+}
+
+function descendsFrom(pid: number, rootPid: number, processes: ReadonlyMap<number, ProcessReading>): boolean {
   for (let at: number | undefined = pid; at !== undefined; at = processes.get(at)?.parentPid) {
     if (at === rootPid) return true;
   }
   return false;
 }
 
-function readProcesses(): Map<number, ProcessTimes> {
-  const processes = new Map<number, ProcessTimes>();
+function readProcesses(): Map<number, ProcessReading> {
+  const processes = new Map<number, ProcessReading>();
   if (process.platform !== 'linux') return processes;
   for (const entry of readdirSync('/proc')) {
     if (!/^\d+$/.test(entry)) continue;
@@ -44,7 +62,12 @@ function readProcesses(): Map<number, ProcessTimes> {
       // The name stands in brackets and may hold anything; proc_pid_stat(5) numbers the fields from 1.
       const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
       const field = (number: number) => Number(fields[number - 3]);
-      processes.set(Number(entry), { parentPid: field(4), cpuMs: (field(14) + field(15)) * TICK_MS });
+      processes.set(Number(entry), {
+        pid: Number(entry),
+        parentPid: field(4),
+        cpuMs: (field(14) + field(15)) * TICK_MS,
+        rssBytes: field(24) * PAGE_BYTES,
+      });
     } catch {
       // Ended since it was listed.
     }

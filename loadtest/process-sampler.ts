@@ -1,0 +1,80 @@
+import type { ProcessSample } from './measurement.ts';
+import { nameOf, readFamily } from './support/cpu-time.ts';
+
+/**
+ * Looks at processor time and memory of processes and their descendants again and again.
+ * States: idle → sampling (`start`) → done (`stop`). A name that two processes bear, the old and the new one of an
+ * exchange, counts once, with their sum.
+ */
+export class ProcessSampler {
+  readonly samples: ProcessSample[] = [];
+  readonly #roots: readonly number[];
+  readonly #intervalMs: number;
+  #timer: NodeJS.Timeout | undefined;
+  #startMs = 0;
+  #lastMs = 0;
+  #cpuMs = new Map<number, number>();
+
+  /** @param roots processes of this machine; those that are not known are left out */
+  constructor(roots: readonly (number | undefined)[], intervalMs: number) {
+    this.#roots = roots.filter((pid) => pid !== undefined);
+    this.#intervalMs = intervalMs;
+  }
+
+  start(): void {
+    this.#startMs = performance.now();
+    this.#look();
+    this.#timer = setInterval(() => this.#look(), this.#intervalMs);
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+
+  #look(): void {
+    const nowMs = performance.now();
+    const passedMs = nowMs - this.#lastMs;
+    const isFirst = this.#lastMs === 0;
+    const cpuMs = new Map<number, number>();
+    const byName = new Map<string, ProcessSample>();
+    for (const [index, root] of this.#roots.entries()) {
+      for (const reading of readFamily(root)) {
+        cpuMs.set(reading.pid, reading.cpuMs);
+        // The second root is the load generator.
+        const name = index === 1 ? 'load generator' : nameOf(reading.pid);
+        if (name === undefined) continue;
+        const usedMs = reading.cpuMs - (this.#cpuMs.get(reading.pid) ?? reading.cpuMs);
+        const known = byName.get(name);
+        byName.set(name, {
+          atMs: Math.round(nowMs - this.#startMs),
+          name,
+          rssBytes: reading.rssBytes + (known?.rssBytes ?? 0),
+          cpuPercent: (isFirst ? 0 : (100 * usedMs) / passedMs) + (known?.cpuPercent ?? 0),
+        });
+      }
+    }
+    this.#cpuMs = cpuMs;
+    this.#lastMs = nowMs;
+    // The first look has nothing to compare processor times with.
+    if (!isFirst) this.samples.push(...byName.values());
+  }
+}
+
+/** How busy a process was, on average, and what it held at the end. */
+export interface ProcessSummary {
+  readonly name: string;
+  readonly cpuPercent: number;
+  readonly rssBytes: number;
+}
+
+/** @returns one entry a process, the busiest first */
+export function summarize(samples: readonly ProcessSample[]): ProcessSummary[] {
+  const names = [...new Set(samples.map(({ name }) => name))];
+  return names
+    .map((name) => {
+      const own = samples.filter((sample) => sample.name === name);
+      const cpuPercent = own.reduce((sum, sample) => sum + sample.cpuPercent, 0) / own.length;
+      return { name, cpuPercent, rssBytes: own.at(-1)!.rssBytes };
+    })
+    .sort((a, b) => b.cpuPercent - a.cpuPercent);
+}
