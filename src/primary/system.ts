@@ -13,6 +13,7 @@ import { LogRelay, litestreamEnv, replicateCommand } from '../replication/litest
 import type { LitestreamLine } from '../replication/log-line.ts';
 import { ReplicationMonitor } from '../replication/monitor.ts';
 import { isSameDisk } from '../replication/same-disk.ts';
+import { StoreProbe } from '../replication/store-probe.ts';
 import { version } from '../version.ts';
 import { Child } from './child.ts';
 import { Drills } from './drills.ts';
@@ -76,6 +77,7 @@ export class System {
   readonly #spare: Spare;
   readonly #recycler: Recycler;
   readonly #replication: ReplicationMonitor;
+  readonly #storeProbe: StoreProbe;
   readonly #drills: Drills;
   /** The last confirmation of each database, for a writer that starts later. */
   readonly #confirmations = new Map<string, Confirmation>();
@@ -117,8 +119,14 @@ export class System {
       onChange: () => {
         const { state, trouble } = this.#replication;
         events.record('replication', { cause: trouble ?? state });
+        this.#storeProbe.wake();
         this.#scheduleAnnounce();
       },
+    });
+    this.#storeProbe = new StoreProbe({
+      config,
+      isAlert: () => this.#replication.state !== 'streaming',
+      onResult: (silence) => this.#replication.probed(silence),
     });
     this.#drills = new Drills({
       dataDir: config.DATA_DIR,
@@ -286,6 +294,7 @@ export class System {
     await this.#prepare();
     this.#litestream.start();
     await this.#litestream.ready();
+    this.#storeProbe.start();
     this.#writer.start();
     await this.#writer.ready();
   }
@@ -302,6 +311,7 @@ export class System {
 
   async #stopChildren(drainTimeoutMs: number, cause: string): Promise<void> {
     const { REPLICA_STOP_TIMEOUT_MS } = this.#options.config;
+    this.#storeProbe.stop();
     await this.#drills.stop(cause);
     const workers = this.#workers.map((worker) => worker.stop(drainTimeoutMs, cause));
     await Promise.all([...workers, this.#spare.discard(cause)]);

@@ -4,13 +4,19 @@ import type { Confirmation } from './confirmation.ts';
 
 /** How long an error that Litestream logged explains why nothing arrives: it tries again by itself meanwhile. */
 const ERROR_EXPLAINS_MS = 60_000;
+/** An uploader that is at work on a store that refuses it says so this often. */
+const COMPLAINT_INTERVAL_MS = 1500;
+/** What an uploader that is at work gets to deliver something, when the store is back. */
+const BACK_GRACE_MS = 750;
+/** A store that comes and goes shall not keep the uploader from ever getting anywhere. */
+const BACK_RESTART_INTERVAL_MS = 10_000;
 /** A store that hangs is not healed by restarting the uploader: the patience doubles up to this. */
 const PATIENCE_MAX_MS = 5 * 60_000;
 
 /**
  * - streaming: every commit is in the replica, or young enough to be on its way
  * - catching-up: older commits wait, and the replica advances
- * - unreachable: older commits wait, and Litestream says why it cannot upload them
+ * - unreachable: the store does not answer, or older commits wait, and Litestream says why it cannot upload them
  * - stalled: older commits wait, and nothing happens
  */
 export type ReplicationState = 'streaming' | 'catching-up' | 'unreachable' | 'stalled';
@@ -39,6 +45,11 @@ export class ReplicationMonitor {
   #lastProgressMs: number;
   #lastError: { readonly atMs: number; readonly reason: string } | undefined;
   #patienceMs: number;
+  /** Why the store does not answer; undefined when it does. */
+  #silence: string | undefined;
+  /** Since when the store is back and nothing has arrived; undefined when that is not so. */
+  #backAtMs: number | undefined;
+  #backRestartMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: ReplicationMonitorOptions) {
     this.#options = options;
@@ -78,9 +89,12 @@ export class ReplicationMonitor {
   /** What is wrong, in words; undefined while streaming. */
   get trouble(): string | undefined {
     if (this.#state === 'streaming') return undefined;
-    const age = `the oldest commit that is not in the replica is ${Math.round(this.lagMs / 1000)} s old`;
+    const age =
+      this.lagMs === 0
+        ? 'it lacks nothing yet'
+        : `the oldest commit that is not in the replica is ${Math.round(this.lagMs / 1000)} s old`;
     return this.#state === 'unreachable'
-      ? `unreachable: ${this.#lastError?.reason}; ${age}`
+      ? `unreachable: ${this.#silence ?? this.#lastError?.reason}; ${age}`
       : `${this.#state}: ${age}`;
   }
 
@@ -88,12 +102,33 @@ export class ReplicationMonitor {
   confirmed(_confirmation: Confirmation): void {
     this.#lastProgressMs = this.#options.now();
     this.#lastError = undefined;
+    this.#backAtMs = undefined;
     this.#patienceMs = this.#options.stallTimeoutMs;
   }
 
   /** Litestream says that it could not upload. */
   failed(reason: string): void {
     this.#lastError = { atMs: this.#options.now(), reason };
+  }
+
+  /**
+   * The store was asked whether it is there. When it is back, an uploader that still waits for an answer from before
+   * would wait for ever, and one that backs off for long: unless it delivers something at once, it is restarted.
+   *
+   * @param silence why it does not answer; undefined when it does
+   */
+  probed(silence: string | undefined): void {
+    const nowMs = this.#options.now();
+    const isBack = this.#silence !== undefined && silence === undefined;
+    this.#silence = silence;
+    if (silence !== undefined) this.#backAtMs = undefined;
+    if (isBack) {
+      this.#patienceMs = this.#options.stallTimeoutMs;
+      this.#lastProgressMs = nowMs;
+      const isTrying = nowMs - (this.#lastError?.atMs ?? Number.NEGATIVE_INFINITY) < COMPLAINT_INTERVAL_MS;
+      this.#backAtMs = isTrying ? nowMs : nowMs - BACK_GRACE_MS;
+    }
+    this.look(this.#reports);
   }
 
   /** A new uploader starts with a clean slate. */
@@ -109,7 +144,11 @@ export class ReplicationMonitor {
     const silentMs = nowMs - this.#lastProgressMs;
     this.#state = this.#judge(nowMs, silentMs);
     if (this.#state !== previous) this.#tell(previous);
-    if (this.#state === 'stalled' && silentMs > this.#patienceMs) {
+    if (this.#isStuckSinceBack(nowMs)) {
+      this.#backAtMs = undefined;
+      this.#backRestartMs = nowMs;
+      this.#options.onStall('the store answers again, and the uploader still waits for it');
+    } else if (this.#state === 'stalled' && silentMs > this.#patienceMs) {
       this.#patienceMs = Math.min(PATIENCE_MAX_MS, this.#patienceMs * 2);
       this.#lastProgressMs = nowMs;
       this.#options.onStall(
@@ -118,9 +157,19 @@ export class ReplicationMonitor {
     }
   }
 
+  #isStuckSinceBack(nowMs: number): boolean {
+    if (this.#backAtMs === undefined || nowMs - this.#backRestartMs < BACK_RESTART_INTERVAL_MS) return false;
+    return this.#isLate && nowMs - this.#backAtMs >= BACK_GRACE_MS;
+  }
+
+  get #isLate(): boolean {
+    return this.lagMs > this.#options.lagNormalMs;
+  }
+
   #judge(nowMs: number, silentMs: number): ReplicationState {
-    const { lagNormalMs, stallTimeoutMs } = this.#options;
-    if (this.lagMs <= lagNormalMs) return 'streaming';
+    const { stallTimeoutMs } = this.#options;
+    if (this.#silence !== undefined) return 'unreachable';
+    if (!this.#isLate) return 'streaming';
     if (this.#lastError && nowMs - this.#lastError.atMs < ERROR_EXPLAINS_MS) return 'unreachable';
     // A stall lasts until something arrives; restarting the uploader is no progress.
     if (silentMs > stallTimeoutMs || (this.#state === 'stalled' && this.#patienceMs > stallTimeoutMs))

@@ -6,5 +6,4 @@ whatMustHoldDoes([
   'primary-killed',
   'writer-killed',
   'litestream-killed',
-  'disk-loss',
 ]);

@@ -72,3 +72,54 @@ t.test(
     t.same(stalls, []);
   },
 );
+
+t.test(
+  'a store that does not answer is unreachable, and no restart is asked for until it is back',
+  async (t) => {
+    const clock = { nowMs: 0 };
+    const { monitor, look, stalls } = monitorAt(clock);
+    monitor.probed('the store says nothing');
+    t.match(monitor.trouble, /unreachable: the store says nothing; it lacks nothing yet/, 'also when idle');
+    for (clock.nowMs = 1000; clock.nowMs < 600_000; clock.nowMs += 1000) look(clock.nowMs);
+    t.equal(monitor.state, 'unreachable');
+    t.same(stalls, []);
+    monitor.probed(undefined);
+    t.match(stalls, [/answers again/], 'an uploader that says nothing hangs in a request of before');
+    t.equal(monitor.state, 'catching-up');
+  },
+);
+
+t.test('an uploader that keeps trying is not restarted when the store is back', async (t) => {
+  const clock = { nowMs: 0 };
+  const { monitor, look, stalls } = monitorAt(clock);
+  monitor.probed('refused');
+  for (clock.nowMs = 1000; clock.nowMs < 30_000; clock.nowMs += 1000) {
+    monitor.failed('connection refused');
+    look(clock.nowMs);
+  }
+  monitor.probed(undefined);
+  clock.nowMs += 500;
+  look(clock.nowMs);
+  t.same(stalls, []);
+  monitor.confirmed(CONFIRMATION);
+  clock.nowMs += 500;
+  look(clock.nowMs);
+  t.same(stalls, [], 'it delivers');
+});
+
+t.test(
+  'one that tries and delivers nothing is in a back-off, and restarted, but not all the time',
+  async (t) => {
+    const clock = { nowMs: 0 };
+    const { monitor, look, stalls } = monitorAt(clock);
+    for (clock.nowMs = 1000; clock.nowMs < 21_000; clock.nowMs += 1000) {
+      monitor.probed('the store answers with 503');
+      monitor.failed('SlowDown');
+      look(clock.nowMs);
+      monitor.probed(undefined);
+      clock.nowMs += 1000;
+      look(clock.nowMs);
+    }
+    t.equal(stalls.length, 2);
+  },
+);

@@ -1,8 +1,9 @@
 import { spawn } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import Sqlite from 'better-sqlite3';
+import type { S3Store } from '../../support/s3-server.ts';
 import type { Stage } from '../stage.ts';
 
 const RESTORE_TIMEOUT_MS = 120_000;
@@ -17,12 +18,44 @@ export async function restoreByHand(
   replica: string,
   databases: readonly string[],
 ): Promise<string> {
+  return restoreEach(stage, databases, (path, name) => ['-o', path, `file://${join(replica, name)}`]);
+}
+
+/**
+ * As `restoreByHand`, from a store.
+ * @param prefix of the replica in its bucket
+ */
+export async function restoreFromStore(
+  stage: Stage,
+  { bucket, endpoint, credentials }: S3Store,
+  prefix: string,
+  databases: readonly string[],
+): Promise<string> {
+  const configPath = join(stage.folder, 'restore.yml');
+  return restoreEach(
+    stage,
+    databases,
+    (path, name) => {
+      const replica = { type: 's3', bucket, path: `${prefix}/${name}`, endpoint, 'force-path-style': true };
+      writeFileSync(configPath, JSON.stringify({ dbs: [{ path, replicas: [replica] }] }));
+      return ['-config', configPath, path];
+    },
+    { ...credentials },
+  );
+}
+
+async function restoreEach(
+  stage: Stage,
+  databases: readonly string[],
+  argumentsFor: (path: string, name: string) => string[],
+  env: NodeJS.ProcessEnv = {},
+): Promise<string> {
   const folder = join(stage.folder, 'restored');
   mkdirSync(folder, { recursive: true });
   for (const name of databases) {
-    const args = ['restore', '-o', join(folder, `${name}.db`), `file://${join(replica, name)}`];
-    const child = spawn(litestreamBinary(), args, {
+    const child = spawn(litestreamBinary(), ['restore', ...argumentsFor(join(folder, `${name}.db`), name)], {
       stdio: ['ignore', 'ignore', 'pipe'],
+      env,
       timeout: RESTORE_TIMEOUT_MS,
       signal: stage.signal,
       killSignal: 'SIGKILL',

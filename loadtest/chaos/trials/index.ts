@@ -13,6 +13,7 @@ import { processStopped } from './process-stopped.ts';
 import { reloads } from './reload.ts';
 import { spareStopped } from './spare-stopped.ts';
 import { stop } from './stop.ts';
+import { storeOutage } from './store-outage.ts';
 import { workerCrashing } from './worker-crashing.ts';
 import { workerKilled } from './worker-killed.ts';
 import { workerLooping } from './worker-looping.ts';
@@ -35,6 +36,7 @@ export const trials: readonly Trial[] = [
   crashLeak,
   litestreamKilled,
   diskLoss,
+  storeOutage,
   ...diskFull,
   clockJump,
   ...malicious,

@@ -1,0 +1,134 @@
+import http from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+
+/**
+ * What the way to the store is like:
+ * - open: it passes everything
+ * - refuse: nobody listens, and every connection breaks
+ * - hang: connections are taken, and nothing is ever answered, also later
+ * - unavailable: 503 with S3's `SlowDown`
+ * - slow: each request waits before it is passed
+ * - cut: uploads break off half-way
+ */
+export type Weather = 'open' | 'refuse' | 'hang' | 'unavailable' | 'slow' | 'cut';
+
+export const STORMS = ['refuse', 'hang', 'unavailable', 'slow', 'cut'] as const;
+
+const SLOW_MS = 1500;
+const SLOW_DOWN =
+  '<?xml version="1.0" encoding="UTF-8"?><Error><Code>SlowDown</Code><Message>Reduce your request rate.</Message></Error>';
+
+/** A proxy in front of an S3 store that makes bad weather, and counts what it passes. Moved by `become`. */
+export class StoreProxy {
+  readonly #target: URL;
+  readonly #server: http.Server;
+  readonly #sockets = new Set<Socket>();
+  readonly #agent = new http.Agent({ keepAlive: true });
+  #weather: Weather = 'open';
+  #port = 0;
+  /** Requests that were passed, by method. */
+  readonly counts: Record<string, number> = {};
+  /** Bytes of the bodies that were passed on to the store. */
+  uploadedBytes = 0;
+
+  private constructor(target: URL) {
+    this.#target = target;
+    this.#server = http.createServer((request, response) => this.#serve(request, response));
+    this.#server.on('connection', (socket) => {
+      this.#sockets.add(socket);
+      socket.on('close', () => this.#sockets.delete(socket));
+      socket.on('error', () => {});
+    });
+  }
+
+  /** @param endpoint of the store */
+  static async start(endpoint: string): Promise<StoreProxy> {
+    const proxy = new StoreProxy(new URL(endpoint));
+    await proxy.#listen();
+    return proxy;
+  }
+
+  /** For S3_ENDPOINT; it stays the same whatever the weather. */
+  get endpoint(): string {
+    return `http://127.0.0.1:${this.#port}`;
+  }
+
+  get weather(): Weather {
+    return this.#weather;
+  }
+
+  async become(weather: Weather): Promise<void> {
+    if (weather === this.#weather) return;
+    const before = this.#weather;
+    this.#weather = weather;
+    if (weather === 'refuse') await this.#unlisten();
+    else if (before === 'refuse') await this.#listen();
+  }
+
+  async close(): Promise<void> {
+    await this.#unlisten();
+    this.#agent.destroy();
+  }
+
+  async #listen(): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once('error', reject);
+      this.#server.listen(this.#port, '127.0.0.1', resolve);
+    });
+    this.#port = (this.#server.address() as AddressInfo).port;
+  }
+
+  async #unlisten(): Promise<void> {
+    if (!this.#server.listening) return;
+    const closed = new Promise((resolve) => this.#server.close(resolve));
+    for (const socket of this.#sockets) socket.destroy();
+    await closed;
+  }
+
+  #serve(request: http.IncomingMessage, response: http.ServerResponse): void {
+    const weather = this.#weather;
+    if (weather === 'hang') {
+      // Never heard of again.
+      request.resume();
+    } else if (weather === 'unavailable') {
+      request.resume();
+      response.writeHead(503, { 'Content-Type': 'application/xml', 'Content-Length': SLOW_DOWN.length });
+      response.end(SLOW_DOWN);
+    } else if (weather === 'cut' && request.method === 'PUT') {
+      this.#pass(request, response, true);
+    } else if (weather === 'slow') {
+      setTimeout(() => this.#pass(request, response), SLOW_MS);
+    } else this.#pass(request, response);
+  }
+
+  /** @param isCut whether the body breaks off after its first piece, on both sides */
+  #pass(request: http.IncomingMessage, response: http.ServerResponse, isCut = false): void {
+    const { method = 'GET', url, headers } = request;
+    if (request.socket.destroyed) return;
+    const { hostname, port } = this.#target;
+    const passed = http.request({ hostname, port, method, path: url, headers, agent: this.#agent });
+    const breakOff = () => {
+      passed.destroy();
+      request.socket.destroy();
+    };
+    passed.on('error', breakOff);
+    request.on('error', breakOff);
+    passed.on('response', (answer) => {
+      response.writeHead(answer.statusCode ?? 502, answer.headers);
+      answer.pipe(response);
+      answer.on('error', breakOff);
+    });
+    if (isCut) {
+      request.once('data', (chunk: Buffer) => {
+        passed.write(chunk.subarray(0, Math.ceil(chunk.length / 2)), breakOff);
+      });
+      request.once('end', breakOff);
+      return;
+    }
+    this.counts[method] = (this.counts[method] ?? 0) + 1;
+    request.on('data', (chunk: Buffer) => {
+      this.uploadedBytes += chunk.length;
+    });
+    request.pipe(passed);
+  }
+}

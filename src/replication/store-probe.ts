@@ -1,0 +1,128 @@
+import { access } from 'node:fs/promises';
+import http from 'node:http';
+import https from 'node:https';
+import { dirname } from 'node:path';
+import type { Config } from '../config.ts';
+import type { Replica } from './replica-url.ts';
+
+/** While all is well, so that an outage shows within ten seconds even when nothing is written. */
+const CALM_INTERVAL_MS = 4000;
+/** While something is wrong, so that the end of it is noticed at once. */
+const ALERT_INTERVAL_MS = 500;
+const ANSWER_TIMEOUT_MS = 2000;
+/** One lost answer is no outage, unless something else is wrong too. */
+const SILENCES_MIN = 2;
+
+export interface StoreProbeOptions {
+  readonly config: Pick<Config, 'replica' | 'S3_ENDPOINT' | 'AWS_REGION'>;
+  /** Whether something is wrong with the replication. */
+  readonly isAlert: () => boolean;
+  /** Gets the result of each try: why the store does not answer, in words; undefined when it does. */
+  readonly onResult: (silence: string | undefined) => void;
+}
+
+/**
+ * Asks the replica's store whether it is there. Litestream waits for ever for a store that takes its connection and
+ * then says nothing, also when another connection would be answered: so somebody else has to know when it is back.
+ * It sends no credentials; a store that answers with a refusal is there. States: off → on (`start`) → off (`stop`).
+ */
+export class StoreProbe {
+  readonly #options: StoreProbeOptions;
+  #timer: NodeJS.Timeout | undefined;
+  #isOn = false;
+  #isAsking = false;
+  #silences = 0;
+
+  constructor(options: StoreProbeOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    if (this.#isOn) return;
+    this.#isOn = true;
+    this.#schedule();
+  }
+
+  stop(): void {
+    this.#isOn = false;
+    clearTimeout(this.#timer);
+  }
+
+  /** Something may have gone wrong: asks now, unless it is asking. */
+  wake(): void {
+    if (!this.#isOn || this.#isAsking || !this.#options.isAlert()) return;
+    clearTimeout(this.#timer);
+    void this.#try();
+  }
+
+  #schedule(): void {
+    clearTimeout(this.#timer);
+    const isAlert = this.#silences > 0 || this.#options.isAlert();
+    const delayMs = isAlert ? ALERT_INTERVAL_MS : CALM_INTERVAL_MS;
+    this.#timer = setTimeout(() => void this.#try(), delayMs).unref();
+  }
+
+  async #try(): Promise<void> {
+    const { config, isAlert, onResult } = this.#options;
+    this.#isAsking = true;
+    const silence = await silenceOf(config);
+    if (!this.#isOn) {
+      this.#isAsking = false;
+      return;
+    }
+    this.#silences = silence === undefined ? 0 : this.#silences + 1;
+    if (silence === undefined || isAlert() || this.#silences >= SILENCES_MIN) onResult(silence);
+    // Not before: a result may wake it.
+    this.#isAsking = false;
+    this.#schedule();
+  }
+}
+
+/** @returns why the store does not answer; undefined when it does. Never throws. */
+export async function silenceOf({
+  replica,
+  S3_ENDPOINT,
+  AWS_REGION,
+}: StoreProbeOptions['config']): Promise<string | undefined> {
+  if (replica.type === 'file') return silenceOfFolder(replica);
+  return silenceOfUrl(S3_ENDPOINT ?? `https://s3.${AWS_REGION}.amazonaws.com`);
+}
+
+async function silenceOfUrl(url: string): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const { request, Agent } = url.startsWith('https:') ? https : http;
+    // Litestream may be told of an authority that Node.js does not know. Nothing is sent here that needs one.
+    const agent = new Agent({ proxyEnv: process.env, rejectUnauthorized: false });
+    const end = (silence: string | undefined) => {
+      clearTimeout(timer);
+      sent.destroy();
+      agent.destroy();
+      resolve(silence);
+    };
+    const sent = request(url, { agent }, ({ statusCode = 0 }) =>
+      end(statusCode >= 500 ? `the store answers with ${statusCode}` : undefined),
+    );
+    const timer = setTimeout(
+      () => end(`the store says nothing for ${ANSWER_TIMEOUT_MS / 1000} s`),
+      ANSWER_TIMEOUT_MS,
+    );
+    sent.on('error', (error: NodeJS.ErrnoException) =>
+      end(`the store cannot be reached (${error.code ?? error.message})`),
+    );
+    sent.end();
+  });
+}
+
+/** A disk on a network may hang in the same way. Litestream makes the folder itself, but not the one that it is in. */
+async function silenceOfFolder({ path }: Extract<Replica, { type: 'file' }>): Promise<string | undefined> {
+  const parent = dirname(path);
+  const late = Promise.withResolvers<string>();
+  const timer = setTimeout(() => late.resolve(`${parent} does not answer`), ANSWER_TIMEOUT_MS);
+  const found = access(parent).then(
+    () => undefined,
+    (error: NodeJS.ErrnoException) => `${parent} cannot be read (${error.code})`,
+  );
+  const silence = await Promise.race([found, late.promise]);
+  clearTimeout(timer);
+  return silence;
+}

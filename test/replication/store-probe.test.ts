@@ -1,0 +1,59 @@
+import { join } from 'node:path';
+import t from 'tap';
+import { StoreProxy, type Weather } from '../../loadtest/support/store-proxy.ts';
+import { loadConfig } from '../../src/config.ts';
+import { StoreProbe, silenceOf } from '../../src/replication/store-probe.ts';
+import { startS3 } from '../support/s3.ts';
+import { temporaryFolder } from '../support/system.ts';
+
+t.test(
+  'a store is silent when it refuses, hangs or is unavailable, and not when it answers anything',
+  async (t) => {
+    const store = await startS3(t);
+    const proxy = await StoreProxy.start(store.endpoint);
+    t.teardown(() => proxy.close());
+    const dir = temporaryFolder(t);
+    const settings = { DATA_DIR: dir, REPLICA_URL: 's3://any/prefix', S3_ENDPOINT: proxy.endpoint };
+    const { config } = loadConfig({ ...settings, ...store.credentials }, dir);
+    const expected: [Weather, RegExp | undefined][] = [
+      ['open', undefined],
+      ['refuse', /cannot be reached \(ECONNREFUSED\)/],
+      ['unavailable', /answers with 503/],
+      ['hang', /says nothing for 2 s/],
+    ];
+    for (const [weather, silence] of expected) {
+      await proxy.become(weather);
+      const found = await silenceOf(config);
+      if (silence) t.match(found, silence, weather);
+      else t.equal(found, undefined, weather);
+    }
+  },
+);
+
+t.test('a folder is silent when the one that it is in is gone', async (t) => {
+  const dir = temporaryFolder(t);
+  const { config } = loadConfig({ DATA_DIR: dir, REPLICA_URL: `file:${join(dir, 'disk', 'replica')}` }, dir);
+  t.match(await silenceOf(config), /disk cannot be read \(ENOENT\)/);
+  const { config: there } = loadConfig({ DATA_DIR: dir, REPLICA_URL: `file:${join(dir, 'replica')}` }, dir);
+  t.equal(await silenceOf(there), undefined);
+});
+
+t.test('one lost answer is no outage, unless something else is wrong already', async (t) => {
+  const dir = temporaryFolder(t);
+  const { config } = loadConfig({ DATA_DIR: dir, REPLICA_URL: `file:${join(dir, 'disk', 'replica')}` }, dir);
+  const told = Promise.withResolvers<string | undefined>();
+  const probe = new StoreProbe({ config, isAlert: () => false, onResult: told.resolve });
+  t.teardown(() => probe.stop());
+  probe.start();
+  // The timers do not keep this process alive.
+  const alive = setInterval(() => {}, 1000);
+  t.match(await told.promise, /cannot be read/);
+  probe.stop();
+  const toldAtOnce = Promise.withResolvers<string | undefined>();
+  const alert = new StoreProbe({ config, isAlert: () => true, onResult: toldAtOnce.resolve });
+  t.teardown(() => alert.stop());
+  alert.start();
+  alert.wake();
+  t.match(await toldAtOnce.promise, /cannot be read/);
+  clearInterval(alive);
+});
