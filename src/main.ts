@@ -27,9 +27,21 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     about: 'bring new code into service without a failed request',
     load: async () => (await import('./commands/reload.ts')).reload,
   },
+  restart: {
+    about: 'exchange the processes of one role: worker, worker-1, writer, litestream',
+    load: async () => (await import('./commands/restart.ts')).restart,
+  },
+  stop: {
+    about: 'stop the running system, and wait until it has ended',
+    load: async () => (await import('./commands/stop.ts')).stop,
+  },
   restore: {
     about: 'restore from the replica: --to FILE, --in-place or --list',
     load: async () => (await import('./commands/restore.ts')).restore,
+  },
+  doctor: {
+    about: 'check everything that a start needs, and say what to do',
+    load: async () => (await import('./commands/doctor.ts')).doctor,
   },
   verify: {
     about: 'restore the replica now and compare it with the databases',

@@ -11,12 +11,24 @@ import { writeLitestreamConfig } from '../replication/litestream-config.ts';
 import { isSameDisk } from '../replication/same-disk.ts';
 import { lockDataDir } from '../sqlite/lock.ts';
 import { version } from '../version.ts';
+import { readArguments } from './arguments.ts';
+
+const USAGE = `Usage: ninelives start
+
+  Starts the whole system and stays in the foreground, logging to standard output, until SIGTERM, Ctrl-C or
+  ninelives stop. SIGHUP reloads. Settings come from the environment and from .env; config/.env.example lists them.`;
+const OPTIONS = { help: { type: 'boolean', short: 'h', default: false } } as const;
 
 /**
  * Starts the system and returns when it has stopped.
+ * @param args what follows the command's name
  * @throws Failure why it could not start, or why it could not go on
  */
-export async function start(): Promise<void> {
+export async function start(args: readonly string[]): Promise<void> {
+  if (readArguments(args, OPTIONS, USAGE).help) {
+    console.log(USAGE);
+    return;
+  }
   const { config, secrets } = loadConfig(process.env, process.cwd());
   // From here on a child has a secret only when it is given it.
   for (const name of Object.keys(secrets)) delete process.env[name];
@@ -59,12 +71,13 @@ async function run(
   const end = Promise.withResolvers<void>();
   const system = create((failure) => end.reject(failure));
   let stopCause: string | undefined;
-  const onSignal = (signal: NodeJS.Signals) => {
+  const stop = (cause: string) => {
     if (stopCause) return;
-    stopCause = signal;
-    log.info({ signal }, `${signal}: stopping`);
+    stopCause = cause;
+    log.info({ cause }, `${cause}: stopping`);
     end.resolve();
   };
+  const onSignal = (signal: NodeJS.Signals) => stop(signal);
   process.on('SIGTERM', onSignal);
   process.on('SIGINT', onSignal);
   // The failure is logged by the reload itself.
@@ -74,7 +87,13 @@ async function run(
       status: () => system.snapshot(),
       events: ([afterId]) => events.after(Number(afterId ?? 0)),
       reload: async () => ({ replaced: await system.reload('reload') }),
+      restart: async ([role = '']) => ({ replaced: await system.restart(role, 'restart') }),
       verify: () => system.verify(),
+      stop() {
+        // The answer shall leave before its socket goes.
+        setImmediate(() => stop('operator'));
+        return { pid: process.pid };
+      },
     },
     log,
   );

@@ -13,8 +13,9 @@ export interface SlotOptions {
   /**
    * How a child is replaced while it serves. `overlap`: the next one is ready before the old one drains.
    * `standby`: there may be only one, so the next one loads, waits until the old one has gone, and takes over.
+   * `gap`: there may be only one, and nobody waits for it, so the next one starts when the old one has gone.
    */
-  readonly handover: 'overlap' | 'standby';
+  readonly handover: 'overlap' | 'standby' | 'gap';
   readonly policy: RestartPolicy;
   /** A child that stayed ready this long is forgiven its past. */
   readonly forgiveMs: number;
@@ -137,6 +138,13 @@ export class Slot extends EventEmitter<SlotEvents> {
         'not_ready',
         `${this.name} cannot be replaced now: ${this.trouble ?? 'it is being replaced'}`,
       );
+    }
+    if (this.#options.handover === 'gap') {
+      old.drain(drainTimeoutMs, cause);
+      await old.ended();
+      await this.ready();
+      this.emit('replaced', this.#child as Child, cause);
+      return;
     }
     const next = this.#options.spawn(this.#options.handover === 'standby');
     this.#next = next;
@@ -274,7 +282,7 @@ export class Slot extends EventEmitter<SlotEvents> {
       `${this.name} died: ${exit.cause}; ${next} in ${delayMs} ms`,
     );
     // Timers first run a turn later; a replacement that is due now should not wait for one.
-    if (delayMs === 0) this.#spawn(true);
+    if (delayMs === 0) this.#spawn(!exit.wanted);
     else this.#timer = setTimeout(() => this.#spawn(true), delayMs);
     this.emit('death', exit, delayMs);
     this.emit('change');

@@ -22,9 +22,10 @@ import { DATA_DIR_VARIABLE, fork } from './fork.ts';
 import { Listener } from './listener.ts';
 import { Recycler } from './recycler.ts';
 import { RestartPolicy } from './restart-policy.ts';
-import { finalFailure, quiesced, Slot } from './slot.ts';
+import { finalFailure, quiesced, Slot, type SlotOptions } from './slot.ts';
 import {
   freeMb,
+  roleOf,
   snapshotOfPrimary,
   snapshotOfReplication,
   snapshotOfSlot,
@@ -140,7 +141,7 @@ export class System {
         if (!ok) events.record('drill-failed', { cause: reason ?? 'no reason told' });
       },
     });
-    this.#litestream = this.#slot('litestream', 'overlap', () => this.#spawnLitestream());
+    this.#litestream = this.#slot('litestream', 'gap', () => this.#spawnLitestream());
     this.#writer = this.#slot('writer', 'standby', (standby) =>
       this.#forkChild('writer', WRITER_ENTRY, { standby }),
     );
@@ -253,18 +254,10 @@ export class System {
    * @throws Failure why a new child did not come up; it stops there, and the old children go on
    */
   async reload(cause: string): Promise<string[]> {
-    const { config, log, events } = this.#options;
-    if (this.#state !== 'serving') throw new Failure('not_ready', `The system is ${this.#state}`);
-    if (this.#reloading) throw new Failure('not_ready', 'A reload is under way');
-    this.#reloading = true;
+    const { log, events } = this.#options;
     const replaced: string[] = [];
     try {
-      this.#spare.freeze();
-      for (const slot of [...this.#workers, this.#writer]) {
-        await this.#exchange(() => slot.replace(config.DRAIN_TIMEOUT_MS, cause));
-        replaced.push(slot.name);
-      }
-      await this.#spare.discard(cause);
+      await this.#exchangeAll([...this.#workers, this.#writer], cause, replaced);
       log.info({ replaced, cause }, 'reload done');
       events.record('reload', { cause: `${cause}: ${replaced.join(', ')}` });
       return replaced;
@@ -276,6 +269,40 @@ export class System {
       );
       events.record('reload-failed', { cause: error.message });
       throw error;
+    }
+  }
+
+  /**
+   * Exchanges the children of one role.
+   * @param target a role, such as worker, or a name, such as worker-1
+   * @returns the names of those replaced
+   * @throws Failure usage when there is none such, or why a new child did not come up
+   */
+  async restart(target: string, cause: string): Promise<string[]> {
+    const slots = this.#slots.filter(({ name }) => name === target || roleOf(name) === target);
+    if (slots.length === 0) {
+      const names = new Set(this.#slots.flatMap(({ name }) => [roleOf(name), name]));
+      throw new Failure('usage', `There is no ${target}; there are ${[...names].join(', ')}`);
+    }
+    const replaced: string[] = [];
+    await this.#exchangeAll(slots, cause, replaced);
+    return replaced;
+  }
+
+  /** @param replaced gets the name of each, as soon as it is exchanged */
+  async #exchangeAll(slots: readonly Slot[], cause: string, replaced: string[]): Promise<void> {
+    const { DRAIN_TIMEOUT_MS } = this.#options.config;
+    if (this.#state !== 'serving') throw new Failure('not_ready', `The system is ${this.#state}`);
+    if (this.#reloading) throw new Failure('not_ready', 'A reload or a restart is under way');
+    this.#reloading = true;
+    try {
+      // It has the code of before.
+      this.#spare.freeze();
+      for (const slot of slots) {
+        await this.#exchange(() => slot.replace(DRAIN_TIMEOUT_MS, cause));
+        replaced.push(slot.name);
+      }
+      await this.#spare.discard(cause);
     } finally {
       this.#reloading = false;
       this.#keepSpare();
@@ -372,7 +399,7 @@ export class System {
     return result;
   }
 
-  #slot(name: string, handover: 'overlap' | 'standby', spawnChild: (standby: boolean) => Child): Slot {
+  #slot(name: string, handover: SlotOptions['handover'], spawnChild: (standby: boolean) => Child): Slot {
     const { config, log } = this.#options;
     const policy = new RestartPolicy({
       backoffMinMs: config.RESTART_BACKOFF_MIN_MS,

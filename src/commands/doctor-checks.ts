@@ -1,0 +1,202 @@
+import { accessSync, constants, statfsSync, statSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { dirname } from 'node:path';
+import type { SystemSnapshot } from '../child/snapshot.ts';
+import type { Config, Secrets } from '../config.ts';
+import type { Failure } from '../errors.ts';
+import { createLog } from '../log.ts';
+import { findLitestream } from '../replication/binary.ts';
+import { probeReplica } from '../replication/replica-probe.ts';
+import { lockDataDir } from '../sqlite/lock.ts';
+import { askPrimary } from './control-client.ts';
+
+const MB = 1024 * 1024;
+/** S3 refuses what is signed 15 minutes beside its clock; dates of alerts deserve better. */
+const CLOCK_SKEW_MAX_MS = 60_000;
+
+/** What one check found. A warning keeps nothing from starting. */
+export interface Finding {
+  readonly name: string;
+  readonly result: 'ok' | 'warning' | 'problem';
+  readonly detail: string;
+  /** What to do; null when nothing is. */
+  readonly remedy: string | null;
+}
+
+type Found = Omit<Finding, 'name'>;
+type Check = () => Promise<readonly Finding[]>;
+
+/** @returns every check in order, each to be run after the one before */
+export function checksFor(config: Config, secrets: Secrets): readonly Check[] {
+  let running: SystemSnapshot | undefined;
+  return [
+    async () => [named('node', ok(`Node.js ${process.versions.node}`))],
+    async () => [named('sqlite', await checkSqlite())],
+    async () => [named('litestream', await checkLitestream(config))],
+    async () => [named('data folder', checkDataDir(config.DATA_DIR))],
+    async () => {
+      running = await askRunning(config.DATA_DIR);
+      return [named('lock', checkLock(config.DATA_DIR, running))];
+    },
+    async () => [named('disk', checkDisk(config))],
+    async () => [named('port', await checkPort(config, running))],
+    async () => checkReplica(config, secrets),
+  ];
+}
+
+function named(name: string, found: Found): Finding {
+  return { name, ...found };
+}
+
+function ok(detail: string): Found {
+  return { result: 'ok', detail, remedy: null };
+}
+
+function problem(detail: string, remedy: string): Found {
+  return { result: 'problem', detail, remedy };
+}
+
+function warning(detail: string, remedy: string): Found {
+  return { result: 'warning', detail, remedy };
+}
+
+async function checkSqlite(): Promise<Found> {
+  try {
+    const { default: Sqlite } = await import('better-sqlite3');
+    const db = new Sqlite(':memory:');
+    const row = db.prepare<[], { version: string }>('SELECT sqlite_version() AS version').get();
+    db.close();
+    return ok(`SQLite ${row?.version}`);
+  } catch (error) {
+    return problem(`better-sqlite3 cannot be loaded: ${(error as Error).message}`, 'Run npm ci again.');
+  }
+}
+
+async function checkLitestream({ LITESTREAM_BIN }: Config): Promise<Found> {
+  try {
+    const log = createLog('command', 'silent', 'json');
+    const found = await findLitestream({ litestreamBin: LITESTREAM_BIN, path: process.env.PATH, log });
+    return ok(`Litestream ${found.version}, ${found.path}`);
+  } catch (error) {
+    return problem((error as Error).message, 'Run npm ci again, or set LITESTREAM_BIN.');
+  }
+}
+
+function checkDataDir(dataDir: string): Found {
+  const stat = statSync(dataDir, { throwIfNoEntry: false });
+  if (!stat) {
+    const parent = existingParent(dataDir);
+    return isWritable(parent)
+      ? ok(`${dataDir} will be made`)
+      : problem(`${dataDir} does not exist, and ${parent} is not writable`, 'Make it, owned by this user.');
+  }
+  if (!stat.isDirectory()) return problem(`${dataDir} is no folder`, 'Set DATA_DIR to a folder.');
+  if (!isWritable(dataDir)) {
+    return problem(`${dataDir} is not writable`, `chown -R it to this user (id ${process.getuid?.()}).`);
+  }
+  const foreign = ['main.db', 'run'].find((name) => {
+    const uid = statSync(`${dataDir}/${name}`, { throwIfNoEntry: false })?.uid;
+    return uid !== undefined && uid !== process.getuid?.();
+  });
+  if (foreign) {
+    return warning(
+      `${dataDir}/${foreign} belongs to another user`,
+      'Run as the user that the service runs as.',
+    );
+  }
+  return (stat.mode & 0o077) === 0
+    ? ok(dataDir)
+    : warning(`${dataDir} is open to other users`, `chmod 700 ${dataDir}`);
+}
+
+function existingParent(path: string): string {
+  const parent = dirname(path);
+  return statSync(parent, { throwIfNoEntry: false }) || parent === path ? parent : existingParent(parent);
+}
+
+function isWritable(folder: string): boolean {
+  try {
+    accessSync(folder, constants.R_OK | constants.W_OK | constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function askRunning(dataDir: string): Promise<SystemSnapshot | undefined> {
+  try {
+    return (await askPrimary(dataDir, ['status'])) as SystemSnapshot;
+  } catch {
+    return undefined;
+  }
+}
+
+function checkLock(dataDir: string, running: SystemSnapshot | undefined): Found {
+  if (running) return ok(`a system runs here: process ${running.primary.pid}, ${running.state}`);
+  if (!statSync(dataDir, { throwIfNoEntry: false })) return ok('nothing runs here');
+  try {
+    lockDataDir(dataDir, 'doctor').release();
+    return ok('nothing runs here');
+  } catch (error) {
+    return problem((error as Error).message, 'Wait for it, or end that process.');
+  }
+}
+
+function checkDisk({ DATA_DIR, DISK_RESERVE_MB }: Config): Found {
+  const { bavail, bsize } = statfsSync(
+    statSync(DATA_DIR, { throwIfNoEntry: false }) ? DATA_DIR : existingParent(DATA_DIR),
+  );
+  const freeMb = Math.floor((bavail * bsize) / MB);
+  return freeMb >= DISK_RESERVE_MB
+    ? ok(`${freeMb} MB are free`)
+    : problem(
+        `${freeMb} MB are free, and DISK_RESERVE_MB keeps ${DISK_RESERVE_MB}: writes would be refused`,
+        'Make room, or lower DISK_RESERVE_MB.',
+      );
+}
+
+async function checkPort({ HOST, PORT }: Config, running: SystemSnapshot | undefined): Promise<Found> {
+  if (running?.url) return ok(`${running.url}, held by the system that runs`);
+  const server = createServer();
+  const { promise, resolve } = Promise.withResolvers<NodeJS.ErrnoException | undefined>();
+  server.once('error', resolve);
+  server.listen({ host: HOST, port: PORT, exclusive: true }, () => server.close(() => resolve(undefined)));
+  const error = await promise;
+  if (!error) return ok(PORT === 0 ? `${HOST}, a free port` : `${HOST}:${PORT} is free`);
+  const remedy =
+    error.code === 'EADDRINUSE'
+      ? 'End what listens there, or set PORT. When ninelives.socket holds it for the service, all is well.'
+      : 'Set HOST and PORT to what this machine has and this user may use.';
+  return problem(`cannot listen on ${HOST}:${PORT}: ${error.code ?? error.message}`, remedy);
+}
+
+async function checkReplica(config: Config, secrets: Secrets): Promise<readonly Finding[]> {
+  const probe = await probeReplica(config, secrets);
+  const { url, type } = config.replica;
+  const replica = probe.ok
+    ? ok(`${url}: a small object was written, read and removed`)
+    : problem(`${url}: ${probe.problem}`, probe.remedy);
+  return [named('replica', replica), named('clock', checkClock(probe.clockSkewMs, type === 's3'))];
+}
+
+function checkClock(skewMs: number | undefined, isStoreAsked: boolean): Found {
+  if (skewMs === undefined) {
+    return ok(
+      isStoreAsked
+        ? 'not compared: the store did not tell its time'
+        : 'not compared: only an S3 store tells its time',
+    );
+  }
+  const seconds = Math.round(Math.abs(skewMs) / 1000);
+  if (Math.abs(skewMs) <= CLOCK_SKEW_MAX_MS) return ok(`within ${Math.max(1, seconds)} s of the store's`);
+  return problem(
+    `${seconds} s ${skewMs > 0 ? 'behind' : 'ahead of'} the store's`,
+    'Set the clock of this machine, and run a time service such as systemd-timesyncd.',
+  );
+}
+
+/** @returns the settings' mistakes as findings */
+export function settingsFinding(failure: Failure): Finding {
+  const details = (failure.options.errors ?? []).map(({ field, message }) => `${field}: ${message}`);
+  return named('settings', problem(details.join('; '), 'Correct them; config/.env.example explains each.'));
+}

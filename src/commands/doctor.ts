@@ -1,0 +1,62 @@
+import { type LoadedConfig, loadConfig } from '../config.ts';
+import { Failure } from '../errors.ts';
+import { readArguments } from './arguments.ts';
+import { checksFor, type Finding, settingsFinding } from './doctor-checks.ts';
+
+const USAGE = `Usage: ninelives doctor [--json]
+
+  Checks everything that a start needs, and says what is wrong and what to do: the settings, Node.js, SQLite,
+  Litestream, the data folder, its lock, the disk, the port, the replica (a small object is written, read and removed
+  there) and the clock. It changes nothing, and may run beside a running system.
+
+  Exit code: 0 when a start would work; 78 when something has to be mended first.`;
+const OPTIONS = {
+  json: { type: 'boolean', default: false },
+  help: { type: 'boolean', short: 'h', default: false },
+} as const;
+const MARKS = { ok: 'ok', warning: 'WARNING', problem: 'PROBLEM' } as const;
+const MARK_WIDTH = 9;
+const NAME_WIDTH = 13;
+
+/**
+ * Prints what a start would meet.
+ * @param args what follows the command's name
+ * @throws Failure config_invalid when something is wrong
+ */
+export async function doctor(args: readonly string[]): Promise<void> {
+  const { json, help } = readArguments(args, OPTIONS, USAGE);
+  if (help) {
+    console.log(USAGE);
+    return;
+  }
+  const findings: Finding[] = [];
+  const note = (finding: Finding) => {
+    findings.push(finding);
+    if (!json) console.log(describe(finding));
+  };
+  const loaded = load();
+  if (loaded instanceof Failure) note(settingsFinding(loaded));
+  else {
+    note({ name: 'settings', result: 'ok', detail: `DATA_DIR ${loaded.config.DATA_DIR}`, remedy: null });
+    for (const check of checksFor(loaded.config, loaded.secrets))
+      for (const finding of await check()) note(finding);
+  }
+  const problems = findings.filter(({ result }) => result === 'problem');
+  if (json) console.log(JSON.stringify({ ok: problems.length === 0, findings }, undefined, 2));
+  if (problems.length === 0) return;
+  throw new Failure('config_invalid', `Mend first: ${problems.map(({ name }) => name).join(', ')}`);
+}
+
+function load(): LoadedConfig | Failure {
+  try {
+    return loadConfig(process.env, process.cwd());
+  } catch (error) {
+    if (error instanceof Failure) return error;
+    throw error;
+  }
+}
+
+function describe({ name, result, detail, remedy }: Finding): string {
+  const line = `${MARKS[result].padEnd(MARK_WIDTH)}${name.padEnd(NAME_WIDTH)}${detail}`;
+  return remedy === null ? line : `${line}\n${' '.repeat(MARK_WIDTH + NAME_WIDTH)}→ ${remedy}`;
+}

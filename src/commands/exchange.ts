@@ -1,0 +1,43 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { SystemEvent, SystemSnapshot } from '../child/snapshot.ts';
+import { askPrimary } from './control-client.ts';
+import { describeEvent } from './event-view.ts';
+import { Progress } from './progress.ts';
+
+const LOOK_INTERVAL_MS = 250;
+
+/**
+ * Has the primary exchange children, and shows meanwhile what has become of which.
+ * @param words the primary's command
+ * @param doing what it is, for whoever waits
+ * @returns the names of those replaced
+ * @throws Failure why it did not work
+ */
+export async function exchange(
+  dataDir: string,
+  words: readonly string[],
+  doing: string,
+): Promise<readonly string[]> {
+  const { events } = (await askPrimary(dataDir, ['status'])) as SystemSnapshot;
+  let lastId = events.at(-1)?.id ?? 0;
+  const progress = new Progress(doing);
+  const exchanging = askPrimary(dataDir, words);
+  let isDone = false;
+  // Whoever waits for it gets its failure below.
+  exchanging
+    .catch(() => {})
+    .finally(() => {
+      isDone = true;
+    });
+  try {
+    while (!isDone) {
+      await Promise.race([exchanging.catch(() => {}), delay(LOOK_INTERVAL_MS)]);
+      const news = (await askPrimary(dataDir, ['events', String(lastId)])) as readonly SystemEvent[];
+      for (const event of news) progress.step(describeEvent(event));
+      lastId = news.at(-1)?.id ?? lastId;
+    }
+    return ((await exchanging) as { replaced: string[] }).replaced;
+  } finally {
+    progress.end();
+  }
+}

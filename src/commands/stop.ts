@@ -1,0 +1,56 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { loadConfig } from '../config.ts';
+import { Failure } from '../errors.ts';
+import { readArguments } from './arguments.ts';
+import { askPrimary } from './control-client.ts';
+import { Progress } from './progress.ts';
+
+const USAGE = `Usage: ninelives stop
+
+  Stops the running system: requests under way are answered, the last commit is shipped, then it ends. Waits until it
+  has. A service manager that restarts what ends by itself leaves this one alone, since it exits 0.`;
+const OPTIONS = { help: { type: 'boolean', short: 'h', default: false } } as const;
+const LOOK_INTERVAL_MS = 50;
+/** More than the primary gives each of its children beyond their own deadlines. */
+const MARGIN_MS = 15_000;
+
+/**
+ * Stops the running system.
+ * @param args what follows the command's name
+ * @throws Failure not_ready when none runs, or when it has not ended in time
+ */
+export async function stop(args: readonly string[]): Promise<void> {
+  if (readArguments(args, OPTIONS, USAGE).help) {
+    console.log(USAGE);
+    return;
+  }
+  const { config } = loadConfig(process.env, process.cwd());
+  const { pid } = (await askPrimary(config.DATA_DIR, ['stop'])) as { pid: number };
+  const progress = new Progress('stopping');
+  const timeoutMs = config.DRAIN_TIMEOUT_MS + config.REPLICA_STOP_TIMEOUT_MS + MARGIN_MS;
+  const deadlineMs = performance.now() + timeoutMs;
+  try {
+    while (isAlive(pid)) {
+      if (performance.now() > deadlineMs) {
+        throw new Failure(
+          'not_ready',
+          `Process ${pid} has not ended within ${timeoutMs} ms; it goes on stopping`,
+        );
+      }
+      // Not our child, so no event tells of its end.
+      await delay(LOOK_INTERVAL_MS);
+    }
+  } finally {
+    progress.end();
+  }
+  console.log('stopped');
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,107 @@
+import { chmodSync, mkdirSync, readdirSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { type AddressInfo, createServer as createTcpServer } from 'node:net';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import type { Finding } from '../../src/commands/doctor-checks.ts';
+import { startS3 } from '../support/s3.ts';
+import { start, temporaryFolder } from '../support/system.ts';
+import { command } from './command.ts';
+
+async function findings(env: NodeJS.ProcessEnv): Promise<{ code: number | null; by: Map<string, Finding> }> {
+  const { code, stdout } = await command(['doctor', '--json'], env);
+  const found = (JSON.parse(stdout) as { findings: Finding[] }).findings;
+  return { code, by: new Map(found.map((finding) => [finding.name, finding])) };
+}
+
+async function listen(t: Test, server: ReturnType<typeof createTcpServer>): Promise<number> {
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.teardown(() => server.close());
+  return (server.address() as AddressInfo).port;
+}
+
+t.test('on a sound machine everything is well, and nothing is left behind', async (t) => {
+  const s3 = await startS3(t);
+  const folder = temporaryFolder(t);
+  const env = { DATA_DIR: folder, PORT: '0', REPLICA_URL: `s3://${s3.bucket}/a (b)` };
+  const wrong = await command(['doctor'], { ...env, S3_ENDPOINT: s3.endpoint, ...s3.credentials });
+  t.match(wrong, { code: 78, stdout: /PROBLEM +settings +REPLICA_URL: expected/ });
+  const right = { ...env, REPLICA_URL: `s3://${s3.bucket}/a/(b)`, S3_ENDPOINT: s3.endpoint };
+  const text = await command(['doctor'], { ...right, ...s3.credentials });
+  t.match(text, { code: 0, stdout: /ok +replica .*written, read and removed\nok +clock +within 1 s/ });
+  t.same(
+    readdirSync(join(s3.directory, s3.bucket), { recursive: true }).filter((name) =>
+      /doctor/.test(`${name}`),
+    ),
+    [],
+  );
+  const files = await findings({ DATA_DIR: folder, PORT: '0' });
+  t.equal(files.code, 0);
+  t.notOk(readdirSync(folder).includes('replica'), 'nor is a replica folder');
+});
+
+t.test('what the store refuses is named, with what to do', async (t) => {
+  const s3 = await startS3(t);
+  const env = { DATA_DIR: temporaryFolder(t), PORT: '0', S3_ENDPOINT: s3.endpoint, ...s3.credentials };
+  const bucket = await findings({ ...env, REPLICA_URL: 's3://no-such-bucket/p' });
+  t.equal(bucket.code, 78);
+  t.match(bucket.by.get('replica'), {
+    result: 'problem',
+    detail: /404 NoSuchBucket/,
+    remedy: /Make the bucket/,
+  });
+  const key = await findings({ ...env, REPLICA_URL: `s3://${s3.bucket}`, AWS_ACCESS_KEY_ID: 'another' });
+  t.match(key.by.get('replica'), { detail: /403 InvalidAccessKeyId/, remedy: /AWS_ACCESS_KEY_ID/ });
+  await s3.close();
+  const gone = await findings({ ...env, REPLICA_URL: `s3://${s3.bucket}` });
+  t.match(gone.by.get('replica'), { detail: /cannot be reached: .*ECONNREFUSED/, remedy: /S3_ENDPOINT/ });
+});
+
+t.test('a clock that is wrong is noticed by the store', async (t) => {
+  let path = '';
+  const hour = 3_600_000;
+  const port = await listen(
+    t,
+    createServer((request, response) => {
+      path = request.url ?? '';
+      response.setHeader('Date', new Date(Date.now() + hour).toUTCString());
+      response.end(request.method === 'GET' ? path.split('/').at(-1) : '');
+    }),
+  );
+  const { code, by } = await findings({
+    DATA_DIR: temporaryFolder(t),
+    PORT: '0',
+    REPLICA_URL: 's3://bucket/p',
+    S3_ENDPOINT: `http://127.0.0.1:${port}`,
+    AWS_ACCESS_KEY_ID: 'a',
+    AWS_SECRET_ACCESS_KEY: 'b',
+  });
+  t.match(path, /^\/bucket\/p\/\.doctor-/);
+  t.equal(code, 78);
+  t.match(by.get('clock'), { result: 'problem', detail: /^3(599|600) s behind the store's/ });
+});
+
+t.test('a port in use, a disk without room and an open folder are named', async (t) => {
+  const port = await listen(t, createTcpServer());
+  const dataDir = join(temporaryFolder(t), 'd');
+  mkdirSync(dataDir);
+  chmodSync(dataDir, 0o755);
+  const { code, stdout, stderr } = await command(['doctor'], {
+    DATA_DIR: dataDir,
+    PORT: String(port),
+    DISK_RESERVE_MB: '1000000',
+  });
+  t.equal(code, 78);
+  t.match(stdout, /PROBLEM +port +cannot listen on .*EADDRINUSE\n +→ End what listens there/);
+  t.match(stdout, /PROBLEM +disk +\d+ MB are free, and DISK_RESERVE_MB keeps 1000000/);
+  t.match(stdout, /WARNING +data folder +.* is open to other users\n +→ chmod 700/);
+  t.match(stderr, /^ninelives: Mend first: disk, port\n$/);
+});
+
+t.test('beside a running system all is well too', async (t) => {
+  const system = await start(t);
+  const { code, by } = await findings({ DATA_DIR: system.dataDir, PORT: '0' });
+  t.equal(code, 0);
+  t.match(by.get('lock'), { detail: `a system runs here: process ${system.pid}, serving` });
+  t.match(by.get('port'), { detail: `${system.url}, held by the system that runs` });
+});

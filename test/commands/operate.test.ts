@@ -1,0 +1,99 @@
+import { execFile } from 'node:child_process';
+import { chmodSync, copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import t from 'tap';
+import { HonestClients } from '../../loadtest/support/honest-client.ts';
+import { Progress } from '../../src/commands/progress.ts';
+import { start, temporaryFolder, until } from '../support/system.ts';
+import { command } from './command.ts';
+
+t.test('each role is restarted while the rest serves, and the whole is stopped', async (t) => {
+  const system = await start(t);
+  const env = { DATA_DIR: system.dataDir };
+  const clients = new HonestClients({ url: system.url, connections: 4, prefix: 'r', hungAfterMs: 10_000 });
+  await until(() => clients.acknowledged.length > 20, 'writes are answered');
+  const pids = async () => {
+    const { stdout } = await command(['status', '--json'], env);
+    const { children } = JSON.parse(stdout) as { children: { name: string; pid: number }[] };
+    return new Map(children.map(({ name, pid }) => [name, pid]));
+  };
+  const before = await pids();
+  for (const [role, names] of [
+    ['worker-2', ['worker-2']],
+    ['writer', ['writer']],
+    ['litestream', ['litestream']],
+    ['worker', ['worker-1', 'worker-2']],
+  ] as const) {
+    const ran = await command(['restart', role], env);
+    t.match(ran, { code: 0, stdout: `restarted: ${names.join(', ')}\n` }, ran.stderr);
+    t.match(ran.stderr, new RegExp(`^restarting ${role}\n`), 'progress in plain lines where nobody looks on');
+  }
+  const after = await pids();
+  for (const name of ['worker-1', 'worker-2', 'writer', 'litestream'])
+    t.not(after.get(name), before.get(name), name);
+  t.match(await command(['restart', 'nobody'], env), {
+    code: 64,
+    stderr: /There is no nobody; there are .*writer/,
+  });
+  t.match(await command(['restart'], env), { code: 64, stderr: /Expected one ROLE/ });
+  t.match(await command(['reload'], env), { code: 0, stdout: 'reloaded: worker-1, worker-2, writer\n' });
+  await clients.stop();
+  t.same(clients.failed, []);
+  t.match(await command(['stop'], env), { code: 0, stdout: 'stopped\n' });
+  t.match(await system.ended(), { code: 0 });
+  t.match(await command(['stop'], env), { code: 75, stderr: /No system runs on/ });
+});
+
+t.test('every command tells what it does, and a wrong option is an error', async (t) => {
+  const env = { DATA_DIR: temporaryFolder(t) };
+  const { stdout } = await command(['--help'], env);
+  const names = [...stdout.matchAll(/^ {2}([a-z-]+) {2,}/gm)].map(([, name]) => name as string);
+  t.ok(names.length >= 9, names.join());
+  for (const name of names) {
+    t.match(await command([name, '--help'], env), {
+      code: 0,
+      stdout: new RegExp(`^Usage: ninelives ${name}`),
+    });
+    t.match(await command([name, '--no-such-option'], env), {
+      code: 64,
+      stdout: '',
+      stderr: /Usage: ninelives/,
+    });
+  }
+});
+
+t.test('progress is one line on a terminal', async (t) => {
+  const written: string[] = [];
+  const progress = new Progress('stopping', { isTTY: true, write: (text: string) => written.push(text) > 0 });
+  progress.step('still stopping');
+  progress.end();
+  t.same(written, ['\r\u001b[Kstopping … 0 s', '\r\u001b[Kstill stopping … 0 s', '\r\u001b[K']);
+});
+
+t.test('an old Node.js hands over to the one that npm ci has installed', async (t) => {
+  const folder = temporaryFolder(t);
+  mkdirSync(join(folder, 'src'));
+  mkdirSync(join(folder, 'node_modules', '.bin'), { recursive: true });
+  writeFileSync(join(folder, 'package.json'), '{"type":"module"}');
+  copyFileSync(new URL('../../src/bin.js', import.meta.url), join(folder, 'src', 'bin.js'));
+  // Tells the real one that it is old, as nothing else here can be.
+  const old = `data:text/javascript,Object.defineProperty(process.versions,'node',{value:'20.1.0'})`;
+  const run = (env: NodeJS.ProcessEnv = {}) =>
+    promisify(execFile)(
+      process.execPath,
+      ['--import', old, join(folder, 'src', 'bin.js'), 'status', '--json'],
+      {
+        env: { PATH: process.env.PATH, ...env },
+      },
+    );
+  await t.rejects(run(), {
+    code: 78,
+    stderr: /needs Node.js 22.18 or later, and this is 20.1.0. Run npm ci/,
+  });
+  const own = join(folder, 'node_modules', '.bin', 'node');
+  writeFileSync(own, '#!/bin/sh\nshift\necho "own node: $*"\nexit 3\n');
+  chmodSync(own, 0o755);
+  await t.rejects(run(), { code: 3, stdout: 'own node: status --json\n' });
+  await t.rejects(run({ NINELIVES_OWN_NODE: '1' }), { code: 78 }, 'and not for ever');
+});
