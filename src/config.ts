@@ -82,6 +82,7 @@ const SETTINGS = z.object({
   WRITE_DEADLINE_MS: whole(10, HOUR_MS, 5 * SECOND_MS),
   DURABILITY: choice(['local', 'replicated'], 'local'),
   REPLICATED_TIMEOUT_MS: whole(10, HOUR_MS, 10 * SECOND_MS),
+  IDEMPOTENCY_RETENTION_MS: whole(SECOND_MS, 30 * 24 * HOUR_MS, 24 * HOUR_MS),
   WRITE_QUEUE_MAX: whole(1, 1_000_000, 10_000),
   CONNECTION_QUEUE_MAX: whole(1, 1_000_000, 10_000),
 });

@@ -17,6 +17,12 @@ const CODES = {
   invalid_request: { title: 'The request has invalid fields', httpStatus: 422, exitCode: 65 },
   not_found: { title: 'Not found', httpStatus: 404, exitCode: 65 },
   method_not_allowed: { title: 'Method not allowed', httpStatus: 405, exitCode: 65 },
+  idempotency_in_progress: {
+    title: 'The first request with this key is in progress',
+    httpStatus: 409,
+    exitCode: 75,
+  },
+  idempotency_mismatch: { title: 'The key was used for another request', httpStatus: 422, exitCode: 65 },
   request_timeout: { title: 'The request took too long to arrive', httpStatus: 408, exitCode: 70 },
   too_large: { title: 'The body is too large', httpStatus: 413, exitCode: 65 },
   unsupported_media_type: { title: 'Unsupported media type', httpStatus: 415, exitCode: 65 },

@@ -49,6 +49,10 @@ type OutputOf<C> = C extends {
 /**
  * Sends one write to the writer, on behalf of a request, and resolves when it is committed and on disk; or, when the
  * request asks for that, when the replica holds it too.
+ *
+ * A request with an Idempotency-Key that is sent again resolves to what the command returned, or threw, the first time.
+ * So `input` must follow from the request alone (no clock, nothing random), and what the route answers must follow from
+ * the request and this value alone: a row that is read again may have changed since.
  * @throws Failure writer_busy, write_timeout (not applied), write_undecided, replication_timeout (applied, on disk,
  *   and not known to be in the replica), storage_full, or the command's own
  */

@@ -2,10 +2,13 @@ import type { Context } from 'koa';
 import type { Config } from '../config.ts';
 import { Failure } from '../errors.ts';
 import type { Feature, Write } from '../feature.ts';
-import type { WriterClient } from '../writer/client.ts';
+import type { WriteOptions, WriterClient } from '../writer/client.ts';
+import { idempotencyOf } from './idempotency-key.ts';
 
 /** Asked for by a request, and told by an answer: `replicated` means that the replica holds the write. */
-const HEADER = 'Durability';
+const DURABILITY = 'Durability';
+/** Tells that the answer is that of the first request with the same Idempotency-Key. */
+const REPLAYED = 'Idempotent-Replayed';
 
 /**
  * Gives each feature its way to the writer. What a request wants of a write beyond the write itself stands in its
@@ -15,15 +18,39 @@ export function writes(writer: WriterClient, config: Config): (feature: Feature)
   return (feature) => {
     const write = async (ctx: Context, name: string, input: unknown, blob?: Buffer): Promise<unknown> => {
       const isReplicated = durabilityOf(ctx, config) === 'replicated';
-      const value = await writer.write(`${feature.name}.${name}`, input, {
-        blob,
-        replicatedTimeoutMs: isReplicated ? config.REPLICATED_TIMEOUT_MS : 0,
-      });
-      if (isReplicated) ctx.set(HEADER, 'replicated');
+      const fullName = `${feature.name}.${name}`;
+      const replicatedTimeoutMs = isReplicated ? config.REPLICATED_TIMEOUT_MS : 0;
+      const value =
+        ctx.req.headers['idempotency-key'] === undefined
+          ? await writer.write(fullName, input, { blob, replicatedTimeoutMs })
+          : await writeOnce(ctx, fullName, input, { blob, replicatedTimeoutMs });
+      if (isReplicated) ctx.set(DURABILITY, 'replicated');
       return value;
     };
     return write as unknown as Write<never>;
   };
+
+  async function writeOnce(
+    ctx: Context,
+    name: string,
+    input: unknown,
+    options: WriteOptions,
+  ): Promise<unknown> {
+    const idempotency = await idempotencyOf(ctx, name, input, options.blob);
+    let isReplay = false;
+    const onReplay = () => {
+      isReplay = true;
+    };
+    try {
+      const value = await writer.write(name, input, { ...options, idempotency, onReplay });
+      if (isReplay) ctx.set(REPLAYED, 'true');
+      return value;
+    } catch (failure) {
+      if (!isReplay || !(failure instanceof Failure)) throw failure;
+      const { code, message, options } = failure;
+      throw new Failure(code, message, { ...options, headers: { ...options.headers, [REPLAYED]: 'true' } });
+    }
+  }
 }
 
 /** A request may ask for more than the system's default, never for less. */
@@ -33,6 +60,6 @@ function durabilityOf(ctx: Context, config: Config): 'local' | 'replicated' {
   if (asked === 'replicated') return 'replicated';
   if (asked === 'local') return config.DURABILITY;
   throw new Failure('invalid_request', 'The request has invalid fields', {
-    errors: [{ field: HEADER, message: 'expected local or replicated' }],
+    errors: [{ field: DURABILITY, message: 'expected local or replicated' }],
   });
 }

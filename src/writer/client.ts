@@ -3,7 +3,8 @@ import { createConnection, type Socket } from 'node:net';
 import { Failure } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import { encodeFrame, FrameReader } from './frames.ts';
-import { monotonicNowMs, type Outcome, unwrap, type WireOutcomes } from './protocol.ts';
+import type { Idempotency } from './idempotency.ts';
+import { monotonicNowMs, type Outcome, unwrap, type WireOperation, type WireOutcomes } from './protocol.ts';
 
 const RECONNECT_MS = 10;
 const SWEEP_MS = 50;
@@ -17,6 +18,10 @@ export interface WriteOptions {
   readonly blob?: Buffer | undefined;
   /** How long the answer waits for the replica after the commit; 0, the default, for not at all. */
   readonly replicatedTimeoutMs?: number;
+  /** Names the write, so that it is applied once however often it is sent. */
+  readonly idempotency?: Idempotency | undefined;
+  /** Called before the answer when it is that of an earlier write of this name. */
+  readonly onReplay?: () => void;
 }
 
 interface Pending {
@@ -27,6 +32,7 @@ interface Pending {
   /** How much later its answer may come. */
   readonly answerMs: number;
   sent: boolean;
+  readonly onReplay: (() => void) | undefined;
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: Failure) => void;
 }
@@ -83,7 +89,7 @@ export class WriterClient {
    * @throws Failure writer_busy, write_timeout, write_undecided, replication_timeout, storage_full, or the command's own
    */
   write(name: string, input: unknown, options: WriteOptions = {}): Promise<unknown> {
-    const { blob, replicatedTimeoutMs = 0 } = options;
+    const { blob, replicatedTimeoutMs = 0, idempotency, onReplay } = options;
     const blobBytes = blob?.length ?? 0;
     if (this.#pending.size >= this.#options.queueMax || this.#blobBytes + blobBytes > BLOB_QUEUE_MAX_BYTES) {
       return Promise.reject(
@@ -92,10 +98,12 @@ export class WriterClient {
     }
     const seq = ++this.#seq;
     const deadlineMs = monotonicNowMs() + this.#options.deadlineMs;
-    const json = JSON.stringify([seq, name, deadlineMs, input, blobBytes, replicatedTimeoutMs]);
+    const operation: WireOperation = [seq, name, deadlineMs, input, blobBytes, replicatedTimeoutMs];
+    if (idempotency) operation.push(idempotency);
+    const json = JSON.stringify(operation);
     return new Promise((resolve, reject) => {
       const answerMs = replicatedTimeoutMs + DECISION_GRACE_MS;
-      this.#pending.set(seq, { json, blob, deadlineMs, answerMs, sent: false, resolve, reject });
+      this.#pending.set(seq, { json, blob, deadlineMs, answerMs, sent: false, onReplay, resolve, reject });
       this.#blobBytes += blobBytes;
       this.#unsent.push(seq);
       this.#scheduleFlush();
@@ -171,6 +179,7 @@ export class WriterClient {
   #settle(seq: number, outcome: Outcome): void {
     const pending = this.#take(seq);
     if (!pending) return;
+    if (outcome.replayed) pending.onReplay?.();
     try {
       pending.resolve(unwrap(outcome));
     } catch (failure) {
@@ -214,7 +223,10 @@ export class WriterClient {
     if (!pending) return;
     pending.reject(
       pending.sent
-        ? new Failure('write_undecided', 'The write may or may not have been applied; read before you retry')
+        ? new Failure(
+            'write_undecided',
+            'The write may or may not have been applied; read before you retry, or send it again with its Idempotency-Key',
+          )
         : new Failure('write_timeout', 'The writer was not there in time; nothing was applied', {
             retryAfterSeconds: 1,
           }),

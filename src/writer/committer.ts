@@ -2,6 +2,7 @@ import type { Database, Statement } from 'better-sqlite3';
 import { Failure } from '../errors.ts';
 import type { Command, CommandContext } from '../feature.ts';
 import type { Logger } from '../log.ts';
+import type { Idempotency, IdempotencyKeys } from './idempotency.ts';
 import type { Ledger } from './ledger.ts';
 import { monotonicNowMs, type Outcome, refusal } from './protocol.ts';
 
@@ -24,6 +25,8 @@ export interface Operation {
   readonly blob: Buffer | undefined;
   /** How long the reply waits for the replica after the commit; 0 for not at all. */
   readonly replicatedTimeoutMs: number;
+  /** Names it when its sender may repeat it. */
+  readonly idempotency?: Idempotency | undefined;
   /** Called exactly once, after the commit, or when the operation was refused. */
   readonly reply: (outcome: Outcome) => void;
 }
@@ -36,6 +39,7 @@ interface Prepared {
 export interface CommitterOptions {
   readonly db: Database;
   readonly ledger: Ledger;
+  readonly idempotencyKeys: IdempotencyKeys;
   /** By full name, `feature.command`. */
   readonly commands: ReadonlyMap<string, Command>;
   readonly queueMax: number;
@@ -82,6 +86,10 @@ export class Committer {
     return this.#options.ledger;
   }
 
+  get idempotencyKeys(): IdempotencyKeys {
+    return this.#options.idempotencyKeys;
+  }
+
   get queueLength(): number {
     return this.#queue.length;
   }
@@ -98,6 +106,11 @@ export class Committer {
     if (closedBecause) {
       const message = `Nothing was written: ${closedBecause}`;
       operation.reply(refusal(new Failure('storage_reserved', message, { retryAfterSeconds: 5 })));
+      return;
+    }
+    const refused = this.idempotencyKeys.enter(operation);
+    if (refused) {
+      operation.reply(refused);
       return;
     }
     this.#queue.push(operation);
@@ -152,13 +165,14 @@ export class Committer {
       for (const operation of batch) {
         const ofClient = fresh.get(operation.client);
         const known = this.ledger.find(operation.client, operation.seq) ?? ofClient?.get(operation.seq);
-        const outcome = known ?? this.#apply(operation, context);
+        const outcome = known ?? this.#applyOnce(operation, context);
         outcomes.push(outcome);
         if (known) continue;
         if (ofClient) ofClient.set(operation.seq, outcome);
         else fresh.set(operation.client, new Map([[operation.seq, outcome]]));
       }
       this.ledger.stage(fresh, context.nowMs);
+      this.idempotencyKeys.clean(context.nowMs);
       this.#statements.commit.run();
     } catch (error) {
       this.#recover(batch, error);
@@ -173,6 +187,7 @@ export class Committer {
       atMs: context.nowMs,
     });
     batch.forEach((operation, index) => {
+      this.idempotencyKeys.leave(operation);
       this.#answer(operation, outcomes[index] as Outcome);
     });
   }
@@ -187,6 +202,12 @@ export class Committer {
     whenReplicated(replicatedTimeoutMs, (isReplicated) => {
       reply(isReplicated ? outcome : refusal(new Failure('replication_timeout', NOT_YET_REPLICATED)));
     });
+  }
+
+  #applyOnce(operation: Operation, context: { nowMs: number; startMs: number }): Outcome {
+    const { idempotency } = operation;
+    if (!idempotency) return this.#apply(operation, context);
+    return this.idempotencyKeys.once(idempotency, context.nowMs, () => this.#apply(operation, context));
   }
 
   /** Runs one operation in its savepoint. What it throws refuses it alone; a broken transaction is rethrown. */
@@ -238,7 +259,10 @@ export class Committer {
       const full = new Failure('storage_full', 'The disk is full; nothing was written', {
         retryAfterSeconds: 5,
       });
-      for (const operation of batch) operation.reply(refusal(full));
+      for (const operation of batch) {
+        this.idempotencyKeys.leave(operation);
+        operation.reply(refusal(full));
+      }
       return;
     }
     // After a failed fsync nobody knows what the disk holds: only recovery from the WAL tells. The clients keep

@@ -1,9 +1,10 @@
 import { join } from 'node:path';
 import { Failure, type FailureOptions, isCode } from '../errors.ts';
+import type { Idempotency } from './idempotency.ts';
 
 /**
  * One write on the wire: sequence number, `feature.command`, deadline, input, size of its blob, and how long its
- * answer waits for the replica after the commit, 0 for not at all.
+ * answer waits for the replica after the commit, 0 for not at all; and what names it when its sender may repeat it.
  */
 export type WireOperation = [
   seq: number,
@@ -12,6 +13,7 @@ export type WireOperation = [
   input: unknown,
   blobBytes: number,
   replicatedTimeoutMs: number,
+  idempotency?: Idempotency,
 ];
 
 /** The first message of a client. Its operations are known by (client, seq), also after a reconnect. */
@@ -27,9 +29,13 @@ export interface WireBatch {
 }
 
 /** What became of one operation: its value, or why it was refused. */
-export type Outcome =
+export type Outcome = (
   | { readonly value: unknown }
-  | { readonly code: string; readonly message: string; readonly options?: FailureOptions };
+  | { readonly code: string; readonly message: string; readonly options?: FailureOptions }
+) & {
+  /** It is that of an earlier operation with the same Idempotency-Key. */
+  readonly replayed?: true;
+};
 
 /** What the writer sends: outcomes by sequence number. */
 export type WireOutcomes = readonly (readonly [seq: number, outcome: Outcome])[];

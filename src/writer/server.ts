@@ -4,6 +4,7 @@ import { Failure } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { Committer } from './committer.ts';
 import { encodeFrame, FrameReader } from './frames.ts';
+import { type Idempotency, idempotencyMismatch } from './idempotency.ts';
 import { type Hello, type Outcome, refusal, type WireBatch } from './protocol.ts';
 
 /** A client that has not come back after this is dead, and its outcomes are of no use to anyone. */
@@ -104,12 +105,14 @@ export class WriterServer {
   #receive(client: Client, id: string, { acks, ops }: WireBatch, blobs: Buffer): void {
     if (acks.length > 0) for (const committer of this.#committers) committer.ledger.confirm(id, acks);
     let offset = 0;
-    for (const [seq, name, deadlineMonotonicMs, input, blobBytes, replicatedTimeoutMs] of ops) {
+    for (const [seq, name, deadlineMonotonicMs, input, blobBytes, replicatedTimeoutMs, idempotency] of ops) {
       const blob = blobBytes === 0 ? undefined : blobs.subarray(offset, offset + blobBytes);
       offset += blobBytes;
       const reply = (outcome: Outcome) => this.#reply(client, seq, outcome);
       const committer = this.#routing.get(name);
-      if (committer) {
+      if (committer && idempotency && this.#isKnownElsewhere(idempotency, committer)) {
+        reply(refusal(idempotencyMismatch()));
+      } else if (committer) {
         const operation = {
           client: id,
           seq,
@@ -118,11 +121,20 @@ export class WriterServer {
           input,
           blob,
           replicatedTimeoutMs,
+          idempotency,
           reply,
         };
         committer.submit(operation);
       } else reply(refusal(new Failure('internal', `The writer does not know the operation ${name}`)));
     }
+  }
+
+  /** A key counts for all databases of its owner; what it names is in one of them. */
+  #isKnownElsewhere(idempotency: Idempotency, own: Committer): boolean {
+    const nowMs = Date.now();
+    return [...this.#committers].some(
+      (committer) => committer !== own && committer.idempotencyKeys.has(idempotency, nowMs),
+    );
   }
 
   #reply(client: Client, seq: number, outcome: Outcome): void {

@@ -6,6 +6,7 @@ import { monitorIntervalMs } from '../replication/litestream-config.ts';
 import { migrate, readMigrations } from '../sqlite/migrations.ts';
 import { type Database, openWriter } from '../sqlite/open.ts';
 import { Committer } from './committer.ts';
+import { IdempotencyKeys } from './idempotency.ts';
 import { Ledger } from './ledger.ts';
 import { Replication } from './replication.ts';
 import type { StorageGuard } from './storage-guard.ts';
@@ -47,6 +48,7 @@ export function openStore(
   const committer = new Committer({
     db,
     ledger: new Ledger(db),
+    idempotencyKeys: new IdempotencyKeys(db, config.IDEMPOTENCY_RETENTION_MS),
     commands,
     queueMax: config.WRITE_QUEUE_MAX,
     log,

@@ -7,12 +7,17 @@ import { type Command, defineCommand } from '../../src/feature.ts';
 import { migrate, readMigrations } from '../../src/sqlite/migrations.ts';
 import { type Database, openWriter } from '../../src/sqlite/open.ts';
 import { Committer } from '../../src/writer/committer.ts';
+import { IdempotencyKeys } from '../../src/writer/idempotency.ts';
 import { Ledger } from '../../src/writer/ledger.ts';
 import { WriterServer } from '../../src/writer/server.ts';
 
 /** A writer process for tests: the real parts, with commands that make double application visible. */
 const [folder = '', json = '{}'] = process.argv.slice(2);
-const { queueMax = 10_000, blockMs = 0 } = JSON.parse(json) as { queueMax?: number; blockMs?: number };
+const {
+  queueMax = 10_000,
+  blockMs = 0,
+  retentionMs = 60_000,
+} = JSON.parse(json) as { queueMax?: number; blockMs?: number; retentionMs?: number };
 const db = openWriter(join(folder, 'count.db'));
 db.exec('CREATE TABLE IF NOT EXISTS counts (id TEXT PRIMARY KEY, times INTEGER NOT NULL)');
 migrate(db, 'writer', readMigrations(new URL('../../src/writer/migrations/', import.meta.url)));
@@ -73,6 +78,7 @@ const commands: Record<string, unknown> = {
 const committer = new Committer({
   db,
   ledger: new Ledger(db),
+  idempotencyKeys: new IdempotencyKeys(db, retentionMs),
   commands: new Map(Object.entries(commands) as [string, Command][]),
   queueMax,
   log: pino({ level: 'silent' }),

@@ -1,54 +1,7 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { statSync } from 'node:fs';
-import { join } from 'node:path';
-import pino from 'pino';
-import t, { type Test } from 'tap';
-import { openReader } from '../../src/sqlite/open.ts';
-import { WriterClient } from '../../src/writer/client.ts';
-import { temporaryFolder } from '../support/system.ts';
-
-const WRITER = new URL('../support/counter-writer.ts', import.meta.url).pathname;
-const SILENT = pino({ level: 'silent' });
-
-interface Harness {
-  readonly client: WriterClient;
-  start(options?: { queueMax?: number; blockMs?: number }): Promise<ChildProcess>;
-  rows(): { id: string; times: number }[];
-  readonly socketPath: string;
-}
-
-/** A real writer process with real SQLite, whose one command counts how often each id was applied. */
-function harness(t: Test, options: { deadlineMs?: number; queueMax?: number } = {}): Harness {
-  const folder = temporaryFolder(t);
-  const socketPath = join(folder, 'w.sock');
-  const client = new WriterClient({
-    socketPath,
-    name: 'test',
-    deadlineMs: options.deadlineMs ?? 5000,
-    queueMax: options.queueMax ?? 10_000,
-    log: SILENT,
-  });
-  t.teardown(() => client.close());
-  return {
-    client,
-    socketPath,
-    async start(options = {}) {
-      const writer = spawn(process.execPath, [WRITER, folder, JSON.stringify(options)], {
-        stdio: ['ignore', 'pipe', 'inherit'],
-      });
-      t.teardown(() => writer.kill('SIGKILL'));
-      await once(writer.stdout as NodeJS.ReadableStream, 'data');
-      return writer;
-    },
-    rows() {
-      const db = openReader(join(folder, 'count.db'));
-      const rows = db.prepare('SELECT id, times FROM counts').all() as { id: string; times: number }[];
-      db.close();
-      return rows;
-    },
-  };
-}
+import t from 'tap';
+import { harness } from '../support/writer-harness.ts';
 
 t.test('writes that arrive together go into one commit, and each gets its own answer', async (t) => {
   const { client, start, rows } = harness(t);

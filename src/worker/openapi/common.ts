@@ -15,6 +15,8 @@ const WRITE: readonly Code[] = [
   'replication_timeout',
   'storage_full',
   'storage_reserved',
+  'idempotency_in_progress',
+  'idempotency_mismatch',
 ];
 /** What any request may get that has a body. */
 const BODY: readonly Code[] = ['too_large', 'unsupported_media_type', 'request_timeout', 'invalid_request'];
@@ -26,6 +28,12 @@ const WRITE_HEADERS: Readonly<Record<string, ParameterDescription>> = {
     schema: z.enum(['local', 'replicated']),
     description:
       'When the write is answered: when it is on the disk of this machine, or when the replica holds it too.',
+  },
+  'Idempotency-Key': {
+    schema: z.string().min(1).max(257),
+    description:
+      'Names the request, so that it can safely be sent again: it is applied once, and a repetition is answered as the first was, with the header Idempotent-Replayed. Up to 255 printable ASCII characters, in quotes or bare; a UUID is a good one. Kept for a day.',
+    example: '"5f0c7a1e-7a52-4b7e-9d0c-0a8a2f6f0d0e"',
   },
 };
 

@@ -1,0 +1,146 @@
+import type { Database, Statement } from 'better-sqlite3';
+import { allCodes, Failure, isCode } from '../errors.ts';
+import { type Outcome, refusal } from './protocol.ts';
+
+const CLEAN_INTERVAL_MS = 1000;
+/** Most rows that one commit removes beside twice those that it adds: old ones go faster than new ones come. */
+const CLEAN_MAX = 100;
+const IN_PROGRESS_RETRY_SECONDS = 1;
+
+/** What names a write, so that whoever does not know what became of it can safely send it again. */
+export interface Idempotency {
+  /** Whose key it is: two owners may use the same. */
+  readonly owner: string;
+  readonly key: string;
+  /** Tells one request from another. */
+  readonly fingerprint: string;
+}
+
+/** An operation of a client, as the ledger knows it too. */
+interface Sent {
+  readonly client: string;
+  readonly seq: number;
+  readonly idempotency?: Idempotency | undefined;
+}
+
+/**
+ * Applies each write that has an Idempotency-Key once, whoever sends it how often, over the deaths of workers and
+ * writers. A key of one database is: unknown → in progress (`enter`, when its operation is queued) → decided (`once`,
+ * in the commit that applies it) → unknown (its time is over: `clean`). From in progress it becomes unknown again when
+ * the write was not decided for good (`leave`): the disk was full, or the deadline was over.
+ *
+ * The ledger does the same for one client that sends an operation again under its number; it comes first, so that an
+ * operation is no repetition of itself.
+ */
+export class IdempotencyKeys {
+  readonly #retentionMs: number;
+  readonly #inProgress = new Map<string, Sent & { readonly idempotency: Idempotency }>();
+  readonly #select: Statement<[string, string, number], { fingerprint: string; outcome: string }>;
+  readonly #insert: Statement;
+  readonly #delete: Statement;
+  #lastCleanMs = 0;
+  #addedCount = 0;
+
+  /**
+   * @param db the writer's connection, migrated
+   * @param retentionMs how long an outcome is kept
+   */
+  constructor(db: Database, retentionMs: number) {
+    this.#retentionMs = retentionMs;
+    this.#select = db.prepare(
+      'SELECT fingerprint, outcome FROM writer_idempotency WHERE owner = ? AND key = ? AND at_ms > ?',
+    );
+    this.#insert = db.prepare(
+      'INSERT OR REPLACE INTO writer_idempotency (owner, key, fingerprint, outcome, at_ms) VALUES (?, ?, ?, ?, ?)',
+    );
+    this.#delete = db.prepare(`
+      DELETE FROM writer_idempotency WHERE (owner, key) IN
+        (SELECT owner, key FROM writer_idempotency WHERE at_ms <= ? ORDER BY at_ms LIMIT ?)`);
+  }
+
+  /** @returns whether a write under this key is in progress here, or was decided */
+  has({ owner, key }: Idempotency, nowMs: number): boolean {
+    return this.#inProgress.has(nameOf(owner, key)) || this.#find(owner, key, nowMs) !== undefined;
+  }
+
+  /** Takes note that an operation is queued. @returns why it may not be: another one of its key is */
+  enter(operation: Sent): Outcome | undefined {
+    const { client, seq, idempotency } = operation;
+    if (!idempotency) return undefined;
+    const name = nameOf(idempotency.owner, idempotency.key);
+    const other = this.#inProgress.get(name);
+    if (other && (other.client !== client || other.seq !== seq)) {
+      return refusal(
+        other.idempotency.fingerprint === idempotency.fingerprint ? inProgress() : idempotencyMismatch(),
+      );
+    }
+    this.#inProgress.set(name, { client, seq, idempotency });
+    return undefined;
+  }
+
+  /** Takes note that an operation is no longer queued, whatever became of it. */
+  leave({ client, seq, idempotency }: Sent): void {
+    if (!idempotency) return;
+    const name = nameOf(idempotency.owner, idempotency.key);
+    const entered = this.#inProgress.get(name);
+    if (entered?.client === client && entered.seq === seq) this.#inProgress.delete(name);
+  }
+
+  /**
+   * Inside a transaction: applies a write, and keeps its outcome in the same transaction; or answers what became of it
+   * the first time.
+   */
+  once(idempotency: Idempotency, nowMs: number, apply: () => Outcome): Outcome {
+    const { owner, key, fingerprint } = idempotency;
+    const known = this.#find(owner, key, nowMs);
+    if (known && known.fingerprint !== fingerprint) return refusal(idempotencyMismatch());
+    if (known) return { ...(JSON.parse(known.outcome) as Outcome), replayed: true };
+    const outcome = apply();
+    if (isLasting(outcome)) {
+      this.#insert.run(owner, key, fingerprint, JSON.stringify(outcome), nowMs);
+      this.#addedCount += 1;
+    }
+    return outcome;
+  }
+
+  /** Inside a transaction: removes a few of those whose time is over, now and then. */
+  clean(nowMs: number): void {
+    if (this.#addedCount === 0 && nowMs - this.#lastCleanMs < CLEAN_INTERVAL_MS) return;
+    this.#lastCleanMs = nowMs;
+    this.#delete.run(nowMs - this.#retentionMs, CLEAN_MAX + 2 * this.#addedCount);
+    this.#addedCount = 0;
+  }
+
+  #find(owner: string, key: string, nowMs: number): { fingerprint: string; outcome: string } | undefined {
+    return this.#select.get(owner, key, nowMs - this.#retentionMs);
+  }
+}
+
+/** @returns the refusal of a key that names another request */
+export function idempotencyMismatch(): Failure {
+  return new Failure(
+    'idempotency_mismatch',
+    'This Idempotency-Key was used for another request; a new request needs a new key',
+  );
+}
+
+function inProgress(): Failure {
+  return new Failure(
+    'idempotency_in_progress',
+    'The first request with this Idempotency-Key is not decided yet',
+    {
+      retryAfterSeconds: IN_PROGRESS_RETRY_SECONDS,
+    },
+  );
+}
+
+/** What a command refuses it refuses for good; what the system could not do just then it may do the next time. */
+function isLasting(outcome: Outcome): boolean {
+  if ('value' in outcome) return true;
+  const httpStatus = isCode(outcome.code) ? allCodes()[outcome.code].httpStatus : 500;
+  return httpStatus < 500 && httpStatus !== 429;
+}
+
+function nameOf(owner: string, key: string): string {
+  return JSON.stringify([owner, key]);
+}

@@ -1,0 +1,145 @@
+import { once } from 'node:events';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import t from 'tap';
+import type { Failure } from '../../src/errors.ts';
+import type { WriterClient } from '../../src/writer/client.ts';
+import { harness } from '../support/writer-harness.ts';
+
+const named = (key: string, fingerprint = key, owner = 'ann') => ({ owner, key, fingerprint });
+
+/** Writes under a key. @returns the value, or the code of the refusal, and whether it was an earlier one's */
+async function write(client: WriterClient, name: string, id: string, idempotency = named(id)) {
+  let isReplay = false;
+  const onReplay = () => {
+    isReplay = true;
+  };
+  try {
+    return { value: await client.write(name, { id }, { idempotency, onReplay }), isReplay };
+  } catch (failure) {
+    return { code: (failure as Failure).code, isReplay };
+  }
+}
+
+t.test('a write that is sent again is answered as the first time, and not applied again', async (t) => {
+  const { client, connect, start, rows } = harness(t);
+  await start();
+  const first = await write(client, 'count.add', 'a');
+  await client.write('count.add', { id: 'other' });
+  t.same(await write(client, 'count.add', 'a'), { ...first, isReplay: true });
+  t.same(await write(connect(), 'count.add', 'a'), { ...first, isReplay: true }, 'of another worker too');
+  t.strictSame(first.isReplay, false);
+  t.match(rows(), [{ id: 'a', times: 1 }, { id: 'other' }]);
+});
+
+t.test('what a command refuses stays refused; what failed by a bug may be tried again', async (t) => {
+  const { client, start, rows } = harness(t);
+  await start();
+  t.same(await write(client, 'count.addThenRefuse', 'r'), { code: 'not_found', isReplay: false });
+  t.same(await write(client, 'count.addThenRefuse', 'r'), { code: 'not_found', isReplay: true });
+  t.same(await write(client, 'count.addThenThrow', 'b'), { code: 'internal', isReplay: false });
+  t.same(await write(client, 'count.addThenThrow', 'b'), { code: 'internal', isReplay: false });
+  t.match(await write(client, 'count.add', 'b'), { value: {}, isReplay: false });
+  t.match(rows(), [{ id: 'b', times: 1 }]);
+});
+
+t.test('a key names one request of one owner', async (t) => {
+  const { client, start, rows } = harness(t);
+  await start();
+  await write(client, 'count.add', 'a', named('k', 'one'));
+  t.match(await write(client, 'count.add', 'b', named('k', 'two')), { code: 'idempotency_mismatch' });
+  t.match(await write(client, 'count.add', 'b', named('k', 'two', 'bob')), { isReplay: false, value: {} });
+  t.match(await write(client, 'count.add', 'a', named('k', 'one')), { isReplay: true, value: {} });
+  t.match(rows(), [
+    { id: 'a', times: 1 },
+    { id: 'b', times: 1 },
+  ]);
+});
+
+t.test('of many at once one is applied, and the others hear that it is in progress', async (t) => {
+  const { client, connect, start, rows } = harness(t);
+  const writer = await start({ blockMs: 300 });
+  const clients = [client, connect(), connect()];
+  await Promise.all(clients.map((each, index) => each.write('count.add', { id: `warm-${index}` })));
+  const blocked = client.write('count.block', {});
+  await once(writer.stdout as NodeJS.ReadableStream, 'data');
+  // All are on their way while the writer is busy.
+  const answers = Array.from({ length: 12 }, (_, index) => write(clients[index % 3]!, 'count.add', 'a'));
+  const other = write(clients[1]!, 'count.add', 'a', named('a', 'another payload'));
+  await nextTurn();
+  await blocked;
+  const outcomes = await Promise.all(answers);
+  t.equal(outcomes.filter((outcome) => 'value' in outcome).length, 1);
+  t.equal(outcomes.filter(({ code }) => code === 'idempotency_in_progress').length, 11);
+  t.match(await other, { code: 'idempotency_mismatch' });
+  t.match(await write(clients[2]!, 'count.add', 'a'), { isReplay: true, value: {} });
+  t.match(
+    rows().filter(({ id }) => id === 'a'),
+    [{ times: 1 }],
+  );
+});
+
+t.test('a key is forgotten when its time is over, and its row goes', async (t) => {
+  const { client, start, rows, count } = harness(t);
+  await start({ retentionMs: 2000 });
+  for (let index = 0; index < 250; index += 1) void write(client, 'count.add', `old-${index}`);
+  await write(client, 'count.add', 'a');
+  t.equal(count('writer_idempotency'), 251);
+  let answer = await write(client, 'count.add', 'a');
+  t.equal(answer.isReplay, true);
+  while (answer.isReplay) answer = await write(client, 'count.add', 'a');
+  t.match(
+    rows().find(({ id }) => id === 'a'),
+    { times: 2 },
+  );
+  while (count('writer_idempotency') > 1) await client.write('count.add', { id: 'goes on' });
+  t.pass('the old ones are gone');
+});
+
+t.test('over killed writers, writes sent again and again by all workers are applied once', async (t) => {
+  const { client, connect, start, rows } = harness(t, { deadlineMs: 20_000 });
+  let writer = await start();
+  const clients = [client, connect(), connect()];
+  const KEYS = 1000;
+  const values = new Map<string, Set<string>>();
+  let done = 0;
+  /** Sends a write until it is decided, as a client does that was told to come back. */
+  const insist = async (from: WriterClient, id: string) => {
+    for (;;) {
+      const outcome = await write(from, 'count.add', id);
+      if (outcome.code === 'idempotency_in_progress') continue;
+      const known = values.get(id) ?? new Set();
+      values.set(id, known.add(JSON.stringify(outcome.value ?? outcome.code)));
+      done += 1;
+      return;
+    }
+  };
+  const lanes = Array.from({ length: 30 }, async (_, lane) => {
+    // Three lanes, one of each client, send the same keys.
+    const own = clients[lane % 3]!;
+    for (let index = Math.floor(lane / 3); index < KEYS; index += 10) await insist(own, `${index}`);
+  });
+  const all = Promise.all(lanes);
+  let kills = 0;
+  while (done < 3 * KEYS * 0.9) {
+    const target = done + 3 * KEYS * 0.12;
+    while (done < target) await nextTurn();
+    writer.kill('SIGKILL');
+    await once(writer, 'exit');
+    kills += 1;
+    writer = await start();
+  }
+  await all;
+  t.ok(kills >= 5, `${kills} kills`);
+  t.equal(values.size, KEYS);
+  t.same(
+    [...values.values()].filter((known) => known.size !== 1),
+    [],
+    'all were told the same',
+  );
+  t.equal(rows().length, KEYS);
+  t.same(
+    rows().filter(({ times }) => times !== 1),
+    [],
+    'none was applied twice',
+  );
+});
