@@ -15,6 +15,8 @@ const CODES = {
   malformed_request: { title: 'The request could not be understood', httpStatus: 400, exitCode: 65 },
   malformed_json: { title: 'The body is not valid JSON', httpStatus: 400, exitCode: 65 },
   invalid_request: { title: 'The request has invalid fields', httpStatus: 422, exitCode: 65 },
+  unauthorized: { title: 'A valid key is needed', httpStatus: 401, exitCode: 77 },
+  forbidden: { title: 'The key does not allow this', httpStatus: 403, exitCode: 77 },
   not_found: { title: 'Not found', httpStatus: 404, exitCode: 65 },
   method_not_allowed: { title: 'Method not allowed', httpStatus: 405, exitCode: 65 },
   idempotency_in_progress: {

@@ -63,13 +63,18 @@ export type Write<C extends Commands> = <Name extends keyof C & string>(
   blob?: Buffer,
 ) => Promise<OutputOf<C[Name]>>;
 
-/** What a route asks of its caller: `public` asks nothing, `write` includes `read`, `admin` includes both. */
-export type Scope = 'public' | 'read' | 'write' | 'admin';
+/**
+ * What a route asks of its caller: `public` asks nothing, `write` includes `read`, `admin` includes both. `operator` is
+ * for what shows the system itself: it asks for `admin`, or for a request from this very machine.
+ */
+export type Scope = 'public' | 'read' | 'write' | 'admin' | 'operator';
 
 /** Who sends a request. */
 export interface Caller {
   /** Names whose data it is; empty while there are no keys. */
   readonly owner: string;
+  /** Undefined where none was needed. */
+  readonly keyId?: string;
 }
 
 /**
@@ -77,6 +82,16 @@ export interface Caller {
  * @throws Failure why it may not
  */
 export type Guard = (ctx: Context, scope: Scope) => void | Promise<void>;
+
+/** What a guard is made from. */
+export interface GuardContext {
+  /** Read-only connection to the database of the feature that guards. */
+  readonly db: Database;
+  /** Sends one of that feature's commands, on no request's behalf. */
+  readonly write: (name: string, input: unknown) => Promise<unknown>;
+  readonly config: Config;
+  readonly log: Logger;
+}
 
 /** @returns who sends this request, as the guard has noted it */
 export function callerOf(ctx: Context): Caller {
@@ -112,4 +127,8 @@ export interface Feature {
   readonly routes: () => Promise<(context: RouteContext<never>) => void>;
   /** What clients are told of each route; a test holds it against what is served. Left out by one without routes. */
   readonly describe?: () => Promise<readonly RouteDescription[]>;
+  /** Of the one feature that guards the routes of all. Without one, everybody may do everything. */
+  readonly guard?: () => Promise<(context: GuardContext) => Guard>;
+  /** Asked by each new writer when the tables are there; throws the Failure because of which nothing may start. */
+  readonly checkStart?: () => Promise<(db: Database, config: Config) => void>;
 }

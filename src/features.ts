@@ -1,7 +1,17 @@
-import type { Feature, Guard } from './feature.ts';
+import type { Feature } from './feature.ts';
 
 /** The features that this monolith serves: the only place where the chassis and the features meet. */
 export const features: readonly Feature[] = [
+  {
+    name: 'keys',
+    database: 'main',
+    migrations: new URL('./keys/migrations/', import.meta.url),
+    commands: async () => (await import('./keys/commands.ts')).commands,
+    // Keys are made and ended by whoever has the machine, not over HTTP.
+    routes: async () => () => {},
+    guard: async () => (await import('./keys/guard.ts')).createGuard,
+    checkStart: async () => (await import('./keys/check-start.ts')).checkStart,
+  },
   {
     name: 'alerts',
     database: 'main',
@@ -24,8 +34,3 @@ export const features: readonly Feature[] = [
 export function databaseNames(): readonly string[] {
   return [...new Set(features.map((feature) => feature.database))];
 }
-
-/** Without keys everybody is the same caller. */
-export const guard: Guard = (ctx) => {
-  ctx.state.caller = { owner: '' };
-};

@@ -23,6 +23,10 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     about: 'show what happened: crashes, restarts, reloads, healings, with their causes',
     load: async () => (await import('./commands/events.ts')).events,
   },
+  keys: {
+    about: 'create, list, rotate and revoke the keys of the API',
+    load: async () => (await import('./commands/keys.ts')).keys,
+  },
   reload: {
     about: 'bring new code into service without a failed request',
     load: async () => (await import('./commands/reload.ts')).reload,

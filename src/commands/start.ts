@@ -1,15 +1,10 @@
 import { type Config, loadConfig } from '../config.ts';
 import { Failure } from '../errors.ts';
-import { databaseNames } from '../features.ts';
 import { createLog, type Logger } from '../log.ts';
 import { Control, controlSocketPath } from '../primary/control.ts';
-import { Events } from '../primary/events.ts';
-import { endStrays } from '../primary/strays.ts';
+import type { Events } from '../primary/events.ts';
 import { System } from '../primary/system.ts';
-import { findLitestream } from '../replication/binary.ts';
-import { writeLitestreamConfig } from '../replication/litestream-config.ts';
 import { isSameDisk } from '../replication/same-disk.ts';
-import { lockDataDir } from '../sqlite/lock.ts';
 import { version } from '../version.ts';
 import { readArguments } from './arguments.ts';
 
@@ -18,6 +13,8 @@ const USAGE = `Usage: ninelives start
   Starts the whole system and stays in the foreground, logging to standard output, until SIGTERM, Ctrl-C or
   ninelives stop. SIGHUP reloads. Settings come from the environment and from .env; config/.env.example lists them.`;
 const OPTIONS = { help: { type: 'boolean', short: 'h', default: false } } as const;
+
+import { withDataFolder } from './data-folder.ts';
 
 /**
  * Starts the system and returns when it has stopped.
@@ -34,32 +31,13 @@ export async function start(args: readonly string[]): Promise<void> {
   for (const name of Object.keys(secrets)) delete process.env[name];
   const log = createLog('primary', config.LOG_LEVEL, config.LOG_FORMAT);
   process.title = 'ninelives primary';
-  const lock = lockDataDir(config.DATA_DIR, 'start');
-  try {
-    await endStrays(config.DATA_DIR, log);
-    const litestream = await findLitestream({
-      litestreamBin: config.LITESTREAM_BIN,
-      path: process.env.PATH,
-      log,
-    });
-    log.info({ path: litestream.path, version: litestream.version }, `litestream ${litestream.version}`);
-    const databases = databaseNames();
-    const litestreamConfigPath = writeLitestreamConfig(config, databases);
-    const events = new Events(config.DATA_DIR, log);
-    events.record('start', {
+  await withDataFolder(config, secrets, log, 'start', async (parts) => {
+    parts.events.record('start', {
       pid: process.pid,
       cause: `version ${version}, Node.js ${process.versions.node}`,
     });
-    await run(
-      (onFatal) =>
-        new System({ config, secrets, litestream, litestreamConfigPath, databases, log, events, onFatal }),
-      config,
-      log,
-      events,
-    );
-  } finally {
-    lock.release();
-  }
+    await run((onFatal) => new System({ ...parts, onFatal }), config, log, parts.events);
+  });
 }
 
 async function run(

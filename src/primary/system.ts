@@ -229,6 +229,14 @@ export class System {
     this.#announce();
   }
 
+  /**
+   * Brings up only what a command needs that writes while nothing serves: the databases, Litestream and the writer.
+   * @throws Failure the reason that it cannot start; `stop` is still to be called
+   */
+  async startWithoutServing(): Promise<void> {
+    await this.#startData();
+  }
+
   /** Takes the tree down in reverse order: nothing that was acknowledged stays unshipped if the replica is there. */
   async stop(cause: string): Promise<void> {
     if (this.#state === 'stopping' || this.#state === 'stopped') return;

@@ -6,7 +6,7 @@ import type { Logger } from 'pino';
 import type { SystemStatus } from '../child/messages.ts';
 import type { Config } from '../config.ts';
 import { Failure } from '../errors.ts';
-import type { Feature, Guard, Routes, Write } from '../feature.ts';
+import type { Feature, Guard, GuardContext, Routes, Write } from '../feature.ts';
 import { dispatch } from './middleware/dispatch.ts';
 import { envelope } from './middleware/envelope.ts';
 import { guardedRoutes } from './middleware/guarded-routes.ts';
@@ -33,7 +33,8 @@ export interface RoutesOptions {
 }
 
 export interface AppOptions extends RoutesOptions {
-  readonly guard: Guard;
+  /** A write on no request's behalf. */
+  readonly ownWriteFor: (feature: Feature) => GuardContext['write'];
   /** Whether this process is about to go; asked once a request. */
   readonly draining: () => boolean;
   /** Whether this process is so far behind that a quick refusal serves better; asked once a request. */
@@ -50,9 +51,9 @@ export interface AppOptions extends RoutesOptions {
  * @throws Failure internal when a feature's database is not among `databases`
  */
 export async function createApp(options: AppOptions): Promise<RequestListener> {
-  const { log, guard, draining, overloaded, onDamage } = options;
+  const { log, draining, overloaded, onDamage } = options;
   const router = new Router();
-  await addRoutes(guardedRoutes(router, guard), options);
+  await addRoutes(guardedRoutes(router, await createGuard(options)), options);
 
   const app = new Koa();
   app.on('error', (err: Error) => logLateError(log, err));
@@ -60,6 +61,22 @@ export async function createApp(options: AppOptions): Promise<RequestListener> {
   app.use(dispatch(router));
   const listener = app.callback();
   return (req, res) => void listener(req, res);
+}
+
+async function createGuard(options: AppOptions): Promise<Guard> {
+  const feature = options.features.find(({ guard }) => guard !== undefined);
+  if (feature?.guard === undefined) {
+    return (ctx) => {
+      ctx.state.caller = { owner: '' };
+    };
+  }
+  const create = await feature.guard();
+  return create({
+    db: databaseOf(feature, options),
+    write: options.ownWriteFor(feature),
+    config: options.config,
+    log: options.log.child({ feature: feature.name }),
+  });
 }
 
 /** Registers every route that is served: those of the chassis, and those of each feature. */
@@ -71,8 +88,7 @@ export async function addRoutes(route: Routes, options: RoutesOptions): Promise<
 }
 
 async function addFeature(route: Routes, feature: Feature, options: RoutesOptions): Promise<void> {
-  const db = options.databases.get(feature.database);
-  if (db === undefined) throw new Failure('internal', `No connection to the database ${feature.database}`);
+  const db = databaseOf(feature, options);
   const routes = await feature.routes();
   routes({
     route,
@@ -81,6 +97,12 @@ async function addFeature(route: Routes, feature: Feature, options: RoutesOption
     config: options.config,
     log: options.log.child({ feature: feature.name }),
   });
+}
+
+function databaseOf({ database }: Feature, { databases }: RoutesOptions): Database {
+  const db = databases.get(database);
+  if (db === undefined) throw new Failure('internal', `No connection to the database ${database}`);
+  return db;
 }
 
 /** What comes too late for the envelope, such as a body's stream that breaks. Unheard, Koa would print it. */

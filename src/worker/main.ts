@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import type { Bond } from '../child/child.ts';
 import type { SystemStatus } from '../child/messages.ts';
-import { databaseNames, features, guard } from '../features.ts';
+import { databaseNames, features } from '../features.ts';
 import { openReader } from '../sqlite/open.ts';
 import { WriterClient } from '../writer/client.ts';
 import { writerSocketPath } from '../writer/protocol.ts';
@@ -57,9 +57,9 @@ export async function run(bond: Bond): Promise<void> {
     config,
     log,
     features,
-    guard,
     databases,
     writeFor: writes(writer, config),
+    ownWriteFor: (feature) => (name, input) => writer.write(`${feature.name}.${name}`, input),
     status: () => status,
     draining: () => connections.draining,
     overloaded: () => lag.overloaded,

@@ -48,7 +48,7 @@ export async function run(bond: Bond): Promise<void> {
     log,
   });
   guard.look(0);
-  for (const [name, commands] of databases) stores.set(name, openStore(name, commands, guard, bond));
+  for (const [name, commands] of databases) stores.set(name, await openStore(name, commands, guard, bond));
   const routing = [...stores.values()].flatMap(({ committer, commandNames }) =>
     commandNames.map((name) => [name, committer] as const),
   );

@@ -33,17 +33,20 @@ export async function loadCommands(database: string): Promise<Map<string, Comman
 
 /**
  * Opens a database read-write, brings its tables up to date, and makes it ready for commits.
- * @throws Failure migration_mismatch
+ * @throws Failure migration_mismatch, or why one of the features lets nothing start
  */
-export function openStore(
+export async function openStore(
   database: string,
   commands: ReadonlyMap<string, Command>,
   guard: StorageGuard,
   bond: Bond,
-): Store {
+): Promise<Store> {
   const { config, log } = bond;
   const db = openWriter(join(config.DATA_DIR, `${database}.db`));
   bringUpToDate(database, db, bond);
+  for (const feature of features.filter((candidate) => candidate.database === database)) {
+    (await feature.checkStart?.())?.(db, config);
+  }
   const replication = new Replication(db, config.REPLICA_SYNC_INTERVAL_MS, monitorIntervalMs(config));
   const committer = new Committer({
     db,

@@ -9,7 +9,9 @@ import type { Test } from 'tap';
 import { type Config, loadConfig } from '../../src/config.ts';
 import { Failure } from '../../src/errors.ts';
 import type { AnyCommand, Feature, Write } from '../../src/feature.ts';
-import { features as allFeatures, guard } from '../../src/features.ts';
+import { features as allFeatures } from '../../src/features.ts';
+import type { KeyScope } from '../../src/keys/schema.ts';
+import { hashOf, newKeyId, newSecret, tokenOf } from '../../src/keys/token.ts';
 import { type Database, openReader, openWriter } from '../../src/sqlite/open.ts';
 import { type AppOptions, createApp } from '../../src/worker/app.ts';
 import { onClientError } from '../../src/worker/middleware/client-error.ts';
@@ -42,14 +44,21 @@ export interface TestApp {
   readonly lines: readonly LogLine[];
   /** The first line, past or future, that has these members. */
   readonly logged: (members: LogLine) => Promise<LogLine>;
+  /** Makes a key and says what its holder sends: the header Authorization. */
+  readonly keyFor: (
+    owner: string,
+    scope: KeyScope,
+    expiresAtMs?: number,
+  ) => Promise<{ Authorization: string }>;
+  /** Applies one command of a feature, on no request's behalf. */
+  readonly write: (feature: string, name: string, input: unknown) => Promise<unknown>;
   /** Fails when the answer is not as the API's description says. */
   readonly call: (method: string, path: string, options?: CallOptions) => Promise<Answer>;
   /** Sends bytes as they are and collects what comes until the server closes. */
   readonly raw: (bytes: string | Buffer, options?: { readonly half?: boolean }) => Promise<string>;
 }
 
-export interface TestAppOptions
-  extends Partial<Pick<AppOptions, 'guard' | 'status' | 'draining' | 'overloaded'>> {
+export interface TestAppOptions extends Partial<Pick<AppOptions, 'status' | 'draining' | 'overloaded'>> {
   readonly features?: readonly Feature[];
   readonly env?: Readonly<Record<string, string>>;
   /** Stands between a route and the real write, to fail or to delay it. */
@@ -76,13 +85,17 @@ export async function startApp(t: Test, options: TestAppOptions = {}): Promise<T
     writers.set(name, writer);
     readers.set(name, openReader(path));
   }
+  const ownWrite = async (feature: Feature, name: string, input: unknown) =>
+    writeTo(writers.get(feature.database)!, feature, undefined)({} as never, name as never, input as never);
+  const write = async (feature: string, name: string, input: unknown) =>
+    ownWrite(features.find((candidate) => candidate.name === feature)!, name, input);
   const listener = await createApp({
     config,
     log: log.logger,
     features,
-    guard: options.guard ?? guard,
     databases: readers,
     writeFor: (feature) => writeTo(writers.get(feature.database)!, feature, options.aroundWrite),
+    ownWriteFor: (feature) => (name, input) => ownWrite(feature, name, input),
     status: options.status ?? (() => ({ ready: true, notReady: [], degraded: [] })),
     draining: options.draining ?? (() => false),
     overloaded: options.overloaded ?? (() => false),
@@ -106,6 +119,15 @@ export async function startApp(t: Test, options: TestAppOptions = {}): Promise<T
     writers,
     lines: log.lines,
     logged: log.logged,
+    write,
+    keyFor: async (owner, scope, expiresAtMs) => {
+      const token = { id: newKeyId(), secret: newSecret() };
+      const secretHash = hashOf(token.secret).toString('hex');
+      const name = `key-${token.id}`;
+      const input = { id: token.id, name, owner, scope, secretHash, expiresAtMs: expiresAtMs ?? null };
+      await write('keys', 'create', input);
+      return { Authorization: `Bearer ${tokenOf(token)}` };
+    },
     call: async (method, path, callOptions) => {
       const answer = await call(port, method, path, callOptions);
       described.check(method, path, answer);

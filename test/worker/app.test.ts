@@ -311,7 +311,7 @@ t.test('the guard decides before any route, with the scope that the route asks f
       ctx.body = 'patched';
     });
   });
-  const app = await startApp(t, { features: [feature], guard });
+  const app = await startApp(t, { features: [{ ...feature, guard: async () => () => guard }] });
   const ask = (test: string) =>
     app.call('GET', '/probe', { headers: { 'X-Test': test, 'X-Owner': 'someone' } });
   t.match((await ask('throws')).json(), { status: 404, detail: 'refused at once' });

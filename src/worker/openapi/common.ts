@@ -5,7 +5,7 @@ import type { ParameterDescription, RouteDescription } from './route-description
 /** What any request may get. */
 const ANY: readonly Code[] = ['malformed_request', 'overloaded', 'internal'];
 /** What any request may get that needs a scope, and so reads data. */
-const SCOPED: readonly Code[] = ['storage_corrupt'];
+const SCOPED: readonly Code[] = ['unauthorized', 'forbidden', 'storage_corrupt'];
 /** What any request may get that writes. */
 const WRITE: readonly Code[] = [
   'invalid_request',

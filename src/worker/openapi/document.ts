@@ -50,6 +50,13 @@ export interface DocumentOptions {
   readonly url: string;
 }
 
+/** What an error's status brings along. */
+const ERROR_HEADERS: Readonly<Record<number, Readonly<Record<string, string>>>> = {
+  401: { 'WWW-Authenticate': 'How to send a key (RFC 6750), and what was wrong with the one that was sent.' },
+  403: { 'WWW-Authenticate': 'The scope that is needed (RFC 6750).' },
+  503: { 'Retry-After': 'Seconds until a retry makes sense.' },
+};
+
 const DESCRIPTION = `Reminders of movies by e-mail, with cover images.
 
 Every answer carries \`X-Request-Id\`; every error is a problem document (RFC 9457) with a stable \`code\`. A path that is
@@ -164,7 +171,7 @@ function responsesOf(
       description: [...(own ? [own.description] : []), ...titles].join('\n\n'),
       headers: {
         ...own?.headers,
-        ...headersWith(status === 503 ? { 'Retry-After': 'Seconds until a retry makes sense.' } : {}),
+        ...headersWith(ERROR_HEADERS[status] ?? {}),
       },
       content: { ...own?.content, [PROBLEM_TYPE]: problemContent(codes, problem) },
     };

@@ -1,0 +1,44 @@
+import type { Config, Secrets } from '../config.ts';
+import { databaseNames } from '../features.ts';
+import type { Logger } from '../log.ts';
+import { Events } from '../primary/events.ts';
+import { endStrays } from '../primary/strays.ts';
+import type { SystemOptions } from '../primary/system.ts';
+import { findLitestream } from '../replication/binary.ts';
+import { writeLitestreamConfig } from '../replication/litestream-config.ts';
+import { lockDataDir } from '../sqlite/lock.ts';
+
+/** Everything that a system is made from, but what happens when it cannot go on. */
+export type SystemParts = Omit<SystemOptions, 'onFatal'>;
+
+/**
+ * Takes the data folder for as long as `run` lasts, ends what a killed system left behind there, and gathers what a
+ * system is made from.
+ *
+ * @param purpose for whoever finds the folder taken
+ * @throws Failure data_dir_locked, litestream_missing, or what `run` throws
+ */
+export async function withDataFolder<Result>(
+  config: Config,
+  secrets: Secrets,
+  log: Logger,
+  purpose: string,
+  run: (parts: SystemParts) => Promise<Result>,
+): Promise<Result> {
+  const lock = lockDataDir(config.DATA_DIR, purpose);
+  try {
+    await endStrays(config.DATA_DIR, log);
+    const litestream = await findLitestream({
+      litestreamBin: config.LITESTREAM_BIN,
+      path: process.env.PATH,
+      log,
+    });
+    log.info({ path: litestream.path, version: litestream.version }, `litestream ${litestream.version}`);
+    const databases = databaseNames();
+    const litestreamConfigPath = writeLitestreamConfig(config, databases);
+    const events = new Events(config.DATA_DIR, log);
+    return await run({ config, secrets, litestream, litestreamConfigPath, databases, log, events });
+  } finally {
+    lock.release();
+  }
+}

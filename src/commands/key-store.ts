@@ -1,0 +1,96 @@
+import { join } from 'node:path';
+import { type Config, loadConfig, type Secrets } from '../config.ts';
+import { Failure } from '../errors.ts';
+import { type ListedKey, prepareQueries } from '../keys/queries.ts';
+import { createLog, type Logger } from '../log.ts';
+import { System } from '../primary/system.ts';
+import { openReader } from '../sqlite/open.ts';
+import { WriterClient } from '../writer/client.ts';
+import { writerSocketPath } from '../writer/protocol.ts';
+import { withDataFolder } from './data-folder.ts';
+
+/** The keys of a data folder, for the time of one command. */
+export interface KeyStore {
+  readonly list: () => ListedKey[];
+  /** Resolves when the write is on disk. */
+  readonly write: (name: string, input: unknown) => Promise<unknown>;
+}
+
+/**
+ * Gives `run` the keys, whether the system runs or not. There is one writer either way: the running system's, reached by
+ * its socket, which only the owner of the data folder can open; or one that is started for this with Litestream beside
+ * it, without a worker or a port, and stopped when all is shipped.
+ *
+ * @throws Failure data_dir_locked when another command has the data folder; why no writer could be started
+ */
+export async function withKeys<Result>(run: (store: KeyStore) => Promise<Result>): Promise<Result> {
+  const { config, secrets } = loadConfig(process.env, process.cwd());
+  for (const name of Object.keys(secrets)) delete process.env[name];
+  // What the command has to say it says itself.
+  const log = createLog('command', 'silent', 'json');
+  try {
+    return await withOwnWriter(config, secrets, log, () => useKeys(config, log, run));
+  } catch (error) {
+    if (!(error instanceof Failure) || error.code !== 'data_dir_locked') throw error;
+    return await useKeys(config, log, run);
+  }
+}
+
+async function withOwnWriter<Result>(
+  config: Config,
+  secrets: Secrets,
+  log: Logger,
+  run: () => Promise<Result>,
+): Promise<Result> {
+  // Nothing listens, so what HOST would open does not matter here.
+  const quiet: Config = { ...config, HOST: '127.0.0.1', LOG_LEVEL: 'silent' };
+  return withDataFolder(quiet, secrets, log, 'keys', async (parts) => {
+    const failed = Promise.withResolvers<never>();
+    parts.events.record('start', { pid: process.pid, cause: 'for the command keys; nothing serves' });
+    const system = new System({ ...parts, onFatal: failed.reject });
+    try {
+      return await Promise.race([system.startWithoutServing().then(run), failed.promise]);
+    } finally {
+      await system.stop('keys');
+    }
+  });
+}
+
+async function useKeys<Result>(
+  config: Config,
+  log: Logger,
+  run: (store: KeyStore) => Promise<Result>,
+): Promise<Result> {
+  const { DATA_DIR, WRITE_DEADLINE_MS } = config;
+  const writer = new WriterClient({
+    socketPath: writerSocketPath(DATA_DIR),
+    name: 'keys',
+    deadlineMs: WRITE_DEADLINE_MS,
+    queueMax: 1,
+    log,
+  });
+  try {
+    return await run({
+      list: () => listOf(join(DATA_DIR, 'main.db')),
+      write: (name, input) => writer.write(`keys.${name}`, input),
+    });
+  } finally {
+    writer.close();
+  }
+}
+
+function listOf(path: string): ListedKey[] {
+  try {
+    const db = openReader(path);
+    try {
+      return prepareQueries(db).list();
+    } finally {
+      db.close();
+    }
+  } catch (cause) {
+    // Somebody else has the data folder, and is not, or not yet, a system with keys.
+    throw new Failure('not_ready', 'The keys cannot be read now; try again when the system serves', {
+      cause,
+    });
+  }
+}

@@ -1,0 +1,33 @@
+import type { ListedKey } from '../keys/queries.ts';
+
+const HEADINGS = ['id', 'name', 'owner', 'scope', 'state', 'created', 'last used'];
+
+/** @returns the keys as a table for a person */
+export function describeKeys(keys: readonly ListedKey[], nowMs: number): string {
+  if (keys.length === 0) return 'There are no keys: only this machine itself is served.';
+  const rows = [HEADINGS, ...keys.map((key) => cellsOf(key, nowMs))];
+  const widths = HEADINGS.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  return rows
+    .map((row) =>
+      row
+        .map((cell, column) => cell.padEnd(widths[column] as number))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
+}
+
+function cellsOf(key: ListedKey, nowMs: number): string[] {
+  const { id, name, owner, scope, createdAtMs, lastUsedAtMs } = key;
+  return [id, name, owner || '(none)', scope, stateOf(key, nowMs), timeOf(createdAtMs), timeOf(lastUsedAtMs)];
+}
+
+function stateOf({ revokedAtMs, expiresAtMs }: ListedKey, nowMs: number): string {
+  if (revokedAtMs !== null) return `revoked ${timeOf(revokedAtMs)}`;
+  if (expiresAtMs === null) return 'valid';
+  return expiresAtMs > nowMs ? `valid until ${timeOf(expiresAtMs)}` : `expired ${timeOf(expiresAtMs)}`;
+}
+
+function timeOf(atMs: number | null): string {
+  return atMs === null ? 'never' : new Date(atMs).toISOString().replace(/\.\d+Z$/, 'Z');
+}

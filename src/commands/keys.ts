@@ -1,0 +1,132 @@
+import { Failure } from '../errors.ts';
+import { durationMsOf, expiryAtMsOf } from '../keys/expiry.ts';
+import type { ListedKey } from '../keys/queries.ts';
+import { newKey } from '../keys/schema.ts';
+import { hashOf, newKeyId, newSecret, tokenOf } from '../keys/token.ts';
+import { readArguments } from './arguments.ts';
+import { type KeyStore, withKeys } from './key-store.ts';
+import { describeKeys } from './key-view.ts';
+
+const USAGE = `Usage: ninelives keys create --name NAME --scope SCOPE [--owner OWNER] [--expires WHEN]
+       ninelives keys list [--json]
+       ninelives keys rotate KEY [--grace DURATION] [--expires WHEN]
+       ninelives keys revoke KEY
+
+  create   makes a key and shows it, once: only its hash is kept
+  list     shows every key, also those that are revoked
+  rotate   gives a key another secret, for the same owner and scope, and shows it once
+  revoke   ends a key at once, and for good
+
+  KEY         a key's id or its name
+  --name      what you call it; also its owner, unless --owner says another
+  --scope     read, write (and read), or admin (and all that is for the operator)
+  --owner     whose alerts and images it reaches; keys of one owner share them. --owner "" reaches what was made
+              while there were no keys
+  --expires   a duration such as 30d, 12h or 10m, or an ISO date or time
+  --grace     how long the secret before is still taken; 0m, if not given
+
+  It works whether the system runs or not. With the first key, every request needs one, on this machine too.`;
+const OPTIONS = {
+  name: { type: 'string' },
+  scope: { type: 'string' },
+  owner: { type: 'string' },
+  expires: { type: 'string' },
+  grace: { type: 'string' },
+  json: { type: 'boolean' },
+  help: { type: 'boolean', short: 'h' },
+} as const;
+
+type Options = ReturnType<typeof readArguments<typeof OPTIONS>>;
+interface Action {
+  readonly takes: readonly (keyof Options)[];
+  readonly takesKey: boolean;
+  readonly run: (options: Options, key: string) => Promise<void>;
+}
+
+const ACTIONS: Readonly<Record<string, Action>> = {
+  create: { takes: ['name', 'scope', 'owner', 'expires'], takesKey: false, run: create },
+  list: { takes: ['json'], takesKey: false, run: list },
+  rotate: { takes: ['grace', 'expires'], takesKey: true, run: rotate },
+  revoke: { takes: [], takesKey: true, run: revoke },
+};
+
+/**
+ * Creates, lists, rotates and revokes keys.
+ * @param args what follows the command's name
+ * @throws Failure usage, invalid_request, not_found, or why there is no writer
+ */
+export async function keys(args: readonly string[]): Promise<void> {
+  const [word = '', ...rest] = args;
+  if (word === '--help' || word === '-h') {
+    console.log(USAGE);
+    return;
+  }
+  const action = Object.hasOwn(ACTIONS, word) ? ACTIONS[word] : undefined;
+  if (action === undefined) throw wrongUse(word ? `keys has no ${word}` : 'What shall be done?');
+  const hasKey = action.takesKey && rest[0] !== undefined && !rest[0].startsWith('-');
+  const options = readArguments(hasKey ? rest.slice(1) : rest, OPTIONS, USAGE);
+  if (options.help) {
+    console.log(USAGE);
+    return;
+  }
+  if (action.takesKey && !hasKey) throw wrongUse(`keys ${word} needs the id or the name of a key`);
+  const foreign = (Object.keys(options) as (keyof Options)[]).find((name) => !action.takes.includes(name));
+  if (foreign) throw wrongUse(`keys ${word} does not take --${foreign}`);
+  await action.run(options, hasKey ? (rest[0] as string) : '');
+}
+
+async function create({ name, scope, owner = name, expires }: Options): Promise<void> {
+  const token = { id: newKeyId(), secret: newSecret() };
+  const expiresAtMs = expires === undefined ? null : expiryOf(expires);
+  const secretHash = hashOf(token.secret).toString('hex');
+  const input = newKey.safeParse({ id: token.id, name, owner, scope, secretHash, expiresAtMs });
+  if (!input.success) {
+    const lines = input.error.issues.map(({ path, message }) => `--${String(path[0])}: ${message}`);
+    throw wrongUse(lines.join('\n'));
+  }
+  await withKeys(({ write }) => write('create', input.data));
+  show(tokenOf(token), `The key ${name}`);
+}
+
+async function list({ json = false }: Options): Promise<void> {
+  const listed = await withKeys(async (store: KeyStore): Promise<ListedKey[]> => store.list());
+  console.log(json ? JSON.stringify(listed, undefined, 2) : describeKeys(listed, Date.now()));
+}
+
+async function rotate({ grace = '0m', expires }: Options, key: string): Promise<void> {
+  const secret = newSecret();
+  const graceMs = durationMsOf(grace);
+  if (graceMs === undefined) throw wrongUse('--grace: expected a duration such as 30d, 12h or 10m');
+  const secretHash = hashOf(secret).toString('hex');
+  const input = { key, secretHash, graceMs, ...(expires && { expiresAtMs: expiryOf(expires) }) };
+  const { id, name } = (await withKeys(({ write }) => write('rotate', input))) as {
+    id: string;
+    name: string;
+  };
+  show(tokenOf({ id, secret }), `The new secret of the key ${name}`);
+}
+
+async function revoke(_options: Options, key: string): Promise<void> {
+  const { id, name } = (await withKeys(({ write }) => write('revoke', { key }))) as {
+    id: string;
+    name: string;
+  };
+  console.log(`revoked ${name} (${id})`);
+}
+
+/** The key alone on standard output, so that a script can take it from there. */
+function show(token: string, what: string): void {
+  console.error(`${what}. It is shown only this once; send it as Authorization: Bearer <key>`);
+  console.log(token);
+}
+
+function expiryOf(text: string): number {
+  const atMs = expiryAtMsOf(text, Date.now());
+  if (atMs === undefined)
+    throw wrongUse('--expires: expected a duration such as 30d, or an ISO date to come');
+  return atMs;
+}
+
+function wrongUse(message: string): Failure {
+  return new Failure('usage', `${message}\n\n${USAGE}`);
+}

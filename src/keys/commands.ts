@@ -1,0 +1,86 @@
+import type { z } from 'zod';
+import { Failure } from '../errors.ts';
+import { type Commands, defineCommand } from '../feature.ts';
+import { newKey, revocation, rotation, uses } from './schema.ts';
+
+const LIVE_KEY = '(id = @key OR name = @key) AND revoked_at_ms IS NULL';
+
+/** Which key it was. */
+interface Named {
+  readonly id: string;
+  readonly name: string;
+}
+
+const create = defineCommand({
+  input: newKey,
+  prepare(db) {
+    const nameIsTaken = db
+      .prepare<[string], 1>('SELECT 1 FROM keys WHERE name = ? AND revoked_at_ms IS NULL')
+      .pluck();
+    const insert = db.prepare(`
+      INSERT INTO keys (id, name, owner, scope, secret_hash, created_at_ms, expires_at_ms)
+      VALUES (@id, @name, @owner, @scope, unhex(@secretHash), @nowMs, @expiresAtMs)`);
+    return (input, { nowMs }) => {
+      if (nameIsTaken.get(input.name)) {
+        throw new Failure('invalid_request', `There is a key with the name ${input.name}`, {
+          errors: [{ field: 'name', message: 'expected a name of no other key' }],
+        });
+      }
+      insert.run({ ...input, nowMs });
+      return {};
+    };
+  },
+});
+
+/** Ends a key at once and for good; Failure not_found when there is none. */
+const revoke = defineCommand({
+  input: revocation,
+  prepare(db) {
+    const update = db.prepare<[{ key: string; nowMs: number }], Named>(
+      `UPDATE keys SET revoked_at_ms = @nowMs WHERE ${LIVE_KEY} RETURNING id, name`,
+    );
+    return ({ key }, { nowMs }) => update.get({ key, nowMs }) ?? refuse(key);
+  },
+});
+
+/** Gives a key another secret; Failure not_found when there is none. */
+const rotate = defineCommand({
+  input: rotation,
+  prepare(db) {
+    const update = db.prepare<[z.infer<typeof rotation> & { nowMs: number; keepsExpiry: number }], Named>(`
+      UPDATE keys SET
+        old_secret_hash = secret_hash,
+        old_secret_until_ms = @nowMs + @graceMs,
+        secret_hash = unhex(@secretHash),
+        rotated_at_ms = @nowMs,
+        expires_at_ms = iif(@keepsExpiry, expires_at_ms, @expiresAtMs)
+      WHERE ${LIVE_KEY} RETURNING id, name`);
+    return (input, { nowMs }) => {
+      const { expiresAtMs } = input;
+      const keepsExpiry = Number(expiresAtMs === undefined);
+      return (
+        update.get({ ...input, expiresAtMs: expiresAtMs ?? null, keepsExpiry, nowMs }) ?? refuse(input.key)
+      );
+    };
+  },
+});
+
+/** Notes when keys were used last. */
+const touch = defineCommand({
+  input: uses,
+  prepare(db) {
+    const update = db.prepare<[number, string]>(
+      'UPDATE keys SET last_used_at_ms = max(coalesce(last_used_at_ms, 0), ?) WHERE id = ?',
+    );
+    return (input) => {
+      for (const { id, atMs } of input.uses) update.run(atMs, id);
+      return {};
+    };
+  },
+});
+
+export const commands = { create, revoke, rotate, touch } satisfies Commands;
+
+function refuse(key: string): never {
+  throw new Failure('not_found', `There is no key ${key}, or it is revoked`);
+}

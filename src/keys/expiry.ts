@@ -1,0 +1,19 @@
+const UNITS_MS = { m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
+const DURATION = /^(\d{1,5})([mhd])$/;
+const ISO_DATE = /^\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d))?$/;
+
+/** @returns the milliseconds of a duration such as `10m`, `12h` or `30d`; undefined for anything else */
+export function durationMsOf(text: string): number | undefined {
+  const [, count, unit] = DURATION.exec(text) ?? [];
+  return unit === undefined ? undefined : Number(count) * UNITS_MS[unit as keyof typeof UNITS_MS];
+}
+
+/**
+ * @param text a duration from now on, or an ISO 8601 date (its first moment, UTC) or time with its offset
+ * @returns milliseconds since the epoch; undefined for anything else, and for what is past
+ */
+export function expiryAtMsOf(text: string, nowMs: number): number | undefined {
+  const durationMs = durationMsOf(text);
+  const atMs = durationMs === undefined && ISO_DATE.test(text) ? Date.parse(text) : nowMs + (durationMs ?? 0);
+  return atMs > nowMs ? atMs : undefined;
+}

@@ -1,0 +1,94 @@
+import type { Context } from 'koa';
+import { Failure } from '../errors.ts';
+import type { Caller, Guard, GuardContext, Scope } from '../feature.ts';
+import { LastUse } from './last-use.ts';
+import { isLocal } from './loopback.ts';
+import { type KeyQueries, type KeyRow, prepareQueries } from './queries.ts';
+import { hashOf, isSame, parseToken } from './token.ts';
+
+const BEARER = /^bearer +(\S+)$/i;
+const REALM = 'Bearer realm="ninelives"';
+/** What a key of each scope may do; each includes those below. */
+const RANKS = { read: 1, write: 2, admin: 3 } as const;
+const NEEDED: Readonly<Record<Scope, number>> = { public: 0, ...RANKS, operator: RANKS.admin };
+
+/** Whoever calls while there are no keys, and who asks for what is public: nobody needs to know. */
+const NOBODY: Caller = Object.freeze({ owner: '' });
+
+/**
+ * Guards the routes by keys. Each request looks its key up, by one read of the primary key on this process's own
+ * connection, so that a revoked one ends at once in every worker.
+ *
+ * While there has never been a key, whoever is on this machine may do everything, and nobody else anything. With the
+ * first key everybody needs one, on this machine too; only what is for the operator stays open there.
+ */
+export function createGuard({ db, write, log }: GuardContext): Guard {
+  const queries = prepareQueries(db);
+  const lastUse = new LastUse((uses) => write('touch', { uses }), log);
+  // Keys are revoked, never deleted: once there is one, it need not be asked again.
+  let isKeyed = false;
+  return (ctx, scope) => {
+    if (scope === 'public') {
+      ctx.state.caller = NOBODY;
+      return;
+    }
+    isKeyed ||= queries.any();
+    if ((!isKeyed || scope === 'operator') && isLocal(ctx.req)) {
+      ctx.state.caller = NOBODY;
+      return;
+    }
+    ctx.state.caller = callerByKey(ctx, scope, queries, lastUse, isKeyed);
+  };
+}
+
+/** @throws Failure unauthorized, forbidden */
+function callerByKey(
+  ctx: Context,
+  scope: Scope,
+  queries: KeyQueries,
+  lastUse: LastUse,
+  isKeyed: boolean,
+): Caller {
+  const { authorization } = ctx.req.headers;
+  if (authorization === undefined) {
+    throw unauthorized(
+      isKeyed
+        ? 'This needs a key: Authorization: Bearer nl_…'
+        : 'There are no keys yet, so only this machine itself is served',
+    );
+  }
+  const token = parseToken(BEARER.exec(authorization)?.[1] ?? '');
+  if (token === undefined) throw unauthorized('This is no key, or it is not whole', 'invalid_token');
+  const row = queries.find(token.id);
+  const nowMs = Date.now();
+  if (row === undefined || !isSecretOf(row, hashOf(token.secret), nowMs)) {
+    throw unauthorized('This key is not known', 'invalid_token');
+  }
+  // Only to who has the secret.
+  if (row.revokedAtMs !== null) throw unauthorized('This key is revoked', 'invalid_token');
+  if (row.expiresAtMs !== null && row.expiresAtMs <= nowMs) {
+    throw unauthorized('This key has expired', 'invalid_token');
+  }
+  lastUse.note(token.id, row.lastUsedAtMs, nowMs);
+  if (RANKS[row.scope] < NEEDED[scope]) throw forbidden(row, scope);
+  return { owner: row.owner, keyId: token.id };
+}
+
+function isSecretOf(row: KeyRow, hash: Buffer, nowMs: number): boolean {
+  if (isSame(hash, row.secretHash)) return true;
+  const { oldSecretHash, oldSecretUntilMs } = row;
+  return oldSecretHash !== null && nowMs < (oldSecretUntilMs ?? 0) && isSame(hash, oldSecretHash);
+}
+
+/** The challenge is RFC 6750 3's. @param error left out where no key was given, as it asks */
+function unauthorized(message: string, error?: 'invalid_token'): Failure {
+  const challenge = error === undefined ? REALM : `${REALM}, error="${error}"`;
+  return new Failure('unauthorized', message, { headers: { 'WWW-Authenticate': challenge } });
+}
+
+function forbidden({ scope }: KeyRow, asked: Scope): Failure {
+  const needed = asked === 'operator' ? 'admin' : asked;
+  return new Failure('forbidden', `This needs a key with the scope ${needed}, and yours has ${scope}`, {
+    headers: { 'WWW-Authenticate': `${REALM}, error="insufficient_scope", scope="${needed}"` },
+  });
+}

@@ -1,0 +1,86 @@
+import t from 'tap';
+import { request } from '../support/http.ts';
+import { launch, start, temporaryFolder } from '../support/system.ts';
+import { command } from './command.ts';
+
+const KEY = /^nl_[0-9a-f]{16}_[\w-]{51}\n$/;
+const headersOf = (key: string) => ({ Authorization: `Bearer ${key.trim()}` });
+
+t.test('the first key is made before a start on another HOST, which is refused without', async (t) => {
+  const dataDir = temporaryFolder(t);
+  const env = { DATA_DIR: dataDir, HOST: '0.0.0.0' };
+  const refused = launch(t, env, dataDir);
+  t.equal((await refused.ended()).code, 78);
+  t.match(refused.stderr, /HOST=0\.0\.0\.0 .* no keys yet.*npm run keys -- create/);
+
+  t.match(await command(['keys', 'list'], env), { code: 0, stdout: /^There are no keys/ });
+  const made = await command(['keys', 'create', '--name', 'ops', '--scope', 'admin'], env);
+  t.match(made, { code: 0, stdout: KEY, stderr: /only this once/ });
+
+  const system = await start(t, env, dataDir);
+  const { port } = new URL(system.url);
+  const ask = (headers = {}) => request(`http://127.0.0.1:${port}/alert`, { headers });
+  t.equal((await ask()).status, 401);
+  t.equal((await ask(headersOf(made.stdout))).status, 200);
+  t.equal((await request(`http://127.0.0.1:${port}/health`)).status, 200);
+});
+
+t.test(
+  'keys are made, rotated and revoked while the system runs, and that counts at once in every worker',
+  async (t) => {
+    const system = await start(t);
+    const env = { DATA_DIR: system.dataDir };
+    const ask = async (key: string) => {
+      // Connections of their own go to the workers in turn.
+      const answers = Array.from({ length: 8 }, () =>
+        request(`${system.url}/alert`, { headers: headersOf(key) }),
+      );
+      return new Set((await Promise.all(answers)).map(({ status }) => status));
+    };
+    t.same(await ask(''), new Set([200]), 'no keys: no key is needed');
+    const first = await command(
+      ['keys', 'create', '--name', 'app', '--scope', 'read', '--expires', '30d'],
+      env,
+    );
+    t.match(first, { code: 0, stdout: KEY });
+    t.same(await ask(''), new Set([401]));
+    t.same(await ask(first.stdout), new Set([200]));
+    t.match(await command(['keys', 'create', '--name', 'app', '--scope', 'read'], env), {
+      code: 65,
+      stdout: '',
+    });
+
+    const second = await command(['keys', 'rotate', 'app', '--grace', '1h'], env);
+    t.match(second, { code: 0, stdout: KEY });
+    t.same(await ask(first.stdout), new Set([200]), 'in its grace');
+    t.same(await ask(second.stdout), new Set([200]));
+
+    t.match(await command(['keys', 'revoke', 'app'], env), { code: 0, stdout: /^revoked app \(/ });
+    for (const key of [first, second]) t.same(await ask(key.stdout), new Set([401]));
+    t.same(await ask(''), new Set([401]), 'the end of the last key opens nothing');
+    t.match(await command(['keys', 'revoke', 'app'], env), { code: 65, stderr: /no key app/ });
+
+    const [listed] = JSON.parse((await command(['keys', 'list', '--json'], env)).stdout);
+    t.match(listed, { name: 'app', owner: 'app', scope: 'read', revokedAtMs: Number, rotatedAtMs: Number });
+    t.notOk(Object.keys(listed).some((name) => /hash|secret/i.test(name)));
+    const text = JSON.stringify(system.lines);
+    for (const key of [first, second]) t.notMatch(text, key.stdout.trim());
+  },
+);
+
+t.test('a wrong use is told before anything is started', async (t) => {
+  const env = { DATA_DIR: temporaryFolder(t) };
+  for (const [args, message] of [
+    [[], /What shall be done/],
+    [['burn'], /keys has no burn/],
+    [['create'], /--name: expected/],
+    [['create', '--name', 'a', '--scope', 'root'], /--scope: expected read, write or admin/],
+    [['create', '--name', 'a', '--scope', 'read', '--expires', 'soon'], /--expires: expected/],
+    [['create', '--name', 'a\nb', '--scope', 'read'], /--name: expected/],
+    [['revoke'], /needs the id or the name/],
+    [['revoke', 'a', '--json'], /does not take --json/],
+    [['rotate', 'a', '--grace', 'x'], /--grace: expected/],
+  ] as const) {
+    t.match(await command(['keys', ...args], env), { code: 64, stdout: '', stderr: message });
+  }
+});

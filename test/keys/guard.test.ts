@@ -1,0 +1,226 @@
+import t from 'tap';
+import { callerOf } from '../../src/feature.ts';
+import { features } from '../../src/features.ts';
+import { hashOf, newKeyId, newSecret, tokenOf } from '../../src/keys/token.ts';
+import { featureOf, startApp } from '../support/app.ts';
+import { alertOf } from '../support/http.ts';
+import { IMAGES, upload } from '../support/images.ts';
+
+const probe = featureOf(({ route }) => {
+  route.get('/operator', 'operator', (ctx) => {
+    ctx.body = `for ${callerOf(ctx).owner || 'nobody'}`;
+  });
+  route.get('/admin', 'admin', (ctx) => {
+    ctx.body = callerOf(ctx).owner;
+  });
+});
+const withProbe = { features: [...features, probe] };
+
+/** What everybody must be refused, and an answer that tells that it was not. */
+const GUARDED = [
+  ['POST', '/alert'],
+  ['GET', '/alert'],
+  ['GET', '/alert/movie/x'],
+  ['HEAD', '/alert/movie/x'],
+  ['DELETE', '/alert/movie/x'],
+  ['POST', '/movie/image'],
+  ['GET', '/movie/image/x'],
+  ['GET', '/admin'],
+] as const;
+
+t.test(
+  'while there are no keys, this machine may do everything, and who comes through a proxy nothing',
+  async (t) => {
+    const app = await startApp(t, withProbe);
+    t.equal((await app.call('POST', '/alert', { body: alertOf('a') })).status, 201);
+    for (const name of ['X-Forwarded-For', 'Forwarded', 'X-Real-IP', 'Via']) {
+      for (const [method, path] of [...GUARDED, ['GET', '/operator']] as const) {
+        const answer = await app.call(method, path, { headers: { [name]: '127.0.0.1' } });
+        t.equal(answer.status, 401, `${method} ${path} with ${name}`);
+        t.equal(answer.headers['www-authenticate'], 'Bearer realm="ninelives"');
+      }
+    }
+    t.equal((await app.call('GET', '/health', { headers: { Via: '1.1 proxy' } })).status, 200);
+    t.equal((await app.call('GET', '/operator')).text, 'for nobody');
+  },
+);
+
+t.test('with the first key, nothing but what is public answers without one', async (t) => {
+  const app = await startApp(t, withProbe);
+  await app.call('POST', '/alert', { body: alertOf('x') });
+  await app.keyFor('someone', 'read');
+  for (const [method, path] of GUARDED) {
+    const answer = await app.call(method, path, { body: method === 'POST' ? alertOf('x') : undefined });
+    t.equal(answer.status, 401, `${method} ${path}`);
+    t.equal(answer.headers['www-authenticate'], 'Bearer realm="ninelives"');
+    if (method !== 'HEAD') t.match(answer.json(), { code: 'unauthorized', status: 401 });
+  }
+  for (const path of ['/health', '/ready', '/health/'])
+    t.equal((await app.call('GET', path)).status, 200, path);
+  t.equal((await app.call('GET', '/operator')).status, 200, 'the operator is on this machine');
+  t.equal((await app.call('GET', '/operator', { headers: { Via: '1.1 x' } })).status, 401);
+});
+
+t.test('what is no valid key is refused, and why is told only to who has the secret', async (t) => {
+  const app = await startApp(t);
+  const key = await app.keyFor('someone', 'admin');
+  const token = key.Authorization.slice('Bearer '.length);
+  const ask = async (Authorization: string) => {
+    const answer = await app.call('GET', '/alert', { headers: { Authorization } });
+    return `${answer.status} ${answer.json().detail ?? ''}`;
+  };
+  const [, id = ''] = /^nl_([0-9a-f]{16})_/.exec(token) ?? [];
+  t.equal((await ask(`Bearer ${token}`)).slice(0, 3), '200');
+  t.equal((await ask(`bearer   ${token}`)).slice(0, 3), '200', 'RFC 9110 11.1: the scheme is in any case');
+  for (const wrong of [
+    '',
+    'Bearer',
+    `Basic ${token}`,
+    token,
+    `Bearer ${token}x`,
+    `Bearer ${token} ${token}`,
+  ]) {
+    t.equal(await ask(wrong), '401 This is no key, or it is not whole', wrong);
+  }
+  for (const other of [
+    { id, secret: newSecret() },
+    { id: newKeyId(), secret: newSecret() },
+  ]) {
+    t.equal(await ask(`Bearer ${tokenOf(other)}`), '401 This key is not known');
+  }
+  const expired = await app.keyFor('someone', 'admin', Date.now() - 1);
+  t.equal(await ask(expired.Authorization), '401 This key has expired');
+  app.writers.get('main')!.prepare('UPDATE keys SET revoked_at_ms = 1 WHERE id = ?').run(id);
+  t.equal(await ask(key.Authorization), '401 This key is revoked', 'with the very next request');
+  t.equal(await ask(`Bearer ${tokenOf({ id, secret: newSecret() })}`), '401 This key is not known');
+  t.notMatch(JSON.stringify(app.lines), token, 'no key is in the log');
+});
+
+t.test('the secret before a rotation is taken for as long as its grace says', async (t) => {
+  const app = await startApp(t);
+  const secrets = [newSecret(), newSecret(), newSecret()] as const;
+  const id = newKeyId();
+  const [first, second, third] = secrets.map((secret) => hashOf(secret));
+  const statuses = async () => {
+    const answers = secrets.map((secret) =>
+      app.call('GET', '/alert', { headers: { Authorization: `Bearer ${tokenOf({ id, secret })}` } }),
+    );
+    return (await Promise.all(answers)).map(({ status }) => status);
+  };
+  const hex = (hash: Buffer | undefined) => hash?.toString('hex');
+  const input = { id, name: 'k', owner: 'o', scope: 'read', expiresAtMs: null };
+  await app.write('keys', 'create', { ...input, secretHash: hex(first) });
+  t.same(await statuses(), [200, 401, 401]);
+  await app.write('keys', 'rotate', { key: 'k', secretHash: hex(second), graceMs: 60_000 });
+  t.same(await statuses(), [200, 200, 401]);
+  await app.write('keys', 'rotate', { key: id, secretHash: hex(third), graceMs: 0 });
+  t.same(await statuses(), [401, 401, 200]);
+  await app.write('keys', 'revoke', { key: 'k' });
+  t.same(await statuses(), [401, 401, 401]);
+  await t.rejects(app.write('keys', 'rotate', { key: 'k', secretHash: hex(first), graceMs: 0 }), {
+    code: 'not_found',
+  });
+  await app.write('keys', 'create', { ...input, id: newKeyId(), secretHash: hex(first) });
+  await t.rejects(app.write('keys', 'create', { ...input, id: newKeyId(), secretHash: hex(second) }), {
+    code: 'invalid_request',
+  });
+});
+
+t.test('a key does what its scope says, and a read key can write nothing', async (t) => {
+  const app = await startApp(t, withProbe);
+  const keys = {
+    read: await app.keyFor('o', 'read'),
+    write: await app.keyFor('o', 'write'),
+    admin: await app.keyFor('o', 'admin'),
+  };
+  const image = upload(IMAGES['image/png']);
+  const cases = [
+    ['POST', '/alert', { body: alertOf('a') }, 'write', 201],
+    ['GET', '/alert/movie/a', {}, 'read', 200],
+    ['GET', '/alert', {}, 'read', 200],
+    ['DELETE', '/alert/movie/a', {}, 'write', 200],
+    ['POST', '/movie/image', image, 'write', 201],
+    ['GET', '/admin', {}, 'admin', 200],
+  ] as const;
+  const ranks = ['read', 'write', 'admin'] as const;
+  for (const [method, path, options, needed, status] of cases) {
+    for (const scope of ranks.slice(0, ranks.indexOf(needed))) {
+      const headers = { ...('headers' in options ? options.headers : {}), ...keys[scope] };
+      const answer = await app.call(method, path, { ...options, headers });
+      t.equal(answer.status, 403, `${method} ${path} with a ${scope} key`);
+      t.match(answer.json(), { code: 'forbidden' });
+      t.match(answer.headers['www-authenticate'], `error="insufficient_scope", scope="${needed}"`);
+    }
+    const headers = { ...('headers' in options ? options.headers : {}), ...keys[needed] };
+    t.equal((await app.call(method, path, { ...options, headers })).status, status, `${method} ${path}`);
+  }
+  for (const [method, path] of [
+    ['POST', '/alert'],
+    ['DELETE', '/alert/movie/a'],
+  ] as const) {
+    t.equal((await app.call(method, path, { headers: keys.read, body: alertOf('a') })).status, 403);
+  }
+  const asOperator = (scope: 'write' | 'admin') =>
+    app.call('GET', '/operator', { headers: { ...keys[scope], Via: '1.1 proxy' } });
+  t.equal((await asOperator('write')).status, 403);
+  t.equal((await asOperator('admin')).text, 'for o');
+});
+
+t.test('one owner never sees what another has, nor that it is there', async (t) => {
+  const app = await startApp(t);
+  const made = alertOf('before');
+  await app.call('POST', '/alert', { body: made });
+  const [one, other, none] = [
+    await app.keyFor('one', 'admin'),
+    await app.keyFor('other', 'admin'),
+    await app.keyFor('', 'read'),
+  ];
+  t.equal((await app.call('POST', '/alert', { body: alertOf('x', 'of one'), headers: one })).status, 201);
+  const unlike = async (method: string) => {
+    const [hidden, missing] = [
+      await app.call(method, '/alert/movie/x', { headers: other }),
+      await app.call(method, '/alert/movie/y', { headers: other }),
+    ];
+    t.equal(hidden.status, 404, method);
+    const { request_id: _a, ...told } = hidden.json();
+    const { request_id: _b, ...expected } = missing.json();
+    t.same(told, expected, `${method} answers as if it were not there`);
+  };
+  await unlike('GET');
+  await unlike('DELETE');
+  const second = await app.call('POST', '/alert', { body: alertOf('x', 'of other'), headers: other });
+  t.equal(second.status, 201, 'for this owner it is new');
+  t.match((await app.call('GET', '/alert/movie/x', { headers: one })).json(), { title: 'of one' });
+  for (const [key, titles] of [
+    [one, ['of one']],
+    [other, ['of other']],
+    [none, ['Movie before']],
+  ] as const) {
+    const { items } = (await app.call('GET', '/alert', { headers: key })).json() as {
+      items: { title: string }[];
+    };
+    t.same(
+      items.map(({ title }) => title),
+      titles,
+    );
+  }
+  t.equal((await app.call('DELETE', '/alert/movie/x', { headers: other })).status, 200);
+  t.equal((await app.call('GET', '/alert/movie/x', { headers: one })).status, 200);
+  const sibling = await app.keyFor('one', 'read');
+  t.equal(
+    (await app.call('GET', '/alert/movie/x', { headers: sibling })).status,
+    200,
+    'keys of one owner share',
+  );
+});
+
+t.test('the last use of a key is noted in a write of its own', { timeout: 20_000 }, async (t) => {
+  const app = await startApp(t);
+  const key = await app.keyFor('o', 'read');
+  const lastUse = app.writers.get('main')!.prepare('SELECT last_used_at_ms FROM keys').pluck();
+  const beforeMs = Date.now();
+  for (let n = 0; n < 5; n += 1) await app.call('GET', '/alert', { headers: key });
+  t.equal(lastUse.get(), null, 'no request waits for it');
+  while (lastUse.get() === null) await new Promise((resolve) => setTimeout(resolve, 50));
+  t.ok(Number(lastUse.get()) >= beforeMs);
+});
