@@ -31,9 +31,10 @@ export const description: readonly RouteDescription[] = [
       },
     },
     answers: {
-      201: { description: 'The image is new.', content: UPLOADED, headers: LOCATION },
-      200: { description: 'The identical image is there already.', content: UPLOADED, headers: LOCATION },
+      201: { description: 'The image is new to you.', content: UPLOADED, headers: LOCATION },
+      200: { description: 'You have the identical image already.', content: UPLOADED, headers: LOCATION },
     },
+    errors: ['quota_exceeded'],
   },
   {
     method: 'get',

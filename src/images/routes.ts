@@ -1,7 +1,7 @@
 import type { ParameterizedContext } from 'koa';
 import type { Config } from '../config.ts';
 import { Failure } from '../errors.ts';
-import type { RouteContext } from '../feature.ts';
+import { callerOf, type RouteContext } from '../feature.ts';
 import { readBody, refuseEncoded } from '../worker/middleware/body.ts';
 import { sendJson } from '../worker/middleware/json.ts';
 import type { commands } from './commands.ts';
@@ -18,10 +18,12 @@ const UPLOAD_TIMEOUT_MS = 60_000;
 /** Each holds its image in memory, up to twice. */
 const UPLOADS_MAX = 16;
 const RETRY_AFTER_SECONDS = 1;
+const MB_BYTES = 1024 * 1024;
 
 /** The cover images over HTTP: upload and download. */
 export function routes({ route, db, write, config }: RouteContext<typeof commands>): void {
   const queries = prepareQueries(db);
+  const quotaBytes = config.UPLOAD_QUOTA_MB * MB_BYTES;
   let uploads = 0;
 
   route.post('/movie/image', 'write', async (ctx) => {
@@ -38,7 +40,7 @@ export function routes({ route, db, write, config }: RouteContext<typeof command
         maxBytes: IMAGE_MAX_BYTES,
       });
       const meta = await identify(bytes, FIELD);
-      const { created } = await write(ctx, 'put', meta, bytes);
+      const { created } = await write(ctx, 'put', { ...meta, owner: callerOf(ctx).owner, quotaBytes }, bytes);
       const url = `${originOf(ctx, config)}/movie/image/${meta.id}`;
       ctx.set('Location', url);
       sendJson(ctx, created ? 201 : 200, { id: meta.id, movie_url: url });
@@ -49,7 +51,7 @@ export function routes({ route, db, write, config }: RouteContext<typeof command
 
   route.get('/movie/image/:id', 'read', (ctx) => {
     const id = imageId.safeParse(ctx.params.id);
-    const meta = id.success ? queries.findMeta(id.data) : undefined;
+    const meta = id.success ? queries.findMeta(callerOf(ctx).owner, id.data) : undefined;
     if (id.data === undefined || meta === undefined) {
       throw new Failure('not_found', 'There is no image with this id');
     }
@@ -58,7 +60,8 @@ export function routes({ route, db, write, config }: RouteContext<typeof command
       'Content-Type': meta.type,
       // The id names the bytes, so it is a strong validator and what it names never changes.
       ETag: `"${id.data}"`,
-      'Cache-Control': 'public, max-age=31536000, immutable',
+      // Private: what is shared must not hand one owner's image to another.
+      'Cache-Control': 'private, max-age=31536000, immutable',
       'X-Content-Type-Options': 'nosniff',
     });
     if (ctx.fresh) ctx.status = 304;

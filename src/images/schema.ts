@@ -13,3 +13,6 @@ export const imageMeta = z.object({
   sizeBytes: z.int().min(1).max(IMAGE_MAX_BYTES),
 });
 export type ImageMeta = z.infer<typeof imageMeta>;
+
+/** An image for an owner, which may have so much of them; 0 is no limit. */
+export const upload = imageMeta.extend({ owner: z.string(), quotaBytes: z.int().nonnegative() });

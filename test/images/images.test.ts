@@ -32,7 +32,7 @@ t.test('an image is judged by its bytes, named by them, and comes back unchanged
       'content-type': type,
       'content-length': String(bytes.length),
       etag: `"${id}"`,
-      'cache-control': 'public, max-age=31536000, immutable',
+      'cache-control': 'private, max-age=31536000, immutable',
       'x-content-type-options': 'nosniff',
     });
 

@@ -184,3 +184,40 @@ t.test('an upload that fails in the writer gives its slot back and answers the f
   failing = false;
   t.equal((await app.call('POST', '/movie/image', upload(PNG))).status, 201);
 });
+
+t.test('what is an image and something else too is only ever an image', async (t) => {
+  const app = await startApp(t);
+  const zip = Buffer.from('504b0506000000000000000000000000000000000000', 'hex');
+  const polyglots = {
+    'a page behind a GIF': [
+      'image/gif',
+      Buffer.concat([IMAGES['image/gif'], Buffer.from('<html><script>1</script>')]),
+    ],
+    'a script that begins as a GIF': [
+      'image/gif',
+      Buffer.from('GIF89a=1;alert(document.domain);//          '),
+    ],
+    'an archive behind a PNG': ['image/png', Buffer.concat([PNG, zip])],
+  } as const;
+  for (const [name, [type, bytes]] of Object.entries(polyglots)) {
+    const made = await app.call('POST', '/movie/image', upload(bytes, 'x.html', 'text/html'));
+    t.equal(made.status, 201, name);
+    const got = await app.call('GET', `/movie/image/${made.json().id}`);
+    t.match(got.headers, { 'content-type': type, 'x-content-type-options': 'nosniff' }, name);
+    t.same(got.bytes, bytes, name);
+  }
+});
+
+t.test(
+  'an image that claims to be huge costs what its bytes cost, since nothing is ever decoded',
+  async (t) => {
+    const app = await startApp(t);
+    const bomb = Buffer.from(PNG);
+    // IHDR: width and height.
+    bomb.writeUInt32BE(0x7fffffff, 16);
+    bomb.writeUInt32BE(0x7fffffff, 20);
+    const made = await app.call('POST', '/movie/image', upload(bomb));
+    t.equal(made.status, 201);
+    t.same((await app.call('GET', `/movie/image/${made.json().id}`)).bytes, bomb);
+  },
+);
