@@ -2,6 +2,7 @@ import type { Config } from '../config.ts';
 import { Failure } from '../errors.ts';
 import { createLog, type Logger } from '../log.ts';
 import { isDamage } from '../sqlite/damage.ts';
+import { keepCompiledCode } from './compiled-code.ts';
 import type { ToChild, ToPrimary } from './messages.ts';
 import { startWatchdog } from './watchdog.ts';
 
@@ -43,6 +44,7 @@ export function startChild(): Bond {
   const tell = (message: ToPrimary) => {
     // The channel closes when the primary dies; this process is then about to end too.
     if (process.connected) process.send?.(message, undefined, undefined, () => {});
+    if (message.kind === 'standby' || message.kind === 'ready') keepCompiledCode();
   };
   const fail = (error: Error) => end(error, log, tell);
   // Ctrl-C reaches the whole process group, and so may a supervisor's SIGTERM. Only the primary decides.
