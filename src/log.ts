@@ -1,5 +1,5 @@
+import { createRequire } from 'node:module';
 import pino, { type Logger } from 'pino';
-import pretty from 'pino-pretty';
 import { LineBatch } from './line-batch.ts';
 
 export type { Logger };
@@ -18,6 +18,8 @@ export function createLog(role: string, level: string, format: 'json' | 'text'):
     formatters: { level: (label) => ({ level: label }) },
   };
   if (format === 'text') {
+    // Loaded only for a person: in every other process it would be so much time and memory for nothing.
+    const pretty = createRequire(import.meta.url)('pino-pretty') as typeof import('pino-pretty');
     return pino(
       options,
       pretty({
