@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Failure } from './errors.ts';
+import { loadZod } from './zod-without-locales.ts';
 
 interface CommandEntry {
   /** One line for the list of commands. */
@@ -74,6 +75,7 @@ export async function main(args: readonly string[]): Promise<void> {
     const entry = command && Object.hasOwn(COMMANDS, command) ? COMMANDS[command] : undefined;
     if (!entry) throw new Failure('usage', command ? `There is no command ${command}.\n\n${USAGE}` : USAGE);
     loadDotEnv(process.cwd());
+    await loadZod();
     const run = await entry.load();
     await run(rest);
   } catch (error) {

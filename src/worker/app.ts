@@ -1,5 +1,5 @@
 import type { RequestListener } from 'node:http';
-import Router from '@koa/router';
+
 import type { Database } from 'better-sqlite3';
 import Koa from 'koa';
 import type { Logger } from 'pino';
@@ -7,6 +7,7 @@ import type { SystemStatus } from '../child/messages.ts';
 import type { Config } from '../config.ts';
 import { Failure } from '../errors.ts';
 import type { Feature, Guard, GuardContext, Routes, Write } from '../feature.ts';
+import { Router } from './http.ts';
 import { dispatch } from './middleware/dispatch.ts';
 import { envelope } from './middleware/envelope.ts';
 import { guardedRoutes } from './middleware/guarded-routes.ts';

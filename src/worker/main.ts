@@ -1,4 +1,3 @@
-import { createServer } from 'node:http';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import type { Bond } from '../child/child.ts';
@@ -7,8 +6,10 @@ import { databaseNames, features } from '../features.ts';
 import { openReader } from '../sqlite/open.ts';
 import { WriterClient } from '../writer/client.ts';
 import { writerSocketPath } from '../writer/protocol.ts';
+import { loadZod } from '../zod-without-locales.ts';
 import { createApp } from './app.ts';
 import { Connections } from './connections.ts';
+import { createServer } from './http.ts';
 import { LoopLag } from './loop-lag.ts';
 import { onClientError } from './middleware/client-error.ts';
 import { writes } from './writes.ts';
@@ -53,6 +54,7 @@ export async function run(bond: Bond): Promise<void> {
     connectionsCheckingInterval: CONNECTIONS_CHECK_INTERVAL_MS,
   });
   const connections = new Connections(server);
+  await loadZod();
   const app = await createApp({
     config,
     log,

@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import type { Bond } from '../child/child.ts';
 import { databaseNames } from '../features.ts';
+import { loadZod } from '../zod-without-locales.ts';
 import { writerSocketPath } from './protocol.ts';
 import { WriterServer } from './server.ts';
 import { StorageGuard } from './storage-guard.ts';
@@ -33,6 +34,7 @@ export async function run(bond: Bond): Promise<void> {
 
   // New files are the owner's alone: databases, WALs and the socket.
   process.umask(0o077);
+  await loadZod();
   const databases = await Promise.all(
     databaseNames().map(async (name) => [name, await loadCommands(name)] as const),
   );

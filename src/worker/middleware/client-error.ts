@@ -1,6 +1,6 @@
-import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import { Failure } from '../../errors.ts';
+import { STATUS_CODES } from '../http.ts';
 import { PROBLEM_TYPE, problemOf } from './problem.ts';
 
 /**

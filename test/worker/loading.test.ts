@@ -1,0 +1,41 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import t from 'tap';
+
+const run = promisify(execFile);
+
+/** What a process of its own, with nothing of this one, prints. */
+async function output(code: string): Promise<string> {
+  const { PATH, HOME } = process.env;
+  const { stdout } = await run(process.execPath, ['--input-type=module', '--eval', code], {
+    cwd: new URL('../../', import.meta.url),
+    env: { PATH, HOME },
+  });
+  return stdout;
+}
+
+t.test('a worker loads neither fetch nor the languages of Zod', async (t) => {
+  const loaded = await output(`
+    const { loadZod } = await import('./src/zod-without-locales.ts');
+    await loadZod();
+    await import('./src/worker/main.ts');
+    await import('./src/alerts/routes.ts');
+    await import('./src/images/routes.ts');
+    const { z } = await import('zod');
+    console.log(process.moduleLoadList.filter((name) => /undici/.test(name)).length, Object.keys(z.locales).length);
+  `);
+  t.equal(loaded.trim(), '0 0');
+});
+
+t.test('without its languages Zod says the same', async (t) => {
+  const message = (load: string) =>
+    output(`
+      ${load}
+      const { z } = await import('zod');
+      console.log(z.object({ a: z.string(), b: z.url() }).safeParse({ b: 'x', c: 1 }).error.message);
+      console.log(JSON.stringify(z.toJSONSchema(z.object({ a: z.string().meta({ description: 'a' }) }))));
+    `);
+  const lean = await message(`await (await import('./src/zod-without-locales.ts')).loadZod();`);
+  t.match(lean, /Invalid input: expected string/);
+  t.equal(lean, await message(''));
+});
