@@ -113,6 +113,8 @@ export type ToPrimary =
   | { readonly kind: 'drained' }
   /** How the drill went that this process was made for. */
   | { readonly kind: 'drilled'; readonly result: DrillResult }
+  /** A database was replaced by its replica: up to which commit, and which newer ones are lost, in words. */
+  | { readonly kind: 'restored'; readonly database: string; readonly loss: string }
   /** SQLite found a database damaged. */
   | { readonly kind: 'damaged'; readonly reason: string }
   /** Why it is about to exit. */

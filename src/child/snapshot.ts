@@ -99,6 +99,7 @@ export interface StorageSnapshot {
  * - reload, reload-failed: the code on disk is in service; or it did not come up
  * - stall: the replication stood still, and Litestream is started again
  * - replication: its state changed
+ * - restored: a database came from the replica; up to which commit, and which newer ones are lost
  * - heal, healed: a database was found damaged; it serves again
  * - writes-refused, writes-accepted: the disk or the backlog is full; there is room again
  * - drill-failed: the replica could not be proven
@@ -116,6 +117,7 @@ export type SystemEventKind =
   | 'reload-failed'
   | 'stall'
   | 'replication'
+  | 'restored'
   | 'heal'
   | 'healed'
   | 'writes-refused'

@@ -12,6 +12,7 @@ import type { DrillResult } from '../replication/drill/result.ts';
 import { LogRelay, litestreamEnv, replicateCommand } from '../replication/litestream.ts';
 import type { LitestreamLine } from '../replication/log-line.ts';
 import { ReplicationMonitor } from '../replication/monitor.ts';
+import { INSTRUCTIONS } from '../replication/prepare-advice.ts';
 import { isSameDisk } from '../replication/same-disk.ts';
 import { StoreProbe } from '../replication/store-probe.ts';
 import { version } from '../version.ts';
@@ -133,7 +134,7 @@ export class System {
       dataDir: config.DATA_DIR,
       intervalMs: config.DRILL_INTERVAL_MS,
       // It stands still for as long as SQLite takes.
-      spawn: () => this.#forkWithReplica('drill', DRILL_ENTRY, 0),
+      spawn: () => this.#forkWithReplica('drill', DRILL_ENTRY, {}, 0),
       confirmations: () => this.#confirmations.values(),
       log,
       onChange: () => this.#scheduleAnnounce(),
@@ -369,10 +370,11 @@ export class System {
     log.error({ reason }, damage);
     const sinceHealMs = performance.now() - this.#healedAtMs;
     if (config.HEAL === 'manual' || sinceHealMs < HEAL_INTERVAL_MIN_MS) {
-      const advice = config.HEAL === 'manual' ? 'HEAL=manual' : 'it was healed only just now: check the disk';
-      onFatal(
-        new Failure('storage_corrupt', `${damage}, and ${advice}. The next start checks it and restores it.`),
-      );
+      const advice =
+        config.HEAL === 'manual'
+          ? `HEAL=manual. Nothing was changed. ${INSTRUCTIONS}`
+          : 'it was healed only just now: check the disk. The next start checks the database and restores it.';
+      onFatal(new Failure('storage_corrupt', `${damage}, and ${advice}`));
       return;
     }
     this.#move('healing');
@@ -521,16 +523,23 @@ export class System {
   }
 
   /** A process that reads the replica by itself. @param silenceTimeoutMs as `ChildOptions` has it */
-  #forkWithReplica(name: string, entry: URL, silenceTimeoutMs?: number): Child {
+  #forkWithReplica(name: string, entry: URL, more: object, silenceTimeoutMs?: number): Child {
     const { litestream, litestreamConfigPath, databases, secrets } = this.#options;
-    const input = { litestream, litestreamConfigPath, databases };
+    const input = { litestream, litestreamConfigPath, databases, ...more };
     return this.#forkChild(name, entry, input, { ...secrets }, silenceTimeoutMs);
   }
 
   /** Checks or restores the databases, in a process of its own: it may take minutes, and it may crash. */
   async #prepare(): Promise<void> {
-    const child = this.#forkWithReplica('prepare', PREPARE_ENTRY);
+    const reports = Object.entries(this.#replication.reports);
+    const lastCommits = Object.fromEntries(reports.map(([name, { lastCommit }]) => [name, lastCommit]));
+    const child = this.#forkWithReplica('prepare', PREPARE_ENTRY, { lastCommits });
     this.#preparing = child;
+    child.on('message', (message) => {
+      if (message.kind !== 'restored') return;
+      const cause = `${message.database} was restored: ${message.loss}`;
+      this.#options.events.record('restored', { cause });
+    });
     child.markReady();
     const exit = await new Promise<Parameters<typeof finalFailure>[0]>((resolve) =>
       child.once('exit', resolve),

@@ -1,4 +1,5 @@
 import type { Bond } from '../child/child.ts';
+import type { CommitMark } from '../child/messages.ts';
 import type { LitestreamBinary } from './binary.ts';
 import { litestreamEnv } from './litestream.ts';
 import { prepareDatabases } from './prepare.ts';
@@ -8,11 +9,13 @@ export interface PrepareInput {
   readonly litestream: LitestreamBinary;
   readonly litestreamConfigPath: string;
   readonly databases: readonly string[];
+  /** The last commit that a writer has told of, by database. */
+  readonly lastCommits: Readonly<Record<string, CommitMark>>;
 }
 
 /** The process that checks or restores the databases before anything else starts. */
-export async function run({ config, log, input }: Bond): Promise<void> {
-  const { litestream, litestreamConfigPath, databases } = input as PrepareInput;
+export async function run({ config, log, tell, input }: Bond): Promise<void> {
+  const { litestream, litestreamConfigPath, databases, lastCommits } = input as PrepareInput;
   const abort = new AbortController();
   process.on('SIGTERM', () => abort.abort());
   const { AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY } = process.env;
@@ -20,7 +23,7 @@ export async function run({ config, log, input }: Bond): Promise<void> {
     ...(AWS_ACCESS_KEY_ID && { AWS_ACCESS_KEY_ID }),
     ...(AWS_SECRET_ACCESS_KEY && { AWS_SECRET_ACCESS_KEY }),
   };
-  await prepareDatabases({
+  const prepared = await prepareDatabases({
     config,
     binary: litestream,
     configPath: litestreamConfigPath,
@@ -28,6 +31,8 @@ export async function run({ config, log, input }: Bond): Promise<void> {
     env: litestreamEnv(process.env, secrets),
     log,
     signal: abort.signal,
+    lastCommits,
   });
+  for (const { database, loss } of prepared) if (loss) tell({ kind: 'restored', database, loss });
   log.flush(() => process.exit(0));
 }

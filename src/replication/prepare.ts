@@ -1,5 +1,6 @@
 import { renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import type { CommitMark } from '../child/messages.ts';
 import type { Config } from '../config.ts';
 import { Failure } from '../errors.ts';
 import type { Logger } from '../log.ts';
@@ -8,6 +9,8 @@ import { findDamage } from './database-check.ts';
 import { syncToDisk } from './files.ts';
 import { moveAside, traceOf } from './leftovers.ts';
 import { databasePath } from './litestream-config.ts';
+import { describeLoss, lossOf } from './loss.ts';
+import { INSTRUCTIONS } from './prepare-advice.ts';
 import { restoreDatabase } from './restore.ts';
 
 const MIB_BYTES = 1024 * 1024;
@@ -25,6 +28,8 @@ export interface PrepareOptions {
   readonly signal?: AbortSignal;
   /** How long a restore may stand still. */
   readonly stallTimeoutMs?: number;
+  /** The last commit that a writer has told of, by database; none when none has run. */
+  readonly lastCommits?: Readonly<Record<string, CommitMark>> | undefined;
 }
 
 /** How a database got ready to be opened. `new`: there is none yet, the writer makes it. */
@@ -34,6 +39,8 @@ export interface Prepared {
   readonly durationMs: number;
   /** Where the files went that were in the way. */
   readonly movedTo?: string | undefined;
+  /** Of a restored one: up to which commit, and which newer ones are lost; for people. */
+  readonly loss?: string | undefined;
 }
 
 /**
@@ -54,23 +61,22 @@ export async function prepareDatabases(options: PrepareOptions): Promise<Prepare
   const prepared: Prepared[] = [];
   for (const database of options.databases) {
     const startMs = performance.now();
-    const { outcome, movedTo } = await prepare(database, options);
+    const { outcome, movedTo, loss } = await prepare(database, options);
     const durationMs = Math.round(performance.now() - startMs);
-    const fields = { database, outcome, durationMs, ...(movedTo && { movedTo }) };
-    const text = `database ${database}: ${outcome} (${durationMs} ms)`;
+    const fields = { database, outcome, durationMs, ...(movedTo && { movedTo }), ...(loss && { loss }) };
+    const text = `database ${database}: ${outcome} (${durationMs} ms)${loss ? `; ${loss}` : ''}`;
     options.log[movedTo ? 'warn' : 'info'](
       fields,
       movedTo ? `${text}; what was in its place is in ${movedTo}` : text,
     );
-    prepared.push({ database, outcome, durationMs, movedTo });
+    prepared.push({ database, outcome, durationMs, movedTo, loss });
   }
   return prepared;
 }
 
-async function prepare(
-  database: string,
-  options: PrepareOptions,
-): Promise<Pick<Prepared, 'outcome' | 'movedTo'>> {
+type Made = Pick<Prepared, 'outcome' | 'movedTo' | 'loss'>;
+
+async function prepare(database: string, options: PrepareOptions): Promise<Made> {
   const { config, log, signal } = options;
   const path = databasePath(config.DATA_DIR, database);
   const file = statSync(path, { throwIfNoEntry: false });
@@ -83,16 +89,13 @@ async function prepare(
   if (config.HEAL === 'manual') {
     throw new Failure(
       'storage_corrupt',
-      `The database ${path} is damaged (${damage}), and HEAL=manual. Nothing was changed. To have it put aside and restored from ${config.replica.url}, start with HEAL=auto.`,
+      `The database ${path} is damaged (${damage}), and HEAL=manual. Nothing was changed. ${INSTRUCTIONS}`,
     );
   }
   return replaceDamaged(database, path, options);
 }
 
-async function restoreMissing(
-  database: string,
-  options: PrepareOptions,
-): Promise<Pick<Prepared, 'outcome' | 'movedTo'>> {
+async function restoreMissing(database: string, options: PrepareOptions): Promise<Made> {
   const { config, log } = options;
   let fetched: 'restored' | 'empty' = 'empty';
   try {
@@ -108,16 +111,12 @@ async function restoreMissing(
     }
     log.warn({ database, code: error.code }, `starting empty because of ALLOW_EMPTY=1: ${error.message}`);
   }
-  if (fetched === 'restored') return install(database, config.DATA_DIR);
+  if (fetched === 'restored') return install(database, options);
   return { outcome: 'new', movedTo: moveAside(config.DATA_DIR, database, Date.now()) };
 }
 
-async function replaceDamaged(
-  database: string,
-  path: string,
-  options: PrepareOptions,
-): Promise<Pick<Prepared, 'outcome' | 'movedTo'>> {
-  const { DATA_DIR, replica } = options.config;
+async function replaceDamaged(database: string, path: string, options: PrepareOptions): Promise<Made> {
+  const { replica } = options.config;
   const advice = `The damaged database is still ${path}, and nothing was changed. To start without it, move it and the files beside it away.`;
   let fetched: 'restored' | 'empty';
   try {
@@ -126,7 +125,7 @@ async function replaceDamaged(
     if (!isAboutReplica(error)) throw error;
     throw explained(error, `The database ${database} is damaged and cannot be replaced. ${advice}`);
   }
-  if (fetched === 'restored') return install(database, DATA_DIR);
+  if (fetched === 'restored') return install(database, options);
   throw new Failure(
     'storage_corrupt',
     `The database ${database} is damaged, and the replica ${replica.url} has no copy of it. ${advice}`,
@@ -172,11 +171,20 @@ async function fetch(database: string, options: PrepareOptions): Promise<'restor
 }
 
 /** Puts the restored database in its place. A crash in here leaves it missing, and the next start restores again. */
-function install(database: string, dataDir: string): Pick<Prepared, 'outcome' | 'movedTo'> {
+function install(database: string, { config, lastCommits }: PrepareOptions): Made {
+  const dataDir = config.DATA_DIR;
+  const path = databasePath(dataDir, database);
+  const loss = lossOf(
+    statSync(path, { throwIfNoEntry: false })?.size ? path : undefined,
+    fetchedPath(database, dataDir),
+    lastCommits?.[database],
+  );
+  // What reading it has left: beside a renamed database it would be another's.
+  for (const suffix of ['-wal', '-shm']) rmSync(fetchedPath(database, dataDir) + suffix, { force: true });
   let movedTo: string | undefined;
   try {
     movedTo = moveAside(dataDir, database, Date.now());
-    renameSync(fetchedPath(database, dataDir), databasePath(dataDir, database));
+    renameSync(fetchedPath(database, dataDir), path);
     syncToDisk(dataDir);
   } catch (error) {
     const where = movedTo ? `is in ${movedTo}` : `is in ${dataDir} or ${join(dataDir, 'damaged')}`;
@@ -186,7 +194,7 @@ function install(database: string, dataDir: string): Pick<Prepared, 'outcome' | 
       { cause: error },
     );
   }
-  return { outcome: 'restored', movedTo };
+  return { outcome: 'restored', movedTo, loss: describeLoss(loss) };
 }
 
 function scratchDirOf({ config }: PrepareOptions): string {

@@ -29,7 +29,12 @@ export async function run(bond: Bond): Promise<void> {
       stores.get(message.database)?.replication.confirm(message, message.generation);
     }
     // It stays, with its connections open, until the primary has stopped Litestream and kills it.
-    if (message.kind === 'drain') server?.drain().then(() => tell({ kind: 'drained' }));
+    if (message.kind === 'drain') {
+      server?.drain().then(() => {
+        report([...stores.values()], guard, bond);
+        tell({ kind: 'drained' });
+      });
+    }
   });
 
   // New files are the owner's alone: databases, WALs and the socket.
@@ -60,14 +65,18 @@ export async function run(bond: Bond): Promise<void> {
   bond.ready();
 }
 
-function keepReporting(stores: readonly Store[], guard: StorageGuard, { tell }: Bond): void {
+function keepReporting(stores: readonly Store[], guard: StorageGuard, bond: Bond): void {
   setInterval(() => {
     for (const { replication } of stores) replication.expire();
   }, EXPIRE_INTERVAL_MS).unref();
   setInterval(() => {
     for (const { replication } of stores) replication.beat();
-    const reports = stores.map(({ database, replication }) => [database, replication.report()] as const);
-    guard.look(reports.reduce((sum, [, { unconfirmedBytes }]) => sum + unconfirmedBytes, 0));
-    tell({ kind: 'lag', reports: Object.fromEntries(reports), readOnlyBecause: guard.closedBecause });
+    report(stores, guard, bond);
   }, LAG_INTERVAL_MS).unref();
+}
+
+function report(stores: readonly Store[], guard: StorageGuard, { tell }: Bond): void {
+  const reports = stores.map(({ database, replication }) => [database, replication.report()] as const);
+  guard.look(reports.reduce((sum, [, { unconfirmedBytes }]) => sum + unconfirmedBytes, 0));
+  tell({ kind: 'lag', reports: Object.fromEntries(reports), readOnlyBecause: guard.closedBecause });
 }

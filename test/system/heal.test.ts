@@ -69,6 +69,29 @@ t.test('with HEAL=manual it stops instead, changes nothing and says what to do',
   damage(system.dataDir);
   await request(`${system.url}/alert?limit=100`);
   t.equal((await system.ended()).code, 65);
-  t.match(system.stderr, /damaged.*HEAL=manual/);
+  t.match(system.stderr, /damaged.*HEAL=manual.*start once with HEAL=auto.*restore -- --in-place/);
   t.notOk(readdirSync(system.dataDir).includes('damaged'));
+});
+
+t.test('healing says exactly which commits were newer than the replica', async (t) => {
+  const system = await systemWithAlerts(t, {
+    REPLICA_STALL_TIMEOUT_MS: '60000',
+    REPLICA_STOP_TIMEOUT_MS: '100',
+  });
+  const lastCommit = async () => {
+    const { json } = await request(`${system.url}/ready?verbose`);
+    return json.replication.databases.main.lastCommit.ordinal;
+  };
+  const held = await lastCommit();
+  process.kill(system.pidOf('litestream'), 'SIGSTOP');
+  for (const id of ['lost-1', 'lost-2', 'lost-3']) {
+    t.equal((await request(`${system.url}/alert`, { method: 'POST', body: alertOf(id) })).status, 201);
+  }
+  damage(system.dataDir);
+  await request(`${system.url}/alert?limit=100`);
+  const { loss } = await system.waitFor((line) => line.database === 'main' && line.outcome === 'restored');
+  const wanted = `ends with commit ${held} of \\S+; 3 newer commits were not in the replica and are lost: ${held + 1} to ${held + 3}, of `;
+  t.match(loss, new RegExp(wanted));
+  await system.waitFor(({ msg }) => msg.startsWith('healed'));
+  t.equal(await lastCommit(), held);
 });

@@ -1,0 +1,56 @@
+import type { CommitMark } from '../child/messages.ts';
+import { type LastCommit, readLastCommit } from './points/last-commit.ts';
+
+/** Which commits a restore could not bring back. */
+export interface Loss {
+  /** Where the restored database ends; undefined when it does not count its commits. */
+  readonly restored: CommitMark | undefined;
+  /** The last commit that is known to have been made. */
+  readonly known: CommitMark | undefined;
+  /** Whether there may have been more than `known`: it was not read from the database itself. */
+  readonly isLowerBound: boolean;
+}
+
+/**
+ * Finds out what a damaged database had that its restored copy lacks.
+ *
+ * @param damagedPath where the damaged database is, its WAL beside it; undefined when there is none
+ * @param restoredPath nobody writes it
+ * @param told the last commit that its writer has told of; undefined when none runs
+ */
+export function lossOf(
+  damagedPath: string | undefined,
+  restoredPath: string,
+  told: CommitMark | undefined,
+): Loss {
+  const restored = readLastCommit(restoredPath);
+  const read = damagedPath === undefined ? undefined : readDamaged(damagedPath);
+  const isOlder = told !== undefined && (read === undefined || read.ordinal < told.ordinal);
+  return { restored, known: isOlder ? told : read, isLowerBound: isOlder || read === undefined };
+}
+
+/** @returns what was lost, for people */
+export function describeLoss({ restored, known, isLowerBound }: Loss): string {
+  if (!restored) return 'the restored database does not tell its last commit';
+  const end = `it ends with commit ${restored.ordinal} of ${timeOf(restored)}`;
+  if (!known) return `${end}; whether there were newer ones cannot be read from what was there`;
+  if (known.ordinal > restored.ordinal) {
+    const count = known.ordinal - restored.ordinal;
+    const atLeast = isLowerBound ? 'at least ' : '';
+    return `${end}; ${atLeast}${count} newer ${count === 1 ? 'commit was' : 'commits were'} not in the replica and ${count === 1 ? 'is' : 'are'} lost: ${restored.ordinal + 1} to ${known.ordinal}, of ${timeOf(known)}`;
+  }
+  return isLowerBound ? `${end}; no newer one is known` : `${end}; there was no newer one, nothing is lost`;
+}
+
+function timeOf({ ordinal, atMs }: CommitMark): string {
+  return ordinal === 0 ? 'the beginning' : new Date(atMs).toISOString();
+}
+
+/** Its last commit is on few pages, and mostly in the WAL: often they can be read though others cannot. */
+function readDamaged(path: string): LastCommit | undefined {
+  try {
+    return readLastCommit(path);
+  } catch {
+    return undefined;
+  }
+}
