@@ -9,14 +9,15 @@ import type { AddressInfo, Socket } from 'node:net';
  * - unavailable: 503 with S3's `SlowDown`
  * - slow: each request waits before it is passed
  * - cut: uploads break off half-way
+ * - read-only: the credentials may read and not write
  */
-export type Weather = 'open' | 'refuse' | 'hang' | 'unavailable' | 'slow' | 'cut';
+export type Weather = 'open' | 'refuse' | 'hang' | 'unavailable' | 'slow' | 'cut' | 'read-only';
 
 export const STORMS = ['refuse', 'hang', 'unavailable', 'slow', 'cut'] as const;
 
 const SLOW_MS = 1500;
-const SLOW_DOWN =
-  '<?xml version="1.0" encoding="UTF-8"?><Error><Code>SlowDown</Code><Message>Reduce your request rate.</Message></Error>';
+const SLOW_DOWN = { status: 503, code: 'SlowDown' };
+const ACCESS_DENIED = { status: 403, code: 'AccessDenied' };
 
 /** A proxy in front of an S3 store that makes bad weather, and counts what it passes. Moved by `become`. */
 export class StoreProxy {
@@ -91,9 +92,9 @@ export class StoreProxy {
       // Never heard of again.
       request.resume();
     } else if (weather === 'unavailable') {
-      request.resume();
-      response.writeHead(503, { 'Content-Type': 'application/xml', 'Content-Length': SLOW_DOWN.length });
-      response.end(SLOW_DOWN);
+      refuse(request, response, SLOW_DOWN);
+    } else if (weather === 'read-only' && request.method !== 'GET' && request.method !== 'HEAD') {
+      refuse(request, response, ACCESS_DENIED);
     } else if (weather === 'cut' && request.method === 'PUT') {
       this.#pass(request, response, true);
     } else if (weather === 'slow') {
@@ -131,4 +132,15 @@ export class StoreProxy {
     });
     request.pipe(passed);
   }
+}
+
+function refuse(
+  request: http.IncomingMessage,
+  response: http.ServerResponse,
+  { status, code }: { readonly status: number; readonly code: string },
+): void {
+  request.resume();
+  const body = `<?xml version="1.0" encoding="UTF-8"?><Error><Code>${code}</Code><Message>${code}</Message></Error>`;
+  response.writeHead(status, { 'Content-Type': 'application/xml', 'Content-Length': body.length });
+  response.end(body);
 }
