@@ -1,6 +1,8 @@
 import type { Command } from '../command.ts';
 import { compareCommand } from './compare.ts';
+import { replicationCommand } from './replication.ts';
+import { restoreCommand } from './restore.ts';
 import { runCommand } from './run.ts';
 
 /** Every command, in the order of the help; the first is what runs when none is named. */
-export const commands: readonly Command[] = [runCommand, compareCommand];
+export const commands: readonly Command[] = [runCommand, compareCommand, restoreCommand, replicationCommand];

@@ -1,0 +1,125 @@
+import { spawn } from 'node:child_process';
+import { rmSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { makeTemporaryFolder, removeFolder } from '../support/running-system.ts';
+import { s3Environment, startS3Server } from '../support/s3-server.ts';
+import { StoreProxy } from '../support/store-proxy.ts';
+import { makeSource, type Source } from './source.ts';
+
+const BIN = fileURLToPath(new URL('../../src/bin.js', import.meta.url));
+const GB = 1024 ** 3;
+
+/** How long one way to get the database took. */
+export interface RestoreTiming {
+  readonly what: string;
+  readonly from: 'folder' | 's3';
+  readonly durationMs: number;
+  readonly sizeBytes: number;
+}
+
+/** What a replica is made of. */
+export interface ReplicaCost {
+  readonly puts: number;
+  readonly uploadedBytes: number;
+  readonly restoreGets: number;
+}
+
+export interface Restores {
+  readonly timings: readonly RestoreTiming[];
+  readonly cost: ReplicaCost;
+}
+
+/** @returns how long a restore of this size may take: 10 s, and 5 s for each GB */
+export function restoreLimitMs(sizeBytes: number): number {
+  return 10_000 + (5000 * sizeBytes) / GB;
+}
+
+/**
+ * Restores a database of a size with our command, with the stock binary alone, and copies it, on this machine.
+ * @param show tells what goes on
+ */
+export async function measureRestores(
+  sizeMb: number,
+  rounds: number,
+  signal: AbortSignal,
+  show: (text: string) => void,
+): Promise<Restores> {
+  const folder = makeTemporaryFolder();
+  const store = await startS3Server();
+  const proxy = await StoreProxy.start(store.endpoint);
+  const timings: RestoreTiming[] = [];
+  try {
+    const settings = { folder: {}, s3: s3Environment({ ...store, endpoint: proxy.endpoint }, 'restore') };
+    const cost = { puts: 0, uploadedBytes: 0, restoreGets: 0 };
+    for (const from of ['folder', 's3'] as const) {
+      show(`making ${sizeMb} MB and its replica (${from})`);
+      const source = await makeSource(folder, sizeMb, settings[from], signal);
+      cost.puts = proxy.counts.PUT ?? 0;
+      cost.uploadedBytes = proxy.uploadedBytes;
+      const getsBefore = proxy.counts.GET ?? 0;
+      for (let round = 0; round < rounds; round += 1) {
+        show(`restoring (${from}, ${round + 1} of ${rounds})`);
+        timings.push(...(await restoreOnce(folder, source, settings[from], from, signal)));
+      }
+      cost.restoreGets = Math.round(((proxy.counts.GET ?? 0) - getsBefore) / rounds / 2);
+      rmSync(source.config.DATA_DIR, { recursive: true });
+    }
+    return { timings, cost };
+  } finally {
+    await proxy.close();
+    await store.destroy();
+    removeFolder(folder);
+  }
+}
+
+async function restoreOnce(
+  folder: string,
+  { path, binary, configPath, env, sizeBytes, config }: Source,
+  settings: NodeJS.ProcessEnv,
+  from: RestoreTiming['from'],
+  signal: AbortSignal,
+): Promise<RestoreTiming[]> {
+  const output = join(folder, 'restored.db');
+  const time = async (what: string, command: string, args: readonly string[], more: NodeJS.ProcessEnv) => {
+    const startMs = performance.now();
+    await succeed(command, args, more, signal);
+    const durationMs = performance.now() - startMs;
+    if (statSync(output).size < sizeBytes / 2) throw new Error(`${what} gave only a part`);
+    for (const suffix of ['', '-wal', '-shm']) rmSync(output + suffix, { force: true });
+    return { what, from, durationMs, sizeBytes };
+  };
+  const { PATH, HOME } = process.env;
+  const ours = { PATH, HOME, DATA_DIR: config.DATA_DIR, ...settings };
+  const stock = ['restore', '-config', configPath, '-no-expand-env', '-o', output, path];
+  return [
+    ...(from === 'folder' ? [await time('cp', 'cp', ['--reflink=never', path, output], { PATH })] : []),
+    await time('litestream restore alone', binary.path, stock, env),
+    await time('npm run restore, checked', process.execPath, [BIN, 'restore', '--to', output], ours),
+  ];
+}
+
+async function succeed(
+  command: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+  signal: AbortSignal,
+): Promise<void> {
+  const child = spawn(command, args, {
+    stdio: ['ignore', 'ignore', 'pipe'],
+    env,
+    signal,
+    killSignal: 'SIGKILL',
+  });
+  let stderr = '';
+  child.stderr.on('data', (chunk) => {
+    stderr += chunk;
+  });
+  await new Promise<void>((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (code) => {
+      if (code === 0) resolve();
+      else reject(new Error(`${command} ended with ${code}: ${stderr.trim()}`));
+    });
+  });
+}

@@ -1,0 +1,124 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Config, loadConfig } from '../../src/config.ts';
+import { createLog } from '../../src/log.ts';
+import { findLitestream, type LitestreamBinary } from '../../src/replication/binary.ts';
+import { LineSplitter } from '../../src/replication/line-splitter.ts';
+import { litestreamEnv, replicateCommand } from '../../src/replication/litestream.ts';
+import { databasePath, writeLitestreamConfig } from '../../src/replication/litestream-config.ts';
+import { openWriter } from '../../src/sqlite/open.ts';
+
+const MB = 1024 * 1024;
+const BLOB_BYTES = 64 * 1024;
+const ROWS_A_COMMIT = 64;
+const LINE_MAX_CHARS = 16_384;
+/** What is written after the snapshot, so that there is WAL to replay as well. */
+const WAL_MB = 16;
+const SHIP_TIMEOUT_MS = 180_000;
+
+/** A database of a size with its replica. */
+export interface Source {
+  readonly config: Config;
+  readonly binary: LitestreamBinary;
+  readonly path: string;
+  readonly sizeBytes: number;
+  readonly configPath: string;
+  readonly env: NodeJS.ProcessEnv;
+}
+
+/**
+ * Makes a database, half of it incompressible as images are and half of it text, and has Litestream replicate it.
+ * @param settings of the replica
+ */
+export async function makeSource(
+  folder: string,
+  sizeMb: number,
+  settings: NodeJS.ProcessEnv,
+  signal: AbortSignal,
+): Promise<Source> {
+  const dataDir = join(folder, 'data');
+  mkdirSync(dataDir);
+  const { config, secrets } = loadConfig({ DATA_DIR: dataDir, ...settings }, folder);
+  const log = createLog('loadtest', 'silent', 'json');
+  const { LITESTREAM_BIN: litestreamBin, PATH: path } = process.env;
+  const binary = await findLitestream({ litestreamBin, path, log });
+  const databaseFile = databasePath(dataDir, 'main');
+  fill(databaseFile, sizeMb);
+  const env = litestreamEnv(process.env, secrets);
+  const configPath = writeLitestreamConfig(config, ['main']);
+  const { command, args } = replicateCommand(binary, configPath);
+  const child = spawn(command, args, {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env,
+    signal,
+    killSignal: 'SIGKILL',
+  });
+  child.on('error', () => {});
+  const db = openWriter(databaseFile);
+  try {
+    const shipped = messages(child, 'snapshot written');
+    insertBlobs(db, MB);
+    await shipped(1);
+    const segments = messages(child, 'wal segment written');
+    insertBlobs(db, WAL_MB * MB);
+    await segments(1);
+    // Asked to end, it ships the rest.
+    const ended = new Promise((resolve) => child.once('close', resolve));
+    child.kill('SIGTERM');
+    await ended;
+  } finally {
+    child.kill('SIGKILL');
+    db.close();
+  }
+  return { config, binary, path: databaseFile, sizeBytes: statSync(databaseFile).size, configPath, env };
+}
+
+/** Before there is a Litestream, so that all of it goes into the first snapshot. */
+function fill(path: string, sizeMb: number): void {
+  const db = openWriter(path);
+  db.exec('CREATE TABLE blobs (id INTEGER PRIMARY KEY, body BLOB NOT NULL)');
+  insertBlobs(db, sizeMb * MB);
+  // The last connection's end copies the WAL into the database.
+  db.close();
+}
+
+function insertBlobs(db: ReturnType<typeof openWriter>, sizeBytes: number): void {
+  const insert = db.prepare('INSERT INTO blobs (body) VALUES (?)');
+  const text = Buffer.from('A reminder of a movie that comes to the cinema soon. '.repeat(1300)).subarray(
+    0,
+    BLOB_BYTES,
+  );
+  const commit = db.transaction((rows: number) => {
+    for (let row = 0; row < rows; row += 1) insert.run(row % 2 === 0 ? randomBytes(BLOB_BYTES) : text);
+  });
+  for (let rows = Math.ceil(sizeBytes / BLOB_BYTES); rows > 0; rows -= ROWS_A_COMMIT) {
+    commit.immediate(Math.min(rows, ROWS_A_COMMIT));
+  }
+}
+
+/** @returns a function that resolves when so many lines with a message have come since */
+function messages(child: ChildProcess, wanted: string): (count: number) => Promise<void> {
+  let seen = 0;
+  let wake = () => {};
+  const splitter = new LineSplitter(LINE_MAX_CHARS, (line) => {
+    if (line.includes(`"${wanted}"`)) seen += 1;
+    wake();
+  });
+  child.stdout?.on('data', (chunk: Buffer) => splitter.push(chunk));
+  return (count) =>
+    new Promise((resolve, reject) => {
+      const timer = setTimeout(
+        () => reject(new Error(`not within ${SHIP_TIMEOUT_MS} ms: ${wanted}`)),
+        SHIP_TIMEOUT_MS,
+      );
+      child.once('close', (code) => reject(new Error(`litestream ended with ${code}`)));
+      wake = () => {
+        if (seen < count) return;
+        clearTimeout(timer);
+        resolve();
+      };
+      wake();
+    });
+}
