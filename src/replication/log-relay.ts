@@ -14,6 +14,13 @@ const ROUTINE = new Set([
   'replicating to',
   'serving metrics on',
   'snapshot interval adjusted',
+  'control socket listening',
+  'starting compaction monitor',
+  'starting L0 retention monitor',
+  'compaction complete',
+  'snapshot complete',
+  'l0 retention enforced',
+  'ltx files deleted before',
   'write wal segment',
   'wal segment written',
   'write snapshot',
@@ -22,6 +29,10 @@ const ROUTINE = new Set([
   'signal received, litestream shutting down',
   'litestream shut down',
 ]);
+
+/** The same trouble is told again after this long; it tries several times a second. */
+const REPEAT_INTERVAL_MS = 60_000;
+const TROUBLES_MAX = 100;
 
 /** What it calls errors and then tries again by itself. */
 const RETRIED = new Set([
@@ -54,6 +65,7 @@ export class LogRelay {
   /** The longest spelling of a secret: what may be the half of one at the end of a line that was cut. */
   readonly #secretMaxChars: number;
   #initialized = 0;
+  readonly #toldMs = new Map<string, number>();
 
   constructor(options: LogRelayOptions) {
     this.#options = options;
@@ -83,13 +95,26 @@ export class LogRelay {
     const bounded = isCut ? this.#redact(text).slice(0, -this.#secretMaxChars || undefined) : text;
     const line = parseLogLine(bounded, this.#redact, plainLevel);
     const detail = Object.keys(line.fields).length > 0 ? { litestream: line.fields } : {};
-    log[shownLevel(line)](detail, `litestream: ${line.message}${reason(line)}`);
+    log[this.#levelOf(line)](detail, `litestream: ${line.message}${reason(line)}`);
     this.#countInitialized(line);
     try {
       onLine?.(line);
     } catch (error) {
       log.error({ err: error }, 'a listener to the litestream log failed');
     }
+  }
+
+  #levelOf(line: LitestreamLine): LitestreamLine['level'] {
+    const level = shownLevel(line);
+    if (level !== 'warn' || !RETRIED.has(line.message)) return level;
+    // What differs is the object, which is a number.
+    const trouble = `${line.message}${reason(line)}`.replaceAll(/[0-9a-f]{8,}|\d+/g, '#');
+    const nowMs = performance.now();
+    const told = this.#toldMs.get(trouble);
+    if (told !== undefined && nowMs - told < REPEAT_INTERVAL_MS) return 'debug';
+    if (this.#toldMs.size >= TROUBLES_MAX) this.#toldMs.clear();
+    this.#toldMs.set(trouble, nowMs);
+    return level;
   }
 
   #countInitialized({ message }: LitestreamLine): void {

@@ -2,6 +2,7 @@ import type { LagReport, ReplicationStatus } from '../child/messages.ts';
 import type { Logger } from '../log.ts';
 import type { Confirmation } from './confirmation.ts';
 
+const HYSTERESIS = 0.5;
 /** How long an error that Litestream logged explains why nothing arrives: it tries again by itself meanwhile. */
 const ERROR_EXPLAINS_MS = 60_000;
 /** An uploader that is at work on a store that refuses it says so this often. */
@@ -139,6 +140,8 @@ export class ReplicationMonitor {
   /** Takes the writer's report and judges anew. */
   look(reports: Readonly<Record<string, LagReport>>): void {
     this.#reports = reports;
+    // Everything has arrived: there is nothing to wait for since the store was back.
+    if (!this.#isLate) this.#backAtMs = undefined;
     const nowMs = this.#options.now();
     const previous = this.#state;
     const silentMs = nowMs - this.#lastProgressMs;
@@ -166,10 +169,15 @@ export class ReplicationMonitor {
     return this.lagMs > this.#options.lagNormalMs;
   }
 
+  /** A lag that goes up and down around the limit is one state, not two that alternate. */
+  get #isOnTime(): boolean {
+    return this.lagMs <= this.#options.lagNormalMs * (this.#state === 'catching-up' ? HYSTERESIS : 1);
+  }
+
   #judge(nowMs: number, silentMs: number): ReplicationState {
     const { stallTimeoutMs } = this.#options;
     if (this.#silence !== undefined) return 'unreachable';
-    if (!this.#isLate) return 'streaming';
+    if (this.#isOnTime) return 'streaming';
     if (this.#lastError && nowMs - this.#lastError.atMs < ERROR_EXPLAINS_MS) return 'unreachable';
     // A stall lasts until something arrives; restarting the uploader is no progress.
     if (silentMs > stallTimeoutMs || (this.#state === 'stalled' && this.#patienceMs > stallTimeoutMs))

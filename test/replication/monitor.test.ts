@@ -123,3 +123,24 @@ t.test(
     t.equal(stalls.length, 2);
   },
 );
+
+t.test('an outage that was over before it was noticed does not count for the next one', async (t) => {
+  const clock = { nowMs: 0 };
+  const { monitor, look, stalls } = monitorAt(clock);
+  monitor.probed('refused');
+  look(0);
+  monitor.probed(undefined);
+  for (clock.nowMs = 1000; clock.nowMs < 5000; clock.nowMs += 500) look(clock.nowMs);
+  t.same(stalls, []);
+});
+
+t.test('a lag that goes up and down around the limit is one state', async (t) => {
+  const clock = { nowMs: 0 };
+  const { monitor, look } = monitorAt(clock);
+  look(2100);
+  t.equal(monitor.state, 'catching-up');
+  look(1500);
+  t.equal(monitor.state, 'catching-up');
+  look(900);
+  t.equal(monitor.state, 'streaming');
+});
