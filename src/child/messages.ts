@@ -64,6 +64,12 @@ export interface CommitMark {
   readonly atMs: number;
 }
 
+/** The last commit that a writer has told of. */
+export interface ToldCommit extends CommitMark {
+  /** It commits nothing more, so this is its very last. */
+  readonly isFinal: boolean;
+}
+
 export interface Confirmed extends CommitMark {
   /** The replica's own name for an unbroken history. */
   readonly generation: string;

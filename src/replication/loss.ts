@@ -1,4 +1,4 @@
-import type { CommitMark } from '../child/messages.ts';
+import type { CommitMark, ToldCommit } from '../child/messages.ts';
 import { type LastCommit, readLastCommit } from './points/last-commit.ts';
 
 /** Which commits a restore could not bring back. */
@@ -21,12 +21,13 @@ export interface Loss {
 export function lossOf(
   damagedPath: string | undefined,
   restoredPath: string,
-  told: CommitMark | undefined,
+  told: ToldCommit | undefined,
 ): Loss {
   const restored = readLastCommit(restoredPath);
   const read = damagedPath === undefined ? undefined : readDamaged(damagedPath);
   const isOlder = told !== undefined && (read === undefined || read.ordinal < told.ordinal);
-  return { restored, known: isOlder ? told : read, isLowerBound: isOlder || read === undefined };
+  if (isOlder) return { restored, known: told, isLowerBound: !told.isFinal };
+  return { restored, known: read, isLowerBound: read === undefined };
 }
 
 /** @returns what was lost, for people */

@@ -1,5 +1,5 @@
 import type { Bond } from '../child/child.ts';
-import type { CommitMark } from '../child/messages.ts';
+import type { ToldCommit } from '../child/messages.ts';
 import type { LitestreamBinary } from './binary.ts';
 import { litestreamEnv } from './litestream.ts';
 import { prepareDatabases } from './prepare.ts';
@@ -10,7 +10,7 @@ export interface PrepareInput {
   readonly litestreamConfigPath: string;
   readonly databases: readonly string[];
   /** The last commit that a writer has told of, by database. */
-  readonly lastCommits: Readonly<Record<string, CommitMark>>;
+  readonly lastCommits: Readonly<Record<string, ToldCommit>>;
 }
 
 /** The process that checks or restores the databases before anything else starts. */
@@ -28,7 +28,7 @@ export async function run({ config, log, tell, input }: Bond): Promise<void> {
     binary: litestream,
     configPath: litestreamConfigPath,
     databases,
-    env: litestreamEnv(process.env, secrets),
+    env: litestreamEnv(process.env, secrets, litestream.format),
     log,
     signal: abort.signal,
     lastCommits,

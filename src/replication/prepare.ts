@@ -1,6 +1,6 @@
 import { renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import type { CommitMark } from '../child/messages.ts';
+import type { ToldCommit } from '../child/messages.ts';
 import type { Config } from '../config.ts';
 import { Failure } from '../errors.ts';
 import type { Logger } from '../log.ts';
@@ -10,6 +10,7 @@ import { syncToDisk } from './files.ts';
 import { moveAside, traceOf } from './leftovers.ts';
 import { databasePath } from './litestream-config.ts';
 import { describeLoss, lossOf } from './loss.ts';
+import { refuseOlderFormat } from './newer-format.ts';
 import { INSTRUCTIONS } from './prepare-advice.ts';
 import { restoreDatabase } from './restore.ts';
 
@@ -29,7 +30,7 @@ export interface PrepareOptions {
   /** How long a restore may stand still. */
   readonly stallTimeoutMs?: number;
   /** The last commit that a writer has told of, by database; none when none has run. */
-  readonly lastCommits?: Readonly<Record<string, CommitMark>> | undefined;
+  readonly lastCommits?: Readonly<Record<string, ToldCommit>> | undefined;
 }
 
 /** How a database got ready to be opened. `new`: there is none yet, the writer makes it. */
@@ -148,6 +149,7 @@ async function fetch(database: string, options: PrepareOptions): Promise<'restor
     { database, replica: config.replica.url },
     `looking for database ${database} in ${config.replica.url}`,
   );
+  await refuseOlderFormat(binary, config, databasePath(config.DATA_DIR, database), env);
   return restoreDatabase({
     binary,
     configPath,
