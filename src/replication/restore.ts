@@ -119,7 +119,7 @@ async function fetchInto(
       onProgress: options.onProgress,
     });
 
-  let end = await run(['-if-replica-exists', ...selectionArguments(options.selection)]);
+  let end = await run(['-if-replica-exists', ...selectionArguments(binary, options.selection)]);
   const isTimed = options.selection?.timestampMs !== undefined;
   if (isTimed && end.outcome === 'failed' && isBeforeAnything(end.lines)) return false;
   const older = end.outcome === 'failed' ? beforeNewestSnapshot(end.lines) : undefined;
@@ -137,11 +137,11 @@ async function fetchInto(
   return existsSync(scratchPath);
 }
 
-function selectionArguments(selection: Selection | undefined): string[] {
+function selectionArguments({ format }: LitestreamBinary, selection: Selection | undefined): string[] {
   if (!selection) return [];
   const { generation, timestampMs } = selection;
   const timed = timestampMs === undefined ? [] : ['-timestamp', new Date(timestampMs).toISOString()];
-  return ['-generation', generation, ...timed];
+  return [...(format === 'wal' ? ['-generation', generation] : []), ...timed];
 }
 
 /** At the time that was selected the generation had no snapshot yet, or no WAL behind it. */

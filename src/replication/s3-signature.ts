@@ -2,7 +2,7 @@ import { createHash, createHmac } from 'node:crypto';
 
 export interface Signable {
   readonly method: string;
-  /** Its path encoded as it is sent; without a query. */
+  /** Its path and its query encoded as they are sent, the query in the order of its names. */
   readonly url: URL;
   /** In lower case; `host` and `x-amz-…` beside them are made here. */
   readonly headers: Readonly<Record<string, string>>;
@@ -40,7 +40,7 @@ export function signS3(request: Signable, { accessKeyId, secretAccessKey, region
   const canonical = [
     request.method,
     request.url.pathname,
-    '',
+    request.url.search.slice(1),
     ...names.map((name) => `${name}:${headers[name]?.trim()}`),
     '',
     signedNames,

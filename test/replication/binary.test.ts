@@ -27,7 +27,19 @@ t.test('without anything else it is the one that npm carries', async (t) => {
 t.test('the one on PATH comes before it', async (t) => {
   const dir = t.testdir();
   const path = fake(dir, 'v0.3.14');
-  t.same((await find({ path: ['', '/nowhere', dir].join(delimiter) })).found, { path, version: '0.3.14' });
+  t.same((await find({ path: ['', '/nowhere', dir].join(delimiter) })).found, {
+    path,
+    version: '0.3.14',
+    format: 'wal',
+  });
+});
+
+t.test('a Litestream of 0.5 is taken from 0.5.17 on, and writes the other format', async (t) => {
+  const dir = t.testdir();
+  const path = fake(dir, 'v0.5.17');
+  t.same((await find({ path: dir })).found, { path, version: '0.5.17', format: 'ltx' });
+  const litestreamBin = fake(join(dir, 'given'), 'v0.5.20');
+  t.match((await find({ litestreamBin })).found, { version: '0.5.20', format: 'ltx' });
 });
 
 t.test("npm's own scripts on PATH are passed over: a signal would end them and not Litestream", async (t) => {
@@ -47,10 +59,10 @@ t.test('an unusable one on PATH is skipped with a warning', async (t) => {
     ['v0.3.9', /0\.3\.9/],
     ['v0.5.3', /lose data/],
     ['v0.5.16', /lose data/],
-    ['v0.5.17', /speaks to Litestream 0\.3 only/],
     ['v0.5.0-beta1', /0\.5\.0-beta1.*lose data/],
-    ['v0.4.0-beta.2', /0\.3 only/],
-    ['v1.0.0', /0\.3 only/],
+    ['v0.6.0', /0\.3 and 0\.5 only/],
+    ['v0.4.0-beta.2', /0\.3 and 0\.5 only/],
+    ['v1.0.0', /0\.3 and 0\.5 only/],
     ['(development build)', /not a released Litestream/],
     ['hello', /not a released Litestream/],
   ] as const) {
@@ -77,6 +89,7 @@ t.test('LITESTREAM_BIN comes before all others', async (t) => {
   t.same((await find({ litestreamBin, path: join(dir, 'path') })).found, {
     path: litestreamBin,
     version: '0.3.12',
+    format: 'wal',
   });
 });
 
@@ -94,11 +107,11 @@ t.test(
       ['/bin/echo', /not a released Litestream/],
       [fake(join(dir, 'old'), 'v0.3.8'), /0\.3\.8/],
       [fake(join(dir, 'bad'), 'v0.5.2'), /0\.5\.0 to 0\.5\.16 lose data/],
-      [fake(join(dir, 'new'), 'v0.5.17'), /0\.3 only/],
+      [fake(join(dir, 'new'), 'v0.6.0'), /0\.3 and 0\.5 only/],
     ] as const) {
       const failure = await failureOf(find({ litestreamBin }));
       t.match(failure, { code: 'litestream_missing', message: reason }, litestreamBin);
-      t.match(failure.message, /LITESTREAM_BIN.*Install Litestream 0\.3\.13/);
+      t.match(failure.message, /LITESTREAM_BIN.*Install Litestream 0\.3\.13, or 0\.5\.17 or later/);
     }
   },
 );

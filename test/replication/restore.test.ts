@@ -241,9 +241,9 @@ t.test('it never overwrites', async (t) => {
 
 t.test('a Litestream that cannot be started is a failure, not an empty replica', async (t) => {
   const site = await makeSite(t, s3Settings(await startS3(t)));
-  const binary = { path: join(site.root, 'nothing'), version: '0.3.13' };
+  const binary = { path: join(site.root, 'nothing'), version: '0.3.13', format: 'wal' as const };
   t.equal((await failureOf(restoreDatabase(optionsFor(site, { binary })))).code, 'restore_failed');
-  const notLitestream = { path: execPath, version: '0.3.13' };
+  const notLitestream = { path: execPath, version: '0.3.13', format: 'wal' as const };
   t.equal(
     (await failureOf(restoreDatabase(optionsFor(site, { binary: notLitestream })))).code,
     'restore_failed',

@@ -35,8 +35,11 @@ export class Confirmations {
     const known = this.#last.get(database);
     if (known && isCovered(position, known)) return true;
     signal.throwIfAborted();
+    // What was confirmed before is no newer WAL.
+    const olderSalts = new Set(position.olderSalts);
+    if (known && known.salt !== position.salt) olderSalts.add(known.salt);
     const { promise, resolve, reject } = Promise.withResolvers<boolean>();
-    const waiting = { database, position, done: () => resolve(true) };
+    const waiting = { database, position: { ...position, olderSalts }, done: () => resolve(true) };
     this.#waiting.add(waiting);
     const timer = setTimeout(() => resolve(false), timeoutMs);
     const onAbort = () => reject(signal.reason);

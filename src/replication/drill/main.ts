@@ -34,7 +34,7 @@ export async function run({ config, log, tell, obey, input }: Bond): Promise<voi
     binary: litestream,
     configPath: litestreamConfigPath,
     databases,
-    env: litestreamEnv(process.env, secrets),
+    env: litestreamEnv(process.env, secrets, litestream.format),
     log,
     confirmations,
     confirmTimeoutMs: CONFIRM_GRACE_MS + 2 * config.REPLICA_SYNC_INTERVAL_MS,

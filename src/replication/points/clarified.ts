@@ -1,7 +1,7 @@
 import { Failure } from '../../errors.ts';
 
 const DENIED =
-  /NoCredentialProviders|AccessDenied|InvalidAccessKeyId|SignatureDoesNotMatch|ExpiredToken|InvalidToken|status code: (401|403)|permission denied/i;
+  /NoCredentialProviders|AccessDenied|InvalidAccessKeyId|SignatureDoesNotMatch|ExpiredToken|InvalidToken|(status code|StatusCode): (401|403)|permission denied/i;
 /** Litestream itself, or what became of it. */
 const NOT_THE_REPLICA = /cannot be started|killed by|exists; a restore never overwrites/;
 const NO_BUCKET = /NoSuchBucket|InvalidBucketName/i;

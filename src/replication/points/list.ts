@@ -4,6 +4,7 @@ import type { Replica } from '../replica-url.ts';
 import { reasonIn, restoreFailure } from '../restore-failure.ts';
 import { clarified } from './clarified.ts';
 import { type Generation, GenerationCollector } from './generations.ts';
+import { LtxCollector } from './ltx.ts';
 import { type QueryOptions, query } from './query.ts';
 
 export interface ListOptions extends QueryOptions {
@@ -19,6 +20,7 @@ export async function listGenerations(options: ListOptions): Promise<Generation[
   const { replica, databasePath } = options;
   const database = basename(databasePath, '.db');
   if (replica.type === 'file' && isFileReplicaEmpty(replica, database)) return [];
+  if (options.binary.format === 'ltx') return listLtx(options, database);
   const collector = new GenerationCollector();
   const complaints = [
     ...(await query('snapshots', options, ([, generation = '', index, sizeBytes, created = '']) => {
@@ -39,5 +41,18 @@ export async function listGenerations(options: ListOptions): Promise<Generation[
     })),
   ];
   if (complaints.length > 0) throw clarified(restoreFailure(database, replica, reasonIn(complaints)));
+  return collector.collected();
+}
+
+async function listLtx(options: ListOptions, database: string): Promise<Generation[]> {
+  const collector = new LtxCollector();
+  const complaints = await query('ltx', options, ([level, minTxid = '', , sizeBytes, created = '']) => {
+    const createdMs = Date.parse(created);
+    if (Number.isNaN(createdMs)) return;
+    collector.file({ level: Number(level), minTxid, sizeBytes: Number(sizeBytes), createdMs });
+  });
+  if (complaints.length > 0) {
+    throw clarified(restoreFailure(database, options.replica, reasonIn(complaints)));
+  }
   return collector.collected();
 }

@@ -30,11 +30,16 @@ export interface QueryOptions {
  * @throws Failure not_ready when aborted
  */
 export async function query(
-  what: 'snapshots' | 'wal',
+  what: 'snapshots' | 'wal' | 'ltx',
   { binary, configPath, databasePath, env, stallTimeoutMs, signal }: QueryOptions,
   onRow: (columns: readonly string[]) => void,
 ): Promise<LitestreamLine[]> {
-  const invocation = dyingWithParent(binary.path, [what, ...configArguments(configPath), databasePath]);
+  const invocation = dyingWithParent(binary.path, [
+    what,
+    ...(what === 'ltx' ? ['-level', 'all'] : []),
+    ...configArguments(configPath),
+    databasePath,
+  ]);
   const child = spawn(invocation.command, invocation.args, { stdio: ['ignore', 'pipe', 'pipe'], env });
   const complaints: LitestreamLine[] = [];
   const complain = (message: string) => complaints.push({ level: 'error', message, fields: {} });

@@ -1,0 +1,72 @@
+import { type Dirent, readdirSync, statSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import type { Config } from '../config.ts';
+import { Failure } from '../errors.ts';
+import type { LitestreamBinary } from './binary.ts';
+import { errorCode } from './files.ts';
+import { replicaPath } from './litestream-config.ts';
+import { replicaUnreachable } from './restore-failure.ts';
+import { listObjects } from './s3-list.ts';
+
+/** How the names of the files end that each version writes. */
+const ENDINGS = { wal: '.lz4', ltx: '.ltx' } as const;
+
+/** When the newest file of each was stored, in milliseconds since the epoch; 0 for none. */
+type Newest = Record<keyof typeof ENDINGS, number>;
+
+/**
+ * Litestream 0.3 does not see what a 0.5 has written beside its own files, and would restore the state of before the
+ * change. A 0.5 reads both, and takes the newer by itself.
+ *
+ * @param env holds the credentials
+ * @throws Failure litestream_missing when the newer format has the newer state, replica_unreachable
+ */
+export async function refuseOlderFormat(
+  { format, version }: LitestreamBinary,
+  config: Config,
+  databaseFile: string,
+  env: NodeJS.ProcessEnv,
+): Promise<void> {
+  if (format === 'ltx') return;
+  const database = basename(databaseFile, '.db');
+  const newest = await newestOf(config, replicaPath(config.replica, database), env);
+  if (newest.ltx <= newest.wal) return;
+  throw new Failure(
+    'litestream_missing',
+    `The replica ${config.replica.url} was written by Litestream 0.5 last, and ${version} reads only what was there before. Set LITESTREAM_BIN to a Litestream of version 0.5.17 or later`,
+  );
+}
+
+async function newestOf(config: Config, path: string, env: NodeJS.ProcessEnv): Promise<Newest> {
+  const { replica } = config;
+  const newest: Newest = { wal: 0, ltx: 0 };
+  const note = (name: string, storedMs: number) => {
+    for (const format of ['wal', 'ltx'] as const) {
+      if (name.endsWith(ENDINGS[format])) newest[format] = Math.max(newest[format], storedMs);
+    }
+  };
+  if (replica.type === 'file') noteFiles(path, note);
+  else {
+    try {
+      const objects = listObjects({ config, bucket: replica.bucket, prefix: `${path}/`, env });
+      for await (const { key, storedMs } of objects) note(key, storedMs);
+    } catch (error) {
+      throw replicaUnreachable(replica, (error as Error).message);
+    }
+  }
+  return newest;
+}
+
+function noteFiles(folder: string, note: (name: string, storedMs: number) => void): void {
+  let entries: Dirent[];
+  try {
+    entries = readdirSync(folder, { recursive: true, withFileTypes: true });
+  } catch (error) {
+    // Whether it should be there others look at.
+    if (errorCode(error) === 'ENOENT') return;
+    throw error;
+  }
+  for (const { parentPath, name } of entries) {
+    note(name, statSync(join(parentPath, name), { throwIfNoEntry: false })?.mtimeMs ?? 0);
+  }
+}

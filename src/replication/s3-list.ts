@@ -1,0 +1,75 @@
+import type { Config } from '../config.ts';
+import { signS3 } from './s3-signature.ts';
+
+const TIMEOUT_MS = 20_000;
+
+export interface S3ListOptions {
+  readonly config: Pick<Config, 'S3_ENDPOINT' | 'AWS_REGION'>;
+  readonly bucket: string;
+  readonly prefix: string;
+  /** Holds the credentials. */
+  readonly env: NodeJS.ProcessEnv;
+}
+
+/** An object in a bucket. */
+export interface StoredObject {
+  readonly key: string;
+  /** When it was stored, in milliseconds since the epoch, on the store's clock. */
+  readonly storedMs: number;
+}
+
+/**
+ * Lists the objects of a bucket under a prefix. Only for what no Litestream can be asked.
+ *
+ * @throws Error when the store does not answer with a listing
+ * @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html
+ */
+export async function* listObjects(options: S3ListOptions): AsyncGenerator<StoredObject> {
+  let token: string | undefined;
+  do {
+    const text = await list(options, token);
+    for (const [, one = ''] of text.matchAll(/<Contents>(.*?)<\/Contents>/gs)) {
+      const key = /<Key>([^<]+)</.exec(one)?.[1] ?? '';
+      yield { key, storedMs: Date.parse(/<LastModified>([^<]+)</.exec(one)?.[1] ?? '') };
+    }
+    token = /<NextContinuationToken>([^<]+)</.exec(text)?.[1];
+  } while (token !== undefined);
+}
+
+async function list(
+  { config, bucket, prefix, env }: S3ListOptions,
+  token: string | undefined,
+): Promise<string> {
+  const { S3_ENDPOINT, AWS_REGION } = config;
+  const base = S3_ENDPOINT ?? `https://${bucket}.s3.${AWS_REGION}.amazonaws.com`;
+  const url = new URL(S3_ENDPOINT === undefined ? `${base}/` : `${base.replace(/\/+$/, '')}/${bucket}`);
+  const query = { 'list-type': '2', prefix, ...(token !== undefined && { 'continuation-token': token }) };
+  // A space is %20 in what is signed, and not a plus.
+  url.search = Object.entries(query)
+    .map(([name, value]) => `${name}=${encodeURIComponent(value).replaceAll(/[!'()*]/g, encodeCharacter)}`)
+    .sort()
+    .join('&');
+  const headers = signS3(
+    { method: 'GET', url, headers: {}, body: '' },
+    {
+      accessKeyId: env.AWS_ACCESS_KEY_ID ?? '',
+      secretAccessKey: env.AWS_SECRET_ACCESS_KEY ?? '',
+      region: AWS_REGION,
+      now: new Date(),
+    },
+  );
+  let response: Response;
+  try {
+    response = await fetch(url, { headers, redirect: 'manual', signal: AbortSignal.timeout(TIMEOUT_MS) });
+  } catch (error) {
+    const { message, cause } = error as Error;
+    throw new Error(`RequestError: ${cause instanceof Error ? cause.message : message}`, { cause: error });
+  }
+  const text = await response.text();
+  if (response.ok) return text;
+  throw new Error(`${/<Code>(\w+)</.exec(text)?.[1] ?? 'refused'}, status code: ${response.status}`);
+}
+
+function encodeCharacter(character: string): string {
+  return `%${character.charCodeAt(0).toString(16).toUpperCase()}`;
+}
