@@ -4,6 +4,7 @@ import { commands } from './commands/index.ts';
 import { describeMachine, machineLine, noiseWarning } from './machine.ts';
 import { UsageError, Values } from './options.ts';
 import { Progress } from './progress.ts';
+import { renderReport } from './report/render.ts';
 import { COMMON_OPTIONS, usage } from './usage.ts';
 
 const EXIT_FAILED = 1;
@@ -55,18 +56,35 @@ function exitCodeOf(error: unknown): number {
 
 async function execute(command: Command, values: Values): Promise<number> {
   const jsonFile = values.text('json');
+  const reportFile = values.text('report');
   const start = command.prepare(values);
   // A path that cannot be written fails now, and not after all the load.
-  if (jsonFile !== undefined && jsonFile !== '-') closeSync(openSync(jsonFile, 'a'));
+  for (const file of [jsonFile, reportFile]) {
+    if (file !== undefined && file !== '-') closeSync(openSync(file, 'a'));
+  }
   const machine = describeMachine();
-  const { text, results, measurements, complaints } = await start({ progress, signal: interrupt.signal });
+  const { text, results, measurements, complaints, sections } = await start({
+    progress,
+    signal: interrupt.signal,
+  });
   progress.clear();
+  const warning = noiseWarning(measurements, machine);
+  if (reportFile !== undefined) {
+    const page = renderReport({
+      title: `ninelives: ${command.summary}`,
+      command: ['npm run loadtest --', ...process.argv.slice(2)].join(' '),
+      machine,
+      warnings: warning === undefined ? [] : [warning],
+      complaints,
+      sections: sections ?? [],
+    });
+    writeFileSync(reportFile, page);
+  }
   const json = `${JSON.stringify({ command: command.name, machine, complaints, ...results }, null, 2)}\n`;
   if (jsonFile === '-') process.stdout.write(json);
   else {
     if (jsonFile !== undefined) writeFileSync(jsonFile, json);
     console.log(`${text}\n\n${machineLine(machine)}`);
-    const warning = noiseWarning(measurements, machine);
     if (warning) console.log(warning);
   }
   for (const complaint of complaints) console.error(`FAILED: ${complaint}`);

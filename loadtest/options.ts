@@ -34,7 +34,9 @@ export class Values {
               type: option.value === undefined ? ('boolean' as const) : ('string' as const),
               multiple: option.multiple ?? false,
               ...(name === 'help' ? { short: 'h' } : {}),
-              ...(option.default === undefined ? {} : { default: option.default }),
+              ...(option.default === undefined
+                ? {}
+                : { default: option.multiple ? [option.default] : option.default }),
             },
           ]),
         ),

@@ -1,8 +1,17 @@
 import type { Command } from '../command.ts';
 import { compareCommand } from './compare.ts';
+import { rampCommand } from './ramp.ts';
 import { replicationCommand } from './replication.ts';
 import { restoreCommand } from './restore.ts';
 import { runCommand } from './run.ts';
+import { soakCommand } from './soak.ts';
 
 /** Every command, in the order of the help; the first is what runs when none is named. */
-export const commands: readonly Command[] = [runCommand, compareCommand, restoreCommand, replicationCommand];
+export const commands: readonly Command[] = [
+  runCommand,
+  rampCommand,
+  soakCommand,
+  compareCommand,
+  restoreCommand,
+  replicationCommand,
+];

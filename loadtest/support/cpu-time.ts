@@ -39,7 +39,8 @@ export function readFamily(rootPid: number): ProcessReading[] {
 export function nameOf(pid: number): string | undefined {
   try {
     const [command = ''] = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
-    return OWN_TITLE.exec(command)?.[1] ?? command.split('/').at(-1);
+    // One that has just ended, or not begun, has none.
+    return OWN_TITLE.exec(command)?.[1] || command.split('/').at(-1) || undefined;
   } catch {
     return undefined;
   }

@@ -1,0 +1,174 @@
+import { busyInWords, limitInWords } from '../busy.ts';
+import type { Command, Context } from '../command.ts';
+import { failedPercent, type Load, type Measurement } from '../measurement.ts';
+import { UsageError } from '../options.ts';
+import type { Section } from '../report/section.ts';
+import { loadInWords, measure } from '../run.ts';
+import { type Scenario, scenarioOf, scenarios } from '../scenarios.ts';
+import { readSystem, SYSTEM_OPTIONS, startChoice } from '../system-options.ts';
+import { type Column, milliseconds, renderTable, whole } from '../table.ts';
+import { type Target, withTarget } from '../target.ts';
+
+const WARMUP_MS = 1000;
+const STEPS_MAX = 24;
+const FIRST_RATE = 250;
+const FIRST_CONNECTIONS = 1;
+const FACTOR = 2;
+const CONNECTIONS_MAX = 2048;
+/** A step must bring so much more than the best before it, or it is one too many. */
+const GROWTH_MIN = 1.05;
+const POOR_STEPS_MAX = 2;
+/** At a fixed rate: below this share of it, the server does not keep up. */
+const KEPT_MIN = 0.98;
+const FAILED_MAX_PERCENT = 1;
+
+/** More and more load, until more load brings no more answers. */
+export const rampCommand: Command = {
+  name: 'ramp',
+  summary: 'more and more load until throughput grows no more, and what was busy then',
+  options: {
+    seconds: { value: 'N', default: '4', help: 'measured time of a step, after a warm-up of one second' },
+    by: {
+      value: 'WHAT',
+      default: 'connections',
+      help: 'what grows, doubling with each step: connections or rate',
+    },
+    connections: { value: 'N', default: '200', help: 'keep-alive connections that a rate may use' },
+    workers: { value: 'N', default: '2', help: 'HTTP processes of the server' },
+    only: { value: 'NAME', multiple: true, default: 'read,write', help: 'the scenarios; may be given again' },
+    ...SYSTEM_OPTIONS,
+  },
+  prepare(values) {
+    const by = values.text('by');
+    if (by !== 'connections' && by !== 'rate') throw new UsageError('--by: expected connections or rate');
+    const seconds = values.whole('seconds', 1, 3600);
+    const connections = values.whole('connections', 1, CONNECTIONS_MAX);
+    const system = readSystem(values);
+    const names = values.namesOf(
+      'only',
+      scenarios.map(({ name }) => name),
+      'scenario',
+    );
+    const base = { warmupMs: WARMUP_MS, durationMs: seconds * 1000 };
+    const loadOf = (step: number): Load =>
+      by === 'rate'
+        ? { ...base, connections, ratePerSecond: FIRST_RATE * FACTOR ** step }
+        : { ...base, connections: FIRST_CONNECTIONS * FACTOR ** step };
+    return async (context) => {
+      const ramps: Ramp[] = [];
+      await withTarget(
+        () => startChoice(system, context.signal),
+        context.signal,
+        async (target) => {
+          for (const name of names) ramps.push(await climb(target, scenarioOf(name), loadOf, context));
+        },
+      );
+      const measurements = ramps.flatMap(({ steps }) => steps);
+      return {
+        text: ramps.map((ramp) => `${renderTable(COLUMNS, ramp.steps)}\n\n${verdictOf(ramp)}`).join('\n\n'),
+        results: { ramps: ramps.map((ramp) => ({ ...ramp, verdict: verdictOf(ramp) })) },
+        measurements,
+        complaints: [],
+        sections: ramps.map(rampSection),
+      };
+    };
+  },
+};
+
+/** All steps of one scenario. */
+export interface Ramp {
+  readonly scenario: string;
+  readonly steps: readonly Measurement[];
+}
+
+async function climb(
+  target: Target,
+  scenario: Scenario,
+  loadOf: (step: number) => Load,
+  { progress, signal }: Context,
+): Promise<Ramp> {
+  const steps: Measurement[] = [];
+  while (steps.length < STEPS_MAX && !isSaturated(steps)) {
+    const load = loadOf(steps.length);
+    if (load.connections > (scenario.connectionsMax ?? CONNECTIONS_MAX)) break;
+    const label = `${scenario.name}, ${loadInWords(load)}`;
+    // The first step has made what the others read.
+    const seeded = steps.length === 0 ? {} : { seededAlerts: scenario.seededAlerts };
+    steps.push(await measure(target, { scenario, load, label, ...seeded }, progress, signal));
+    progress.note(`${label}: ${whole(steps.at(-1)!.requestsPerSecond)} requests/s`);
+  }
+  return { scenario: scenario.name, steps };
+}
+
+/** @returns whether more load brings no more: twice in a row, because one step may have had bad luck */
+export function isSaturated(steps: readonly Measurement[]): boolean {
+  let best = 0;
+  let poor = 0;
+  for (const step of steps) {
+    const { requestsPerSecond, load } = step;
+    const isKept =
+      load.ratePerSecond === undefined
+        ? requestsPerSecond >= best * GROWTH_MIN
+        : requestsPerSecond >= load.ratePerSecond * KEPT_MIN;
+    poor = isKept && failedPercent(step) <= FAILED_MAX_PERCENT ? 0 : poor + 1;
+    best = Math.max(best, requestsPerSecond);
+  }
+  return poor >= POOR_STEPS_MAX;
+}
+
+/** @returns the step from which on more load brought little */
+export function kneeOf(steps: readonly Measurement[]): Measurement {
+  const best = Math.max(...steps.map(({ requestsPerSecond }) => requestsPerSecond));
+  return steps.find(({ requestsPerSecond }) => requestsPerSecond * GROWTH_MIN >= best)!;
+}
+
+function verdictOf({ scenario, steps }: Ramp): string {
+  const knee = kneeOf(steps);
+  const saturated = isSaturated(steps) ? 'saturated' : 'not saturated; the most seen was';
+  const at = `${whole(knee.requestsPerSecond)} requests/s at ${loadInWords(knee.load)}, p99 ${milliseconds(knee.latencyMs.p99)} ms`;
+  return `${scenario}: ${saturated} ${at}. There ${limitInWords(knee)}.`;
+}
+
+const COLUMNS: readonly Column<Measurement>[] = [
+  { title: 'scenario', align: 'left', cell: ({ scenario }) => scenario },
+  { title: 'load', cell: ({ load }) => loadInWords(load) },
+  { title: 'requests/s', cell: ({ requestsPerSecond }) => whole(requestsPerSecond) },
+  { title: 'p50 ms', cell: ({ latencyMs }) => milliseconds(latencyMs.p50) },
+  { title: 'p99 ms', cell: ({ latencyMs }) => milliseconds(latencyMs.p99) },
+  { title: 'failed', cell: (step) => `${failedPercent(step).toFixed(2)} %` },
+  { title: 'busy, of a core', align: 'left', cell: busyInWords },
+];
+
+function rampSection(ramp: Ramp): Section {
+  const { scenario, steps } = ramp;
+  const x = ({ load }: Measurement) => load.ratePerSecond ?? load.connections;
+  const axis = {
+    label: steps[0]!.load.ratePerSecond === undefined ? 'connections' : 'requests/s asked for',
+    scale: 'log' as const,
+  };
+  return {
+    title: `${scenario}: ${scenarioOf(scenario).title}`,
+    notes: [verdictOf(ramp)],
+    table: {
+      head: COLUMNS.map(({ title }) => title),
+      rows: steps.map((step) => COLUMNS.map(({ cell }) => cell(step))),
+    },
+    charts: [
+      {
+        title: 'Throughput',
+        x: axis,
+        y: { label: 'requests/s' },
+        series: [{ label: 'answered/s', points: steps.map((step) => [x(step), step.requestsPerSecond]) }],
+      },
+      {
+        title: 'Latency',
+        x: axis,
+        y: { label: 'ms', scale: 'log' },
+        series: [
+          { label: 'p50', points: steps.map((step) => [x(step), step.latencyMs.p50]) },
+          { label: 'p99', points: steps.map((step) => [x(step), step.latencyMs.p99]) },
+        ],
+      },
+    ],
+  };
+}
