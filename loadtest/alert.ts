@@ -1,12 +1,16 @@
-/** @returns a valid alert, the same for every peer; `movieId` makes it unlike any other */
-export function alertOf(movieId: string) {
+/**
+ * @param movieId makes it unlike any other
+ * @param extraChars how much longer than usual it shall be, 2,000 at most
+ * @returns a valid alert, the same for every peer
+ */
+export function alertOf(movieId: string, extraChars = 0) {
   return {
     movieId,
     email: 'someone@example.org',
     notification_date: '2030-01-31',
     title: 'The Third Man (restored)',
     category: 'film noir',
-    imageUrl: 'https://example.org/covers/the-third-man.png',
+    imageUrl: `https://example.org/covers/the-third-man.png${'x'.repeat(extraChars)}`,
   };
 }
 

@@ -71,7 +71,7 @@ async function execute(command: Command, values: Values): Promise<number> {
   const warning = noiseWarning(measurements, machine);
   if (reportFile !== undefined) {
     const page = renderReport({
-      title: `ninelives: ${command.summary}`,
+      title: `ninelives load test: ${command.name}`,
       command: ['npm run loadtest --', ...process.argv.slice(2)].join(' '),
       machine,
       warnings: warning === undefined ? [] : [warning],

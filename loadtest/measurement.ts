@@ -10,6 +10,8 @@ export interface Load {
    * its next request when it has the answer to its last (closed loop).
    */
   readonly ratePerSecond?: number | undefined;
+  /** How much longer than usual the alerts are that are written. */
+  readonly extraChars?: number;
 }
 
 /** What went wrong, the warm-up included. */

@@ -19,6 +19,8 @@ export interface Lane {
   readonly seededAlerts: number;
   /** The list's pages, one after the other; empty unless the scenario wants them. */
   readonly pages: readonly string[];
+  /** How much longer than usual a new alert is. */
+  readonly extraChars?: number;
 }
 
 /** What is asked of a server; how hard and how long is the load's matter. */
@@ -54,6 +56,10 @@ const write: ScenarioRequest = {
   body: (id) => JSON.stringify(alertOf(id)),
 };
 
+function writeOf({ extraChars }: Lane): ScenarioRequest {
+  return { ...write, body: (id) => JSON.stringify(alertOf(id, extraChars)) };
+}
+
 /** Every scenario, in the order in which they run. */
 export const scenarios: readonly Scenario[] = [
   {
@@ -62,7 +68,7 @@ export const scenarios: readonly Scenario[] = [
     seededAlerts: SEEDED_ALERTS,
     requests: readsOf,
   },
-  { name: 'write', title: 'a new alert, durable', seededAlerts: 0, requests: () => [write] },
+  { name: 'write', title: 'a new alert, durable', seededAlerts: 0, requests: (lane) => [writeOf(lane)] },
   {
     name: 'mixed',
     title: '90 % reads, 10 % durable writes',

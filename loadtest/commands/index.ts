@@ -4,6 +4,7 @@ import { rampCommand } from './ramp.ts';
 import { replicationCommand } from './replication.ts';
 import { restoreCommand } from './restore.ts';
 import { runCommand } from './run.ts';
+import { scaleCommand } from './scale.ts';
 import { soakCommand } from './soak.ts';
 
 /** Every command, in the order of the help; the first is what runs when none is named. */
@@ -12,6 +13,7 @@ export const commands: readonly Command[] = [
   rampCommand,
   soakCommand,
   compareCommand,
+  scaleCommand,
   restoreCommand,
   replicationCommand,
 ];

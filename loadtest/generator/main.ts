@@ -18,8 +18,7 @@ async function run(order: DriveOrder): Promise<void> {
   const recorder = new Recorder(load.durationMs);
   const known = new Map<number, ReturnType<LoopOptions['requestsOf']>>();
   const requestsOf: LoopOptions['requestsOf'] = (connection) => {
-    const requests =
-      known.get(connection) ?? scenario.requests({ ...order, connection, connections: load.connections });
+    const requests = known.get(connection) ?? scenario.requests({ ...order, ...load, connection });
     known.set(connection, requests);
     return requests;
   };

@@ -9,7 +9,7 @@ const SECONDS = { label: 'seconds' } as const;
 
 /** @returns what a report shows of one run of a scenario */
 export function measurementSection(measurement: Measurement): Section {
-  const { scenario, latencyMs, requestsPerSecond, load } = measurement;
+  const { scenario, latencyMs, requestsPerSecond, load, marks } = measurement;
   return {
     title: `${scenario}: ${scenarioOf(scenario).title}`,
     figures: [
@@ -21,6 +21,7 @@ export function measurementSection(measurement: Measurement): Section {
       ['max', `${milliseconds(latencyMs.max)} ms`],
       ['failed', `${failedPercent(measurement).toFixed(3)} %`],
     ],
+    marks,
     charts: [
       throughput(measurement),
       latency(measurement),
@@ -31,7 +32,7 @@ export function measurementSection(measurement: Measurement): Section {
   };
 }
 
-function throughput({ intervals, durationMs, marks }: Measurement): Chart {
+function throughput({ intervals, durationMs }: Measurement): Chart {
   const widthMs = intervals.length > 1 ? intervals[1]!.atMs - intervals[0]!.atMs : durationMs;
   const perSecond = (count: number) => (count * 1000) / widthMs;
   const failed: Series = {
@@ -49,11 +50,11 @@ function throughput({ intervals, durationMs, marks }: Measurement): Chart {
       },
       ...(failed.points.some(([, count]) => count > 0) ? [failed] : []),
     ],
-    marks,
+    hasMarks: true,
   };
 }
 
-function latency({ intervals, durationMs, marks }: Measurement): Chart {
+function latency({ intervals, durationMs }: Measurement): Chart {
   const widthMs = intervals.length > 1 ? intervals[1]!.atMs - intervals[0]!.atMs : durationMs;
   // An interval without an answer has no latency, and a logarithm no zero.
   const answered = intervals.filter(({ requests }) => requests > 0);
@@ -65,7 +66,7 @@ function latency({ intervals, durationMs, marks }: Measurement): Chart {
       { label: 'p50', points: answered.map(({ atMs, p50Ms }) => [middle(atMs, widthMs), p50Ms]) },
       { label: 'p99', points: answered.map(({ atMs, p99Ms }) => [middle(atMs, widthMs), p99Ms]) },
     ],
-    marks,
+    hasMarks: true,
   };
 }
 
@@ -84,7 +85,7 @@ function percentiles({ percentiles: curve }: Measurement): Chart {
 }
 
 function processes(
-  { processes: samples, marks }: Measurement,
+  { processes: samples }: Measurement,
   title: string,
   unit: string,
   value: (sample: Measurement['processes'][number]) => number,
@@ -100,7 +101,7 @@ function processes(
         .filter((sample) => sample.name === name)
         .map((sample) => [sample.atMs / 1000, value(sample)]),
     })),
-    marks,
+    hasMarks: true,
   };
 }
 

@@ -13,7 +13,6 @@ for (const figure of document.querySelectorAll('[data-chart]')) {
   const chart = CHARTS[figure.dataset.chart];
   const canvas = figure.appendChild(document.createElement('div'));
   const legend = chart.labels.length > 0 ? figure.appendChild(makeLegend(chart)) : undefined;
-  if (chart.marks.length > 0) figure.appendChild(makeMarks(chart.marks));
   figure.appendChild(makeNumbers(chart));
   let plot;
   const draw = () => {
@@ -50,7 +49,8 @@ function optionsOf({ x, y, labels, marks }, width, legend, shown) {
       {
         ...axis,
         label: x.label,
-        labelSize: 22,
+        labelSize: 20,
+        size: 30,
         labelFont: '12px system-ui',
         ...(x.scale === 'nines' ? { splits: nines, values: (_plot, ticks) => ticks.map(nineText) } : {}),
         ...(x.scale === 'log' ? { values: (_plot, ticks) => ticks.map(powerText) } : {}),
@@ -108,7 +108,7 @@ function drawMarks({ ctx, bbox, valToPos }, marks) {
   let lastEnd = -1;
   let row = 0;
   for (const [index, mark] of marks.entries()) {
-    const at = valToPos(mark.x, 'x', true);
+    const at = valToPos(mark, 'x', true);
     ctx.setLineDash([4 * devicePixelRatio, 4 * devicePixelRatio]);
     ctx.beginPath();
     ctx.moveTo(at, bbox.top);
@@ -137,15 +137,6 @@ function paintLegend(legend) {
   for (const [index, line] of (legend?.querySelectorAll('line') ?? []).entries()) {
     line.setAttribute('stroke', colourOf(index));
   }
-}
-
-function makeMarks(marks) {
-  const list = document.createElement('ol');
-  list.className = 'marks';
-  for (const { x, text } of marks) {
-    list.appendChild(document.createElement('li')).textContent = `${x.toFixed(2)} s: ${text}`;
-  }
-  return list;
 }
 
 /** The same in numbers, for those who cannot see a chart; made when it is opened. */

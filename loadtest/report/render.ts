@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import type { Machine } from '../machine.ts';
+import type { Mark } from '../measurement.ts';
 import type { Chart, Section } from './section.ts';
 
 const UPLOT = dirname(createRequire(import.meta.url).resolve('uplot'));
@@ -23,7 +24,7 @@ export interface Report {
 /** @returns one HTML file that needs nothing else: no network, no other file */
 export function renderReport(report: Report): string {
   const { title, command, machine, warnings, complaints, sections } = report;
-  const charts = sections.flatMap((section) => section.charts.map(forPage));
+  const charts = sections.flatMap(({ charts: own, marks }) => own.map((chart) => forPage(chart, marks)));
   let chartIndex = 0;
   const body = sections.map((section, index) => {
     const figures = section.charts.map(({ title: name }) => {
@@ -32,7 +33,7 @@ export function renderReport(report: Report): string {
     return `<section id="s${index}">
 <h2>${asText(section.title)}</h2>
 ${(section.notes ?? []).map((note) => `<p>${asText(note)}</p>`).join('\n')}
-${figuresOf(section)}${tableOf(section)}
+${figuresOf(section)}${tableOf(section)}${marksOf(section)}
 <div class="charts">${figures.join('\n')}</div>
 </section>`;
   });
@@ -69,7 +70,7 @@ ${readAsset('page.client.js')}</script>
 }
 
 /** uPlot wants one column of x for all lines of a chart; where a line has no point, it has null. */
-function forPage({ series, marks = [], ...chart }: Chart) {
+function forPage({ series, hasMarks = false, ...chart }: Chart, marks: readonly Mark[] = []) {
   const xs = [...new Set(series.flatMap(({ points }) => points.map(([x]) => rounded(x))))].sort(
     (a, b) => a - b,
   );
@@ -81,7 +82,7 @@ function forPage({ series, marks = [], ...chart }: Chart) {
     ...chart,
     labels: series.map(({ label }) => label),
     data: [xs, ...columns],
-    marks: marks.map(({ atMs, text }) => ({ x: rounded(atMs / 1000), text })),
+    marks: hasMarks ? marks.map(({ atMs }) => rounded(atMs / 1000)) : [],
   };
 }
 
@@ -106,6 +107,11 @@ function figuresOf({ figures = [] }: Section): string {
     return `<div><dt>${asText(label)}</dt><dd>${asText(value)}</dd></div>`;
   });
   return `<dl class="figures">${tiles.join('')}</dl>`;
+}
+
+function marksOf({ marks = [] }: Section): string {
+  const items = marks.map(({ atMs, text }) => `<li>${(atMs / 1000).toFixed(2)} s: ${asText(text)}</li>`);
+  return items.length === 0 ? '' : `<ol class="marks">${items.join('')}</ol>`;
 }
 
 function tableOf({ table }: Section): string {

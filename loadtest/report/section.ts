@@ -18,8 +18,8 @@ export interface Chart {
   readonly x: Axis;
   readonly y: Axis;
   readonly series: readonly Series[];
-  /** Vertical lines, for charts over time; `atMs` is shown in seconds, as their x is. */
-  readonly marks?: readonly Mark[];
+  /** Whether it shows the section's marks: its x is seconds. */
+  readonly hasMarks?: boolean;
 }
 
 /** A part of the report: figures first, then charts. */
@@ -29,5 +29,7 @@ export interface Section {
   readonly notes?: readonly string[];
   readonly figures?: readonly (readonly [label: string, value: string])[];
   readonly table?: { readonly head: readonly string[]; readonly rows: readonly (readonly string[])[] };
+  /** What happened meanwhile: numbered, as lines in the charts over time, and in words. */
+  readonly marks?: readonly Mark[];
   readonly charts: readonly Chart[];
 }

@@ -1,0 +1,119 @@
+import { execFileSync } from 'node:child_process';
+import { closeSync, fdatasyncSync, openSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { limitInWords } from '../busy.ts';
+import type { Measurement } from '../measurement.ts';
+import { spreadOf } from '../statistics.ts';
+import { makeTemporaryFolder, removeFolder } from '../support/running-system.ts';
+import { milliseconds, whole } from '../table.ts';
+import { startSystem, withTarget } from '../target.ts';
+import type { Curve, Point } from './curve.ts';
+import { measureStep, WARMUP_MS } from './load-points.ts';
+import { commitsOf } from './offline-database.ts';
+
+const SOURCE = fileURLToPath(new URL('./slow-fsync.c', import.meta.url));
+/** From the disk as it is to what a network disk takes in a bad hour. */
+const DELAYS_US = [0, 500, 1000, 2000, 5000, 10_000];
+const PROBE_SYNCS = 100;
+const PAGE_BYTES = 4096;
+const COMMITS = 'commits/s';
+const WRITES = 'writes/s';
+const PER_COMMIT = 'writes a commit';
+const P99 = 'write p99 ms';
+
+export const fsync: Curve = {
+  name: 'fsync',
+  title: 'Cost of an fsync: this disk, and slowed down as a network disk is',
+  async measure({ durationMs, connections, workers }, context) {
+    const folder = makeTemporaryFolder();
+    const empty = { name: this.name, title: this.title, xLabel: 'ms an fsync', measurements: [] };
+    try {
+      const library = compile(folder);
+      const baseMs = probe(folder);
+      const points: Point[] = [];
+      const measurements: Measurement[] = [];
+      // Without a compiler there is one point: the disk as it is.
+      for (const delayUs of library === undefined ? [0] : DELAYS_US) {
+        // The shorter the list of what differs, the better: also without a delay the library is there.
+        const env = library === undefined ? {} : { LD_PRELOAD: library, SLOW_FSYNC_US: String(delayUs) };
+        const syncMs = baseMs + delayUs / 1000;
+        const label = `an fsync of ${milliseconds(syncMs)} ms`;
+        await withTarget(
+          () => startSystem(workers, context.signal, { env }),
+          context.signal,
+          async (target) => {
+            const load = { connections, warmupMs: WARMUP_MS, durationMs };
+            const before = commitsOf(target.dataDir);
+            const startMs = performance.now();
+            const [write] = await measureStep(target, { label, scenarios: ['write'], load }, context);
+            const tookSeconds = (performance.now() - startMs) / 1000;
+            const commits = (commitsOf(target.dataDir) - before) / tookSeconds;
+            measurements.push(write!);
+            points.push({
+              x: syncMs,
+              figures: {
+                [COMMITS]: commits,
+                [WRITES]: write!.requestsPerSecond,
+                [PER_COMMIT]: write!.requestsPerSecond / commits,
+                [P99]: write!.latencyMs.p99,
+              },
+              busy: `in fsync ${whole(Math.min(100, (commits * syncMs) / 10))} % of the time; ${limitInWords(write!)}`,
+            });
+          },
+        );
+      }
+      return {
+        ...empty,
+        charts: [
+          { unit: 'per second', figures: [WRITES, COMMITS] },
+          { unit: 'writes', figures: [PER_COMMIT] },
+          { unit: 'ms', figures: [P99] },
+        ],
+        points,
+        remarks: [
+          'The longer an fsync takes, the more writes gather for the next commit, so writes/s fall far less than commits/s; they end at connections / fsync time.',
+          library === undefined
+            ? 'The slower disks were left out: gcc or cc is needed to make them.'
+            : "The delay is in the writer's fsync, by a preloaded library; Litestream calls the kernel itself and keeps the fast disk.",
+        ],
+        measurements,
+      };
+    } finally {
+      removeFolder(folder);
+    }
+  },
+};
+
+/** @returns the library's path, or undefined where there is no compiler, or no preloading */
+function compile(folder: string): string | undefined {
+  if (process.platform !== 'linux') return undefined;
+  const library = join(folder, 'slow-fsync.so');
+  for (const compiler of ['cc', 'gcc']) {
+    try {
+      const args = ['-shared', '-fPIC', '-O2', '-o', library, SOURCE, '-ldl'];
+      execFileSync(compiler, args, { stdio: 'ignore' });
+      return library;
+    } catch {
+      // The next one, or none.
+    }
+  }
+  return undefined;
+}
+
+/** @returns what it takes to append a page and have it on disk, in milliseconds */
+function probe(folder: string): number {
+  const fd = openSync(join(folder, 'probe'), 'w');
+  try {
+    const page = Buffer.alloc(PAGE_BYTES, 1);
+    const tookMs = Array.from({ length: PROBE_SYNCS }, () => {
+      const startMs = performance.now();
+      writeSync(fd, page);
+      fdatasyncSync(fd);
+      return performance.now() - startMs;
+    });
+    return spreadOf(tookMs).median;
+  } finally {
+    closeSync(fd);
+  }
+}
