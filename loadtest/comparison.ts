@@ -1,6 +1,7 @@
 import type { Turn } from './compare.ts';
 import { failureCount, type Measurement } from './measurement.ts';
 import { type Peer, peers } from './peers.ts';
+import type { Chart, Section } from './report/section.ts';
 import { type Spread, spreadOf } from './statistics.ts';
 import { type Column, milliseconds, renderTable, whole } from './table.ts';
 
@@ -11,20 +12,44 @@ interface Row {
   readonly measurements: readonly Measurement[];
 }
 
-/** How many times as many requests a second the one serves as the other, round by round. */
+/** What one is of the other, round by round. */
 export interface Ratio extends Spread {
   readonly label: string;
 }
 
 type Side = readonly [peer: string, scenario: string];
 
-const RATIOS: readonly { readonly label: string; readonly of: Side; readonly to: Side }[] = [
-  { label: 'read: ours / bare node:http', of: ['ours', 'read'], to: ['http', 'read'] },
-  { label: 'read: ours / bare Koa', of: ['ours', 'read'], to: ['koa', 'read'] },
-  { label: 'read: ours / naive', of: ['ours', 'read'], to: ['naive-full', 'read'] },
-  { label: 'write: ours / naive FULL', of: ['ours', 'write'], to: ['naive-full', 'write'] },
-  { label: 'write: ours / naive NORMAL', of: ['ours', 'write'], to: ['naive-normal', 'write'] },
-  { label: 'ours: durable write / read', of: ['ours', 'write'], to: ['ours', 'read'] },
+interface RatioOf {
+  readonly label: string;
+  readonly of: Side;
+  readonly to: Side;
+  readonly figure: (measurement: Measurement) => number;
+}
+
+const RATIOS: readonly RatioOf[] = [
+  { label: 'read: ours / bare node:http', of: ['ours', 'read'], to: ['http', 'read'], figure: rate },
+  { label: 'read: ours / bare Koa', of: ['ours', 'read'], to: ['koa', 'read'], figure: rate },
+  { label: 'read: ours / naive', of: ['ours', 'read'], to: ['naive-full', 'read'], figure: rate },
+  { label: 'write: ours / naive FULL', of: ['ours', 'write'], to: ['naive-full', 'write'], figure: rate },
+  {
+    label: 'write: ours / naive NORMAL',
+    of: ['ours', 'write'],
+    to: ['naive-normal', 'write'],
+    figure: rate,
+  },
+  { label: 'ours: durable write / read', of: ['ours', 'write'], to: ['ours', 'read'], figure: rate },
+  {
+    label: 'p99 of a write: ours / naive FULL',
+    of: ['ours', 'write'],
+    to: ['naive-full', 'write'],
+    figure: p99,
+  },
+  {
+    label: 'p99 of a write: ours / naive NORMAL',
+    of: ['ours', 'write'],
+    to: ['naive-normal', 'write'],
+    figure: p99,
+  },
 ];
 
 const COLUMNS: readonly Column<Row>[] = [
@@ -41,39 +66,89 @@ const COLUMNS: readonly Column<Row>[] = [
 ];
 
 const RATIO_COLUMNS: readonly Column<Ratio>[] = [
-  { title: 'ratio of requests/s', align: 'left', cell: ({ label }) => label },
+  { title: 'ratio of requests/s, or of p99', align: 'left', cell: ({ label }) => label },
   { title: 'median', cell: ({ median }) => median.toFixed(2) },
   { title: '(min–max)', cell: ({ min, max }) => `(${min.toFixed(2)}–${max.toFixed(2)})` },
 ];
 
 /** @returns the ratios whose both sides were measured */
 export function ratiosOf(turns: readonly Turn[]): Ratio[] {
-  return RATIOS.flatMap(({ label, of, to }) => {
+  return RATIOS.flatMap(({ label, of, to, figure }) => {
     const dividends = measurementsOf(turns, ...of);
     const divisors = measurementsOf(turns, ...to);
     if (dividends.length === 0 || divisors.length === 0) return [];
     // Both lists are in the order of the rounds, and what a round had of noise, both sides had.
-    const quotients = dividends.map((dividend, index) => rate(dividend) / rate(divisors[index]!));
+    const quotients = dividends.map((dividend, index) => figure(dividend) / figure(divisors[index]!));
     return [{ label, ...spreadOf(quotients) }];
   });
 }
 
+const NOTES = [
+  'Medians of the rounds; ratios are taken round by round.',
+  '"server µs/request" is processor time of all the server\'s processes; "client busy" is the load generator\'s share of one core: it takes its part of the same cores, and the nearer to 100 % it comes, the more the requests/s are its limit and not the server\'s.',
+  "Every peer runs under node:cluster, which is what PM2 in its cluster mode uses too. The naive stack has this system's table, statements and validation; only this system writes a log line a request, replicates, and is supervised.",
+];
+
 /** @returns the whole comparison as tables, with what a reader has to know about them */
 export function comparisonTable(turns: readonly Turn[]): string {
+  const tables = [renderTable(COLUMNS, rowsOf(turns)), renderTable(RATIO_COLUMNS, ratiosOf(turns))];
+  return [...tables, NOTES.join('\n')].join('\n\n');
+}
+
+/** @returns the same for a report, with each round beside the others */
+export function comparisonSections(turns: readonly Turn[]): Section[] {
+  const rows = rowsOf(turns);
+  const scenarios = [...new Set(rows.map(({ scenario }) => scenario))];
+  return [
+    {
+      title: 'Ratios',
+      notes: NOTES,
+      table: {
+        head: RATIO_COLUMNS.map(({ title }) => title),
+        rows: ratiosOf(turns).map((ratio) => RATIO_COLUMNS.map(({ cell }) => cell(ratio))),
+      },
+      charts: [],
+    },
+    {
+      title: 'Every peer',
+      table: {
+        head: COLUMNS.map(({ title }) => title),
+        rows: rows.map((row) => COLUMNS.map(({ cell }) => cell(row))),
+      },
+      charts: scenarios.flatMap((scenario) => [
+        byRound(rows, scenario, 'requests/s', rate),
+        byRound(rows, scenario, 'p99 ms', p99),
+      ]),
+    },
+  ];
+}
+
+function byRound(
+  rows: readonly Row[],
+  scenario: string,
+  unit: string,
+  figure: (measurement: Measurement) => number,
+): Chart {
+  return {
+    title: `${scenario}, round by round`,
+    x: { label: 'round' },
+    y: { label: unit, scale: 'log' },
+    series: rows
+      .filter((row) => row.scenario === scenario)
+      .map(({ peer, measurements }) => ({
+        label: peer.title,
+        points: measurements.map((measurement, index) => [index + 1, figure(measurement)]),
+      })),
+  };
+}
+
+function rowsOf(turns: readonly Turn[]): Row[] {
   const scenarios = [...new Set(turns.map(({ measurement }) => measurement.scenario))];
-  const rows = scenarios.flatMap((scenario) =>
+  return scenarios.flatMap((scenario) =>
     peers
       .map((peer) => ({ peer, scenario, measurements: measurementsOf(turns, peer.name, scenario) }))
       .filter(({ measurements }) => measurements.length > 0),
   );
-  return `${renderTable(COLUMNS, rows)}
-
-${renderTable(RATIO_COLUMNS, ratiosOf(turns))}
-
-Medians of the rounds; ratios are taken round by round. "server µs/request" is processor time of all the server's
-processes; "client busy" is the load generator's share of one core: it takes its part of the same cores, and the
-nearer to 100 % it comes, the more the requests/s are its limit and not the server's. Only this system writes a log
-line a request and replicates.`;
 }
 
 function measurementsOf(turns: readonly Turn[], peer: string, scenario: string): Measurement[] {
@@ -88,6 +163,10 @@ function over({ measurements }: Row, value: (measurement: Measurement) => number
 
 function rate({ requestsPerSecond }: Measurement): number {
   return requestsPerSecond;
+}
+
+function p99({ latencyMs }: Measurement): number {
+  return latencyMs.p99;
 }
 
 function clientBusyPercent({ cpu, durationMs }: Measurement): number {

@@ -1,6 +1,6 @@
 import type { Command } from '../command.ts';
 import { compare } from '../compare.ts';
-import { comparisonTable, ratiosOf } from '../comparison.ts';
+import { comparisonSections, comparisonTable, ratiosOf } from '../comparison.ts';
 import { LOAD_OPTIONS, readLoad, readWorkers } from '../load-options.ts';
 import { failureComplaints } from '../measurement.ts';
 import { peers } from '../peers.ts';
@@ -13,6 +13,8 @@ export const compareCommand: Command = {
   summary: 'the same load on this system and on its peers, in turns',
   options: {
     ...LOAD_OPTIONS,
+    // Five rounds of all take under five minutes.
+    seconds: { ...LOAD_OPTIONS.seconds, default: '4' },
     rounds: { value: 'N', default: '5', help: 'turns of each peer' },
     only: { value: 'NAME', multiple: true, help: 'only this scenario; may be given again' },
   },
@@ -33,6 +35,7 @@ export const compareCommand: Command = {
         measurements: turns.map(({ measurement }) => measurement),
         // How its peers did does not count.
         complaints: failureComplaints(ours),
+        sections: comparisonSections(turns),
       };
     };
   },

@@ -9,9 +9,9 @@ import { readMigrations } from '../../src/sqlite/migrations.ts';
 import { serveClustered } from '../support/serve-clustered.ts';
 
 /**
- * What one would build first, and build well: a node:cluster, Koa, and in each worker its own read-write connection
- * to the one SQLite database, in WAL mode. The table, the statements and the validation are this system's own.
- * It logs nothing, replicates nothing, supervises nothing.
+ * What one would build first, and build well: a node:cluster (which is also what PM2's cluster mode runs), Koa, and in
+ * each worker its own read-write connection to the one SQLite database, in WAL mode. The table, the statements and
+ * the validation are this system's own. It logs nothing, replicates nothing, supervises nothing.
  *
  * Environment: DATABASE (path), SYNCHRONOUS (FULL or NORMAL), WORKERS.
  */
