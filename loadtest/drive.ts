@@ -71,7 +71,8 @@ export async function drive({
 
   const marks: Mark[] = [];
   const sampler = new ProcessSampler(
-    [target.pid, generator.pid],
+    target.pid,
+    generator.pid,
     Math.max(SAMPLE_INTERVAL_MIN_MS, order.load.durationMs / SAMPLES_MAX),
   );
   let beginMs = Date.now();

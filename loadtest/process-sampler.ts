@@ -8,16 +8,21 @@ import { nameOf, readFamily } from './support/cpu-time.ts';
  */
 export class ProcessSampler {
   readonly samples: ProcessSample[] = [];
-  readonly #roots: readonly number[];
+  readonly #serverPid: number | undefined;
+  readonly #generatorPid: number | undefined;
   readonly #intervalMs: number;
   #timer: NodeJS.Timeout | undefined;
   #startMs = 0;
   #lastMs = 0;
   #cpuMs = new Map<number, number>();
 
-  /** @param roots processes of this machine; those that are not known are left out */
-  constructor(roots: readonly (number | undefined)[], intervalMs: number) {
-    this.#roots = roots.filter((pid) => pid !== undefined);
+  /**
+   * @param serverPid the server's first process; undefined where it is not on this machine
+   * @param generatorPid the load generator
+   */
+  constructor(serverPid: number | undefined, generatorPid: number | undefined, intervalMs: number) {
+    this.#serverPid = serverPid;
+    this.#generatorPid = generatorPid;
     this.#intervalMs = intervalMs;
   }
 
@@ -37,11 +42,11 @@ export class ProcessSampler {
     const isFirst = this.#lastMs === 0;
     const cpuMs = new Map<number, number>();
     const byName = new Map<string, ProcessSample>();
-    for (const [index, root] of this.#roots.entries()) {
+    for (const root of [this.#serverPid, this.#generatorPid]) {
+      if (root === undefined) continue;
       for (const reading of readFamily(root)) {
         cpuMs.set(reading.pid, reading.cpuMs);
-        // The second root is the load generator.
-        const name = index === 1 ? 'load generator' : nameOf(reading.pid);
+        const name = root === this.#generatorPid ? 'load generator' : nameOf(reading.pid);
         if (name === undefined) continue;
         const usedMs = reading.cpuMs - (this.#cpuMs.get(reading.pid) ?? reading.cpuMs);
         const known = byName.get(name);

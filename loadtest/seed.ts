@@ -1,6 +1,6 @@
 import type { Agent } from 'node:http';
 import { alertOf, seededMovieId } from './alert.ts';
-import { clientOf } from './support/http-client.ts';
+import { authorization, clientOf } from './support/http-client.ts';
 
 const CONNECTIONS = 20;
 const TIMEOUT_MS = 30_000;
@@ -63,8 +63,8 @@ function ask(
 ): Promise<string> {
   const headers =
     body === undefined
-      ? {}
-      : { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body) };
+      ? authorization()
+      : { ...authorization(), 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body) };
   return new Promise((resolve, reject) => {
     const sent = clientOf(url).request(url, { method, agent, headers, signal }, (response) => {
       let text = '';

@@ -8,7 +8,7 @@ import { existingTarget, startSystem, type Target } from './target.ts';
 export const SYSTEM_OPTIONS = {
   url: {
     value: 'URL',
-    help: 'a system that runs already, in place of one of its own; alerts and images are written into it',
+    help: 'a system that runs already, in place of one of its own; alerts and images are written into it (its key in LOADTEST_KEY)',
   },
   'allow-remote': { help: 'let --url lead to another machine; put load only on what is yours' },
   fault: {

@@ -115,7 +115,7 @@ function verdictOn(
   threshold: Threshold,
   rates: ReadonlyMap<string, number>,
 ): Verdict {
-  const { scenario, latencyMs, requestsPerSecond } = measurement;
+  const { scenario, latencyMs, requestsPerSecond, load } = measurement;
   if (threshold.kind === 'latency') {
     const { of, maxMs, isInclusive } = threshold;
     const valueMs = latencyMs[of];
@@ -129,6 +129,9 @@ function verdictOn(
     return {
       crossing: `${scenario}: ${percent.toFixed(3)} % of the requests failed (${errors} errors, ${lost} lost, ${timeouts} timeouts, ${non2xx} not 2xx); at most ${threshold.maxPercent} % may`,
     };
+  }
+  if (load.ratePerSecond !== undefined) {
+    return { skipped: `${scenario}: throughput was not judged, because it was fixed` };
   }
   const base = rates.get(threshold.of);
   if (base === undefined) {

@@ -1,5 +1,6 @@
 import type { DriveOrder, DriveReport } from '../drive.ts';
 import { scenarioOf } from '../scenarios.ts';
+import { authorization } from '../support/http-client.ts';
 import { startClosedLoop } from './closed-loop.ts';
 import type { LoopOptions } from './loop.ts';
 import { startOpenLoop } from './open-loop.ts';
@@ -18,7 +19,11 @@ async function run(order: DriveOrder): Promise<void> {
   const recorder = new Recorder(load.durationMs);
   const known = new Map<number, ReturnType<LoopOptions['requestsOf']>>();
   const requestsOf: LoopOptions['requestsOf'] = (connection) => {
-    const requests = known.get(connection) ?? scenario.requests({ ...order, ...load, connection });
+    const requests =
+      known.get(connection) ??
+      scenario
+        .requests({ ...order, ...load, connection })
+        .map((request) => ({ ...request, headers: { ...request.headers, ...authorization() } }));
     known.set(connection, requests);
     return requests;
   };
