@@ -6,10 +6,11 @@ import type { Idempotency } from '../writer/idempotency.ts';
 import { invalidRequest } from './middleware/validate.ts';
 
 const HEADER = 'Idempotency-Key';
-/** A string of RFC 9651 3.3.3, as draft-ietf-httpapi-idempotency-key-header has it; or bare, as many clients send it. */
-const QUOTED = /^"((?:[ !#-[\]-~]|\\["\\])*)"$/;
-const BARE = /^[!#-+\--[\]-~]+$/;
-const KEY_MAX_CHARS = 255;
+/**
+ * A string of RFC 9651 3.3.3, as draft-ietf-httpapi-idempotency-key-header has it; or bare, as many clients send it. Not
+ * bare with a comma: that may be two headers in one.
+ */
+export const KEY_HEADER = /^(?:"((?:[ !#-[\]-~]|\\["\\]){1,255})"|([!#-+\--[\]-~]{1,255}))$/;
 
 /**
  * @param name full name of the command
@@ -36,10 +37,12 @@ export async function idempotencyOf(
 }
 
 function parse(header: string): string {
-  const key = BARE.test(header) ? header : QUOTED.exec(header)?.[1]?.replace(/\\(.)/g, '$1');
-  if (key !== undefined && key.length > 0 && key.length <= KEY_MAX_CHARS) return key;
-  const expected = `expected 1 to ${KEY_MAX_CHARS} printable ASCII characters, as "…" or bare`;
-  throw invalidRequest([{ field: HEADER, message: expected }]);
+  const [, quoted, bare] = KEY_HEADER.exec(header) ?? [];
+  const key = bare ?? quoted?.replace(/\\(.)/g, '$1');
+  if (key !== undefined) return key;
+  throw invalidRequest([
+    { field: HEADER, message: 'expected 1 to 255 printable ASCII characters, in double quotes or bare' },
+  ]);
 }
 
 /** Of what the route makes of the request, not of its bytes: a client may write the same JSON in another way. */

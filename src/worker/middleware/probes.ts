@@ -14,7 +14,8 @@ export function probes(route: Routes, status: () => SystemStatus): void {
   route.get('/health', 'public', (ctx) => sendJson(ctx, 200, { service: 'online' }));
 
   route.get('/ready', 'public', (ctx) => {
-    if (ctx.URL.searchParams.has('verbose')) {
+    // Not ctx.URL: that is made of the Host too, which may be no host at all.
+    if (ctx.query.verbose !== undefined) {
       const known = status();
       if (!known.ready) ctx.set('Retry-After', String(RETRY_AFTER_SECONDS));
       sendJson(ctx, known.ready ? 200 : 503, aged(known));

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { allCodes, type Code } from '../../errors.ts';
+import { KEY_HEADER } from '../idempotency-key.ts';
 import type { ParameterDescription, RouteDescription } from './route-description.ts';
 
 /** What any request may get. */
@@ -30,7 +31,7 @@ const WRITE_HEADERS: Readonly<Record<string, ParameterDescription>> = {
       'When the write is answered: when it is on the disk of this machine, or when the replica holds it too.',
   },
   'Idempotency-Key': {
-    schema: z.string().min(1).max(257),
+    schema: z.string().regex(KEY_HEADER),
     description:
       'Names the request, so that it can safely be sent again: it is applied once, and a repetition is answered as the first was, with the header Idempotent-Replayed. Up to 255 printable ASCII characters, in quotes or bare; a UUID is a good one. Kept for a day.',
     example: '"5f0c7a1e-7a52-4b7e-9d0c-0a8a2f6f0d0e"',

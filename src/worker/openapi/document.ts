@@ -1,4 +1,5 @@
 import { allCodes, type Code, Failure } from '../../errors.ts';
+import type { Scope } from '../../feature.ts';
 import { PROBLEM_TYPE, problemOf } from '../middleware/problem.ts';
 import { codesOf, headersOf, problemSchema } from './common.ts';
 import type {
@@ -95,7 +96,8 @@ export function buildDocument(
         key: {
           type: 'http',
           scheme: 'bearer',
-          description: 'A key with the scope that the operation names. While no keys exist, none is needed.',
+          description:
+            'A key with the scope that the operation names, or one that includes it; `npm run keys` makes one. While there are none, none is needed on the machine itself.',
         },
       },
     },
@@ -113,14 +115,21 @@ function operationOf(route: RouteDescription, tag: string, schemas: Schemas, pro
     operationId: route.id,
     summary: route.summary,
     ...(route.detail !== undefined && { description: route.detail }),
-    // Roles of a scheme that is not OAuth may be listed since 3.1.
-    security: route.scope === 'public' ? [] : [{ key: [route.scope] }],
+    security: securityOf(route.scope),
     parameters,
     ...(route.body && {
       requestBody: { required: true as const, content: contentOf(route.body, 'input', schemas) },
     }),
     responses: responsesOf(route, schemas, problem),
   };
+}
+
+/** Since 3.1 the roles of a scheme that is not OAuth may be listed too. */
+function securityOf(scope: Scope): Operation['security'] {
+  if (scope === 'public') return [];
+  // On the machine itself without a key.
+  if (scope === 'operator') return [{ key: ['admin'] }, {}];
+  return [{ key: [scope] }];
 }
 
 function parameterOf(
