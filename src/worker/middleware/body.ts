@@ -45,7 +45,7 @@ export async function readBody(req: IncomingMessage, options: ReadBodyOptions): 
     clearTimeout(timer);
     req.off('data', onData).off('end', onEnd).off('close', onClose);
     // 'error' keeps its listener: an abort after a refusal must not be an uncaught exception.
-    req.resume();
+    if (!req.readableEnded) req.resume();
   }
 }
 

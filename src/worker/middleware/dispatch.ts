@@ -24,7 +24,7 @@ interface Route {
 export function dispatch(router: Router): (ctx: RouterContext) => unknown {
   const routes = compile(router.stack);
   return (ctx) => {
-    const { path, method } = ctx;
+    const { path, method } = ctx.request;
     for (const route of routes) {
       const match = route.regexp.exec(path);
       const handler = match === null ? undefined : route.handlers.get(method);

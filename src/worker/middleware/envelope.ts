@@ -50,7 +50,8 @@ export function envelope({ log, draining, overloaded, onDamage }: EnvelopeOption
 function checkTarget(ctx: Koa.Context): void {
   try {
     // The first access parses the target, and an absolute-form target may be no URL at all.
-    if (ctx.path.includes('%')) decodeURIComponent(ctx.path);
+    const { path } = ctx.request;
+    if (path.includes('%')) decodeURIComponent(path);
   } catch (cause) {
     throw new Failure('malformed_request', 'The path is not validly percent-encoded', { cause });
   }

@@ -38,8 +38,10 @@ export async function readJson(ctx: ParameterizedContext): Promise<unknown> {
  * @param value a value that JSON can hold
  */
 export function sendJson(ctx: ParameterizedContext, status: number, value: unknown): void {
-  ctx.status = status;
+  // Not by way of `ctx`, whose properties are computed names that V8 cannot cache.
+  const { response } = ctx;
+  response.status = status;
   // Before the body, which would otherwise guess. RFC 8259 11: application/json has no charset parameter.
   ctx.res.setHeader('Content-Type', 'application/json');
-  ctx.body = JSON.stringify(value);
+  response.body = JSON.stringify(value);
 }

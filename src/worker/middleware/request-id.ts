@@ -14,5 +14,5 @@ let count = 0;
 export function requestId(given: string | string[] | undefined): string {
   if (typeof given === 'string' && ACCEPTED.test(given)) return given;
   count += 1;
-  return `${PREFIX}.${count.toString(36)}`;
+  return `${PREFIX}.${count}`;
 }
