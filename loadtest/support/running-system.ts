@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { dyingWithParent } from '../../src/replication/litestream.ts';
+import { carriedLitestream } from './carried-litestream.ts';
 import { LogTail } from './log-tail.ts';
 
 const ROOT = new URL('../../', import.meta.url).pathname;
@@ -255,8 +256,8 @@ function killQuietly(pid: number, signal: NodeJS.Signals): void {
   }
 }
 
-/** The test's own environment must not configure the system. */
+/** The test's own environment must not configure the system, nor what else is installed on this machine. */
 function cleanEnv(): NodeJS.ProcessEnv {
   const { PATH, HOME } = process.env;
-  return { PATH, HOME };
+  return { PATH, HOME, LITESTREAM_BIN: carriedLitestream() };
 }

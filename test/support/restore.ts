@@ -1,17 +1,10 @@
 import { spawnSync } from 'node:child_process';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import type { Test } from 'tap';
+import { carriedLitestream } from '../../loadtest/support/carried-litestream.ts';
 import { temporaryFolder } from './system.ts';
 
-const BINARY = join(
-  dirname(
-    createRequire(import.meta.url).resolve(
-      `@flydotio/litestream-${process.platform}-${process.arch}/package.json`,
-    ),
-  ),
-  'litestream',
-);
+const BINARY = carriedLitestream() ?? 'litestream';
 
 /**
  * Restores the databases of a file replica with the stock binary and none of our code.

@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
+import { carriedLitestream } from '../../support/carried-litestream.ts';
 import type { S3Store } from '../../support/s3-server.ts';
 import type { Stage } from '../stage.ts';
 
@@ -53,13 +53,17 @@ async function restoreEach(
   const folder = join(stage.folder, 'restored');
   mkdirSync(folder, { recursive: true });
   for (const name of databases) {
-    const child = spawn(litestreamBinary(), ['restore', ...argumentsFor(join(folder, `${name}.db`), name)], {
-      stdio: ['ignore', 'ignore', 'pipe'],
-      env,
-      timeout: RESTORE_TIMEOUT_MS,
-      signal: stage.signal,
-      killSignal: 'SIGKILL',
-    });
+    const child = spawn(
+      carriedLitestream() ?? 'litestream',
+      ['restore', ...argumentsFor(join(folder, `${name}.db`), name)],
+      {
+        stdio: ['ignore', 'ignore', 'pipe'],
+        env,
+        timeout: RESTORE_TIMEOUT_MS,
+        signal: stage.signal,
+        killSignal: 'SIGKILL',
+      },
+    );
     let stderr = '';
     child.stderr.on('data', (chunk) => {
       stderr += chunk;
@@ -97,9 +101,4 @@ export function differingRows(path: string, otherPath: string): number {
   } finally {
     db.close();
   }
-}
-
-function litestreamBinary(): string {
-  const name = `@flydotio/litestream-${process.platform}-${process.arch}/package.json`;
-  return join(dirname(createRequire(import.meta.url).resolve(name)), 'litestream');
 }

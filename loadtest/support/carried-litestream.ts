@@ -1,0 +1,12 @@
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+
+/** @returns the Litestream 0.3 that npm carries; undefined where it carries none for this platform */
+export function carriedLitestream(): string | undefined {
+  try {
+    const name = `@flydotio/litestream-${process.platform}-${process.arch}/package.json`;
+    return join(dirname(createRequire(import.meta.url).resolve(name)), 'litestream');
+  } catch {
+    return undefined;
+  }
+}
