@@ -24,13 +24,21 @@ export const restoreCommand: Command = {
       default: '256',
       help: 'size of the database; twice to three times as much disk is needed',
     },
+    segments: {
+      value: 'N',
+      default: '0',
+      help: 'single commits after the snapshot, each shipped by itself',
+    },
     rounds: { value: 'N', default: '1', help: 'times each' },
   },
   prepare(values) {
     const sizeMb = values.whole('mb', 8, 100_000);
+    const segments = values.whole('segments', 0, 1_000_000);
     const rounds = values.whole('rounds', 1, 100);
     return async ({ progress, signal }) => {
-      const { timings, cost } = await measureRestores(sizeMb, rounds, signal, (text) => progress.show(text));
+      const { timings, cost } = await measureRestores({ sizeMb, segments, rounds }, signal, (text) =>
+        progress.show(text),
+      );
       const late = timings.filter(
         ({ what, durationMs, sizeBytes }) => what.startsWith('npm') && durationMs > restoreLimitMs(sizeBytes),
       );

@@ -40,8 +40,7 @@ export function restoreLimitMs(sizeBytes: number): number {
  * @param show tells what goes on
  */
 export async function measureRestores(
-  sizeMb: number,
-  rounds: number,
+  { sizeMb, segments, rounds }: { sizeMb: number; segments: number; rounds: number },
   signal: AbortSignal,
   show: (text: string) => void,
 ): Promise<Restores> {
@@ -54,7 +53,7 @@ export async function measureRestores(
     const cost = { puts: 0, uploadedBytes: 0, restoreGets: 0 };
     for (const from of ['folder', 's3'] as const) {
       show(`making ${sizeMb} MB and its replica (${from})`);
-      const source = await makeSource(folder, sizeMb, settings[from], signal);
+      const source = await makeSource(folder, sizeMb, settings[from], segments, signal);
       cost.puts = proxy.counts.PUT ?? 0;
       cost.uploadedBytes = proxy.uploadedBytes;
       const getsBefore = proxy.counts.GET ?? 0;

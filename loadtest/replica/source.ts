@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { type Config, loadConfig } from '../../src/config.ts';
 import { createLog } from '../../src/log.ts';
 import { findLitestream, type LitestreamBinary } from '../../src/replication/binary.ts';
@@ -16,6 +17,8 @@ const ROWS_A_COMMIT = 64;
 const LINE_MAX_CHARS = 16_384;
 /** What is written after the snapshot, so that there is WAL to replay as well. */
 const WAL_MB = 16;
+/** Fast, so that many segments are made soon. */
+const SYNC_INTERVAL_MS = 20;
 const SHIP_TIMEOUT_MS = 180_000;
 
 /** A database of a size with its replica. */
@@ -31,16 +34,21 @@ export interface Source {
 /**
  * Makes a database, half of it incompressible as images are and half of it text, and has Litestream replicate it.
  * @param settings of the replica
+ * @param segments how many single commits are shipped after the snapshot, each in an object of its own
  */
 export async function makeSource(
   folder: string,
   sizeMb: number,
   settings: NodeJS.ProcessEnv,
+  segments: number,
   signal: AbortSignal,
 ): Promise<Source> {
   const dataDir = join(folder, 'data');
   mkdirSync(dataDir);
-  const { config, secrets } = loadConfig({ DATA_DIR: dataDir, ...settings }, folder);
+  const { config, secrets } = loadConfig(
+    { DATA_DIR: dataDir, REPLICA_SYNC_INTERVAL_MS: String(SYNC_INTERVAL_MS), ...settings },
+    folder,
+  );
   const log = createLog('loadtest', 'silent', 'json');
   const { LITESTREAM_BIN: litestreamBin, PATH: path } = process.env;
   const binary = await findLitestream({ litestreamBin, path, log });
@@ -61,9 +69,14 @@ export async function makeSource(
     const shipped = messages(child, 'snapshot written');
     insertBlobs(db, MB);
     await shipped(1);
-    const segments = messages(child, 'wal segment written');
+    const written = messages(child, 'wal segment written');
     insertBlobs(db, WAL_MB * MB);
-    await segments(1);
+    await written(1);
+    const insert = db.prepare("INSERT INTO blobs (body) VALUES ('a small one')");
+    for (let segment = 0; segment < segments; segment += 1) {
+      insert.run();
+      await delay(2 * SYNC_INTERVAL_MS, undefined, { signal });
+    }
     // Asked to end, it ships the rest.
     const ended = new Promise((resolve) => child.once('close', resolve));
     child.kill('SIGTERM');

@@ -63,6 +63,12 @@ t.test('when the replica does not confirm in time, the answer says plainly what 
   process.kill(litestream, 'SIGSTOP');
   const write = () =>
     request(`${system.url}/alert`, { method: 'POST', body: alertOf('waiting'), headers: REPLICATED });
+  const keyed = () =>
+    request(`${system.url}/alert`, {
+      method: 'POST',
+      body: alertOf('keyed'),
+      headers: { ...REPLICATED, 'Idempotency-Key': 'one-and-the-same' },
+    });
   const late = await write();
   t.equal(late.status, 504);
   t.match(late.json, {
@@ -70,6 +76,8 @@ t.test('when the replica does not confirm in time, the answer says plainly what 
     detail: /durable on this machine.*not confirmed it in time/,
   });
   t.equal(late.headers.durability, undefined);
+  t.equal((await keyed()).status, 504);
+  t.equal((await keyed()).status, 504, 'sent again under its key it is not confirmed either');
   t.equal((await request(`${system.url}/alert/movie/waiting`)).status, 200, 'it is applied');
   t.equal((await request(`${system.url}/alert`, { method: 'POST', body: alertOf('local') })).status, 201);
   const shown = async () => (await request(`${system.url}/ready?verbose`)).json.replication;
@@ -84,6 +92,11 @@ t.test('when the replica does not confirm in time, the answer says plainly what 
     again,
     { status: 200, headers: { durability: 'replicated' } },
     'sent again, it tells when it holds',
+  );
+  t.match(
+    await keyed(),
+    { status: 201, headers: { durability: 'replicated' } },
+    'under its key it tells the outcome of the first time, and that it holds',
   );
   await until(async () => (await shown()).lagMs === 0, 'the lag goes');
   const { main } = (await shown()).databases;
