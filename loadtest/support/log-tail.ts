@@ -10,13 +10,17 @@ export class LogTail {
   readonly #fd: number;
   readonly #timer: NodeJS.Timeout;
   readonly #decoder = new StringDecoder('utf8');
-  #offsetBytes = 0;
+  #offsetBytes: number;
   #rest = '';
   #stopped = false;
 
-  /** @param path an existing file; read from its beginning */
-  constructor(path: string, onLine: (text: string) => void) {
+  /**
+   * @param path an existing file
+   * @param fromBytes where to begin
+   */
+  constructor(path: string, onLine: (text: string) => void, fromBytes = 0) {
     this.#onLine = onLine;
+    this.#offsetBytes = fromBytes;
     this.#fd = openSync(path, 'r');
     this.#timer = setInterval(() => this.readNow(), POLL_INTERVAL_MS);
   }

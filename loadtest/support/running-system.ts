@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { EventEmitter } from 'node:events';
-import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { closeSync, fstatSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -67,6 +67,8 @@ export class RunningSystem {
     this.#events.setMaxListeners(0);
     const logPath = join(dataDir, LOG_FILE);
     const logFd = log === 'file' ? openSync(logPath, 'a') : undefined;
+    // What an earlier start in this folder has said is not this one's.
+    const logFromBytes = logFd === undefined ? 0 : fstatSync(logFd).size;
     // Whoever kills this process shall not leave a system behind that nobody knows of.
     const start = dyingWithParent(process.execPath, [join(root, 'src/bin.js'), 'start']);
     this.#process = spawn(start.command, start.args, {
@@ -81,7 +83,7 @@ export class RunningSystem {
       createInterface({ input: this.#process.stdout as NodeJS.ReadableStream }).on('line', onLine);
     } else {
       closeSync(logFd);
-      this.#tail = new LogTail(logPath, onLine);
+      this.#tail = new LogTail(logPath, onLine, logFromBytes);
     }
     this.#process.stderr?.on('data', (chunk) => {
       this.#stderr += chunk;
