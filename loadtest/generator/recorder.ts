@@ -5,6 +5,8 @@ const US_PER_MS = 1000;
 /** Enough for a chart that is wider than a screen. */
 const INTERVALS_MAX = 1200;
 const INTERVAL_STEP_MS = 250;
+/** Timers may be so much early; an interval that lacks no more is whole. */
+const TIMER_SLACK_MS = 2;
 const HIGHEST_US = 120_000_000;
 const CURVE_POINTS_PER_NINE = 12;
 
@@ -82,7 +84,7 @@ export class Recorder {
 
   /** Those that are whole. */
   get intervals(): Interval[] {
-    const whole = Math.max(1, Math.floor(this.durationMs / this.#widthMs));
+    const whole = Math.max(1, Math.floor((this.durationMs + TIMER_SLACK_MS) / this.#widthMs));
     return Array.from({ length: whole }, (_, index) => {
       const interval = this.#intervals[index];
       const ms = (percent: number) => (interval?.latencyUs.percentile(percent) ?? 0) / US_PER_MS;
