@@ -25,6 +25,7 @@ export function measurementSection(measurement: Measurement): Section {
     charts: [
       throughput(measurement),
       latency(measurement),
+      failures(measurement),
       percentiles(measurement),
       processes(measurement, 'Processor', '% of a core', ({ cpuPercent }) => cpuPercent),
       processes(measurement, 'Memory', 'MB resident', ({ rssBytes }) => rssBytes / MB),
@@ -35,10 +36,6 @@ export function measurementSection(measurement: Measurement): Section {
 function throughput({ intervals, durationMs }: Measurement): Chart {
   const widthMs = intervals.length > 1 ? intervals[1]!.atMs - intervals[0]!.atMs : durationMs;
   const perSecond = (count: number) => (count * 1000) / widthMs;
-  const failed: Series = {
-    label: 'failed/s',
-    points: intervals.map((interval) => [middle(interval.atMs, widthMs), perSecond(interval.failed)]),
-  };
   return {
     title: 'Throughput',
     x: SECONDS,
@@ -48,8 +45,23 @@ function throughput({ intervals, durationMs }: Measurement): Chart {
         label: 'answered/s',
         points: intervals.map((interval) => [middle(interval.atMs, widthMs), perSecond(interval.requests)]),
       },
-      ...(failed.points.some(([, count]) => count > 0) ? [failed] : []),
     ],
+    hasMarks: true,
+  };
+}
+
+/** Apart from the throughput, beside which few would not be seen. */
+function failures({ intervals, durationMs }: Measurement): Chart {
+  const widthMs = intervals.length > 1 ? intervals[1]!.atMs - intervals[0]!.atMs : durationMs;
+  const failed: Series = {
+    label: 'failed, as far as it is known when',
+    points: intervals.map((interval) => [middle(interval.atMs, widthMs), interval.failed]),
+  };
+  return {
+    title: 'Failed requests',
+    x: SECONDS,
+    y: { label: 'in an interval' },
+    series: failed.points.some(([, count]) => count > 0) ? [failed] : [],
     hasMarks: true,
   };
 }
