@@ -38,6 +38,12 @@ const WRITE_HEADERS: Readonly<Record<string, ParameterDescription>> = {
   },
 };
 
+const WRITE_ANSWER_HEADERS: Readonly<Record<string, string>> = {
+  Durability: '`replicated` when the replica holds the write.',
+  'Idempotent-Replayed':
+    '`true` when this is the answer to an earlier request with the same Idempotency-Key.',
+};
+
 /** An error's body, RFC 9457. */
 export const problemSchema = z
   .object({
@@ -75,4 +81,9 @@ export function codesOf(route: RouteDescription): readonly Code[] {
 /** @returns every header that a route takes, its own and those of its kind */
 export function headersOf(route: RouteDescription): Readonly<Record<string, ParameterDescription>> {
   return { ...(isWrite(route) && WRITE_HEADERS), ...route.headers };
+}
+
+/** @returns what the headers mean that answers of its kind have */
+export function answerHeadersOf(route: RouteDescription): Readonly<Record<string, string>> {
+  return isWrite(route) ? WRITE_ANSWER_HEADERS : {};
 }

@@ -1,7 +1,7 @@
 import { allCodes, type Code, Failure } from '../../errors.ts';
 import type { Scope } from '../../feature.ts';
 import { PROBLEM_TYPE, problemOf } from '../middleware/problem.ts';
-import { codesOf, headersOf, problemSchema } from './common.ts';
+import { answerHeadersOf, codesOf, headersOf, problemSchema } from './common.ts';
 import type {
   ContentDescription,
   JsonSchema,
@@ -168,7 +168,7 @@ function responsesOf(
   for (const [status, { description, content, headers = {} }] of Object.entries(route.answers)) {
     responses[status] = {
       description,
-      headers: headersWith(headers),
+      headers: headersWith({ ...answerHeadersOf(route), ...headers }),
       ...(content && { content: contentOf(content, 'output', schemas) }),
     };
   }

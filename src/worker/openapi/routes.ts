@@ -59,7 +59,11 @@ export function openApiRoutes(route: Routes, features: readonly Feature[], confi
   let document: Promise<{ text: string; etag: string }> | undefined;
 
   route.get('/openapi.json', 'public', async (ctx) => {
-    document ??= render(features, config);
+    document ??= render(features, config).catch((error) => {
+      // The next one may have better luck.
+      document = undefined;
+      throw error;
+    });
     const { text, etag } = await document;
     send(ctx, 'application/json', etag, text);
   });
