@@ -89,6 +89,11 @@ export interface GuardContext {
   readonly db: Database;
   /** Sends one of that feature's commands, on no request's behalf. */
   readonly write: (name: string, input: unknown) => Promise<unknown>;
+  /**
+   * Counts a request, of the key or the address with this id, over all workers. Returns undefined when it may go on at
+   * once; throws, or rejects with, Failure rate_limited.
+   */
+  readonly limit: (ctx: Context, policy: 'key' | 'address', id: string) => void | Promise<void>;
   readonly config: Config;
   readonly log: Logger;
 }

@@ -1,6 +1,8 @@
 import type { Context } from 'koa';
 import { Failure } from '../errors.ts';
 import type { Caller, Guard, GuardContext, Scope } from '../feature.ts';
+import { countedAddress } from '../limits/address.ts';
+import { PROBES } from '../worker/middleware/probes.ts';
 import { LastUse } from './last-use.ts';
 import { isLocal } from './loopback.ts';
 import { type KeyQueries, type KeyRow, prepareQueries } from './queries.ts';
@@ -20,35 +22,41 @@ const NOBODY: Caller = Object.freeze({ owner: '' });
  * connection, so that a revoked one ends at once in every worker.
  *
  * While there has never been a key, whoever is on this machine may do everything, and nobody else anything. With the
- * first key everybody needs one, on this machine too; only what is for the operator stays open there.
+ * first key everybody needs one, on this machine too; only what is for the operator stays open there. From then on each
+ * request counts: for its key, or, without a valid one, for the address that it comes from.
  */
-export function createGuard({ db, write, log }: GuardContext): Guard {
+export function createGuard({ db, write, limit, log }: GuardContext): Guard {
   const queries = prepareQueries(db);
   const lastUse = new LastUse((uses) => write('touch', { uses }), log);
   // Keys are revoked, never deleted: once there is one, it need not be asked again.
   let isKeyed = false;
+  const limitAddress = (ctx: Context) => limit(ctx, 'address', countedAddress(ctx.req.socket.remoteAddress));
+
   return (ctx, scope) => {
-    if (scope === 'public') {
-      ctx.state.caller = NOBODY;
-      return;
-    }
+    ctx.state.caller = NOBODY;
+    if (scope === 'public' && PROBES.has(ctx._matchedRoute)) return;
     isKeyed ||= queries.any();
-    if ((!isKeyed || scope === 'operator') && isLocal(ctx.req)) {
-      ctx.state.caller = NOBODY;
-      return;
+    if (scope === 'public') return isKeyed ? limitAddress(ctx) : undefined;
+    if ((!isKeyed || scope === 'operator') && isLocal(ctx.req)) return;
+    let key: CheckedKey;
+    try {
+      key = keyOf(ctx, queries, isKeyed);
+    } catch (failure) {
+      return isKeyed ? after(limitAddress(ctx), () => refuse(failure)) : refuse(failure);
     }
-    ctx.state.caller = callerByKey(ctx, scope, queries, lastUse, isKeyed);
+    lastUse.note(key.id, key.row.lastUsedAtMs, Date.now());
+    ctx.state.caller = { owner: key.row.owner, keyId: key.id } satisfies Caller;
+    return after(limit(ctx, 'key', key.id), () => requireScope(key.row, scope));
   };
 }
 
-/** @throws Failure unauthorized, forbidden */
-function callerByKey(
-  ctx: Context,
-  scope: Scope,
-  queries: KeyQueries,
-  lastUse: LastUse,
-  isKeyed: boolean,
-): Caller {
+interface CheckedKey {
+  readonly id: string;
+  readonly row: KeyRow;
+}
+
+/** @throws Failure unauthorized */
+function keyOf(ctx: Context, queries: KeyQueries, isKeyed: boolean): CheckedKey {
   const { authorization } = ctx.req.headers;
   if (authorization === undefined) {
     throw unauthorized(
@@ -69,9 +77,22 @@ function callerByKey(
   if (row.expiresAtMs !== null && row.expiresAtMs <= nowMs) {
     throw unauthorized('This key has expired', 'invalid_token');
   }
-  lastUse.note(token.id, row.lastUsedAtMs, nowMs);
+  return { id: token.id, row };
+}
+
+/** Goes on at once where there is nothing to wait for: most requests then cost no turn of the event loop. */
+function after(pending: void | Promise<void>, next: () => void): void | Promise<void> {
+  if (pending === undefined) next();
+  else return pending.then(next);
+}
+
+function refuse(failure: unknown): never {
+  throw failure;
+}
+
+/** @throws Failure forbidden */
+function requireScope(row: KeyRow, scope: Scope): void {
   if (RANKS[row.scope] < NEEDED[scope]) throw forbidden(row, scope);
-  return { owner: row.owner, keyId: token.id };
 }
 
 function isSecretOf(row: KeyRow, hash: Buffer, nowMs: number): boolean {

@@ -36,6 +36,8 @@ export interface RoutesOptions {
 export interface AppOptions extends RoutesOptions {
   /** A write on no request's behalf. */
   readonly ownWriteFor: (feature: Feature) => GuardContext['write'];
+  /** Counts a request against the limits. */
+  readonly limit: GuardContext['limit'];
   /** Whether this process is about to go; asked once a request. */
   readonly draining: () => boolean;
   /** Whether this process is so far behind that a quick refusal serves better; asked once a request. */
@@ -75,6 +77,7 @@ async function createGuard(options: AppOptions): Promise<Guard> {
   return create({
     db: databaseOf(feature, options),
     write: options.ownWriteFor(feature),
+    limit: options.limit,
     config: options.config,
     log: options.log.child({ feature: feature.name }),
   });

@@ -3,9 +3,11 @@ import { join } from 'node:path';
 import type { Bond } from '../child/child.ts';
 import type { SystemStatus } from '../child/messages.ts';
 import { databaseNames, features } from '../features.ts';
+import { Limiter } from '../limits/limiter.ts';
+import { type Grant, QUESTION } from '../limits/policy.ts';
 import { openReader } from '../sqlite/open.ts';
 import { WriterClient } from '../writer/client.ts';
-import { writerSocketPath } from '../writer/protocol.ts';
+import { monotonicNowMs, writerSocketPath } from '../writer/protocol.ts';
 import { loadZod } from '../zod-without-locales.ts';
 import { createApp } from './app.ts';
 import { Connections } from './connections.ts';
@@ -55,6 +57,11 @@ export async function run(bond: Bond): Promise<void> {
   });
   const connections = new Connections(server);
   await loadZod();
+  const limiter = new Limiter({
+    config,
+    ask: async (request) => (await writer.write(QUESTION, request)) as Grant,
+    now: monotonicNowMs,
+  });
   const app = await createApp({
     config,
     log,
@@ -62,6 +69,7 @@ export async function run(bond: Bond): Promise<void> {
     databases,
     writeFor: writes(writer, config),
     ownWriteFor: (feature) => (name, input) => writer.write(`${feature.name}.${name}`, input),
+    limit: (ctx, policy, id) => limiter.take(ctx, policy, id),
     status: () => status,
     draining: () => connections.draining,
     overloaded: () => lag.overloaded,

@@ -1,6 +1,8 @@
 import { mkdirSync } from 'node:fs';
 import type { Bond } from '../child/child.ts';
 import { databaseNames } from '../features.ts';
+import { type GrantRequest, QUESTION } from '../limits/policy.ts';
+import { LimitPool } from '../limits/pool.ts';
 import { loadZod } from '../zod-without-locales.ts';
 import { writerSocketPath } from './protocol.ts';
 import { WriterServer } from './server.ts';
@@ -59,7 +61,9 @@ export async function run(bond: Bond): Promise<void> {
   const routing = [...stores.values()].flatMap(({ committer, commandNames }) =>
     commandNames.map((name) => [name, committer] as const),
   );
-  server = new WriterServer(new Map(routing), log);
+  const limits = new LimitPool(config);
+  const questions = new Map([[QUESTION, async (input: unknown) => limits.grant(input as GrantRequest)]]);
+  server = new WriterServer(new Map(routing), log, questions);
   await server.listen(writerSocketPath(config.DATA_DIR));
   keepReporting([...stores.values()], guard, bond);
   bond.ready();

@@ -13,6 +13,9 @@ const CLIENT_FORGET_MS = 60_000;
 /** The committer that applies a command, by the command's full name. */
 export type Routing = ReadonlyMap<string, Committer>;
 
+/** What the writer answers from its memory, by name: no database, no commit, and forgotten with the process. */
+export type Questions = ReadonlyMap<string, (input: unknown) => Promise<unknown>>;
+
 interface Client {
   readonly socket: Socket;
   outbox: [seq: number, outcome: Outcome][];
@@ -26,12 +29,14 @@ export class WriterServer {
   readonly #server: Server;
   readonly #routing: Routing;
   readonly #committers: ReadonlySet<Committer>;
+  readonly #questions: Questions;
   readonly #log: Logger;
   readonly #clients = new Set<Client>();
   readonly #present = new Map<string, number>();
 
-  constructor(routing: Routing, log: Logger) {
+  constructor(routing: Routing, log: Logger, questions: Questions = new Map()) {
     this.#routing = routing;
+    this.#questions = questions;
     this.#committers = new Set(routing.values());
     this.#log = log;
     this.#server = createServer((socket) => this.#accept(socket));
@@ -125,7 +130,17 @@ export class WriterServer {
           reply,
         };
         committer.submit(operation);
-      } else reply(refusal(new Failure('internal', `The writer does not know the operation ${name}`)));
+      } else if (this.#questions.has(name)) this.#answer(name, input, reply);
+      else reply(refusal(new Failure('internal', `The writer does not know the operation ${name}`)));
+    }
+  }
+
+  async #answer(name: string, input: unknown, reply: (outcome: Outcome) => void): Promise<void> {
+    try {
+      reply({ value: await this.#questions.get(name)?.(input) });
+    } catch (err) {
+      this.#log.error({ err, question: name }, 'a question could not be answered');
+      reply(refusal(new Failure('internal', 'The writer has no answer')));
     }
   }
 

@@ -12,6 +12,9 @@ import type { AnyCommand, Feature, Write } from '../../src/feature.ts';
 import { features as allFeatures } from '../../src/features.ts';
 import type { KeyScope } from '../../src/keys/schema.ts';
 import { hashOf, newKeyId, newSecret, tokenOf } from '../../src/keys/token.ts';
+import { Limiter } from '../../src/limits/limiter.ts';
+import type { Grant, GrantRequest } from '../../src/limits/policy.ts';
+import { LimitPool } from '../../src/limits/pool.ts';
 import { type Database, openReader, openWriter } from '../../src/sqlite/open.ts';
 import { type AppOptions, createApp } from '../../src/worker/app.ts';
 import { onClientError } from '../../src/worker/middleware/client-error.ts';
@@ -61,6 +64,8 @@ export interface TestApp {
 export interface TestAppOptions extends Partial<Pick<AppOptions, 'status' | 'draining' | 'overloaded'>> {
   readonly features?: readonly Feature[];
   readonly env?: Readonly<Record<string, string>>;
+  /** Answers for the writer's pool of requests. */
+  readonly ask?: (request: GrantRequest) => Promise<Grant>;
   /** Stands between a route and the real write, to fail or to delay it. */
   readonly aroundWrite?: (write: () => unknown) => unknown;
 }
@@ -89,6 +94,9 @@ export async function startApp(t: Test, options: TestAppOptions = {}): Promise<T
     writeTo(writers.get(feature.database)!, feature, undefined)({} as never, name as never, input as never);
   const write = async (feature: string, name: string, input: unknown) =>
     ownWrite(features.find((candidate) => candidate.name === feature)!, name, input);
+  const pool = new LimitPool(config);
+  const ask = options.ask ?? ((request: GrantRequest) => pool.grant(request));
+  const limiter = new Limiter({ config, ask, now: () => performance.now() });
   const listener = await createApp({
     config,
     log: log.logger,
@@ -96,6 +104,7 @@ export async function startApp(t: Test, options: TestAppOptions = {}): Promise<T
     databases: readers,
     writeFor: (feature) => writeTo(writers.get(feature.database)!, feature, options.aroundWrite),
     ownWriteFor: (feature) => (name, input) => ownWrite(feature, name, input),
+    limit: (ctx, policy, id) => limiter.take(ctx, policy, id),
     status: options.status ?? (() => ({ ready: true, notReady: [], degraded: [] })),
     draining: options.draining ?? (() => false),
     overloaded: options.overloaded ?? (() => false),

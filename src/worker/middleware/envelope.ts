@@ -2,6 +2,7 @@ import type Koa from 'koa';
 import type { Logger } from 'pino';
 import { Failure } from '../../errors.ts';
 import { discardBody } from './body.ts';
+import { PROBES } from './probes.ts';
 import { asFailure, PROBLEM_TYPE, problemHeaders, problemOf } from './problem.ts';
 import { requestId } from './request-id.ts';
 import { logWhenOver, noteCode } from './request-log.ts';
@@ -14,8 +15,8 @@ export interface EnvelopeOptions {
   readonly onDamage: (reason: string) => void;
 }
 
-/** They answer under any load: who asks them decides about a restart. */
-const PROBES = new Set(['/health', '/ready']);
+/** What tells of the request, not of the answer that failed. */
+const KEPT = new Set(['x-request-id', 'ratelimit', 'ratelimit-policy']);
 const OVERLOAD_RETRY_SECONDS = 1;
 
 /**
@@ -71,8 +72,7 @@ function answerProblem(ctx: Koa.Context, failure: Failure, id: string, log: Logg
     res.destroy();
     return;
   }
-  for (const name of res.getHeaderNames()) res.removeHeader(name);
-  res.setHeader('X-Request-Id', id);
+  for (const name of res.getHeaderNames()) if (!KEPT.has(name)) res.removeHeader(name);
   ctx.set(problemHeaders(failure));
   ctx.status = httpStatus;
   ctx.type = PROBLEM_TYPE;

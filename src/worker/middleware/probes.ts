@@ -3,6 +3,9 @@ import { Failure } from '../../errors.ts';
 import type { Routes } from '../../feature.ts';
 import { sendJson } from './json.ts';
 
+/** They answer under any load, and to anybody: who asks them decides about a restart. */
+export const PROBES: ReadonlySet<string> = new Set(['/health', '/ready']);
+
 const RETRY_AFTER_SECONDS = 1;
 
 /**

@@ -1,10 +1,13 @@
 import { z } from 'zod';
 import { allCodes, type Code } from '../../errors.ts';
 import { KEY_HEADER } from '../idempotency-key.ts';
+import { PROBES } from '../middleware/probes.ts';
 import type { ParameterDescription, RouteDescription } from './route-description.ts';
 
 /** What any request may get. */
 const ANY: readonly Code[] = ['malformed_request', 'overloaded', 'internal'];
+/** What any request may get that is counted: all but those that tell whether the system lives. */
+const COUNTED: readonly Code[] = ['rate_limited'];
 /** What any request may get that needs a scope, and so reads data. */
 const SCOPED: readonly Code[] = ['unauthorized', 'forbidden', 'storage_corrupt'];
 /** What any request may get that writes. */
@@ -71,6 +74,7 @@ export function codesOf(route: RouteDescription): readonly Code[] {
   const add = (codes: readonly Code[]) => {
     for (const code of codes) all.add(code);
   };
+  if (!PROBES.has(route.path)) add(COUNTED);
   if (route.scope !== 'public') add(SCOPED);
   if (isWrite(route)) add(WRITE);
   if (route.body) add(BODY);

@@ -55,6 +55,7 @@ export interface DocumentOptions {
 const ERROR_HEADERS: Readonly<Record<number, Readonly<Record<string, string>>>> = {
   401: { 'WWW-Authenticate': 'How to send a key (RFC 6750), and what was wrong with the one that was sent.' },
   403: { 'WWW-Authenticate': 'The scope that is needed (RFC 6750).' },
+  429: { 'Retry-After': 'Seconds until the window of the limit ends.' },
   503: { 'Retry-After': 'Seconds until a retry makes sense.' },
 };
 
@@ -62,7 +63,8 @@ const DESCRIPTION = `Reminders of movies by e-mail, with cover images.
 
 Every answer carries \`X-Request-Id\`; every error is a problem document (RFC 9457) with a stable \`code\`. A path that is
 not listed here answers 404 \`not_found\`; a method that is not, 405 \`method_not_allowed\` with \`Allow\`. HEAD answers as
-GET does, without a body. A 503 says with \`Retry-After\` when to come back.`;
+GET does, without a body. A 429 or 503 says with \`Retry-After\` when to come back.
+Where requests are counted, \`RateLimit\` and \`RateLimit-Policy\` (draft-ietf-httpapi-ratelimit-headers) tell what is left.`;
 
 /** @returns the OpenAPI description of these routes, by the tag that groups them */
 export function buildDocument(

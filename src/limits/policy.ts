@@ -1,0 +1,30 @@
+import type { Config } from '../config.ts';
+
+export const WINDOW_MS = 60_000;
+
+/** Who is counted: the holder of a key, or where a request without a valid one comes from. */
+export type Policy = 'key' | 'address';
+
+/** What the writer is asked under this name. */
+export const QUESTION = 'limits.grant';
+
+/** Asks for permission to serve requests. */
+export interface GrantRequest {
+  readonly policy: Policy;
+  /** A key's id, or an address. */
+  readonly id: string;
+}
+
+/** Permission to serve so many requests until the window ends. */
+export interface Grant {
+  /** 0 when the window has none left. */
+  readonly tokens: number;
+  /** How many others may still ask for. */
+  readonly pooled: number;
+  readonly resetMs: number;
+}
+
+/** @returns how many requests a window takes; 0 for any number */
+export function quotaOf(policy: Policy, config: Config): number {
+  return policy === 'key' ? config.RATE_LIMIT_KEY_PER_MINUTE : config.RATE_LIMIT_ADDRESS_PER_MINUTE;
+}

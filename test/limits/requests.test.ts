@@ -1,0 +1,58 @@
+import t from 'tap';
+import { command } from '../commands/command.ts';
+import { startApp } from '../support/app.ts';
+import { request } from '../support/http.ts';
+import { start } from '../support/system.ts';
+
+t.test('a key past its limit gets 429 and is told when to come back', async (t) => {
+  const env = { RATE_LIMIT_KEY_PER_MINUTE: '3', RATE_LIMIT_ADDRESS_PER_MINUTE: '2' };
+  const app = await startApp(t, { env });
+  const local = await app.call('GET', '/alert');
+  t.equal(local.headers.ratelimit, undefined, 'without keys nothing is counted');
+  const [one, other] = [await app.keyFor('o', 'read'), await app.keyFor('o', 'read')];
+  const ask = (headers: Record<string, string>, path = '/alert') => app.call('GET', path, { headers });
+  const left = [];
+  for (const path of ['/alert', '/alert/movie/none', '/movie/image/none']) {
+    const { headers } = await ask(one, path);
+    t.equal(headers['ratelimit-policy'], '"key";q=3;w=60', `${path}: also on errors`);
+    left.push(/^"key";r=(\d);t=(?:60|59)$/.exec(String(headers.ratelimit))?.[1]);
+  }
+  t.same(left, ['2', '1', '0']);
+  const refused = await ask(one);
+  t.equal(refused.status, 429);
+  t.match(refused.json(), { code: 'rate_limited' });
+  t.ok(Number(refused.headers['retry-after']) > 50);
+  t.match(refused.headers.ratelimit, /^"key";r=0;/);
+  t.equal((await ask(other)).status, 200, 'another key has its own');
+  t.equal((await app.call('POST', '/alert', { headers: other, body: {} })).status, 403);
+  t.equal((await ask(other)).status, 200, 'what the scope refuses counts too');
+  t.equal((await ask(other)).status, 429);
+
+  const bad = { Authorization: 'Bearer nl_guess' };
+  t.equal((await ask(bad)).status, 401);
+  t.match((await ask({}, '/openapi.json')).headers, { 'ratelimit-policy': '"address";q=2;w=60' });
+  t.equal((await ask(bad)).status, 429, 'guesses are counted by address');
+  t.equal((await ask({}, '/docs')).status, 429);
+  for (let n = 0; n < 5; n += 1) t.equal((await ask({}, '/health')).status, 200, 'the probes always answer');
+});
+
+t.test('the limit holds over two workers that each serve a part', async (t) => {
+  const quota = 200;
+  const system = await start(t, { RATE_LIMIT_KEY_PER_MINUTE: String(quota) });
+  const made = await command(['keys', 'create', '--name', 'k', '--scope', 'read'], {
+    DATA_DIR: system.dataDir,
+  });
+  const headers = { Authorization: `Bearer ${made.stdout.trim()}` };
+  // Connections of their own go to the workers in turn.
+  const answers = await Promise.all(
+    Array.from({ length: quota + 60 }, () => request(`${system.url}/alert`, { headers })),
+  );
+  const passed = answers.filter(({ status }) => status === 200).length;
+  t.same(new Set(answers.map(({ status }) => status)), new Set([200, 429]));
+  const unusedMax = quota / (8 * 2);
+  t.ok(passed <= quota && passed >= quota - unusedMax, `${passed} of ${quota}, over both workers`);
+  const served = new Set(
+    system.lines.filter(({ msg, path }) => msg === 'request' && path === '/alert').map(({ pid }) => pid),
+  );
+  t.equal(served.size, 2, 'both workers had a part');
+});
