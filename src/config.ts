@@ -3,7 +3,10 @@ import { availableParallelism } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { Failure, type FieldError } from './errors.ts';
+import { parseMailbox } from './mail/address.ts';
+import { isLoopbackHost, smtpServerOf } from './mail/smtp-url.ts';
 import { parseReplicaUrl, type Replica } from './replication/replica-url.ts';
+import { REPLICA_SECRETS, SECRET_NAMES, type SecretName, type Secrets } from './secrets.ts';
 
 const SECOND_MS = 1000;
 const MINUTE_MS = 60 * SECOND_MS;
@@ -33,6 +36,15 @@ const flag = z
   .default('0')
   .transform((text) => text === '1');
 
+function isTimeZone(name: string): boolean {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: name });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 const httpUrl = z.url({ protocol: /^https?$/, message: 'expected an http:// or https:// URL' });
 
 /** Every setting. Names are the environment's; `.env.example` explains each. */
@@ -46,6 +58,28 @@ const SETTINGS = z.object({
   DATA_DIR: z.string().default('./data'),
   WORKERS: whole(1, 256, availableParallelism()),
   SPARE_WORKERS: whole(0, 1, 1),
+  SMTP_URL: z
+    .string()
+    .refine((text) => smtpServerOf(text), 'expected smtp://[user:password@]host[:port] or smtps://…')
+    .optional(),
+  SMTP_TIMEOUT_MS: whole(100, HOUR_MS, 30 * SECOND_MS),
+  SMTP_CONNECTIONS: whole(1, 100, 5),
+  MAIL_FROM: z
+    .string()
+    .refine((text) => parseMailbox(text), 'expected an address, or Name <address>')
+    .default('Movie alerts <alerts@ninelives.invalid>'),
+  DELIVERY_HOUR: z
+    .string()
+    .regex(/^(?:[01]\d|2[0-3]):[0-5]\d$/, 'expected a time of the day as HH:MM')
+    .default('09:00'),
+  TIMEZONE: z
+    .string()
+    .refine(isTimeZone, 'expected the IANA name of a time zone, such as Europe/Berlin')
+    .default(() => Intl.DateTimeFormat().resolvedOptions().timeZone),
+  DELIVERY_LEASE_MS: whole(SECOND_MS, HOUR_MS, MINUTE_MS),
+  DELIVERY_ATTEMPTS_MAX: whole(1, 1000, 12),
+  DELIVERY_BACKOFF_MIN_MS: whole(1, 24 * HOUR_MS, MINUTE_MS),
+  DELIVERY_BACKOFF_MAX_MS: whole(1, 24 * HOUR_MS, 6 * HOUR_MS),
   REPLICA_URL: z.string().optional(),
   S3_ENDPOINT: httpUrl.optional(),
   AWS_REGION: z
@@ -98,13 +132,9 @@ export interface Config extends Omit<Settings, SecretName | 'REPLICA_URL' | 'LOG
   /** Absolute. */
   readonly DATA_DIR: string;
   readonly replica: Replica;
+  /** Where mails go, such as `smtps://mail.example.org:465`, without the credentials; undefined: into DATA_DIR/outbox. */
+  readonly smtpServer: string | undefined;
 }
-
-const SECRET_NAMES = ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY'] as const;
-type SecretName = (typeof SECRET_NAMES)[number];
-
-/** What only the process that needs it may know. Never logged, never written. */
-export type Secrets = Readonly<Partial<Record<SecretName, string>>>;
 
 export interface LoadedConfig {
   readonly config: Config;
@@ -141,6 +171,8 @@ export function loadConfig(env: NodeJS.ProcessEnv, cwd: string): LoadedConfig {
       message: `expected a shorter path: by ${tooLongBytes} bytes, for its sockets`,
     });
   }
+  const smtpServer = given.SMTP_URL === undefined ? undefined : smtpServerOf(given.SMTP_URL);
+  if (smtpServer && !isLoopbackHost(smtpServer.hostname)) errors.push(...missingForMail(given));
   const replica = parseReplicaUrl(given.REPLICA_URL ?? `file:${join(dataDir, 'replica')}`, cwd);
   if ('expected' in replica) errors.push({ field: 'REPLICA_URL', message: replica.expected });
   else if (replica.type === 's3') errors.push(...missingCredentials(given));
@@ -151,19 +183,38 @@ export function loadConfig(env: NodeJS.ProcessEnv, cwd: string): LoadedConfig {
   const secrets = Object.fromEntries(
     SECRET_NAMES.flatMap((name) => (given[name] ? [[name, given[name]] as const] : [])),
   );
-  const { REPLICA_URL: _url, AWS_ACCESS_KEY_ID: _id, AWS_SECRET_ACCESS_KEY: _key, ...rest } = parsed.data;
+  const {
+    REPLICA_URL: _replica,
+    AWS_ACCESS_KEY_ID: _id,
+    AWS_SECRET_ACCESS_KEY: _key,
+    SMTP_URL: _smtp,
+    ...rest
+  } = parsed.data;
   const LOG_FORMAT = rest.LOG_FORMAT === 'auto' ? (process.stdout.isTTY ? 'text' : 'json') : rest.LOG_FORMAT;
   return {
-    config: Object.freeze({ ...rest, LOG_FORMAT, DATA_DIR: dataDir, replica: Object.freeze(replica) }),
+    config: Object.freeze({
+      ...rest,
+      LOG_FORMAT,
+      DATA_DIR: dataDir,
+      replica: Object.freeze(replica),
+      smtpServer: smtpServer?.origin,
+    }),
     secrets: Object.freeze(secrets),
   };
 }
 
 function missingCredentials(given: Record<string, string | undefined>): FieldError[] {
-  return SECRET_NAMES.filter((name) => !given[name]).map((field) => ({
+  return REPLICA_SECRETS.filter((name) => !given[name]).map((field) => ({
     field,
     message: 'expected a value, because REPLICA_URL is s3://',
   }));
+}
+
+/** What recipients see must lead to them and back; for a mail server on this machine, which may be a trap, it may not. */
+function missingForMail(given: Record<string, string | undefined>): FieldError[] {
+  return ['MAIL_FROM', 'PUBLIC_URL']
+    .filter((name) => !given[name])
+    .map((field) => ({ field, message: 'expected a value, because SMTP_URL is set' }));
 }
 
 /** The one spelling of a folder, so that two names of it are not taken for two systems. */

@@ -3,6 +3,7 @@ import type { Database } from 'better-sqlite3';
 import type { Context } from 'koa';
 import type { Logger } from 'pino';
 import type { z } from 'zod';
+import type { Background } from './child/background.ts';
 import type { Config } from './config.ts';
 import type { RouteDescription } from './worker/openapi/route-description.ts';
 
@@ -134,6 +135,8 @@ export interface Feature {
   readonly describe?: () => Promise<readonly RouteDescription[]>;
   /** Of the one feature that guards the routes of all. Without one, everybody may do everything. */
   readonly guard?: () => Promise<(context: GuardContext) => Guard>;
+  /** Processes of its own, which do what no request asks for. */
+  readonly background?: readonly Background[];
   /** Asked by each new writer when the tables are there; throws the Failure because of which nothing may start. */
   readonly checkStart?: () => Promise<(db: Database, config: Config) => void>;
 }

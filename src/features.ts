@@ -1,3 +1,4 @@
+import type { Background } from './child/background.ts';
 import type { Feature } from './feature.ts';
 
 /** The features that this monolith serves: the only place where the chassis and the features meet. */
@@ -29,6 +30,11 @@ export const features: readonly Feature[] = [
     describe: async () => (await import('./images/description.ts')).description,
   },
 ];
+
+/** @returns the background processes of all features. */
+export function backgrounds(): readonly Background[] {
+  return features.flatMap(({ background = [] }) => background);
+}
 
 /** @returns the names of the database files that the features use, each once, in order. */
 export function databaseNames(): readonly string[] {

@@ -51,6 +51,38 @@ t.test('an S3 replica needs credentials, which then are in no part of the config
   t.notMatch(JSON.stringify(config), /the-id|the-key/);
 });
 
+t.test(
+  'what a mail server elsewhere needs is asked for, and its password is in no part of the configuration',
+  async (t) => {
+    const SMTP_URL = 'smtps://user:pass%40word@mail.example.org';
+    const missing = failureOf({ SMTP_URL }).options.errors?.map(({ field }) => field);
+    t.same(missing, ['MAIL_FROM', 'PUBLIC_URL']);
+    const env = { SMTP_URL, MAIL_FROM: 'Movies <movies@example.org>', PUBLIC_URL: 'https://example.org' };
+    const { config, secrets } = loadConfig(env, CWD);
+    t.equal(config.smtpServer, 'smtps://mail.example.org:465');
+    t.same(secrets, { SMTP_URL });
+    t.notMatch(JSON.stringify(config), /user|pass/);
+    t.equal(
+      loadConfig({ SMTP_URL: 'smtp://127.0.0.1:2525' }, CWD).config.smtpServer,
+      'smtp://127.0.0.1:2525',
+    );
+    t.equal(loadConfig({}, CWD).config.smtpServer, undefined);
+  },
+);
+
+t.test('what delivery is set to is checked', async (t) => {
+  const wrong = {
+    SMTP_URL: 'http://example.org',
+    MAIL_FROM: 'nobody',
+    DELIVERY_HOUR: '24:00',
+    TIMEZONE: 'Europe/Atlantis',
+  };
+  const errors = failureOf(wrong).options.errors?.map(({ field }) => field);
+  t.same(errors?.sort(), Object.keys(wrong).sort());
+  t.equal(loadConfig({ TIMEZONE: 'Pacific/Apia' }, CWD).config.TIMEZONE, 'Pacific/Apia');
+  t.equal(loadConfig({}, CWD).config.TIMEZONE, Intl.DateTimeFormat().resolvedOptions().timeZone);
+});
+
 t.test('a data folder whose sockets would have too long a path is refused', async (t) => {
   const errors = failureOf({ DATA_DIR: `/${'x'.repeat(100)}` }).options.errors;
   t.match(errors, [{ field: 'DATA_DIR', message: /shorter path: by 10 bytes/ }]);
@@ -72,7 +104,16 @@ t.test('the example file holds every setting, no other, and the true defaults', 
     defaults,
     'copied unchanged it changes nothing',
   );
-  const unsetByDefault = ['PUBLIC_URL', 'WORKERS', 'REPLICA_URL', 'S3_ENDPOINT', 'LITESTREAM_BIN'];
+  const unsetByDefault = [
+    'PUBLIC_URL',
+    'WORKERS',
+    'REPLICA_URL',
+    'S3_ENDPOINT',
+    'LITESTREAM_BIN',
+    'SMTP_URL',
+    'MAIL_FROM',
+    'TIMEZONE',
+  ];
   const empty = [...example].filter(([, value]) => value === '').map(([name]) => name);
   t.same(empty.filter((name) => !/^AWS_/.test(name)).sort(), unsetByDefault.sort());
 });

@@ -116,6 +116,12 @@ export type ToPrimary =
       /** Why writes are refused; undefined when they are not. */
       readonly readOnlyBecause: string | undefined;
     }
+  /** How a background process is: figures by name, for whoever watches, and what is wrong, if anything is. */
+  | {
+      readonly kind: 'report';
+      readonly gauges: Readonly<Record<string, number>>;
+      readonly trouble: string | undefined;
+    }
   | { readonly kind: 'drained' }
   /** How the drill went that this process was made for. */
   | { readonly kind: 'drilled'; readonly result: DrillResult }

@@ -72,6 +72,8 @@ export interface ChildSnapshot {
   readonly heapUsedBytes: number | null;
   /** Requests; 0 for what serves none. */
   readonly served: number;
+  /** What a background process counts, by name; empty for the others. */
+  readonly gauges: Readonly<Record<string, number>>;
 }
 
 export interface ReplicationSnapshot {

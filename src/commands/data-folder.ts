@@ -1,11 +1,12 @@
-import type { Config, Secrets } from '../config.ts';
-import { databaseNames } from '../features.ts';
+import type { Config } from '../config.ts';
+import { backgrounds, databaseNames } from '../features.ts';
 import type { Logger } from '../log.ts';
 import { Events } from '../primary/events.ts';
 import { endStrays } from '../primary/strays.ts';
 import type { SystemOptions } from '../primary/system.ts';
 import { findLitestream } from '../replication/binary.ts';
 import { writeLitestreamConfig } from '../replication/litestream-config.ts';
+import type { Secrets } from '../secrets.ts';
 import { lockDataDir } from '../sqlite/lock.ts';
 
 /** Everything that a system is made from, but what happens when it cannot go on. */
@@ -39,7 +40,16 @@ export async function withDataFolder<Result>(
       format: litestream.format,
     });
     const events = new Events(config.DATA_DIR, log);
-    return await run({ config, secrets, litestream, litestreamConfigPath, databases, log, events });
+    return await run({
+      config,
+      secrets,
+      litestream,
+      litestreamConfigPath,
+      databases,
+      backgrounds: backgrounds(),
+      log,
+      events,
+    });
   } finally {
     lock.release();
   }

@@ -2,11 +2,12 @@ import { accessSync, constants, statfsSync, statSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { dirname } from 'node:path';
 import type { SystemSnapshot } from '../child/snapshot.ts';
-import type { Config, Secrets } from '../config.ts';
+import type { Config } from '../config.ts';
 import type { Failure } from '../errors.ts';
 import { createLog } from '../log.ts';
 import { findLitestream } from '../replication/binary.ts';
 import { probeReplica } from '../replication/replica-probe.ts';
+import type { Secrets } from '../secrets.ts';
 import { lockDataDir } from '../sqlite/lock.ts';
 import { askPrimary } from './control-client.ts';
 

@@ -1,9 +1,10 @@
 import { join } from 'node:path';
-import { type Config, loadConfig, type Secrets } from '../config.ts';
+import { type Config, loadConfig } from '../config.ts';
 import { Failure } from '../errors.ts';
 import { type ListedKey, prepareQueries } from '../keys/queries.ts';
 import { createLog, type Logger } from '../log.ts';
 import { System } from '../primary/system.ts';
+import type { Secrets } from '../secrets.ts';
 import { openReader } from '../sqlite/open.ts';
 import { WriterClient } from '../writer/client.ts';
 import { writerSocketPath } from '../writer/protocol.ts';

@@ -66,6 +66,10 @@ export class Child extends EventEmitter<ChildEvents> {
   heapUsedBytes = 0;
   /** Requests that it has served. */
   served = 0;
+  /** What it counts, by name. */
+  gauges: Readonly<Record<string, number>> = {};
+  /** What it says is wrong; undefined when nothing is. */
+  reportedTrouble: string | undefined;
 
   constructor(options: ChildOptions) {
     super();
@@ -197,6 +201,9 @@ export class Child extends EventEmitter<ChildEvents> {
       this.rssBytes = message.rssBytes;
       this.heapUsedBytes = message.heapUsedBytes;
       this.served = message.served;
+    } else if (message.kind === 'report') {
+      this.gauges = message.gauges;
+      this.reportedTrouble = message.trouble;
     }
     this.emit('message', message);
   }

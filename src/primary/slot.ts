@@ -89,7 +89,7 @@ export class Slot extends EventEmitter<SlotEvents> {
 
   /** Why it does not serve, in words; undefined when it does. */
   get trouble(): string | undefined {
-    if (this.isReady) return undefined;
+    if (this.isReady) return this.#child?.reportedTrouble;
     const last = this.#lastExit ? ` after it ${this.#lastExit.cause}` : '';
     if (this.#state === 'broken') return `failing again and again${last}; tried again slowly`;
     if (this.#state === 'backing-off') return `waiting to restart${last}`;
@@ -287,6 +287,15 @@ export class Slot extends EventEmitter<SlotEvents> {
     this.emit('death', exit, delayMs);
     this.emit('change');
   }
+}
+
+/** Resolves when the child is ready, or has died before that. */
+export async function firstOutcome(child: Child): Promise<void> {
+  if (child.state !== 'starting') return;
+  await new Promise<void>((resolve) => {
+    child.once('ready', resolve);
+    child.once('exit', () => resolve());
+  });
 }
 
 /** Resolves when a draining writer has decided what it had, or is dead. */

@@ -37,9 +37,9 @@ export function snapshotOfSpare(child: Child): ChildSnapshot {
 
 function processOf(child: Child | undefined) {
   if (child?.pid === undefined) {
-    return { pid: null, ageMs: null, rssBytes: null, heapUsedBytes: null, served: 0 };
+    return { pid: null, ageMs: null, rssBytes: null, heapUsedBytes: null, served: 0, gauges: {} };
   }
-  const { pid, rssBytes, heapUsedBytes, served } = child;
+  const { pid, rssBytes, heapUsedBytes, served, gauges } = child;
   return {
     pid,
     ageMs: Math.round(child.ageMs),
@@ -47,6 +47,7 @@ function processOf(child: Child | undefined) {
     rssBytes: rssBytes || (residentBytes(pid) ?? null),
     heapUsedBytes: heapUsedBytes || null,
     served,
+    gauges,
   };
 }
 

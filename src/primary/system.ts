@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import type { Background, BackgroundInput } from '../child/background.ts';
 import type { SystemStatus } from '../child/messages.ts';
 import type { SystemSnapshot, SystemState } from '../child/snapshot.ts';
-import type { Config, Secrets } from '../config.ts';
+import type { Config } from '../config.ts';
 import { Failure } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { LitestreamBinary } from '../replication/binary.ts';
@@ -15,6 +16,7 @@ import { ReplicationMonitor } from '../replication/monitor.ts';
 import { INSTRUCTIONS } from '../replication/prepare-advice.ts';
 import { isSameDisk } from '../replication/same-disk.ts';
 import { StoreProbe } from '../replication/store-probe.ts';
+import { pickSecrets, REPLICA_SECRETS, type Secrets } from '../secrets.ts';
 import { version } from '../version.ts';
 import { Child } from './child.ts';
 import { Drills } from './drills.ts';
@@ -23,7 +25,7 @@ import { DATA_DIR_VARIABLE, fork } from './fork.ts';
 import { Listener } from './listener.ts';
 import { Recycler } from './recycler.ts';
 import { RestartPolicy } from './restart-policy.ts';
-import { finalFailure, quiesced, Slot, type SlotOptions } from './slot.ts';
+import { finalFailure, firstOutcome, quiesced, Slot, type SlotOptions } from './slot.ts';
 import {
   freeMb,
   roleOf,
@@ -59,6 +61,7 @@ export interface SystemOptions {
   readonly litestream: LitestreamBinary;
   readonly litestreamConfigPath: string;
   readonly databases: readonly string[];
+  readonly backgrounds: readonly Background[];
   readonly log: Logger;
   readonly events: Events;
   /** Called once when the system cannot go on. */
@@ -76,6 +79,7 @@ export class System {
   readonly #litestream: Slot;
   readonly #writer: Slot;
   readonly #workers: readonly Slot[];
+  readonly #backgrounds: readonly Slot[];
   readonly #spare: Spare;
   readonly #recycler: Recycler;
   readonly #replication: ReplicationMonitor;
@@ -165,11 +169,20 @@ export class System {
       this.#recycler.watch(slot);
       return slot;
     });
+    this.#backgrounds = options.backgrounds.map(({ name, entry, secrets }) => {
+      const slot = this.#slot(name, 'overlap', () => {
+        const input: BackgroundInput = { url: this.#url ?? '' };
+        return this.#forkChild(name, entry, input, { ...pickSecrets(options.secrets, secrets) });
+      });
+      // Beside its state, which the slot tells of.
+      slot.on('child', (child) => child.on('message', () => this.#scheduleAnnounce()));
+      return slot;
+    });
   }
 
   /** In start order. */
   get #slots(): readonly Slot[] {
-    return [this.#litestream, this.#writer, ...this.#workers];
+    return [this.#litestream, this.#writer, ...this.#workers, ...this.#backgrounds];
   }
 
   /** Where it listens; undefined until then. */
@@ -260,7 +273,7 @@ export class System {
   }
 
   /**
-   * Brings the code on disk into service: one worker at a time, then the writer, each ready before the old one goes.
+   * Brings the code on disk into service: one worker at a time, what runs beside them, then the writer, each ready before the old one goes.
    * @returns the names of those replaced
    * @throws Failure why a new child did not come up; it stops there, and the old children go on
    */
@@ -268,7 +281,7 @@ export class System {
     const { log, events } = this.#options;
     const replaced: string[] = [];
     try {
-      await this.#exchangeAll([...this.#workers, this.#writer], cause, replaced);
+      await this.#exchangeAll([...this.#workers, ...this.#backgrounds, this.#writer], cause, replaced);
       log.info({ replaced, cause }, 'reload done');
       events.record('reload', { cause: `${cause}: ${replaced.join(', ')}` });
       return replaced;
@@ -339,7 +352,12 @@ export class System {
 
   async #startWorkers(): Promise<void> {
     for (const worker of this.#workers) worker.start();
-    await Promise.all(this.#workers.map((worker) => worker.ready()));
+    for (const background of this.#backgrounds) background.start();
+    await Promise.all([
+      ...this.#workers.map((worker) => worker.ready()),
+      // What does not come up is told by /ready, and keeps nobody from serving.
+      ...this.#backgrounds.map(({ child }) => child && firstOutcome(child)),
+    ]);
     this.#keepSpare();
   }
 
@@ -351,8 +369,8 @@ export class System {
     const { REPLICA_STOP_TIMEOUT_MS } = this.#options.config;
     this.#storeProbe.stop();
     await this.#drills.stop(cause);
-    const workers = this.#workers.map((worker) => worker.stop(drainTimeoutMs, cause));
-    await Promise.all([...workers, this.#spare.discard(cause)]);
+    const users = [...this.#workers, ...this.#backgrounds].map((slot) => slot.stop(drainTimeoutMs, cause));
+    await Promise.all([...users, this.#spare.discard(cause)]);
     this.#writer.retire(WRITER_DRAIN_MS + REPLICA_STOP_TIMEOUT_MS, cause);
     if (this.#writer.child) await quiesced(this.#writer.child);
     await this.#litestream.stop(REPLICA_STOP_TIMEOUT_MS, cause);
@@ -538,7 +556,8 @@ export class System {
   #forkWithReplica(name: string, entry: URL, more: object, silenceTimeoutMs?: number): Child {
     const { litestream, litestreamConfigPath, databases, secrets } = this.#options;
     const input = { litestream, litestreamConfigPath, databases, ...more };
-    return this.#forkChild(name, entry, input, { ...secrets }, silenceTimeoutMs);
+    const env = { ...pickSecrets(secrets, REPLICA_SECRETS) };
+    return this.#forkChild(name, entry, input, env, silenceTimeoutMs);
   }
 
   /** Checks or restores the databases, in a process of its own: it may take minutes, and it may crash. */
@@ -577,7 +596,7 @@ export class System {
     const degraded = [];
     if (this.#state !== 'serving') notReady.push({ name: 'system', reason: this.#state });
     if (this.#writer.trouble) notReady.push({ name: 'writer', reason: this.#writer.trouble });
-    for (const { name, trouble } of [this.#litestream, ...this.#workers]) {
+    for (const { name, trouble } of [this.#litestream, ...this.#workers, ...this.#backgrounds]) {
       if (trouble) degraded.push({ name, reason: trouble });
     }
     if (this.#readOnlyBecause)

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import type { Secrets } from '../config.ts';
+import { pickSecrets, REPLICA_SECRETS, type Secrets } from '../secrets.ts';
 import type { LitestreamBinary, ReplicaFormat } from './binary.ts';
 
 export { LogRelay } from './log-relay.ts';
@@ -70,7 +70,12 @@ export function litestreamEnv(
   // Without this it would look for other credentials in the network.
   const { AWS_CA_BUNDLE, ...rest } = Object.fromEntries(passed);
   const authorities = AWS_CA_BUNDLE === undefined ? {} : authoritiesFor(format, AWS_CA_BUNDLE);
-  return { ...authorities, ...rest, AWS_EC2_METADATA_DISABLED: 'true', ...secrets };
+  return {
+    ...authorities,
+    ...rest,
+    AWS_EC2_METADATA_DISABLED: 'true',
+    ...pickSecrets(secrets, REPLICA_SECRETS),
+  };
 }
 
 /** The newer one does not start with AWS's own name for it: its HTTP client cannot take that. */

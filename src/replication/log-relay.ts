@@ -1,6 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
-import type { Secrets } from '../config.ts';
 import type { Logger } from '../log.ts';
+import type { Secrets } from '../secrets.ts';
 import { LineSplitter } from './line-splitter.ts';
 import { type LitestreamLine, parseLogLine } from './log-line.ts';
 import { redactor } from './redact.ts';

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { mkdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import type { Config, Secrets } from '../config.ts';
+import type { Config } from '../config.ts';
+import type { Secrets } from '../secrets.ts';
 import type { Replica } from './replica-url.ts';
 import { signS3 } from './s3-signature.ts';
 

@@ -5,13 +5,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pino from 'pino';
 import type { Test } from 'tap';
-import { type Config, loadConfig, type Secrets } from '../../src/config.ts';
+import { type Config, loadConfig } from '../../src/config.ts';
 import { Failure } from '../../src/errors.ts';
 import type { Logger } from '../../src/log.ts';
 import { findLitestream, type LitestreamBinary } from '../../src/replication/binary.ts';
 import { LogRelay, litestreamEnv, replicateCommand } from '../../src/replication/litestream.ts';
 import { databasePath, writeLitestreamConfig } from '../../src/replication/litestream-config.ts';
 import type { LitestreamLine } from '../../src/replication/log-line.ts';
+import type { Secrets } from '../../src/secrets.ts';
 import { openReader, openWriter } from '../../src/sqlite/open.ts';
 import type { TestStore } from '../support/s3.ts';
 
