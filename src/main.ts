@@ -52,9 +52,13 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     about: 'restore the replica now and compare it with the databases',
     load: async () => (await import('./commands/verify.ts')).verify,
   },
+  'install-service': {
+    about: 'show, and with --yes write, the units of systemd for this folder and user',
+    load: async () => (await import('./commands/install-service.ts')).installService,
+  },
 };
 
-const NAME_WIDTH = 16;
+const NAME_WIDTH = 17;
 const USAGE = `Usage: ninelives <command>
 
 ${Object.entries(COMMANDS)

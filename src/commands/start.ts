@@ -3,18 +3,22 @@ import { Failure } from '../errors.ts';
 import { createLog, type Logger } from '../log.ts';
 import { Control, controlSocketPath } from '../primary/control.ts';
 import type { Events } from '../primary/events.ts';
+import { Service } from '../primary/service.ts';
+import { type ServiceEnvironment, takeServiceEnvironment } from '../primary/service-environment.ts';
 import { System } from '../primary/system.ts';
 import { isSameDisk } from '../replication/same-disk.ts';
 import { version } from '../version.ts';
 import { readArguments } from './arguments.ts';
+import { withDataFolder } from './data-folder.ts';
+
+/** What a stop takes beside the deadlines of its parts. */
+const STOP_MARGIN_MS = 10_000;
 
 const USAGE = `Usage: ninelives start
 
   Starts the whole system and stays in the foreground, logging to standard output, until SIGTERM, Ctrl-C or
   ninelives stop. SIGHUP reloads. Settings come from the environment and from .env; config/.env.example lists them.`;
 const OPTIONS = { help: { type: 'boolean', short: 'h', default: false } } as const;
-
-import { withDataFolder } from './data-folder.ts';
 
 /**
  * Starts the system and returns when it has stopped.
@@ -27,6 +31,7 @@ export async function start(args: readonly string[]): Promise<void> {
     return;
   }
   const { config, secrets } = loadConfig(process.env, process.cwd());
+  const environment = takeServiceEnvironment(process.env, process.pid);
   // From here on a child has a secret only when it is given it.
   for (const name of Object.keys(secrets)) delete process.env[name];
   const log = createLog('primary', config.LOG_LEVEL, config.LOG_FORMAT);
@@ -36,18 +41,39 @@ export async function start(args: readonly string[]): Promise<void> {
       pid: process.pid,
       cause: `version ${version}, Node.js ${process.versions.node}`,
     });
-    await run((onFatal) => new System({ ...parts, onFatal }), config, log, parts.events);
+    const { listenFd } = environment;
+    const { events } = parts;
+    await run((onFatal) => new System({ ...parts, listenFd, onFatal }), { config, environment, log, events });
   });
+}
+
+interface RunOptions {
+  readonly config: Config;
+  readonly environment: ServiceEnvironment;
+  readonly log: Logger;
+  readonly events: Events;
 }
 
 async function run(
   create: (onFatal: (failure: Failure) => void) => System,
-  config: Config,
-  log: Logger,
-  events: Events,
+  { config, environment, log, events }: RunOptions,
 ): Promise<void> {
   const end = Promise.withResolvers<void>();
   const system = create((failure) => end.reject(failure));
+  const service = new Service({
+    environment,
+    snapshot: () => system.snapshot(),
+    stopTimeoutMs: config.DRAIN_TIMEOUT_MS + config.REPLICA_STOP_TIMEOUT_MS + STOP_MARGIN_MS,
+    log,
+  });
+  const reload = async (cause: string) => {
+    await service.reloading();
+    try {
+      return await system.reload(cause);
+    } finally {
+      await service.reloaded();
+    }
+  };
   let stopCause: string | undefined;
   const stop = (cause: string) => {
     if (stopCause) return;
@@ -59,12 +85,12 @@ async function run(
   process.on('SIGTERM', onSignal);
   process.on('SIGINT', onSignal);
   // The failure is logged by the reload itself.
-  process.on('SIGHUP', () => system.reload('SIGHUP').catch(() => {}));
+  process.on('SIGHUP', () => reload('SIGHUP').catch(() => {}));
   const control = new Control(
     {
       status: () => system.snapshot(),
       events: ([afterId]) => events.after(Number(afterId ?? 0)),
-      reload: async () => ({ replaced: await system.reload('reload') }),
+      reload: async () => ({ replaced: await reload('reload') }),
       restart: async ([role = '']) => ({ replaced: await system.restart(role, 'restart') }),
       verify: () => system.verify(),
       stop() {
@@ -80,6 +106,7 @@ async function run(
     await control.listen(controlSocketPath(config.DATA_DIR));
     const ready = system.start().then(() => {
       log.info(...readyLine(config, system, performance.now() - startedMs));
+      service.ready();
     });
     // A stop in the middle of the start ends the start with a failure of no interest.
     ready.catch((failure) => end.reject(failure));
@@ -88,10 +115,12 @@ async function run(
     log.fatal({ code: failure instanceof Failure ? failure.code : 'internal' }, (failure as Error).message);
     events.record('failed', { cause: (failure as Error).message });
     control.close();
+    service.stopping((failure as Error).message);
     await system.stop('the system failed');
     throw failure;
   }
   control.close();
+  service.stopping(stopCause ?? 'stop');
   await system.stop(stopCause ?? 'stop');
   log.info('stopped');
 }

@@ -40,25 +40,32 @@ export class Listener {
 
   /**
    * @param port 0 picks a free one
+   * @param fd of a socket that the service manager has opened; host and port are then its own
    * @returns where it listens
    * @throws Failure address_unavailable
    */
-  async listen(host: string, port: number): Promise<AddressInfo> {
+  async listen(host: string, port: number, fd: number | undefined): Promise<AddressInfo> {
     try {
       const listening = EventEmitter.once(this.#server, 'listening');
-      this.#server.listen({ host, port, backlog: BACKLOG });
+      this.#server.listen(fd === undefined ? { host, port, backlog: BACKLOG } : { fd, backlog: BACKLOG });
       await listening;
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       throw new Failure(
         'address_unavailable',
-        `Cannot listen on ${host}:${port}: ${reason}. Set HOST or PORT.`,
+        fd === undefined
+          ? `Cannot listen on ${host}:${port}: ${reason}. Set HOST or PORT.`
+          : `Cannot listen on the socket of the service manager: ${reason}`,
         {
           cause: error,
         },
       );
     }
-    return this.#server.address() as AddressInfo;
+    const address = this.#server.address();
+    if (address === null || typeof address === 'string') {
+      throw new Failure('address_unavailable', 'The socket of the service manager is not one of TCP');
+    }
+    return address;
   }
 
   /** Stops taking connections; those that wait are closed when no worker is left to serve them. */

@@ -62,6 +62,8 @@ export interface SystemOptions {
   readonly litestreamConfigPath: string;
   readonly databases: readonly string[];
   readonly backgrounds: readonly Background[];
+  /** Of a socket that the service manager has opened; undefined without one. */
+  readonly listenFd?: number | undefined;
   readonly log: Logger;
   readonly events: Events;
   /** Called once when the system cannot go on. */
@@ -234,10 +236,11 @@ export class System {
    * @throws Failure the reason that it cannot start; everything started is then stopped
    */
   async start(): Promise<void> {
-    const { config } = this.#options;
+    const { config, listenFd } = this.#options;
     await this.#startData();
-    const { port } = await this.#listener.listen(config.HOST, config.PORT);
-    this.#url = urlOf(config.HOST, port);
+    const { HOST, PORT } = config;
+    const { address, port } = await this.#listener.listen(HOST, PORT, listenFd);
+    this.#url = urlOf(listenFd === undefined ? HOST : address, port);
     await this.#startWorkers();
     this.#move('serving');
     this.#options.events.record('serving', { cause: this.#url, durationMs: Date.now() - this.#startedAtMs });

@@ -1,0 +1,168 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { get } from 'node:http';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import t, { type Test } from 'tap';
+import { command } from '../commands/command.ts';
+import { request } from '../support/http.ts';
+import { processesOf, start, temporaryFolder, until } from '../support/system.ts';
+import { missing } from '../support/tools.ts';
+
+const BIN = new URL('../../src/bin.js', import.meta.url).pathname;
+
+/** Prints each datagram that comes to a Unix socket, on one line. */
+const RECEIVER = `
+import socket, sys
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.bind(sys.argv[1])
+print('bound', flush=True)
+while True:
+    print(s.recv(4096).decode().strip().replace('\\n', '|'), flush=True)
+`;
+/** Holds a listening socket, as systemd does, and runs the command on it, and once more when it has ended. */
+const HOLDER = `
+import os, signal, socket, subprocess, sys
+s = socket.socket()
+s.bind(('127.0.0.1', 0))
+s.listen(4096)
+os.dup2(s.fileno(), 3)
+print('port', s.getsockname()[1], flush=True)
+for _ in range(2):
+    p = subprocess.Popen(['sh', '-c', 'LISTEN_FDS=1 LISTEN_PID=$$ exec "$0" "$@"'] + sys.argv[1:], pass_fds=[3])
+    if p.wait() != 0: sys.exit(1)
+`;
+
+function run(t: Test, program: string, args: readonly string[], env: NodeJS.ProcessEnv = {}) {
+  const { PATH, HOME } = process.env;
+  const child: ChildProcess = spawn(program, args, {
+    env: { PATH, HOME, ...env },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  t.teardown(() => child.kill('SIGKILL'));
+  const lines: string[] = [];
+  createInterface({ input: child.stdout as NodeJS.ReadableStream }).on('line', (line) => lines.push(line));
+  return { child, lines };
+}
+
+/** Ends a system that no RunningSystem stands for. */
+function endWithTest(t: Test, dataDir: string): void {
+  t.teardown(async () => {
+    try {
+      process.kill(JSON.parse(readFileSync(join(dataDir, 'run', 'lock.json'), 'utf8')).pid, 'SIGKILL');
+    } catch {
+      // It has ended by itself.
+    }
+    await until(() => processesOf(dataDir).length === 0, 'all are gone');
+  });
+}
+
+t.test(
+  'the service manager hears of the start, the state, reloads, the watchdog and the stop',
+  { skip: missing('systemd-notify') || missing('python3') },
+  async (t) => {
+    const dataDir = temporaryFolder(t);
+    const socket = join(dataDir, 'notify');
+    const { lines } = run(t, 'python3', ['-c', RECEIVER, socket]);
+    await until(() => lines.includes('bound'), 'the socket is there');
+    const told = (what: RegExp, from = 0) =>
+      until(() => lines.slice(from).some((line) => what.test(line)), `${what}`);
+    const system = await start(t, { NOTIFY_SOCKET: socket, WATCHDOG_USEC: '600000' }, dataDir);
+    await told(/^READY=1\|STATUS=serving: 2 of 2 workers, replication streaming/);
+    await told(/^WATCHDOG=1$/);
+    const from = lines.length;
+    t.equal((await command(['reload'], { DATA_DIR: dataDir })).code, 0);
+    await told(/^RELOADING=1\|MONOTONIC_USEC=\d+$/, from);
+    await told(/^READY=1$/, from);
+    await system.stop();
+    await told(/^STOPPING=1\|STATUS=stopping: SIGTERM\|EXTEND_TIMEOUT_USEC=25000000$/);
+    t.notMatch(lines.at(-1), /WATCHDOG/, 'nothing is told after the stop');
+  },
+);
+
+t.test(
+  'a socket of systemd is served, and no child has it',
+  { skip: missing('systemd-socket-activate') },
+  async (t) => {
+    const dataDir = temporaryFolder(t);
+    const free = createServer().listen(0, '127.0.0.1');
+    await once(free, 'listening');
+    const { port } = free.address() as { port: number };
+    free.close();
+    await once(free, 'close');
+    const env = { PATH: process.env.PATH ?? '', DATA_DIR: dataDir, WORKERS: '1', LOG_FORMAT: 'json' };
+    const set = Object.entries(env).flatMap(([name, value]) => ['-E', `${name}=${value}`]);
+    endWithTest(t, dataDir);
+    run(t, 'systemd-socket-activate', ['-l', `127.0.0.1:${port}`, ...set, process.execPath, BIN, 'start']);
+    const url = `http://127.0.0.1:${port}`;
+    await until(
+      async () => (await request(`${url}/ready`).catch(() => undefined))?.status === 200,
+      'it serves',
+    );
+    const status = JSON.parse((await command(['status', '--json'], { DATA_DIR: dataDir })).stdout);
+    t.equal(status.url, url);
+    const listening = readlinkSync(`/proc/${status.primary.pid}/fd/3`);
+    t.match(listening, /^socket:/);
+    for (const { pid, name } of status.children) {
+      t.notMatch(readFileSync(`/proc/${pid}/environ`, 'utf8'), /LISTEN_|NOTIFY_SOCKET/, name);
+      const fds = readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
+        try {
+          return [readlinkSync(`/proc/${pid}/fd/${fd}`)];
+        } catch {
+          return [];
+        }
+      });
+      t.notOk(fds.includes(listening), `${name} does not hold the port`);
+    }
+  },
+);
+
+t.test(
+  'a restart on a socket that the service manager holds refuses no connection',
+  { skip: missing('python3') },
+  async (t) => {
+    const dataDir = temporaryFolder(t);
+    endWithTest(t, dataDir);
+    const env = { DATA_DIR: dataDir, WORKERS: '2', LOG_FORMAT: 'json', LOG_LEVEL: 'warn' };
+    const { child, lines } = run(t, 'python3', ['-c', HOLDER, process.execPath, BIN, 'start'], env);
+    await until(() => lines[0] !== undefined, 'the port is held');
+    const port = Number(lines[0]?.split(' ')[1]);
+    // Each on a connection of its own.
+    const ask = () =>
+      new Promise<number>((resolve, reject) => {
+        get({ port, path: '/health', agent: false }, (answer) => {
+          answer.resume().on('end', () => resolve(answer.statusCode ?? 0));
+        }).on('error', reject);
+      });
+    t.equal(await ask(), 200, 'the first waits for the start');
+    let isOver = false;
+    const failures: string[] = [];
+    let served = 0;
+    const clients = Array.from({ length: 4 }, async () => {
+      while (!isOver) {
+        await ask().then(
+          () => {
+            served += 1;
+          },
+          (error: Error) => failures.push(error.message),
+        );
+      }
+    });
+    const pidOfPrimary = async () =>
+      JSON.parse((await command(['status', '--json'], { DATA_DIR: dataDir })).stdout || '{}').primary?.pid;
+    const first = await pidOfPrimary();
+    const before = served;
+    t.equal((await command(['stop'], { DATA_DIR: dataDir })).code, 0);
+    await until(async () => ![undefined, first].includes(await pidOfPrimary()), 'the next one runs');
+    const during = served;
+    await until(() => served > during + 50, 'it serves');
+    isOver = true;
+    await Promise.all(clients);
+    t.equal((await command(['stop'], { DATA_DIR: dataDir })).code, 0);
+    if (child.exitCode === null) await once(child, 'exit');
+    t.ok(before > 0);
+    t.same(failures, []);
+  },
+);
