@@ -20,7 +20,7 @@ export const scaleCommand: Command = {
     rows: {
       value: 'N',
       default: '1000000',
-      help: `alerts at most, for rows and restart; ${whole(ROWS_MAX)} take minutes and 15 GB of disk`,
+      help: `alerts at most, for rows and restart; ${whole(ROWS_MAX)} take minutes and 5 GB of disk`,
     },
   },
   prepare(values) {
