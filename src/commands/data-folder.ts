@@ -6,6 +6,7 @@ import { endStrays } from '../primary/strays.ts';
 import type { SystemOptions } from '../primary/system.ts';
 import { findLitestream } from '../replication/binary.ts';
 import { writeLitestreamConfig } from '../replication/litestream-config.ts';
+import { describeChange } from '../replication/newer-format.ts';
 import type { Secrets } from '../secrets.ts';
 import { lockDataDir } from '../sqlite/lock.ts';
 
@@ -36,6 +37,8 @@ export async function withDataFolder<Result>(
     });
     log.info({ path: litestream.path, version: litestream.version }, `litestream ${litestream.version}`);
     const databases = databaseNames();
+    const change = describeChange(litestream, config.DATA_DIR, databases);
+    if (change) log.warn(change);
     const litestreamConfigPath = writeLitestreamConfig(config, databases, {
       format: litestream.format,
     });

@@ -1,4 +1,4 @@
-import { type Dirent, readdirSync, statSync } from 'node:fs';
+import { type Dirent, existsSync, readdirSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { Config } from '../config.ts';
 import { Failure } from '../errors.ts';
@@ -35,6 +35,25 @@ export async function refuseOlderFormat(
     'litestream_missing',
     `The replica ${config.replica.url} was written by Litestream 0.5 last, and ${version} reads only what was there before. Set LITESTREAM_BIN to a Litestream of version 0.5.17 or later`,
   );
+}
+
+/**
+ * @param dataDir whose databases have been replicated before, or not
+ * @param databases names without `.db`
+ * @returns what a change of Litestream's version means, in words; undefined when there is none
+ */
+export function describeChange(
+  { format, version }: LitestreamBinary,
+  dataDir: string,
+  databases: readonly string[],
+): string | undefined {
+  const has = (folder: string) =>
+    databases.some((database) => existsSync(join(dataDir, `.${database}.db-litestream`, folder)));
+  const [own, other] = format === 'ltx' ? ['ltx', 'generations'] : ['generations', 'ltx'];
+  if (has(own) || !has(other)) return undefined;
+  return format === 'ltx'
+    ? `Litestream ${version} goes on where a 0.3 was: it ships everything once in its own format, and leaves in the replica what the other wrote`
+    : `Litestream ${version} goes on where a 0.5 was: it begins a new generation with everything in it, and leaves in the replica what the other wrote`;
 }
 
 async function newestOf(config: Config, path: string, env: NodeJS.ProcessEnv): Promise<Newest> {

@@ -9,6 +9,7 @@ import { Confirmations } from '../../src/replication/drill/confirmations.ts';
 import { notePosition } from '../../src/replication/drill/position.ts';
 import { LogRelay, litestreamEnv, replicateCommand } from '../../src/replication/litestream.ts';
 import { databasePath, writeLitestreamConfig } from '../../src/replication/litestream-config.ts';
+import { describeChange } from '../../src/replication/newer-format.ts';
 import { listGenerations } from '../../src/replication/points/list.ts';
 import { restorePoint } from '../../src/replication/points/restore-point.ts';
 import { prepareDatabases } from '../../src/replication/prepare.ts';
@@ -225,6 +226,17 @@ for (const kind of ['a folder', 'a bucket']) {
         before,
         'the new one restores what the old one wrote',
       );
+      const { binary, configPath, env, config } = site;
+      const point = { binary, configPath, env, replica: config.replica, database: 'main', atMs: undefined };
+      await restorePoint({
+        ...point,
+        databasePath: databasePath(config.DATA_DIR, 'main'),
+        log: keepingLog().log,
+        outputPath: join(site.root, 'by-hand.db'),
+        scratchDir: join(site.root, 'scratch'),
+      });
+      t.same(rowsOf(join(site.root, 'by-hand.db')), before, 'also by hand');
+      t.match(describeChange(binary, config.DATA_DIR, ['main']), /goes on where a 0\.3 was/);
       // The store tells whole seconds.
       await new Promise((resolve) => setTimeout(resolve, 1100));
       const running = await run(t, site);
@@ -241,6 +253,7 @@ for (const kind of ['a folder', 'a bucket']) {
         if (entry !== 'run') rmSync(join(site.config.DATA_DIR, entry), { recursive: true });
       }
       const back = as(old, await litestream());
+      t.equal(describeChange(back.binary, site.config.DATA_DIR, ['main']), undefined);
       const failure = await failureOf(prepareDatabases({ ...back, log: keepingLog().log }));
       t.match(failure, {
         code: 'litestream_missing',

@@ -70,6 +70,11 @@ async function restore(options: RestorePointOptions): Promise<Reached> {
   const { database, replica, stallTimeoutMs = STALL_TIMEOUT_MS, atMs } = options;
   const generations = await listGenerations({ ...options, stallTimeoutMs });
   if (generations.length === 0) {
+    // Litestream 0.5 lists only its own files, and restores those of 0.3 as well.
+    const mayBeOlder = options.binary.format === 'ltx' && atMs === undefined;
+    if (mayBeOlder && (await restoreDatabase(options)) === 'restored') {
+      return { lastCommit: readLastCommit(options.outputPath), replicaEndMs: 0 };
+    }
     throw new Failure('replica_empty', `The replica ${replica.url} has nothing of the database ${database}`);
   }
   const range = rangeOf(generations);
