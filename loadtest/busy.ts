@@ -29,5 +29,6 @@ export function limitInWords(measurement: Measurement): string {
     return `all cores were busy: the server with ${share(serverMs)} of the time, the load generator with ${share(clientMs)}, other programs with ${share(otherMs)}`;
   }
   if (full.length > 0) return `${full.map(({ name }) => name).join(' and ')} filled a core`;
+  if (measurement.cpu.serverMs === undefined) return 'nobody here knows what the server did';
   return 'no process filled a core: the requests waited, for the disk or for each other';
 }

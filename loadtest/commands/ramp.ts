@@ -124,7 +124,7 @@ export function kneeOf(steps: readonly Measurement[]): Measurement {
 
 function verdictOf({ scenario, steps }: Ramp): string {
   const knee = kneeOf(steps);
-  const saturated = isSaturated(steps) ? 'saturated' : 'not saturated; the most seen was';
+  const saturated = isSaturated(steps) ? 'saturated at' : 'not saturated; the most seen was';
   const at = `${whole(knee.requestsPerSecond)} requests/s at ${loadInWords(knee.load)}, p99 ${milliseconds(knee.latencyMs.p99)} ms`;
   return `${scenario}: ${saturated} ${at}. There ${limitInWords(knee)}.`;
 }

@@ -84,7 +84,7 @@ still grow. The system's log takes about 300 bytes of disk a request.`,
         cell: (row: string[]) => row[index]!,
       }));
       return {
-        text: `${runTable([measurement])}\n\n${renderTable(columns, rows)}`,
+        text: `${runTable([measurement])}\n\n${rows.length === 0 ? 'The memory of a server that is not ours is not known.' : renderTable(columns, rows)}`,
         results: { load, measurement, growths },
         measurements: [measurement],
         complaints: [...crossings, ...grew],
@@ -108,6 +108,7 @@ export function growthOf(samples: readonly ProcessSample[]): Growth[] {
   const settled = times.slice(Math.floor(times.length * SETTLING_SHARE));
   if (settled.length < 2) return [];
   const server = samples.filter(({ name, atMs }) => name !== 'load generator' && atMs >= settled[0]!);
+  if (server.length === 0) return [];
   const names = [...new Set(server.map(({ name }) => name))].sort();
   const lines = names.map((name) => ({ name, own: server.filter((sample) => sample.name === name) }));
   const sums = settled.map((atMs) => ({
