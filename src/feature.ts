@@ -52,6 +52,7 @@ type OutputOf<C> = C extends {
  * request asks for that, when the replica holds it too.
  *
  * A request with an Idempotency-Key that is sent again resolves to what the command returned, or threw, the first time.
+ * A Failure with `retryAfterSeconds` is not kept: the next try runs the command again.
  * So `input` must follow from the request alone (no clock, nothing random), and what the route answers must follow from
  * the request and this value alone: a row that is read again may have changed since.
  * @throws Failure writer_busy, write_timeout (not applied), write_undecided, replication_timeout (applied, on disk,

@@ -134,11 +134,14 @@ function inProgress(): Failure {
   );
 }
 
-/** What a command refuses it refuses for good; what the system could not do just then it may do the next time. */
+/**
+ * What a command refuses it refuses for good, unless it says when to come back; what
+ * the system could not do is tried anew.
+ */
 function isLasting(outcome: Outcome): boolean {
   if ('value' in outcome) return true;
-  const httpStatus = isCode(outcome.code) ? allCodes()[outcome.code].httpStatus : 500;
-  return httpStatus < 500 && httpStatus !== 429;
+  if (outcome.options?.retryAfterSeconds !== undefined) return false;
+  return isCode(outcome.code) && allCodes()[outcome.code].httpStatus < 500;
 }
 
 function nameOf(owner: string, key: string): string {

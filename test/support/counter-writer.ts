@@ -56,6 +56,12 @@ const commands: Record<string, unknown> = {
       };
     },
   }),
+  'count.refuseForNow': defineCommand({
+    input,
+    prepare: () => () => {
+      throw new Failure('not_found', 'not yet', { retryAfterSeconds: 1 });
+    },
+  }),
   'count.measure': defineCommand({
     input: z.object({}),
     prepare:
