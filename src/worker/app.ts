@@ -1,5 +1,4 @@
 import type { RequestListener } from 'node:http';
-
 import type { Database } from 'better-sqlite3';
 import Koa from 'koa';
 import type { Logger } from 'pino';
@@ -7,12 +6,12 @@ import type { SystemStatus } from '../child/messages.ts';
 import type { Config } from '../config.ts';
 import { Failure } from '../errors.ts';
 import type { Feature, Guard, GuardContext, Routes, Write } from '../feature.ts';
-import { Router } from './http.ts';
 import { dispatch } from './middleware/dispatch.ts';
 import { envelope } from './middleware/envelope.ts';
 import { guardedRoutes } from './middleware/guarded-routes.ts';
 import { probes } from './middleware/probes.ts';
 import { openApiRoutes } from './openapi/routes.ts';
+import { Router } from './router.ts';
 
 /** How a socket says that its other side has gone. */
 const CLIENT_GONE: ReadonlySet<string> = new Set([

@@ -5,13 +5,13 @@ import type { SystemStatus } from '../child/messages.ts';
 import { databaseNames, features } from '../features.ts';
 import { Limiter } from '../limits/limiter.ts';
 import { type Grant, QUESTION } from '../limits/policy.ts';
+import { http } from '../node-http.ts';
 import { openReader } from '../sqlite/open.ts';
 import { WriterClient } from '../writer/client.ts';
 import { monotonicNowMs, writerSocketPath } from '../writer/protocol.ts';
 import { loadZod } from '../zod-without-locales.ts';
 import { createApp } from './app.ts';
 import { Connections } from './connections.ts';
-import { createServer } from './http.ts';
 import { LoopLag } from './loop-lag.ts';
 import { onClientError } from './middleware/client-error.ts';
 import { writes } from './writes.ts';
@@ -48,7 +48,7 @@ export async function run(bond: Bond): Promise<void> {
     databaseNames().map((name) => [name, openReader(join(config.DATA_DIR, `${name}.db`))]),
   );
   const lag = new LoopLag(config.OVERLOAD_LAG_MS);
-  const server = createServer({
+  const server = http.createServer({
     noDelay: true,
     headersTimeout: HEADERS_TIMEOUT_MS,
     requestTimeout: REQUEST_TIMEOUT_MS,

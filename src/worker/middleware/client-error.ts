@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import { Failure } from '../../errors.ts';
-import { STATUS_CODES } from '../http.ts';
+import { http } from '../../node-http.ts';
 import { PROBLEM_TYPE, problemOf } from './problem.ts';
 
 /**
@@ -18,7 +18,7 @@ export function onClientError(error: NodeJS.ErrnoException, socket: Socket): voi
   const { httpStatus } = failure.meaning;
   const body = JSON.stringify(problemOf(failure));
   socket.end(
-    `HTTP/1.1 ${httpStatus} ${STATUS_CODES[httpStatus]}\r\nConnection: close\r\nContent-Type: ${PROBLEM_TYPE}\r\n` +
+    `HTTP/1.1 ${httpStatus} ${http.STATUS_CODES[httpStatus]}\r\nConnection: close\r\nContent-Type: ${PROBLEM_TYPE}\r\n` +
       `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
     () => socket.destroy(),
   );
