@@ -70,7 +70,11 @@ export class Recycler {
   #pastLimit(child: Child, share: number): string | undefined {
     const { memoryMb, requests, ageMs } = this.#options.limits;
     const rssMb = Math.round(child.rssBytes / MB);
-    if (memoryMb > 0 && rssMb > memoryMb) return `memory ${rssMb} MB is past its limit of ${memoryMb} MB`;
+    // A heap that is swapped out is in no RSS, and slows everything down all the same.
+    const heapMb = Math.round(child.heapUsedBytes / MB);
+    const usedMb = Math.max(rssMb, heapMb);
+    if (memoryMb > 0 && usedMb > memoryMb)
+      return `memory ${usedMb} MB is past its limit of ${memoryMb} MB, ${heapMb} MB of it heap`;
     if (requests > 0 && child.served > requests * share) return `${child.served} requests served`;
     const livedMs = child.ageMs;
     if (ageMs > 0 && livedMs > ageMs * share) return `${Math.round(livedMs / 1000)} s old`;
