@@ -8,13 +8,15 @@ const ACTIVATION_TIMEOUT_MS = 2000;
 
 export interface SpareOptions {
   readonly spawn: () => Child;
+  /** Whether a place is being filled: what serves soon needs the processor more than what waits. */
+  readonly isPlaceStarting: () => boolean;
   readonly log: Logger;
 }
 
 /**
  * One worker in reserve: it has loaded and opened everything, and waits to be given a place, so that a worker that
  * dies is made up for in milliseconds. States and who moves them: off → loading (`keep`) → waiting (it says so) →
- * taken, which begins anew when that one is ready (`take`); discarded → off (`discard`), until `keep`. While it is
+ * taken, which begins anew when no place is being filled (`take`, `placeChanged`); discarded → off (`discard`), until `keep`. While it is
  * frozen (`freeze`), it is neither taken nor made: a reload is under way, and it has the old code.
  */
 export class Spare {
@@ -49,10 +51,12 @@ export class Spare {
     if (this.#isFrozen || !child?.isStandingBy) return undefined;
     this.#child = undefined;
     child.activate(name, ACTIVATION_TIMEOUT_MS);
-    // The next one is loaded when this one no longer needs the processor.
-    child.once('ready', () => this.#fill());
-    child.once('exit', () => this.#fill());
     return child;
+  }
+
+  /** A place has changed: when none is being filled any more, the next spare is loaded. */
+  placeChanged(): void {
+    if (!this.#timer) this.#fill();
   }
 
   freeze(): void {
@@ -63,13 +67,15 @@ export class Spare {
   async discard(cause: string): Promise<void> {
     this.#isKept = false;
     clearTimeout(this.#timer);
+    this.#timer = undefined;
     this.#child?.kill('SIGKILL', cause);
     await this.#child?.ended();
   }
 
   #fill(): void {
     clearTimeout(this.#timer);
-    if (!this.#isKept || this.#isFrozen || this.#child) return;
+    this.#timer = undefined;
+    if (!this.#isKept || this.#isFrozen || this.#child || this.#options.isPlaceStarting()) return;
     const child = this.#options.spawn();
     this.#child = child;
     let hasLoaded = false;

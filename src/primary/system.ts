@@ -157,6 +157,7 @@ export class System {
     this.#writer.on('child', (child) => this.#informWriter(child));
     this.#spare = new Spare({
       spawn: () => this.#forkChild('worker-spare', WORKER_ENTRY, { standby: true }),
+      isPlaceStarting: () => this.#workers.some(({ childState }) => childState === 'starting'),
       log,
     });
     this.#workers = Array.from({ length: config.WORKERS }, (_, index) => {
@@ -167,7 +168,10 @@ export class System {
         () => this.#spare.take(name) ?? this.#forkChild(name, WORKER_ENTRY, { standby: false }),
       );
       slot.on('child', (child) => child.once('ready', () => this.#admit(child)));
-      slot.on('change', () => this.#checkHopeless());
+      slot.on('change', () => {
+        this.#checkHopeless();
+        this.#spare.placeChanged();
+      });
       this.#recycler.watch(slot);
       return slot;
     });
