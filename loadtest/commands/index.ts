@@ -1,4 +1,5 @@
 import type { Command } from '../command.ts';
+import { bootCommand } from './boot.ts';
 import { compareCommand } from './compare.ts';
 import { rampCommand } from './ramp.ts';
 import { replicationCommand } from './replication.ts';
@@ -16,4 +17,5 @@ export const commands: readonly Command[] = [
   scaleCommand,
   restoreCommand,
   replicationCommand,
+  bootCommand,
 ];
