@@ -12,10 +12,15 @@ export interface Death extends Culprit {
   readonly bootMs: number;
 }
 
+/** @returns the names of the places of every child, as the system told when it was ready */
+export function childNames({ system }: Stage): string[] {
+  const line = system.lines.find(({ msg }) => msg.startsWith('ready: http'));
+  return Object.keys((line?.pids ?? {}) as object).filter((name) => name !== 'primary');
+}
+
 /** @returns the names of the running workers */
 export function workerNames(stage: Stage): string[] {
-  const line = stage.system.lines.find(({ msg }) => msg.startsWith('ready: http'));
-  return Object.keys((line?.pids ?? {}) as object).filter(isWorker);
+  return childNames(stage).filter(isWorker);
 }
 
 function isWorker(name: string): boolean {

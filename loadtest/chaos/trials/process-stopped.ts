@@ -1,5 +1,5 @@
 import { UNKNOWN_HOLDERS } from '../blame.ts';
-import { recoveryOf } from '../faults.ts';
+import { childNames, recoveryOf } from '../faults.ts';
 import type { Stage } from '../stage.ts';
 import { atMost, type Trial } from '../trial.ts';
 
@@ -8,14 +8,14 @@ const STALL_TIMEOUT_MS = 5000;
 /** What the primary grants a child that does not beat beyond the timeout, and then the successor's boot. */
 const GRACE_MS = 4000;
 const GIVE_UP_MS = 30_000;
-/** The mailer is stopped when there is one. */
-const ROLES = ['writer', 'worker-1', 'litestream', 'mailer'];
+/** Of several that play the same role one is enough. */
+const ANOTHER_WORKER = /^worker-(?!1$)/;
 
 export const processStopped: Trial = {
   name: 'process-stopped',
-  fault: 'SIGSTOP the writer, a worker, litestream in turn',
+  fault: 'SIGSTOP a child of each role in turn',
   size: { unit: 'times', full: 3, short: undefined },
-  victims: /^(writer|worker-1|litestream|mailer)$/,
+  victims: /^(?!worker-(?!1$))/,
   limits: [
     atMost(0, 'processes', 'stopped and not replaced'),
     atMost(HANG_TIMEOUT_MS + GRACE_MS, 'ms', 'until a Node child was replaced'),
@@ -32,7 +32,7 @@ export const processStopped: Trial = {
     const replaced: Replacement[] = [];
     const notReplaced: string[] = [];
     for (let round = 0; round < rounds; round += 1) {
-      for (const name of ROLES.filter((role) => stage.system.pidOf(role) > 0)) {
+      for (const name of childNames(stage).filter((child) => !ANOTHER_WORKER.test(child))) {
         stage.progress(`round ${round + 1} of ${rounds}: ${name}`);
         const tookMs = await stopChild(stage, name);
         if (tookMs === undefined) notReplaced.push(name);
