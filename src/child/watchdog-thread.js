@@ -9,7 +9,12 @@ const PULSE = 0;
 const ARMED = 1;
 
 const CHECK_INTERVAL_MS = 50;
-/** The stack is worth a moment, the replacement is worth more. */
+/**
+ * The stack is asked for so long before the end, at most half of the timeout: on a busy machine it takes its time. The
+ * main thread stands still for the look and then goes on, for it may yet come to an end by itself.
+ */
+const STACK_LEAD_MAX_MS = 2000;
+/** What a stack that is still missing gets at the end. It is worth a moment, the replacement is worth more. */
 const STACK_TIMEOUT_MS = 800;
 const STACK_FRAMES_MAX = 20;
 
@@ -19,6 +24,9 @@ const words = new Int32Array(shared);
 let lastPulse = -1;
 let lastChangeMs = performance.now();
 let lastCheckMs = performance.now();
+const stackLeadMs = Math.min(STACK_LEAD_MAX_MS, hangTimeoutMs / 2);
+/** The stack of the hang that may be under way. @type {Promise<string[]> | undefined} */
+let stack;
 
 /**
  * @returns {Promise<string[]>} the JavaScript stack of the main thread, innermost first, or why there is none
@@ -42,28 +50,41 @@ async function mainThreadStack() {
       );
     });
   });
-  /** @type {Promise<string[]>} */
-  const timeout = new Promise((resolve) => {
+  await session.post('Debugger.enable');
+  await session.post('Debugger.pause');
+  const frames = await paused;
+  await session.post('Debugger.resume');
+  session.disconnect();
+  return frames;
+}
+
+/** @returns {Promise<string[]>} */
+function noStack() {
+  return new Promise((resolve) => {
     setTimeout(
-      () => resolve([`(no stack within ${STACK_TIMEOUT_MS} ms: a native call, or a busy machine)`]),
+      () =>
+        resolve([
+          `(no stack within ${Math.round(stackLeadMs + STACK_TIMEOUT_MS)} ms: a native call, or a busy machine)`,
+        ]),
       STACK_TIMEOUT_MS,
     );
   });
-  const enabled = session.post('Debugger.enable').then(() => session.post('Debugger.pause'));
-  enabled.catch(() => {});
-  return await Promise.race([paused, timeout]);
+}
+
+function beginStack() {
+  stack = mainThreadStack().catch((error) => [`(no stack: ${error.message})`]);
 }
 
 /** @param {number} blockedMs */
 async function endHung(blockedMs) {
-  const stack = await mainThreadStack().catch((error) => [`(no stack: ${error.message})`]);
+  const frames = await Promise.race([stack, noStack()]);
   const line = {
     level: 'fatal',
     time: new Date().toISOString(),
     role: 'watchdog',
     pid: process.pid,
     blockedMs: Math.round(blockedMs),
-    stack,
+    stack: frames,
     msg: `event loop blocked for ${Math.round(blockedMs)} ms; ending this process`,
   };
   // The main thread's logger cannot run, and a thread's own stdout goes through the main thread.
@@ -82,9 +103,11 @@ const timer = setInterval(() => {
   if (pulse !== lastPulse || stoodStill || Atomics.load(words, ARMED) === 0) {
     lastPulse = pulse;
     lastChangeMs = nowMs;
+    stack = undefined;
     return;
   }
   const blockedMs = nowMs - lastChangeMs;
+  if (blockedMs >= hangTimeoutMs - stackLeadMs && !stack) beginStack();
   if (blockedMs < hangTimeoutMs) return;
   clearInterval(timer);
   endHung(blockedMs);
