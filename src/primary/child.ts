@@ -56,6 +56,8 @@ export class Child extends EventEmitter<ChildEvents> {
   #readyAtMs: number | undefined;
   #cause: string | undefined;
   #isStandingBy = false;
+  /** What it gets to be ready once it has loaded, when its place was given to it before that. */
+  #readyTimeoutMs: number | undefined;
   #failure: ChildExit['failure'];
   #startTimer: NodeJS.Timeout | undefined;
   #silenceTimer: NodeJS.Timeout | undefined;
@@ -105,6 +107,11 @@ export class Child extends EventEmitter<ChildEvents> {
     return this.#isStandingBy && this.#state === 'starting' && this.#process.connected;
   }
 
+  /** Loading, or loaded: `activate` gives it its place. */
+  get canBeActivated(): boolean {
+    return this.#state === 'starting' && this.#process.connected;
+  }
+
   /** Its age since it was started, or given its place. */
   get ageMs(): number {
     return performance.now() - this.#startedMs;
@@ -116,17 +123,22 @@ export class Child extends EventEmitter<ChildEvents> {
   }
 
   /**
-   * Tells one that stands by to take its place.
+   * Tells one that stands by to take its place; one that still loads takes it when it has loaded.
    * @param name of that place
    * @param readyTimeoutMs what it gets to be ready: it has loaded everything
    */
   activate(name: string, readyTimeoutMs = this.#options.startTimeoutMs): void {
     this.#name = name;
-    this.#isStandingBy = false;
     this.#startedMs = performance.now();
+    this.#readyTimeoutMs = readyTimeoutMs;
+    if (this.#isStandingBy) this.#takePlace(readyTimeoutMs);
+  }
+
+  #takePlace(readyTimeoutMs: number): void {
+    this.#isStandingBy = false;
     clearInterval(this.#silenceTimer);
     this.#restartStartTimer(readyTimeoutMs);
-    this.send({ kind: 'activate', name });
+    this.send({ kind: 'activate', name: this.#name });
   }
 
   /** For a child that cannot say so itself. */
@@ -195,7 +207,8 @@ export class Child extends EventEmitter<ChildEvents> {
       // It may wait for as long as it is not needed.
       clearTimeout(this.#startTimer);
       this.#isStandingBy = true;
-      if (this.#options.silenceTimeoutMs > 0) this.#watchSilence();
+      if (this.#readyTimeoutMs !== undefined) this.#takePlace(this.#readyTimeoutMs);
+      else if (this.#options.silenceTimeoutMs > 0) this.#watchSilence();
     } else if (message.kind === 'failed') this.#failure = { code: message.code, message: message.message };
     else if (message.kind === 'beat') {
       this.rssBytes = message.rssBytes;

@@ -15,9 +15,10 @@ export interface SpareOptions {
 
 /**
  * One worker in reserve: it has loaded and opened everything, and waits to be given a place, so that a worker that
- * dies is made up for in milliseconds. States and who moves them: off → loading (`keep`) → waiting (it says so) →
- * taken, which begins anew when no place is being filled (`take`, `placeChanged`); discarded → off (`discard`), until `keep`. While it is
- * frozen (`freeze`), it is neither taken nor made: a reload is under way, and it has the old code.
+ * dies is made up for in milliseconds. States and who moves them: off → loading (`keep`) → waiting (it says so);
+ * either → taken (`take`), which begins anew when no place is being filled (`placeChanged`); discarded → off
+ * (`discard`), until `keep`. While it is frozen (`freeze`), it is neither taken nor made: a reload is under way, and
+ * it has the old code.
  */
 export class Spare {
   readonly #options: SpareOptions;
@@ -44,11 +45,12 @@ export class Spare {
 
   /**
    * @param name of the place that it takes
-   * @returns the worker that waits, on its way to being ready; undefined when none does
+   * @returns the worker that waits, on its way to being ready, or the one that loads: it is further than any other
+   *   could be; undefined when there is none
    */
   take(name: string): Child | undefined {
     const child = this.#child;
-    if (this.#isFrozen || !child?.isStandingBy) return undefined;
+    if (this.#isFrozen || !child?.canBeActivated) return undefined;
     this.#child = undefined;
     child.activate(name, ACTIVATION_TIMEOUT_MS);
     return child;
