@@ -14,7 +14,7 @@ const BUSY = { kept: 36, fresh: 4, requestsPerSecond: 4000 };
 export const clockJump: Trial = {
   name: 'clock-jump',
   fault: 'the clock jumps an hour forwards, and back; the writer is killed at each jump',
-  size: { unit: 'times', full: 40, short: 4 },
+  size: { unit: 'times', full: 20, short: 4 },
   victims: /^writer$/,
   limits: [
     atMost(0, 'requests', 'failed'),

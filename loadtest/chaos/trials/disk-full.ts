@@ -21,7 +21,7 @@ function trialOf(name: string, what: string, env: NodeJS.ProcessEnv): Trial {
   return {
     name,
     fault: `DATA_DIR's disk (tmpfs, ${DISK_MIB} MiB) ${what}`,
-    size: { unit: 'times', full: 5, short: 1 },
+    size: { unit: 'times', full: 3, short: 1 },
     victims: undefined,
     obstacle: () => (process.getuid?.() === 0 ? undefined : 'mounting a small disk needs root'),
     limits: [

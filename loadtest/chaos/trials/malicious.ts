@@ -20,7 +20,7 @@ function trialOf(name: AttackName, what: string): Trial {
   return {
     name,
     fault: `${connections.toLocaleString('en')} connections: ${what}`,
-    size: { unit: 'seconds', full: 30, short: name === 'idle-connections' ? undefined : 2 },
+    size: { unit: 'seconds', full: 15, short: name === 'idle-connections' ? undefined : 2 },
     victims: undefined,
     limits: [
       atMost(0, 'requests', 'failed'),

@@ -18,7 +18,7 @@ const CRASH = `  let sinceMs: number | undefined;
 export const workerCrashing: Trial = {
   name: 'worker-crashing',
   fault: 'a deploy that lets one worker crash 2 s after each start',
-  size: { unit: 'seconds', full: 90, short: undefined },
+  size: { unit: 'seconds', full: 60, short: undefined },
   victims: /^worker-1$/,
   limits: [
     atMost(10, 'crashes', 'crashes until the breaker opened'),
