@@ -1,4 +1,4 @@
-import http from 'node:http';
+import { http } from '../node-http.ts';
 import { WalIndex, type WalPosition } from '../writer/wal-index.ts';
 import type { Confirmer, ConfirmerOptions } from './confirmer.ts';
 import { databasePath, ltxSocketPath, syncIntervalMs } from './litestream-config.ts';

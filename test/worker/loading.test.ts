@@ -27,6 +27,17 @@ t.test('a worker loads neither fetch nor the languages of Zod', async (t) => {
   t.equal(loaded.trim(), '0 0');
 });
 
+t.test('the primary loads neither fetch nor Koa nor SQLite', async (t) => {
+  const loaded = await output(`
+    import { createRequire } from 'node:module';
+    await import('./src/primary/system.ts');
+    const { cache } = createRequire(import.meta.url);
+    const strangers = [...process.moduleLoadList.filter((name) => /undici/.test(name)), ...Object.keys(cache)];
+    console.log(strangers.filter((name) => /undici|koa|sqlite/.test(name)).join());
+  `);
+  t.equal(loaded.trim(), '');
+});
+
 t.test('without its languages Zod says the same', async (t) => {
   const message = (load: string) =>
     output(`
