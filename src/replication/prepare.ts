@@ -59,10 +59,13 @@ export interface Prepared {
 export async function prepareDatabases(options: PrepareOptions): Promise<Prepared[]> {
   // What an earlier start was killed over: restored again, or no longer wanted.
   rmSync(scratchDirOf(options), { recursive: true, force: true });
+  const looks = new Map(options.databases.map((database) => [database, lookAt(database, options)]));
+  // Whoever awaits one hears of its failure; those after a failure nobody awaits.
+  for (const look of looks.values()) look.catch(() => {});
   const prepared: Prepared[] = [];
   for (const database of options.databases) {
     const startMs = performance.now();
-    const { outcome, movedTo, loss } = await prepare(database, options);
+    const { outcome, movedTo, loss } = await prepare(database, looks.get(database)!, options);
     const durationMs = Math.round(performance.now() - startMs);
     const fields = { database, outcome, durationMs, ...(movedTo && { movedTo }), ...(loss && { loss }) };
     const text = `database ${database}: ${outcome} (${durationMs} ms)${loss ? `; ${loss}` : ''}`;
@@ -77,15 +80,30 @@ export async function prepareDatabases(options: PrepareOptions): Promise<Prepare
 
 type Made = Pick<Prepared, 'outcome' | 'movedTo' | 'loss'>;
 
-async function prepare(database: string, options: PrepareOptions): Promise<Made> {
-  const { config, log, signal } = options;
+/** Looks at a database; all are looked at together, since each look is a process. */
+async function lookAt(
+  database: string,
+  { config, signal }: PrepareOptions,
+): Promise<'missing' | 'whole' | { readonly damage: string }> {
   const path = databasePath(config.DATA_DIR, database);
   const file = statSync(path, { throwIfNoEntry: false });
   if (file && !file.isFile()) throw new Failure('internal', `${path} is not a file`);
-  if (!file || file.size === 0) return restoreMissing(database, options);
-
+  if (!file || file.size === 0) return 'missing';
   const damage = await findDamage(path, signal);
-  if (!damage) return { outcome: 'present' };
+  return damage === undefined ? 'whole' : { damage };
+}
+
+async function prepare(
+  database: string,
+  look: ReturnType<typeof lookAt>,
+  options: PrepareOptions,
+): Promise<Made> {
+  const { config, log } = options;
+  const path = databasePath(config.DATA_DIR, database);
+  const seen = await look;
+  if (seen === 'missing') return restoreMissing(database, options);
+  if (seen === 'whole') return { outcome: 'present' };
+  const { damage } = seen;
   log.error({ database, damage }, `database ${database} is damaged: ${damage}`);
   if (config.HEAL === 'manual') {
     throw new Failure(
