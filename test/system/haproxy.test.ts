@@ -1,0 +1,121 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { Agent, request as send } from 'node:http';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { setTimeout as delay } from 'node:timers/promises';
+import t, { type Test } from 'tap';
+import type { SystemSnapshot } from '../../src/child/snapshot.ts';
+import { command } from '../commands/command.ts';
+import { alertOf } from '../support/http.ts';
+import { type RunningSystem, start, until } from '../support/system.ts';
+import { missing } from '../support/tools.ts';
+
+const CONFIG = new URL('../../config/haproxy.cfg', import.meta.url);
+/** Enough to show that the rules hold. */
+const KILLS = 6;
+const KILL_INTERVAL_MS = 1000;
+const CLIENTS = 8;
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as { port: number };
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+/** Starts HAProxy with the project's configuration, only its two addresses changed. @returns its port */
+async function startHaproxy(t: Test, system: RunningSystem): Promise<number> {
+  const port = await freePort();
+  const path = join(system.dataDir, 'haproxy.cfg');
+  const config = readFileSync(CONFIG, 'utf8')
+    .replace('bind 127.0.0.1:8000', `bind 127.0.0.1:${port}`)
+    .replace('server vm1 127.0.0.1:8080', `server vm1 127.0.0.1:${new URL(system.url).port}`);
+  writeFileSync(path, config);
+  const child = spawn('haproxy', ['-db', '-f', path], { stdio: 'ignore' });
+  t.teardown(() => child.kill('SIGKILL'));
+  await until(async () => (await call(port, 'GET', '/ready').catch(() => undefined)) === 200, 'it serves');
+  return port;
+}
+
+/** From the primary itself: its log may be a moment late. */
+async function pidOf(system: RunningSystem, name: string): Promise<number> {
+  let pid: number | undefined;
+  await until(async () => {
+    const { stdout } = await command(['status', '--json'], { DATA_DIR: system.dataDir });
+    const { children } = JSON.parse(stdout) as SystemSnapshot;
+    const child = children.find((candidate) => candidate.name === name);
+    pid = child?.state === 'ready' ? (child.pid ?? undefined) : undefined;
+    return pid !== undefined;
+  }, `${name} is ready`);
+  return pid as number;
+}
+
+const agent = new Agent({ keepAlive: true });
+
+async function call(
+  port: number,
+  method: string,
+  path: string,
+  headers: Readonly<Record<string, string>> = {},
+  body?: string,
+): Promise<number> {
+  const outgoing = send({ port, method, path, headers, agent });
+  outgoing.end(body);
+  const [answer] = await once(outgoing, 'response');
+  await text(answer);
+  return answer.statusCode;
+}
+
+t.test(
+  'behind HAProxy no read and no keyed write fails while workers are killed and the code is reloaded',
+  { skip: missing('haproxy') },
+  async (t) => {
+    const system = await start(t, { RATE_LIMIT_KEY_PER_MINUTE: '1000000' });
+    // Behind a proxy nobody is local, so that a key is needed.
+    const made = await command(['keys', 'create', '--name', 'h', '--scope', 'write'], {
+      DATA_DIR: system.dataDir,
+    });
+    const authorized = { Authorization: `Bearer ${made.stdout.trim()}` };
+    t.teardown(() => agent.destroy());
+    const port = await startHaproxy(t, system);
+    let isOver = false;
+    const failures: string[] = [];
+    const count = { reads: 0, writes: 0 };
+    const written: string[] = [];
+    const json = { ...authorized, 'Content-Type': 'application/json' };
+    const clients = Array.from({ length: CLIENTS }, async (_, client) => {
+      for (let number = 0; !isOver; number += 1) {
+        const id = `h${client}-${number}`;
+        const key = { ...json, 'Idempotency-Key': `"${id}"` };
+        const body = JSON.stringify(alertOf(id));
+        const status = await call(port, 'POST', '/alert', key, body).catch((error: Error) => error.message);
+        if (status === 201) written.push(id);
+        else failures.push(`POST ${id}: ${status}`);
+        const read = await call(port, 'GET', `/alert/movie/${id}`, authorized).catch(
+          (error: Error) => error.message,
+        );
+        if (read !== 200) failures.push(`GET ${id}: ${read}`);
+        count.writes += 1;
+        count.reads += 1;
+      }
+    });
+    for (let kill = 0; kill < KILLS; kill += 1) {
+      const name = `worker-${1 + (kill % 2)}`;
+      process.kill(await pidOf(system, name), 'SIGKILL');
+      await delay(KILL_INTERVAL_MS);
+      if (kill === KILLS / 2) t.equal((await command(['reload'], { DATA_DIR: system.dataDir })).code, 0);
+    }
+    isOver = true;
+    await Promise.all(clients);
+    t.same(failures, []);
+    t.ok(count.writes > 100, `${count.writes} writes`);
+    const crashes = system.lines.filter(({ msg }) => /^worker-\d died: killed by SIGKILL/.test(msg));
+    t.ok(crashes.length >= KILLS / 2, `${crashes.length} workers were killed`);
+    t.equal(new Set(written).size, written.length, 'each was new once');
+  },
+);
