@@ -7,7 +7,7 @@ import { loadZod } from '../zod-without-locales.ts';
 import { writerSocketPath } from './protocol.ts';
 import { WriterServer } from './server.ts';
 import { StorageGuard } from './storage-guard.ts';
-import { loadCommands, openStore, type Store } from './store.ts';
+import { loadCommands, openStore, rehearseMigrations, type Store } from './store.ts';
 
 /** How often the primary hears of the lag, and how often a heartbeat is considered. */
 const LAG_INTERVAL_MS = 500;
@@ -46,6 +46,8 @@ export async function run(bond: Bond): Promise<void> {
     databaseNames().map(async (name) => [name, await loadCommands(name)] as const),
   );
   if ((bond.input as WriterInput).standby) {
+    // While the old one serves: after it there is no way back to its code.
+    for (const [name] of databases) rehearseMigrations(name, bond);
     tell({ kind: 'standby' });
     await activated.promise;
   }

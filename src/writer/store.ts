@@ -8,6 +8,7 @@ import { type Database, openWriter } from '../sqlite/open.ts';
 import { Committer } from './committer.ts';
 import { IdempotencyKeys } from './idempotency.ts';
 import { Ledger } from './ledger.ts';
+import { type Owner, rehearse } from './rehearsal.ts';
 import { Replication } from './replication.ts';
 import type { StorageGuard } from './storage-guard.ts';
 
@@ -63,10 +64,21 @@ export async function openStore(
   return { database, committer, replication, commandNames: [...commands.keys()] };
 }
 
+/** @throws Failure migration_mismatch when what this code would migrate cannot be; nothing is changed */
+export function rehearseMigrations(database: string, { config, tell }: Bond): void {
+  tell({ kind: 'progress', detail: `rehearsing the migrations of ${database}` });
+  const scratchPath = join(config.DATA_DIR, 'run', `rehearsal-${database}.db`);
+  rehearse(join(config.DATA_DIR, `${database}.db`), scratchPath, ownersOf(database));
+}
+
+function ownersOf(database: string): readonly Owner[] {
+  const own = { name: 'writer', migrations: new URL('./migrations/', import.meta.url) };
+  return [own, ...features.filter((feature) => feature.database === database)];
+}
+
 /** Applies what is missing, and says so after each step, since one may take longer than a start may. */
 function bringUpToDate(database: string, db: Database, { log, tell }: Bond): void {
-  const own = { name: 'writer', migrations: new URL('./migrations/', import.meta.url) };
-  for (const owner of [own, ...features.filter((feature) => feature.database === database)]) {
+  for (const owner of ownersOf(database)) {
     for (const name of migrate(db, owner.name, readMigrations(owner.migrations))) {
       log.info({ database, migration: `${owner.name}/${name}` }, `applied migration ${owner.name}/${name}`);
       tell({ kind: 'progress', detail: name });

@@ -1,0 +1,39 @@
+import { existsSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import Sqlite from 'better-sqlite3';
+import t from 'tap';
+import { migrate, readMigrations } from '../../src/sqlite/migrations.ts';
+import { openWriter } from '../../src/sqlite/open.ts';
+import { rehearse } from '../../src/writer/rehearsal.ts';
+
+t.test('a migration that fails on the data is found on a copy, and the data stays as it was', async (t) => {
+  const folder = t.testdir({ migrations: { '0001_a.sql': 'CREATE TABLE a (x INTEGER) STRICT' } });
+  const migrations = pathToFileURL(`${join(folder, 'migrations')}/`);
+  const owners = [{ name: 'f', migrations }];
+  const path = join(folder, 'main.db');
+  const scratch = join(folder, 'copy.db');
+  rehearse(path, scratch, owners);
+  t.notOk(existsSync(path), 'a new database is nobody’s to rehearse');
+  const live = openWriter(path);
+  t.teardown(() => live.close());
+  migrate(live, 'f', readMigrations(migrations));
+  live.exec('INSERT INTO a VALUES (1), (1)');
+  rehearse(path, scratch, owners);
+  writeFileSync(new URL('0002_b.sql', migrations), 'CREATE UNIQUE INDEX u ON a (x)');
+  t.throws(() => rehearse(path, scratch, owners), {
+    code: 'migration_mismatch',
+    message: /0002_b\.sql failed/,
+  });
+  t.equal(live.prepare("SELECT count(*) FROM sqlite_schema WHERE name = 'u'").pluck().get(), 0);
+  live.exec('DELETE FROM a WHERE rowid = 1');
+  rehearse(path, scratch, owners);
+  t.equal(live.prepare('SELECT count(*) FROM migrations').pluck().get(), 1, 'a rehearsal applies nothing');
+  writeFileSync(new URL('0001_a.sql', migrations), 'CREATE TABLE a (y INTEGER) STRICT');
+  t.throws(() => rehearse(path, scratch, owners), { code: 'migration_mismatch', message: /has been edited/ });
+  t.notOk(
+    readdirSync(folder).some((name) => name.startsWith('copy')),
+    'no copy is left',
+  );
+  t.equal(new Sqlite(path, { readonly: true }).pragma('integrity_check', { simple: true }), 'ok');
+});
