@@ -47,6 +47,20 @@ function isTimeZone(name: string): boolean {
 
 const httpUrl = z.url({ protocol: /^https?$/, message: 'expected an http:// or https:// URL' });
 
+/** Origins that browsers name so (RFC 6454 6.2), or `*` alone. */
+const origins = z
+  .string()
+  .default('')
+  .transform((text) => text.split(/[\s,]+/).filter((origin) => origin !== ''))
+  .refine(
+    (list) => list.every(isOrigin) || (list.length === 1 && list[0] === '*'),
+    'expected origins such as https://example.org, separated by commas, or *',
+  );
+
+function isOrigin(text: string): boolean {
+  return /^https?:/.test(text) && URL.canParse(text) && new URL(text).origin === text;
+}
+
 /** Every setting. Names are the environment's; `.env.example` explains each. */
 const SETTINGS = z.object({
   HOST: z
@@ -118,6 +132,7 @@ const SETTINGS = z.object({
   REPLICATED_TIMEOUT_MS: whole(10, HOUR_MS, 10 * SECOND_MS),
   IDEMPOTENCY_RETENTION_MS: whole(SECOND_MS, 30 * 24 * HOUR_MS, 24 * HOUR_MS),
   WRITE_QUEUE_MAX: whole(1, 1_000_000, 10_000),
+  CORS_ORIGINS: origins,
   RATE_LIMIT_KEY_PER_MINUTE: whole(0, 1_000_000_000, 6000),
   RATE_LIMIT_ADDRESS_PER_MINUTE: whole(0, 1_000_000_000, 300),
   UPLOAD_QUOTA_MB: whole(0, 1_000_000, 0),

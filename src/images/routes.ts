@@ -62,7 +62,6 @@ export function routes({ route, db, write, config }: RouteContext<typeof command
       ETag: `"${id.data}"`,
       // Private: what is shared must not hand one owner's image to another.
       'Cache-Control': 'private, max-age=31536000, immutable',
-      'X-Content-Type-Options': 'nosniff',
     });
     if (ctx.fresh) ctx.status = 304;
     else if (ctx.method === 'HEAD') ctx.length = meta.sizeBytes;

@@ -53,13 +53,13 @@ export interface AppOptions extends RoutesOptions {
  * @throws Failure internal when a feature's database is not among `databases`
  */
 export async function createApp(options: AppOptions): Promise<RequestListener> {
-  const { log, draining, overloaded, onDamage } = options;
+  const { config, log, draining, overloaded, onDamage } = options;
   const router = new Router();
   await addRoutes(guardedRoutes(router, await createGuard(options)), options);
 
   const app = new Koa();
   app.on('error', (err: Error) => logLateError(log, err));
-  app.use(envelope({ log, draining, overloaded, onDamage }));
+  app.use(envelope({ log, draining, overloaded, onDamage, config }));
   app.use(dispatch(router));
   const listener = app.callback();
   return (req, res) => void listener(req, res);

@@ -4,6 +4,7 @@ import { createServer, type IncomingHttpHeaders, request, type Server } from 'no
 import { type AddressInfo, connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { brotliDecompressSync, gunzipSync } from 'node:zlib';
 import pino from 'pino';
 import type { Test } from 'tap';
 import { type Config, loadConfig } from '../../src/config.ts';
@@ -25,7 +26,9 @@ export type LogLine = Readonly<Record<string, unknown>>;
 export interface Answer {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
+  /** As they came. */
   readonly bytes: Buffer;
+  /** Uncompressed. */
   readonly text: string;
   /** The body parsed; throws when it is no JSON. */
   readonly json: () => Record<string, unknown>;
@@ -223,8 +226,13 @@ async function call(port: number, method: string, path: string, options: CallOpt
   req.end(payload);
   const [res] = await once(req, 'response');
   const bytes = Buffer.concat(await res.toArray());
-  const text = bytes.toString('utf8');
+  const text = decoded(bytes, res.headers['content-encoding']).toString('utf8');
   return { status: res.statusCode, headers: res.headers, bytes, text, json: () => JSON.parse(text) };
+}
+
+function decoded(bytes: Buffer, encoding: string | undefined): Buffer {
+  if (encoding === 'gzip') return gunzipSync(bytes);
+  return encoding === 'br' ? brotliDecompressSync(bytes) : bytes;
 }
 
 /** @param half whether to end our side behind the bytes, as a client does that stops half-way */

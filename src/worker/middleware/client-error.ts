@@ -2,32 +2,46 @@ import type { Socket } from 'node:net';
 import { Failure } from '../../errors.ts';
 import { http } from '../../node-http.ts';
 import { PROBLEM_TYPE, problemOf } from './problem.ts';
+import { securityHeaders } from './security-headers.ts';
+import { beginsTooLong, uriTooLong } from './target.ts';
+
+/** What Node tells of the bytes that it could not parse. */
+type ParserError = NodeJS.ErrnoException & { readonly rawPacket?: Buffer };
+
+/** No request was read, so nothing is known of the client but that it is no browser with a page of ours. */
+const HEADERS = securityHeaders({ PUBLIC_URL: undefined })
+  .map(([name, value]) => `${name}: ${value}\r\n`)
+  .join('');
 
 /**
  * For `server.on('clientError')`: what the HTTP parser refuses never reaches a route, and gets a problem too.
  * Ends the socket in every case, as Node asks of such a listener.
  */
-export function onClientError(error: NodeJS.ErrnoException, socket: Socket): void {
+export function onClientError(error: ParserError, socket: Socket): void {
   // Node keeps the response in progress here. Into one that has begun nothing may be written.
   const begun = (socket as { _httpMessage?: { headersSent: boolean } })._httpMessage?.headersSent === true;
   if (error.code === 'ECONNRESET' || !socket.writable || begun) {
     socket.destroy();
     return;
   }
-  const failure = failureOf(error.code);
+  const failure = failureOf(error);
   const { httpStatus } = failure.meaning;
   const body = JSON.stringify(problemOf(failure));
   socket.end(
-    `HTTP/1.1 ${httpStatus} ${http.STATUS_CODES[httpStatus]}\r\nConnection: close\r\nContent-Type: ${PROBLEM_TYPE}\r\n` +
+    `HTTP/1.1 ${httpStatus} ${http.STATUS_CODES[httpStatus]}\r\nConnection: close\r\nContent-Type: ${PROBLEM_TYPE}\r\n${HEADERS}` +
       `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
     () => socket.destroy(),
   );
 }
 
-function failureOf(code: string | undefined): Failure {
+function failureOf({ code, rawPacket }: ParserError): Failure {
   if (code === 'ERR_HTTP_REQUEST_TIMEOUT') {
     return new Failure('request_timeout', 'The request did not arrive in time');
   }
-  if (code === 'HPE_HEADER_OVERFLOW') return new Failure('malformed_request', 'The headers are too large');
+  if (code === 'HPE_HEADER_OVERFLOW') {
+    return beginsTooLong(rawPacket)
+      ? uriTooLong()
+      : new Failure('headers_too_large', `The headers may have at most ${http.maxHeaderSize} bytes`);
+  }
   return new Failure('malformed_request', 'This is not a valid HTTP request');
 }

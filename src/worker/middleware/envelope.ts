@@ -1,11 +1,17 @@
+import type { ServerResponse } from 'node:http';
 import type Koa from 'koa';
 import type { Logger } from 'pino';
+import type { Config } from '../../config.ts';
 import { Failure } from '../../errors.ts';
 import { discardBody } from './body.ts';
+import { compress, isCompressible } from './compress.ts';
+import { CORS_HEADERS, cors } from './cors.ts';
 import { PROBES } from './probes.ts';
 import { asFailure, PROBLEM_TYPE, problemHeaders, problemOf } from './problem.ts';
 import { requestId } from './request-id.ts';
 import { logWhenOver, noteCode } from './request-log.ts';
+import { securityHeaders, setAll } from './security-headers.ts';
+import { TARGET_MAX_CHARS, uriTooLong } from './target.ts';
 
 export interface EnvelopeOptions {
   readonly log: Logger;
@@ -13,20 +19,29 @@ export interface EnvelopeOptions {
   readonly draining: () => boolean;
   readonly overloaded: () => boolean;
   readonly onDamage: (reason: string) => void;
+  readonly config: Pick<Config, 'PUBLIC_URL' | 'CORS_ORIGINS'>;
 }
 
 /** What tells of the request, not of the answer that failed. */
-const KEPT = new Set(['x-request-id', 'ratelimit', 'ratelimit-policy']);
+const KEPT: ReadonlySet<string> = new Set([
+  ...['x-request-id', 'ratelimit', 'ratelimit-policy', 'cross-origin-resource-policy'],
+  ...CORS_HEADERS,
+]);
 const OVERLOAD_RETRY_SECONDS = 1;
 
 /**
- * What surrounds every request, in one middleware because each costs: its id, its log line, the answer for
- * what was thrown, and `Connection: close` while draining.
+ * What surrounds every request, in one middleware because each costs: its id, its log line, the headers that
+ * every answer has, the answer for what was thrown, its compression, and `Connection: close` while draining.
  */
-export function envelope({ log, draining, overloaded, onDamage }: EnvelopeOptions): Koa.Middleware {
+export function envelope(options: EnvelopeOptions): Koa.Middleware {
+  const { log, draining, overloaded, onDamage, config } = options;
+  const security = securityHeaders(config);
+  const origins = cors(config.CORS_ORIGINS);
   return async (ctx, next) => {
     const id = requestId(ctx.req.headers['x-request-id']);
     ctx.res.setHeader('X-Request-Id', id);
+    setAll(ctx.res, security);
+    origins?.allow(ctx);
     logWhenOver(ctx, id, log);
     try {
       checkTarget(ctx);
@@ -36,19 +51,23 @@ export function envelope({ log, draining, overloaded, onDamage }: EnvelopeOption
         });
       }
       await next();
+      origins?.finish(ctx);
     } catch (thrown) {
       if (!ctx.res.shouldKeepAlive || draining()) await discardBody(ctx.req);
       const failure = asFailure(thrown);
       if (failure.code === 'storage_corrupt') onDamage(String(failure.options.cause ?? failure.message));
+      if (!ctx.res.headersSent) clear(ctx.res, security);
       answerProblem(ctx, failure, id, log);
     }
+    if (isCompressible(ctx)) await compress(ctx);
     // After the handler: the draining may have begun while it worked.
     if (draining() && !ctx.res.headersSent) ctx.res.setHeader('Connection', 'close');
   };
 }
 
-/** @throws Failure malformed_request for a target that no route could make sense of */
+/** @throws Failure uri_too_long, or malformed_request for a target that no route could make sense of */
 function checkTarget(ctx: Koa.Context): void {
+  if ((ctx.req.url?.length ?? 0) > TARGET_MAX_CHARS) throw uriTooLong();
   try {
     // The first access parses the target, and an absolute-form target may be no URL at all.
     const { path } = ctx.request;
@@ -56,6 +75,12 @@ function checkTarget(ctx: Koa.Context): void {
   } catch (cause) {
     throw new Failure('malformed_request', 'The path is not validly percent-encoded', { cause });
   }
+}
+
+/** Takes back what was to go with the answer that failed. */
+function clear(res: ServerResponse, security: ReturnType<typeof securityHeaders>): void {
+  for (const name of res.getHeaderNames()) if (!KEPT.has(name)) res.removeHeader(name);
+  for (const [name, value] of security) if (!res.hasHeader(name)) res.setHeader(name, value);
 }
 
 function answerProblem(ctx: Koa.Context, failure: Failure, id: string, log: Logger): void {
@@ -72,7 +97,6 @@ function answerProblem(ctx: Koa.Context, failure: Failure, id: string, log: Logg
     res.destroy();
     return;
   }
-  for (const name of res.getHeaderNames()) if (!KEPT.has(name)) res.removeHeader(name);
   ctx.set(problemHeaders(failure));
   ctx.status = httpStatus;
   ctx.type = PROBLEM_TYPE;

@@ -5,7 +5,13 @@ import { PROBES } from '../middleware/probes.ts';
 import type { ParameterDescription, RouteDescription } from './route-description.ts';
 
 /** What any request may get. */
-const ANY: readonly Code[] = ['malformed_request', 'overloaded', 'internal'];
+const ANY: readonly Code[] = [
+  'malformed_request',
+  'uri_too_long',
+  'headers_too_large',
+  'overloaded',
+  'internal',
+];
 /** What any request may get that is counted: all but those that tell whether the system lives. */
 const COUNTED: readonly Code[] = ['rate_limited'];
 /** What any request may get that needs a scope, and so reads data. */

@@ -95,7 +95,8 @@ export function openApiRoutes(route: Routes, features: readonly Feature[], confi
 async function render(features: readonly Feature[], config: Config): Promise<{ text: string; etag: string }> {
   const { describeApi } = await import('./describe.ts');
   const text = JSON.stringify(await describeApi(features, config));
-  return { text, etag: etagOf(text) };
+  // Weak, so that it may be compressed: RFC 9110 8.8.3.3.
+  return { text, etag: `W/${etagOf(text)}` };
 }
 
 function etagOf(text: string): string {

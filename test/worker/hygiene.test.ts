@@ -1,0 +1,206 @@
+import { brotliDecompressSync, gunzipSync } from 'node:zlib';
+import t from 'tap';
+import { loadConfig } from '../../src/config.ts';
+import { featureOf, startApp } from '../support/app.ts';
+import { alertOf } from '../support/http.ts';
+
+const SECURITY = {
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+  'cross-origin-opener-policy': 'same-origin',
+  'cross-origin-resource-policy': 'same-origin',
+  'origin-agent-cluster': '?1',
+  'referrer-policy': 'no-referrer',
+  'x-content-type-options': 'nosniff',
+  'x-dns-prefetch-control': 'off',
+  'x-download-options': 'noopen',
+  'x-frame-options': 'DENY',
+  'x-permitted-cross-domain-policies': 'none',
+  'x-xss-protection': '0',
+};
+
+t.test('every answer has the security headers, an error too, and a page its own policy', async (t) => {
+  const feature = featureOf(({ route }) => {
+    const policy = (ctx: { set: (name: string, value: string) => void }) =>
+      ctx.set('Content-Security-Policy', "default-src 'self'");
+    route.get('/page', 'public', (ctx) => {
+      policy(ctx);
+      ctx.body = 'page';
+    });
+    route.get('/broken', 'public', (ctx) => {
+      policy(ctx);
+      throw new Error('broken');
+    });
+  });
+  const app = await startApp(t, { features: [feature] });
+  for (const [method, path] of [
+    ['GET', '/health'],
+    ['HEAD', '/health'],
+    ['OPTIONS', '/health'],
+    ['GET', '/nope'],
+    ['PUT', '/health'],
+    ['GET', '/%'],
+    ['GET', '/broken'],
+  ] as const) {
+    const { headers } = await app.call(method, path);
+    t.match(headers, SECURITY, `${method} ${path}`);
+    t.equal(headers['strict-transport-security'], undefined, 'nobody says that clients come by HTTPS');
+    t.equal(headers['access-control-allow-origin'], undefined);
+    t.equal(headers['x-powered-by'], undefined);
+  }
+  t.match((await app.call('GET', '/page')).headers, {
+    ...SECURITY,
+    'content-security-policy': "default-src 'self'",
+  });
+  const text = (await app.raw('nonsense\r\n\r\n')).toLowerCase();
+  for (const [name, value] of Object.entries(SECURITY)) t.match(text, `${name}: ${value.toLowerCase()}\r\n`);
+  const https = await startApp(t, { env: { PUBLIC_URL: 'https://api.example.org' } });
+  t.match((await https.call('GET', '/health')).headers, { 'strict-transport-security': /^max-age=31536000/ });
+});
+
+t.test('without CORS_ORIGINS no page of another origin gets anything', async (t) => {
+  const app = await startApp(t);
+  const headers = { Origin: 'https://example.org', 'Access-Control-Request-Method': 'POST' };
+  const answer = await app.call('OPTIONS', '/alert', { headers });
+  t.equal(answer.status, 204);
+  t.notOk(Object.keys(answer.headers).some((name) => name.startsWith('access-control')));
+});
+
+t.test('pages of the origins that are named may call, and read errors too', async (t) => {
+  const app = await startApp(t, { env: { CORS_ORIGINS: 'https://a.example, http://localhost:3000' } });
+  const ask = (method: string, path: string, Origin: string, more = {}) =>
+    app.call(method, path, { headers: { Origin, ...more } });
+  for (const origin of ['https://a.example', 'http://localhost:3000']) {
+    const preflight = await ask('OPTIONS', '/alert', origin, {
+      'Access-Control-Request-Method': 'POST',
+      'Access-Control-Request-Headers': 'authorization,content-type',
+    });
+    t.equal(preflight.status, 204);
+    t.match(preflight.headers, {
+      'access-control-allow-origin': origin,
+      'access-control-allow-methods': 'GET, HEAD, OPTIONS, POST',
+      'access-control-allow-headers': /Authorization, Content-Type.*Idempotency-Key/,
+      'access-control-max-age': '600',
+      vary: 'Origin',
+    });
+    for (const path of ['/alert', '/alert/movie/none']) {
+      const { headers } = await ask('GET', path, origin);
+      t.match(headers, { 'access-control-allow-origin': origin, vary: 'Origin' }, path);
+      t.match(headers['access-control-expose-headers'], /X-Request-Id/);
+      t.equal(headers['access-control-allow-credentials'], undefined);
+    }
+  }
+  for (const origin of [
+    'https://a.example.evil.example',
+    'http://a.example',
+    'null',
+    'https://a.example:444',
+  ]) {
+    const { headers } = await ask('OPTIONS', '/alert', origin, { 'Access-Control-Request-Method': 'POST' });
+    t.equal(headers['access-control-allow-origin'], undefined, origin);
+    t.equal(headers['access-control-allow-methods'], undefined, origin);
+    t.equal(headers.vary, 'Origin');
+  }
+  const open = await startApp(t, { env: { CORS_ORIGINS: '*' } });
+  const { headers } = await open.call('GET', '/alert', { headers: { Origin: 'https://any.example' } });
+  t.match(headers, { 'access-control-allow-origin': '*' });
+});
+
+t.test('CORS_ORIGINS takes origins and nothing that only looks like one', async (t) => {
+  const load = (CORS_ORIGINS: string) => loadConfig({ CORS_ORIGINS }, '/tmp').config.CORS_ORIGINS;
+  t.same(load(''), []);
+  t.same(load('https://a.example,http://b.example:81'), ['https://a.example', 'http://b.example:81']);
+  for (const wrong of [
+    'a.example',
+    'https://a.example/',
+    'https://A.example',
+    '*, https://a.example',
+    'null',
+  ])
+    t.throws(() => load(wrong), { code: 'config_invalid' }, wrong);
+});
+
+t.test('JSON over 1 KiB is compressed for who takes it, and nothing else is', async (t) => {
+  const app = await startApp(t);
+  for (let n = 0; n < 20; n += 1) await app.call('POST', '/alert', { body: alertOf(`movie-${n}`) });
+  const plain = await app.call('GET', '/alert');
+  t.ok(plain.bytes.length > 1024);
+  t.equal(plain.headers['content-encoding'], undefined);
+  t.equal(plain.headers.vary, 'Accept-Encoding', 'caches must know, also of this one');
+  const ask = (encodings: string, method = 'GET', path = '/alert') =>
+    app.raw(
+      `${method} ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAccept-Encoding: ${encodings}\r\n\r\n`,
+    );
+  const cases = [
+    ['gzip', 'gzip'],
+    ['gzip, deflate, br', 'br'],
+    ['br;q=0, gzip', 'gzip'],
+    ['gzip;q=0, br;q=0', undefined],
+    ['identity', undefined],
+    ['zstd', undefined],
+  ] as const;
+  for (const [asked, expected] of cases) {
+    const [head = '', ...rest] = (await ask(asked)).split('\r\n\r\n');
+    const body = Buffer.from(rest.join('\r\n\r\n'), 'latin1');
+    t.equal(/content-encoding: (\w+)/i.exec(head)?.[1], expected, asked);
+    t.equal(Number(/content-length: (\d+)/i.exec(head)?.[1]), body.length, asked);
+    const text =
+      expected === 'br' ? brotliDecompressSync(body) : expected === 'gzip' ? gunzipSync(body) : body;
+    t.equal(text.toString(), plain.text, asked);
+    if (expected) t.ok(body.length < plain.bytes.length / 3);
+    const headers = (answer: string) => answer.replace(/x-request-id: \S+|date: [^\r]+/gi, '');
+    t.equal(
+      headers(await ask(asked, 'HEAD')),
+      headers(`${head}\r\n\r\n`),
+      `HEAD: the same headers, ${asked}`,
+    );
+  }
+  t.notMatch(await ask('gzip', 'GET', '/alert?limit=1'), /content-encoding|vary/i, 'a small one');
+});
+
+t.test('an answer with a strong ETag stays as it is, and one with a weak one is still known', async (t) => {
+  const long = JSON.stringify('x'.repeat(2000));
+  const feature = featureOf(({ route }) => {
+    for (const [path, etag] of [
+      ['/strong', '"a"'],
+      ['/weak', 'W/"a"'],
+    ] as const) {
+      route.get(path, 'public', (ctx) => {
+        ctx.status = 200;
+        ctx.set({ ETag: etag, 'Content-Type': 'application/json' });
+        if (ctx.fresh) ctx.status = 304;
+        else ctx.body = long;
+      });
+    }
+  });
+  const app = await startApp(t, { features: [feature] });
+  const ask = (path: string, more = {}) =>
+    app.call('GET', path, { headers: { 'Accept-Encoding': 'gzip', ...more } });
+  t.match(await ask('/strong'), { text: long, headers: { etag: '"a"', 'content-encoding': undefined } });
+  const weak = await ask('/weak');
+  t.match(weak.headers, { etag: 'W/"a"', 'content-encoding': 'gzip', vary: 'Accept-Encoding' });
+  t.equal(gunzipSync(weak.bytes).toString(), long);
+  t.equal((await ask('/weak', { 'If-None-Match': 'W/"a"' })).status, 304);
+  const document = await ask('/openapi.json');
+  t.equal(document.headers['content-encoding'], 'gzip');
+  t.equal((await ask('/openapi.json', { 'If-None-Match': document.headers.etag })).status, 304);
+});
+
+t.test('a URL or headers that are too long are told so', async (t) => {
+  const app = await startApp(t);
+  const ask = (target: string, header = '') =>
+    app.raw(`GET ${target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n${header}\r\n`);
+  const longest = `/health?${'a'.repeat(8192 - '/health?'.length)}`;
+  t.equal(longest.length, 8192);
+  t.match(await ask(longest), /^HTTP\/1\.1 200 /);
+  for (const target of [`${longest}a`, `/${'a'.repeat(20_000)}`]) {
+    t.match(
+      await ask(target),
+      /^HTTP\/1\.1 414 [\s\S]*application\/problem\+json[\s\S]*"code":"uri_too_long"/,
+    );
+  }
+  t.match(
+    await ask('/health', `X-A: ${'a'.repeat(20_000)}\r\n`),
+    /^HTTP\/1\.1 431 [\s\S]*application\/problem\+json[\s\S]*"code":"headers_too_large"/,
+  );
+  t.match(await ask('/health', `X-A: ${'a'.repeat(10_000)}\r\n`), /^HTTP\/1\.1 200 /);
+});
