@@ -1,0 +1,55 @@
+import { cpSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { RunningSystem } from '../../loadtest/support/running-system.ts';
+import { command } from '../commands/command.ts';
+import { alertOf, request } from '../support/http.ts';
+import { temporaryFolder } from '../support/system.ts';
+
+const ROOT = new URL('../..', import.meta.url).pathname;
+
+t.test(
+  'a version whose migration fails replaces no writer and changes no data, and one that works does',
+  async (t) => {
+    const folder = temporaryFolder(t);
+    const root = join(folder, 'project');
+    const dataDir = join(folder, 'data');
+    mkdirSync(root);
+    mkdirSync(dataDir);
+    for (const name of ['src', 'config', 'package.json'])
+      cpSync(join(ROOT, name), join(root, name), { recursive: true });
+    symlinkSync(join(ROOT, 'node_modules'), join(root, 'node_modules'));
+    const migrations = join(root, 'src', 'alerts', 'migrations');
+    const number = String(readdirSync(migrations).length + 1).padStart(4, '0');
+    const path = join(migrations, `${number}_next.sql`);
+    const system = RunningSystem.launch(dataDir, {}, 'pipe', { root });
+    t.teardown(() => system.destroy());
+    await system.ready();
+    const env = { DATA_DIR: dataDir };
+    const write = async (id: string) =>
+      (await request(`${system.url}/alert`, { method: 'POST', body: alertOf(id) })).status;
+    t.equal(await write('before'), 201);
+
+    writeFileSync(path, 'CREATE TABLE alerts (x)');
+    t.match(await command(['reload'], env), {
+      code: 78,
+      stderr: /next\.sql failed and was undone: table alerts/,
+    });
+    t.equal(await write('after'), 201, 'the old writer goes on');
+
+    rmSync(path);
+    writeFileSync(path, 'CREATE TABLE upgraded (x INTEGER) STRICT');
+    t.equal((await command(['reload'], env)).code, 0);
+    t.equal(await write('upgraded'), 201);
+    t.equal((await request(`${system.url}/alert/movie/before`)).status, 200);
+    await system.stop();
+
+    writeFileSync(
+      join(migrations, `${String(Number(number) + 1).padStart(4, '0')}_bad.sql`),
+      'CREATE TABLE alerts (x)',
+    );
+    const next = RunningSystem.launch(dataDir, {}, 'pipe', { root });
+    t.teardown(() => next.destroy());
+    t.match(await next.ended(), { code: 78 }, 'a restart stops clearly');
+  },
+);
