@@ -2,6 +2,7 @@ import t from 'tap';
 import { callerOf } from '../../src/feature.ts';
 import { features } from '../../src/features.ts';
 import { hashOf, newKeyId, newSecret, tokenOf } from '../../src/keys/token.ts';
+import { describeRoutes } from '../../src/worker/openapi/describe.ts';
 import { featureOf, startApp } from '../support/app.ts';
 import { alertOf } from '../support/http.ts';
 import { IMAGES, upload } from '../support/images.ts';
@@ -224,3 +225,24 @@ t.test('the last use of a key is noted in a write of its own', { timeout: 20_000
   while (lastUse.get() === null) await new Promise((resolve) => setTimeout(resolve, 50));
   t.ok(Number(lastUse.get()) >= beforeMs);
 });
+
+t.test(
+  'of every route that is described, only what is public answers without a key, and a read key writes none',
+  async (t) => {
+    const app = await startApp(t, { env: { RATE_LIMIT_ADDRESS_PER_MINUTE: '0' } });
+    const reader = await app.keyFor('o', 'read');
+    const routes = Object.values(await describeRoutes(features)).flat();
+    t.ok(routes.some(({ scope }) => scope === 'write'));
+    for (const { method, path, scope } of routes) {
+      const target = path.replace(/:\w+/g, 'x');
+      const ask = async (key: Record<string, string>) =>
+        // Through a proxy: what is for the operator is open on this machine.
+        (await app.call(method.toUpperCase(), target, { headers: { ...key, Via: '1.1 proxy' } })).status;
+      const name = `${method} ${path} (${scope})`;
+      if (scope === 'public') t.notMatch(await ask({}), /^(?:401|403)$/, name);
+      else t.equal(await ask({}), 401, name);
+      if (scope !== 'public' && scope !== 'read') t.equal(await ask(reader), 403, `${name} with a read key`);
+      if (method !== 'get' && scope === 'read') t.fail(`${name} changes something with a read key`);
+    }
+  },
+);
