@@ -1,9 +1,11 @@
 import type { Config } from '../config.ts';
 import { Failure } from '../errors.ts';
 import { createLog, type Logger } from '../log.ts';
+import { Meter } from '../metrics/meter.ts';
 import { isDamage } from '../sqlite/damage.ts';
 import { keepCompiledCode } from './compiled-code.ts';
 import type { ToChild, ToPrimary } from './messages.ts';
+import { meterSelf } from './self-meter.ts';
 import { startWatchdog } from './watchdog.ts';
 
 /** How often a child shows that its event loop turns, with its memory. */
@@ -24,6 +26,8 @@ export interface ChildContext {
 /** A child's own end of its bond with the primary. */
 export interface Bond extends ChildContext {
   readonly log: Logger;
+  /** Told with each beat. */
+  readonly meter: Meter;
   tell(message: ToPrimary): void;
   /** @param onOrder gets the primary's messages, with the handle that came beside one */
   obey(onOrder: (message: ToChild, handle: unknown) => void): void;
@@ -53,14 +57,17 @@ export function startChild(): Bond {
   process.on('SIGHUP', () => {});
   process.on('uncaughtException', fail);
   let served = 0;
+  const meter = new Meter();
+  meterSelf(meter);
   const watchdog = startWatchdog(config.HANG_TIMEOUT_MS);
   setInterval(() => {
     const { rss, heapUsed } = process.memoryUsage();
-    tell({ kind: 'beat', rssBytes: rss, heapUsedBytes: heapUsed, served });
+    tell({ kind: 'beat', rssBytes: rss, heapUsedBytes: heapUsed, served, deltas: meter.take() });
   }, BEAT_INTERVAL_MS).unref();
   return {
     ...context,
     log,
+    meter,
     tell,
     fail,
     obey: (onOrder) => void process.on('message', onOrder),

@@ -1,5 +1,7 @@
+import type { SeriesDelta } from '../metrics/series.ts';
 import type { DrillResult } from '../replication/drill/result.ts';
 import type { ReplicationState } from '../replication/monitor.ts';
+import type { Question } from './answers.ts';
 
 /** What the primary and its children say to each other over the fork's channel. */
 
@@ -92,6 +94,8 @@ export type ToChild =
   /** For one that stands by: take this place. A writer may now open the databases, since the old one is gone. */
   | { readonly kind: 'activate'; readonly name: string }
   | { readonly kind: 'status'; readonly status: SystemStatus }
+  /** The answer to a question of this child. */
+  | { readonly kind: 'told'; readonly id: number; readonly answer: unknown }
   /** Finish what is under way, take nothing new, then say `drained` (writer) or exit (others). */
   | { readonly kind: 'drain'; readonly timeoutMs: number };
 
@@ -106,7 +110,11 @@ export type ToPrimary =
       readonly rssBytes: number;
       readonly heapUsedBytes: number;
       readonly served: number;
+      /** What it has counted since its last beat. */
+      readonly deltas: readonly SeriesDelta[];
     }
+  /** A question, which `told` answers under the same number. */
+  | { readonly kind: 'ask'; readonly id: number; readonly question: Question }
   /** The connection is the child's now; nothing of it has been read yet. */
   | { readonly kind: 'accepted'; readonly id: number }
   /** The writer's knowledge of the replication, by database. */

@@ -30,7 +30,9 @@ export function createGuard({ db, write, limit, log }: GuardContext): Guard {
   const lastUse = new LastUse((uses) => write('touch', { uses }), log);
   // Keys are revoked, never deleted: once there is one, it need not be asked again.
   let isKeyed = false;
-  const limitAddress = (ctx: Context) => limit(ctx, 'address', countedAddress(ctx.req.socket.remoteAddress));
+  // One that is answered for long is asked about again, since its key may be revoked: it was counted when it began.
+  const count: typeof limit = (ctx, kind, id) => (ctx.headerSent ? undefined : limit(ctx, kind, id));
+  const limitAddress = (ctx: Context) => count(ctx, 'address', countedAddress(ctx.req.socket.remoteAddress));
 
   return (ctx, scope) => {
     ctx.state.caller = NOBODY;
@@ -46,7 +48,7 @@ export function createGuard({ db, write, limit, log }: GuardContext): Guard {
     }
     lastUse.note(key.id, key.row.lastUsedAtMs, Date.now());
     ctx.state.caller = { owner: key.row.owner, keyId: key.id } satisfies Caller;
-    return after(limit(ctx, 'key', key.id), () => requireScope(key.row, scope));
+    return after(count(ctx, 'key', key.id), () => requireScope(key.row, scope));
   };
 }
 

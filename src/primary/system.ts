@@ -35,6 +35,7 @@ import {
   snapshotOfSpare,
 } from './snapshot.ts';
 import { Spare } from './spare.ts';
+import { Telemetry } from './telemetry.ts';
 
 const STABLE_MS = 500;
 /** While a database is damaged, most requests fail anyway. */
@@ -87,6 +88,7 @@ export class System {
   readonly #replication: ReplicationMonitor;
   readonly #storeProbe: StoreProbe;
   readonly #drills: Drills;
+  readonly #telemetry: Telemetry;
   /** The last confirmation of each database, for a writer that starts later. */
   readonly #confirmations = new Map<string, Confirmation>();
   /** The exchange of a child that is under way, if any; the next one waits for it. */
@@ -110,6 +112,11 @@ export class System {
     const { config, log, events } = options;
     this.#options = options;
     this.#listener = new Listener(config.CONNECTION_QUEUE_MAX, log);
+    this.#telemetry = new Telemetry({
+      events,
+      snapshot: () => this.snapshot(),
+      lagMs: () => this.#replication.lagMs,
+    });
     this.#recycler = new Recycler({
       limits: { memoryMb: config.MEMORY_LIMIT_MB, requests: config.MAX_REQUESTS, ageMs: config.MAX_AGE_MS },
       replace: (slot, cause) => this.#exchange(() => slot.replace(config.DRAIN_TIMEOUT_MS, cause)),
@@ -458,6 +465,7 @@ export class System {
     });
     slot.on('change', () => this.#scheduleAnnounce());
     this.#options.events.watch(slot);
+    this.#telemetry.watch(slot);
     return slot;
   }
 
@@ -486,6 +494,7 @@ export class System {
       silenceTimeoutMs,
       log,
     });
+    this.#telemetry.hear(child);
     child.on('message', (message) => {
       if (message.kind === 'damaged') this.#heal(message.reason);
     });

@@ -2,15 +2,19 @@ import type { RequestListener } from 'node:http';
 import type { Database } from 'better-sqlite3';
 import Koa from 'koa';
 import type { Logger } from 'pino';
+import type { Ask } from '../child/answers.ts';
 import type { SystemStatus } from '../child/messages.ts';
 import type { Config } from '../config.ts';
 import { Failure } from '../errors.ts';
 import type { Feature, Guard, GuardContext, Routes, Write } from '../feature.ts';
+import type { Meter } from '../metrics/meter.ts';
 import { dispatch } from './middleware/dispatch.ts';
 import { envelope } from './middleware/envelope.ts';
 import { guardedRoutes } from './middleware/guarded-routes.ts';
 import { probes } from './middleware/probes.ts';
 import { openApiRoutes } from './openapi/routes.ts';
+import { opsRoutes } from './ops/routes.ts';
+import { RequestMeter } from './request-meter.ts';
 import { Router } from './router.ts';
 
 /** How a socket says that its other side has gone. */
@@ -30,6 +34,9 @@ export interface RoutesOptions {
   readonly databases: ReadonlyMap<string, Database>;
   readonly writeFor: (feature: Feature) => Write<never>;
   readonly status: () => SystemStatus;
+  readonly ask: Ask;
+  /** Whether this process is about to go; asked once a request. */
+  readonly draining: () => boolean;
 }
 
 export interface AppOptions extends RoutesOptions {
@@ -37,8 +44,7 @@ export interface AppOptions extends RoutesOptions {
   readonly ownWriteFor: (feature: Feature) => GuardContext['write'];
   /** Counts a request against the limits. */
   readonly limit: GuardContext['limit'];
-  /** Whether this process is about to go; asked once a request. */
-  readonly draining: () => boolean;
+  readonly meter: Meter;
   /** Whether this process is so far behind that a quick refusal serves better; asked once a request. */
   readonly overloaded: () => boolean;
   /** Told when a read finds a database damaged. */
@@ -53,13 +59,15 @@ export interface AppOptions extends RoutesOptions {
  * @throws Failure internal when a feature's database is not among `databases`
  */
 export async function createApp(options: AppOptions): Promise<RequestListener> {
-  const { config, log, draining, overloaded, onDamage } = options;
+  const { config, log, meter, draining, overloaded, onDamage } = options;
   const router = new Router();
-  await addRoutes(guardedRoutes(router, await createGuard(options)), options);
+  const guard = await createGuard(options);
+  await addRoutes(guardedRoutes(router, guard), { ...options, guard });
 
   const app = new Koa();
   app.on('error', (err: Error) => logLateError(log, err));
-  app.use(envelope({ log, draining, overloaded, onDamage, config }));
+  const requests = new RequestMeter(meter);
+  app.use(envelope({ log, requests, draining, overloaded, onDamage, config }));
   app.use(dispatch(router));
   const listener = app.callback();
   return (req, res) => void listener(req, res);
@@ -83,9 +91,13 @@ async function createGuard(options: AppOptions): Promise<Guard> {
 }
 
 /** Registers every route that is served: those of the chassis, and those of each feature. */
-export async function addRoutes(route: Routes, options: RoutesOptions): Promise<void> {
-  const { config, features, status } = options;
+export async function addRoutes(
+  route: Routes,
+  options: RoutesOptions & { readonly guard: Guard },
+): Promise<void> {
+  const { config, features, guard, status, ask, draining } = options;
   probes(route, status);
+  opsRoutes(route, { ask, draining, guard });
   openApiRoutes(route, features, config);
   await Promise.all(features.map((feature) => addFeature(route, feature, options)));
 }

@@ -14,6 +14,7 @@ import { createApp } from './app.ts';
 import { Connections } from './connections.ts';
 import { LoopLag } from './loop-lag.ts';
 import { onClientError } from './middleware/client-error.ts';
+import { PrimaryClient } from './primary-client.ts';
 import { writes } from './writes.ts';
 
 const HEADERS_TIMEOUT_MS = 10_000;
@@ -56,6 +57,7 @@ export async function run(bond: Bond): Promise<void> {
     connectionsCheckingInterval: CONNECTIONS_CHECK_INTERVAL_MS,
   });
   const connections = new Connections(server);
+  const primary = new PrimaryClient(tell);
   await loadZod();
   const limiter = new Limiter({
     config,
@@ -71,6 +73,8 @@ export async function run(bond: Bond): Promise<void> {
     ownWriteFor: (feature) => (name, input) => writer.write(`${feature.name}.${name}`, input),
     limit: (ctx, policy, id) => limiter.take(ctx, policy, id),
     status: () => status,
+    ask: primary.ask,
+    meter: bond.meter,
     draining: () => connections.draining,
     overloaded: () => lag.overloaded,
     onDamage: (reason) => tell({ kind: 'damaged', reason }),
@@ -89,6 +93,7 @@ export async function run(bond: Bond): Promise<void> {
       process.title = `ninelives ${message.name}`;
       activated.resolve();
     } else if (message.kind === 'status') status = message.status;
+    else if (message.kind === 'told') primary.told(message.id, message.answer);
     else if (message.kind === 'drain') drain(message.timeoutMs);
   });
   if ((bond.input as WorkerInput).standby) {

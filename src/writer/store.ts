@@ -12,6 +12,8 @@ import { type Owner, rehearse } from './rehearsal.ts';
 import { Replication } from './replication.ts';
 import type { StorageGuard } from './storage-guard.ts';
 
+const MS_PER_S = 1000;
+
 /** One database as the writer has it. */
 export interface Store {
   readonly database: string;
@@ -49,6 +51,8 @@ export async function openStore(
     (await feature.checkStart?.())?.(db, config);
   }
   const replication = new Replication(db, config.REPLICA_SYNC_INTERVAL_MS, monitorIntervalMs(config));
+  const batches = bond.meter.histogram('writer_batch_operations', { database });
+  const commits = bond.meter.histogram('writer_commit_duration_seconds', { database });
   const committer = new Committer({
     db,
     ledger: new Ledger(db),
@@ -59,8 +63,13 @@ export async function openStore(
     closedBecause: () => guard.closedBecause,
     gate: () => replication.waitMs(),
     whenReplicated: (timeoutMs, done) => replication.whenReplicated(timeoutMs, done),
-    onCommit: ({ atMs }) => replication.committed(atMs),
+    onCommit({ atMs, operations, durationMs }) {
+      replication.committed(atMs);
+      batches.observe(operations);
+      commits.observe(durationMs / MS_PER_S);
+    },
   });
+  bond.meter.gauge('writer_queue_operations', { database }, () => committer.queueLength);
   return { database, committer, replication, commandNames: [...commands.keys()] };
 }
 

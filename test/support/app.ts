@@ -16,6 +16,7 @@ import { hashOf, newKeyId, newSecret, tokenOf } from '../../src/keys/token.ts';
 import { Limiter } from '../../src/limits/limiter.ts';
 import type { Grant, GrantRequest } from '../../src/limits/policy.ts';
 import { LimitPool } from '../../src/limits/pool.ts';
+import { Meter } from '../../src/metrics/meter.ts';
 import { type Database, openReader, openWriter } from '../../src/sqlite/open.ts';
 import { type AppOptions, createApp } from '../../src/worker/app.ts';
 import { onClientError } from '../../src/worker/middleware/client-error.ts';
@@ -67,6 +68,8 @@ export interface TestApp {
 export interface TestAppOptions extends Partial<Pick<AppOptions, 'status' | 'draining' | 'overloaded'>> {
   readonly features?: readonly Feature[];
   readonly env?: Readonly<Record<string, string>>;
+  /** Answers for the primary. */
+  readonly primary?: AppOptions['ask'];
   /** Answers for the writer's pool of requests. */
   readonly ask?: (request: GrantRequest) => Promise<Grant>;
   /** Stands between a route and the real write, to fail or to delay it. */
@@ -111,6 +114,8 @@ export async function startApp(t: Test, options: TestAppOptions = {}): Promise<T
     status: options.status ?? (() => ({ ready: true, notReady: [], degraded: [] })),
     draining: options.draining ?? (() => false),
     overloaded: options.overloaded ?? (() => false),
+    meter: new Meter(),
+    ask: options.primary ?? (() => Promise.reject(new Failure('not_ready', 'There is no primary here'))),
     onDamage: () => {},
   });
   const server = createServer(listener).on('clientError', onClientError);

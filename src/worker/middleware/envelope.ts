@@ -3,6 +3,7 @@ import type Koa from 'koa';
 import type { Logger } from 'pino';
 import type { Config } from '../../config.ts';
 import { Failure } from '../../errors.ts';
+import type { RequestMeter } from '../request-meter.ts';
 import { discardBody } from './body.ts';
 import { compress, isCompressible } from './compress.ts';
 import { CORS_HEADERS, cors } from './cors.ts';
@@ -15,6 +16,7 @@ import { TARGET_MAX_CHARS, uriTooLong } from './target.ts';
 
 export interface EnvelopeOptions {
   readonly log: Logger;
+  readonly requests: RequestMeter;
   /** Whether this process is about to go: every answer then asks the client to connect anew. */
   readonly draining: () => boolean;
   readonly overloaded: () => boolean;
@@ -34,7 +36,7 @@ const OVERLOAD_RETRY_SECONDS = 1;
  * every answer has, the answer for what was thrown, its compression, and `Connection: close` while draining.
  */
 export function envelope(options: EnvelopeOptions): Koa.Middleware {
-  const { log, draining, overloaded, onDamage, config } = options;
+  const { log, requests, draining, overloaded, onDamage, config } = options;
   const security = securityHeaders(config);
   const origins = cors(config.CORS_ORIGINS);
   return async (ctx, next) => {
@@ -42,7 +44,7 @@ export function envelope(options: EnvelopeOptions): Koa.Middleware {
     ctx.res.setHeader('X-Request-Id', id);
     setAll(ctx.res, security);
     origins?.allow(ctx);
-    logWhenOver(ctx, id, log);
+    logWhenOver(ctx, id, log, requests);
     try {
       checkTarget(ctx);
       if (overloaded() && !PROBES.has(ctx.path)) {

@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { ParameterizedContext } from 'koa';
 import type { Logger } from 'pino';
+import type { RequestMeter } from '../request-meter.ts';
 
 /** A line must stay well below what a pipe writes in one piece. */
 const PATH_MAX_CHARS = 512;
@@ -13,18 +14,34 @@ interface LoggedRequest {
   readonly ctx: ParameterizedContext;
   readonly requestId: string;
   readonly log: Logger;
+  readonly requests: RequestMeter;
+  /** Its length says nothing of the system: the client chose it. */
+  isStream: boolean;
   readonly startedMs: number;
   /** Of the problem that was answered. */
   code: string | undefined;
 }
 
 /**
- * Writes one line when the response is over, however it ends: method, route pattern, path, status, durationMs,
+ * Counts a request and writes one line when the response is over, however it ends: method, route pattern, path, status, durationMs,
  * request id and the bytes of the answer's body. Neither query string nor body, and no e-mail address.
  */
-export function logWhenOver(ctx: ParameterizedContext, requestId: string, log: Logger): void {
+export function logWhenOver(
+  ctx: ParameterizedContext,
+  requestId: string,
+  log: Logger,
+  requests: RequestMeter,
+): void {
   const res = ctx.res as ServerResponse & { [LOGGED]?: LoggedRequest };
-  res[LOGGED] = { ctx, requestId, log, startedMs: performance.now(), code: undefined };
+  res[LOGGED] = {
+    ctx,
+    requestId,
+    log,
+    requests,
+    isStream: false,
+    startedMs: performance.now(),
+    code: undefined,
+  };
   // 'close' comes after every response, finished or not; one shared listener instead of a closure a request.
   res.once('close', writeLine);
 }
@@ -34,18 +51,28 @@ export function noteCode(res: ServerResponse & { [LOGGED]?: LoggedRequest }, cod
   if (res[LOGGED]) res[LOGGED].code = code;
 }
 
+/** Leaves out of the latencies what is answered for as long as the client listens. */
+export function noteStream(res: ServerResponse & { [LOGGED]?: LoggedRequest }): void {
+  if (res[LOGGED]) res[LOGGED].isStream = true;
+}
+
 function writeLine(this: ServerResponse & { [LOGGED]?: LoggedRequest }): void {
   const logged = this[LOGGED];
   if (logged === undefined) return;
-  const { ctx, requestId, log, startedMs, code } = logged;
+  const { ctx, requestId, log, requests, isStream, startedMs, code } = logged;
+  const durationMs = performance.now() - startedMs;
+  const route = routeOf(ctx);
+  if (!isStream) {
+    requests.count(ctx.method, route, this.writableFinished ? this.statusCode : 'aborted', durationMs);
+  }
   const line = {
     requestId,
     method: ctx.req.method,
-    route: routeOf(ctx),
+    route,
     path: loggablePath(ctx.req.url ?? ''),
     status: this.statusCode,
     code,
-    durationMs: Math.round((performance.now() - startedMs) * 1000) / 1000,
+    durationMs: Math.round(durationMs * 1000) / 1000,
     bytes: bodyBytes(this),
   };
   if (this.writableFinished) {

@@ -113,4 +113,56 @@ export const chassisRoutes: Readonly<Record<string, readonly RouteDescription[]>
       errors: ['not_found'],
     },
   ],
+  operations: [
+    {
+      method: 'get',
+      path: '/metrics',
+      scope: 'operator',
+      id: 'getMetrics',
+      summary: 'The whole system for Prometheus',
+      answers: { 200: { description: "Prometheus' text format.", content: { 'text/plain': {} } } },
+      errors: ['not_ready'],
+    },
+    {
+      method: 'get',
+      path: '/ops',
+      scope: 'public',
+      id: 'getOps',
+      summary: 'A page that shows the system live',
+      headers: IF_NONE_MATCH,
+      answers: {
+        200: { description: 'The page; it holds no data.', content: { 'text/html': {} } },
+        304: NOT_MODIFIED,
+      },
+    },
+    {
+      method: 'get',
+      path: '/ops/live',
+      scope: 'operator',
+      id: 'watchSystem',
+      summary: 'The state of the system, twice a second',
+      answers: {
+        200: {
+          description:
+            'Server-sent events: `history`, the samples of the last minutes, once; then `system`, everything that is known, again and again.',
+          content: { 'text/event-stream': {} },
+        },
+      },
+      errors: ['not_ready'],
+    },
+    {
+      method: 'get',
+      path: '/ops/:file',
+      scope: 'public',
+      id: 'getOpsFile',
+      summary: 'A file of that page',
+      params: { file: { schema: z.string(), description: 'The name of the file.', example: 'ops.css' } },
+      headers: IF_NONE_MATCH,
+      answers: {
+        200: { description: 'The file.', content: { 'text/css': {}, 'text/javascript': {} } },
+        304: NOT_MODIFIED,
+      },
+      errors: ['not_found'],
+    },
+  ],
 };

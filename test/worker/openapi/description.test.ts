@@ -21,6 +21,9 @@ t.test('what is served and what is described are the same routes with the same s
       databases: app.writers,
       writeFor: () => async () => undefined as never,
       status: () => ({ ready: true, notReady: [], degraded: [] }),
+      ask: async () => undefined as never,
+      draining: () => false,
+      guard: () => {},
     },
   );
   const described = Object.values(await describeRoutes(features))

@@ -1,0 +1,57 @@
+import type { Labels, MetricName } from './catalog.ts';
+import { type Series, type SeriesDelta, seriesKey } from './series.ts';
+
+interface Total {
+  readonly name: MetricName;
+  readonly labels: Labels;
+  value: number;
+  counts: number[] | null;
+  /** Whose gauge it is: it goes with its process. */
+  source: unknown;
+}
+
+/**
+ * The sums of what all processes count, since the primary started: a worker that dies takes nothing of them along, so
+ * a counter never falls. A gauge is: told (`add`) → forgotten (`forget`, when its process has died).
+ */
+export class Totals {
+  readonly #totals = new Map<string, Total>();
+
+  /** @param source the process that tells */
+  add(source: unknown, deltas: readonly SeriesDelta[]): void {
+    for (const delta of deltas) {
+      const total = this.#of(delta.name, delta.labels);
+      if ('add' in delta) total.value += delta.add;
+      else if ('is' in delta) {
+        total.value = delta.is;
+        total.source = source;
+      } else {
+        total.value += delta.sum;
+        total.counts = delta.counts.map((count, bucket) => count + (total.counts?.[bucket] ?? 0));
+      }
+    }
+  }
+
+  forget(source: unknown): void {
+    for (const [key, total] of this.#totals) if (total.source === source) this.#totals.delete(key);
+  }
+
+  /** @returns every series, in the order in which they came up */
+  series(): Series[] {
+    return [...this.#totals.values()].map(({ name, labels, value, counts }) => ({
+      name,
+      labels,
+      value,
+      counts,
+    }));
+  }
+
+  #of(name: MetricName, labels: Labels): Total {
+    const key = seriesKey(name, labels);
+    const known = this.#totals.get(key);
+    if (known) return known;
+    const total: Total = { name, labels, value: 0, counts: null, source: undefined };
+    this.#totals.set(key, total);
+    return total;
+  }
+}

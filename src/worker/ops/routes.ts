@@ -1,0 +1,95 @@
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import type { Ask } from '../../child/answers.ts';
+import { Failure } from '../../errors.ts';
+import type { Guard, Routes } from '../../feature.ts';
+import { noteStream } from '../middleware/request-log.ts';
+import { sendFile } from '../send-file.ts';
+import { Live, VIEWERS_MAX } from './live.ts';
+
+const require = createRequire(import.meta.url);
+
+/** Each file of the page by its name, with its type; nothing else can be asked for. */
+const FILES: Readonly<Record<string, { readonly type: string; readonly path: () => string | URL }>> = {
+  'ops.css': { type: 'text/css; charset=utf-8', path: () => page('ops.css') },
+  'ops.js': { type: 'text/javascript; charset=utf-8', path: () => page('ops.js') },
+  'view.js': { type: 'text/javascript; charset=utf-8', path: () => page('view.js') },
+  'charts.js': { type: 'text/javascript; charset=utf-8', path: () => page('charts.js') },
+  'stream.js': { type: 'text/javascript; charset=utf-8', path: () => page('stream.js') },
+  'uplot.js': {
+    type: 'text/javascript; charset=utf-8',
+    path: () => require.resolve('uplot/dist/uPlot.iife.min.js'),
+  },
+  'uplot.css': {
+    type: 'text/css; charset=utf-8',
+    path: () => require.resolve('uplot/dist/uPlot.min.css'),
+  },
+};
+
+/** Nothing from elsewhere, and nothing that is not a file of ours. */
+const PAGE_POLICY = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "img-src 'self' data:",
+  "connect-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join('; ');
+
+export interface OpsOptions {
+  readonly ask: Ask;
+  readonly draining: () => boolean;
+  readonly guard: Guard;
+}
+
+/**
+ * For the operator. `GET /metrics`: the whole system for Prometheus, whichever worker answers. `GET /ops`: a page that
+ * shows it; it holds no data itself, so it needs no key, and asks its reader for one when `GET /ops/live` wants it.
+ */
+export function opsRoutes(route: Routes, { ask, draining, guard }: OpsOptions): void {
+  const live = new Live({ ask, draining });
+
+  route.get('/metrics', 'operator', async (ctx) => {
+    const { snapshot, series } = await ask('metrics');
+    // Loaded with the first scrape: it goes to one worker or to few.
+    const { CONTENT_TYPE, expose } = await import('../../metrics/exposition.ts');
+    ctx.status = 200;
+    ctx.set({ 'Content-Type': CONTENT_TYPE, 'Cache-Control': 'no-store' });
+    ctx.body = await expose(snapshot, series);
+  });
+
+  route.get('/ops', 'public', (ctx) => {
+    ctx.set('Content-Security-Policy', PAGE_POLICY);
+    sendFile(ctx, 'text/html; charset=utf-8', readFileSync(page('index.html')));
+  });
+
+  route.get('/ops/live', 'operator', async (ctx) => {
+    if (live.count >= VIEWERS_MAX) {
+      throw new Failure('overloaded', 'Too many watch the system already', { retryAfterSeconds: 5 });
+    }
+    const stream = await live.watch(async () => {
+      try {
+        await guard(ctx, 'operator');
+        return true;
+      } catch {
+        return false;
+      }
+    });
+    noteStream(ctx.res);
+    ctx.status = 200;
+    ctx.body = stream;
+    ctx.set({ 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store', 'X-Accel-Buffering': 'no' });
+  });
+
+  route.get('/ops/:file', 'public', (ctx) => {
+    const file = Object.hasOwn(FILES, ctx.params.file!) ? FILES[ctx.params.file!] : undefined;
+    if (file === undefined) throw new Failure('not_found', 'There is no such file');
+    sendFile(ctx, file.type, readFileSync(file.path()));
+  });
+}
+
+function page(name: string): URL {
+  return new URL(`./page/${name}`, import.meta.url);
+}

@@ -1,0 +1,98 @@
+import type { Page } from 'playwright-core';
+import t from 'tap';
+import { command } from '../../commands/command.ts';
+import { chromiumPath, openPage } from '../../support/browser.ts';
+import { alertOf, request } from '../../support/http.ts';
+import { start } from '../../support/system.ts';
+
+const skip = chromiumPath === undefined && 'no Chromium on this machine; CHROMIUM_BIN names one';
+/** What says that a request has come through a proxy, and so from elsewhere. */
+const FROM_ELSEWHERE = { Via: '1.1 proxy' };
+
+/** Waits until the page shows a process as ready, under another pid than this one. @returns its pid */
+async function pidOf(page: Page, name: string, otherThan = 'none'): Promise<string> {
+  const facts = page
+    .locator(`[data-name="${name}"][data-state="ready"] .facts`, { hasText: /pid \d+/ })
+    .filter({ hasNotText: `pid ${otherThan} ` });
+  return /pid (\d+)/.exec((await facts.textContent()) ?? '')![1]!;
+}
+
+t.test('the page shows the system live, and each process that comes back', { skip }, async (t) => {
+  const system = await start(t);
+  const { page, complaints, requested } = await openPage(t);
+  await page.goto(`${system.url}/ops`);
+  for (const name of ['worker-1', 'worker-2', 'writer', 'litestream']) {
+    t.equal(await pidOf(page, name), String(system.pidOf(name)), `${name} has its pid`);
+  }
+  t.match(await page.locator('#state').textContent(), /● serving/);
+  t.match(await page.locator('#about').textContent(), system.dataDir);
+  t.equal(await page.locator('.chart canvas').count(), 4, 'the charts are drawn');
+
+  // The writes are counted by the writer, and shown with the second that they fell into.
+  for (let index = 0; index < 20; index += 1) {
+    await request(`${system.url}/alert`, { method: 'POST', body: alertOf(`m${index}`) });
+  }
+  const writes = page.locator('#figures > div', { hasText: 'Writes' }).locator('dd');
+  await writes.filter({ hasNotText: /^0 / }).waitFor();
+
+  const writer = String(system.pidOf('writer'));
+  process.kill(Number(writer), 'SIGKILL');
+  await pidOf(page, 'writer', writer);
+  await page
+    .locator('#events li', { hasText: 'crash' })
+    .filter({ hasText: `writer (pid ${writer})` })
+    .first()
+    .waitFor();
+  await page
+    .locator('#events li', { hasText: 'restart' })
+    .filter({ hasText: 'killed by SIGKILL' })
+    .first()
+    .waitFor();
+
+  t.same(complaints, [], 'the browser has nothing to complain of');
+  t.same(
+    requested.filter((url) => !url.startsWith(system.url) && !url.startsWith('data:')),
+    [],
+    'nothing comes from elsewhere',
+  );
+});
+
+t.test('the page outlives the workers that serve it', { skip }, async (t) => {
+  const system = await start(t);
+  const { page } = await openPage(t);
+  await page.goto(`${system.url}/ops`);
+  const before = [await pidOf(page, 'worker-1'), await pidOf(page, 'worker-2')];
+  for (const pid of before) process.kill(Number(pid), 'SIGKILL');
+  for (const [index, pid] of before.entries()) await pidOf(page, `worker-${index + 1}`, pid);
+  await page.locator('#state', { hasText: '● serving' }).waitFor();
+});
+
+t.test('from elsewhere it asks for a key, and takes one of an admin alone', { skip }, async (t) => {
+  const system = await start(t);
+  const keyOf = async (scope: string) => {
+    const made = await command(['keys', 'create', '--name', scope, '--scope', scope], {
+      DATA_DIR: system.dataDir,
+    });
+    return made.stdout.trim();
+  };
+  const keys = { read: await keyOf('read'), admin: await keyOf('admin') };
+  t.equal((await request(`${system.url}/ops/live`, { headers: FROM_ELSEWHERE })).status, 401);
+  t.equal((await request(`${system.url}/metrics`, { headers: FROM_ELSEWHERE })).status, 401);
+
+  const { page } = await openPage(t);
+  await page.setExtraHTTPHeaders(FROM_ELSEWHERE);
+  await page.goto(`${system.url}/ops`);
+  await page.locator('#key-form').waitFor();
+  t.equal(await page.locator('#main').isVisible(), false);
+  await page.fill('#key', keys.read);
+  await page.click('#key-form button');
+  await page.locator('#key-error', { hasText: 'scope admin' }).waitFor();
+  await page.fill('#key', keys.admin);
+  await page.click('#key-form button');
+  t.equal(await pidOf(page, 'worker-1'), String(system.pidOf('worker-1')));
+  t.equal(await page.locator('#key-form').isVisible(), false);
+
+  const id = /^nl_([^_]+)/.exec(keys.admin)![1]!;
+  await command(['keys', 'revoke', id], { DATA_DIR: system.dataDir });
+  await page.locator('#key-form').waitFor();
+});
