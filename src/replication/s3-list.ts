@@ -22,28 +22,30 @@ export interface StoredObject {
  * Lists the objects of a bucket under a prefix. Only for what no Litestream can be asked.
  *
  * @throws Error when the store does not answer with a listing
- * @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html
+ * @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjects.html
  */
 export async function* listObjects(options: S3ListOptions): AsyncGenerator<StoredObject> {
-  let token: string | undefined;
+  let marker: string | undefined;
   do {
-    const text = await list(options, token);
+    const text = await list(options, marker);
+    let last: string | undefined;
     for (const [, one = ''] of text.matchAll(/<Contents>(.*?)<\/Contents>/gs)) {
-      const key = /<Key>([^<]+)</.exec(one)?.[1] ?? '';
-      yield { key, storedMs: Date.parse(/<LastModified>([^<]+)</.exec(one)?.[1] ?? '') };
+      last = unescaped(/<Key>([^<]+)</.exec(one)?.[1] ?? '');
+      yield { key: last, storedMs: Date.parse(/<LastModified>([^<]+)</.exec(one)?.[1] ?? '') };
     }
-    token = /<NextContinuationToken>([^<]+)</.exec(text)?.[1];
-  } while (token !== undefined);
+    // Each page begins behind the last key of the one before.
+    marker = /<IsTruncated>true</.test(text) && last !== marker ? last : undefined;
+  } while (marker !== undefined);
 }
 
 async function list(
   { config, bucket, prefix, env }: S3ListOptions,
-  token: string | undefined,
+  marker: string | undefined,
 ): Promise<string> {
   const { S3_ENDPOINT, AWS_REGION } = config;
   const base = S3_ENDPOINT ?? `https://${bucket}.s3.${AWS_REGION}.amazonaws.com`;
   const url = new URL(S3_ENDPOINT === undefined ? `${base}/` : `${base.replace(/\/+$/, '')}/${bucket}`);
-  const query = { 'list-type': '2', prefix, ...(token !== undefined && { 'continuation-token': token }) };
+  const query = { prefix, ...(marker !== undefined && { marker }) };
   // A space is %20 in what is signed, and not a plus.
   url.search = Object.entries(query)
     .map(([name, value]) => `${name}=${encodeURIComponent(value).replaceAll(/[!'()*]/g, encodeCharacter)}`)
@@ -68,6 +70,19 @@ async function list(
   const text = await response.text();
   if (response.ok) return text;
   throw new Error(`${/<Code>(\w+)</.exec(text)?.[1] ?? 'refused'}, status code: ${response.status}`);
+}
+
+/** A key may hold an apostrophe or an ampersand, which XML spells otherwise. */
+function unescaped(text: string): string {
+  const spelled: Readonly<Record<string, string>> = {
+    amp: '&',
+    lt: '<',
+    gt: '>',
+    quot: '"',
+    apos: "'",
+    '#39': "'",
+  };
+  return text.replaceAll(/&(amp|lt|gt|quot|apos|#39);/g, (whole, name: string) => spelled[name] ?? whole);
 }
 
 function encodeCharacter(character: string): string {
