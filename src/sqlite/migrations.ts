@@ -3,6 +3,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import type { Database } from 'better-sqlite3';
 import { Failure } from '../errors.ts';
 
+/** What would end the transaction that a migration runs in; `BEGIN` and `END` also stand in triggers. */
+const TRANSACTION_CONTROL = /(?:^|;)\s*(?:COMMIT|ROLLBACK|END\s+TRANSACTION)\b/im;
 const FILE_NAME = /^(\d{4})_[a-z0-9_]+\.sql$/;
 
 /** A numbered SQL file. */
@@ -11,6 +13,13 @@ export interface Migration {
   readonly name: string;
   readonly sql: string;
   readonly checksum: string;
+}
+
+/** Whose migrations a database takes. */
+export interface Owner {
+  readonly name: string;
+  /** Folder of numbered SQL files. */
+  readonly migrations: URL;
 }
 
 interface Applied {
@@ -22,7 +31,7 @@ interface Applied {
 /**
  * @param folder holds `0001_name.sql`, `0002_name.sql`, … without a gap
  * @returns them in order
- * @throws Failure migration_mismatch when a name or a number is wrong
+ * @throws Failure migration_mismatch when a name or a number is wrong, or one would end its transaction
  */
 export function readMigrations(folder: URL): Migration[] {
   const names = readdirSync(folder)
@@ -35,19 +44,40 @@ export function readMigrations(folder: URL): Migration[] {
       throw mismatch(`${name} stands where ${expected}_<name>.sql was expected`);
     }
     const sql = readFileSync(new URL(name, folder), 'utf8');
+    if (TRANSACTION_CONTROL.test(sql)) {
+      throw mismatch(
+        `${name} ends a transaction. Take that out: all migrations are one, or none is applied.`,
+      );
+    }
     return { number, name, sql, checksum: createHash('sha256').update(sql).digest('hex') };
   });
 }
 
 /**
- * Brings the tables of one owner up to date, each migration in a transaction of its own together with the record
- * that it ran. Past migrations must be there unchanged: a database is only what its history made it.
+ * Brings the tables of one owner up to date as a whole: all that it lacks together with the record that it ran, or
+ * nothing. In a transaction of the caller it is a part of that one, else it is its own. Past migrations must be there
+ * unchanged: a database is only what its history made it.
  *
  * @param owner the feature whose tables they are
+ * @param before hears the name of each before it runs, since it blocks for as long as it takes
  * @returns the names of those applied now
- * @throws Failure migration_mismatch when a recorded migration was edited or is missing; nothing is then applied
+ * @throws Failure migration_mismatch when a recorded migration was edited or is missing, or a new one fails
  */
-export function migrate(db: Database, owner: string, migrations: readonly Migration[]): string[] {
+export function migrate(
+  db: Database,
+  owner: string,
+  migrations: readonly Migration[],
+  before: (name: string) => void = () => {},
+): string[] {
+  return db.transaction(() => applyPending(db, owner, migrations, before)).immediate();
+}
+
+function applyPending(
+  db: Database,
+  owner: string,
+  migrations: readonly Migration[],
+  before: (name: string) => void,
+): string[] {
   db.exec(`CREATE TABLE IF NOT EXISTS migrations (
     owner         TEXT NOT NULL,
     number        INTEGER NOT NULL,
@@ -68,15 +98,13 @@ export function migrate(db: Database, owner: string, migrations: readonly Migrat
   );
   const pending = migrations.slice(applied.length);
   for (const { number, name, sql, checksum } of pending) {
-    const apply = db.transaction(() => {
+    before(name);
+    try {
       db.exec(sql);
       record.run(owner, number, name, checksum, Date.now());
-    });
-    try {
-      apply.immediate();
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
-      throw mismatch(`${owner}/${name} failed and was undone: ${reason}`, error);
+      throw mismatch(`${owner}/${name} failed, and everything was undone: ${reason}`, error);
     }
   }
   return pending.map((migration) => migration.name);

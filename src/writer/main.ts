@@ -4,10 +4,11 @@ import { databaseNames } from '../features.ts';
 import { type GrantRequest, QUESTION } from '../limits/policy.ts';
 import { LimitPool } from '../limits/pool.ts';
 import { loadZod } from '../zod-without-locales.ts';
+import { openDatabases, rehearseMigrations } from './databases.ts';
 import { writerSocketPath } from './protocol.ts';
 import { WriterServer } from './server.ts';
 import { StorageGuard } from './storage-guard.ts';
-import { loadCommands, openStore, rehearseMigrations, type Store } from './store.ts';
+import { loadCommands, makeStore, type Store } from './store.ts';
 
 /** How often the primary hears of the lag, and how often a heartbeat is considered. */
 const LAG_INTERVAL_MS = 500;
@@ -42,12 +43,13 @@ export async function run(bond: Bond): Promise<void> {
   // New files are the owner's alone: databases, WALs and the socket.
   process.umask(0o077);
   await loadZod();
-  const databases = await Promise.all(
-    databaseNames().map(async (name) => [name, await loadCommands(name)] as const),
+  const names = databaseNames();
+  const commands = new Map(
+    await Promise.all(names.map(async (name) => [name, await loadCommands(name)] as const)),
   );
   if ((bond.input as WriterInput).standby) {
     // While the old one serves: after it there is no way back to its code.
-    for (const [name] of databases) rehearseMigrations(name, bond);
+    for (const name of names) rehearseMigrations(name, bond);
     tell({ kind: 'standby' });
     await activated.promise;
   }
@@ -59,7 +61,8 @@ export async function run(bond: Bond): Promise<void> {
     log,
   });
   guard.look(0);
-  for (const [name, commands] of databases) stores.set(name, await openStore(name, commands, guard, bond));
+  for (const [name, db] of await openDatabases(names, bond))
+    stores.set(name, makeStore(name, db, commands.get(name) ?? new Map(), guard, bond));
   const routing = [...stores.values()].flatMap(({ committer, commandNames }) =>
     commandNames.map((name) => [name, committer] as const),
   );

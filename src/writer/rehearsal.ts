@@ -1,40 +1,74 @@
-import { existsSync, rmSync } from 'node:fs';
+import { existsSync, rmSync, statfsSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
 import Sqlite from 'better-sqlite3';
-import { migrate, readMigrations } from '../sqlite/migrations.ts';
+import { Failure } from '../errors.ts';
+import { migrate, type Owner, readMigrations } from '../sqlite/migrations.ts';
 
-/** Whose migrations a database takes, in order. */
-export interface Owner {
-  readonly name: string;
-  readonly migrations: URL;
+const MB = 1024 * 1024;
+/** The copy, and what its migrations may add to it or keep for an undo: a table that is rebuilt is there twice. */
+const COPIES = 2;
+
+export interface RehearsalOptions {
+  /** The live database, only read; one that does not exist has nothing to lose. */
+  readonly path: string;
+  /** Where the copy is made; its folder exists. */
+  readonly scratchPath: string;
+  /** Whose migrations it takes, in order. */
+  readonly owners: readonly Owner[];
+  /** Free disk that must be left beside the copy. */
+  readonly reserveMb: number;
+  /** Hears of each step before it: none says anything while it takes its time. */
+  readonly before: (step: string) => void;
 }
 
 /**
  * Applies the migrations that a database lacks to a copy of it, which is removed again. The writer that serves goes
  * on meanwhile, and stays when this fails: once it has handed over, its code is no longer on the disk.
  *
- * @param path the live database, only read; one that does not exist has nothing to lose
- * @param scratchPath where the copy is made, on a disk with room for it
- * @throws Failure migration_mismatch when one fails or does not fit
+ * @throws Failure migration_mismatch when one fails or does not fit, storage_full when there is no room for the copy
  */
-export function rehearse(path: string, scratchPath: string, owners: readonly Owner[]): void {
+export function rehearse({ path, scratchPath, owners, reserveMb, before }: RehearsalOptions): void {
   if (!existsSync(path)) return;
   const live = new Sqlite(path, { readonly: true, fileMustExist: true });
   try {
     if (!lacksAny(live, owners)) return;
     clear(scratchPath);
+    demandRoom(live, path, scratchPath, reserveMb);
+    before('copying');
     live.prepare('VACUUM INTO ?').run(scratchPath);
+    rehearseOn(scratchPath, owners, before);
   } finally {
     live.close();
+    clear(scratchPath);
   }
-  const copy = new Sqlite(scratchPath);
+}
+
+function rehearseOn(path: string, owners: readonly Owner[], before: (step: string) => void): void {
+  const copy = new Sqlite(path);
   try {
     copy.pragma('synchronous = OFF');
     copy.pragma('foreign_keys = ON');
-    for (const { name, migrations } of owners) migrate(copy, name, readMigrations(migrations));
+    for (const { name, migrations } of owners) {
+      migrate(copy, name, readMigrations(migrations), (migration) => before(`${name}/${migration}`));
+    }
   } finally {
     copy.close();
-    clear(scratchPath);
   }
+}
+
+/** Checked before the copy is begun: a disk that it fills is the disk of the writer that serves. */
+function demandRoom(live: Sqlite.Database, path: string, scratchPath: string, reserveMb: number): void {
+  const pageCount = live.pragma('page_count', { simple: true }) as number;
+  const pageBytes = live.pragma('page_size', { simple: true }) as number;
+  const neededMb = Math.ceil((COPIES * pageCount * pageBytes) / MB) + reserveMb;
+  const folder = dirname(scratchPath);
+  const { bavail, bsize } = statfsSync(folder);
+  const freeMb = Math.floor((bavail * bsize) / MB);
+  if (freeMb >= neededMb) return;
+  throw new Failure(
+    'storage_full',
+    `Trying the migrations on a copy of ${basename(path)} needs ${neededMb} MB in ${folder} (DISK_RESERVE_MB=${reserveMb} of them stay free), and ${freeMb} MB are free. Free some disk and reload again, or restart: a start migrates without a copy, and undoes everything when a migration fails.`,
+  );
 }
 
 /** Any difference counts, also one that `migrate` then refuses. */

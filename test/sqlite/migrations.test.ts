@@ -58,9 +58,33 @@ t.test('a migration that fails half-way is undone as a whole', async (t) => {
   const { folder, db } = setup(t, { '0001_a.sql': `${ONE} INSERT INTO nowhere VALUES (1);` });
   t.match(
     failureOf(() => migrate(db, 'f', readMigrations(folder))).message,
-    /0001_a\.sql failed and was undone/,
+    /0001_a\.sql failed, and everything was undone/,
   );
   t.same(db.prepare("SELECT name FROM sqlite_schema WHERE name = 'a'").all(), []);
+});
+
+t.test('one that fails takes back those that succeeded before it', async (t) => {
+  const { folder, put, db } = setup(t, { '0001_a.sql': ONE });
+  migrate(db, 'f', readMigrations(folder));
+  put('0002_b.sql', TWO);
+  put('0003_c.sql', 'INSERT INTO nowhere VALUES (1)');
+  const told: string[] = [];
+  const failure = failureOf(() => migrate(db, 'f', readMigrations(folder), (name) => told.push(name)));
+  t.match(failure.message, /f\/0003_c\.sql failed, and everything was undone/);
+  t.same(told, ['0002_b.sql', '0003_c.sql'], 'each was told of before it ran');
+  t.same(db.prepare('SELECT * FROM a').all(), []);
+  t.same(db.pragma('table_info(a)', { simple: false }), [
+    { cid: 0, name: 'x', type: 'INTEGER', notnull: 0, dflt_value: null, pk: 0 },
+  ]);
+  t.equal(db.prepare('SELECT count(*) FROM migrations').pluck().get(), 1);
+});
+
+t.test('one that would end its transaction is refused, and a trigger is not', async (t) => {
+  const trigger = 'CREATE TRIGGER g AFTER INSERT ON a BEGIN\n  DELETE FROM a;\nEND;';
+  const { folder, put } = setup(t, { '0001_a.sql': ONE, '0002_b.sql': trigger });
+  t.equal(readMigrations(folder).length, 2);
+  put('0003_c.sql', 'INSERT INTO a VALUES (1); commit; BEGIN;');
+  t.match(failureOf(() => readMigrations(folder)).message, /0003_c\.sql ends a transaction/);
 });
 
 t.test('a gap in the numbers is refused', async (t) => {

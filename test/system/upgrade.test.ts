@@ -33,7 +33,7 @@ t.test(
     writeFileSync(path, 'CREATE TABLE alerts (x)');
     t.match(await command(['reload'], env), {
       code: 78,
-      stderr: /next\.sql failed and was undone: table alerts/,
+      stderr: /next\.sql failed, and everything was undone: table alerts/,
     });
     t.equal(await write('after'), 201, 'the old writer goes on');
 
@@ -44,12 +44,26 @@ t.test(
     t.equal((await request(`${system.url}/alert/movie/before`)).status, 200);
     await system.stop();
 
-    writeFileSync(
-      join(migrations, `${String(Number(number) + 1).padStart(4, '0')}_bad.sql`),
-      'CREATE TABLE alerts (x)',
-    );
+    // Two at a restart, and that of the last database fails.
+    const media = join(root, 'src', 'images', 'migrations');
+    const nth = (count: number) => String(count).padStart(4, '0');
+    const pending = [
+      [join(migrations, `${nth(Number(number) + 1)}_works.sql`), 'ALTER TABLE upgraded ADD COLUMN y INTEGER'],
+      [join(media, `${nth(readdirSync(media).length + 1)}_bad.sql`), 'CREATE TABLE images (x)'],
+    ] as const;
+    for (const [file, sql] of pending) writeFileSync(file, sql);
     const next = RunningSystem.launch(dataDir, {}, 'pipe', { root });
     t.teardown(() => next.destroy());
     t.match(await next.ended(), { code: 78 }, 'a restart stops clearly');
+
+    for (const [file] of pending) rmSync(file);
+    const again = RunningSystem.launch(dataDir, {}, 'pipe', { root });
+    t.teardown(() => again.destroy());
+    await again.ready();
+    t.equal(
+      (await request(`${again.url}/alert/movie/upgraded`)).status,
+      200,
+      'the version of before goes on',
+    );
   },
 );

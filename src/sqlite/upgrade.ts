@@ -1,0 +1,51 @@
+import type { Database } from 'better-sqlite3';
+import { migrate, type Owner, readMigrations } from './migrations.ts';
+
+/** A database that is brought up to date, and whose migrations it takes, in order. */
+export interface UpgradeTarget {
+  readonly database: string;
+  readonly db: Database;
+  readonly owners: readonly Owner[];
+}
+
+export interface UpgradeOptions {
+  /** Hears of each step before it: none says anything while it takes its time. */
+  readonly before: (step: string) => void;
+  /** Has the last word, with every table there and nothing committed yet; what it throws undoes everything. */
+  readonly beforeCommit: () => void;
+}
+
+/**
+ * Brings several databases up to date, all of them or none: the code of before can then go on with its data. A
+ * transaction is begun on each, and none is committed before everything has been applied. The commits follow one
+ * another, and a crash or a full disk may come between them: what is committed then fits the new code, which goes on
+ * from there.
+ *
+ * @returns what was applied, as `database owner/name`
+ * @throws Failure migration_mismatch when one fails or does not fit, or what `beforeCommit` threw
+ */
+export function upgrade(targets: readonly UpgradeTarget[], options: UpgradeOptions): string[] {
+  const { before, beforeCommit } = options;
+  const applied: string[] = [];
+  try {
+    for (const { db } of targets) db.exec('BEGIN IMMEDIATE');
+    for (const { database, db, owners } of targets) {
+      for (const owner of owners) {
+        const label = (name: string) => `${database} ${owner.name}/${name}`;
+        const names = migrate(db, owner.name, readMigrations(owner.migrations), (name) =>
+          before(`migrating ${label(name)}`),
+        );
+        applied.push(...names.map(label));
+      }
+    }
+    beforeCommit();
+    for (const { database, db } of targets) {
+      if (applied.length > 0) before(`committing the migrations of ${database}`);
+      db.exec('COMMIT');
+    }
+    return applied;
+  } catch (error) {
+    for (const { db } of targets) if (db.inTransaction) db.exec('ROLLBACK');
+    throw error;
+  }
+}

@@ -1,0 +1,54 @@
+import { join } from 'node:path';
+import type { Bond } from '../child/child.ts';
+import { features } from '../features.ts';
+import type { Owner } from '../sqlite/migrations.ts';
+import { type Database, openWriter } from '../sqlite/open.ts';
+import { type UpgradeTarget, upgrade } from '../sqlite/upgrade.ts';
+import { rehearse } from './rehearsal.ts';
+
+/**
+ * Opens the databases read-write and brings the tables of all of them up to date, as a whole or not at all.
+ * @returns them by name
+ * @throws Failure migration_mismatch, or why one of the features lets nothing start; nothing is then changed
+ */
+export async function openDatabases(names: readonly string[], bond: Bond): Promise<Map<string, Database>> {
+  const { config, log, tell } = bond;
+  const targets = names.map((database): UpgradeTarget => {
+    const db = openWriter(join(config.DATA_DIR, `${database}.db`));
+    return { database, db, owners: ownersOf(database) };
+  });
+  const databases = new Map(targets.map(({ database, db }) => [database, db]));
+  const checks = await Promise.all(
+    features.map(
+      async ({ database, checkStart }) => [databases.get(database), await checkStart?.()] as const,
+    ),
+  );
+  const applied = upgrade(targets, {
+    // The time that a start may take begins anew with each.
+    before: (detail) => tell({ kind: 'progress', detail }),
+    beforeCommit() {
+      for (const [db, check] of checks) if (db) check?.(db, config);
+    },
+  });
+  for (const migration of applied) log.info({ migration }, `applied migration ${migration}`);
+  return databases;
+}
+
+/**
+ * @throws Failure migration_mismatch when what this code would migrate cannot be, storage_full when there is no room to
+ *   try it; nothing is changed
+ */
+export function rehearseMigrations(database: string, { config, tell }: Bond): void {
+  rehearse({
+    path: join(config.DATA_DIR, `${database}.db`),
+    scratchPath: join(config.DATA_DIR, 'run', `rehearsal-${database}.db`),
+    owners: ownersOf(database),
+    reserveMb: config.DISK_RESERVE_MB,
+    before: (step) => tell({ kind: 'progress', detail: `rehearsal on a copy of ${database}: ${step}` }),
+  });
+}
+
+function ownersOf(database: string): readonly Owner[] {
+  const own = { name: 'writer', migrations: new URL('./migrations/', import.meta.url) };
+  return [own, ...features.filter((feature) => feature.database === database)];
+}
