@@ -5,6 +5,7 @@ import type { Logger } from 'pino';
 import type { z } from 'zod';
 import type { Background } from './child/background.ts';
 import type { Config } from './config.ts';
+import type { Scope } from './scope.ts';
 import type { RouteDescription } from './worker/openapi/route-description.ts';
 
 /** What a command's `run` gets beside its validated input. */
@@ -64,12 +65,6 @@ export type Write<C extends Commands> = <Name extends keyof C & string>(
   input: InputOf<C[Name]>,
   blob?: Buffer,
 ) => Promise<OutputOf<C[Name]>>;
-
-/**
- * What a route asks of its caller: `public` asks nothing, `write` includes `read`, `admin` includes both. `operator` is
- * for what shows the system itself: it asks for `admin`, or for a request from this very machine.
- */
-export type Scope = 'public' | 'read' | 'write' | 'admin' | 'operator';
 
 /** Who sends a request. */
 export interface Caller {

@@ -1,17 +1,16 @@
 import type { Sample } from '../metrics/history.ts';
 import type { Series } from '../metrics/series.ts';
+import type { Question } from './messages.ts';
 import type { SystemSnapshot } from './snapshot.ts';
 
 /** What a worker can ask the primary, and what it then gets; JSON. */
-export interface Answers {
+export interface Answers extends Readonly<Record<Question, unknown>> {
   /** Everything that is known now, and the newest sample of what it does; null before the first. */
   readonly system: { readonly snapshot: SystemSnapshot; readonly sample: Sample | null };
   readonly metrics: { readonly snapshot: SystemSnapshot; readonly series: readonly Series[] };
   /** The last minutes, oldest first. */
   readonly history: readonly Sample[];
 }
-
-export type Question = keyof Answers;
 
 /** @throws Failure not_ready when the primary does not answer in time */
 export type Ask = <Asked extends Question>(question: Asked) => Promise<Answers[Asked]>;

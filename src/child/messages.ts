@@ -1,7 +1,5 @@
 import type { SeriesDelta } from '../metrics/series.ts';
 import type { DrillResult } from '../replication/drill/result.ts';
-import type { ReplicationState } from '../replication/monitor.ts';
-import type { Question } from './answers.ts';
 
 /** What the primary and its children say to each other over the fork's channel. */
 
@@ -16,6 +14,14 @@ export interface SystemStatus {
   readonly replication?: ReplicationStatus | undefined;
   readonly drill?: DrillStatus | undefined;
 }
+
+/**
+ * - streaming: every commit is in the replica, or young enough to be on its way
+ * - catching-up: older commits wait, and the replica advances
+ * - unreachable: the store does not answer, or older commits wait, and Litestream says why it cannot upload them
+ * - stalled: older commits wait, and nothing happens
+ */
+export type ReplicationState = 'streaming' | 'catching-up' | 'unreachable' | 'stalled';
 
 /** How far the replica is behind the databases. */
 export interface ReplicationStatus {
@@ -79,6 +85,9 @@ export interface Confirmed extends CommitMark {
   readonly salt: string;
   readonly offsetBytes: number;
 }
+
+/** What a child can ask the primary; answers.ts tells what it then gets. */
+export type Question = 'system' | 'metrics' | 'history';
 
 export type ToChild =
   /** A connection; its handle comes beside the message. */

@@ -1,6 +1,5 @@
 import type { DrillResult } from '../replication/drill/result.ts';
-import type { ReplicationState } from '../replication/monitor.ts';
-import type { LagReport, SystemStatus } from './messages.ts';
+import type { LagReport, ReplicationState, SystemStatus } from './messages.ts';
 
 /**
  * The whole system at one moment, as its primary knows it: what `ninelives status --json` prints, and what everything

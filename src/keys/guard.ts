@@ -1,7 +1,8 @@
 import type { Context } from 'koa';
 import { Failure } from '../errors.ts';
-import type { Caller, Guard, GuardContext, Scope } from '../feature.ts';
+import type { Caller, Guard, GuardContext } from '../feature.ts';
 import { countedAddress } from '../limits/address.ts';
+import type { Scope } from '../scope.ts';
 import { PROBES } from '../worker/middleware/probes.ts';
 import { LastUse } from './last-use.ts';
 import { isLocal } from './loopback.ts';

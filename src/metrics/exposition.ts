@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import type { SystemSnapshot } from '../child/snapshot.ts';
-import { boundsOf, CATALOG, type Labels, type MetricName } from './catalog.ts';
+import { boundsOf, CATALOG, type MetricName } from './catalog.ts';
+import type { Metric, Value } from './metric.ts';
 import { describeSystem } from './of-system.ts';
 import type { Series } from './series.ts';
 
@@ -10,23 +11,6 @@ const Registry: typeof import('@prometheus-io/client').Registry = createRequire(
 );
 
 const PREFIX = 'ninelives_';
-
-/** One line of an exposition, but for its spelling. */
-export interface Value {
-  readonly labels: Labels;
-  readonly value: number;
-  /** Where it is not the metric's own, as for a histogram's buckets. */
-  readonly metricName?: string;
-}
-
-/** One metric with all its series. */
-export interface Metric {
-  /** Without the prefix. */
-  readonly name: string;
-  readonly type: 'counter' | 'gauge' | 'histogram';
-  readonly help: string;
-  readonly values: readonly Value[];
-}
 
 /** Of the answer that `expose` makes. */
 export const CONTENT_TYPE: string = Registry.PROMETHEUS_CONTENT_TYPE;

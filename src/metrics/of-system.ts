@@ -1,5 +1,5 @@
 import type { ChildSnapshot, SystemSnapshot } from '../child/snapshot.ts';
-import type { Metric, Value } from './exposition.ts';
+import type { Metric, Value } from './metric.ts';
 
 const MS_PER_S = 1000;
 const MB = 1024 * 1024;

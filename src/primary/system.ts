@@ -9,7 +9,7 @@ import { Failure } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { LitestreamBinary } from '../replication/binary.ts';
 import type { Confirmation } from '../replication/confirmation.ts';
-import { confirmerFor } from '../replication/confirmer.ts';
+import { confirmerFor } from '../replication/confirmer-for.ts';
 import type { DrillResult } from '../replication/drill/result.ts';
 import { LogRelay, litestreamEnv, replicateCommand } from '../replication/litestream.ts';
 import { ReplicationMonitor } from '../replication/monitor.ts';

@@ -1,4 +1,5 @@
-import type { Answers, Question } from '../child/answers.ts';
+import type { Answers } from '../child/answers.ts';
+import type { Question } from '../child/messages.ts';
 import { meterSelf } from '../child/self-meter.ts';
 import type { SystemSnapshot } from '../child/snapshot.ts';
 import { isPerChild } from '../metrics/catalog.ts';

@@ -1,4 +1,4 @@
-import type { LagReport, ReplicationStatus } from '../child/messages.ts';
+import type { LagReport, ReplicationState, ReplicationStatus } from '../child/messages.ts';
 import type { Logger } from '../log.ts';
 import type { Confirmation } from './confirmation.ts';
 
@@ -13,14 +13,6 @@ const BACK_GRACE_MS = 750;
 const BACK_RESTART_INTERVAL_MS = 10_000;
 /** A store that hangs is not healed by restarting the uploader: the patience doubles up to this. */
 const PATIENCE_MAX_MS = 5 * 60_000;
-
-/**
- * - streaming: every commit is in the replica, or young enough to be on its way
- * - catching-up: older commits wait, and the replica advances
- * - unreachable: the store does not answer, or older commits wait, and Litestream says why it cannot upload them
- * - stalled: older commits wait, and nothing happens
- */
-export type ReplicationState = 'streaming' | 'catching-up' | 'unreachable' | 'stalled';
 
 export interface ReplicationMonitorOptions {
   /** Younger commits than this may be unconfirmed without anything being wrong. */

@@ -2,7 +2,7 @@ import { createHash, webcrypto } from 'node:crypto';
 import type { RouterContext } from '@koa/router';
 import type { Context } from 'koa';
 import { callerOf } from '../feature.ts';
-import type { Idempotency } from '../writer/idempotency.ts';
+import type { Idempotency } from '../writer/protocol.ts';
 import { invalidRequest } from './middleware/validate.ts';
 
 const HEADER = 'Idempotency-Key';

@@ -1,5 +1,5 @@
-import type { Answers, Ask, Question } from '../child/answers.ts';
-import type { ToPrimary } from '../child/messages.ts';
+import type { Answers, Ask } from '../child/answers.ts';
+import type { Question, ToPrimary } from '../child/messages.ts';
 import { Failure } from '../errors.ts';
 
 const TIMEOUT_MS = 3000;

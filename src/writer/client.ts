@@ -3,7 +3,7 @@ import { createConnection, type Socket } from 'node:net';
 import { Failure } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import { encodeFrame, FrameReader } from './frames.ts';
-import type { Idempotency } from './idempotency.ts';
+import type { Idempotency } from './protocol.ts';
 import { monotonicNowMs, type Outcome, unwrap, type WireOperation, type WireOutcomes } from './protocol.ts';
 
 const RECONNECT_MS = 10;

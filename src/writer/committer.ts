@@ -2,9 +2,9 @@ import type { Database, Statement } from 'better-sqlite3';
 import { Failure } from '../errors.ts';
 import type { Command, CommandContext } from '../feature.ts';
 import type { Logger } from '../log.ts';
-import type { Idempotency, IdempotencyKeys } from './idempotency.ts';
+import type { IdempotencyKeys } from './idempotency.ts';
 import type { Ledger } from './ledger.ts';
-import { monotonicNowMs, type Outcome, refusal } from './protocol.ts';
+import { type Idempotency, monotonicNowMs, type Outcome, refusal } from './protocol.ts';
 
 /** Most operations in one commit: bounds how long one commit holds the event loop. */
 const BATCH_MAX = 512;

@@ -1,20 +1,11 @@
 import type { Database, Statement } from 'better-sqlite3';
 import { allCodes, Failure, isCode } from '../errors.ts';
-import { type Outcome, refusal } from './protocol.ts';
+import { type Idempotency, type Outcome, refusal } from './protocol.ts';
 
 const CLEAN_INTERVAL_MS = 1000;
 /** Most rows that one commit removes beside twice those that it adds: old ones go faster than new ones come. */
 const CLEAN_MAX = 100;
 const IN_PROGRESS_RETRY_SECONDS = 1;
-
-/** What names a write, so that whoever does not know what became of it can safely send it again. */
-export interface Idempotency {
-  /** Whose key it is: two owners may use the same. */
-  readonly owner: string;
-  readonly key: string;
-  /** Tells one request from another. */
-  readonly fingerprint: string;
-}
 
 /** An operation of a client, as the ledger knows it too. */
 interface Sent {

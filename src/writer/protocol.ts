@@ -1,6 +1,14 @@
 import { join } from 'node:path';
 import { Failure, type FailureOptions, isCode } from '../errors.ts';
-import type { Idempotency } from './idempotency.ts';
+
+/** What names a write, so that whoever does not know what became of it can safely send it again. */
+export interface Idempotency {
+  /** Whose key it is: two owners may use the same. */
+  readonly owner: string;
+  readonly key: string;
+  /** Tells one request from another. */
+  readonly fingerprint: string;
+}
 
 /**
  * One write on the wire: sequence number, `feature.command`, deadline, input, size of its blob, and how long its

@@ -4,8 +4,8 @@ import { Failure } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { Committer } from './committer.ts';
 import { encodeFrame, FrameReader } from './frames.ts';
-import { type Idempotency, idempotencyMismatch } from './idempotency.ts';
-import { type Hello, type Outcome, refusal, type WireBatch } from './protocol.ts';
+import { idempotencyMismatch } from './idempotency.ts';
+import { type Hello, type Idempotency, type Outcome, refusal, type WireBatch } from './protocol.ts';
 
 /** A client that has not come back after this is dead, and its outcomes are of no use to anyone. */
 const CLIENT_FORGET_MS = 60_000;

@@ -4,7 +4,7 @@ import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { findLitestream, type LitestreamBinary } from '../../src/replication/binary.ts';
-import { confirmerFor } from '../../src/replication/confirmer.ts';
+import { confirmerFor } from '../../src/replication/confirmer-for.ts';
 import { Confirmations } from '../../src/replication/drill/confirmations.ts';
 import { notePosition } from '../../src/replication/drill/position.ts';
 import { LogRelay, litestreamEnv, replicateCommand } from '../../src/replication/litestream.ts';

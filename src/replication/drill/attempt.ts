@@ -5,7 +5,7 @@ import { type Database, openReader } from '../../sqlite/open.ts';
 import { databasePath } from '../litestream-config.ts';
 import { restoreDatabase } from '../restore.ts';
 import { type Comparison, compare } from './compare.ts';
-import type { DrillOptions } from './drill.ts';
+import type { DrillOptions } from './options.ts';
 import { notePosition, type Position } from './position.ts';
 
 export interface Attempt extends Comparison {

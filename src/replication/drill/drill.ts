@@ -1,11 +1,8 @@
 import { existsSync, mkdirSync, rmSync } from 'node:fs';
-import type { Config } from '../../config.ts';
 import { Failure } from '../../errors.ts';
-import type { Logger } from '../../log.ts';
-import type { LitestreamBinary } from '../binary.ts';
 import { databasePath } from '../litestream-config.ts';
 import { type Attempt, attempt } from './attempt.ts';
-import type { Confirmations } from './confirmations.ts';
+import type { DrillOptions } from './options.ts';
 import { drillDir } from './record.ts';
 import { type DatabaseDrill, type DrillResult, resultOf } from './result.ts';
 import { databaseSizeBytes, lackOfSpace } from './space.ts';
@@ -20,27 +17,6 @@ const SPACE_WATCH_INTERVAL_MS = 1000;
 const LOOKS_MAX = 3;
 /** Trying again would not help, or has been tried long enough. */
 const FINAL = new Set<Failure['code']>(['replication_timeout', 'storage_full', 'drill_failed', 'not_ready']);
-
-export interface DrillOptions {
-  readonly config: Config;
-  readonly binary: LitestreamBinary;
-  /** What `writeLitestreamConfig` returned. */
-  readonly configPath: string;
-  /** Names without `.db`. */
-  readonly databases: readonly string[];
-  /** What `litestreamEnv` returned. */
-  readonly env: NodeJS.ProcessEnv;
-  readonly log: Logger;
-  /** How far the replica is, as it goes on; undefined when nothing runs, so that the replica must hold everything. */
-  readonly confirmations: Confirmations | undefined;
-  /** How long what is committed may take to the replica. */
-  readonly confirmTimeoutMs: number;
-  readonly signal?: AbortSignal | undefined;
-  readonly snapshotAgeMaxMs?: number | undefined;
-  readonly stallTimeoutMs?: number | undefined;
-  /** Called between restore and comparison, for tests. */
-  readonly tamper?: ((database: string, restoredPath: string) => void | Promise<void>) | undefined;
-}
 
 /**
  * Proves the replica: restores each database from it, checks the result, and compares its content with the live

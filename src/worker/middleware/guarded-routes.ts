@@ -1,5 +1,6 @@
 import type Router from '@koa/router';
-import type { Guard, Handler, Routes, Scope } from '../../feature.ts';
+import type { Guard, Handler, Routes } from '../../feature.ts';
+import type { Scope } from '../../scope.ts';
 
 /**
  * The way for routes onto a router. Each goes through the guard first, so that none can be left open by accident.

@@ -1,5 +1,5 @@
 import { allCodes, type Code, Failure } from '../../errors.ts';
-import type { Scope } from '../../feature.ts';
+import type { Scope } from '../../scope.ts';
 import { PROBLEM_TYPE, problemOf } from '../middleware/problem.ts';
 import { answerHeadersOf, codesOf, headersOf, problemSchema } from './common.ts';
 import type {

@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import type { Code } from '../../errors.ts';
-import type { Scope } from '../../feature.ts';
+import type { Scope } from '../../scope.ts';
 
 /** A JSON Schema, for what zod cannot say. */
 export type JsonSchema = Readonly<Record<string, unknown>>;

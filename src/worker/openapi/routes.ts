@@ -6,6 +6,7 @@ import type { Config } from '../../config.ts';
 import { Failure } from '../../errors.ts';
 import type { Feature, Routes } from '../../feature.ts';
 import { version } from '../../version.ts';
+import { PAGE_POLICY } from '../page-policy.ts';
 
 /** What of Swagger UI is served, by name; nothing else of its package can be asked for. */
 const ASSETS: Readonly<Record<string, string>> = {
@@ -38,18 +39,6 @@ const INIT_SCRIPT = `SwaggerUIBundle({
   presets: [SwaggerUIBundle.presets.apis],
 });
 `;
-
-/** Nothing from elsewhere, and no script but from our own files. Swagger UI draws its icons from data: URLs. */
-const PAGE_POLICY = [
-  "default-src 'none'",
-  "script-src 'self'",
-  "style-src 'self'",
-  "img-src 'self' data:",
-  "connect-src 'self'",
-  "base-uri 'none'",
-  "form-action 'none'",
-  "frame-ancestors 'none'",
-].join('; ');
 
 /**
  * `GET /openapi.json`: the description of the API. `GET /docs`: Swagger UI, which shows it. Both are made when they

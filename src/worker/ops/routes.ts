@@ -4,6 +4,7 @@ import type { Ask } from '../../child/answers.ts';
 import { Failure } from '../../errors.ts';
 import type { Guard, Routes } from '../../feature.ts';
 import { noteStream } from '../middleware/request-log.ts';
+import { PAGE_POLICY } from '../page-policy.ts';
 import { sendFile } from '../send-file.ts';
 import { Live, VIEWERS_MAX } from './live.ts';
 
@@ -25,18 +26,6 @@ const FILES: Readonly<Record<string, { readonly type: string; readonly path: () 
     path: () => require.resolve('uplot/dist/uPlot.min.css'),
   },
 };
-
-/** Nothing from elsewhere, and nothing that is not a file of ours. */
-const PAGE_POLICY = [
-  "default-src 'none'",
-  "script-src 'self'",
-  "style-src 'self'",
-  "img-src 'self' data:",
-  "connect-src 'self'",
-  "base-uri 'none'",
-  "form-action 'none'",
-  "frame-ancestors 'none'",
-].join('; ');
 
 export interface OpsOptions {
   readonly ask: Ask;

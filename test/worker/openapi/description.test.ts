@@ -1,6 +1,6 @@
 import t from 'tap';
-import type { Scope } from '../../../src/feature.ts';
 import { features } from '../../../src/features.ts';
+import type { Scope } from '../../../src/scope.ts';
 import { addRoutes } from '../../../src/worker/app.ts';
 import { describeRoutes } from '../../../src/worker/openapi/describe.ts';
 import { startApp } from '../../support/app.ts';

@@ -1,0 +1,25 @@
+import type { Config } from '../../config.ts';
+import type { Logger } from '../../log.ts';
+import type { LitestreamBinary } from '../binary.ts';
+import type { Confirmations } from './confirmations.ts';
+
+export interface DrillOptions {
+  readonly config: Config;
+  readonly binary: LitestreamBinary;
+  /** What `writeLitestreamConfig` returned. */
+  readonly configPath: string;
+  /** Names without `.db`. */
+  readonly databases: readonly string[];
+  /** What `litestreamEnv` returned. */
+  readonly env: NodeJS.ProcessEnv;
+  readonly log: Logger;
+  /** How far the replica is, as it goes on; undefined when nothing runs, so that the replica must hold everything. */
+  readonly confirmations: Confirmations | undefined;
+  /** How long what is committed may take to the replica. */
+  readonly confirmTimeoutMs: number;
+  readonly signal?: AbortSignal | undefined;
+  readonly snapshotAgeMaxMs?: number | undefined;
+  readonly stallTimeoutMs?: number | undefined;
+  /** Called between restore and comparison, for tests. */
+  readonly tamper?: ((database: string, restoredPath: string) => void | Promise<void>) | undefined;
+}

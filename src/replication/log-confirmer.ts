@@ -1,0 +1,23 @@
+import { confirmationOf } from './confirmation.ts';
+import type { Confirmer, ConfirmerOptions } from './confirmer.ts';
+import type { LitestreamLine } from './log-line.ts';
+
+/** Reads it in what Litestream 0.3 logs. */
+export class LogConfirmer implements Confirmer {
+  readonly #options: ConfirmerOptions;
+
+  constructor(options: ConfirmerOptions) {
+    this.#options = options;
+  }
+
+  start(): void {}
+
+  stop(): void {}
+
+  onLine(line: LitestreamLine): void {
+    const { onConfirmed, onFailed } = this.#options;
+    if (line.level === 'error') onFailed(String(line.fields.error ?? line.message));
+    const confirmation = confirmationOf(line);
+    if (confirmation) onConfirmed(confirmation);
+  }
+}
