@@ -4,4 +4,7 @@ import { createRequire } from 'node:module';
  * Node's HTTP, by `require`: an `import` of `node:http` reads everything that it exports, and its WebSocket loads
  * fetch and all that belongs to it, 27 ms and 12 MB in each process.
  */
-export const http = createRequire(import.meta.url)('node:http') as typeof import('node:http');
+const require = createRequire(import.meta.url);
+
+export const http = require('node:http') as typeof import('node:http');
+export const https = require('node:https') as typeof import('node:https');

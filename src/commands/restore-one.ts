@@ -1,6 +1,8 @@
 import { existsSync, statSync } from 'node:fs';
+import { Failure } from '../errors.ts';
 import { databasePath } from '../replication/litestream-config.ts';
 import { refuseOlderFormat } from '../replication/newer-format.ts';
+import { clarified } from '../replication/points/clarified.ts';
 import type { LastCommit } from '../replication/points/last-commit.ts';
 import { type Reached, restorePoint } from '../replication/points/restore-point.ts';
 import type { ReplicaContext } from './restore-context.ts';
@@ -51,7 +53,9 @@ export async function restoreOne(
   const view = new RestoreProgressView(database, () => totalBytes);
   const startMs = performance.now();
   try {
-    await refuseOlderFormat(binary, config, databasePath(config.DATA_DIR, database), env);
+    await refuseOlderFormat(binary, config, databasePath(config.DATA_DIR, database), env).catch((error) => {
+      throw error instanceof Failure ? clarified(error) : error;
+    });
     const reached = await restorePoint({
       binary,
       configPath,

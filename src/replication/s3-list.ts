@@ -1,4 +1,6 @@
+import { text as consume } from 'node:stream/consumers';
 import type { Config } from '../config.ts';
+import { http, https } from '../node-http.ts';
 import { signS3 } from './s3-signature.ts';
 
 const TIMEOUT_MS = 20_000;
@@ -60,16 +62,34 @@ async function list(
       now: new Date(),
     },
   );
-  let response: Response;
+  let answer: { readonly status: number; readonly text: string };
   try {
-    response = await fetch(url, { headers, redirect: 'manual', signal: AbortSignal.timeout(TIMEOUT_MS) });
+    answer = await get(url, headers);
   } catch (error) {
-    const { message, cause } = error as Error;
-    throw new Error(`RequestError: ${cause instanceof Error ? cause.message : message}`, { cause: error });
+    throw new Error(`RequestError: ${(error as Error).message}`, { cause: error });
   }
-  const text = await response.text();
-  if (response.ok) return text;
-  throw new Error(`${/<Code>(\w+)</.exec(text)?.[1] ?? 'refused'}, status code: ${response.status}`);
+  const { status, text } = answer;
+  if (status === 200) return text;
+  throw new Error(`${/<Code>(\w+)</.exec(text)?.[1] ?? 'refused'}, status code: ${status}`);
+}
+
+/** Not by `fetch`, which refuses some ports, and is more than a start should have to load. */
+function get(url: URL, headers: Record<string, string>): Promise<{ status: number; text: string }> {
+  const { request } = url.protocol === 'https:' ? https : http;
+  const { promise, resolve, reject } = Promise.withResolvers<{ status: number; text: string }>();
+  const signal = AbortSignal.timeout(TIMEOUT_MS);
+  const sent = request(url, { headers, agent: false, signal }, async (response) => {
+    try {
+      resolve({ status: response.statusCode ?? 0, text: await consume(response) });
+    } catch (error) {
+      reject(error);
+    }
+  });
+  sent.on('error', (error) =>
+    reject(signal.aborted ? new Error(`no answer within ${TIMEOUT_MS} ms`) : error),
+  );
+  sent.end();
+  return promise;
 }
 
 /** A key may hold an apostrophe or an ampersand, which XML spells otherwise. */

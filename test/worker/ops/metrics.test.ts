@@ -35,10 +35,14 @@ t.test('one scrape shows the whole system, and a death takes no count along', as
   const writes = 'ninelives_http_request_duration_seconds_count{method="POST",route="/alert",status="201"}';
   const post = (id: string) => request(`${system.url}/alert`, { method: 'POST', body: alertOf(id) });
   for (let index = 0; index < 10; index += 1) await post(`m${index}`);
-  const before = await scrapeUntil(system, (found) => found.get(writes) === 10);
+  const operations = 'ninelives_writer_batch_operations_sum{database="main"}';
+  // Each process tells with its own beat.
+  const before = await scrapeUntil(
+    system,
+    (found) => found.get(writes) === 10 && found.get(operations) === 10,
+  );
   t.equal(before.get('ninelives_ready'), 1);
   t.equal(before.get('ninelives_child_up{child="worker-2",role="worker"}'), 1);
-  t.equal(before.get('ninelives_writer_batch_operations_sum{database="main"}'), 10);
   t.equal(before.get('ninelives_writer_queue_operations{database="main"}'), 0);
   for (const child of ['primary', 'writer', 'worker-1', 'litestream']) {
     t.ok(before.get(`ninelives_process_resident_memory_bytes{child="${child}"}`)! > 1024 * 1024, child);
