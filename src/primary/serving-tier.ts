@@ -1,0 +1,102 @@
+import type { Background } from '../child/background.ts';
+import type { Config } from '../config.ts';
+import type { Logger } from '../log.ts';
+import type { Child } from './child.ts';
+import type { Lifecycle } from './lifecycle.ts';
+import type { Nursery } from './nursery.ts';
+import type { Places } from './places.ts';
+import { firstOutcome, type Slot } from './slot.ts';
+import { Spare } from './spare.ts';
+
+export interface ServingTierOptions {
+  readonly config: Config;
+  readonly backgrounds: readonly Background[];
+  readonly nursery: Nursery;
+  readonly places: Places;
+  readonly lifecycle: Lifecycle;
+  readonly log: Logger;
+  /** Where the system listens; known when this tier starts. */
+  readonly url: () => string;
+  /** A worker can be given connections. */
+  readonly onReady: (child: Child) => void;
+  readonly onChange: () => void;
+  /** Every worker's breaker is open. */
+  readonly onHopeless: () => void;
+}
+
+/**
+ * Everything that uses the data and may go at any time: the workers, the spare one, and what features run beside
+ * them. It has no states but its slots'.
+ */
+export class ServingTier {
+  readonly workers: readonly Slot[];
+  readonly backgrounds: readonly Slot[];
+  readonly spare: Spare;
+  readonly #options: ServingTierOptions;
+
+  constructor(options: ServingTierOptions) {
+    const { config, backgrounds, nursery, places, log, url, onChange } = options;
+    this.#options = options;
+    this.spare = new Spare({
+      spawn: () => nursery.worker('worker-spare', true),
+      isPlaceStarting: () => this.workers.some(({ childState }) => childState === 'starting'),
+      log,
+    });
+    this.workers = Array.from({ length: config.WORKERS }, (_, index) =>
+      this.#makeWorker(`worker-${index + 1}`),
+    );
+    this.backgrounds = backgrounds.map((background) => {
+      const slot = places.make(background.name, 'overlap', () => nursery.background(background, url()));
+      // Beside its state, which the slot tells of.
+      slot.on('child', (child) => child.on('message', onChange));
+      return slot;
+    });
+  }
+
+  /** In start order. */
+  get slots(): readonly Slot[] {
+    return [...this.workers, ...this.backgrounds];
+  }
+
+  /**
+   * Resolves when every worker is ready.
+   * @throws Failure the reason that one cannot start
+   */
+  async start(): Promise<void> {
+    for (const slot of this.slots) slot.start();
+    await Promise.all([
+      ...this.workers.map((worker) => worker.ready()),
+      // What does not come up is told by /ready, and keeps nobody from serving.
+      ...this.backgrounds.map(({ child }) => child && firstOutcome(child)),
+    ]);
+    this.keepSpare();
+  }
+
+  async stop(drainTimeoutMs: number, cause: string): Promise<void> {
+    const stopped = this.slots.map((slot) => slot.stop(drainTimeoutMs, cause));
+    await Promise.all([...stopped, this.spare.discard(cause)]);
+  }
+
+  /** From now on a spare is kept, if one is wanted. */
+  keepSpare(): void {
+    const { config, lifecycle } = this.#options;
+    if (config.SPARE_WORKERS > 0 && !lifecycle.isEnding) this.spare.keep();
+  }
+
+  #makeWorker(name: string): Slot {
+    const { nursery, places, onReady } = this.#options;
+    const slot = places.make(name, 'overlap', () => this.spare.take(name) ?? nursery.worker(name, false));
+    slot.on('child', (child) => child.once('ready', () => onReady(child)));
+    slot.on('change', () => {
+      this.#checkHopeless();
+      this.spare.placeChanged();
+    });
+    return slot;
+  }
+
+  /** When every worker's breaker is open, nothing serves, and a start from clean is the better try. */
+  #checkHopeless(): void {
+    const { lifecycle, onHopeless } = this.#options;
+    if (lifecycle.isServing && this.workers.every((worker) => worker.state === 'broken')) onHopeless();
+  }
+}
