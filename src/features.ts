@@ -20,6 +20,13 @@ export const features: readonly Feature[] = [
     commands: async () => (await import('./alerts/commands.ts')).commands,
     routes: async () => (await import('./alerts/routes.ts')).routes,
     describe: async () => (await import('./alerts/description.ts')).description,
+    background: [
+      {
+        name: 'mailer',
+        entry: new URL('./alerts/delivery/main.ts', import.meta.url),
+        secrets: ['SMTP_URL'],
+      },
+    ],
   },
   {
     name: 'images',

@@ -5,6 +5,7 @@ import Koa from 'koa';
 import { commands } from '../../src/alerts/commands.ts';
 import { prepareQueries } from '../../src/alerts/queries.ts';
 import { alert } from '../../src/alerts/schema.ts';
+import { stateOf } from '../../src/alerts/state.ts';
 import { readMigrations } from '../../src/sqlite/migrations.ts';
 import { serveClustered } from '../support/serve-clustered.ts';
 
@@ -42,14 +43,14 @@ function createApp(): Koa {
   router.get('/alert/movie/:movieId', (ctx) => {
     const found = find(OWNER, ctx.params.movieId!);
     if (!found) return ctx.throw(404, 'There is no alert for this movie');
-    ctx.body = found;
+    ctx.body = stateOf(found);
   });
 
   router.post('/alert', async (ctx) => {
     const parsed = alert.safeParse(await readJson(ctx.req));
     if (!parsed.success) return ctx.throw(422, 'The request has invalid fields');
-    const { version } = put({ owner: OWNER, alert: parsed.data }, { blob: undefined, nowMs: Date.now() });
-    ctx.status = version === 1 ? 201 : 200;
+    const { isNew } = put({ owner: OWNER, alert: parsed.data }, { blob: undefined, nowMs: Date.now() });
+    ctx.status = isNew ? 201 : 200;
     ctx.body = parsed.data;
   });
 

@@ -1,50 +1,103 @@
+import type { Context } from 'koa';
 import { callerOf, type RouteContext } from '../feature.ts';
+import { conditionsOf } from '../worker/middleware/conditions.ts';
 import { readJson, sendJson } from '../worker/middleware/json.ts';
 import { invalidRequest, validate } from '../worker/middleware/validate.ts';
 import { type commands, noSuchAlert } from './commands.ts';
 import { decodeCursor, encodeCursor } from './cursor.ts';
+import { DeliveryClock } from './delivery/clock.ts';
 import { prepareQueries } from './queries.ts';
-import { alert, listQuery, movieId } from './schema.ts';
+import { alert, alertPatch, listQuery, movieId } from './schema.ts';
+import { entityTagOf, stateOf } from './state.ts';
+import { unsubscribeRoutes } from './unsubscribe/routes.ts';
 
-/** The alerts over HTTP: create or replace, list, read and remove. */
-export function routes({ route, db, write }: RouteContext<typeof commands>): void {
+/** The alerts over HTTP: create or replace, list, read, change, cancel, retry and remove. */
+export function routes(context: RouteContext<typeof commands>): void {
+  const { route, db, write, config } = context;
   const queries = prepareQueries(db);
+  let clock: DeliveryClock | undefined;
 
   route.post('/alert', 'write', async (ctx) => {
     const input = validate(alert, await readJson(ctx));
-    const { version } = await write(ctx, 'put', { owner: callerOf(ctx).owner, alert: input });
+    refusePast(input.notification_date);
+    const conditions = conditionsOf(ctx);
+    const { isNew, tag } = await write(ctx, 'put', {
+      owner: callerOf(ctx).owner,
+      alert: input,
+      ...(conditions && { conditions }),
+    });
     ctx.set('Location', `/alert/movie/${encodeURIComponent(input.movieId)}`);
-    sendJson(ctx, version === 1 ? 201 : 200, input);
+    ctx.set('ETag', tag);
+    sendJson(ctx, isNew ? 201 : 200, input);
   });
 
   route.get('/alert', 'read', (ctx) => {
-    const { limit, cursor } = validate(listQuery, ctx.query);
+    const { limit, cursor, ...filter } = validate(listQuery, ctx.query);
     const beforeId = cursor === undefined ? Number.MAX_SAFE_INTEGER : decodeCursor(cursor);
     if (beforeId === undefined) {
       throw invalidRequest([{ field: 'cursor', message: 'expected a next_cursor of this list' }]);
     }
-    // One more than asked for tells whether there is another page.
-    const rows = queries.listBefore(callerOf(ctx).owner, beforeId, limit + 1);
-    const page = rows.slice(0, limit);
-    const hasMore = rows.length > limit;
+    const { rows, nextBeforeId } = queries.list(callerOf(ctx).owner, beforeId, limit, filter);
     sendJson(ctx, 200, {
-      items: page.map(({ id: _id, ...item }) => item),
-      next_cursor: hasMore ? encodeCursor(page.at(-1)!.id) : null,
-      has_more: hasMore,
+      items: rows.map(stateOf),
+      next_cursor: nextBeforeId === undefined ? null : encodeCursor(nextBeforeId),
+      has_more: nextBeforeId !== undefined,
     });
   });
 
   route.get('/alert/movie/:movieId', 'read', (ctx) => {
     const found = queries.find(callerOf(ctx).owner, ctx.params.movieId!);
     if (found === undefined) throw noSuchAlert();
-    sendJson(ctx, 200, found);
+    ctx.set('ETag', entityTagOf(found));
+    if (ctx.req.headers['if-none-match'] !== undefined) {
+      ctx.status = 200;
+      if (ctx.fresh) {
+        ctx.status = 304;
+        return;
+      }
+    }
+    sendJson(ctx, 200, stateOf(found));
   });
 
-  route.delete('/alert/movie/:movieId', 'write', async (ctx) => {
-    const key = movieId.safeParse(ctx.params.movieId);
-    // What cannot be a key has no alert: no reason to trouble the writer.
-    if (!key.success) throw noSuchAlert();
-    await write(ctx, 'remove', { owner: callerOf(ctx).owner, movieId: key.data });
-    sendJson(ctx, 200, { movieId: key.data, message: 'Alert successfully removed' });
+  route.patch('/alert/movie/:movieId', 'write', async (ctx) => {
+    const target = targetOf(ctx, ctx.params.movieId);
+    const patch = validate(alertPatch, await readJson(ctx));
+    if (patch.notification_date !== undefined) refusePast(patch.notification_date);
+    const { state, tag } = await write(ctx, 'patch', { ...target, patch });
+    ctx.set('ETag', tag);
+    sendJson(ctx, 200, state);
   });
+
+  for (const action of ['cancel', 'retry'] as const) {
+    route.post(`/alert/movie/:movieId/${action}`, 'write', async (ctx) => {
+      const { state, tag } = await write(ctx, action, targetOf(ctx, ctx.params.movieId));
+      ctx.set('ETag', tag);
+      sendJson(ctx, 200, state);
+    });
+  }
+
+  route.delete('/alert/movie/:movieId', 'write', async (ctx) => {
+    const target = targetOf(ctx, ctx.params.movieId);
+    await write(ctx, 'remove', target);
+    sendJson(ctx, 200, { movieId: target.movieId, message: 'Alert successfully removed' });
+  });
+
+  unsubscribeRoutes(context, queries);
+
+  /** Today is not past: its alerts are sent at the hour, or at once when that is over. */
+  function refusePast(date: string): void {
+    clock ??= new DeliveryClock(config);
+    const today = clock.today(Date.now());
+    if (date >= today) return;
+    const message = `expected a date that is not past: it is ${today} in ${clock.timeZone}`;
+    throw invalidRequest([{ field: 'notification_date', message }]);
+  }
+}
+
+/** @throws Failure not_found for what cannot be a key: no reason to trouble the writer */
+function targetOf(ctx: Context, param: string | undefined) {
+  const key = movieId.safeParse(param);
+  if (!key.success) throw noSuchAlert();
+  const conditions = conditionsOf(ctx);
+  return { owner: callerOf(ctx).owner, movieId: key.data, ...(conditions && { conditions }) };
 }

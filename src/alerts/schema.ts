@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { parseAddress } from '../mail/address.ts';
 
 const MOVIE_ID_MAX_CHARS = 128;
 const OWNER_MAX_CHARS = 128;
@@ -8,13 +9,6 @@ export const LIST_LIMIT_MAX = 100;
 export const LIST_LIMIT_DEFAULT = 20;
 
 const CONTROL = /\p{Cc}/u;
-/**
- * The dot-atom form of RFC 5322 3.4.1 with a local part of at most 64 octets and a domain of at least two labels:
- * what mail servers take in practice. Quoted local parts, address literals and non-ASCII are refused.
- */
-const EMAIL =
-  /^(?=.{1,64}@)[\w!#$%&'*+/=?^`{|}~-]+(?:\.[\w!#$%&'*+/=?^`{|}~-]+)*@(?:[a-z\d](?:[a-z\d-]{0,61}[a-z\d])?\.)+[a-z](?:[a-z\d-]{0,61}[a-z\d])$/i;
-
 /**
  * A string that survives SQLite, UTF-8 and JSON unchanged: no NUL, no lone surrogate. Its length is counted in
  * code points, as JSON Schema counts it, not in UTF-16 units as `z.string().max()` does.
@@ -54,7 +48,7 @@ export const owner = z.string().max(OWNER_MAX_CHARS);
 export const alert = z.object({
   movieId,
   email: text(EMAIL_MAX_CHARS)
-    .refine((value) => EMAIL.test(value), 'expected an e-mail address')
+    .refine((value) => parseAddress(value), 'expected an e-mail address')
     .meta({ format: 'email' }),
   notification_date: z.iso.date('expected a date of the calendar as YYYY-MM-DD'),
   title: text(500),
@@ -64,6 +58,30 @@ export const alert = z.object({
     .meta({ format: 'iri' }),
 });
 export type Alert = z.infer<typeof alert>;
+
+/** A part of an alert, to change it (RFC 7396). What cannot be changed is refused, lest a slip be taken for a success. */
+export const alertPatch = z
+  .strictObject(alert.omit({ movieId: true }).shape)
+  .partial()
+  .refine((patch) => Object.keys(patch).length > 0, 'expected at least one field to change');
+export type AlertPatch = z.infer<typeof alertPatch>;
+
+export const STATUSES = ['scheduled', 'sending', 'sent', 'failed', 'cancelled'] as const;
+export type Status = (typeof STATUSES)[number];
+
+const time = z.iso.datetime().nullable();
+
+/** An alert as it is read: with what became of it. */
+export const alertState = alert.extend({
+  status: z.enum(STATUSES),
+  attempts: z.int().min(0).meta({ description: 'How often the mail server has answered for it.' }),
+  next_attempt_at: time.meta({
+    description: 'When it is tried again; null unless an attempt did not succeed.',
+  }),
+  last_error: z.string().nullable().meta({ description: 'Why the last attempt did not succeed.' }),
+  sent_at: time.meta({ description: 'When the mail server took it.' }),
+});
+export type AlertState = z.infer<typeof alertState>;
 
 const limitExpected = `expected a whole number from 1 to ${LIST_LIMIT_MAX}`;
 
@@ -76,4 +94,7 @@ export const listQuery = z.object({
     .refine((limit) => limit <= LIST_LIMIT_MAX, limitExpected)
     .default(LIST_LIMIT_DEFAULT),
   cursor: z.string('expected one cursor').optional(),
+  status: z.enum(STATUSES, `expected one of ${STATUSES.join(', ')}`).optional(),
+  from: z.iso.date('expected a date of the calendar as YYYY-MM-DD').optional(),
+  to: z.iso.date('expected a date of the calendar as YYYY-MM-DD').optional(),
 });

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { type Config, loadConfig } from '../config.ts';
 import { Failure } from '../errors.ts';
 import { createLog, type Logger } from '../log.ts';
@@ -132,13 +133,15 @@ function readyLine(config: Config, system: System, startMs: number): [object, st
   const warning = isSameDisk(config.DATA_DIR, config.replica)
     ? 'The replica is on the same disk as the data: it does not survive that disk. Set REPLICA_URL=s3://bucket/prefix and the AWS_* credentials.'
     : undefined;
+  const mail = config.smtpServer ?? `no SMTP_URL: files in ${join(config.DATA_DIR, 'outbox')}`;
   const fields = {
     url,
     pids,
     dataDir: config.DATA_DIR,
     replica: config.replica.url,
+    mail,
     startMs: Math.round(startMs),
   };
-  const text = `ready: ${url} | ${tree.join(', ')} | data ${config.DATA_DIR} | replica ${config.replica.url}`;
+  const text = `ready: ${url} | ${tree.join(', ')} | data ${config.DATA_DIR} | replica ${config.replica.url} | mail ${mail}`;
   return [{ ...fields, ...(warning && { warning }) }, warning ? `${text} | WARNING: ${warning}` : text];
 }

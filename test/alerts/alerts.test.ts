@@ -11,6 +11,9 @@ const ALERT = {
   imageUrl: 'https://example.com/matrix.png',
 };
 
+/** What is read of an alert that nothing has happened to. */
+const NEW = { status: 'scheduled', attempts: 0, next_attempt_at: null, last_error: null, sent_at: null };
+
 t.test('an alert is made, read, replaced and removed', async (t) => {
   const app = await startApp(t);
   const path = `/alert/movie/${ALERT.movieId}`;
@@ -19,13 +22,13 @@ t.test('an alert is made, read, replaced and removed', async (t) => {
   t.equal(made.status, 201);
   t.equal(made.text, JSON.stringify(ALERT));
   t.equal(made.headers.location, path);
-  t.equal((await app.call('GET', path)).text, JSON.stringify(ALERT));
+  t.equal((await app.call('GET', path)).text, JSON.stringify({ ...ALERT, ...NEW }));
 
   const changed = { ...ALERT, title: 'The Matrix Reloaded', email: 'joe@example.com' };
   const replaced = await app.call('POST', '/alert', { body: changed });
   t.equal(replaced.status, 200);
   t.equal(replaced.text, JSON.stringify(changed));
-  t.equal((await app.call('GET', `${path}/`)).text, JSON.stringify(changed));
+  t.equal((await app.call('GET', `${path}/`)).text, JSON.stringify({ ...changed, ...NEW }));
   const rows = app.writers
     .get('main')!
     .prepare('SELECT version, created_at_ms, updated_at_ms FROM alerts')
@@ -44,18 +47,21 @@ t.test('an alert is made, read, replaced and removed', async (t) => {
   t.equal((await app.call('POST', '/alert', { body: ALERT })).status, 201, 'made anew, it is new');
 });
 
-t.test('exactly the six fields come back, in their order, whatever was sent', async (t) => {
-  const app = await startApp(t);
-  const { imageUrl, title, ...rest } = ALERT;
-  const shuffled = { extra: 1, imageUrl, version: 9, title, ...rest, id: 7 };
-  const answer = await app.call('POST', '/alert', { body: shuffled });
-  t.equal(answer.status, 201);
-  t.equal(answer.text, JSON.stringify(ALERT));
-  t.equal(
-    (await app.call('GET', '/alert')).text,
-    `{"items":[${JSON.stringify(ALERT)}],"next_cursor":null,"has_more":false}`,
-  );
-});
+t.test(
+  'exactly the six fields come back, in their order, whatever was sent, and what became of it behind them',
+  async (t) => {
+    const app = await startApp(t);
+    const { imageUrl, title, ...rest } = ALERT;
+    const shuffled = { extra: 1, imageUrl, version: 9, title, ...rest, id: 7 };
+    const answer = await app.call('POST', '/alert', { body: shuffled });
+    t.equal(answer.status, 201);
+    t.equal(answer.text, JSON.stringify(ALERT));
+    t.equal(
+      (await app.call('GET', '/alert')).text,
+      `{"items":[${JSON.stringify({ ...ALERT, ...NEW })}],"next_cursor":null,"has_more":false}`,
+    );
+  },
+);
 
 t.test('a movie id survives the way through the URL', async (t) => {
   const app = await startApp(t);
@@ -80,7 +86,7 @@ t.test('a movie id survives the way through the URL', async (t) => {
     const made = await app.call('POST', '/alert', { body: alert });
     t.equal(made.status, 201, movieId);
     t.equal(made.headers.location, path);
-    for (const at of [path, `${path}/`]) t.same((await app.call('GET', at)).json(), alert, at);
+    for (const at of [path, `${path}/`]) t.same((await app.call('GET', at)).json(), { ...alert, ...NEW }, at);
     t.equal((await app.call('DELETE', path)).json().movieId, movieId);
     t.equal((await app.call('GET', path)).status, 404);
   }

@@ -13,7 +13,7 @@ async function put(app: TestApp, movieId: string): Promise<void> {
     body: {
       movieId,
       email: 'jane@example.com',
-      notification_date: '2026-01-31',
+      notification_date: '2030-01-31',
       title: 'A',
       category: 'B',
       imageUrl: 'https://example.com/a.png',

@@ -6,7 +6,7 @@ import { startApp } from '../support/app.ts';
 const ALERT = {
   movieId: 'tt1',
   email: 'jane@example.com',
-  notification_date: '2026-01-31',
+  notification_date: '2030-01-31',
   title: 'A',
   category: 'B',
   imageUrl: 'https://example.com/a.png',
@@ -21,7 +21,7 @@ const GOOD: Readonly<Record<string, readonly string[]>> = {
     'x@xn--bcher-kva.example',
     'user_name@sub-domain.example.com',
   ],
-  notification_date: ['2024-02-29', '2000-02-29', '1999-12-31', '9999-01-01'],
+  notification_date: ['2028-02-29', '2400-02-29', '2099-12-31', '9999-01-01'],
   title: ['x'.repeat(500), '🎬'.repeat(500), 'line\nbreak', '<b>"&'],
   category: ['x'.repeat(100)],
   imageUrl: [

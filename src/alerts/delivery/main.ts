@@ -1,0 +1,99 @@
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import type { BackgroundInput } from '../../child/background.ts';
+import type { Bond } from '../../child/child.ts';
+import { prepareQueries as prepareImageQueries } from '../../images/queries.ts';
+import { parseMailbox } from '../../mail/address.ts';
+import type { Transport } from '../../mail/mail.ts';
+import { Outbox } from '../../mail/outbox.ts';
+import { openReader } from '../../sqlite/open.ts';
+import { WriterClient } from '../../writer/client.ts';
+import { writerSocketPath } from '../../writer/protocol.ts';
+import { prepareQueries } from '../queries.ts';
+import { DeliveryClock } from './clock.ts';
+import { composer } from './compose.ts';
+import { type DeliveryWrite, Mailer } from './mailer.ts';
+import { prepareDeliveryQueries } from './queries.ts';
+
+const REPORT_INTERVAL_MS = 1000;
+
+/** The mailer: sends the alerts that are due. */
+export async function run(bond: Bond): Promise<void> {
+  const { config, log, tell } = bond;
+  const transport = await createTransport(bond);
+  const writer = new WriterClient({
+    socketPath: writerSocketPath(config.DATA_DIR),
+    name: bond.role,
+    deadlineMs: config.WRITE_DEADLINE_MS,
+    queueMax: config.WRITE_QUEUE_MAX,
+    log,
+  });
+  const write: DeliveryWrite = (name, input) => writer.write(`alerts.${name}`, input);
+  const main = openReader(join(config.DATA_DIR, 'main.db'));
+  const images = prepareImageQueries(openReader(join(config.DATA_DIR, 'media.db')));
+  const queries = prepareDeliveryQueries(main);
+  const { unsubscribeKey } = prepareQueries(main);
+  const clock = new DeliveryClock(config);
+  const compose = composer({
+    from: parseMailbox(config.MAIL_FROM)!,
+    publicUrl: (config.PUBLIC_URL ?? (bond.input as BackgroundInput).url).replace(/\/+$/, ''),
+    findImage(owner, id) {
+      const meta = images.findMeta(owner, id);
+      const bytes = meta && images.findBytes(id);
+      return bytes && { type: meta.type, bytes };
+    },
+    // Made by the first claim.
+    unsubscribeKey: () => unsubscribeKey()!,
+  });
+  const mailer = new Mailer({
+    write,
+    queries,
+    compose,
+    transport,
+    clock,
+    leaseOwner: `${process.pid}-${randomBytes(6).toString('hex')}`,
+    leaseMs: config.DELIVERY_LEASE_MS,
+    attemptsMax: config.DELIVERY_ATTEMPTS_MAX,
+    backoffMinMs: config.DELIVERY_BACKOFF_MIN_MS,
+    backoffMaxMs: config.DELIVERY_BACKOFF_MAX_MS,
+    now: Date.now,
+    random: Math.random,
+    log,
+  });
+  bond.obey((message) => {
+    if (message.kind === 'drain') mailer.drain(message.timeoutMs);
+  });
+  for (const owner of queries.leaseOwners()) {
+    // What does not succeed here is left to the leases, which expire.
+    if (!isAlive(owner)) await write('takeOver', { leaseOwner: owner }).catch(() => {});
+  }
+  const report = () => {
+    const { due, retrying, failed } = queries.counts(clock.dueThrough(Date.now()));
+    const gauges = { due, retrying, failed, claimed: mailer.claimedCount, ...mailer.totals };
+    tell({ kind: 'report', gauges, trouble: mailer.trouble });
+  };
+  setInterval(report, REPORT_INTERVAL_MS).unref();
+  bond.ready();
+  await mailer.run();
+  transport.close();
+  writer.close();
+  log.flush(() => process.exit(0));
+}
+
+async function createTransport({ config }: Bond): Promise<Transport> {
+  const { SMTP_URL: url } = process.env;
+  delete process.env.SMTP_URL;
+  if (url === undefined) return new Outbox(join(config.DATA_DIR, 'outbox'));
+  const { Smtp } = await import('../../mail/smtp.ts');
+  return new Smtp({ url, connections: config.SMTP_CONNECTIONS, timeoutMs: config.SMTP_TIMEOUT_MS });
+}
+
+/** Its process id is what the name of a mailer begins with. One that another process has by now is left to its lease. */
+function isAlive(leaseOwner: string): boolean {
+  try {
+    process.kill(Number.parseInt(leaseOwner, 10), 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}

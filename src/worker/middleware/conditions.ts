@@ -1,0 +1,56 @@
+import type { ParameterizedContext } from 'koa';
+import { z } from 'zod';
+import { invalidRequest } from './validate.ts';
+
+/** RFC 9110 8.8.3, quotes included. */
+const ENTITY_TAG = /^(?:W\/)?"[\x21\x23-\x7e\x80-\xff]*"$/;
+const TAGS_MAX = 50;
+
+/** Every version, or those with these strong tags. */
+const entityTags = z.union([z.literal('*'), z.array(z.string().max(200)).max(TAGS_MAX)]);
+
+/** What a request makes its write depend on; for the input of a command. */
+export const conditions = z.object({ ifMatch: entityTags.optional(), ifNoneMatch: entityTags.optional() });
+export type Conditions = z.infer<typeof conditions>;
+
+/**
+ * Reads If-Match and If-None-Match of a write (RFC 9110 13.1).
+ * @returns undefined when the request has neither
+ * @throws Failure invalid_request for what is no list of entity tags
+ */
+export function conditionsOf({ req }: ParameterizedContext): Conditions | undefined {
+  const { 'if-match': ifMatch, 'if-none-match': ifNoneMatch } = req.headers;
+  if (ifMatch === undefined && ifNoneMatch === undefined) return undefined;
+  return {
+    ...(ifMatch !== undefined && { ifMatch: parse('If-Match', ifMatch) }),
+    ...(ifNoneMatch !== undefined && { ifNoneMatch: parse('If-None-Match', ifNoneMatch) }),
+  };
+}
+
+/**
+ * @param current the strong tag of what is there; undefined when nothing is
+ * @returns whether the write may take place
+ */
+export function areMet({ ifMatch, ifNoneMatch }: Conditions, current: string | undefined): boolean {
+  // Tags marked as weak are among them as they came, and equal none of ours: If-Match compares strongly.
+  const holds = (tags: Conditions['ifMatch']) =>
+    current !== undefined && (tags === '*' || tags?.includes(current) === true);
+  if (ifMatch !== undefined && !holds(ifMatch)) return false;
+  return ifNoneMatch === undefined || !holds(ifNoneMatch);
+}
+
+function parse(field: string, text: string): '*' | string[] {
+  if (text.trim() === '*') return '*';
+  const tags = text
+    .split(',')
+    .map((tag) => tag.trim())
+    .filter((tag) => tag !== '');
+  if (
+    tags.length === 0 ||
+    tags.length > TAGS_MAX ||
+    !tags.every((tag) => ENTITY_TAG.test(tag) && tag.length <= 200)
+  ) {
+    throw invalidRequest([{ field, message: 'expected * or entity tags such as "mf3k2a-1"' }]);
+  }
+  return tags;
+}

@@ -1,0 +1,112 @@
+import t, { type Test } from 'tap';
+import { compile } from '../../src/mail/compile.ts';
+import type { Delivery, Mail } from '../../src/mail/mail.ts';
+import { Smtp } from '../../src/mail/smtp.ts';
+import { answer, startSmtp, type TrapOptions } from '../support/smtp.ts';
+
+const MAIL: Mail = {
+  messageId: 'one@example.org',
+  from: { name: 'Movies', address: 'movies@example.org' },
+  to: 'jane@example.com',
+  subject: 'Reminder',
+  text: 'text',
+  html: '<p>html</p>',
+  inline: [],
+  unsubscribeUrl: 'https://example.org/unsubscribe/x',
+};
+
+function connect(t: Test, url: string, timeoutMs = 5000): Smtp {
+  const smtp = new Smtp({ url, connections: 2, timeoutMs });
+  t.teardown(() => smtp.close());
+  return smtp;
+}
+
+async function send(t: Test, url: string, timeoutMs?: number): Promise<Delivery> {
+  return connect(t, url, timeoutMs).send(MAIL, await compile(MAIL));
+}
+
+t.test('a mail arrives whole, and connections are kept and few', async (t) => {
+  const server = await startSmtp(t);
+  const smtp = connect(t, server.url);
+  const content = await compile(MAIL);
+  const deliveries = await Promise.all(Array.from({ length: 20 }, () => smtp.send(MAIL, content)));
+  t.ok(deliveries.every(({ outcome }) => outcome === 'sent'));
+  t.match(server.connections(), { most: 2, total: 2 });
+  t.equal(server.received.length, 20);
+  t.same(server.received[0]?.bytes.toString(), content.toString());
+});
+
+const refuse = (code: number, text: string) => ({
+  data: { onMail: () => answer(code, text) },
+  rcpt: {
+    onRcptTo: (_a: unknown, _s: unknown, callback: (error?: Error) => void) => callback(answer(code, text)),
+  },
+  mail: {
+    onMailFrom: (_a: unknown, _s: unknown, callback: (error?: Error) => void) => callback(answer(code, text)),
+  },
+});
+const TEXT = '5.1.1 <jane@example.com>: no such user, password is hunter2';
+
+for (const [what, options, expected] of [
+  [
+    'refuses the mail for good',
+    refuse(554, TEXT).data,
+    { outcome: 'refused', reason: /answered 554 5\.1\.1 to DATA$/ },
+  ],
+  [
+    'refuses the recipient for good',
+    refuse(550, TEXT).rcpt,
+    { outcome: 'refused', reason: /550 5\.1\.1 to RCPT TO$/ },
+  ],
+  ['cannot take the mail now', refuse(451, 'later').data, { outcome: 'deferred', isConnectionLost: false }],
+  [
+    'cannot take the recipient now',
+    refuse(450, 'grey').rcpt,
+    { outcome: 'deferred', isConnectionLost: false },
+  ],
+  ['is about to go', refuse(421, 'bye').data, { outcome: 'deferred', isConnectionLost: true }],
+  [
+    'does not let us send',
+    refuse(550, 'who are you').mail,
+    { outcome: 'unavailable', reason: /550 to MAIL FROM$/ },
+  ],
+  ['finds it too large', refuse(552, 'too large').mail, { outcome: 'refused' }],
+  ['does not let us in', { onConnect: (_s, done) => done(answer(554, 'no')) }, { outcome: 'unavailable' }],
+] as [string, TrapOptions, object][]) {
+  t.test(`a server that ${what}`, async (t) => {
+    const delivery = await send(t, (await startSmtp(t, options)).url);
+    t.match(delivery, expected);
+    t.notMatch(JSON.stringify(delivery), /jane|hunter2/, 'what it says is not repeated');
+  });
+}
+
+t.test('a server that is not there, or does not speak', async (t) => {
+  const gone = await startSmtp(t);
+  await gone.close();
+  t.match(await send(t, gone.url), { outcome: 'unavailable', reason: /failed: ESOCKET/ });
+  const mute = await startSmtp(t, { onConnect: () => {} });
+  t.match(await send(t, mute.url, 200), { outcome: 'unavailable', reason: /ETIMEDOUT/ });
+});
+
+t.test('a wrong password is no fault of the mail, and is not told', async (t) => {
+  const server = await startSmtp(t, {
+    authOptional: false,
+    onAuth: (_auth, _session, callback) => callback(answer(535, 'wrong: hunter2')),
+  });
+  const delivery = await send(t, server.url.replace('//', '//user:hunter2@'));
+  t.match(delivery, { outcome: 'unavailable', reason: /535/ });
+  t.notMatch(JSON.stringify(delivery), /hunter2/);
+});
+
+t.test('a connection that breaks within a mail, or after it, leaves open whether it arrived', async (t) => {
+  const dropping = await startSmtp(t, {
+    onMail: (_mail, socket) => {
+      socket.destroy();
+      return answer(451, 'too late');
+    },
+  });
+  t.match(await send(t, dropping.url), { outcome: 'deferred', isConnectionLost: true });
+  t.equal(dropping.begun(), 1, 'and it is not sent again behind our back');
+  const slow = await startSmtp(t, { onMail: () => new Promise(() => {}) });
+  t.match(await send(t, slow.url, 200), { outcome: 'deferred', isConnectionLost: true });
+});
