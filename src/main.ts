@@ -33,7 +33,7 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     load: async () => (await import('./commands/reload.ts')).reload,
   },
   restart: {
-    about: 'exchange the processes of one role: worker, worker-1, writer, litestream',
+    about: 'exchange the processes of one role: worker, worker-1, writer, mailer, litestream',
     load: async () => (await import('./commands/restart.ts')).restart,
   },
   stop: {

@@ -19,7 +19,7 @@ t.test('reloads under load replace every child and fail no request', async (t) =
     await until(() => clients.acknowledged.length > before + 300, 'writes are answered');
     system.kill('SIGHUP');
     const done = await system.waitFor((line) => line.msg === 'reload done', from);
-    t.same(done.replaced, ['worker-1', 'worker-2', 'writer']);
+    t.same(done.replaced, ['worker-1', 'worker-2', 'mailer', 'writer']);
   }
   await clients.stop();
   t.same(clients.failed, []);
