@@ -1,11 +1,13 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { get } from 'node:http';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import t, { type Test } from 'tap';
+import { Deployment } from '../../loadtest/chaos/deployment.ts';
+import { RunningSystem } from '../../loadtest/support/running-system.ts';
 import { command } from '../commands/command.ts';
 import { request } from '../support/http.ts';
 import { processesOf, start, temporaryFolder, until } from '../support/system.ts';
@@ -59,16 +61,22 @@ function endWithTest(t: Test, dataDir: string): void {
   });
 }
 
+/** A socket of a service manager. @returns its path and the messages that have come to it, oldest first */
+async function notifySocket(t: Test, folder: string) {
+  const socket = join(folder, 'notify');
+  const { lines } = run(t, 'python3', ['-c', RECEIVER, socket]);
+  await until(() => lines.includes('bound'), 'the socket is there');
+  const told = (what: RegExp, from = 0) =>
+    until(() => lines.slice(from).some((line) => what.test(line)), `${what}`);
+  return { socket, lines, told };
+}
+
 t.test(
   'the service manager hears of the start, the state, reloads, the watchdog and the stop',
   { skip: missing('systemd-notify') || missing('python3') },
   async (t) => {
     const dataDir = temporaryFolder(t);
-    const socket = join(dataDir, 'notify');
-    const { lines } = run(t, 'python3', ['-c', RECEIVER, socket]);
-    await until(() => lines.includes('bound'), 'the socket is there');
-    const told = (what: RegExp, from = 0) =>
-      until(() => lines.slice(from).some((line) => what.test(line)), `${what}`);
+    const { socket, lines, told } = await notifySocket(t, dataDir);
     const system = await start(t, { NOTIFY_SOCKET: socket, WATCHDOG_USEC: '600000' }, dataDir);
     await told(/^READY=1\|STATUS=serving: 2 of 2 workers, replication streaming/);
     await told(/^WATCHDOG=1$/);
@@ -79,6 +87,51 @@ t.test(
     await system.stop();
     await told(/^STOPPING=1\|STATUS=stopping: SIGTERM\|EXTEND_TIMEOUT_USEC=25000000$/);
     t.notMatch(lines.at(-1), /WATCHDOG/, 'nothing is told after the stop');
+  },
+);
+
+t.test(
+  'the watchdog is fed no more while too few workers stay alive, and again when enough do',
+  { skip: missing('systemd-notify') || missing('python3') },
+  async (t) => {
+    const folder = temporaryFolder(t);
+    const { socket, lines, told } = await notifySocket(t, folder);
+    const code = new Deployment(join(folder, 'project'));
+    const dataDir = join(folder, 'data');
+    mkdirSync(dataDir);
+    const env = {
+      NOTIFY_SOCKET: socket,
+      // Fed twice in that time.
+      WATCHDOG_USEC: '400000',
+      SPARE_WORKERS: '0',
+      RESTART_INTENSITY: '2',
+      BREAKER_RETRY_MS: '1000',
+    };
+    const system = RunningSystem.launch(dataDir, env, 'pipe', { root: code.root });
+    t.teardown(() => system.destroy());
+    await system.ready();
+    await told(/^WATCHDOG=1$/);
+
+    const worker = 'src/worker/main.ts';
+    code.prepend(worker, "throw new Error('bad code');");
+    const killedAt = system.lines.length;
+    process.kill(system.pidOf('worker-1'), 'SIGKILL');
+    await told(/^STATUS=serving: 1 of 2 workers/);
+    const from = lines.findLastIndex((line) => line.startsWith('STATUS=serving: 1 of 2'));
+    const isTry = ({ msg }: { msg: string }) => /^worker-1 died: .*breaker open/.test(msg);
+    await system.waitFor(isTry, killedAt);
+    // Each a second, five feedings, after the other.
+    await until(() => system.lines.filter(isTry).length >= 3, 'it was tried twice more');
+    t.same(
+      lines.slice(from).filter((line) => line.startsWith('WATCHDOG')),
+      [],
+      'half of the workers are not most of them',
+    );
+    t.equal((await request(`${system.url}/ready`)).status, 200, 'the other one serves meanwhile');
+
+    code.restore(worker);
+    await told(/^STATUS=serving: 2 of 2 workers/, from);
+    await told(/^WATCHDOG=1$/, from);
   },
 );
 

@@ -1,24 +1,19 @@
-import { cpSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { Deployment } from '../../loadtest/chaos/deployment.ts';
 import { RunningSystem } from '../../loadtest/support/running-system.ts';
 import { command } from '../commands/command.ts';
 import { alertOf, request } from '../support/http.ts';
 import { temporaryFolder } from '../support/system.ts';
 
-const ROOT = new URL('../..', import.meta.url).pathname;
-
 t.test(
   'a version whose migration fails replaces no writer and changes no data, and one that works does',
   async (t) => {
     const folder = temporaryFolder(t);
-    const root = join(folder, 'project');
+    const { root } = new Deployment(join(folder, 'project'));
     const dataDir = join(folder, 'data');
-    mkdirSync(root);
     mkdirSync(dataDir);
-    for (const name of ['src', 'config', 'package.json'])
-      cpSync(join(ROOT, name), join(root, name), { recursive: true });
-    symlinkSync(join(ROOT, 'node_modules'), join(root, 'node_modules'));
     const migrations = join(root, 'src', 'alerts', 'migrations');
     const number = String(readdirSync(migrations).length + 1).padStart(4, '0');
     const path = join(migrations, `${number}_next.sql`);
