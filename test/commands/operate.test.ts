@@ -37,7 +37,10 @@ t.test('each role is restarted while the rest serves, and the whole is stopped',
     stderr: /There is no nobody; there are .*writer/,
   });
   t.match(await command(['restart'], env), { code: 64, stderr: /Expected one ROLE/ });
-  t.match(await command(['reload'], env), { code: 0, stdout: 'reloaded: worker-1, worker-2, writer\n' });
+  t.match(await command(['reload'], env), {
+    code: 0,
+    stdout: 'reloaded: worker-1, worker-2, mailer, writer\n',
+  });
   await clients.stop();
   t.same(clients.failed, []);
   t.match(await command(['stop'], env), { code: 0, stdout: 'stopped\n' });
