@@ -28,6 +28,13 @@ export function describeSystem(snapshot: SystemSnapshot): Metric[] {
       'Whether a process failed again and again, and is tried again slowly.',
       children.map(({ name, breaker }) => ({ labels: { child: name }, value: Number(breaker === 'open') })),
     ),
+    gauge(
+      'background',
+      'What a process that a feature brings beside the workers tells of itself, such as the mails that have failed.',
+      children.flatMap(({ name, gauges }) =>
+        Object.entries(gauges).map(([figure, value]) => ({ labels: { child: name, figure }, value })),
+      ),
+    ),
     gauge('process_resident_memory_bytes', 'Memory (RSS), by process.', valuesOf(processes, 'rssBytes')),
     gauge('process_heap_used_bytes', 'JavaScript heap, by process.', valuesOf(processes, 'heapUsedBytes')),
     gauge('process_age_seconds', 'Age, by process.', valuesOf(processes, 'ageMs', MS_PER_S)),

@@ -44,6 +44,7 @@ t.test('one scrape shows the whole system, and a death takes no count along', as
   t.equal(before.get('ninelives_ready'), 1);
   t.equal(before.get('ninelives_child_up{child="worker-2",role="worker"}'), 1);
   t.equal(before.get('ninelives_writer_queue_operations{database="main"}'), 0);
+  t.equal(before.get('ninelives_background{child="mailer",figure="failed"}'), 0);
   for (const child of ['primary', 'writer', 'worker-1', 'litestream']) {
     t.ok(before.get(`ninelives_process_resident_memory_bytes{child="${child}"}`)! > 1024 * 1024, child);
   }

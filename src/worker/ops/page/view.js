@@ -176,11 +176,12 @@ function memoryBytes({ primary, children }) {
   return children.reduce((sum, { rssBytes }) => sum + (rssBytes ?? 0), primary.rssBytes);
 }
 
-/** What a process of a feature counts, such as the mails that wait. @param {ChildSnapshot & {gauges?: Record<string, number>}} child */
-function gaugesOf({ name, gauges = {} }) {
-  return Object.entries(gauges).map(([gauge, value]) =>
-    figure(gauge.replaceAll('_', ' '), value.toLocaleString('en'), name),
+/** What a process of a feature counts, such as the mails that wait. @param {ChildSnapshot} child */
+function gaugesOf({ name, gauges }) {
+  const [first, ...others] = Object.entries(gauges).map(
+    ([gauge, value]) => `${value.toLocaleString('en')} ${gauge.replaceAll('_', ' ')}`,
   );
+  return first === undefined ? [] : [figure(name, first, others.join(', '))];
 }
 
 /** @param {string} name @param {string} value @param {string} more @param {string} tone */
