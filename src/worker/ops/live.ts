@@ -27,6 +27,8 @@ export class Live {
   readonly #options: LiveOptions;
   readonly #viewers = new Set<Viewer>();
   #timer: NodeJS.Timeout | undefined;
+  /** A slow answer must not be overtaken by the next. */
+  #isAsking = false;
 
   constructor(options: LiveOptions) {
     this.#options = options;
@@ -66,12 +68,16 @@ export class Live {
       for (const { stream } of this.#viewers) stream.end();
       return;
     }
+    if (this.#isAsking) return;
+    this.#isAsking = true;
     let system: Answers['system'];
     try {
       system = await this.#options.ask('system');
     } catch {
       // The next tick asks again; a viewer sees by the clock that nothing comes.
       return;
+    } finally {
+      this.#isAsking = false;
     }
     const event = eventOf('system', system);
     for (const { stream, isAllowed } of [...this.#viewers]) {
