@@ -5,5 +5,6 @@ whatMustHoldDoes([
   'all-workers-killed',
   'primary-killed',
   'writer-killed',
+  'mailer-killed',
   'litestream-killed',
 ]);

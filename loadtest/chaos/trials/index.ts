@@ -6,6 +6,7 @@ import { crashLeak } from './crash-leak.ts';
 import { diskFull } from './disk-full.ts';
 import { diskLoss } from './disk-loss.ts';
 import { litestreamKilled } from './litestream-killed.ts';
+import { mailerKilled } from './mailer-killed.ts';
 import { malicious } from './malicious.ts';
 import { primaryKilled } from './primary-killed.ts';
 import { primaryStopped } from './primary-stopped.ts';
@@ -29,6 +30,7 @@ export const trials: readonly Trial[] = [
   workerCrashing,
   primaryKilled,
   writerKilled,
+  mailerKilled,
   stop,
   processStopped,
   spareStopped,

@@ -1,0 +1,124 @@
+import { type SunkMail, startMailSink } from '../../support/mail-sink.ts';
+import { request } from '../clients/request.ts';
+import { type Death, killChildren, recoveryMs } from '../faults.ts';
+import type { Stage } from '../stage.ts';
+import { atMost, type Trial } from '../trial.ts';
+
+/** So many alerts are due for each kill. */
+const ALERTS_PER_KILL = 10;
+/** The next kill comes when so many have been sent since the last; the rest are sent after the last kill. */
+const SENT_PER_KILL = 7;
+const ANSWER_MAX_MS = 20;
+const DELIVERY_TIMEOUT_MS = 60_000;
+const POSTS_AT_A_TIME = 20;
+
+export const mailerKilled: Trial = {
+  name: 'mailer-killed',
+  fault: 'SIGKILL the mailer while it sends ten due alerts a kill',
+  size: { unit: 'times', full: 100, short: 8 },
+  victims: /^mailer$/,
+  limits: [
+    atMost(0, 'alerts', 'not delivered'),
+    atMost(0, 'alerts', 'delivered, and not said to be'),
+    atMost(0, 'mails', 'sent again without a kill between'),
+    atMost(0, 'mails', 'sent again under another Message-ID'),
+    atMost(0, 'requests', 'failed'),
+  ],
+  async run(stage, kills) {
+    const { random } = stage;
+    const mails: SunkMail[] = [];
+    const sink = await startMailSink({
+      answerAfterMs: () => random.below(ANSWER_MAX_MS),
+      onMail: (mail) => mails.push(mail),
+    });
+    stage.defer(() => sink.close());
+    await stage.start({ SMTP_URL: sink.url, TIMEZONE: 'UTC', DELIVERY_HOUR: '00:00' });
+    await stage.startLoad();
+    const ids = Array.from({ length: kills * ALERTS_PER_KILL }, (_, index) => `due-${index}`);
+    await inTurns(ids, (id) => post(stage, id));
+    const deaths: Death[] = [];
+    while (deaths.length < kills) {
+      stage.progress(`${deaths.length} of ${kills}`);
+      const sentThen = mails.length;
+      await stage.until(
+        () => mails.length >= sentThen + SENT_PER_KILL || recipientsOf(mails).size === ids.length,
+        'mails are sent',
+        DELIVERY_TIMEOUT_MS,
+      );
+      await stage.sleep(random.below(ANSWER_MAX_MS));
+      deaths.push(...(await killChildren(stage, ['mailer'])));
+    }
+    stage.progress('waiting for the last mails');
+    const notSent = async () => {
+      const states = await inTurns(ids, async (id) => {
+        const { text } = await request(`${stage.system.url}/alert/movie/${id}`, 'GET');
+        return (JSON.parse(text) as { status: string }).status;
+      });
+      return states.filter((status) => status !== 'sent').length;
+    };
+    const deadlineMs = performance.now() + DELIVERY_TIMEOUT_MS;
+    while ((await notSent()) > 0 && performance.now() < deadlineMs) await stage.sleep(500);
+    const again = repetitions(mails);
+    const killedMs = deaths.map(({ faultMs }) => faultMs);
+    const figures = {
+      'not delivered': ids.length - recipientsOf(mails).size,
+      'delivered, and not said to be': await notSent(),
+      'sent again': again.length,
+      'sent again without a kill between': again.filter(
+        ([first, next]) => !killedMs.some((ms) => ms >= first.atMs - 1 && ms <= next.atMs + 1),
+      ).length,
+      'sent again under another Message-ID': again.filter(
+        ([first, next]) => first.messageId !== next.messageId,
+      ).length,
+    };
+    // The history of the clients is held against the whole table.
+    await inTurns(ids, (id) => request(`${stage.system.url}/alert/movie/${id}`, 'DELETE'));
+    return {
+      injected: deaths.length,
+      recoveryMs: recoveryMs(deaths),
+      figures,
+      notes: [
+        `${ids.length} alerts due, ${mails.length} mails: ${again.length} again, since the answer to the first was lost with the mailer`,
+      ],
+    };
+  },
+};
+
+async function post(stage: Stage, id: string): Promise<void> {
+  const alert = {
+    movieId: id,
+    email: `${id}@example.org`,
+    notification_date: new Date().toISOString().slice(0, 10),
+    title: `Title of ${id}`,
+    category: 'drama',
+    imageUrl: 'https://example.org/cover.png',
+  };
+  const { status, text } = await request(`${stage.system.url}/alert`, 'POST', JSON.stringify(alert));
+  if (status !== 201) throw new Error(`an alert was answered with ${status}: ${text.slice(0, 200)}`);
+}
+
+/** Works on some at a time. */
+async function inTurns<Item, Result>(
+  items: readonly Item[],
+  work: (item: Item) => Promise<Result>,
+): Promise<Result[]> {
+  const results: Result[] = [];
+  for (let index = 0; index < items.length; index += POSTS_AT_A_TIME) {
+    results.push(...(await Promise.all(items.slice(index, index + POSTS_AT_A_TIME).map(work))));
+  }
+  return results;
+}
+
+function recipientsOf(mails: readonly SunkMail[]): Set<string> {
+  return new Set(mails.map(({ to }) => to));
+}
+
+/** @returns each mail to one who had one before, with that one */
+function repetitions(mails: readonly SunkMail[]): [first: SunkMail, next: SunkMail][] {
+  const latest = new Map<string, SunkMail>();
+  return mails.flatMap((mail): [SunkMail, SunkMail][] => {
+    const before = latest.get(mail.to);
+    latest.set(mail.to, mail);
+    return before ? [[before, mail]] : [];
+  });
+}

@@ -1,0 +1,54 @@
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { SMTPServer } from 'smtp-server';
+
+/** A mail that came whole; its sender may not have heard the answer. */
+export interface SunkMail {
+  readonly to: string;
+  readonly messageId: string;
+  /** When it had come; milliseconds since the epoch. */
+  readonly atMs: number;
+}
+
+export interface MailSinkOptions {
+  /** How long it thinks before it answers for a mail. */
+  readonly answerAfterMs: () => number;
+  readonly onMail?: (mail: SunkMail) => void;
+}
+
+export interface MailSink {
+  readonly url: string;
+  close(): Promise<void>;
+}
+
+/** A real SMTP server on loopback that takes every mail and keeps none. */
+export async function startMailSink({ answerAfterMs, onMail }: MailSinkOptions): Promise<MailSink> {
+  const server = new SMTPServer({
+    authOptional: true,
+    disabledCommands: ['STARTTLS', 'AUTH'],
+    disableReverseLookup: true,
+    logger: false,
+    closeTimeout: 100,
+    async onData(stream, session, callback) {
+      let head = '';
+      try {
+        for await (const chunk of stream) if (head.length < 8192) head += chunk.toString('latin1');
+      } catch {
+        // Cut within the mail: it has not come.
+        return;
+      }
+      const messageId = /^Message-ID: <(.*)>/im.exec(head)?.[1] ?? '';
+      onMail?.({ to: session.envelope.rcptTo[0]?.address ?? '', messageId, atMs: Date.now() });
+      setTimeout(callback, answerAfterMs());
+    },
+  });
+  // A client that is killed breaks its connection.
+  server.on('error', () => {});
+  server.listen(0, '127.0.0.1');
+  await once(server.server, 'listening');
+  const { port } = server.server.address() as AddressInfo;
+  return {
+    url: `smtp://127.0.0.1:${port}`,
+    close: () => new Promise((resolve) => server.close(() => resolve())),
+  };
+}
