@@ -6,8 +6,8 @@ import { SMTPServer } from 'smtp-server';
 export interface SunkMail {
   readonly to: string;
   readonly messageId: string;
-  /** When it had come; milliseconds since the epoch. */
-  readonly atMs: number;
+  /** When its sender was let in; milliseconds since the epoch. A sender that is dead by then sends nothing more. */
+  readonly connectedMs: number;
 }
 
 export interface MailSinkOptions {
@@ -23,13 +23,20 @@ export interface MailSink {
 
 /** A real SMTP server on loopback that takes every mail and keeps none. */
 export async function startMailSink({ answerAfterMs, onMail }: MailSinkOptions): Promise<MailSink> {
+  const connectedMs = new Map<string, number>();
   const server = new SMTPServer({
     authOptional: true,
     disabledCommands: ['STARTTLS', 'AUTH'],
     disableReverseLookup: true,
     logger: false,
     closeTimeout: 100,
+    onConnect(session, callback) {
+      connectedMs.set(session.id, Date.now());
+      callback();
+    },
+    onClose: ({ id }) => void connectedMs.delete(id),
     async onData(stream, session, callback) {
+      const sinceMs = connectedMs.get(session.id) ?? Number.NaN;
       let head = '';
       try {
         for await (const chunk of stream) if (head.length < 8192) head += chunk.toString('latin1');
@@ -38,7 +45,7 @@ export async function startMailSink({ answerAfterMs, onMail }: MailSinkOptions):
         return;
       }
       const messageId = /^Message-ID: <(.*)>/im.exec(head)?.[1] ?? '';
-      onMail?.({ to: session.envelope.rcptTo[0]?.address ?? '', messageId, atMs: Date.now() });
+      onMail?.({ to: session.envelope.rcptTo[0]?.address ?? '', messageId, connectedMs: sinceMs });
       setTimeout(callback, answerAfterMs());
     },
   });

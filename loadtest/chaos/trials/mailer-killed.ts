@@ -59,13 +59,14 @@ export const mailerKilled: Trial = {
     const deadlineMs = performance.now() + DELIVERY_TIMEOUT_MS;
     while ((await notSent()) > 0 && performance.now() < deadlineMs) await stage.sleep(500);
     const again = repetitions(mails);
+    // By the connections: what the dead one had sent may be read after its death.
     const killedMs = deaths.map(({ faultMs }) => faultMs);
     const figures = {
       'not delivered': ids.length - recipientsOf(mails).size,
       'delivered, and not said to be': await notSent(),
       'sent again': again.length,
       'sent again without a kill between': again.filter(
-        ([first, next]) => !killedMs.some((ms) => ms >= first.atMs - 1 && ms <= next.atMs + 1),
+        ([first, next]) => !killedMs.some((ms) => ms >= first.connectedMs && ms <= next.connectedMs),
       ).length,
       'sent again under another Message-ID': again.filter(
         ([first, next]) => first.messageId !== next.messageId,
