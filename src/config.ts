@@ -71,7 +71,7 @@ const SETTINGS = z.object({
   PUBLIC_URL: httpUrl.optional(),
   DATA_DIR: z.string().default('./data'),
   WORKERS: whole(1, 256, availableParallelism()),
-  SPARE_WORKERS: whole(0, 1, 1),
+  SPARE_WORKERS: whole(0, 4, 1),
   SMTP_URL: z
     .string()
     .refine((text) => smtpServerOf(text), 'expected smtp://[user:password@]host[:port] or smtps://…')

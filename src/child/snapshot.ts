@@ -21,7 +21,7 @@ export interface SystemSnapshot {
   /** Whether it serves, and what is wrong while it does. */
   readonly status: SystemStatus;
   readonly primary: PrimarySnapshot;
-  /** In the order that they start in; the spare last. */
+  /** In the order that they start in; the spares last. */
   readonly children: readonly ChildSnapshot[];
   readonly replication: ReplicationSnapshot;
   readonly lastDrill: DrillResult | null;

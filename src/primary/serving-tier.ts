@@ -25,7 +25,7 @@ export interface ServingTierOptions {
 }
 
 /**
- * Everything that uses the data and may go at any time: the workers, the spare one, and what features run beside
+ * Everything that uses the data and may go at any time: the workers, the spare ones, and what features run beside
  * them. It has no states but its slots'.
  */
 export class ServingTier {
@@ -38,7 +38,8 @@ export class ServingTier {
     const { config, backgrounds, nursery, places, log, url, onChange } = options;
     this.#options = options;
     this.spare = new Spare({
-      spawn: () => nursery.worker('worker-spare', true),
+      count: config.SPARE_WORKERS,
+      spawn: (name) => nursery.worker(name, true),
       isPlaceStarting: () => this.workers.some(({ childState }) => childState === 'starting'),
       log,
     });
@@ -77,10 +78,9 @@ export class ServingTier {
     await Promise.all([...stopped, this.spare.discard(cause)]);
   }
 
-  /** From now on a spare is kept, if one is wanted. */
+  /** From now on spares are kept, as many as are wanted. */
   keepSpare(): void {
-    const { config, lifecycle } = this.#options;
-    if (config.SPARE_WORKERS > 0 && !lifecycle.isEnding) this.spare.keep();
+    if (!this.#options.lifecycle.isEnding) this.spare.keep();
   }
 
   #makeWorker(name: string): Slot {

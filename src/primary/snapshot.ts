@@ -22,11 +22,11 @@ export function snapshotOfSlot(slot: Slot): ChildSnapshot {
   };
 }
 
-/** @returns the worker in reserve, which has no place yet */
+/** @returns a worker in reserve, which has no place yet */
 export function snapshotOfSpare(child: Child): ChildSnapshot {
   return {
     name: child.name,
-    role: child.name,
+    role: roleOf(child.name),
     state: child.isStandingBy ? 'waiting' : child.state,
     ...processOf(child),
     restarts: 0,

@@ -7,22 +7,27 @@ const REFILL_AFTER_DEATH_MS = 30_000;
 const ACTIVATION_TIMEOUT_MS = 2000;
 
 export interface SpareOptions {
-  readonly spawn: () => Child;
+  /** How many are kept; 0 is none. */
+  readonly count: number;
+  /** @param name of one that has no place yet */
+  readonly spawn: (name: string) => Child;
   /** Whether a place is being filled: what serves soon needs the processor more than what waits. */
   readonly isPlaceStarting: () => boolean;
   readonly log: Logger;
 }
 
 /**
- * One worker in reserve: it has loaded and opened everything, and waits to be given a place, so that a worker that
- * dies is made up for in milliseconds. States and who moves them: off → loading (`keep`) → waiting (it says so);
- * either → taken (`take`), which begins anew when no place is being filled (`placeChanged`); discarded → off
- * (`discard`), until `keep`. While it is frozen (`freeze`), it is neither taken nor made: a reload is under way, and
- * it has the old code.
+ * The workers in reserve: each has loaded and opened everything, and waits to be given a place, so that a worker that
+ * dies is made up for in milliseconds. They load one after the other, and only while no place is being filled. States
+ * of each and who moves them: loading (`keep`, or another has loaded, or was taken and its place is filled:
+ * `placeChanged`) → waiting (it says so); either → taken (`take`), or ended (`discard`). There are none before `keep`
+ * and after `discard`. While they are frozen (`freeze`), none is taken or made: a reload is under way, and they have the
+ * old code.
  */
 export class Spare {
   readonly #options: SpareOptions;
-  #child: Child | undefined;
+  /** Those that load or wait, by name. */
+  readonly #children = new Map<string, Child>();
   #isKept = false;
   #isFrozen = false;
   #timer: NodeJS.Timeout | undefined;
@@ -31,12 +36,12 @@ export class Spare {
     this.#options = options;
   }
 
-  /** The one that loads or waits. */
-  get child(): Child | undefined {
-    return this.#child;
+  /** Those that load or wait, in the order of their names. */
+  get children(): readonly Child[] {
+    return names(this.#options.count).flatMap((name) => this.#children.get(name) ?? []);
   }
 
-  /** Has one from now on, the frozen one if there is one. */
+  /** Has them from now on, the frozen ones if there are any. */
   keep(): void {
     this.#isKept = true;
     this.#isFrozen = false;
@@ -45,13 +50,15 @@ export class Spare {
 
   /**
    * @param name of the place that it takes
-   * @returns the worker that waits, on its way to being ready, or the one that loads: it is further than any other
+   * @returns a worker that waits, on its way to being ready, else the one that loads: it is further than any other
    *   could be; undefined when there is none
    */
   take(name: string): Child | undefined {
-    const child = this.#child;
-    if (this.#isFrozen || !child?.canBeActivated) return undefined;
-    this.#child = undefined;
+    if (this.#isFrozen) return undefined;
+    const candidates = this.children.filter((child) => child.canBeActivated);
+    const child = candidates.find(({ isStandingBy }) => isStandingBy) ?? candidates[0];
+    if (!child) return undefined;
+    this.#children.delete(child.name);
     child.activate(name, ACTIVATION_TIMEOUT_MS);
     return child;
   }
@@ -65,32 +72,48 @@ export class Spare {
     this.#isFrozen = true;
   }
 
-  /** Ends it, and has none until `keep`: it runs old code, or the system stops. */
+  /** Ends them, and has none until `keep`: they run old code, or the system stops. */
   async discard(cause: string): Promise<void> {
     this.#isKept = false;
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    this.#child?.kill('SIGKILL', cause);
-    await this.#child?.ended();
+    const ended = this.children.map((child) => {
+      child.kill('SIGKILL', cause);
+      return child.ended();
+    });
+    await Promise.all(ended);
   }
 
   #fill(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    if (!this.#isKept || this.#isFrozen || this.#child || this.#options.isPlaceStarting()) return;
-    const child = this.#options.spawn();
-    this.#child = child;
+    if (!this.#isKept || this.#isFrozen || this.#options.isPlaceStarting()) return;
+    const isLoading = this.children.some(({ isStandingBy }) => !isStandingBy);
+    const name = names(this.#options.count).find((candidate) => !this.#children.has(candidate));
+    if (name && !isLoading) this.#load(name);
+  }
+
+  #load(name: string): void {
+    const child = this.#options.spawn(name);
+    this.#children.set(name, child);
     let hasLoaded = false;
     child.on('message', (message) => {
-      if (message.kind === 'standby') hasLoaded = true;
+      if (message.kind !== 'standby') return;
+      hasLoaded = true;
+      this.placeChanged();
     });
     child.once('exit', ({ cause }) => {
-      if (this.#child !== child) return;
-      this.#child = undefined;
+      if (this.#children.get(name) !== child) return;
+      this.#children.delete(name);
       if (!this.#isKept) return;
       this.#options.log.warn({ childPid: child.pid, cause }, `the spare worker died: ${cause}`);
+      clearTimeout(this.#timer);
       // What has never loaded is code that does not work, and the next one would not either.
       this.#timer = setTimeout(() => this.#fill(), hasLoaded ? 0 : REFILL_AFTER_DEATH_MS);
     });
   }
+}
+
+function names(count: number): readonly string[] {
+  return Array.from({ length: count }, (_, index) => `worker-spare-${index + 1}`);
 }

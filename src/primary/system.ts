@@ -137,7 +137,6 @@ export class System {
     const { config, events } = this.#options;
     const { DATA_DIR, DISK_RESERVE_MB, replica } = config;
     const { replicator, writer, drills } = this.#data;
-    const spare = this.#serving.spare.child;
     // Once: a folder on a network may answer slowly, and the answer does not change.
     this.#isReplicaOnSameDisk ??= isSameDisk(DATA_DIR, replica);
     return {
@@ -152,7 +151,7 @@ export class System {
       replica: { url: replica.url, isOnSameDisk: this.#isReplicaOnSameDisk },
       status: this.#board.status,
       primary: snapshotOfPrimary(),
-      children: [...this.#slots.map(snapshotOfSlot), ...(spare ? [snapshotOfSpare(spare)] : [])],
+      children: [...this.#slots.map(snapshotOfSlot), ...this.#serving.spare.children.map(snapshotOfSpare)],
       replication: snapshotOfReplication(replicator.monitor),
       lastDrill: drills.last ?? null,
       storage: {

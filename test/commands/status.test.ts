@@ -27,7 +27,7 @@ t.test('status tells of every process, and events of a crash and its restart', a
     storage: { readOnlyBecause: null },
     listener: { waitingConnections: 0 },
   });
-  const names = snapshot.children.map(({ name }) => name).filter((name) => name !== 'worker-spare');
+  const names = snapshot.children.filter(({ role }) => role !== 'worker-spare').map(({ name }) => name);
   t.same(names, ['litestream', 'writer', 'worker-1', 'worker-2', 'mailer']);
   for (const child of snapshot.children.filter(({ name }) => names.includes(name))) {
     t.match(child, { state: 'ready', breaker: 'closed', pid: system.pidOf(child.name) });

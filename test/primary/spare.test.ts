@@ -2,6 +2,7 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { createLog } from '../../src/log.ts';
 import { Child } from '../../src/primary/child.ts';
@@ -19,16 +20,17 @@ process.on('disconnect', () => process.exit());
 const STATUS = { kind: 'status', status: { ready: false, notReady: [], degraded: [] } } as const;
 
 /** A reserve whose workers are real processes, and those that it has made so far. */
-function reserve(t: Test) {
+function reserve(t: Test, count = 1) {
   const script = join(temporaryFolder(t), 'worker.cjs');
   writeFileSync(script, WORKER);
   const log = createLog('test', 'silent', 'json');
   const made: Child[] = [];
   const place = { isStarting: false };
   const spare = new Spare({
-    spawn() {
+    count,
+    spawn(name) {
       const child = new Child({
-        name: 'worker-spare',
+        name,
         process: fork(script, { execArgv: [] }),
         startTimeoutMs: 10_000,
         drainBy: 'message',
@@ -97,4 +99,56 @@ t.test('a frozen spare is neither taken nor made', async (t) => {
   t.equal(made.length, 1);
   spare.keep();
   t.equal(made.length, 2);
+});
+
+t.test('several load one after the other, and each that waits takes a place at once', async (t) => {
+  const { spare, made } = reserve(t, 3);
+  spare.keep();
+  spare.placeChanged();
+  t.equal(made.length, 1, 'the second does not load beside the first');
+  await loaded(made[0]!);
+  t.equal(made.length, 2);
+  await loaded(made[1]!);
+  t.equal(made.length, 3);
+  t.same(
+    spare.children.map(({ name }) => name),
+    ['worker-spare-1', 'worker-spare-2', 'worker-spare-3'],
+  );
+  const ready = Promise.all(made.slice(0, 2).map((child) => once(child, 'ready')));
+  t.equal(spare.take('worker-1'), made[0]);
+  t.equal(spare.take('worker-2'), made[1], 'one that waits goes before the one that loads');
+  await ready;
+  t.equal(spare.take('worker-3'), made[2]);
+  t.equal(spare.take('worker-4'), undefined);
+});
+
+t.test('the place of one that was taken or died in the reserve is filled again', async (t) => {
+  const { spare, made } = reserve(t, 2);
+  spare.keep();
+  await loaded(made[0]!);
+  await loaded(made[1]!);
+  t.equal(made.length, 2, 'no more than are wanted');
+  spare.take('worker-1');
+  spare.placeChanged();
+  t.equal(made[2]!.name, 'worker-spare-1');
+  await loaded(made[2]!);
+  made[1]!.fault('the test ends it');
+  await made[1]!.ended();
+  while (made.length < 4) await nextTurn();
+  t.equal(made[3]!.name, 'worker-spare-2');
+  await loaded(made[3]!);
+  await spare.discard('the test is over');
+  t.same(spare.children, []);
+  t.same(
+    made.slice(2).map(({ state }) => state),
+    ['dead', 'dead'],
+  );
+});
+
+t.test('none is kept where none is wanted', async (t) => {
+  const { spare, made } = reserve(t, 0);
+  spare.keep();
+  spare.placeChanged();
+  t.equal(spare.take('worker-1'), undefined);
+  t.equal(made.length, 0);
 });

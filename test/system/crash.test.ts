@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
 import t from 'tap';
 import { HonestClients } from '../../loadtest/support/honest-client.ts';
+import type { SystemSnapshot } from '../../src/child/snapshot.ts';
+import { command } from '../commands/command.ts';
 import { everyWriteIsThere } from '../support/history.ts';
 import { alertOf, request } from '../support/http.ts';
 import { launch, processesOf, start, until } from '../support/system.ts';
@@ -45,6 +47,27 @@ t.test('when all workers are killed at once under load, no connection is refused
     'only requests in flight failed',
   );
   everyWriteIsThere(t, system.dataDir, clients.acknowledged);
+});
+
+t.test('with as many spares as workers, all workers killed at once are made up for by them', async (t) => {
+  const system = await start(t, { SPARE_WORKERS: '2' });
+  const waiting = async () => {
+    const { stdout } = await command(['status', '--json'], { DATA_DIR: system.dataDir });
+    const { children } = JSON.parse(stdout) as SystemSnapshot;
+    return children.filter(({ role, state }) => role === 'worker-spare' && state === 'waiting');
+  };
+  await until(async () => (await waiting()).length === 2, 'both wait');
+  const spares = await waiting();
+  t.same(
+    spares.map(({ name }) => name),
+    ['worker-spare-1', 'worker-spare-2'],
+  );
+  const names = ['worker-1', 'worker-2'];
+  const from = system.lines.length;
+  for (const name of names) process.kill(system.pidOf(name), 'SIGKILL');
+  await Promise.all(names.map((name) => system.waitFor((line) => line.msg === `${name} ready`, from)));
+  t.same(new Set(names.map((name) => system.pidOf(name))), new Set(spares.map(({ pid }) => pid)));
+  t.equal((await request(`${system.url}/health`)).status, 200);
 });
 
 t.test(

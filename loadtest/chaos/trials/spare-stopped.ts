@@ -5,7 +5,7 @@ import { atMost, type Trial } from '../trial.ts';
 const HANG_TIMEOUT_MS = 2000;
 /** What the primary grants a child that does not beat beyond the timeout, and then a boot. */
 const GRACE_MS = 4000;
-const SPARE_TITLE = 'ninelives worker-spare';
+const SPARE_TITLE = 'ninelives worker-spare-1';
 const SPARE_TIMEOUT_MS = 30_000;
 /** It has its name before it has loaded. */
 const LOADED_MS = 2000;
