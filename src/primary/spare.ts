@@ -63,7 +63,7 @@ export class Spare {
     return child;
   }
 
-  /** A place has changed: when none is being filled any more, the next spare is loaded. */
+  /** A place has changed, or a spare has loaded: when none is being filled any more, the next spare is loaded. */
   placeChanged(): void {
     if (!this.#timer) this.#fill();
   }
