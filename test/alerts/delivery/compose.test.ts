@@ -98,6 +98,7 @@ t.test('nothing that a client writes becomes a header, an address or HTML', asyn
     t.equal(mail.bcc, undefined, name);
     const html = String(mail.html);
     t.same(tagsOf(html), tagsOf(String(plain.mail.html)), name);
+    t.equal(linesOf(mail.text), linesOf(plain.mail.text), name);
     t.notMatch(html.replace(/"[^"]*"/g, ''), /<script|<[^>]*\son\w+=/i, name);
     t.ok(/^[\r\n\t\x20-\x7e]*$/.test(content), 'the wire carries ASCII alone');
   }
@@ -105,6 +106,10 @@ t.test('nothing that a client writes becomes a header, an address or HTML', asyn
 
 function tagsOf(html: string): string[] {
   return [...html.matchAll(/<(\w+)/g)].map(([, tag]) => tag!);
+}
+
+function linesOf(text = ''): number {
+  return text.split(/[\r\n\v\f\u0085\u2028\u2029]/).length;
 }
 
 t.test('any script arrives intact', async (t) => {
