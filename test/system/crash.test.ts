@@ -107,10 +107,11 @@ t.test(
       prefix: 'primary',
       hungAfterMs: HUNG_AFTER_MS,
     });
+    t.teardown(() => clients.stop());
     await until(() => clients.acknowledged.length > 300, 'writes are answered');
     await until(
-      () => processesOf(system.dataDir).length === 5,
-      'two workers, a spare, the writer, Litestream',
+      () => processesOf(system.dataDir).length === 6,
+      'two workers, a spare, the writer, the mailer, Litestream',
     );
     system.kill('SIGKILL');
     await until(() => processesOf(system.dataDir).length === 0, 'every process is gone', 2000);

@@ -246,7 +246,7 @@ t.test('whatever is sent, the answer is one that the description names, and neve
   t.comment(`seed ${SEED}, ${RUNS} runs`);
   await fc.assert(property, { seed: SEED, numRuns: RUNS });
   t.comment(`answers by status: ${JSON.stringify(counts)}`);
-  t.ok(counts['200']! > RUNS / 20 && counts['201']! > RUNS / 100, 'many requests succeed');
+  t.ok(counts['200']! > RUNS / 20 && counts['201']! > 0, 'many requests succeed, and some create something');
   t.ok(counts['422']! > RUNS / 50 && counts['404']! > RUNS / 50, 'and many are refused');
   const complaints = system.lines
     .slice(from)
