@@ -33,7 +33,8 @@ export class Smtp implements Transport {
       maxConnections: connections,
       connectionTimeout: timeoutMs,
       greetingTimeout: timeoutMs,
-      socketTimeout: timeoutMs,
+      // Longer, so that a server which never speaks is told from one that stops in the middle of a mail.
+      socketTimeout: 2 * timeoutMs,
       dnsTimeout: timeoutMs,
       // A mail of which the server has read nothing goes over another connection, once; any other is our own to retry.
       maxRequeues: 1,
