@@ -83,6 +83,9 @@ t.test(
     await put(system, 'm');
     await until(async () => (await statusOf(system, 'm')) === 'sent', 'it is sent');
     t.equal(logins[0], 'user:hunter@2');
+    const head = server.received[0]?.bytes.toString() ?? '';
+    t.match(head, /^List-Unsubscribe: <http/m);
+    t.match(head, /^List-Unsubscribe-Post: List-Unsubscribe=One-Click\r$/m);
     await system.killChild('mailer');
     await put(system, 'n');
     await until(async () => (await statusOf(system, 'n')) === 'sent', 'its successor sends');

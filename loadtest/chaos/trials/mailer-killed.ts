@@ -1,3 +1,5 @@
+import { join } from 'node:path';
+import Sqlite from 'better-sqlite3';
 import { type SunkMail, startMailSink } from '../../support/mail-sink.ts';
 import { request } from '../clients/request.ts';
 import { type Death, killChildren, recoveryMs } from '../faults.ts';
@@ -21,6 +23,7 @@ export const mailerKilled: Trial = {
     atMost(0, 'alerts', 'not delivered'),
     atMost(0, 'alerts', 'delivered, and not said to be'),
     atMost(0, 'mails', 'sent again without a kill between'),
+    atMost(0, 'mails', 'sent again though settled'),
     atMost(0, 'mails', 'sent again under another Message-ID'),
     atMost(0, 'requests', 'failed'),
   ],
@@ -37,6 +40,8 @@ export const mailerKilled: Trial = {
     const ids = Array.from({ length: kills * ALERTS_PER_KILL }, (_, index) => `due-${index}`);
     await inTurns(ids, (id) => post(stage, id));
     const deaths: Death[] = [];
+    /** When each alert was known to be settled on disk, as the mailer was killed. */
+    const settledMs = new Map<string, number>();
     while (deaths.length < kills) {
       stage.progress(`${deaths.length} of ${kills}`);
       const sentThen = mails.length;
@@ -46,6 +51,7 @@ export const mailerKilled: Trial = {
         DELIVERY_TIMEOUT_MS,
       );
       await stage.sleep(random.below(ANSWER_MAX_MS));
+      for (const to of settled(stage)) if (!settledMs.has(to)) settledMs.set(to, Date.now());
       deaths.push(...(await killChildren(stage, ['mailer'])));
     }
     stage.progress('waiting for the last mails');
@@ -68,8 +74,11 @@ export const mailerKilled: Trial = {
       'sent again without a kill between': again.filter(
         ([first, next]) => !killedMs.some((ms) => ms >= first.connectedMs && ms <= next.connectedMs),
       ).length,
+      'sent again though settled': again.filter(
+        ([, next]) => next.connectedMs > (settledMs.get(next.to) ?? Number.POSITIVE_INFINITY),
+      ).length,
       'sent again under another Message-ID': again.filter(
-        ([first, next]) => first.messageId !== next.messageId,
+        ([first, next]) => first.messageId === '' || first.messageId !== next.messageId,
       ).length,
     };
     // The history of the clients is held against the whole table.
@@ -79,7 +88,7 @@ export const mailerKilled: Trial = {
       recoveryMs: recoveryMs(deaths),
       figures,
       notes: [
-        `${ids.length} alerts due, ${mails.length} mails: ${again.length} again, since the answer to the first was lost with the mailer`,
+        `${ids.length} alerts due, ${mails.length} mails: ${again.length} again, since the answer to the first was not on disk when the mailer died; ${settledMs.size} had been settled at a kill`,
       ],
     };
   },
@@ -96,6 +105,16 @@ async function post(stage: Stage, id: string): Promise<void> {
   };
   const { status, text } = await request(`${stage.system.url}/alert`, 'POST', JSON.stringify(alert));
   if (status !== 201) throw new Error(`an alert was answered with ${status}: ${text.slice(0, 200)}`);
+}
+
+/** @returns the recipients whose alerts are said to be sent, on disk */
+function settled({ system }: Stage): string[] {
+  const db = new Sqlite(join(system.dataDir, 'main.db'), { readonly: true });
+  try {
+    return db.prepare("SELECT email FROM alerts WHERE status = 'sent'").pluck().all() as string[];
+  } finally {
+    db.close();
+  }
 }
 
 /** Works on some at a time. */
