@@ -5,7 +5,7 @@ import { countedAddress } from '../limits/address.ts';
 import type { Scope } from '../scope.ts';
 import { PROBES } from '../worker/middleware/probes.ts';
 import { LastUse } from './last-use.ts';
-import { isLocal } from './loopback.ts';
+import { localRequests } from './loopback.ts';
 import { type KeyQueries, type KeyRow, prepareQueries } from './queries.ts';
 import { hashOf, isSame, parseToken } from './token.ts';
 
@@ -26,7 +26,8 @@ const NOBODY: Caller = Object.freeze({ owner: '' });
  * first key everybody needs one, on this machine too; only what is for the operator stays open there. From then on each
  * request counts: for its key, or, without a valid one, for the address that it comes from.
  */
-export function createGuard({ db, write, limit, log }: GuardContext): Guard {
+export function createGuard({ db, write, limit, config, log }: GuardContext): Guard {
+  const isLocal = localRequests(config);
   const queries = prepareQueries(db);
   const lastUse = new LastUse((uses) => write('touch', { uses }), log);
   // Keys are revoked, never deleted: once there is one, it need not be asked again.
@@ -65,7 +66,7 @@ function keyOf(ctx: Context, queries: KeyQueries, isKeyed: boolean): CheckedKey 
     throw unauthorized(
       isKeyed
         ? 'This needs a key: Authorization: Bearer nl_…'
-        : 'There are no keys yet, so only this machine itself is served',
+        : 'There are no keys yet, so only this machine itself is served: as localhost, and to no page of another site',
     );
   }
   const token = parseToken(BEARER.exec(authorization)?.[1] ?? '');

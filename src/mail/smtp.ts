@@ -89,9 +89,9 @@ export function deliveryOf(error: SmtpError): Delivery {
     if (NOT_CONNECTED.test(words)) return { outcome: 'unavailable', reason };
     return { outcome: 'deferred', reason, isConnectionLost: true };
   }
-  if (responseCode < 500) return { outcome: 'deferred', reason, isConnectionLost: responseCode === 421 };
-  // Who may not send at all is not this mail's matter, and would make every mail of the day a failed one.
+  // Who may not send at all, now or ever, is not this mail's matter, and would make every mail of the day a failed one.
   if (command === 'MAIL FROM' && responseCode !== TOO_LARGE) return { outcome: 'unavailable', reason };
+  if (responseCode < 500) return { outcome: 'deferred', reason, isConnectionLost: responseCode === 421 };
   return { outcome: 'refused', reason };
 }
 

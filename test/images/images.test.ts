@@ -85,7 +85,12 @@ t.test('the URL is under PUBLIC_URL when that is set, and never under a foreign 
   const urlOf = async (env: Record<string, string>, host: string) => {
     const app = await startApp(t, { env });
     const { headers, body } = upload(bytes);
-    const answer = await app.call('POST', '/movie/image', { body, headers: { ...headers, Host: host } });
+    // Without a key only this machine's own names are answered to.
+    const key = await app.keyFor('someone', 'write');
+    const answer = await app.call('POST', '/movie/image', {
+      body,
+      headers: { ...headers, ...key, Host: host },
+    });
     return { url: answer.json().movie_url, port: app.port };
   };
   const id = idOf(bytes);

@@ -46,6 +46,40 @@ t.test(
   },
 );
 
+t.test(
+  'a page of another site gets nothing of this machine, whatever a browser here sends for it',
+  async (t) => {
+    const app = await startApp(t, {
+      ...withProbe,
+      env: { CORS_ORIGINS: 'https://app.example.org', PUBLIC_URL: 'https://api.example.org' },
+    });
+    await app.call('POST', '/alert', { body: alertOf('a') });
+    const cancel = async (Origin: string) => {
+      // What a browser sends without asking first.
+      const headers = { Origin, 'Sec-Fetch-Site': 'cross-site', 'Content-Type': 'text/plain' };
+      return (await app.call('POST', '/alert/movie/a/cancel', { headers, body: '' })).status;
+    };
+    for (const origin of ['https://evil.example', 'http://localhost.evil.example', 'null']) {
+      t.equal(await cancel(origin), 401, origin);
+    }
+    t.equal((await app.call('GET', '/alert/movie/a')).json().status, 'scheduled');
+    for (const Host of ['evil.example', 'localhost.evil.example', '127.0.0.1.evil.example']) {
+      for (const path of ['/alert', '/operator']) {
+        t.equal((await app.call('GET', path, { headers: { Host } })).status, 401, `${path} of ${Host}`);
+      }
+    }
+    for (const Host of ['localhost', 'LOCALHOST:8080', '127.0.0.2:80', '[::1]:8080', 'api.example.org']) {
+      t.equal((await app.call('GET', '/alert', { headers: { Host } })).status, 200, Host);
+    }
+    t.equal(await cancel('http://localhost:3000'), 200, 'a page of this machine may');
+    t.equal(await cancel('https://app.example.org'), 200, 'and one that CORS_ORIGINS names');
+
+    await app.keyFor('someone', 'read');
+    t.equal((await app.call('GET', '/operator', { headers: { Host: 'evil.example' } })).status, 401);
+    t.equal((await app.call('GET', '/operator')).status, 200);
+  },
+);
+
 t.test('with the first key, nothing but what is public answers without one', async (t) => {
   const app = await startApp(t, withProbe);
   await app.call('POST', '/alert', { body: alertOf('x') });

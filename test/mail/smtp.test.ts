@@ -70,6 +70,11 @@ for (const [what, options, expected] of [
     refuse(550, 'who are you').mail,
     { outcome: 'unavailable', reason: /550 to MAIL FROM$/ },
   ],
+  [
+    'does not let us send now',
+    refuse(452, 'full').mail,
+    { outcome: 'unavailable', reason: /452 to MAIL FROM$/ },
+  ],
   ['finds it too large', refuse(552, 'too large').mail, { outcome: 'refused' }],
   ['does not let us in', { onConnect: (_s, done) => done(answer(554, 'no')) }, { outcome: 'unavailable' }],
 ] as [string, TrapOptions, object][]) {

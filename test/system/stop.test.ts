@@ -35,7 +35,7 @@ t.test('half-sent requests and idle connections cannot hold a stop past its dead
     const socket = connect(Number(port), hostname);
     socket.on('error', () => {});
     if (index % 2 === 0)
-      socket.write('POST /alert HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{"half":');
+      socket.write('POST /alert HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{"half":');
     return socket;
   });
   t.teardown(() => {

@@ -112,8 +112,8 @@ t.test('the connection still serves after a body that was refused', async (t) =>
   const app = await startEcho(t);
   const big = ' '.repeat(3 * LIMIT_BYTES);
   const text = await app.raw(
-    `POST /echo HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${big.length}\r\n\r\n${big}` +
-      'GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n',
+    `POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: ${big.length}\r\n\r\n${big}` +
+      'GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n',
   );
   t.match(text, /^HTTP\/1\.1 413 [\s\S]*HTTP\/1\.1 200 OK/);
 });
@@ -121,7 +121,9 @@ t.test('the connection still serves after a body that was refused', async (t) =>
 t.test('a body that comes byte by byte is put together', async (t) => {
   const app = await startEcho(t);
   const socket = connect(app.port, '127.0.0.1').setNoDelay(true);
-  socket.write('POST /echo HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\n');
+  socket.write(
+    'POST /echo HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\n',
+  );
   socket.write('Transfer-Encoding: chunked\r\n\r\n');
   for (const byte of '{"a":1}') socket.write(`1\r\n${byte}\r\n`);
   socket.write('0\r\n\r\n');
@@ -131,7 +133,7 @@ t.test('a body that comes byte by byte is put together', async (t) => {
 t.test('a client that stops half-way is no failure of ours', async (t) => {
   const app = await startEcho(t);
   const head =
-    'POST /echo HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 10\r\n\r\n{"a"';
+    'POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 10\r\n\r\n{"a"';
   const halfClosed = await app.raw(head, { half: true });
   t.notMatch(halfClosed, / 5\d\d /);
   await app.logged({ aborted: true, path: '/echo' });
@@ -149,6 +151,6 @@ t.test('a client that stops half-way is no failure of ours', async (t) => {
 
 t.test('a body that takes too long is refused and its connection closed', async (t) => {
   const app = await startEcho(t);
-  const text = await app.raw('POST /bytes HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhalf');
+  const text = await app.raw('POST /bytes HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nhalf');
   t.match(text, /^HTTP\/1\.1 408 [\s\S]*Connection: close[\s\S]*"code":"request_timeout"/);
 });

@@ -12,7 +12,7 @@ const SLOW_BYTE_INTERVAL_MS = 1000;
 const HUGE_HEADER_BYTES = 10 * 1024 * 1024;
 const PIPELINED_REQUESTS = 200;
 const GARBAGE_BYTES = 4096;
-const HEAD = 'GET /health HTTP/1.1\r\nHost: x\r\n';
+const HEAD = 'GET /health HTTP/1.1\r\nHost: localhost\r\n';
 
 export const behaviours: Readonly<Record<AttackName, Behaviour>> = {
   /** Sends a header a byte at a time and never comes to its end. */

@@ -64,7 +64,7 @@ function halfRequests(stage: Stage): () => void {
     const socket = connect(Number(port), hostname);
     socket.on('error', () => {});
     const head =
-      'POST /alert HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n';
+      'POST /alert HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n';
     socket.write(index % 2 === 0 ? head : `${head}\r\n{"half":`);
     return socket;
   });

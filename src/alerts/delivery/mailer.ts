@@ -114,13 +114,14 @@ export class Mailer {
     const held = [...this.#leases.keys()];
     try {
       const input = { leaseOwner, leaseMs, dueThrough, limit: room - held.length, held };
-      const { ids } = (await write('claim', input)) as { ids: number[] };
+      const { ids, cancelled } = (await write('claim', input)) as { ids: number[]; cancelled: number };
       this.#wrote();
       for (const id of ids) this.#leases.set(id, claimedMs + leaseMs);
       if (this.#isDraining) for (const id of ids) this.#detach(this.#giveBack(id));
       else this.#waiting.push(...ids);
       this.#pump();
-      return ids.length === 0 ? POLL_MS : 0;
+      // What it cancelled instead has made room for others.
+      return ids.length + cancelled === 0 ? POLL_MS : 0;
     } catch (error) {
       this.#failedToWrite(error);
       return WRITE_RETRY_MS;
