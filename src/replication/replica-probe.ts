@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import type { Config } from '../config.ts';
 import type { Secrets } from '../secrets.ts';
 import type { Replica } from './replica-url.ts';
-import { signS3 } from './s3-signature.ts';
+import { requestS3, type S3Answer, s3BaseUrl, s3ErrorCode } from './s3-request.ts';
 
 const TIMEOUT_MS = 10_000;
 
@@ -60,41 +60,30 @@ function removeEmpty(folder: string, upTo: string): void {
 
 async function probeBucket(
   config: Config,
-  replica: Replica & { type: 's3' },
-  secrets: Secrets,
+  { bucket, prefix }: Replica & { type: 's3' },
+  credentials: Secrets,
   name: string,
 ): Promise<ReplicaProbe> {
-  const url = objectUrl(config, replica, name);
+  const key = prefix === '' ? name : `${prefix}/${name}`;
   let clockSkewMs: number | undefined;
   for (const method of ['PUT', 'GET', 'DELETE'] as const) {
-    const body = method === 'PUT' ? name : '';
-    const headers = signS3(
-      { method, url, headers: {}, body },
-      {
-        accessKeyId: secrets.AWS_ACCESS_KEY_ID ?? '',
-        secretAccessKey: secrets.AWS_SECRET_ACCESS_KEY ?? '',
-        region: config.AWS_REGION,
-        now: new Date(),
-      },
-    );
-    let response: Response;
-    let text: string;
+    let answer: S3Answer;
     try {
-      const signal = AbortSignal.timeout(TIMEOUT_MS);
-      response = await fetch(url, { method, headers, signal, redirect: 'manual', ...(body && { body }) });
-      text = await response.text();
+      answer = await requestS3(
+        { method, bucket, key, body: method === 'PUT' ? name : '' },
+        { config, credentials, timeoutMs: TIMEOUT_MS },
+      );
     } catch (error) {
-      const { message, cause } = error as Error;
       return {
         ok: false,
-        problem: `${url.host} cannot be reached: ${cause instanceof Error ? cause.message || String(cause) : message}`,
+        problem: `${s3BaseUrl(bucket, config).host} cannot be reached: ${(error as Error).message}`,
         remedy: 'Check S3_ENDPOINT, the network and the name service.',
       };
     }
-    const date = Date.parse(response.headers.get('date') ?? '');
-    if (!Number.isNaN(date)) clockSkewMs = date - Date.now();
+    const { status, text, atMs } = answer;
+    if (atMs !== undefined) clockSkewMs = atMs - Date.now();
     const skew = clockSkewMs === undefined ? {} : { clockSkewMs };
-    if (!response.ok) return { ok: false, ...explain(method, response.status, text), ...skew };
+    if (status < 200 || status > 299) return { ok: false, ...explain(method, status, text), ...skew };
     if (method === 'GET' && text !== name) {
       return {
         ok: false,
@@ -104,26 +93,6 @@ async function probeBucket(
     }
   }
   return { ok: true, clockSkewMs };
-}
-
-/** By path at an endpoint of its own, as Litestream is configured for it; by host name at AWS. */
-function objectUrl(
-  { S3_ENDPOINT, AWS_REGION }: Config,
-  replica: Replica & { type: 's3' },
-  name: string,
-): URL {
-  const key = replica.prefix === '' ? name : `${replica.prefix}/${name}`;
-  const path = (S3_ENDPOINT ? `${replica.bucket}/${key}` : key)
-    .split('/')
-    .map((part) => encodeURIComponent(part).replaceAll(/[!'()*]/g, encodeCharacter))
-    .join('/');
-  const base = S3_ENDPOINT ?? `https://${replica.bucket}.s3.${AWS_REGION}.amazonaws.com`;
-  return new URL(`${base.replace(/\/+$/, '')}/${path}`);
-}
-
-/** What the signature wants encoded beyond encodeURIComponent. */
-function encodeCharacter(character: string): string {
-  return `%${character.charCodeAt(0).toString(16).toUpperCase()}`;
 }
 
 const DOES = { PUT: 'writing', GET: 'reading', DELETE: 'removing' } as const;
@@ -138,7 +107,7 @@ const REMEDIES: Readonly<Record<string, string>> = {
 };
 
 function explain(method: keyof typeof DOES, status: number, text: string) {
-  const code = /<Code>(\w+)<\/Code>/.exec(text)?.[1];
+  const code = s3ErrorCode(text);
   return {
     problem: `${DOES[method]} an object was answered with ${status}${code ? ` ${code}` : ''}`,
     remedy:

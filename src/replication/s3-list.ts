@@ -1,7 +1,5 @@
-import { text as consume } from 'node:stream/consumers';
 import type { Config } from '../config.ts';
-import { http, https } from '../node-http.ts';
-import { signS3 } from './s3-signature.ts';
+import { requestS3, s3ErrorCode } from './s3-request.ts';
 
 const TIMEOUT_MS = 20_000;
 
@@ -44,52 +42,13 @@ async function list(
   { config, bucket, prefix, env }: S3ListOptions,
   marker: string | undefined,
 ): Promise<string> {
-  const { S3_ENDPOINT, AWS_REGION } = config;
-  const base = S3_ENDPOINT ?? `https://${bucket}.s3.${AWS_REGION}.amazonaws.com`;
-  const url = new URL(S3_ENDPOINT === undefined ? `${base}/` : `${base.replace(/\/+$/, '')}/${bucket}`);
   const query = { prefix, ...(marker !== undefined && { marker }) };
-  // A space is %20 in what is signed, and not a plus.
-  url.search = Object.entries(query)
-    .map(([name, value]) => `${name}=${encodeURIComponent(value).replaceAll(/[!'()*]/g, encodeCharacter)}`)
-    .sort()
-    .join('&');
-  const headers = signS3(
-    { method: 'GET', url, headers: {}, body: '' },
-    {
-      accessKeyId: env.AWS_ACCESS_KEY_ID ?? '',
-      secretAccessKey: env.AWS_SECRET_ACCESS_KEY ?? '',
-      region: AWS_REGION,
-      now: new Date(),
-    },
-  );
-  let answer: { readonly status: number; readonly text: string };
-  try {
-    answer = await get(url, headers);
-  } catch (error) {
-    throw new Error(`RequestError: ${(error as Error).message}`, { cause: error });
-  }
-  const { status, text } = answer;
-  if (status === 200) return text;
-  throw new Error(`${/<Code>(\w+)</.exec(text)?.[1] ?? 'refused'}, status code: ${status}`);
-}
-
-/** Not by `fetch`, which refuses some ports, and is more than a start should have to load. */
-function get(url: URL, headers: Record<string, string>): Promise<{ status: number; text: string }> {
-  const { request } = url.protocol === 'https:' ? https : http;
-  const { promise, resolve, reject } = Promise.withResolvers<{ status: number; text: string }>();
-  const signal = AbortSignal.timeout(TIMEOUT_MS);
-  const sent = request(url, { headers, agent: false, signal }, async (response) => {
-    try {
-      resolve({ status: response.statusCode ?? 0, text: await consume(response) });
-    } catch (error) {
-      reject(error);
-    }
+  const options = { config, credentials: env, timeoutMs: TIMEOUT_MS };
+  const answer = await requestS3({ method: 'GET', bucket, query }, options).catch((cause: Error) => {
+    throw new Error(`RequestError: ${cause.message}`, { cause });
   });
-  sent.on('error', (error) =>
-    reject(signal.aborted ? new Error(`no answer within ${TIMEOUT_MS} ms`) : error),
-  );
-  sent.end();
-  return promise;
+  if (answer.status === 200) return answer.text;
+  throw new Error(`${s3ErrorCode(answer.text) ?? 'refused'}, status code: ${answer.status}`);
 }
 
 /** A key may hold an apostrophe or an ampersand, which XML spells otherwise. */
@@ -103,8 +62,4 @@ function unescaped(text: string): string {
     '#39': "'",
   };
   return text.replaceAll(/&(amp|lt|gt|quot|apos|#39);/g, (whole, name: string) => spelled[name] ?? whole);
-}
-
-function encodeCharacter(character: string): string {
-  return `%${character.charCodeAt(0).toString(16).toUpperCase()}`;
 }

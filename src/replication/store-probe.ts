@@ -1,8 +1,7 @@
 import { access } from 'node:fs/promises';
-import https from 'node:https';
 import { dirname } from 'node:path';
 import type { Config } from '../config.ts';
-import { http } from '../node-http.ts';
+import { http, https } from '../node-http.ts';
 import type { Replica } from './replica-url.ts';
 
 /** While all is well, so that an outage shows within ten seconds even when nothing is written. */
