@@ -1,9 +1,10 @@
-import { accessSync, constants, statfsSync, statSync } from 'node:fs';
+import { accessSync, constants, statSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { dirname } from 'node:path';
 import type { SystemSnapshot } from '../child/snapshot.ts';
 import type { Config } from '../config.ts';
 import type { Failure } from '../errors.ts';
+import { freeDiskMb } from '../free-disk.ts';
 import { createLog } from '../log.ts';
 import { findLitestream } from '../replication/binary.ts';
 import { probeReplica } from '../replication/replica-probe.ts';
@@ -11,7 +12,6 @@ import type { Secrets } from '../secrets.ts';
 import { lockDataDir } from '../sqlite/lock.ts';
 import { askPrimary } from './control-client.ts';
 
-const MB = 1024 * 1024;
 /** S3 refuses what is signed 15 minutes beside its clock; dates of alerts deserve better. */
 const CLOCK_SKEW_MAX_MS = 60_000;
 
@@ -144,10 +144,9 @@ function checkLock(dataDir: string, running: SystemSnapshot | undefined): Found 
 }
 
 function checkDisk({ DATA_DIR, DISK_RESERVE_MB }: Config): Found {
-  const { bavail, bsize } = statfsSync(
+  const freeMb = freeDiskMb(
     statSync(DATA_DIR, { throwIfNoEntry: false }) ? DATA_DIR : existingParent(DATA_DIR),
   );
-  const freeMb = Math.floor((bavail * bsize) / MB);
   return freeMb >= DISK_RESERVE_MB
     ? ok(`${freeMb} MB are free`)
     : problem(

@@ -1,11 +1,9 @@
-import { statfsSync } from 'node:fs';
 import type { ChildSnapshot, PrimarySnapshot, ReplicationSnapshot } from '../child/snapshot.ts';
+import { freeDiskMb } from '../free-disk.ts';
 import type { ReplicationMonitor } from '../replication/monitor.ts';
 import type { Child } from './child.ts';
 import { residentBytes } from './process-memory.ts';
 import type { Slot } from './slot.ts';
-
-const MB = 1024 * 1024;
 
 /** @returns the place and the process in it */
 export function snapshotOfSlot(slot: Slot): ChildSnapshot {
@@ -78,8 +76,7 @@ export function snapshotOfReplication({
 /** @returns free MB on the disk of a folder; null when that cannot be read */
 export function freeMb(folder: string): number | null {
   try {
-    const { bavail, bsize } = statfsSync(folder);
-    return Math.floor((bavail * bsize) / MB);
+    return freeDiskMb(folder);
   } catch {
     return null;
   }

@@ -1,7 +1,8 @@
-import { existsSync, rmSync, statfsSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { Failure } from '../errors.ts';
+import { freeDiskMb } from '../free-disk.ts';
 import { migrate, type Owner, readMigrations } from '../sqlite/migrations.ts';
 
 const MB = 1024 * 1024;
@@ -62,8 +63,7 @@ function demandRoom(live: Sqlite.Database, path: string, scratchPath: string, re
   const pageBytes = live.pragma('page_size', { simple: true }) as number;
   const neededMb = Math.ceil((COPIES * pageCount * pageBytes) / MB) + reserveMb;
   const folder = dirname(scratchPath);
-  const { bavail, bsize } = statfsSync(folder);
-  const freeMb = Math.floor((bavail * bsize) / MB);
+  const freeMb = freeDiskMb(folder);
   if (freeMb >= neededMb) return;
   throw new Failure(
     'storage_full',

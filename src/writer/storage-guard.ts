@@ -1,4 +1,4 @@
-import { statfsSync } from 'node:fs';
+import { freeDiskMb } from '../free-disk.ts';
 import type { Logger } from '../log.ts';
 
 const MB = 1024 * 1024;
@@ -43,8 +43,7 @@ export class StorageGuard {
 
   #judge(backlogBytes: number, margin: number): string | undefined {
     const { dataDir, diskReserveMb, backlogMaxMb } = this.#options;
-    const { bavail, bsize } = statfsSync(dataDir);
-    const freeMb = Math.floor((bavail * bsize) / MB);
+    const freeMb = freeDiskMb(dataDir);
     if (freeMb < diskReserveMb * margin) {
       return `${freeMb} MB of disk are free, and DISK_RESERVE_MB keeps ${diskReserveMb}`;
     }

@@ -1,4 +1,5 @@
-import { statfsSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
+import { freeDiskBytes } from '../../free-disk.ts';
 
 const MB = 1024 * 1024;
 /** A restored copy needs a little more than the database while it is made. */
@@ -21,8 +22,7 @@ export function databaseSizeBytes(path: string): number {
  * @returns why there is no room for it, in words; undefined when there is
  */
 export function lackOfSpace(folder: string, sizeBytes: number, reserveMb: number): string | undefined {
-  const { bavail, bsize } = statfsSync(folder);
-  const freeBytes = bavail * bsize;
+  const freeBytes = freeDiskBytes(folder);
   const neededBytes =
     (sizeBytes === 0 ? 0 : sizeBytes * MARGIN + SPARE_BYTES) + reserveMb * RESERVE_MARGIN * MB;
   if (freeBytes >= neededBytes) return undefined;
