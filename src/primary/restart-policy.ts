@@ -1,3 +1,5 @@
+import { backoffMs, jittered } from '../backoff.ts';
+
 export interface RestartPolicyOptions {
   readonly backoffMinMs: number;
   readonly backoffMaxMs: number;
@@ -47,18 +49,19 @@ export class RestartPolicy {
    * @returns how long to wait before the next start
    */
   afterDeath(readyForMs: number, isFault: boolean): Restart {
-    const { backoffMinMs, backoffMaxMs, intensity, windowMs, breakerRetryMs, stableMs, now } = this.#options;
+    const { backoffMinMs, backoffMaxMs, intensity, windowMs, breakerRetryMs, stableMs, now, random } =
+      this.#options;
     const nowMs = now();
     this.#faultsAtMs = this.#faultsAtMs.filter((atMs) => nowMs - atMs < windowMs);
     if (this.#breakerOpen && readyForMs >= windowMs) this.#close();
     if (isFault) this.#faultsAtMs.push(nowMs);
     if (this.#faultsAtMs.length >= intensity) this.#breakerOpen = true;
-    if (this.#breakerOpen) return { delayMs: this.#jitter(breakerRetryMs), breakerOpen: true };
+    if (this.#breakerOpen) return { delayMs: jittered(breakerRetryMs, random), breakerOpen: true };
     if (readyForMs >= stableMs) this.#quickDeaths = 0;
     if (readyForMs >= stableMs || (readyForMs > 0 && !isFault)) return { delayMs: 0, breakerOpen: false };
-    const delayMs = Math.min(backoffMaxMs, backoffMinMs * 2 ** this.#quickDeaths);
     this.#quickDeaths += 1;
-    return { delayMs: this.#jitter(delayMs), breakerOpen: false };
+    const limits = { minMs: backoffMinMs, maxMs: backoffMaxMs, random };
+    return { delayMs: backoffMs(this.#quickDeaths, limits), breakerOpen: false };
   }
 
   /** The child has stayed ready for the whole window: its past is forgiven. */
@@ -70,10 +73,5 @@ export class RestartPolicy {
   #close(): void {
     this.#breakerOpen = false;
     this.#faultsAtMs = [];
-  }
-
-  /** Half fixed, half random: spreads restarts, and never below half of the delay. */
-  #jitter(delayMs: number): number {
-    return Math.round(delayMs * (0.5 + this.#options.random() / 2));
   }
 }

@@ -1,8 +1,8 @@
+import { backoffMs, jittered } from '../../backoff.ts';
 import { Failure } from '../../errors.ts';
 import type { Logger } from '../../log.ts';
 import { compile } from '../../mail/compile.ts';
 import type { Delivery, Mail, Transport } from '../../mail/mail.ts';
-import { backoffMs } from './backoff.ts';
 import type { DeliveryClock } from './clock.ts';
 import type { deliveryCommands } from './commands.ts';
 import type { DeliveryQueries, DueAlert } from './queries.ts';
@@ -191,7 +191,7 @@ export class Mailer {
     // Those that were on their way together fail together: that is one failure.
     if (this.#pausedUntilMs > performance.now()) return;
     this.#pauseMs = Math.min(PAUSE_MAX_MS, Math.max(PAUSE_MIN_MS, this.#pauseMs * 2));
-    this.#pausedUntilMs = performance.now() + this.#pauseMs * (1 - random() / 2);
+    this.#pausedUntilMs = performance.now() + jittered(this.#pauseMs, random);
   }
 
   async #settle(alert: DueAlert, delivery: Delivery): Promise<void> {
