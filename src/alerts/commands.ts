@@ -1,9 +1,9 @@
-import type { Database } from 'better-sqlite3';
 import { z } from 'zod';
 import { Failure } from '../errors.ts';
 import { type Commands, defineCommand } from '../feature.ts';
 import { areMet, type Conditions, conditions } from '../worker/middleware/conditions.ts';
 import { deliveryCommands } from './delivery/commands.ts';
+import { prepareFind } from './queries.ts';
 import { type Alert, type AlertState, alert, alertPatch, movieId, owner } from './schema.ts';
 import { type AlertRow, entityTagOf, FIELDS, stateOf, type Version } from './state.ts';
 import { unsubscribe } from './unsubscribe/commands.ts';
@@ -147,13 +147,6 @@ export const commands = {
 /** @returns the one answer for a movie without an alert. */
 export function noSuchAlert(): Failure {
   return new Failure('not_found', 'There is no alert for this movie');
-}
-
-function prepareFind(db: Database): (owner: string, movieId: string) => AlertRow | undefined {
-  const find = db.prepare<[string, string], AlertRow>(
-    `SELECT ${FIELDS} FROM alerts WHERE owner = ? AND movie_id = ?`,
-  );
-  return (owner, movieId) => find.get(owner, movieId);
 }
 
 /** @returns the row, when it is there, as the request expects it, and not sent or being sent */

@@ -33,11 +33,16 @@ export interface AlertQueries {
   readonly unsubscribeKey: () => Buffer | undefined;
 }
 
-/** Prepares the reads once for a connection. */
-export function prepareQueries(db: Database): AlertQueries {
+/** Prepares the one way to find an alert, for those who write too. */
+export function prepareFind(db: Database): AlertQueries['find'] {
   const find = db.prepare<[string, string], AlertRow>(
     `SELECT ${FIELDS} FROM alerts WHERE owner = ? AND movie_id = ?`,
   );
+  return (owner, movieId) => find.get(owner, movieId);
+}
+
+/** Prepares the reads once for a connection. */
+export function prepareQueries(db: Database): AlertQueries {
   const newest = `SELECT ${FIELDS}, id FROM alerts WHERE owner = ? AND id < ?`;
   const all = db.prepare<[string, number, number], ListedAlert>(`${newest} ORDER BY id DESC LIMIT ?`);
   // The list repeats the condition of the index, or else SQLite would not use it.
@@ -71,7 +76,7 @@ export function prepareQueries(db: Database): AlertQueries {
   }
 
   return {
-    find: (owner, movieId) => find.get(owner, movieId),
+    find: prepareFind(db),
     list(owner, beforeId, limit, filter) {
       if (filter.status !== undefined || filter.from !== undefined || filter.to !== undefined) {
         return filtered(owner, beforeId, limit, filter);

@@ -64,7 +64,6 @@ export const alertPatch = z
   .strictObject(alert.omit({ movieId: true }).shape)
   .partial()
   .refine((patch) => Object.keys(patch).length > 0, 'expected at least one field to change');
-export type AlertPatch = z.infer<typeof alertPatch>;
 
 export const STATUSES = ['scheduled', 'sending', 'sent', 'failed', 'cancelled'] as const;
 export type Status = (typeof STATUSES)[number];

@@ -28,7 +28,6 @@ export const newKey = z.object({
   secretHash,
   expiresAtMs: timeMs.nullable(),
 });
-export type NewKey = z.infer<typeof newKey>;
 
 /** Names a key that is not revoked, by its id or its name. */
 const key = z.string();
