@@ -6,7 +6,7 @@ export type SecretName = (typeof SECRET_NAMES)[number];
 /** What only the process that needs it may know. Never logged, never written. */
 export type Secrets = Readonly<Partial<Record<SecretName, string>>>;
 
-/** @returns the secrets of these names that are set: what one process is given */
-export function pickSecrets(secrets: Secrets, names: readonly SecretName[]): Secrets {
-  return Object.fromEntries(names.flatMap((name) => (secrets[name] ? [[name, secrets[name]] as const] : [])));
+/** @returns the secrets of these names that are set: what one process is given, or finds that it was given */
+export function pickSecrets(from: NodeJS.ProcessEnv | Secrets, names: readonly SecretName[]): Secrets {
+  return Object.fromEntries(names.flatMap((name) => (from[name] ? [[name, from[name]] as const] : [])));
 }

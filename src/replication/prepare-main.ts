@@ -1,5 +1,6 @@
 import type { Bond } from '../child/child.ts';
 import type { ToldCommit } from '../child/messages.ts';
+import { pickSecrets, REPLICA_SECRETS } from '../secrets.ts';
 import type { LitestreamBinary } from './binary.ts';
 import { litestreamEnv } from './litestream.ts';
 import { prepareDatabases } from './prepare.ts';
@@ -18,11 +19,7 @@ export async function run({ config, log, tell, input }: Bond): Promise<void> {
   const { litestream, litestreamConfigPath, databases, lastCommits } = input as PrepareInput;
   const abort = new AbortController();
   process.on('SIGTERM', () => abort.abort());
-  const { AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY } = process.env;
-  const secrets = {
-    ...(AWS_ACCESS_KEY_ID && { AWS_ACCESS_KEY_ID }),
-    ...(AWS_SECRET_ACCESS_KEY && { AWS_SECRET_ACCESS_KEY }),
-  };
+  const secrets = pickSecrets(process.env, REPLICA_SECRETS);
   const prepared = await prepareDatabases({
     config,
     binary: litestream,

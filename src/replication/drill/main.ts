@@ -1,5 +1,6 @@
 import { constants, setPriority } from 'node:os';
 import type { Bond } from '../../child/child.ts';
+import { pickSecrets, REPLICA_SECRETS } from '../../secrets.ts';
 import type { LitestreamBinary } from '../binary.ts';
 import { litestreamEnv } from '../litestream.ts';
 import { Confirmations } from './confirmations.ts';
@@ -24,11 +25,7 @@ export async function run({ config, log, tell, obey, input }: Bond): Promise<voi
     if (message.kind === 'replicated') confirmations.note(message);
   });
   const { litestream, litestreamConfigPath, databases } = input as DrillInput;
-  const { AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY } = process.env;
-  const secrets = {
-    ...(AWS_ACCESS_KEY_ID && { AWS_ACCESS_KEY_ID }),
-    ...(AWS_SECRET_ACCESS_KEY && { AWS_SECRET_ACCESS_KEY }),
-  };
+  const secrets = pickSecrets(process.env, REPLICA_SECRETS);
   const result = await runDrill({
     config,
     binary: litestream,
