@@ -1,20 +1,15 @@
 import type { ListedKey } from '../keys/queries.ts';
+import { showTable } from './sizes.ts';
 
 const HEADINGS = ['id', 'name', 'owner', 'scope', 'state', 'created', 'last used'];
 
 /** @returns the keys as a table for a person */
 export function describeKeys(keys: readonly ListedKey[], nowMs: number): string {
   if (keys.length === 0) return 'There are no keys: only this machine itself is served.';
-  const rows = [HEADINGS, ...keys.map((key) => cellsOf(key, nowMs))];
-  const widths = HEADINGS.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-  return rows
-    .map((row) =>
-      row
-        .map((cell, column) => cell.padEnd(widths[column] as number))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n');
+  return showTable(
+    HEADINGS,
+    keys.map((key) => cellsOf(key, nowMs)),
+  );
 }
 
 function cellsOf(key: ListedKey, nowMs: number): string[] {

@@ -1,6 +1,6 @@
-import { parseArgs } from 'node:util';
 import { loadConfig } from '../config.ts';
 import { Failure } from '../errors.ts';
+import { readArguments } from './arguments.ts';
 import { exchange } from './exchange.ts';
 
 const USAGE = `Usage: ninelives restart ROLE
@@ -8,6 +8,7 @@ const USAGE = `Usage: ninelives restart ROLE
   Exchanges the processes of one role: worker (all of them, one after the other), worker-1 (that one), writer,
   litestream; ninelives status lists them. The rest serves on. To restart the whole system use the service manager
   (systemctl restart ninelives), or ninelives stop and start.`;
+const OPTIONS = { help: { type: 'boolean', short: 'h', default: false } } as const;
 
 /**
  * Exchanges the processes of one role.
@@ -15,27 +16,14 @@ const USAGE = `Usage: ninelives restart ROLE
  * @throws Failure usage, not_ready, or why the new process did not come up
  */
 export async function restart(args: readonly string[]): Promise<void> {
-  const { values, positionals } = readRole(args);
-  if (values.help) {
+  const [first = ''] = args;
+  const role = first.startsWith('-') ? '' : first;
+  if (readArguments(role ? args.slice(1) : args, OPTIONS, USAGE).help) {
     console.log(USAGE);
     return;
   }
-  const [role, ...rest] = positionals;
-  if (!role || rest.length > 0) throw new Failure('usage', `Expected one ROLE\n\n${USAGE}`);
+  if (!role) throw new Failure('usage', `Expected one ROLE\n\n${USAGE}`);
   const { config } = loadConfig(process.env, process.cwd());
   const replaced = await exchange(config.DATA_DIR, ['restart', role], `restarting ${role}`);
   console.log(`restarted: ${replaced.join(', ')}`);
-}
-
-function readRole(args: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...args],
-      options: { help: { type: 'boolean', short: 'h', default: false } },
-      strict: true,
-      allowPositionals: true,
-    });
-  } catch (error) {
-    throw new Failure('usage', `${(error as Error).message}\n\n${USAGE}`);
-  }
 }
