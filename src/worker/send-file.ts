@@ -1,23 +1,43 @@
 import { createHash } from 'node:crypto';
 import type { RouterContext } from '@koa/router';
 
+/** What is read only when it has to be sent. */
+export interface StreamedBody {
+  readonly body: () => NodeJS.ReadableStream;
+  readonly sizeBytes: number;
+}
+
 /**
  * Answers with a file of a page, or with 304 when the client has it.
  * @param type with its charset
  */
 export function sendFile(ctx: RouterContext, type: string, bytes: Buffer | string): void {
+  sendTagged(ctx, type, contentTag(bytes), bytes);
+}
+
+/** As `sendFile`, under an entity tag that the caller has made. */
+export function sendTagged(
+  ctx: RouterContext,
+  type: string,
+  etag: string,
+  content: Buffer | string | StreamedBody,
+): void {
   ctx.status = 200;
-  ctx.set({
-    ETag: `"${createHash('sha256').update(bytes).digest('base64url')}"`,
-    // To be asked for again each time: another version may be behind this address by then.
-    'Cache-Control': 'no-cache',
-    'Content-Type': type,
-    'X-Content-Type-Options': 'nosniff',
-  });
-  if (ctx.fresh) ctx.status = 304;
-  else {
-    ctx.body = bytes;
-    // Koa has a guess of its own for what it is given.
-    ctx.set('Content-Type', type);
+  // To be asked for again each time: another version may be behind this address by then.
+  ctx.set({ ETag: etag, 'Cache-Control': 'no-cache', 'Content-Type': type });
+  if (ctx.fresh) {
+    ctx.status = 304;
+    return;
   }
+  const isStreamed = typeof content !== 'string' && !Buffer.isBuffer(content);
+  if (!isStreamed) ctx.body = content;
+  else if (ctx.method !== 'HEAD') ctx.body = content.body();
+  if (isStreamed) ctx.length = content.sizeBytes;
+  // Koa has a guess of its own for what it is given.
+  ctx.set('Content-Type', type);
+}
+
+/** @returns the strong entity tag of these very bytes */
+export function contentTag(bytes: Buffer | string): string {
+  return `"${createHash('sha256').update(bytes).digest('base64url')}"`;
 }
