@@ -33,7 +33,8 @@ export class Exchanges {
   }
 
   /**
-   * Brings the code on disk into service: one worker at a time, what runs beside them, then the writer, each ready before the old one goes.
+   * Brings the code on disk into service: one worker at a time, what runs beside them, then the writer, each ready
+   * before the old one goes.
    * @returns the names of those replaced
    * @throws Failure why a new child did not come up; it stops there, and the old children go on
    */

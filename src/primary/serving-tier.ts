@@ -48,8 +48,12 @@ export class ServingTier {
     );
     this.backgrounds = backgrounds.map((background) => {
       const slot = places.make(background.name, 'overlap', () => nursery.background(background, url()));
-      // Beside its state, which the slot tells of.
-      slot.on('child', (child) => child.on('message', onChange));
+      // Beside its state, which the slot tells of, and the beats, which change nothing.
+      slot.on('child', (child) => {
+        child.on('message', ({ kind }) => {
+          if (kind === 'report') onChange();
+        });
+      });
       return slot;
     });
   }
