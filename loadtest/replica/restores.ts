@@ -1,7 +1,7 @@
-import { spawn } from 'node:child_process';
 import { rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { runToEnd } from '../support/run-to-end.ts';
 import { makeTemporaryFolder, removeFolder } from '../support/running-system.ts';
 import { s3Environment, startS3Server } from '../support/s3-server.ts';
 import { StoreProxy } from '../support/store-proxy.ts';
@@ -82,7 +82,7 @@ async function restoreOnce(
   const output = join(folder, 'restored.db');
   const time = async (what: string, command: string, args: readonly string[], more: NodeJS.ProcessEnv) => {
     const startMs = performance.now();
-    await succeed(command, args, more, signal);
+    await runToEnd(command, command, args, { env: more, signal });
     const durationMs = performance.now() - startMs;
     if (statSync(output).size < sizeBytes / 2) throw new Error(`${what} gave only a part`);
     for (const suffix of ['', '-wal', '-shm']) rmSync(output + suffix, { force: true });
@@ -96,29 +96,4 @@ async function restoreOnce(
     await time('litestream restore alone', binary.path, stock, env),
     await time('npm run restore, checked', process.execPath, [BIN, 'restore', '--to', output], ours),
   ];
-}
-
-async function succeed(
-  command: string,
-  args: readonly string[],
-  env: NodeJS.ProcessEnv,
-  signal: AbortSignal,
-): Promise<void> {
-  const child = spawn(command, args, {
-    stdio: ['ignore', 'ignore', 'pipe'],
-    env,
-    signal,
-    killSignal: 'SIGKILL',
-  });
-  let stderr = '';
-  child.stderr.on('data', (chunk) => {
-    stderr += chunk;
-  });
-  await new Promise<void>((resolve, reject) => {
-    child.once('error', reject);
-    child.once('close', (code) => {
-      if (code === 0) resolve();
-      else reject(new Error(`${command} ended with ${code}: ${stderr.trim()}`));
-    });
-  });
 }

@@ -1,8 +1,8 @@
-import { spawn } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { carriedLitestream } from '../../support/carried-litestream.ts';
+import { runToEnd } from '../../support/run-to-end.ts';
 import type { S3Store } from '../../support/s3-server.ts';
 import type { Stage } from '../stage.ts';
 
@@ -53,28 +53,12 @@ async function restoreEach(
   const folder = join(stage.folder, 'restored');
   mkdirSync(folder, { recursive: true });
   for (const name of databases) {
-    const child = spawn(
+    await runToEnd(
+      `litestream restore of ${name}`,
       carriedLitestream() ?? 'litestream',
       ['restore', ...argumentsFor(join(folder, `${name}.db`), name)],
-      {
-        stdio: ['ignore', 'ignore', 'pipe'],
-        env,
-        timeout: RESTORE_TIMEOUT_MS,
-        signal: stage.signal,
-        killSignal: 'SIGKILL',
-      },
+      { env, signal: stage.signal, timeoutMs: RESTORE_TIMEOUT_MS },
     );
-    let stderr = '';
-    child.stderr.on('data', (chunk) => {
-      stderr += chunk;
-    });
-    await new Promise<void>((resolve, reject) => {
-      child.once('error', reject);
-      child.once('close', (code) => {
-        if (code === 0) resolve();
-        else reject(new Error(`litestream restore of ${name} exited with ${code}: ${stderr.trim()}`));
-      });
-    });
   }
   return folder;
 }
