@@ -266,7 +266,11 @@ t.test('killed half-way, it leaves nothing under the asked-for name', async (t) 
   const folder = temporaryFolder(t);
   const to = join(folder, 'out.db');
   for (const signal of ['SIGKILL', 'SIGTERM'] as const) {
-    const { process: restoring, ended } = startCommand(['restore', '--to', to], { DATA_DIR: system.dataDir });
+    const { process: restoring, ended } = startCommand(['restore', '--to', to], {
+      DATA_DIR: system.dataDir,
+      // What a killed one leaves goes with the test.
+      TMPDIR: system.dataDir,
+    });
     // Its folder shows that it has begun.
     await until(() => readdirSync(folder).length > 0, 'it has begun');
     restoring.kill(signal);
