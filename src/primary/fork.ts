@@ -1,6 +1,8 @@
 import type { ChildProcess } from 'node:child_process';
 import cluster from 'node:cluster';
-import { join } from 'node:path';
+import { accessSync, constants } from 'node:fs';
+import { getCompileCacheDir } from 'node:module';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type ChildContext, CONTEXT_VARIABLE } from '../child/child.ts';
 
@@ -18,9 +20,28 @@ export function fork(context: ChildContext, env: NodeJS.ProcessEnv = {}): ChildP
   // The role stands in the arguments for whoever reads `ps`.
   cluster.setupPrimary({ exec: ENTRY, args: [context.role], execArgv: [], silent: false });
   return cluster.fork({
-    NODE_COMPILE_CACHE: join(DATA_DIR, 'run', 'compile-cache'),
+    NODE_COMPILE_CACHE: compileCache(DATA_DIR),
     [DATA_DIR_VARIABLE]: DATA_DIR,
     [CONTEXT_VARIABLE]: JSON.stringify(context),
     ...env,
   }).process;
+}
+
+/**
+ * The primary's own, so that what one has compiled all others find, also on a new data folder. Where that cannot be
+ * written, as in an installation that belongs to another user, it is the data folder's. Node.js keeps a folder for each
+ * version in it.
+ */
+function compileCache(dataDir: string): string {
+  const own = getCompileCacheDir();
+  return own && isWritable(own) ? dirname(own) : join(dataDir, 'run', 'compile-cache');
+}
+
+function isWritable(folder: string): boolean {
+  try {
+    accessSync(folder, constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }
