@@ -19,12 +19,23 @@ export interface ChildContext {
   /** The module that the role is; it exports `run(bond)`. */
   readonly entryPath: string;
   readonly config: Config;
+  /** Load the code, and wait for `begin`, which brings the input: it is not this child's turn yet. */
+  readonly isHeld: boolean;
   /** What this role alone needs; JSON. */
   readonly input?: unknown;
 }
 
+/** A child before its role has begun. */
+export interface StartedChild {
+  readonly entryPath: string;
+  /** Resolves when it is this child's turn. */
+  readonly bond: Promise<Bond>;
+  /** As the bond's. */
+  fail(error: Error): void;
+}
+
 /** A child's own end of its bond with the primary. */
-export interface Bond extends ChildContext {
+export interface Bond extends Pick<ChildContext, 'role' | 'config' | 'input'> {
   readonly log: Logger;
   /** Told with each beat. */
   readonly meter: Meter;
@@ -40,9 +51,9 @@ export interface Bond extends ChildContext {
 }
 
 /** Starts everything that each child process has: its log, its heartbeat, its watchdog, and an end that says why. */
-export function startChild(): Bond {
+export function startChild(): StartedChild {
   const context = JSON.parse(process.env[CONTEXT_VARIABLE] ?? '') as ChildContext;
-  const { role, config } = context;
+  const { role, entryPath, config, isHeld } = context;
   process.title = `ninelives ${role}`;
   const log = createLog(role, config.LOG_LEVEL, config.LOG_FORMAT);
   const tell = (message: ToPrimary) => {
@@ -56,6 +67,11 @@ export function startChild(): Bond {
   process.on('SIGTERM', () => {});
   process.on('SIGHUP', () => {});
   process.on('uncaughtException', fail);
+  const begun = Promise.withResolvers<unknown>();
+  if (!isHeld) begun.resolve(context.input);
+  process.on('message', (message: ToChild) => {
+    if (message.kind === 'begin') begun.resolve(message.input);
+  });
   let served = 0;
   const meter = new Meter();
   meterSelf(meter);
@@ -64,8 +80,10 @@ export function startChild(): Bond {
     const { rss, heapUsed } = process.memoryUsage();
     tell({ kind: 'beat', rssBytes: rss, heapUsedBytes: heapUsed, served, deltas: meter.take() });
   }, BEAT_INTERVAL_MS).unref();
-  return {
-    ...context,
+  const bondWith = (input: unknown): Bond => ({
+    role,
+    config,
+    input,
     log,
     meter,
     tell,
@@ -78,7 +96,8 @@ export function startChild(): Bond {
       watchdog.arm();
       tell({ kind: 'ready' });
     },
-  };
+  });
+  return { entryPath, bond: begun.promise.then(bondWith), fail };
 }
 
 function end(error: Error, log: Logger, tell: (message: ToPrimary) => void): void {

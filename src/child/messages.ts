@@ -100,6 +100,8 @@ export type ToChild =
       readonly salt: string;
       readonly offsetBytes: number;
     }
+  /** For one that is held: it is its turn, and this is what its role needs. */
+  | { readonly kind: 'begin'; readonly input: unknown }
   /** For one that stands by: take this place. A writer may now open the databases, since the old one is gone. */
   | { readonly kind: 'activate'; readonly name: string }
   | { readonly kind: 'status'; readonly status: SystemStatus }

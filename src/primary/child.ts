@@ -28,6 +28,8 @@ export interface ChildOptions {
   readonly startTimeoutMs: number;
   /** How it is asked to end: a message on its channel, or a signal for one that has no channel. */
   readonly drainBy: 'message' | NodeJS.Signals;
+  /** Whether it loads its code and waits for `begin`, however long that takes. */
+  readonly isHeld?: boolean;
   /** Silence after which a child that beats is taken for stopped; 0 for one that does not beat. */
   readonly silenceTimeoutMs: number;
   readonly log: Logger;
@@ -87,7 +89,7 @@ export class Child extends EventEmitter<ChildEvents> {
     // Not 'disconnect', which Node never emits when a handle was on its way to a child that died.
     this.#process.once('close', () => this.emit('close'));
     this.#process.once('exit', (code, signal) => this.#end(code, signal));
-    this.#restartStartTimer();
+    if (!options.isHeld) this.#restartStartTimer();
   }
 
   get state(): ChildState {
@@ -120,6 +122,13 @@ export class Child extends EventEmitter<ChildEvents> {
   /** Ready, and its channel is open: a dead child stays `ready` until the kernel tells of its death. */
   get isReachable(): boolean {
     return this.#state === 'ready' && this.#process.connected;
+  }
+
+  /** It is the turn of one that was held. @param input what its role needs; JSON */
+  begin(input: unknown): void {
+    this.#startedMs = performance.now();
+    this.#restartStartTimer();
+    this.send({ kind: 'begin', input });
   }
 
   /**

@@ -38,22 +38,43 @@ interface Birth {
   readonly silenceTimeoutMs?: number;
 }
 
-/** Forks every child that is Node, each kind with its entry, its input and the secrets that it needs. No states. */
+/**
+ * Forks every child that is Node, each kind with its entry, its input and the secrets that it needs. The writer and the
+ * workers can be forked ahead of their turn: expected (`expect`) → begun (asked for), or ended (`expectNobody`).
+ */
 export class Nursery {
   readonly #options: NurseryOptions;
+  readonly #expected = new Map<string, Child>();
 
   constructor(options: NurseryOptions) {
     this.#options = options;
   }
 
+  /** Forks those that will soon be wanted: they load their code while what comes before them is brought up. */
+  expect(workers: readonly string[]): void {
+    const births = [
+      { name: 'writer', entry: WRITER_ENTRY },
+      ...workers.map((name) => ({ name, entry: WORKER_ENTRY })),
+    ];
+    for (const birth of births) this.#expected.set(birth.name, this.#fork(birth, true));
+  }
+
+  /** Ends those that nobody has asked for. Resolves when they are gone. */
+  async expectNobody(cause: string): Promise<void> {
+    const children = [...this.#expected.values()];
+    this.#expected.clear();
+    for (const child of children) child.kill('SIGKILL', cause);
+    await Promise.all(children.map((child) => child.ended()));
+  }
+
   /** @param standby whether it shall load and wait for `activate` */
   worker(name: string, standby: boolean): Child {
-    return this.#fork({ name, entry: WORKER_ENTRY, input: { standby } });
+    return this.#bear({ name, entry: WORKER_ENTRY, input: { standby } });
   }
 
   /** @param standby whether it shall load and wait for `activate`: another writer still has the databases */
   writer(standby: boolean): Child {
-    return this.#fork({ name: 'writer', entry: WRITER_ENTRY, input: { standby } });
+    return this.#bear({ name: 'writer', entry: WRITER_ENTRY, input: { standby } });
   }
 
   /** @param url where the system listens */
@@ -82,11 +103,21 @@ export class Nursery {
     return this.#fork({ ...birth, input, env: { ...pickSecrets(secrets, REPLICA_SECRETS) } });
   }
 
-  #fork({ name, entry, input, env, silenceTimeoutMs }: Birth): Child {
+  /** @returns the one that was expected, if it lives, else a new one */
+  #bear(birth: Birth): Child {
+    const expected = this.#expected.get(birth.name);
+    this.#expected.delete(birth.name);
+    if (!expected?.canBeActivated) return this.#fork(birth);
+    expected.begin(birth.input);
+    return expected;
+  }
+
+  #fork({ name, entry, input, env, silenceTimeoutMs }: Birth, isHeld = false): Child {
     const { config, log, telemetry, onDamage } = this.#options;
     const child = new Child({
       name,
-      process: fork({ role: name, entryPath: fileURLToPath(entry), config, input }, env),
+      process: fork({ role: name, entryPath: fileURLToPath(entry), config, isHeld, input }, env),
+      isHeld,
       startTimeoutMs: config.START_TIMEOUT_MS,
       drainBy: 'message',
       silenceTimeoutMs: silenceTimeoutMs ?? config.HANG_TIMEOUT_MS + SILENCE_GRACE_MS,

@@ -5,7 +5,7 @@ import type { Child } from './child.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import type { Nursery } from './nursery.ts';
 import type { Places } from './places.ts';
-import { firstOutcome, type Slot } from './slot.ts';
+import type { Slot } from './slot.ts';
 import { Spare } from './spare.ts';
 
 export interface ServingTierOptions {
@@ -63,17 +63,20 @@ export class ServingTier {
     return [...this.workers, ...this.backgrounds];
   }
 
+  /** Has what serves load its code while the data tier is brought up. */
+  expect(): void {
+    this.#options.nursery.expect(this.workers.map(({ name }) => name));
+  }
+
   /**
-   * Resolves when every worker is ready.
+   * Resolves when every worker is ready. What runs beside them is started then: nobody who waits to be served shall
+   * wait for it, and when it does not come up, `/ready` tells.
    * @throws Failure the reason that one cannot start
    */
   async start(): Promise<void> {
-    for (const slot of this.slots) slot.start();
-    await Promise.all([
-      ...this.workers.map((worker) => worker.ready()),
-      // What does not come up is told by /ready, and keeps nobody from serving.
-      ...this.backgrounds.map(({ child }) => child && firstOutcome(child)),
-    ]);
+    for (const slot of this.workers) slot.start();
+    await Promise.all(this.workers.map((worker) => worker.ready()));
+    for (const slot of this.backgrounds) slot.start();
     this.keepSpare();
   }
 

@@ -289,15 +289,6 @@ export class Slot extends EventEmitter<SlotEvents> {
   }
 }
 
-/** Resolves when the child is ready, or has died before that. */
-export async function firstOutcome(child: Child): Promise<void> {
-  if (child.state !== 'starting') return;
-  await new Promise<void>((resolve) => {
-    child.once('ready', resolve);
-    child.once('exit', () => resolve());
-  });
-}
-
 /** Resolves when a draining writer has decided what it had, or is dead. */
 export async function quiesced(child: Child): Promise<void> {
   if (child.state === 'dead') return;

@@ -57,6 +57,7 @@ export class System {
   readonly #options: SystemOptions;
   readonly #lifecycle = new Lifecycle();
   readonly #listener: Listener;
+  readonly #nursery: Nursery;
   readonly #data: DataTier;
   readonly #serving: ServingTier;
   readonly #exchanges: Exchanges;
@@ -77,6 +78,7 @@ export class System {
       lagMs: () => this.#data.replicator.monitor.lagMs,
     });
     const nursery = new Nursery({ ...options, telemetry, onDamage: (reason) => this.#healer.heal(reason) });
+    this.#nursery = nursery;
     const places = new Places({ config, log, events, telemetry, onChange });
     this.#data = new DataTier({ ...options, nursery, places, lifecycle, onChange });
     this.#serving = new ServingTier({
@@ -106,7 +108,7 @@ export class System {
       events,
       stop: (drainTimeoutMs, cause) => this.#stopChildren(drainTimeoutMs, cause),
       start: async () => {
-        await this.#data.start();
+        await this.#startData();
         await this.#serve();
       },
       onChange: () => this.#board.announce(),
@@ -177,7 +179,7 @@ export class System {
    */
   async start(): Promise<void> {
     const { config, listenFd, events } = this.#options;
-    await this.#data.start();
+    await this.#startData();
     const { HOST, PORT } = config;
     const { address, port } = await this.#listener.listen(HOST, PORT, listenFd);
     this.#url = urlOf(listenFd === undefined ? HOST : address, port);
@@ -229,6 +231,13 @@ export class System {
     return this.#data.drills.run();
   }
 
+  /** What serves loads meanwhile, a moment after what has to be there first. */
+  async #startData(): Promise<void> {
+    const started = this.#data.start();
+    this.#serving.expect();
+    await started;
+  }
+
   async #serve(): Promise<void> {
     await this.#serving.start();
     this.#lifecycle.move('serving');
@@ -237,7 +246,7 @@ export class System {
   }
 
   async #stopChildren(drainTimeoutMs: number, cause: string): Promise<void> {
-    await this.#data.abort(cause);
+    await Promise.all([this.#data.abort(cause), this.#nursery.expectNobody(cause)]);
     await this.#serving.stop(drainTimeoutMs, cause);
     await this.#data.stop(cause);
   }

@@ -1,22 +1,19 @@
 import { spawn } from 'node:child_process';
+import { statSync } from 'node:fs';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { Failure } from '../errors.ts';
+import { type Check, type CheckAnswer, checkHere } from './check-here.ts';
 import { dyingWithParent } from './litestream.ts';
 
 const ENTRY = fileURLToPath(new URL('./database-check-main.ts', import.meta.url));
 
-/** What the checking process says on its standard output. */
-export type CheckAnswer =
-  | { readonly healthy: true }
-  | { readonly healthy: false; readonly problem: string }
-  | { readonly error: string };
-
-export type Check = 'quick_check' | 'integrity_check';
+/** A database that is not larger, its WAL included, is checked in less time than it takes to start a process. */
+const SMALL_MAX_BYTES = 8 * 1024 * 1024;
 
 /**
  * Checks a database with SQLite's own check, its WAL included. This takes as long as reading the whole file, and
- * blocks: so a process of its own does it, which can be killed.
+ * blocks: so unless it is small, a process of its own does it, which can be killed.
  *
  * @param path an existing file that nobody has open for writing
  * @returns what is wrong with it, or undefined
@@ -27,6 +24,18 @@ export async function findDamage(
   signal?: AbortSignal,
   check: Check = 'quick_check',
 ): Promise<string | undefined> {
+  const answer = isSmall(path) ? checkHere(path, check) : await checkApart(path, check, signal);
+  if (signal?.aborted) throw new Failure('not_ready', 'Stopped while checking the databases');
+  if ('error' in answer) throw new Failure('internal', `${path} could not be checked: ${answer.error}`);
+  return answer.healthy ? undefined : answer.problem;
+}
+
+function isSmall(path: string): boolean {
+  const sizes = [path, `${path}-wal`].map((file) => statSync(file, { throwIfNoEntry: false })?.size ?? 0);
+  return sizes.reduce((sum, size) => sum + size) <= SMALL_MAX_BYTES;
+}
+
+async function checkApart(path: string, check: Check, signal: AbortSignal | undefined): Promise<CheckAnswer> {
   const { command, args } = dyingWithParent(process.execPath, [ENTRY, path, check]);
   const { PATH, NINELIVES_DATA_DIR } = process.env;
   const child = spawn(command, args, {
@@ -40,14 +49,7 @@ export async function findDamage(
   });
   const [output, errors] = await Promise.all([text(child.stdout), text(child.stderr)]);
   const end = await ended;
-  if (signal?.aborted) throw new Failure('not_ready', 'Stopped while checking the databases');
-  const answer = parseAnswer(output);
-  if (!answer || 'error' in answer) {
-    throw new Failure('internal', `${path} could not be checked: ${answer?.error ?? end}`, {
-      cause: new Error(errors || end),
-    });
-  }
-  return answer.healthy ? undefined : answer.problem;
+  return parseAnswer(output) ?? { error: errors.trim() || end };
 }
 
 function parseAnswer(output: string): CheckAnswer | undefined {

@@ -1,11 +1,12 @@
 import { readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { HonestClients } from '../../loadtest/support/honest-client.ts';
+import { StoreProxy } from '../../loadtest/support/store-proxy.ts';
 import { everyWriteIsThere } from '../support/history.ts';
 import { alertOf, request } from '../support/http.ts';
 import { startS3 } from '../support/s3.ts';
-import { launch, type RunningSystem, start, temporaryFolder, until } from '../support/system.ts';
+import { launch, processesOf, type RunningSystem, start, temporaryFolder, until } from '../support/system.ts';
 
 const PNG = Buffer.from(
   'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==',
@@ -22,6 +23,20 @@ async function upload(system: RunningSystem): Promise<string> {
     body: Buffer.concat([Buffer.from(head), PNG, Buffer.from(`\r\n--${boundary}--\r\n`)]),
   });
   return `/movie/image/${answer.json.id}`;
+}
+
+/** A store that keeps the preparing of the databases waiting until its proxy opens. */
+async function slowStore(t: Test) {
+  const store = await startS3(t);
+  const proxy = await StoreProxy.start(store.endpoint);
+  t.teardown(() => proxy.close());
+  await proxy.become('slow');
+  const env = {
+    REPLICA_URL: `s3://${store.bucket}/some/prefix`,
+    S3_ENDPOINT: proxy.endpoint,
+    ...store.credentials,
+  };
+  return { proxy, env };
 }
 
 function deleteDatabases(dataDir: string): void {
@@ -132,6 +147,40 @@ t.test('an edited past migration stops the start with its name', async (t) => {
   t.equal((await next.ended()).code, 78);
   t.match(next.stderr, /alerts\/0001_.*edited/);
   db.close();
+});
+
+t.test(
+  'what serves has loaded while the databases are still prepared, and one that dies then is made anew',
+  async (t) => {
+    const { env, proxy } = await slowStore(t);
+    const system = launch(t, { ...env, WORKERS: '2' });
+    const pidOf = (title: string) =>
+      processesOf(system.dataDir).find((pid) =>
+        readFileSync(`/proc/${pid}/cmdline`, 'utf8').startsWith(title),
+      );
+    await until(
+      () => pidOf('ninelives worker-1') !== undefined && pidOf('ninelives worker-2') !== undefined,
+      'the workers are there',
+    );
+    t.notOk(
+      system.lines.some(({ msg }) => msg === 'litestream ready'),
+      'the databases are not prepared yet',
+    );
+    const [first, second] = [pidOf('ninelives worker-1')!, pidOf('ninelives worker-2')!];
+    process.kill(first, 'SIGKILL');
+    await until(() => !processesOf(system.dataDir).includes(first), 'the first is gone');
+    await proxy.become('open');
+    await system.ready();
+    t.not(system.pidOf('worker-1'), first);
+    t.equal(system.pidOf('worker-2'), second);
+  },
+);
+
+t.test('a stop while the databases are prepared ends those that wait for them', async (t) => {
+  const system = launch(t, (await slowStore(t)).env);
+  await until(() => processesOf(system.dataDir).length > 3, 'the processes are there');
+  t.equal((await system.stop()).code, 0);
+  t.same(processesOf(system.dataDir), []);
 });
 
 t.test('a port in use is said plainly', async (t) => {
