@@ -1,9 +1,10 @@
 import { failureCount, type Load, type Measurement } from './measurement.ts';
-
 import { type Peer, peers } from './peers.ts';
 import type { Progress } from './progress.ts';
 import { measure } from './run.ts';
 import { scenarioOf } from './scenarios.ts';
+import { makeTemporaryFolder, removeFolder } from './support/running-system.ts';
+import { compileSlowFsync, slowFsyncEnv } from './support/slow-fsync.ts';
 import { withTarget } from './target.ts';
 
 /** What starting, seeding and stopping a server takes, roughly, for each measurement. */
@@ -15,6 +16,8 @@ export interface ComparePlan {
   readonly workers: number;
   readonly scenarioNames: readonly string[];
   readonly rounds: number;
+  /** By how much each fsync of a server takes longer than this disk's; 0 for the disk as it is. */
+  readonly slowerFsyncUs: number;
 }
 
 /** One peer's measurement of one scenario in one round. */
@@ -31,11 +34,32 @@ export interface Turn {
  * for all.
  */
 export async function compare(plan: ComparePlan, progress: Progress, signal: AbortSignal): Promise<Turn[]> {
+  const folder = makeTemporaryFolder();
+  try {
+    return await takeTurns(plan, diskEnv(plan.slowerFsyncUs, folder), progress, signal);
+  } finally {
+    removeFolder(folder);
+  }
+}
+
+function diskEnv(slowerFsyncUs: number, folder: string): NodeJS.ProcessEnv {
+  if (slowerFsyncUs === 0) return {};
+  const library = compileSlowFsync(folder);
+  if (library === undefined) throw new Error('a slower disk needs Linux and gcc or cc');
+  return slowFsyncEnv(library, slowerFsyncUs);
+}
+
+async function takeTurns(
+  plan: ComparePlan,
+  env: NodeJS.ProcessEnv,
+  progress: Progress,
+  signal: AbortSignal,
+): Promise<Turn[]> {
   progress.note(`about ${Math.ceil(expectedMs(plan) / 60_000)} minutes`);
   const turns: Turn[] = [];
   for (let round = 1; round <= plan.rounds; round += 1) {
     for (const peer of rotated(peers, round - 1)) {
-      turns.push(...(await takeTurn(peer, round, plan, progress, signal)));
+      turns.push(...(await takeTurn(peer, round, plan, env, progress, signal)));
     }
   }
   return turns;
@@ -52,13 +76,14 @@ async function takeTurn(
   peer: Peer,
   round: number,
   plan: ComparePlan,
+  env: NodeJS.ProcessEnv,
   progress: Progress,
   signal: AbortSignal,
 ): Promise<Turn[]> {
   const names = plan.scenarioNames.filter((name) => peer.scenarios.includes(name));
   if (names.length === 0) return [];
   return await withTarget(
-    () => peer.start(plan.workers, signal),
+    () => peer.start(plan.workers, signal, env),
     signal,
     async (target) => {
       const turns: Turn[] = [];

@@ -14,7 +14,8 @@ export interface Peer {
   readonly survives: string;
   /** Names of the scenarios that it can serve. */
   readonly scenarios: readonly string[];
-  readonly start: (workers: number, signal: AbortSignal) => Promise<Target>;
+  /** @param env what its processes get beside their own */
+  readonly start: (workers: number, signal: AbortSignal, env: NodeJS.ProcessEnv) => Promise<Target>;
 }
 
 /** Everyone in the comparison, in the table's order. */
@@ -24,22 +25,22 @@ export const peers: readonly Peer[] = [
     title: 'bare node:http cluster, a fixed answer',
     survives: '(no data)',
     scenarios: ['read'],
-    start: (workers, signal) => startPeer('bare-http.ts', { WORKERS: String(workers) }, signal),
+    start: (workers, signal, env) => startPeer('bare-http.ts', { ...env, WORKERS: String(workers) }, signal),
   },
   {
     name: 'koa',
     title: 'bare Koa cluster, a fixed answer',
     survives: '(no data)',
     scenarios: ['read'],
-    start: (workers, signal) => startPeer('bare-koa.ts', { WORKERS: String(workers) }, signal),
+    start: (workers, signal, env) => startPeer('bare-koa.ts', { ...env, WORKERS: String(workers) }, signal),
   },
   {
     name: 'naive-full',
     title: 'naive: every worker writes SQLite, FULL',
     survives: 'process kill, power loss',
     scenarios: ['read', 'write'],
-    start: (workers, signal) =>
-      startPeer('naive.ts', { WORKERS: String(workers), SYNCHRONOUS: 'FULL' }, signal),
+    start: (workers, signal, env) =>
+      startPeer('naive.ts', { ...env, WORKERS: String(workers), SYNCHRONOUS: 'FULL' }, signal),
   },
   {
     name: 'naive-normal',
@@ -47,15 +48,15 @@ export const peers: readonly Peer[] = [
     survives: 'process kill',
     // Its reads are those of the one above.
     scenarios: ['write'],
-    start: (workers, signal) =>
-      startPeer('naive.ts', { WORKERS: String(workers), SYNCHRONOUS: 'NORMAL' }, signal),
+    start: (workers, signal, env) =>
+      startPeer('naive.ts', { ...env, WORKERS: String(workers), SYNCHRONOUS: 'NORMAL' }, signal),
   },
   {
     name: 'ours',
     title: 'this system, everything on',
     survives: 'process kill, power loss; a replica follows',
     scenarios: ['read', 'write'],
-    start: startSystem,
+    start: (workers, signal, env) => startSystem(workers, signal, { env }),
   },
 ];
 

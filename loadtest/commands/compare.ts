@@ -6,6 +6,7 @@ import { failureComplaints } from '../measurement.ts';
 import { peers } from '../peers.ts';
 
 const ROUNDS_MAX = 1000;
+const SLOWER_FSYNC_MAX_US = 100_000;
 
 /** This system beside its peers. */
 export const compareCommand: Command = {
@@ -16,6 +17,11 @@ export const compareCommand: Command = {
     // Five rounds of all take under five minutes.
     seconds: { ...LOAD_OPTIONS.seconds, default: '4' },
     rounds: { value: 'N', default: '5', help: 'turns of each peer' },
+    'slower-fsync': {
+      value: 'US',
+      default: '0',
+      help: 'every fsync of the servers takes so many microseconds more, as on a network disk',
+    },
     only: { value: 'NAME', multiple: true, help: 'only this scenario; may be given again' },
   },
   prepare(values) {
@@ -24,6 +30,7 @@ export const compareCommand: Command = {
       load: readLoad(values),
       workers: readWorkers(values),
       rounds: values.whole('rounds', 1, ROUNDS_MAX),
+      slowerFsyncUs: values.whole('slower-fsync', 0, SLOWER_FSYNC_MAX_US),
       scenarioNames: values.namesOf('only', known, 'scenario'),
     };
     return async ({ progress, signal }) => {

@@ -1,18 +1,16 @@
-import { execFileSync } from 'node:child_process';
 import { closeSync, fdatasyncSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { limitInWords } from '../busy.ts';
 import type { Measurement } from '../measurement.ts';
 import { spreadOf } from '../statistics.ts';
 import { makeTemporaryFolder, removeFolder } from '../support/running-system.ts';
+import { compileSlowFsync, slowFsyncEnv } from '../support/slow-fsync.ts';
 import { milliseconds, whole } from '../table.ts';
 import { startSystem, withTarget } from '../target.ts';
 import type { Curve, Point } from './curve.ts';
 import { measureStep, WARMUP_MS } from './load-points.ts';
 import { commitsOf } from './offline-database.ts';
 
-const SOURCE = fileURLToPath(new URL('./slow-fsync.c', import.meta.url));
 /** From the disk as it is to what a network disk takes in a bad hour. */
 const DELAYS_US = [0, 500, 1000, 2000, 5000, 10_000];
 const PROBE_SYNCS = 100;
@@ -29,14 +27,14 @@ export const fsync: Curve = {
     const folder = makeTemporaryFolder();
     const empty = { name: this.name, title: this.title, xLabel: 'ms an fsync', measurements: [] };
     try {
-      const library = compile(folder);
+      const library = compileSlowFsync(folder);
       const baseMs = probe(folder);
       const points: Point[] = [];
       const measurements: Measurement[] = [];
       // Without a compiler there is one point: the disk as it is.
       for (const delayUs of library === undefined ? [0] : DELAYS_US) {
         // The shorter the list of what differs, the better: also without a delay the library is there.
-        const env = library === undefined ? {} : { LD_PRELOAD: library, SLOW_FSYNC_US: String(delayUs) };
+        const env = library === undefined ? {} : slowFsyncEnv(library, delayUs);
         const syncMs = baseMs + delayUs / 1000;
         const label = `an fsync of ${milliseconds(syncMs)} ms`;
         await withTarget(
@@ -84,22 +82,6 @@ export const fsync: Curve = {
     }
   },
 };
-
-/** @returns the library's path, or undefined where there is no compiler, or no preloading */
-function compile(folder: string): string | undefined {
-  if (process.platform !== 'linux') return undefined;
-  const library = join(folder, 'slow-fsync.so');
-  for (const compiler of ['cc', 'gcc']) {
-    try {
-      const args = ['-shared', '-fPIC', '-O2', '-o', library, SOURCE, '-ldl'];
-      execFileSync(compiler, args, { stdio: 'ignore' });
-      return library;
-    } catch {
-      // The next one, or none.
-    }
-  }
-  return undefined;
-}
 
 /** @returns what it takes to append a page and have it on disk, in milliseconds */
 function probe(folder: string): number {

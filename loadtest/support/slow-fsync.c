@@ -1,4 +1,4 @@
-/* Makes fsync and fdatasync slower, as a network disk does. Compiled and preloaded by scale/fsync.ts. */
+/* Makes fsync and fdatasync slower, as a network disk does. Compiled and preloaded by slow-fsync.ts. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <stdlib.h>
