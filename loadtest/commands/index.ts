@@ -7,6 +7,7 @@ import { restoreCommand } from './restore.ts';
 import { runCommand } from './run.ts';
 import { scaleCommand } from './scale.ts';
 import { soakCommand } from './soak.ts';
+import { watchCommand } from './watch.ts';
 
 /** Every command, in the order of the help; the first is what runs when none is named. */
 export const commands: readonly Command[] = [
@@ -18,4 +19,5 @@ export const commands: readonly Command[] = [
   restoreCommand,
   replicationCommand,
   bootCommand,
+  watchCommand,
 ];

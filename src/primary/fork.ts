@@ -19,12 +19,16 @@ export function fork(context: ChildContext, env: NodeJS.ProcessEnv = {}): ChildP
   const { DATA_DIR } = context.config;
   // The role stands in the arguments for whoever reads `ps`.
   cluster.setupPrimary({ exec: ENTRY, args: [context.role], execArgv: [], silent: false });
-  return cluster.fork({
+  const worker = cluster.fork({
     NODE_COMPILE_CACHE: compileCache(DATA_DIR),
     [DATA_DIR_VARIABLE]: DATA_DIR,
     [CONTEXT_VARIABLE]: JSON.stringify(context),
     ...env,
-  }).process;
+  });
+  // The cluster module forgets one when it has heard of both its exit and its 'disconnect', and the latter never comes
+  // for a child that dies with a handle on its way.
+  worker.process.once('close', () => delete cluster.workers?.[worker.id]);
+  return worker.process;
 }
 
 /**

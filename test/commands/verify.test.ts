@@ -18,6 +18,15 @@ function breakReplica(dataDir: string, database: string): void {
   rmSync(join(generations, generation, 'snapshots'), { recursive: true });
 }
 
+/** @returns the paths of the WAL segments in a database's replica, in their order */
+function segmentsOf(dataDir: string, database: string): string[] {
+  const folder = join(dataDir, 'replica', database);
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((path) => path.endsWith('.wal.lz4'))
+    .sort()
+    .map((path) => join(folder, path));
+}
+
 async function degraded(system: RunningSystem): Promise<{ name: string; reason: string }[]> {
   return (await request(`${system.url}/ready`)).json.degraded ?? [];
 }
@@ -152,4 +161,34 @@ t.test('without a running system the files that it left are verified', async (t)
   t.match(failed, { code: 80, stdout: /main: FAILED: .*nothing of this database/, stderr: /start it/ });
   const next = await start(t, {}, system.dataDir);
   t.equal((await request(`${next.url}/alert/movie/a`)).status, 200, 'and a start goes on with them');
+});
+
+t.test('a replica that has lost a segment begins anew as the README says, and can be restored', async (t) => {
+  const system = await start(t, { REPLICA_SYNC_INTERVAL_MS: '50' });
+  const { dataDir } = system;
+  const env = { DATA_DIR: dataDir };
+  const movies = Array.from({ length: 6 }, (_, index) => `renewed-${index}`);
+  for (const movieId of movies) {
+    const options = { method: 'POST', body: alertOf(movieId), headers: { Durability: 'replicated' } };
+    t.equal((await request(`${system.url}/alert`, options)).status, 201);
+  }
+  await system.stop();
+  const segments = segmentsOf(dataDir, 'main');
+  rmSync(segments[Math.floor(segments.length / 2)]!);
+
+  const wrong = await start(t, {}, dataDir);
+  t.equal((await command(['verify'], env)).code, 80, 'a restart alone does not mend it');
+  await wrong.stop();
+  for (const database of ['main', 'media'])
+    rmSync(join(dataDir, `.${database}.db-litestream`), { recursive: true });
+  const renewed = await start(t, {}, dataDir);
+  const proven = await command(['verify'], env);
+  t.equal(proven.code, 0, proven.stdout + proven.stderr);
+  await renewed.stop();
+
+  for (const file of ['main.db', 'main.db-wal', 'main.db-shm']) rmSync(join(dataDir, file), { force: true });
+  const restored = await start(t, {}, dataDir);
+  for (const movieId of movies) {
+    t.equal((await request(`${restored.url}/alert/movie/${movieId}`)).status, 200);
+  }
 });

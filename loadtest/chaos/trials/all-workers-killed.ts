@@ -3,6 +3,11 @@ import type { RequestRecord } from '../clients/record.ts';
 import { type Death, killChildren, recoveryMs, workerNames } from '../faults.ts';
 import { atMost, type Trial } from '../trial.ts';
 
+interface Wait {
+  readonly longestMs: number;
+  readonly beyondBootMs: number;
+}
+
 export const allWorkersKilled: Trial = {
   name: 'all-workers-killed',
   fault: 'SIGKILL all workers at once',
@@ -25,24 +30,30 @@ export const allWorkersKilled: Trial = {
       await stage.sleep(800 + stage.random.below(400));
     }
     const records = await stage.stopLoad();
-    const waits = rounds.map((round) => waitBeyondBootMs(records, round));
+    const waits = rounds.map((round) => waitOf(records, round));
     return {
       injected: rounds.length,
       recoveryMs: rounds.map((round) => Math.min(...recoveryMs(round))),
       figures: {
         'failed though not under way': failedElsewhere(records, rounds.flat()).length,
-        'longest wait beyond the boot': Math.max(...waits),
+        'longest wait beyond the boot': Math.max(...waits.map(({ beyondBootMs }) => beyondBootMs)),
       },
+      notes: [`the longest wait took ${Math.round(Math.max(...waits.map(({ longestMs }) => longestMs)))} ms`],
     };
   },
 };
 
-/** How much longer than the first worker's boot the longest of those waited who came while there was none. */
-function waitBeyondBootMs(records: readonly RequestRecord[], round: readonly Death[]): number {
-  const first = round.reduce((a, b) => (a.recoveredMs <= b.recoveredMs ? a : b));
+/**
+ * The longest wait of those who came while there was no worker, and how much of it is beyond a worker's boot. That is the
+ * boot of the one that had to start from nothing: the first is the spare, and what it takes to be given a place is none.
+ */
+function waitOf(records: readonly RequestRecord[], round: readonly Death[]): Wait {
+  const faultMs = Math.min(...round.map((death) => death.faultMs));
+  const recoveredMs = Math.min(...round.map((death) => death.recoveredMs));
+  const bootMs = Math.max(...round.map((death) => death.bootMs));
   const waiting = records.filter(
-    ({ startMs, failure }) =>
-      failure === undefined && startMs >= first.faultMs && startMs < first.recoveredMs,
+    ({ startMs, failure }) => failure === undefined && startMs >= faultMs && startMs < recoveredMs,
   );
-  return Math.max(0, ...waiting.map(({ latencyMs }) => latencyMs - first.bootMs));
+  const longestMs = Math.max(0, ...waiting.map(({ latencyMs }) => latencyMs));
+  return { longestMs, beyondBootMs: Math.max(0, longestMs - bootMs) };
 }

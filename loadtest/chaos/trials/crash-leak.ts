@@ -24,11 +24,14 @@ const ENTRY = 'src/child/main.ts';
 const PLACE = '  const role = await import(';
 /**
  * The subject is what is left of each death in the primary, so that those that die load nothing of a worker but what
- * every child has: a crash takes a fifth of the time. They are handed connections and do not accept them.
+ * every child has: a crash takes a fifth of the time. They are handed connections, and neither accept nor read them: a
+ * worker does the one before the other, and what one that died has read nobody else can answer.
  */
 const CRASH = `  const { existsSync } = await import('node:fs');
-  if (/^worker-(?![1-${SERVING}]$)\\d+$/.test(bond.role) && existsSync('${SWITCH}')) {
-    bond.ready();
+  const begun = await bond;
+  if (/^worker-(?![1-${SERVING}]$)\\d+$/.test(begun.role) && existsSync('${SWITCH}')) {
+    begun.obey((_, socket) => socket?.pause());
+    begun.ready();
     await new Promise((resolve) => setTimeout(resolve, 2 * ${LIFE_MS} * Math.random()));
     if (Math.random() < 0.5) process.kill(process.pid, 'SIGKILL');
     throw new Error('crashes on demand');

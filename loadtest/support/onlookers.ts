@@ -1,0 +1,50 @@
+import http from 'node:http';
+
+/** Nobody scrapes more often than this. */
+const SCRAPE_INTERVAL_MS = 1000;
+
+/** What an operator has open while the system serves: the page's stream of events, and a scrape of the metrics each second. */
+export class Onlookers {
+  readonly #url: string;
+  readonly #agent = new http.Agent({ keepAlive: true });
+  readonly #timer: NodeJS.Timeout;
+  #scrapes = 0;
+  #events = 0;
+
+  /** @param url of a system that takes this machine for its operator's */
+  constructor(url: string) {
+    this.#url = url;
+    this.#get('/ops/live', () => {
+      this.#events += 1;
+    });
+    this.#timer = setInterval(() => this.#scrape(), SCRAPE_INTERVAL_MS);
+  }
+
+  /**
+   * Ends them.
+   * @throws Error when they saw nothing: what they cost says nothing then
+   */
+  close(): void {
+    clearInterval(this.#timer);
+    this.#agent.destroy();
+    if (this.#scrapes === 0 || this.#events === 0) {
+      throw new Error(`${this.#scrapes} scrapes and ${this.#events} events: nobody looked`);
+    }
+  }
+
+  #scrape(): void {
+    this.#get('/metrics', () => {
+      this.#scrapes += 1;
+    });
+  }
+
+  #get(path: string, onData: () => void): void {
+    http
+      .get(this.#url + path, { agent: this.#agent }, (response) => {
+        if (response.statusCode === 200) response.on('data', onData);
+        else response.resume();
+        response.on('error', () => {});
+      })
+      .on('error', () => {});
+  }
+}
