@@ -2,6 +2,7 @@ import { text as consume } from 'node:stream/consumers';
 import type { Config } from '../config.ts';
 import { http, https } from '../node-http.ts';
 import type { Secrets } from '../secrets.ts';
+import { awsDomain } from './aws-domain.ts';
 import { signS3 } from './s3-signature.ts';
 
 export interface S3Request {
@@ -80,7 +81,7 @@ export function s3ErrorCode(text: string): string | undefined {
 
 /** @returns what the URLs of a bucket begin with: at AWS it has a host name of its own */
 export function s3BaseUrl(bucket: string, { S3_ENDPOINT, AWS_REGION }: S3Options['config']): URL {
-  return new URL(S3_ENDPOINT ?? `https://${bucket}.s3.${AWS_REGION}.amazonaws.com`);
+  return new URL(S3_ENDPOINT ?? `https://${bucket}.s3.${AWS_REGION}.${awsDomain(AWS_REGION)}`);
 }
 
 /** By path at an endpoint of its own, as Litestream is configured for it; by host name at AWS. */

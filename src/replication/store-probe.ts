@@ -2,6 +2,7 @@ import { access } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Config } from '../config.ts';
 import { http, https } from '../node-http.ts';
+import { awsDomain } from './aws-domain.ts';
 import type { Replica } from './replica-url.ts';
 
 /** While all is well, so that an outage shows within ten seconds even when nothing is written. */
@@ -84,7 +85,7 @@ export async function silenceOf({
   AWS_REGION,
 }: StoreProbeOptions['config']): Promise<string | undefined> {
   if (replica.type === 'file') return silenceOfFolder(replica);
-  return silenceOfUrl(S3_ENDPOINT ?? `https://s3.${AWS_REGION}.amazonaws.com`);
+  return silenceOfUrl(S3_ENDPOINT ?? `https://s3.${AWS_REGION}.${awsDomain(AWS_REGION)}`);
 }
 
 async function silenceOfUrl(url: string): Promise<string | undefined> {

@@ -2,12 +2,15 @@ import type { ParameterizedContext } from 'koa';
 import { z } from 'zod';
 import { invalidRequest } from './validate.ts';
 
-/** RFC 9110 8.8.3, quotes included. */
-const ENTITY_TAG = /^(?:W\/)?"[\x21\x23-\x7e\x80-\xff]*"$/;
+/** RFC 9110 8.8.3, quotes included; a comma may be within. */
+const ENTITY_TAGS = /(?:W\/)?"[\x21\x23-\x7e\x80-\xff]*"/g;
+/** What may stand between them. */
+const BETWEEN_TAGS = /^[\s,]*$/;
 const TAGS_MAX = 50;
+const TAG_MAX_CHARS = 200;
 
 /** Every version, or those with these strong tags. */
-const entityTags = z.union([z.literal('*'), z.array(z.string().max(200)).max(TAGS_MAX)]);
+const entityTags = z.union([z.literal('*'), z.array(z.string().max(TAG_MAX_CHARS)).max(TAGS_MAX)]);
 
 /** What a request makes its write depend on; for the input of a command. */
 export const conditions = z.object({ ifMatch: entityTags.optional(), ifNoneMatch: entityTags.optional() });
@@ -41,14 +44,13 @@ export function areMet({ ifMatch, ifNoneMatch }: Conditions, current: string | u
 
 function parse(field: string, text: string): '*' | string[] {
   if (text.trim() === '*') return '*';
-  const tags = text
-    .split(',')
-    .map((tag) => tag.trim())
-    .filter((tag) => tag !== '');
+  const tags = text.match(ENTITY_TAGS) ?? [];
+  const isList = BETWEEN_TAGS.test(text.replace(ENTITY_TAGS, ''));
   if (
+    !isList ||
     tags.length === 0 ||
     tags.length > TAGS_MAX ||
-    !tags.every((tag) => ENTITY_TAG.test(tag) && tag.length <= 200)
+    tags.some(({ length }) => length > TAG_MAX_CHARS)
   ) {
     throw invalidRequest([{ field, message: 'expected * or entity tags such as "mf3k2a-1"' }]);
   }
