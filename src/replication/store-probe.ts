@@ -30,7 +30,10 @@ export class StoreProbe {
   readonly #options: StoreProbeOptions;
   #timer: NodeJS.Timeout | undefined;
   #isOn = false;
-  #isAsking = false;
+  #askedMs = performance.now();
+  /** Numbers each time that it was asked, and the last one of which the result is known. */
+  #asked = 0;
+  #heard = 0;
   #silences = 0;
 
   constructor(options: StoreProbeOptions) {
@@ -48,33 +51,30 @@ export class StoreProbe {
     clearTimeout(this.#timer);
   }
 
-  /** Something may have gone wrong: asks now, unless it is asking. */
+  /** Something may have gone wrong: asks now, unless it has only just asked. */
   wake(): void {
-    if (!this.#isOn || this.#isAsking || !this.#options.isAlert()) return;
-    clearTimeout(this.#timer);
-    void this.#try();
+    if (this.#isOn && this.#options.isAlert()) this.#schedule();
   }
 
   #schedule(): void {
     clearTimeout(this.#timer);
-    const isAlert = this.#silences > 0 || this.#options.isAlert();
-    const delayMs = isAlert ? ALERT_INTERVAL_MS : CALM_INTERVAL_MS;
-    this.#timer = setTimeout(() => void this.#try(), delayMs).unref();
+    const intervalMs = this.#options.isAlert() ? ALERT_INTERVAL_MS : CALM_INTERVAL_MS;
+    const delayMs = Math.max(0, this.#askedMs + intervalMs - performance.now());
+    this.#timer = setTimeout(() => void this.#ask(), delayMs).unref();
   }
 
-  async #try(): Promise<void> {
+  /** The next one does not wait for this: a store that is back answers it, and never what it took before. */
+  async #ask(): Promise<void> {
     const { config, isAlert, onResult } = this.#options;
-    this.#isAsking = true;
+    this.#askedMs = performance.now();
+    this.#asked += 1;
+    const number = this.#asked;
+    this.#schedule();
     const silence = await silenceOf(config);
-    if (!this.#isOn) {
-      this.#isAsking = false;
-      return;
-    }
+    if (!this.#isOn || number < this.#heard) return;
+    this.#heard = number;
     this.#silences = silence === undefined ? 0 : this.#silences + 1;
     if (silence === undefined || isAlert() || this.#silences >= SILENCES_MIN) onResult(silence);
-    // Not before: a result may wake it.
-    this.#isAsking = false;
-    this.#schedule();
   }
 }
 

@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import http from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import t from 'tap';
 import { StoreProxy, type Weather } from '../../loadtest/support/store-proxy.ts';
@@ -56,4 +59,37 @@ t.test('one lost answer is no outage, unless something else is wrong already', a
   alert.wake();
   t.match(await toldAtOnce.promise, /cannot be read/);
   clearInterval(alive);
+});
+
+t.test('a store that is back is heard, though what was asked before is never answered', async (t) => {
+  let asked = 0;
+  const store = http.createServer((_, response) => {
+    asked += 1;
+    if (asked > 1) response.end();
+  });
+  store.listen(0, '127.0.0.1');
+  await once(store, 'listening');
+  t.teardown(() => {
+    store.closeAllConnections();
+    store.close();
+  });
+  const dir = temporaryFolder(t);
+  const S3_ENDPOINT = `http://127.0.0.1:${(store.address() as AddressInfo).port}`;
+  const credentials = { AWS_ACCESS_KEY_ID: 'any', AWS_SECRET_ACCESS_KEY: 'anyanyany' };
+  const settings = { DATA_DIR: dir, REPLICA_URL: 's3://any/prefix', S3_ENDPOINT, ...credentials };
+  const { config } = loadConfig(settings, dir);
+  const results: (string | undefined)[] = [];
+  const told = Promise.withResolvers<void>();
+  const probe = new StoreProbe({
+    config,
+    isAlert: () => true,
+    onResult(silence) {
+      results.push(silence);
+      told.resolve();
+    },
+  });
+  t.teardown(() => probe.stop());
+  probe.start();
+  await told.promise;
+  t.same(results, [undefined], 'the first was not waited for');
 });

@@ -30,7 +30,8 @@ const PLACE = '  const role = await import(';
 const CRASH = `  const { existsSync } = await import('node:fs');
   const begun = await bond;
   if (/^worker-(?![1-${SERVING}]$)\\d+$/.test(begun.role) && existsSync('${SWITCH}')) {
-    begun.obey((_, socket) => socket?.pause());
+    // Not pause(), which goes on to read until its buffer is full.
+    begun.obey((_, socket) => socket?._handle.readStop());
     begun.ready();
     await new Promise((resolve) => setTimeout(resolve, 2 * ${LIFE_MS} * Math.random()));
     if (Math.random() < 0.5) process.kill(process.pid, 'SIGKILL');
