@@ -6,7 +6,7 @@ import { isDamage } from '../sqlite/damage.ts';
 import { keepCompiledCode } from './compiled-code.ts';
 import type { ToChild, ToPrimary } from './messages.ts';
 import { meterSelf } from './self-meter.ts';
-import { startWatchdog } from './watchdog.ts';
+import { startWatchdog, type Watchdog } from './watchdog.ts';
 
 /** How often a child shows that its event loop turns, with its memory. */
 const BEAT_INTERVAL_MS = 500;
@@ -44,13 +44,18 @@ export interface Bond extends Pick<ChildContext, 'role' | 'config' | 'input'> {
   obey(onOrder: (message: ToChild, handle: unknown) => void): void;
   /** Counts one request served, for the limit on a worker's life. */
   countServed(): void;
+  /**
+   * Starts the watchdog's thread, which ends this process with its primary, also while its event loop is blocked. For who
+   * blocks it for long before it is ready; the others have it from then on, since it takes as long to start as their code.
+   */
+  watch(): void;
   /** From now on the watchdog ends this process when its event loop blocks for HANG_TIMEOUT_MS. */
   ready(): void;
   /** Ends this process, saying why: an unknown state is not repaired, the process is replaced. */
   fail(error: Error): void;
 }
 
-/** Starts everything that each child process has: its log, its heartbeat, its watchdog, and an end that says why. */
+/** Starts everything that each child process has: its log, its heartbeat, and an end that says why; the watchdog later. */
 export function startChild(): StartedChild {
   const context = JSON.parse(process.env[CONTEXT_VARIABLE] ?? '') as ChildContext;
   const { role, entryPath, config, isHeld } = context;
@@ -60,8 +65,15 @@ export function startChild(): StartedChild {
     // The channel closes when the primary dies; this process is then about to end too.
     if (process.connected) process.send?.(message, undefined, undefined, () => {});
     if (message.kind === 'standby' || message.kind === 'ready') keepCompiledCode();
+    // One that is given a place later shall not start it then.
+    if (message.kind === 'standby') setImmediate(watch);
   };
   const fail = (error: Error) => end(error, log, tell);
+  let watchdog: Watchdog | undefined;
+  const watch = () => {
+    watchdog ??= startWatchdog(config.HANG_TIMEOUT_MS);
+    return watchdog;
+  };
   // Ctrl-C reaches the whole process group, and so may a supervisor's SIGTERM. Only the primary decides.
   process.on('SIGINT', () => {});
   process.on('SIGTERM', () => {});
@@ -75,7 +87,6 @@ export function startChild(): StartedChild {
   let served = 0;
   const meter = new Meter();
   meterSelf(meter);
-  const watchdog = startWatchdog(config.HANG_TIMEOUT_MS);
   setInterval(() => {
     const { rss, heapUsed } = process.memoryUsage();
     tell({ kind: 'beat', rssBytes: rss, heapUsedBytes: heapUsed, served, deltas: meter.take() });
@@ -92,9 +103,11 @@ export function startChild(): StartedChild {
     countServed() {
       served += 1;
     },
+    watch: () => void watch(),
     ready() {
-      watchdog.arm();
       tell({ kind: 'ready' });
+      // Who waits for this process does not wait for the thread.
+      setImmediate(() => watch().arm());
     },
   });
   return { entryPath, bond: begun.promise.then(bondWith), fail };

@@ -24,8 +24,11 @@ export async function openDatabases(names: readonly string[], bond: Bond): Promi
     ),
   );
   const applied = upgrade(targets, {
-    // The time that a start may take begins anew with each.
-    before: (detail) => tell({ kind: 'progress', detail }),
+    // The time that a start may take begins anew with each, and each blocks for as long as it takes.
+    before(detail) {
+      bond.watch();
+      tell({ kind: 'progress', detail });
+    },
     beforeCommit() {
       for (const [db, check] of checks) if (db) check?.(db, config);
     },
@@ -38,13 +41,16 @@ export async function openDatabases(names: readonly string[], bond: Bond): Promi
  * @throws Failure migration_mismatch when what this code would migrate cannot be, storage_full when there is no room to
  *   try it; nothing is changed
  */
-export function rehearseMigrations(database: string, { config, tell }: Bond): void {
+export function rehearseMigrations(database: string, { config, tell, watch }: Bond): void {
   rehearse({
     path: join(config.DATA_DIR, `${database}.db`),
     scratchPath: join(config.DATA_DIR, 'run', `rehearsal-${database}.db`),
     owners: ownersOf(database),
     reserveMb: config.DISK_RESERVE_MB,
-    before: (step) => tell({ kind: 'progress', detail: `rehearsal on a copy of ${database}: ${step}` }),
+    before(step) {
+      watch();
+      tell({ kind: 'progress', detail: `rehearsal on a copy of ${database}: ${step}` });
+    },
   });
 }
 

@@ -17,9 +17,10 @@ export interface DrillInput {
 }
 
 /** The process that does one drill. The primary tells it what the replica confirms. */
-export async function run({ config, log, tell, obey, input }: Bond): Promise<void> {
+export async function run({ config, log, tell, obey, watch, input }: Bond): Promise<void> {
   // Whatever it starts inherits this.
   setPriority(constants.priority.PRIORITY_LOW);
+  watch();
   const confirmations = new Confirmations();
   obey((message) => {
     if (message.kind === 'replicated') confirmations.note(message);
