@@ -1,0 +1,50 @@
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
+import type { RunningSystem } from '../support/running-system.ts';
+
+/** @returns a port that nobody has, for the debugger of a system whose garbage will be collected */
+export async function debuggerPort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+/** @returns the settings of such a system. Port 0 would not do: the cluster module counts up from it, and 1 is refused */
+export function debuggerEnv(port: number): NodeJS.ProcessEnv {
+  return { NODE_OPTIONS: `--inspect-port=${port}` };
+}
+
+const TIMEOUT_MS = 10_000;
+
+/**
+ * Has the primary collect its garbage, so that what it holds afterwards is what it needs. SIGUSR1 opens the debugger of
+ * any Node.js process, and the cluster module passes it on to the workers, which then listen beside it.
+ */
+export async function collectGarbage(
+  system: RunningSystem,
+  port: number,
+  until: (condition: () => boolean, what: string) => Promise<void>,
+): Promise<void> {
+  process.kill(system.pid, 'SIGUSR1');
+  const listening = new RegExp(`ws://127\\.0\\.0\\.1:${port}/\\S+`);
+  await until(() => listening.test(system.stderr), 'the debugger listens');
+  const socket = new WebSocket(listening.exec(system.stderr)![0]);
+  try {
+    await eventOf(socket, 'open');
+    socket.send(JSON.stringify({ id: 1, method: 'HeapProfiler.collectGarbage' }));
+    await eventOf(socket, 'message');
+  } finally {
+    socket.close();
+  }
+}
+
+function eventOf(socket: WebSocket, name: 'open' | 'message'): Promise<void> {
+  return new Promise((resolve, reject) => {
+    socket.addEventListener(name, () => resolve(), { once: true });
+    socket.addEventListener('error', () => reject(new Error('the debugger does not answer')), { once: true });
+    setTimeout(() => reject(new Error(`no ${name} from the debugger`)), TIMEOUT_MS).unref();
+  });
+}
