@@ -90,6 +90,8 @@ export class Slot extends EventEmitter<SlotEvents> {
   /** Why it does not serve, in words; undefined when it does. */
   get trouble(): string | undefined {
     if (this.isReady) return this.#child?.reportedTrouble;
+    // That it comes up for the first time is no trouble.
+    if (this.#state === 'running' && this.childState === 'starting' && !this.#lastExit) return undefined;
     const last = this.#lastExit ? ` after it ${this.#lastExit.cause}` : '';
     if (this.#state === 'broken') return `failing again and again${last}; tried again slowly`;
     if (this.#state === 'backing-off') return `waiting to restart${last}`;
@@ -132,6 +134,8 @@ export class Slot extends EventEmitter<SlotEvents> {
       await this.#comesUp(this.#child as Child);
       return;
     }
+    // One that is coming up is waited for.
+    if (this.#state === 'running' && this.childState === 'starting') await this.ready();
     const old = this.#child;
     if (this.#next || this.#state !== 'running' || old?.state !== 'ready') {
       throw new Failure(
