@@ -36,15 +36,16 @@ t.test('one scrape shows the whole system, and a death takes no count along', as
   const post = (id: string) => request(`${system.url}/alert`, { method: 'POST', body: alertOf(id) });
   for (let index = 0; index < 10; index += 1) await post(`m${index}`);
   const operations = 'ninelives_writer_batch_operations_sum{database="main"}';
-  // Each process tells with its own beat.
+  const failedMails = 'ninelives_background{child="mailer",figure="failed"}';
+  // Each process tells with its own beat, and the mailer starts when the workers serve.
   const before = await scrapeUntil(
     system,
-    (found) => found.get(writes) === 10 && found.get(operations) === 10,
+    (found) => found.get(writes) === 10 && found.get(operations) === 10 && found.has(failedMails),
   );
   t.equal(before.get('ninelives_ready'), 1);
   t.equal(before.get('ninelives_child_up{child="worker-2",role="worker"}'), 1);
   t.equal(before.get('ninelives_writer_queue_operations{database="main"}'), 0);
-  t.equal(before.get('ninelives_background{child="mailer",figure="failed"}'), 0);
+  t.equal(before.get(failedMails), 0);
   for (const child of ['primary', 'writer', 'worker-1', 'litestream']) {
     t.ok(before.get(`ninelives_process_resident_memory_bytes{child="${child}"}`)! > 1024 * 1024, child);
   }
