@@ -12,7 +12,7 @@ const NEEDS_ROLLBACK = /^SQLITE_READONLY_(ROLLBACK|RECOVERY|CANTINIT)/;
 export type CheckAnswer =
   | { readonly healthy: true }
   | { readonly healthy: false; readonly problem: string }
-  | { readonly error: string };
+  | { readonly error: string; readonly details?: string };
 
 export type Check = 'quick_check' | 'integrity_check';
 

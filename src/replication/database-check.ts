@@ -26,7 +26,10 @@ export async function findDamage(
 ): Promise<string | undefined> {
   const answer = isSmall(path) ? checkHere(path, check) : await checkApart(path, check, signal);
   if (signal?.aborted) throw new Failure('not_ready', 'Stopped while checking the databases');
-  if ('error' in answer) throw new Failure('internal', `${path} could not be checked: ${answer.error}`);
+  if ('error' in answer) {
+    const cause = new Error(answer.details || answer.error);
+    throw new Failure('internal', `${path} could not be checked: ${answer.error}`, { cause });
+  }
   return answer.healthy ? undefined : answer.problem;
 }
 
@@ -49,7 +52,7 @@ async function checkApart(path: string, check: Check, signal: AbortSignal | unde
   });
   const [output, errors] = await Promise.all([text(child.stdout), text(child.stderr)]);
   const end = await ended;
-  return parseAnswer(output) ?? { error: errors.trim() || end };
+  return parseAnswer(output) ?? { error: end, details: errors };
 }
 
 function parseAnswer(output: string): CheckAnswer | undefined {

@@ -30,7 +30,7 @@ export class StoreProbe {
   readonly #options: StoreProbeOptions;
   #timer: NodeJS.Timeout | undefined;
   #isOn = false;
-  #askedMs = performance.now();
+  #askedMs = 0;
   /** Numbers each time that it was asked, and the last one of which the result is known. */
   #asked = 0;
   #heard = 0;
@@ -43,6 +43,7 @@ export class StoreProbe {
   start(): void {
     if (this.#isOn) return;
     this.#isOn = true;
+    this.#askedMs = performance.now();
     this.#schedule();
   }
 
@@ -58,7 +59,8 @@ export class StoreProbe {
 
   #schedule(): void {
     clearTimeout(this.#timer);
-    const intervalMs = this.#options.isAlert() ? ALERT_INTERVAL_MS : CALM_INTERVAL_MS;
+    const isAlert = this.#silences > 0 || this.#options.isAlert();
+    const intervalMs = isAlert ? ALERT_INTERVAL_MS : CALM_INTERVAL_MS;
     const delayMs = Math.max(0, this.#askedMs + intervalMs - performance.now());
     this.#timer = setTimeout(() => void this.#ask(), delayMs).unref();
   }
@@ -75,6 +77,8 @@ export class StoreProbe {
     this.#heard = number;
     this.#silences = silence === undefined ? 0 : this.#silences + 1;
     if (silence === undefined || isAlert() || this.#silences >= SILENCES_MIN) onResult(silence);
+    // How soon to ask again follows from this, too.
+    if (this.#isOn) this.#schedule();
   }
 }
 

@@ -2,12 +2,29 @@ import { once } from 'node:events';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { StoreProxy, type Weather } from '../../loadtest/support/store-proxy.ts';
 import { loadConfig } from '../../src/config.ts';
 import { StoreProbe, silenceOf } from '../../src/replication/store-probe.ts';
 import { startS3 } from '../support/s3.ts';
 import { temporaryFolder } from '../support/system.ts';
+
+const ANY_BUCKET = {
+  REPLICA_URL: 's3://any/prefix',
+  AWS_ACCESS_KEY_ID: 'any',
+  AWS_SECRET_ACCESS_KEY: 'anyanyany',
+};
+
+/** Serves as long as the test takes. @returns its URL */
+async function serve(t: Test, server: http.Server): Promise<string> {
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.teardown(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
 
 t.test(
   'a store is silent when it refuses, hangs or is unavailable, and not when it answers anything',
@@ -67,17 +84,9 @@ t.test('a store that is back is heard, though what was asked before is never ans
     asked += 1;
     if (asked > 1) response.end();
   });
-  store.listen(0, '127.0.0.1');
-  await once(store, 'listening');
-  t.teardown(() => {
-    store.closeAllConnections();
-    store.close();
-  });
   const dir = temporaryFolder(t);
-  const S3_ENDPOINT = `http://127.0.0.1:${(store.address() as AddressInfo).port}`;
-  const credentials = { AWS_ACCESS_KEY_ID: 'any', AWS_SECRET_ACCESS_KEY: 'anyanyany' };
-  const settings = { DATA_DIR: dir, REPLICA_URL: 's3://any/prefix', S3_ENDPOINT, ...credentials };
-  const { config } = loadConfig(settings, dir);
+  const S3_ENDPOINT = await serve(t, store);
+  const { config } = loadConfig({ DATA_DIR: dir, S3_ENDPOINT, ...ANY_BUCKET }, dir);
   const results: (string | undefined)[] = [];
   const told = Promise.withResolvers<void>();
   const probe = new StoreProbe({
@@ -92,4 +101,23 @@ t.test('a store that is back is heard, though what was asked before is never ans
   probe.start();
   await told.promise;
   t.same(results, [undefined], 'the first was not waited for');
+});
+
+t.test('a first silence is asked about again soon, not at the pace of calm weather', async (t) => {
+  const dir = temporaryFolder(t);
+  const askedAtMs: number[] = [];
+  const store = http.createServer((_, response) => {
+    askedAtMs.push(performance.now());
+    response.writeHead(503).end();
+  });
+  const S3_ENDPOINT = await serve(t, store);
+  const { config } = loadConfig({ DATA_DIR: dir, S3_ENDPOINT, ...ANY_BUCKET }, dir);
+  const told = Promise.withResolvers<string | undefined>();
+  const probe = new StoreProbe({ config, isAlert: () => false, onResult: told.resolve });
+  t.teardown(() => probe.stop());
+  probe.start();
+  t.match(await told.promise, /answers with 503/);
+  t.equal(askedAtMs.length, 2);
+  // Four seconds in calm weather.
+  t.ok(askedAtMs[1]! - askedAtMs[0]! < 3000);
 });
