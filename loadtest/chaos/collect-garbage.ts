@@ -2,6 +2,8 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import type { RunningSystem } from '../support/running-system.ts';
 
+const TIMEOUT_MS = 10_000;
+
 /** @returns a port that nobody has, for the debugger of a system whose garbage will be collected */
 export async function debuggerPort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
@@ -16,8 +18,6 @@ export async function debuggerPort(): Promise<number> {
 export function debuggerEnv(port: number): NodeJS.ProcessEnv {
   return { NODE_OPTIONS: `--inspect-port=${port}` };
 }
-
-const TIMEOUT_MS = 10_000;
 
 /**
  * Has the primary collect its garbage, so that what it holds afterwards is what it needs. SIGUSR1 opens the debugger of

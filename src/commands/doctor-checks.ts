@@ -1,4 +1,4 @@
-import { accessSync, constants, statSync } from 'node:fs';
+import { constants, statSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { dirname } from 'node:path';
 import type { SystemSnapshot } from '../child/snapshot.ts';
@@ -10,10 +10,13 @@ import { findLitestream } from '../replication/binary.ts';
 import { probeReplica } from '../replication/replica-probe.ts';
 import type { Secrets } from '../secrets.ts';
 import { lockDataDir } from '../sqlite/lock.ts';
+import { isWritable } from '../writable.ts';
 import { askPrimary } from './control-client.ts';
 
 /** S3 refuses what is signed 15 minutes beside its clock; dates of alerts deserve better. */
 const CLOCK_SKEW_MAX_MS = 60_000;
+/** What a data folder needs beside writing. */
+const READ_AND_ENTER = constants.R_OK | constants.X_OK;
 
 /** What one check found. A warning keeps nothing from starting. */
 export interface Finding {
@@ -87,12 +90,12 @@ function checkDataDir(dataDir: string): Found {
   const stat = statSync(dataDir, { throwIfNoEntry: false });
   if (!stat) {
     const parent = existingParent(dataDir);
-    return isWritable(parent)
+    return isWritable(parent, READ_AND_ENTER)
       ? ok(`${dataDir} will be made`)
       : problem(`${dataDir} does not exist, and ${parent} is not writable`, 'Make it, owned by this user.');
   }
   if (!stat.isDirectory()) return problem(`${dataDir} is no folder`, 'Set DATA_DIR to a folder.');
-  if (!isWritable(dataDir)) {
+  if (!isWritable(dataDir, READ_AND_ENTER)) {
     return problem(`${dataDir} is not writable`, `chown -R it to this user (id ${process.getuid?.()}).`);
   }
   const foreign = ['main.db', 'run'].find((name) => {
@@ -113,15 +116,6 @@ function checkDataDir(dataDir: string): Found {
 function existingParent(path: string): string {
   const parent = dirname(path);
   return statSync(parent, { throwIfNoEntry: false }) || parent === path ? parent : existingParent(parent);
-}
-
-function isWritable(folder: string): boolean {
-  try {
-    accessSync(folder, constants.R_OK | constants.W_OK | constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 async function askRunning(dataDir: string): Promise<SystemSnapshot | undefined> {

@@ -1,10 +1,11 @@
 import { execFileSync } from 'node:child_process';
-import { accessSync, chownSync, constants, mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { chownSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { loadConfig } from '../config.ts';
 import { Failure } from '../errors.ts';
+import { isWritable } from '../writable.ts';
 import { readArguments } from './arguments.ts';
 import { renderUnits, type Unit, writableFolders } from './service-units.ts';
 
@@ -94,14 +95,5 @@ function ask(args: readonly string[], user: string): string {
     return execFileSync('id', [...args], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
   } catch (cause) {
     throw new Failure('usage', `There is no user ${user} on this machine; name one with --user`, { cause });
-  }
-}
-
-function isWritable(folder: string): boolean {
-  try {
-    accessSync(folder, constants.W_OK);
-    return true;
-  } catch {
-    return false;
   }
 }

@@ -1,10 +1,10 @@
 import type { ChildProcess } from 'node:child_process';
 import cluster from 'node:cluster';
-import { accessSync, constants } from 'node:fs';
 import { getCompileCacheDir } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type ChildContext, CONTEXT_VARIABLE } from '../child/child.ts';
+import { isWritable } from '../writable.ts';
 
 /** Every process of a system carries its data folder in this variable, so that strays can be found. */
 export const DATA_DIR_VARIABLE = 'NINELIVES_DATA_DIR';
@@ -39,13 +39,4 @@ export function fork(context: ChildContext, env: NodeJS.ProcessEnv = {}): ChildP
 function compileCache(dataDir: string): string {
   const own = getCompileCacheDir();
   return own && isWritable(own) ? dirname(own) : join(dataDir, 'run', 'compile-cache');
-}
-
-function isWritable(folder: string): boolean {
-  try {
-    accessSync(folder, constants.W_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }
