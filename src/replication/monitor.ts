@@ -9,8 +9,9 @@ const ERROR_EXPLAINS_MS = 60_000;
 const COMPLAINT_INTERVAL_MS = 1500;
 /** What an uploader that is at work gets to deliver something, when the store is back. */
 const BACK_GRACE_MS = 750;
-/** A store that comes and goes shall not keep the uploader from ever getting anywhere. */
-const BACK_RESTART_INTERVAL_MS = 10_000;
+/** A store that comes and goes shall not keep the uploader from ever getting anywhere: so many restarts for it a window. */
+const BACK_RESTARTS_MAX = 3;
+const BACK_WINDOW_MS = 30_000;
 /** A store that hangs is not healed by restarting the uploader: the patience doubles up to this. */
 const PATIENCE_MAX_MS = 5 * 60_000;
 
@@ -42,7 +43,8 @@ export class ReplicationMonitor {
   #silence: string | undefined;
   /** Since when the store is back and nothing has arrived; undefined when that is not so. */
   #backAtMs: number | undefined;
-  #backRestartMs = Number.NEGATIVE_INFINITY;
+  /** When it was restarted for that, the last few times. */
+  #backRestartsMs: readonly number[] = [];
 
   constructor(options: ReplicationMonitorOptions) {
     this.#options = options;
@@ -141,7 +143,7 @@ export class ReplicationMonitor {
     if (this.#state !== previous) this.#tell(previous);
     if (this.#isStuckSinceBack(nowMs)) {
       this.#backAtMs = undefined;
-      this.#backRestartMs = nowMs;
+      this.#backRestartsMs = [...this.#backRestartsMs, nowMs].slice(-BACK_RESTARTS_MAX);
       this.#options.onStall('the store answers again, and the uploader still waits for it');
     } else if (this.#state === 'stalled' && silentMs > this.#patienceMs) {
       this.#patienceMs = Math.min(PATIENCE_MAX_MS, this.#patienceMs * 2);
@@ -153,8 +155,9 @@ export class ReplicationMonitor {
   }
 
   #isStuckSinceBack(nowMs: number): boolean {
-    if (this.#backAtMs === undefined || nowMs - this.#backRestartMs < BACK_RESTART_INTERVAL_MS) return false;
-    return this.#isLate && nowMs - this.#backAtMs >= BACK_GRACE_MS;
+    if (this.#backAtMs === undefined || !this.#isLate || nowMs - this.#backAtMs < BACK_GRACE_MS) return false;
+    const recent = this.#backRestartsMs.filter((atMs) => nowMs - atMs < BACK_WINDOW_MS);
+    return recent.length < BACK_RESTARTS_MAX;
   }
 
   get #isLate(): boolean {
