@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { findLitestream, type LitestreamBinary } from '../../src/replication/binary.ts';
 import { confirmerFor } from '../../src/replication/confirmer-for.ts';
@@ -131,6 +132,14 @@ async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
   await once(child, 'exit');
 }
 
+/**
+ * A store tells whole seconds, and of two generations that ended in the same one Litestream restores either: what comes
+ * next shall not begin in the second in which the last thing was uploaded.
+ */
+async function nextSecond(): Promise<void> {
+  await setTimeout(1000 - (Date.now() % 1000) + 10);
+}
+
 /** Bodies that the heartbeat does not touch. */
 function rowsOf(path: string): unknown[] {
   return contentOf(path).slice(1);
@@ -197,6 +206,7 @@ for (const { name, binary, skip } of versions) {
       const [prepared] = await prepareDatabases({ ...next, log: keepingLog().log });
       t.match(prepared, { outcome: 'restored' }, 'on an empty disk it comes back');
       t.same(rowsOf(databasePath(next.config.DATA_DIR, 'main')), whole);
+      await nextSecond();
       const third = await run(t, next);
       const again = open(t, next);
       await third.confirmed(again);
@@ -237,8 +247,7 @@ for (const kind of ['a folder', 'a bucket']) {
       });
       t.same(rowsOf(join(site.root, 'by-hand.db')), before, 'also by hand');
       t.match(describeChange(binary, config.DATA_DIR, ['main']), /goes on where a 0\.3 was/);
-      // The store tells whole seconds.
-      await new Promise((resolve) => setTimeout(resolve, 1100));
+      await nextSecond();
       const running = await run(t, site);
       const db = open(t, site);
       insert(db, 'new');
