@@ -3,8 +3,9 @@ import { availableParallelism } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { Failure, type FieldError } from './errors.ts';
+import { isLoopbackHost } from './loopback.ts';
 import { parseMailbox } from './mail/address.ts';
-import { isLoopbackHost, smtpServerOf } from './mail/smtp-url.ts';
+import { smtpServerOf } from './mail/smtp-url.ts';
 import { parseReplicaUrl, type Replica } from './replication/replica-url.ts';
 import { REPLICA_SECRETS, SECRET_NAMES, type SecretName, type Secrets } from './secrets.ts';
 

@@ -116,7 +116,8 @@ export function startChild(): StartedChild {
 function end(error: Error, log: Logger, tell: (message: ToPrimary) => void): void {
   const code = error instanceof Failure ? error.code : 'internal';
   if (isDamage(error)) tell({ kind: 'damaged', reason: error.message });
-  log.fatal({ err: error, code }, error.message);
+  // A failure of a known sort is told by the primary, in its place; of any other its stack is wanted.
+  if (code === 'internal') log.fatal({ err: error, code }, error.message);
   tell({ kind: 'failed', code, message: described(error) });
   process.exitCode = error instanceof Failure ? error.meaning.exitCode : 70;
   // Lets the message and the log leave; nothing else may run on.

@@ -1,7 +1,7 @@
 import type { Database } from 'better-sqlite3';
 import type { Config } from '../config.ts';
 import { Failure } from '../errors.ts';
-import { isLoopbackHost } from './loopback.ts';
+import { isLoopbackHost } from '../loopback.ts';
 import { prepareQueries } from './queries.ts';
 
 /** @throws Failure config_invalid when others than this machine could call while there are no keys */

@@ -5,7 +5,7 @@ import { countedAddress } from '../limits/address.ts';
 import type { Scope } from '../scope.ts';
 import { PROBES } from '../worker/middleware/probes.ts';
 import { LastUse } from './last-use.ts';
-import { localRequests } from './loopback.ts';
+import { localRequests } from './local-requests.ts';
 import { type KeyQueries, type KeyRow, prepareQueries } from './queries.ts';
 import { hashOf, isSame, parseToken } from './token.ts';
 

@@ -14,8 +14,3 @@ export function smtpServerOf(text: string): SmtpServer | undefined {
   const shownPort = port || (protocol === 'smtps:' ? '465' : '587');
   return { hostname, origin: `${protocol}//${hostname}:${shownPort}`, hasCredentials: username !== '' };
 }
-
-/** @returns whether a URL's host is this machine */
-export function isLoopbackHost(hostname: string): boolean {
-  return hostname === 'localhost' || hostname === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(hostname);
-}

@@ -1,7 +1,8 @@
 import { createTransport } from 'nodemailer';
 import type SMTPPool from 'nodemailer/lib/smtp-pool';
+import { isLoopbackHost } from '../loopback.ts';
 import type { Delivery, Mail, Transport } from './mail.ts';
-import { isLoopbackHost, smtpServerOf } from './smtp-url.ts';
+import { smtpServerOf } from './smtp-url.ts';
 
 /** What nodemailer says of a failure beside its words, which may quote an address or a password. */
 interface SmtpError {

@@ -12,6 +12,32 @@ const BACKLOG = 4096;
 type Handed = Map<number, Socket>;
 
 /**
+ * Finds out whether it could be listened there, so that an address that cannot be had is told before anything is made.
+ * @throws Failure address_unavailable
+ */
+export async function tryAddress(host: string, port: number): Promise<void> {
+  const server = createServer();
+  await open(server, host, port, undefined);
+  server.close();
+  await EventEmitter.once(server, 'close');
+}
+
+async function open(server: Server, host: string, port: number, fd: number | undefined): Promise<void> {
+  try {
+    const listening = EventEmitter.once(server, 'listening');
+    server.listen(fd === undefined ? { host, port, backlog: BACKLOG } : { fd, backlog: BACKLOG });
+    await listening;
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    const message =
+      fd === undefined
+        ? `Cannot listen on ${host}:${port}: ${reason}. Set HOST or PORT.`
+        : `Cannot listen on the socket of the service manager: ${reason}`;
+    throw new Failure('address_unavailable', message, { cause });
+  }
+}
+
+/**
  * The listening socket, which the primary owns so that it stays open when every worker is dead. A connection is:
  * waiting (no worker is ready) → handed (sent to a worker; the primary keeps its copy) → accepted (the worker has
  * it; the copy is closed). A worker that dies or cannot be reached gives its handed connections back to waiting;
@@ -45,22 +71,7 @@ export class Listener {
    * @throws Failure address_unavailable
    */
   async listen(host: string, port: number, fd: number | undefined): Promise<AddressInfo> {
-    try {
-      const listening = EventEmitter.once(this.#server, 'listening');
-      this.#server.listen(fd === undefined ? { host, port, backlog: BACKLOG } : { fd, backlog: BACKLOG });
-      await listening;
-    } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      throw new Failure(
-        'address_unavailable',
-        fd === undefined
-          ? `Cannot listen on ${host}:${port}: ${reason}. Set HOST or PORT.`
-          : `Cannot listen on the socket of the service manager: ${reason}`,
-        {
-          cause: error,
-        },
-      );
-    }
+    await open(this.#server, host, port, fd);
     const address = this.#server.address();
     if (address === null || typeof address === 'string') {
       throw new Failure('address_unavailable', 'The socket of the service manager is not one of TCP');

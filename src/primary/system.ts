@@ -15,7 +15,7 @@ import type { Events } from './events.ts';
 import { Exchanges } from './exchanges.ts';
 import { Healer } from './healer.ts';
 import { Lifecycle } from './lifecycle.ts';
-import { Listener } from './listener.ts';
+import { Listener, tryAddress } from './listener.ts';
 import { Nursery } from './nursery.ts';
 import { Places } from './places.ts';
 import { Recycler } from './recycler.ts';
@@ -179,8 +179,9 @@ export class System {
    */
   async start(): Promise<void> {
     const { config, listenFd, events } = this.#options;
-    await this.#startData();
     const { HOST, PORT } = config;
+    if (listenFd === undefined) await tryAddress(HOST, PORT);
+    await this.#startData();
     const { address, port } = await this.#listener.listen(HOST, PORT, listenFd);
     this.#url = urlOf(listenFd === undefined ? HOST : address, port);
     await this.#serve();

@@ -1,4 +1,4 @@
-import { readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { HonestClients } from '../../loadtest/support/honest-client.ts';
@@ -183,11 +183,12 @@ t.test('a stop while the databases are prepared ends those that wait for them', 
   t.same(processesOf(system.dataDir), []);
 });
 
-t.test('a port in use is said plainly', async (t) => {
+t.test('a port in use is said plainly, before anything is made', async (t) => {
   const system = await start(t);
   const second = launch(t, { PORT: new URL(system.url).port });
   t.equal((await second.ended()).code, 69);
   t.match(second.stderr, /Cannot listen on 127\.0\.0\.1:\d+: .*EADDRINUSE.*Set HOST or PORT/);
+  t.notOk(existsSync(join(second.dataDir, 'main.db')));
 });
 
 t.test('a wrong configuration lists every mistake and exits 78', async (t) => {

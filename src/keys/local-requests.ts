@@ -1,25 +1,9 @@
 import type { IncomingMessage } from 'node:http';
-import { BlockList, isIP } from 'node:net';
 import type { Config } from '../config.ts';
-
-const LOOPBACK = new BlockList();
-LOOPBACK.addSubnet('127.0.0.0', 8, 'ipv4');
-LOOPBACK.addAddress('::1', 'ipv6');
-LOOPBACK.addSubnet('::ffff:127.0.0.0', 104, 'ipv6');
+import { isLoopbackAddress } from '../loopback.ts';
 
 /** What a proxy adds. It may be forged, so it is never taken for where a request comes from. */
 const FORWARDED = ['forwarded', 'x-forwarded-for', 'x-real-ip', 'via'] as const;
-
-/** @returns whether this is an address of the machine itself */
-export function isLoopbackAddress(address: string | undefined): boolean {
-  const family = isIP(address ?? '');
-  return family !== 0 && LOOPBACK.check(address as string, family === 4 ? 'ipv4' : 'ipv6');
-}
-
-/** @param host what HOST may be: an address or a name */
-export function isLoopbackHost(host: string): boolean {
-  return host === 'localhost' || isLoopbackAddress(host);
-}
 
 /** What a client on this machine calls it by. A page that has its own name lead here (DNS rebinding) sends that name. */
 const LOCAL_NAME = /^(?:localhost|127\.\d{1,3}\.\d{1,3}\.\d{1,3}|\[::1\])(?::\d{1,5})?$/i;
