@@ -15,9 +15,6 @@ const REALM = 'Bearer realm="ninelives"';
 const RANKS = { read: 1, write: 2, admin: 3 } as const;
 const NEEDED: Readonly<Record<Scope, number>> = { public: 0, ...RANKS, operator: RANKS.admin };
 
-/** While there are no keys, how long a look at that counts; a request costs less without one. */
-const NO_KEYS_MAX_AGE_MS = 10;
-
 /** Whoever calls while there are no keys, and who asks for what is public: nobody needs to know. */
 const NOBODY: Caller = Object.freeze({ owner: '' });
 
@@ -35,12 +32,6 @@ export function createGuard({ db, write, limit, config, log }: GuardContext): Gu
   const lastUse = new LastUse((uses) => write('touch', { uses }), log);
   // Keys are revoked, never deleted: once there is one, it need not be asked again.
   let isKeyed = false;
-  let lookedMs = Number.NEGATIVE_INFINITY;
-  const look = (nowMs: number) => {
-    if (nowMs - lookedMs < NO_KEYS_MAX_AGE_MS) return;
-    lookedMs = nowMs;
-    isKeyed = queries.any();
-  };
   // One that is answered for long is asked about again, since its key may be revoked: it was counted when it began.
   const count: typeof limit = (ctx, kind, id) => (ctx.headerSent ? undefined : limit(ctx, kind, id));
   const limitAddress = (ctx: Context) => count(ctx, 'address', countedAddress(ctx.req.socket.remoteAddress));
@@ -48,7 +39,8 @@ export function createGuard({ db, write, limit, config, log }: GuardContext): Gu
   return (ctx, scope) => {
     ctx.state.caller = NOBODY;
     if (scope === 'public' && PROBES.has(ctx._matchedRoute)) return;
-    if (!isKeyed) look(performance.now());
+    // Each request while there are none: what is answered a moment after the first key must not be open.
+    isKeyed ||= queries.any();
     if (scope === 'public') return isKeyed ? limitAddress(ctx) : undefined;
     if ((!isKeyed || scope === 'operator') && isLocal(ctx.req)) return;
     let key: CheckedKey;
