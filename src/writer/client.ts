@@ -64,12 +64,12 @@ export class WriterClient {
   #closed = false;
   #flushing = false;
   #lastHeardMs = Number.NEGATIVE_INFINITY;
-  readonly #sweeper: NodeJS.Timeout;
+  /** While anything is pending. */
+  #sweeper: NodeJS.Timeout | undefined;
 
   constructor(options: WriterClientOptions) {
     this.#options = options;
     this.#id = `${options.name}-${process.pid}-${randomBytes(8).toString('hex')}`;
-    this.#sweeper = setInterval(() => this.#sweep(), SWEEP_MS).unref();
     this.#connect();
   }
 
@@ -106,6 +106,7 @@ export class WriterClient {
       this.#pending.set(seq, { json, blob, deadlineMs, answerMs, sent: false, onReplay, resolve, reject });
       this.#blobBytes += blobBytes;
       this.#unsent.push(seq);
+      this.#sweeper ??= setInterval(() => this.#sweep(), SWEEP_MS).unref();
       this.#scheduleFlush();
     });
   }
@@ -196,6 +197,11 @@ export class WriterClient {
 
   /** Deadlines rise with the sequence number, so the first that is not due ends the sweep. */
   #sweep(): void {
+    if (this.#pending.size === 0) {
+      clearInterval(this.#sweeper);
+      this.#sweeper = undefined;
+      return;
+    }
     const nowMs = monotonicNowMs();
     this.#checkConnection(nowMs);
     for (const [seq, { deadlineMs, answerMs, sent }] of this.#pending) {
