@@ -29,15 +29,23 @@ export const restoreCommand: Command = {
       default: '0',
       help: 'single commits after the snapshot, each shipped by itself',
     },
+    latency: {
+      value: 'MS',
+      default: '0',
+      help: 'how long the S3 server takes longer with each request of a restore, as over a network',
+    },
     rounds: { value: 'N', default: '1', help: 'times each' },
   },
   prepare(values) {
     const sizeMb = values.whole('mb', 8, 100_000);
     const segments = values.whole('segments', 0, 1_000_000);
+    const latencyMs = values.whole('latency', 0, 10_000);
     const rounds = values.whole('rounds', 1, 100);
     return async ({ progress, signal }) => {
-      const { timings, cost } = await measureRestores({ sizeMb, segments, rounds }, signal, (text) =>
-        progress.show(text),
+      const { timings, cost } = await measureRestores(
+        { sizeMb, segments, latencyMs, rounds },
+        signal,
+        (text) => progress.show(text),
       );
       const late = timings.filter(
         ({ what, durationMs, sizeBytes }) => what.startsWith('npm') && durationMs > restoreLimitMs(sizeBytes),

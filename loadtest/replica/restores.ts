@@ -30,6 +30,15 @@ export interface Restores {
   readonly cost: ReplicaCost;
 }
 
+export interface RestoresPlan {
+  readonly sizeMb: number;
+  /** Single commits after the snapshot, each shipped by itself. */
+  readonly segments: number;
+  /** By how much the store takes longer for each request of a restore. */
+  readonly latencyMs: number;
+  readonly rounds: number;
+}
+
 /** @returns how long a restore of this size may take: 10 s, and 5 s for each GB */
 export function restoreLimitMs(sizeBytes: number): number {
   return 10_000 + (5000 * sizeBytes) / GB;
@@ -40,7 +49,7 @@ export function restoreLimitMs(sizeBytes: number): number {
  * @param show tells what goes on
  */
 export async function measureRestores(
-  { sizeMb, segments, rounds }: { sizeMb: number; segments: number; rounds: number },
+  { sizeMb, segments, latencyMs, rounds }: RestoresPlan,
   signal: AbortSignal,
   show: (text: string) => void,
 ): Promise<Restores> {
@@ -57,6 +66,7 @@ export async function measureRestores(
       cost.puts = proxy.counts.PUT ?? 0;
       cost.uploadedBytes = proxy.uploadedBytes;
       const getsBefore = proxy.counts.GET ?? 0;
+      proxy.latencyMs = latencyMs;
       for (let round = 0; round < rounds; round += 1) {
         show(`restoring (${from}, ${round + 1} of ${rounds})`);
         timings.push(...(await restoreOnce(folder, source, settings[from], from, signal)));

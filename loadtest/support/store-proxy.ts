@@ -31,6 +31,8 @@ export class StoreProxy {
   readonly counts: Record<string, number> = {};
   /** Bytes of the bodies that were passed on to the store. */
   uploadedBytes = 0;
+  /** How long each request that is passed has to wait, as on a way over a network. */
+  latencyMs = 0;
 
   private constructor(target: URL) {
     this.#target = target;
@@ -97,9 +99,11 @@ export class StoreProxy {
       refuse(request, response, ACCESS_DENIED);
     } else if (weather === 'cut' && request.method === 'PUT') {
       this.#pass(request, response, true);
-    } else if (weather === 'slow') {
-      setTimeout(() => this.#pass(request, response), SLOW_MS);
-    } else this.#pass(request, response);
+    } else {
+      const waitMs = weather === 'slow' ? SLOW_MS : this.latencyMs;
+      if (waitMs === 0) this.#pass(request, response);
+      else setTimeout(() => this.#pass(request, response), waitMs);
+    }
   }
 
   /** @param isCut whether the body breaks off after its first piece, on both sides */
