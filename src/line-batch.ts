@@ -1,32 +1,46 @@
 import { Buffer } from 'node:buffer';
+import { write, writeSync } from 'node:fs';
 import pino, { type DestinationStream } from 'pino';
 
+const STANDARD_OUTPUT = 1;
 /** A pipe takes writes up to this size in one piece, so lines of several processes never mix. */
 const PIPE_BUF_BYTES = 4096;
 /** How long a line waits for others to share its write. */
 const BATCH_MS = 10;
+/** What waits for a slow reader, or for room on a full disk; more is lost. */
+const WAITING_MAX_BYTES = 16 * 1024 * 1024;
+/** How soon a reader that took nothing is tried again, and how long an exit does so. */
+const RETRY_MS = 10;
+const EXIT_PATIENCE_MS = 2000;
 const WARN = pino.levels.values.warn!;
 /** Has pino tell the level of each line. */
 const METADATA: unique symbol = Symbol.for('pino.metadata');
 
 /**
  * Standard output for a logger: a write for every line of a busy process would cost more than the line. A batch is
- * empty → waiting (the first line) → written (it is full, the time is up, or a line is a warning or worse). An exit
- * writes what waits; a SIGKILL takes at most the last BATCH_MS along. A slow reader never blocks the event loop.
+ * empty → waiting (the first line) → passed (it is full, the time is up, or a line is a warning or worse) → written. An
+ * exit writes what waits; a SIGKILL takes at most the last BATCH_MS along. A slow reader never blocks the event loop, and
+ * an output that fails, such as a file on a full disk, ends nobody: the service is worth more than its log, and the next
+ * batch tries again. (sonic-boom, which pino brings, ends the process on the first error, and tries for ever at its exit.)
  */
 export class LineBatch implements DestinationStream {
   readonly [METADATA] = true;
   /** Of the line that `write` gets next; set by pino. */
   lastLevel = 0;
-  readonly #stream = pino.destination({ fd: 1, sync: false, maxWrite: PIPE_BUF_BYTES });
   #text = '';
   #bytes = 0;
   #timer: NodeJS.Timeout | undefined;
+  /** Passed, and not written yet. */
+  #waiting: Buffer[] = [];
+  #waitingBytes = 0;
+  #isWriting = false;
+  /** While a reader that took nothing is about to be tried again. */
+  #retry: NodeJS.Timeout | undefined;
 
   constructor() {
     process.once('exit', () => {
       this.#pass();
-      this.#stream.flushSync();
+      this.#writeRest();
     });
   }
 
@@ -39,17 +53,58 @@ export class LineBatch implements DestinationStream {
     else this.#timer ??= setTimeout(() => this.#pass(), BATCH_MS).unref();
   }
 
+  /** Has what waits written; an exit that follows loses nothing of it. */
   flush(done?: (error?: Error) => void): void {
     this.#pass();
-    this.#stream.flush(done);
+    done?.();
   }
 
   #pass(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     if (this.#bytes === 0) return;
-    this.#stream.write(this.#text);
+    if (this.#waitingBytes + this.#bytes <= WAITING_MAX_BYTES) {
+      this.#waiting.push(Buffer.from(this.#text));
+      this.#waitingBytes += this.#bytes;
+    }
     this.#text = '';
     this.#bytes = 0;
+    if (!this.#isWriting) this.#writeNext();
+  }
+
+  #writeNext(): void {
+    this.#retry = undefined;
+    const next = this.#waiting[0];
+    this.#isWriting = next !== undefined;
+    if (next === undefined) return;
+    write(STANDARD_OUTPUT, next, (error, written) => {
+      if (!error) {
+        this.#took(written);
+        this.#writeNext();
+      } else if (error.code === 'EAGAIN') this.#retry = setTimeout(() => this.#writeNext(), RETRY_MS).unref();
+      else this.#isWriting = false;
+    });
+  }
+
+  #took(bytes: number): void {
+    const [first = Buffer.alloc(0)] = this.#waiting;
+    this.#waitingBytes -= bytes;
+    if (bytes < first.length) this.#waiting[0] = first.subarray(bytes);
+    else this.#waiting.shift();
+  }
+
+  /** At the exit. */
+  #writeRest(): void {
+    // The kernel has that one, or is about to.
+    if (this.#isWriting && !this.#retry) this.#waiting.shift();
+    const deadlineMs = performance.now() + EXIT_PATIENCE_MS;
+    while (this.#waiting[0] && performance.now() < deadlineMs) {
+      try {
+        this.#took(writeSync(STANDARD_OUTPUT, this.#waiting[0]));
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') return;
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, RETRY_MS);
+      }
+    }
   }
 }

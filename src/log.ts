@@ -23,7 +23,7 @@ export function createLog(role: string, level: string, format: 'json' | 'text'):
     return pino(
       options,
       pretty({
-        sync: true,
+        destination: terminal(),
         colorize: process.stdout.isTTY === true && !process.env.NO_COLOR,
         ignore: 'pid,role',
         translateTime: 'SYS:HH:MM:ss.l',
@@ -33,6 +33,23 @@ export function createLog(role: string, level: string, format: 'json' | 'text'):
     );
   }
   return pino(options, new LineBatch());
+}
+
+/** Standard output for a person. One that fails, such as a file on a full disk, ends nobody. */
+function terminal() {
+  const stream = pino.destination({ fd: 1, sync: true });
+  let isFailing = false;
+  stream.on('error', () => {
+    isFailing = true;
+  });
+  stream.on('write', () => {
+    isFailing = false;
+  });
+  // Before pino's own, which would try again for ever and so keep the process from its end.
+  process.prependOnceListener('exit', () => {
+    if (isFailing) stream.destroy();
+  });
+  return stream;
 }
 
 let lastMs = 0;

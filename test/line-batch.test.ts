@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { closeSync, openSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import t, { type Test } from 'tap';
 
@@ -38,3 +39,21 @@ t.test('a warning waits for nothing, and takes along what came before it', async
   }
   t.same(lines, ['before', 'now']);
 });
+
+for (const format of ['json', 'text']) {
+  t.test(`a full disk under the log ends nobody (${format})`, async (t) => {
+    // Each write to it fails with ENOSPC.
+    const full = openSync('/dev/full', 'w');
+    t.teardown(() => closeSync(full));
+    const child = spawn(process.execPath, [WRITER, 'now-and-then', format], {
+      stdio: ['ignore', full, 'pipe'],
+    });
+    let stderr = '';
+    child.stderr?.on('data', (chunk) => {
+      stderr += chunk;
+    });
+    const [code] = await once(child, 'close');
+    t.equal(stderr, '');
+    t.equal(code, 3);
+  });
+}

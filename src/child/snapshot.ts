@@ -57,6 +57,8 @@ export interface ChildSnapshot {
     | 'backing-off'
     | 'broken'
     | 'stopped';
+  /** By a successor that is on its way. */
+  readonly isBeingReplaced: boolean;
   readonly pid: number | null;
   /** Of this process. */
   readonly ageMs: number | null;

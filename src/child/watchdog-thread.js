@@ -88,8 +88,14 @@ async function endHung(blockedMs) {
     msg: `event loop blocked for ${Math.round(blockedMs)} ms; ending this process`,
   };
   // The main thread's logger cannot run, and a thread's own stdout goes through the main thread.
-  writeSync(1, `${JSON.stringify(line)}\n`);
-  process.kill(process.pid, 'SIGKILL');
+  try {
+    writeSync(1, `${JSON.stringify(line)}\n`);
+  } finally {
+    // Nobody handles it, so the kernel ends the process at once, and the primary can tell a hang from somebody's SIGKILL.
+    process.kill(process.pid, 'SIGALRM');
+    // Unless whoever started all this had it ignored.
+    process.kill(process.pid, 'SIGKILL');
+  }
 }
 
 const timer = setInterval(() => {

@@ -4,6 +4,9 @@ import type { Socket } from 'node:net';
 import type { ToChild, ToPrimary } from '../child/messages.ts';
 import type { Logger } from '../log.ts';
 
+/** By which the watchdog in a child ends it when its event loop is blocked. */
+const HANG_SIGNAL = 'SIGALRM';
+
 export type ChildState = 'starting' | 'ready' | 'draining' | 'stopping' | 'dead';
 
 /** How a child ended, and why, in words. */
@@ -16,6 +19,8 @@ export interface ChildExit {
   readonly wanted: boolean;
   /** Whether somebody else killed it: no fault of its own code. */
   readonly killedFromOutside: boolean;
+  /** Whether its own watchdog ended it, because its event loop was blocked. */
+  readonly isHung: boolean;
   /** How long it had been ready; 0 when it never was. */
   readonly readyForMs: number;
   /** What it said of itself before it exited. */
@@ -268,7 +273,7 @@ export class Child extends EventEmitter<ChildEvents> {
     const wanted = this.#cause !== undefined && this.#failure?.code !== 'child_failed';
     const killedFromOutside =
       this.#cause === undefined && signal !== null && /^SIG(KILL|TERM|INT)$/.test(signal);
-    const seen = spawnError ?? (signal ? `killed by ${signal}` : `exited with code ${code}`);
+    const seen = spawnError ?? seenOf(code, signal);
     const said = this.#failure ? `${seen}: ${this.#failure.message}` : seen;
     this.#move('dead');
     this.emit('exit', {
@@ -278,6 +283,7 @@ export class Child extends EventEmitter<ChildEvents> {
       cause: this.#cause ?? said,
       wanted,
       killedFromOutside,
+      isHung: signal === HANG_SIGNAL,
       readyForMs: this.#readyAtMs === undefined ? 0 : performance.now() - this.#readyAtMs,
       failure: this.#failure,
     });
@@ -288,4 +294,9 @@ export class Child extends EventEmitter<ChildEvents> {
     this.#state = state;
     this.emit('state', state);
   }
+}
+
+function seenOf(code: number | null, signal: NodeJS.Signals | null): string {
+  if (signal === HANG_SIGNAL) return 'hung: ended by its watchdog, which has logged its stack';
+  return signal ? `killed by ${signal}` : `exited with code ${code}`;
 }

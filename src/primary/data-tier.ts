@@ -9,6 +9,8 @@ import { WriterPlace } from './writer-place.ts';
 
 /** What the writer gets to decide its last writes. */
 const WRITER_DRAIN_MS = 5000;
+/** What the process that prepares the databases gets to end its restore; one that still loads does not hear of it. */
+const PREPARE_STOP_MS = 3000;
 
 export interface DataTierOptions extends Omit<ReplicatorOptions, 'onConfirmed'> {
   readonly nursery: Nursery;
@@ -74,7 +76,7 @@ export class DataTier {
 
   /** Ends what nobody waits for any more; what serves goes on. */
   async abort(cause: string): Promise<void> {
-    this.#preparing?.kill('SIGTERM', cause);
+    this.#endPreparing(cause);
     this.replicator.stopProbing();
     await this.drills.stop(cause);
   }
@@ -87,6 +89,14 @@ export class DataTier {
     // Only now may the writer's connections go.
     await this.writer.kill(cause);
     await this.#preparing?.ended();
+  }
+
+  #endPreparing(cause: string): void {
+    const preparing = this.#preparing;
+    if (!preparing || preparing.state === 'dead') return;
+    preparing.kill('SIGTERM', cause);
+    const timer = setTimeout(() => preparing.kill('SIGKILL', cause), PREPARE_STOP_MS);
+    preparing.once('exit', () => clearTimeout(timer));
   }
 
   async #prepare(): Promise<void> {

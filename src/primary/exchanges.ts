@@ -105,7 +105,8 @@ export class Exchanges {
       await serving.spare.discard(cause);
     } finally {
       this.#isSeriesUnderWay = false;
-      serving.keepSpare();
+      // Healing and stopping have theirs discarded: one that was made now would open a file that is about to be replaced.
+      if (lifecycle.isServing) serving.keepSpare();
     }
   }
 }

@@ -86,7 +86,8 @@ export class Service {
 }
 
 /**
- * Most workers and the writer are ready, or it is under repair, which a start from clean would only begin anew.
+ * Most workers and the writer are ready, or it is under repair, or the next writer migrates, which a start from clean
+ * would only begin anew.
  * @returns whether a restart of the whole could not make it better
  */
 export function isWorthKeeping({ state, children }: Pick<SystemSnapshot, 'state' | 'children'>): boolean {
@@ -94,7 +95,8 @@ export function isWorthKeeping({ state, children }: Pick<SystemSnapshot, 'state'
   const workers = children.filter(({ role }) => role === 'worker');
   const ready = workers.filter((child) => child.state === 'ready');
   const writer = children.find(({ role }) => role === 'writer');
-  return state === 'serving' && writer?.state === 'ready' && ready.length * 2 > workers.length;
+  const isWriting = writer?.state === 'ready' || writer?.isBeingReplaced === true;
+  return state === 'serving' && isWriting && ready.length * 2 > workers.length;
 }
 
 /** @returns the state in one line that does not change by itself */

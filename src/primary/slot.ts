@@ -46,6 +46,8 @@ export class Slot extends EventEmitter<SlotEvents> {
   #child: Child | undefined;
   /** The replacement on its way, during `replace`. */
   #next: Child | undefined;
+  /** Those that were replaced and still drain. */
+  readonly #leaving = new Set<Child>();
   #timer: NodeJS.Timeout | undefined;
   #forgiveTimer: NodeJS.Timeout | undefined;
   #restarts = 0;
@@ -67,6 +69,11 @@ export class Slot extends EventEmitter<SlotEvents> {
 
   get childState(): ChildState {
     return this.#child?.state ?? 'dead';
+  }
+
+  /** A successor is on its way; meanwhile the place may be empty. */
+  get isBeingReplaced(): boolean {
+    return this.#next !== undefined;
   }
 
   get isReady(): boolean {
@@ -116,7 +123,13 @@ export class Slot extends EventEmitter<SlotEvents> {
   /** Ends the child for good, gracefully until the deadline. Resolves when it is dead. */
   async stop(timeoutMs: number, cause: string): Promise<void> {
     this.retire(timeoutMs, cause);
-    await Promise.all([this.#child?.ended(), this.#next?.ended()]);
+    const leaving = [...this.#leaving];
+    // They have the deadline of the exchange, which may be later than this one.
+    const timer = setTimeout(() => {
+      for (const child of leaving) child.kill('SIGKILL', `${cause}; drain deadline passed`);
+    }, timeoutMs);
+    await Promise.all([this.#child, this.#next, ...leaving].map((child) => child?.ended()));
+    clearTimeout(timer);
   }
 
   /**
@@ -169,16 +182,19 @@ export class Slot extends EventEmitter<SlotEvents> {
       `${this.name} ready, replaces ${old.pid}: ${cause}`,
     );
     this.emit('replaced', next, cause);
+    this.#leaving.add(old);
     old.drain(drainTimeoutMs, cause);
     await old.ended();
+    this.#leaving.delete(old);
   }
 
   /** Resolves when a replacement is ready, or loaded when it has to wait for `activate`. */
   async #comesUp(next: Child): Promise<void> {
     await new Promise<void>((resolve, reject) => {
       next.once('ready', resolve);
+      // Where the places overlap, one that loads in reserve says so too, on its way to being ready.
       next.on('message', (message) => {
-        if (message.kind === 'standby') resolve();
+        if (message.kind === 'standby' && this.#options.handover === 'standby') resolve();
       });
       next.once('exit', (exit) => {
         reject(finalFailure(exit) ?? new Failure('child_failed', `the new ${this.name} ${exit.cause}`));
@@ -192,6 +208,7 @@ export class Slot extends EventEmitter<SlotEvents> {
     await quiesced(old);
     old.kill('SIGKILL', cause);
     await old.ended();
+    if (next.state === 'dead') throw new Failure('child_failed', `the new ${this.name} died while it waited`);
     const ready = new Promise<void>((resolve, reject) => {
       next.once('ready', resolve);
       next.once('exit', (exit) => reject(new Failure('child_failed', `the new ${this.name} ${exit.cause}`)));
@@ -270,7 +287,7 @@ export class Slot extends EventEmitter<SlotEvents> {
     }
     const { delayMs, breakerOpen } = exit.wanted
       ? { delayMs: 0, breakerOpen: false }
-      : this.#options.policy.afterDeath(exit.readyForMs, !exit.killedFromOutside);
+      : this.#options.policy.afterDeath(exit.readyForMs, isFault(exit));
     this.#restarts += 1;
     this.#state = breakerOpen ? 'broken' : 'backing-off';
     const next = breakerOpen ? 'breaker open, next try' : 'next start';
@@ -291,6 +308,14 @@ export class Slot extends EventEmitter<SlotEvents> {
     this.emit('death', exit, delayMs);
     this.emit('change');
   }
+}
+
+/**
+ * A hang is not counted: it is mostly one request's doing, and takes so long that nothing goes round in a hurry.
+ * @returns whether a death speaks against the code
+ */
+function isFault({ killedFromOutside, isHung }: ChildExit): boolean {
+  return !killedFromOutside && !isHung;
 }
 
 /** Resolves when a draining writer has decided what it had, or is dead. */

@@ -87,8 +87,8 @@ export class Telemetry {
 }
 
 /** Of few: a metric's label. */
-function classOf({ killedFromOutside, failure }: ChildExit): string {
+function classOf({ killedFromOutside, isHung, failure }: ChildExit): string {
   if (killedFromOutside) return 'killed';
-  if (failure?.code === 'child_failed') return 'fault';
+  if (isHung || failure?.code === 'child_failed') return 'fault';
   return failure ? 'failed' : 'exited';
 }

@@ -37,6 +37,9 @@ t.test('the watchdog is fed while most workers and the writer are ready', async 
   t.ok(isWorthKeeping(system('serving', 'ready', 'ready', 'ready', 'broken')));
   t.notOk(isWorthKeeping(system('serving', 'ready', 'ready', 'broken')), 'half are not most');
   t.notOk(isWorthKeeping(system('serving', 'backing-off', 'ready', 'ready')));
+  const migrating = system('serving', 'dead', 'ready');
+  Object.assign(migrating.children[0] ?? {}, { isBeingReplaced: true });
+  t.ok(isWorthKeeping(migrating), 'a migration is not disturbed');
   t.ok(isWorthKeeping(system('healing', 'stopped', 'stopped')), 'a repair is not disturbed');
   t.notOk(isWorthKeeping(system('starting', 'ready', 'ready')));
 });

@@ -1,8 +1,8 @@
 import { createLog } from '../../src/log.ts';
 
 /** A process that logs as the argument says. */
-const log = createLog('test', 'info', 'json');
-const [mode] = process.argv.slice(2);
+const [mode, format] = process.argv.slice(2);
+const log = createLog('test', 'info', format === 'text' ? 'text' : 'json');
 
 if (mode === 'many-then-exit') {
   for (let index = 0; index < 1000; index += 1) log.info({ index }, 'ü'.repeat(index % 300));
@@ -17,4 +17,12 @@ if (mode === 'warning-then-busy') {
   log.warn('now');
   // No timer and no exit can help here.
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 60_000);
+}
+if (mode === 'now-and-then') {
+  for (let count = 0; count < 20; count += 1) {
+    log.info('a line');
+    await new Promise((resolve) => log.flush(resolve));
+  }
+  log.info('the last');
+  process.exit(3);
 }
