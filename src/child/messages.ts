@@ -100,6 +100,13 @@ export type ToChild =
       readonly salt: string;
       readonly offsetBytes: number;
     }
+  /** How far the replica was behind when the writer before told it last; for the next one, after what is confirmed. */
+  | {
+      readonly kind: 'behind';
+      readonly database: string;
+      readonly lagMs: number;
+      readonly unconfirmedBytes: number;
+    }
   /** For one that is held: it is its turn, and this is what its role needs. */
   | { readonly kind: 'begin'; readonly input: unknown }
   /** For one that stands by: take this place. A writer may now open the databases, since the old one is gone. */

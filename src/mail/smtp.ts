@@ -73,9 +73,12 @@ const UNAVAILABLE: ReadonlySet<string> = new Set([
 ]);
 /** Commands that come before the first one of a mail. */
 const OPENING = /^(?:CONN|EHLO|HELO|LHLO|STARTTLS|AUTH\b)/;
-/** What the system calls connections that never were. */
+/**
+ * What the system calls connections that never were, and nodemailer those that closed each time before a mail was begun,
+ * as a proxy in front of a dead server has it.
+ */
 const NOT_CONNECTED =
-  /ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|ENOENT|Connection timeout|Greeting never received/;
+  /ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|ENOENT|Connection timeout|Greeting never received|retries after connection was closed/;
 /** The mail is larger than the server takes: told before it is sent (RFC 1870). */
 const TOO_LARGE = 552;
 

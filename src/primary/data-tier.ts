@@ -44,6 +44,7 @@ export class DataTier {
       places,
       events,
       confirmations: () => this.replicator.confirmations,
+      reports: () => this.replicator.monitor.reports,
       onLag: (reports) => {
         this.replicator.monitor.look(reports);
         onChange();

@@ -14,6 +14,8 @@ export interface HealerOptions {
   readonly lifecycle: Lifecycle;
   readonly log: Logger;
   readonly events: Events;
+  /** Has whoever prepares the databases next look closely. */
+  readonly mark: () => void;
   /** Takes every child down; the port stays open. */
   readonly stop: (drainTimeoutMs: number, cause: string) => Promise<void>;
   /** Brings every child up again, the databases checked and restored first. */
@@ -37,10 +39,11 @@ export class Healer {
 
   /** Takes everything but the port down, and brings it up again. Connections wait meanwhile. */
   async heal(reason: string): Promise<void> {
-    const { mode, lifecycle, log, events, stop, start, onChange, onFatal } = this.#options;
+    const { mode, lifecycle, log, events, mark, stop, start, onChange, onFatal } = this.#options;
     if (!lifecycle.isServing) return;
     const damage = `A database is damaged (${reason})`;
     log.error({ reason }, damage);
+    mark();
     const startMs = performance.now();
     if (mode === 'manual' || startMs - this.#lastMs < INTERVAL_MIN_MS) {
       const advice =

@@ -116,6 +116,8 @@ export class Replicator {
       config,
       databases,
       onConfirmed: (confirmation) => this.#onConfirmed(confirmation),
+      onSnapshot: (database, sizeBytes) => this.monitor.snapshotBegan(database, sizeBytes),
+      onSnapshotEnd: (database) => this.monitor.snapshotEnded(database),
       onFailed: (reason) => this.monitor.failed(reason),
     });
     child.once('exit', () => confirmer.stop());

@@ -5,6 +5,7 @@ import type { Config } from '../config.ts';
 import { Failure } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { LitestreamBinary } from '../replication/binary.ts';
+import { markDamage } from '../replication/damage-mark.ts';
 import type { DrillResult } from '../replication/drill/result.ts';
 import { isSameDisk } from '../replication/same-disk.ts';
 import type { Secrets } from '../secrets.ts';
@@ -106,6 +107,7 @@ export class System {
       lifecycle,
       log,
       events,
+      mark: () => markDamage(config.DATA_DIR),
       stop: (drainTimeoutMs, cause) => this.#stopChildren(drainTimeoutMs, cause),
       start: async () => {
         await this.#startData();

@@ -12,6 +12,8 @@ export interface WriterPlaceOptions {
   readonly events: Events;
   /** The last confirmation of each database. */
   readonly confirmations: () => Iterable<Confirmation>;
+  /** How far the replica is behind, by database, as a writer told it last. */
+  readonly reports: () => Readonly<Record<string, LagReport>>;
   /** It has measured how far the replica is behind. */
   readonly onLag: (reports: Readonly<Record<string, LagReport>>) => void;
 }
@@ -66,11 +68,14 @@ export class WriterPlace {
     await this.slot.child?.ended();
   }
 
-  /** The writer measures the lag; what the replica had before this writer's time it cannot know. */
+  /** The writer measures the lag; what the replica had, or lacked, before this writer's time it cannot know. */
   #watch(child: Child): void {
     child.once('ready', () => {
-      for (const confirmation of this.#options.confirmations())
-        child.send({ kind: 'replicated', ...confirmation });
+      const { confirmations, reports } = this.#options;
+      for (const confirmation of confirmations()) child.send({ kind: 'replicated', ...confirmation });
+      for (const [database, { lagMs, unconfirmedBytes }] of Object.entries(reports())) {
+        child.send({ kind: 'behind', database, lagMs, unconfirmedBytes });
+      }
     });
     child.on('message', (message) => {
       if (message.kind === 'ready') this.#isDrained = false;

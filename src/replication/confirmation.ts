@@ -27,13 +27,14 @@ export interface Confirmation {
  */
 export function confirmationOf(line: LitestreamLine): Confirmation | undefined {
   const { db, position, sz } = line.fields;
-  if (typeof db !== 'string' || typeof position !== 'string') return undefined;
+  // Not 'snapshot written': its position is Litestream's at that moment, which the copied file need not have reached. The
+  // segment that follows says it.
+  if (line.message !== 'wal segment written') return undefined;
+  if (typeof db !== 'string' || typeof position !== 'string' || typeof sz !== 'number') return undefined;
   const [, generation, index, start] = POSITION.exec(position) ?? [];
   if (generation === undefined || index === undefined) return undefined;
-  // A segment is named by its start, a snapshot by the position that it includes.
-  let offsetBytes = Number(start);
-  if (line.message === 'wal segment written' && typeof sz === 'number') offsetBytes += sz;
-  else if (line.message !== 'snapshot written') return undefined;
+  // A segment is named by its start.
+  const offsetBytes = Number(start) + sz;
   const salt = saltOf(
     join(dirname(db), `.${basename(db)}-litestream`, 'generations', generation, 'wal', `${index}.wal`),
   );

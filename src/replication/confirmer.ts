@@ -17,6 +17,10 @@ export interface ConfirmerOptions {
   /** Names without `.db`. */
   readonly databases: readonly string[];
   readonly onConfirmed: (confirmation: Confirmation) => void;
+  /** It begins to upload the whole of a database, and says nothing more of it until it has. */
+  readonly onSnapshot: (database: string, sizeBytes: number) => void;
+  /** It has uploaded the whole of a database. */
+  readonly onSnapshotEnd: (database: string) => void;
   /** It could not upload; why, in words. */
   readonly onFailed: (reason: string) => void;
 }

@@ -1,3 +1,5 @@
+import { statSync } from 'node:fs';
+import { basename } from 'node:path';
 import { confirmationOf } from './confirmation.ts';
 import type { Confirmer, ConfirmerOptions } from './confirmer.ts';
 import type { LitestreamLine } from './log-line.ts';
@@ -15,7 +17,12 @@ export class LogConfirmer implements Confirmer {
   stop(): void {}
 
   onLine(line: LitestreamLine): void {
-    const { onConfirmed, onFailed } = this.#options;
+    const { onConfirmed, onFailed, onSnapshot, onSnapshotEnd } = this.#options;
+    const { db } = line.fields;
+    if (typeof db === 'string' && line.message === 'write snapshot') {
+      onSnapshot(basename(db, '.db'), statSync(db, { throwIfNoEntry: false })?.size ?? 0);
+    }
+    if (typeof db === 'string' && line.message === 'snapshot written') onSnapshotEnd(basename(db, '.db'));
     if (line.level === 'error') onFailed(String(line.fields.error ?? line.message));
     const confirmation = confirmationOf(line);
     if (confirmation) onConfirmed(confirmation);

@@ -15,6 +15,21 @@ const BACK_WINDOW_MS = 30_000;
 /** A store that hangs is not healed by restarting the uploader: the patience doubles up to this. */
 const PATIENCE_MAX_MS = 5 * 60_000;
 
+/** Slower than this no snapshot is expected to be uploaded. */
+const SNAPSHOT_MIN_BYTES_PER_MS = 250;
+
+/** How one database gets on. */
+interface Progress {
+  /** Since when nothing of it has arrived. */
+  sinceMs: number;
+  /** How long that may take before the uploader is restarted. */
+  patienceMs: number;
+  /** How much longer, while a snapshot is uploaded, of which nothing is heard until it is there. */
+  snapshotMs: number;
+  /** Whether any of it has arrived since the store was back. */
+  hasArrivedSinceBack: boolean;
+}
+
 export interface ReplicationMonitorOptions {
   /** Younger commits than this may be unconfirmed without anything being wrong. */
   readonly lagNormalMs: number;
@@ -36,20 +51,20 @@ export class ReplicationMonitor {
   readonly #options: ReplicationMonitorOptions;
   #state: ReplicationState = 'streaming';
   #reports: Readonly<Record<string, LagReport>> = {};
-  #lastProgressMs: number;
+  readonly #progress = new Map<string, Progress>();
+  /** Since when nothing has arrived of a database that was not heard of yet. */
+  #sinceMs: number;
   #lastError: { readonly atMs: number; readonly reason: string } | undefined;
-  #patienceMs: number;
   /** Why the store does not answer; undefined when it does. */
   #silence: string | undefined;
-  /** Since when the store is back and nothing has arrived; undefined when that is not so. */
+  /** Since when the store is back and something has not arrived; undefined when that is not so. */
   #backAtMs: number | undefined;
   /** When it was restarted for that, the last few times. */
   #backRestartsMs: readonly number[] = [];
 
   constructor(options: ReplicationMonitorOptions) {
     this.#options = options;
-    this.#lastProgressMs = options.now();
-    this.#patienceMs = options.stallTimeoutMs;
+    this.#sinceMs = options.now();
   }
 
   get state(): ReplicationState {
@@ -94,11 +109,27 @@ export class ReplicationMonitor {
   }
 
   /** The replica has advanced. */
-  confirmed(_confirmation: Confirmation): void {
-    this.#lastProgressMs = this.#options.now();
+  confirmed({ database }: Pick<Confirmation, 'database'>): void {
+    const progress = this.#progressOf(database);
+    progress.sinceMs = this.#options.now();
+    progress.patienceMs = this.#options.stallTimeoutMs;
+    progress.hasArrivedSinceBack = true;
     this.#lastError = undefined;
-    this.#backAtMs = undefined;
-    this.#patienceMs = this.#options.stallTimeoutMs;
+  }
+
+  /** A snapshot is uploaded from now on: nothing else of this database is meanwhile, and nothing is heard of it. */
+  snapshotBegan(database: string, sizeBytes: number): void {
+    const progress = this.#progressOf(database);
+    progress.sinceMs = this.#options.now();
+    progress.snapshotMs = sizeBytes / SNAPSHOT_MIN_BYTES_PER_MS;
+  }
+
+  /** It is in the replica. That is progress, though no commit is confirmed by it. */
+  snapshotEnded(database: string): void {
+    const progress = this.#progressOf(database);
+    progress.sinceMs = this.#options.now();
+    progress.snapshotMs = 0;
+    progress.hasArrivedSinceBack = true;
   }
 
   /** Litestream says that it could not upload. */
@@ -118,8 +149,12 @@ export class ReplicationMonitor {
     this.#silence = silence;
     if (silence !== undefined) this.#backAtMs = undefined;
     if (isBack) {
-      this.#patienceMs = this.#options.stallTimeoutMs;
-      this.#lastProgressMs = nowMs;
+      this.#sinceMs = nowMs;
+      for (const progress of this.#progress.values()) {
+        progress.sinceMs = nowMs;
+        progress.patienceMs = this.#options.stallTimeoutMs;
+        progress.hasArrivedSinceBack = false;
+      }
       const isTrying = nowMs - (this.#lastError?.atMs ?? Number.NEGATIVE_INFINITY) < COMPLAINT_INTERVAL_MS;
       this.#backAtMs = isTrying ? nowMs : nowMs - BACK_GRACE_MS;
     }
@@ -128,56 +163,87 @@ export class ReplicationMonitor {
 
   /** A new uploader starts with a clean slate. */
   restarted(): void {
-    this.#lastProgressMs = this.#options.now();
+    this.#sinceMs = this.#options.now();
+    for (const progress of this.#progress.values()) {
+      progress.sinceMs = this.#sinceMs;
+      progress.snapshotMs = 0;
+    }
   }
 
   /** Takes the writer's report and judges anew. */
   look(reports: Readonly<Record<string, LagReport>>): void {
     this.#reports = reports;
     // Everything has arrived: there is nothing to wait for since the store was back.
-    if (!this.#isLate) this.#backAtMs = undefined;
+    if (this.#stuckSinceBack.length === 0) this.#backAtMs = undefined;
     const nowMs = this.#options.now();
     const previous = this.#state;
-    const silentMs = nowMs - this.#lastProgressMs;
-    this.#state = this.#judge(nowMs, silentMs);
+    const late = this.#late;
+    this.#state = this.#judge(nowMs, late);
     if (this.#state !== previous) this.#tell(previous);
-    if (this.#isStuckSinceBack(nowMs)) {
+    if (this.#isToRestartSinceBack(nowMs)) {
       this.#backAtMs = undefined;
       this.#backRestartsMs = [...this.#backRestartsMs, nowMs].slice(-BACK_RESTARTS_MAX);
       this.#options.onStall('the store answers again, and the uploader still waits for it');
-    } else if (this.#state === 'stalled' && silentMs > this.#patienceMs) {
-      this.#patienceMs = Math.min(PATIENCE_MAX_MS, this.#patienceMs * 2);
-      this.#lastProgressMs = nowMs;
-      this.#options.onStall(
-        `stalled: nothing uploaded for ${Math.round(silentMs / 1000)} s while commits wait`,
-      );
+      return;
     }
+    const stuck = late.filter((progress) => silenceMs(progress, nowMs) > progress.patienceMs);
+    if (this.#state !== 'stalled' || stuck.length === 0) return;
+    const silentMs = Math.max(...stuck.map(({ sinceMs }) => nowMs - sinceMs));
+    for (const progress of stuck) {
+      progress.patienceMs = Math.min(PATIENCE_MAX_MS, progress.patienceMs * 2);
+      progress.sinceMs = nowMs;
+    }
+    this.#options.onStall(
+      `stalled: nothing uploaded for ${Math.round(silentMs / 1000)} s while commits wait`,
+    );
   }
 
-  #isStuckSinceBack(nowMs: number): boolean {
-    if (this.#backAtMs === undefined || !this.#isLate || nowMs - this.#backAtMs < BACK_GRACE_MS) return false;
+  #progressOf(database: string): Progress {
+    let progress = this.#progress.get(database);
+    if (!progress) {
+      const patienceMs = this.#options.stallTimeoutMs;
+      progress = { sinceMs: this.#sinceMs, patienceMs, snapshotMs: 0, hasArrivedSinceBack: false };
+      this.#progress.set(database, progress);
+    }
+    return progress;
+  }
+
+  #isToRestartSinceBack(nowMs: number): boolean {
+    if (this.#backAtMs === undefined || nowMs - this.#backAtMs < BACK_GRACE_MS) return false;
     const recent = this.#backRestartsMs.filter((atMs) => nowMs - atMs < BACK_WINDOW_MS);
-    return recent.length < BACK_RESTARTS_MAX;
+    return this.#stuckSinceBack.length > 0 && recent.length < BACK_RESTARTS_MAX;
   }
 
-  get #isLate(): boolean {
-    return this.lagMs > this.#options.lagNormalMs;
+  /** Of which nothing has arrived since the store was back, though something should have. */
+  get #stuckSinceBack(): readonly Progress[] {
+    return this.#laterThan(this.#options.lagNormalMs).filter(
+      ({ hasArrivedSinceBack }) => !hasArrivedSinceBack,
+    );
   }
 
   /** A lag that goes up and down around the limit is one state, not two that alternate. */
-  get #isOnTime(): boolean {
-    return this.lagMs <= this.#options.lagNormalMs * (this.#state === 'catching-up' ? HYSTERESIS : 1);
+  get #late(): readonly Progress[] {
+    return this.#laterThan(this.#options.lagNormalMs * (this.#state === 'catching-up' ? HYSTERESIS : 1));
   }
 
-  #judge(nowMs: number, silentMs: number): ReplicationState {
+  #laterThan(limitMs: number): readonly Progress[] {
+    return Object.entries(this.#reports)
+      .filter(([, { lagMs }]) => lagMs > limitMs)
+      .map(([database]) => this.#progressOf(database));
+  }
+
+  #judge(nowMs: number, late: readonly Progress[]): ReplicationState {
     const { stallTimeoutMs } = this.#options;
     if (this.#silence !== undefined) return 'unreachable';
-    if (this.#isOnTime) return 'streaming';
+    if (late.length === 0) return 'streaming';
     if (this.#lastError && nowMs - this.#lastError.atMs < ERROR_EXPLAINS_MS) return 'unreachable';
     // A stall lasts until something arrives; restarting the uploader is no progress.
-    if (silentMs > stallTimeoutMs || (this.#state === 'stalled' && this.#patienceMs > stallTimeoutMs))
-      return 'stalled';
-    return 'catching-up';
+    const isStalled = late.some(
+      (progress) =>
+        silenceMs(progress, nowMs) > stallTimeoutMs ||
+        (this.#state === 'stalled' && progress.patienceMs > stallTimeoutMs),
+    );
+    return isStalled ? 'stalled' : 'catching-up';
   }
 
   #tell(previous: ReplicationState): void {
@@ -188,4 +254,9 @@ export class ReplicationMonitor {
     else log.warn(fields, `replication is ${this.trouble}`);
     onChange();
   }
+}
+
+/** How long nothing has arrived, beyond what a snapshot may take. */
+function silenceMs({ sinceMs, snapshotMs }: Progress, nowMs: number): number {
+  return nowMs - sinceMs - snapshotMs;
 }

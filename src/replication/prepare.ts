@@ -5,6 +5,8 @@ import type { Config } from '../config.ts';
 import { Failure } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { LitestreamBinary } from './binary.ts';
+import type { Check } from './check-here.ts';
+import { clearDamageMark, isDamageMarked } from './damage-mark.ts';
 import { findDamage } from './database-check.ts';
 import { syncToDisk } from './files.ts';
 import { moveAside, traceOf } from './leftovers.ts';
@@ -52,6 +54,7 @@ export interface Prepared {
  *   database, it is new. A replica that cannot be read stops the start, unless ALLOW_EMPTY=1.
  * - damaged: restored, and only when that has succeeded, moved aside. Else the start stops and nothing has changed,
  *   so that the next one finds the same; ALLOW_EMPTY does not override that.
+ * Where damage was found while they were used (`markDamage`), they are looked at more closely.
  * What is beside a database that is restored or new (a WAL, Litestream's sidecar) is moved aside with it.
  *
  * @throws Failure replica_unreachable, restore_failed, storage_corrupt, storage_full, or not_ready when aborted
@@ -59,7 +62,9 @@ export interface Prepared {
 export async function prepareDatabases(options: PrepareOptions): Promise<Prepared[]> {
   // What an earlier start was killed over: restored again, or no longer wanted.
   rmSync(scratchDirOf(options), { recursive: true, force: true });
-  const looks = new Map(options.databases.map((database) => [database, lookAt(database, options)]));
+  const { DATA_DIR } = options.config;
+  const check: Check = isDamageMarked(DATA_DIR) ? 'integrity_check' : 'quick_check';
+  const looks = new Map(options.databases.map((database) => [database, lookAt(database, check, options)]));
   // Whoever awaits one hears of its failure; those after a failure nobody awaits.
   for (const look of looks.values()) look.catch(() => {});
   const prepared: Prepared[] = [];
@@ -75,6 +80,7 @@ export async function prepareDatabases(options: PrepareOptions): Promise<Prepare
     );
     prepared.push({ database, outcome, durationMs, movedTo, loss });
   }
+  clearDamageMark(DATA_DIR);
   return prepared;
 }
 
@@ -83,13 +89,14 @@ type Made = Pick<Prepared, 'outcome' | 'movedTo' | 'loss'>;
 /** Looks at a database; all are looked at together, since each look is a process. */
 async function lookAt(
   database: string,
+  check: Check,
   { config, signal }: PrepareOptions,
 ): Promise<'missing' | 'whole' | { readonly damage: string }> {
   const path = databasePath(config.DATA_DIR, database);
   const file = statSync(path, { throwIfNoEntry: false });
   if (file && !file.isFile()) throw new Failure('internal', `${path} is not a file`);
   if (!file || file.size === 0) return 'missing';
-  const damage = await findDamage(path, signal);
+  const damage = await findDamage(path, signal, check);
   return damage === undefined ? 'whole' : { damage };
 }
 

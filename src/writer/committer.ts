@@ -64,6 +64,8 @@ export class Committer {
   readonly #prepared = new Map<string, Prepared>();
   readonly #statements: Record<'begin' | 'commit' | 'savepoint' | 'release' | 'undo', Statement>;
   #queue: Operation[] = [];
+  /** The number of the last operation that was let in, by client. */
+  readonly #lastSeqs = new Map<string, number>();
   #scheduled = false;
   /** Whether the last commit met a full disk; so that the log tells of it once. */
   #isFull = false;
@@ -94,27 +96,49 @@ export class Committer {
     return this.#queue.length;
   }
 
-  /** Queues an operation for the next commit, or refuses it at once when the queue is full. */
+  /**
+   * Queues an operation for the next commit, or refuses it at once when the queue is full or writes are closed. One that
+   * was let in before is not refused when it is sent again: it may have been applied, and a refusal would deny that.
+   */
   submit(operation: Operation): void {
-    if (this.#queue.length >= this.#options.queueMax) {
-      operation.reply(
-        refusal(new Failure('writer_busy', 'The writer has too much to do', { retryAfterSeconds: 1 })),
-      );
+    const { client, seq } = operation;
+    const known = this.ledger.find(client, seq);
+    if (known) {
+      this.#answer(operation, known);
       return;
     }
-    const closedBecause = this.#options.closedBecause?.();
-    if (closedBecause) {
-      const message = `Nothing was written: ${closedBecause}`;
-      operation.reply(refusal(new Failure('storage_reserved', message, { retryAfterSeconds: 5 })));
-      return;
-    }
+    const lastSeq = this.#lastSeqs.get(client) ?? 0;
+    if (seq > lastSeq && this.#isRefused(operation)) return;
     const refused = this.idempotencyKeys.enter(operation);
     if (refused) {
       operation.reply(refused);
       return;
     }
+    this.#lastSeqs.set(client, Math.max(lastSeq, seq));
     this.#queue.push(operation);
     this.#schedule();
+  }
+
+  /** Drops what is known of a client that will not come back. */
+  forget(client: string): void {
+    this.#lastSeqs.delete(client);
+    this.ledger.forget(client);
+  }
+
+  #isRefused(operation: Operation): boolean {
+    if (this.#queue.length >= this.#options.queueMax) {
+      operation.reply(
+        refusal(new Failure('writer_busy', 'The writer has too much to do', { retryAfterSeconds: 1 })),
+      );
+      return true;
+    }
+    const closedBecause = this.#options.closedBecause?.();
+    if (closedBecause) {
+      const message = `Nothing was written: ${closedBecause}`;
+      operation.reply(refusal(new Failure('storage_reserved', message, { retryAfterSeconds: 5 })));
+      return true;
+    }
+    return false;
   }
 
   /** Resolves when everything submitted so far is decided. */
@@ -261,7 +285,7 @@ export class Committer {
       });
       for (const operation of batch) {
         this.idempotencyKeys.leave(operation);
-        operation.reply(refusal(full));
+        this.#answer(operation, this.ledger.find(operation.client, operation.seq) ?? refusal(full));
       }
       return;
     }

@@ -40,6 +40,19 @@ export class Lag {
   }
 
   /**
+   * Makes the first commit that was noted here stand for what an earlier process had committed and the replica lacked.
+   * Nothing, once that is confirmed.
+   *
+   * @param sinceMs on the clock that nobody can set
+   */
+  behind(sinceMs: number, bytes: number): void {
+    const [first] = this.#unconfirmed;
+    if (first?.sequence !== 1) return;
+    this.#unconfirmed[0] = { ...first, monotonicMs: Math.min(first.monotonicMs, sinceMs) };
+    this.#bytes = Math.max(this.#bytes, bytes);
+  }
+
+  /**
    * Takes note of how far the replica is.
    * @returns whether this confirmed anything
    */

@@ -31,6 +31,7 @@ export async function run(bond: Bond): Promise<void> {
     if (message.kind === 'replicated') {
       stores.get(message.database)?.replication.confirm(message, message.generation);
     }
+    if (message.kind === 'behind') stores.get(message.database)?.replication.behind(message);
     // It stays, with its connections open, until the primary has stopped Litestream and kills it.
     if (message.kind === 'drain') {
       server?.drain().then(() => {

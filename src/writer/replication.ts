@@ -66,6 +66,11 @@ export class Replication {
     }
   }
 
+  /** Takes over from the writer before how far the replica was behind. */
+  behind({ lagMs, unconfirmedBytes }: Pick<LagReport, 'lagMs' | 'unconfirmedBytes'>): void {
+    this.#lag.behind(monotonicNowMs() - lagMs, unconfirmedBytes);
+  }
+
   /** Calls back when the replica holds everything committed so far, or when the time is up. */
   whenReplicated(timeoutMs: number, done: (isReplicated: boolean) => void): void {
     const { sequence } = this.#lag;

@@ -103,7 +103,7 @@ export class WriterServer {
     setTimeout(() => {
       if ((this.#present.get(id) ?? 0) > 0) return;
       this.#present.delete(id);
-      for (const committer of this.#committers) committer.ledger.forget(id);
+      for (const committer of this.#committers) committer.forget(id);
     }, CLIENT_FORGET_MS).unref();
   }
 

@@ -1,3 +1,4 @@
+import { type AddressInfo, createServer } from 'node:net';
 import t, { type Test } from 'tap';
 import { compile } from '../../src/mail/compile.ts';
 import type { Delivery, Mail } from '../../src/mail/mail.ts';
@@ -89,6 +90,15 @@ t.test('a server that is not there, or does not speak', async (t) => {
   const gone = await startSmtp(t);
   await gone.close();
   t.match(await send(t, gone.url), { outcome: 'unavailable', reason: /failed: ESOCKET/ });
+  const closing = createServer((socket) => void socket.end());
+  await new Promise<void>((resolve) => closing.listen(0, '127.0.0.1', resolve));
+  t.teardown(() => closing.close());
+  const { port } = closing.address() as AddressInfo;
+  t.match(
+    await send(t, `smtp://127.0.0.1:${port}`),
+    { outcome: 'unavailable' },
+    'as a proxy before a dead one',
+  );
   const mute = await startSmtp(t, { onConnect: () => {} });
   t.match(await send(t, mute.url, 200), { outcome: 'unavailable', reason: /ETIMEDOUT/ });
 });

@@ -71,6 +71,8 @@ async function run(t: Test, { binary, configPath, env, config, secrets, database
     config,
     databases,
     onConfirmed: (confirmation) => confirmations.note(confirmation),
+    onSnapshot: () => {},
+    onSnapshotEnd: () => {},
     onFailed: (reason) => failures.push(reason),
   });
   t.teardown(() => {

@@ -15,10 +15,10 @@ function monitorAt(clock: { nowMs: number }) {
     onStall: (cause) => stalls.push(cause),
     onChange: () => {},
   });
-  const look = (lagMs: number) => {
+  const look = (lagMs: number, mediaLagMs = 0) => {
     const report = { lagMs, unconfirmedBytes: 1, unconfirmedCommits: 1 };
     const unknown = { lastCommit: { ordinal: 1, atMs: 1 }, confirmed: undefined };
-    monitor.look({ main: { ...report, ...unknown }, media: { ...report, ...unknown, lagMs: 0 } });
+    monitor.look({ main: { ...report, ...unknown }, media: { ...report, ...unknown, lagMs: mediaLagMs } });
   };
   return { monitor, stalls, look };
 }
@@ -146,4 +146,58 @@ t.test('a lag that goes up and down around the limit is one state', async (t) =>
   t.equal(monitor.state, 'catching-up');
   look(900);
   t.equal(monitor.state, 'streaming');
+});
+
+t.test('what arrives of one database says nothing of another', async (t) => {
+  const clock = { nowMs: 0 };
+  const { monitor, look, stalls } = monitorAt(clock);
+  for (clock.nowMs = 500; clock.nowMs < 6500; clock.nowMs += 500) {
+    monitor.confirmed(CONFIRMATION);
+    look(100, clock.nowMs);
+  }
+  look(100, clock.nowMs);
+  t.equal(monitor.state, 'stalled');
+  t.match(stalls, [/nothing uploaded for 7 s/]);
+});
+
+t.test('after an outage each database has to arrive', async (t) => {
+  const clock = { nowMs: 0 };
+  const { monitor, look, stalls } = monitorAt(clock);
+  monitor.probed('refused');
+  clock.nowMs = 10_000;
+  monitor.failed('connection refused');
+  look(10_000, 10_000);
+  monitor.probed(undefined);
+  monitor.confirmed(CONFIRMATION);
+  clock.nowMs += 500;
+  look(100, 10_500);
+  t.same(stalls, [], 'it is given a moment');
+  clock.nowMs += 500;
+  look(100, 11_000);
+  t.match(stalls, [/answers again/]);
+});
+
+t.test('a snapshot takes its time, by its size, and is no stall', async (t) => {
+  const clock = { nowMs: 0 };
+  const { monitor, look, stalls } = monitorAt(clock);
+  // 600 MB, at two megabits a second.
+  monitor.snapshotBegan('main', 600_000_000);
+  for (clock.nowMs = 1000; clock.nowMs < 2_400_000; clock.nowMs += 10_000) {
+    look(clock.nowMs);
+    if (clock.nowMs > 2000) t.equal(monitor.state, 'catching-up');
+  }
+  t.same(stalls, []);
+  clock.nowMs = 2_410_000;
+  look(clock.nowMs);
+  t.match(stalls, [/nothing uploaded/], 'but it is not waited for for ever');
+  monitor.restarted();
+  monitor.snapshotBegan('main', 600_000_000);
+  clock.nowMs += 1_000_000;
+  monitor.snapshotEnded('main');
+  clock.nowMs += 5000;
+  look(clock.nowMs);
+  t.equal(stalls.length, 1, 'what comes after it has its own time');
+  clock.nowMs += 10_000;
+  look(clock.nowMs);
+  t.equal(stalls.length, 2);
 });

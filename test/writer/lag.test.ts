@@ -55,3 +55,15 @@ t.test('in a long outage it keeps the oldest and the newest, in bounded memory',
   lag.confirm(at(1_000_000), 'g');
   t.match(lag.report(100_000), { lagMs: 0, unconfirmedBytes: 0, confirmed: { atMs: 100_000 } });
 });
+
+t.test('a new writer takes over how far the replica was behind, until it has caught up', async (t) => {
+  const lag = new Lag();
+  lag.committed(at(100), mark(5000), 60_000);
+  lag.behind(10_000, 5_000_000);
+  lag.committed(at(300), mark(5001), 61_000);
+  t.match(lag.report(61_000), { lagMs: 51_000, unconfirmedBytes: 5_000_200 });
+  lag.confirm(at(100), 'g');
+  t.match(lag.report(61_000), { lagMs: 0, unconfirmedBytes: 200 });
+  lag.behind(10_000, 5_000_000);
+  t.match(lag.report(61_000), { lagMs: 0, unconfirmedBytes: 200 }, 'which is over then');
+});

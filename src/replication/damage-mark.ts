@@ -1,0 +1,23 @@
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+
+/**
+ * The mark that a database was found damaged while it was used: whoever prepares the databases next looks closely. The
+ * quick check of each start does not hold an index against its table. Made by the primary, removed when all is well.
+ */
+function pathOf(dataDir: string): string {
+  return join(dataDir, 'run', 'damage-found');
+}
+
+export function markDamage(dataDir: string): void {
+  mkdirSync(dirname(pathOf(dataDir)), { recursive: true, mode: 0o700 });
+  writeFileSync(pathOf(dataDir), '', { mode: 0o600 });
+}
+
+export function isDamageMarked(dataDir: string): boolean {
+  return existsSync(pathOf(dataDir));
+}
+
+export function clearDamageMark(dataDir: string): void {
+  rmSync(pathOf(dataDir), { force: true });
+}

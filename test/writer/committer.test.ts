@@ -1,0 +1,68 @@
+import Sqlite from 'better-sqlite3';
+import pino from 'pino';
+import t, { type Test } from 'tap';
+import { z } from 'zod';
+import { type Command, defineCommand } from '../../src/feature.ts';
+import { migrate, readMigrations } from '../../src/sqlite/migrations.ts';
+import { Committer } from '../../src/writer/committer.ts';
+import { IdempotencyKeys } from '../../src/writer/idempotency.ts';
+import { Ledger } from '../../src/writer/ledger.ts';
+import { monotonicNowMs, type Outcome } from '../../src/writer/protocol.ts';
+
+const MIGRATIONS = new URL('../../src/writer/migrations/', import.meta.url);
+
+const count = defineCommand({
+  input: z.object({}),
+  prepare: (db) => {
+    const add = db.prepare('UPDATE counted SET n = n + 1 RETURNING n').pluck();
+    return () => add.get();
+  },
+});
+
+/** A committer as each new writer has it, over one database. */
+function makeCommitter(t: Test) {
+  const db = new Sqlite(':memory:');
+  t.teardown(() => db.close());
+  migrate(db, 'writer', readMigrations(MIGRATIONS));
+  db.exec('CREATE TABLE counted (n INTEGER NOT NULL); INSERT INTO counted VALUES (0)');
+  let closedBecause: string | undefined;
+  const make = (queueMax = 10) =>
+    new Committer({
+      db,
+      ledger: new Ledger(db),
+      idempotencyKeys: new IdempotencyKeys(db, 1000),
+      commands: new Map([['test.count', count as unknown as Command]]),
+      queueMax,
+      log: pino({ level: 'silent' }),
+      closedBecause: () => closedBecause,
+    });
+  const send = (committer: Committer, seq: number) =>
+    new Promise<Outcome>((reply) => {
+      committer.submit({
+        ...{ client: 'one', seq, name: 'test.count', deadlineMonotonicMs: monotonicNowMs() + 5000 },
+        ...{ input: {}, blob: undefined, replicatedTimeoutMs: 0, reply },
+      });
+    });
+  const close = (reason: string) => {
+    closedBecause = reason;
+  };
+  return { make, send, close };
+}
+
+t.test('what an earlier writer had applied is not denied when there is no room any more', async (t) => {
+  const { make, send, close } = makeCommitter(t);
+  t.match(await send(make(), 1), { value: 1 });
+  close('the disk is nearly full');
+  const next = make();
+  t.match(await send(next, 1), { value: 1 }, 'sent again, since its answer was lost');
+  t.match(await send(next, 2), { code: 'storage_reserved' }, 'a new one is refused');
+});
+
+t.test('what waits is not denied when it is sent again to a full queue', async (t) => {
+  const { make, send } = makeCommitter(t);
+  const committer = make(1);
+  const first = send(committer, 1);
+  const again = send(committer, 1);
+  t.match(await send(committer, 2), { code: 'writer_busy' }, 'a new one is refused');
+  t.match(await Promise.all([first, again]), [{ value: 1 }, { value: 1 }], 'and it is applied once');
+});
