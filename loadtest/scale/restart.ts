@@ -43,7 +43,7 @@ export const restart: Curve = {
       xLabel: 'MB',
       charts: [{ unit: 'ms', figures: [AFTER_STOP, AFTER_KILL] }],
       points,
-      remarks: ['A start opens the database and asks the replica; it reads neither as a whole.'],
+      remarks: ['A start checks the whole of the database, and of the replica asks only what it has.'],
       measurements: [],
     };
   },

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import t, { type Test } from 'tap';
 import { alertOf, request } from '../support/http.ts';
-import { type RunningSystem, start, until } from '../support/system.ts';
+import { processesOf, type RunningSystem, start, until } from '../support/system.ts';
 
 const ALERTS = 300;
 const PAGE_BYTES = 4096;
@@ -102,4 +102,13 @@ t.test('healing says exactly which commits were newer than the replica', async (
   t.same([from, to], [held! + 1, held! + 3]);
   await system.waitFor(({ msg }) => msg.startsWith('healed'));
   await until(async () => (await lastCommit()) === held, 'the new writer goes on from there');
+});
+
+t.test('a stop in the middle of healing ends everything, and brings nothing up any more', async (t) => {
+  const system = await systemWithAlerts(t, {});
+  damage(system.dataDir);
+  await request(`${system.url}/alert?limit=100`);
+  await system.waitFor(({ msg }) => msg.startsWith('A database is damaged'));
+  t.equal((await system.stop()).code, 0);
+  t.same(processesOf(system.dataDir), []);
 });

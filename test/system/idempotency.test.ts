@@ -125,8 +125,8 @@ t.test('whatever is killed meanwhile, a write repeated with its key is applied o
 });
 
 t.test('a repetition of what the replica had not confirmed in time waits for it anew', async (t) => {
-  const system = await start(t, { REPLICATED_TIMEOUT_MS: '10' });
-  // One that comes just before an upload is confirmed in time.
+  const system = await start(t, { REPLICATED_TIMEOUT_MS: '250' });
+  // One that comes soon before an upload is confirmed in time; the others are not.
   let id = 0;
   const put = () => post(system, `m${id}`, `k${id}`, { Durability: 'replicated' });
   let first = await put();

@@ -1,8 +1,10 @@
+import { readFileSync } from 'node:fs';
 import t from 'tap';
 import { HonestClients } from '../../loadtest/support/honest-client.ts';
+import { command } from '../commands/command.ts';
 import { everyWriteIsThere } from '../support/history.ts';
-import { request } from '../support/http.ts';
-import { start, until } from '../support/system.ts';
+import { alertOf, request } from '../support/http.ts';
+import { processesOf, start, until } from '../support/system.ts';
 
 t.test('reloads under load replace every child and fail no request', async (t) => {
   const system = await start(t);
@@ -65,3 +67,32 @@ t.test('a Litestream that stands still is noticed, shown and replaced', async (t
   await clients.stop();
   t.same(clients.failed, []);
 });
+
+t.test('a next writer that dies while the old one drains leaves no empty place', async (t) => {
+  const system = await start(t, { DRAIN_TIMEOUT_MS: '1500' });
+  const env = { DATA_DIR: system.dataDir };
+  const old = system.pidOf('writer');
+  const before = new Set(processesOf(system.dataDir));
+  // It cannot drain, and is killed at the deadline.
+  process.kill(old, 'SIGSTOP');
+  const restarting = command(['restart', 'writer'], env);
+  await until(async () => {
+    const { children } = JSON.parse((await command(['status', '--json'], env)).stdout);
+    return children.some(
+      (child: { pid: number; state: string }) => child.pid === old && child.state === 'draining',
+    );
+  }, 'the old one drains');
+  const next = processesOf(system.dataDir).filter((pid) => !before.has(pid) && /writer/.test(titleOf(pid)));
+  t.equal(next.length, 1);
+  process.kill(next[0]!, 'SIGKILL');
+  const { code, stderr } = await restarting;
+  t.not(code, 0);
+  t.match(stderr, /the new writer died while it waited/);
+  const answer = await request(`${system.url}/alert`, { method: 'POST', body: alertOf('x') });
+  t.equal(answer.status, 201);
+});
+
+/** As `ps` shows it. */
+function titleOf(pid: number): string {
+  return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+}
