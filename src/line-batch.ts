@@ -13,12 +13,13 @@ const WAITING_MAX_BYTES = 16 * 1024 * 1024;
 const RETRY_MS = 10;
 const EXIT_PATIENCE_MS = 2000;
 const WARN = pino.levels.values.warn!;
+const FATAL = pino.levels.values.fatal!;
 /** Has pino tell the level of each line. */
 const METADATA: unique symbol = Symbol.for('pino.metadata');
 
 /**
  * Standard output for a logger: a write for every line of a busy process would cost more than the line. A batch is
- * empty → waiting (the first line) → passed (it is full, the time is up, or a line is a warning or worse) → written. An
+ * empty → waiting (the first line) → passed (it is full, the time is up, or a line is a warning or an error) → written. An
  * exit writes what waits; a SIGKILL takes at most the last BATCH_MS along. A slow reader never blocks the event loop, and
  * an output that fails, such as a file on a full disk, ends nobody: the service is worth more than its log, and the next
  * batch tries again. (sonic-boom, which pino brings, ends the process on the first error, and tries for ever at its exit.)
@@ -39,7 +40,7 @@ export class LineBatch implements DestinationStream {
 
   constructor() {
     process.once('exit', () => {
-      this.#pass();
+      this.#queue();
       this.#writeRest();
     });
   }
@@ -49,17 +50,22 @@ export class LineBatch implements DestinationStream {
     if (this.#bytes + bytes > PIPE_BUF_BYTES) this.#pass();
     this.#text += line;
     this.#bytes += bytes;
-    if (this.lastLevel >= WARN) this.#pass();
+    // An exit follows what is fatal, and writes it.
+    if (this.lastLevel >= WARN && this.lastLevel < FATAL) this.#pass();
     else this.#timer ??= setTimeout(() => this.#pass(), BATCH_MS).unref();
   }
 
-  /** Has what waits written; an exit that follows loses nothing of it. */
+  /** For whoever exits next, which writes what waits. */
   flush(done?: (error?: Error) => void): void {
-    this.#pass();
     done?.();
   }
 
   #pass(): void {
+    this.#queue();
+    if (!this.#isWriting) this.#writeNext();
+  }
+
+  #queue(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     if (this.#bytes === 0) return;
@@ -69,7 +75,6 @@ export class LineBatch implements DestinationStream {
     }
     this.#text = '';
     this.#bytes = 0;
-    if (!this.#isWriting) this.#writeNext();
   }
 
   #writeNext(): void {

@@ -43,7 +43,11 @@ export class Healer {
     if (!lifecycle.isServing) return;
     const damage = `A database is damaged (${reason})`;
     log.error({ reason }, damage);
-    mark();
+    try {
+      mark();
+    } catch (err) {
+      log.warn({ err }, 'the damage cannot be marked: the next look at the databases is a quick one');
+    }
     const startMs = performance.now();
     if (mode === 'manual' || startMs - this.#lastMs < INTERVAL_MIN_MS) {
       const advice =

@@ -113,11 +113,13 @@ export class ReplicationMonitor {
     const progress = this.#progressOf(database);
     progress.sinceMs = this.#options.now();
     progress.patienceMs = this.#options.stallTimeoutMs;
+    // It goes on beside a snapshot, which is only waited for where it is the first of all.
+    progress.snapshotMs = 0;
     progress.hasArrivedSinceBack = true;
     this.#lastError = undefined;
   }
 
-  /** A snapshot is uploaded from now on: nothing else of this database is meanwhile, and nothing is heard of it. */
+  /** A snapshot is uploaded from now on. Before the first one is there, nothing else of this database is uploaded. */
   snapshotBegan(database: string, sizeBytes: number): void {
     const progress = this.#progressOf(database);
     progress.sinceMs = this.#options.now();
@@ -159,6 +161,11 @@ export class ReplicationMonitor {
       this.#backAtMs = isTrying ? nowMs : nowMs - BACK_GRACE_MS;
     }
     this.look(this.#reports);
+  }
+
+  /** What was reported of it is of a database that is no more: its replica has been restored. */
+  forget(database: string): void {
+    this.#reports = Object.fromEntries(Object.entries(this.#reports).filter(([name]) => name !== database));
   }
 
   /** A new uploader starts with a clean slate. */

@@ -70,7 +70,7 @@ export async function prepareDatabases(options: PrepareOptions): Promise<Prepare
   const prepared: Prepared[] = [];
   for (const database of options.databases) {
     const startMs = performance.now();
-    const { outcome, movedTo, loss } = await prepare(database, looks.get(database)!, options);
+    const { outcome, movedTo, loss } = await prepare(database, check, looks.get(database)!, options);
     const durationMs = Math.round(performance.now() - startMs);
     const fields = { database, outcome, durationMs, ...(movedTo && { movedTo }), ...(loss && { loss }) };
     const text = `database ${database}: ${outcome} (${durationMs} ms)${loss ? `; ${loss}` : ''}`;
@@ -102,13 +102,14 @@ async function lookAt(
 
 async function prepare(
   database: string,
+  check: Check,
   look: ReturnType<typeof lookAt>,
   options: PrepareOptions,
 ): Promise<Made> {
   const { config, log } = options;
   const path = databasePath(config.DATA_DIR, database);
   const seen = await look;
-  if (seen === 'missing') return restoreMissing(database, options);
+  if (seen === 'missing') return restoreMissing(database, check, options);
   if (seen === 'whole') return { outcome: 'present' };
   const { damage } = seen;
   log.error({ database, damage }, `database ${database} is damaged: ${damage}`);
@@ -118,14 +119,14 @@ async function prepare(
       `The database ${path} is damaged (${damage}), and HEAL=manual. Nothing was changed. ${INSTRUCTIONS}`,
     );
   }
-  return replaceDamaged(database, path, options);
+  return replaceDamaged(database, path, check, options);
 }
 
-async function restoreMissing(database: string, options: PrepareOptions): Promise<Made> {
+async function restoreMissing(database: string, check: Check, options: PrepareOptions): Promise<Made> {
   const { config, log } = options;
   let fetched: 'restored' | 'empty' = 'empty';
   try {
-    fetched = await fetch(database, options);
+    fetched = await fetch(database, check, options);
     if (fetched === 'empty') refuseIfThereWasOne(database, config);
   } catch (error) {
     if (!isAboutReplica(error)) throw error;
@@ -141,12 +142,17 @@ async function restoreMissing(database: string, options: PrepareOptions): Promis
   return { outcome: 'new', movedTo: moveAside(config.DATA_DIR, database, Date.now()) };
 }
 
-async function replaceDamaged(database: string, path: string, options: PrepareOptions): Promise<Made> {
+async function replaceDamaged(
+  database: string,
+  path: string,
+  check: Check,
+  options: PrepareOptions,
+): Promise<Made> {
   const { replica } = options.config;
   const advice = `The damaged database is still ${path}, and nothing was changed. To start without it, move it and the files beside it away.`;
   let fetched: 'restored' | 'empty';
   try {
-    fetched = await fetch(database, options);
+    fetched = await fetch(database, check, options);
   } catch (error) {
     if (!isAboutReplica(error)) throw error;
     throw explained(error, `The database ${database} is damaged and cannot be replaced. ${advice}`);
@@ -168,7 +174,7 @@ function refuseIfThereWasOne(database: string, { DATA_DIR, replica }: Config): v
 }
 
 /** Restores into the scratch folder, telling about it. */
-async function fetch(database: string, options: PrepareOptions): Promise<'restored' | 'empty'> {
+async function fetch(database: string, check: Check, options: PrepareOptions): Promise<'restored' | 'empty'> {
   const { config, binary, configPath, env, log, signal, stallTimeoutMs } = options;
   log.info(
     { database, replica: config.replica.url },
@@ -184,6 +190,8 @@ async function fetch(database: string, options: PrepareOptions): Promise<'restor
     scratchDir: scratchDirOf(options),
     env,
     log,
+    // A copy that has the same damage is no cure.
+    check,
     signal,
     stallTimeoutMs,
     onProgress: ({ sizeBytes, elapsedMs }) => {

@@ -201,3 +201,14 @@ t.test('a snapshot takes its time, by its size, and is no stall', async (t) => {
   look(clock.nowMs);
   t.equal(stalls.length, 2);
 });
+
+t.test('a snapshot beside which segments arrive excuses no silence', async (t) => {
+  const clock = { nowMs: 0 };
+  const { monitor, look, stalls } = monitorAt(clock);
+  monitor.snapshotBegan('main', 600_000_000);
+  clock.nowMs = 1000;
+  monitor.confirmed(CONFIRMATION);
+  clock.nowMs += 6500;
+  look(6500);
+  t.equal(stalls.length, 1);
+});

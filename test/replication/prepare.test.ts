@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import {
   copyFileSync,
   existsSync,
@@ -348,10 +349,8 @@ t.test('a stop in the middle ends it at once', async (t) => {
   );
 });
 
-t.test('an index that does not fit its table is found where damage was met while it was used', async (t) => {
-  const site = await makeSite(t);
-  await makeReplicated(t, site);
-  const expected = contentOf(mainPath(site));
+/** A row changes while its index is not known, as after a write of one page that never reached the disk. */
+function spoilIndex(site: Site): void {
   const edit = (change: (db: ReturnType<typeof openWriter>) => void) => {
     const db = openWriter(mainPath(site));
     db.unsafeMode();
@@ -359,7 +358,6 @@ t.test('an index that does not fit its table is found where damage was met while
     change(db);
     db.close();
   };
-  // A row changes while its index is not known, as after a write of one page that never reached the disk.
   let index: unknown;
   edit((db) => {
     db.exec('CREATE INDEX by_body ON rows (body)');
@@ -370,9 +368,35 @@ t.test('an index that does not fit its table is found where damage was met while
     db.exec("UPDATE rows SET body = 'changed' WHERE id = 5");
     db.prepare('INSERT INTO sqlite_schema VALUES (@type, @name, @tbl_name, @rootpage, @sql)').run(index);
   });
+}
+
+t.test('an index that does not fit its table is found where damage was met while it was used', async (t) => {
+  const site = await makeSite(t);
+  await makeReplicated(t, site);
+  const expected = contentOf(mainPath(site));
+  spoilIndex(site);
   t.match(await prepare(site), [{ outcome: 'present' }], 'the check of each start does not see it');
   markDamage(site.config.DATA_DIR);
   t.match(await prepare(site), [{ outcome: 'restored' }]);
   t.same(contentOf(mainPath(site)), expected);
   t.notOk(isDamageMarked(site.config.DATA_DIR));
+});
+
+t.test('a copy that has the same damage is no cure', async (t) => {
+  const site = await makeSite(t);
+  await makeReplicated(t, site);
+  spoilIndex(site);
+  const count = site.lines.length;
+  const child = await replicate(t, site);
+  await until('the damage is in the replica', () =>
+    site.lines.slice(count).some(({ message }) => message === 'wal segment written'),
+  );
+  child.kill('SIGKILL');
+  await once(child, 'exit');
+  markDamage(site.config.DATA_DIR);
+  const before = contentOf(mainPath(site));
+  const failure = await failureOf(prepare(site));
+  t.match(failure, { code: 'restore_failed', message: /cannot be replaced.*nothing was changed/ });
+  t.same(contentOf(mainPath(site)), before);
+  t.ok(isDamageMarked(site.config.DATA_DIR), 'the next start looks closely too');
 });
