@@ -106,7 +106,7 @@ export class DataTier {
     this.#preparing = child;
     child.on('message', (message) => {
       if (message.kind !== 'restored') return;
-      this.replicator.monitor.forget(message.database);
+      this.replicator.monitor.restored(message.database);
       events.record('restored', { cause: `${message.database} was restored: ${message.loss}` });
     });
     child.markReady();

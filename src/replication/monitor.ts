@@ -163,9 +163,12 @@ export class ReplicationMonitor {
     this.look(this.#reports);
   }
 
-  /** What was reported of it is of a database that is no more: its replica has been restored. */
-  forget(database: string): void {
-    this.#reports = Object.fromEntries(Object.entries(this.#reports).filter(([name]) => name !== database));
+  /** A database has been restored: what the replica lacked of the one before nobody waits for any more. */
+  restored(database: string): void {
+    const report = this.#reports[database];
+    if (!report) return;
+    const nothing = { lagMs: 0, unconfirmedBytes: 0, unconfirmedCommits: 0 };
+    this.#reports = { ...this.#reports, [database]: { ...report, ...nothing } };
   }
 
   /** A new uploader starts with a clean slate. */
