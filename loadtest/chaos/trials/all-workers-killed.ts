@@ -11,7 +11,7 @@ interface Wait {
 export const allWorkersKilled: Trial = {
   name: 'all-workers-killed',
   fault: 'SIGKILL all workers at once',
-  size: { unit: 'times', full: 20, short: 3 },
+  size: { unit: 'times', full: 20, short: 2 },
   victims: /^worker-/,
   limits: [
     atMost(0, 'requests', 'refused'),

@@ -32,7 +32,7 @@ export const diskLoss: Trial = {
   name: 'disk-loss',
   fault:
     'SIGKILL everything and delete DATA_DIR; start from the replica alone (half over S3, half from a folder)',
-  size: { unit: 'times', full: 20, short: 4 },
+  size: { unit: 'times', full: 20, short: 2 },
   victims: undefined,
   limits: [
     atMost(0, 'writes', 'acknowledged as replicated, then lost'),

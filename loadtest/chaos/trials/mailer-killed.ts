@@ -17,7 +17,7 @@ const POSTS_AT_A_TIME = 20;
 export const mailerKilled: Trial = {
   name: 'mailer-killed',
   fault: 'SIGKILL the mailer while it sends ten due alerts a kill',
-  size: { unit: 'times', full: 100, short: 8 },
+  size: { unit: 'times', full: 100, short: 5 },
   victims: /^mailer$/,
   limits: [
     atMost(0, 'alerts', 'not delivered'),
