@@ -69,7 +69,7 @@ t.test('a Litestream that stands still is noticed, shown and replaced', async (t
 });
 
 t.test('a next writer that dies while the old one drains leaves no empty place', async (t) => {
-  const system = await start(t, { DRAIN_TIMEOUT_MS: '1500' });
+  const system = await start(t, { DRAIN_TIMEOUT_MS: '5000' });
   const env = { DATA_DIR: system.dataDir };
   const old = system.pidOf('writer');
   const before = new Set(processesOf(system.dataDir));
