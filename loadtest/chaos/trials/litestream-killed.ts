@@ -9,7 +9,7 @@ const DATABASES = ['main', 'media'];
 export const litestreamKilled: Trial = {
   name: 'litestream-killed',
   fault: 'SIGKILL litestream every second; then stop and restore',
-  size: { unit: 'seconds', full: 60, short: 6 },
+  size: { unit: 'seconds', full: 60, short: 4 },
   victims: /^litestream$/,
   limits: [
     atMost(0, 'requests', 'failed'),

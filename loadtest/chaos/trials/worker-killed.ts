@@ -5,7 +5,7 @@ import { atMost, type Trial } from '../trial.ts';
 export const workerKilled: Trial = {
   name: 'worker-killed',
   fault: 'SIGKILL a random worker every second',
-  size: { unit: 'seconds', full: 60, short: 6 },
+  size: { unit: 'seconds', full: 60, short: 4 },
   victims: /^worker-/,
   limits: [
     atMost(0, 'requests', 'refused'),

@@ -8,7 +8,7 @@ const BUSY = { kept: 36, fresh: 4, requestsPerSecond: 4000 };
 export const writerKilled: Trial = {
   name: 'writer-killed',
   fault: 'SIGKILL the writer every second, or it and then its successor',
-  size: { unit: 'seconds', full: 60, short: 6 },
+  size: { unit: 'seconds', full: 60, short: 4 },
   victims: /^writer$/,
   limits: [
     atMost(0, 'requests', 'failed'),
