@@ -37,19 +37,7 @@ export function createLog(role: string, level: string, format: 'json' | 'text'):
 
 /** Standard output for a person. One that fails, such as a file on a full disk, ends nobody. */
 function terminal() {
-  const stream = pino.destination({ fd: 1, sync: true });
-  let isFailing = false;
-  stream.on('error', () => {
-    isFailing = true;
-  });
-  stream.on('write', () => {
-    isFailing = false;
-  });
-  // Before pino's own, which would try again for ever and so keep the process from its end.
-  process.prependOnceListener('exit', () => {
-    if (isFailing) stream.destroy();
-  });
-  return stream;
+  return pino.destination({ fd: 1, sync: true }).on('error', () => {});
 }
 
 let lastMs = 0;

@@ -77,7 +77,7 @@ export class DataTier {
 
   /** Ends what nobody waits for any more; what serves goes on. */
   async abort(cause: string): Promise<void> {
-    this.#endPreparing(cause);
+    this.#preparing?.drain(PREPARE_STOP_MS, cause);
     this.replicator.stopProbing();
     await this.drills.stop(cause);
   }
@@ -92,14 +92,6 @@ export class DataTier {
     await this.#preparing?.ended();
   }
 
-  #endPreparing(cause: string): void {
-    const preparing = this.#preparing;
-    if (!preparing || preparing.state === 'dead') return;
-    preparing.kill('SIGTERM', cause);
-    const timer = setTimeout(() => preparing.kill('SIGKILL', cause), PREPARE_STOP_MS);
-    preparing.once('exit', () => clearTimeout(timer));
-  }
-
   async #prepare(): Promise<void> {
     const { nursery, events, lifecycle } = this.#options;
     const child = nursery.prepare(this.#lastCommits());
@@ -111,7 +103,7 @@ export class DataTier {
     });
     child.markReady();
     const exit = await new Promise<ChildExit>((resolve) => child.once('exit', resolve));
-    if (lifecycle.isEnding) throw new Failure('not_ready', 'Stopped while starting');
+    lifecycle.demandNotEnding();
     if (exit.code === 0) return;
     throw finalFailure(exit) ?? new Failure('child_failed', `Preparing the databases failed: ${exit.cause}`);
   }

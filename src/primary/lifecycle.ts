@@ -28,6 +28,11 @@ export class Lifecycle {
     return this.#state === 'stopping' || this.#state === 'stopped';
   }
 
+  /** @throws Failure not_ready when nothing may be brought up any more */
+  demandNotEnding(): void {
+    if (this.isEnding) throw new Failure('not_ready', 'Stopped while starting');
+  }
+
   move(state: SystemState): void {
     this.#state = state;
     this.#sinceAtMs = Date.now();

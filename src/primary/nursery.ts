@@ -4,7 +4,7 @@ import type { Config } from '../config.ts';
 import type { Logger } from '../log.ts';
 import type { LitestreamBinary } from '../replication/binary.ts';
 import { pickSecrets, REPLICA_SECRETS, type Secrets } from '../secrets.ts';
-import { Child } from './child.ts';
+import { Child, type ChildOptions } from './child.ts';
 import { fork } from './fork.ts';
 import type { Telemetry } from './telemetry.ts';
 
@@ -34,8 +34,9 @@ interface Birth {
   readonly input?: unknown;
   /** The secrets that it needs; it gets no other. */
   readonly env?: NodeJS.ProcessEnv;
-  /** As `ChildOptions` has it. */
+  /** As `ChildOptions` has them. */
   readonly silenceTimeoutMs?: number;
+  readonly drainBy?: ChildOptions['drainBy'];
 }
 
 /**
@@ -88,7 +89,12 @@ export class Nursery {
    * @param lastCommits of each database, as far as this primary knows
    */
   prepare(lastCommits: object): Child {
-    return this.#forkWithReplica({ name: 'prepare', entry: PREPARE_ENTRY, input: { lastCommits } });
+    return this.#forkWithReplica({
+      name: 'prepare',
+      entry: PREPARE_ENTRY,
+      input: { lastCommits },
+      drainBy: 'SIGTERM',
+    });
   }
 
   /** It stands still for as long as SQLite takes. */
@@ -112,14 +118,14 @@ export class Nursery {
     return expected;
   }
 
-  #fork({ name, entry, input, env, silenceTimeoutMs }: Birth, isHeld = false): Child {
+  #fork({ name, entry, input, env, silenceTimeoutMs, drainBy = 'message' }: Birth, isHeld = false): Child {
     const { config, log, telemetry, onDamage } = this.#options;
     const child = new Child({
       name,
       process: fork({ role: name, entryPath: fileURLToPath(entry), config, isHeld, input }, env),
       isHeld,
       startTimeoutMs: config.START_TIMEOUT_MS,
-      drainBy: 'message',
+      drainBy,
       silenceTimeoutMs: silenceTimeoutMs ?? config.HANG_TIMEOUT_MS + SILENCE_GRACE_MS,
       log,
     });

@@ -236,23 +236,19 @@ export class System {
 
   /** What serves loads meanwhile, a moment after what has to be there first. */
   async #startData(): Promise<void> {
-    this.#demandNotEnding();
+    // A stop waits for what there is when it comes, and for nothing that is brought up after it.
+    this.#lifecycle.demandNotEnding();
     const started = this.#data.start();
     this.#serving.expect();
     await started;
   }
 
   async #serve(): Promise<void> {
-    this.#demandNotEnding();
+    this.#lifecycle.demandNotEnding();
     await this.#serving.start();
     this.#lifecycle.move('serving');
     this.#data.drills.start();
     this.#board.announce();
-  }
-
-  /** A stop waits for what there is when it comes, and for nothing that is brought up after it. */
-  #demandNotEnding(): void {
-    if (this.#lifecycle.isEnding) throw new Failure('not_ready', 'Stopped while starting');
   }
 
   async #stopChildren(drainTimeoutMs: number, cause: string): Promise<void> {

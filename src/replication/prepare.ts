@@ -63,14 +63,17 @@ export async function prepareDatabases(options: PrepareOptions): Promise<Prepare
   // What an earlier start was killed over: restored again, or no longer wanted.
   rmSync(scratchDirOf(options), { recursive: true, force: true });
   const { DATA_DIR } = options.config;
-  const check: Check = isDamageMarked(DATA_DIR) ? 'integrity_check' : 'quick_check';
-  const looks = new Map(options.databases.map((database) => [database, lookAt(database, check, options)]));
+  const looking: Looking = {
+    ...options,
+    check: isDamageMarked(DATA_DIR) ? 'integrity_check' : 'quick_check',
+  };
+  const looks = new Map(options.databases.map((database) => [database, lookAt(database, looking)]));
   // Whoever awaits one hears of its failure; those after a failure nobody awaits.
   for (const look of looks.values()) look.catch(() => {});
   const prepared: Prepared[] = [];
   for (const database of options.databases) {
     const startMs = performance.now();
-    const { outcome, movedTo, loss } = await prepare(database, check, looks.get(database)!, options);
+    const { outcome, movedTo, loss } = await prepare(database, looks.get(database)!, looking);
     const durationMs = Math.round(performance.now() - startMs);
     const fields = { database, outcome, durationMs, ...(movedTo && { movedTo }), ...(loss && { loss }) };
     const text = `database ${database}: ${outcome} (${durationMs} ms)${loss ? `; ${loss}` : ''}`;
@@ -84,13 +87,17 @@ export async function prepareDatabases(options: PrepareOptions): Promise<Prepare
   return prepared;
 }
 
+/** How closely the databases, and copies of them, are looked at. */
+interface Looking extends PrepareOptions {
+  readonly check: Check;
+}
+
 type Made = Pick<Prepared, 'outcome' | 'movedTo' | 'loss'>;
 
 /** Looks at a database; all are looked at together, since each look is a process. */
 async function lookAt(
   database: string,
-  check: Check,
-  { config, signal }: PrepareOptions,
+  { config, check, signal }: Looking,
 ): Promise<'missing' | 'whole' | { readonly damage: string }> {
   const path = databasePath(config.DATA_DIR, database);
   const file = statSync(path, { throwIfNoEntry: false });
@@ -100,16 +107,11 @@ async function lookAt(
   return damage === undefined ? 'whole' : { damage };
 }
 
-async function prepare(
-  database: string,
-  check: Check,
-  look: ReturnType<typeof lookAt>,
-  options: PrepareOptions,
-): Promise<Made> {
+async function prepare(database: string, look: ReturnType<typeof lookAt>, options: Looking): Promise<Made> {
   const { config, log } = options;
   const path = databasePath(config.DATA_DIR, database);
   const seen = await look;
-  if (seen === 'missing') return restoreMissing(database, check, options);
+  if (seen === 'missing') return restoreMissing(database, options);
   if (seen === 'whole') return { outcome: 'present' };
   const { damage } = seen;
   log.error({ database, damage }, `database ${database} is damaged: ${damage}`);
@@ -119,14 +121,14 @@ async function prepare(
       `The database ${path} is damaged (${damage}), and HEAL=manual. Nothing was changed. ${INSTRUCTIONS}`,
     );
   }
-  return replaceDamaged(database, path, check, options);
+  return replaceDamaged(database, path, options);
 }
 
-async function restoreMissing(database: string, check: Check, options: PrepareOptions): Promise<Made> {
+async function restoreMissing(database: string, options: Looking): Promise<Made> {
   const { config, log } = options;
   let fetched: 'restored' | 'empty' = 'empty';
   try {
-    fetched = await fetch(database, check, options);
+    fetched = await fetch(database, options);
     if (fetched === 'empty') refuseIfThereWasOne(database, config);
   } catch (error) {
     if (!isAboutReplica(error)) throw error;
@@ -142,17 +144,12 @@ async function restoreMissing(database: string, check: Check, options: PrepareOp
   return { outcome: 'new', movedTo: moveAside(config.DATA_DIR, database, Date.now()) };
 }
 
-async function replaceDamaged(
-  database: string,
-  path: string,
-  check: Check,
-  options: PrepareOptions,
-): Promise<Made> {
+async function replaceDamaged(database: string, path: string, options: Looking): Promise<Made> {
   const { replica } = options.config;
   const advice = `The damaged database is still ${path}, and nothing was changed. To start without it, move it and the files beside it away.`;
   let fetched: 'restored' | 'empty';
   try {
-    fetched = await fetch(database, check, options);
+    fetched = await fetch(database, options);
   } catch (error) {
     if (!isAboutReplica(error)) throw error;
     throw explained(error, `The database ${database} is damaged and cannot be replaced. ${advice}`);
@@ -174,8 +171,8 @@ function refuseIfThereWasOne(database: string, { DATA_DIR, replica }: Config): v
 }
 
 /** Restores into the scratch folder, telling about it. */
-async function fetch(database: string, check: Check, options: PrepareOptions): Promise<'restored' | 'empty'> {
-  const { config, binary, configPath, env, log, signal, stallTimeoutMs } = options;
+async function fetch(database: string, options: Looking): Promise<'restored' | 'empty'> {
+  const { config, binary, configPath, check, env, log, signal, stallTimeoutMs } = options;
   log.info(
     { database, replica: config.replica.url },
     `looking for database ${database} in ${config.replica.url}`,

@@ -108,8 +108,8 @@ export class Committer {
       return;
     }
     const lastSeq = this.#lastSeqs.get(client) ?? 0;
-    if (seq > lastSeq && this.#isRefused(operation)) return;
-    const refused = this.idempotencyKeys.enter(operation);
+    const noRoom = seq > lastSeq ? this.#noRoom() : undefined;
+    const refused = noRoom ?? this.idempotencyKeys.enter(operation);
     if (refused) {
       operation.reply(refused);
       return;
@@ -125,20 +125,15 @@ export class Committer {
     this.ledger.forget(client);
   }
 
-  #isRefused(operation: Operation): boolean {
+  /** @returns why nothing new is let in; undefined when it is */
+  #noRoom(): Outcome | undefined {
     if (this.#queue.length >= this.#options.queueMax) {
-      operation.reply(
-        refusal(new Failure('writer_busy', 'The writer has too much to do', { retryAfterSeconds: 1 })),
-      );
-      return true;
+      return refusal(new Failure('writer_busy', 'The writer has too much to do', { retryAfterSeconds: 1 }));
     }
     const closedBecause = this.#options.closedBecause?.();
-    if (closedBecause) {
-      const message = `Nothing was written: ${closedBecause}`;
-      operation.reply(refusal(new Failure('storage_reserved', message, { retryAfterSeconds: 5 })));
-      return true;
-    }
-    return false;
+    if (!closedBecause) return undefined;
+    const message = `Nothing was written: ${closedBecause}`;
+    return refusal(new Failure('storage_reserved', message, { retryAfterSeconds: 5 }));
   }
 
   /** Resolves when everything submitted so far is decided. */

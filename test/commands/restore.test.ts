@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { openReader } from '../../src/sqlite/open.ts';
 import { alertOf, request } from '../support/http.ts';
+import { nextSecond } from '../support/next-second.ts';
 import { startS3, type TestStore } from '../support/s3.ts';
 import { type RunningSystem, start, temporaryFolder, until } from '../support/system.ts';
 import { command, startCommand } from './command.ts';
@@ -30,12 +31,6 @@ function alertsIn(path: string): string[] {
   } finally {
     db.close();
   }
-}
-
-/** Resolves in a second of its own: stores tell times in whole ones. */
-async function nextSecond(): Promise<void> {
-  const thisSecond = Math.floor(Date.now() / 1000);
-  await until(() => Math.floor(Date.now() / 1000) > thisSecond, 'the next second');
 }
 
 const places: Record<string, (t: Test) => Promise<NodeJS.ProcessEnv>> = {

@@ -2,7 +2,6 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { findLitestream, type LitestreamBinary } from '../../src/replication/binary.ts';
 import { confirmerFor } from '../../src/replication/confirmer-for.ts';
@@ -16,6 +15,7 @@ import { restorePoint } from '../../src/replication/points/restore-point.ts';
 import { prepareDatabases } from '../../src/replication/prepare.ts';
 import { restoreDatabase } from '../../src/replication/restore.ts';
 import { type Database, openWriter } from '../../src/sqlite/open.ts';
+import { nextSecond } from '../support/next-second.ts';
 import { startS3 } from '../support/s3.ts';
 import {
   contentOf,
@@ -132,14 +132,6 @@ async function restored(site: Site, name: string): Promise<string | 'empty'> {
 async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
   child.kill(signal);
   await once(child, 'exit');
-}
-
-/**
- * A store tells whole seconds, and of two generations that ended in the same one Litestream restores either: what comes
- * next shall not begin in the second in which the last thing was uploaded.
- */
-async function nextSecond(): Promise<void> {
-  await setTimeout(1000 - (Date.now() % 1000) + 10);
 }
 
 /** Bodies that the heartbeat does not touch. */
