@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { readEvents } from '../src/primary/events.ts';
+import { readEvents } from '../src/supervisor/events.ts';
 import type { Mark } from './measurement.ts';
 import { readEnd } from './support/log-tail.ts';
 import { LOG_FILE, makeTemporaryFolder, RunningSystem, removeFolder } from './support/running-system.ts';

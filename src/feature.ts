@@ -3,8 +3,8 @@ import type { Database } from 'better-sqlite3';
 import type { Context } from 'koa';
 import type { Logger } from 'pino';
 import type { z } from 'zod';
-import type { Background } from './child/background.ts';
 import type { Config } from './config.ts';
+import type { Background } from './runtime/background.ts';
 import type { Scope } from './scope.ts';
 import type { RouteDescription } from './worker/openapi/route-description.ts';
 

@@ -1,5 +1,5 @@
-import type { Background } from './child/background.ts';
 import type { Feature } from './feature.ts';
+import type { Background } from './runtime/background.ts';
 
 /** The features that this monolith serves: the only place where the chassis and the features meet. */
 export const features: readonly Feature[] = [

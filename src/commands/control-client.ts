@@ -1,6 +1,6 @@
 import { createConnection } from 'node:net';
 import { Failure, isCode } from '../errors.ts';
-import { type ControlAnswer, controlSocketPath } from '../primary/control.ts';
+import { type ControlAnswer, controlSocketPath } from '../supervisor/control.ts';
 
 /**
  * Sends one command to the running primary.

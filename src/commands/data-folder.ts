@@ -1,14 +1,14 @@
 import type { Config } from '../config.ts';
 import { backgrounds, databaseNames } from '../features.ts';
 import type { Logger } from '../log.ts';
-import { Events } from '../primary/events.ts';
-import { endStrays } from '../primary/strays.ts';
-import type { SystemOptions } from '../primary/system.ts';
 import { findLitestream } from '../replication/binary.ts';
 import { writeLitestreamConfig } from '../replication/litestream-config.ts';
 import { describeChange } from '../replication/newer-format.ts';
 import type { Secrets } from '../secrets.ts';
 import { lockDataDir } from '../sqlite/lock.ts';
+import { Events } from '../supervisor/events.ts';
+import { endOrphans } from '../supervisor/orphans.ts';
+import type { SystemOptions } from '../supervisor/system.ts';
 
 /** Everything that a system is made from, but what happens when it cannot go on. */
 export type SystemParts = Omit<SystemOptions, 'onFatal'>;
@@ -29,7 +29,7 @@ export async function withDataFolder<Result>(
 ): Promise<Result> {
   const lock = lockDataDir(config.DATA_DIR, purpose);
   try {
-    await endStrays(config.DATA_DIR, log);
+    await endOrphans(config.DATA_DIR, log);
     const litestream = await findLitestream({
       litestreamBin: config.LITESTREAM_BIN,
       path: process.env.PATH,

@@ -1,13 +1,13 @@
 import { constants, statSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { dirname } from 'node:path';
-import type { SystemSnapshot } from '../child/snapshot.ts';
 import type { Config } from '../config.ts';
 import type { Failure } from '../errors.ts';
 import { freeDiskMb } from '../free-disk.ts';
 import { createLog } from '../log.ts';
 import { findLitestream } from '../replication/binary.ts';
 import { probeReplica } from '../replication/replica-probe.ts';
+import type { SystemSnapshot } from '../runtime/snapshot.ts';
 import type { Secrets } from '../secrets.ts';
 import { lockDataDir } from '../sqlite/lock.ts';
 import { isWritable } from '../writable.ts';

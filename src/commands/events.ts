@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { SystemEvent } from '../child/snapshot.ts';
 import { loadConfig } from '../config.ts';
 import { Failure } from '../errors.ts';
-import { readEvents } from '../primary/events.ts';
+import type { SystemEvent } from '../runtime/snapshot.ts';
+import { readEvents } from '../supervisor/events.ts';
 import { readArguments } from './arguments.ts';
 import { describeEvent } from './event-view.ts';
 

@@ -1,11 +1,11 @@
 import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { Failure } from '../errors.ts';
-import { endStrays } from '../primary/strays.ts';
 import { syncToDisk } from '../replication/files.ts';
 import { fileTime, moveInto } from '../replication/leftovers.ts';
 import { databasePath } from '../replication/litestream-config.ts';
 import { lockDataDir } from '../sqlite/lock.ts';
+import { endOrphans } from '../supervisor/orphans.ts';
 import type { ReplicaContext } from './restore-context.ts';
 import { type Point, type RestoreReport, restoreOne } from './restore-one.ts';
 
@@ -34,7 +34,7 @@ export async function restoreInPlace(
   const scratchDir = join(DATA_DIR, 'restore');
   try {
     // What a killed primary has left running still has the old files open.
-    await endStrays(DATA_DIR, context.log);
+    await endOrphans(DATA_DIR, context.log);
     rmSync(scratchDir, { recursive: true, force: true });
     mkdirSync(scratchDir, { mode: 0o700 });
     const reports: RestoreReport[] = [];

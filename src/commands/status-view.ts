@@ -1,4 +1,4 @@
-import type { ChildSnapshot, SystemSnapshot } from '../child/snapshot.ts';
+import type { ChildSnapshot, SystemSnapshot } from '../runtime/snapshot.ts';
 import { describeEvent } from './event-view.ts';
 import { showBytes, showDuration, showTable } from './sizes.ts';
 

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { SystemSnapshot } from '../child/snapshot.ts';
 import { loadConfig } from '../config.ts';
 import { Failure } from '../errors.ts';
+import type { SystemSnapshot } from '../runtime/snapshot.ts';
 import { readArguments } from './arguments.ts';
 import { askPrimary } from './control-client.ts';
 import { describeStatus } from './status-view.ts';

@@ -1,10 +1,10 @@
 import { loadConfig } from '../config.ts';
 import { Failure } from '../errors.ts';
-import { endStrays } from '../primary/strays.ts';
 import { runDrill } from '../replication/drill/drill.ts';
 import { readRecord, recordOf, writeRecord } from '../replication/drill/record.ts';
 import type { DrillResult } from '../replication/drill/result.ts';
 import { type Lock, lockDataDir } from '../sqlite/lock.ts';
+import { endOrphans } from '../supervisor/orphans.ts';
 import { readArguments } from './arguments.ts';
 import { askPrimary } from './control-client.ts';
 import { abortOnSignals, withReplica } from './restore-context.ts';
@@ -67,7 +67,7 @@ function tryLock(dataDir: string): Lock | undefined {
 async function drillAlone(dataDir: string): Promise<DrillResult> {
   const signal = abortOnSignals();
   return withReplica(async ({ config, binary, configPath, databases, env, log }) => {
-    await endStrays(dataDir, log);
+    await endOrphans(dataDir, log);
     const confirmations = undefined;
     const result = await runDrill({
       config,

@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module';
-import type { SystemSnapshot } from '../child/snapshot.ts';
+import type { SystemSnapshot } from '../runtime/snapshot.ts';
 import { boundsOf, CATALOG, type MetricName } from './catalog.ts';
 import type { Metric, Value } from './metric.ts';
 import { describeSystem } from './of-system.ts';

@@ -1,4 +1,4 @@
-import type { ChildSnapshot, SystemSnapshot } from '../child/snapshot.ts';
+import type { ChildSnapshot, SystemSnapshot } from '../runtime/snapshot.ts';
 import type { Metric, Value } from './metric.ts';
 
 const MS_PER_S = 1000;

@@ -1,4 +1,4 @@
-import type { CommitMark, ToldCommit } from '../child/messages.ts';
+import type { CommitMark, ToldCommit } from '../runtime/messages.ts';
 import { type LastCommit, readLastCommit } from './points/last-commit.ts';
 
 /** Which commits a restore could not bring back. */

@@ -1,5 +1,5 @@
-import type { LagReport, ReplicationState, ReplicationStatus } from '../child/messages.ts';
 import type { Logger } from '../log.ts';
+import type { LagReport, ReplicationState, ReplicationStatus } from '../runtime/messages.ts';
 import type { Confirmation } from './confirmation.ts';
 
 const HYSTERESIS = 0.5;

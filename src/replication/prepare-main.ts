@@ -1,11 +1,11 @@
-import type { Bond } from '../child/child.ts';
-import type { ToldCommit } from '../child/messages.ts';
+import type { ToldCommit } from '../runtime/messages.ts';
+import type { Runtime } from '../runtime/runtime.ts';
 import { pickSecrets, REPLICA_SECRETS } from '../secrets.ts';
 import type { LitestreamBinary } from './binary.ts';
 import { litestreamEnv } from './litestream.ts';
 import { prepareDatabases } from './prepare.ts';
 
-/** What the primary tells the preparing process at birth; the credentials come in its environment. */
+/** What the primary tells the preparing process at spec; the credentials come in its environment. */
 export interface PrepareInput {
   readonly litestream: LitestreamBinary;
   readonly litestreamConfigPath: string;
@@ -15,7 +15,7 @@ export interface PrepareInput {
 }
 
 /** The process that checks or restores the databases before anything else starts. */
-export async function run({ config, log, tell, input }: Bond): Promise<void> {
+export async function run({ config, log, send, input }: Runtime): Promise<void> {
   const { litestream, litestreamConfigPath, databases, lastCommits } = input as PrepareInput;
   const abort = new AbortController();
   process.on('SIGTERM', () => abort.abort());
@@ -30,6 +30,6 @@ export async function run({ config, log, tell, input }: Bond): Promise<void> {
     signal: abort.signal,
     lastCommits,
   });
-  for (const { database, loss } of prepared) if (loss) tell({ kind: 'restored', database, loss });
+  for (const { database, loss } of prepared) if (loss) send({ kind: 'restored', database, loss });
   log.flush(() => process.exit(0));
 }

@@ -1,9 +1,9 @@
 import { renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import type { ToldCommit } from '../child/messages.ts';
 import type { Config } from '../config.ts';
 import { Failure } from '../errors.ts';
 import type { Logger } from '../log.ts';
+import type { ToldCommit } from '../runtime/messages.ts';
 import type { LitestreamBinary } from './binary.ts';
 import type { Check } from './check-here.ts';
 import { clearDamageMark, isDamageMarked } from './damage-mark.ts';

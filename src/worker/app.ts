@@ -2,16 +2,16 @@ import type { RequestListener } from 'node:http';
 import type { Database } from 'better-sqlite3';
 import Koa from 'koa';
 import type { Logger } from 'pino';
-import type { Ask } from '../child/answers.ts';
-import type { SystemStatus } from '../child/messages.ts';
 import type { Config } from '../config.ts';
 import { Failure } from '../errors.ts';
 import type { Feature, Guard, GuardContext, Routes, Write } from '../feature.ts';
 import type { Meter } from '../metrics/meter.ts';
+import type { Ask } from '../runtime/answers.ts';
+import type { SystemStatus } from '../runtime/messages.ts';
 import { dispatch } from './middleware/dispatch.ts';
-import { envelope } from './middleware/envelope.ts';
 import { guardedRoutes } from './middleware/guarded-routes.ts';
 import { probes } from './middleware/probes.ts';
+import { requestPipeline } from './middleware/request-pipeline.ts';
 import { openApiRoutes } from './openapi/routes.ts';
 import { opsRoutes } from './ops/routes.ts';
 import { RequestMeter } from './request-meter.ts';
@@ -67,7 +67,7 @@ export async function createApp(options: AppOptions): Promise<RequestListener> {
   const app = new Koa();
   app.on('error', (err: Error) => logLateError(log, err));
   const requests = new RequestMeter(meter);
-  app.use(envelope({ log, requests, draining, overloaded, onDamage, config }));
+  app.use(requestPipeline({ log, requests, draining, overloaded, onDamage, config }));
   app.use(dispatch(router));
   const listener = app.callback();
   return (req, res) => void listener(req, res);
@@ -120,7 +120,7 @@ function databaseOf({ database }: Feature, { databases }: RoutesOptions): Databa
   return db;
 }
 
-/** What comes too late for the envelope, such as a body's stream that breaks. Unheard, Koa would print it. */
+/** What comes too late for the pipeline, such as a body's stream that breaks. Unheard, Koa would print it. */
 function logLateError(log: Logger, err: NodeJS.ErrnoException): void {
   // That the client went away is no error, and its request's own line tells it.
   if (CLIENT_GONE.has(err.code ?? '')) log.debug({ err }, 'connection lost');

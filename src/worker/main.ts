@@ -1,11 +1,11 @@
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
-import type { Bond } from '../child/child.ts';
-import type { SystemStatus } from '../child/messages.ts';
 import { databaseNames, features } from '../features.ts';
 import { Limiter } from '../limits/limiter.ts';
 import { type Grant, QUESTION } from '../limits/policy.ts';
 import { http } from '../node-http.ts';
+import type { SystemStatus } from '../runtime/messages.ts';
+import type { Runtime } from '../runtime/runtime.ts';
 import { openReader } from '../sqlite/open.ts';
 import { WriterClient } from '../writer/client.ts';
 import { monotonicNowMs, writerSocketPath } from '../writer/protocol.ts';
@@ -23,15 +23,15 @@ const REQUEST_TIMEOUT_MS = 120_000;
 const KEEP_ALIVE_TIMEOUT_MS = 72_000;
 const CONNECTIONS_CHECK_INTERVAL_MS = 1000;
 
-/** What the primary tells a worker at birth. */
+/** What the primary tells a worker at spec. */
 export interface WorkerInput {
   /** Load everything, and wait for a place to take. */
   readonly standby: boolean;
 }
 
 /** A worker: serves the connections that the primary hands it. */
-export async function run(bond: Bond): Promise<void> {
-  const { role, config, log, tell } = bond;
+export async function run(runtime: Runtime): Promise<void> {
+  const { role, config, log, send } = runtime;
   const activated = Promise.withResolvers<void>();
   let status: SystemStatus = {
     ready: false,
@@ -57,7 +57,7 @@ export async function run(bond: Bond): Promise<void> {
     connectionsCheckingInterval: CONNECTIONS_CHECK_INTERVAL_MS,
   });
   const connections = new Connections(server);
-  const primary = new PrimaryClient(tell);
+  const primary = new PrimaryClient(send);
   await loadZod();
   const limiter = new Limiter({
     config,
@@ -74,19 +74,19 @@ export async function run(bond: Bond): Promise<void> {
     limit: (ctx, policy, id) => limiter.take(ctx, policy, id),
     status: () => status,
     ask: primary.ask,
-    meter: bond.meter,
+    meter: runtime.meter,
     draining: () => connections.draining,
     overloaded: () => lag.overloaded,
-    onDamage: (reason) => tell({ kind: 'damaged', reason }),
+    onDamage: (reason) => send({ kind: 'damaged', reason }),
   });
   server.on('request', app);
-  server.on('request', bond.countServed);
+  server.on('request', runtime.countServed);
   server.on('clientError', (error, socket) => onClientError(error, socket as Socket));
 
-  bond.obey((message, handle) => {
+  runtime.onMessage((message, handle) => {
     if (message.kind === 'connection') {
       // Before the first byte is read: until the primary hears this, it may give the connection to another worker.
-      tell({ kind: 'accepted', id: message.id });
+      send({ kind: 'accepted', id: message.id });
       // Undefined when the client was gone before the hand-over.
       if (handle) connections.adopt(handle as Socket);
     } else if (message.kind === 'activate') {
@@ -96,11 +96,11 @@ export async function run(bond: Bond): Promise<void> {
     else if (message.kind === 'told') primary.told(message.id, message.answer);
     else if (message.kind === 'drain') drain(message.timeoutMs);
   });
-  if ((bond.input as WorkerInput).standby) {
-    tell({ kind: 'standby' });
+  if ((runtime.input as WorkerInput).standby) {
+    send({ kind: 'standby' });
     await activated.promise;
   }
-  bond.ready();
+  runtime.ready();
 
   async function drain(timeoutMs: number): Promise<void> {
     await connections.drain(timeoutMs);

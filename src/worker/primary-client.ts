@@ -1,6 +1,6 @@
-import type { Answers, Ask } from '../child/answers.ts';
-import type { Question, ToPrimary } from '../child/messages.ts';
 import { Failure } from '../errors.ts';
+import type { Answers, Ask } from '../runtime/answers.ts';
+import type { Question, ToPrimary } from '../runtime/messages.ts';
 
 const TIMEOUT_MS = 3000;
 
@@ -9,13 +9,13 @@ const TIMEOUT_MS = 3000;
  * does not answer in time.
  */
 export class PrimaryClient {
-  readonly #tell: (message: ToPrimary) => void;
+  readonly #send: (message: ToPrimary) => void;
   readonly #asked = new Map<number, (answer: unknown) => void>();
   #lastId = 0;
 
-  /** @param tell sends to the primary */
-  constructor(tell: (message: ToPrimary) => void) {
-    this.#tell = tell;
+  /** @param send sends to the primary */
+  constructor(send: (message: ToPrimary) => void) {
+    this.#send = send;
   }
 
   readonly ask: Ask = <Asked extends Question>(question: Asked) =>
@@ -30,7 +30,7 @@ export class PrimaryClient {
         clearTimeout(timer);
         resolve(answer as Answers[Asked]);
       });
-      this.#tell({ kind: 'ask', id, question });
+      this.#send({ kind: 'ask', id, question });
     });
 
   /** Takes what the primary answers. */

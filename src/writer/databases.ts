@@ -1,18 +1,21 @@
 import { join } from 'node:path';
-import type { Bond } from '../child/child.ts';
 import { features } from '../features.ts';
+import type { Runtime } from '../runtime/runtime.ts';
 import type { Owner } from '../sqlite/migrations.ts';
 import { type Database, openWriter } from '../sqlite/open.ts';
 import { type UpgradeTarget, upgrade } from '../sqlite/upgrade.ts';
-import { rehearse } from './rehearsal.ts';
+import { dryRun } from './dry-run.ts';
 
 /**
  * Opens the databases read-write and brings the tables of all of them up to date, as a whole or not at all.
  * @returns them by name
  * @throws Failure migration_mismatch, or why one of the features lets nothing start; nothing is then changed
  */
-export async function openDatabases(names: readonly string[], bond: Bond): Promise<Map<string, Database>> {
-  const { config, log, tell } = bond;
+export async function openDatabases(
+  names: readonly string[],
+  runtime: Runtime,
+): Promise<Map<string, Database>> {
+  const { config, log, send } = runtime;
   const targets = names.map((database): UpgradeTarget => {
     const db = openWriter(join(config.DATA_DIR, `${database}.db`));
     return { database, db, owners: ownersOf(database) };
@@ -26,8 +29,8 @@ export async function openDatabases(names: readonly string[], bond: Bond): Promi
   const applied = upgrade(targets, {
     // The time that a start may take begins anew with each, and each blocks for as long as it takes.
     before(detail) {
-      bond.watch();
-      tell({ kind: 'progress', detail });
+      runtime.watch();
+      send({ kind: 'progress', detail });
     },
     beforeCommit() {
       for (const [db, check] of checks) if (db) check?.(db, config);
@@ -41,15 +44,15 @@ export async function openDatabases(names: readonly string[], bond: Bond): Promi
  * @throws Failure migration_mismatch when what this code would migrate cannot be, storage_full when there is no room to
  *   try it; nothing is changed
  */
-export function rehearseMigrations(database: string, { config, tell, watch }: Bond): void {
-  rehearse({
+export function dryRunMigrations(database: string, { config, send, watch }: Runtime): void {
+  dryRun({
     path: join(config.DATA_DIR, `${database}.db`),
-    scratchPath: join(config.DATA_DIR, 'run', `rehearsal-${database}.db`),
+    scratchPath: join(config.DATA_DIR, 'run', `dry-run-${database}.db`),
     owners: ownersOf(database),
     reserveMb: config.DISK_RESERVE_MB,
     before(step) {
       watch();
-      tell({ kind: 'progress', detail: `rehearsal on a copy of ${database}: ${step}` });
+      send({ kind: 'progress', detail: `dry run on a copy of ${database}: ${step}` });
     },
   });
 }

@@ -1,4 +1,4 @@
-import type { CommitMark, Confirmed, LagReport } from '../child/messages.ts';
+import type { CommitMark, Confirmed, LagReport } from '../runtime/messages.ts';
 import type { WalPosition } from './wal-index.ts';
 
 interface Unconfirmed extends WalPosition {

@@ -1,10 +1,10 @@
 import { mkdirSync } from 'node:fs';
-import type { Bond } from '../child/child.ts';
 import { databaseNames } from '../features.ts';
 import { type GrantRequest, QUESTION } from '../limits/policy.ts';
 import { LimitPool } from '../limits/pool.ts';
+import type { Runtime } from '../runtime/runtime.ts';
 import { loadZod } from '../zod-without-locales.ts';
-import { openDatabases, rehearseMigrations } from './databases.ts';
+import { dryRunMigrations, openDatabases } from './databases.ts';
 import { writerSocketPath } from './protocol.ts';
 import { WriterServer } from './server.ts';
 import { StorageGuard } from './storage-guard.ts';
@@ -14,19 +14,19 @@ import { loadCommands, makeStore, type Store } from './store.ts';
 const LAG_INTERVAL_MS = 500;
 const EXPIRE_INTERVAL_MS = 50;
 
-/** What the primary tells a writer at birth. */
+/** What the primary tells a writer at spec. */
 export interface WriterInput {
   /** Load, and wait for `activate`: another writer still has the databases. */
   readonly standby: boolean;
 }
 
 /** The writer: the only process that opens the databases read-write. */
-export async function run(bond: Bond): Promise<void> {
-  const { config, log, tell } = bond;
+export async function run(runtime: Runtime): Promise<void> {
+  const { config, log, send } = runtime;
   const activated = Promise.withResolvers<void>();
   const stores = new Map<string, Store>();
   let server: WriterServer | undefined;
-  bond.obey((message) => {
+  runtime.onMessage((message) => {
     if (message.kind === 'activate') activated.resolve();
     if (message.kind === 'replicated') {
       stores.get(message.database)?.replication.confirm(message, message.generation);
@@ -35,8 +35,8 @@ export async function run(bond: Bond): Promise<void> {
     // It stays, with its connections open, until the primary has stopped Litestream and kills it.
     if (message.kind === 'drain') {
       server?.drain().then(() => {
-        report([...stores.values()], guard, bond);
-        tell({ kind: 'drained' });
+        report([...stores.values()], guard, runtime);
+        send({ kind: 'drained' });
       });
     }
   });
@@ -48,10 +48,10 @@ export async function run(bond: Bond): Promise<void> {
   const commands = new Map(
     await Promise.all(names.map(async (name) => [name, await loadCommands(name)] as const)),
   );
-  if ((bond.input as WriterInput).standby) {
+  if ((runtime.input as WriterInput).standby) {
     // While the old one serves: after it there is no way back to its code.
-    for (const name of names) rehearseMigrations(name, bond);
-    tell({ kind: 'standby' });
+    for (const name of names) dryRunMigrations(name, runtime);
+    send({ kind: 'standby' });
     await activated.promise;
   }
   mkdirSync(config.DATA_DIR, { recursive: true, mode: 0o700 });
@@ -62,8 +62,8 @@ export async function run(bond: Bond): Promise<void> {
     log,
   });
   guard.look(0);
-  for (const [name, db] of await openDatabases(names, bond))
-    stores.set(name, makeStore(name, db, commands.get(name) ?? new Map(), guard, bond));
+  for (const [name, db] of await openDatabases(names, runtime))
+    stores.set(name, makeStore(name, db, commands.get(name) ?? new Map(), guard, runtime));
   const routing = [...stores.values()].flatMap(({ committer, commandNames }) =>
     commandNames.map((name) => [name, committer] as const),
   );
@@ -71,22 +71,22 @@ export async function run(bond: Bond): Promise<void> {
   const questions = new Map([[QUESTION, async (input: unknown) => limits.grant(input as GrantRequest)]]);
   server = new WriterServer(new Map(routing), log, questions);
   await server.listen(writerSocketPath(config.DATA_DIR));
-  keepReporting([...stores.values()], guard, bond);
-  bond.ready();
+  keepReporting([...stores.values()], guard, runtime);
+  runtime.ready();
 }
 
-function keepReporting(stores: readonly Store[], guard: StorageGuard, bond: Bond): void {
+function keepReporting(stores: readonly Store[], guard: StorageGuard, runtime: Runtime): void {
   setInterval(() => {
     for (const { replication } of stores) replication.expire();
   }, EXPIRE_INTERVAL_MS).unref();
   setInterval(() => {
     for (const { replication } of stores) replication.beat();
-    report(stores, guard, bond);
+    report(stores, guard, runtime);
   }, LAG_INTERVAL_MS).unref();
 }
 
-function report(stores: readonly Store[], guard: StorageGuard, { tell }: Bond): void {
+function report(stores: readonly Store[], guard: StorageGuard, { send }: Runtime): void {
   const reports = stores.map(({ database, replication }) => [database, replication.report()] as const);
   guard.look(reports.reduce((sum, [, { unconfirmedBytes }]) => sum + unconfirmedBytes, 0));
-  tell({ kind: 'lag', reports: Object.fromEntries(reports), readOnlyBecause: guard.closedBecause });
+  send({ kind: 'lag', reports: Object.fromEntries(reports), readOnlyBecause: guard.closedBecause });
 }

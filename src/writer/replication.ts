@@ -1,4 +1,4 @@
-import type { CommitMark, LagReport } from '../child/messages.ts';
+import type { CommitMark, LagReport } from '../runtime/messages.ts';
 import type { Database } from '../sqlite/open.ts';
 import { CheckpointWindow } from './checkpoint-window.ts';
 import { Lag } from './lag.ts';

@@ -1,7 +1,7 @@
-import type { Bond } from '../child/child.ts';
 import type { Command } from '../feature.ts';
 import { features } from '../features.ts';
 import { monitorIntervalMs } from '../replication/litestream-config.ts';
+import type { Runtime } from '../runtime/runtime.ts';
 import type { Database } from '../sqlite/open.ts';
 import { Committer } from './committer.ts';
 import { IdempotencyKeys } from './idempotency.ts';
@@ -37,7 +37,7 @@ export function makeStore(
   db: Database,
   commands: ReadonlyMap<string, Command>,
   guard: StorageGuard,
-  { config, log, meter }: Bond,
+  { config, log, meter }: Runtime,
 ): Store {
   const replication = new Replication(db, config.REPLICA_SYNC_INTERVAL_MS, monitorIntervalMs(config));
   const batches = meter.histogram('writer_batch_operations', { database });

@@ -1,7 +1,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import type { SystemEvent, SystemSnapshot } from '../../src/child/snapshot.ts';
+import type { SystemEvent, SystemSnapshot } from '../../src/runtime/snapshot.ts';
 import { start, temporaryFolder, until } from '../support/system.ts';
 import { command, startCommand } from './command.ts';
 

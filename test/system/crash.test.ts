@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import t from 'tap';
 import { HonestClients } from '../../loadtest/support/honest-client.ts';
-import type { SystemSnapshot } from '../../src/child/snapshot.ts';
+import type { SystemSnapshot } from '../../src/runtime/snapshot.ts';
 import { command } from '../commands/command.ts';
 import { everyWriteIsThere } from '../support/history.ts';
 import { alertOf, request } from '../support/http.ts';
@@ -129,7 +129,7 @@ t.test('a child that outlives its killed primary is ended by the next start', as
   await until(() => processesOf(system.dataDir).length === 1, 'only the stopped worker is left');
   const next = await start(t, {}, system.dataDir);
   t.ok(
-    next.lines.some((line) => line.strayPid === stopped),
+    next.lines.some((line) => line.orphanPid === stopped),
     'the log names it',
   );
   t.throws(() => readFileSync(`/proc/${stopped}/environ`), 'it is gone');

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 import t, { type Test } from 'tap';
-import type { SystemSnapshot } from '../../src/child/snapshot.ts';
+import type { SystemSnapshot } from '../../src/runtime/snapshot.ts';
 import { command } from '../commands/command.ts';
 import { alertOf } from '../support/http.ts';
 import { type RunningSystem, start, temporaryFolder, until } from '../support/system.ts';

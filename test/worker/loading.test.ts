@@ -30,7 +30,7 @@ t.test('a worker loads neither fetch nor the languages of Zod', async (t) => {
 t.test('the primary loads neither fetch nor Koa nor SQLite', async (t) => {
   const loaded = await output(`
     import { createRequire } from 'node:module';
-    await import('./src/primary/system.ts');
+    await import('./src/supervisor/system.ts');
     const { cache } = createRequire(import.meta.url);
     const strangers = [...process.moduleLoadList.filter((name) => /undici/.test(name)), ...Object.keys(cache)];
     console.log(strangers.filter((name) => /undici|koa|sqlite/.test(name)).join());

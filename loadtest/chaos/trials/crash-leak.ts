@@ -23,7 +23,7 @@ const CRASHING = 4;
 const LIFE_MS = 40;
 /** While it is in the data folder, workers crash. */
 const SWITCH = 'crash';
-const ENTRY = 'src/child/main.ts';
+const ENTRY = 'src/runtime/main.ts';
 const PLACE = '  const role = await import(';
 /**
  * The subject is what is left of each death in the primary, so that those that die load nothing of a worker but what
@@ -31,10 +31,10 @@ const PLACE = '  const role = await import(';
  * worker does the one before the other, and what one that died has read nobody else can answer.
  */
 const CRASH = `  const { existsSync } = await import('node:fs');
-  const begun = await bond;
+  const begun = await runtime;
   if (/^worker-(?![1-${SERVING}]$)\\d+$/.test(begun.role) && existsSync('${SWITCH}')) {
     // Not pause(), which goes on to read until its buffer is full.
-    begun.obey((_, socket) => socket?._handle.readStop());
+    begun.onMessage((_, socket) => socket?._handle.readStop());
     begun.ready();
     await new Promise((resolve) => setTimeout(resolve, 2 * ${LIFE_MS} * Math.random()));
     if (Math.random() < 0.5) process.kill(process.pid, 'SIGKILL');

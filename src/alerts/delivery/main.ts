@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import type { BackgroundInput } from '../../child/background.ts';
-import type { Bond } from '../../child/child.ts';
 import { prepareQueries as prepareImageQueries } from '../../images/queries.ts';
 import { parseMailbox } from '../../mail/address.ts';
 import type { Transport } from '../../mail/mail.ts';
 import { Outbox } from '../../mail/outbox.ts';
+import type { BackgroundInput } from '../../runtime/background.ts';
+import type { Runtime } from '../../runtime/runtime.ts';
 import { openReader } from '../../sqlite/open.ts';
 import { WriterClient } from '../../writer/client.ts';
 import { writerSocketPath } from '../../writer/protocol.ts';
@@ -18,12 +18,12 @@ import { prepareDeliveryQueries } from './queries.ts';
 const REPORT_INTERVAL_MS = 1000;
 
 /** The mailer: sends the alerts that are due. */
-export async function run(bond: Bond): Promise<void> {
-  const { config, log, tell } = bond;
-  const transport = await createTransport(bond);
+export async function run(runtime: Runtime): Promise<void> {
+  const { config, log, send } = runtime;
+  const transport = await createTransport(runtime);
   const writer = new WriterClient({
     socketPath: writerSocketPath(config.DATA_DIR),
-    name: bond.role,
+    name: runtime.role,
     deadlineMs: config.WRITE_DEADLINE_MS,
     queueMax: config.WRITE_QUEUE_MAX,
     log,
@@ -36,7 +36,7 @@ export async function run(bond: Bond): Promise<void> {
   const clock = new DeliveryClock(config);
   const compose = composer({
     from: parseMailbox(config.MAIL_FROM)!,
-    publicUrl: (config.PUBLIC_URL ?? (bond.input as BackgroundInput).url).replace(/\/+$/, ''),
+    publicUrl: (config.PUBLIC_URL ?? (runtime.input as BackgroundInput).url).replace(/\/+$/, ''),
     findImage(owner, id) {
       const meta = images.findMeta(owner, id);
       const bytes = meta && images.findBytes(id);
@@ -60,7 +60,7 @@ export async function run(bond: Bond): Promise<void> {
     random: Math.random,
     log,
   });
-  bond.obey((message) => {
+  runtime.onMessage((message) => {
     if (message.kind === 'drain') mailer.drain(message.timeoutMs);
   });
   for (const owner of queries.leaseOwners()) {
@@ -70,17 +70,17 @@ export async function run(bond: Bond): Promise<void> {
   const report = () => {
     const { due, retrying, failed } = queries.counts(clock.dueThrough(Date.now()));
     const gauges = { due, retrying, failed, claimed: mailer.claimedCount, ...mailer.totals };
-    tell({ kind: 'report', gauges, trouble: mailer.trouble });
+    send({ kind: 'report', gauges, trouble: mailer.trouble });
   };
   setInterval(report, REPORT_INTERVAL_MS).unref();
-  bond.ready();
+  runtime.ready();
   await mailer.run();
   transport.close();
   writer.close();
   log.flush(() => process.exit(0));
 }
 
-async function createTransport({ config }: Bond): Promise<Transport> {
+async function createTransport({ config }: Runtime): Promise<Transport> {
   const { SMTP_URL: url } = process.env;
   delete process.env.SMTP_URL;
   if (url === undefined) return new Outbox(join(config.DATA_DIR, 'outbox'));

@@ -1,5 +1,5 @@
 import { constants, setPriority } from 'node:os';
-import type { Bond } from '../../child/child.ts';
+import type { Runtime } from '../../runtime/runtime.ts';
 import { pickSecrets, REPLICA_SECRETS } from '../../secrets.ts';
 import type { LitestreamBinary } from '../binary.ts';
 import { litestreamEnv } from '../litestream.ts';
@@ -9,7 +9,7 @@ import { runDrill } from './drill.ts';
 /** What an upload may take beyond the pace of the uploads, when the store is slow. */
 const CONFIRM_GRACE_MS = 30_000;
 
-/** What the primary tells the drilling process at birth; the credentials come in its environment. */
+/** What the primary tells the drilling process at spec; the credentials come in its environment. */
 export interface DrillInput {
   readonly litestream: LitestreamBinary;
   readonly litestreamConfigPath: string;
@@ -17,12 +17,12 @@ export interface DrillInput {
 }
 
 /** The process that does one drill. The primary tells it what the replica confirms. */
-export async function run({ config, log, tell, obey, watch, input }: Bond): Promise<void> {
+export async function run({ config, log, send, onMessage, watch, input }: Runtime): Promise<void> {
   // Whatever it starts inherits this.
   setPriority(constants.priority.PRIORITY_LOW);
   watch();
   const confirmations = new Confirmations();
-  obey((message) => {
+  onMessage((message) => {
     if (message.kind === 'replicated') confirmations.note(message);
   });
   const { litestream, litestreamConfigPath, databases } = input as DrillInput;
@@ -37,6 +37,6 @@ export async function run({ config, log, tell, obey, watch, input }: Bond): Prom
     confirmations,
     confirmTimeoutMs: CONFIRM_GRACE_MS + 2 * config.REPLICA_SYNC_INTERVAL_MS,
   });
-  tell({ kind: 'drilled', result });
+  send({ kind: 'drilled', result });
   log.flush(() => process.exit(0));
 }

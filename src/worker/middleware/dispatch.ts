@@ -62,7 +62,7 @@ function compile(layers: readonly Layer[]): readonly Route[] {
 
 function paramsOf({ paramNames }: Route, match: RegExpExecArray): Record<string, string> {
   const params: Record<string, string> = {};
-  // The envelope has refused paths that cannot be decoded.
+  // The pipeline has refused paths that cannot be decoded.
   paramNames.forEach((name, index) => {
     params[name] = decodeURIComponent(match[index + 1] ?? '');
   });

@@ -1,6 +1,6 @@
-import type { SystemStatus } from '../../child/messages.ts';
 import { Failure } from '../../errors.ts';
 import type { Routes } from '../../feature.ts';
+import type { SystemStatus } from '../../runtime/messages.ts';
 import { sendJson } from './json.ts';
 
 /** They answer under any load, and to anybody: who asks them decides about a restart. */

@@ -1,5 +1,5 @@
 import { PassThrough } from 'node:stream';
-import type { Answers, Ask } from '../../child/answers.ts';
+import type { Answers, Ask } from '../../runtime/answers.ts';
 
 const TICK_MS = 500;
 /** A viewer that is so far behind connects anew sooner than it would catch up. */

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import type { Ask } from '../../child/answers.ts';
 import { Failure } from '../../errors.ts';
 import type { Guard, Routes } from '../../feature.ts';
+import type { Ask } from '../../runtime/answers.ts';
 import { noteStream } from '../middleware/request-log.ts';
 import { PAGE_POLICY } from '../page-policy.ts';
 import { sendFile } from '../send-file.ts';

@@ -1,0 +1,20 @@
+import type { SecretName } from '../secrets.ts';
+
+/**
+ * A process of a feature's own beside the workers. There is one of it; two for the moment in which a new one takes over
+ * from the old one, and what it does must bear that.
+ */
+export interface Background {
+  /** Its role, such as mailer. */
+  readonly name: string;
+  /** Exports `run(runtime)`. */
+  readonly entry: URL;
+  /** Those that it gets; no other process gets them. */
+  readonly secrets: readonly SecretName[];
+}
+
+/** What the primary tells such a process at spec. */
+export interface BackgroundInput {
+  /** Where the system listens. */
+  readonly url: string;
+}

@@ -1,0 +1,191 @@
+import { rm } from 'node:fs/promises';
+import { Failure } from '../errors.ts';
+import type { Logger } from '../log.ts';
+import type { Confirmation } from '../replication/confirmation.ts';
+import {
+  type DrillRecord,
+  drillDir,
+  readRecord,
+  recordOf,
+  writeRecord,
+} from '../replication/drill/record.ts';
+import { type DrillResult, failedResult } from '../replication/drill/result.ts';
+import type { DrillStatus, ToChild } from '../runtime/messages.ts';
+import type { Child } from './child.ts';
+
+/** A system that has just come up has better things to do; one that is restarted all the time never drills. */
+const FIRST_DELAY_MS = 60_000;
+/** What made one fail may have passed, such as an outage of the store: nobody shall have to wait for that to show. */
+const RETRY_AFTER_FAILURE_MS = 5 * 60_000;
+/** So many intervals without a success are trouble. */
+const INTERVALS_WITHOUT_SUCCESS_MAX = 3;
+const TIMER_MAX_MS = 2 ** 31 - 1;
+
+export interface DrillsOptions {
+  readonly dataDir: string;
+  /** How long after the end of one the next begins, or sooner after a failure; 0 for never by itself. */
+  readonly intervalMs: number;
+  /** Starts the process that does one drill. */
+  readonly spawn: () => Child;
+  /** The last confirmation of each database. */
+  readonly confirmations: () => Iterable<Confirmation>;
+  readonly log: Logger;
+  /** `status` has changed. */
+  readonly onChange: () => void;
+  readonly onResult: (result: DrillResult) => void;
+}
+
+/**
+ * The drills of one system: when, and what came of them. States and who moves them: off → waiting (`start`) →
+ * drilling (the timer, or `run`) → waiting (its process has ended); waiting or drilling → off (`stop`).
+ */
+export class Drills {
+  readonly #options: DrillsOptions;
+  #record: DrillRecord;
+  #state: 'off' | 'waiting' | 'drilling' = 'off';
+  #child: Child | undefined;
+  #running: Promise<DrillResult> | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  /** Since when a success is missed, as long as there was none. */
+  readonly #bornAtMs = Date.now();
+
+  constructor(options: DrillsOptions) {
+    this.#options = options;
+    this.#record = readRecord(options.dataDir);
+  }
+
+  /** What is wrong, in words that do not change by themselves; undefined when the replica is proven. */
+  get trouble(): string | undefined {
+    const { intervalMs } = this.#options;
+    const { last, lastOkAtMs } = this.#record;
+    if (last && !last.ok) return `the drill of ${last.at} failed: ${last.reason}`;
+    if (intervalMs === 0) return undefined;
+    const sinceMs = Math.max(lastOkAtMs ?? 0, lastOkAtMs === undefined ? this.#bornAtMs : 0);
+    if (Date.now() - sinceMs <= INTERVALS_WITHOUT_SUCCESS_MAX * intervalMs) return undefined;
+    const since = new Date(sinceMs).toISOString();
+    return lastOkAtMs === undefined
+      ? `no drill has succeeded since the start at ${since}`
+      : `the last drill that succeeded was at ${since}`;
+  }
+
+  /** How the last one went, also before this start; undefined when there was none. */
+  get last(): DrillResult | undefined {
+    return this.#record.last;
+  }
+
+  get status(): DrillStatus {
+    const { last, lastOkAtMs } = this.#record;
+    const { intervalMs } = this.#options;
+    return { isRunning: this.#state === 'drilling', intervalMs, reason: this.trouble, last, lastOkAtMs };
+  }
+
+  /** From now on drills take place. */
+  start(): void {
+    if (this.#state !== 'off') return;
+    this.#state = 'waiting';
+    // What one left behind that was killed together with its primary.
+    this.#clearAway();
+    this.#schedule(FIRST_DELAY_MS);
+  }
+
+  /** Ends the one under way, whose result then is none. Resolves when its process is gone. */
+  async stop(cause: string): Promise<void> {
+    this.#state = 'off';
+    clearTimeout(this.#timer);
+    this.#child?.kill('SIGKILL', cause);
+    await this.#running?.catch(() => {});
+  }
+
+  /** Hands on how far the replica is. */
+  confirmed(confirmation: Confirmation): void {
+    this.#child?.send(messageOf(confirmation));
+  }
+
+  /**
+   * Drills now, or waits for the one that is under way.
+   * @returns how it went
+   * @throws Failure not_ready when drills are off, or the system stops meanwhile
+   */
+  async run(): Promise<DrillResult> {
+    if (this.#state === 'off')
+      throw new Failure('not_ready', 'The system is not serving, so nothing can be verified');
+    this.#running ??= this.#drill().finally(() => {
+      this.#running = undefined;
+    });
+    return this.#running;
+  }
+
+  async #drill(): Promise<DrillResult> {
+    const { spawn, confirmations, log } = this.#options;
+    clearTimeout(this.#timer);
+    this.#state = 'drilling';
+    this.#options.onChange();
+    const startMs = performance.now();
+    const child = spawn();
+    this.#child = child;
+    let told: DrillResult | undefined;
+    child.on('message', (message) => {
+      if (message.kind === 'drilled') told = message.result;
+    });
+    child.markReady();
+    for (const confirmation of confirmations()) child.send(messageOf(confirmation));
+    const closed = new Promise<void>((resolve) => child.once('close', resolve));
+    const cause = await new Promise<string>((resolve) => child.once('exit', (exit) => resolve(exit.cause)));
+    // What it said last may be heard after its end.
+    if (child.pid !== undefined) await closed;
+    this.#child = undefined;
+    await this.#clearAway();
+    // `stop` may have moved it meanwhile, which the compiler cannot know.
+    if ((this.#state as string) === 'off')
+      throw new Failure('not_ready', 'The drill was stopped with the system');
+    const durationMs = Math.round(performance.now() - startMs);
+    const result = told ?? failedResult(`its process ${cause}`, Date.now(), durationMs);
+    this.#state = 'waiting';
+    this.#keep(result);
+    this.#schedule(0);
+    log[result.ok ? 'info' : 'error']({ drill: result }, describe(result));
+    return result;
+  }
+
+  #keep(result: DrillResult): void {
+    const { dataDir, log, onChange, onResult } = this.#options;
+    this.#record = recordOf(result, this.#record);
+    try {
+      writeRecord(dataDir, this.#record);
+    } catch (error) {
+      log.warn({ err: error }, 'the result of the drill could not be kept for the next start');
+    }
+    onResult(result);
+    onChange();
+  }
+
+  /** @param delayMinMs how long to wait even when one is overdue */
+  #schedule(delayMinMs: number): void {
+    const { intervalMs } = this.#options;
+    if (intervalMs === 0) return;
+    const { last } = this.#record;
+    const paceMs = last?.ok === false ? Math.min(intervalMs, RETRY_AFTER_FAILURE_MS) : intervalMs;
+    const lastAtMs = last ? Date.parse(last.at) : 0;
+    // A result from the future is one of a clock that was wrong.
+    const sinceMs = lastAtMs > Date.now() ? paceMs : Date.now() - lastAtMs;
+    const delayMs = Math.max(Math.min(delayMinMs, intervalMs), paceMs - sinceMs);
+    this.#timer = setTimeout(() => this.run().catch(() => {}), Math.min(delayMs, TIMER_MAX_MS)).unref();
+  }
+
+  async #clearAway(): Promise<void> {
+    const { dataDir, log } = this.#options;
+    await rm(drillDir(dataDir), { recursive: true, force: true }).catch((error) =>
+      log.warn({ err: error }, 'what a drill has left could not be removed'),
+    );
+  }
+}
+
+function messageOf(confirmation: Confirmation): ToChild {
+  return { kind: 'replicated', ...confirmation };
+}
+
+function describe({ ok, reason, durationMs, restoredBytes, rowsCompared, rowsSkipped }: DrillResult): string {
+  if (!ok) return `drill failed: ${reason}`;
+  const sizeMiB = (restoredBytes / 1024 / 1024).toFixed(1);
+  return `drill ok: restored ${sizeMiB} MiB and compared ${rowsCompared} rows in ${durationMs} ms, ${rowsSkipped} changed meanwhile`;
+}

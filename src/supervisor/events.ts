@@ -1,0 +1,133 @@
+import { EventEmitter } from 'node:events';
+import { appendFileSync, readFileSync, renameSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Logger } from '../log.ts';
+import type { SystemEvent, SystemEventKind } from '../runtime/snapshot.ts';
+import type { Slot } from './slot.ts';
+
+/** In memory; a page of them is what a person reads. */
+const KEPT_MAX = 500;
+/** Of one file; the one before it is kept, so twice this at most. */
+const FILE_MAX_BYTES = 1024 * 1024;
+
+/** What is told of an event beside its time. */
+export interface EventDetails {
+  readonly child?: string | undefined;
+  readonly pid?: number | undefined;
+  readonly cause: string;
+  readonly durationMs?: number | undefined;
+}
+
+/** @returns the file of the events of a data folder; the ones before stand beside it with `.1` at the end */
+export function eventsPath(dataDir: string): string {
+  return join(dataDir, 'run', 'events.jsonl');
+}
+
+/**
+ * What happened to the system: the newest in memory, and more in a file, for whoever asks after the primary itself has
+ * died. A line that cannot be written is only missing there. States: none; it grows by `record`, and the oldest go.
+ */
+export class Events extends EventEmitter<{ event: [event: SystemEvent] }> {
+  readonly #path: string;
+  readonly #log: Logger;
+  #kept: SystemEvent[];
+  #sizeBytes: number;
+  #isWritable = true;
+
+  /** @param dataDir absolute; the caller has its lock */
+  constructor(dataDir: string, log: Logger) {
+    super();
+    this.setMaxListeners(0);
+    this.#path = eventsPath(dataDir);
+    this.#log = log;
+    this.#kept = readEvents(dataDir).slice(-KEPT_MAX);
+    this.#sizeBytes = statSync(this.#path, { throwIfNoEntry: false })?.size ?? 0;
+    // A crash may have cut the last line short; the next one shall not be lost with it.
+    if (linesOf(this.#path).at(-1)) this.#append('\n');
+  }
+
+  /** @param count how many at most; @returns the newest, oldest first */
+  newest(count: number): readonly SystemEvent[] {
+    return this.#kept.slice(-count);
+  }
+
+  /** @returns those that are kept in memory with a higher id, oldest first */
+  after(id: number): readonly SystemEvent[] {
+    return this.#kept.filter((event) => event.id > id);
+  }
+
+  record(kind: SystemEventKind, { child, pid, cause, durationMs }: EventDetails): void {
+    const event: SystemEvent = {
+      id: (this.#kept.at(-1)?.id ?? 0) + 1,
+      atMs: Date.now(),
+      kind,
+      child: child ?? null,
+      pid: pid ?? null,
+      cause,
+      durationMs: durationMs === undefined ? null : Math.round(durationMs),
+    };
+    this.#kept.push(event);
+    if (this.#kept.length > KEPT_MAX) this.#kept.shift();
+    this.#append(`${JSON.stringify(event)}\n`);
+    this.emit('event', event);
+  }
+
+  /** Records the deaths, restarts and exchanges of a slot's children. */
+  watch(slot: Slot): void {
+    slot.on('death', (exit, restartInMs) => {
+      if (exit.wanted || restartInMs === undefined) return;
+      const kind = slot.state === 'broken' ? 'breaker-open' : 'crash';
+      this.record(kind, { child: slot.name, pid: exit.pid, cause: exit.cause });
+    });
+    slot.on('restarted', (child) => {
+      this.record('restart', {
+        child: slot.name,
+        pid: child.pid,
+        cause: slot.lastExit?.cause ?? 'it was gone',
+        durationMs: child.ageMs,
+      });
+    });
+    slot.on('replaced', (child, cause) => {
+      this.record('replace', { child: slot.name, pid: child.pid, cause });
+    });
+  }
+
+  /** So rare, and so few bytes, that waiting for them costs less than keeping them in order would. */
+  #append(line: string): void {
+    try {
+      if (this.#sizeBytes > FILE_MAX_BYTES) {
+        renameSync(this.#path, `${this.#path}.1`);
+        this.#sizeBytes = 0;
+      }
+      appendFileSync(this.#path, line, { mode: 0o600 });
+      this.#sizeBytes += Buffer.byteLength(line);
+      this.#isWritable = true;
+    } catch (error) {
+      if (this.#isWritable) this.#log.warn({ err: error }, 'an event could not be kept on disk');
+      this.#isWritable = false;
+    }
+  }
+}
+
+/** @returns what the files of a data folder hold, oldest first; a line cut short by a crash is left out */
+export function readEvents(dataDir: string): SystemEvent[] {
+  const path = eventsPath(dataDir);
+  return [`${path}.1`, path].flatMap((file) => linesOf(file).flatMap(parse));
+}
+
+function linesOf(path: string): string[] {
+  try {
+    return readFileSync(path, 'utf8').split('\n');
+  } catch {
+    return [];
+  }
+}
+
+function parse(line: string): SystemEvent[] {
+  try {
+    const event = JSON.parse(line) as SystemEvent;
+    return Number.isSafeInteger(event.id) && typeof event.kind === 'string' ? [event] : [];
+  } catch {
+    return [];
+  }
+}

@@ -1,0 +1,45 @@
+import { Failure } from '../errors.ts';
+import type { SystemState } from '../runtime/snapshot.ts';
+
+/**
+ * What the system as a whole does. States and who moves them: starting → serving (`System.start` has seen every child
+ * ready) → stopping (`System.stop`, from any state) → stopped. serving → healing (`Recovery`) → serving.
+ */
+export class Lifecycle {
+  readonly startedAtMs = Date.now();
+  #state: SystemState = 'starting';
+  #sinceAtMs = this.startedAtMs;
+
+  get state(): SystemState {
+    return this.#state;
+  }
+
+  /** Milliseconds since the epoch. */
+  get sinceAtMs(): number {
+    return this.#sinceAtMs;
+  }
+
+  get isServing(): boolean {
+    return this.#state === 'serving';
+  }
+
+  /** Nothing may be brought up any more. */
+  get isEnding(): boolean {
+    return this.#state === 'stopping' || this.#state === 'stopped';
+  }
+
+  /** @throws Failure not_ready when nothing may be brought up any more */
+  demandNotEnding(): void {
+    if (this.isEnding) throw new Failure('not_ready', 'Stopped while starting');
+  }
+
+  move(state: SystemState): void {
+    this.#state = state;
+    this.#sinceAtMs = Date.now();
+  }
+
+  /** @throws Failure not_ready when the system does not serve */
+  demandServing(): void {
+    if (!this.isServing) throw new Failure('not_ready', `The system is ${this.#state}`);
+  }
+}

@@ -1,0 +1,171 @@
+import { EventEmitter } from 'node:events';
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import { Failure } from '../errors.ts';
+import type { Logger } from '../log.ts';
+import type { ToPrimary } from '../runtime/messages.ts';
+import type { Child } from './child.ts';
+
+/** Connections that the kernel holds before the primary takes them. */
+const BACKLOG = 4096;
+
+/** Connections that a worker was handed and has not accepted, by the number they were handed under. */
+type Handed = Map<number, Socket>;
+
+/**
+ * Finds out whether it could be listened there, so that an address that cannot be had is told before anything is made.
+ * @throws Failure address_unavailable
+ */
+export async function tryAddress(host: string, port: number): Promise<void> {
+  const server = createServer();
+  await open(server, host, port, undefined);
+  server.close();
+  await EventEmitter.once(server, 'close');
+}
+
+async function open(server: Server, host: string, port: number, fd: number | undefined): Promise<void> {
+  try {
+    const listening = EventEmitter.once(server, 'listening');
+    server.listen(fd === undefined ? { host, port, backlog: BACKLOG } : { fd, backlog: BACKLOG });
+    await listening;
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    const message =
+      fd === undefined
+        ? `Cannot listen on ${host}:${port}: ${reason}. Set HOST or PORT.`
+        : `Cannot listen on the socket of the service manager: ${reason}`;
+    throw new Failure('address_unavailable', message, { cause });
+  }
+}
+
+/**
+ * The listening socket, which the primary owns so that it stays open when every worker is dead. A connection is:
+ * waiting (no worker is ready) → handed (sent to a worker; the primary keeps its copy) → accepted (the worker has
+ * it; the copy is closed). A worker that dies or cannot be reached gives its handed connections back to waiting;
+ * nothing of them has been read, so another worker serves them from the first byte.
+ */
+export class Listener {
+  readonly #server: Server;
+  readonly #log: Logger;
+  readonly #queueMax: number;
+  /** Ready workers with what they were handed and have not accepted, in turn order. */
+  readonly #workers = new Map<Child, Handed>();
+  readonly #waiting: Socket[] = [];
+  #nextId = 0;
+
+  constructor(queueMax: number, log: Logger) {
+    this.#queueMax = queueMax;
+    this.#log = log;
+    this.#server = createServer({ pauseOnConnect: true, noDelay: true }, (socket) => this.#take(socket));
+    // Out of file descriptors, for one: the next accept may do better, and the primary lives on.
+    this.#server.on('error', (error) => this.#log.error({ err: error }, 'listener error'));
+  }
+
+  get waitingCount(): number {
+    return this.#waiting.length;
+  }
+
+  /**
+   * @param port 0 picks a free one
+   * @param fd of a socket that the service manager has opened; host and port are then its own
+   * @returns where it listens
+   * @throws Failure address_unavailable
+   */
+  async listen(host: string, port: number, fd: number | undefined): Promise<AddressInfo> {
+    await open(this.#server, host, port, fd);
+    const address = this.#server.address();
+    if (address === null || typeof address === 'string') {
+      throw new Failure('address_unavailable', 'The socket of the service manager is not one of TCP');
+    }
+    return address;
+  }
+
+  /** Stops taking connections; those that wait are closed when no worker is left to serve them. */
+  close(): void {
+    this.#server.close();
+  }
+
+  /** Ends what nobody will serve any more. */
+  abandon(): void {
+    for (const socket of this.#waiting.splice(0)) socket.destroy();
+  }
+
+  /** Gives connections to this child from now on, until it drains or dies. */
+  add(child: Child): void {
+    this.#workers.set(child, new Map());
+    child.on('message', (message) => this.#onMessage(child, message));
+    // Not 'exit': what the child said before it died may still stand in the channel, and a connection that it
+    // accepted must not be served twice.
+    child.once('close', () => this.#requeue(child));
+    this.#dispatchWaiting();
+  }
+
+  #take(socket: Socket): void {
+    // A reset before the hand-over: nobody is there to serve.
+    socket.on('error', () => socket.destroy());
+    if (!this.#dispatch(socket)) this.#wait(socket);
+  }
+
+  #wait(socket: Socket): void {
+    if (this.#waiting.length >= this.#queueMax) {
+      socket.destroy();
+      return;
+    }
+    this.#waiting.push(socket);
+  }
+
+  /** The ready worker that owes the fewest accepts, the longest-waiting of equals: a hung one soon gets nothing. */
+  #pick(): [Child, Handed] | undefined {
+    let best: [Child, Handed] | undefined;
+    for (const entry of this.#workers) {
+      if (entry[0].isReachable && (!best || entry[1].size < best[1].size)) best = entry;
+    }
+    if (best) {
+      this.#workers.delete(best[0]);
+      this.#workers.set(...best);
+    }
+    return best;
+  }
+
+  #dispatch(socket: Socket): boolean {
+    if (socket.destroyed) return true;
+    const picked = this.#pick();
+    if (!picked) return false;
+    const [child, handed] = picked;
+    const id = ++this.#nextId;
+    handed.set(id, socket);
+    child.send({ kind: 'connection', id }, socket, () => {
+      // Not delivered; its exit may never name it, so it is given to the next one here.
+      if (handed.delete(id) && !this.#dispatch(socket)) this.#wait(socket);
+    });
+    return true;
+  }
+
+  #dispatchWaiting(): void {
+    while (this.#waiting.length > 0) {
+      if (!this.#dispatch(this.#waiting[0] as Socket)) return;
+      this.#waiting.shift();
+    }
+  }
+
+  #onMessage(child: Child, message: ToPrimary): void {
+    if (message.kind !== 'accepted') return;
+    const handed = this.#workers.get(child);
+    const connection = handed?.get(message.id);
+    handed?.delete(message.id);
+    // Closes this copy only: the worker's keeps the connection.
+    connection?.destroy();
+  }
+
+  #requeue(child: Child): void {
+    const handed = this.#workers.get(child);
+    this.#workers.delete(child);
+    if (!handed) return;
+    if (handed.size > 0) {
+      this.#log.debug({ child: child.name, connections: handed.size }, 'connections go to another worker');
+    }
+    for (const [id, socket] of [...handed]) {
+      handed.delete(id);
+      if (!this.#dispatch(socket)) this.#wait(socket);
+    }
+  }
+}

@@ -1,0 +1,69 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Failure } from '../errors.ts';
+import type { Logger } from '../log.ts';
+import { DATA_DIR_VARIABLE } from './fork.ts';
+
+const GONE_TIMEOUT_MS = 5000;
+const GONE_POLL_MS = 10;
+
+/**
+ * Ends what a killed primary left behind: every process that carries this data folder in its environment. The
+ * caller holds the folder's lock, so none of them belongs to a living system. On a machine without /proc the
+ * children's watchdogs alone do this.
+ *
+ * @param dataDir absolute
+ * @throws Failure data_dir_locked when one does not go
+ */
+export async function endOrphans(dataDir: string, log: Logger): Promise<void> {
+  const orphans = findOrphans(dataDir);
+  for (const pid of orphans) {
+    log.warn({ orphanPid: pid }, `ending process ${pid}, left behind by a killed primary`);
+    signal(pid, 'SIGKILL');
+  }
+  const deadlineMs = performance.now() + GONE_TIMEOUT_MS;
+  for (const pid of orphans) {
+    while (carries(pid, dataDir)) {
+      if (performance.now() > deadlineMs) {
+        throw new Failure(
+          'data_dir_locked',
+          `Process ${pid} of a killed primary does not end; end it by hand`,
+        );
+      }
+      // Not our child, so no event tells of its end.
+      await delay(GONE_POLL_MS);
+    }
+  }
+}
+
+function findOrphans(dataDir: string): number[] {
+  let entries: string[];
+  try {
+    entries = readdirSync('/proc');
+  } catch {
+    return [];
+  }
+  return entries
+    .filter((entry) => /^\d+$/.test(entry))
+    .map(Number)
+    .filter((pid) => pid !== process.pid && carries(pid, dataDir));
+}
+
+/** Another user's process, or one that has just gone, reads as not carrying it. */
+function carries(pid: number, dataDir: string): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/environ`, 'utf8')
+      .split('\0')
+      .includes(`${DATA_DIR_VARIABLE}=${dataDir}`);
+  } catch {
+    return false;
+  }
+}
+
+function signal(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name);
+  } catch {
+    // Gone by itself between the look and the signal.
+  }
+}

@@ -1,0 +1,75 @@
+import type { Config } from '../config.ts';
+import { Failure } from '../errors.ts';
+import type { Logger } from '../log.ts';
+import { INSTRUCTIONS } from '../replication/prepare-advice.ts';
+import type { Events } from './events.ts';
+import type { Lifecycle } from './lifecycle.ts';
+
+/** While a database is damaged, most requests fail anyway. */
+const DRAIN_MS = 1000;
+const INTERVAL_MIN_MS = 10 * 60_000;
+
+export interface RecoveryOptions {
+  readonly mode: Config['HEAL'];
+  readonly lifecycle: Lifecycle;
+  readonly log: Logger;
+  readonly events: Events;
+  /** Has whoever prepares the databases next look closely. */
+  readonly mark: () => void;
+  /** Takes every child down; the port stays open. */
+  readonly stop: (drainTimeoutMs: number, cause: string) => Promise<void>;
+  /** Brings every child up again, the databases checked and restored first. */
+  readonly start: () => Promise<void>;
+  /** What it is doing has changed. */
+  readonly onChange: () => void;
+  readonly onFatal: (failure: Failure) => void;
+}
+
+/**
+ * Has a damaged database replaced by its replica while the system runs. It moves the lifecycle: serving → healing →
+ * serving, and remembers when it last did: a second damage soon after the first is the disk's, which no restore mends.
+ */
+export class Recovery {
+  readonly #options: RecoveryOptions;
+  #lastMs = Number.NEGATIVE_INFINITY;
+
+  constructor(options: RecoveryOptions) {
+    this.#options = options;
+  }
+
+  /** Takes everything but the port down, and brings it up again. Connections wait meanwhile. */
+  async heal(reason: string): Promise<void> {
+    const { mode, lifecycle, log, events, mark, stop, start, onChange, onFatal } = this.#options;
+    if (!lifecycle.isServing) return;
+    const damage = `A database is damaged (${reason})`;
+    log.error({ reason }, damage);
+    try {
+      mark();
+    } catch (err) {
+      log.warn({ err }, 'the damage cannot be marked: the next look at the databases is a quick one');
+    }
+    const startMs = performance.now();
+    if (mode === 'manual' || startMs - this.#lastMs < INTERVAL_MIN_MS) {
+      const advice =
+        mode === 'manual'
+          ? `HEAL=manual. Nothing was changed. ${INSTRUCTIONS}`
+          : 'it was healed only just now: check the disk. The next start checks the database and restores it.';
+      onFatal(new Failure('storage_corrupt', `${damage}, and ${advice}`));
+      return;
+    }
+    lifecycle.move('healing');
+    events.record('heal', { cause: damage });
+    this.#lastMs = startMs;
+    onChange();
+    try {
+      await stop(DRAIN_MS, 'healing');
+      await start();
+      const durationMs = Math.round(performance.now() - startMs);
+      events.record('healed', { cause: reason, durationMs });
+      log.info({ durationMs }, 'healed: everything serves again');
+    } catch (error) {
+      if (lifecycle.isEnding) return;
+      onFatal(error instanceof Failure ? error : new Failure('internal', 'Healing failed', { cause: error }));
+    }
+  }
+}

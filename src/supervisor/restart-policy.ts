@@ -1,0 +1,77 @@
+import { backoffMs, jittered } from '../backoff.ts';
+
+export interface RestartPolicyOptions {
+  readonly backoffMinMs: number;
+  readonly backoffMaxMs: number;
+  /** This many faults within the window open the breaker. */
+  readonly intensity: number;
+  readonly windowMs: number;
+  /** While the breaker is open, one try this often. */
+  readonly breakerRetryMs: number;
+  /** A child that was ready this long starts with no back-off the next time. */
+  readonly stableMs: number;
+  /** A clock that nobody can set, in milliseconds. */
+  readonly now: () => number;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+}
+
+export interface Restart {
+  readonly delayMs: number;
+  readonly breakerOpen: boolean;
+}
+
+/**
+ * When to start a child again. Two measures, after Erlang's supervisor and common back-off practice: the delay
+ * doubles with each quick death, with jitter, and a sliding window counts faults. Breaker: closed → open
+ * (intensity reached) → closed (a try stayed ready for the window).
+ *
+ * A death by somebody else's SIGKILL is no fault of the code: it never opens the breaker, and one that had been ready
+ * is made up for at once. One that never gets ready is delayed all the same: something may kill each start.
+ */
+export class RestartPolicy {
+  readonly #options: RestartPolicyOptions;
+  #quickDeaths = 0;
+  #faultsAtMs: number[] = [];
+  #breakerOpen = false;
+
+  constructor(options: RestartPolicyOptions) {
+    this.#options = options;
+  }
+
+  get breakerOpen(): boolean {
+    return this.#breakerOpen;
+  }
+
+  /**
+   * @param readyForMs how long the dead child had been ready
+   * @param isFault whether its death speaks against its code
+   * @returns how long to wait before the next start
+   */
+  afterDeath(readyForMs: number, isFault: boolean): Restart {
+    const { backoffMinMs, backoffMaxMs, intensity, windowMs, breakerRetryMs, stableMs, now, random } =
+      this.#options;
+    const nowMs = now();
+    this.#faultsAtMs = this.#faultsAtMs.filter((atMs) => nowMs - atMs < windowMs);
+    if (this.#breakerOpen && readyForMs >= windowMs) this.#close();
+    if (isFault) this.#faultsAtMs.push(nowMs);
+    if (this.#faultsAtMs.length >= intensity) this.#breakerOpen = true;
+    if (this.#breakerOpen) return { delayMs: jittered(breakerRetryMs, random), breakerOpen: true };
+    if (readyForMs >= stableMs) this.#quickDeaths = 0;
+    if (readyForMs >= stableMs || (readyForMs > 0 && !isFault)) return { delayMs: 0, breakerOpen: false };
+    this.#quickDeaths += 1;
+    const limits = { minMs: backoffMinMs, maxMs: backoffMaxMs, random };
+    return { delayMs: backoffMs(this.#quickDeaths, limits), breakerOpen: false };
+  }
+
+  /** The child has stayed ready for the whole window: its record is reset. */
+  reset(): void {
+    this.#close();
+    this.#quickDeaths = 0;
+  }
+
+  #close(): void {
+    this.#breakerOpen = false;
+    this.#faultsAtMs = [];
+  }
+}

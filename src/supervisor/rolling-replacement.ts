@@ -1,0 +1,112 @@
+import { Failure } from '../errors.ts';
+import type { Logger } from '../log.ts';
+import type { Events } from './events.ts';
+import type { Lifecycle } from './lifecycle.ts';
+import type { ServingTier } from './serving-tier.ts';
+import type { Slot } from './slot.ts';
+import { roleOf } from './snapshot.ts';
+
+export interface RollingReplacementOptions {
+  readonly lifecycle: Lifecycle;
+  readonly serving: ServingTier;
+  /** Every place, in start order. */
+  readonly slots: () => readonly Slot[];
+  readonly writer: Slot;
+  readonly drainTimeoutMs: number;
+  readonly log: Logger;
+  readonly events: Events;
+}
+
+/**
+ * Puts new children in the place of those that serve, one at a time in the whole system: at most one is doubled.
+ * States and who moves them: idle → exchanging (`replace`) → idle, others wait meanwhile; beside that, a series is
+ * under way (`reload`, `restart`) or not, and a second one is refused.
+ */
+export class RollingReplacement {
+  readonly #options: RollingReplacementOptions;
+  /** The exchange that is under way, if any; the next one waits for it. */
+  #current: Promise<unknown> = Promise.resolve();
+  #isSeriesUnderWay = false;
+
+  constructor(options: RollingReplacementOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Brings the code on disk into service: one worker at a time, what runs beside them, then the writer, each ready
+   * before the old one goes.
+   * @returns the names of those replaced
+   * @throws Failure why a new child did not come up; it stops there, and the old children go on
+   */
+  async reload(cause: string): Promise<string[]> {
+    const { log, events, serving, writer } = this.#options;
+    const replaced: string[] = [];
+    try {
+      await this.#replaceAll([...serving.slots, writer], cause, replaced);
+      log.info({ replaced, cause }, 'reload done');
+      events.record('reload', { cause: `${cause}: ${replaced.join(', ')}` });
+      return replaced;
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error;
+      log.error(
+        { code: error.code, replaced, cause },
+        `reload stopped: ${error.message}; the old processes go on`,
+      );
+      events.record('reload-failed', { cause: error.message });
+      throw error;
+    }
+  }
+
+  /**
+   * RollingReplacement the children of one role.
+   * @param target a role, such as worker, or a name, such as worker-1
+   * @returns the names of those replaced
+   * @throws Failure usage when there is none such, or why a new child did not come up
+   */
+  async restart(target: string, cause: string): Promise<string[]> {
+    const all = this.#options.slots();
+    const slots = all.filter(({ name }) => name === target || roleOf(name) === target);
+    if (slots.length === 0) {
+      const names = new Set(all.flatMap(({ name }) => [roleOf(name), name]));
+      throw new Failure('usage', `There is no ${target}; there are ${[...names].join(', ')}`);
+    }
+    const replaced: string[] = [];
+    await this.#replaceAll(slots, cause, replaced);
+    return replaced;
+  }
+
+  /**
+   * RollingReplacement one child, after those that are being exchanged.
+   * @throws Failure why the new one did not come up, or not_ready when the system does not serve
+   */
+  replace(slot: Slot, cause: string): Promise<void> {
+    const { lifecycle, drainTimeoutMs } = this.#options;
+    const result = this.#current.then(() => {
+      lifecycle.demandServing();
+      return slot.replace(drainTimeoutMs, cause);
+    });
+    this.#current = result.catch(() => {});
+    return result;
+  }
+
+  /** @param replaced gets the name of each, as soon as it is exchanged */
+  async #replaceAll(slots: readonly Slot[], cause: string, replaced: string[]): Promise<void> {
+    const { lifecycle, serving } = this.#options;
+    lifecycle.demandServing();
+    if (this.#isSeriesUnderWay) throw new Failure('not_ready', 'A reload or a restart is under way');
+    this.#isSeriesUnderWay = true;
+    try {
+      // It has the code of before.
+      serving.spare.freeze();
+      for (const slot of slots) {
+        await this.replace(slot, cause);
+        replaced.push(slot.name);
+      }
+      await serving.spare.discard(cause);
+    } finally {
+      this.#isSeriesUnderWay = false;
+      // Healing and stopping have theirs discarded: one that was made now would open a file that is about to be replaced.
+      if (lifecycle.isServing) serving.keepSpare();
+    }
+  }
+}

@@ -1,0 +1,85 @@
+import { freeDiskMb } from '../free-disk.ts';
+import type { ReplicationMonitor } from '../replication/monitor.ts';
+import type { ChildSnapshot, PrimarySnapshot, ReplicationSnapshot } from '../runtime/snapshot.ts';
+import type { Child } from './child.ts';
+import { residentBytes } from './process-memory.ts';
+import type { Slot } from './slot.ts';
+
+/** @returns the place and the process in it */
+export function snapshotOfSlot(slot: Slot): ChildSnapshot {
+  const { name, child, state } = slot;
+  const isFilled = child !== undefined && child.state !== 'dead';
+  return {
+    name,
+    role: roleOf(name),
+    state: isFilled ? child.state : state === 'running' ? 'dead' : state,
+    isBeingReplaced: slot.isBeingReplaced,
+    ...processOf(isFilled ? child : undefined),
+    restarts: slot.restarts,
+    lastExitCause: slot.lastExit?.cause ?? null,
+    breaker: state === 'broken' || slot.breakerOpen ? 'open' : 'closed',
+  };
+}
+
+/** @returns a worker in reserve, which has no place yet */
+export function snapshotOfSpare(child: Child): ChildSnapshot {
+  return {
+    name: child.name,
+    role: roleOf(child.name),
+    state: child.isStandingBy ? 'waiting' : child.state,
+    isBeingReplaced: false,
+    ...processOf(child),
+    restarts: 0,
+    lastExitCause: null,
+    breaker: 'closed',
+  };
+}
+
+function processOf(child: Child | undefined) {
+  if (child?.pid === undefined) {
+    return { pid: null, ageMs: null, rssBytes: null, heapUsedBytes: null, served: 0, gauges: {} };
+  }
+  const { pid, rssBytes, heapUsedBytes, served, gauges } = child;
+  return {
+    pid,
+    ageMs: Math.round(child.ageMs),
+    // What beats tells it; of what does not, or has not yet, the kernel knows.
+    rssBytes: rssBytes || (residentBytes(pid) ?? null),
+    heapUsedBytes: heapUsedBytes || null,
+    served,
+    gauges,
+  };
+}
+
+/** @returns a child's name without its number, which is what a person restarts and a metric is labelled with */
+export function roleOf(name: string): string {
+  return name.replace(/-\d+$/, '');
+}
+
+export function snapshotOfPrimary(): PrimarySnapshot {
+  const { rss, heapUsed } = process.memoryUsage();
+  return {
+    pid: process.pid,
+    ageMs: Math.round(process.uptime() * 1000),
+    rssBytes: rss,
+    heapUsedBytes: heapUsed,
+  };
+}
+
+export function snapshotOfReplication({
+  state,
+  lagMs,
+  trouble,
+  reports,
+}: ReplicationMonitor): ReplicationSnapshot {
+  return { state, lagMs: Math.round(lagMs), trouble: trouble ?? null, databases: reports };
+}
+
+/** @returns free MB on the disk of a folder; null when that cannot be read */
+export function freeMb(folder: string): number | null {
+  try {
+    return freeDiskMb(folder);
+  } catch {
+    return null;
+  }
+}

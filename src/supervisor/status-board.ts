@@ -1,0 +1,74 @@
+import type { SystemStatus } from '../runtime/messages.ts';
+import type { Child } from './child.ts';
+import type { DataTier } from './data-tier.ts';
+import type { Lifecycle } from './lifecycle.ts';
+import type { ServingTier } from './serving-tier.ts';
+
+export interface StatusBoardOptions {
+  readonly lifecycle: Lifecycle;
+  readonly data: DataTier;
+  readonly serving: ServingTier;
+}
+
+/**
+ * What `/ready` answers, gathered here and told to every worker whenever it has changed. State: whether a change waits
+ * to be told (`changed`) until the end of the turn (`announce`), and what was told last.
+ */
+export class StatusBoard {
+  readonly #options: StatusBoardOptions;
+  #isScheduled = false;
+  #lastTold = '';
+
+  constructor(options: StatusBoardOptions) {
+    this.#options = options;
+  }
+
+  get status(): SystemStatus {
+    const { lifecycle, data, serving } = this.#options;
+    const { replicator, writer, drills } = data;
+    const notReady = [];
+    const degraded = [];
+    if (!lifecycle.isServing) notReady.push({ name: 'system', reason: lifecycle.state });
+    if (writer.slot.trouble) notReady.push({ name: 'writer', reason: writer.slot.trouble });
+    for (const { name, trouble } of [replicator.slot, ...serving.slots]) {
+      if (trouble) degraded.push({ name, reason: trouble });
+    }
+    if (writer.readOnlyBecause)
+      degraded.push({ name: 'storage', reason: `writes are refused: ${writer.readOnlyBecause}` });
+    if (replicator.monitor.trouble)
+      degraded.push({ name: 'replication', reason: replicator.monitor.trouble });
+    if (drills.trouble) degraded.push({ name: 'drill', reason: drills.trouble });
+    return {
+      ready: notReady.length === 0,
+      notReady,
+      degraded,
+      replication: replicator.monitor.status,
+      drill: drills.status,
+    };
+  }
+
+  /** Tells one that has just come. */
+  tell(child: Child): void {
+    child.send({ kind: 'status', status: this.status });
+  }
+
+  /** One message a turn, however many children changed in it. */
+  changed(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    setImmediate(() => {
+      this.#isScheduled = false;
+      this.announce();
+    });
+  }
+
+  /** Tells every worker now, if there is anything new. */
+  announce(): void {
+    const { status } = this;
+    const text = JSON.stringify(status);
+    if (text === this.#lastTold) return;
+    this.#lastTold = text;
+    for (const { child } of this.#options.serving.workers)
+      if (child?.state === 'ready') child.send({ kind: 'status', status });
+  }
+}

@@ -1,0 +1,272 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { Config } from '../config.ts';
+import { Failure } from '../errors.ts';
+import type { Logger } from '../log.ts';
+import type { LitestreamBinary } from '../replication/binary.ts';
+import { markDamage } from '../replication/damage-mark.ts';
+import type { DrillResult } from '../replication/drill/result.ts';
+import { isSameDisk } from '../replication/same-disk.ts';
+import type { Background } from '../runtime/background.ts';
+import type { SystemSnapshot } from '../runtime/snapshot.ts';
+import type { Secrets } from '../secrets.ts';
+import { version } from '../version.ts';
+import type { Child } from './child.ts';
+import { DataTier } from './data-tier.ts';
+import type { Events } from './events.ts';
+import { Lifecycle } from './lifecycle.ts';
+import { Listener, tryAddress } from './listener.ts';
+import { Places } from './places.ts';
+import { ProcessFactory } from './process-factory.ts';
+import { Recovery } from './recovery.ts';
+import { Recycler } from './recycler.ts';
+import { RollingReplacement } from './rolling-replacement.ts';
+import { ServingTier } from './serving-tier.ts';
+import type { Slot } from './slot.ts';
+import {
+  freeMb,
+  snapshotOfPrimary,
+  snapshotOfReplication,
+  snapshotOfSlot,
+  snapshotOfSpare,
+} from './snapshot.ts';
+import { StatusBoard } from './status-board.ts';
+import { Telemetry } from './telemetry.ts';
+
+/** What a person sees at once; whoever wants more asks for them. */
+const SNAPSHOT_EVENTS = 50;
+
+export interface SystemOptions {
+  readonly config: Config;
+  readonly secrets: Secrets;
+  readonly litestream: LitestreamBinary;
+  readonly litestreamConfigPath: string;
+  readonly databases: readonly string[];
+  readonly backgrounds: readonly Background[];
+  /** Of a socket that the service manager has opened; undefined without one. */
+  readonly listenFd?: number | undefined;
+  readonly log: Logger;
+  readonly events: Events;
+  /** Called once when the system cannot go on. */
+  readonly onFatal: (failure: Failure) => void;
+}
+
+/**
+ * The tree of processes, started in order and stopped in reverse: the data tier, the port, the serving tier. Its
+ * states are the lifecycle's. The port stays open from the first start to the stop, whatever dies behind it.
+ */
+export class System {
+  readonly #options: SystemOptions;
+  readonly #lifecycle = new Lifecycle();
+  readonly #listener: Listener;
+  readonly #factory: ProcessFactory;
+  readonly #data: DataTier;
+  readonly #serving: ServingTier;
+  readonly #replacement: RollingReplacement;
+  readonly #board: StatusBoard;
+  readonly #recovery: Recovery;
+  #url: string | undefined;
+  #isReplicaOnSameDisk: boolean | undefined;
+
+  constructor(options: SystemOptions) {
+    const { config, log, events, onFatal } = options;
+    this.#options = options;
+    const lifecycle = this.#lifecycle;
+    const onChange = () => this.#board.changed();
+    this.#listener = new Listener(config.CONNECTION_QUEUE_MAX, log);
+    const telemetry = new Telemetry({
+      events,
+      snapshot: () => this.snapshot(),
+      lagMs: () => this.#data.replicator.monitor.lagMs,
+    });
+    const factory = new ProcessFactory({
+      ...options,
+      telemetry,
+      onDamage: (reason) => this.#recovery.heal(reason),
+    });
+    this.#factory = factory;
+    const places = new Places({ config, log, events, telemetry, onChange });
+    this.#data = new DataTier({ ...options, factory, places, lifecycle, onChange });
+    this.#serving = new ServingTier({
+      ...options,
+      factory,
+      places,
+      lifecycle,
+      url: () => this.#url ?? '',
+      onReady: (child) => this.#admit(child),
+      onChange,
+      onHopeless: () => onFatal(new Failure('child_failed', 'No worker stays alive; giving up')),
+    });
+    this.#board = new StatusBoard({ lifecycle, data: this.#data, serving: this.#serving });
+    this.#replacement = new RollingReplacement({
+      lifecycle,
+      serving: this.#serving,
+      slots: () => this.#slots,
+      writer: this.#data.writer.slot,
+      drainTimeoutMs: config.DRAIN_TIMEOUT_MS,
+      log,
+      events,
+    });
+    this.#recovery = new Recovery({
+      mode: config.HEAL,
+      lifecycle,
+      log,
+      events,
+      mark: () => markDamage(config.DATA_DIR),
+      stop: (drainTimeoutMs, cause) => this.#stopChildren(drainTimeoutMs, cause),
+      start: async () => {
+        await this.#startData();
+        await this.#serve();
+      },
+      onChange: () => this.#board.announce(),
+      onFatal,
+    });
+    const recycler = new Recycler({
+      limits: { memoryMb: config.MEMORY_LIMIT_MB, requests: config.MAX_REQUESTS, ageMs: config.MAX_AGE_MS },
+      replace: (slot, cause) => this.#replacement.replace(slot, cause),
+      isServing: () => lifecycle.isServing,
+      random: Math.random,
+      log,
+    });
+    for (const worker of this.#serving.workers) recycler.watch(worker);
+  }
+
+  /** In start order. */
+  get #slots(): readonly Slot[] {
+    return [...this.#data.slots, ...this.#serving.slots];
+  }
+
+  /** Where it listens; undefined until then. */
+  get url(): string | undefined {
+    return this.#url;
+  }
+
+  /** Everything that is known of the system now. Cheap enough to ask for several times a second. */
+  snapshot(): SystemSnapshot {
+    const { config, events } = this.#options;
+    const { DATA_DIR, DISK_RESERVE_MB, replica } = config;
+    const { replicator, writer, drills } = this.#data;
+    // Once: a folder on a network may answer slowly, and the answer does not change.
+    this.#isReplicaOnSameDisk ??= isSameDisk(DATA_DIR, replica);
+    return {
+      atMs: Date.now(),
+      version,
+      nodeVersion: process.versions.node,
+      state: this.#lifecycle.state,
+      stateSinceAtMs: this.#lifecycle.sinceAtMs,
+      startedAtMs: this.#lifecycle.startedAtMs,
+      url: this.#url ?? null,
+      dataDir: DATA_DIR,
+      replica: { url: replica.url, isOnSameDisk: this.#isReplicaOnSameDisk },
+      status: this.#board.status,
+      primary: snapshotOfPrimary(),
+      children: [...this.#slots.map(snapshotOfSlot), ...this.#serving.spare.children.map(snapshotOfSpare)],
+      replication: snapshotOfReplication(replicator.monitor),
+      lastDrill: drills.last ?? null,
+      storage: {
+        freeMb: freeMb(DATA_DIR),
+        reserveMb: DISK_RESERVE_MB,
+        readOnlyBecause: writer.readOnlyBecause ?? null,
+      },
+      listener: { waitingConnections: this.#listener.waitingCount },
+      events: events.newest(SNAPSHOT_EVENTS),
+    };
+  }
+
+  /** Every child by name with its process id, in start order. */
+  get pids(): Record<string, number> {
+    return Object.fromEntries(
+      this.#slots.flatMap(({ name, child }) => (child?.pid ? [[name, child.pid]] : [])),
+    );
+  }
+
+  /**
+   * Brings the whole tree up; `url` then tells where it listens.
+   * @throws Failure the reason that it cannot start; everything started is then stopped
+   */
+  async start(): Promise<void> {
+    const { config, listenFd, events } = this.#options;
+    const { HOST, PORT } = config;
+    if (listenFd === undefined) await tryAddress(HOST, PORT);
+    await this.#startData();
+    const { address, port } = await this.#listener.listen(HOST, PORT, listenFd);
+    this.#url = urlOf(listenFd === undefined ? HOST : address, port);
+    await this.#serve();
+    const durationMs = Date.now() - this.#lifecycle.startedAtMs;
+    events.record('serving', { cause: this.#url, durationMs });
+  }
+
+  /**
+   * Brings up only what a command needs that writes while nothing serves: the databases, Litestream and the writer.
+   * @throws Failure the reason that it cannot start; `stop` is still to be called
+   */
+  async startWithoutServing(): Promise<void> {
+    await this.#data.start();
+  }
+
+  /** Takes the tree down in reverse order: nothing that was acknowledged stays unshipped if the replica is there. */
+  async stop(cause: string): Promise<void> {
+    if (this.#lifecycle.isEnding) return;
+    this.#lifecycle.move('stopping');
+    const { config, log, events } = this.#options;
+    events.record('stop', { cause });
+    this.#board.announce();
+    // What the kernel has accepted by now is taken and handed over in the rest of this turn; a close before that
+    // would reset connections whose requests are under way.
+    await nextTurn();
+    this.#listener.close();
+    await this.#stopChildren(config.DRAIN_TIMEOUT_MS, cause);
+    this.#listener.abandon();
+    this.#lifecycle.move('stopped');
+    log.debug('every child has ended');
+  }
+
+  /** As `RollingReplacement.reload`. */
+  async reload(cause: string): Promise<string[]> {
+    return this.#replacement.reload(cause);
+  }
+
+  /** As `RollingReplacement.restart`. */
+  async restart(target: string, cause: string): Promise<string[]> {
+    return this.#replacement.restart(target, cause);
+  }
+
+  /**
+   * Restores the replica and compares it with the databases, or waits for the drill that is under way.
+   * @throws Failure not_ready when the system is not serving, or stops meanwhile
+   */
+  async verify(): Promise<DrillResult> {
+    return this.#data.drills.run();
+  }
+
+  /** What serves loads meanwhile, a moment after what has to be there first. */
+  async #startData(): Promise<void> {
+    // A stop waits for what there is when it comes, and for nothing that is brought up after it.
+    this.#lifecycle.demandNotEnding();
+    const started = this.#data.start();
+    this.#serving.expect();
+    await started;
+  }
+
+  async #serve(): Promise<void> {
+    this.#lifecycle.demandNotEnding();
+    await this.#serving.start();
+    this.#lifecycle.move('serving');
+    this.#data.drills.start();
+    this.#board.announce();
+  }
+
+  async #stopChildren(drainTimeoutMs: number, cause: string): Promise<void> {
+    await Promise.all([this.#data.abort(cause), this.#factory.endPreforked(cause)]);
+    await this.#serving.stop(drainTimeoutMs, cause);
+    await this.#data.stop(cause);
+  }
+
+  #admit(child: Child): void {
+    this.#board.tell(child);
+    this.#listener.add(child);
+  }
+}
+
+function urlOf(host: string, port: number): string {
+  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
+}

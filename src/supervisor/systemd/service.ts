@@ -1,0 +1,109 @@
+import type { Logger } from '../../log.ts';
+import type { SystemSnapshot } from '../../runtime/snapshot.ts';
+import type { ServiceEnvironment } from './environment.ts';
+import { Notifier } from './notifier.ts';
+
+const STATUS_INTERVAL_MS = 1000;
+/** While it starts, it says so often that it goes on; a restore may take long, and has its own limits. */
+const START_INTERVAL_MS = 10_000;
+const START_EXTENSION_MS = 60_000;
+const USEC_PER_MS = 1000;
+
+export interface ServiceOptions {
+  readonly environment: ServiceEnvironment;
+  /** What the system is now. */
+  readonly snapshot: () => SystemSnapshot;
+  /** The longest that a stop takes. */
+  readonly stopTimeoutMs: number;
+  readonly log: Logger;
+}
+
+/**
+ * What the service manager hears of the system; nothing where there is none. States and who moves them:
+ * starting (made) → ready (`ready`) → reloading (`reloading`) → ready (`reloaded`); any → stopping (`stopping`).
+ * While ready, the watchdog is fed as long as the system is worth keeping.
+ */
+export class Service {
+  readonly #options: ServiceOptions;
+  readonly #notifier: Notifier | undefined;
+  readonly #timers: NodeJS.Timeout[] = [];
+  #lastStatus = '';
+
+  constructor(options: ServiceOptions) {
+    const { environment, log } = options;
+    this.#options = options;
+    if (environment.notifySocket === undefined) return;
+    this.#notifier = new Notifier(environment.notifySocket, log);
+    this.#every(START_INTERVAL_MS, () => this.#extend(START_EXTENSION_MS));
+    this.#every(STATUS_INTERVAL_MS, () => this.#tellStatus());
+  }
+
+  /** It serves: from now on the watchdog counts. */
+  ready(): void {
+    if (!this.#notifier) return;
+    clearInterval(this.#timers.shift());
+    const status = describe(this.#options.snapshot());
+    this.#lastStatus = status;
+    this.#notifier.send('READY=1', `STATUS=${status}`);
+    const { watchdogMs } = this.#options.environment;
+    if (watchdogMs > 0) this.#every(watchdogMs / 2, () => this.#feed());
+  }
+
+  async reloading(): Promise<void> {
+    await this.#notifier?.send('RELOADING=1', `MONOTONIC_USEC=${process.hrtime.bigint() / 1000n}`);
+  }
+
+  /** The reload is over, whether or not the new code came up. */
+  async reloaded(): Promise<void> {
+    await this.#notifier?.send('READY=1');
+  }
+
+  /** Nothing is told any more but that it stops, and how long that may take. */
+  stopping(cause: string): void {
+    for (const timer of this.#timers) clearInterval(timer);
+    const usec = Math.round(this.#options.stopTimeoutMs * USEC_PER_MS);
+    this.#notifier?.send('STOPPING=1', `STATUS=stopping: ${cause}`, `EXTEND_TIMEOUT_USEC=${usec}`);
+  }
+
+  #every(intervalMs: number, run: () => void): void {
+    this.#timers.push(setInterval(run, intervalMs).unref());
+  }
+
+  #extend(timeoutMs: number): void {
+    this.#notifier?.send(`EXTEND_TIMEOUT_USEC=${timeoutMs * USEC_PER_MS}`);
+  }
+
+  #feed(): void {
+    if (isWorthKeeping(this.#options.snapshot())) this.#notifier?.send('WATCHDOG=1');
+  }
+
+  #tellStatus(): void {
+    const status = describe(this.#options.snapshot());
+    if (status === this.#lastStatus) return;
+    this.#lastStatus = status;
+    this.#notifier?.send(`STATUS=${status}`);
+  }
+}
+
+/**
+ * Most workers and the writer are ready, or it is under repair, or the next writer migrates, which a start from clean
+ * would only begin anew.
+ * @returns whether a restart of the whole could not make it better
+ */
+export function isWorthKeeping({ state, children }: Pick<SystemSnapshot, 'state' | 'children'>): boolean {
+  if (state === 'healing' || state === 'stopping') return true;
+  const workers = children.filter(({ role }) => role === 'worker');
+  const ready = workers.filter((child) => child.state === 'ready');
+  const writer = children.find(({ role }) => role === 'writer');
+  const isWriting = writer?.state === 'ready' || writer?.isBeingReplaced === true;
+  return state === 'serving' && isWriting && ready.length * 2 > workers.length;
+}
+
+/** @returns the state in one line that does not change by itself */
+function describe({ state, status, children, replication }: SystemSnapshot): string {
+  const workers = children.filter(({ role }) => role === 'worker');
+  const ready = workers.filter((child) => child.state === 'ready').length;
+  const troubles = [...status.notReady, ...status.degraded].map(({ name }) => name);
+  const wrong = troubles.length > 0 ? `; not well: ${[...new Set(troubles)].join(', ')}` : '';
+  return `${state}: ${ready} of ${workers.length} workers, replication ${replication.state}${wrong}`;
+}

@@ -1,0 +1,94 @@
+import { isPerChild } from '../metrics/catalog.ts';
+import { History } from '../metrics/history.ts';
+import { Meter } from '../metrics/meter.ts';
+import type { SeriesDelta } from '../metrics/series.ts';
+import { Totals } from '../metrics/totals.ts';
+import type { Answers } from '../runtime/answers.ts';
+import type { Question } from '../runtime/messages.ts';
+import { meterSelf } from '../runtime/self-meter.ts';
+import type { SystemSnapshot } from '../runtime/snapshot.ts';
+import type { Child, ChildExit } from './child.ts';
+import type { Events } from './events.ts';
+import type { Slot } from './slot.ts';
+import { roleOf } from './snapshot.ts';
+
+const SAMPLE_INTERVAL_MS = 1000;
+const PRIMARY = 'primary';
+
+export interface TelemetryOptions {
+  readonly events: Events;
+  readonly snapshot: () => SystemSnapshot;
+  readonly lagMs: () => number;
+}
+
+/**
+ * What all processes count, summed, and what came of it in the last minutes. It grows with each beat of a child, and
+ * answers the workers, of which any may be asked for the whole. It has no states.
+ */
+export class Telemetry {
+  readonly #options: TelemetryOptions;
+  readonly #totals = new Totals();
+  readonly #history = new History();
+  readonly #own = new Meter();
+
+  constructor(options: TelemetryOptions) {
+    this.#options = options;
+    meterSelf(this.#own);
+    options.events.on('event', ({ kind }) =>
+      this.#count([{ name: 'events_total', labels: { kind }, add: 1 }]),
+    );
+    setInterval(() => {
+      this.#add(PRIMARY, PRIMARY, this.#own.take());
+      this.#history.look(this.#totals.series(), options.lagMs(), Date.now());
+    }, SAMPLE_INTERVAL_MS).unref();
+  }
+
+  /** Hears what a child counts, and answers what it asks. */
+  hear(child: Child): void {
+    child.on('message', (message) => {
+      if (message.kind === 'beat') this.#add(child, child.name, message.deltas);
+      else if (message.kind === 'ask') {
+        child.send({ kind: 'told', id: message.id, answer: this.#answer(message.question) });
+      }
+    });
+    child.once('exit', () => this.#totals.forget(child));
+  }
+
+  /** Counts the deaths and exchanges in a place. */
+  watch(slot: Slot): void {
+    const role = roleOf(slot.name);
+    slot.on('death', (exit) => {
+      if (!exit.wanted) {
+        this.#count([{ name: 'child_deaths_total', labels: { role, cause: classOf(exit) }, add: 1 }]);
+      }
+    });
+    slot.on('replaced', () => this.#count([{ name: 'child_replaced_total', labels: { role }, add: 1 }]));
+  }
+
+  #answer(question: Question): Answers[Question] {
+    const { snapshot } = this.#options;
+    if (question === 'history') return this.#history.samples;
+    if (question === 'metrics') return { snapshot: snapshot(), series: this.#totals.series() };
+    return { snapshot: snapshot(), sample: this.#history.samples.at(-1) ?? null };
+  }
+
+  #count(deltas: readonly SeriesDelta[]): void {
+    this.#totals.add(this, deltas);
+  }
+
+  #add(source: unknown, child: string, deltas: readonly SeriesDelta[]): void {
+    this.#totals.add(
+      source,
+      deltas.map((delta) =>
+        isPerChild(delta.name) ? { ...delta, labels: { ...delta.labels, child } } : delta,
+      ),
+    );
+  }
+}
+
+/** Of few: a metric's label. */
+function classOf({ killedFromOutside, isHung, failure }: ChildExit): string {
+  if (killedFromOutside) return 'killed';
+  if (isHung || failure?.code === 'child_failed') return 'fault';
+  return failure ? 'failed' : 'exited';
+}

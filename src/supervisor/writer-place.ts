@@ -1,0 +1,95 @@
+import type { Confirmation } from '../replication/confirmation.ts';
+import type { LagReport } from '../runtime/messages.ts';
+import type { Child } from './child.ts';
+import type { Events } from './events.ts';
+import type { Places } from './places.ts';
+import type { ProcessFactory } from './process-factory.ts';
+import { quiesced, type Slot } from './slot.ts';
+
+export interface WriterPlaceOptions {
+  readonly factory: ProcessFactory;
+  readonly places: Places;
+  readonly events: Events;
+  /** The last confirmation of each database. */
+  readonly confirmations: () => Iterable<Confirmation>;
+  /** How far the replica is behind, by database, as a writer told it last. */
+  readonly reports: () => Readonly<Record<string, LagReport>>;
+  /** It has measured how far the replica is behind. */
+  readonly onLag: (reports: Readonly<Record<string, LagReport>>) => void;
+}
+
+/**
+ * The writer in its place, and what it has said of itself. States beside the slot's, moved by its messages: accepting
+ * ↔ read-only (`lag` says why), and drained from its last commit until the next writer is ready.
+ */
+export class WriterPlace {
+  readonly slot: Slot;
+  readonly #options: WriterPlaceOptions;
+  #isDrained = false;
+  #readOnlyBecause: string | undefined;
+
+  constructor(options: WriterPlaceOptions) {
+    this.#options = options;
+    this.slot = options.places.make('writer', 'standby', (standby) => options.factory.writer(standby));
+    this.slot.on('child', (child) => this.#watch(child));
+  }
+
+  /** It has told its last commit, and makes no more. */
+  get isDrained(): boolean {
+    return this.#isDrained;
+  }
+
+  /** Why it refuses writes; undefined when it does not. */
+  get readOnlyBecause(): string | undefined {
+    return this.#readOnlyBecause;
+  }
+
+  async start(): Promise<void> {
+    this.slot.start();
+    await this.slot.ready();
+  }
+
+  confirmed(confirmation: Confirmation): void {
+    this.slot.child?.send({ kind: 'replicated', ...confirmation });
+  }
+
+  /**
+   * Resolves when it has decided what it had; its connections stay open.
+   * @param timeoutMs after which it is killed
+   */
+  async retire(timeoutMs: number, cause: string): Promise<void> {
+    this.slot.retire(timeoutMs, cause);
+    if (this.slot.child) await quiesced(this.slot.child);
+  }
+
+  /** Ends it by SIGKILL: a clean close would delete the WAL. */
+  async kill(cause: string): Promise<void> {
+    this.slot.child?.kill('SIGKILL', cause);
+    await this.slot.child?.ended();
+  }
+
+  /** The writer measures the lag; what the replica had, or lacked, before this writer's time it cannot know. */
+  #watch(child: Child): void {
+    child.once('ready', () => {
+      const { confirmations, reports } = this.#options;
+      for (const confirmation of confirmations()) child.send({ kind: 'replicated', ...confirmation });
+      for (const [database, { lagMs, unconfirmedBytes }] of Object.entries(reports())) {
+        child.send({ kind: 'behind', database, lagMs, unconfirmedBytes });
+      }
+    });
+    child.on('message', (message) => {
+      if (message.kind === 'ready') this.#isDrained = false;
+      if (message.kind === 'drained') this.#isDrained = true;
+      if (message.kind !== 'lag') return;
+      this.#setReadOnly(message.readOnlyBecause);
+      this.#options.onLag(message.reports);
+    });
+  }
+
+  #setReadOnly(because: string | undefined): void {
+    const { events } = this.#options;
+    if (because && !this.#readOnlyBecause) events.record('writes-refused', { cause: because });
+    if (!because && this.#readOnlyBecause) events.record('writes-accepted', { cause: 'there is room again' });
+    this.#readOnlyBecause = because;
+  }
+}

@@ -1,0 +1,106 @@
+import type { ServerResponse } from 'node:http';
+import type Koa from 'koa';
+import type { Logger } from 'pino';
+import type { Config } from '../../config.ts';
+import { Failure } from '../../errors.ts';
+import type { RequestMeter } from '../request-meter.ts';
+import { discardBody } from './body.ts';
+import { compress, isCompressible } from './compress.ts';
+import { CORS_HEADERS, cors } from './cors.ts';
+import { PROBES } from './probes.ts';
+import { asFailure, PROBLEM_TYPE, problemHeaders, problemOf } from './problem.ts';
+import { requestId } from './request-id.ts';
+import { logWhenOver, noteCode } from './request-log.ts';
+import { securityHeaders, setAll } from './security-headers.ts';
+import { TARGET_MAX_CHARS, uriTooLong } from './target.ts';
+
+export interface RequestPipelineOptions {
+  readonly log: Logger;
+  readonly requests: RequestMeter;
+  /** Whether this process is about to go: every answer then asks the client to connect anew. */
+  readonly draining: () => boolean;
+  readonly overloaded: () => boolean;
+  readonly onDamage: (reason: string) => void;
+  readonly config: Pick<Config, 'PUBLIC_URL' | 'CORS_ORIGINS'>;
+}
+
+/** What tells of the request, not of the answer that failed. */
+const KEPT: ReadonlySet<string> = new Set([
+  ...['x-request-id', 'ratelimit', 'ratelimit-policy', 'cross-origin-resource-policy'],
+  ...CORS_HEADERS,
+]);
+const OVERLOAD_RETRY_SECONDS = 1;
+
+/**
+ * What surrounds every request, in one middleware because each costs: its id, its log line, the headers that
+ * every answer has, the answer for what was thrown, its compression, and `Connection: close` while draining.
+ */
+export function requestPipeline(options: RequestPipelineOptions): Koa.Middleware {
+  const { log, requests, draining, overloaded, onDamage, config } = options;
+  const security = securityHeaders(config);
+  const origins = cors(config.CORS_ORIGINS);
+  return async (ctx, next) => {
+    const id = requestId(ctx.req.headers['x-request-id']);
+    ctx.res.setHeader('X-Request-Id', id);
+    setAll(ctx.res, security);
+    origins?.allow(ctx);
+    logWhenOver(ctx, id, log, requests);
+    try {
+      checkTarget(ctx);
+      if (overloaded() && !PROBES.has(ctx.path)) {
+        throw new Failure('overloaded', 'This process is behind with its work', {
+          retryAfterSeconds: OVERLOAD_RETRY_SECONDS,
+        });
+      }
+      await next();
+      origins?.finish(ctx);
+    } catch (thrown) {
+      if (!ctx.res.shouldKeepAlive || draining()) await discardBody(ctx.req);
+      const failure = asFailure(thrown);
+      if (failure.code === 'storage_corrupt') onDamage(String(failure.options.cause ?? failure.message));
+      if (!ctx.res.headersSent) clear(ctx.res, security);
+      answerProblem(ctx, failure, id, log);
+    }
+    if (isCompressible(ctx)) await compress(ctx);
+    // After the handler: the draining may have begun while it worked.
+    if (draining() && !ctx.res.headersSent) ctx.res.setHeader('Connection', 'close');
+  };
+}
+
+/** @throws Failure uri_too_long, or malformed_request for a target that no route could make sense of */
+function checkTarget(ctx: Koa.Context): void {
+  if ((ctx.req.url?.length ?? 0) > TARGET_MAX_CHARS) throw uriTooLong();
+  try {
+    // The first access parses the target, and an absolute-form target may be no URL at all.
+    const { path } = ctx.request;
+    if (path.includes('%')) decodeURIComponent(path);
+  } catch (cause) {
+    throw new Failure('malformed_request', 'The path is not validly percent-encoded', { cause });
+  }
+}
+
+/** Takes back what was to go with the answer that failed. */
+function clear(res: ServerResponse, security: ReturnType<typeof securityHeaders>): void {
+  for (const name of res.getHeaderNames()) if (!KEPT.has(name)) res.removeHeader(name);
+  for (const [name, value] of security) if (!res.hasHeader(name)) res.setHeader(name, value);
+}
+
+function answerProblem(ctx: Koa.Context, failure: Failure, id: string, log: Logger): void {
+  const { res } = ctx;
+  const { httpStatus } = failure.meaning;
+  noteCode(res, failure.code);
+  // The other 5xx tell of a state that will pass, and of which its cause has been logged: the request's line says it.
+  if (httpStatus === 500 || res.headersSent) {
+    log.error({ requestId: id, code: failure.code, err: failure.options.cause ?? failure }, 'request failed');
+  }
+  if (res.headersSent) {
+    // A status can no longer be sent; a cut connection tells the client that the answer is not whole.
+    ctx.respond = false;
+    res.destroy();
+    return;
+  }
+  ctx.set(problemHeaders(failure));
+  ctx.status = httpStatus;
+  ctx.type = PROBLEM_TYPE;
+  ctx.body = JSON.stringify(problemOf(failure, id));
+}

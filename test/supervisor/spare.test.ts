@@ -1,0 +1,154 @@
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import t, { type Test } from 'tap';
+import { createLog } from '../../src/log.ts';
+import { Child } from '../../src/supervisor/child.ts';
+import { Spare } from '../../src/supervisor/spare.ts';
+import { temporaryFolder } from '../support/system.ts';
+
+/** A worker that has loaded when it is told a status, so that the test decides when. */
+const WORKER = `
+process.on('message', ({ kind, name }) => {
+  if (kind === 'status') process.send({ kind: 'standby' });
+  if (kind === 'activate') process.send({ kind: 'ready' });
+});
+process.on('disconnect', () => process.exit());
+`;
+const STATUS = { kind: 'status', status: { ready: false, notReady: [], degraded: [] } } as const;
+
+/** A reserve whose workers are real processes, and those that it has made so far. */
+function reserve(t: Test, count = 1) {
+  const script = join(temporaryFolder(t), 'worker.cjs');
+  writeFileSync(script, WORKER);
+  const log = createLog('test', 'silent', 'json');
+  const made: Child[] = [];
+  const place = { isStarting: false };
+  const spare = new Spare({
+    count,
+    spawn(name) {
+      const child = new Child({
+        name,
+        process: fork(script, { execArgv: [] }),
+        startTimeoutMs: 10_000,
+        drainBy: 'message',
+        silenceTimeoutMs: 0,
+        log,
+      });
+      t.teardown(() => child.kill('SIGKILL', 'the test is over'));
+      made.push(child);
+      return child;
+    },
+    isPlaceStarting: () => place.isStarting,
+    log,
+  });
+  t.teardown(() => spare.discard('the test is over'));
+  return { spare, made, place };
+}
+
+async function loaded(child: Child): Promise<void> {
+  child.send(STATUS);
+  while (!child.isStandingBy) await once(child, 'message');
+}
+
+t.test('a spare that has loaded is ready with its place', async (t) => {
+  const { spare, made } = reserve(t);
+  spare.keep();
+  await loaded(made[0]!);
+  const ready = once(made[0]!, 'ready');
+  t.equal(spare.take('worker-1'), made[0]);
+  await ready;
+  t.equal(made[0]!.name, 'worker-1');
+});
+
+t.test('a spare that still loads is given the place and takes it when it has loaded', async (t) => {
+  const { spare, made } = reserve(t);
+  spare.keep();
+  const [child] = made;
+  t.equal(spare.take('worker-1'), child);
+  t.equal(spare.take('worker-2'), undefined, 'there is only one');
+  t.equal(child!.state, 'starting');
+  const ready = once(child!, 'ready');
+  child!.send(STATUS);
+  await ready;
+  t.equal(child!.name, 'worker-1');
+  t.notOk(child!.isStandingBy);
+});
+
+t.test('while a place is being filled no spare is loaded', async (t) => {
+  const { spare, made, place } = reserve(t);
+  spare.keep();
+  spare.take('worker-1');
+  place.isStarting = true;
+  spare.placeChanged();
+  t.equal(made.length, 1);
+  place.isStarting = false;
+  spare.placeChanged();
+  t.equal(made.length, 2);
+});
+
+t.test('a frozen spare is neither taken nor made', async (t) => {
+  const { spare, made } = reserve(t);
+  spare.keep();
+  spare.freeze();
+  t.equal(spare.take('worker-1'), undefined);
+  await spare.discard('a reload');
+  spare.placeChanged();
+  t.equal(made.length, 1);
+  spare.keep();
+  t.equal(made.length, 2);
+});
+
+t.test('several load one after the other, and each that waits takes a place at once', async (t) => {
+  const { spare, made } = reserve(t, 3);
+  spare.keep();
+  spare.placeChanged();
+  t.equal(made.length, 1, 'the second does not load beside the first');
+  await loaded(made[0]!);
+  t.equal(made.length, 2);
+  await loaded(made[1]!);
+  t.equal(made.length, 3);
+  t.same(
+    spare.children.map(({ name }) => name),
+    ['worker-spare-1', 'worker-spare-2', 'worker-spare-3'],
+  );
+  const ready = Promise.all(made.slice(0, 2).map((child) => once(child, 'ready')));
+  t.equal(spare.take('worker-1'), made[0]);
+  t.equal(spare.take('worker-2'), made[1], 'one that waits goes before the one that loads');
+  await ready;
+  t.equal(spare.take('worker-3'), made[2]);
+  t.equal(spare.take('worker-4'), undefined);
+});
+
+t.test('the place of one that was taken or died in the reserve is filled again', async (t) => {
+  const { spare, made } = reserve(t, 2);
+  spare.keep();
+  await loaded(made[0]!);
+  await loaded(made[1]!);
+  t.equal(made.length, 2, 'no more than are wanted');
+  spare.take('worker-1');
+  spare.placeChanged();
+  t.equal(made[2]!.name, 'worker-spare-1');
+  await loaded(made[2]!);
+  made[1]!.fault('the test ends it');
+  await made[1]!.ended();
+  while (made.length < 4) await nextTurn();
+  t.equal(made[3]!.name, 'worker-spare-2');
+  await loaded(made[3]!);
+  await spare.discard('the test is over');
+  t.same(spare.children, []);
+  t.same(
+    made.slice(2).map(({ state }) => state),
+    ['dead', 'dead'],
+  );
+});
+
+t.test('none is kept where none is wanted', async (t) => {
+  const { spare, made } = reserve(t, 0);
+  spare.keep();
+  spare.placeChanged();
+  t.equal(spare.take('worker-1'), undefined);
+  t.equal(made.length, 0);
+});
