@@ -40,6 +40,11 @@ const CODES = {
   overloaded: { title: 'Overloaded, try again soon', httpStatus: 503, exitCode: 75 },
   not_ready: { title: 'Not ready', httpStatus: 503, exitCode: 75 },
   writer_busy: { title: 'The write queue is full, try again soon', httpStatus: 503, exitCode: 75 },
+  writer_mismatch: {
+    title: 'The writer runs another release, try again soon',
+    httpStatus: 503,
+    exitCode: 75,
+  },
   write_timeout: { title: 'The write was not applied in time', httpStatus: 503, exitCode: 75 },
   write_undecided: { title: 'The outcome of the write is not known', httpStatus: 504, exitCode: 75 },
   replication_timeout: {

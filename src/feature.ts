@@ -56,8 +56,8 @@ type OutputOf<C> = C extends {
  * A Failure with `retryAfterSeconds` is not kept: the next try runs the command again.
  * So `input` must follow from the request alone (no clock, nothing random), and what the route answers must follow from
  * the request and this value alone: a row that is read again may have changed since.
- * @throws Failure writer_busy, write_timeout (not applied), write_undecided, replication_timeout (applied, on disk,
- *   and not known to be in the replica), storage_full, or the command's own
+ * @throws Failure writer_busy, writer_mismatch, write_timeout (not applied), write_undecided, replication_timeout
+ *   (applied, on disk, and not known to be in the replica), storage_full, or the command's own
  */
 export type Write<C extends Commands> = <Name extends keyof C & string>(
   ctx: Context,

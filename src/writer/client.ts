@@ -3,8 +3,16 @@ import { createConnection, type Socket } from 'node:net';
 import { Failure } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import { encodeFrame, FrameReader } from './frames.ts';
-import type { Idempotency } from './protocol.ts';
-import { monotonicNowMs, type Outcome, unwrap, type WireOperation, type WireOutcomes } from './protocol.ts';
+import {
+  type Hello,
+  type Idempotency,
+  monotonicNowMs,
+  type Outcome,
+  unwrap,
+  type WireOperation,
+  type WireOutcomes,
+  WRITER_PROTOCOL,
+} from './protocol.ts';
 
 const RECONNECT_MS = 10;
 const SWEEP_MS = 50;
@@ -86,7 +94,8 @@ export class WriterClient {
    * @param name full name, `feature.command`
    * @param input what the command's schema takes
    * @returns the command's value, once it is committed and on disk, and in the replica if asked for
-   * @throws Failure writer_busy, write_timeout, write_undecided, replication_timeout, storage_full, or the command's own
+   * @throws Failure writer_busy, writer_mismatch, write_timeout, write_undecided, replication_timeout, storage_full, or
+   *   the command's own
    */
   write(name: string, input: unknown, options: WriteOptions = {}): Promise<unknown> {
     const { blob, replicatedTimeoutMs = 0, idempotency, onReplay } = options;
@@ -125,7 +134,9 @@ export class WriterClient {
     const reader = new FrameReader((message) => this.#receive(message as WireOutcomes));
     socket.on('connect', () => {
       this.#connected = true;
-      socket.write(encodeFrame(JSON.stringify({ client: this.#id })));
+      socket.write(
+        encodeFrame(JSON.stringify({ client: this.#id, protocol: WRITER_PROTOCOL } satisfies Hello)),
+      );
       // Map order is sequence order: what was sent to the last writer goes first.
       this.#unsent = [...this.#pending.keys()];
       this.#scheduleFlush();

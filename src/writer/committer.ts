@@ -3,8 +3,9 @@ import { Failure } from '../errors.ts';
 import type { Command, CommandContext } from '../feature.ts';
 import type { Logger } from '../log.ts';
 import type { IdempotencyKeys } from './idempotency.ts';
+import { parseInput } from './input.ts';
 import type { Ledger } from './ledger.ts';
-import { type Idempotency, monotonicNowMs, type Outcome, refusal } from './protocol.ts';
+import { type Idempotency, monotonicNowMs, type Outcome, refusal, writerMismatch } from './protocol.ts';
 
 /** Most operations in one commit: bounds how long one commit holds the event loop. */
 const BATCH_MAX = 512;
@@ -186,7 +187,7 @@ export class Committer {
         const known = this.ledger.find(operation.client, operation.seq) ?? ofClient?.get(operation.seq);
         const outcome = known ?? this.#applyOnce(operation, context);
         outcomes.push(outcome);
-        if (known) continue;
+        if (known || isMismatch(outcome)) continue;
         if (ofClient) ofClient.set(operation.seq, outcome);
         else fresh.set(operation.client, new Map([[operation.seq, outcome]]));
       }
@@ -237,18 +238,16 @@ export class Committer {
       );
     }
     const prepared = this.#prepared.get(operation.name);
-    if (!prepared) return refusal(new Failure('internal', 'The writer does not know this operation'));
-    const input = prepared.command.input.safeParse(operation.input);
-    if (!input.success) {
-      this.#options.log.error(
-        { command: operation.name, issues: input.error.issues.length },
-        'invalid operation',
-      );
-      return refusal(new Failure('internal', 'The operation does not fit its schema'));
+    if (!prepared) return refusal(writerMismatch());
+    const input = parseInput(prepared.command, operation.input);
+    if ('misfit' in input) {
+      const { misfit } = input;
+      this.#options.log.warn({ command: operation.name, field: misfit }, 'an input of another release');
+      return refusal(writerMismatch());
     }
     this.#statements.savepoint.run();
     try {
-      const value = prepared.run(input.data, { blob: operation.blob, nowMs });
+      const value = prepared.run(input.value, { blob: operation.blob, nowMs });
       this.#statements.release.run();
       return { value: value ?? null };
     } catch (error) {
@@ -288,6 +287,14 @@ export class Committer {
     // these operations and send them to the next writer.
     throw error;
   }
+}
+
+/**
+ * @returns whether the operation is one for another writer. The ledger keeps no such outcome: the client may not hear
+ *   it, and the next writer, to which it then sends the operation, may be that other one.
+ */
+function isMismatch(outcome: Outcome): boolean {
+  return 'code' in outcome && outcome.code === 'writer_mismatch';
 }
 
 function sqliteCode(error: unknown): string {

@@ -1,6 +1,16 @@
 import { join } from 'node:path';
 import { Failure, type FailureOptions, isCode } from '../errors.ts';
 
+/**
+ * The version of what workers and the writer say to each other; raised by every change that the other side could not
+ * live with. What no change may touch: the frames, the hello, that an operation begins with its number, the outcomes. By
+ * these a writer can refuse those who speak another version.
+ */
+export const WRITER_PROTOCOL = 1;
+
+/** Another writer soon takes over, or the release that this client runs is on its way back. */
+const MISMATCH_RETRY_SECONDS = 1;
+
 /** What names a write, so that whoever does not know what became of it can safely send it again. */
 export interface Idempotency {
   /** Whose key it is: two owners may use the same. */
@@ -27,6 +37,8 @@ export type WireOperation = [
 /** The first message of a client. Its operations are known by (client, seq), also after a reconnect. */
 export interface Hello {
   readonly client: string;
+  /** Its WRITER_PROTOCOL. */
+  readonly protocol: number;
 }
 
 /** Every later message of a client. */
@@ -68,6 +80,13 @@ export function refusal(failure: Failure): Outcome {
     ...(headers && { headers }),
   };
   return { code: failure.code, message: failure.message, options };
+}
+
+/** @returns the refusal of what this writer cannot read as it was meant: nothing of it is applied */
+export function writerMismatch(): Failure {
+  return new Failure('writer_mismatch', 'The writer runs another release, try again soon', {
+    retryAfterSeconds: MISMATCH_RETRY_SECONDS,
+  });
 }
 
 /**

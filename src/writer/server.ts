@@ -5,7 +5,15 @@ import type { Logger } from '../log.ts';
 import type { Committer } from './committer.ts';
 import { encodeFrame, FrameReader } from './frames.ts';
 import { idempotencyMismatch } from './idempotency.ts';
-import { type Hello, type Idempotency, type Outcome, refusal, type WireBatch } from './protocol.ts';
+import {
+  type Hello,
+  type Idempotency,
+  type Outcome,
+  refusal,
+  type WireBatch,
+  WRITER_PROTOCOL,
+  writerMismatch,
+} from './protocol.ts';
 
 /** A client that has not come back after this is dead, and its outcomes are of no use to anyone. */
 const CLIENT_FORGET_MS = 60_000;
@@ -18,6 +26,8 @@ export type Questions = ReadonlyMap<string, (input: unknown) => Promise<unknown>
 
 interface Client {
   readonly socket: Socket;
+  /** Whether it speaks this writer's protocol. */
+  isUnderstood: boolean;
   outbox: [seq: number, outcome: Outcome][];
 }
 
@@ -68,11 +78,16 @@ export class WriterServer {
   }
 
   #accept(socket: Socket): void {
-    const client: Client = { socket, outbox: [] };
+    const client: Client = { socket, isUnderstood: false, outbox: [] };
     let id: string | undefined;
     const reader = new FrameReader((message, blob) => {
       if (id === undefined) {
-        id = (message as Hello).client;
+        const hello = message as Hello;
+        id = hello.client;
+        client.isUnderstood = hello.protocol === WRITER_PROTOCOL;
+        if (!client.isUnderstood) {
+          this.#log.warn({ client: id, protocol: hello.protocol }, 'a client speaks another protocol');
+        }
         this.#present.set(id, (this.#present.get(id) ?? 0) + 1);
         return;
       }
@@ -115,7 +130,8 @@ export class WriterServer {
       offset += blobBytes;
       const reply = (outcome: Outcome) => this.#reply(client, seq, outcome);
       const committer = this.#routing.get(name);
-      if (committer && idempotency && this.#isKnownElsewhere(idempotency, committer)) {
+      if (!client.isUnderstood) reply(this.#decided(id, seq) ?? refusal(writerMismatch()));
+      else if (committer && idempotency && this.#isKnownElsewhere(idempotency, committer)) {
         reply(refusal(idempotencyMismatch()));
       } else if (committer) {
         const operation = {
@@ -131,8 +147,17 @@ export class WriterServer {
         };
         committer.submit(operation);
       } else if (this.#questions.has(name)) this.#answer(name, input, reply);
-      else reply(refusal(new Failure('internal', `The writer does not know the operation ${name}`)));
+      else reply(this.#decided(id, seq) ?? refusal(writerMismatch()));
     }
+  }
+
+  /** @returns the outcome of an operation that a writer of another release has applied, and whose client was not told */
+  #decided(id: string, seq: number): Outcome | undefined {
+    for (const { ledger } of this.#committers) {
+      const known = ledger.find(id, seq);
+      if (known) return known;
+    }
+    return undefined;
   }
 
   async #answer(name: string, input: unknown, reply: (outcome: Outcome) => void): Promise<void> {

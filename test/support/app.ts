@@ -20,6 +20,8 @@ import { Meter } from '../../src/metrics/meter.ts';
 import { type Database, openReader, openWriter } from '../../src/sqlite/open.ts';
 import { type AppOptions, createApp } from '../../src/worker/app.ts';
 import { onClientError } from '../../src/worker/middleware/client-error.ts';
+import { parseInput } from '../../src/writer/input.ts';
+import { writerMismatch } from '../../src/writer/protocol.ts';
 import { describedBy } from './described.ts';
 
 export type LogLine = Readonly<Record<string, unknown>>;
@@ -176,9 +178,9 @@ function writeTo(db: Database, feature: Feature, around: TestAppOptions['aroundW
     const command = (await feature.commands())[name]!;
     const run = prepared.get(name) ?? command.prepare(db);
     prepared.set(name, run);
-    const parsed = command.input.safeParse(input);
-    if (!parsed.success) throw new Failure('invalid_request', 'refused by the writer');
-    const apply = () => db.transaction(() => run(parsed.data as never, { blob, nowMs: Date.now() }))();
+    const parsed = parseInput(command, JSON.parse(JSON.stringify(input)));
+    if ('misfit' in parsed) throw writerMismatch();
+    const apply = () => db.transaction(() => run(parsed.value as never, { blob, nowMs: Date.now() }))();
     return (await (around?.(apply) ?? apply())) as never;
   };
 }

@@ -6,6 +6,7 @@ import t from 'tap';
 import { Failure } from '../../src/errors.ts';
 import { callerOf, type Guard } from '../../src/feature.ts';
 import { createApp } from '../../src/worker/app.ts';
+import { writerMismatch } from '../../src/writer/protocol.ts';
 import { featureOf, startApp } from '../support/app.ts';
 
 const SECRET = 'secret-of-the-cause';
@@ -185,6 +186,7 @@ t.test('what a handler throws becomes a problem that tells nothing of its cause'
       cause: new Error(SECRET),
       headers: { 'X-Extra': 'yes' },
     }),
+    mismatch: writerMismatch(),
   };
   const feature = featureOf(({ route }) => {
     route.get('/throw/:name', 'public', (ctx) => {
@@ -200,6 +202,7 @@ t.test('what a handler throws becomes a problem that tells nothing of its cause'
     ['exposed', 500, 'internal'],
     ['damaged', 500, 'storage_corrupt'],
     ['busy', 503, 'writer_busy'],
+    ['mismatch', 503, 'writer_mismatch'],
   ];
   for (const [name, status, code] of cases) {
     const answer = await app.call('GET', `/throw/${name}`);
@@ -214,6 +217,7 @@ t.test('what a handler throws becomes a problem that tells nothing of its cause'
       t.equal(answer.headers['retry-after'], '2', 'in whole seconds, rounded up');
       t.equal(answer.headers['x-extra'], 'yes');
     }
+    if (name === 'mismatch') t.equal(answer.headers['retry-after'], '1');
     const id = answer.headers['x-request-id'] as string;
     await app.logged({ requestId: id, msg: 'request', code });
     const failures = app.lines.filter((line) => line.requestId === id && line.err !== undefined);

@@ -7,17 +7,19 @@ import { migrate, readMigrations } from '../../src/sqlite/migrations.ts';
 import { Committer } from '../../src/writer/committer.ts';
 import { IdempotencyKeys } from '../../src/writer/idempotency.ts';
 import { Ledger } from '../../src/writer/ledger.ts';
-import { monotonicNowMs, type Outcome } from '../../src/writer/protocol.ts';
+import { type Idempotency, monotonicNowMs, type Outcome } from '../../src/writer/protocol.ts';
 
 const MIGRATIONS = new URL('../../src/writer/migrations/', import.meta.url);
 
-const count = defineCommand({
-  input: z.object({}),
-  prepare: (db) => {
-    const add = db.prepare('UPDATE counted SET n = n + 1 RETURNING n').pluck();
-    return () => add.get();
-  },
-});
+/** @param input what this release's command takes */
+const countOf = (input: z.ZodType) =>
+  defineCommand({
+    input,
+    prepare: (db) => {
+      const add = db.prepare('UPDATE counted SET n = n + 1 RETURNING n').pluck();
+      return () => add.get();
+    },
+  });
 
 /** A committer as each new writer has it, over one database. */
 function makeCommitter(t: Test) {
@@ -26,21 +28,21 @@ function makeCommitter(t: Test) {
   migrate(db, 'writer', readMigrations(MIGRATIONS));
   db.exec('CREATE TABLE counted (n INTEGER NOT NULL); INSERT INTO counted VALUES (0)');
   let closedBecause: string | undefined;
-  const make = (queueMax = 10) =>
+  const make = (queueMax = 10, input: z.ZodType = z.object({})) =>
     new Committer({
       db,
       ledger: new Ledger(db),
       idempotencyKeys: new IdempotencyKeys(db, 1000),
-      commands: new Map([['test.count', count as unknown as Command]]),
+      commands: new Map([['test.count', countOf(input) as unknown as Command]]),
       queueMax,
       log: pino({ level: 'silent' }),
       closedBecause: () => closedBecause,
     });
-  const send = (committer: Committer, seq: number) =>
+  const send = (committer: Committer, seq: number, input: object = {}, idempotency?: Idempotency) =>
     new Promise<Outcome>((reply) => {
       committer.submit({
         ...{ client: 'one', seq, name: 'test.count', deadlineMonotonicMs: monotonicNowMs() + 5000 },
-        ...{ input: {}, blob: undefined, replicatedTimeoutMs: 0, reply },
+        ...{ input, blob: undefined, replicatedTimeoutMs: 0, idempotency, reply },
       });
     });
   const close = (reason: string) => {
@@ -66,3 +68,22 @@ t.test('what waits is not denied when it is sent again to a full queue', async (
   t.match(await send(committer, 2), { code: 'writer_busy' }, 'a new one is refused');
   t.match(await Promise.all([first, again]), [{ value: 1 }, { value: 1 }], 'and it is applied once');
 });
+
+t.test(
+  'what is meant for a writer of another release is applied by that one, under the same number',
+  async (t) => {
+    const { make, send } = makeCommitter(t);
+    const idempotency = { owner: '', key: 'k', fingerprint: 'f' };
+    const newer = z.object({ rank: z.int() });
+    const refused = { code: 'writer_mismatch', options: { retryAfterSeconds: 1 } };
+    const older = make();
+    t.match(await send(older, 1, { rank: 1 }), refused);
+    t.match(await send(older, 2, { rank: 1 }, idempotency), refused);
+    const next = make(10, newer);
+    t.strictSame(await send(next, 1, { rank: 1 }), { value: 1 });
+    t.strictSame(await send(next, 2, { rank: 1 }, idempotency), { value: 2 });
+    const back = make();
+    t.strictSame(await send(back, 1, { rank: 1 }), { value: 1 }, 'and not denied by the older one then');
+    t.strictSame(await send(back, 3, { rank: 1 }, idempotency), { value: 2, replayed: true });
+  },
+);

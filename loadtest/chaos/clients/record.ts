@@ -54,6 +54,7 @@ export function isAcknowledged({ kind, status }: RequestRecord): boolean {
 /** Codes of answers that promise that nothing was applied. */
 const DENIALS: ReadonlySet<string> = new Set([
   'writer_busy',
+  'writer_mismatch',
   'write_timeout',
   'storage_full',
   'storage_reserved',

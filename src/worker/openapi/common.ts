@@ -20,6 +20,7 @@ const SCOPED: readonly Code[] = ['unauthorized', 'forbidden', 'storage_corrupt']
 const WRITE: readonly Code[] = [
   'invalid_request',
   'writer_busy',
+  'writer_mismatch',
   'write_timeout',
   'write_undecided',
   'replication_timeout',

@@ -1,0 +1,36 @@
+import type { AnyCommand } from '../feature.ts';
+
+/** The input of a command as its schema gives it back, or which field does not fit. */
+export type ParsedInput = { readonly value: unknown } | { readonly misfit: string };
+
+/**
+ * Reads the input of a command, which a process of another release may have sent. A field that the schema does not know
+ * is refused at any depth, whatever the schema says of unknown fields: one that is left out in silence is a part of a
+ * write that was acknowledged and never applied.
+ *
+ * @param input what came over the socket: JSON
+ * @returns the value for the command; or the path of the first field that is missing, unknown or wrong
+ */
+export function parseInput(command: AnyCommand, input: unknown): ParsedInput {
+  const parsed = command.input.safeParse(input);
+  if (!parsed.success) return { misfit: parsed.error.issues[0]?.path.join('.') ?? '' };
+  const misfit = leftOut(input, parsed.data, []);
+  return misfit === undefined ? { value: parsed.data } : { misfit };
+}
+
+/** @returns the path of a field that is in the input and not in what was made of it; undefined when there is none */
+function leftOut(input: unknown, parsed: unknown, path: readonly string[]): string | undefined {
+  if (!isObject(input) || !isObject(parsed)) return undefined;
+  for (const [name, value] of Object.entries(input)) {
+    const at = [...path, name];
+    if (!Object.hasOwn(parsed, name)) return at.join('.');
+    const within = leftOut(value, parsed[name], at);
+    if (within !== undefined) return within;
+  }
+  return undefined;
+}
+
+/** Arrays too: their indexes are their fields. */
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null;
+}
