@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { Database } from 'better-sqlite3';
 import Sqlite from 'better-sqlite3';
 import { features } from '../../src/features.ts';
-import { migrate, readMigrations } from '../../src/sqlite/migrations.ts';
+import { migrate } from '../../src/sqlite/migrations.ts';
 import { openWriter } from '../../src/sqlite/open.ts';
 import { alertOf, seededMovieId } from '../alert.ts';
 
@@ -18,9 +18,10 @@ const OWNER = '';
 export async function makeDatabase(dataDir: string, rows: number, signal: AbortSignal): Promise<void> {
   const db = openWriter(join(dataDir, 'main.db'));
   try {
-    for (const feature of features.filter(({ database }) => database === 'main')) {
-      migrate(db, feature.name, readMigrations(feature.migrations));
-    }
+    migrate(
+      db,
+      features.filter(({ database }) => database === 'main'),
+    );
     // Nobody would miss a seed that a power loss took.
     db.pragma('synchronous = OFF');
     db.pragma('cache_size = -200000');

@@ -2,9 +2,17 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import type { Database } from 'better-sqlite3';
 import { Failure } from '../errors.ts';
+import { compareHistory, type OwnedMigrations, recordedMigrations } from './migration-history.ts';
 
 /** What would end the transaction that a migration runs in; `BEGIN` and `END` also stand in triggers. */
 const TRANSACTION_CONTROL = /(?:^|;)\s*(?:COMMIT|ROLLBACK|END\s+TRANSACTION)\b/im;
+/**
+ * The first line of a file whose migration older releases can live with: their statements still do what they did. Only
+ * then may a release go back to one that does not have the file.
+ */
+export const COMPATIBLE_MARK = '-- compatible: older releases go on';
+/** What is meant for the mark. One that is misspelt or stands elsewhere is refused, lest its author rely on it. */
+const MARK_LIKE = /^\s*--\s*compatible\b/i;
 const FILE_NAME = /^(\d{4})_[a-z0-9_]+\.sql$/;
 
 /** A numbered SQL file. */
@@ -13,6 +21,8 @@ export interface Migration {
   readonly name: string;
   readonly sql: string;
   readonly checksum: string;
+  /** It has COMPATIBLE_MARK. */
+  readonly isCompatible: boolean;
 }
 
 /** Whose migrations a database takes. */
@@ -22,16 +32,10 @@ export interface Owner {
   readonly migrations: URL;
 }
 
-interface Applied {
-  readonly number: number;
-  readonly name: string;
-  readonly checksum: string;
-}
-
 /**
  * @param folder holds `0001_name.sql`, `0002_name.sql`, … without a gap
  * @returns them in order
- * @throws Failure migration_mismatch when a name or a number is wrong, or one would end its transaction
+ * @throws Failure migration_mismatch when a name, a number or a mark is wrong, or one would end its transaction
  */
 export function readMigrations(folder: URL): Migration[] {
   const names = readdirSync(folder)
@@ -49,78 +53,90 @@ export function readMigrations(folder: URL): Migration[] {
         `${name} ends a transaction. Take that out: all migrations are one, or none is applied.`,
       );
     }
-    return { number, name, sql, checksum: createHash('sha256').update(sql).digest('hex') };
+    const checksum = createHash('sha256').update(sql).digest('hex');
+    return { number, name, sql, checksum, isCompatible: isMarked(name, sql) };
   });
 }
 
+/** @throws Failure migration_mismatch for a mark that is not exactly as it should be */
+function isMarked(name: string, sql: string): boolean {
+  const lines = sql.split('\n');
+  const isFirst = lines[0] === COMPATIBLE_MARK;
+  if (lines.slice(isFirst ? 1 : 0).some((line) => MARK_LIKE.test(line))) {
+    throw mismatch(`${name} has a mark that does not count. The first line must be: ${COMPATIBLE_MARK}`);
+  }
+  return isFirst;
+}
+
+/** @throws Failure as `readMigrations` */
+export function ownedMigrations(owners: readonly Owner[]): OwnedMigrations[] {
+  return owners.map(({ name, migrations }) => ({ name, migrations: readMigrations(migrations) }));
+}
+
 /**
- * Brings the tables of one owner up to date as a whole: all that it lacks together with the record that it ran, or
- * nothing. In a transaction of the caller it is a part of that one, else it is its own. Past migrations must be there
- * unchanged: a database is only what its history made it.
+ * Brings a database up to date as a whole: all that it lacks together with the record that it ran, or nothing. In a
+ * transaction of the caller it is a part of that one, else it is its own. Past migrations must be there unchanged: a
+ * database is only what its history made it. It may have newer ones, when each is marked.
  *
- * @param owner the feature whose tables they are
- * @param before hears the name of each before it runs, since it blocks for as long as it takes
+ * @param owners whose tables the database has, in the order in which they are made
+ * @param before hears the name of each, `owner/file`, before it runs, since it blocks for as long as it takes
  * @returns the names of those applied now
- * @throws Failure migration_mismatch when a recorded migration was edited or is missing, or a new one fails
+ * @throws Failure migration_mismatch when the release cannot use the database, or a new migration fails
  */
 export function migrate(
   db: Database,
-  owner: string,
-  migrations: readonly Migration[],
+  owners: readonly Owner[],
   before: (name: string) => void = () => {},
 ): string[] {
-  return db.transaction(() => applyPending(db, owner, migrations, before)).immediate();
+  const owned = ownedMigrations(owners);
+  return db.transaction(() => applyPending(db, owned, before)).immediate();
 }
 
 function applyPending(
   db: Database,
-  owner: string,
-  migrations: readonly Migration[],
+  owners: readonly OwnedMigrations[],
   before: (name: string) => void,
 ): string[] {
+  const { pending, refusal } = compareHistory(recordedMigrations(db), owners);
+  if (refusal !== undefined) throw mismatch(refusal);
+  makeRecord(db);
+  const record = db.prepare(
+    'INSERT INTO migrations (owner, number, name, checksum, applied_at_ms, is_compatible) VALUES (?, ?, ?, ?, ?, ?)',
+  );
+  const files = new Map(
+    owners.map(({ name, migrations }) => [name, new Map(migrations.map((each) => [each.name, each]))]),
+  );
+  return pending.map(({ owner, name }) => {
+    const label = `${owner}/${name}`;
+    before(label);
+    const { number, sql, checksum, isCompatible } = files.get(owner)!.get(name)!;
+    try {
+      db.exec(sql);
+      record.run(owner, number, name, checksum, Date.now(), Number(isCompatible));
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      throw mismatch(`${label} failed, and everything was undone: ${reason}`, error);
+    }
+    return label;
+  });
+}
+
+/** Makes the table of what was applied. One that older code has made lacks the mark: absent means no. */
+function makeRecord(db: Database): void {
   db.exec(`CREATE TABLE IF NOT EXISTS migrations (
     owner         TEXT NOT NULL,
     number        INTEGER NOT NULL,
     name          TEXT NOT NULL,
     checksum      TEXT NOT NULL,
     applied_at_ms INTEGER NOT NULL,
+    is_compatible INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (owner, number)
   ) STRICT, WITHOUT ROWID`);
-  const applied = db
-    .prepare<[string], Applied>(
-      'SELECT number, name, checksum FROM migrations WHERE owner = ? ORDER BY number',
-    )
-    .all(owner);
-  for (const past of applied) check(owner, past, migrations[past.number - 1]);
-
-  const record = db.prepare(
-    'INSERT INTO migrations (owner, number, name, checksum, applied_at_ms) VALUES (?, ?, ?, ?, ?)',
-  );
-  const pending = migrations.slice(applied.length);
-  for (const { number, name, sql, checksum } of pending) {
-    before(name);
-    try {
-      db.exec(sql);
-      record.run(owner, number, name, checksum, Date.now());
-    } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      throw mismatch(`${owner}/${name} failed, and everything was undone: ${reason}`, error);
-    }
-  }
-  return pending.map((migration) => migration.name);
-}
-
-function check(owner: string, past: Applied, present: Migration | undefined): void {
-  if (!present) {
-    throw mismatch(
-      `${owner}/${past.name} was applied to this database and is missing now. Start the version that has it.`,
-    );
-  }
-  if (present.checksum !== past.checksum) {
-    throw mismatch(
-      `${owner}/${present.name} was applied to this database and has been edited since. Undo the edit and put the change into a new file.`,
-    );
-  }
+  const hasMark = db
+    .prepare("SELECT 1 FROM pragma_table_info('migrations') WHERE name = 'is_compatible'")
+    .get();
+  if (hasMark === undefined)
+    db.exec('ALTER TABLE migrations ADD COLUMN is_compatible INTEGER NOT NULL DEFAULT 0');
 }
 
 function mismatch(message: string, cause?: unknown): Failure {

@@ -1,5 +1,5 @@
 import type { Database } from 'better-sqlite3';
-import { migrate, type Owner, readMigrations } from './migrations.ts';
+import { migrate, type Owner } from './migrations.ts';
 
 /** A database that is brought up to date, and whose migrations it takes, in order. */
 export interface UpgradeTarget {
@@ -30,13 +30,8 @@ export function upgrade(targets: readonly UpgradeTarget[], options: UpgradeOptio
   try {
     for (const { db } of targets) db.exec('BEGIN IMMEDIATE');
     for (const { database, db, owners } of targets) {
-      for (const owner of owners) {
-        const label = (name: string) => `${database} ${owner.name}/${name}`;
-        const names = migrate(db, owner.name, readMigrations(owner.migrations), (name) =>
-          before(`migrating ${label(name)}`),
-        );
-        applied.push(...names.map(label));
-      }
+      const names = migrate(db, owners, (name) => before(`migrating ${database} ${name}`));
+      applied.push(...names.map((name) => `${database} ${name}`));
     }
     beforeCommit();
     for (const { database, db } of targets) {

@@ -49,9 +49,7 @@ function applyOn(path: string, owners: readonly Owner[], before: (step: string) 
   try {
     copy.pragma('synchronous = OFF');
     copy.pragma('foreign_keys = ON');
-    for (const { name, migrations } of owners) {
-      migrate(copy, name, readMigrations(migrations), (migration) => before(`${name}/${migration}`));
-    }
+    migrate(copy, owners, before);
   } finally {
     copy.close();
   }

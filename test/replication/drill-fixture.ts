@@ -10,7 +10,7 @@ import { notePosition } from '../../src/replication/drill/position.ts';
 import type { DrillResult } from '../../src/replication/drill/result.ts';
 import { LogRelay, replicateCommand } from '../../src/replication/litestream.ts';
 import { databasePath } from '../../src/replication/litestream-config.ts';
-import { migrate, readMigrations } from '../../src/sqlite/migrations.ts';
+import { migrate } from '../../src/sqlite/migrations.ts';
 import { type Database, openWriter } from '../../src/sqlite/open.ts';
 import type { TestStore } from '../support/s3.ts';
 import { filesIn, keepingLog, makeSite, type Site, s3Settings } from './fixture.ts';
@@ -41,7 +41,7 @@ export async function makeDrillSite(t: Test, settings: NodeJS.ProcessEnv = {}): 
   const site = await makeSite(t, { DISK_RESERVE_MB: '0', REPLICA_SYNC_INTERVAL_MS: '400', ...settings });
   const { config, secrets, binary, configPath, env, databases } = site;
   const db = openWriter(databasePath(config.DATA_DIR, 'main'));
-  migrate(db, 'writer', readMigrations(WRITER_MIGRATIONS));
+  migrate(db, [{ name: 'writer', migrations: WRITER_MIGRATIONS }]);
   db.exec('CREATE TABLE rows (id INTEGER PRIMARY KEY, body TEXT NOT NULL) STRICT');
   // These never change.
   const insert = db.prepare('INSERT INTO rows (id, body) VALUES (?, ?)');

@@ -4,7 +4,7 @@ import pino from 'pino';
 import { z } from 'zod';
 import { Failure } from '../../src/errors.ts';
 import { type Command, defineCommand } from '../../src/feature.ts';
-import { migrate, readMigrations } from '../../src/sqlite/migrations.ts';
+import { migrate } from '../../src/sqlite/migrations.ts';
 import { type Database, openWriter } from '../../src/sqlite/open.ts';
 import { Committer } from '../../src/writer/committer.ts';
 import { IdempotencyKeys } from '../../src/writer/idempotency.ts';
@@ -20,7 +20,7 @@ const {
 } = JSON.parse(json) as { queueMax?: number; blockMs?: number; retentionMs?: number };
 const db = openWriter(join(folder, 'count.db'));
 db.exec('CREATE TABLE IF NOT EXISTS counts (id TEXT PRIMARY KEY, times INTEGER NOT NULL)');
-migrate(db, 'writer', readMigrations(new URL('../../src/writer/migrations/', import.meta.url)));
+migrate(db, [{ name: 'writer', migrations: new URL('../../src/writer/migrations/', import.meta.url) }]);
 
 let commits = 0;
 const input = z.object({ id: z.string() });

@@ -3,7 +3,7 @@ import pino from 'pino';
 import t, { type Test } from 'tap';
 import { z } from 'zod';
 import { type Command, defineCommand } from '../../src/feature.ts';
-import { migrate, readMigrations } from '../../src/sqlite/migrations.ts';
+import { migrate } from '../../src/sqlite/migrations.ts';
 import { Committer } from '../../src/writer/committer.ts';
 import { IdempotencyKeys } from '../../src/writer/idempotency.ts';
 import { Ledger } from '../../src/writer/ledger.ts';
@@ -25,7 +25,7 @@ const countOf = (input: z.ZodType) =>
 function makeCommitter(t: Test) {
   const db = new Sqlite(':memory:');
   t.teardown(() => db.close());
-  migrate(db, 'writer', readMigrations(MIGRATIONS));
+  migrate(db, [{ name: 'writer', migrations: MIGRATIONS }]);
   db.exec('CREATE TABLE counted (n INTEGER NOT NULL); INSERT INTO counted VALUES (0)');
   let closedBecause: string | undefined;
   const make = (queueMax = 10, input: z.ZodType = z.object({})) =>

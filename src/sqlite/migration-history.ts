@@ -1,0 +1,95 @@
+import type { Database } from 'better-sqlite3';
+import type { Migration } from './migrations.ts';
+
+/** What a database says of a migration that it has. */
+export interface RecordedMigration {
+  readonly owner: string;
+  readonly number: number;
+  readonly name: string;
+  readonly checksum: string;
+  readonly isCompatible: boolean;
+}
+
+/** Names a migration, and tells whether releases that do not have it go on with a database that does. */
+export interface MigrationRef {
+  readonly owner: string;
+  /** Of its file. */
+  readonly name: string;
+  readonly isCompatible: boolean;
+}
+
+/** How a database and the migrations of a release stand to each other. */
+export interface Compatibility {
+  /** Of the release, and not in the database yet; in the order in which they are applied. */
+  readonly pending: readonly MigrationRef[];
+  /** In the database, and of no owner of the release: a newer one has applied them. */
+  readonly ahead: readonly MigrationRef[];
+  /** Why the release cannot use the database, in words for a person; left out when it can. */
+  readonly refusal?: string;
+}
+
+/** The migrations that a release has of one owner. */
+export interface OwnedMigrations {
+  readonly name: string;
+  readonly migrations: readonly Migration[];
+}
+
+/** @returns what a database has, by owner and number; nothing of a new one. Also where no record has a mark yet */
+export function recordedMigrations(db: Database): RecordedMigration[] {
+  const columns = db.prepare<[], string>("SELECT name FROM pragma_table_info('migrations')").pluck().all();
+  if (columns.length === 0) return [];
+  const mark = columns.includes('is_compatible') ? 'is_compatible' : '0';
+  return db
+    .prepare<[], Omit<RecordedMigration, 'isCompatible'> & { isCompatible: number }>(
+      `SELECT owner, number, name, checksum, ${mark} AS isCompatible FROM migrations ORDER BY owner, number`,
+    )
+    .all()
+    .map((row) => ({ ...row, isCompatible: row.isCompatible === 1 }));
+}
+
+/**
+ * Compares what a database has with what a release has. What both have must be the same, file for file. What only the
+ * database has must be marked as one that older releases can live with: this release is one of those.
+ */
+export function compareHistory(
+  recorded: readonly RecordedMigration[],
+  owners: readonly OwnedMigrations[],
+): Compatibility {
+  const pending: MigrationRef[] = [];
+  const ahead: MigrationRef[] = [];
+  const refusals: string[] = [];
+  const owned = new Map(owners.map(({ name, migrations }) => [name, migrations]));
+  const counts = new Map<string, number>();
+  for (const past of recorded) {
+    const count = (counts.get(past.owner) ?? 0) + 1;
+    counts.set(past.owner, count);
+    const present = owned.get(past.owner)?.[past.number - 1];
+    if (past.number !== count) refusals.push(gap(past, count));
+    else if (present === undefined) ahead.push(refTo(past.owner, past));
+    else if (present.checksum !== past.checksum) refusals.push(edited(past.owner, present));
+  }
+  for (const { name, migrations } of owners) {
+    pending.push(...migrations.slice(counts.get(name) ?? 0).map((migration) => refTo(name, migration)));
+  }
+  const unmarked = ahead.filter(({ isCompatible }) => !isCompatible);
+  if (unmarked.length > 0) refusals.push(tooNew(unmarked));
+  const [refusal] = refusals;
+  return { pending, ahead, ...(refusal !== undefined && { refusal }) };
+}
+
+function refTo(owner: string, { name, isCompatible }: Omit<MigrationRef, 'owner'>): MigrationRef {
+  return { owner, name, isCompatible };
+}
+
+function gap({ owner, name }: RecordedMigration, expected: number): string {
+  return `${owner}/${name} was applied to this database where number ${expected} was expected: its record has a gap. Restore the database.`;
+}
+
+function edited(owner: string, { name }: Migration): string {
+  return `${owner}/${name} was applied to this database and has been edited since. Undo the edit and put the change into a new file.`;
+}
+
+function tooNew(unmarked: readonly MigrationRef[]): string {
+  const names = unmarked.map(({ owner, name }) => `${owner}/${name}`).join(', ');
+  return `This database has ${names}, which this release does not have, and which nothing marks as compatible with older releases. What remains: start the release that has it, go back to a moment before it (restore --at, which loses what was written since), or release a fix that has the same file.`;
+}
