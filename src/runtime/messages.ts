@@ -1,5 +1,6 @@
 import type { SeriesDelta } from '../metrics/series.ts';
 import type { DrillResult } from '../replication/drill/result.ts';
+import type { DryRunResult } from '../writer/dry-run.ts';
 
 /** What the primary and its children say to each other over the fork's channel. */
 
@@ -151,6 +152,8 @@ export type ToPrimary =
   | { readonly kind: 'drained' }
   /** How the drill went that this process was made for. */
   | { readonly kind: 'drilled'; readonly result: DrillResult }
+  /** What the dry run has found that this process was made for; the databases are in the folder that it was given. */
+  | { readonly kind: 'dry-run'; readonly result: DryRunResult }
   /** A database was replaced by its replica: up to which commit, and which newer ones are lost, in words. */
   | { readonly kind: 'restored'; readonly database: string; readonly loss: string }
   /** SQLite found a database damaged. */

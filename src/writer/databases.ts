@@ -1,10 +1,16 @@
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Command } from '../feature.ts';
 import { features } from '../features.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import type { Owner } from '../sqlite/migrations.ts';
-import { type Database, openWriter } from '../sqlite/open.ts';
+import { type Database, openReader, openWriter } from '../sqlite/open.ts';
+import { prepared } from '../sqlite/prepared.ts';
 import { type UpgradeTarget, upgrade } from '../sqlite/upgrade.ts';
-import { dryRun } from './dry-run.ts';
+import { type DryRunResult, dryRun } from './dry-run.ts';
+import { IdempotencyKeys } from './idempotency.ts';
+import { Ledger } from './ledger.ts';
+import { loadCommands } from './store.ts';
 
 /**
  * Opens the databases read-write and brings the tables of all of them up to date, as a whole or not at all.
@@ -41,23 +47,61 @@ export async function openDatabases(
 }
 
 /**
- * @throws Failure migration_mismatch when what this code would migrate cannot be, storage_full when there is no room to
- *   try it; nothing is changed
+ * Tries this code on the databases as it will find them, in a folder in which they then are: migrated, and with every
+ * statement of the writer prepared. The databases themselves stay as they are.
+ *
+ * @param folder as `dryRun` has it
+ * @throws Failure migration_mismatch when a migration cannot be applied or a statement does not fit, storage_full when
+ *   there is no room to try it
  */
-export function dryRunMigrations(database: string, { config, send, watch }: Runtime): void {
-  dryRun({
-    path: join(config.DATA_DIR, `${database}.db`),
-    scratchPath: join(config.DATA_DIR, 'run', `dry-run-${database}.db`),
-    owners: ownersOf(database),
+export async function dryRunOn(
+  folder: string,
+  names: readonly string[],
+  { config, send, watch }: Runtime,
+): Promise<DryRunResult> {
+  const result = dryRun({
+    targets: names.map((database) => ({
+      database,
+      path: join(config.DATA_DIR, `${database}.db`),
+      owners: ownersOf(database),
+    })),
+    folder,
     reserveMb: config.DISK_RESERVE_MB,
     before(step) {
       watch();
-      send({ kind: 'progress', detail: `dry run on a copy of ${database}: ${step}` });
+      send({ kind: 'progress', detail: `dry run: ${step}` });
     },
   });
+  for (const name of names) prepareAll(join(folder, `${name}.db`), await loadCommands(name));
+  return result;
 }
 
-function ownersOf(database: string): readonly Owner[] {
+/** As `dryRunOn`, in a folder that is removed again. */
+export async function dryRunAndRemove(names: readonly string[], runtime: Runtime): Promise<void> {
+  const folder = join(runtime.config.DATA_DIR, 'run', 'dry-run');
+  const remove = () => rmSync(folder, { recursive: true, force: true });
+  // One that was killed has left its copies.
+  remove();
+  try {
+    await dryRunOn(folder, names, runtime);
+  } finally {
+    remove();
+  }
+}
+
+/** @throws Failure migration_mismatch when a statement of the writer does not fit the database */
+function prepareAll(path: string, commands: ReadonlyMap<string, Command>): void {
+  const db = openReader(path);
+  try {
+    prepared('writer', () => [new Ledger(db), new IdempotencyKeys(db, 0)]);
+    for (const [name, command] of commands) prepared(name, () => command.prepare(db));
+  } finally {
+    db.close();
+  }
+}
+
+/** Whose tables a database has: the writer's own, then those of the features. */
+export function ownersOf(database: string): readonly Owner[] {
   const own = { name: 'writer', migrations: new URL('./migrations/', import.meta.url) };
   return [own, ...features.filter((feature) => feature.database === database)];
 }

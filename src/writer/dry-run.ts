@@ -1,85 +1,133 @@
-import { existsSync, rmSync } from 'node:fs';
-import { basename, dirname } from 'node:path';
+import { existsSync, mkdirSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { Failure } from '../errors.ts';
 import { freeDiskMb } from '../free-disk.ts';
-import { migrate, type Owner, readMigrations } from '../sqlite/migrations.ts';
+import { compatibilityOf } from '../sqlite/compatibility.ts';
+import type { MigrationRef } from '../sqlite/migration-history.ts';
+import { migrate, type Owner } from '../sqlite/migrations.ts';
+import { openReader, openWriter } from '../sqlite/open.ts';
 
 const MB = 1024 * 1024;
-/** The copy, and what its migrations may add to it or keep for an undo: a table that is rebuilt is there twice. */
-const COPIES = 2;
+/** The copy, and what its migrations may write: a table that is rebuilt is in the WAL too, and then in the file twice. */
+const COPIES = 3;
 
-export interface DryRunOptions {
-  /** The live database, only read; one that does not exist has nothing to lose. */
+/** A database that is tried. */
+export interface DryRunTarget {
+  readonly database: string;
+  /** The live file, only read. One that does not exist is made anew. */
   readonly path: string;
-  /** Where the copy is made; its folder exists. */
-  readonly scratchPath: string;
   /** Whose migrations it takes, in order. */
   readonly owners: readonly Owner[];
-  /** Free disk that must be left beside the copy. */
+}
+
+export interface DryRunOptions {
+  readonly targets: readonly DryRunTarget[];
+  /** Absolute; empty, or made with mode 0700. */
+  readonly folder: string;
+  /** Free disk that must be left beside the copies. */
   readonly reserveMb: number;
   /** Hears of each step before it: none says anything while it takes its time. */
   readonly before: (step: string) => void;
 }
 
+/** What became of one database; JSON. */
+export interface DryRunOfDatabase {
+  /** What it lacked and its copy has now, in order. Empty: it was not copied, and the folder has a link to it. */
+  readonly applied: readonly MigrationRef[];
+  /** How long that took, the commit included; writes will wait as long. 0 where nothing was applied. */
+  readonly durationMs: number;
+}
+
+/** By database; JSON. */
+export type DryRunResult = Readonly<Record<string, DryRunOfDatabase>>;
+
 /**
- * Applies the migrations that a database lacks to a copy of it, which is removed again. The writer that serves goes
- * on meanwhile, and stays when this fails: once it has handed over, its code is no longer on the disk.
+ * Applies the migrations that databases lack to copies of them. The folder then has each database under its name, as the
+ * release will find it: a copy, migrated, in WAL mode; or, where nothing was pending, a symbolic link to the live file,
+ * which SQLite follows, so that who reads it there sees each commit. They stay, for whoever looks at them; the writer
+ * that serves goes on meanwhile.
  *
- * @throws Failure migration_mismatch when one fails or does not fit, storage_full when there is no room for the copy
+ * @throws Failure migration_mismatch when one fails or does not fit, storage_full when there is no room for the copies,
+ *   file_exists when the folder is not empty; no file is then left in it
  */
-export function dryRun({ path, scratchPath, owners, reserveMb, before }: DryRunOptions): void {
-  if (!existsSync(path)) return;
+export function dryRun({ targets, folder, reserveMb, before }: DryRunOptions): DryRunResult {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  if (readdirSync(folder).length > 0) throw new Failure('file_exists', `${folder} is not empty`);
+  const tried = targets.map((target) => ({ ...target, pending: pendingOf(target) }));
+  demandRoom(
+    tried.flatMap(({ path, pending }) => (pending.length > 0 && existsSync(path) ? [path] : [])),
+    folder,
+    reserveMb,
+  );
+  try {
+    const results = tried.map(({ database, path, owners, pending }) => {
+      const copyPath = join(folder, `${database}.db`);
+      if (pending.length === 0) {
+        symlinkSync(path, copyPath);
+        return [database, { applied: [], durationMs: 0 }] as const;
+      }
+      before(`copying ${database}`);
+      if (existsSync(path)) copy(path, copyPath);
+      const durationMs = apply(copyPath, owners, (name) => before(`migrating ${database} ${name}`));
+      return [database, { applied: pending, durationMs }] as const;
+    });
+    return Object.fromEntries(results);
+  } catch (error) {
+    for (const name of readdirSync(folder)) rmSync(join(folder, name), { force: true });
+    throw error;
+  }
+}
+
+function pendingOf({ path, owners }: DryRunTarget): readonly MigrationRef[] {
+  const { pending, refusal } = compatibilityOf(path, owners);
+  if (refusal !== undefined) throw new Failure('migration_mismatch', refusal);
+  return pending;
+}
+
+function copy(path: string, copyPath: string): void {
+  // Not by openReader: its query_only forbids VACUUM INTO, which writes only the copy.
   const live = new Sqlite(path, { readonly: true, fileMustExist: true });
   try {
-    if (!lacksAny(live, owners)) return;
-    clear(scratchPath);
-    demandRoom(live, path, scratchPath, reserveMb);
-    before('copying');
-    live.prepare('VACUUM INTO ?').run(scratchPath);
-    applyOn(scratchPath, owners, before);
+    live.prepare('VACUUM INTO ?').run(copyPath);
   } finally {
     live.close();
-    clear(scratchPath);
   }
 }
 
-function applyOn(path: string, owners: readonly Owner[], before: (step: string) => void): void {
-  const copy = new Sqlite(path);
+/** @returns how long it took, in milliseconds, opened as the writer opens it */
+function apply(path: string, owners: readonly Owner[], before: (name: string) => void): number {
+  const db = openWriter(path);
   try {
-    copy.pragma('synchronous = OFF');
-    copy.pragma('foreign_keys = ON');
-    migrate(copy, owners, before);
+    const startMs = performance.now();
+    migrate(db, owners, before);
+    return Math.round(performance.now() - startMs);
   } finally {
-    copy.close();
+    db.close();
   }
 }
 
-/** Checked before the copy is begun: a disk that it fills is the disk of the writer that serves. */
-function demandRoom(live: Sqlite.Database, path: string, scratchPath: string, reserveMb: number): void {
-  const pageCount = live.pragma('page_count', { simple: true }) as number;
-  const pageBytes = live.pragma('page_size', { simple: true }) as number;
-  const neededMb = Math.ceil((COPIES * pageCount * pageBytes) / MB) + reserveMb;
-  const folder = dirname(scratchPath);
+/** Checked before the first copy is begun: a disk that it fills is the disk of the writer that serves. */
+function demandRoom(paths: readonly string[], folder: string, reserveMb: number): void {
+  if (paths.length === 0) return;
+  const sizeBytes = paths.reduce((sum, path) => sum + sizeBytesOf(path), 0);
+  const neededMb = Math.ceil((COPIES * sizeBytes) / MB) + reserveMb;
   const freeMb = freeDiskMb(folder);
   if (freeMb >= neededMb) return;
+  const names = paths.map((path) => basename(path)).join(' and ');
   throw new Failure(
     'storage_full',
-    `Trying the migrations on a copy of ${basename(path)} needs ${neededMb} MB in ${folder} (DISK_RESERVE_MB=${reserveMb} of them stay free), and ${freeMb} MB are free. Free some disk and reload again, or restart: a start migrates without a copy, and undoes everything when a migration fails.`,
+    `Trying the migrations on a copy of ${names} needs ${neededMb} MB in ${folder} (DISK_RESERVE_MB=${reserveMb} of them stay free), and ${freeMb} MB are free. Free some disk and reload again, or restart: a start migrates without a copy, and undoes everything when a migration fails.`,
   );
 }
 
-/** Any difference counts, also one that `migrate` then refuses. */
-function lacksAny(db: Sqlite.Database, owners: readonly Owner[]): boolean {
-  const checksums = db.prepare<[string], string>(
-    'SELECT checksum FROM migrations WHERE owner = ? ORDER BY number',
-  );
-  return owners.some(({ name, migrations }) => {
-    const present = readMigrations(migrations).map(({ checksum }) => checksum);
-    return present.join() !== checksums.pluck().all(name).join();
-  });
-}
-
-function clear(path: string): void {
-  for (const suffix of ['', '-journal', '-wal', '-shm']) rmSync(`${path}${suffix}`, { force: true });
+function sizeBytesOf(path: string): number {
+  const live = openReader(path);
+  try {
+    const pageCount = live.pragma('page_count', { simple: true }) as number;
+    const pageBytes = live.pragma('page_size', { simple: true }) as number;
+    return pageCount * pageBytes;
+  } finally {
+    live.close();
+  }
 }

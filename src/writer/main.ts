@@ -4,7 +4,7 @@ import { type GrantRequest, QUESTION } from '../limits/policy.ts';
 import { LimitPool } from '../limits/pool.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { loadZod } from '../zod-without-locales.ts';
-import { dryRunMigrations, openDatabases } from './databases.ts';
+import { dryRunAndRemove, openDatabases } from './databases.ts';
 import { writerSocketPath } from './protocol.ts';
 import { WriterServer } from './server.ts';
 import { StorageGuard } from './storage-guard.ts';
@@ -50,7 +50,7 @@ export async function run(runtime: Runtime): Promise<void> {
   );
   if ((runtime.input as WriterInput).standby) {
     // While the old one serves: after it there is no way back to its code.
-    for (const name of names) dryRunMigrations(name, runtime);
+    await dryRunAndRemove(names, runtime);
     send({ kind: 'standby' });
     await activated.promise;
   }

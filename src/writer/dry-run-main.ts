@@ -1,0 +1,24 @@
+import { databaseNames } from '../features.ts';
+import type { Runtime } from '../runtime/runtime.ts';
+import { loadZod } from '../zod-without-locales.ts';
+import { dryRunOn } from './databases.ts';
+
+/** What the primary tells the process at spec. */
+export interface DryRunInput {
+  /** Where the databases are to be found then: absolute, new or empty. Who names it removes it. */
+  readonly folder: string;
+}
+
+/**
+ * The process that tries a release's migrations, and the writer's statements on their result, before anything is
+ * exchanged. It may take minutes and stands still meanwhile; it says `progress` before each step, and `dry-run` at the end.
+ */
+export async function run(runtime: Runtime): Promise<void> {
+  // The copies are the owner's alone.
+  process.umask(0o077);
+  await loadZod();
+  const { folder } = runtime.input as DryRunInput;
+  const result = await dryRunOn(folder, databaseNames(), runtime);
+  runtime.send({ kind: 'dry-run', result });
+  runtime.log.flush(() => process.exit(0));
+}

@@ -1,0 +1,61 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import type { Test } from 'tap';
+import { loadConfig } from '../../src/config.ts';
+import type { ToChild, ToPrimary } from '../../src/runtime/messages.ts';
+import { type ChildContext, CONTEXT_VARIABLE } from '../../src/runtime/runtime.ts';
+
+const ENTRY = fileURLToPath(new URL('../../src/runtime/main.ts', import.meta.url));
+
+export interface ChildOptions {
+  /** Below src/. */
+  readonly entry: string;
+  readonly dataDir: string;
+  readonly input: unknown;
+  readonly settings?: Readonly<Record<string, string>>;
+  readonly env?: NodeJS.ProcessEnv;
+}
+
+/** A child process as the primary forks it, without a primary. */
+export class TestChild {
+  readonly process: ChildProcess;
+  readonly #messages: ToPrimary[] = [];
+
+  constructor(t: Test, { entry, dataDir, input, settings = {}, env = {} }: ChildOptions) {
+    const { config } = loadConfig({ DATA_DIR: dataDir, LOG_LEVEL: 'silent', ...settings }, dataDir);
+    const entryPath = fileURLToPath(new URL(`../../src/${entry}`, import.meta.url));
+    const context: ChildContext = { role: 'test', entryPath, config, isHeld: false, input };
+    const { PATH, HOME } = process.env;
+    this.process = fork(ENTRY, ['test'], {
+      env: { PATH, HOME, [CONTEXT_VARIABLE]: JSON.stringify(context), ...env },
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    });
+    this.process.on('message', (message) => this.#messages.push(message as ToPrimary));
+    t.teardown(async () => {
+      this.process.kill('SIGKILL');
+      if (this.process.exitCode === null && this.process.signalCode === null)
+        await once(this.process, 'exit');
+    });
+  }
+
+  send(message: ToChild): void {
+    this.process.send(message);
+  }
+
+  /** The first message of a kind, past or future. Throws with what it said when it ends without one. */
+  async said<Kind extends ToPrimary['kind']>(kind: Kind): Promise<Extract<ToPrimary, { kind: Kind }>> {
+    for (;;) {
+      const found = this.#messages.find((message) => message.kind === kind);
+      if (found) return found as Extract<ToPrimary, { kind: Kind }>;
+      if (!this.process.connected) throw new Error(`it ended: ${JSON.stringify(this.#messages)}`);
+      await Promise.race([once(this.process, 'message'), once(this.process, 'disconnect')]);
+    }
+  }
+
+  /** Its exit code, once it has ended. */
+  async exitCode(): Promise<number | null> {
+    if (this.process.exitCode === null && this.process.signalCode === null) await once(this.process, 'exit');
+    return this.process.exitCode;
+  }
+}
