@@ -33,6 +33,8 @@ export class Connections {
   /** Begins to serve a connection, from its first byte. */
   adopt(socket: Socket): void {
     this.#sockets.add(socket);
+    // A client may end its side behind its request. A socket that came from the primary would then end ours as well.
+    socket.allowHalfOpen = true;
     socket.once('close', () => this.#sockets.delete(socket));
     this.#server.emit('connection', socket);
   }

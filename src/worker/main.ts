@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import { databaseNames, features } from '../features.ts';
 import { Limiter } from '../limits/limiter.ts';
 import { type Grant, QUESTION } from '../limits/policy.ts';
-import { http } from '../node-http.ts';
 import type { SystemStatus } from '../runtime/messages.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { openReader } from '../sqlite/open.ts';
@@ -12,16 +11,10 @@ import { monotonicNowMs, writerSocketPath } from '../writer/protocol.ts';
 import { loadZod } from '../zod-without-locales.ts';
 import { createApp } from './app.ts';
 import { Connections } from './connections.ts';
+import { createHttpServer } from './http-server.ts';
 import { LoopLag } from './loop-lag.ts';
-import { onClientError } from './middleware/client-error.ts';
 import { PrimaryClient } from './primary-client.ts';
 import { writes } from './writes.ts';
-
-const HEADERS_TIMEOUT_MS = 10_000;
-/** The slowest upload that is still served: 5 MiB at about 45 kB/s. */
-const REQUEST_TIMEOUT_MS = 120_000;
-const KEEP_ALIVE_TIMEOUT_MS = 72_000;
-const CONNECTIONS_CHECK_INTERVAL_MS = 1000;
 
 /** What the primary tells a worker at spec. */
 export interface WorkerInput {
@@ -49,14 +42,6 @@ export async function run(runtime: Runtime): Promise<void> {
     databaseNames().map((name) => [name, openReader(join(config.DATA_DIR, `${name}.db`))]),
   );
   const lag = new LoopLag(config.OVERLOAD_LAG_MS);
-  const server = http.createServer({
-    noDelay: true,
-    headersTimeout: HEADERS_TIMEOUT_MS,
-    requestTimeout: REQUEST_TIMEOUT_MS,
-    keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
-    connectionsCheckingInterval: CONNECTIONS_CHECK_INTERVAL_MS,
-  });
-  const connections = new Connections(server);
   const primary = new PrimaryClient(send);
   await loadZod();
   const limiter = new Limiter({
@@ -79,9 +64,9 @@ export async function run(runtime: Runtime): Promise<void> {
     overloaded: () => lag.overloaded,
     onDamage: (reason) => send({ kind: 'damaged', reason }),
   });
-  server.on('request', app);
+  const server = createHttpServer(app, log);
   server.on('request', runtime.countServed);
-  server.on('clientError', (error, socket) => onClientError(error, socket as Socket));
+  const connections = new Connections(server);
 
   runtime.onMessage((message, handle) => {
     if (message.kind === 'connection') {

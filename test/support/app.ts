@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { createServer, type IncomingHttpHeaders, request, type Server } from 'node:http';
+import { type IncomingHttpHeaders, request, type Server } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -19,7 +19,7 @@ import { LimitPool } from '../../src/limits/pool.ts';
 import { Meter } from '../../src/metrics/meter.ts';
 import { type Database, openReader, openWriter } from '../../src/sqlite/open.ts';
 import { type AppOptions, createApp } from '../../src/worker/app.ts';
-import { onClientError } from '../../src/worker/middleware/client-error.ts';
+import { createHttpServer } from '../../src/worker/http-server.ts';
 import { parseInput } from '../../src/writer/input.ts';
 import { writerMismatch } from '../../src/writer/protocol.ts';
 import { describedBy } from './described.ts';
@@ -120,7 +120,7 @@ export async function startApp(t: Test, options: TestAppOptions = {}): Promise<T
     ask: options.primary ?? (() => Promise.reject(new Failure('not_ready', 'There is no primary here'))),
     onDamage: () => {},
   });
-  const server = createServer(listener).on('clientError', onClientError);
+  const server = createHttpServer(listener, log.logger);
   await once(server.listen(0, '127.0.0.1'), 'listening');
   t.teardown(async () => {
     const closed = once(server, 'close');

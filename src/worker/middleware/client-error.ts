@@ -1,7 +1,9 @@
 import type { Socket } from 'node:net';
 import { Failure } from '../../errors.ts';
+import type { Logger } from '../../log.ts';
 import { http } from '../../node-http.ts';
 import { PROBLEM_TYPE, problemOf } from './problem.ts';
+import { requestId } from './request-id.ts';
 import { securityHeaders } from './security-headers.ts';
 import { beginsTooLong, uriTooLong } from './target.ts';
 
@@ -17,21 +19,24 @@ const HEADERS = securityHeaders({ PUBLIC_URL: undefined })
  * For `server.on('clientError')`: what the HTTP parser refuses never reaches a route, and gets a problem too.
  * Ends the socket in every case, as Node asks of such a listener.
  */
-export function onClientError(error: ParserError, socket: Socket): void {
+export function onClientError(error: ParserError, socket: Socket, log: Logger): void {
   // Node keeps the response in progress here. Into one that has begun nothing may be written.
   const begun = (socket as { _httpMessage?: { headersSent: boolean } })._httpMessage?.headersSent === true;
-  if (error.code === 'ECONNRESET' || !socket.writable || begun) {
-    socket.destroy();
-    return;
-  }
-  const failure = failureOf(error);
+  if (error.code === 'ECONNRESET' || !socket.writable || begun) socket.destroy();
+  else sendProblem(socket, failureOf(error), log);
+}
+
+/** Answers on a socket for which there is no response of Node's, logs the answer under its id, and ends the socket. */
+export function sendProblem(socket: Socket, failure: Failure, log: Logger): void {
   const { httpStatus } = failure.meaning;
-  const body = JSON.stringify(problemOf(failure));
+  const id = requestId(undefined);
+  const body = JSON.stringify(problemOf(failure, id));
   socket.end(
-    `HTTP/1.1 ${httpStatus} ${http.STATUS_CODES[httpStatus]}\r\nConnection: close\r\nContent-Type: ${PROBLEM_TYPE}\r\n${HEADERS}` +
-      `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+    `HTTP/1.1 ${httpStatus} ${http.STATUS_CODES[httpStatus]}\r\nConnection: close\r\nContent-Type: ${PROBLEM_TYPE}\r\n` +
+      `X-Request-Id: ${id}\r\n${HEADERS}Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
     () => socket.destroy(),
   );
+  log.info({ requestId: id, status: httpStatus, code: failure.code }, 'no valid request');
 }
 
 function failureOf({ code, rawPacket }: ParserError): Failure {
@@ -42,6 +47,9 @@ function failureOf({ code, rawPacket }: ParserError): Failure {
     return beginsTooLong(rawPacket)
       ? uriTooLong()
       : new Failure('headers_too_large', `The headers may have at most ${http.maxHeaderSize} bytes`);
+  }
+  if (code === 'HPE_CHUNK_EXTENSIONS_OVERFLOW') {
+    return new Failure('too_large', 'The extensions of the chunks are too large');
   }
   return new Failure('malformed_request', 'This is not a valid HTTP request');
 }

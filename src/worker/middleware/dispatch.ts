@@ -70,9 +70,11 @@ function paramsOf({ paramNames }: Route, match: RegExpExecArray): Record<string,
 }
 
 function answerUnmatched(ctx: RouterContext, routes: readonly Route[]): void {
-  const matching = routes.filter(({ regexp }) => regexp.test(ctx.path));
+  // `OPTIONS *` asks about the server as a whole: RFC 9110 9.3.7.
+  const isServerWide = ctx.method === 'OPTIONS' && ctx.req.url === '*';
+  const matching = isServerWide ? routes : routes.filter(({ regexp }) => regexp.test(ctx.path));
   if (matching.length === 0) throw new Failure('not_found', 'There is nothing at this path');
-  for (const { pattern } of matching) ctx._matchedRoute = pattern;
+  if (!isServerWide) for (const { pattern } of matching) ctx._matchedRoute = pattern;
   const methods = new Set(matching.flatMap(({ handlers }) => [...handlers.keys()])).add('OPTIONS');
   const allow = [...methods].sort().join(', ');
   if (ctx.method !== 'OPTIONS') {

@@ -9,6 +9,7 @@ import { compress, isCompressible } from './compress.ts';
 import { CORS_HEADERS, cors } from './cors.ts';
 import { PROBES } from './probes.ts';
 import { asFailure, PROBLEM_TYPE, problemHeaders, problemOf } from './problem.ts';
+import { checkHead } from './request-head.ts';
 import { requestId } from './request-id.ts';
 import { logWhenOver, noteCode } from './request-log.ts';
 import { securityHeaders, setAll } from './security-headers.ts';
@@ -46,6 +47,7 @@ export function requestPipeline(options: RequestPipelineOptions): Koa.Middleware
     origins?.allow(ctx);
     logWhenOver(ctx, id, log, requests);
     try {
+      checkHead(ctx.req);
       checkTarget(ctx);
       if (overloaded() && !PROBES.has(ctx.path)) {
         throw new Failure('overloaded', 'This process is behind with its work', {

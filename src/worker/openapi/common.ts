@@ -8,6 +8,7 @@ import type { ParameterDescription, RouteDescription } from './route-description
 const ANY: readonly Code[] = [
   'malformed_request',
   'uri_too_long',
+  'expectation_failed',
   'headers_too_large',
   'overloaded',
   'internal',
