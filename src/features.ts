@@ -23,7 +23,7 @@ export const features: readonly Feature[] = [
     background: [
       {
         name: 'mailer',
-        entry: new URL('./alerts/delivery/main.ts', import.meta.url),
+        entry: 'src/alerts/delivery/main.ts',
         secrets: ['SMTP_URL'],
       },
     ],

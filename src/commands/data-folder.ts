@@ -1,3 +1,5 @@
+import { resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { Config } from '../config.ts';
 import { backgrounds, databaseNames } from '../features.ts';
 import type { Logger } from '../log.ts';
@@ -9,6 +11,9 @@ import { lockDataDir } from '../sqlite/lock.ts';
 import { Events } from '../supervisor/events.ts';
 import { endOrphans } from '../supervisor/orphans.ts';
 import type { SystemOptions } from '../supervisor/system.ts';
+import { version } from '../version.ts';
+
+const PROJECT_FOLDER = resolve(fileURLToPath(new URL('../../', import.meta.url)));
 
 /** Everything that a system is made from, but what happens when it cannot go on. */
 export type SystemParts = Omit<SystemOptions, 'onFatal'>;
@@ -43,16 +48,16 @@ export async function withDataFolder<Result>(
       format: litestream.format,
     });
     const events = new Events(config.DATA_DIR, log);
-    return await run({
+    const deployment = {
+      release: { hash: 'none', version, folder: PROJECT_FOLDER, nodePath: process.execPath },
       config,
       secrets,
       litestream,
       litestreamConfigPath,
       databases,
       backgrounds: backgrounds(),
-      log,
-      events,
-    });
+    };
+    return await run({ deployment, log, events });
   } finally {
     lock.release();
   }

@@ -4,7 +4,7 @@ import { exchange } from './exchange.ts';
 
 const USAGE = `Usage: ninelives reload
 
-  RollingReplacement every worker and the writer of the running system for new ones that run the code on disk, each ready before
+  Replaces every worker and the writer of the running system for new ones that run the code on disk, each ready before
   the old one goes. When the new code does not come up, the old processes go on, and the reason is told. New code of
   the primary itself, and new settings, need a restart.`;
 const OPTIONS = { help: { type: 'boolean', short: 'h', default: false } } as const;

@@ -5,13 +5,13 @@ import { exchange } from './exchange.ts';
 
 const USAGE = `Usage: ninelives restart ROLE
 
-  RollingReplacement the processes of one role: worker (all of them, one after the other), worker-1 (that one), writer,
+  Replace the processes of one role: worker (all of them, one after the other), worker-1 (that one), writer,
   litestream; ninelives status lists them. The rest serves on. To restart the whole system use the service manager
   (systemctl restart ninelives), or ninelives stop and start.`;
 const OPTIONS = { help: { type: 'boolean', short: 'h', default: false } } as const;
 
 /**
- * RollingReplacement the processes of one role.
+ * Replaces the processes of one role.
  * @param args what follows the command's name
  * @throws Failure usage, not_ready, or why the new process did not come up
  */

@@ -5,6 +5,7 @@ import { createLog, type Logger } from '../log.ts';
 import { isSameDisk } from '../replication/same-disk.ts';
 import { Control, controlSocketPath } from '../supervisor/control.ts';
 import type { Events } from '../supervisor/events.ts';
+import type { Deployment } from '../supervisor/release/deployment.ts';
 import { System } from '../supervisor/system.ts';
 import { type ServiceEnvironment, takeServiceEnvironment } from '../supervisor/systemd/environment.ts';
 import { Service } from '../supervisor/systemd/service.ts';
@@ -43,13 +44,18 @@ export async function start(args: readonly string[]): Promise<void> {
       cause: `version ${version}, Node.js ${process.versions.node}`,
     });
     const { listenFd } = environment;
-    const { events } = parts;
-    await run((onFatal) => new System({ ...parts, listenFd, onFatal }), { config, environment, log, events });
+    const { deployment, events } = parts;
+    await run((onFatal) => new System({ ...parts, listenFd, onFatal }), {
+      deployment,
+      environment,
+      log,
+      events,
+    });
   });
 }
 
 interface RunOptions {
-  readonly config: Config;
+  readonly deployment: Deployment;
   readonly environment: ServiceEnvironment;
   readonly log: Logger;
   readonly events: Events;
@@ -57,8 +63,9 @@ interface RunOptions {
 
 async function run(
   create: (onFatal: (failure: Failure) => void) => System,
-  { config, environment, log, events }: RunOptions,
+  { deployment, environment, log, events }: RunOptions,
 ): Promise<void> {
+  const { config } = deployment;
   const end = Promise.withResolvers<void>();
   const system = create((failure) => end.reject(failure));
   const service = new Service({
@@ -70,7 +77,8 @@ async function run(
   const reload = async (cause: string) => {
     await service.reloading();
     try {
-      return await system.reload(cause);
+      // The same tree, and yet another deployment: its files may have changed.
+      return await system.reload({ ...deployment }, cause);
     } finally {
       await service.reloaded();
     }

@@ -40,7 +40,7 @@ export const CATALOG = {
   process_cpu_seconds_total: { type: 'counter', help: 'Processor time, user and system.', isPerChild: true },
   child_deaths_total: {
     type: 'counter',
-    help: 'Processes that ended unasked, by role and cause: killed (by somebody else), fault (hung, or not ready in time), failed (by an error that it told of), exited.',
+    help: 'Processes that ended unasked, by role and cause: killed (by somebody else), fault (it failed, exited, or was not ready in time), hang (its event loop stood still).',
   },
   child_replaced_total: {
     type: 'counter',

@@ -84,7 +84,7 @@ function drillMetrics({ lastDrill, atMs }: SystemSnapshot): Metric[] {
 }
 
 function upOf({ name, role, state }: ChildSnapshot): Value {
-  return { labels: { child: name, role }, value: Number(state === 'ready' || state === 'waiting') };
+  return { labels: { child: name, role }, value: Number(state === 'ready' || state === 'standby') };
 }
 
 function valuesOf<Key extends string>(

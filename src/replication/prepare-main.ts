@@ -5,7 +5,7 @@ import type { LitestreamBinary } from './binary.ts';
 import { litestreamEnv } from './litestream.ts';
 import { prepareDatabases } from './prepare.ts';
 
-/** What the primary tells the preparing process at spec; the credentials come in its environment. */
+/** What the primary gives the preparing process; the credentials come in its environment. */
 export interface PrepareInput {
   readonly litestream: LitestreamBinary;
   readonly litestreamConfigPath: string;
@@ -15,8 +15,8 @@ export interface PrepareInput {
 }
 
 /** The process that checks or restores the databases before anything else starts. */
-export async function run({ config, log, send, input }: Runtime): Promise<void> {
-  const { litestream, litestreamConfigPath, databases, lastCommits } = input as PrepareInput;
+export async function run({ config, log, send, standby }: Runtime): Promise<void> {
+  const { litestream, litestreamConfigPath, databases, lastCommits } = (await standby()) as PrepareInput;
   const abort = new AbortController();
   process.on('SIGTERM', () => abort.abort());
   const secrets = pickSecrets(process.env, REPLICA_SECRETS);

@@ -7,13 +7,13 @@ import type { SecretName } from '../secrets.ts';
 export interface Background {
   /** Its role, such as mailer. */
   readonly name: string;
-  /** Exports `run(runtime)`. */
-  readonly entry: URL;
+  /** Its module below the release's folder, such as `src/alerts/delivery/main.ts`; exports `run(runtime)`. */
+  readonly entry: string;
   /** Those that it gets; no other process gets them. */
   readonly secrets: readonly SecretName[];
 }
 
-/** What the primary tells such a process at spec. */
+/** What the primary gives such a process. */
 export interface BackgroundInput {
   /** Where the system listens. */
   readonly url: string;

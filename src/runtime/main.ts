@@ -5,10 +5,11 @@ import { startRuntime } from './runtime.ts';
  * The entry of every child process. What makes a child tell why it failed is up before the role's own code is even
  * loaded, so that new code that cannot be loaded is told of as well.
  */
-const { entryPath, runtime, fail } = startRuntime();
+const { entryPath, runtime, loaded } = startRuntime();
 try {
   const role = await import(pathToFileURL(entryPath).href);
-  await role.run(await runtime);
+  await loaded();
+  await role.run(runtime);
 } catch (error) {
-  fail(error as Error);
+  runtime.fail(error as Error);
 }

@@ -108,10 +108,11 @@ export type ToChild =
       readonly lagMs: number;
       readonly unconfirmedBytes: number;
     }
-  /** For one that is held: it is its turn, and this is what its role needs. */
-  | { readonly kind: 'begin'; readonly input: unknown }
-  /** For one that stands by: take this place. A writer may now open the databases, since the old one is gone. */
-  | { readonly kind: 'activate'; readonly name: string }
+  /**
+   * For one that stands by: take this place, and this is what its role needs. A writer may now open the databases, since
+   * the old one is gone.
+   */
+  | { readonly kind: 'activate'; readonly name: string; readonly input?: unknown }
   | { readonly kind: 'status'; readonly status: SystemStatus }
   /** The answer to a question of this child. */
   | { readonly kind: 'told'; readonly id: number; readonly answer: unknown }
@@ -120,7 +121,7 @@ export type ToChild =
 
 export type ToPrimary =
   | { readonly kind: 'ready' }
-  /** Loaded, and waiting for `activate`. */
+  /** It was told to wait: it has loaded, and waits for `activate`. */
   | { readonly kind: 'standby' }
   /** Still starting, and not hung: the start deadline begins anew. */
   | { readonly kind: 'progress'; readonly detail: string }

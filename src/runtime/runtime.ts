@@ -13,30 +13,40 @@ const BEAT_INTERVAL_MS = 500;
 /** The environment variable that carries a child's context. It holds no secret. */
 export const CONTEXT_VARIABLE = 'NINELIVES_CHILD';
 
-/** What the primary gives a child at spec. */
+/** What the primary gives a child when it forks it. */
 export interface ChildContext {
+  /** Such as `worker-1`; the name of another place may come with `activate`. */
   readonly role: string;
-  /** The module that the role is; it exports `run(runtime)`. */
+  /** The module that the role is, below the folder of its release; it exports `run(runtime)`. */
   readonly entryPath: string;
   readonly config: Config;
-  /** Load the code, and wait for `begin`, which brings the input: it is not this child's turn yet. */
-  readonly isHeld: boolean;
-  /** What this role alone needs; JSON. */
+  /**
+   * What it does before it says `standby` and waits for `activate`. `none`: nothing, it goes on. `code`: it loads its
+   * code, since there may be no databases yet. `all`: everything but what only one that has its place may do.
+   */
+  readonly standby: 'none' | 'code' | 'all';
+  /** What its role alone needs; JSON. One that waits gets it with `activate`. */
   readonly input?: unknown;
 }
 
 /** A child before its role has begun. */
 export interface StartedRuntime {
   readonly entryPath: string;
-  /** Resolves when it is this child's turn. */
-  readonly runtime: Promise<Runtime>;
-  /** As the runtime's. */
-  fail(error: Error): void;
+  readonly runtime: Runtime;
+  /** The code of the role is loaded. Resolves when the role may begin. */
+  loaded(): Promise<void>;
 }
 
 /** What a child process has: its log, its heartbeat, its way to the primary. */
-export interface Runtime extends Pick<ChildContext, 'role' | 'config' | 'input'> {
+export interface Runtime extends Pick<ChildContext, 'role' | 'config'> {
   readonly log: Logger;
+  /** Whether `standby` will wait. */
+  readonly isToStandBy: boolean;
+  /**
+   * Everything is loaded that can be before this child has its place. Resolves when it has, at once for one that need
+   * not wait, with what its role needs; JSON. Every role calls this before `ready`.
+   */
+  standby(): Promise<unknown>;
   /** Told with each beat. */
   readonly meter: Meter;
   send(message: ToPrimary): void;
@@ -58,15 +68,12 @@ export interface Runtime extends Pick<ChildContext, 'role' | 'config' | 'input'>
 /** Starts everything that each child process has: its log, its heartbeat, and an end that says why; the watchdog later. */
 export function startRuntime(): StartedRuntime {
   const context = JSON.parse(process.env[CONTEXT_VARIABLE] ?? '') as ChildContext;
-  const { role, entryPath, config, isHeld } = context;
+  const { role, entryPath, config } = context;
   process.title = `ninelives ${role}`;
   const log = createLog(role, config.LOG_LEVEL, config.LOG_FORMAT);
   const send = (message: ToPrimary) => {
     // The channel closes when the primary dies; this process is then about to end too.
     if (process.connected) process.send?.(message, undefined, undefined, () => {});
-    if (message.kind === 'standby' || message.kind === 'ready') keepCompiledCode();
-    // One that is given a place later shall not start it then.
-    if (message.kind === 'standby') setImmediate(watch);
   };
   const fail = (error: Error) => end(error, log, send);
   let watchdog: Watchdog | undefined;
@@ -79,11 +86,7 @@ export function startRuntime(): StartedRuntime {
   process.on('SIGTERM', () => {});
   process.on('SIGHUP', () => {});
   process.on('uncaughtException', fail);
-  const begun = Promise.withResolvers<unknown>();
-  if (!isHeld) begun.resolve(context.input);
-  process.on('message', (message: ToChild) => {
-    if (message.kind === 'begin') begun.resolve(message.input);
-  });
+  const waitForPlace = standbyOf(context, send);
   let served = 0;
   const meter = new Meter();
   meterSelf(meter);
@@ -91,26 +94,55 @@ export function startRuntime(): StartedRuntime {
     const { rss, heapUsed } = process.memoryUsage();
     send({ kind: 'beat', rssBytes: rss, heapUsedBytes: heapUsed, served, deltas: meter.take() });
   }, BEAT_INTERVAL_MS).unref();
-  const runtimeWith = (input: unknown): Runtime => ({
+  const runtime: Runtime = {
     role,
     config,
-    input,
     log,
     meter,
     send,
     fail,
+    isToStandBy: context.standby === 'all',
     onMessage: (listener) => void process.on('message', listener),
+    standby() {
+      const input = waitForPlace('all');
+      if (context.standby === 'all') {
+        keepCompiledCode();
+        // One that is given a place later shall not start it then.
+        setImmediate(watch);
+      }
+      return input;
+    },
     countServed() {
       served += 1;
     },
     watch: () => void watch(),
     ready() {
       send({ kind: 'ready' });
+      keepCompiledCode();
       // Who waits for this process does not wait for the thread.
       setImmediate(() => watch().arm());
     },
+  };
+  return { entryPath, runtime, loaded: async () => void (await waitForPlace('code')) };
+}
+
+/** @returns what waits for this child's place where its context says so, and resolves to what its role needs */
+function standbyOf(
+  { standby, input }: ChildContext,
+  send: (message: ToPrimary) => void,
+): (at: ChildContext['standby']) => Promise<unknown> {
+  const activated = Promise.withResolvers<unknown>();
+  if (standby === 'none') activated.resolve(input);
+  process.on('message', (message: ToChild) => {
+    if (message.kind !== 'activate') return;
+    process.title = `ninelives ${message.name}`;
+    activated.resolve(message.input);
   });
-  return { entryPath, runtime: begun.promise.then(runtimeWith), fail };
+  return async (at) => {
+    if (at === standby) send({ kind: 'standby' });
+    else if (at === 'code') return undefined;
+    return activated.promise;
+  };
 }
 
 function end(error: Error, log: Logger, send: (message: ToPrimary) => void): void {

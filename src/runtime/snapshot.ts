@@ -49,16 +49,20 @@ export interface ChildSnapshot {
   /** Of its process; or of its place, while no process is in it. */
   readonly state:
     | 'starting'
-    | 'waiting'
+    | 'standby'
     | 'ready'
     | 'draining'
     | 'stopping'
     | 'dead'
+    | 'serving'
+    | 'exchanging'
     | 'backing-off'
     | 'broken'
     | 'stopped';
   /** By a successor that is on its way. */
   readonly isBeingReplaced: boolean;
+  /** The hash of the release that this process runs; null while there is none. */
+  readonly release: string | null;
   readonly pid: number | null;
   /** Of this process. */
   readonly ageMs: number | null;

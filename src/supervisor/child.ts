@@ -3,11 +3,35 @@ import { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
 import type { Logger } from '../log.ts';
 import type { ToChild, ToPrimary } from '../runtime/messages.ts';
+import { type Clock, processClock, type Timer } from './clock.ts';
+import type { ProcessSpec } from './processes.ts';
+import type { Deployment } from './release/deployment.ts';
+import { demandTransition, type Transitions } from './transitions.ts';
 
 /** By which the watchdog in a child ends it when its event loop is blocked. */
 const HANG_SIGNAL = 'SIGALRM';
+/** Those that somebody sends who wants a process gone; every other one is of its own making. */
+const OUTSIDE_SIGNALS: readonly (string | null)[] = ['SIGKILL', 'SIGTERM', 'SIGINT'];
+/** A child keeps the deadline of its drain itself; past this it is taken for one that cannot. */
+const DRAIN_GRACE_MS = 250;
+const SILENCE_LOOK_MIN_MS = 50;
 
-export type ChildState = 'starting' | 'ready' | 'draining' | 'stopping' | 'dead';
+export type ChildState = 'starting' | 'standby' | 'ready' | 'draining' | 'stopping' | 'dead';
+
+export const CHILD_TRANSITIONS: Transitions<ChildState> = {
+  starting: ['standby', 'ready', 'draining', 'stopping', 'dead'],
+  standby: ['starting', 'stopping', 'dead'],
+  ready: ['draining', 'stopping', 'dead'],
+  draining: ['stopping', 'dead'],
+  stopping: ['dead'],
+  dead: [],
+};
+
+/**
+ * Who ended a child. `us`: the primary, as it meant to. `outside`: somebody who killed it, the kernel included.
+ * `fault`: its own code, or what it did not do. `hang`: its event loop stood still.
+ */
+export type EndedBy = 'us' | 'outside' | 'fault' | 'hang';
 
 /** How a child ended, and why, in words. */
 export interface ChildExit {
@@ -15,29 +39,35 @@ export interface ChildExit {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
   readonly cause: string;
-  /** Whether the primary meant it to end. */
-  readonly wanted: boolean;
-  /** Whether somebody else killed it: no fault of its own code. */
-  readonly killedFromOutside: boolean;
-  /** Whether its own watchdog ended it, because its event loop was blocked. */
-  readonly isHung: boolean;
+  readonly endedBy: EndedBy;
   /** How long it had been ready; 0 when it never was. */
   readonly readyForMs: number;
   /** What it said of itself before it exited. */
   readonly failure: { readonly code: string; readonly message: string } | undefined;
 }
 
-export interface ChildOptions {
+export interface ChildOptions extends Pick<ProcessSpec, 'drainBy'> {
   readonly name: string;
-  readonly process: ChildProcess;
+  /** What it is made from. */
+  readonly deployment: Deployment;
+  /** Makes its process; what it throws is how the child ends. */
+  readonly spawn: () => ChildProcess;
+  /** Whether it was told to wait, once loaded, for `activate`. */
+  readonly isToStandBy?: boolean;
   readonly startTimeoutMs: number;
-  /** How it is asked to end: a message on its channel, or a signal for one that has no channel. */
-  readonly drainBy: 'message' | NodeJS.Signals;
-  /** Whether it loads its code and waits for `begin`, however long that takes. */
-  readonly isHeld?: boolean;
-  /** Silence after which a child that beats is taken for stopped; 0 for one that does not beat. */
+  /** Silence after which a child that beats is taken for hung; 0 for one that does not beat. */
   readonly silenceTimeoutMs: number;
   readonly log: Logger;
+  readonly clock?: Clock;
+}
+
+/** The place that one that waits is given. */
+export interface Activation {
+  readonly name: string;
+  /** What its role needs; JSON. */
+  readonly input?: unknown;
+  /** What it gets to be ready from now on; the start timeout unless told otherwise. */
+  readonly readyTimeoutMs?: number;
 }
 
 interface ChildEvents {
@@ -50,27 +80,29 @@ interface ChildEvents {
 }
 
 /**
- * One incarnation of a child process. States and who moves them:
- * starting → ready (it says so) → draining (`drain`) → stopping (`kill`, or a deadline passed) → dead (it exited).
- * Any state goes to stopping or dead; none goes back.
+ * One incarnation of a child process. States and who moves them: starting → ready (it says so) → draining (`drain`) →
+ * dead (it exited). One that was told to wait: starting → standby (it says that it has loaded) → starting (`activate`)
+ * → ready. Any → stopping (`kill`, `fault`, or a deadline passed) → dead. Nothing comes back from draining, stopping or
+ * dead.
  */
 export class Child extends EventEmitter<ChildEvents> {
+  readonly deployment: Deployment;
   #name: string;
-  #startedMs = performance.now();
   readonly #options: ChildOptions;
-  readonly #process: ChildProcess;
+  readonly #clock: Clock;
+  readonly #process: ChildProcess | undefined;
   #state: ChildState = 'starting';
+  #startedMs: number;
   #readyAtMs: number | undefined;
-  #cause: string | undefined;
-  #isStandingBy = false;
-  /** What it gets to be ready once it has loaded, when its place was given to it before that. */
-  #readyTimeoutMs: number | undefined;
+  /** Why it ends, decided by whoever ended it first; undefined while nobody here has. */
+  #ending: Pick<ChildExit, 'endedBy' | 'cause'> | undefined;
+  /** Its place, from `activate` on. */
+  #activation: Activation | undefined;
   #failure: ChildExit['failure'];
-  #startTimer: NodeJS.Timeout | undefined;
-  #silenceTimer: NodeJS.Timeout | undefined;
-  #drainTimer: NodeJS.Timeout | undefined;
-  #lastBeatMs = performance.now();
-  #lastCheckMs = performance.now();
+  #startTimer: Timer | undefined;
+  #silenceTimer: Timer | undefined;
+  #drainTimer: Timer | undefined;
+  #lastHeardMs = 0;
   rssBytes = 0;
   heapUsedBytes = 0;
   /** Requests that it has served. */
@@ -82,19 +114,14 @@ export class Child extends EventEmitter<ChildEvents> {
 
   constructor(options: ChildOptions) {
     super();
-    this.#name = options.name;
+    const { name, deployment, clock = processClock } = options;
+    this.#name = name;
+    this.deployment = deployment;
     this.#options = options;
-    this.#process = options.process;
-    this.#process.on('message', (message) => this.#receive(message as ToPrimary));
-    // A failed spawn or a closed channel: 'exit' follows where there was a process, and tells what matters.
-    this.#process.on('error', (error) => {
-      this.#options.log.debug({ err: error, child: this.name }, 'child process error');
-      if (this.pid === undefined) this.#end(null, null, `could not be started: ${error.message}`);
-    });
-    // Not 'disconnect', which Node never emits when a handle was on its way to a child that died.
-    this.#process.once('close', () => this.emit('close'));
-    this.#process.once('exit', (code, signal) => this.#end(code, signal));
-    if (!options.isHeld) this.#restartStartTimer();
+    this.#clock = clock;
+    this.#startedMs = clock.nowMs();
+    this.#restartStartTimer(options.startTimeoutMs);
+    this.#process = this.#spawn();
   }
 
   get state(): ChildState {
@@ -102,65 +129,43 @@ export class Child extends EventEmitter<ChildEvents> {
   }
 
   get pid(): number | undefined {
-    return this.#process.pid;
+    return this.#process?.pid;
   }
 
   get name(): string {
     return this.#name;
   }
 
-  /** Loaded, and waiting for `activate`. */
-  get isStandingBy(): boolean {
-    return this.#isStandingBy && this.#state === 'starting' && this.#process.connected;
-  }
-
-  /** Loading, or loaded: `activate` gives it its place. */
+  /** It waits, or will wait once it has loaded: `activate` gives it its place. */
   get canBeActivated(): boolean {
-    return this.#state === 'starting' && this.#process.connected;
+    const isOnItsWay = this.#state === 'standby' || (this.#state === 'starting' && !this.#isActive);
+    return isOnItsWay && this.#isConnected;
   }
 
   /** Its age since it was started, or given its place. */
   get ageMs(): number {
-    return performance.now() - this.#startedMs;
+    return this.#clock.nowMs() - this.#startedMs;
   }
 
   /** Ready, and its channel is open: a dead child stays `ready` until the kernel tells of its death. */
   get isReachable(): boolean {
-    return this.#state === 'ready' && this.#process.connected;
+    return this.#state === 'ready' && this.#isConnected;
   }
 
-  /** It is the turn of one that was held. @param input what its role needs; JSON */
-  begin(input: unknown): void {
-    this.#startedMs = performance.now();
-    this.#restartStartTimer();
-    this.send({ kind: 'begin', input });
-  }
-
-  /**
-   * Tells one that stands by to take its place; one that still loads takes it when it has loaded.
-   * @param name of that place
-   * @param readyTimeoutMs what it gets to be ready: it has loaded everything
-   */
-  activate(name: string, readyTimeoutMs = this.#options.startTimeoutMs): void {
-    this.#name = name;
-    this.#startedMs = performance.now();
-    this.#readyTimeoutMs = readyTimeoutMs;
-    if (this.#isStandingBy) this.#takePlace(readyTimeoutMs);
-  }
-
-  #takePlace(readyTimeoutMs: number): void {
-    this.#isStandingBy = false;
-    clearInterval(this.#silenceTimer);
-    this.#restartStartTimer(readyTimeoutMs);
-    this.send({ kind: 'activate', name: this.#name });
+  /** Gives one that waits its place; one that still loads takes it when it has loaded. */
+  activate(activation: Activation): void {
+    this.#name = activation.name;
+    this.#activation = activation;
+    this.#startedMs = this.#clock.nowMs();
+    if (this.#state === 'standby') this.#takePlace(activation);
   }
 
   /** For a child that cannot say so itself. */
   markReady(): void {
     if (this.#state !== 'starting') return;
-    clearTimeout(this.#startTimer);
-    this.#readyAtMs = performance.now();
-    if (this.#options.silenceTimeoutMs > 0) this.#watchSilence();
+    this.#startTimer?.cancel();
+    this.#readyAtMs = this.#clock.nowMs();
+    this.#watchSilence();
     this.#move('ready');
     this.emit('ready');
   }
@@ -170,7 +175,7 @@ export class Child extends EventEmitter<ChildEvents> {
    * @param onError called when the child did not get it
    */
   send(message: ToChild, handle?: Socket, onError?: (error: Error) => void): void {
-    if (!this.#process.connected) {
+    if (!this.#process?.connected) {
       onError?.(new Error('the channel is closed'));
       return;
     }
@@ -179,33 +184,30 @@ export class Child extends EventEmitter<ChildEvents> {
     });
   }
 
-  /** Asks it to end by itself; past the deadline it is killed. */
+  /** Asks it to end by itself; past the deadline it is killed. One that has nothing to finish is killed at once. */
   drain(timeoutMs: number, cause: string): void {
-    if (this.#state === 'dead' || this.#state === 'stopping' || this.#state === 'draining') return;
+    if (this.#isEnding) return;
     const { drainBy } = this.#options;
-    // It has nothing to finish yet, and may not be able to listen.
-    if (this.#state === 'starting' && drainBy === 'message') {
-      this.kill('SIGKILL', cause);
+    if (this.#state !== 'ready' && drainBy === 'message') {
+      this.kill(cause);
       return;
     }
-    clearTimeout(this.#startTimer);
-    this.#cause ??= cause;
+    this.#startTimer?.cancel();
+    this.#ending ??= { endedBy: 'us', cause };
     this.#move('draining');
     if (drainBy === 'message') this.send({ kind: 'drain', timeoutMs });
-    else this.#process.kill(drainBy);
-    // The child keeps the deadline itself; this is for one that cannot.
-    this.#drainTimer = setTimeout(
-      () => this.kill('SIGKILL', `${cause}; drain deadline passed`),
-      timeoutMs + 250,
-    );
+    else this.#process?.kill(drainBy);
+    this.#drainTimer = this.#clock.after(timeoutMs + DRAIN_GRACE_MS, () => this.kill(cause));
   }
 
-  /** Ends it by a signal. The first cause given stays. */
-  kill(signal: NodeJS.Signals, cause: string): void {
-    if (this.#state === 'dead') return;
-    this.#cause ??= cause;
-    this.#move('stopping');
-    this.#process.kill(signal);
+  /** Ends it by SIGKILL. The first cause given stays. */
+  kill(cause: string): void {
+    this.#stop({ endedBy: 'us', cause });
+  }
+
+  /** The child is at fault: it is killed, and its slot counts that against it. */
+  fault(cause: string): void {
+    this.#stop({ endedBy: 'fault', cause });
   }
 
   /** Resolves when it is dead. */
@@ -213,17 +215,52 @@ export class Child extends EventEmitter<ChildEvents> {
     if (this.#state !== 'dead') await new Promise<void>((resolve) => this.once('exit', () => resolve()));
   }
 
-  #receive(message: ToPrimary): void {
-    this.#lastBeatMs = performance.now();
-    if (message.kind === 'ready') this.markReady();
-    else if (message.kind === 'progress') this.#restartStartTimer();
-    else if (message.kind === 'standby') {
-      // It may wait for as long as it is not needed.
-      clearTimeout(this.#startTimer);
-      this.#isStandingBy = true;
-      if (this.#readyTimeoutMs !== undefined) this.#takePlace(this.#readyTimeoutMs);
-      else if (this.#options.silenceTimeoutMs > 0) this.#watchSilence();
-    } else if (message.kind === 'failed') this.#failure = { code: message.code, message: message.message };
+  get #isConnected(): boolean {
+    return this.#process?.connected === true;
+  }
+
+  get #isEnding(): boolean {
+    return this.#state === 'draining' || this.#state === 'stopping' || this.#state === 'dead';
+  }
+
+  /** Whether it may go on to be ready: it has its place, or was never told to wait for one. */
+  get #isActive(): boolean {
+    return !this.#options.isToStandBy || this.#activation !== undefined;
+  }
+
+  #spawn(): ChildProcess | undefined {
+    try {
+      const child = this.#options.spawn();
+      child.on('message', (message: unknown) => this.#receive(message));
+      // A failed spawn or a closed channel: 'exit' follows where there was a process, and tells what matters.
+      child.on('error', (error) => {
+        this.#options.log.debug({ err: error, child: this.name }, 'child process error');
+        if (child.pid === undefined) this.#end(null, null, error);
+      });
+      // Not 'disconnect', which Node never emits when a handle was on its way to a child that died.
+      child.once('close', () => this.emit('close'));
+      child.once('exit', (code, signal) => this.#end(code, signal));
+      return child;
+    } catch (error) {
+      // Whoever makes a child hears of its end as of every other one's.
+      process.nextTick(() => {
+        this.#end(null, null, error as Error);
+        this.emit('close');
+      });
+      return undefined;
+    }
+  }
+
+  #receive(message: unknown): void {
+    if (!isMessage(message)) {
+      this.fault('it sent what is no message');
+      return;
+    }
+    this.#lastHeardMs = this.#clock.nowMs();
+    if (message.kind === 'ready') this.#becomeReady();
+    else if (message.kind === 'standby') this.#standBy();
+    else if (message.kind === 'progress') this.#restartStartTimer(this.#options.startTimeoutMs);
+    else if (message.kind === 'failed') this.#failure = { code: message.code, message: message.message };
     else if (message.kind === 'beat') {
       this.rssBytes = message.rssBytes;
       this.heapUsedBytes = message.heapUsedBytes;
@@ -235,68 +272,110 @@ export class Child extends EventEmitter<ChildEvents> {
     this.emit('message', message);
   }
 
-  #restartStartTimer(timeoutMs = this.#options.startTimeoutMs): void {
-    clearTimeout(this.#startTimer);
+  #becomeReady(): void {
+    if (this.#state === 'standby' || (this.#state === 'starting' && !this.#isActive))
+      this.fault('it says ready, though it has no place yet');
+    else this.markReady();
+  }
+
+  #standBy(): void {
     if (this.#state !== 'starting') return;
-    this.#startTimer = setTimeout(() => this.fault(`not ready within ${timeoutMs} ms`), timeoutMs);
+    if (!this.#options.isToStandBy) {
+      this.fault('it waits, though it was not told to');
+      return;
+    }
+    if (this.#activation) {
+      this.#takePlace(this.#activation);
+      return;
+    }
+    // It may wait for as long as it is not needed.
+    this.#startTimer?.cancel();
+    this.#watchSilence();
+    this.#move('standby');
+  }
+
+  #takePlace({ name, input, readyTimeoutMs = this.#options.startTimeoutMs }: Activation): void {
+    this.#silenceTimer?.cancel();
+    if (this.#state === 'standby') this.#move('starting');
+    this.#restartStartTimer(readyTimeoutMs);
+    this.send({ kind: 'activate', name, input });
+  }
+
+  #restartStartTimer(timeoutMs: number): void {
+    if (this.#state !== 'starting') return;
+    this.#startTimer?.cancel();
+    this.#startTimer = this.#clock.after(timeoutMs, () => this.fault(`not ready within ${timeoutMs} ms`));
   }
 
   #watchSilence(): void {
     const { silenceTimeoutMs } = this.#options;
-    const intervalMs = Math.max(50, silenceTimeoutMs / 10);
-    this.#lastBeatMs = performance.now();
-    this.#lastCheckMs = performance.now();
-    this.#silenceTimer = setInterval(() => {
-      const nowMs = performance.now();
+    if (silenceTimeoutMs === 0) return;
+    this.#lastHeardMs = this.#clock.nowMs();
+    let lastLookMs = this.#lastHeardMs;
+    this.#silenceTimer?.cancel();
+    this.#silenceTimer = this.#clock.every(Math.max(SILENCE_LOOK_MIN_MS, silenceTimeoutMs / 10), () => {
+      const nowMs = this.#clock.nowMs();
       // The primary itself stood still (a suspended machine): nobody could beat, so the count begins anew.
-      if (nowMs - this.#lastCheckMs > silenceTimeoutMs / 2) this.#lastBeatMs = nowMs;
-      this.#lastCheckMs = nowMs;
-      if (nowMs - this.#lastBeatMs > silenceTimeoutMs) {
-        this.fault(`hung: no sign of life for ${Math.round(nowMs - this.#lastBeatMs)} ms`);
-      }
-    }, intervalMs);
+      if (nowMs - lastLookMs > silenceTimeoutMs / 2) this.#lastHeardMs = nowMs;
+      lastLookMs = nowMs;
+      const silentMs = nowMs - this.#lastHeardMs;
+      if (silentMs > silenceTimeoutMs)
+        this.#stop({ endedBy: 'hang', cause: `hung: no sign of life for ${Math.round(silentMs)} ms` });
+    });
   }
 
-  /** The child is at fault: it is killed, and its slot counts that against it. */
-  fault(cause: string): void {
-    if (this.#state === 'dead' || this.#state === 'stopping') return;
-    clearInterval(this.#silenceTimer);
-    this.#failure ??= { code: 'child_failed', message: cause };
-    this.kill('SIGKILL', cause);
+  #stop(ending: Pick<ChildExit, 'endedBy' | 'cause'>): void {
+    if (this.#state === 'stopping' || this.#state === 'dead') return;
+    this.#cancelTimers();
+    this.#ending ??= ending;
+    this.#move('stopping');
+    this.#process?.kill('SIGKILL');
   }
 
-  #end(code: number | null, signal: NodeJS.Signals | null, spawnError?: string): void {
+  #end(code: number | null, signal: NodeJS.Signals | null, spawnError?: Error): void {
     if (this.#state === 'dead') return;
-    clearTimeout(this.#startTimer);
-    clearInterval(this.#silenceTimer);
-    clearTimeout(this.#drainTimer);
-    const wanted = this.#cause !== undefined && this.#failure?.code !== 'child_failed';
-    const killedFromOutside =
-      this.#cause === undefined && signal !== null && /^SIG(KILL|TERM|INT)$/.test(signal);
-    const seen = spawnError ?? seenOf(code, signal);
-    const said = this.#failure ? `${seen}: ${this.#failure.message}` : seen;
+    this.#cancelTimers();
+    const seen = this.#ending ?? this.#endSeen(code, signal, spawnError);
     this.#move('dead');
     this.emit('exit', {
       pid: this.pid,
       code,
       signal,
-      cause: this.#cause ?? said,
-      wanted,
-      killedFromOutside,
-      isHung: signal === HANG_SIGNAL,
-      readyForMs: this.#readyAtMs === undefined ? 0 : performance.now() - this.#readyAtMs,
+      ...seen,
+      readyForMs: this.#readyAtMs === undefined ? 0 : this.#clock.nowMs() - this.#readyAtMs,
       failure: this.#failure,
     });
   }
 
+  /** The one place that decides who ended a child that nobody here has ended. */
+  #endSeen(
+    code: number | null,
+    signal: NodeJS.Signals | null,
+    spawnError: Error | undefined,
+  ): Pick<ChildExit, 'endedBy' | 'cause'> {
+    if (spawnError) return { endedBy: 'fault', cause: `could not be started: ${spawnError.message}` };
+    if (signal === HANG_SIGNAL)
+      return { endedBy: 'hang', cause: 'hung: ended by its watchdog, which has logged its stack' };
+    const seen = signal ? `killed by ${signal}` : `exited with code ${code}`;
+    return {
+      endedBy: OUTSIDE_SIGNALS.includes(signal) ? 'outside' : 'fault',
+      cause: this.#failure ? `${seen}: ${this.#failure.message}` : seen,
+    };
+  }
+
+  #cancelTimers(): void {
+    for (const timer of [this.#startTimer, this.#silenceTimer, this.#drainTimer]) timer?.cancel();
+  }
+
   #move(state: ChildState): void {
-    if (this.#state === state) return;
+    demandTransition(CHILD_TRANSITIONS, this.#state, state, this.#name);
     this.#state = state;
     this.emit('state', state);
   }
 }
 
-function seenOf(code: number | null, signal: NodeJS.Signals | null): string {
-  if (signal === HANG_SIGNAL) return 'hung: ended by its watchdog, which has logged its stack';
-  return signal ? `killed by ${signal}` : `exited with code ${code}`;
+function isMessage(message: unknown): message is ToPrimary {
+  return (
+    typeof message === 'object' && message !== null && 'kind' in message && typeof message.kind === 'string'
+  );
 }

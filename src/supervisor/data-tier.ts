@@ -2,18 +2,13 @@ import { Failure } from '../errors.ts';
 import type { Child, ChildExit } from './child.ts';
 import { Drills } from './drills.ts';
 import type { Lifecycle } from './lifecycle.ts';
-import type { ProcessFactory } from './process-factory.ts';
+import { drainTimeoutMsOf, PROCESSES, type ProcessSpec } from './processes.ts';
+import type { Deployment } from './release/deployment.ts';
 import { Replicator, type ReplicatorOptions } from './replicator.ts';
 import { finalFailure, type Slot } from './slot.ts';
 import { WriterPlace } from './writer-place.ts';
 
-/** What the writer gets to decide its last writes. */
-const WRITER_DRAIN_MS = 5000;
-/** What the process that prepares the databases gets to end its restore; one that still loads does not hear of it. */
-const PREPARE_STOP_MS = 3000;
-
-export interface DataTierOptions extends Omit<ReplicatorOptions, 'onConfirmed'> {
-  readonly factory: ProcessFactory;
+export interface DataTierOptions extends Omit<ReplicatorOptions, 'running' | 'onConfirmed'> {
   readonly lifecycle: Lifecycle;
 }
 
@@ -30,18 +25,20 @@ export class DataTier {
   #preparing: Child | undefined;
 
   constructor(options: DataTierOptions) {
-    const { config, log, events, places, factory, onChange } = options;
+    const { deployment, log, events, factory, onChange } = options;
+    const { config } = deployment;
     this.#options = options;
     this.replicator = new Replicator({
       ...options,
+      running: () => this.running,
       onConfirmed: (confirmation) => {
         this.drills.confirmed(confirmation);
         this.writer.confirmed(confirmation);
       },
     });
     this.writer = new WriterPlace({
+      deployment,
       factory,
-      places,
       events,
       confirmations: () => this.replicator.confirmations,
       reports: () => this.replicator.monitor.reports,
@@ -53,7 +50,7 @@ export class DataTier {
     this.drills = new Drills({
       dataDir: config.DATA_DIR,
       intervalMs: config.DRILL_INTERVAL_MS,
-      spawn: () => factory.drill(),
+      spawn: () => this.#withReplica(PROCESSES.drill, {}),
       confirmations: () => this.replicator.confirmations,
       log,
       onChange,
@@ -61,6 +58,11 @@ export class DataTier {
         if (!ok) events.record('drill-failed', { cause: reason ?? 'no reason told' });
       },
     });
+  }
+
+  /** What the databases are used by now: the writer's, and so what everything beside it is made from. */
+  get running(): Deployment {
+    return this.writer.slot.deployment;
   }
 
   /** In start order. */
@@ -77,24 +79,23 @@ export class DataTier {
 
   /** Ends what nobody waits for any more; what serves goes on. */
   async abort(cause: string): Promise<void> {
-    this.#preparing?.drain(PREPARE_STOP_MS, cause);
+    this.#preparing?.drain(drainTimeoutMsOf(PROCESSES.prepare, this.running.config), cause);
     this.replicator.stopProbing();
     await this.drills.stop(cause);
   }
 
   /** Takes it down, with nobody left who writes: the last commit is shipped. */
   async stop(cause: string): Promise<void> {
-    const { REPLICA_STOP_TIMEOUT_MS } = this.#options.config;
-    await this.writer.retire(WRITER_DRAIN_MS + REPLICA_STOP_TIMEOUT_MS, cause);
-    await this.replicator.stop(REPLICA_STOP_TIMEOUT_MS, cause);
+    await this.writer.retire(cause);
+    await this.replicator.stop(cause);
     // Only now may the writer's connections go.
     await this.writer.kill(cause);
     await this.#preparing?.ended();
   }
 
   async #prepare(): Promise<void> {
-    const { factory, events, lifecycle } = this.#options;
-    const child = factory.prepare(this.#lastCommits());
+    const { events, lifecycle } = this.#options;
+    const child = this.#withReplica(PROCESSES.prepare, { lastCommits: this.#lastCommits() });
     this.#preparing = child;
     child.on('message', (message) => {
       if (message.kind !== 'restored') return;
@@ -108,6 +109,15 @@ export class DataTier {
     throw finalFailure(exit) ?? new Failure('child_failed', `Preparing the databases failed: ${exit.cause}`);
   }
 
+  /** A process that reads the replica by itself. */
+  #withReplica(spec: ProcessSpec, more: object): Child {
+    const deployment = this.running;
+    const { litestream, litestreamConfigPath, databases } = deployment;
+    const input = { litestream, litestreamConfigPath, databases, ...more };
+    return this.#options.factory.child(spec, { name: spec.role, deployment, input });
+  }
+
+  /** Of each database, as far as this primary knows. */
   #lastCommits(): object {
     const isFinal = this.writer.isDrained;
     const reports = Object.entries(this.replicator.monitor.reports);

@@ -92,7 +92,7 @@ export class Drills {
   async stop(cause: string): Promise<void> {
     this.#state = 'off';
     clearTimeout(this.#timer);
-    this.#child?.kill('SIGKILL', cause);
+    this.#child?.kill(cause);
     await this.#running?.catch(() => {});
   }
 

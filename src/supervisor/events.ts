@@ -74,9 +74,9 @@ export class Events extends EventEmitter<{ event: [event: SystemEvent] }> {
 
   /** Records the deaths, restarts and exchanges of a slot's children. */
   watch(slot: Slot): void {
-    slot.on('death', (exit, restartInMs) => {
-      if (exit.wanted || restartInMs === undefined) return;
-      const kind = slot.state === 'broken' ? 'breaker-open' : 'crash';
+    slot.on('death', (exit, restart) => {
+      if (exit.endedBy === 'us') return;
+      const kind = restart?.breakerOpen ? 'breaker-open' : 'crash';
       this.record(kind, { child: slot.name, pid: exit.pid, cause: exit.cause });
     });
     slot.on('restarted', (child) => {

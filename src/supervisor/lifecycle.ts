@@ -1,5 +1,14 @@
 import { Failure } from '../errors.ts';
 import type { SystemState } from '../runtime/snapshot.ts';
+import { demandTransition, type Transitions } from './transitions.ts';
+
+export const SYSTEM_TRANSITIONS: Transitions<SystemState> = {
+  starting: ['serving', 'stopping'],
+  serving: ['healing', 'stopping'],
+  healing: ['serving', 'stopping'],
+  stopping: ['stopped'],
+  stopped: [],
+};
 
 /**
  * What the system as a whole does. States and who moves them: starting → serving (`System.start` has seen every child
@@ -33,7 +42,9 @@ export class Lifecycle {
     if (this.isEnding) throw new Failure('not_ready', 'Stopped while starting');
   }
 
+  /** @throws Failure internal when the table has no such move */
   move(state: SystemState): void {
+    demandTransition(SYSTEM_TRANSITIONS, this.#state, state, 'the system');
     this.#state = state;
     this.#sinceAtMs = Date.now();
   }

@@ -1,141 +1,141 @@
-import { fileURLToPath } from 'node:url';
-import type { Config } from '../config.ts';
+import type { ChildProcess } from 'node:child_process';
 import type { Logger } from '../log.ts';
-import type { LitestreamBinary } from '../replication/binary.ts';
-import type { Background, BackgroundInput } from '../runtime/background.ts';
-import { pickSecrets, REPLICA_SECRETS, type Secrets } from '../secrets.ts';
-import { Child, type ChildOptions } from './child.ts';
+import type { ChildContext } from '../runtime/runtime.ts';
+import { pickSecrets } from '../secrets.ts';
+import { Child } from './child.ts';
+import type { Events } from './events.ts';
 import { fork } from './fork.ts';
+import type { ProcessSpec } from './processes.ts';
+import type { Deployment } from './release/deployment.ts';
+import { RestartPolicy } from './restart-policy.ts';
+import { Slot, type SlotOptions } from './slot.ts';
 import type { Telemetry } from './telemetry.ts';
 
 /** The watchdog in the child acts first and knows the stack; this is for a child that stands still as a whole. */
 const SILENCE_GRACE_MS = 2500;
-
-const WRITER_ENTRY = new URL('../writer/main.ts', import.meta.url);
-const WORKER_ENTRY = new URL('../worker/main.ts', import.meta.url);
-const PREPARE_ENTRY = new URL('../replication/prepare-main.ts', import.meta.url);
-const DRILL_ENTRY = new URL('../replication/drill/main.ts', import.meta.url);
+/** A child that was ready this long starts with no back-off the next time. */
+const STABLE_MS = 500;
 
 export interface ProcessFactoryOptions {
-  readonly config: Config;
-  readonly secrets: Secrets;
-  readonly litestream: LitestreamBinary;
-  readonly litestreamConfigPath: string;
-  readonly databases: readonly string[];
   readonly log: Logger;
+  readonly events: Events;
   readonly telemetry: Telemetry;
+  /** Something has changed that `/ready` or a person would want to know. */
+  readonly onChange: () => void;
   /** A child has found a database damaged; how, in words. */
   readonly onDamage: (reason: string) => void;
 }
 
-interface ProcessSpec {
+/** One process of a kind. */
+export interface ProcessRequest extends Partial<Pick<ChildContext, 'standby' | 'input'>> {
   readonly name: string;
-  readonly entry: URL;
-  readonly input?: unknown;
-  /** The secrets that it needs; it gets no other. */
-  readonly env?: NodeJS.ProcessEnv;
-  /** As `ChildOptions` has them. */
-  readonly silenceTimeoutMs?: number;
-  readonly drainBy?: ChildOptions['drainBy'];
+  readonly deployment: Deployment;
 }
 
 /**
- * Forks every child that is Node, each kind with its entry, its input and the secrets that it needs. The writer and the
- * workers can be forked ahead of their turn: expected (`expect`) → begun (asked for), or ended (`endPreforked`).
+ * Makes slots and children as the table of processes has them, each from a deployment. Children can be forked ahead of
+ * their turn: loading (`prefork`) → activated (asked for), or ended (`endPreforked`).
  */
 export class ProcessFactory {
   readonly #options: ProcessFactoryOptions;
-  readonly #expected = new Map<string, Child>();
+  readonly #preforked = new Map<string, Child>();
 
   constructor(options: ProcessFactoryOptions) {
     this.#options = options;
   }
 
-  /** Forks those that will soon be wanted: they load their code while what comes before them is brought up. */
-  expect(workers: readonly string[]): void {
-    const specs = [
-      { name: 'writer', entry: WRITER_ENTRY },
-      ...workers.map((name) => ({ name, entry: WORKER_ENTRY })),
-    ];
-    for (const spec of specs) this.#expected.set(spec.name, this.#fork(spec, true));
+  /** @returns a place that is watched, with the restart policy of its deployment's settings */
+  slot(
+    spec: ProcessSpec & Pick<SlotOptions, 'handover'>,
+    { name, deployment }: ProcessRequest,
+    spawn: SlotOptions['spawn'],
+  ): Slot {
+    const { log, events, telemetry, onChange } = this.#options;
+    const { config } = deployment;
+    const policy = new RestartPolicy({
+      backoffMinMs: config.RESTART_BACKOFF_MIN_MS,
+      backoffMaxMs: config.RESTART_BACKOFF_MAX_MS,
+      intensity: config.RESTART_INTENSITY,
+      windowMs: config.RESTART_WINDOW_MS,
+      breakerRetryMs: config.BREAKER_RETRY_MS,
+      stableMs: STABLE_MS,
+      now: () => performance.now(),
+      random: Math.random,
+    });
+    const slot = new Slot({
+      name,
+      deployment,
+      spawn,
+      handover: spec.handover,
+      policy,
+      resetAfterMs: config.RESTART_WINDOW_MS,
+      log,
+    });
+    slot.on('change', onChange);
+    events.watch(slot);
+    telemetry.watch(slot);
+    return slot;
+  }
+
+  /** Forks one that will soon be wanted: it loads its code while what comes before it is brought up. */
+  prefork(spec: ProcessSpec, request: ProcessRequest): void {
+    this.#preforked.set(request.name, this.#fork(spec, { ...request, standby: 'code' }));
   }
 
   /** Ends those that nobody has asked for. Resolves when they are gone. */
   async endPreforked(cause: string): Promise<void> {
-    const children = [...this.#expected.values()];
-    this.#expected.clear();
-    for (const child of children) child.kill('SIGKILL', cause);
+    const children = [...this.#preforked.values()];
+    this.#preforked.clear();
+    for (const child of children) child.kill(cause);
     await Promise.all(children.map((child) => child.ended()));
   }
 
-  /** @param standby whether it shall load and wait for `activate` */
-  worker(name: string, standby: boolean): Child {
-    return this.#takeOrFork({ name, entry: WORKER_ENTRY, input: { standby } });
+  /** @returns the one that was preforked for this place from this deployment, if it lives, else a new one */
+  child(spec: ProcessSpec, request: ProcessRequest): Child {
+    const preforked = this.#preforked.get(request.name);
+    this.#preforked.delete(request.name);
+    const { name, deployment, input, standby = 'none' } = request;
+    if (preforked?.canBeActivated && preforked.deployment === deployment && standby === 'none') {
+      preforked.activate({ name, input });
+      return preforked;
+    }
+    preforked?.kill('it is not wanted any more');
+    return this.#fork(spec, request);
   }
 
-  /** @param standby whether it shall load and wait for `activate`: another writer still has the databases */
-  writer(standby: boolean): Child {
-    return this.#takeOrFork({ name: 'writer', entry: WRITER_ENTRY, input: { standby } });
+  /** @returns a child that is no Node process, and says nothing by itself */
+  binary(spec: ProcessSpec, { name, deployment }: ProcessRequest, spawn: () => ChildProcess): Child {
+    return this.#child(spec, { name, deployment }, spawn);
   }
 
-  /** @param url where the system listens */
-  background({ name, entry, secrets }: Background, url: string): Child {
-    const input: BackgroundInput = { url };
-    return this.#fork({ name, entry, input, env: { ...pickSecrets(this.#options.secrets, secrets) } });
-  }
-
-  /**
-   * Checks or restores the databases in a process of its own: it may take minutes, and it may crash.
-   * @param lastCommits of each database, as far as this primary knows
-   */
-  prepare(lastCommits: object): Child {
-    return this.#forkWithReplica({
-      name: 'prepare',
-      entry: PREPARE_ENTRY,
-      input: { lastCommits },
-      drainBy: 'SIGTERM',
-    });
-  }
-
-  /** It stands still for as long as SQLite takes. */
-  drill(): Child {
-    return this.#forkWithReplica({ name: 'drill', entry: DRILL_ENTRY, input: {}, silenceTimeoutMs: 0 });
-  }
-
-  /** A process that reads the replica by itself. */
-  #forkWithReplica(spec: ProcessSpec & { readonly input: object }): Child {
-    const { litestream, litestreamConfigPath, databases, secrets } = this.#options;
-    const input = { litestream, litestreamConfigPath, databases, ...spec.input };
-    return this.#fork({ ...spec, input, env: { ...pickSecrets(secrets, REPLICA_SECRETS) } });
-  }
-
-  /** @returns the one that was expected, if it lives, else a new one */
-  #takeOrFork(spec: ProcessSpec): Child {
-    const expected = this.#expected.get(spec.name);
-    this.#expected.delete(spec.name);
-    if (!expected?.canBeActivated) return this.#fork(spec);
-    expected.begin(spec.input);
-    return expected;
-  }
-
-  #fork(
-    { name, entry, input, env, silenceTimeoutMs, drainBy = 'message' }: ProcessSpec,
-    isHeld = false,
-  ): Child {
-    const { config, log, telemetry, onDamage } = this.#options;
-    const child = new Child({
-      name,
-      process: fork({ role: name, entryPath: fileURLToPath(entry), config, isHeld, input }, env),
-      isHeld,
-      startTimeoutMs: config.START_TIMEOUT_MS,
-      drainBy,
-      silenceTimeoutMs: silenceTimeoutMs ?? config.HANG_TIMEOUT_MS + SILENCE_GRACE_MS,
-      log,
-    });
+  #fork(spec: ProcessSpec, request: ProcessRequest): Child {
+    const { telemetry, onDamage } = this.#options;
+    const { name, deployment, input, standby = 'none' } = request;
+    const { entry } = spec;
+    if (entry === undefined) throw new TypeError(`${spec.role} has no module`);
+    const env = { ...pickSecrets(deployment.secrets, spec.secrets) };
+    const child = this.#child(spec, request, () =>
+      fork(deployment, entry, { role: name, standby, input }, env),
+    );
     telemetry.hear(child);
     child.on('message', (message) => {
       if (message.kind === 'damaged') onDamage(message.reason);
     });
     return child;
+  }
+
+  #child(spec: ProcessSpec, request: ProcessRequest, spawn: () => ChildProcess): Child {
+    const { name, deployment, standby = 'none' } = request;
+    const { START_TIMEOUT_MS, HANG_TIMEOUT_MS } = deployment.config;
+    return new Child({
+      name,
+      deployment,
+      spawn,
+      isToStandBy: standby !== 'none',
+      startTimeoutMs: START_TIMEOUT_MS,
+      drainBy: spec.drainBy,
+      silenceTimeoutMs: spec.beats ? HANG_TIMEOUT_MS + SILENCE_GRACE_MS : 0,
+      log: this.#options.log,
+    });
   }
 }

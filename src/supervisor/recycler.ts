@@ -19,7 +19,7 @@ export interface RecyclerOptions {
   readonly limits: RecycleLimits;
   /** Whether the system serves: before and after that, nothing is exchanged. */
   readonly isServing: () => boolean;
-  /** RollingReplacement the child of a slot, at most one in the system at a time. */
+  /** Replaces the child of a slot, at most one in the system at a time. */
   readonly replace: (slot: Slot, cause: string) => Promise<unknown>;
   /** Uniform in [0, 1). */
   readonly random: () => number;

@@ -1,31 +1,29 @@
 import { spawn } from 'node:child_process';
-import type { Config } from '../config.ts';
 import type { Logger } from '../log.ts';
-import type { LitestreamBinary } from '../replication/binary.ts';
 import type { Confirmation } from '../replication/confirmation.ts';
 import { confirmerFor } from '../replication/confirmer-for.ts';
 import { LogRelay, litestreamEnv, replicateCommand } from '../replication/litestream.ts';
 import { ReplicationMonitor } from '../replication/monitor.ts';
 import { StoreProbe } from '../replication/store-probe.ts';
-import type { Secrets } from '../secrets.ts';
-import { Child } from './child.ts';
+import type { Child } from './child.ts';
 import type { Events } from './events.ts';
 import { DATA_DIR_VARIABLE } from './fork.ts';
-import type { Places } from './places.ts';
+import type { ProcessFactory } from './process-factory.ts';
+import { drainTimeoutMsOf, PROCESSES } from './processes.ts';
+import type { Deployment } from './release/deployment.ts';
 import type { Slot } from './slot.ts';
 
 /** How often the writer reports its lag: so much older than it is may a commit seem. */
 const LAG_REPORT_MS = 500;
 
 export interface ReplicatorOptions {
-  readonly config: Config;
-  readonly secrets: Secrets;
-  readonly litestream: LitestreamBinary;
-  readonly litestreamConfigPath: string;
-  readonly databases: readonly string[];
+  /** The first one, whose settings of the replica stay. */
+  readonly deployment: Deployment;
+  /** What serves now, and so which Litestream is started. */
+  readonly running: () => Deployment;
   readonly log: Logger;
   readonly events: Events;
-  readonly places: Places;
+  readonly factory: ProcessFactory;
   readonly onChange: () => void;
   /** The replica holds more than before. */
   readonly onConfirmed: (confirmation: Confirmation) => void;
@@ -45,9 +43,11 @@ export class Replicator {
   readonly #confirmations = new Map<string, Confirmation>();
 
   constructor(options: ReplicatorOptions) {
-    const { config, log, events, places, onChange } = options;
+    const { deployment, running, log, events, factory, onChange } = options;
+    const { config } = deployment;
     this.#options = options;
-    this.slot = places.make('litestream', 'gap', () => this.#spawn());
+    const name = PROCESSES.litestream.role;
+    this.slot = factory.slot(PROCESSES.litestream, { name, deployment }, () => this.#spawn(running()));
     this.monitor = new ReplicationMonitor({
       lagNormalMs: 2 * config.REPLICA_SYNC_INTERVAL_MS + LAG_REPORT_MS,
       stallTimeoutMs: config.REPLICA_STALL_TIMEOUT_MS,
@@ -88,30 +88,15 @@ export class Replicator {
   }
 
   /** Ends Litestream, which ships what it has until the deadline. */
-  async stop(timeoutMs: number, cause: string): Promise<void> {
-    await this.slot.stop(timeoutMs, cause);
+  async stop(cause: string): Promise<void> {
+    const { config } = this.#options.running();
+    await this.slot.stop(drainTimeoutMsOf(PROCESSES.litestream, config), cause);
   }
 
-  #spawn(): Child {
-    const { config, secrets, litestream, litestreamConfigPath, databases, log } = this.#options;
+  #spawn(deployment: Deployment): Child {
+    const { config, secrets, litestream, litestreamConfigPath, databases } = deployment;
+    const { log, factory } = this.#options;
     const { command, args } = replicateCommand(litestream, litestreamConfigPath);
-    const litestreamProcess = spawn(command, args, {
-      // A group of its own: Ctrl-C at the terminal must not end it before the last commit is shipped.
-      detached: true,
-      stdio: ['ignore', 'pipe', 'pipe'],
-      env: {
-        ...litestreamEnv(process.env, secrets, litestream.format),
-        [DATA_DIR_VARIABLE]: config.DATA_DIR,
-      },
-    });
-    const child = new Child({
-      name: 'litestream',
-      process: litestreamProcess,
-      startTimeoutMs: config.START_TIMEOUT_MS,
-      drainBy: 'SIGTERM',
-      silenceTimeoutMs: 0,
-      log,
-    });
     const confirmer = confirmerFor(litestream, {
       config,
       databases,
@@ -120,14 +105,32 @@ export class Replicator {
       onSnapshotEnd: (database) => this.monitor.snapshotEnded(database),
       onFailed: (reason) => this.monitor.failed(reason),
     });
-    child.once('exit', () => confirmer.stop());
     const onReady = () => {
       this.monitor.restarted();
       child.markReady();
       confirmer.start();
     };
     const onLine = confirmer.onLine.bind(confirmer);
-    new LogRelay({ log, secrets, databases: databases.length, onReady, onLine }).attach(litestreamProcess);
+    const relay = new LogRelay({ log, secrets, databases: databases.length, onReady, onLine });
+    const child = factory.binary(
+      PROCESSES.litestream,
+      { name: PROCESSES.litestream.role, deployment },
+      () => {
+        const started = spawn(command, args, {
+          // A group of its own: Ctrl-C at the terminal must not end it before the last commit is shipped.
+          detached: true,
+          stdio: ['ignore', 'pipe', 'pipe'],
+          env: {
+            ...litestreamEnv(process.env, secrets, litestream.format),
+            [DATA_DIR_VARIABLE]: config.DATA_DIR,
+          },
+        });
+        // One that could not be started may have no output.
+        if (started.pid !== undefined) relay.attach(started);
+        return started;
+      },
+    );
+    child.once('exit', () => confirmer.stop());
     return child;
   }
 

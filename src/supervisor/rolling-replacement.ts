@@ -2,8 +2,9 @@ import { Failure } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { Events } from './events.ts';
 import type { Lifecycle } from './lifecycle.ts';
+import type { Deployment } from './release/deployment.ts';
 import type { ServingTier } from './serving-tier.ts';
-import type { Slot } from './slot.ts';
+import type { Replacement, Slot } from './slot.ts';
 import { roleOf } from './snapshot.ts';
 
 export interface RollingReplacementOptions {
@@ -12,10 +13,12 @@ export interface RollingReplacementOptions {
   /** Every place, in start order. */
   readonly slots: () => readonly Slot[];
   readonly writer: Slot;
-  readonly drainTimeoutMs: number;
   readonly log: Logger;
   readonly events: Events;
 }
+
+/** What a child is replaced by, and why. */
+export type ReplacementRequest = Pick<Replacement, 'deployment' | 'cause'>;
 
 /**
  * Puts new children in the place of those that serve, one at a time in the whole system: at most one is doubled.
@@ -33,16 +36,16 @@ export class RollingReplacement {
   }
 
   /**
-   * Brings the code on disk into service: one worker at a time, what runs beside them, then the writer, each ready
+   * Brings a deployment into service: one worker at a time, what runs beside them, then the writer, each ready
    * before the old one goes.
    * @returns the names of those replaced
    * @throws Failure why a new child did not come up; it stops there, and the old children go on
    */
-  async reload(cause: string): Promise<string[]> {
+  async reload(deployment: Deployment, cause: string): Promise<string[]> {
     const { log, events, serving, writer } = this.#options;
     const replaced: string[] = [];
     try {
-      await this.#replaceAll([...serving.slots, writer], cause, replaced);
+      await this.#replaceAll([...serving.slots, writer], { deployment, cause }, replaced);
       log.info({ replaced, cause }, 'reload done');
       events.record('reload', { cause: `${cause}: ${replaced.join(', ')}` });
       return replaced;
@@ -58,7 +61,7 @@ export class RollingReplacement {
   }
 
   /**
-   * RollingReplacement the children of one role.
+   * Replaces the children of one role by others of the same deployment.
    * @param target a role, such as worker, or a name, such as worker-1
    * @returns the names of those replaced
    * @throws Failure usage when there is none such, or why a new child did not come up
@@ -71,42 +74,38 @@ export class RollingReplacement {
       throw new Failure('usage', `There is no ${target}; there are ${[...names].join(', ')}`);
     }
     const replaced: string[] = [];
-    await this.#replaceAll(slots, cause, replaced);
+    await this.#replaceAll(slots, { cause }, replaced);
     return replaced;
   }
 
   /**
-   * RollingReplacement one child, after those that are being exchanged.
+   * Replaces one child, after those that are being replaced.
+   * @param deployment what the new one is made from; that of the old one when left out
    * @throws Failure why the new one did not come up, or not_ready when the system does not serve
    */
-  replace(slot: Slot, cause: string): Promise<void> {
-    const { lifecycle, drainTimeoutMs } = this.#options;
+  replace(slot: Slot, { deployment, cause }: ReplacementRequest): Promise<void> {
+    const { lifecycle } = this.#options;
     const result = this.#current.then(() => {
       lifecycle.demandServing();
-      return slot.replace(drainTimeoutMs, cause);
+      const { DRAIN_TIMEOUT_MS } = (deployment ?? slot.deployment).config;
+      return slot.replace({ ...(deployment && { deployment }), drainTimeoutMs: DRAIN_TIMEOUT_MS, cause });
     });
     this.#current = result.catch(() => {});
     return result;
   }
 
-  /** @param replaced gets the name of each, as soon as it is exchanged */
-  async #replaceAll(slots: readonly Slot[], cause: string, replaced: string[]): Promise<void> {
-    const { lifecycle, serving } = this.#options;
-    lifecycle.demandServing();
+  /** @param replaced gets the name of each, as soon as it is replaced */
+  async #replaceAll(slots: readonly Slot[], request: ReplacementRequest, replaced: string[]): Promise<void> {
+    this.#options.lifecycle.demandServing();
     if (this.#isSeriesUnderWay) throw new Failure('not_ready', 'A reload or a restart is under way');
     this.#isSeriesUnderWay = true;
     try {
-      // It has the code of before.
-      serving.spare.freeze();
       for (const slot of slots) {
-        await this.replace(slot, cause);
+        await this.replace(slot, request);
         replaced.push(slot.name);
       }
-      await serving.spare.discard(cause);
     } finally {
       this.#isSeriesUnderWay = false;
-      // Healing and stopping have theirs discarded: one that was made now would open a file that is about to be replaced.
-      if (lifecycle.isServing) serving.keepSpare();
     }
   }
 }

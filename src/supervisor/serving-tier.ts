@@ -1,18 +1,17 @@
-import type { Config } from '../config.ts';
 import type { Logger } from '../log.ts';
-import type { Background } from '../runtime/background.ts';
+import type { BackgroundInput } from '../runtime/background.ts';
 import type { Child } from './child.ts';
 import type { Lifecycle } from './lifecycle.ts';
-import type { Places } from './places.ts';
 import type { ProcessFactory } from './process-factory.ts';
+import { backgroundSpec, drainTimeoutMsOf, namesOf, PROCESSES, type ProcessSpec } from './processes.ts';
+import type { Deployment } from './release/deployment.ts';
 import type { Slot } from './slot.ts';
 import { Spare } from './spare.ts';
 
 export interface ServingTierOptions {
-  readonly config: Config;
-  readonly backgrounds: readonly Background[];
+  /** What the first ones are made from. */
+  readonly deployment: Deployment;
   readonly factory: ProcessFactory;
-  readonly places: Places;
   readonly lifecycle: Lifecycle;
   readonly log: Logger;
   /** Where the system listens; known when this tier starts. */
@@ -35,26 +34,18 @@ export class ServingTier {
   readonly #options: ServingTierOptions;
 
   constructor(options: ServingTierOptions) {
-    const { config, backgrounds, factory, places, log, url, onChange } = options;
+    const { deployment, factory, log } = options;
+    const { config, backgrounds } = deployment;
     this.#options = options;
+    this.workers = namesOf(PROCESSES.worker, config).map((name) => this.#workerSlot(name));
+    this.backgrounds = backgrounds.map((background) => this.#backgroundSlot(backgroundSpec(background)));
     this.spare = new Spare({
-      count: config.SPARE_WORKERS,
-      spawn: (name) => factory.worker(name, true),
+      names: namesOf(PROCESSES.spare, config),
+      // The last one is exchanged last.
+      deployment: () => this.workers.at(-1)?.deployment ?? deployment,
+      spawn: (name, deployment) => factory.child(PROCESSES.spare, { name, deployment, standby: 'all' }),
       isPlaceStarting: () => this.workers.some(({ childState }) => childState === 'starting'),
       log,
-    });
-    this.workers = Array.from({ length: config.WORKERS }, (_, index) =>
-      this.#makeWorker(`worker-${index + 1}`),
-    );
-    this.backgrounds = backgrounds.map((background) => {
-      const slot = places.make(background.name, 'overlap', () => factory.background(background, url()));
-      // Beside its state, which the slot tells of, and the beats, which change nothing.
-      slot.on('child', (child) => {
-        child.on('message', ({ kind }) => {
-          if (kind === 'report') onChange();
-        });
-      });
-      return slot;
     });
   }
 
@@ -64,8 +55,9 @@ export class ServingTier {
   }
 
   /** Has what serves load its code while the data tier is brought up. */
-  expect(): void {
-    this.#options.factory.expect(this.workers.map(({ name }) => name));
+  prefork(): void {
+    for (const { name, deployment } of this.workers)
+      this.#options.factory.prefork(PROCESSES.worker, { name, deployment });
   }
 
   /**
@@ -77,26 +69,45 @@ export class ServingTier {
     for (const slot of this.workers) slot.start();
     await Promise.all(this.workers.map((worker) => worker.ready()));
     for (const slot of this.backgrounds) slot.start();
-    this.keepSpare();
-  }
-
-  async stop(drainTimeoutMs: number, cause: string): Promise<void> {
-    const stopped = this.slots.map((slot) => slot.stop(drainTimeoutMs, cause));
-    await Promise.all([...stopped, this.spare.discard(cause)]);
-  }
-
-  /** From now on spares are kept, as many as are wanted. */
-  keepSpare(): void {
     if (!this.#options.lifecycle.isEnding) this.spare.keep();
   }
 
-  #makeWorker(name: string): Slot {
-    const { factory, places, onReady } = this.#options;
-    const slot = places.make(name, 'overlap', () => this.spare.take(name) ?? factory.worker(name, false));
+  /** @param drainTimeoutMs what each gets to finish; what the table says when left out */
+  async stop(cause: string, drainTimeoutMs?: number): Promise<void> {
+    const stopped = this.slots.map((slot) => {
+      const { config } = slot.deployment;
+      return slot.stop(drainTimeoutMs ?? drainTimeoutMsOf(PROCESSES.worker, config), cause);
+    });
+    await Promise.all([...stopped, this.spare.discard(cause)]);
+  }
+
+  #workerSlot(name: string): Slot {
+    const { deployment, factory, onReady } = this.#options;
+    const slot = factory.slot(
+      PROCESSES.worker,
+      { name, deployment },
+      (deployment) =>
+        this.spare.take(name, deployment) ?? factory.child(PROCESSES.worker, { name, deployment }),
+    );
     slot.on('child', (child) => child.once('ready', () => onReady(child)));
     slot.on('change', () => {
       this.#checkHopeless();
       this.spare.placeChanged();
+    });
+    return slot;
+  }
+
+  #backgroundSlot(spec: ProcessSpec & { readonly handover: 'overlap' }): Slot {
+    const { deployment, factory, url, onChange } = this.#options;
+    const slot = factory.slot(spec, { name: spec.role, deployment }, (deployment) => {
+      const input: BackgroundInput = { url: url() };
+      return factory.child(spec, { name: spec.role, deployment, input });
+    });
+    // Beside its state, which the slot tells of, and the beats, which change nothing.
+    slot.on('child', (child) => {
+      child.on('message', ({ kind }) => {
+        if (kind === 'report') onChange();
+      });
     });
     return slot;
   }

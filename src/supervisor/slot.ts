@@ -2,24 +2,65 @@ import { EventEmitter } from 'node:events';
 import { Failure, isCode } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { Child, ChildExit, ChildState } from './child.ts';
-import type { RestartPolicy } from './restart-policy.ts';
+import { type Clock, processClock, type Timer } from './clock.ts';
+import type { ProcessSpec } from './processes.ts';
+import type { Deployment } from './release/deployment.ts';
+import type { Restart, RestartPolicy } from './restart-policy.ts';
+import { demandTransition, type Transitions } from './transitions.ts';
 
-export type SlotState = 'stopped' | 'running' | 'backing-off' | 'broken';
+export type SlotState =
+  | 'stopped'
+  | 'starting'
+  | 'serving'
+  | 'exchanging'
+  | 'backing-off'
+  | 'broken'
+  | 'stopping';
+
+export const SLOT_TRANSITIONS: Transitions<SlotState> = {
+  stopped: ['starting'],
+  starting: ['serving', 'exchanging', 'backing-off', 'broken', 'stopping'],
+  serving: ['starting', 'exchanging', 'backing-off', 'broken', 'stopping'],
+  exchanging: ['starting', 'serving', 'backing-off', 'broken', 'stopping'],
+  'backing-off': ['starting', 'exchanging', 'stopping'],
+  broken: ['starting', 'exchanging', 'stopping'],
+  stopping: ['stopped'],
+};
 
 export interface SlotOptions {
   readonly name: string;
-  /** @param standby whether the child shall load and then wait for `activate` */
-  readonly spawn: (standby: boolean) => Child;
-  /**
-   * How a child is replaced while it serves. `overlap`: the next one is ready before the old one drains.
-   * `standby`: there may be only one, so the next one loads, waits until the old one has gone, and takes over.
-   * `gap`: there may be only one, and nobody waits for it, so the next one starts when the old one has gone.
-   */
-  readonly handover: 'overlap' | 'standby' | 'gap';
+  /** What its first child is made from. */
+  readonly deployment: Deployment;
+  /** @param isToStandBy whether the child shall load and then wait for `activate` */
+  readonly spawn: (deployment: Deployment, isToStandBy: boolean) => Child;
+  readonly handover: Exclude<ProcessSpec['handover'], 'none'>;
   readonly policy: RestartPolicy;
   /** A child that stayed ready this long has its restart record reset. */
   readonly resetAfterMs: number;
   readonly log: Logger;
+  readonly clock?: Clock;
+}
+
+/** How a child is exchanged for another. */
+export interface Replacement {
+  /** What the next one is made from; the slot's own when left out. */
+  readonly deployment?: Deployment;
+  /** What the old one gets to finish. */
+  readonly drainTimeoutMs: number;
+  readonly cause: string;
+}
+
+/**
+ * A replacement under way. Phases: the next one loads (`next`) → only where there may be but one: the old one goes
+ * (`isHandingOver`), and the next one is started or activated when it has gone → the next one is ready, or has failed.
+ */
+interface Exchange extends Required<Replacement> {
+  next: Child | undefined;
+  isHandingOver: boolean;
+  /** Why the next one did not come up, while the old one that cannot come back still goes. */
+  failure: Failure | undefined;
+  /** Resolves to the old one, which may still drain. */
+  readonly done: PromiseWithResolvers<Child | undefined>;
 }
 
 interface SlotEvents {
@@ -27,29 +68,34 @@ interface SlotEvents {
   child: [child: Child];
   /** Anything that `/ready` or a person would want to know has changed. */
   change: [];
-  death: [exit: ChildExit, restartInMs: number | undefined];
+  /** A child ended; `restart` is undefined when nothing was left to make up for. */
+  death: [exit: ChildExit, restart: Restart | undefined];
   /** The place of one that died is filled again. */
   restarted: [child: Child];
-  /** A child that served was exchanged for another. */
+  /** A child was exchanged for another. */
   replaced: [child: Child, cause: string];
 }
 
 /**
- * The place of one child in the tree: keeps it filled. States and who moves them:
- * stopped → running (`start`) → backing-off (its child died) → running (timer); backing-off → broken (the policy's
- * breaker opened) → running (slow timer); any → stopped (`stop`). While running, `replace` exchanges the child.
+ * The place of one child in the tree: keeps it filled, from the deployment that serves. States and who moves them:
+ * stopped → starting (`start`) → serving (its child is ready) → backing-off (its child died) → starting (timer);
+ * broken instead of backing-off when the policy's breaker opened, with a slow timer. Any of these → exchanging
+ * (`replace`) → serving (the next child is ready) or what it would be without the exchange (the next child failed);
+ * a child that dies meanwhile is made up for as always. Any → stopping (`retire`, `stop`) → stopped (all are dead).
  */
 export class Slot extends EventEmitter<SlotEvents> {
   readonly name: string;
   readonly #options: SlotOptions;
+  readonly #clock: Clock;
+  #deployment: Deployment;
   #state: SlotState = 'stopped';
   #child: Child | undefined;
-  /** The replacement on its way, during `replace`. */
-  #next: Child | undefined;
-  /** Those that were replaced and still drain. */
+  #exchange: Exchange | undefined;
+  /** Those that are no longer the slot's child, nor its next one, and have not ended. */
   readonly #leaving = new Set<Child>();
-  #timer: NodeJS.Timeout | undefined;
-  #resetTimer: NodeJS.Timeout | undefined;
+  /** Starts the next child, or at a stop ends those that leave too slowly. */
+  #timer: Timer | undefined;
+  #resetTimer: Timer | undefined;
   #restarts = 0;
   #lastExit: ChildExit | undefined;
 
@@ -57,10 +103,17 @@ export class Slot extends EventEmitter<SlotEvents> {
     super();
     this.name = options.name;
     this.#options = options;
+    this.#clock = options.clock ?? processClock;
+    this.#deployment = options.deployment;
   }
 
   get state(): SlotState {
     return this.#state;
+  }
+
+  /** What crash replacements are made from: that of the child which took over last. */
+  get deployment(): Deployment {
+    return this.#deployment;
   }
 
   get child(): Child | undefined {
@@ -69,11 +122,6 @@ export class Slot extends EventEmitter<SlotEvents> {
 
   get childState(): ChildState {
     return this.#child?.state ?? 'dead';
-  }
-
-  /** A successor is on its way; meanwhile the place may be empty. */
-  get isBeingReplaced(): boolean {
-    return this.#next !== undefined;
   }
 
   get isReady(): boolean {
@@ -98,7 +146,7 @@ export class Slot extends EventEmitter<SlotEvents> {
   get trouble(): string | undefined {
     if (this.isReady) return this.#child?.reportedTrouble;
     // That it comes up for the first time is no trouble.
-    if (this.#state === 'running' && this.childState === 'starting' && !this.#lastExit) return undefined;
+    if (this.childState === 'starting' && !this.#lastExit) return undefined;
     const last = this.#lastExit ? ` after it ${this.#lastExit.cause}` : '';
     if (this.#state === 'broken') return `failing again and again${last}; tried again slowly`;
     if (this.#state === 'backing-off') return `waiting to restart${last}`;
@@ -107,147 +155,111 @@ export class Slot extends EventEmitter<SlotEvents> {
   }
 
   start(): void {
-    this.#state = 'running';
+    this.#move('starting');
     this.#spawn(false);
   }
 
   /** Asks the child to finish; whenever it ends now, it is not replaced. Past the deadline it is killed. */
   retire(timeoutMs: number, cause: string): void {
-    clearTimeout(this.#timer);
-    clearTimeout(this.#resetTimer);
-    this.#state = 'stopped';
-    this.#next?.kill('SIGKILL', cause);
+    if (this.#state === 'stopped' || this.#state === 'stopping') return;
+    this.#resetTimer?.cancel();
+    this.#move('stopping');
+    const exchange = this.#exchange;
+    this.#exchange = undefined;
+    exchange?.done.reject(new Failure('not_ready', `${this.name} is being stopped`));
+    // They have the deadline of their exchange, which may be later than this one.
+    const leaving = [...this.#leaving];
+    this.#timer?.cancel();
+    this.#timer = this.#clock.after(timeoutMs, () => {
+      for (const child of leaving) child.kill(cause);
+    });
+    if (exchange?.next && exchange.next.state !== 'dead') {
+      this.#leaving.add(exchange.next);
+      exchange.next.kill(cause);
+    }
     this.#child?.drain(timeoutMs, cause);
+    this.#settleStop();
   }
 
-  /** Ends the child for good, gracefully until the deadline. Resolves when it is dead. */
+  /** Ends the child for good, gracefully until the deadline. Resolves when all that the slot ever had are dead. */
   async stop(timeoutMs: number, cause: string): Promise<void> {
     this.retire(timeoutMs, cause);
-    const leaving = [...this.#leaving];
-    // They have the deadline of the exchange, which may be later than this one.
-    const timer = setTimeout(() => {
-      for (const child of leaving) child.kill('SIGKILL', `${cause}; drain deadline passed`);
-    }, timeoutMs);
-    await Promise.all([this.#child, this.#next, ...leaving].map((child) => child?.ended()));
-    clearTimeout(timer);
+    await this.stopped();
+  }
+
+  /** Resolves when it is stopped. */
+  async stopped(): Promise<void> {
+    await this.#wait(() => this.#state === 'stopped');
   }
 
   /**
-   * RollingReplacement the child for a new one without a gap in service. When the new one does not come up, the old one
-   * stays.
+   * Replaces the child without a gap in service, and resolves when the old one has ended. Once the next one serves, its
+   * deployment is the slot's. When it does not come up, the old child and its deployment stay.
    *
-   * @param drainTimeoutMs what the old one gets to finish
-   * @throws Failure why the new one did not come up
+   * @throws Failure why the next one did not come up, or not_ready when the slot is stopped or exchanges already
    */
-  async replace(drainTimeoutMs: number, cause: string): Promise<void> {
-    if (this.#state === 'backing-off' || this.#state === 'broken') {
-      // Nothing serves here that could be lost, and the new code may be the cure.
-      clearTimeout(this.#timer);
-      this.#spawn(true);
-      await this.#comesUp(this.#child as Child);
-      return;
+  async replace({ deployment = this.#deployment, drainTimeoutMs, cause }: Replacement): Promise<void> {
+    if (!SLOT_TRANSITIONS[this.#state].includes('exchanging')) {
+      const reason = this.#exchange ? 'it is being replaced' : this.#state;
+      throw new Failure('not_ready', `${this.name} cannot be replaced now: ${reason}`);
     }
-    // One that is coming up is waited for.
-    if (this.#state === 'running' && this.childState === 'starting') await this.ready();
-    const old = this.#child;
-    if (this.#next || this.#state !== 'running' || old?.state !== 'ready') {
-      throw new Failure(
-        'not_ready',
-        `${this.name} cannot be replaced now: ${this.trouble ?? 'it is being replaced'}`,
-      );
-    }
-    if (this.#options.handover === 'gap') {
-      old.drain(drainTimeoutMs, cause);
-      await old.ended();
-      await this.ready();
-      this.emit('replaced', this.#child as Child, cause);
-      return;
-    }
-    const next = this.#options.spawn(this.#options.handover === 'standby');
-    this.#next = next;
-    this.emit('child', next);
-    try {
-      await this.#comesUp(next);
-      if (this.#options.handover === 'standby') await this.#handOver(old, next, drainTimeoutMs, cause);
-    } catch (failure) {
-      this.#next = undefined;
-      // Its death was left to this replacement, which has failed.
-      if (this.childState === 'dead' && this.#state === 'running') this.#spawn(true);
-      throw failure;
-    }
-    this.#next = undefined;
-    this.#adopt(next);
-    this.#options.log.info(
-      { child: this.name, childPid: next.pid, oldPid: old.pid, cause },
-      `${this.name} ready, replaces ${old.pid}: ${cause}`,
-    );
-    this.emit('replaced', next, cause);
-    this.#leaving.add(old);
-    old.drain(drainTimeoutMs, cause);
-    await old.ended();
-    this.#leaving.delete(old);
-  }
-
-  /** Resolves when a replacement is ready, or loaded when it has to wait for `activate`. */
-  async #comesUp(next: Child): Promise<void> {
-    await new Promise<void>((resolve, reject) => {
-      next.once('ready', resolve);
-      // Where the places overlap, one that loads in reserve says so too, on its way to being ready.
-      next.on('message', (message) => {
-        if (message.kind === 'standby' && this.#options.handover === 'standby') resolve();
-      });
-      next.once('exit', (exit) => {
-        reject(finalFailure(exit) ?? new Failure('child_failed', `the new ${this.name} ${exit.cause}`));
-      });
-    });
-  }
-
-  /** From the old one's last decision to the new one's first there is nobody; the clients hold what they send. */
-  async #handOver(old: Child, next: Child, timeoutMs: number, cause: string): Promise<void> {
-    old.drain(timeoutMs, cause);
-    await quiesced(old);
-    old.kill('SIGKILL', cause);
-    await old.ended();
-    if (next.state === 'dead') throw new Failure('child_failed', `the new ${this.name} died while it waited`);
-    const ready = new Promise<void>((resolve, reject) => {
-      next.once('ready', resolve);
-      next.once('exit', (exit) => reject(new Failure('child_failed', `the new ${this.name} ${exit.cause}`)));
-    });
-    next.activate(this.name);
-    await ready;
+    const { handover } = this.#options;
+    const done = Promise.withResolvers<Child | undefined>();
+    const exchange: Exchange = {
+      deployment,
+      drainTimeoutMs,
+      cause,
+      next: undefined,
+      isHandingOver: false,
+      failure: undefined,
+      done,
+    };
+    this.#exchange = exchange;
+    this.#move('exchanging');
+    if (handover === 'gap') this.#handOver(exchange);
+    else this.#spawnNext(exchange);
+    const old = await done.promise;
+    await old?.ended();
   }
 
   /**
    * Resolves when the child is ready.
-   * @throws Failure what the child said of itself when trying again cannot help, child_failed when the breaker opens
+   * @throws Failure what the child said of itself when trying again cannot help, child_failed when the breaker opens,
+   *   not_ready when the slot is stopped
    */
   async ready(): Promise<void> {
-    if (this.isReady) return;
-    await new Promise<void>((resolve, reject) => {
-      const settle = (end: () => void) => {
-        this.off('change', onChange);
-        this.off('death', onDeath);
-        end();
-      };
+    let failure: Failure | undefined;
+    const onDeath = (exit: ChildExit, restart: Restart | undefined) => {
+      failure ??= finalFailure(exit);
+      if (restart?.breakerOpen) failure ??= new Failure('child_failed', `${this.name} ${exit.cause}`);
+    };
+    this.on('death', onDeath);
+    await this.#wait(() => {
+      if (this.#state === 'stopping' || this.#state === 'stopped')
+        failure ??= new Failure('not_ready', `${this.name} is being stopped`);
+      return failure !== undefined || this.isReady;
+    });
+    this.off('death', onDeath);
+    if (failure) throw failure;
+  }
+
+  async #wait(condition: () => boolean): Promise<void> {
+    if (condition()) return;
+    await new Promise<void>((resolve) => {
       const onChange = () => {
-        if (this.isReady) settle(resolve);
-      };
-      const onDeath = (exit: ChildExit) => {
-        const failure = finalFailure(exit);
-        if (failure) settle(() => reject(failure));
-        else if (this.#state === 'stopped' || this.#state === 'broken') {
-          settle(() => reject(new Failure('child_failed', `${this.name} ${exit.cause}`)));
-        }
+        if (!condition()) return;
+        this.off('change', onChange);
+        resolve();
       };
       this.on('change', onChange);
-      this.on('death', onDeath);
     });
   }
 
   /** @param isRestart whether it makes up for one that died */
   #spawn(isRestart: boolean): void {
-    this.#state = 'running';
-    const child = this.#options.spawn(false);
+    this.#timer = undefined;
+    const child = this.#options.spawn(this.#deployment, false);
+    this.#adopt(child);
     child.once('ready', () => {
       this.#options.log.info(
         { child: this.name, childPid: child.pid, startMs: Math.round(child.ageMs) },
@@ -255,43 +267,142 @@ export class Slot extends EventEmitter<SlotEvents> {
       );
       if (isRestart) this.emit('restarted', child);
     });
-    this.#adopt(child);
+    child.once('exit', (exit) => this.#onExit(child, exit));
     this.emit('child', child);
+    this.emit('change');
   }
 
   /** Makes it the slot's child: its life is the slot's from now on. */
   #adopt(child: Child): void {
     this.#child = child;
     const resetLater = () => {
-      clearTimeout(this.#resetTimer);
-      this.#resetTimer = setTimeout(() => this.#options.policy.reset(), this.#options.resetAfterMs).unref();
+      if (child !== this.#child || this.#state === 'stopping') return;
+      this.#resetTimer?.cancel();
+      this.#resetTimer = this.#clock.after(this.#options.resetAfterMs, () => {
+        this.#options.policy.reset();
+        this.emit('change');
+      });
     };
     if (child.state === 'ready') resetLater();
     else child.once('ready', resetLater);
-    child.on('state', () => this.emit('change'));
-    child.once('exit', (exit) => this.#onExit(child, exit));
+    child.on('state', (state) => {
+      if (child === this.#child && state === 'ready' && this.#state === 'starting') this.#move('serving');
+      this.emit('change');
+    });
+  }
+
+  #spawnNext(exchange: Exchange): void {
+    const isToStandBy = this.#options.handover === 'standby';
+    const next = this.#options.spawn(exchange.deployment, isToStandBy);
+    exchange.next = next;
+    next.on('state', (state) => {
+      if (exchange !== this.#exchange || next !== exchange.next) return;
+      if (state === 'standby') this.#handOver(exchange);
+      if (state === 'ready') this.#takeOver(exchange, next);
+    });
+    next.once('exit', (exit) => {
+      if (exchange === this.#exchange && next === exchange.next) this.#onNextExit(exchange, exit);
+      else this.#onExit(next, exit);
+    });
+    this.emit('child', next);
     this.emit('change');
   }
 
-  #onExit(child: Child, exit: ChildExit): void {
-    if (child !== this.#child) return;
-    clearTimeout(this.#resetTimer);
-    this.#lastExit = exit;
-    // Its successor is on the way already, and `replace` deals with the case that it does not arrive.
-    if (this.#next) return;
-    if (this.#state === 'stopped') {
-      this.#options.log.info({ child: this.name, childPid: child.pid }, `${this.name} stopped`);
-      this.emit('death', exit, undefined);
-      this.emit('change');
+  /** There may be but one: the old one goes first. What it has decided is the end of its work. */
+  #handOver(exchange: Exchange): void {
+    const { drainTimeoutMs, cause } = exchange;
+    exchange.isHandingOver = true;
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    const old = this.#child;
+    if (!old || old.state === 'dead') {
+      this.#oldIsGone(exchange);
       return;
     }
-    const { delayMs, breakerOpen } = exit.wanted
-      ? { delayMs: 0, breakerOpen: false }
-      : this.#options.policy.afterDeath(exit.readyForMs, isFault(exit));
+    old.on('message', ({ kind }) => {
+      if (kind === 'drained' && exchange === this.#exchange) old.kill(cause);
+    });
+    old.drain(drainTimeoutMs, cause);
+  }
+
+  /** From the old one's last decision to the next one's first there is nobody; the clients hold what they send. */
+  #oldIsGone(exchange: Exchange): void {
+    if (exchange.failure) this.#fail(exchange, exchange.failure);
+    else if (exchange.next) exchange.next.activate({ name: this.name });
+    else this.#spawnNext(exchange);
+  }
+
+  #takeOver({ deployment, drainTimeoutMs, cause, done }: Exchange, next: Child): void {
+    const old = this.#child;
+    this.#exchange = undefined;
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    this.#resetTimer?.cancel();
+    this.#deployment = deployment;
+    this.#adopt(next);
+    this.#move('serving');
+    this.#options.log.info(
+      { child: this.name, childPid: next.pid, oldPid: old?.pid, cause },
+      `${this.name} ready, replaces ${old?.pid}: ${cause}`,
+    );
+    this.emit('replaced', next, cause);
+    if (old && old.state !== 'dead') {
+      this.#leaving.add(old);
+      old.drain(drainTimeoutMs, cause);
+    }
+    done.resolve(old);
+  }
+
+  #onNextExit(exchange: Exchange, exit: ChildExit): void {
+    const failure =
+      finalFailure(exit) ??
+      new Failure('child_failed', `the new ${this.name} did not come up: ${exit.cause}`);
+    exchange.next = undefined;
+    const isOldGoing = exchange.isHandingOver && this.#child !== undefined && this.childState !== 'dead';
+    if (isOldGoing) exchange.failure = failure;
+    else this.#fail(exchange, failure);
+    this.emit('death', exit, undefined);
+    this.emit('change');
+  }
+
+  /** The slot goes on as if there had been no exchange. */
+  #fail(exchange: Exchange, failure: Failure): void {
+    this.#exchange = undefined;
+    if (this.isReady) this.#move('serving');
+    else if (this.childState !== 'dead') this.#move('starting');
+    else if (this.#timer) this.#move(this.breakerOpen ? 'broken' : 'backing-off');
+    else {
+      this.#move('starting');
+      this.#spawn(true);
+    }
+    exchange.done.reject(failure);
+  }
+
+  #onExit(child: Child, exit: ChildExit): void {
+    this.#leaving.delete(child);
+    if (child !== this.#child) {
+      this.#settleStop();
+      return;
+    }
+    this.#resetTimer?.cancel();
+    this.#lastExit = exit;
+    if (this.#state === 'stopping') {
+      this.#options.log.info({ child: this.name, childPid: child.pid }, `${this.name} stopped`);
+      this.emit('death', exit, undefined);
+      this.#settleStop();
+    } else if (this.#exchange?.isHandingOver) {
+      this.emit('death', exit, undefined);
+      this.#oldIsGone(this.#exchange);
+    } else this.#restart(child, exit);
+    this.emit('change');
+  }
+
+  #restart(child: Child, exit: ChildExit): void {
+    const restart = this.#options.policy.afterDeath(exit.readyForMs, exit.endedBy === 'fault');
+    const { delayMs, breakerOpen } = restart;
     this.#restarts += 1;
-    this.#state = breakerOpen ? 'broken' : 'backing-off';
     const next = breakerOpen ? 'breaker open, next try' : 'next start';
-    this.#options.log[exit.wanted ? 'info' : 'error'](
+    this.#options.log.error(
       {
         child: this.name,
         childPid: child.pid,
@@ -303,19 +414,31 @@ export class Slot extends EventEmitter<SlotEvents> {
       `${this.name} died: ${exit.cause}; ${next} in ${delayMs} ms`,
     );
     // Timers first run a turn later; a replacement that is due now should not wait for one.
-    if (delayMs === 0) this.#spawn(!exit.wanted);
-    else this.#timer = setTimeout(() => this.#spawn(true), delayMs);
-    this.emit('death', exit, delayMs);
+    if (delayMs === 0) this.#refill();
+    else {
+      if (!this.#exchange) this.#move(breakerOpen ? 'broken' : 'backing-off');
+      this.#timer = this.#clock.after(delayMs, () => this.#refill());
+    }
+    this.emit('death', exit, restart);
+  }
+
+  #refill(): void {
+    if (!this.#exchange && this.#state !== 'starting') this.#move('starting');
+    this.#spawn(true);
+  }
+
+  #settleStop(): void {
+    if (this.#state !== 'stopping' || this.childState !== 'dead' || this.#leaving.size > 0) return;
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    this.#move('stopped');
     this.emit('change');
   }
-}
 
-/**
- * A hang is not counted: it is mostly one request's doing, and takes so long that nothing goes round in a hurry.
- * @returns whether a death speaks against the code
- */
-function isFault({ killedFromOutside, isHung }: ChildExit): boolean {
-  return !killedFromOutside && !isHung;
+  #move(state: SlotState): void {
+    demandTransition(SLOT_TRANSITIONS, this.#state, state, `the slot ${this.name}`);
+    this.#state = state;
+  }
 }
 
 /** Resolves when a draining writer has decided what it had, or is dead. */

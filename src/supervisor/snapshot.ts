@@ -12,8 +12,8 @@ export function snapshotOfSlot(slot: Slot): ChildSnapshot {
   return {
     name,
     role: roleOf(name),
-    state: isFilled ? child.state : state === 'running' ? 'dead' : state,
-    isBeingReplaced: slot.isBeingReplaced,
+    state: isFilled ? child.state : state,
+    isBeingReplaced: state === 'exchanging',
     ...processOf(isFilled ? child : undefined),
     restarts: slot.restarts,
     lastExitCause: slot.lastExit?.cause ?? null,
@@ -26,7 +26,7 @@ export function snapshotOfSpare(child: Child): ChildSnapshot {
   return {
     name: child.name,
     role: roleOf(child.name),
-    state: child.isStandingBy ? 'waiting' : child.state,
+    state: child.state,
     isBeingReplaced: false,
     ...processOf(child),
     restarts: 0,
@@ -37,10 +37,19 @@ export function snapshotOfSpare(child: Child): ChildSnapshot {
 
 function processOf(child: Child | undefined) {
   if (child?.pid === undefined) {
-    return { pid: null, ageMs: null, rssBytes: null, heapUsedBytes: null, served: 0, gauges: {} };
+    return {
+      release: null,
+      pid: null,
+      ageMs: null,
+      rssBytes: null,
+      heapUsedBytes: null,
+      served: 0,
+      gauges: {},
+    };
   }
-  const { pid, rssBytes, heapUsedBytes, served, gauges } = child;
+  const { pid, deployment, rssBytes, heapUsedBytes, served, gauges } = child;
   return {
+    release: deployment.release.hash,
     pid,
     ageMs: Math.round(child.ageMs),
     // What beats tells it; of what does not, or has not yet, the kernel knows.

@@ -1,24 +1,21 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { Config } from '../config.ts';
 import { Failure } from '../errors.ts';
 import type { Logger } from '../log.ts';
-import type { LitestreamBinary } from '../replication/binary.ts';
 import { markDamage } from '../replication/damage-mark.ts';
 import type { DrillResult } from '../replication/drill/result.ts';
 import { isSameDisk } from '../replication/same-disk.ts';
-import type { Background } from '../runtime/background.ts';
 import type { SystemSnapshot } from '../runtime/snapshot.ts';
-import type { Secrets } from '../secrets.ts';
 import { version } from '../version.ts';
 import type { Child } from './child.ts';
 import { DataTier } from './data-tier.ts';
 import type { Events } from './events.ts';
 import { Lifecycle } from './lifecycle.ts';
 import { Listener, tryAddress } from './listener.ts';
-import { Places } from './places.ts';
 import { ProcessFactory } from './process-factory.ts';
+import { PROCESSES } from './processes.ts';
 import { Recovery } from './recovery.ts';
 import { Recycler } from './recycler.ts';
+import type { Deployment } from './release/deployment.ts';
 import { RollingReplacement } from './rolling-replacement.ts';
 import { ServingTier } from './serving-tier.ts';
 import type { Slot } from './slot.ts';
@@ -36,12 +33,8 @@ import { Telemetry } from './telemetry.ts';
 const SNAPSHOT_EVENTS = 50;
 
 export interface SystemOptions {
-  readonly config: Config;
-  readonly secrets: Secrets;
-  readonly litestream: LitestreamBinary;
-  readonly litestreamConfigPath: string;
-  readonly databases: readonly string[];
-  readonly backgrounds: readonly Background[];
+  /** What it is started from. */
+  readonly deployment: Deployment;
   /** Of a socket that the service manager has opened; undefined without one. */
   readonly listenFd?: number | undefined;
   readonly log: Logger;
@@ -68,7 +61,8 @@ export class System {
   #isReplicaOnSameDisk: boolean | undefined;
 
   constructor(options: SystemOptions) {
-    const { config, log, events, onFatal } = options;
+    const { deployment, log, events, onFatal } = options;
+    const { config } = deployment;
     this.#options = options;
     const lifecycle = this.#lifecycle;
     const onChange = () => this.#board.changed();
@@ -79,17 +73,17 @@ export class System {
       lagMs: () => this.#data.replicator.monitor.lagMs,
     });
     const factory = new ProcessFactory({
-      ...options,
+      log,
+      events,
       telemetry,
+      onChange,
       onDamage: (reason) => this.#recovery.heal(reason),
     });
     this.#factory = factory;
-    const places = new Places({ config, log, events, telemetry, onChange });
-    this.#data = new DataTier({ ...options, factory, places, lifecycle, onChange });
+    this.#data = new DataTier({ ...options, factory, lifecycle, onChange });
     this.#serving = new ServingTier({
       ...options,
       factory,
-      places,
       lifecycle,
       url: () => this.#url ?? '',
       onReady: (child) => this.#admit(child),
@@ -102,7 +96,6 @@ export class System {
       serving: this.#serving,
       slots: () => this.#slots,
       writer: this.#data.writer.slot,
-      drainTimeoutMs: config.DRAIN_TIMEOUT_MS,
       log,
       events,
     });
@@ -112,7 +105,7 @@ export class System {
       log,
       events,
       mark: () => markDamage(config.DATA_DIR),
-      stop: (drainTimeoutMs, cause) => this.#stopChildren(drainTimeoutMs, cause),
+      stop: (drainTimeoutMs, cause) => this.#stopChildren(cause, drainTimeoutMs),
       start: async () => {
         await this.#startData();
         await this.#serve();
@@ -122,7 +115,7 @@ export class System {
     });
     const recycler = new Recycler({
       limits: { memoryMb: config.MEMORY_LIMIT_MB, requests: config.MAX_REQUESTS, ageMs: config.MAX_AGE_MS },
-      replace: (slot, cause) => this.#replacement.replace(slot, cause),
+      replace: (slot, cause) => this.#replacement.replace(slot, { cause }),
       isServing: () => lifecycle.isServing,
       random: Math.random,
       log,
@@ -142,7 +135,8 @@ export class System {
 
   /** Everything that is known of the system now. Cheap enough to ask for several times a second. */
   snapshot(): SystemSnapshot {
-    const { config, events } = this.#options;
+    const { deployment, events } = this.#options;
+    const { config } = deployment;
     const { DATA_DIR, DISK_RESERVE_MB, replica } = config;
     const { replicator, writer, drills } = this.#data;
     // Once: a folder on a network may answer slowly, and the answer does not change.
@@ -184,8 +178,8 @@ export class System {
    * @throws Failure the reason that it cannot start; everything started is then stopped
    */
   async start(): Promise<void> {
-    const { config, listenFd, events } = this.#options;
-    const { HOST, PORT } = config;
+    const { deployment, listenFd, events } = this.#options;
+    const { HOST, PORT } = deployment.config;
     if (listenFd === undefined) await tryAddress(HOST, PORT);
     await this.#startData();
     const { address, port } = await this.#listener.listen(HOST, PORT, listenFd);
@@ -207,22 +201,22 @@ export class System {
   async stop(cause: string): Promise<void> {
     if (this.#lifecycle.isEnding) return;
     this.#lifecycle.move('stopping');
-    const { config, log, events } = this.#options;
+    const { log, events } = this.#options;
     events.record('stop', { cause });
     this.#board.announce();
     // What the kernel has accepted by now is taken and handed over in the rest of this turn; a close before that
     // would reset connections whose requests are under way.
     await nextTurn();
     this.#listener.close();
-    await this.#stopChildren(config.DRAIN_TIMEOUT_MS, cause);
+    await this.#stopChildren(cause);
     this.#listener.abandon();
     this.#lifecycle.move('stopped');
     log.debug('every child has ended');
   }
 
   /** As `RollingReplacement.reload`. */
-  async reload(cause: string): Promise<string[]> {
-    return this.#replacement.reload(cause);
+  async reload(deployment: Deployment, cause: string): Promise<string[]> {
+    return this.#replacement.reload(deployment, cause);
   }
 
   /** As `RollingReplacement.restart`. */
@@ -243,21 +237,26 @@ export class System {
     // A stop waits for what there is when it comes, and for nothing that is brought up after it.
     this.#lifecycle.demandNotEnding();
     const started = this.#data.start();
-    this.#serving.expect();
+    this.#factory.prefork(PROCESSES.writer, {
+      name: PROCESSES.writer.role,
+      deployment: this.#data.running,
+    });
+    this.#serving.prefork();
     await started;
   }
 
   async #serve(): Promise<void> {
     this.#lifecycle.demandNotEnding();
     await this.#serving.start();
+    this.#lifecycle.demandNotEnding();
     this.#lifecycle.move('serving');
     this.#data.drills.start();
     this.#board.announce();
   }
 
-  async #stopChildren(drainTimeoutMs: number, cause: string): Promise<void> {
+  async #stopChildren(cause: string, drainTimeoutMs?: number): Promise<void> {
     await Promise.all([this.#data.abort(cause), this.#factory.endPreforked(cause)]);
-    await this.#serving.stop(drainTimeoutMs, cause);
+    await this.#serving.stop(cause, drainTimeoutMs);
     await this.#data.stop(cause);
   }
 

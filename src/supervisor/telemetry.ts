@@ -7,13 +7,15 @@ import type { Answers } from '../runtime/answers.ts';
 import type { Question } from '../runtime/messages.ts';
 import { meterSelf } from '../runtime/self-meter.ts';
 import type { SystemSnapshot } from '../runtime/snapshot.ts';
-import type { Child, ChildExit } from './child.ts';
+import type { Child } from './child.ts';
 import type { Events } from './events.ts';
 import type { Slot } from './slot.ts';
 import { roleOf } from './snapshot.ts';
 
 const SAMPLE_INTERVAL_MS = 1000;
 const PRIMARY = 'primary';
+/** As the metric labels a death; one that the primary meant is none. */
+const DEATH_CAUSES = { us: undefined, outside: 'killed', fault: 'fault', hang: 'hang' } as const;
 
 export interface TelemetryOptions {
   readonly events: Events;
@@ -58,9 +60,8 @@ export class Telemetry {
   watch(slot: Slot): void {
     const role = roleOf(slot.name);
     slot.on('death', (exit) => {
-      if (!exit.wanted) {
-        this.#count([{ name: 'child_deaths_total', labels: { role, cause: classOf(exit) }, add: 1 }]);
-      }
+      const cause = DEATH_CAUSES[exit.endedBy];
+      if (cause) this.#count([{ name: 'child_deaths_total', labels: { role, cause }, add: 1 }]);
     });
     slot.on('replaced', () => this.#count([{ name: 'child_replaced_total', labels: { role }, add: 1 }]));
   }
@@ -84,11 +85,4 @@ export class Telemetry {
       ),
     );
   }
-}
-
-/** Of few: a metric's label. */
-function classOf({ killedFromOutside, isHung, failure }: ChildExit): string {
-  if (killedFromOutside) return 'killed';
-  if (isHung || failure?.code === 'child_failed') return 'fault';
-  return failure ? 'failed' : 'exited';
 }

@@ -2,13 +2,15 @@ import type { Confirmation } from '../replication/confirmation.ts';
 import type { LagReport } from '../runtime/messages.ts';
 import type { Child } from './child.ts';
 import type { Events } from './events.ts';
-import type { Places } from './places.ts';
 import type { ProcessFactory } from './process-factory.ts';
+import { drainTimeoutMsOf, PROCESSES } from './processes.ts';
+import type { Deployment } from './release/deployment.ts';
 import { quiesced, type Slot } from './slot.ts';
 
 export interface WriterPlaceOptions {
+  /** What the first writer is made from. */
+  readonly deployment: Deployment;
   readonly factory: ProcessFactory;
-  readonly places: Places;
   readonly events: Events;
   /** The last confirmation of each database. */
   readonly confirmations: () => Iterable<Confirmation>;
@@ -30,7 +32,11 @@ export class WriterPlace {
 
   constructor(options: WriterPlaceOptions) {
     this.#options = options;
-    this.slot = options.places.make('writer', 'standby', (standby) => options.factory.writer(standby));
+    const { factory, deployment } = options;
+    const name = PROCESSES.writer.role;
+    this.slot = factory.slot(PROCESSES.writer, { name, deployment }, (deployment, isToStandBy) =>
+      factory.child(PROCESSES.writer, { name, deployment, standby: isToStandBy ? 'all' : 'none' }),
+    );
     this.slot.on('child', (child) => this.#watch(child));
   }
 
@@ -53,19 +59,16 @@ export class WriterPlace {
     this.slot.child?.send({ kind: 'replicated', ...confirmation });
   }
 
-  /**
-   * Resolves when it has decided what it had; its connections stay open.
-   * @param timeoutMs after which it is killed
-   */
-  async retire(timeoutMs: number, cause: string): Promise<void> {
-    this.slot.retire(timeoutMs, cause);
+  /** Resolves when it has decided what it had; its connections stay open. */
+  async retire(cause: string): Promise<void> {
+    this.slot.retire(drainTimeoutMsOf(PROCESSES.writer, this.slot.deployment.config), cause);
     if (this.slot.child) await quiesced(this.slot.child);
   }
 
   /** Ends it by SIGKILL: a clean close would delete the WAL. */
   async kill(cause: string): Promise<void> {
-    this.slot.child?.kill('SIGKILL', cause);
-    await this.slot.child?.ended();
+    this.slot.child?.kill(cause);
+    await this.slot.stopped();
   }
 
   /** The writer measures the lag; what the replica had, or lacked, before this writer's time it cannot know. */

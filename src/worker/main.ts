@@ -16,16 +16,9 @@ import { LoopLag } from './loop-lag.ts';
 import { PrimaryClient } from './primary-client.ts';
 import { writes } from './writes.ts';
 
-/** What the primary tells a worker at spec. */
-export interface WorkerInput {
-  /** Load everything, and wait for a place to take. */
-  readonly standby: boolean;
-}
-
 /** A worker: serves the connections that the primary hands it. */
 export async function run(runtime: Runtime): Promise<void> {
   const { role, config, log, send } = runtime;
-  const activated = Promise.withResolvers<void>();
   let status: SystemStatus = {
     ready: false,
     notReady: [{ name: 'system', reason: 'starting' }],
@@ -74,17 +67,11 @@ export async function run(runtime: Runtime): Promise<void> {
       send({ kind: 'accepted', id: message.id });
       // Undefined when the client was gone before the hand-over.
       if (handle) connections.adopt(handle as Socket);
-    } else if (message.kind === 'activate') {
-      process.title = `ninelives ${message.name}`;
-      activated.resolve();
     } else if (message.kind === 'status') status = message.status;
     else if (message.kind === 'told') primary.told(message.id, message.answer);
     else if (message.kind === 'drain') drain(message.timeoutMs);
   });
-  if ((runtime.input as WorkerInput).standby) {
-    send({ kind: 'standby' });
-    await activated.promise;
-  }
+  await runtime.standby();
   runtime.ready();
 
   async function drain(timeoutMs: number): Promise<void> {

@@ -1,4 +1,3 @@
-import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from '../feature.ts';
 import { features } from '../features.ts';
@@ -74,19 +73,6 @@ export async function dryRunOn(
   });
   for (const name of names) prepareAll(join(folder, `${name}.db`), await loadCommands(name));
   return result;
-}
-
-/** As `dryRunOn`, in a folder that is removed again. */
-export async function dryRunAndRemove(names: readonly string[], runtime: Runtime): Promise<void> {
-  const folder = join(runtime.config.DATA_DIR, 'run', 'dry-run');
-  const remove = () => rmSync(folder, { recursive: true, force: true });
-  // One that was killed has left its copies.
-  remove();
-  try {
-    await dryRunOn(folder, names, runtime);
-  } finally {
-    remove();
-  }
 }
 
 /** @throws Failure migration_mismatch when a statement of the writer does not fit the database */

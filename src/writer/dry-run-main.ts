@@ -3,7 +3,7 @@ import type { Runtime } from '../runtime/runtime.ts';
 import { loadZod } from '../zod-without-locales.ts';
 import { dryRunOn } from './databases.ts';
 
-/** What the primary tells the process at spec. */
+/** What the primary gives the process. */
 export interface DryRunInput {
   /** Where the databases are to be found then: absolute, new or empty. Who names it removes it. */
   readonly folder: string;
@@ -17,7 +17,7 @@ export async function run(runtime: Runtime): Promise<void> {
   // The copies are the owner's alone.
   process.umask(0o077);
   await loadZod();
-  const { folder } = runtime.input as DryRunInput;
+  const { folder } = (await runtime.standby()) as DryRunInput;
   const result = await dryRunOn(folder, databaseNames(), runtime);
   runtime.send({ kind: 'dry-run', result });
   runtime.log.flush(() => process.exit(0));

@@ -4,7 +4,7 @@ import { type GrantRequest, QUESTION } from '../limits/policy.ts';
 import { LimitPool } from '../limits/pool.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { loadZod } from '../zod-without-locales.ts';
-import { dryRunAndRemove, openDatabases } from './databases.ts';
+import { openDatabases } from './databases.ts';
 import { writerSocketPath } from './protocol.ts';
 import { WriterServer } from './server.ts';
 import { StorageGuard } from './storage-guard.ts';
@@ -14,20 +14,12 @@ import { loadCommands, makeStore, type Store } from './store.ts';
 const LAG_INTERVAL_MS = 500;
 const EXPIRE_INTERVAL_MS = 50;
 
-/** What the primary tells a writer at spec. */
-export interface WriterInput {
-  /** Load, and wait for `activate`: another writer still has the databases. */
-  readonly standby: boolean;
-}
-
 /** The writer: the only process that opens the databases read-write. */
 export async function run(runtime: Runtime): Promise<void> {
   const { config, log, send } = runtime;
-  const activated = Promise.withResolvers<void>();
   const stores = new Map<string, Store>();
   let server: WriterServer | undefined;
   runtime.onMessage((message) => {
-    if (message.kind === 'activate') activated.resolve();
     if (message.kind === 'replicated') {
       stores.get(message.database)?.replication.confirm(message, message.generation);
     }
@@ -48,12 +40,7 @@ export async function run(runtime: Runtime): Promise<void> {
   const commands = new Map(
     await Promise.all(names.map(async (name) => [name, await loadCommands(name)] as const)),
   );
-  if ((runtime.input as WriterInput).standby) {
-    // While the old one serves: after it there is no way back to its code.
-    await dryRunAndRemove(names, runtime);
-    send({ kind: 'standby' });
-    await activated.promise;
-  }
+  await runtime.standby();
   mkdirSync(config.DATA_DIR, { recursive: true, mode: 0o700 });
   const guard = new StorageGuard({
     dataDir: config.DATA_DIR,

@@ -7,6 +7,7 @@ import t, { type Test } from 'tap';
 import { createLog } from '../../src/log.ts';
 import { Child } from '../../src/supervisor/child.ts';
 import { Spare } from '../../src/supervisor/spare.ts';
+import { makeDeployment } from '../support/deployment.ts';
 import { temporaryFolder } from '../support/system.ts';
 
 /** A worker that has loaded when it is told a status, so that the test decides when. */
@@ -26,18 +27,22 @@ function reserve(t: Test, count = 1) {
   const log = createLog('test', 'silent', 'json');
   const made: Child[] = [];
   const place = { isStarting: false };
+  const serving = { deployment: makeDeployment() };
   const spare = new Spare({
-    count,
-    spawn(name) {
+    names: Array.from({ length: count }, (_, index) => `worker-spare-${index + 1}`),
+    deployment: () => serving.deployment,
+    spawn(name, deployment) {
       const child = new Child({
         name,
-        process: fork(script, { execArgv: [] }),
+        deployment,
+        spawn: () => fork(script, { execArgv: [] }),
+        isToStandBy: true,
         startTimeoutMs: 10_000,
         drainBy: 'message',
         silenceTimeoutMs: 0,
         log,
       });
-      t.teardown(() => child.kill('SIGKILL', 'the test is over'));
+      t.teardown(() => child.kill('the test is over'));
       made.push(child);
       return child;
     },
@@ -45,42 +50,42 @@ function reserve(t: Test, count = 1) {
     log,
   });
   t.teardown(() => spare.discard('the test is over'));
-  return { spare, made, place };
+  const take = (name: string) => spare.take(name, serving.deployment);
+  return { spare, take, made, place, serving };
 }
 
 async function loaded(child: Child): Promise<void> {
   child.send(STATUS);
-  while (!child.isStandingBy) await once(child, 'message');
+  while (child.state !== 'standby') await once(child, 'message');
 }
 
 t.test('a spare that has loaded is ready with its place', async (t) => {
-  const { spare, made } = reserve(t);
+  const { spare, take, made } = reserve(t);
   spare.keep();
   await loaded(made[0]!);
   const ready = once(made[0]!, 'ready');
-  t.equal(spare.take('worker-1'), made[0]);
+  t.equal(take('worker-1'), made[0]);
   await ready;
   t.equal(made[0]!.name, 'worker-1');
 });
 
 t.test('a spare that still loads is given the place and takes it when it has loaded', async (t) => {
-  const { spare, made } = reserve(t);
+  const { spare, take, made } = reserve(t);
   spare.keep();
   const [child] = made;
-  t.equal(spare.take('worker-1'), child);
-  t.equal(spare.take('worker-2'), undefined, 'there is only one');
+  t.equal(take('worker-1'), child);
+  t.equal(take('worker-2'), undefined, 'there is only one');
   t.equal(child!.state, 'starting');
   const ready = once(child!, 'ready');
   child!.send(STATUS);
   await ready;
   t.equal(child!.name, 'worker-1');
-  t.notOk(child!.isStandingBy);
 });
 
 t.test('while a place is being filled no spare is loaded', async (t) => {
-  const { spare, made, place } = reserve(t);
+  const { spare, take, made, place } = reserve(t);
   spare.keep();
-  spare.take('worker-1');
+  take('worker-1');
   place.isStarting = true;
   spare.placeChanged();
   t.equal(made.length, 1);
@@ -89,20 +94,34 @@ t.test('while a place is being filled no spare is loaded', async (t) => {
   t.equal(made.length, 2);
 });
 
-t.test('a frozen spare is neither taken nor made', async (t) => {
-  const { spare, made } = reserve(t);
+t.test('a spare is for places of its own deployment, and goes when another one serves', async (t) => {
+  const { spare, take, made, serving } = reserve(t);
   spare.keep();
-  spare.freeze();
-  t.equal(spare.take('worker-1'), undefined);
-  await spare.discard('a reload');
+  await loaded(made[0]!);
+  serving.deployment = makeDeployment();
+  t.equal(take('worker-1'), undefined);
   spare.placeChanged();
-  t.equal(made.length, 1);
+  await made[0]!.ended();
+  while (made.length < 2) await nextTurn();
+  await loaded(made[1]!);
+  t.equal(take('worker-1'), made[1]);
+  t.equal(made[1]!.deployment, serving.deployment);
+});
+
+t.test('another deployment does not wait for the spare that could not load', async (t) => {
+  const { spare, made, serving } = reserve(t);
   spare.keep();
+  made[0]!.fault('the test ends it');
+  await made[0]!.ended();
+  spare.placeChanged();
+  t.equal(made.length, 1, 'the next one is not hurried');
+  serving.deployment = makeDeployment();
+  spare.placeChanged();
   t.equal(made.length, 2);
 });
 
 t.test('several load one after the other, and each that waits takes a place at once', async (t) => {
-  const { spare, made } = reserve(t, 3);
+  const { spare, take, made } = reserve(t, 3);
   spare.keep();
   spare.placeChanged();
   t.equal(made.length, 1, 'the second does not load beside the first');
@@ -115,20 +134,20 @@ t.test('several load one after the other, and each that waits takes a place at o
     ['worker-spare-1', 'worker-spare-2', 'worker-spare-3'],
   );
   const ready = Promise.all(made.slice(0, 2).map((child) => once(child, 'ready')));
-  t.equal(spare.take('worker-1'), made[0]);
-  t.equal(spare.take('worker-2'), made[1], 'one that waits goes before the one that loads');
+  t.equal(take('worker-1'), made[0]);
+  t.equal(take('worker-2'), made[1], 'one that waits goes before the one that loads');
   await ready;
-  t.equal(spare.take('worker-3'), made[2]);
-  t.equal(spare.take('worker-4'), undefined);
+  t.equal(take('worker-3'), made[2]);
+  t.equal(take('worker-4'), undefined);
 });
 
 t.test('the place of one that was taken or died in the reserve is filled again', async (t) => {
-  const { spare, made } = reserve(t, 2);
+  const { spare, take, made } = reserve(t, 2);
   spare.keep();
   await loaded(made[0]!);
   await loaded(made[1]!);
   t.equal(made.length, 2, 'no more than are wanted');
-  spare.take('worker-1');
+  take('worker-1');
   spare.placeChanged();
   t.equal(made[2]!.name, 'worker-spare-1');
   await loaded(made[2]!);
@@ -146,9 +165,9 @@ t.test('the place of one that was taken or died in the reserve is filled again',
 });
 
 t.test('none is kept where none is wanted', async (t) => {
-  const { spare, made } = reserve(t, 0);
+  const { spare, take, made } = reserve(t, 0);
   spare.keep();
   spare.placeChanged();
-  t.equal(spare.take('worker-1'), undefined);
+  t.equal(take('worker-1'), undefined);
   t.equal(made.length, 0);
 });

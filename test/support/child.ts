@@ -25,7 +25,7 @@ export class TestChild {
   constructor(t: Test, { entry, dataDir, input, settings = {}, env = {} }: ChildOptions) {
     const { config } = loadConfig({ DATA_DIR: dataDir, LOG_LEVEL: 'silent', ...settings }, dataDir);
     const entryPath = fileURLToPath(new URL(`../../src/${entry}`, import.meta.url));
-    const context: ChildContext = { role: 'test', entryPath, config, isHeld: false, input };
+    const context: ChildContext = { role: 'test', entryPath, config, standby: 'none', input };
     const { PATH, HOME } = process.env;
     this.process = fork(ENTRY, ['test'], {
       env: { PATH, HOME, [CONTEXT_VARIABLE]: JSON.stringify(context), ...env },

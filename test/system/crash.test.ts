@@ -54,7 +54,7 @@ t.test('with as many spares as workers, all workers killed at once are made up f
   const waiting = async () => {
     const { stdout } = await command(['status', '--json'], { DATA_DIR: system.dataDir });
     const { children } = JSON.parse(stdout) as SystemSnapshot;
-    return children.filter(({ role, state }) => role === 'worker-spare' && state === 'waiting');
+    return children.filter(({ role, state }) => role === 'worker-spare' && state === 'standby');
   };
   await until(async () => (await waiting()).length === 2, 'both wait');
   const spares = await waiting();

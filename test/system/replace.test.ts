@@ -87,7 +87,7 @@ t.test('a next writer that dies while the old one drains leaves no empty place',
   process.kill(next[0]!, 'SIGKILL');
   const { code, stderr } = await restarting;
   t.not(code, 0);
-  t.match(stderr, /the new writer died while it waited/);
+  t.match(stderr, /the new writer did not come up: killed by SIGKILL/);
   const answer = await request(`${system.url}/alert`, { method: 'POST', body: alertOf('x') });
   t.equal(answer.status, 201);
 });

@@ -31,11 +31,11 @@ const PLACE = '  const role = await import(';
  * worker does the one before the other, and what one that died has read nobody else can answer.
  */
 const CRASH = `  const { existsSync } = await import('node:fs');
-  const begun = await runtime;
-  if (/^worker-(?![1-${SERVING}]$)\\d+$/.test(begun.role) && existsSync('${SWITCH}')) {
+  await loaded();
+  if (/^worker-(?![1-${SERVING}]$)\\d+$/.test(runtime.role) && existsSync('${SWITCH}')) {
     // Not pause(), which goes on to read until its buffer is full.
-    begun.onMessage((_, socket) => socket?._handle.readStop());
-    begun.ready();
+    runtime.onMessage((_, socket) => socket?._handle.readStop());
+    runtime.ready();
     await new Promise((resolve) => setTimeout(resolve, 2 * ${LIFE_MS} * Math.random()));
     if (Math.random() < 0.5) process.kill(process.pid, 'SIGKILL');
     throw new Error('crashes on demand');

@@ -20,6 +20,7 @@ const REPORT_INTERVAL_MS = 1000;
 /** The mailer: sends the alerts that are due. */
 export async function run(runtime: Runtime): Promise<void> {
   const { config, log, send } = runtime;
+  const { url } = (await runtime.standby()) as BackgroundInput;
   const transport = await createTransport(runtime);
   const writer = new WriterClient({
     socketPath: writerSocketPath(config.DATA_DIR),
@@ -36,7 +37,7 @@ export async function run(runtime: Runtime): Promise<void> {
   const clock = new DeliveryClock(config);
   const compose = composer({
     from: parseMailbox(config.MAIL_FROM)!,
-    publicUrl: (config.PUBLIC_URL ?? (runtime.input as BackgroundInput).url).replace(/\/+$/, ''),
+    publicUrl: (config.PUBLIC_URL ?? url).replace(/\/+$/, ''),
     findImage(owner, id) {
       const meta = images.findMeta(owner, id);
       const bytes = meta && images.findBytes(id);

@@ -9,7 +9,7 @@ import { runDrill } from './drill.ts';
 /** What an upload may take beyond the pace of the uploads, when the store is slow. */
 const CONFIRM_GRACE_MS = 30_000;
 
-/** What the primary tells the drilling process at spec; the credentials come in its environment. */
+/** What the primary gives the drilling process; the credentials come in its environment. */
 export interface DrillInput {
   readonly litestream: LitestreamBinary;
   readonly litestreamConfigPath: string;
@@ -17,7 +17,7 @@ export interface DrillInput {
 }
 
 /** The process that does one drill. The primary tells it what the replica confirms. */
-export async function run({ config, log, send, onMessage, watch, input }: Runtime): Promise<void> {
+export async function run({ config, log, send, onMessage, watch, standby }: Runtime): Promise<void> {
   // Whatever it starts inherits this.
   setPriority(constants.priority.PRIORITY_LOW);
   watch();
@@ -25,7 +25,7 @@ export async function run({ config, log, send, onMessage, watch, input }: Runtim
   onMessage((message) => {
     if (message.kind === 'replicated') confirmations.note(message);
   });
-  const { litestream, litestreamConfigPath, databases } = input as DrillInput;
+  const { litestream, litestreamConfigPath, databases } = (await standby()) as DrillInput;
   const secrets = pickSecrets(process.env, REPLICA_SECRETS);
   const result = await runDrill({
     config,

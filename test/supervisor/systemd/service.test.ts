@@ -29,7 +29,7 @@ t.test('the watchdog is fed while most workers and the writer are ready', async 
     children: [
       child('writer', writer),
       ...workers.map((worker) => child('worker', worker)),
-      child('worker-spare', 'waiting'),
+      child('worker-spare', 'standby'),
       child('litestream', 'broken'),
     ],
   });

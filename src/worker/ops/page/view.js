@@ -13,8 +13,9 @@ const MB = 1024 * 1024;
 const STATES = {
   serving: ['●', 'good'],
   ready: ['●', 'good'],
-  waiting: ['○', 'good'],
+  standby: ['○', 'good'],
   starting: ['◐', 'warn'],
+  exchanging: ['⇄', 'warn'],
   healing: ['✚', 'warn'],
   draining: ['◒', 'warn'],
   stopping: ['◒', 'warn'],

@@ -1,0 +1,161 @@
+import type { Config } from '../config.ts';
+import type { Background } from '../runtime/background.ts';
+import { REPLICA_SECRETS, type SecretName } from '../secrets.ts';
+
+/** Settings that say how many there are of one kind of process. */
+type CountSetting = 'WORKERS' | 'SPARE_WORKERS';
+/** Settings that are a time. */
+type TimeoutSetting = 'DRAIN_TIMEOUT_MS' | 'REPLICA_STOP_TIMEOUT_MS';
+
+/** One kind of process: all that supervision has to know of it. */
+export interface ProcessSpec {
+  /** Names its processes: `worker-1`, `worker-2` where a setting counts them, else as it is. */
+  readonly role: string;
+  /** Its module below the release's folder, which exports `run(runtime)`; undefined for a binary. */
+  readonly entry: string | undefined;
+  /** How many there are; a setting, where a person chooses. 0: made when there is something to do. */
+  readonly count: number | CountSetting;
+  /** Whether it is forked ahead of its turn at a start, and loads its code while others come up. */
+  readonly isPreforked: boolean;
+  /**
+   * How a process is replaced while it serves. `overlap`: the next one is ready before the old one drains. `standby`:
+   * there may be only one, so the next one loads, waits until the old one has gone, and takes over. `gap`: there may be
+   * only one, and nobody waits for it, so the next one starts when the old one has gone. `none`: it is never replaced.
+   */
+  readonly handover: 'overlap' | 'standby' | 'gap' | 'none';
+  /**
+   * `always`: with a back-off, and slowly when it fails again and again. `spare`: at once, or slowly when it has never
+   * loaded. `never`: its end is its result.
+   */
+  readonly restart: 'always' | 'spare' | 'never';
+  /** How it is asked to end: a message on its channel, or a signal. */
+  readonly drainBy: 'message' | 'SIGTERM';
+  /** What it then gets to end by itself at a stop: the sum of milliseconds and settings. */
+  readonly drainTimeout: readonly (number | TimeoutSetting)[];
+  /** Whether it shows all the time that its event loop turns. */
+  readonly beats: boolean;
+  /** Those that it gets; no other process gets them. */
+  readonly secrets: readonly SecretName[];
+}
+
+/**
+ * Every kind of process below the primary, in the order that they start in; they end in reverse. A drill starts when
+ * one is due.
+ */
+export const PROCESSES = {
+  /** Checks or restores the databases, which may take minutes, and may crash. Everything else waits for it. */
+  prepare: {
+    role: 'prepare',
+    entry: 'src/replication/prepare-main.ts',
+    count: 1,
+    isPreforked: false,
+    handover: 'none',
+    restart: 'never',
+    drainBy: 'SIGTERM',
+    drainTimeout: [3000],
+    beats: true,
+    secrets: REPLICA_SECRETS,
+  },
+  litestream: {
+    role: 'litestream',
+    entry: undefined,
+    count: 1,
+    isPreforked: false,
+    handover: 'gap',
+    restart: 'always',
+    drainBy: 'SIGTERM',
+    drainTimeout: ['REPLICA_STOP_TIMEOUT_MS'],
+    beats: false,
+    secrets: REPLICA_SECRETS,
+  },
+  /** When it has decided its last writes, it stays until Litestream has ended: a clean close would delete the WAL. */
+  writer: {
+    role: 'writer',
+    entry: 'src/writer/main.ts',
+    count: 1,
+    isPreforked: true,
+    handover: 'standby',
+    restart: 'always',
+    drainBy: 'message',
+    drainTimeout: [5000, 'REPLICA_STOP_TIMEOUT_MS'],
+    beats: true,
+    secrets: [],
+  },
+  worker: {
+    role: 'worker',
+    entry: 'src/worker/main.ts',
+    count: 'WORKERS',
+    isPreforked: true,
+    handover: 'overlap',
+    restart: 'always',
+    drainBy: 'message',
+    drainTimeout: ['DRAIN_TIMEOUT_MS'],
+    beats: true,
+    secrets: [],
+  },
+  /** What a feature brings: `backgroundSpec` fills in its name, its entry and its secrets. */
+  background: {
+    role: 'background',
+    entry: undefined,
+    count: 1,
+    isPreforked: false,
+    handover: 'overlap',
+    restart: 'always',
+    drainBy: 'message',
+    drainTimeout: ['DRAIN_TIMEOUT_MS'],
+    beats: true,
+    secrets: [],
+  },
+  /** A worker that has loaded everything, and waits for the place of one that dies. */
+  spare: {
+    role: 'worker-spare',
+    entry: 'src/worker/main.ts',
+    count: 'SPARE_WORKERS',
+    isPreforked: false,
+    handover: 'none',
+    restart: 'spare',
+    drainBy: 'message',
+    drainTimeout: [0],
+    beats: true,
+    secrets: [],
+  },
+  /** Restores the replica and compares it with the databases; stands still for as long as SQLite takes. */
+  drill: {
+    role: 'drill',
+    entry: 'src/replication/drill/main.ts',
+    count: 0,
+    isPreforked: false,
+    handover: 'none',
+    restart: 'never',
+    drainBy: 'message',
+    drainTimeout: [0],
+    beats: false,
+    secrets: REPLICA_SECRETS,
+  },
+} as const satisfies Readonly<Record<string, ProcessSpec>>;
+
+/** @returns the specification of a process that a feature brings */
+export function backgroundSpec({
+  name,
+  entry,
+  secrets,
+}: Background): ProcessSpec & { readonly handover: 'overlap' } {
+  return { ...PROCESSES.background, role: name, entry, secrets };
+}
+
+/** @returns the names of the processes of one kind, in order */
+export function namesOf({ role, count }: ProcessSpec, config: Pick<Config, CountSetting>): readonly string[] {
+  if (typeof count === 'number') return Array<string>(count).fill(role);
+  return Array.from({ length: config[count] }, (_, index) => `${role}-${index + 1}`);
+}
+
+/** @returns what a process of one kind gets to end by itself, in milliseconds */
+export function drainTimeoutMsOf(
+  { drainTimeout }: ProcessSpec,
+  config: Pick<Config, TimeoutSetting>,
+): number {
+  return drainTimeout.reduce<number>(
+    (sumMs, part) => sumMs + (typeof part === 'number' ? part : config[part]),
+    0,
+  );
+}

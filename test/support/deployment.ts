@@ -1,0 +1,21 @@
+import { fileURLToPath } from 'node:url';
+import { loadConfig } from '../../src/config.ts';
+import type { Deployment } from '../../src/supervisor/release/deployment.ts';
+
+/** @returns a deployment of this project, of which each is another one though all have the same code */
+export function makeDeployment(hash = 'none', dataDir = '/nowhere'): Deployment {
+  return {
+    release: {
+      hash,
+      version: '0.0.0',
+      folder: fileURLToPath(new URL('../../', import.meta.url)),
+      nodePath: process.execPath,
+    },
+    config: loadConfig({ DATA_DIR: dataDir }, '/').config,
+    secrets: {},
+    litestream: { path: '/nowhere/litestream', version: '0.3.13', format: 'wal' },
+    litestreamConfigPath: '/nowhere/litestream.yml',
+    databases: [],
+    backgrounds: [],
+  };
+}
