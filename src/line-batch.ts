@@ -1,8 +1,8 @@
 import { Buffer } from 'node:buffer';
-import { write, writeSync } from 'node:fs';
+import { constants, fstatSync, openSync, write, writeSync } from 'node:fs';
 import pino, { type DestinationStream } from 'pino';
 
-const STANDARD_OUTPUT = 1;
+export const STANDARD_OUTPUT = 1;
 /** A pipe takes writes up to this size in one piece, so lines of several processes never mix. */
 const PIPE_BUF_BYTES = 4096;
 /** How long a line waits for others to share its write. */
@@ -38,7 +38,12 @@ export class LineBatch implements DestinationStream {
   /** While a reader that took nothing is about to be tried again. */
   #retry: NodeJS.Timeout | undefined;
 
-  constructor() {
+  readonly #fd = openWithoutWaiting();
+  readonly #textOf: (line: string) => string;
+
+  /** @param textOf makes of pino's line what is written */
+  constructor(textOf: (line: string) => string = (line) => line) {
+    this.#textOf = textOf;
     process.once('exit', () => {
       this.#queue();
       this.#writeRest();
@@ -46,9 +51,10 @@ export class LineBatch implements DestinationStream {
   }
 
   write(line: string): void {
-    const bytes = Buffer.byteLength(line);
+    const text = this.#textOf(line);
+    const bytes = Buffer.byteLength(text);
     if (this.#bytes + bytes > PIPE_BUF_BYTES) this.#pass();
-    this.#text += line;
+    this.#text += text;
     this.#bytes += bytes;
     // An exit follows what is fatal, and writes it.
     if (this.lastLevel >= WARN && this.lastLevel < FATAL) this.#pass();
@@ -82,7 +88,7 @@ export class LineBatch implements DestinationStream {
     const next = this.#waiting[0];
     this.#isWriting = next !== undefined;
     if (next === undefined) return;
-    write(STANDARD_OUTPUT, next, (error, written) => {
+    write(this.#fd, next, (error, written) => {
       if (!error) {
         this.#took(written);
         this.#writeNext();
@@ -105,11 +111,33 @@ export class LineBatch implements DestinationStream {
     const deadlineMs = performance.now() + EXIT_PATIENCE_MS;
     while (this.#waiting[0] && performance.now() < deadlineMs) {
       try {
-        this.#took(writeSync(STANDARD_OUTPUT, this.#waiting[0]));
+        this.#took(writeSync(this.#fd, this.#waiting[0]));
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') return;
         Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, RETRY_MS);
       }
     }
   }
+}
+
+/**
+ * A write that waits for a pipe that nobody reads, or for a terminal that is stopped (Ctrl-S), would hold a thread of
+ * Node's for as long, and with it the exit of the process, which waits for its threads.
+ *
+ * @returns a descriptor of standard output whose writes fail with EAGAIN instead; a file's as it is, since a file opened
+ *   anew would be written from its beginning
+ */
+function openWithoutWaiting(): number {
+  try {
+    const stat = fstatSync(STANDARD_OUTPUT);
+    if (stat.isFile()) return STANDARD_OUTPUT;
+    // Opened anew, so that whoever has the same pipe or terminal still waits as it did.
+    const { O_WRONLY, O_NONBLOCK, O_NOCTTY } = constants;
+    if (!stat.isSocket()) return openSync('/proc/self/fd/1', O_WRONLY | O_NONBLOCK | O_NOCTTY);
+  } catch {
+    // No /proc, a terminal of another user, or a pipe without a reader.
+  }
+  // A socket cannot be opened anew. Node's stream makes it one that does not wait.
+  void process.stdout;
+  return STANDARD_OUTPUT;
 }

@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
+import { isatty } from 'node:tty';
 import pino, { type Logger } from 'pino';
-import { LineBatch } from './line-batch.ts';
+import { LineBatch, STANDARD_OUTPUT } from './line-batch.ts';
 
 export type { Logger };
 
@@ -20,24 +21,17 @@ export function createLog(role: string, level: string, format: 'json' | 'text'):
   if (format === 'text') {
     // Loaded only for a person: in every other process it would be so much time and memory for nothing.
     const pretty = createRequire(import.meta.url)('pino-pretty') as typeof import('pino-pretty');
-    return pino(
-      options,
-      pretty({
-        destination: terminal(),
-        colorize: process.stdout.isTTY === true && !process.env.NO_COLOR,
-        ignore: 'pid,role',
-        translateTime: 'SYS:HH:MM:ss.l',
-        messageFormat: '{role}[{pid}] {msg}',
-        singleLine: true,
-      }),
-    );
+    // Not its stream: that writes at once, and a terminal that is stopped (Ctrl-S) would stop the event loop.
+    const textOf = pretty.prettyFactory({
+      colorize: isatty(STANDARD_OUTPUT) && !process.env.NO_COLOR,
+      ignore: 'pid,role',
+      translateTime: 'SYS:HH:MM:ss.l',
+      messageFormat: '{role}[{pid}] {msg}',
+      singleLine: true,
+    });
+    return pino(options, new LineBatch(textOf));
   }
   return pino(options, new LineBatch());
-}
-
-/** Standard output for a person. One that fails, such as a file on a full disk, ends nobody. */
-function terminal() {
-  return pino.destination({ fd: 1, sync: true }).on('error', () => {});
 }
 
 let lastMs = 0;

@@ -1,9 +1,13 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import t, { type Test } from 'tap';
+import { temporaryFolder } from './support/system.ts';
 
+/** Above what may wait, with the rest of a small process. */
+const MEMORY_MAX_BYTES = 48 * 1024 * 1024;
 const WRITER = new URL('./support/log-writer.ts', import.meta.url).pathname;
 
 /** A process that logs to a pipe, and what it has written so far. */
@@ -56,4 +60,49 @@ for (const format of ['json', 'text']) {
     t.equal(stderr, '');
     t.equal(code, 3);
   });
+}
+
+for (const format of ['json', 'text']) {
+  for (const kind of ['pipe', 'socket']) {
+    t.test(`a ${kind} that nobody reads bounds the memory and holds up no exit (${format})`, async (t) => {
+      const fifo = join(temporaryFolder(t), 'fifo');
+      execFileSync('mkfifo', [fifo]);
+      // For both: its opening waits for nobody then.
+      const fd = openSync(fifo, 'r+');
+      t.teardown(() => closeSync(fd));
+      // Node makes a socket for what it calls a pipe.
+      const stdout = kind === 'pipe' ? fd : 'pipe';
+      const child = spawn(process.execPath, [WRITER, 'flood', format], { stdio: ['ignore', stdout, 'pipe'] });
+      t.teardown(() => child.kill('SIGKILL'));
+      let stderr = '';
+      child.stderr?.on('data', (chunk) => {
+        stderr += chunk;
+      });
+      const [code] = await once(child, 'exit');
+      t.equal(code, 3);
+      t.ok(Number(stderr) > 0 && Number(stderr) < MEMORY_MAX_BYTES, `${stderr} bytes`);
+    });
+  }
+
+  const isMountable = spawnSync('unshare', ['-rm', 'true']).status === 0;
+  t.test(
+    `a log on a full disk goes on when there is room again (${format})`,
+    {
+      skip: isMountable ? false : 'needs a mount namespace',
+    },
+    (t) => {
+      const script = 'mount -t tmpfs -o size=128k none . && cd "$PWD" && exec "$@" >log';
+      const { stderr, status } = spawnSync(
+        'unshare',
+        ['-rm', 'sh', '-c', script, 'sh', process.execPath, WRITER, 'full-for-a-while', format],
+        { cwd: temporaryFolder(t), encoding: 'utf8' },
+      );
+      t.equal(status, 0);
+      const told = stderr.split('\n').filter((line) => /before|after|while it is full/.test(line));
+      t.ok(told[0]?.includes('before'));
+      t.ok(told.at(-1)?.includes('after'));
+      t.equal(told.length, 52, 'what waited for room is not lost');
+      t.end();
+    },
+  );
 }

@@ -1,3 +1,4 @@
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import { createLog } from '../../src/log.ts';
 
@@ -26,4 +27,38 @@ if (mode === 'now-and-then') {
   }
   log.info('the last');
   process.exit(3);
+}
+
+if (mode === 'flood') {
+  // Four times of what may wait.
+  for (let round = 0; round < 64; round += 1) {
+    for (let count = 0; count < 256; count += 1) log.info('x'.repeat(4000));
+    await setTimeout(1);
+  }
+  const { arrayBuffers, heapUsed } = process.memoryUsage();
+  process.stderr.write(String(arrayBuffers + heapUsed));
+  process.exit(3);
+}
+if (mode === 'full-for-a-while') {
+  // Its standard output is the file `log` in the working folder, which is a small disk.
+  const fill = () => {
+    for (let size = 4096; size >= 1; size /= 2) {
+      try {
+        for (;;) writeFileSync('filler', 'x'.repeat(size), { flag: 'a' });
+      } catch {
+        // It is full for this size.
+      }
+    }
+  };
+  log.warn('before');
+  await setTimeout(50);
+  fill();
+  for (let count = 0; count < 50; count += 1) {
+    log.warn(`while it is full: ${'x'.repeat(1000)}`);
+    await setTimeout(1);
+  }
+  rmSync('filler');
+  log.warn('after');
+  await setTimeout(100);
+  process.stderr.write(readFileSync('log'));
 }
