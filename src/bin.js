@@ -1,18 +1,168 @@
 #!/usr/bin/env node
 // Plain JavaScript, so that an old Node.js gets this far: it cannot read TypeScript, and the SQLite addon would
-// crash it.
+// crash it. What it does before it has chosen the code that runs is all here.
 import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import { existsSync, lstatSync, readFileSync, realpathSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+
+/** Commands that may bring a writer up, which migrates. */
+const SETTLING = new Set(['start', 'keys']);
 
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
-if (major > 22 || (major === 22 && minor >= 18)) {
-  const { enableCompileCache } = await import('node:module');
-  enableCompileCache?.(fileURLToPath(new URL('../node_modules/.cache/ninelives', import.meta.url)));
-  const { main } = await import('./main.ts');
-  await main(process.argv.slice(2));
-} else runByOwnNode(fileURLToPath(new URL('../node_modules/.bin/node', import.meta.url)));
+if (major > 22 || (major === 22 && minor >= 18)) await launch(process.argv.slice(2));
+else runByOwnNode(fileURLToPath(new URL('../node_modules/.bin/node', import.meta.url)));
 
+/**
+ * Runs a command from the code beside this file; a start from the code that `settle` chooses, and what chooses it comes
+ * from what ran last, since a deploy may be under way here.
+ * @param {readonly string[]} args
+ */
+async function launch(args) {
+  const own = fileURLToPath(new URL('..', import.meta.url)).replace(/\/$/, '');
+  const environment = { ...process.env };
+  const root = rootAsInvoked(own);
+  // A release folder is removed one day; what belongs to the installation lies beside the link to it.
+  const installation = lstatSync(root).isSymbolicLink() ? dirname(root) : own;
+  const invocation = { root, installation, environment };
+  const dotEnv = join(installation, '.env');
+  if (existsSync(dotEnv)) process.loadEnvFile(dotEnv);
+  const pinned = pinnedFolder(resolve(installation, process.env.DATA_DIR || 'data'));
+  const isHelp = args.includes('--help') || args.includes('-h');
+  try {
+    if (SETTLING.has(args[0] ?? '') && !isHelp) await start(args, invocation, own, pinned);
+    else await run(args, invocation, own, pinned);
+  } catch (error) {
+    const { message, meaning } = /** @type {{ message: string, meaning?: { exitCode: number } }} */ (error);
+    console.error(`ninelives: ${message}`);
+    process.exitCode = meaning?.exitCode ?? 70;
+  }
+}
+
+/**
+ * @typedef {import('./supervisor/release/invocation.ts').Invocation} Invocation
+ *
+ * @param {readonly string[]} args
+ * @param {Invocation} invocation
+ * @param {string} own folder of this file's project
+ * @param {string | undefined} pinned folder of what ran last
+ */
+async function start(args, invocation, own, pinned) {
+  const path = ['src', 'supervisor', 'release', 'settle.js'];
+  const { settle, dataOf } = await firstOf([pinned, own], (folder) => load(folder, path));
+  const at = args[0] !== 'start' ? -1 : args.findIndex((arg) => /^--release(=|$)/.test(arg));
+  const named =
+    at === -1
+      ? undefined
+      : args[at]?.includes('=')
+        ? args[at].slice(args[at].indexOf('=') + 1)
+        : args[at + 1];
+  const settled = await settle({
+    root: invocation.root,
+    ...dataOf(invocation.installation, process.env),
+    chosen: named === undefined ? undefined : resolve(named),
+    isAttended: args[0] === 'start' && process.stdin.isTTY === true,
+  });
+  const { folder } = settled.workers;
+  const { enableCompileCache } = await import('node:module');
+  // The compiled code goes with the release, and with its copies.
+  enableCompileCache({ directory: join(folder, '.cache'), portable: true });
+  const { prepare } = await load(folder, ['src', 'main.ts']);
+  await (await prepare(args, invocation, settled))();
+}
+
+/**
+ * @param {readonly string[]} args
+ * @param {Invocation} invocation
+ * @param {string} own
+ * @param {string | undefined} pinned
+ */
+async function run(args, invocation, own, pinned) {
+  const { enableCompileCache } = await import('node:module');
+  enableCompileCache(join(own, 'node_modules', '.cache', 'ninelives'));
+  const command = await firstOf([own, pinned], async (folder) => {
+    const { prepare } = await load(folder, ['src', 'main.ts']);
+    return prepare(args, invocation);
+  });
+  await command();
+}
+
+/**
+ * A deploy that is under way or broken shall keep nobody from asking what runs, or from going back.
+ * @template Result
+ * @param {readonly (string | undefined)[]} folders
+ * @param {(folder: string) => Promise<Result>} use
+ * @returns {Promise<Result>}
+ */
+async function firstOf(folders, use) {
+  /** @type {unknown} */
+  let first;
+  for (const folder of folders) {
+    if (folder === undefined) continue;
+    try {
+      const result = await use(folder);
+      if (first !== undefined) console.error(`ninelives: ${reasonOf(first)}; using ${folder}`);
+      return result;
+    } catch (error) {
+      // What a command says of its use is no fault of the code.
+      if (error instanceof Error && 'meaning' in error) throw error;
+      first ??= new Error(`the code in ${folder} cannot be loaded (${reasonOf(error)})`);
+    }
+  }
+  throw first;
+}
+
+/** @param {unknown} error */
+function reasonOf(error) {
+  return error instanceof Error ? error.message.split('\n')[0] : String(error);
+}
+
+/**
+ * @param {string} folder
+ * @param {readonly string[]} path
+ */
+function load(folder, path) {
+  return import(pathToFileURL(join(folder, ...path)).href);
+}
+
+/**
+ * The project's folder as it was named: it may be a symbolic link, which a deploy moves on. It is named by the path of
+ * this file, or by the shell's working directory, which the kernel knows without links.
+ * @param {string} own
+ */
+function rootAsInvoked(own) {
+  const cwd = process.cwd();
+  const { PWD } = process.env;
+  const invoked = resolve(process.argv[1] ?? '');
+  const below = relative(cwd, invoked);
+  const viaShell = PWD && realOf(PWD) === cwd && !below.startsWith('..') ? resolve(PWD, below) : invoked;
+  for (const path of [invoked, viaShell]) {
+    const folder = dirname(dirname(path));
+    if (folder !== own && realOf(folder) === own && path.endsWith(join('src', 'bin.js'))) return folder;
+  }
+  return own;
+}
+
+/** @param {string} path */
+function realOf(path) {
+  try {
+    return realpathSync(path);
+  } catch {
+    return undefined;
+  }
+}
+
+/** @param {string} dataDir */
+function pinnedFolder(dataDir) {
+  const store = join(dataDir, 'run', 'releases');
+  try {
+    const { workers } = JSON.parse(readFileSync(join(store, 'current'), 'utf8'));
+    const folder = join(store, String(workers));
+    return existsSync(join(folder, 'src', 'bin.js')) ? folder : undefined;
+  } catch {
+    return undefined;
+  }
+}
 /**
  * Goes on in the Node.js that `npm ci` has installed.
  * @param {string} path

@@ -62,82 +62,104 @@ function isOrigin(text: string): boolean {
   return /^https?:/.test(text) && URL.canParse(text) && new URL(text).origin === text;
 }
 
-/** Every setting. Names are the environment's; `.env.example` explains each. */
+/** A reload brings it in: only processes that a reload exchanges read it, or the primary reads it anew. */
+function onReload<Setting extends z.ZodType>(setting: Setting): Setting {
+  return setting.meta({ changes: 'reload' });
+}
+
+/** Only a restart brings it in. */
+function onRestart<Setting extends z.ZodType>(setting: Setting): Setting {
+  return setting.meta({ changes: 'restart' });
+}
+
+/** Every setting, and what brings a change of it in. Names are the environment's; `.env.example` explains each. */
 const SETTINGS = z.object({
-  HOST: z
-    .string()
-    .regex(/^[0-9A-Za-z.:_-]+$/, 'expected an IP address or a host name')
-    .default('127.0.0.1'),
-  PORT: whole(0, 65_535, 8080),
-  PUBLIC_URL: httpUrl.optional(),
-  DATA_DIR: z.string().default('./data'),
-  WORKERS: whole(1, 256, availableParallelism()),
-  SPARE_WORKERS: whole(0, 4, 1),
-  SMTP_URL: z
-    .string()
-    .refine((text) => smtpServerOf(text), 'expected smtp://[user:password@]host[:port] or smtps://…')
-    .optional(),
-  SMTP_TIMEOUT_MS: whole(100, HOUR_MS, 30 * SECOND_MS),
-  SMTP_CONNECTIONS: whole(1, 100, 5),
-  MAIL_FROM: z
-    .string()
-    .refine((text) => parseMailbox(text), 'expected an address, or Name <address>')
-    .default('Movie alerts <alerts@ninelives.invalid>'),
-  DELIVERY_HOUR: z
-    .string()
-    .regex(/^(?:[01]\d|2[0-3]):[0-5]\d$/, 'expected a time of the day as HH:MM')
-    .default('09:00'),
-  TIMEZONE: z
-    .string()
-    .refine(isTimeZone, 'expected the IANA name of a time zone, such as Europe/Berlin')
-    .default(() => Intl.DateTimeFormat().resolvedOptions().timeZone),
-  DELIVERY_LEASE_MS: whole(SECOND_MS, HOUR_MS, MINUTE_MS),
-  DELIVERY_ATTEMPTS_MAX: whole(1, 1000, 12),
-  DELIVERY_BACKOFF_MIN_MS: whole(1, 24 * HOUR_MS, MINUTE_MS),
-  DELIVERY_BACKOFF_MAX_MS: whole(1, 24 * HOUR_MS, 6 * HOUR_MS),
-  REPLICA_URL: z.string().optional(),
-  S3_ENDPOINT: httpUrl.optional(),
-  AWS_REGION: z
-    .string()
-    .regex(/^[a-z0-9-]+$/, 'expected a region such as eu-central-1')
-    .default('us-east-1'),
-  AWS_ACCESS_KEY_ID: z.string().optional(),
-  AWS_SECRET_ACCESS_KEY: z.string().optional(),
-  LITESTREAM_BIN: z.string().optional(),
-  REPLICA_SYNC_INTERVAL_MS: whole(10, HOUR_MS, SECOND_MS),
-  REPLICA_STALL_TIMEOUT_MS: whole(100, HOUR_MS, 6 * SECOND_MS),
-  REPLICA_BACKLOG_MAX_MB: whole(1, 1_000_000, 4096),
-  DISK_RESERVE_MB: whole(0, 1_000_000, 256),
-  REPLICA_STOP_TIMEOUT_MS: whole(100, HOUR_MS, 5 * SECOND_MS),
-  REPLICA_SNAPSHOT_INTERVAL_MS: whole(MINUTE_MS, 365 * 24 * HOUR_MS, 6 * HOUR_MS),
-  REPLICA_RETENTION_MS: whole(MINUTE_MS, 365 * 24 * HOUR_MS, 72 * HOUR_MS),
-  DRILL_INTERVAL_MS: whole(0, 30 * 24 * HOUR_MS, HOUR_MS),
-  ALLOW_EMPTY: flag,
-  HEAL: choice(['auto', 'manual'], 'auto'),
-  LOG_LEVEL: choice(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], 'info'),
-  LOG_FORMAT: choice(['auto', 'json', 'text'], 'auto'),
-  START_TIMEOUT_MS: whole(100, HOUR_MS, 15 * SECOND_MS),
-  DRAIN_TIMEOUT_MS: whole(100, HOUR_MS, 10 * SECOND_MS),
-  HANG_TIMEOUT_MS: whole(200, HOUR_MS, 5 * SECOND_MS),
-  RESTART_INTENSITY: whole(1, 1000, 5),
-  RESTART_WINDOW_MS: whole(100, HOUR_MS, 30 * SECOND_MS),
-  BREAKER_RETRY_MS: whole(100, 24 * HOUR_MS, 30 * SECOND_MS),
-  MEMORY_LIMIT_MB: whole(0, 1_000_000, 512),
-  MAX_REQUESTS: whole(0, 1_000_000_000_000, 0),
-  MAX_AGE_MS: whole(0, 365 * 24 * HOUR_MS, 0),
-  OVERLOAD_LAG_MS: whole(0, HOUR_MS, 500),
-  RESTART_BACKOFF_MIN_MS: whole(1, MINUTE_MS, 50),
-  RESTART_BACKOFF_MAX_MS: whole(1, HOUR_MS, 5 * SECOND_MS),
-  WRITE_DEADLINE_MS: whole(10, HOUR_MS, 5 * SECOND_MS),
-  DURABILITY: choice(['local', 'replicated'], 'local'),
-  REPLICATED_TIMEOUT_MS: whole(10, HOUR_MS, 10 * SECOND_MS),
-  IDEMPOTENCY_RETENTION_MS: whole(SECOND_MS, 30 * 24 * HOUR_MS, 24 * HOUR_MS),
-  WRITE_QUEUE_MAX: whole(1, 1_000_000, 10_000),
-  CORS_ORIGINS: origins,
-  RATE_LIMIT_KEY_PER_MINUTE: whole(0, 1_000_000_000, 6000),
-  RATE_LIMIT_ADDRESS_PER_MINUTE: whole(0, 1_000_000_000, 300),
-  UPLOAD_QUOTA_MB: whole(0, 1_000_000, 0),
-  CONNECTION_QUEUE_MAX: whole(1, 1_000_000, 10_000),
+  HOST: onRestart(
+    z
+      .string()
+      .regex(/^[0-9A-Za-z.:_-]+$/, 'expected an IP address or a host name')
+      .default('127.0.0.1'),
+  ),
+  PORT: onRestart(whole(0, 65_535, 8080)),
+  PUBLIC_URL: onReload(httpUrl.optional()),
+  DATA_DIR: onRestart(z.string().default('./data')),
+  WORKERS: onRestart(whole(1, 256, availableParallelism())),
+  SPARE_WORKERS: onRestart(whole(0, 4, 1)),
+  SMTP_URL: onReload(
+    z
+      .string()
+      .refine((text) => smtpServerOf(text), 'expected smtp://[user:password@]host[:port] or smtps://…')
+      .optional(),
+  ),
+  SMTP_TIMEOUT_MS: onReload(whole(100, HOUR_MS, 30 * SECOND_MS)),
+  SMTP_CONNECTIONS: onReload(whole(1, 100, 5)),
+  MAIL_FROM: onReload(
+    z
+      .string()
+      .refine((text) => parseMailbox(text), 'expected an address, or Name <address>')
+      .default('Movie alerts <alerts@ninelives.invalid>'),
+  ),
+  DELIVERY_HOUR: onReload(
+    z
+      .string()
+      .regex(/^(?:[01]\d|2[0-3]):[0-5]\d$/, 'expected a time of the day as HH:MM')
+      .default('09:00'),
+  ),
+  TIMEZONE: onReload(
+    z
+      .string()
+      .refine(isTimeZone, 'expected the IANA name of a time zone, such as Europe/Berlin')
+      .default(() => Intl.DateTimeFormat().resolvedOptions().timeZone),
+  ),
+  DELIVERY_LEASE_MS: onReload(whole(SECOND_MS, HOUR_MS, MINUTE_MS)),
+  DELIVERY_ATTEMPTS_MAX: onReload(whole(1, 1000, 12)),
+  DELIVERY_BACKOFF_MIN_MS: onReload(whole(1, 24 * HOUR_MS, MINUTE_MS)),
+  DELIVERY_BACKOFF_MAX_MS: onReload(whole(1, 24 * HOUR_MS, 6 * HOUR_MS)),
+  REPLICA_URL: onRestart(z.string().optional()),
+  S3_ENDPOINT: onRestart(httpUrl.optional()),
+  AWS_REGION: onRestart(
+    z
+      .string()
+      .regex(/^[a-z0-9-]+$/, 'expected a region such as eu-central-1')
+      .default('us-east-1'),
+  ),
+  AWS_ACCESS_KEY_ID: onRestart(z.string().optional()),
+  AWS_SECRET_ACCESS_KEY: onRestart(z.string().optional()),
+  LITESTREAM_BIN: onRestart(z.string().optional()),
+  REPLICA_SYNC_INTERVAL_MS: onRestart(whole(10, HOUR_MS, SECOND_MS)),
+  REPLICA_STALL_TIMEOUT_MS: onRestart(whole(100, HOUR_MS, 6 * SECOND_MS)),
+  REPLICA_BACKLOG_MAX_MB: onReload(whole(1, 1_000_000, 4096)),
+  DISK_RESERVE_MB: onReload(whole(0, 1_000_000, 256)),
+  REPLICA_STOP_TIMEOUT_MS: onRestart(whole(100, HOUR_MS, 5 * SECOND_MS)),
+  REPLICA_SNAPSHOT_INTERVAL_MS: onRestart(whole(MINUTE_MS, 365 * 24 * HOUR_MS, 6 * HOUR_MS)),
+  REPLICA_RETENTION_MS: onRestart(whole(MINUTE_MS, 365 * 24 * HOUR_MS, 72 * HOUR_MS)),
+  DRILL_INTERVAL_MS: onRestart(whole(0, 30 * 24 * HOUR_MS, HOUR_MS)),
+  ALLOW_EMPTY: onReload(flag),
+  HEAL: onRestart(choice(['auto', 'manual'], 'auto')),
+  LOG_LEVEL: onReload(choice(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], 'info')),
+  LOG_FORMAT: onRestart(choice(['auto', 'json', 'text'], 'auto')),
+  START_TIMEOUT_MS: onReload(whole(100, HOUR_MS, 15 * SECOND_MS)),
+  DRAIN_TIMEOUT_MS: onReload(whole(100, HOUR_MS, 10 * SECOND_MS)),
+  HANG_TIMEOUT_MS: onReload(whole(200, HOUR_MS, 5 * SECOND_MS)),
+  RESTART_INTENSITY: onRestart(whole(1, 1000, 5)),
+  RESTART_WINDOW_MS: onRestart(whole(100, HOUR_MS, 30 * SECOND_MS)),
+  BREAKER_RETRY_MS: onRestart(whole(100, 24 * HOUR_MS, 30 * SECOND_MS)),
+  MEMORY_LIMIT_MB: onRestart(whole(0, 1_000_000, 512)),
+  MAX_REQUESTS: onRestart(whole(0, 1_000_000_000_000, 0)),
+  MAX_AGE_MS: onRestart(whole(0, 365 * 24 * HOUR_MS, 0)),
+  OVERLOAD_LAG_MS: onReload(whole(0, HOUR_MS, 500)),
+  RESTART_BACKOFF_MIN_MS: onRestart(whole(1, MINUTE_MS, 50)),
+  RESTART_BACKOFF_MAX_MS: onRestart(whole(1, HOUR_MS, 5 * SECOND_MS)),
+  WRITE_DEADLINE_MS: onReload(whole(10, HOUR_MS, 5 * SECOND_MS)),
+  DURABILITY: onReload(choice(['local', 'replicated'], 'local')),
+  REPLICATED_TIMEOUT_MS: onReload(whole(10, HOUR_MS, 10 * SECOND_MS)),
+  IDEMPOTENCY_RETENTION_MS: onReload(whole(SECOND_MS, 30 * 24 * HOUR_MS, 24 * HOUR_MS)),
+  WRITE_QUEUE_MAX: onReload(whole(1, 1_000_000, 10_000)),
+  CORS_ORIGINS: onReload(origins),
+  RATE_LIMIT_KEY_PER_MINUTE: onReload(whole(0, 1_000_000_000, 6000)),
+  RATE_LIMIT_ADDRESS_PER_MINUTE: onReload(whole(0, 1_000_000_000, 300)),
+  UPLOAD_QUOTA_MB: onReload(whole(0, 1_000_000, 0)),
+  CONNECTION_QUEUE_MAX: onRestart(whole(1, 1_000_000, 10_000)),
 });
 
 type Settings = z.infer<typeof SETTINGS>;
@@ -162,14 +184,21 @@ export function settingNames(): readonly string[] {
   return Object.keys(SETTINGS.shape);
 }
 
+/** @returns the name of every setting that only a restart brings in. */
+export function restartSettings(): readonly string[] {
+  return Object.entries(SETTINGS.shape).flatMap(([name, setting]) =>
+    setting.meta()?.changes === 'restart' ? [name] : [],
+  );
+}
+
 /**
  * Reads and checks every setting at once. An empty variable counts as unset.
  *
  * @param env the environment, `.env` already merged into it
- * @param cwd the folder that relative paths start from
+ * @param installation the folder that relative paths start from, absolute
  * @throws Failure config_invalid with one entry per wrong setting
  */
-export function loadConfig(env: NodeJS.ProcessEnv, cwd: string): LoadedConfig {
+export function loadConfig(env: NodeJS.ProcessEnv, installation: string): LoadedConfig {
   const given = Object.fromEntries(
     settingNames().flatMap((name) => (env[name] ? [[name, env[name]] as const] : [])),
   );
@@ -178,7 +207,7 @@ export function loadConfig(env: NodeJS.ProcessEnv, cwd: string): LoadedConfig {
     ? []
     : parsed.error.issues.map((issue) => ({ field: String(issue.path[0]), message: issue.message }));
 
-  const dataDir = absolute(given.DATA_DIR ?? './data', cwd);
+  const dataDir = absolute(given.DATA_DIR ?? './data', installation);
   const socketBytes = Buffer.byteLength(join(dataDir, 'run', 'writer.sock'));
   if (socketBytes > SOCKET_PATH_MAX_BYTES) {
     const tooLongBytes = socketBytes - SOCKET_PATH_MAX_BYTES;
@@ -189,7 +218,7 @@ export function loadConfig(env: NodeJS.ProcessEnv, cwd: string): LoadedConfig {
   }
   const smtpServer = given.SMTP_URL === undefined ? undefined : smtpServerOf(given.SMTP_URL);
   if (smtpServer && !isLoopbackHost(smtpServer.hostname)) errors.push(...missingForMail(given));
-  const replica = parseReplicaUrl(given.REPLICA_URL ?? `file:${join(dataDir, 'replica')}`, cwd);
+  const replica = parseReplicaUrl(given.REPLICA_URL ?? `file:${join(dataDir, 'replica')}`, installation);
   if ('expected' in replica) errors.push({ field: 'REPLICA_URL', message: replica.expected });
   else if (replica.type === 's3') errors.push(...missingCredentials(given));
 
@@ -212,6 +241,7 @@ export function loadConfig(env: NodeJS.ProcessEnv, cwd: string): LoadedConfig {
       ...rest,
       LOG_FORMAT,
       DATA_DIR: dataDir,
+      ...(rest.LITESTREAM_BIN && { LITESTREAM_BIN: resolve(installation, rest.LITESTREAM_BIN) }),
       replica: Object.freeze(replica),
       smtpServer: smtpServer?.origin,
     }),

@@ -1,13 +1,16 @@
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { Failure } from './errors.ts';
+import type { Invocation } from './supervisor/release/invocation.ts';
+import type { Settled } from './supervisor/release/settle.js';
 import { loadZod } from './zod-without-locales.ts';
+
+/** @param settled what a start runs; undefined for the other commands */
+type RunCommand = (args: readonly string[], invocation: Invocation, settled?: Settled) => Promise<void>;
 
 interface CommandEntry {
   /** One line for the list of commands. */
   readonly about: string;
   /** Loaded when it is run: a short command should not wait for what the system needs. */
-  readonly load: () => Promise<(args: readonly string[]) => Promise<void>>;
+  readonly load: () => Promise<RunCommand>;
 }
 
 /** Every command, in the order that the help lists them. */
@@ -31,6 +34,10 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   reload: {
     about: 'bring new code into service without a failed request',
     load: async () => (await import('./commands/reload.ts')).reload,
+  },
+  rollback: {
+    about: 'bring the release that ran before into service again',
+    load: async () => (await import('./commands/rollback.ts')).rollback,
   },
   restart: {
     about: 'exchange the processes of one role: worker, worker-1, writer, mailer, litestream',
@@ -68,30 +75,30 @@ ${Object.entries(COMMANDS)
 ninelives <command> --help tells more of each. Settings come from the environment and from .env;
 config/.env.example lists them.`;
 
-/** Runs one command and sets the exit code. @param args the words after the program's name */
-export async function main(args: readonly string[]): Promise<void> {
+/**
+ * Loads one command. What fails here is the code; what fails later is what the command was asked for.
+ * @param args the words after the program's name
+ * @returns runs it and sets the exit code
+ */
+export async function prepare(
+  args: readonly string[],
+  invocation: Invocation,
+  settled?: Settled,
+): Promise<() => Promise<void>> {
   const [command, ...rest] = args;
-  try {
-    if (command === '--help' || command === '-h' || command === 'help') {
-      console.log(USAGE);
-      return;
+  if (command === '--help' || command === '-h' || command === 'help') return async () => console.log(USAGE);
+  const entry = command && Object.hasOwn(COMMANDS, command) ? COMMANDS[command] : undefined;
+  if (!entry) throw new Failure('usage', command ? `There is no command ${command}.\n\n${USAGE}` : USAGE);
+  await loadZod();
+  const run = await entry.load();
+  return async () => {
+    try {
+      await run(rest, invocation, settled);
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error;
+      const details = (error.options.errors ?? []).map(({ field, message }) => `\n  ${field}: ${message}`);
+      console.error(`ninelives: ${error.message}${details.join('')}`);
+      process.exitCode = error.meaning.exitCode;
     }
-    const entry = command && Object.hasOwn(COMMANDS, command) ? COMMANDS[command] : undefined;
-    if (!entry) throw new Failure('usage', command ? `There is no command ${command}.\n\n${USAGE}` : USAGE);
-    loadDotEnv(process.cwd());
-    await loadZod();
-    const run = await entry.load();
-    await run(rest);
-  } catch (error) {
-    if (!(error instanceof Failure)) throw error;
-    const details = (error.options.errors ?? []).map(({ field, message }) => `\n  ${field}: ${message}`);
-    console.error(`ninelives: ${error.message}${details.join('')}`);
-    process.exitCode = error.meaning.exitCode;
-  }
-}
-
-/** The environment wins over the file. */
-function loadDotEnv(cwd: string): void {
-  const path = join(cwd, '.env');
-  if (existsSync(path)) process.loadEnvFile(path);
+  };
 }

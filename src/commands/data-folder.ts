@@ -1,5 +1,4 @@
-import { resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import type { Config } from '../config.ts';
 import { backgrounds, databaseNames } from '../features.ts';
 import type { Logger } from '../log.ts';
@@ -10,26 +9,35 @@ import type { Secrets } from '../secrets.ts';
 import { lockDataDir } from '../sqlite/lock.ts';
 import { Events } from '../supervisor/events.ts';
 import { endOrphans } from '../supervisor/orphans.ts';
+import type { Deployment } from '../supervisor/release/deployment.ts';
+import { inspectRelease } from '../supervisor/release/inspection.ts';
+import type { Invocation } from '../supervisor/release/invocation.ts';
+import { Releases } from '../supervisor/release/releases.ts';
+import { dataOf, type Settled } from '../supervisor/release/settle.js';
 import type { SystemOptions } from '../supervisor/system.ts';
-import { version } from '../version.ts';
-
-const PROJECT_FOLDER = resolve(fileURLToPath(new URL('../../', import.meta.url)));
 
 /** Everything that a system is made from, but what happens when it cannot go on. */
 export type SystemParts = Omit<SystemOptions, 'onFatal'>;
+
+export interface DataFolderOptions {
+  readonly config: Config;
+  readonly secrets: Secrets;
+  readonly invocation: Invocation;
+  /** What runs. */
+  readonly settled: Settled;
+  readonly log: Logger;
+  /** For whoever finds the folder taken. */
+  readonly purpose: string;
+}
 
 /**
  * Takes the data folder for as long as `run` lasts, ends what a killed system left behind there, and gathers what a
  * system is made from.
  *
- * @param purpose for whoever finds the folder taken
  * @throws Failure data_dir_locked, litestream_missing, or what `run` throws
  */
 export async function withDataFolder<Result>(
-  config: Config,
-  secrets: Secrets,
-  log: Logger,
-  purpose: string,
+  { config, secrets, invocation, settled, log, purpose }: DataFolderOptions,
   run: (parts: SystemParts) => Promise<Result>,
 ): Promise<Result> {
   const lock = lockDataDir(config.DATA_DIR, purpose);
@@ -39,17 +47,15 @@ export async function withDataFolder<Result>(
       litestreamBin: config.LITESTREAM_BIN,
       path: process.env.PATH,
       log,
+      packages: join(settled.workers.folder, 'package.json'),
     });
     log.info({ path: litestream.path, version: litestream.version }, `litestream ${litestream.version}`);
     const databases = databaseNames();
     const change = describeChange(litestream, config.DATA_DIR, databases);
     if (change) log.warn(change);
-    const litestreamConfigPath = writeLitestreamConfig(config, databases, {
-      format: litestream.format,
-    });
-    const events = new Events(config.DATA_DIR, log);
-    const deployment = {
-      release: { hash: 'none', version, folder: PROJECT_FOLDER, nodePath: process.execPath },
+    const litestreamConfigPath = writeLitestreamConfig(config, databases, { format: litestream.format });
+    const deployment: Deployment = {
+      release: settled.workers,
       config,
       secrets,
       litestream,
@@ -57,8 +63,30 @@ export async function withDataFolder<Result>(
       databases,
       backgrounds: backgrounds(),
     };
-    return await run({ deployment, log, events });
+    const releases = new Releases({
+      invocation,
+      dataDir: config.DATA_DIR,
+      data: dataOf(invocation.installation, process.env).data,
+      log,
+    });
+    const events = new Events(config.DATA_DIR, log);
+    const writerDeployment = await deploymentOfWriter(settled, deployment, releases, invocation);
+    return await run({ deployment, writerDeployment, releases, settled, invocation, log, events });
   } finally {
     lock.release();
   }
+}
+
+/** Another than that of everything else only where an exchange was cut in half. */
+async function deploymentOfWriter(
+  { writer, workers }: Settled,
+  deployment: Deployment,
+  releases: Releases,
+  { installation }: Invocation,
+): Promise<Deployment> {
+  if (writer.hash === workers.hash) return deployment;
+  const { config } = deployment;
+  const env = { ...releases.environment(), LOG_FORMAT: config.LOG_FORMAT };
+  const inspection = await inspectRelease(writer, { installation, env, timeoutMs: config.START_TIMEOUT_MS });
+  return { ...deployment, release: writer, config: inspection.config, backgrounds: inspection.backgrounds };
 }

@@ -1,5 +1,6 @@
 import { type LoadedConfig, loadConfig } from '../config.ts';
 import { Failure } from '../errors.ts';
+import type { Invocation } from '../supervisor/release/invocation.ts';
 import { readArguments } from './arguments.ts';
 import { checksFor, type Finding, settingsFinding } from './doctor-checks.ts';
 
@@ -23,7 +24,7 @@ const NAME_WIDTH = 13;
  * @param args what follows the command's name
  * @throws Failure config_invalid when something is wrong
  */
-export async function doctor(args: readonly string[]): Promise<void> {
+export async function doctor(args: readonly string[], { installation }: Invocation): Promise<void> {
   const { json, help } = readArguments(args, OPTIONS, USAGE);
   if (help) {
     console.log(USAGE);
@@ -34,7 +35,7 @@ export async function doctor(args: readonly string[]): Promise<void> {
     findings.push(finding);
     if (!json) console.log(describe(finding));
   };
-  const loaded = load();
+  const loaded = load(installation);
   if (loaded instanceof Failure) note(settingsFinding(loaded));
   else {
     note({ name: 'settings', result: 'ok', detail: `DATA_DIR ${loaded.config.DATA_DIR}`, remedy: null });
@@ -47,9 +48,9 @@ export async function doctor(args: readonly string[]): Promise<void> {
   throw new Failure('config_invalid', `Mend first: ${problems.map(({ name }) => name).join(', ')}`);
 }
 
-function load(): LoadedConfig | Failure {
+function load(installation: string): LoadedConfig | Failure {
   try {
-    return loadConfig(process.env, process.cwd());
+    return loadConfig(process.env, installation);
   } catch (error) {
     if (error instanceof Failure) return error;
     throw error;

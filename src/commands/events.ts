@@ -3,6 +3,7 @@ import { loadConfig } from '../config.ts';
 import { Failure } from '../errors.ts';
 import type { SystemEvent } from '../runtime/snapshot.ts';
 import { readEvents } from '../supervisor/events.ts';
+import type { Invocation } from '../supervisor/release/invocation.ts';
 import { readArguments } from './arguments.ts';
 import { describeEvent } from './event-view.ts';
 
@@ -27,14 +28,14 @@ const FOLLOW_INTERVAL_MS = 500;
  * @param args what follows the command's name
  * @throws Failure usage
  */
-export async function events(args: readonly string[]): Promise<void> {
+export async function events(args: readonly string[], { installation }: Invocation): Promise<void> {
   const { limit, follow, json, help } = readArguments(args, OPTIONS, USAGE);
   if (help) {
     console.log(USAGE);
     return;
   }
   if (!/^\d{1,6}$/.test(limit)) throw new Failure('usage', `--limit expects a count\n\n${USAGE}`);
-  const { config } = loadConfig(process.env, process.cwd());
+  const { config } = loadConfig(process.env, installation);
   const print = (event: SystemEvent) => console.log(json ? JSON.stringify(event) : describeEvent(event));
   const all = readEvents(config.DATA_DIR);
   const count = Number(limit);

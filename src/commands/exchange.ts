@@ -10,14 +10,10 @@ const LOOK_INTERVAL_MS = 250;
  * Has the primary exchange children, and shows meanwhile what has become of which.
  * @param words the primary's command
  * @param doing what it is, for whoever waits
- * @returns the names of those replaced
+ * @returns the command's value
  * @throws Failure why it did not work
  */
-export async function exchange(
-  dataDir: string,
-  words: readonly string[],
-  doing: string,
-): Promise<readonly string[]> {
+export async function exchange(dataDir: string, words: readonly string[], doing: string): Promise<unknown> {
   const { events } = (await askPrimary(dataDir, ['status'])) as SystemSnapshot;
   let lastId = events.at(-1)?.id ?? 0;
   const progress = new Progress(doing);
@@ -36,7 +32,7 @@ export async function exchange(
       for (const event of news) progress.step(describeEvent(event));
       lastId = news.at(-1)?.id ?? lastId;
     }
-    return ((await exchanging) as { replaced: string[] }).replaced;
+    return await exchanging;
   } finally {
     progress.end();
   }

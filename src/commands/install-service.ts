@@ -2,11 +2,12 @@ import { execFileSync } from 'node:child_process';
 import { chownSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { loadConfig } from '../config.ts';
 import { Failure } from '../errors.ts';
+import type { Invocation } from '../supervisor/release/invocation.ts';
 import { isWritable } from '../writable.ts';
 import { readArguments } from './arguments.ts';
+import { refuseMisplaced } from './misplaced.ts';
 import { renderUnits, type Unit, writableFolders } from './service-units.ts';
 
 const USAGE = `Usage: ninelives install-service [--user USER] [--yes | --dir DIR]
@@ -23,23 +24,24 @@ const OPTIONS = {
   help: { type: 'boolean', short: 'h', default: false },
 } as const;
 const SYSTEM_DIR = '/etc/systemd/system';
-const ROOT = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
 
 /**
  * Shows or writes the units.
  * @param args what follows the command's name
  * @throws Failure usage, or file_exists when the folder cannot be written
  */
-export async function installService(args: readonly string[]): Promise<void> {
+export async function installService(args: readonly string[], invocation: Invocation): Promise<void> {
   const { user, yes, dir, help } = readArguments(args, OPTIONS, USAGE);
   if (help) {
     console.log(USAGE);
     return;
   }
   if (yes && dir !== undefined) throw new Failure('usage', `--yes or --dir, not both\n\n${USAGE}`);
-  const { config } = loadConfig(process.env, process.cwd());
-  const runAs = user ?? nameOf(statSync(ROOT).uid);
-  const units = renderUnits({ config, root: ROOT, workingDirectory: process.cwd(), ...owner(runAs) });
+  const { root, installation } = invocation;
+  const { config } = loadConfig(process.env, installation);
+  refuseMisplaced(invocation, config.DATA_DIR);
+  const runAs = user ?? nameOf(statSync(root).uid);
+  const units = renderUnits({ config, root, workingDirectory: installation, ...owner(runAs) });
   if (runAs === 'root') console.error('It would run as root. Better name a user without rights: --user USER');
   if (dir !== undefined) {
     mkdirSync(resolve(dir), { recursive: true });
@@ -51,7 +53,7 @@ export async function installService(args: readonly string[]): Promise<void> {
     console.error('Nothing is written yet. To write both: npx ninelives install-service --yes');
     return;
   }
-  const again = `sudo ${process.execPath} ${join(ROOT, 'src', 'bin.js')} install-service --yes`;
+  const again = `sudo ${process.execPath} ${join(root, 'src', 'bin.js')} install-service --yes`;
   if (!isWritable(SYSTEM_DIR)) {
     throw new Failure('replica_denied', `${SYSTEM_DIR} is not writable for this user. Run:\n  ${again}`);
   }

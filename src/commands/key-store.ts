@@ -3,12 +3,13 @@ import { type Config, loadConfig } from '../config.ts';
 import { Failure } from '../errors.ts';
 import { type ListedKey, prepareQueries } from '../keys/queries.ts';
 import { createLog, type Logger } from '../log.ts';
-import type { Secrets } from '../secrets.ts';
 import { openReader } from '../sqlite/open.ts';
+import type { Invocation } from '../supervisor/release/invocation.ts';
+import type { Settled } from '../supervisor/release/settle.js';
 import { System } from '../supervisor/system.ts';
 import { WriterClient } from '../writer/client.ts';
 import { writerSocketPath } from '../writer/protocol.ts';
-import { withDataFolder } from './data-folder.ts';
+import { type DataFolderOptions, withDataFolder } from './data-folder.ts';
 
 /** The keys of a data folder, for the time of one command. */
 export interface KeyStore {
@@ -24,13 +25,20 @@ export interface KeyStore {
  *
  * @throws Failure data_dir_locked when another command has the data folder; why no writer could be started
  */
-export async function withKeys<Result>(run: (store: KeyStore) => Promise<Result>): Promise<Result> {
-  const { config, secrets } = loadConfig(process.env, process.cwd());
+export async function withKeys<Result>(
+  invocation: Invocation,
+  settled: Settled | undefined,
+  run: (store: KeyStore) => Promise<Result>,
+): Promise<Result> {
+  const { config, secrets } = loadConfig(process.env, invocation.installation);
   for (const name of Object.keys(secrets)) delete process.env[name];
   // What the command has to say it says itself.
   const log = createLog('command', 'silent', 'json');
   try {
-    return await withOwnWriter(config, secrets, log, () => useKeys(config, log, run));
+    if (settled === undefined) return await useKeys(config, log, run);
+    return await withOwnWriter({ config, secrets, invocation, settled, log }, () =>
+      useKeys(config, log, run),
+    );
   } catch (error) {
     if (!(error instanceof Failure) || error.code !== 'data_dir_locked') throw error;
     return await useKeys(config, log, run);
@@ -38,17 +46,17 @@ export async function withKeys<Result>(run: (store: KeyStore) => Promise<Result>
 }
 
 async function withOwnWriter<Result>(
-  config: Config,
-  secrets: Secrets,
-  log: Logger,
+  { config, ...options }: Omit<DataFolderOptions, 'purpose'>,
   run: () => Promise<Result>,
 ): Promise<Result> {
   // Nothing listens, so what HOST would open does not matter here.
   const quiet: Config = { ...config, HOST: '127.0.0.1', LOG_LEVEL: 'silent' };
-  return withDataFolder(quiet, secrets, log, 'keys', async (parts) => {
+  return withDataFolder({ ...options, config: quiet, purpose: 'keys' }, async (parts) => {
     const failed = Promise.withResolvers<never>();
     parts.events.record('start', { pid: process.pid, cause: 'for the command keys; nothing serves' });
     const system = new System({ ...parts, onFatal: failed.reject });
+    // Its writer may migrate: the next start has to know whose database it finds.
+    parts.releases.writerGoesTo(parts.writerDeployment.release);
     try {
       return await Promise.race([system.startWithoutServing().then(run), failed.promise]);
     } finally {

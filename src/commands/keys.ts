@@ -3,6 +3,8 @@ import { durationMsOf, expiryAtMsOf } from '../keys/expiry.ts';
 import type { ListedKey } from '../keys/queries.ts';
 import { newKey } from '../keys/schema.ts';
 import { hashOf, newKeyId, newSecret, tokenOf } from '../keys/token.ts';
+import type { Invocation } from '../supervisor/release/invocation.ts';
+import type { Settled } from '../supervisor/release/settle.js';
 import { readArguments } from './arguments.ts';
 import { type KeyStore, withKeys } from './key-store.ts';
 import { describeKeys } from './key-view.ts';
@@ -37,10 +39,13 @@ const OPTIONS = {
 } as const;
 
 type Options = ReturnType<typeof readArguments<typeof OPTIONS>>;
+/** Gives a function the keys, as `withKeys`. */
+type OpenKeys = <Result>(use: (store: KeyStore) => Promise<Result>) => Promise<Result>;
+
 interface Action {
   readonly takes: readonly (keyof Options)[];
   readonly takesKey: boolean;
-  readonly run: (options: Options, key: string) => Promise<void>;
+  readonly run: (open: OpenKeys, options: Options, key: string) => Promise<void>;
 }
 
 const ACTIONS: Readonly<Record<string, Action>> = {
@@ -55,7 +60,11 @@ const ACTIONS: Readonly<Record<string, Action>> = {
  * @param args what follows the command's name
  * @throws Failure usage, invalid_request, not_found, or why there is no writer
  */
-export async function keys(args: readonly string[]): Promise<void> {
+export async function keys(
+  args: readonly string[],
+  invocation: Invocation,
+  settled?: Settled,
+): Promise<void> {
   const [word = '', ...rest] = args;
   if (word === '--help' || word === '-h') {
     console.log(USAGE);
@@ -72,10 +81,11 @@ export async function keys(args: readonly string[]): Promise<void> {
   if (action.takesKey && !hasKey) throw wrongUse(`keys ${word} needs the id or the name of a key`);
   const foreign = (Object.keys(options) as (keyof Options)[]).find((name) => !action.takes.includes(name));
   if (foreign) throw wrongUse(`keys ${word} does not take --${foreign}`);
-  await action.run(options, hasKey ? (rest[0] as string) : '');
+  const open: OpenKeys = (use) => withKeys(invocation, settled, use);
+  await action.run(open, options, hasKey ? (rest[0] as string) : '');
 }
 
-async function create({ name, scope, owner = name, expires }: Options): Promise<void> {
+async function create(open: OpenKeys, { name, scope, owner = name, expires }: Options): Promise<void> {
   const token = { id: newKeyId(), secret: newSecret() };
   const expiresAtMs = expires === undefined ? null : expiryOf(expires);
   const secretHash = hashOf(token.secret).toString('hex');
@@ -84,30 +94,30 @@ async function create({ name, scope, owner = name, expires }: Options): Promise<
     const lines = input.error.issues.map(({ path, message }) => `--${String(path[0])}: ${message}`);
     throw wrongUse(lines.join('\n'));
   }
-  await withKeys(({ write }) => write('create', input.data));
+  await open(({ write }) => write('create', input.data));
   show(tokenOf(token), `The key ${name}`);
 }
 
-async function list({ json = false }: Options): Promise<void> {
-  const listed = await withKeys(async (store: KeyStore): Promise<ListedKey[]> => store.list());
+async function list(open: OpenKeys, { json = false }: Options): Promise<void> {
+  const listed = await open(async (store: KeyStore): Promise<ListedKey[]> => store.list());
   console.log(json ? JSON.stringify(listed, undefined, 2) : describeKeys(listed, Date.now()));
 }
 
-async function rotate({ grace = '0m', expires }: Options, key: string): Promise<void> {
+async function rotate(open: OpenKeys, { grace = '0m', expires }: Options, key: string): Promise<void> {
   const secret = newSecret();
   const graceMs = durationMsOf(grace);
   if (graceMs === undefined) throw wrongUse('--grace: expected a duration such as 30d, 12h or 10m');
   const secretHash = hashOf(secret).toString('hex');
   const input = { key, secretHash, graceMs, ...(expires && { expiresAtMs: expiryOf(expires) }) };
-  const { id, name } = (await withKeys(({ write }) => write('rotate', input))) as {
+  const { id, name } = (await open(({ write }) => write('rotate', input))) as {
     id: string;
     name: string;
   };
   show(tokenOf({ id, secret }), `The new secret of the key ${name}`);
 }
 
-async function revoke(_options: Options, key: string): Promise<void> {
-  const { id, name } = (await withKeys(({ write }) => write('revoke', { key }))) as {
+async function revoke(open: OpenKeys, _options: Options, key: string): Promise<void> {
+  const { id, name } = (await open(({ write }) => write('revoke', { key }))) as {
     id: string;
     name: string;
   };

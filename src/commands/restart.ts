@@ -1,5 +1,6 @@
 import { loadConfig } from '../config.ts';
 import { Failure } from '../errors.ts';
+import type { Invocation } from '../supervisor/release/invocation.ts';
 import { readArguments } from './arguments.ts';
 import { exchange } from './exchange.ts';
 
@@ -15,7 +16,7 @@ const OPTIONS = { help: { type: 'boolean', short: 'h', default: false } } as con
  * @param args what follows the command's name
  * @throws Failure usage, not_ready, or why the new process did not come up
  */
-export async function restart(args: readonly string[]): Promise<void> {
+export async function restart(args: readonly string[], { installation }: Invocation): Promise<void> {
   const [first = ''] = args;
   const role = first.startsWith('-') ? '' : first;
   if (readArguments(role ? args.slice(1) : args, OPTIONS, USAGE).help) {
@@ -23,7 +24,10 @@ export async function restart(args: readonly string[]): Promise<void> {
     return;
   }
   if (!role) throw new Failure('usage', `Expected one ROLE\n\n${USAGE}`);
-  const { config } = loadConfig(process.env, process.cwd());
-  const replaced = await exchange(config.DATA_DIR, ['restart', role], `restarting ${role}`);
+  const { config } = loadConfig(process.env, installation);
+  const words = ['restart', role];
+  const { replaced } = (await exchange(config.DATA_DIR, words, `restarting ${role}`)) as {
+    replaced: string[];
+  };
   console.log(`restarted: ${replaced.join(', ')}`);
 }

@@ -7,6 +7,7 @@ import { createLog, type Logger } from '../log.ts';
 import { findLitestream, type LitestreamBinary } from '../replication/binary.ts';
 import { litestreamEnv } from '../replication/litestream.ts';
 import { renderLitestreamConfig } from '../replication/litestream-config.ts';
+import type { Invocation } from '../supervisor/release/invocation.ts';
 
 /** What every command needs that reads the replica by itself. */
 export interface ReplicaContext {
@@ -25,9 +26,10 @@ export interface ReplicaContext {
  * @throws Failure config_invalid, litestream_missing, or what `run` throws
  */
 export async function withReplica<Result>(
+  { installation }: Invocation,
   run: (context: ReplicaContext) => Promise<Result>,
 ): Promise<Result> {
-  const { config, secrets } = loadConfig(process.env, process.cwd());
+  const { config, secrets } = loadConfig(process.env, installation);
   const databases = databaseNames();
   // What a command has to say it says itself.
   const log = createLog('command', 'silent', 'json');

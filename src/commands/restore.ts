@@ -2,6 +2,7 @@ import { rmSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { Failure } from '../errors.ts';
 import { rangeOf } from '../replication/points/generations.ts';
+import type { Invocation } from '../supervisor/release/invocation.ts';
 import { readArguments } from './arguments.ts';
 import { abortOnSignals, type ReplicaContext, withReplica } from './restore-context.ts';
 import { restoreInPlace } from './restore-in-place.ts';
@@ -35,7 +36,7 @@ const ISO_TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)$/;
  * @param args what follows the command's name
  * @throws Failure usage, file_exists, data_dir_locked, or as `restorePoint`
  */
-export async function restore(args: readonly string[]): Promise<void> {
+export async function restore(args: readonly string[], invocation: Invocation): Promise<void> {
   const { to, 'in-place': inPlace, list, database, at, json, help } = readArguments(args, OPTIONS, USAGE);
   if (help) {
     console.log(USAGE);
@@ -53,7 +54,7 @@ export async function restore(args: readonly string[]): Promise<void> {
   if (list && at !== undefined) throw new Failure('usage', `--list shows all times; leave --at out`);
   const atMs = at === undefined ? undefined : parseTime(at);
   const signal = abortOnSignals();
-  await withReplica(async (context) => {
+  await withReplica(invocation, async (context) => {
     if (database !== undefined && !context.databases.includes(database)) {
       throw new Failure(
         'usage',

@@ -1,88 +1,113 @@
 import { join } from 'node:path';
-import { type Config, loadConfig } from '../config.ts';
-import { Failure } from '../errors.ts';
-import { createLog, type Logger } from '../log.ts';
+import { loadConfig } from '../config.ts';
+import { type Code, Failure } from '../errors.ts';
+import { createLog } from '../log.ts';
 import { isSameDisk } from '../replication/same-disk.ts';
 import { Control, controlSocketPath } from '../supervisor/control.ts';
-import type { Events } from '../supervisor/events.ts';
-import type { Deployment } from '../supervisor/release/deployment.ts';
+import type { ReloadRequest } from '../supervisor/release/exchange.ts';
+import { nameOf } from '../supervisor/release/inspection.ts';
+import type { Invocation } from '../supervisor/release/invocation.ts';
+import { putBackWriter } from '../supervisor/release/put-back.ts';
+import type { Settled } from '../supervisor/release/settle.js';
 import { System } from '../supervisor/system.ts';
 import { type ServiceEnvironment, takeServiceEnvironment } from '../supervisor/systemd/environment.ts';
 import { Service } from '../supervisor/systemd/service.ts';
-import { version } from '../version.ts';
 import { readArguments } from './arguments.ts';
-import { withDataFolder } from './data-folder.ts';
+import { type SystemParts, withDataFolder } from './data-folder.ts';
+import { refuseMisplaced } from './misplaced.ts';
 
 /** What a stop takes beside the deadlines of its parts. */
 const STOP_MARGIN_MS = 10_000;
 
-const USAGE = `Usage: ninelives start
+const USAGE = `Usage: ninelives start [--release DIR]
 
   Starts the whole system and stays in the foreground, logging to standard output, until SIGTERM, Ctrl-C or
-  ninelives stop. SIGHUP reloads. Settings come from the environment and from .env; config/.env.example lists them.`;
-const OPTIONS = { help: { type: 'boolean', short: 'h', default: false } } as const;
+  ninelives stop. SIGHUP reloads. Settings come from the environment and from .env beside package.json (or beside the
+  link that leads to it); config/.env.example lists them.
+
+  The code is copied first, so that a deploy changes nothing that runs until ninelives reload. After a kill, and where
+  the code on disk was refused, what ran before runs again; the ready line says so.
+
+  --release DIR  the code in that folder, whatever ran before and whatever was refused`;
+const OPTIONS = {
+  release: { type: 'string' },
+  help: { type: 'boolean', short: 'h', default: false },
+} as const;
+
+/** What a release that does not come up is at fault for. */
+const FAULTS_OF_THE_RELEASE: ReadonlySet<Code> = new Set(['child_failed', 'migration_mismatch', 'internal']);
 
 /**
  * Starts the system and returns when it has stopped.
  * @param args what follows the command's name
+ * @param settled what runs; undefined for who only asks for help
  * @throws Failure why it could not start, or why it could not go on
  */
-export async function start(args: readonly string[]): Promise<void> {
-  if (readArguments(args, OPTIONS, USAGE).help) {
+export async function start(
+  args: readonly string[],
+  invocation: Invocation,
+  settled: Settled | undefined,
+): Promise<void> {
+  if (readArguments(args, OPTIONS, USAGE).help || settled === undefined) {
     console.log(USAGE);
     return;
   }
-  const { config, secrets } = loadConfig(process.env, process.cwd());
+  const { config, secrets } = loadConfig(process.env, invocation.installation);
+  refuseMisplaced(invocation, config.DATA_DIR);
   const environment = takeServiceEnvironment(process.env, process.pid);
   // From here on a child has a secret only when it is given it.
   for (const name of Object.keys(secrets)) delete process.env[name];
   const log = createLog('primary', config.LOG_LEVEL, config.LOG_FORMAT);
   process.title = 'ninelives primary';
-  await withDataFolder(config, secrets, log, 'start', async (parts) => {
-    parts.events.record('start', {
+  const options = { config, secrets, invocation, settled, log, purpose: 'start' };
+  await withDataFolder(options, async (parts) => {
+    const { events, releases } = parts;
+    // A release folder may be removed while it runs, and a folder that is gone can be nobody's working directory.
+    process.chdir(config.DATA_DIR);
+    const { workers, writer, because } = settled;
+    events.record('start', {
       pid: process.pid,
-      cause: `version ${version}, Node.js ${process.versions.node}`,
+      cause: `release ${nameOf(workers)}, Node.js ${process.versions.node}${because ? `: ${because}` : ''}`,
     });
-    const { listenFd } = environment;
-    const { deployment, events } = parts;
-    await run((onFatal) => new System({ ...parts, listenFd, onFatal }), {
-      deployment,
-      environment,
-      log,
-      events,
-    });
+    for (const release of [workers, writer]) releases.watch(release);
+    releases.started(writer);
+    try {
+      await run(parts, environment);
+    } catch (error) {
+      if (error instanceof Failure && FAULTS_OF_THE_RELEASE.has(error.code) && !releases.hasServed(workers))
+        releases.refused(workers, error.message);
+      await putBackWriter({ releases, invocation, timeoutMs: config.START_TIMEOUT_MS, log });
+      throw error;
+    }
+    releases.stopped();
   });
 }
 
-interface RunOptions {
-  readonly deployment: Deployment;
-  readonly environment: ServiceEnvironment;
-  readonly log: Logger;
-  readonly events: Events;
-}
-
-async function run(
-  create: (onFatal: (failure: Failure) => void) => System,
-  { deployment, environment, log, events }: RunOptions,
-): Promise<void> {
+async function run(parts: SystemParts, environment: ServiceEnvironment): Promise<void> {
+  const { deployment, settled, releases, log, events } = parts;
   const { config } = deployment;
   const end = Promise.withResolvers<void>();
-  const system = create((failure) => end.reject(failure));
+  const { listenFd } = environment;
+  const system = new System({ ...parts, listenFd, onFatal: (failure) => end.reject(failure) });
   const service = new Service({
     environment,
     snapshot: () => system.snapshot(),
     stopTimeoutMs: config.DRAIN_TIMEOUT_MS + config.REPLICA_STOP_TIMEOUT_MS + STOP_MARGIN_MS,
     log,
   });
-  const reload = async (cause: string) => {
+  const reload = async (request: ReloadRequest) => {
     await service.reloading();
     try {
-      // The same tree, and yet another deployment: its files may have changed.
-      return await system.reload({ ...deployment }, cause);
+      return await system.reload(request);
     } finally {
       await service.reloaded();
     }
   };
+  // A signal that comes during a reload may be for code that came after it: one more follows, however many there were.
+  const reloadBySignal = coalesced(async () => {
+    // The failure is logged by the reload itself.
+    await reload({ cause: 'SIGHUP' }).catch(() => {});
+  });
   let stopCause: string | undefined;
   const stop = (cause: string) => {
     if (stopCause) return;
@@ -93,13 +118,14 @@ async function run(
   const onSignal = (signal: NodeJS.Signals) => stop(signal);
   process.on('SIGTERM', onSignal);
   process.on('SIGINT', onSignal);
-  // The failure is logged by the reload itself.
-  process.on('SIGHUP', () => reload('SIGHUP').catch(() => {}));
+  process.on('SIGHUP', reloadBySignal);
   const control = new Control(
     {
       status: () => system.snapshot(),
       events: ([afterId]) => events.after(Number(afterId ?? 0)),
-      reload: async () => ({ replaced: await reload('reload') }),
+      reload: ([yes, folder]) =>
+        reload({ cause: 'reload', isConfirmed: yes === 'yes', folder: folder || undefined }),
+      rollback: () => reload({ cause: 'rollback', isRollback: true }),
       restart: async ([role = '']) => ({ replaced: await system.restart(role, 'restart') }),
       verify: () => system.verify(),
       stop() {
@@ -114,8 +140,9 @@ async function run(
   try {
     await control.listen(controlSocketPath(config.DATA_DIR));
     const ready = system.start().then(() => {
-      log.info(...readyLine(config, system, performance.now() - startedMs));
+      log.info(...readyLine(parts, system, performance.now() - startedMs));
       service.ready();
+      return releases.served(settled.writer, settled.workers);
     });
     // A stop in the middle of the start ends the start with a failure of no interest.
     ready.catch((failure) => end.reject(failure));
@@ -134,22 +161,55 @@ async function run(
   log.info('stopped');
 }
 
-function readyLine(config: Config, system: System, startMs: number): [object, string] {
+function readyLine({ deployment, settled }: SystemParts, system: System, startMs: number): [object, string] {
   const { url } = system;
+  const { config } = deployment;
+  const { DATA_DIR, replica } = config;
   const pids = { primary: process.pid, ...system.pids };
   const tree = Object.entries(pids).map(([name, pid]) => `${name} ${pid}`);
-  const warning = isSameDisk(config.DATA_DIR, config.replica)
-    ? 'The replica is on the same disk as the data: it does not survive that disk. Set REPLICA_URL=s3://bucket/prefix and the AWS_* credentials.'
-    : undefined;
-  const mail = config.smtpServer ?? `no SMTP_URL: files in ${join(config.DATA_DIR, 'outbox')}`;
+  const warnings = [
+    ...(isSameDisk(DATA_DIR, replica)
+      ? [
+          'The replica is on the same disk as the data: it does not survive that disk. Set REPLICA_URL=s3://bucket/prefix and the AWS_* credentials.',
+        ]
+      : []),
+    ...(settled.because === undefined
+      ? []
+      : [`This is not the code on disk: ${settled.because}. To take that: ninelives reload`]),
+    ...(settled.degraded === undefined ? [] : [settled.degraded]),
+  ];
+  const mail = config.smtpServer ?? `no SMTP_URL: files in ${join(DATA_DIR, 'outbox')}`;
+  const { workers, writer, because } = settled;
+  const release =
+    writer.hash === workers.hash ? nameOf(workers) : `${nameOf(workers)}, the writer ${nameOf(writer)}`;
   const fields = {
     url,
     pids,
-    dataDir: config.DATA_DIR,
-    replica: config.replica.url,
+    dataDir: DATA_DIR,
+    replica: replica.url,
     mail,
+    release: workers.hash,
+    writerRelease: writer.hash,
+    ...(because !== undefined && { because }),
     startMs: Math.round(startMs),
   };
-  const text = `ready: ${url} | ${tree.join(', ')} | data ${config.DATA_DIR} | replica ${config.replica.url} | mail ${mail}`;
+  const text = `ready: ${url} | ${tree.join(', ')} | release ${release} | data ${DATA_DIR} | replica ${replica.url} | mail ${mail}`;
+  const warning = warnings.join(' | WARNING: ');
   return [{ ...fields, ...(warning && { warning }) }, warning ? `${text} | WARNING: ${warning}` : text];
+}
+
+/** @returns starts a task, or has it follow the one that is under way, once */
+function coalesced(task: () => Promise<void>): () => void {
+  let isRunning = false;
+  let isWanted = false;
+  return async function run(): Promise<void> {
+    isWanted = true;
+    if (isRunning) return;
+    isRunning = true;
+    while (isWanted) {
+      isWanted = false;
+      await task();
+    }
+    isRunning = false;
+  };
 }

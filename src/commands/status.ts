@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { loadConfig } from '../config.ts';
 import { Failure } from '../errors.ts';
 import type { SystemSnapshot } from '../runtime/snapshot.ts';
+import type { Invocation } from '../supervisor/release/invocation.ts';
 import { readArguments } from './arguments.ts';
 import { askPrimary } from './control-client.ts';
 import { describeStatus } from './status-view.ts';
@@ -30,13 +31,13 @@ const CLEAR_BELOW = '\u001b[J';
  * @param args what follows the command's name
  * @throws Failure not_ready when none runs, or when it does not serve
  */
-export async function status(args: readonly string[]): Promise<void> {
+export async function status(args: readonly string[], { installation }: Invocation): Promise<void> {
   const { json, watch, help } = readArguments(args, OPTIONS, USAGE);
   if (help) {
     console.log(USAGE);
     return;
   }
-  const { config } = loadConfig(process.env, process.cwd());
+  const { config } = loadConfig(process.env, installation);
   const ask = async () => (await askPrimary(config.DATA_DIR, ['status'])) as SystemSnapshot;
   if (watch) return watchOn(ask, json);
   const snapshot = await ask();

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { loadConfig } from '../config.ts';
 import { Failure } from '../errors.ts';
+import type { Invocation } from '../supervisor/release/invocation.ts';
 import { readArguments } from './arguments.ts';
 import { askPrimary } from './control-client.ts';
 import { Progress } from './progress.ts';
@@ -19,12 +20,12 @@ const MARGIN_MS = 15_000;
  * @param args what follows the command's name
  * @throws Failure not_ready when none runs, or when it has not ended in time
  */
-export async function stop(args: readonly string[]): Promise<void> {
+export async function stop(args: readonly string[], { installation }: Invocation): Promise<void> {
   if (readArguments(args, OPTIONS, USAGE).help) {
     console.log(USAGE);
     return;
   }
-  const { config } = loadConfig(process.env, process.cwd());
+  const { config } = loadConfig(process.env, installation);
   const { pid } = (await askPrimary(config.DATA_DIR, ['stop'])) as { pid: number };
   const progress = new Progress('stopping');
   const timeoutMs = config.DRAIN_TIMEOUT_MS + config.REPLICA_STOP_TIMEOUT_MS + MARGIN_MS;

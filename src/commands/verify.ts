@@ -5,6 +5,7 @@ import { readRecord, recordOf, writeRecord } from '../replication/drill/record.t
 import type { DrillResult } from '../replication/drill/result.ts';
 import { type Lock, lockDataDir } from '../sqlite/lock.ts';
 import { endOrphans } from '../supervisor/orphans.ts';
+import type { Invocation } from '../supervisor/release/invocation.ts';
 import { readArguments } from './arguments.ts';
 import { askPrimary } from './control-client.ts';
 import { abortOnSignals, withReplica } from './restore-context.ts';
@@ -23,14 +24,14 @@ const OPTIONS = {
  * @param args what follows the command's name
  * @throws Failure drill_failed when the replica does not hold what it should, usage, not_ready, data_dir_locked
  */
-export async function verify(args: readonly string[]): Promise<void> {
+export async function verify(args: readonly string[], invocation: Invocation): Promise<void> {
   const { json, help } = readArguments(args, OPTIONS, USAGE);
   if (help) {
     console.log(USAGE);
     return;
   }
-  const { config } = loadConfig(process.env, process.cwd());
-  const { result, isStandalone } = await drill(config.DATA_DIR);
+  const { config } = loadConfig(process.env, invocation.installation);
+  const { result, isStandalone } = await drill(config.DATA_DIR, invocation);
   console.log(json ? JSON.stringify(result, undefined, 2) : describeDrill(result));
   if (result.ok) return;
   const hint = isStandalone
@@ -39,7 +40,10 @@ export async function verify(args: readonly string[]): Promise<void> {
   throw new Failure('drill_failed', `The replica is not proven.${hint}`);
 }
 
-async function drill(dataDir: string): Promise<{ result: DrillResult; isStandalone: boolean }> {
+async function drill(
+  dataDir: string,
+  invocation: Invocation,
+): Promise<{ result: DrillResult; isStandalone: boolean }> {
   try {
     return { result: (await askPrimary(dataDir, ['verify'])) as DrillResult, isStandalone: false };
   } catch (error) {
@@ -48,7 +52,7 @@ async function drill(dataDir: string): Promise<{ result: DrillResult; isStandalo
     // One runs, and says that it cannot now.
     if (!lock) throw error;
     try {
-      return { result: await drillAlone(dataDir), isStandalone: true };
+      return { result: await drillAlone(dataDir, invocation), isStandalone: true };
     } finally {
       lock.release();
     }
@@ -64,9 +68,9 @@ function tryLock(dataDir: string): Lock | undefined {
   }
 }
 
-async function drillAlone(dataDir: string): Promise<DrillResult> {
+async function drillAlone(dataDir: string, invocation: Invocation): Promise<DrillResult> {
   const signal = abortOnSignals();
-  return withReplica(async ({ config, binary, configPath, databases, env, log }) => {
+  return withReplica(invocation, async ({ config, binary, configPath, databases, env, log }) => {
     await endOrphans(dataDir, log);
     const confirmations = undefined;
     const result = await runDrill({

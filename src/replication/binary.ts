@@ -31,6 +31,8 @@ export interface FindOptions {
   /** PATH. */
   readonly path: string | undefined;
   readonly log: Logger;
+  /** A file whose packages hold the one that npm carries; the own packages unless told. */
+  readonly packages?: string;
   /** Where npm's package puts its binary; for tests. */
   readonly npmBinary?: string | undefined;
 }
@@ -57,7 +59,7 @@ export async function findLitestream(options: FindOptions): Promise<LitestreamBi
     if ('path' in found) return found;
     log.warn({ path: candidate }, `skipping ${candidate}: it ${found.problem}`);
   }
-  const carried = 'npmBinary' in options ? options.npmBinary : npmBinary();
+  const carried = 'npmBinary' in options ? options.npmBinary : npmBinary(options.packages);
   const found = carried === undefined ? undefined : await probe(carried);
   if (found && 'path' in found) return found;
   const reason = found ? `${carried} ${found.problem}` : `npm carries none for ${platformName()}`;
@@ -77,11 +79,9 @@ function candidatesOnPath(path = ''): string[] {
     .filter((candidate) => !realpathSync(candidate).includes(`${sep}node_modules${sep}`));
 }
 
-function npmBinary(): string | undefined {
+function npmBinary(packages: string | URL = import.meta.url): string | undefined {
   try {
-    const manifest = createRequire(import.meta.url).resolve(
-      `@flydotio/litestream-${platformName()}/package.json`,
-    );
+    const manifest = createRequire(packages).resolve(`@flydotio/litestream-${platformName()}/package.json`);
     return join(dirname(manifest), 'litestream');
   } catch {
     return undefined;

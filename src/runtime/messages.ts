@@ -2,7 +2,11 @@ import type { SeriesDelta } from '../metrics/series.ts';
 import type { DrillResult } from '../replication/drill/result.ts';
 import type { DryRunResult } from '../writer/dry-run.ts';
 
-/** What the primary and its children say to each other over the fork's channel. */
+/**
+ * What the primary and its children say to each other over the fork's channel. The number rises with each change that
+ * the other side of before could not understand: a primary brings no release into service that has another one.
+ */
+export const CHILD_PROTOCOL = 1;
 
 /** How the whole system is, as far as the primary knows; workers answer `/ready` from it. */
 export interface SystemStatus {

@@ -9,6 +9,8 @@ import { finalFailure, type Slot } from './slot.ts';
 import { WriterPlace } from './writer-place.ts';
 
 export interface DataTierOptions extends Omit<ReplicatorOptions, 'running' | 'onConfirmed'> {
+  /** Of the writer: another one where an exchange was cut in half. */
+  readonly writerDeployment: Deployment;
   readonly lifecycle: Lifecycle;
 }
 
@@ -25,7 +27,7 @@ export class DataTier {
   #preparing: Child | undefined;
 
   constructor(options: DataTierOptions) {
-    const { deployment, log, events, factory, onChange } = options;
+    const { deployment, writerDeployment, log, events, factory, onChange } = options;
     const { config } = deployment;
     this.#options = options;
     this.replicator = new Replicator({
@@ -37,7 +39,7 @@ export class DataTier {
       },
     });
     this.writer = new WriterPlace({
-      deployment,
+      deployment: writerDeployment,
       factory,
       events,
       confirmations: () => this.replicator.confirmations,

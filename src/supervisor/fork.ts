@@ -1,10 +1,9 @@
 import type { ChildProcess } from 'node:child_process';
 import cluster from 'node:cluster';
-import { getCompileCacheDir } from 'node:module';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { type ChildContext, CONTEXT_VARIABLE } from '../runtime/runtime.ts';
-import { isWritable } from '../writable.ts';
 import type { Deployment } from './release/deployment.ts';
+import { compileCacheOf } from './release/store.js';
 
 /** Every process of a system carries its data folder in this variable, so that orphans can be found. */
 export const DATA_DIR_VARIABLE = 'NINELIVES_DATA_DIR';
@@ -34,7 +33,8 @@ export function fork(
   });
   const worker = withNode(release.nodePath, () =>
     cluster.fork({
-      NODE_COMPILE_CACHE: compileCache(release.folder, DATA_DIR),
+      NODE_COMPILE_CACHE: compileCacheOf(release.folder),
+      NODE_COMPILE_CACHE_PORTABLE: '1',
       [DATA_DIR_VARIABLE]: DATA_DIR,
       [CONTEXT_VARIABLE]: JSON.stringify(full),
       ...env,
@@ -57,16 +57,4 @@ function withNode<Result>(nodePath: string, run: () => Result): Result {
   } finally {
     process.execPath = execPath;
   }
-}
-
-/**
- * The release's own, which goes with it. Where that cannot be written, the primary's, so that what one has compiled all
- * others find, also on a new data folder. Where that cannot be written either, as in an installation that belongs to
- * another user, it is the data folder's. Node.js keeps a folder for each version in it.
- */
-function compileCache(releaseFolder: string, dataDir: string): string {
-  const ofRelease = join(releaseFolder, '.cache');
-  if (isWritable(ofRelease)) return ofRelease;
-  const own = getCompileCacheDir();
-  return own && isWritable(own) ? dirname(own) : join(dataDir, 'run', 'compile-cache');
 }

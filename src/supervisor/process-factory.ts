@@ -6,7 +6,7 @@ import { Child } from './child.ts';
 import type { Events } from './events.ts';
 import { fork } from './fork.ts';
 import type { ProcessSpec } from './processes.ts';
-import type { Deployment } from './release/deployment.ts';
+import type { Deployment, Release } from './release/deployment.ts';
 import { RestartPolicy } from './restart-policy.ts';
 import { Slot, type SlotOptions } from './slot.ts';
 import type { Telemetry } from './telemetry.ts';
@@ -22,6 +22,8 @@ export interface ProcessFactoryOptions {
   readonly telemetry: Telemetry;
   /** Something has changed that `/ready` or a person would want to know. */
   readonly onChange: () => void;
+  /** Asked before each fork. @throws Failure why nothing may be forked from this release */
+  readonly check: (release: Release) => void;
   /** A child has found a database damaged; how, in words. */
   readonly onDamage: (reason: string) => void;
 }
@@ -30,6 +32,8 @@ export interface ProcessFactoryOptions {
 export interface ProcessRequest extends Partial<Pick<ChildContext, 'standby' | 'input'>> {
   readonly name: string;
   readonly deployment: Deployment;
+  /** Variables beside the secrets. */
+  readonly env?: NodeJS.ProcessEnv;
 }
 
 /**
@@ -39,9 +43,16 @@ export interface ProcessRequest extends Partial<Pick<ChildContext, 'standby' | '
 export class ProcessFactory {
   readonly #options: ProcessFactoryOptions;
   readonly #preforked = new Map<string, Child>();
+  /** Those that have not ended. */
+  readonly #alive = new Set<Child>();
 
   constructor(options: ProcessFactoryOptions) {
     this.#options = options;
+  }
+
+  /** What any process is made from. */
+  get deploymentsInUse(): Deployment[] {
+    return [...this.#alive].map(({ deployment }) => deployment);
   }
 
   /** @returns a place that is watched, with the restart policy of its deployment's settings */
@@ -109,14 +120,15 @@ export class ProcessFactory {
   }
 
   #fork(spec: ProcessSpec, request: ProcessRequest): Child {
-    const { telemetry, onDamage } = this.#options;
+    const { telemetry, check, onDamage } = this.#options;
     const { name, deployment, input, standby = 'none' } = request;
     const { entry } = spec;
     if (entry === undefined) throw new TypeError(`${spec.role} has no module`);
-    const env = { ...pickSecrets(deployment.secrets, spec.secrets) };
-    const child = this.#child(spec, request, () =>
-      fork(deployment, entry, { role: name, standby, input }, env),
-    );
+    const env = { ...pickSecrets(deployment.secrets, spec.secrets), ...request.env };
+    const child = this.#child(spec, request, () => {
+      check(deployment.release);
+      return fork(deployment, entry, { role: name, standby, input }, env);
+    });
     telemetry.hear(child);
     child.on('message', (message) => {
       if (message.kind === 'damaged') onDamage(message.reason);
@@ -127,7 +139,7 @@ export class ProcessFactory {
   #child(spec: ProcessSpec, request: ProcessRequest, spawn: () => ChildProcess): Child {
     const { name, deployment, standby = 'none' } = request;
     const { START_TIMEOUT_MS, HANG_TIMEOUT_MS } = deployment.config;
-    return new Child({
+    const child = new Child({
       name,
       deployment,
       spawn,
@@ -137,5 +149,8 @@ export class ProcessFactory {
       silenceTimeoutMs: spec.beats ? HANG_TIMEOUT_MS + SILENCE_GRACE_MS : 0,
       log: this.#options.log,
     });
+    this.#alive.add(child);
+    child.once('exit', () => this.#alive.delete(child));
+    return child;
   }
 }

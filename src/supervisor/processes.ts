@@ -40,7 +40,7 @@ export interface ProcessSpec {
 
 /**
  * Every kind of process below the primary, in the order that they start in; they end in reverse. A drill starts when
- * one is due.
+ * one is due, a dry run when a release is to be brought in.
  */
 export const PROCESSES = {
   /** Checks or restores the databases, which may take minutes, and may crash. Everything else waits for it. */
@@ -131,6 +131,19 @@ export const PROCESSES = {
     drainTimeout: [0],
     beats: false,
     secrets: REPLICA_SECRETS,
+  },
+  /** Tries a release's migrations on copies of the databases, which may take minutes. */
+  dryRun: {
+    role: 'dry-run',
+    entry: 'src/writer/dry-run-main.ts',
+    count: 0,
+    isPreforked: false,
+    handover: 'none',
+    restart: 'never',
+    drainBy: 'message',
+    drainTimeout: [0],
+    beats: false,
+    secrets: [],
   },
 } as const satisfies Readonly<Record<string, ProcessSpec>>;
 

@@ -1,20 +1,12 @@
 import { Failure } from '../errors.ts';
-import type { Logger } from '../log.ts';
-import type { Events } from './events.ts';
 import type { Lifecycle } from './lifecycle.ts';
-import type { Deployment } from './release/deployment.ts';
-import type { ServingTier } from './serving-tier.ts';
 import type { Replacement, Slot } from './slot.ts';
 import { roleOf } from './snapshot.ts';
 
 export interface RollingReplacementOptions {
   readonly lifecycle: Lifecycle;
-  readonly serving: ServingTier;
   /** Every place, in start order. */
   readonly slots: () => readonly Slot[];
-  readonly writer: Slot;
-  readonly log: Logger;
-  readonly events: Events;
 }
 
 /** What a child is replaced by, and why. */
@@ -36,31 +28,6 @@ export class RollingReplacement {
   }
 
   /**
-   * Brings a deployment into service: one worker at a time, what runs beside them, then the writer, each ready
-   * before the old one goes.
-   * @returns the names of those replaced
-   * @throws Failure why a new child did not come up; it stops there, and the old children go on
-   */
-  async reload(deployment: Deployment, cause: string): Promise<string[]> {
-    const { log, events, serving, writer } = this.#options;
-    const replaced: string[] = [];
-    try {
-      await this.#replaceAll([...serving.slots, writer], { deployment, cause }, replaced);
-      log.info({ replaced, cause }, 'reload done');
-      events.record('reload', { cause: `${cause}: ${replaced.join(', ')}` });
-      return replaced;
-    } catch (error) {
-      if (!(error instanceof Failure)) throw error;
-      log.error(
-        { code: error.code, replaced, cause },
-        `reload stopped: ${error.message}; the old processes go on`,
-      );
-      events.record('reload-failed', { cause: error.message });
-      throw error;
-    }
-  }
-
-  /**
    * Replaces the children of one role by others of the same deployment.
    * @param target a role, such as worker, or a name, such as worker-1
    * @returns the names of those replaced
@@ -74,7 +41,12 @@ export class RollingReplacement {
       throw new Failure('usage', `There is no ${target}; there are ${[...names].join(', ')}`);
     }
     const replaced: string[] = [];
-    await this.#replaceAll(slots, { cause }, replaced);
+    await this.series(async (replace) => {
+      for (const slot of slots) {
+        await replace(slot, { cause });
+        replaced.push(slot.name);
+      }
+    });
     return replaced;
   }
 
@@ -94,16 +66,16 @@ export class RollingReplacement {
     return result;
   }
 
-  /** @param replaced gets the name of each, as soon as it is replaced */
-  async #replaceAll(slots: readonly Slot[], request: ReplacementRequest, replaced: string[]): Promise<void> {
+  /**
+   * Replaces several, with no other series between them.
+   * @throws Failure not_ready when one is under way, or what `run` throws
+   */
+  async series(run: (replace: RollingReplacement['replace']) => Promise<void>): Promise<void> {
     this.#options.lifecycle.demandServing();
     if (this.#isSeriesUnderWay) throw new Failure('not_ready', 'A reload or a restart is under way');
     this.#isSeriesUnderWay = true;
     try {
-      for (const slot of slots) {
-        await this.replace(slot, request);
-        replaced.push(slot.name);
-      }
+      await run((slot, request) => this.replace(slot, request));
     } finally {
       this.#isSeriesUnderWay = false;
     }

@@ -1,3 +1,4 @@
+import { Failure } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { BackgroundInput } from '../runtime/background.ts';
 import type { Child } from './child.ts';
@@ -29,29 +30,34 @@ export interface ServingTierOptions {
  */
 export class ServingTier {
   readonly workers: readonly Slot[];
-  readonly backgrounds: readonly Slot[];
   readonly spare: Spare;
   readonly #options: ServingTierOptions;
+  #backgrounds: readonly Slot[];
 
   constructor(options: ServingTierOptions) {
     const { deployment, factory, log } = options;
     const { config, backgrounds } = deployment;
     this.#options = options;
     this.workers = namesOf(PROCESSES.worker, config).map((name) => this.#workerSlot(name));
-    this.backgrounds = backgrounds.map((background) => this.#backgroundSlot(backgroundSpec(background)));
+    this.#backgrounds = backgrounds.map(({ name }) => this.#backgroundSlot(name, deployment));
     this.spare = new Spare({
       names: namesOf(PROCESSES.spare, config),
-      // The last one is exchanged last.
-      deployment: () => this.workers.at(-1)?.deployment ?? deployment,
+      deployment: () => this.deployment,
       spawn: (name, deployment) => factory.child(PROCESSES.spare, { name, deployment, standby: 'all' }),
       isPlaceStarting: () => this.workers.some(({ childState }) => childState === 'starting'),
       log,
     });
   }
 
+  /** What all of it is made from; during an exchange, what it was made from before. */
+  get deployment(): Deployment {
+    // The last worker is exchanged last.
+    return (this.workers.at(-1) as Slot).deployment;
+  }
+
   /** In start order. */
   get slots(): readonly Slot[] {
-    return [...this.workers, ...this.backgrounds];
+    return [...this.workers, ...this.#backgrounds];
   }
 
   /** Has what serves load its code while the data tier is brought up. */
@@ -68,7 +74,7 @@ export class ServingTier {
   async start(): Promise<void> {
     for (const slot of this.workers) slot.start();
     await Promise.all(this.workers.map((worker) => worker.ready()));
-    for (const slot of this.backgrounds) slot.start();
+    for (const slot of this.#backgrounds) slot.start();
     if (!this.#options.lifecycle.isEnding) this.spare.keep();
   }
 
@@ -79,6 +85,30 @@ export class ServingTier {
       return slot.stop(drainTimeoutMs ?? drainTimeoutMsOf(PROCESSES.worker, config), cause);
     });
     await Promise.all([...stopped, this.spare.discard(cause)]);
+  }
+
+  /** @returns those that a release has too, in start order */
+  backgroundsOf({ backgrounds }: Deployment): readonly Slot[] {
+    return this.#backgrounds.filter((slot) => backgrounds.some(({ name }) => name === slot.name));
+  }
+
+  /**
+   * Has the background processes that a release has: those that it adds are started, those that it dropped are ended.
+   * @returns the names of both
+   * @throws Failure why one does not come up
+   */
+  async adopt(deployment: Deployment, cause: string): Promise<readonly string[]> {
+    const kept = this.backgroundsOf(deployment);
+    const dropped = this.#backgrounds.filter((slot) => !kept.includes(slot));
+    const added = deployment.backgrounds
+      .filter(({ name }) => !kept.some((slot) => slot.name === name))
+      .map(({ name }) => this.#backgroundSlot(name, deployment));
+    this.#backgrounds = [...kept, ...added];
+    for (const slot of added) slot.start();
+    await Promise.all(added.map((slot) => slot.ready()));
+    const { DRAIN_TIMEOUT_MS } = deployment.config;
+    await Promise.all(dropped.map((slot) => slot.stop(DRAIN_TIMEOUT_MS, cause)));
+    return [...added, ...dropped].map(({ name }) => name);
   }
 
   #workerSlot(name: string): Slot {
@@ -97,11 +127,11 @@ export class ServingTier {
     return slot;
   }
 
-  #backgroundSlot(spec: ProcessSpec & { readonly handover: 'overlap' }): Slot {
-    const { deployment, factory, url, onChange } = this.#options;
-    const slot = factory.slot(spec, { name: spec.role, deployment }, (deployment) => {
+  #backgroundSlot(name: string, deployment: Deployment): Slot {
+    const { factory, url, onChange } = this.#options;
+    const slot = factory.slot(PROCESSES.background, { name, deployment }, (from) => {
       const input: BackgroundInput = { url: url() };
-      return factory.child(spec, { name: spec.role, deployment, input });
+      return factory.child(specIn(from, name), { name, deployment: from, input });
     });
     // Beside its state, which the slot tells of, and the beats, which change nothing.
     slot.on('child', (child) => {
@@ -117,4 +147,10 @@ export class ServingTier {
     const { lifecycle, onHopeless } = this.#options;
     if (lifecycle.isServing && this.workers.every((worker) => worker.state === 'broken')) onHopeless();
   }
+}
+
+function specIn({ release, backgrounds }: Deployment, name: string): ProcessSpec {
+  const background = backgrounds.find((candidate) => candidate.name === name);
+  if (background) return backgroundSpec(background);
+  throw new Failure('internal', `Release ${release.hash} has no ${name}`);
 }

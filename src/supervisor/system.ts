@@ -16,6 +16,11 @@ import { PROCESSES } from './processes.ts';
 import { Recovery } from './recovery.ts';
 import { Recycler } from './recycler.ts';
 import type { Deployment } from './release/deployment.ts';
+import { Exchange, type ReloadRequest } from './release/exchange.ts';
+import type { Invocation } from './release/invocation.ts';
+import type { ReloadOutcome } from './release/outcome.ts';
+import type { Releases } from './release/releases.ts';
+import type { Settled } from './release/settle.js';
 import { RollingReplacement } from './rolling-replacement.ts';
 import { ServingTier } from './serving-tier.ts';
 import type { Slot } from './slot.ts';
@@ -33,8 +38,14 @@ import { Telemetry } from './telemetry.ts';
 const SNAPSHOT_EVENTS = 50;
 
 export interface SystemOptions {
+  readonly invocation: Invocation;
+  readonly releases: Releases;
+  /** Which releases the start has chosen, and why. */
+  readonly settled: Settled;
   /** What it is started from. */
   readonly deployment: Deployment;
+  /** Of the writer: another one where an exchange was cut in half. */
+  readonly writerDeployment: Deployment;
   /** Of a socket that the service manager has opened; undefined without one. */
   readonly listenFd?: number | undefined;
   readonly log: Logger;
@@ -55,6 +66,7 @@ export class System {
   readonly #data: DataTier;
   readonly #serving: ServingTier;
   readonly #replacement: RollingReplacement;
+  readonly #exchange: Exchange;
   readonly #board: StatusBoard;
   readonly #recovery: Recovery;
   #url: string | undefined;
@@ -77,6 +89,7 @@ export class System {
       events,
       telemetry,
       onChange,
+      check: (release) => options.releases.check(release),
       onDamage: (reason) => this.#recovery.heal(reason),
     });
     this.#factory = factory;
@@ -93,11 +106,16 @@ export class System {
     this.#board = new StatusBoard({ lifecycle, data: this.#data, serving: this.#serving });
     this.#replacement = new RollingReplacement({
       lifecycle,
-      serving: this.#serving,
       slots: () => this.#slots,
+    });
+    this.#exchange = new Exchange({
+      ...options,
+      lifecycle,
       writer: this.#data.writer.slot,
-      log,
-      events,
+      serving: this.#serving,
+      replacement: this.#replacement,
+      factory,
+      primary: deployment,
     });
     this.#recovery = new Recovery({
       mode: config.HEAL,
@@ -214,9 +232,9 @@ export class System {
     log.debug('every child has ended');
   }
 
-  /** As `RollingReplacement.reload`. */
-  async reload(deployment: Deployment, cause: string): Promise<string[]> {
-    return this.#replacement.reload(deployment, cause);
+  /** As `Exchange.reload`. */
+  async reload(request: ReloadRequest): Promise<ReloadOutcome> {
+    return this.#exchange.reload(request);
   }
 
   /** As `RollingReplacement.restart`. */

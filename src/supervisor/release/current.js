@@ -1,0 +1,91 @@
+import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+
+// Plain JavaScript, as tree.js.
+
+const REFUSED_MAX = 20;
+
+/**
+ * @typedef {object} Refusal
+ * @property {string} hash of a release that did not come up
+ * @property {string} reason
+ * @property {number} atMs milliseconds since the epoch
+ *
+ * @typedef {object} Current which releases run, for a start after the primary was killed
+ * @property {string | null} writer the release of the writer: it migrates the databases. Written before they are
+ * @property {string | null} workers the release of everything else. Written when all of it is exchanged
+ * @property {string | null} previous the one before, which `rollback` brings back
+ * @property {string | null} next a folder that somebody has chosen for the next start
+ * @property {boolean} isStopped whether the system was asked to stop, and did
+ * @property {readonly Refusal[]} refused the newest last
+ */
+
+/** @type {Current} */
+export const NOTHING_RAN = {
+  writer: null,
+  workers: null,
+  previous: null,
+  next: null,
+  isStopped: true,
+  refused: [],
+};
+
+/** @param {string} store `releasesFolder` @returns {Current} */
+export function readCurrent(store) {
+  try {
+    return { ...NOTHING_RAN, ...JSON.parse(readFileSync(pathIn(store), 'utf8')) };
+  } catch {
+    return NOTHING_RAN;
+  }
+}
+
+/**
+ * Changes it, on the disk when this returns. Only the holder of the data folder's lock may.
+ * @param {string} store
+ * @param {Partial<Current>} change
+ * @returns {Current} as it is now
+ */
+export function writeCurrent(store, change) {
+  const current = { ...readCurrent(store), ...change };
+  const path = pathIn(store);
+  mkdirSync(store, { recursive: true, mode: 0o700 });
+  const fd = openSync(`${path}.tmp`, 'w', 0o600);
+  try {
+    writeSync(fd, `${JSON.stringify(current, undefined, 2)}\n`);
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+  renameSync(`${path}.tmp`, path);
+  const folder = openSync(dirname(path), 'r');
+  try {
+    fsyncSync(folder);
+  } finally {
+    closeSync(folder);
+  }
+  return current;
+}
+
+/**
+ * @param {Current} current
+ * @param {string} hash
+ * @param {string} reason
+ * @returns {readonly Refusal[]} what was refused, this one included
+ */
+export function withRefusal({ refused }, hash, reason) {
+  return [...withoutRefusal({ refused }, hash), { hash, reason, atMs: Date.now() }].slice(-REFUSED_MAX);
+}
+
+/**
+ * @param {Pick<Current, 'refused'>} current
+ * @param {string} hash
+ * @returns {readonly Refusal[]}
+ */
+export function withoutRefusal({ refused }, hash) {
+  return refused.filter((refusal) => refusal.hash !== hash);
+}
+
+/** @param {string} store */
+function pathIn(store) {
+  return join(store, 'current');
+}

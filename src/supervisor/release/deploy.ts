@@ -1,0 +1,108 @@
+import { join } from 'node:path';
+import { Failure } from '../../errors.ts';
+import type { Logger } from '../../log.ts';
+import { findLitestream } from '../../replication/binary.ts';
+import { CHILD_PROTOCOL } from '../../runtime/messages.ts';
+import { pickSecrets, SECRET_NAMES } from '../../secrets.ts';
+import { WRITER_PROTOCOL } from '../../writer/protocol.ts';
+import type { Deployment } from './deployment.ts';
+import { type Inspection, inspectRelease, nameOf } from './inspection.ts';
+import type { StoredRelease } from './store.js';
+
+const RESTART =
+  'Restart the system to bring it in: systemctl restart ninelives, or ninelives stop and start; under ninelives.socket no connection is refused meanwhile. Nothing was exchanged.';
+
+export interface DeployOptions {
+  readonly release: StoredRelease;
+  /** What runs, which it is to follow. */
+  readonly running: Deployment;
+  /** The folder that settings and relative paths belong to. */
+  readonly installation: string;
+  /** The settings as they are now, secrets included. */
+  readonly env: NodeJS.ProcessEnv;
+  /** The settings as they were when the primary started. */
+  readonly startedEnv: NodeJS.ProcessEnv;
+  readonly log: Logger;
+}
+
+/** A release that can follow what runs, with what it says of the databases. */
+export interface Deployable {
+  readonly deployment: Deployment;
+  readonly compatibility: Inspection['compatibility'];
+}
+
+/**
+ * Asks a release what it is, and whether this primary can bring it into service. Nothing has been exchanged yet.
+ * @throws Failure release_unusable, config_invalid, restart_needed, migration_mismatch, litestream_missing
+ */
+export async function deployable(options: DeployOptions): Promise<Deployable> {
+  const { release, running, installation, env, startedEnv, log } = options;
+  // The primary's own answer to `auto`: the inspection has no terminal.
+  const settings = { ...env, LOG_FORMAT: running.config.LOG_FORMAT };
+  const timeoutMs = running.config.START_TIMEOUT_MS;
+  const inspection = await inspectRelease(release, { installation, env: settings, timeoutMs });
+  refuseOtherProtocols(release, inspection);
+  refuseOtherNode(release, inspection);
+  const changed = inspection.restartSettings.filter((name) => (env[name] || '') !== (startedEnv[name] || ''));
+  if (changed.length > 0) {
+    const verb = changed.length === 1 ? 'has' : 'have';
+    throw new Failure(
+      'restart_needed',
+      `${changed.join(', ')} ${verb} changed, which a reload cannot bring in. ${RESTART}`,
+    );
+  }
+  const { config, databases, backgrounds, compatibility } = inspection;
+  if (databases.join() !== running.databases.join()) {
+    throw new Failure(
+      'restart_needed',
+      `Release ${nameOf(release)} has the databases ${databases.join(', ')}, and ${running.databases.join(', ')} are replicated. ${RESTART}`,
+    );
+  }
+  for (const { refusal } of Object.values(compatibility)) {
+    if (refusal !== undefined)
+      throw new Failure('migration_mismatch', `Release ${nameOf(release)}: ${refusal}`);
+  }
+  const litestream = await findLitestream({
+    litestreamBin: config.LITESTREAM_BIN,
+    path: process.env.PATH,
+    log,
+    packages: join(release.folder, 'package.json'),
+  });
+  if (litestream.format !== running.litestream.format) {
+    throw new Failure(
+      'restart_needed',
+      `Litestream ${litestream.version} writes another format than ${running.litestream.version}, which runs. ${RESTART}`,
+    );
+  }
+  const deployment: Deployment = {
+    release,
+    config,
+    secrets: pickSecrets(env, SECRET_NAMES),
+    litestream,
+    litestreamConfigPath: running.litestreamConfigPath,
+    databases,
+    backgrounds,
+  };
+  return { deployment, compatibility };
+}
+
+function refuseOtherProtocols(release: StoredRelease, { protocols }: Inspection): void {
+  if (protocols.child === CHILD_PROTOCOL && protocols.writer === WRITER_PROTOCOL) return;
+  throw new Failure(
+    'restart_needed',
+    `Release ${nameOf(release)} has other messages between its processes (${protocols.child}.${protocols.writer}; this primary has ${CHILD_PROTOCOL}.${WRITER_PROTOCOL}). ${RESTART}`,
+  );
+}
+
+function refuseOtherNode(release: StoredRelease, { nodeVersion }: Inspection): void {
+  const own = process.versions.node;
+  if (majorOf(nodeVersion) === majorOf(own)) return;
+  throw new Failure(
+    'restart_needed',
+    `Release ${nameOf(release)} runs Node.js ${nodeVersion}, and this primary ${own}. ${RESTART}`,
+  );
+}
+
+function majorOf(version: string): string | undefined {
+  return version.split('.')[0];
+}

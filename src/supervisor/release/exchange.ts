@@ -1,0 +1,248 @@
+import { Failure } from '../../errors.ts';
+import type { Logger } from '../../log.ts';
+import type { Events } from '../events.ts';
+import type { Lifecycle } from '../lifecycle.ts';
+import type { ProcessFactory } from '../process-factory.ts';
+import type { RollingReplacement } from '../rolling-replacement.ts';
+import type { ServingTier } from '../serving-tier.ts';
+import type { Slot } from '../slot.ts';
+import { type Deployable, deployable } from './deploy.ts';
+import type { Deployment } from './deployment.ts';
+import { inspectRelease, nameOf } from './inspection.ts';
+import type { Invocation } from './invocation.ts';
+import type { ReloadOutcome } from './outcome.ts';
+import type { Releases } from './releases.ts';
+import type { StoredRelease } from './store.js';
+import { type TrialResult, tryRelease } from './trial.ts';
+
+/** What is wrong with the machine or the settings, and not with the code. */
+const NOT_THE_RELEASE: ReadonlySet<string> = new Set([
+  'not_ready',
+  'usage',
+  'config_invalid',
+  'restart_needed',
+  'release_changing',
+  'storage_full',
+  'litestream_missing',
+]);
+
+export interface ExchangeOptions {
+  readonly invocation: Invocation;
+  readonly releases: Releases;
+  readonly lifecycle: Lifecycle;
+  readonly writer: Slot;
+  readonly serving: ServingTier;
+  readonly replacement: RollingReplacement;
+  readonly factory: ProcessFactory;
+  /** Of the primary itself: it does not change while it lives. */
+  readonly primary: Deployment;
+  readonly log: Logger;
+  readonly events: Events;
+}
+
+export interface ReloadRequest {
+  readonly cause: string;
+  /** Another folder than the one that the system was started from. */
+  readonly folder?: string | undefined;
+  /** The release before, whatever is on the disk. */
+  readonly isRollback?: boolean;
+  /** Writes may wait longer than WRITE_DEADLINE_MS for the migrations. */
+  readonly isConfirmed?: boolean;
+}
+
+/**
+ * Brings another release into service while the system runs, in this order: it is copied, asked what it is, and tried;
+ * then the writer is exchanged, which migrates, then the background processes, then the workers. States and who moves
+ * them: idle → taking (`reload`) → trying → exchanging → idle. Until `exchanging` a failure changes nothing. In it, a
+ * failure goes back, or, where a migration was applied that the old writer cannot live with, leaves the new writer.
+ */
+export class Exchange {
+  readonly #options: ExchangeOptions;
+  readonly #startedEnv: NodeJS.ProcessEnv;
+  #state: 'idle' | 'taking' | 'trying' | 'exchanging' = 'idle';
+
+  constructor(options: ExchangeOptions) {
+    this.#options = options;
+    this.#startedEnv = options.releases.environment();
+  }
+
+  /**
+   * @returns what was exchanged
+   * @throws Failure why the release did not come up; what runs goes on
+   */
+  async reload(request: ReloadRequest): Promise<ReloadOutcome> {
+    const { lifecycle, releases, serving, log, events } = this.#options;
+    lifecycle.demandServing();
+    if (this.#state !== 'idle') throw new Failure('not_ready', 'A reload is under way');
+    this.#state = 'taking';
+    let release: StoredRelease | undefined;
+    try {
+      release = request.isRollback
+        ? await releases.previous()
+        : await releases.take(request.folder, serving.deployment.release);
+      const outcome = await this.#bringIn(release, request);
+      log.info({ ...outcome, cause: request.cause }, `reload done: ${outcome.from} → ${outcome.to}`);
+      events.record('reload', { cause: `${request.cause}: ${outcome.from} → ${outcome.to}` });
+      return outcome;
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error;
+      this.#refuse(release, error);
+      throw error;
+    } finally {
+      this.#state = 'idle';
+      await releases.prune(this.#inUse());
+    }
+  }
+
+  async #bringIn(release: StoredRelease, request: ReloadRequest): Promise<ReloadOutcome> {
+    const { invocation, releases, serving, factory, log } = this.#options;
+    const running = serving.deployment;
+    const next = await deployable({
+      release,
+      running,
+      installation: invocation.installation,
+      env: releases.environment(),
+      startedEnv: this.#startedEnv,
+      log,
+    });
+    releases.watch(release);
+    this.#state = 'trying';
+    const trial = await tryRelease({ factory, running, next });
+    this.#demandConfirmed(trial, next, request);
+    this.#state = 'exchanging';
+    const replaced = await this.#exchange(running, next, trial, request.cause);
+    releases.exchanged(release);
+    log.level = next.deployment.config.LOG_LEVEL;
+    return {
+      from: nameOf(running.release),
+      to: nameOf(release),
+      replaced,
+      notes: this.#notes(release),
+    };
+  }
+
+  #demandConfirmed({ migrateMs, migrations }: TrialResult, next: Deployable, request: ReloadRequest): void {
+    const { WRITE_DEADLINE_MS } = next.deployment.config;
+    if (request.isConfirmed || migrateMs <= WRITE_DEADLINE_MS) return;
+    throw new Failure(
+      'usage',
+      `Writes would wait ${migrateMs} ms for ${migrations.join(', ')}, as tried on a copy, and are answered 503 after WRITE_DEADLINE_MS=${WRITE_DEADLINE_MS}; reads go on. To do it all the same: ninelives reload --yes. Nothing was exchanged.`,
+    );
+  }
+
+  /** @returns the names of what was exchanged, started or ended, in order */
+  async #exchange(
+    running: Deployment,
+    { deployment }: Deployable,
+    trial: TrialResult,
+    cause: string,
+  ): Promise<string[]> {
+    const { writer, serving, releases, replacement } = this.#options;
+    const done: Slot[] = [];
+    const formerWriter = writer.deployment;
+    try {
+      await replacement.series(async (replace) => {
+        releases.writerGoesTo(deployment.release);
+        await replace(writer, { deployment: deployment, cause });
+        done.push(writer);
+        for (const slot of [...serving.backgroundsOf(deployment), ...serving.workers]) {
+          await replace(slot, { deployment: deployment, cause });
+          done.push(slot);
+        }
+      });
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error;
+      throw await this.#goBack({ running, formerWriter, done, trial, error, deployment });
+    }
+    return [...done.map(({ name }) => name), ...(await serving.adopt(deployment, cause))];
+  }
+
+  /**
+   * What was exchanged before a failure goes back, in reverse order: all of it where the former writer can live with
+   * the database as it is now, else all but the new writer.
+   * @returns the failure, with what runs now
+   */
+  async #goBack({ running, formerWriter, done, trial, error, deployment }: Halfway): Promise<Failure> {
+    const { writer, releases, replacement, log, lifecycle } = this.#options;
+    const cause = `release ${nameOf(deployment.release)} did not come up`;
+    const back: Slot[] = [];
+    if (!lifecycle.isServing) return error;
+    try {
+      const isReversible = done.includes(writer)
+        ? trial.breaking.length === 0
+        : await this.#accepts(formerWriter);
+      await replacement.series(async (replace) => {
+        for (const slot of done.filter((candidate) => candidate !== writer).reverse()) {
+          await replace(slot, { deployment: running, cause });
+          back.push(slot);
+        }
+        if (done.includes(writer) && isReversible) await replace(writer, { deployment: formerWriter, cause });
+        // It has migrated, and its successor has died: only its own release can go on with the database.
+        else if (!done.includes(writer) && !isReversible)
+          await replace(writer, { deployment: deployment, cause });
+      });
+      if (isReversible) {
+        releases.writerGoesTo(formerWriter.release);
+        return new Failure(
+          error.code,
+          `${error.message}. Everything went back to release ${nameOf(running.release)}`,
+        );
+      }
+      const { breaking } = trial;
+      return new Failure(
+        error.code,
+        `${error.message}. The writer stays on release ${nameOf(deployment.release)}, since the older one cannot live with ${breaking.join(', ')}; everything else runs release ${nameOf(running.release)}. Mend the code and reload, or restore to a time before (ninelives restore --in-place --at)`,
+      );
+    } catch (second) {
+      log.error({ err: second }, 'going back to the release before stopped half-way');
+      return new Failure(
+        error.code,
+        `${error.message}. Going back stopped as well: ${(second as Error).message}; ninelives status shows which process runs which release`,
+      );
+    }
+  }
+
+  /** @returns whether a release can go on with the databases as they are */
+  async #accepts({ release, config }: Deployment): Promise<boolean> {
+    const { invocation, releases } = this.#options;
+    const options = {
+      installation: invocation.installation,
+      env: releases.environment(),
+      timeoutMs: config.START_TIMEOUT_MS,
+    };
+    const { compatibility } = await inspectRelease(release, options);
+    return Object.values(compatibility).every(({ refusal }) => refusal === undefined);
+  }
+
+  #refuse(release: StoredRelease | undefined, error: Failure): void {
+    const { releases, serving, log, events } = this.#options;
+    const before = nameOf(serving.deployment.release);
+    const name = release ? `release ${nameOf(release)}` : 'the code';
+    log.error({ code: error.code }, `reload refused ${name}: ${error.message}; release ${before} goes on`);
+    events.record('reload-failed', { cause: `${name}: ${error.message}` });
+    const isOther = release !== undefined && release.hash !== serving.deployment.release.hash;
+    if (isOther && !NOT_THE_RELEASE.has(error.code)) releases.refused(release, error.message);
+  }
+
+  #notes(release: StoredRelease): string[] {
+    const { primary } = this.#options;
+    if (primary.release.hash === release.hash) return [];
+    return [`the primary still runs ${nameOf(primary.release)}; restart when convenient`];
+  }
+
+  #inUse(): Set<string> {
+    const { writer, serving, primary, factory } = this.#options;
+    const deployments = [primary, writer.deployment, serving.deployment, ...factory.deploymentsInUse];
+    return new Set(deployments.map(({ release }) => release.hash));
+  }
+}
+
+interface Halfway {
+  readonly running: Deployment;
+  readonly formerWriter: Deployment;
+  readonly deployment: Deployment;
+  /** What was exchanged, in order. */
+  readonly done: readonly Slot[];
+  readonly trial: TrialResult;
+  readonly error: Failure;
+}

@@ -1,0 +1,40 @@
+import { Failure } from '../../errors.ts';
+import { CHILD_PROTOCOL } from '../../runtime/messages.ts';
+import { loadZod } from '../../zod-without-locales.ts';
+import type { InspectionAnswer, InspectionInput } from './inspection.ts';
+
+/**
+ * A script of its own: what a release says of itself, before a process of it is a part of anything. It loads what the
+ * settings and the tables of features need, looks at the databases read-only, prints one line of JSON, and ends.
+ */
+async function inspect({ installation }: InspectionInput): Promise<InspectionAnswer> {
+  try {
+    await loadZod();
+    const { loadConfig, restartSettings } = await import('../../config.ts');
+    const { backgrounds, databaseNames } = await import('../../features.ts');
+    const { WRITER_PROTOCOL } = await import('../../writer/protocol.ts');
+    const { ownersOf } = await import('../../writer/databases.ts');
+    const { compatibilityOf } = await import('../../sqlite/compatibility.ts');
+    const { databasePath } = await import('../../replication/litestream-config.ts');
+    const { config } = loadConfig(process.env, installation);
+    const databases = databaseNames();
+    return {
+      ok: true,
+      protocols: { child: CHILD_PROTOCOL, writer: WRITER_PROTOCOL },
+      nodeVersion: process.versions.node,
+      config,
+      restartSettings: restartSettings(),
+      databases,
+      backgrounds: backgrounds(),
+      compatibility: Object.fromEntries(
+        databases.map((name) => [name, compatibilityOf(databasePath(config.DATA_DIR, name), ownersOf(name))]),
+      ),
+    };
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    return { ok: false, code: error.code, message: error.message, errors: error.options.errors ?? [] };
+  }
+}
+
+const answer = await inspect(JSON.parse(process.argv[2] ?? '') as InspectionInput);
+process.stdout.write(`${JSON.stringify(answer)}\n`);

@@ -1,0 +1,207 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { cp, realpath } from 'node:fs/promises';
+import { join } from 'node:path';
+import { parseEnv } from 'node:util';
+import { Failure } from '../../errors.ts';
+import type { Logger } from '../../log.ts';
+import { type Current, readCurrent, withoutRefusal, withRefusal, writeCurrent } from './current.js';
+import type { Release } from './deployment.ts';
+import { nameOf } from './inspection.ts';
+import type { Invocation } from './invocation.ts';
+import {
+  compileCacheOf,
+  findRelease,
+  packagesProblem,
+  pruneReleases,
+  releasesFolder,
+  type StoredRelease,
+  seedCompileCache,
+  sharedCompileCache,
+  storeRelease,
+  syncRelease,
+  watchRelease,
+} from './store.js';
+
+/** When every process has written what it has compiled. */
+const SHARE_DELAY_MS = 5000;
+
+export interface ReleasesOptions {
+  readonly invocation: Invocation;
+  readonly dataDir: string;
+  /** Absolute paths that hold data, not code. */
+  readonly data: readonly string[];
+  readonly log: Logger;
+}
+
+/**
+ * The releases of one system on its disk, and the record of which run. The record is: (writer A, workers A) → (writer B,
+ * workers A) (`writerGoesTo`, before B migrates) → (B, B) (`exchanged`), or back to A (`wentBack`). A start after a kill
+ * goes by it.
+ */
+export class Releases {
+  readonly #options: ReleasesOptions;
+  readonly #store: string;
+  /** By hash: the first file that is not as it was. */
+  readonly #watches = new Map<string, () => string | undefined>();
+
+  constructor(options: ReleasesOptions) {
+    this.#options = options;
+    this.#store = releasesFolder(options.dataDir);
+  }
+
+  get current(): Current {
+    return readCurrent(this.#store);
+  }
+
+  /** @returns the settings as they are now: the environment of the start, and `.env` anew */
+  environment(): NodeJS.ProcessEnv {
+    const { environment, installation } = this.#options.invocation;
+    const path = join(installation, '.env');
+    return { ...(existsSync(path) ? parseEnv(readFileSync(path, 'utf8')) : {}), ...environment };
+  }
+
+  /**
+   * Copies what shall run next.
+   * @param folder that was named; else the project's folder as it was invoked, its links resolved anew
+   * @param running whose compiled code it may share, where the code is the same
+   * @throws Failure release_unusable, release_changing
+   */
+  async take(folder: string | undefined, running: Release): Promise<StoredRelease> {
+    const { invocation, data } = this.#options;
+    const source = folder ?? invocation.root;
+    try {
+      const release = await storeRelease(source, this.#store, data);
+      await seedCompileCache(release.folder, compileCacheOf(running.folder));
+      await syncRelease(release.folder);
+      return release;
+    } catch (error) {
+      if (error instanceof Failure) throw error;
+      throw new Failure(
+        'release_unusable',
+        `The code in ${source} cannot be copied to ${this.#store} (${(error as Error).message}); what runs goes on`,
+        { cause: error },
+      );
+    }
+  }
+
+  /**
+   * @returns the release before
+   * @throws Failure release_unusable when there is none, or its packages are gone
+   */
+  async previous(): Promise<StoredRelease> {
+    const { previous } = this.current;
+    if (previous === null)
+      throw new Failure('release_unusable', 'There is no way back: no other release has run here');
+    const release = await this.find(previous);
+    const problem = await packagesProblem(release);
+    if (problem === undefined) return release;
+    throw new Failure('release_unusable', `Release ${nameOf(release)} cannot run: ${problem}`);
+  }
+
+  /** @throws Failure release_unusable when there is no whole copy of it */
+  async find(hash: string): Promise<StoredRelease> {
+    const release = await findRelease(this.#store, hash);
+    if (release) return release;
+    throw new Failure('release_unusable', `The copy of release ${hash} is gone or damaged`);
+  }
+
+  /**
+   * Looks whether a release is as it was when it was brought into service.
+   * @throws Failure release_unusable
+   */
+  check(release: Release): void {
+    const changed = this.#watches.get(release.hash)?.();
+    if (changed === undefined) return;
+    throw new Failure(
+      'release_unusable',
+      `${join(release.folder, changed)} was changed or removed; nothing is started from it. Restart the system: a start copies the code anew`,
+    );
+  }
+
+  /** From now on each fork looks whether its files are as they are now. */
+  watch(release: StoredRelease): void {
+    if (Object.keys(release.files).length > 0) this.#watches.set(release.hash, watchRelease(release));
+  }
+
+  /** The system starts: what it runs counts from the first migration on, and a stop counts no more. */
+  started(writer: Release): void {
+    this.#write({ writer: writer.hash, isStopped: false, next: null });
+  }
+
+  /** @returns whether everything was of this release once */
+  hasServed({ hash }: Release): boolean {
+    return this.current.workers === hash;
+  }
+
+  /** Everything that was started serves. */
+  async served(writer: StoredRelease, workers: StoredRelease): Promise<void> {
+    if (writer.hash === workers.hash) this.exchanged(workers);
+    await this.prune([]);
+    if (workers.files === undefined || Object.keys(workers.files).length === 0) return;
+    await syncRelease(workers.folder).catch((err) =>
+      this.#options.log.warn({ err }, 'the copy of the code may not survive a loss of power'),
+    );
+    const share = () =>
+      cp(compileCacheOf(workers.folder), sharedCompileCache(workers), {
+        recursive: true,
+        force: false,
+      }).catch(
+        // An installation that belongs to another user, or a full disk: the next data folder compiles by itself.
+        () => {},
+      );
+    setTimeout(share, SHARE_DELAY_MS).unref();
+  }
+
+  /** The writer of this release is about to migrate; on the disk when this returns. @throws Error of the disk */
+  writerGoesTo(writer: Release): void {
+    writeCurrent(this.#store, { writer: writer.hash });
+  }
+
+  /** Everything is of one release now. */
+  exchanged(workers: Release): void {
+    const { current } = this;
+    const isOther = current.workers !== null && current.workers !== workers.hash;
+    this.#write({
+      writer: workers.hash,
+      workers: workers.hash,
+      refused: withoutRefusal(current, workers.hash),
+      ...(isOther && { previous: current.workers }),
+    });
+  }
+
+  /** A release did not come up; what is on the disk runs no more of itself. */
+  refused(release: Pick<Release, 'hash'>, reason: string): void {
+    this.#write({ refused: withRefusal(this.current, release.hash, reason) });
+  }
+
+  /** The system was asked to stop, and has. */
+  stopped(): void {
+    this.#write({ isStopped: true });
+  }
+
+  /** Removes the copies that nobody needs. @param inUse hashes of what a process runs */
+  async prune(inUse: Iterable<string>): Promise<void> {
+    const { writer, workers, previous } = this.current;
+    const kept = new Set([...inUse, writer, workers, previous].filter((hash) => hash !== null));
+    await pruneReleases(this.#store, kept).catch((err) =>
+      this.#options.log.warn({ err }, 'copies of old releases could not be removed'),
+    );
+  }
+
+  /** @returns whether the project's folder leads to another one than a release was copied from; for people */
+  async isElsewhere({ root }: Pick<StoredRelease, 'root'>): Promise<boolean> {
+    return (await realpath(this.#options.invocation.root).catch(() => undefined)) !== root;
+  }
+
+  /** A full disk keeps nobody from serving: a start after a kill then goes by what was written before. */
+  #write(change: Partial<Current>): void {
+    try {
+      writeCurrent(this.#store, change);
+    } catch (err) {
+      this.#options.log.warn(
+        { err },
+        'which release runs cannot be kept: a start after a kill goes by an older record',
+      );
+    }
+  }
+}

@@ -1,0 +1,163 @@
+import { join, resolve } from 'node:path';
+import { readCurrent } from './current.js';
+import {
+  findRelease,
+  nodePathOf,
+  packagesProblem,
+  releasesFolder,
+  seedCompileCache,
+  sharedCompileCache,
+  storeRelease,
+} from './store.js';
+import { readTree } from './tree.js';
+
+// Plain JavaScript, as tree.js.
+
+const CHANGING_TRIES = 5;
+const CHANGING_RETRY_MS = 500;
+
+/**
+ * @typedef {import('./store.js').StoredRelease} StoredRelease
+ *
+ * @typedef {object} Settled what a start runs
+ * @property {StoredRelease} workers the primary runs it too
+ * @property {StoredRelease} writer another one only where an exchange was cut in half
+ * @property {string | undefined} because why it is not what is on the disk; undefined when it is
+ * @property {string | undefined} degraded why what runs can change while it runs; undefined when it cannot
+ *
+ * @typedef {object} Choice
+ * @property {string} root the project's folder, as it was named
+ * @property {string} dataDir absolute
+ * @property {readonly string[]} data absolute paths that hold data, not code
+ * @property {string | undefined} chosen a folder that somebody names for this start
+ * @property {boolean} isAttended whether a person sits at a terminal
+ */
+
+/**
+ * Settles which release a start runs. What is on the disk, when somebody started it: after a stop that was asked for, or
+ * at a terminal, or by naming a folder. What ran before, when it was killed, or when what is on the disk was refused.
+ *
+ * @param {Choice} choice
+ * @returns {Promise<Settled>}
+ * @throws {import('../../errors.ts').Failure} release_unusable, release_changing
+ */
+export async function settle({ root, dataDir, data, chosen, isAttended }) {
+  const store = releasesFolder(dataDir);
+  const current = readCurrent(store);
+  const named = chosen ?? current.next ?? undefined;
+  const source = named ?? root;
+  const tree = await readTree(source, data).catch((/** @type {Error} */ error) => error);
+  const refusal =
+    named !== undefined || tree instanceof Error
+      ? undefined
+      : current.refused.find(({ hash }) => hash === tree.hash);
+  const because = whyNotOnDisk();
+  /** @type {string | undefined} */
+  let lacking;
+  if (because !== undefined) {
+    const pair = await pairOf(current, store);
+    if ('workers' in pair) {
+      const isSame =
+        !(tree instanceof Error) && tree.hash === pair.workers.hash && tree.hash === pair.writer.hash;
+      return { ...pair, because: isSame ? undefined : because, degraded: undefined };
+    }
+    lacking = pair.lacking;
+    // There is nothing else that could run.
+    if (refusal) {
+      const { Failure } = await import('../../errors.ts');
+      throw new Failure(
+        'release_unusable',
+        `The code in ${source} was refused (${refusal.reason}), and what ran before cannot run: ${lacking}. Mend the code, or insist on it: start --release ${source}`,
+      );
+    }
+  }
+  if (tree instanceof Error) throw tree;
+  const degraded = lacking === undefined ? undefined : `what is on the disk runs: ${lacking}`;
+  const release = await copied(source, store, data, tree);
+  return {
+    workers: release.release,
+    writer: release.release,
+    because: undefined,
+    degraded: release.degraded ?? degraded,
+  };
+
+  /** @returns {string | undefined} why what ran before shall go on; undefined when what is on the disk shall run */
+  function whyNotOnDisk() {
+    if (named !== undefined || current.workers === null) return undefined;
+    if (tree instanceof Error) return `the code in ${source} cannot be used: ${tree.message}`;
+    if (refusal) return `what is on the disk was refused: ${refusal.reason}`;
+    return current.isStopped || isAttended ? undefined : 'the system was not stopped, so what ran goes on';
+  }
+}
+
+/**
+ * @param {import('./current.js').Current} current
+ * @param {string} store
+ * @returns {Promise<{ workers: StoredRelease, writer: StoredRelease } | { lacking: string }>}
+ */
+async function pairOf({ workers, writer }, store) {
+  /** @type {StoredRelease[]} */
+  const found = [];
+  for (const hash of [workers, writer ?? workers]) {
+    const release = hash === null ? undefined : await findRelease(store, hash);
+    if (!release) return { lacking: `the copy of release ${hash} is gone or damaged` };
+    const problem = await packagesProblem(release);
+    if (problem !== undefined)
+      return { lacking: `of release ${release.version} (${release.hash}) ${problem}` };
+    found.push(release);
+  }
+  const [first, second] = found;
+  return { workers: /** @type {StoredRelease} */ (first), writer: /** @type {StoredRelease} */ (second) };
+}
+
+/**
+ * @param {string} source
+ * @param {string} store
+ * @param {readonly string[]} data
+ * @param {import('./tree.js').Tree} tree
+ * @returns {Promise<{ release: StoredRelease, degraded: string | undefined }>}
+ */
+async function copied(source, store, data, tree) {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      const release = await storeRelease(source, store, data);
+      await seedCompileCache(release.folder, sharedCompileCache(release));
+      return { release, degraded: undefined };
+    } catch (error) {
+      const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+      if (code === 'release_changing' && tries < CHANGING_TRIES) {
+        await new Promise((done) => setTimeout(done, CHANGING_RETRY_MS));
+        continue;
+      }
+      // A failure of our own says what to do; an error of the disk shall not keep the system from serving.
+      if (!/^E[A-Z]+$/.test(code)) throw error;
+      return {
+        release: {
+          hash: tree.hash,
+          version: tree.version,
+          root: tree.root,
+          nodeModules: tree.nodeModules,
+          lockHash: tree.lockHash,
+          nodePath: await nodePathOf(tree.nodeModules),
+          files: {},
+          folder: tree.root,
+        },
+        degraded: `the code runs from ${tree.root} itself, since it cannot be copied (${/** @type {Error} */ (error).message}): a deploy there changes what runs`,
+      };
+    }
+  }
+}
+
+/**
+ * @param {string} installation
+ * @param {NodeJS.ProcessEnv} env with `.env` in it
+ * @returns {{ dataDir: string, data: readonly string[] }} absolute paths
+ */
+export function dataOf(installation, env) {
+  const dataDir = resolve(installation, env.DATA_DIR || 'data');
+  const replica = /^file:(?:\/\/)?(.+)$/.exec(env.REPLICA_URL ?? '')?.[1];
+  return {
+    dataDir,
+    data: [dataDir, join(installation, 'data'), ...(replica ? [resolve(installation, replica)] : [])],
+  };
+}

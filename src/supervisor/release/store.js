@@ -1,0 +1,248 @@
+import { randomBytes } from 'node:crypto';
+import { chmodSync, existsSync, lstatSync, readFileSync } from 'node:fs';
+import { cp, mkdir, open, readdir, realpath, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { dirname, join, sep } from 'node:path';
+import { lockHashOf, readTree, sha256 } from './tree.js';
+
+// Plain JavaScript, as tree.js.
+
+const MANIFEST = '.release.json';
+const TEMPORARY = '.tmp-';
+const SYNC_AT_ONCE = 16;
+
+/**
+ * @typedef {object} Manifest what is known of a release; stands in its copy
+ * @property {string} hash
+ * @property {string} version
+ * @property {string} root the folder that it was copied from
+ * @property {string} nodeModules absolute, where its packages are
+ * @property {string} lockHash of what npm had installed there
+ * @property {string} nodePath the Node.js that its processes run, absolute
+ * @property {Readonly<Record<string, string>>} files the SHA-256 of each file by its path
+ *
+ * @typedef {Manifest & { readonly folder: string }} StoredRelease a release and the folder of its copy
+ */
+
+/** @param {string} dataDir @returns {string} the folder that holds the copies of releases */
+export function releasesFolder(dataDir) {
+  return join(dataDir, 'run', 'releases');
+}
+
+/**
+ * Copies the code of a project, so that what is on the disk may change while it runs. A copy is made under another name
+ * and then renamed, so that a release is there as a whole or not at all.
+ *
+ * @param {string} folder of package.json; may be a symbolic link
+ * @param {string} store `releasesFolder`
+ * @param {readonly string[]} data absolute paths that hold data, not code
+ * @returns {Promise<StoredRelease>} the copy, or the one that was there already
+ * @throws {import('../../errors.ts').Failure} release_unusable when it is no project, release_changing when a deploy is
+ *   under way; or the error of the disk
+ */
+export async function storeRelease(folder, store, data) {
+  const tree = await readTree(folder, data);
+  const stored = await findRelease(store, tree.hash);
+  if (stored) return stored;
+  await mkdir(store, { recursive: true, mode: 0o700 });
+  const temporary = join(store, `${TEMPORARY}${tree.hash}-${randomBytes(4).toString('hex')}`);
+  try {
+    await writeCopy(tree, temporary);
+    const again = await readTree(folder, data);
+    if (again.hash !== tree.hash) {
+      const { Failure } = await import('../../errors.ts');
+      throw new Failure(
+        'release_changing',
+        `A deploy is under way in ${tree.root}: ${describeChange(tree, again)} changed while it was copied. Nothing was changed here; try again when it is done`,
+      );
+    }
+    const target = join(store, tree.hash);
+    // What stands there and is not whole is nobody's.
+    await rm(target, { recursive: true, force: true });
+    await rename(temporary, target);
+  } catch (error) {
+    await rm(temporary, { recursive: true, force: true }).catch(() => {});
+    throw error;
+  }
+  const found = await findRelease(store, tree.hash);
+  if (!found) throw new Error(`the copy of ${tree.root} is not as it was written`);
+  return found;
+}
+
+/**
+ * @param {string} store
+ * @param {string} hash
+ * @returns {Promise<StoredRelease | undefined>} undefined when there is none, or when it is not whole
+ */
+export async function findRelease(store, hash) {
+  const folder = join(store, hash);
+  try {
+    /** @type {Manifest} */
+    const manifest = JSON.parse(readFileSync(join(folder, MANIFEST), 'utf8'));
+    if (manifest.hash !== hash) return undefined;
+    for (const [path, expected] of Object.entries(manifest.files)) {
+      if (sha256(readFileSync(join(folder, path))) !== expected) return undefined;
+    }
+    return { ...manifest, folder };
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * @param {Manifest} release
+ * @returns {Promise<string | undefined>} why its processes could not load their packages; undefined when they can
+ */
+export async function packagesProblem({ nodeModules, lockHash, nodePath }) {
+  const there = await realpath(nodeModules).catch(() => undefined);
+  if (there === undefined) return `its packages are gone: bring back ${nodeModules}`;
+  if ((await lockHashOf(nodeModules)) !== lockHash) {
+    return `${nodeModules} holds other packages than it was made with: bring back those (npm ci with its package-lock.json)`;
+  }
+  if ((await realpath(nodePath).catch(() => undefined)) === undefined)
+    return `its Node.js is gone: bring back ${nodePath}`;
+  return undefined;
+}
+
+/**
+ * Has the disk hold a copy for good; before that a loss of power may take it.
+ * @param {string} folder of the copy
+ */
+export async function syncRelease(folder) {
+  const paths = await readdir(folder, { recursive: true, withFileTypes: true });
+  const wanted = paths.filter(
+    (entry) => entry.isFile() && !entry.parentPath.startsWith(compileCacheOf(folder)),
+  );
+  const folders = [...new Set([folder, dirname(folder), ...wanted.map(({ parentPath }) => parentPath)])];
+  const all = [...wanted.map(({ parentPath, name }) => join(parentPath, name)), ...folders];
+  for (let at = 0; at < all.length; at += SYNC_AT_ONCE) {
+    await Promise.all(
+      all.slice(at, at + SYNC_AT_ONCE).map(async (path) => {
+        const handle = await open(path, 'r');
+        await handle.sync().finally(() => handle.close());
+      }),
+    );
+  }
+}
+
+/** @param {string} folder of a copy @returns {string} where its processes keep their compiled code */
+export function compileCacheOf(folder) {
+  return join(folder, '.cache');
+}
+
+/**
+ * Gives a copy what others have compiled already: each entry names the content that it is of, and what is not the same
+ * is compiled anew. Nobody needs it; it saves the first start of a release its time and memory.
+ * @param {string} folder of the copy
+ * @param {string} from a folder of compiled code
+ */
+export async function seedCompileCache(folder, from) {
+  const cache = compileCacheOf(folder);
+  if (existsSync(cache) || !existsSync(from)) return;
+  await cp(from, cache, { recursive: true }).catch(() => {});
+}
+
+/**
+ * @param {Pick<Manifest, 'nodeModules'>} release
+ * @returns {string} where compiled code is kept for the next data folder that runs the same code
+ */
+export function sharedCompileCache({ nodeModules }) {
+  return join(nodeModules, '.cache', 'ninelives', 'releases');
+}
+
+/**
+ * Removes the copies of releases that nobody needs any more.
+ * @param {string} store
+ * @param {ReadonlySet<string>} kept hashes
+ */
+export async function pruneReleases(store, kept) {
+  const names = await readdir(store, { withFileTypes: true }).catch(() => []);
+  for (const entry of names) {
+    if (!entry.isDirectory() || kept.has(entry.name)) continue;
+    await rm(join(store, entry.name), { recursive: true, force: true });
+  }
+}
+
+/**
+ * Says whether the files of a copy are as they were, by what the file system tells of each: cheap enough for each fork.
+ * @param {StoredRelease} release
+ * @returns {() => string | undefined} the path of a file that is gone or changed; undefined when there is none
+ */
+export function watchRelease({ folder, files }) {
+  const paths = Object.keys(files);
+  const seen = new Map(paths.map((path) => [path, stampOf(join(folder, path))]));
+  return () => paths.find((path) => stampOf(join(folder, path)) !== seen.get(path));
+}
+
+/** @param {string} path */
+function stampOf(path) {
+  const stat = lstatSync(path, { throwIfNoEntry: false });
+  return stat && `${stat.ino} ${stat.size} ${stat.mtimeMs} ${stat.ctimeMs} ${stat.mode}`;
+}
+
+/**
+ * @param {import('./tree.js').Tree} tree
+ * @param {string} folder
+ */
+async function writeCopy(tree, folder) {
+  await mkdir(folder, { mode: 0o700 });
+  const made = new Set([folder]);
+  /** @type {Record<string, string>} */
+  const hashes = {};
+  for (const { path, bytes, target, isExecutable } of tree.files) {
+    const full = join(folder, path);
+    if (!made.has(dirname(full))) await mkdir(dirname(full), { recursive: true, mode: 0o700 });
+    made.add(dirname(full));
+    if (bytes === undefined) {
+      await symlink(/** @type {string} */ (target), full);
+      continue;
+    }
+    await writeFile(full, bytes, { mode: isExecutable ? 0o500 : 0o400, flag: 'wx' });
+    // A file mode of the process's umask would be wider or narrower.
+    chmodSync(full, isExecutable ? 0o500 : 0o400);
+    hashes[path] = sha256(bytes);
+  }
+  for (const path of tree.packageFolders) {
+    if (path === 'node_modules') continue;
+    await mkdir(dirname(join(folder, path)), { recursive: true, mode: 0o700 });
+    await symlink(await realpath(join(tree.root, path)), join(folder, path));
+  }
+  await symlink(tree.nodeModules, join(folder, 'node_modules'));
+  /** @type {Manifest} */
+  const manifest = {
+    hash: tree.hash,
+    version: tree.version,
+    root: tree.root,
+    nodeModules: tree.nodeModules,
+    lockHash: tree.lockHash,
+    nodePath: await nodePathOf(tree.nodeModules),
+    files: hashes,
+  };
+  await writeFile(join(folder, MANIFEST), JSON.stringify(manifest), { mode: 0o400 });
+}
+
+/**
+ * The Node.js that npm has installed belongs to the release, like the other packages; any other one to the machine.
+ * @param {string} nodeModules
+ * @returns {Promise<string>}
+ */
+export async function nodePathOf(nodeModules) {
+  if (!process.execPath.includes(`${sep}node_modules${sep}`)) return process.execPath;
+  return (await realpath(join(nodeModules, '.bin', 'node')).catch(() => undefined)) ?? process.execPath;
+}
+
+/**
+ * @param {import('./tree.js').Tree} before
+ * @param {import('./tree.js').Tree} after
+ */
+function describeChange(before, after) {
+  /** @param {import('./tree.js').Tree} tree */
+  const contents = (tree) =>
+    new Map(
+      tree.files.map(({ path, bytes, target }) => [path, bytes === undefined ? target : sha256(bytes)]),
+    );
+  const [old, now] = [contents(before), contents(after)];
+  const changed = [...new Set([...old.keys(), ...now.keys()])].find(
+    (path) => old.get(path) !== now.get(path),
+  );
+  return changed ?? 'node_modules';
+}

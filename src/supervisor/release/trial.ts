@@ -1,0 +1,131 @@
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { Failure } from '../../errors.ts';
+import type { DryRunResult } from '../../writer/dry-run.ts';
+import type { Child, ChildExit } from '../child.ts';
+import { DATA_DIR_VARIABLE } from '../fork.ts';
+import type { ProcessFactory } from '../process-factory.ts';
+import { backgroundSpec, PROCESSES } from '../processes.ts';
+import { finalFailure } from '../slot.ts';
+import type { Deployable } from './deploy.ts';
+import type { Deployment } from './deployment.ts';
+import { nameOf } from './inspection.ts';
+
+export interface TrialOptions {
+  readonly factory: ProcessFactory;
+  /** What runs; its statements have to go on after the migrations. */
+  readonly running: Deployment;
+  readonly next: Deployable;
+}
+
+/** What a trial has found. */
+export interface TrialResult {
+  /** Names of the migrations that were tried, as `database owner/name`. */
+  readonly migrations: readonly string[];
+  /** Those of them that older code cannot live with. */
+  readonly breaking: readonly string[];
+  /** How long they took on the copy: so long writes will wait. */
+  readonly migrateMs: number;
+}
+
+/**
+ * Tries a release before anything is exchanged: its migrations on a copy of the databases, and on that copy one worker
+ * and each background process, of the new release and of the one that runs, up to standby. They serve nobody, write
+ * nothing, and are ended. Without a migration they open the live databases, read-only.
+ *
+ * @throws Failure migration_mismatch, storage_full, or why a process does not come up
+ */
+export async function tryRelease({ factory, running, next }: TrialOptions): Promise<TrialResult> {
+  const { deployment, compatibility } = next;
+  const { DATA_DIR } = deployment.config;
+  const pending = Object.entries(compatibility).flatMap(([database, { pending }]) =>
+    pending.map(({ owner, name, isCompatible }) => ({ label: `${database} ${owner}/${name}`, isCompatible })),
+  );
+  if (pending.length === 0) {
+    await standBy(factory, deployment, DATA_DIR, `release ${nameOf(deployment.release)}`);
+    return { migrations: [], breaking: [], migrateMs: 0 };
+  }
+  const folder = join(DATA_DIR, 'run', 'dry-run');
+  rmSync(folder, { recursive: true, force: true });
+  try {
+    const result = await dryRun(factory, deployment, folder);
+    await standBy(factory, deployment, folder, `release ${nameOf(deployment.release)}`);
+    await standBy(factory, running, folder, `the running release ${nameOf(running.release)}`).catch(
+      (error) => {
+        throw new Failure(
+          'migration_mismatch',
+          `The migrations ${pending.map(({ label }) => label).join(', ')} break the release that runs: ${(error as Error).message}. Expand first: ship a migration that both releases can live with, and contract in the next release; or restart the system, which exchanges everything at once. Nothing was exchanged.`,
+          { cause: error },
+        );
+      },
+    );
+    return {
+      migrations: pending.map(({ label }) => label),
+      breaking: pending.filter(({ isCompatible }) => !isCompatible).map(({ label }) => label),
+      migrateMs: Object.values(result).reduce((sum, { durationMs }) => sum + durationMs, 0),
+    };
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+async function dryRun(
+  factory: ProcessFactory,
+  deployment: Deployment,
+  folder: string,
+): Promise<DryRunResult> {
+  const { dryRun: spec } = PROCESSES;
+  const child = factory.child(spec, { name: spec.role, deployment, input: { folder } });
+  let result: DryRunResult | undefined;
+  child.on('message', (message) => {
+    if (message.kind === 'dry-run') result = message.result;
+  });
+  const exit = await new Promise<ChildExit>((resolve) => child.once('exit', resolve));
+  // What it said last may be heard after its end.
+  if (!result && child.pid !== undefined) await new Promise<void>((resolve) => child.once('close', resolve));
+  if (result) return result;
+  throw (
+    finalFailure(exit) ??
+    new Failure('child_failed', `The dry run of the migrations ${exit.failure?.message ?? exit.cause}`)
+  );
+}
+
+/** Brings one worker and each background process up to standby on the databases of a folder, and ends them. */
+async function standBy(
+  factory: ProcessFactory,
+  deployment: Deployment,
+  folder: string,
+  who: string,
+): Promise<void> {
+  const { config, backgrounds } = deployment;
+  const onCopy: Deployment = { ...deployment, config: { ...config, DATA_DIR: folder } };
+  // They belong to the system all the same, and get nothing that they could send anything with.
+  const env = { [DATA_DIR_VARIABLE]: config.DATA_DIR };
+  const specs = [PROCESSES.worker, ...backgrounds.map(backgroundSpec)];
+  const children = specs.map((spec) =>
+    factory.child(
+      { ...spec, secrets: [] },
+      { name: `${spec.role}-trial`, deployment: onCopy, standby: 'all', env },
+    ),
+  );
+  try {
+    await Promise.all(children.map((child, index) => loaded(child, `${specs[index]?.role} of ${who}`)));
+  } finally {
+    for (const child of children) child.kill('it was only tried');
+    await Promise.all(children.map((child) => child.ended()));
+  }
+}
+
+async function loaded(child: Child, who: string): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    child.on('state', (state) => {
+      if (state === 'standby') resolve();
+    });
+    child.once('exit', (exit) => {
+      const reason = exit.failure?.message ?? exit.cause;
+      reject(
+        new Failure(finalFailure(exit)?.code ?? 'child_failed', `The ${who} does not come up: ${reason}`),
+      );
+    });
+  });
+}

@@ -1,0 +1,79 @@
+import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import {
+  findRelease,
+  packagesProblem,
+  pruneReleases,
+  releasesFolder,
+  storeRelease,
+  syncRelease,
+  watchRelease,
+} from '../../../src/supervisor/release/store.js';
+import { makeProject } from './project.ts';
+
+t.test('a copy is whole, cannot be written, leads to the packages, and is made once', async (t) => {
+  const { root, dataDir, write } = makeProject(t);
+  const store = releasesFolder(dataDir);
+  const release = await storeRelease(root, store, [dataDir]);
+  t.equal(release.folder, join(store, release.hash));
+  t.equal(readFileSync(join(release.folder, 'src/deep/one.ts'), 'utf8'), 'export const one = 1;\n');
+  t.equal(statSync(join(release.folder, 'src/deep/one.ts')).mode & 0o777, 0o400);
+  t.equal(existsSync(join(release.folder, 'node_modules/koa/index.js')), true);
+  await syncRelease(release.folder);
+  const { ino } = statSync(release.folder);
+  t.equal((await storeRelease(root, store, [dataDir])).hash, release.hash);
+  t.equal(statSync(release.folder).ino, ino, 'the copy that is there is taken');
+  write('src/bin.js', 'broken');
+  t.equal(
+    readFileSync(join(release.folder, 'src/bin.js'), 'utf8'),
+    'export {};\n',
+    'a deploy changes no copy',
+  );
+  t.strictSame(
+    readdirSync(store).filter((name) => name.startsWith('.tmp')),
+    [],
+  );
+});
+
+t.test('a copy that was changed or has lost a file is no release, and is made anew', async (t) => {
+  const { root, dataDir } = makeProject(t);
+  const store = releasesFolder(dataDir);
+  const release = await storeRelease(root, store, [dataDir]);
+  const changed = watchRelease(release);
+  t.equal(changed(), undefined);
+  const path = join(release.folder, 'src/deep/one.ts');
+  chmodSync(path, 0o600);
+  writeFileSync(path, 'export const one = 9;\n');
+  t.equal(changed(), 'src/deep/one.ts');
+  t.equal(await findRelease(store, release.hash), undefined);
+  t.equal((await storeRelease(root, store, [dataDir])).hash, release.hash);
+  t.equal(readFileSync(path, 'utf8'), 'export const one = 1;\n');
+  rmSync(join(release.folder, 'src/bin.js'));
+  t.equal(await findRelease(store, release.hash), undefined);
+});
+
+t.test('a release whose packages are gone or others says what to bring back', async (t) => {
+  const { root, dataDir, write } = makeProject(t);
+  const release = await storeRelease(root, releasesFolder(dataDir), [dataDir]);
+  t.equal(await packagesProblem(release), undefined);
+  write('node_modules/.package-lock.json', '{"packages":{"koa":{}}}');
+  t.equal(
+    await packagesProblem(release),
+    `${join(root, 'node_modules')} holds other packages than it was made with: bring back those (npm ci with its package-lock.json)`,
+  );
+  rmSync(join(root, 'node_modules'), { recursive: true });
+  t.equal(await packagesProblem(release), `its packages are gone: bring back ${join(root, 'node_modules')}`);
+});
+
+t.test('what nobody needs is removed, and nothing else', async (t) => {
+  const { root, dataDir, write } = makeProject(t);
+  const store = releasesFolder(dataDir);
+  const first = await storeRelease(root, store, [dataDir]);
+  write('src/bin.js', 'second');
+  const second = await storeRelease(root, store, [dataDir]);
+  writeFileSync(join(store, 'current'), '{}');
+  await pruneReleases(store, new Set([second.hash]));
+  t.strictSame(readdirSync(store).sort(), [second.hash, 'current'].sort());
+  t.equal(await findRelease(store, first.hash), undefined);
+});

@@ -1,0 +1,69 @@
+import { mkdirSync, renameSync, symlinkSync, truncateSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { readTree } from '../../../src/supervisor/release/tree.js';
+import { makeProject } from './project.ts';
+
+t.test(
+  'a release is the code alone: no packages, no dot-files, no tests, nothing that is written beside it',
+  async (t) => {
+    const { root, write } = makeProject(t);
+    for (const path of [
+      '.env',
+      'test/a.test.ts',
+      'loadtest/main.ts',
+      'app.log',
+      'old.db',
+      'data/main.db',
+      '.git/HEAD',
+    ])
+      write(path, 'x');
+    const { files, version, packageFolders } = await readTree(root, [join(root, 'data')]);
+    t.strictSame(
+      files.map(({ path }) => path),
+      ['package.json', 'src/bin.js', 'src/deep/one.ts'],
+    );
+    t.equal(version, '1.2.3');
+    t.strictSame(packageFolders, ['node_modules']);
+  },
+);
+
+t.test('the hash names the files, the packages and where those are, and nothing else', async (t) => {
+  const { root, folder, write } = makeProject(t);
+  const hash = async (of = root) => (await readTree(of, [])).hash;
+  const first = await hash();
+  t.equal(await hash(), first);
+  write('.env', 'PORT=1');
+  t.equal(await hash(), first, 'settings are no part of it');
+  write('src/deep/one.ts', 'export const one = 2;\n');
+  const second = await hash();
+  t.not(second, first);
+  write('src/deep/one.ts', 'export const one = 1;\n');
+  t.equal(await hash(), first);
+  write('node_modules/.package-lock.json', '{"packages":{"koa":{}}}');
+  t.not(await hash(), first, 'other packages are another release');
+  write('node_modules/.package-lock.json', '{"packages":{}}');
+  symlinkSync(root, join(folder, 'current'));
+  t.equal(await hash(join(folder, 'current')), first, 'a link to it is the same');
+  renameSync(root, join(folder, 'moved'));
+  t.not(await hash(join(folder, 'moved')), first, 'its packages are elsewhere');
+});
+
+t.test('a folder that is too large says what is large, and what is no project says so', async (t) => {
+  const { root, folder, write } = makeProject(t);
+  write('media/film.bin', '');
+  truncateSync(join(root, 'media/film.bin'), 51 * 1024 * 1024);
+  await t.rejects(readTree(root, []), {
+    code: 'release_unusable',
+    message: /is 51\.0 MB.*The largest files: media\/film\.bin \(51\.0 MB\), /,
+  });
+  mkdirSync(join(folder, 'empty'));
+  await t.rejects(readTree(join(folder, 'empty'), []), {
+    code: 'release_unusable',
+    message: /is no project/,
+  });
+  await t.rejects(readTree(join(folder, 'none'), []), {
+    code: 'release_unusable',
+    message: /There is no folder/,
+  });
+});
