@@ -1,4 +1,5 @@
-import type { ChildSnapshot, SystemSnapshot } from '../runtime/snapshot.ts';
+import type { ChildSnapshot, ReleasesSnapshot, SystemSnapshot } from '../runtime/snapshot.ts';
+import { nameOf } from '../supervisor/release/inspection.ts';
 import { describeEvent } from './event-view.ts';
 import { showBytes, showDuration, showTable } from './sizes.ts';
 
@@ -6,10 +7,11 @@ const EVENTS_SHOWN = 8;
 
 /**
  * @param columns of the terminal; lines are cut there. Undefined where there is none.
+ * @param onDisk what the disk has, where that is not what runs
  * @returns the system for a person
  */
-export function describeStatus(snapshot: SystemSnapshot, columns?: number): string {
-  const { atMs, state, stateSinceAtMs, status, version, nodeVersion, url, dataDir, replica } = snapshot;
+export function describeStatus(snapshot: SystemSnapshot, columns?: number, onDisk?: string): string {
+  const { atMs, state, stateSinceAtMs, status, nodeVersion, url, dataDir, replica } = snapshot;
   const verdict = status.ready
     ? status.degraded.length > 0
       ? 'serving, not all is well'
@@ -22,8 +24,10 @@ export function describeStatus(snapshot: SystemSnapshot, columns?: number): stri
     ['replica', `${replica.url}${replica.isOnSameDisk ? ' (on the same disk as the data)' : ''}`],
     ['replication', describeReplication(snapshot)],
     ['drill', describeDrill(snapshot)],
-    ['version', `${version}, Node.js ${nodeVersion}`],
+    ['release', `${describeReleases(snapshot.releases)}, Node.js ${nodeVersion}`],
+    ['rollback', describeRollback(snapshot.releases)],
   ];
+  if (onDisk !== undefined) facts.push(['on disk', onDisk]);
   if (snapshot.listener.waitingConnections > 0) {
     facts.push(['waiting', `${snapshot.listener.waitingConnections} connections wait for a worker`]);
   }
@@ -37,6 +41,22 @@ export function describeStatus(snapshot: SystemSnapshot, columns?: number): stri
     ...(events.length > 0 ? ['', ...events] : []),
   ];
   return lines.map((line) => (columns ? line.slice(0, columns) : line)).join('\n');
+}
+
+function describeReleases({ primary, writer, workers, because }: ReleasesSnapshot): string {
+  const others = [
+    ...(writer.hash === workers.hash ? [] : [`the writer ${nameOf(writer)}`]),
+    ...(primary.hash === workers.hash ? [] : [`the primary ${nameOf(primary)} until a restart`]),
+  ];
+  const why = because === null ? '' : ` (${because})`;
+  return `${[nameOf(workers), ...others].join(', ')}${why}`;
+}
+
+function describeRollback({ previous, rollbackProblem }: ReleasesSnapshot): string {
+  if (previous === null) return rollbackProblem ?? 'no other release has run here';
+  return rollbackProblem === null
+    ? `to ${nameOf(previous)} is possible`
+    : `to ${nameOf(previous)} is not possible: ${rollbackProblem}`;
 }
 
 function describeDisk({ storage: { freeMb, readOnlyBecause } }: SystemSnapshot): string {

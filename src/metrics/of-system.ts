@@ -13,6 +13,13 @@ export function describeSystem(snapshot: SystemSnapshot): Metric[] {
     gauge('build_info', 'The version that runs.', [
       { labels: { version: snapshot.version, node: snapshot.nodeVersion }, value: 1 },
     ]),
+    gauge(
+      'process_release',
+      'Which release a process runs: its hash; 1.',
+      [{ name: 'primary', release: snapshot.releases.primary.hash }, ...children].flatMap(
+        ({ name, release }) => (release === null ? [] : [{ labels: { child: name, release }, value: 1 }]),
+      ),
+    ),
     gauge('start_time_seconds', 'When the primary started, since the epoch.', [
       plain(snapshot.startedAtMs / MS_PER_S),
     ]),

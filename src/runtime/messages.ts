@@ -18,6 +18,8 @@ export interface SystemStatus {
   /** Undefined before the first look at it. */
   readonly replication?: ReplicationStatus | undefined;
   readonly drill?: DrillStatus | undefined;
+  /** The hash of the release of each process, by its name. */
+  readonly releases?: Readonly<Record<string, string>> | undefined;
 }
 
 /**

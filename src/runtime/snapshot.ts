@@ -18,6 +18,7 @@ export interface SystemSnapshot {
   readonly url: string | null;
   readonly dataDir: string;
   readonly replica: { readonly url: string; readonly isOnSameDisk: boolean };
+  readonly releases: ReleasesSnapshot;
   /** Whether it serves, and what is wrong while it does. */
   readonly status: SystemStatus;
   readonly primary: PrimarySnapshot;
@@ -32,6 +33,27 @@ export interface SystemSnapshot {
 }
 
 export type SystemState = 'starting' | 'serving' | 'healing' | 'stopping' | 'stopped';
+
+/** Names a release: the version in its package.json, and the hash of its code and packages. */
+export interface ReleaseName {
+  readonly version: string;
+  readonly hash: string;
+}
+
+/** Which releases run. */
+export interface ReleasesSnapshot {
+  /** It does not change before a restart. */
+  readonly primary: ReleaseName;
+  /** Another one than the workers' only where a reload stopped half-way. */
+  readonly writer: ReleaseName;
+  readonly workers: ReleaseName;
+  /** The one that `rollback` brings back; null when no other has run. */
+  readonly previous: ReleaseName | null;
+  /** Why `rollback` would be refused; null when it would not. */
+  readonly rollbackProblem: string | null;
+  /** Why it is not the code that was on the disk at the start; null when it is. */
+  readonly because: string | null;
+}
 
 export interface PrimarySnapshot {
   readonly pid: number;

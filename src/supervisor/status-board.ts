@@ -8,6 +8,8 @@ export interface StatusBoardOptions {
   readonly lifecycle: Lifecycle;
   readonly data: DataTier;
   readonly serving: ServingTier;
+  /** What is out of order with the releases that run. */
+  readonly releaseTrouble: () => string | undefined;
 }
 
 /**
@@ -24,7 +26,7 @@ export class StatusBoard {
   }
 
   get status(): SystemStatus {
-    const { lifecycle, data, serving } = this.#options;
+    const { lifecycle, data, serving, releaseTrouble } = this.#options;
     const { replicator, writer, drills } = data;
     const notReady = [];
     const degraded = [];
@@ -38,12 +40,19 @@ export class StatusBoard {
     if (replicator.monitor.trouble)
       degraded.push({ name: 'replication', reason: replicator.monitor.trouble });
     if (drills.trouble) degraded.push({ name: 'drill', reason: drills.trouble });
+    const ofReleases = releaseTrouble();
+    if (ofReleases !== undefined) degraded.push({ name: 'release', reason: ofReleases });
     return {
       ready: notReady.length === 0,
       notReady,
       degraded,
       replication: replicator.monitor.status,
       drill: drills.status,
+      releases: Object.fromEntries(
+        [...data.slots, ...serving.slots].flatMap(({ name, child }) =>
+          child ? [[name, child.deployment.release.hash]] : [],
+        ),
+      ),
     };
   }
 

@@ -103,7 +103,12 @@ export class System {
       onChange,
       onHopeless: () => onFatal(new Failure('child_failed', 'No worker stays alive; giving up')),
     });
-    this.#board = new StatusBoard({ lifecycle, data: this.#data, serving: this.#serving });
+    this.#board = new StatusBoard({
+      lifecycle,
+      data: this.#data,
+      serving: this.#serving,
+      releaseTrouble: () => this.#exchange.trouble,
+    });
     this.#replacement = new RollingReplacement({
       lifecycle,
       slots: () => this.#slots,
@@ -169,6 +174,7 @@ export class System {
       url: this.#url ?? null,
       dataDir: DATA_DIR,
       replica: { url: replica.url, isOnSameDisk: this.#isReplicaOnSameDisk },
+      releases: this.#exchange.snapshot,
       status: this.#board.status,
       primary: snapshotOfPrimary(),
       children: [...this.#slots.map(snapshotOfSlot), ...this.#serving.spare.children.map(snapshotOfSpare)],
@@ -205,6 +211,8 @@ export class System {
     await this.#serve();
     const durationMs = Date.now() - this.#lifecycle.startedAtMs;
     events.record('serving', { cause: this.#url, durationMs });
+    // Nobody waits for it; what could go wrong is what it tells.
+    void this.#exchange.judgeRollback();
   }
 
   /**

@@ -10,7 +10,7 @@ import { type Inspection, inspectRelease, nameOf } from './inspection.ts';
 import type { StoredRelease } from './store.js';
 
 const RESTART =
-  'Restart the system to bring it in: systemctl restart ninelives, or ninelives stop and start; under ninelives.socket no connection is refused meanwhile. Nothing was exchanged.';
+  'Restart the system to bring it in: systemctl restart ninelives, or ninelives stop and start; under ninelives.socket no connection is refused meanwhile';
 
 export interface DeployOptions {
   readonly release: StoredRelease;

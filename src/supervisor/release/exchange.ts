@@ -1,5 +1,6 @@
 import { Failure } from '../../errors.ts';
 import type { Logger } from '../../log.ts';
+import type { ReleaseName, ReleasesSnapshot } from '../../runtime/snapshot.ts';
 import type { Events } from '../events.ts';
 import type { Lifecycle } from '../lifecycle.ts';
 import type { ProcessFactory } from '../process-factory.ts';
@@ -12,6 +13,7 @@ import { inspectRelease, nameOf } from './inspection.ts';
 import type { Invocation } from './invocation.ts';
 import type { ReloadOutcome } from './outcome.ts';
 import type { Releases } from './releases.ts';
+import type { Settled } from './settle.js';
 import type { StoredRelease } from './store.js';
 import { type TrialResult, tryRelease } from './trial.ts';
 
@@ -29,6 +31,7 @@ const NOT_THE_RELEASE: ReadonlySet<string> = new Set([
 export interface ExchangeOptions {
   readonly invocation: Invocation;
   readonly releases: Releases;
+  readonly settled: Settled;
   readonly lifecycle: Lifecycle;
   readonly writer: Slot;
   readonly serving: ServingTier;
@@ -60,10 +63,56 @@ export class Exchange {
   readonly #options: ExchangeOptions;
   readonly #startedEnv: NodeJS.ProcessEnv;
   #state: 'idle' | 'taking' | 'trying' | 'exchanging' = 'idle';
+  /** What the start has said of the code that it chose, until another release is in service. */
+  #settled: Pick<Settled, 'because' | 'degraded'>;
+  #previous: ReleaseName | null = null;
+  #rollbackProblem: string | null = null;
 
   constructor(options: ExchangeOptions) {
     this.#options = options;
     this.#startedEnv = options.releases.environment();
+    this.#settled = options.settled;
+  }
+
+  /** Which releases run, for whoever looks. */
+  get snapshot(): ReleasesSnapshot {
+    const { primary, writer, serving } = this.#options;
+    return {
+      primary: releaseName(primary.release),
+      writer: releaseName(writer.deployment.release),
+      workers: releaseName(serving.deployment.release),
+      previous: this.#previous,
+      rollbackProblem: this.#rollbackProblem,
+      because: this.#settled.because ?? null,
+    };
+  }
+
+  /** What is out of order with the releases that run, in words; undefined when nothing is. */
+  get trouble(): string | undefined {
+    const { writer, serving } = this.#options;
+    const [ofWriter, ofWorkers] = [writer.deployment.release, serving.deployment.release];
+    if (this.#state === 'idle' && ofWriter.hash !== ofWorkers.hash) {
+      return `the writer runs release ${nameOf(ofWriter)}, and everything else ${nameOf(ofWorkers)}: mend the code and reload`;
+    }
+    return this.#settled.degraded;
+  }
+
+  /** Finds out whether the release before could be brought back now: its files, its packages, the databases. */
+  async judgeRollback(): Promise<void> {
+    const { releases, invocation, serving } = this.#options;
+    this.#previous = null;
+    this.#rollbackProblem = null;
+    try {
+      const release = await releases.previous();
+      this.#previous = releaseName(release);
+      const { START_TIMEOUT_MS: timeoutMs } = serving.deployment.config;
+      const options = { installation: invocation.installation, env: releases.environment(), timeoutMs };
+      const { compatibility } = await inspectRelease(release, options);
+      this.#rollbackProblem =
+        Object.values(compatibility).find(({ refusal }) => refusal !== undefined)?.refusal ?? null;
+    } catch (error) {
+      this.#rollbackProblem = (error as Error).message;
+    }
   }
 
   /**
@@ -86,8 +135,7 @@ export class Exchange {
       return outcome;
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
-      this.#refuse(release, error);
-      throw error;
+      throw this.#refuse(release, error);
     } finally {
       this.#state = 'idle';
       await releases.prune(this.#inUse());
@@ -112,6 +160,8 @@ export class Exchange {
     this.#state = 'exchanging';
     const replaced = await this.#exchange(running, next, trial, request.cause);
     releases.exchanged(release);
+    this.#settled = { because: undefined, degraded: undefined };
+    await this.judgeRollback();
     log.level = next.deployment.config.LOG_LEVEL;
     return {
       from: nameOf(running.release),
@@ -126,7 +176,7 @@ export class Exchange {
     if (request.isConfirmed || migrateMs <= WRITE_DEADLINE_MS) return;
     throw new Failure(
       'usage',
-      `Writes would wait ${migrateMs} ms for ${migrations.join(', ')}, as tried on a copy, and are answered 503 after WRITE_DEADLINE_MS=${WRITE_DEADLINE_MS}; reads go on. To do it all the same: ninelives reload --yes. Nothing was exchanged.`,
+      `Writes would wait ${migrateMs} ms for ${migrations.join(', ')}, as tried on a copy, and are answered 503 after WRITE_DEADLINE_MS=${WRITE_DEADLINE_MS}; reads go on. To do it all the same: ninelives reload --yes`,
     );
   }
 
@@ -214,14 +264,20 @@ export class Exchange {
     return Object.values(compatibility).every(({ refusal }) => refusal === undefined);
   }
 
-  #refuse(release: StoredRelease | undefined, error: Failure): void {
+  /** @returns the failure, with what goes on */
+  #refuse(release: StoredRelease | undefined, error: Failure): Failure {
     const { releases, serving, log, events } = this.#options;
     const before = nameOf(serving.deployment.release);
     const name = release ? `release ${nameOf(release)}` : 'the code';
-    log.error({ code: error.code }, `reload refused ${name}: ${error.message}; release ${before} goes on`);
-    events.record('reload-failed', { cause: `${name}: ${error.message}` });
+    // Going back has said what runs now.
+    const whatRuns = this.#state === 'exchanging' ? '' : ` Nothing was exchanged: release ${before} goes on.`;
+    const message = `${error.message.replace(/\.?$/, '.')}${whatRuns}`;
+    log.error({ code: error.code }, `reload refused ${name}: ${message}`);
+    events.record('reload-failed', { cause: message });
     const isOther = release !== undefined && release.hash !== serving.deployment.release.hash;
     if (isOther && !NOT_THE_RELEASE.has(error.code)) releases.refused(release, error.message);
+    const { code, options } = error;
+    return new Failure(code, message, options);
   }
 
   #notes(release: StoredRelease): string[] {
@@ -235,6 +291,10 @@ export class Exchange {
     const deployments = [primary, writer.deployment, serving.deployment, ...factory.deploymentsInUse];
     return new Set(deployments.map(({ release }) => release.hash));
   }
+}
+
+function releaseName({ version, hash }: StoredRelease): ReleaseName {
+  return { version, hash };
 }
 
 interface Halfway {

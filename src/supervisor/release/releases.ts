@@ -78,7 +78,7 @@ export class Releases {
       if (error instanceof Failure) throw error;
       throw new Failure(
         'release_unusable',
-        `The code in ${source} cannot be copied to ${this.#store} (${(error as Error).message}); what runs goes on`,
+        `The code in ${source} cannot be copied to ${this.#store} (${(error as Error).message})`,
         { cause: error },
       );
     }

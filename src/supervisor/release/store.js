@@ -52,7 +52,7 @@ export async function storeRelease(folder, store, data) {
       const { Failure } = await import('../../errors.ts');
       throw new Failure(
         'release_changing',
-        `A deploy is under way in ${tree.root}: ${describeChange(tree, again)} changed while it was copied. Nothing was changed here; try again when it is done`,
+        `A deploy is under way in ${tree.root}: ${describeChange(tree, again)} changed while it was copied. Try again when it is done`,
       );
     }
     const target = join(store, tree.hash);

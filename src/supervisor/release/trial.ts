@@ -54,7 +54,7 @@ export async function tryRelease({ factory, running, next }: TrialOptions): Prom
       (error) => {
         throw new Failure(
           'migration_mismatch',
-          `The migrations ${pending.map(({ label }) => label).join(', ')} break the release that runs: ${(error as Error).message}. Expand first: ship a migration that both releases can live with, and contract in the next release; or restart the system, which exchanges everything at once. Nothing was exchanged.`,
+          `The migrations ${pending.map(({ label }) => label).join(', ')} break the release that runs: ${(error as Error).message}. Expand first: ship a migration that both releases can live with, and contract in the next release; or restart the system, which exchanges everything at once`,
           { cause: error },
         );
       },

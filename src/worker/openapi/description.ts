@@ -8,6 +8,10 @@ const ready = z.object({
   notReady: z.array(trouble).optional(),
   degraded: z.array(trouble).optional().meta({ description: 'What is out of order while the rest serves.' }),
   replication: z.looseObject({}).optional().meta({ description: 'With ?verbose: how far the replica is.' }),
+  releases: z
+    .record(z.string(), z.string())
+    .optional()
+    .meta({ description: 'With ?verbose: the release of each process.' }),
   drill: z.looseObject({}).optional().meta({ description: 'With ?verbose: how the last drill went.' }),
 });
 

@@ -92,7 +92,7 @@ function rounded(value) {
 }
 
 /** @param {Snapshot} snapshot */
-export function showHead({ state, status, version, nodeVersion, startedAtMs, atMs, url, dataDir, replica }) {
+export function showHead({ state, status, releases, nodeVersion, startedAtMs, atMs, url, dataDir, replica }) {
   const serves = state === 'serving' && status.ready;
   const word = serves ? 'serving' : state === 'serving' ? 'not ready' : state;
   const [sign, tone] = serves ? ['●', 'good'] : (STATES[state] ?? ['⚠', 'bad']);
@@ -102,7 +102,7 @@ export function showHead({ state, status, version, nodeVersion, startedAtMs, atM
   document.title = `${sign} ninelives: ${word}`;
   byId('about').textContent =
     `up ${duration(atMs - startedAtMs)} · ${url ?? 'not listening'} · data ${dataDir} · replica ${replica.url}` +
-    `${replica.isOnSameDisk ? ' (on the same disk)' : ''} · version ${version}, Node.js ${nodeVersion}`;
+    `${replica.isOnSameDisk ? ' (on the same disk)' : ''} · release ${releases.workers.version} (${releases.workers.hash}), Node.js ${nodeVersion}`;
   byId('troubles').replaceChildren(
     ...status.notReady.map((trouble) => troubleOf(trouble, '✕ not ready', 'bad')),
     ...status.degraded.map((trouble) => troubleOf(trouble, '⚠ out of order', 'warn')),
