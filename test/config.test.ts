@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import t from 'tap';
-import { loadConfig, settingNames } from '../src/config.ts';
+import { loadConfig, restartSettings, settingNames } from '../src/config.ts';
 import { Failure } from '../src/errors.ts';
 
 const CWD = '/srv/app';
@@ -117,4 +117,16 @@ t.test('the example file holds every setting, no other, and the true defaults', 
   ];
   const empty = [...example].filter(([, value]) => value === '').map(([name]) => name);
   t.same(empty.filter((name) => !/^AWS_/.test(name)).sort(), unsetByDefault.sort());
+});
+
+t.test('.env.example names each setting that only a restart brings in', async (t) => {
+  const text = readFileSync(new URL('../config/.env.example', import.meta.url), 'utf8');
+  const listed = /Only a restart brings in a change of:\n((?:# .*\n)+)/.exec(text)?.[1] ?? '';
+  t.strictSame(
+    listed
+      .replace(/[#\n.]/g, ' ')
+      .split(',')
+      .map((name) => name.trim()),
+    restartSettings(),
+  );
 });

@@ -80,9 +80,13 @@ async function dryRun(
   child.on('message', (message) => {
     if (message.kind === 'dry-run') result = message.result;
   });
-  const exit = await new Promise<ChildExit>((resolve) => child.once('exit', resolve));
+  const ended = new Promise<ChildExit>((resolve) => child.once('exit', resolve));
   // What it said last may be heard after its end.
-  if (!result && child.pid !== undefined) await new Promise<void>((resolve) => child.once('close', resolve));
+  const closed = new Promise<void>((resolve) => child.once('close', resolve));
+  // It says nothing while SQLite copies, and takes the time that it takes.
+  child.markReady();
+  const exit = await ended;
+  await closed;
   if (result) return result;
   throw (
     finalFailure(exit) ??
