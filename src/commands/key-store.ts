@@ -78,6 +78,7 @@ async function useKeys<Result>(
     queueMax: 1,
     log,
   });
+  writer.connect();
   try {
     return await run({
       list: () => listOf(join(DATA_DIR, 'main.db')),

@@ -8,6 +8,7 @@ import type { Feature, Guard, GuardContext, Routes, Write } from '../feature.ts'
 import type { Meter } from '../metrics/meter.ts';
 import type { Ask } from '../runtime/answers.ts';
 import type { SystemStatus } from '../runtime/messages.ts';
+import { prepared } from '../sqlite/prepared.ts';
 import { dispatch } from './middleware/dispatch.ts';
 import { guardedRoutes } from './middleware/guarded-routes.ts';
 import { probes } from './middleware/probes.ts';
@@ -56,7 +57,8 @@ export interface AppOptions extends RoutesOptions {
  * have been migrated, because the features prepare their statements here.
  *
  * @returns a listener for `http.createServer`
- * @throws Failure internal when a feature's database is not among `databases`
+ * @throws Failure internal when a feature's database is not among `databases`, migration_mismatch when a table or a
+ *   column that its statements need is missing
  */
 export async function createApp(options: AppOptions): Promise<RequestListener> {
   const { config, log, meter, draining, overloaded, onDamage } = options;
@@ -81,13 +83,14 @@ async function createGuard(options: AppOptions): Promise<Guard> {
     };
   }
   const create = await feature.guard();
-  return create({
+  const context = {
     db: databaseOf(feature, options),
     write: options.ownWriteFor(feature),
     limit: options.limit,
     config: options.config,
     log: options.log.child({ feature: feature.name }),
-  });
+  };
+  return prepared(feature.name, () => create(context));
 }
 
 /** Registers every route that is served: those of the chassis, and those of each feature. */
@@ -105,13 +108,14 @@ export async function addRoutes(
 async function addFeature(route: Routes, feature: Feature, options: RoutesOptions): Promise<void> {
   const db = databaseOf(feature, options);
   const routes = await feature.routes();
-  routes({
+  const context = {
     route,
     db,
     write: options.writeFor(feature),
     config: options.config,
     log: options.log.child({ feature: feature.name }),
-  });
+  };
+  prepared(feature.name, () => routes(context));
 }
 
 function databaseOf({ database }: Feature, { databases }: RoutesOptions): Database {

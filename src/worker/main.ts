@@ -72,6 +72,7 @@ export async function run(runtime: Runtime): Promise<void> {
     else if (message.kind === 'drain') drain(message.timeoutMs);
   });
   await runtime.standby();
+  writer.connect();
   runtime.ready();
 
   async function drain(timeoutMs: number): Promise<void> {

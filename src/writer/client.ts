@@ -55,7 +55,7 @@ export interface WriterClientOptions {
 }
 
 /**
- * A process's way to the writer. An operation is: waiting (not on the wire) → sent (flush) → decided (outcome) or
+ * A process's way to the writer, which it takes from `connect` on, not while it stands by. An operation is: waiting (not on the wire) → sent (flush) → decided (outcome) or
  * given up (deadline). When the connection breaks, every sent operation waits again and goes to the next writer
  * under the same number; the writer's ledger knows those that the dead one had applied.
  */
@@ -78,7 +78,11 @@ export class WriterClient {
   constructor(options: WriterClientOptions) {
     this.#options = options;
     this.#id = `${options.name}-${process.pid}-${randomBytes(8).toString('hex')}`;
-    this.#connect();
+  }
+
+  /** Connects, and from then on anew whenever the connection breaks. Until then writes wait. To be called once. */
+  connect(): void {
+    this.#open();
   }
 
   /** Whether the writer answers at the moment; writes are held for it either way. */
@@ -128,7 +132,7 @@ export class WriterClient {
     for (const seq of [...this.#pending.keys()]) this.#giveUp(seq);
   }
 
-  #connect(): void {
+  #open(): void {
     const socket = createConnection(this.#options.socketPath);
     this.#socket = socket;
     const reader = new FrameReader((message) => this.#receive(message as WireOutcomes));
@@ -149,7 +153,7 @@ export class WriterClient {
         this.#options.log.debug({ pending: this.#pending.size }, 'writer connection lost; writes are held');
       }
       this.#connected = false;
-      if (!this.#closed) setTimeout(() => this.#connect(), RECONNECT_MS);
+      if (!this.#closed) setTimeout(() => this.#open(), RECONNECT_MS);
     });
   }
 

@@ -1,8 +1,9 @@
-import { type ChildProcess, fork } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import type { Test } from 'tap';
 import { loadConfig } from '../../src/config.ts';
+import { dyingWithParent } from '../../src/replication/litestream.ts';
 import type { ToChild, ToPrimary } from '../../src/runtime/messages.ts';
 import { type ChildContext, CONTEXT_VARIABLE } from '../../src/runtime/runtime.ts';
 
@@ -12,7 +13,9 @@ export interface ChildOptions {
   /** Below src/. */
   readonly entry: string;
   readonly dataDir: string;
-  readonly input: unknown;
+  readonly input?: unknown;
+  /** Whether it waits, once it has loaded, for `activate`. */
+  readonly standby?: boolean;
   readonly settings?: Readonly<Record<string, string>>;
   readonly env?: NodeJS.ProcessEnv;
 }
@@ -21,17 +24,31 @@ export interface ChildOptions {
 export class TestChild {
   readonly process: ChildProcess;
   readonly #messages: ToPrimary[] = [];
+  /** Of the one that waits. */
+  #wake: () => void = () => {};
 
-  constructor(t: Test, { entry, dataDir, input, settings = {}, env = {} }: ChildOptions) {
+  constructor(t: Test, { entry, dataDir, input, standby = false, settings = {}, env = {} }: ChildOptions) {
     const { config } = loadConfig({ DATA_DIR: dataDir, LOG_LEVEL: 'silent', ...settings }, dataDir);
     const entryPath = fileURLToPath(new URL(`../../src/${entry}`, import.meta.url));
-    const context: ChildContext = { role: 'test', entryPath, config, standby: 'none', input };
+    const context: ChildContext = {
+      role: 'test',
+      entryPath,
+      config,
+      standby: standby ? 'all' : 'none',
+      input,
+    };
     const { PATH, HOME } = process.env;
-    this.process = fork(ENTRY, ['test'], {
+    // Whoever kills this process shall not leave a child behind that nobody knows of.
+    const { command, args } = dyingWithParent(process.execPath, [ENTRY, 'test']);
+    this.process = spawn(command, args, {
       env: { PATH, HOME, [CONTEXT_VARIABLE]: JSON.stringify(context), ...env },
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     });
-    this.process.on('message', (message) => this.#messages.push(message as ToPrimary));
+    this.process.on('message', (message) => {
+      this.#messages.push(message as ToPrimary);
+      this.#wake();
+    });
+    this.process.on('disconnect', () => this.#wake());
     t.teardown(async () => {
       this.process.kill('SIGKILL');
       if (this.process.exitCode === null && this.process.signalCode === null)
@@ -49,7 +66,9 @@ export class TestChild {
       const found = this.#messages.find((message) => message.kind === kind);
       if (found) return found as Extract<ToPrimary, { kind: Kind }>;
       if (!this.process.connected) throw new Error(`it ended: ${JSON.stringify(this.#messages)}`);
-      await Promise.race([once(this.process, 'message'), once(this.process, 'disconnect')]);
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
     }
   }
 

@@ -37,6 +37,7 @@ export function harness(t: Test, options: { deadlineMs?: number; queueMax?: numb
       queueMax: options.queueMax ?? 10_000,
       log: SILENT,
     });
+    client.connect();
     t.teardown(() => client.close());
     return client;
   };

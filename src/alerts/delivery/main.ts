@@ -7,6 +7,7 @@ import { Outbox } from '../../mail/outbox.ts';
 import type { BackgroundInput } from '../../runtime/background.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
 import { openReader } from '../../sqlite/open.ts';
+import { prepared } from '../../sqlite/prepared.ts';
 import { WriterClient } from '../../writer/client.ts';
 import { writerSocketPath } from '../../writer/protocol.ts';
 import { prepareQueries } from '../queries.ts';
@@ -20,8 +21,11 @@ const REPORT_INTERVAL_MS = 1000;
 /** The mailer: sends the alerts that are due. */
 export async function run(runtime: Runtime): Promise<void> {
   const { config, log, send } = runtime;
-  const { url } = (await runtime.standby()) as BackgroundInput;
-  const transport = await createTransport(runtime);
+  let mailer: Mailer | undefined;
+  runtime.onMessage((message) => {
+    if (message.kind === 'drain') mailer?.drain(message.timeoutMs);
+  });
+  const createTransport = await loadTransport(runtime);
   const writer = new WriterClient({
     socketPath: writerSocketPath(config.DATA_DIR),
     name: runtime.role,
@@ -31,10 +35,14 @@ export async function run(runtime: Runtime): Promise<void> {
   });
   const write: DeliveryWrite = (name, input) => writer.write(`alerts.${name}`, input);
   const main = openReader(join(config.DATA_DIR, 'main.db'));
-  const images = prepareImageQueries(openReader(join(config.DATA_DIR, 'media.db')));
-  const queries = prepareDeliveryQueries(main);
-  const { unsubscribeKey } = prepareQueries(main);
+  const media = openReader(join(config.DATA_DIR, 'media.db'));
+  const images = prepared('images', () => prepareImageQueries(media));
+  const queries = prepared('alerts', () => prepareDeliveryQueries(main));
+  const { unsubscribeKey } = prepared('alerts', () => prepareQueries(main));
   const clock = new DeliveryClock(config);
+  // Until it has its place it connects to nothing and changes nothing.
+  const { url } = (await runtime.standby()) as BackgroundInput;
+  writer.connect();
   const compose = composer({
     from: parseMailbox(config.MAIL_FROM)!,
     publicUrl: (config.PUBLIC_URL ?? url).replace(/\/+$/, ''),
@@ -46,7 +54,8 @@ export async function run(runtime: Runtime): Promise<void> {
     // Made by the first claim.
     unsubscribeKey: () => unsubscribeKey()!,
   });
-  const mailer = new Mailer({
+  const transport = createTransport();
+  mailer = new Mailer({
     write,
     queries,
     compose,
@@ -60,9 +69,6 @@ export async function run(runtime: Runtime): Promise<void> {
     now: Date.now,
     random: Math.random,
     log,
-  });
-  runtime.onMessage((message) => {
-    if (message.kind === 'drain') mailer.drain(message.timeoutMs);
   });
   for (const owner of queries.leaseOwners()) {
     // What does not succeed here is left to the leases, which expire.
@@ -81,12 +87,13 @@ export async function run(runtime: Runtime): Promise<void> {
   log.flush(() => process.exit(0));
 }
 
-async function createTransport({ config }: Runtime): Promise<Transport> {
+/** @returns what makes the transport, whose code is loaded: only then it connects */
+async function loadTransport({ config }: Runtime): Promise<() => Transport> {
   const { SMTP_URL: url } = process.env;
   delete process.env.SMTP_URL;
-  if (url === undefined) return new Outbox(join(config.DATA_DIR, 'outbox'));
+  if (url === undefined) return () => new Outbox(join(config.DATA_DIR, 'outbox'));
   const { Smtp } = await import('../../mail/smtp.ts');
-  return new Smtp({ url, connections: config.SMTP_CONNECTIONS, timeoutMs: config.SMTP_TIMEOUT_MS });
+  return () => new Smtp({ url, connections: config.SMTP_CONNECTIONS, timeoutMs: config.SMTP_TIMEOUT_MS });
 }
 
 /** Its process id is what the name of a mailer begins with. One that another process has by now is left to its lease. */
