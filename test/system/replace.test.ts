@@ -1,10 +1,15 @@
-import { readFileSync } from 'node:fs';
-import t from 'tap';
+import { mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { Deployment } from '../../loadtest/chaos/deployment.ts';
 import { HonestClients } from '../../loadtest/support/honest-client.ts';
+import { RunningSystem } from '../../loadtest/support/running-system.ts';
+import type { ChildSnapshot, SystemSnapshot } from '../../src/runtime/snapshot.ts';
+import { readEvents } from '../../src/supervisor/events.ts';
 import { command } from '../commands/command.ts';
 import { everyWriteIsThere } from '../support/history.ts';
 import { alertOf, request } from '../support/http.ts';
-import { processesOf, start, until } from '../support/system.ts';
+import { processesOf, start, temporaryFolder, until } from '../support/system.ts';
 
 t.test('reloads under load replace every child and fail no request', async (t) => {
   const system = await start(t);
@@ -90,6 +95,59 @@ t.test('a next writer that dies while the old one drains leaves no empty place',
   t.match(stderr, /the new writer did not come up: killed by SIGKILL/);
   const answer = await request(`${system.url}/alert`, { method: 'POST', body: alertOf('x') });
   t.equal(answer.status, 201);
+});
+
+/** A system with one worker, of code that can be made to hang while it loads, as a bad deploy would. */
+async function startWithHang(t: Test, entry: string, condition = 'true') {
+  const folder = temporaryFolder(t);
+  const dataDir = join(folder, 'data');
+  mkdirSync(dataDir);
+  const deployment = new Deployment(join(folder, 'project'));
+  const settings = { OVERLOAD_LAG_MS: '0', WORKERS: '1' };
+  const system = RunningSystem.launch(dataDir, settings, 'pipe', { root: deployment.root });
+  t.teardown(() => system.destroy());
+  await system.ready();
+  const hang = () => deployment.prepend(entry, `if (${condition}) await new Promise(() => {});`);
+  const find = async (wanted: (child: ChildSnapshot) => boolean) => {
+    const { stdout } = await command(['status', '--json'], { DATA_DIR: dataDir });
+    return (JSON.parse(stdout) as SystemSnapshot).children.find(wanted);
+  };
+  const crashes = () =>
+    readEvents(dataDir)
+      .filter(({ kind }) => kind === 'crash')
+      .map(({ child, pid, cause }) => ({ child, pid, cause }));
+  return { system, hang, find, crashes };
+}
+
+t.test('a lone worker that dies during its own replacement is made up for by the spare', async (t) => {
+  const { system, hang, find, crashes } = await startWithHang(t, 'src/worker/main.ts');
+  const isSpare = ({ state }: ChildSnapshot) => state === 'standby';
+  await until(async () => (await find(isSpare)) !== undefined, 'the spare stands by');
+  const spare = await find(isSpare);
+  hang();
+  system.kill('SIGHUP');
+  await until(async () => (await find(({ isBeingReplaced }) => isBeingReplaced)) !== undefined, 'it loads');
+  const from = system.lines.length;
+  const killed = system.pidOf('worker-1');
+  process.kill(killed, 'SIGKILL');
+  const ready = await system.waitFor(({ msg }) => msg === 'worker-1 ready', from, 5000);
+  t.equal(ready.childPid, spare?.pid);
+  t.equal((await request(`${system.url}/alert`, { method: 'POST', body: alertOf('x') })).status, 201);
+  t.same(crashes(), [{ child: 'worker-1', pid: killed, cause: 'killed by SIGKILL' }]);
+});
+
+t.test('a writer that dies while the next one still loads is made up for at once', async (t) => {
+  const isNext = `JSON.parse(process.env.NINELIVES_CHILD).standby === 'all'`;
+  const { system, hang, find, crashes } = await startWithHang(t, 'src/writer/main.ts', isNext);
+  hang();
+  const restarting = command(['restart', 'writer'], { DATA_DIR: system.dataDir });
+  await until(async () => (await find(({ isBeingReplaced }) => isBeingReplaced)) !== undefined, 'it loads');
+  const killed = system.pidOf('writer');
+  await system.killChild('writer');
+  t.equal((await request(`${system.url}/alert`, { method: 'POST', body: alertOf('x') })).status, 201);
+  t.same(crashes(), [{ child: 'writer', pid: killed, cause: 'killed by SIGKILL' }]);
+  t.equal((await system.stop()).code, 0);
+  t.not((await restarting).code, 0);
 });
 
 /** As `ps` shows it. */
