@@ -1,0 +1,27 @@
+import t from 'tap';
+import { Lifecycle, SYSTEM_TRANSITIONS } from '../../src/supervisor/lifecycle.ts';
+
+const INTERNAL = { code: 'internal' };
+
+t.test('a system that stops goes on to nothing but its end', async (t) => {
+  t.same(SYSTEM_TRANSITIONS.stopping, ['stopped']);
+  t.same(SYSTEM_TRANSITIONS.stopped, []);
+  const lifecycle = new Lifecycle();
+  lifecycle.move('serving');
+  lifecycle.move('stopping');
+  for (const state of ['starting', 'serving', 'healing', 'stopping'] as const) {
+    t.throws(() => lifecycle.move(state), INTERNAL, state);
+    t.equal(lifecycle.state, 'stopping');
+  }
+  lifecycle.move('stopped');
+  t.throws(() => lifecycle.move('serving'), INTERNAL);
+});
+
+t.test('only what serves is healed', async (t) => {
+  const lifecycle = new Lifecycle();
+  t.throws(() => lifecycle.move('healing'), INTERNAL);
+  lifecycle.move('serving');
+  lifecycle.move('healing');
+  lifecycle.move('serving');
+  t.ok(lifecycle.isServing);
+});
