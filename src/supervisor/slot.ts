@@ -381,6 +381,7 @@ export class Slot extends EventEmitter<SlotEvents> {
   #onExit(child: Child, exit: ChildExit): void {
     this.#leaving.delete(child);
     if (child !== this.#child) {
+      this.emit('death', exit, undefined);
       this.#settleStop();
       return;
     }
