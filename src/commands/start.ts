@@ -12,6 +12,7 @@ import type { Settled } from '../supervisor/release/settle.js';
 import { System } from '../supervisor/system.ts';
 import { type ServiceEnvironment, takeServiceEnvironment } from '../supervisor/systemd/environment.ts';
 import { Service } from '../supervisor/systemd/service.ts';
+import { watchTerminal } from '../supervisor/terminal.ts';
 import { readArguments } from './arguments.ts';
 import { type SystemParts, withDataFolder } from './data-folder.ts';
 import { refuseMisplaced } from './misplaced.ts';
@@ -22,7 +23,7 @@ const STOP_MARGIN_MS = 10_000;
 const USAGE = `Usage: ninelives start [--release DIR]
 
   Starts the whole system and stays in the foreground, logging to standard output, until SIGTERM, Ctrl-C or
-  ninelives stop. SIGHUP reloads. Settings come from the environment and from .env beside package.json (or beside the
+  ninelives stop, or until its terminal is closed. Another SIGHUP reloads. Settings come from the environment and from .env beside package.json (or beside the
   link that leads to it); config/.env.example lists them.
 
   The code is copied first, so that a deploy changes nothing that runs until ninelives reload. After a kill, and where
@@ -118,7 +119,11 @@ async function run(parts: SystemParts, environment: ServiceEnvironment): Promise
   const onSignal = (signal: NodeJS.Signals) => stop(signal);
   process.on('SIGTERM', onSignal);
   process.on('SIGINT', onSignal);
-  process.on('SIGHUP', reloadBySignal);
+  const isTerminalClosed = watchTerminal();
+  process.on('SIGHUP', () => {
+    if (isTerminalClosed()) stop('the terminal was closed');
+    else reloadBySignal();
+  });
   const control = new Control(
     {
       status: () => system.snapshot(),
