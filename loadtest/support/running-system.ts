@@ -25,6 +25,8 @@ export type LogDestination = 'pipe' | 'file';
 export interface LaunchOptions {
   /** Folder of the code that runs: this project, or a copy of it. */
   readonly root?: string;
+  /** The Node.js that runs it: this one's, unless told otherwise. */
+  readonly nodePath?: string;
   /** Lines that are thrown away unread, such as the one a request when there are thousands. */
   readonly skip?: (text: string) => boolean;
 }
@@ -61,7 +63,7 @@ export class RunningSystem {
     env: NodeJS.ProcessEnv,
     cwd: string,
     log: LogDestination,
-    { root = ROOT, skip }: LaunchOptions = {},
+    { root = ROOT, nodePath = process.execPath, skip }: LaunchOptions = {},
   ) {
     this.dataDir = dataDir;
     this.#events.setMaxListeners(0);
@@ -70,7 +72,7 @@ export class RunningSystem {
     // What an earlier start in this folder has said is not this one's.
     const logFromBytes = logFd === undefined ? 0 : fstatSync(logFd).size;
     // Whoever kills this process shall not leave a system behind that nobody knows of.
-    const start = dyingWithParent(process.execPath, [join(root, 'src/bin.js'), 'start']);
+    const start = dyingWithParent(nodePath, [join(root, 'src/bin.js'), 'start']);
     this.#process = spawn(start.command, start.args, {
       cwd,
       env: { ...cleanEnv(), PORT: '0', WORKERS: '2', DATA_DIR: dataDir, LOG_FORMAT: 'json', ...env },

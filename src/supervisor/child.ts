@@ -15,6 +15,8 @@ const OUTSIDE_SIGNALS: readonly (string | null)[] = ['SIGKILL', 'SIGTERM', 'SIGI
 /** A child keeps the deadline of its drain itself; past this it is taken for one that cannot. */
 const DRAIN_GRACE_MS = 250;
 const SILENCE_LOOK_MIN_MS = 50;
+/** One that is killed is gone at once, unless the kernel waits for a device; its code runs no more either way. */
+const KILLED_GRACE_MS = 5000;
 
 export type ChildState = 'starting' | 'standby' | 'ready' | 'draining' | 'stopping' | 'dead';
 
@@ -101,7 +103,8 @@ export class Child extends EventEmitter<ChildEvents> {
   #failure: ChildExit['failure'];
   #startTimer: Timer | undefined;
   #silenceTimer: Timer | undefined;
-  #drainTimer: Timer | undefined;
+  /** Kills it when it drains too slowly; from then on gives up waiting for its end. */
+  #endTimer: Timer | undefined;
   #lastHeardMs = 0;
   rssBytes = 0;
   heapUsedBytes = 0;
@@ -197,7 +200,7 @@ export class Child extends EventEmitter<ChildEvents> {
     this.#move('draining');
     if (drainBy === 'message') this.send({ kind: 'drain', timeoutMs });
     else this.#process?.kill(drainBy);
-    this.#drainTimer = this.#clock.after(timeoutMs + DRAIN_GRACE_MS, () => this.kill(cause));
+    this.#endTimer = this.#clock.after(timeoutMs + DRAIN_GRACE_MS, () => this.kill(cause));
   }
 
   /** Ends it by SIGKILL. The first cause given stays. */
@@ -330,6 +333,15 @@ export class Child extends EventEmitter<ChildEvents> {
     this.#ending ??= ending;
     this.#move('stopping');
     this.#process?.kill('SIGKILL');
+    this.#endTimer = this.#clock.after(KILLED_GRACE_MS, () => this.#giveUpWaiting());
+  }
+
+  /** Nobody shall wait for the kernel. Its end may yet come, and then changes nothing. */
+  #giveUpWaiting(): void {
+    const { endedBy = 'us', cause = '' } = this.#ending ?? {};
+    this.#ending = { endedBy, cause: `${cause}; it was killed, and the kernel has not ended it yet` };
+    this.#end(null, 'SIGKILL');
+    this.emit('close');
   }
 
   #end(code: number | null, signal: NodeJS.Signals | null, spawnError?: Error): void {
@@ -364,7 +376,7 @@ export class Child extends EventEmitter<ChildEvents> {
   }
 
   #cancelTimers(): void {
-    for (const timer of [this.#startTimer, this.#silenceTimer, this.#drainTimer]) timer?.cancel();
+    for (const timer of [this.#startTimer, this.#silenceTimer, this.#endTimer]) timer?.cancel();
   }
 
   #move(state: ChildState): void {

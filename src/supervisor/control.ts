@@ -38,6 +38,8 @@ export class Control {
     this.#commands = commands;
     this.#log = log;
     this.#server = createServer((socket) => this.#accept(socket));
+    // Out of file descriptors, for one: the next one who asks may be heard.
+    this.#server.on('error', (error) => this.#log.error({ err: error }, 'control socket error'));
   }
 
   /** @param path of the Unix socket, made with mode 0600; a stale one is replaced, since the caller has the lock */

@@ -18,6 +18,7 @@ export class Lifecycle {
   readonly startedAtMs = Date.now();
   #state: SystemState = 'starting';
   #sinceAtMs = this.startedAtMs;
+  #trouble: string | undefined;
 
   get state(): SystemState {
     return this.#state;
@@ -26,6 +27,15 @@ export class Lifecycle {
   /** Milliseconds since the epoch. */
   get sinceAtMs(): number {
     return this.#sinceAtMs;
+  }
+
+  /** What keeps it in its state, in words; undefined when nothing does, and after each move. */
+  get trouble(): string | undefined {
+    return this.#trouble;
+  }
+
+  set trouble(trouble: string) {
+    this.#trouble = trouble;
   }
 
   get isServing(): boolean {
@@ -46,6 +56,7 @@ export class Lifecycle {
   move(state: SystemState): void {
     demandTransition(SYSTEM_TRANSITIONS, this.#state, state, 'the system');
     this.#state = state;
+    this.#trouble = undefined;
     this.#sinceAtMs = Date.now();
   }
 

@@ -1,3 +1,5 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { backoffMs } from '../backoff.ts';
 import type { Config } from '../config.ts';
 import { Failure } from '../errors.ts';
 import type { Logger } from '../log.ts';
@@ -8,6 +10,11 @@ import type { Lifecycle } from './lifecycle.ts';
 /** While a database is damaged, most requests fail anyway. */
 const DRAIN_MS = 1000;
 const INTERVAL_MIN_MS = 10 * 60_000;
+/** Between two tries, when the store is away or the machine has no process to give. */
+const RETRY_MIN_MS = 1000;
+const RETRY_MAX_MS = 30_000;
+/** Of a failure that may pass. */
+const PASSING_EXIT_CODES: readonly number[] = [70, 75];
 
 export interface RecoveryOptions {
   readonly mode: Config['HEAL'];
@@ -27,7 +34,8 @@ export interface RecoveryOptions {
 
 /**
  * Has a damaged database replaced by its replica while the system runs. It moves the lifecycle: serving → healing →
- * serving, and remembers when it last did: a second damage soon after the first is the disk's, which no restore mends.
+ * serving. What fails meanwhile and may pass is tried again for as long as it takes, with the port open. It remembers
+ * when it last healed: a second damage soon after the first is the disk's, which no restore mends.
  */
 export class Recovery {
   readonly #options: RecoveryOptions;
@@ -62,8 +70,15 @@ export class Recovery {
     this.#lastMs = startMs;
     onChange();
     try {
-      await stop(DRAIN_MS, 'healing');
-      await start();
+      for (let failures = 1; ; failures += 1) {
+        await stop(DRAIN_MS, 'healing');
+        const failure = await start().then(
+          () => undefined,
+          (error: unknown) => error,
+        );
+        if (!failure) break;
+        await this.#waitAfter(failure, failures);
+      }
       const durationMs = Math.round(performance.now() - startMs);
       events.record('healed', { cause: reason, durationMs });
       log.info({ durationMs }, 'healed: everything serves again');
@@ -71,5 +86,18 @@ export class Recovery {
       if (lifecycle.isEnding) return;
       onFatal(error instanceof Failure ? error : new Failure('internal', 'Healing failed', { cause: error }));
     }
+  }
+
+  /** @throws the failure when it does not pass, or when nothing may be brought up any more */
+  async #waitAfter(failure: unknown, failures: number): Promise<void> {
+    const { lifecycle, log, onChange } = this.#options;
+    const mayPass = failure instanceof Failure && PASSING_EXIT_CODES.includes(failure.meaning.exitCode);
+    if (!mayPass || lifecycle.isEnding) throw failure;
+    const delayMs = backoffMs(failures, { minMs: RETRY_MIN_MS, maxMs: RETRY_MAX_MS, random: Math.random });
+    log.error({ code: failure.code, retryInMs: delayMs }, `healing failed: ${failure.message}; tried again`);
+    lifecycle.trouble = `healing; the last try failed: ${failure.message}`;
+    onChange();
+    await delay(delayMs);
+    lifecycle.demandNotEnding();
   }
 }

@@ -96,7 +96,6 @@ export class Replicator {
   #spawn(deployment: Deployment): Child {
     const { config, secrets, litestream, litestreamConfigPath, databases } = deployment;
     const { log, factory } = this.#options;
-    const { command, args } = replicateCommand(litestream, litestreamConfigPath);
     const confirmer = confirmerFor(litestream, {
       config,
       databases,
@@ -116,6 +115,7 @@ export class Replicator {
       PROCESSES.litestream,
       { name: PROCESSES.litestream.role, deployment },
       () => {
+        const { command, args } = replicateCommand(litestream, litestreamConfigPath);
         const started = spawn(command, args, {
           // A group of its own: Ctrl-C at the terminal must not end it before the last commit is shipped.
           detached: true,

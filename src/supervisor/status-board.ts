@@ -30,7 +30,7 @@ export class StatusBoard {
     const { replicator, writer, drills } = data;
     const notReady = [];
     const degraded = [];
-    if (!lifecycle.isServing) notReady.push({ name: 'system', reason: lifecycle.state });
+    if (!lifecycle.isServing) notReady.push({ name: 'system', reason: lifecycle.trouble ?? lifecycle.state });
     if (writer.slot.trouble) notReady.push({ name: 'writer', reason: writer.slot.trouble });
     for (const { name, trouble } of [replicator.slot, ...serving.slots]) {
       if (trouble) degraded.push({ name, reason: trouble });

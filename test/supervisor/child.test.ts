@@ -1,0 +1,54 @@
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { createLog } from '../../src/log.ts';
+import { Child, type ChildExit } from '../../src/supervisor/child.ts';
+import { processClock } from '../../src/supervisor/clock.ts';
+import { makeDeployment } from '../support/deployment.ts';
+import { ManualClock } from '../support/manual-clock.ts';
+import { temporaryFolder } from '../support/system.ts';
+
+/** A real process that runs this script, as the primary has it. */
+function childOf(t: Test, script: string, clock = processClock) {
+  const path = join(temporaryFolder(t), 'child.cjs');
+  writeFileSync(path, `process.on('disconnect', () => process.exit());\n${script}`);
+  const forked = fork(path, { execArgv: [] });
+  t.teardown(() => forked.kill('SIGKILL'));
+  const child = new Child({
+    name: 'worker-1',
+    deployment: makeDeployment(),
+    spawn: () => forked,
+    startTimeoutMs: 30_000,
+    drainBy: 'message',
+    silenceTimeoutMs: 0,
+    log: createLog('test', 'silent', 'json'),
+    clock,
+  });
+  return { child, forked };
+}
+
+t.test(
+  'one that the kernel does not end is dead all the same, and its late end changes nothing',
+  async (t) => {
+    const clock = new ManualClock();
+    const { child, forked } = childOf(t, "process.send({ kind: 'ready' });", clock);
+    await once(child, 'ready');
+    const exits: ChildExit[] = [];
+    child.on('exit', (exit) => exits.push(exit));
+    // As a process that waits for a device takes no signal.
+    const kill = forked.kill.bind(forked);
+    forked.kill = () => true;
+    child.kill('the test ends it');
+    clock.advance(4999);
+    t.equal(child.state, 'stopping');
+    clock.advance(1);
+    t.equal(child.state, 'dead');
+    t.match(exits, [{ endedBy: 'us', cause: /^the test ends it; .*the kernel has not ended it yet$/ }]);
+    const ended = once(forked, 'close');
+    kill('SIGKILL');
+    await ended;
+    t.equal(exits.length, 1);
+  },
+);
