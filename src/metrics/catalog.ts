@@ -52,6 +52,11 @@ export const CATALOG = {
 export type MetricName = keyof typeof CATALOG;
 export type Labels = Readonly<Record<string, string>>;
 
+/** @returns what sort of series it is; undefined for a name that is not in the catalog */
+export function typeOf(name: string): Family['type'] | undefined {
+  return Object.hasOwn(CATALOG, name) ? CATALOG[name as MetricName].type : undefined;
+}
+
 /** @returns whether each process has a series of its own */
 export function isPerChild(name: MetricName): boolean {
   const family: Family = CATALOG[name];

@@ -1,6 +1,9 @@
 import type { Labels, MetricName } from './catalog.ts';
 import { type Series, type SeriesDelta, seriesKey } from './series.ts';
 
+/** Labels are few by design: beyond this a process makes them up. */
+const SERIES_MAX = 10_000;
+
 interface Total {
   readonly name: MetricName;
   readonly labels: Labels;
@@ -17,10 +20,11 @@ interface Total {
 export class Totals {
   readonly #totals = new Map<string, Total>();
 
-  /** @param source the process that tells */
+  /** Series beyond the 10,000th are left out. @param source the process that tells */
   add(source: unknown, deltas: readonly SeriesDelta[]): void {
     for (const delta of deltas) {
       const total = this.#of(delta.name, delta.labels);
+      if (!total) continue;
       if ('add' in delta) total.value += delta.add;
       else if ('is' in delta) {
         total.value = delta.is;
@@ -46,10 +50,10 @@ export class Totals {
     }));
   }
 
-  #of(name: MetricName, labels: Labels): Total {
+  #of(name: MetricName, labels: Labels): Total | undefined {
     const key = seriesKey(name, labels);
     const known = this.#totals.get(key);
-    if (known) return known;
+    if (known || this.#totals.size >= SERIES_MAX) return known;
     const total: Total = { name, labels, value: 0, counts: null, source: undefined };
     this.#totals.set(key, total);
     return total;

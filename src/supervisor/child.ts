@@ -1,9 +1,10 @@
 import type { ChildProcess } from 'node:child_process';
 import { EventEmitter } from 'node:events';
-import type { Socket } from 'node:net';
+import { Server, Socket } from 'node:net';
 import type { Logger } from '../log.ts';
 import type { ToChild, ToPrimary } from '../runtime/messages.ts';
 import { type Clock, processClock, type Timer } from './clock.ts';
+import { checkedMessage } from './message-check.ts';
 import type { ProcessSpec } from './processes.ts';
 import type { Deployment } from './release/deployment.ts';
 import { demandTransition, type Transitions } from './transitions.ts';
@@ -15,6 +16,12 @@ const OUTSIDE_SIGNALS: readonly (string | null)[] = ['SIGKILL', 'SIGTERM', 'SIGI
 /** A child keeps the deadline of its drain itself; past this it is taken for one that cannot. */
 const DRAIN_GRACE_MS = 250;
 const SILENCE_LOOK_MIN_MS = 50;
+/**
+ * Within one second, beside one for each connection that it is handed: many times what a busy child says, and a tenth of
+ * what the primary can hear.
+ */
+const MESSAGES_MAX = 10_000;
+const MESSAGES_WINDOW_MS = 1000;
 /** One that is killed is gone at once, unless the kernel waits for a device; its code runs no more either way. */
 const KILLED_GRACE_MS = 5000;
 
@@ -106,6 +113,11 @@ export class Child extends EventEmitter<ChildEvents> {
   /** Kills it when it drains too slowly; from then on gives up waiting for its end. */
   #endTimer: Timer | undefined;
   #lastHeardMs = 0;
+  /** It has sent what it may not: only what it has accepted still counts, lest that be served twice. */
+  #isMuted = false;
+  /** Messages that it may send until the window ends. */
+  #messagesLeft = 0;
+  #windowEndMs = Number.NEGATIVE_INFINITY;
   rssBytes = 0;
   heapUsedBytes = 0;
   /** Requests that it has served. */
@@ -182,6 +194,7 @@ export class Child extends EventEmitter<ChildEvents> {
       onError?.(new Error('the channel is closed'));
       return;
     }
+    if (message.kind === 'connection') this.#messagesLeft += 1;
     this.#process.send(message, handle, { keepOpen: true }, (error) => {
       if (error) onError?.(error);
     });
@@ -234,7 +247,10 @@ export class Child extends EventEmitter<ChildEvents> {
   #spawn(): ChildProcess | undefined {
     try {
       const child = this.#options.spawn();
-      child.on('message', (message: unknown) => this.#receive(message));
+      child.on('message', (message: unknown, handle: unknown) => {
+        close(handle);
+        this.#receive(message);
+      });
       // A failed spawn or a closed channel: 'exit' follows where there was a process, and tells what matters.
       child.on('error', (error) => {
         this.#options.log.debug({ err: error, child: this.name }, 'child process error');
@@ -254,12 +270,16 @@ export class Child extends EventEmitter<ChildEvents> {
     }
   }
 
-  #receive(message: unknown): void {
-    if (!isMessage(message)) {
-      this.fault('it sent what is no message');
+  #receive(value: unknown): void {
+    this.#lastHeardMs = this.#clock.nowMs();
+    if (this.#isFlooding())
+      this.#mute(`it sent more than ${MESSAGES_MAX} messages in ${MESSAGES_WINDOW_MS} ms`);
+    const message = checkedMessage(value);
+    if (!message) {
+      this.#mute('it sent what is no message');
       return;
     }
-    this.#lastHeardMs = this.#clock.nowMs();
+    if (this.#isMuted && message.kind !== 'accepted') return;
     if (message.kind === 'ready') this.#becomeReady();
     else if (message.kind === 'standby') this.#standBy();
     else if (message.kind === 'progress') this.#restartStartTimer(this.#options.startTimeoutMs);
@@ -273,6 +293,21 @@ export class Child extends EventEmitter<ChildEvents> {
       this.reportedTrouble = message.trouble;
     }
     this.emit('message', message);
+  }
+
+  /** Counts a message. */
+  #isFlooding(): boolean {
+    if (this.#lastHeardMs >= this.#windowEndMs) {
+      this.#windowEndMs = this.#lastHeardMs + MESSAGES_WINDOW_MS;
+      this.#messagesLeft = MESSAGES_MAX;
+    }
+    this.#messagesLeft -= 1;
+    return this.#messagesLeft < 0;
+  }
+
+  #mute(cause: string): void {
+    this.#isMuted = true;
+    this.fault(cause);
   }
 
   #becomeReady(): void {
@@ -386,8 +421,8 @@ export class Child extends EventEmitter<ChildEvents> {
   }
 }
 
-function isMessage(message: unknown): message is ToPrimary {
-  return (
-    typeof message === 'object' && message !== null && 'kind' in message && typeof message.kind === 'string'
-  );
+/** No message needs a handle, and one that nobody closes stays open. */
+function close(handle: unknown): void {
+  if (handle instanceof Socket) handle.destroy();
+  else if (handle instanceof Server) handle.close();
 }

@@ -1,4 +1,4 @@
-import { isPerChild } from '../metrics/catalog.ts';
+import { boundsOf, isPerChild, typeOf } from '../metrics/catalog.ts';
 import { History } from '../metrics/history.ts';
 import { Meter } from '../metrics/meter.ts';
 import type { SeriesDelta } from '../metrics/series.ts';
@@ -80,9 +80,17 @@ export class Telemetry {
   #add(source: unknown, child: string, deltas: readonly SeriesDelta[]): void {
     this.#totals.add(
       source,
-      deltas.map((delta) =>
-        isPerChild(delta.name) ? { ...delta, labels: { ...delta.labels, child } } : delta,
-      ),
+      deltas
+        .filter(isKnown)
+        .map((delta) => (isPerChild(delta.name) ? { ...delta, labels: { ...delta.labels, child } } : delta)),
     );
   }
+}
+
+/** A process of another release may count what this primary does not know. */
+function isKnown(delta: SeriesDelta): boolean {
+  const type = typeOf(delta.name);
+  if ('add' in delta) return type === 'counter';
+  if ('is' in delta) return type === 'gauge';
+  return type === 'histogram' && delta.counts.length === boundsOf(delta.name).length + 1;
 }

@@ -1,0 +1,113 @@
+import type { ToPrimary } from '../runtime/messages.ts';
+
+/** More than any real one has, and less than what would keep the primary from its work. */
+const MESSAGE_MAX_CHARS = 1024 * 1024;
+/** What a number, a member's punctuation or an empty list counts for. */
+const VALUE_CHARS = 8;
+
+type Check = (value: unknown) => boolean;
+/** What each field of one kind of message has to be. */
+type Fields<Kind extends ToPrimary['kind']> = {
+  readonly [Field in Exclude<keyof Extract<ToPrimary, { kind: Kind }>, 'kind'>]: Check;
+};
+
+const text: Check = (value) => typeof value === 'string';
+const flag: Check = (value) => typeof value === 'boolean';
+const finite: Check = (value) => Number.isFinite(value);
+const id: Check = (value) => Number.isSafeInteger(value);
+const optional =
+  (check: Check): Check =>
+  (value) =>
+    value === undefined || check(value);
+const listOf =
+  (check: Check): Check =>
+  (value) =>
+    Array.isArray(value) && value.every(check);
+const mapOf =
+  (check: Check): Check =>
+  (value) =>
+    isObject(value) && Object.values(value).every(check);
+/** Fields beyond these may be there: another release may know more. */
+const shape =
+  (fields: Readonly<Record<string, Check>>): Check =>
+  (value) =>
+    isObject(value) && Object.entries(fields).every(([name, check]) => check(own(value, name)));
+const either =
+  (...checks: readonly Check[]): Check =>
+  (value) =>
+    checks.some((check) => check(value));
+
+const series = { name: text, labels: mapOf(text) };
+const delta = either(
+  shape({ ...series, add: finite }),
+  shape({ ...series, is: finite }),
+  shape({ ...series, counts: listOf(finite), sum: finite }),
+);
+const commit = { ordinal: finite, atMs: finite };
+const lagReport = shape({
+  lagMs: finite,
+  unconfirmedBytes: finite,
+  unconfirmedCommits: finite,
+  lastCommit: shape(commit),
+  confirmed: optional(shape({ ...commit, generation: text, salt: text, offsetBytes: finite })),
+});
+const drilled = {
+  ok: flag,
+  reason: optional(text),
+  durationMs: finite,
+  restoredBytes: finite,
+  rowsCompared: finite,
+  rowsSkipped: finite,
+};
+const migration = shape({ owner: text, name: text, isCompatible: flag });
+const isDate: Check = (value) => typeof value === 'string' && !Number.isNaN(Date.parse(value));
+
+const MESSAGES: { readonly [Kind in ToPrimary['kind']]: Fields<Kind> } = {
+  ready: {},
+  standby: {},
+  progress: { detail: text },
+  beat: { rssBytes: finite, heapUsedBytes: finite, served: finite, deltas: listOf(delta) },
+  ask: { id, question: (value) => value === 'system' || value === 'metrics' || value === 'history' },
+  accepted: { id },
+  lag: { reports: mapOf(lagReport), readOnlyBecause: optional(text) },
+  report: { gauges: mapOf(finite), trouble: optional(text) },
+  drained: {},
+  drilled: { result: shape({ ...drilled, at: isDate, databases: mapOf(shape(drilled)) }) },
+  'dry-run': { result: mapOf(shape({ applied: listOf(migration), durationMs: finite })) },
+  restored: { database: text, loss: text },
+  damaged: { reason: text },
+  failed: { code: text, message: text },
+};
+
+/**
+ * The one place that decides whether what a child has sent can be worked with.
+ * @param value as the channel gave it, which is JSON
+ * @returns the message; undefined for what is none, or is larger than any real one
+ */
+export function checkedMessage(value: unknown): ToPrimary | undefined {
+  if (!isObject(value)) return undefined;
+  const kind = own(value, 'kind');
+  if (typeof kind !== 'string' || !Object.hasOwn(MESSAGES, kind)) return undefined;
+  if (charsLeft(value, MESSAGE_MAX_CHARS) < 0) return undefined;
+  return shape(MESSAGES[kind as ToPrimary['kind']])(value) ? (value as ToPrimary) : undefined;
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function own(value: object, name: string): unknown {
+  return Object.hasOwn(value, name) ? (value as Readonly<Record<string, unknown>>)[name] : undefined;
+}
+
+/** @returns what is left of so many characters after this value; the count stops where nothing is */
+function charsLeft(value: unknown, maxChars: number): number {
+  if (typeof value === 'string') return maxChars - value.length;
+  let leftChars = maxChars - VALUE_CHARS;
+  if (typeof value !== 'object' || value === null) return leftChars;
+  for (const [name, member] of Object.entries(value)) {
+    if (leftChars < 0) break;
+    leftChars = charsLeft(member, leftChars - name.length);
+  }
+  return leftChars;
+}
