@@ -173,6 +173,8 @@ export class Child extends EventEmitter<ChildEvents> {
     this.#activation = activation;
     this.#startedMs = this.#clock.nowMs();
     if (this.#state === 'standby') this.#takePlace(activation);
+    // What it took to load until now was nobody's time.
+    else this.#restartStartTimer(this.#options.startTimeoutMs);
   }
 
   /** For a child that cannot say so itself. */
