@@ -1,18 +1,6 @@
-import { once } from 'node:events';
-import { type AddressInfo, createServer } from 'node:net';
 import type { RunningSystem } from '../support/running-system.ts';
 
 const TIMEOUT_MS = 10_000;
-
-/** @returns a port that nobody has, for the debugger of a system whose garbage will be collected */
-export async function debuggerPort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
 
 /** @returns the settings of such a system. Port 0 would not do: the cluster module counts up from it, and 1 is refused */
 export function debuggerEnv(port: number): NodeJS.ProcessEnv {

@@ -6,29 +6,48 @@ const COMMAND_TIMEOUT_MS = 120_000;
 
 export interface CommandEnd {
   readonly code: number | null;
-  /** Everything that it printed. */
+  readonly stdout: string;
+  /** Everything that it printed, to whichever stream. */
   readonly output: string;
 }
 
-/** Runs the operator's `reload` on the stage's system and resolves when it has ended. */
-export async function reload(stage: Stage): Promise<CommandEnd> {
+/**
+ * Runs one of the operator's commands on the stage's system, and resolves when it has ended.
+ * @param words the command's name and its arguments
+ */
+export async function run(stage: Stage, ...words: readonly string[]): Promise<CommandEnd> {
   const { PATH, HOME } = process.env;
-  const child = spawn(process.execPath, [join(stage.deployment.root, 'src/bin.js'), 'reload'], {
-    cwd: stage.dataDir,
-    env: { PATH, HOME, DATA_DIR: stage.dataDir },
+  const { root, cwd, nodePath, env } = stage.invocation;
+  const child = spawn(nodePath, [join(root, 'src/bin.js'), ...words], {
+    cwd,
+    env: { PATH, HOME, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
     timeout: COMMAND_TIMEOUT_MS,
     signal: stage.signal,
     killSignal: 'SIGKILL',
   });
+  let stdout = '';
   let output = '';
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.on('data', (chunk) => {
-      output += chunk;
-    });
-  }
+  child.stdout.on('data', (chunk) => {
+    stdout += chunk;
+    output += chunk;
+  });
+  child.stderr.on('data', (chunk) => {
+    output += chunk;
+  });
   return await new Promise((resolve, reject) => {
     child.once('error', reject);
-    child.once('close', (code) => resolve({ code, output }));
+    child.once('close', (code) => resolve({ code, stdout, output }));
   });
+}
+
+/** Brings the release on disk into service, or tries to. */
+export async function reload(stage: Stage): Promise<CommandEnd> {
+  return await run(stage, 'reload');
+}
+
+/** @throws Error with what was said when the release on disk does not come into service */
+export async function mustReload(stage: Stage): Promise<void> {
+  const { code, output } = await reload(stage);
+  if (code !== 0) throw new Error(`a good release was refused: ${output.trim()}`);
 }

@@ -1,9 +1,24 @@
-import { cpSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { NodeModules } from './node-modules.ts';
 
-const PROJECT = fileURLToPath(new URL('../../', import.meta.url));
-const COPIED = ['src', 'config', 'package.json'];
+/** The code that this process is from. */
+export const PROJECT = fileURLToPath(new URL('../../', import.meta.url));
+const MANIFEST = 'package.json';
+const COPIED = ['src', 'config', MANIFEST];
+const MIGRATIONS = 'src/alerts/migrations';
+/** The line by which a migration says that older releases can live with it. */
+const COMPATIBLE = '-- compatible: older releases go on';
 
 /**
  * A copy of the code that a trial runs and may change as a deploy would. It also keeps a trial from the edits of
@@ -22,12 +37,43 @@ export class Deployment {
     symlinkSync(join(PROJECT, 'node_modules'), join(root, 'node_modules'));
   }
 
+  /** Gives it a node_modules of its own in place of the link to the project's. */
+  ownModules(): NodeModules {
+    rmSync(join(this.root, 'node_modules'));
+    const modules = new NodeModules(this.root);
+    modules.install();
+    return modules;
+  }
+
+  /** @param root a folder that does not exist yet; gets the code as it is now, and a link to the same node_modules */
+  copyTo(root: string): void {
+    cpSync(this.root, root, { recursive: true, verbatimSymlinks: true });
+  }
+
+  /** Makes it another release. */
+  setVersion(version: string): void {
+    const manifest = JSON.parse(this.read(MANIFEST)) as object;
+    this.write(MANIFEST, `${JSON.stringify({ ...manifest, version }, undefined, 2)}\n`);
+  }
+
   /** Puts a file in place of another, or a new one. @param path below the root */
   write(path: string, text: string): void {
     const full = join(this.root, path);
     mkdirSync(dirname(full), { recursive: true });
-    if (existsSync(full) && !this.#originals.has(path)) this.#originals.set(path, this.read(path));
+    this.#keepOriginal(path);
     writeFileSync(full, text);
+  }
+
+  /** Takes a file away. @param path below the root */
+  remove(path: string): void {
+    this.#keepOriginal(path);
+    rmSync(join(this.root, path));
+  }
+
+  /** Cuts a file off in its middle, as a copy that is under way has it. */
+  truncate(path: string): void {
+    const text = this.read(path);
+    this.write(path, text.slice(0, text.length / 2));
   }
 
   read(path: string): string {
@@ -80,9 +126,33 @@ export class Deployment {
     );
   }
 
+  /**
+   * Adds the next migration of the alerts.
+   * @param name such as `add_note`
+   * @param isCompatible whether it is marked as one that older releases can live with
+   * @returns its file name
+   */
+  addMigration(name: string, sql: string, isCompatible: boolean): string {
+    const last = readdirSync(join(this.root, MIGRATIONS)).filter((file) => file.endsWith('.sql')).length;
+    const file = `${String(last + 1).padStart(4, '0')}_${name}.sql`;
+    this.write(`${MIGRATIONS}/${file}`, `${isCompatible ? `${COMPATIBLE}\n` : ''}${sql}\n`);
+    return file;
+  }
+
+  /** @param file as `addMigration` returned it */
+  removeMigration(file: string): void {
+    rmSync(join(this.root, MIGRATIONS, file));
+  }
+
   /** Brings back what a file held before it was changed. */
   restore(path: string): void {
     const original = this.#originals.get(path);
     if (original !== undefined) writeFileSync(join(this.root, path), original);
+  }
+
+  #keepOriginal(path: string): void {
+    if (existsSync(join(this.root, path)) && !this.#originals.has(path)) {
+      this.#originals.set(path, this.read(path));
+    }
   }
 }

@@ -64,6 +64,7 @@ async function perform(trial: Trial, stage: Stage, size: number): Promise<TrialR
     return { injected: 0 };
   });
   stage.signal.throwIfAborted();
+  if (stage.systems.length === 0) throw failure ?? new Error('it started no system');
   stage.progress('checking the history');
   const records = await stage.stopLoad();
   const { code } = await stage.stopSystem();

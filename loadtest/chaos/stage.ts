@@ -15,6 +15,19 @@ const LOAD = { kept: 12, fresh: 12, requestsPerSecond: 600 };
 /** With the load on, something must have been answered within this. */
 const FIRST_ANSWERS_MS = 20_000;
 
+/** How the system of a stage and its commands are called. */
+export interface Invocation {
+  /** Folder of the code. */
+  readonly root: string;
+  readonly cwd: string;
+  /** Node.js that runs it. */
+  readonly nodePath: string;
+  /** Settings that both the system and its commands get. */
+  readonly env: NodeJS.ProcessEnv;
+  /** User that the system runs as; undefined: this one. */
+  readonly uid: number | undefined;
+}
+
 export interface StageOptions {
   readonly random: Random;
   readonly seed: number;
@@ -39,6 +52,7 @@ export class Stage {
   readonly #loads: Load[] = [];
   readonly #cleanups: (() => void | Promise<void>)[] = [];
   #records: readonly RequestRecord[] = [];
+  #invocation: Partial<Invocation> = {};
   #closed = false;
 
   constructor({ random, seed, signal, progress }: StageOptions) {
@@ -75,6 +89,22 @@ export class Stage {
     return load;
   }
 
+  get invocation(): Invocation {
+    return {
+      root: this.deployment.root,
+      cwd: this.dataDir,
+      nodePath: process.execPath,
+      env: { DATA_DIR: this.dataDir },
+      uid: undefined,
+      ...this.#invocation,
+    };
+  }
+
+  /** Has the system and its commands called in another way from now on. */
+  invokeBy(change: Partial<Invocation>): void {
+    this.#invocation = { ...this.#invocation, ...change };
+  }
+
   /** What `stopLoad` has returned; empty before. */
   get records(): readonly RequestRecord[] {
     return this.#records;
@@ -90,9 +120,14 @@ export class Stage {
     this.#mustBeOpen();
     // So that a trial can be held on another version of it.
     const { LITESTREAM_BIN } = process.env;
-    const settings = { LOG_LEVEL: 'info', ...(LITESTREAM_BIN && { LITESTREAM_BIN }), ...env };
+    const carried = LITESTREAM_BIN ? { LITESTREAM_BIN } : {};
+    const { root, cwd, nodePath, uid, env: common } = this.invocation;
+    const settings = { LOG_LEVEL: 'info', ...carried, ...common, ...env };
     const system = RunningSystem.launch(this.dataDir, settings, 'pipe', {
-      root: this.deployment.root,
+      root,
+      cwd,
+      nodePath,
+      ...(uid !== undefined && { uid }),
       skip: (text) => text.includes('"msg":"request"'),
     });
     this.#systems.push(system);

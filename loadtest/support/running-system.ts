@@ -4,7 +4,7 @@ import { closeSync, fstatSync, mkdtempSync, openSync, readdirSync, readFileSync,
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { dyingWithParent } from '../../src/replication/litestream.ts';
+import { dyingWithParent, type Invocation } from '../../src/replication/litestream.ts';
 import { carriedLitestream } from './carried-litestream.ts';
 import { LogTail } from './log-tail.ts';
 
@@ -25,10 +25,14 @@ export type LogDestination = 'pipe' | 'file';
 export interface LaunchOptions {
   /** Folder of the code that runs: this project, or a copy of it. */
   readonly root?: string;
-  /** The Node.js that runs it: this one's, unless told otherwise. */
-  readonly nodePath?: string;
   /** Lines that are thrown away unread, such as the one a request when there are thousands. */
   readonly skip?: (text: string) => boolean;
+  /** Node.js that runs it, when it is not this process's. */
+  readonly nodePath?: string;
+  /** Folder that it runs in, when it is not the data folder. */
+  readonly cwd?: string;
+  /** User and group that it runs as; only root can start it as another. */
+  readonly uid?: number;
 }
 
 export interface Ended {
@@ -63,7 +67,7 @@ export class RunningSystem {
     env: NodeJS.ProcessEnv,
     cwd: string,
     log: LogDestination,
-    { root = ROOT, nodePath = process.execPath, skip }: LaunchOptions = {},
+    { root = ROOT, skip, nodePath = process.execPath, uid }: LaunchOptions = {},
   ) {
     this.dataDir = dataDir;
     this.#events.setMaxListeners(0);
@@ -72,7 +76,7 @@ export class RunningSystem {
     // What an earlier start in this folder has said is not this one's.
     const logFromBytes = logFd === undefined ? 0 : fstatSync(logFd).size;
     // Whoever kills this process shall not leave a system behind that nobody knows of.
-    const start = dyingWithParent(nodePath, [join(root, 'src/bin.js'), 'start']);
+    const start = asUser(uid, dyingWithParent(nodePath, [join(root, 'src/bin.js'), 'start']));
     this.#process = spawn(start.command, start.args, {
       cwd,
       env: { ...cleanEnv(), PORT: '0', WORKERS: '2', DATA_DIR: dataDir, LOG_FORMAT: 'json', ...env },
@@ -111,7 +115,7 @@ export class RunningSystem {
     log: LogDestination = 'pipe',
     options: LaunchOptions = {},
   ): RunningSystem {
-    return new RunningSystem(dataDir, env, dataDir, log, options);
+    return new RunningSystem(dataDir, env, options.cwd ?? dataDir, log, options);
   }
 
   /** Ends it and whatever it left behind, at once. */
@@ -240,6 +244,13 @@ export async function until(
   }
 }
 
+/** The process id is the command's own. */
+function asUser(uid: number | undefined, { command, args }: Invocation): Invocation {
+  if (uid === undefined) return { command, args };
+  const user = ['--reuid', String(uid), '--regid', String(uid), '--clear-groups', '--'];
+  return { command: 'setpriv', args: [...user, command, ...args] };
+}
+
 function isReady(line: LogLine): boolean {
   return line.msg.startsWith('ready: http');
 }
@@ -263,5 +274,7 @@ function killQuietly(pid: number, signal: NodeJS.Signals): void {
 /** The test's own environment must not configure the system, nor what else is installed on this machine. */
 function cleanEnv(): NodeJS.ProcessEnv {
   const { PATH, HOME } = process.env;
-  return { PATH, HOME, LITESTREAM_BIN: carriedLitestream() };
+  // Empty counts as unset, and is not filled in from a .env that its developer has in the project.
+  const unset = Object.fromEntries(settingNames().map((name) => [name, '']));
+  return { ...unset, PATH, HOME, LITESTREAM_BIN: carriedLitestream() };
 }

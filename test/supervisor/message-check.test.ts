@@ -21,7 +21,14 @@ function factoryOf(t: Test): (input: SendingInput) => Child {
   const log = createLog('test', 'silent', 'json');
   const events = new Events(t.testdir({ run: {} }), log);
   const telemetry = new Telemetry({ events, snapshot: () => ({}) as SystemSnapshot, lagMs: () => 0 });
-  const factory = new ProcessFactory({ log, events, telemetry, onChange: () => {}, onDamage: () => {} });
+  const factory = new ProcessFactory({
+    log,
+    events,
+    telemetry,
+    onChange: () => {},
+    check: () => {},
+    onDamage: () => {},
+  });
   const deployment = makeDeployment('none', temporaryFolder(t));
   return (input) => {
     const child = factory.child(WORKER, { name: 'worker-1', deployment, input });

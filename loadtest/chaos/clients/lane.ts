@@ -1,5 +1,5 @@
 import http from 'node:http';
-import { alertFor, isAcknowledged, type RequestRecord } from './record.ts';
+import { alertFor, isAcknowledged, newFieldOf, type RequestRecord } from './record.ts';
 import { type Reply, request } from './request.ts';
 
 export interface LaneOptions {
@@ -10,6 +10,8 @@ export interface LaneOptions {
   /** From the start of one request to the start of the next, when the answers come in time. */
   readonly intervalMs: number;
   readonly keepAlive: boolean;
+  /** Sent with each write, beside the fields that every release knows. */
+  readonly newField: string | undefined;
   readonly random: () => number;
   readonly onRecord: (record: RequestRecord) => void;
 }
@@ -54,11 +56,12 @@ export class Lane {
   }
 
   async #write(): Promise<void> {
-    const { url, prefix, keepAlive, onRecord } = this.#options;
+    const { url, prefix, keepAlive, newField, onRecord } = this.#options;
     const key = `${prefix}-${++this.#sequence}`;
+    const alert = { ...alertFor(key), ...(newField && { [newField]: newFieldOf(key) }) };
     const startMs = Date.now();
     const startedMs = performance.now();
-    const reply = await request(`${url}/alert`, 'POST', JSON.stringify(alertFor(key)), this.#agent);
+    const reply = await request(`${url}/alert`, 'POST', JSON.stringify(alert), this.#agent);
     const unexpected = reply.status !== undefined && reply.status >= 300 && reply.failure === undefined;
     const record: RequestRecord = {
       kind: 'write',
@@ -71,6 +74,7 @@ export class Lane {
       code: problemCode(reply),
       failure: unexpected ? 'other' : reply.failure,
       detail: unexpected ? `${reply.status}` : reply.detail,
+      ...(newField && { isNewFieldTaken: reply.text.includes(JSON.stringify(newFieldOf(key))) }),
     };
     if (isAcknowledged(record)) this.#acknowledged.push(key);
     onRecord(record);

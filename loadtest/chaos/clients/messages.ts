@@ -14,6 +14,8 @@ export type ToClients =
       readonly requestsPerSecond: number;
       readonly prefix: string;
       readonly seed: number;
+      /** A field of alerts, beside those that every release knows, that each write sends. */
+      readonly newField?: string;
     }
   /** Finish what is under way, then hand over the history. */
   | { readonly kind: 'stop' };

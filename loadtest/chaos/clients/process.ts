@@ -21,7 +21,8 @@ process.on('disconnect', () => process.exit());
 // Ctrl-C reaches the whole process group; the parent decides.
 process.on('SIGINT', () => {});
 
-function start({ url, kept, fresh, requestsPerSecond, prefix, seed }: ToClients & { kind: 'start' }): void {
+function start(message: ToClients & { kind: 'start' }): void {
+  const { url, kept, fresh, requestsPerSecond, prefix, seed, newField } = message;
   const intervalMs = (1000 * (kept + fresh)) / requestsPerSecond;
   lanes = Array.from({ length: kept + fresh }, (_, index) => {
     const random = new Random(seed, `${prefix}-${index}`);
@@ -32,6 +33,7 @@ function start({ url, kept, fresh, requestsPerSecond, prefix, seed }: ToClients 
       prefix: lanePrefix,
       intervalMs,
       keepAlive,
+      newField,
       random: () => random.next(),
       onRecord,
     });

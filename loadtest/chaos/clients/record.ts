@@ -32,6 +32,8 @@ export interface RequestRecord {
   readonly code: string | undefined;
   readonly failure: FailureKind | undefined;
   readonly detail: string | undefined;
+  /** Whether the answer to a write repeats the new field, which only a worker that knows it does. */
+  readonly isNewFieldTaken?: boolean;
 }
 
 /** The alert that a client writes under a key: every field follows from it, so that half of one is noticed. */
@@ -44,6 +46,11 @@ export function alertFor(key: string) {
     category: `category ${key.length % 7}`,
     imageUrl: `https://example.org/covers/${key}.png`,
   };
+}
+
+/** What a client writes into a field that only a newer release knows. */
+export function newFieldOf(key: string): string {
+  return `new field of ${key}`;
 }
 
 /** @returns whether the server promised by its answer that the write is on disk */

@@ -2,8 +2,9 @@ import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { RunningSystem } from '../../support/running-system.ts';
 import { failedElsewhere } from '../blame.ts';
-import { collectGarbage, debuggerEnv, debuggerPort } from '../collect-garbage.ts';
+import { collectGarbage, debuggerEnv } from '../collect-garbage.ts';
 import { type Death, killChildren } from '../faults.ts';
+import { freePort } from '../free-port.ts';
 import { type Holdings, holdingsOf } from '../processes.ts';
 import type { Stage } from '../stage.ts';
 import { atLeast, atMost, type Trial } from '../trial.ts';
@@ -59,7 +60,7 @@ export const crashLeak: Trial = {
   ],
   async run(stage, times) {
     stage.deployment.replace(ENTRY, PLACE, CRASH + PLACE);
-    const port = await debuggerPort();
+    const port = await freePort();
     const system = await stage.start({
       ...debuggerEnv(port),
       WORKERS: String(SERVING + CRASHING),

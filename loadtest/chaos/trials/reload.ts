@@ -3,7 +3,7 @@ import { atLeast, atMost, type Trial, withSpeed } from '../trial.ts';
 
 export const reloads: Trial = {
   name: 'reload',
-  fault: 'a reload, one after the other',
+  fault: 'a new release and a reload, one after the other',
   size: { unit: 'times', full: 20, short: 3 },
   victims: undefined,
   limits: [
@@ -19,6 +19,7 @@ export const reloads: Trial = {
     const before = load.counts.requests;
     for (let turn = 0; turn < times; turn += 1) {
       stage.progress(`${turn} of ${times}`);
+      stage.deployment.setVersion(`1.${turn}.0`);
       const startMs = performance.now();
       const { code } = await reload(stage);
       if (code !== 0) failed += 1;

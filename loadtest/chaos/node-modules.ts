@@ -1,0 +1,88 @@
+import {
+  copyFileSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  symlinkSync,
+} from 'node:fs';
+import { join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { carriedLitestream } from '../support/carried-litestream.ts';
+
+const PROJECTS = fileURLToPath(new URL('../../node_modules', import.meta.url));
+const LOCK = '.package-lock.json';
+
+/**
+ * A node_modules that belongs to one deployment, with what production needs: Node.js and Litestream among it. Its files
+ * are links to the project's where the file system allows that. States: missing → installed (`install`) → missing
+ * (`remove`).
+ */
+export class NodeModules {
+  readonly folder: string;
+
+  /** @param root the folder of the deployment */
+  constructor(root: string) {
+    this.folder = join(root, 'node_modules');
+  }
+
+  /** The Node.js in it; the one that runs this process where npm installs none. */
+  get nodePath(): string {
+    const own = join(this.folder, '.bin/node');
+    return existsSync(join(PROJECTS, '.bin/node')) ? own : process.execPath;
+  }
+
+  /** The Litestream in it; undefined where npm carries none. */
+  get litestreamPath(): string | undefined {
+    const carried = carriedLitestream();
+    return carried && join(this.folder, relative(PROJECTS, carried));
+  }
+
+  install(): void {
+    mkdirSync(join(this.folder, '.bin'), { recursive: true });
+    for (const path of productionPackages()) this.#link(path);
+    if (existsSync(join(PROJECTS, '.bin/node'))) {
+      symlinkSync(readlinkSync(join(PROJECTS, '.bin/node')), join(this.folder, '.bin/node'));
+    }
+    copyFileSync(join(PROJECTS, LOCK), join(this.folder, LOCK));
+  }
+
+  remove(): void {
+    rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 });
+  }
+
+  /** @param path of a folder below this one */
+  #link(path: string): void {
+    mkdirSync(join(this.folder, path), { recursive: true });
+    for (const entry of readdirSync(join(PROJECTS, path), { withFileTypes: true })) {
+      const inner = join(path, entry.name);
+      if (entry.isDirectory()) this.#link(inner);
+      else linkFile(join(PROJECTS, inner), join(this.folder, inner));
+    }
+  }
+}
+
+/** @returns the folders below node_modules, outer packages before those in them */
+function productionPackages(): string[] {
+  const lock = JSON.parse(readFileSync(join(PROJECTS, LOCK), 'utf8')) as {
+    readonly packages: Readonly<Record<string, { readonly dev?: boolean }>>;
+  };
+  return Object.entries(lock.packages)
+    .filter(([, { dev }]) => dev !== true)
+    .map(([path]) => relative('node_modules', path))
+    .filter((path) => existsSync(join(PROJECTS, path)));
+}
+
+function linkFile(from: string, to: string): void {
+  // A package in another one comes with that and by itself.
+  if (existsSync(to)) return;
+  try {
+    linkSync(from, to);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EXDEV') throw error;
+    copyFileSync(from, to);
+  }
+}
