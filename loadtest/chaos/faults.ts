@@ -68,6 +68,32 @@ export async function killChildren(
   return await Promise.all(names.map((name) => recoveryOf(stage, from, { name, faultMs, holders })));
 }
 
+/** Kills every child, half of them at a time, so that a worker goes on serving. */
+export async function killEachChild(stage: Stage): Promise<Death[]> {
+  const deaths: Death[] = [];
+  for (const half of [0, 1]) {
+    const names = childNames(stage).filter((_, index) => index % 2 === half);
+    deaths.push(...(await killChildren(stage, names)));
+  }
+  return deaths;
+}
+
+/** What a start after the primary's death came to. */
+export interface NextStart {
+  readonly readyMs: number;
+  /** The line that says that it is ready. */
+  readonly line: LogLine;
+}
+
+/** Kills the primary, and starts the system again. @param env settings, as of the first start */
+export async function killPrimary(stage: Stage, env: NodeJS.ProcessEnv = {}): Promise<NextStart> {
+  stage.system.kill('SIGKILL');
+  await stage.system.ended();
+  const startedMs = performance.now();
+  const system = await stage.start(env);
+  return { readyMs: performance.now() - startedMs, line: await system.ready() };
+}
+
 /** Resolves when the child has died and its successor is ready. @param from index of the first line to look at */
 export async function recoveryOf(
   { system }: Stage,

@@ -10,7 +10,7 @@ export const USAGE = `Usage: npm run chaos -- [options]
   the history of every request against the database. Prints one row a trial; the exit code is 1 when one falls short.
 
   --only A,B     only these trials
-  --short        a few seconds of each that shows something in so little, three to four minutes in all
+  --short        a few seconds of each that shows something in so little, about five minutes in all
   --seconds N    the length of those faults that last
   --rounds N     how often those are injected that are counted
   --seed N       all random choices follow from it (printed; default: random)

@@ -1,3 +1,3 @@
 import { whatMustHoldDoes } from './holds.ts';
 
-whatMustHoldDoes(['worker-looping', 'bad-deploy']);
+whatMustHoldDoes(['worker-looping']);

@@ -1,8 +1,12 @@
 import type { Trial } from '../trial.ts';
 import { allWorkersKilled } from './all-workers-killed.ts';
-import { badDeploy } from './bad-deploy.ts';
 import { clockJump } from './clock-jump.ts';
 import { crashLeak } from './crash-leak.ts';
+import { deployFailingMigration } from './deploy-failing-migration.ts';
+import { deployHalf } from './deploy-half.ts';
+import { deployInPlace } from './deploy-in-place.ts';
+import { deployMigrating } from './deploy-migrating.ts';
+import { deployRefused } from './deploy-refused.ts';
 import { diskFull } from './disk-full.ts';
 import { diskLoss } from './disk-loss.ts';
 import { litestreamKilled } from './litestream-killed.ts';
@@ -11,8 +15,11 @@ import { malicious } from './malicious.ts';
 import { primaryKilled } from './primary-killed.ts';
 import { primaryStopped } from './primary-stopped.ts';
 import { processStopped } from './process-stopped.ts';
+import { releaseLink } from './release-link.ts';
 import { reloads } from './reload.ts';
+import { rollback } from './rollback.ts';
 import { spareStopped } from './spare-stopped.ts';
+import { starved } from './starved.ts';
 import { stop } from './stop.ts';
 import { storeOutage } from './store-outage.ts';
 import { workerCrashing } from './worker-crashing.ts';
@@ -26,7 +33,13 @@ export const trials: readonly Trial[] = [
   allWorkersKilled,
   workerLooping,
   reloads,
-  badDeploy,
+  deployRefused,
+  deployInPlace,
+  deployMigrating,
+  deployFailingMigration,
+  deployHalf,
+  rollback,
+  releaseLink,
   workerCrashing,
   primaryKilled,
   writerKilled,
@@ -34,6 +47,7 @@ export const trials: readonly Trial[] = [
   stop,
   processStopped,
   spareStopped,
+  starved,
   primaryStopped,
   crashLeak,
   litestreamKilled,

@@ -1,0 +1,60 @@
+import type { Deployment } from './deployment.ts';
+
+const SCHEMA = 'src/alerts/schema.ts';
+const COMMANDS = 'src/alerts/commands.ts';
+const STATE = 'src/alerts/state.ts';
+const WORKER = 'src/worker/main.ts';
+
+/**
+ * Ships an optional field of alerts: the column for it, and the code that writes and reads it.
+ *
+ * @param field a new one; that of the release before is dropped from the code, and stays in the database
+ * @param isCompatible whether the migration is marked as one that older releases can live with
+ * @returns the migration's file name
+ */
+export function addField(deployment: Deployment, field: string, isCompatible: boolean): string {
+  for (const path of [SCHEMA, COMMANDS, STATE]) deployment.restore(path);
+  const file = deployment.addMigration(
+    `add_${field}`,
+    `ALTER TABLE alerts ADD COLUMN ${field} TEXT;`,
+    isCompatible,
+  );
+  const alert = 'export const alert = z.object({';
+  deployment.replace(SCHEMA, alert, `${alert}\n  ${field}: text(300).optional(),`);
+  deployment.replace(COMMANDS, 'image_url, created_at_ms', `image_url, ${field}, created_at_ms`);
+  deployment.replace(COMMANDS, '@imageUrl, @nowMs', `@imageUrl, @${field}, @nowMs`);
+  deployment.replace(
+    COMMANDS,
+    'image_url = excluded.image_url,',
+    `image_url = excluded.image_url, ${field} = excluded.${field},`,
+  );
+  deployment.replace(COMMANDS, 'upsert.get({ ', `upsert.get({ ${field}: null, `);
+  deployment.replace(STATE, 'image_url AS imageUrl', `image_url AS imageUrl, ${field}`);
+  deployment.replace(STATE, 'movieId: row.movieId,', `movieId: row.movieId, ${field}: row.${field},`);
+  return file;
+}
+
+/** Ships a worker that loads, and does this when it takes a place. @param statement such as `throw new Error()` */
+export function failInPlace(deployment: Deployment, statement: string): void {
+  deployment.prepend(
+    WORKER,
+    `const act = (title: string) => {
+  if (/^ninelives worker-\\d+$/.test(title)) {
+    ${statement}
+  }
+};
+const title = Object.getOwnPropertyDescriptor(process, 'title')!;
+Object.defineProperty(process, 'title', {
+  ...title,
+  set(name: string) {
+    title.set!.call(process, name);
+    act(name);
+  },
+});
+act(process.title);`,
+  );
+}
+
+export function mendInPlace(deployment: Deployment): void {
+  deployment.restore(WORKER);
+}

@@ -1,0 +1,141 @@
+import type { RequestRecord } from '../clients/record.ts';
+import { type CommandEnd, mustReload, reload } from '../commands.ts';
+import { isMigrated } from '../database.ts';
+import { addField, failInPlace, mendInPlace } from '../deploys.ts';
+import { killPrimary, type NextStart } from '../faults.ts';
+import type { Stage } from '../stage.ts';
+import { notOfRelease, type Status, statusOf } from '../status.ts';
+import { atMost, type Trial } from '../trial.ts';
+
+const FAIL = "throw new Error('fails in its place');";
+const HANG = 'Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 60_000);';
+const KILL_WITHIN_MS = 300;
+
+interface Tally {
+  exited: number;
+  untold: number;
+  /** Of another release than the state calls for. */
+  strange: number;
+  failed: number;
+  readonly nextStartMs: number[];
+}
+
+export const deployHalf: Trial = {
+  name: 'deploy-half',
+  fault:
+    'a reload whose workers fail when the writer is exchanged, then SIGKILL the primary; SIGKILL it between migration and workers',
+  size: { unit: 'times', full: 4, short: 1 },
+  victims: /^worker-/,
+  limits: [
+    atMost(0, 'requests', 'failed while the primary lived'),
+    atMost(0, 'commands', 'reloads that exited with 0'),
+    atMost(0, 'commands', 'reloads that did not name the release'),
+    atMost(0, 'processes', 'of another release than they should be'),
+    atMost(5000, 'ms', 'next start'),
+  ],
+  async run(stage, times) {
+    const tally: Tally = { exited: 0, untold: 0, strange: 0, failed: 0, nextStartMs: [] };
+    await stage.start();
+    for (let turn = 0; turn < times; turn += 1) {
+      const at = (what: string) => stage.progress(`${turn} of ${times}: ${what}`);
+      at('workers fail, the migration stays');
+      await failForward(stage, `forward_${turn}`, tally);
+      at('workers fail, all goes back');
+      await failBack(stage, `back_${turn}`, tally);
+      at('the primary is killed');
+      await killBetween(stage, `between_${turn}`, tally);
+    }
+    await stage.startLoad();
+    return {
+      injected: 3 * times,
+      recoveryMs: tally.nextStartMs,
+      figures: {
+        'failed while the primary lived': tally.failed,
+        'reloads that exited with 0': tally.exited,
+        'reloads that did not name the release': tally.untold,
+        'of another release than they should be': tally.strange,
+        'next start': Math.max(...tally.nextStartMs),
+      },
+      notes: ['recovery is the next start; the clients fail while nothing runs'],
+    };
+  },
+};
+
+/** The older release cannot live with the migration: the new writer stays, and so do the old workers. */
+async function failForward(stage: Stage, field: string, tally: Tally): Promise<void> {
+  const old = await runningRelease(stage);
+  const load = await stage.startLoad();
+  addField(stage.deployment, field, false);
+  failInPlace(stage.deployment, FAIL);
+  count(tally, await reload(stage), old);
+  const half = await statusOf(stage);
+  tally.strange += notOfHalf(half, old).length;
+  tally.failed += failedOf(await load.stop());
+  const next = await killPrimary(stage);
+  tally.nextStartMs.push(next.readyMs);
+  tally.strange += notOfPair(next, half);
+  tally.strange += notOfHalf(await statusOf(stage), old).length;
+  await mend(stage);
+}
+
+/** The older release can live with the migration: all goes back to it. */
+async function failBack(stage: Stage, field: string, tally: Tally): Promise<void> {
+  const old = await runningRelease(stage);
+  const load = await stage.startLoad();
+  addField(stage.deployment, field, true);
+  failInPlace(stage.deployment, FAIL);
+  count(tally, await reload(stage), old);
+  tally.strange += notOfRelease(await statusOf(stage), old).length;
+  tally.failed += failedOf(await load.stop());
+  await mend(stage);
+}
+
+async function killBetween(stage: Stage, field: string, tally: Tally): Promise<void> {
+  const old = await runningRelease(stage);
+  const load = await stage.startLoad();
+  const file = addField(stage.deployment, field, false);
+  failInPlace(stage.deployment, HANG);
+  const reloading = reload(stage);
+  await stage.until(() => isMigrated(stage, file), 'the migration is committed');
+  await stage.sleep(stage.random.below(KILL_WITHIN_MS));
+  const next = await killPrimary(stage);
+  const { code } = await reloading;
+  if (code === 0) tally.exited += 1;
+  await load.stop();
+  tally.nextStartMs.push(next.readyMs);
+  const status = await statusOf(stage);
+  tally.strange += notOfPair(next, status) + notOfHalf(status, old).length;
+  await mend(stage);
+}
+
+async function runningRelease(stage: Stage): Promise<string> {
+  return (await statusOf(stage)).releases.workers;
+}
+
+function count(tally: Tally, { code, output }: CommandEnd, old: string): void {
+  if (code === 0) tally.exited += 1;
+  if (!output.includes(old)) tally.untold += 1;
+}
+
+/** @returns the names of the processes that are not as a writer of another release with workers of the old one */
+function notOfHalf({ children, releases }: Status, old: string): string[] {
+  const isRight = (role: string, release: string | null) => {
+    if (role === 'writer') return release === releases.writer && release !== old;
+    return role !== 'worker' || release === old;
+  };
+  return children.filter(({ role, release }) => !isRight(role, release)).map(({ name }) => name);
+}
+
+/** @returns how many of the two releases a start names otherwise than the status does */
+function notOfPair({ line }: NextStart, { releases }: Status): number {
+  return Number(line.release !== releases.workers) + Number(line.writerRelease !== releases.writer);
+}
+
+function failedOf(records: readonly RequestRecord[]): number {
+  return records.filter(({ failure }) => failure !== undefined).length;
+}
+
+async function mend(stage: Stage): Promise<void> {
+  mendInPlace(stage.deployment);
+  await mustReload(stage);
+}
