@@ -4,6 +4,7 @@ import { closeSync, fstatSync, mkdtempSync, openSync, readdirSync, readFileSync,
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { settingNames } from '../../src/config.ts';
 import { dyingWithParent, type Invocation } from '../../src/replication/litestream.ts';
 import { carriedLitestream } from './carried-litestream.ts';
 import { LogTail } from './log-tail.ts';
@@ -271,10 +272,12 @@ function killQuietly(pid: number, signal: NodeJS.Signals): void {
   }
 }
 
-/** The test's own environment must not configure the system, nor what else is installed on this machine. */
-function cleanEnv(): NodeJS.ProcessEnv {
+/**
+ * The test's own environment must not configure the system, nor what else is installed on this machine, nor a `.env` that
+ * its developer has in the project: an empty variable counts as unset, and is not filled in from there.
+ */
+export function cleanEnv(): NodeJS.ProcessEnv {
   const { PATH, HOME } = process.env;
-  // Empty counts as unset, and is not filled in from a .env that its developer has in the project.
   const unset = Object.fromEntries(settingNames().map((name) => [name, '']));
   return { ...unset, PATH, HOME, LITESTREAM_BIN: carriedLitestream() };
 }

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { text } from 'node:stream/consumers';
+import { cleanEnv } from '../../loadtest/support/running-system.ts';
 
 const ENTRY = new URL('../../src/bin.js', import.meta.url).pathname;
 
@@ -14,10 +15,9 @@ export function startCommand(
   args: readonly string[],
   env: NodeJS.ProcessEnv,
 ): { readonly process: ChildProcess; readonly ended: Promise<Ran> } {
-  const { PATH, HOME } = process.env;
   const child = spawn(process.execPath, [ENTRY, ...args], {
     cwd: env.DATA_DIR,
-    env: { PATH, HOME, ...env },
+    env: { ...cleanEnv(), LITESTREAM_BIN: '', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const code = new Promise<number | null>((resolve) => child.once('close', resolve));
