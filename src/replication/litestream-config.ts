@@ -76,8 +76,11 @@ export function writeLitestreamConfig(
   const runDir = join(config.DATA_DIR, 'run');
   mkdirSync(runDir, { recursive: true, mode: 0o700 });
   const path = join(runDir, 'litestream.yml');
+  const text = renderLitestreamConfig(config, databases, options);
+  // A full disk shall not keep a system from starting whose settings are as before.
+  if (readIfThere(path) === text) return path;
   const temporaryPath = `${path}.${process.pid}.tmp`;
-  writeFileSync(temporaryPath, renderLitestreamConfig(config, databases, options), { mode: 0o600 });
+  writeFileSync(temporaryPath, text, { mode: 0o600 });
   renameSync(temporaryPath, path);
   return path;
 }
@@ -90,6 +93,14 @@ export function ltxSocketPath(dataDir: string): string {
 /** @returns how often Litestream uploads */
 export function syncIntervalMs(config: Config): number {
   return Math.ceil(config.REPLICA_SYNC_INTERVAL_MS * SYNC_SHARE);
+}
+
+function readIfThere(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return undefined;
+  }
 }
 
 /** @returns how often Litestream looks at a WAL */

@@ -31,7 +31,11 @@ export function lockDataDir(dataDir: string, purpose: string): Lock {
     });
   }
   const holder = { pid: process.pid, host: hostname(), purpose, since: new Date().toISOString() };
-  writeFileSync(holderPath, JSON.stringify(holder), { mode: 0o600 });
+  try {
+    writeFileSync(holderPath, JSON.stringify(holder), { mode: 0o600 });
+  } catch {
+    // A full disk: whoever finds the folder locked does not hear by whom.
+  }
   return {
     release() {
       rmSync(holderPath, { force: true });
