@@ -3,6 +3,7 @@ import { loadConfig } from '../config.ts';
 import { type Code, Failure } from '../errors.ts';
 import { createLog } from '../log.ts';
 import { isSameDisk } from '../replication/same-disk.ts';
+import { SECRET_NAMES } from '../secrets.ts';
 import { Control, controlSocketPath } from '../supervisor/control.ts';
 import type { ReloadRequest } from '../supervisor/release/exchange.ts';
 import { nameOf } from '../supervisor/release/inspection.ts';
@@ -57,7 +58,7 @@ export async function start(
   refuseMisplaced(invocation, config.DATA_DIR);
   const environment = takeServiceEnvironment(process.env, process.pid);
   // From here on a child has a secret only when it is given it.
-  for (const name of Object.keys(secrets)) delete process.env[name];
+  for (const name of SECRET_NAMES) delete process.env[name];
   const log = createLog('primary', config.LOG_LEVEL, config.LOG_FORMAT);
   process.title = 'ninelives primary';
   const options = { config, secrets, invocation, settled, log, purpose: 'start' };

@@ -91,7 +91,7 @@ export async function run(runtime: Runtime): Promise<void> {
 async function loadTransport({ config }: Runtime): Promise<() => Transport> {
   const { SMTP_URL: url } = process.env;
   delete process.env.SMTP_URL;
-  if (url === undefined) return () => new Outbox(join(config.DATA_DIR, 'outbox'));
+  if (!url) return () => new Outbox(join(config.DATA_DIR, 'outbox'));
   const { Smtp } = await import('../../mail/smtp.ts');
   return () => new Smtp({ url, connections: config.SMTP_CONNECTIONS, timeoutMs: config.SMTP_TIMEOUT_MS });
 }
