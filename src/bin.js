@@ -1,7 +1,6 @@
 #!/usr/bin/env node
 // Plain JavaScript, so that an old Node.js gets this far: it cannot read TypeScript, and the SQLite addon would
 // crash it. What it does before it has chosen the code that runs is all here.
-import { spawn } from 'node:child_process';
 import { existsSync, lstatSync, readFileSync, realpathSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -11,7 +10,10 @@ const SETTLING = new Set(['start', 'keys']);
 
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
 if (major > 22 || (major === 22 && minor >= 18)) await launch(process.argv.slice(2));
-else runByOwnNode(fileURLToPath(new URL('../node_modules/.bin/node', import.meta.url)));
+else {
+  const { runByOwnNode } = await import('./own-node.js');
+  runByOwnNode(fileURLToPath(new URL('../node_modules/.bin/node', import.meta.url)));
+}
 
 /**
  * Runs a command from the code beside this file; a start from the code that `settle` chooses, and what chooses it comes
@@ -162,37 +164,4 @@ function pinnedFolder(dataDir) {
   } catch {
     return undefined;
   }
-}
-/**
- * Goes on in the Node.js that `npm ci` has installed.
- * @param {string} path
- */
-function runByOwnNode(path) {
-  // The one that runs may be it: it is then as old as what the platform has.
-  if (!existsSync(path) || process.env.NINELIVES_OWN_NODE) {
-    console.error(
-      `ninelives needs Node.js 22.18 or later, and this is ${process.versions.node}. ` +
-        'Run npm ci, which installs one beside it on Linux, or install a later Node.js.',
-    );
-    process.exit(78);
-  }
-  const child = spawn(path, process.argv.slice(1), {
-    stdio: 'inherit',
-    env: { ...process.env, NINELIVES_OWN_NODE: '1' },
-  });
-  /** @type {NodeJS.Signals[]} */
-  const signals = ['SIGTERM', 'SIGINT', 'SIGHUP'];
-  for (const signal of signals) {
-    // A terminal's Ctrl-C reaches both; the system takes a second one for the first.
-    process.on(signal, () => child.kill(signal));
-  }
-  child.on('error', (error) => {
-    console.error(`ninelives: ${path} cannot be run: ${error.message}`);
-    process.exit(78);
-  });
-  child.on('exit', (code, signal) => {
-    if (signal) process.removeAllListeners(signal);
-    if (signal) process.kill(process.pid, signal);
-    else process.exit(code ?? 70);
-  });
 }

@@ -14,6 +14,7 @@ import { System } from '../supervisor/system.ts';
 import { type ServiceEnvironment, takeServiceEnvironment } from '../supervisor/systemd/environment.ts';
 import { Service } from '../supervisor/systemd/service.ts';
 import { watchTerminal } from '../supervisor/terminal.ts';
+import { watchWrapper } from '../supervisor/wrapper.ts';
 import { readArguments } from './arguments.ts';
 import { type SystemParts, withDataFolder } from './data-folder.ts';
 import { refuseMisplaced } from './misplaced.ts';
@@ -120,6 +121,7 @@ async function run(parts: SystemParts, environment: ServiceEnvironment): Promise
   const onSignal = (signal: NodeJS.Signals) => stop(signal);
   process.on('SIGTERM', onSignal);
   process.on('SIGINT', onSignal);
+  watchWrapper(process.env, () => stop('the process that started this one was killed'));
   const isTerminalClosed = watchTerminal();
   process.on('SIGHUP', () => {
     if (isTerminalClosed()) stop('the terminal was closed');

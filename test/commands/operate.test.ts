@@ -82,7 +82,9 @@ t.test('an old Node.js hands over to the one that npm ci has installed', async (
   mkdirSync(join(folder, 'src'));
   mkdirSync(join(folder, 'node_modules', '.bin'), { recursive: true });
   writeFileSync(join(folder, 'package.json'), '{"type":"module"}');
-  copyFileSync(new URL('../../src/bin.js', import.meta.url), join(folder, 'src', 'bin.js'));
+  for (const file of ['bin.js', 'own-node.js']) {
+    copyFileSync(new URL(`../../src/${file}`, import.meta.url), join(folder, 'src', file));
+  }
   // Tells the real one that it is old, as nothing else here can be.
   const old = `data:text/javascript,Object.defineProperty(process.versions,'node',{value:'20.1.0'})`;
   const run = (env: NodeJS.ProcessEnv = {}) =>
@@ -101,5 +103,5 @@ t.test('an old Node.js hands over to the one that npm ci has installed', async (
   writeFileSync(own, '#!/bin/sh\nshift\necho "own node: $*"\nexit 3\n');
   chmodSync(own, 0o755);
   await t.rejects(run(), { code: 3, stdout: 'own node: status --json\n' });
-  await t.rejects(run({ NINELIVES_OWN_NODE: '1' }), { code: 78 }, 'and not for ever');
+  await t.rejects(run({ NINELIVES_WRAPPER_PID: '1' }), { code: 78 }, 'and not for ever');
 });

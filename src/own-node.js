@@ -1,0 +1,57 @@
+// Plain JavaScript, so that an old Node.js can read it.
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+
+/** The first descriptor that a service manager passes: sd_listen_fds(3). */
+const FIRST_LISTEN_FD = 3;
+/** Each says which process the variables beside it are meant for: sd_listen_fds(3), sd_watchdog_enabled(3). */
+const ADDRESSES = ['LISTEN_PID', 'WATCHDOG_PID'];
+/** @type {NodeJS.Signals[]} */
+const FORWARDED = ['SIGTERM', 'SIGINT', 'SIGHUP'];
+
+/**
+ * Goes on in the Node.js that `npm ci` has installed, with the same arguments, environment, descriptors and exit code. The
+ * primary stops when this process is killed: src/supervisor/wrapper.ts.
+ * @param {string} path of that Node.js
+ */
+export function runByOwnNode(path) {
+  // The one that runs may be it: it is then as old as what the platform has.
+  if (!existsSync(path) || process.env.NINELIVES_WRAPPER_PID) {
+    console.error(
+      `ninelives needs Node.js 22.18 or later, and this is ${process.versions.node}. ` +
+        'Run npm ci, which installs one beside it on Linux, or install a later Node.js.',
+    );
+    process.exit(78);
+  }
+  // The shell becomes that Node.js and keeps its process id.
+  const readdressed = ADDRESSES.filter(isOurs).map((name) => `export ${name}=$$; `);
+  const script = `${readdressed.join('')}exec "$0" "$@"`;
+  const child = spawn('/bin/sh', ['-c', script, path, ...process.argv.slice(1)], {
+    stdio: ['inherit', 'inherit', 'inherit', ...listenFds()],
+    env: { ...process.env, NINELIVES_WRAPPER_PID: String(process.pid) },
+  });
+  for (const signal of FORWARDED) {
+    // A terminal's Ctrl-C reaches both; the system takes a second one for the first.
+    process.on(signal, () => child.kill(signal));
+  }
+  child.on('error', (error) => {
+    console.error(`ninelives: ${path} cannot be run: ${error.message}`);
+    process.exit(78);
+  });
+  child.on('exit', (code, signal) => {
+    if (signal) process.removeAllListeners(signal);
+    if (signal) process.kill(process.pid, signal);
+    else process.exit(code ?? 70);
+  });
+}
+
+/** @returns the descriptors that the service manager has passed to this process; they keep their numbers */
+function listenFds() {
+  const count = isOurs('LISTEN_PID') ? Number(process.env.LISTEN_FDS) || 0 : 0;
+  return Array.from({ length: count }, (_, index) => FIRST_LISTEN_FD + index);
+}
+
+/** @param {string} name one of ADDRESSES */
+function isOurs(name) {
+  return process.env[name] === String(process.pid);
+}
