@@ -32,7 +32,7 @@ export class Notifier {
   }
 
   async #run(assignments: readonly string[]): Promise<void> {
-    const error = await new Promise<Error | null>((resolve) => {
+    const error = await new Promise<unknown>((resolve) => {
       execFile(
         'systemd-notify',
         [...assignments],
@@ -43,7 +43,8 @@ export class Notifier {
         },
         resolve,
       );
-    });
+      // Some errors of a spawn are thrown, such as ENOMEM.
+    }).catch((thrown: unknown) => thrown);
     if (error && !this.#isBroken) {
       this.#log.warn(
         { err: error },

@@ -4,9 +4,9 @@ import type { ServiceEnvironment } from './environment.ts';
 import { Notifier } from './notifier.ts';
 
 const STATUS_INTERVAL_MS = 1000;
-/** While it starts, it says so often that it goes on; a restore may take long, and has its own limits. */
-const START_INTERVAL_MS = 10_000;
-const START_EXTENSION_MS = 60_000;
+/** While it starts or reloads, it says so often that it goes on; a restore or a migration has limits of its own. */
+const EXTEND_INTERVAL_MS = 10_000;
+const EXTENSION_MS = 60_000;
 const USEC_PER_MS = 1000;
 
 export interface ServiceOptions {
@@ -21,46 +21,52 @@ export interface ServiceOptions {
 /**
  * What the service manager hears of the system; nothing where there is none. States and who moves them:
  * starting (made) → ready (`ready`) → reloading (`reloading`) → ready (`reloaded`); any → stopping (`stopping`).
- * While ready, the watchdog is fed as long as the system is worth keeping.
+ * From the first `ready` on the watchdog is fed, whatever the children do: it is for a primary whose event loop hangs. The
+ * rest the primary heals better than a restart of the whole, which would begin anew what it waits for.
  */
 export class Service {
   readonly #options: ServiceOptions;
   readonly #notifier: Notifier | undefined;
   readonly #timers: NodeJS.Timeout[] = [];
   #lastStatus = '';
+  /** While a deadline of the service manager runs. */
+  #extending: NodeJS.Timeout | undefined;
 
   constructor(options: ServiceOptions) {
     const { environment, log } = options;
     this.#options = options;
     if (environment.notifySocket === undefined) return;
     this.#notifier = new Notifier(environment.notifySocket, log);
-    this.#every(START_INTERVAL_MS, () => this.#extend(START_EXTENSION_MS));
+    this.#extend();
     this.#every(STATUS_INTERVAL_MS, () => this.#tellStatus());
   }
 
   /** It serves: from now on the watchdog counts. */
   ready(): void {
     if (!this.#notifier) return;
-    clearInterval(this.#timers.shift());
+    clearInterval(this.#extending);
     const status = describe(this.#options.snapshot());
     this.#lastStatus = status;
     this.#notifier.send('READY=1', `STATUS=${status}`);
     const { watchdogMs } = this.#options.environment;
-    if (watchdogMs > 0) this.#every(watchdogMs / 2, () => this.#feed());
+    if (watchdogMs > 0) this.#every(watchdogMs / 2, () => this.#notifier?.send('WATCHDOG=1'));
   }
 
   async reloading(): Promise<void> {
-    await this.#notifier?.send('RELOADING=1', `MONOTONIC_USEC=${process.hrtime.bigint() / 1000n}`);
+    if (!this.#notifier) return;
+    await this.#notifier.send('RELOADING=1', `MONOTONIC_USEC=${process.hrtime.bigint() / 1000n}`);
+    this.#extend();
   }
 
   /** The reload is over, whether or not the new code came up. */
   async reloaded(): Promise<void> {
+    clearInterval(this.#extending);
     await this.#notifier?.send('READY=1');
   }
 
   /** Nothing is told any more but that it stops, and how long that may take. */
   stopping(cause: string): void {
-    for (const timer of this.#timers) clearInterval(timer);
+    for (const timer of [...this.#timers, this.#extending]) clearInterval(timer);
     const usec = Math.round(this.#options.stopTimeoutMs * USEC_PER_MS);
     this.#notifier?.send('STOPPING=1', `STATUS=stopping: ${cause}`, `EXTEND_TIMEOUT_USEC=${usec}`);
   }
@@ -69,12 +75,10 @@ export class Service {
     this.#timers.push(setInterval(run, intervalMs).unref());
   }
 
-  #extend(timeoutMs: number): void {
-    this.#notifier?.send(`EXTEND_TIMEOUT_USEC=${timeoutMs * USEC_PER_MS}`);
-  }
-
-  #feed(): void {
-    if (isWorthKeeping(this.#options.snapshot())) this.#notifier?.send('WATCHDOG=1');
+  #extend(): void {
+    clearInterval(this.#extending);
+    const extend = () => this.#notifier?.send(`EXTEND_TIMEOUT_USEC=${EXTENSION_MS * USEC_PER_MS}`);
+    this.#extending = setInterval(extend, EXTEND_INTERVAL_MS).unref();
   }
 
   #tellStatus(): void {
@@ -83,20 +87,6 @@ export class Service {
     this.#lastStatus = status;
     this.#notifier?.send(`STATUS=${status}`);
   }
-}
-
-/**
- * Most workers and the writer are ready, or it is under repair, or the next writer migrates, which a start from clean
- * would only begin anew.
- * @returns whether a restart of the whole could not make it better
- */
-export function isWorthKeeping({ state, children }: Pick<SystemSnapshot, 'state' | 'children'>): boolean {
-  if (state === 'healing' || state === 'stopping') return true;
-  const workers = children.filter(({ role }) => role === 'worker');
-  const ready = workers.filter((child) => child.state === 'ready');
-  const writer = children.find(({ role }) => role === 'writer');
-  const isWriting = writer?.state === 'ready' || writer?.isBeingReplaced === true;
-  return state === 'serving' && isWriting && ready.length * 2 > workers.length;
 }
 
 /** @returns the state in one line that does not change by itself */
