@@ -15,7 +15,7 @@ import { missing } from '../support/tools.ts';
 
 const CONFIG = new URL('../../config/haproxy.cfg', import.meta.url);
 /** How often the configuration has a request sent that gets no answer. */
-const TRIES = 6;
+const TRIES = 2;
 /** Enough to show that the rules hold; HAPROXY_KILLS makes it longer. */
 const KILLS = Number(process.env.HAPROXY_KILLS ?? 6);
 const KILL_INTERVAL_MS = 1000;
