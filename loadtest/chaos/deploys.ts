@@ -34,24 +34,16 @@ export function addField(deployment: Deployment, field: string, isCompatible: bo
   return file;
 }
 
-/** Ships a worker that loads, and does this when it takes a place. @param statement such as `throw new Error()` */
+/**
+ * Ships a worker that comes up to standby, and does this when it takes its place.
+ * @param statement such as `throw new Error()`
+ */
 export function failInPlace(deployment: Deployment, statement: string): void {
-  deployment.prepend(
+  const place = 'runtime.ready();';
+  deployment.replace(
     WORKER,
-    `const act = (title: string) => {
-  if (/^ninelives worker-\\d+$/.test(title)) {
-    ${statement}
-  }
-};
-const title = Object.getOwnPropertyDescriptor(process, 'title')!;
-Object.defineProperty(process, 'title', {
-  ...title,
-  set(name: string) {
-    title.set!.call(process, name);
-    act(name);
-  },
-});
-act(process.title);`,
+    place,
+    `if (/^ninelives worker-\\d+$/.test(process.title)) { ${statement} }\n  ${place}`,
   );
 }
 

@@ -4,15 +4,12 @@ import type { Stage } from './stage.ts';
 /** What a trial reads of `ninelives status --json`. */
 export interface Status {
   readonly status: { readonly notReady: readonly Trouble[]; readonly degraded: readonly Trouble[] };
-  readonly primary: { readonly pid: number };
   readonly children: readonly ChildStatus[];
-  /** Hashes of releases. */
-  readonly releases: {
-    readonly primary: string;
-    readonly writer: string;
-    readonly workers: string;
-    readonly previous: string | null;
-  };
+  readonly releases: { readonly writer: ReleaseName; readonly workers: ReleaseName };
+}
+
+interface ReleaseName {
+  readonly hash: string;
 }
 
 interface Trouble {
@@ -25,7 +22,7 @@ export interface ChildStatus {
   readonly role: string;
   readonly state: string;
   readonly pid: number | null;
-  /** Hash of the release that it runs. */
+  /** Hash of the release that it runs; null while there is no process. */
   readonly release: string | null;
 }
 
@@ -39,7 +36,12 @@ export async function statusOf(stage: Stage): Promise<Status> {
   }
 }
 
-/** @returns the names of the processes that do not run a release */
+/** @returns the processes that do not run a release, in words; a place without a process has none */
 export function notOfRelease({ children }: Status, hash: string): string[] {
-  return children.filter(({ release }) => release !== hash).map(({ name }) => name);
+  return children.filter(({ release }) => release !== null && release !== hash).map(inWords);
+}
+
+/** @returns the process in words, such as `worker-1 runs 61ac…` */
+export function inWords({ name, release }: ChildStatus): string {
+  return `${name} runs ${release}`;
 }

@@ -36,8 +36,9 @@ export const deployFailingMigration: Trial = {
   async run(stage, times) {
     await stage.start();
     const load = await stage.startLoad();
-    const { workers: running } = (await statusOf(stage)).releases;
-    const figures = { exited: 0, untold: 0, applied: 0, strange: 0 };
+    const running = (await statusOf(stage)).releases.workers.hash;
+    const figures = { exited: 0, untold: 0, applied: 0 };
+    const strange: string[] = [];
     const notes = new Set<string>();
     const deaths: Death[] = [];
     for (let turn = 0; turn < times; turn += 1) {
@@ -54,7 +55,7 @@ export const deployFailingMigration: Trial = {
       const before = load.counts.acknowledged;
       await stage.until(() => load.counts.acknowledged > before + WRITES_GO_ON, 'writes go on');
       if (isMigrated(stage, file) || hasTable(stage)) figures.applied += 1;
-      figures.strange += notOfRelease(await statusOf(stage), running).length;
+      strange.push(...notOfRelease(await statusOf(stage), running));
       stage.deployment.removeMigration(file);
     }
     return {
@@ -64,9 +65,9 @@ export const deployFailingMigration: Trial = {
         'reloads that exited with 0': figures.exited,
         'reloads that did not name the migration': figures.untold,
         'applied in part': figures.applied,
-        'of another release than the old': figures.strange,
+        'of another release than the old': strange.length,
       },
-      notes: [...notes, 'recovery is that of the writer'],
+      notes: [...notes, ...strange, 'recovery is that of the writer'],
     };
   },
 };

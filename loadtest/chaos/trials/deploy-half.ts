@@ -4,7 +4,7 @@ import { isMigrated } from '../database.ts';
 import { addField, failInPlace, mendInPlace } from '../deploys.ts';
 import { killPrimary, type NextStart } from '../faults.ts';
 import type { Stage } from '../stage.ts';
-import { notOfRelease, type Status, statusOf } from '../status.ts';
+import { type ChildStatus, inWords, notOfRelease, type Status, statusOf } from '../status.ts';
 import { atMost, type Trial } from '../trial.ts';
 
 const FAIL = "throw new Error('fails in its place');";
@@ -15,7 +15,7 @@ interface Tally {
   exited: number;
   untold: number;
   /** Of another release than the state calls for. */
-  strange: number;
+  readonly strange: string[];
   failed: number;
   readonly nextStartMs: number[];
 }
@@ -34,10 +34,11 @@ export const deployHalf: Trial = {
     atMost(5000, 'ms', 'next start'),
   ],
   async run(stage, times) {
-    const tally: Tally = { exited: 0, untold: 0, strange: 0, failed: 0, nextStartMs: [] };
+    const tally: Tally = { exited: 0, untold: 0, strange: [], failed: 0, nextStartMs: [] };
     await stage.start();
     for (let turn = 0; turn < times; turn += 1) {
       const at = (what: string) => stage.progress(`${turn} of ${times}: ${what}`);
+      if (turn > 0) await mustReload(stage);
       at('workers fail, the migration stays');
       await failForward(stage, `forward_${turn}`, tally);
       at('workers fail, all goes back');
@@ -53,10 +54,10 @@ export const deployHalf: Trial = {
         'failed while the primary lived': tally.failed,
         'reloads that exited with 0': tally.exited,
         'reloads that did not name the release': tally.untold,
-        'of another release than they should be': tally.strange,
+        'of another release than they should be': tally.strange.length,
         'next start': Math.max(...tally.nextStartMs),
       },
-      notes: ['recovery is the next start; the clients fail while nothing runs'],
+      notes: [...tally.strange, 'recovery is the next start; the clients fail while nothing runs'],
     };
   },
 };
@@ -69,13 +70,13 @@ async function failForward(stage: Stage, field: string, tally: Tally): Promise<v
   failInPlace(stage.deployment, FAIL);
   count(tally, await reload(stage), old);
   const half = await statusOf(stage);
-  tally.strange += notOfHalf(half, old).length;
+  tally.strange.push(...notOfHalf(half, old));
   tally.failed += failedOf(await load.stop());
   const next = await killPrimary(stage);
   tally.nextStartMs.push(next.readyMs);
-  tally.strange += notOfPair(next, half);
-  tally.strange += notOfHalf(await statusOf(stage), old).length;
-  await mend(stage);
+  tally.strange.push(...notOfPair(next, half), ...notOfHalf(await statusOf(stage), old));
+  mendInPlace(stage.deployment);
+  await mustReload(stage);
 }
 
 /** The older release can live with the migration: all goes back to it. */
@@ -85,9 +86,12 @@ async function failBack(stage: Stage, field: string, tally: Tally): Promise<void
   addField(stage.deployment, field, true);
   failInPlace(stage.deployment, FAIL);
   count(tally, await reload(stage), old);
-  tally.strange += notOfRelease(await statusOf(stage), old).length;
+  const status = await statusOf(stage);
+  // A reload does not exchange it.
+  const children = status.children.filter(({ role }) => role !== 'litestream');
+  tally.strange.push(...notOfRelease({ ...status, children }, old));
   tally.failed += failedOf(await load.stop());
-  await mend(stage);
+  mendInPlace(stage.deployment);
 }
 
 async function killBetween(stage: Stage, field: string, tally: Tally): Promise<void> {
@@ -104,12 +108,12 @@ async function killBetween(stage: Stage, field: string, tally: Tally): Promise<v
   await load.stop();
   tally.nextStartMs.push(next.readyMs);
   const status = await statusOf(stage);
-  tally.strange += notOfPair(next, status) + notOfHalf(status, old).length;
-  await mend(stage);
+  tally.strange.push(...notOfPair(next, status), ...notOfHalf(status, old));
+  mendInPlace(stage.deployment);
 }
 
 async function runningRelease(stage: Stage): Promise<string> {
-  return (await statusOf(stage)).releases.workers;
+  return (await statusOf(stage)).releases.workers.hash;
 }
 
 function count(tally: Tally, { code, output }: CommandEnd, old: string): void {
@@ -117,25 +121,25 @@ function count(tally: Tally, { code, output }: CommandEnd, old: string): void {
   if (!output.includes(old)) tally.untold += 1;
 }
 
-/** @returns the names of the processes that are not as a writer of another release with workers of the old one */
+/** @returns what is not as a writer of another release with workers of the old one, in words */
 function notOfHalf({ children, releases }: Status, old: string): string[] {
-  const isRight = (role: string, release: string | null) => {
-    if (role === 'writer') return release === releases.writer && release !== old;
-    return role !== 'worker' || release === old;
+  const isRight = ({ role, release }: ChildStatus) => {
+    if (role === 'writer') return release === releases.writer.hash && release !== old;
+    return role !== 'worker' || release === null || release === old;
   };
-  return children.filter(({ role, release }) => !isRight(role, release)).map(({ name }) => name);
+  return children.filter((child) => !isRight(child)).map(inWords);
 }
 
-/** @returns how many of the two releases a start names otherwise than the status does */
-function notOfPair({ line }: NextStart, { releases }: Status): number {
-  return Number(line.release !== releases.workers) + Number(line.writerRelease !== releases.writer);
+/** @returns what a start says otherwise than the status, in words */
+function notOfPair({ line }: NextStart, { releases }: Status): string[] {
+  return [
+    ...(line.release === releases.workers.hash ? [] : [`ready says the release is ${line.release}`]),
+    ...(line.writerRelease === releases.writer.hash
+      ? []
+      : [`ready says the writer's is ${line.writerRelease}`]),
+  ];
 }
 
 function failedOf(records: readonly RequestRecord[]): number {
   return records.filter(({ failure }) => failure !== undefined).length;
-}
-
-async function mend(stage: Stage): Promise<void> {
-  mendInPlace(stage.deployment);
-  await mustReload(stage);
 }

@@ -89,8 +89,9 @@ export const deployRefused: Trial = {
   async run(stage, times) {
     await stage.start(ENV);
     const load = await stage.startLoad();
-    const { workers: running } = (await statusOf(stage)).releases;
-    const figures = { went: 0, exited: 0, untold: 0, strange: 0 };
+    const running = (await statusOf(stage)).releases.workers.hash;
+    const figures = { went: 0, exited: 0, untold: 0 };
+    const strange: string[] = [];
     const notes = new Set<string>();
     const deaths: Death[] = [];
     for (let turn = 0; turn < times; turn += 1) {
@@ -108,17 +109,17 @@ export const deployRefused: Trial = {
       }
       // The first successor may have been loaded before the deploy.
       for (const _ of ['successor', "successor's successor"]) deaths.push(...(await killEachChild(stage)));
-      figures.strange += notOfRelease(await statusOf(stage), running).length;
+      strange.push(...notOfRelease(await statusOf(stage), running));
     }
     const records = await load.stop();
     stage.progress('killing the primary');
     const { readyMs, line } = await killPrimary(stage, ENV);
-    figures.strange += notOfRelease(await statusOf(stage), running).length;
+    strange.push(...notOfRelease(await statusOf(stage), running));
     const isSaid = line.release === running && typeof line.because === 'string' && line.because !== '';
     stage.deployment.restore(BAD_DEPLOYS[(times - 1) % BAD_DEPLOYS.length]!.file);
     stage.deployment.setVersion('9.0.0');
     await mustReload(stage);
-    const after = (await statusOf(stage)).releases.workers;
+    const after = (await statusOf(stage)).releases.workers.hash;
     await stage.startLoad();
     return {
       injected: times,
@@ -128,12 +129,12 @@ export const deployRefused: Trial = {
         'old workers that went': figures.went,
         'reloads that exited with 0': figures.exited,
         'reloads that did not tell the error': figures.untold,
-        'of another release than the old': figures.strange,
+        'of another release than the old': strange.length,
         'next starts that did not say why it is the old release': isSaid ? 0 : 1,
         'next start': readyMs,
         'good deploys that failed afterwards': after === running ? 1 : 0,
       },
-      notes: [...notes, `${deaths.length} children were killed; recovery is that of a child`],
+      notes: [...notes, ...strange, `${deaths.length} children were killed; recovery is that of a child`],
     };
   },
 };

@@ -18,9 +18,10 @@ export const rollback: Trial = {
   async run(stage, times) {
     await stage.start();
     await stage.startLoad();
-    const { workers: old } = (await statusOf(stage)).releases;
+    const old = (await statusOf(stage)).releases.workers.hash;
     const tookMs: number[] = [];
-    const figures = { failed: 0, strange: 0, exited: 0 };
+    const figures = { failed: 0, exited: 0 };
+    const strange: string[] = [];
     const notes = new Set<string>();
     for (let turn = 0; turn < times; turn += 1) {
       stage.progress(`${turn} of ${times}`);
@@ -33,7 +34,7 @@ export const rollback: Trial = {
         figures.failed += 1;
         notes.add(`the operator was told ${JSON.stringify(output.trim())}`);
       }
-      figures.strange += notOfRelease(await statusOf(stage), old).length;
+      strange.push(...notOfRelease(await statusOf(stage), old));
     }
     stage.progress('a rollback that is impossible');
     addField(stage.deployment, 'contracted', false);
@@ -47,11 +48,11 @@ export const rollback: Trial = {
       recoveryMs: tookMs,
       figures: {
         'rollbacks that failed': figures.failed,
-        'of another release than the old': figures.strange,
+        'of another release than the old': strange.length,
         'impossible rollbacks that exited with 0': figures.exited,
         'exchanged by an impossible rollback': processesIn(before).filter((one) => !after.has(one)).length,
       },
-      notes: [...notes, 'recovery is how long a rollback took, the command included'],
+      notes: [...notes, ...strange, 'recovery is how long a rollback took, the command included'],
     };
   },
 };
