@@ -37,8 +37,8 @@ export const CHILD_TRANSITIONS: Transitions<ChildState> = {
 };
 
 /**
- * Who ended a child. `us`: the primary, as it meant to. `outside`: somebody who killed it, the kernel included.
- * `fault`: its own code, or what it did not do. `hang`: its event loop stood still.
+ * Who ended a child. `us`: the primary, as it meant to. `outside`: somebody who killed it, the kernel included,
+ * or a machine that had nothing to start it with. `fault`: its own code, or what it did not do. `hang`: its event loop stood still.
  */
 export type EndedBy = 'us' | 'outside' | 'fault' | 'hang';
 
@@ -402,7 +402,7 @@ export class Child extends EventEmitter<ChildEvents> {
     signal: NodeJS.Signals | null,
     spawnError: Error | undefined,
   ): Pick<ChildExit, 'endedBy' | 'cause'> {
-    if (spawnError) return { endedBy: 'fault', cause: `could not be started: ${spawnError.message}` };
+    if (spawnError) return { endedBy: 'outside', cause: `could not be started: ${spawnError.message}` };
     if (signal === HANG_SIGNAL)
       return { endedBy: 'hang', cause: 'hung: ended by its watchdog, which has logged its stack' };
     const seen = signal ? `killed by ${signal}` : `exited with code ${code}`;

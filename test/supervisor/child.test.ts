@@ -1,4 +1,4 @@
-import { fork } from 'node:child_process';
+import { fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -52,3 +52,29 @@ t.test(
     t.equal(exits.length, 1);
   },
 );
+
+for (const [what, start] of [
+  ['emits its error', () => spawn('/nonexistent')],
+  [
+    'throws it',
+    () => {
+      throw new Error('spawn EAGAIN');
+    },
+  ],
+] as const) {
+  t.test(`one whose spawn fails and ${what} speaks against the machine, not against its code`, async (t) => {
+    const child = new Child({
+      name: 'worker-1',
+      deployment: makeDeployment(),
+      spawn: start,
+      isToStandBy: false,
+      startTimeoutMs: 30_000,
+      drainBy: 'message',
+      silenceTimeoutMs: 0,
+      log: createLog('test', 'silent', 'json'),
+    });
+    const [exit] = (await once(child, 'exit')) as [ChildExit];
+    t.equal(exit.endedBy, 'outside');
+    t.match(exit.cause, /^could not be started: spawn \S+/);
+  });
+}

@@ -11,6 +11,7 @@ import type { Invocation } from './invocation.ts';
 import {
   compileCacheOf,
   findRelease,
+  hasPackages,
   packagesProblem,
   pruneReleases,
   releasesFolder,
@@ -106,10 +107,16 @@ export class Releases {
   }
 
   /**
-   * Looks whether a release is as it was when it was brought into service.
+   * Looks whether a release is as it was when it was brought into service. What would only crash is not started.
    * @throws Failure release_unusable
    */
   check(release: Release): void {
+    if (!hasPackages(release)) {
+      throw new Failure(
+        'release_unusable',
+        `the packages in ${release.nodeModules} are gone, or are being installed. Bring them back (npm ci)`,
+      );
+    }
     const changed = this.#watches.get(release.hash)?.();
     if (changed === undefined) return;
     throw new Failure(

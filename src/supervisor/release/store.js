@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { chmodSync, existsSync, lstatSync, readFileSync } from 'node:fs';
 import { cp, mkdir, open, readdir, realpath, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join, sep } from 'node:path';
-import { lockHashOf, readTree, sha256 } from './tree.js';
+import { LOCK, lockHashOf, readTree, sha256 } from './tree.js';
 
 // Plain JavaScript, as tree.js.
 
@@ -171,6 +171,14 @@ export function watchRelease({ folder, files }) {
   const paths = Object.keys(files);
   const seen = new Map(paths.map((path) => [path, stampOf(join(folder, path))]));
   return () => paths.find((path) => stampOf(join(folder, path)) !== seen.get(path));
+}
+
+/**
+ * @param {Pick<Manifest, 'nodeModules' | 'lockHash'>} release
+ * @returns {boolean} whether its packages are there as a whole: npm writes its list of them last
+ */
+export function hasPackages({ nodeModules, lockHash }) {
+  return lockHash === '' || existsSync(join(nodeModules, LOCK));
 }
 
 /** @param {string} path */

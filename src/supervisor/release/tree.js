@@ -7,6 +7,8 @@ import { dirname, join, resolve } from 'node:path';
 /** More than this is no application but its data, which must not be copied at each start. */
 const SIZE_MAX_BYTES = 50 * 1024 * 1024;
 const NAMED_MAX = 5;
+/** What npm tells of the packages that it has installed, beside them. */
+export const LOCK = '.package-lock.json';
 const MB = 1024 * 1024;
 /** What a project has at its top that no process of the system runs. */
 const LEFT_OUT_AT_TOP = new Set(['test', 'loadtest']);
@@ -102,7 +104,7 @@ export function sha256(content) {
  * @returns {Promise<string>} names what npm has installed there; empty where npm tells nothing of it
  */
 export async function lockHashOf(nodeModules) {
-  const lock = await readFile(join(nodeModules, '.package-lock.json')).catch(() => undefined);
+  const lock = await readFile(join(nodeModules, LOCK)).catch(() => undefined);
   return lock === undefined ? '' : sha256(lock);
 }
 
