@@ -6,6 +6,7 @@ import type { Transport } from '../../mail/mail.ts';
 import { Outbox } from '../../mail/outbox.ts';
 import type { BackgroundInput } from '../../runtime/background.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
+import { pickSecrets } from '../../secrets.ts';
 import { openReader } from '../../sqlite/open.ts';
 import { prepared } from '../../sqlite/prepared.ts';
 import { WriterClient } from '../../writer/client.ts';
@@ -89,7 +90,7 @@ export async function run(runtime: Runtime): Promise<void> {
 
 /** @returns what makes the transport, whose code is loaded: only then it connects */
 async function loadTransport({ config }: Runtime): Promise<() => Transport> {
-  const { SMTP_URL: url } = process.env;
+  const { SMTP_URL: url } = pickSecrets(process.env, ['SMTP_URL']);
   delete process.env.SMTP_URL;
   if (!url) return () => new Outbox(join(config.DATA_DIR, 'outbox'));
   const { Smtp } = await import('../../mail/smtp.ts');
