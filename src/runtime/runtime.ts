@@ -5,6 +5,7 @@ import { Meter } from '../metrics/meter.ts';
 import { isDamage } from '../sqlite/damage.ts';
 import { keepCompiledCode } from './compiled-code.ts';
 import type { ToChild, ToPrimary } from './messages.ts';
+import { ownMemory } from './own-memory.ts';
 import { meterSelf } from './self-meter.ts';
 import { startWatchdog, type Watchdog } from './watchdog.ts';
 
@@ -91,8 +92,7 @@ export function startRuntime(): StartedRuntime {
   const meter = new Meter();
   meterSelf(meter);
   setInterval(() => {
-    const { rss, heapUsed } = process.memoryUsage();
-    send({ kind: 'beat', rssBytes: rss, heapUsedBytes: heapUsed, served, deltas: meter.take() });
+    send({ kind: 'beat', ...ownMemory(), served, deltas: meter.take() });
   }, BEAT_INTERVAL_MS).unref();
   const runtime: Runtime = {
     role,

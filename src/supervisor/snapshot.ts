@@ -1,5 +1,6 @@
 import { freeDiskMb } from '../free-disk.ts';
 import type { ReplicationMonitor } from '../replication/monitor.ts';
+import { ownMemory } from '../runtime/own-memory.ts';
 import type { ChildSnapshot, PrimarySnapshot, ReplicationSnapshot } from '../runtime/snapshot.ts';
 import type { Child } from './child.ts';
 import { residentBytes } from './process-memory.ts';
@@ -66,13 +67,7 @@ export function roleOf(name: string): string {
 }
 
 export function snapshotOfPrimary(): PrimarySnapshot {
-  const { rss, heapUsed } = process.memoryUsage();
-  return {
-    pid: process.pid,
-    ageMs: Math.round(process.uptime() * 1000),
-    rssBytes: rss,
-    heapUsedBytes: heapUsed,
-  };
+  return { pid: process.pid, ageMs: Math.round(process.uptime() * 1000), ...ownMemory() };
 }
 
 export function snapshotOfReplication({
