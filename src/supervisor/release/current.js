@@ -30,10 +30,26 @@ export const NOTHING_RAN = {
   refused: [],
 };
 
-/** @param {string} store `releasesFolder` @returns {Current} */
+/**
+ * @param {string} store `releasesFolder`
+ * @returns {Current}
+ * @throws {Error} of the disk when it is there and cannot be read, as without a free descriptor: what is written next
+ *   would else forget it
+ */
 export function readCurrent(store) {
   try {
     return { ...NOTHING_RAN, ...JSON.parse(readFileSync(pathIn(store), 'utf8')) };
+  } catch (error) {
+    const isNone = /** @type {NodeJS.ErrnoException} */ (error).code === 'ENOENT';
+    if (isNone || error instanceof SyntaxError) return NOTHING_RAN;
+    throw error;
+  }
+}
+
+/** @param {string} store @returns {Current} that nothing ran, too, when it cannot be read */
+export function currentIfReadable(store) {
+  try {
+    return readCurrent(store);
   } catch {
     return NOTHING_RAN;
   }

@@ -50,6 +50,7 @@ export class Releases {
     this.#store = releasesFolder(options.dataDir);
   }
 
+  /** @throws Error of the disk */
   get current(): Current {
     return readCurrent(this.#store);
   }
@@ -132,7 +133,7 @@ export class Releases {
 
   /** The system starts: what it runs counts from the first migration on, and a stop counts no more. */
   started(writer: Release): void {
-    this.#write({ writer: writer.hash, isStopped: false, next: null });
+    this.#write(() => ({ writer: writer.hash, isStopped: false, next: null }));
   }
 
   /** @returns whether everything was of this release once */
@@ -166,33 +167,33 @@ export class Releases {
 
   /** Everything is of one release now. */
   exchanged(workers: Release): void {
-    const { current } = this;
-    const isOther = current.workers !== null && current.workers !== workers.hash;
-    this.#write({
+    this.#write((current) => ({
       writer: workers.hash,
       workers: workers.hash,
       refused: withoutRefusal(current, workers.hash),
-      ...(isOther && { previous: current.workers }),
-    });
+      ...(current.workers !== null && current.workers !== workers.hash && { previous: current.workers }),
+    }));
   }
 
   /** A release did not come up; what is on the disk runs no more of itself. */
   refused(release: Pick<Release, 'hash'>, reason: string): void {
-    this.#write({ refused: withRefusal(this.current, release.hash, reason) });
+    this.#write((current) => ({ refused: withRefusal(current, release.hash, reason) }));
   }
 
   /** The system was asked to stop, and has. */
   stopped(): void {
-    this.#write({ isStopped: true });
+    this.#write(() => ({ isStopped: true }));
   }
 
   /** Removes the copies that nobody needs. @param inUse hashes of what a process runs */
   async prune(inUse: Iterable<string>): Promise<void> {
-    const { writer, workers, previous } = this.current;
-    const kept = new Set([...inUse, writer, workers, previous].filter((hash) => hash !== null));
-    await pruneReleases(this.#store, kept).catch((err) =>
-      this.#options.log.warn({ err }, 'copies of old releases could not be removed'),
-    );
+    try {
+      const { writer, workers, previous } = this.current;
+      const kept = new Set([...inUse, writer, workers, previous].filter((hash) => hash !== null));
+      await pruneReleases(this.#store, kept);
+    } catch (err) {
+      this.#options.log.warn({ err }, 'copies of old releases could not be removed');
+    }
   }
 
   /** @returns whether the project's folder leads to another one than a release was copied from; for people */
@@ -201,9 +202,9 @@ export class Releases {
   }
 
   /** A full disk keeps nobody from serving: a start after a kill then goes by what was written before. */
-  #write(change: Partial<Current>): void {
+  #write(change: (current: Current) => Partial<Current>): void {
     try {
-      writeCurrent(this.#store, change);
+      writeCurrent(this.#store, change(this.current));
     } catch (err) {
       this.#options.log.warn(
         { err },

@@ -1,5 +1,5 @@
 import { join, resolve } from 'node:path';
-import { readCurrent } from './current.js';
+import { currentIfReadable } from './current.js';
 import {
   findRelease,
   nodePathOf,
@@ -43,7 +43,8 @@ const CHANGING_RETRY_MS = 500;
  */
 export async function settle({ root, dataDir, data, chosen, isAttended }) {
   const store = releasesFolder(dataDir);
-  const current = readCurrent(store);
+  // A folder that cannot be read is refused where it is locked.
+  const current = currentIfReadable(store);
   const named = chosen ?? current.next ?? undefined;
   const source = named ?? root;
   const tree = await readTree(source, data).catch((/** @type {Error} */ error) => error);
