@@ -1,13 +1,17 @@
 import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import { setTimeout as delay } from 'node:timers/promises';
 import { holdingsOf } from './processes.ts';
+import type { Random } from './random.ts';
 
 /** A user that nobody else is, so that what it may have is what the system may have. */
 export const STARVED_UID = 12_345;
 /** What a Node.js process or Litestream takes, about. */
 const THREADS_OF_A_PROCESS = 12;
 const FILES_OF_A_FORK = 4;
+const LOOKS = 10;
+const LOOK_INTERVAL_MS = 10;
 
 /** One thing that a machine may run out of. */
 export interface Resource {
@@ -16,10 +20,10 @@ export interface Resource {
   readonly option: 'nproc' | 'nofile';
   /** As /proc calls it. */
   readonly title: string;
-  /** How many there are already, of those that count. */
-  readonly taken: (pid: number) => number;
-  /** How many less than a successor needs may be free at most, once its predecessor has died. */
-  readonly spread: number;
+  /** @returns a limit that lets nothing new in. @param pid of the process that is limited */
+  readonly exhausted: (pid: number) => Promise<number>;
+  /** @returns a limit that lets a successor in when its predecessor has died, or just not */
+  readonly atEdge: (pid: number, random: Random) => number;
 }
 
 export const RESOURCES: readonly Resource[] = [
@@ -27,15 +31,17 @@ export const RESOURCES: readonly Resource[] = [
     name: 'RLIMIT_NPROC',
     option: 'nproc',
     title: 'Max processes',
-    taken: () => threadsOf(STARVED_UID) - THREADS_OF_A_PROCESS,
-    spread: THREADS_OF_A_PROCESS,
+    exhausted: async () => 1,
+    // It counts threads, and one that dies frees its own.
+    atEdge: (_, random) =>
+      threadsOf(STARVED_UID) - THREADS_OF_A_PROCESS + random.below(2 * THREADS_OF_A_PROCESS),
   },
   {
     name: 'RLIMIT_NOFILE',
     option: 'nofile',
     title: 'Max open files',
-    taken: (pid) => holdingsOf(pid).openFiles,
-    spread: FILES_OF_A_FORK,
+    exhausted: lastingFilesOf,
+    atEdge: (pid, random) => holdingsOf(pid).openFiles + random.below(2 * FILES_OF_A_FORK),
   },
 ];
 
@@ -70,7 +76,17 @@ function asStarved(...command: readonly string[]) {
   return spawnSync('setpriv', [...user, ...command], { encoding: 'utf8' });
 }
 
-/** RLIMIT_NPROC counts threads, of all processes of a user. */
+/** @returns how many files a process has open for long, without the connections that it hands over */
+async function lastingFilesOf(pid: number): Promise<number> {
+  let least = holdingsOf(pid).openFiles;
+  for (let look = 0; look < LOOKS; look += 1) {
+    await delay(LOOK_INTERVAL_MS);
+    least = Math.min(least, holdingsOf(pid).openFiles);
+  }
+  return least;
+}
+
+/** @returns how many threads all processes of a user have */
 function threadsOf(uid: number): number {
   return readdirSync('/proc')
     .filter((entry) => /^\d+$/.test(entry))

@@ -7,6 +7,8 @@ import { statusOf } from '../status.ts';
 import { atLeast, atMost, type Trial } from '../trial.ts';
 
 const BACKOFF_MAX_MS = 2000;
+/** One that was begun with too few threads may hang. */
+const START_TIMEOUT_MS = 4000;
 /** On top of the back-off: what processes take to load that start all at once. */
 const BOOT_MS = 3000;
 const TOLD_TIMEOUT_MS = 15_000;
@@ -24,11 +26,12 @@ export const starved: Trial = {
     atMost(0, 'primaries', 'primaries that ended'),
     atMost(0, 'resources', 'missing, yet not told in the status'),
     atLeast(RESOURCES.length, 'resources', 'had again'),
-    atMost(BACKOFF_MAX_MS + BOOT_MS, 'ms', 'until the capacity is back'),
+    atMost(START_TIMEOUT_MS + BACKOFF_MAX_MS + BOOT_MS, 'ms', 'until the capacity is back'),
   ],
   async run(stage, seconds) {
     belongToAnother(stage);
     const system = await stage.start({
+      START_TIMEOUT_MS: String(START_TIMEOUT_MS),
       RESTART_BACKOFF_MAX_MS: String(BACKOFF_MAX_MS),
       // A process that has too few threads crashes, which is a fault like any other.
       BREAKER_RETRY_MS: String(BACKOFF_MAX_MS),
@@ -41,11 +44,12 @@ export const starved: Trial = {
       const before = limitOf(system.pid, resource);
       let isTold = false;
       await stage.everySecond(seconds / RESOURCES.length, async (turn) => {
-        // At first nothing is left, then just too little for a successor, or just enough.
-        const left = turn === 0 ? 0 : stage.random.below(2 * resource.spread);
-        setLimit(system.pid, resource, resource.taken(system.pid) + left);
-        if (killOne(stage)) killed += 1;
-        isTold ||= turn === 0 && (await isToldSoon(stage));
+        const { pid } = system;
+        // The first has no spare that could hide what is missing.
+        const isFirst = turn === 0;
+        setLimit(pid, resource, isFirst ? await resource.exhausted(pid) : resource.atEdge(pid, stage.random));
+        if (killOne(stage, isFirst ? ['mailer', 'litestream'] : childNames(stage))) killed += 1;
+        if (isFirst) isTold = await isToldSoon(stage);
       });
       if (!isTold) untold += 1;
       setLimit(system.pid, resource, before);
@@ -67,7 +71,7 @@ export const starved: Trial = {
         'until the capacity is back': Math.max(...backMs),
       },
       notes: [
-        `RESTART_BACKOFF_MAX_MS=BREAKER_RETRY_MS=${BACKOFF_MAX_MS}; recovery is from the end of the limit until every process is ready`,
+        `RESTART_BACKOFF_MAX_MS=BREAKER_RETRY_MS=${BACKOFF_MAX_MS}, START_TIMEOUT_MS=${START_TIMEOUT_MS}; recovery is from the end of the limit until every process is ready`,
       ],
     };
   },
@@ -83,10 +87,10 @@ function belongToAnother(stage: Stage): void {
   stage.invokeBy({ uid: STARVED_UID, nodePath, env: { ...env, LITESTREAM_BIN: litestreamPath } });
 }
 
-/** Kills any process but the last worker. @returns whether there was one */
-function killOne(stage: Stage): boolean {
+/** Kills one of these processes, but not the last worker. @returns whether there was one */
+function killOne(stage: Stage, names: readonly string[]): boolean {
   const { system } = stage;
-  const living = childNames(stage).filter((name) => isAlive(system.pidOf(name)));
+  const living = names.filter((name) => isAlive(system.pidOf(name)));
   const isLastWorker = (name: string) =>
     name.startsWith('worker-') && living.filter((other) => other.startsWith('worker-')).length === 1;
   const victims = living.filter((name) => !isLastWorker(name));
