@@ -133,7 +133,7 @@ function load(folder, path) {
  * @param {string} own
  */
 function rootAsInvoked(own) {
-  const cwd = process.cwd();
+  const cwd = workingDirectory();
   const { PWD } = process.env;
   const invoked = resolve(process.argv[1] ?? '');
   const below = relative(cwd, invoked);
@@ -143,6 +143,15 @@ function rootAsInvoked(own) {
     if (folder !== own && realOf(folder) === own && path.endsWith(join('src', 'bin.js'))) return folder;
   }
   return own;
+}
+
+/** One that was removed is none. */
+function workingDirectory() {
+  try {
+    return process.cwd();
+  } catch {
+    return '/';
+  }
 }
 
 /** @param {string} path */
