@@ -20,8 +20,6 @@ export interface ServingTierOptions {
   /** A worker can be given connections. */
   readonly onReady: (child: Child) => void;
   readonly onChange: () => void;
-  /** Every worker's breaker is open. */
-  readonly onHopeless: () => void;
 }
 
 /**
@@ -35,7 +33,7 @@ export class ServingTier {
   #backgrounds: readonly Slot[];
 
   constructor(options: ServingTierOptions) {
-    const { deployment, factory, log } = options;
+    const { deployment, factory, log, onChange } = options;
     const { config, backgrounds } = deployment;
     this.#options = options;
     this.workers = namesOf(PROCESSES.worker, config).map((name) => this.#workerSlot(name));
@@ -45,6 +43,8 @@ export class ServingTier {
       deployment: () => this.deployment,
       spawn: (name, deployment) => factory.child(PROCESSES.spare, { name, deployment, standby: 'all' }),
       isPlaceStarting: () => this.workers.some(({ childState }) => childState === 'starting'),
+      startTimeoutMs: config.START_TIMEOUT_MS,
+      onChange,
       log,
     });
   }
@@ -120,10 +120,7 @@ export class ServingTier {
         this.spare.take(name, deployment) ?? factory.child(PROCESSES.worker, { name, deployment }),
     );
     slot.on('child', (child) => child.once('ready', () => onReady(child)));
-    slot.on('change', () => {
-      this.#checkHopeless();
-      this.spare.placeChanged();
-    });
+    slot.on('change', () => this.spare.placeChanged());
     return slot;
   }
 
@@ -140,12 +137,6 @@ export class ServingTier {
       });
     });
     return slot;
-  }
-
-  /** When every worker's breaker is open, nothing serves, and a start from clean is the better try. */
-  #checkHopeless(): void {
-    const { lifecycle, onHopeless } = this.#options;
-    if (lifecycle.isServing && this.workers.every((worker) => worker.state === 'broken')) onHopeless();
   }
 }
 

@@ -1,9 +1,14 @@
+import { backoffMs } from '../backoff.ts';
 import type { Logger } from '../log.ts';
 import type { Child } from './child.ts';
+import { type Clock, processClock, type Timer } from './clock.ts';
 import type { Deployment } from './release/deployment.ts';
 
-/** When a spare dies before it has loaded, the next one is not hurried. */
-const REFILL_AFTER_DEATH_MS = 30_000;
+/** When spares die, the next one is not hurried, since nobody waits for it. */
+const BACKOFF_MIN_MS = 1000;
+const BACKOFF_MAX_MS = 30_000;
+/** One that stood by for so long has not failed by what it is. */
+const STABLE_MS = 10_000;
 /** It has loaded everything: one that is not ready by then stands still, and its place is filled by another. */
 const ACTIVATION_TIMEOUT_MS = 2000;
 
@@ -16,7 +21,12 @@ export interface SpareOptions {
   readonly spawn: (name: string, deployment: Deployment) => Child;
   /** Whether a place is being filled: what serves soon needs the processor more than what waits. */
   readonly isPlaceStarting: () => boolean;
+  /** What one may take to load; one that is missing for longer is told of. */
+  readonly startTimeoutMs: number;
+  /** `trouble` has changed. */
+  readonly onChange: () => void;
   readonly log: Logger;
+  readonly clock?: Clock;
 }
 
 /**
@@ -24,19 +34,27 @@ export interface SpareOptions {
  * dies is made up for in milliseconds. They load one after the other, and only while no place is being filled. States
  * of each and who moves them: loading (`keep`, or another has loaded, or was taken and its place is filled:
  * `placeChanged`) → standby (it says so); either → taken (`take`), or ended (`discard`, or another deployment serves).
- * There are none before `keep` and after `discard`.
+ * There are none before `keep` and after `discard`. Beside that, all stand by, or one has been missing for a time.
  */
 export class Spare {
   readonly #options: SpareOptions;
   /** Those that load or stand by, by name. */
   readonly #children = new Map<string, Child>();
+  readonly #clock: Clock;
   #isKept = false;
-  #timer: NodeJS.Timeout | undefined;
+  #timer: Timer | undefined;
   /** Whose spare the timer keeps waiting. */
   #delayed: Deployment | undefined;
+  /** Deaths since one stood by for long. */
+  #failures = 0;
+  #lastCause: string | undefined;
+  /** Runs while one is missing; when it has run, that is told of. */
+  #missingTimer: Timer | undefined;
+  #isMissed = false;
 
   constructor(options: SpareOptions) {
     this.#options = options;
+    this.#clock = options.clock ?? processClock;
   }
 
   /** Those that load or stand by, in the order of their names. */
@@ -44,10 +62,22 @@ export class Spare {
     return this.#options.names.flatMap((name) => this.#children.get(name) ?? []);
   }
 
+  /** Why one is missing, in words; undefined when none is, or has been only for as long as a start may take. */
+  get trouble(): string | undefined {
+    if (!this.#isMissed) return undefined;
+    const { names } = this.#options;
+    const missing = names.length - this.#standingBy;
+    const what = names.length === 1 ? 'no worker stands by' : `${missing} of ${names.length} do not stand by`;
+    return this.#lastCause
+      ? `${what}: the last one ${this.#lastCause}`
+      : `${what}: a place waits to be filled`;
+  }
+
   /** Has them from now on. */
   keep(): void {
     this.#isKept = true;
     this.#fill();
+    this.#watchMissing();
   }
 
   /**
@@ -63,6 +93,7 @@ export class Spare {
     const child = candidates.find(({ state }) => state === 'standby') ?? candidates[0];
     if (!child) return undefined;
     this.#children.delete(child.name);
+    this.#watchMissing();
     child.activate({ name, readyTimeoutMs: ACTIVATION_TIMEOUT_MS });
     return child;
   }
@@ -75,8 +106,9 @@ export class Spare {
   /** Ends them, and has none until `keep`: the system stops, or replaces the files that they have open. */
   async discard(cause: string): Promise<void> {
     this.#isKept = false;
-    clearTimeout(this.#timer);
+    this.#timer?.cancel();
     this.#timer = undefined;
+    this.#watchMissing();
     const ended = this.children.map((child) => {
       child.kill(cause);
       return child.ended();
@@ -84,8 +116,27 @@ export class Spare {
     await Promise.all(ended);
   }
 
+  get #standingBy(): number {
+    return this.children.filter(({ state }) => state === 'standby').length;
+  }
+
+  #watchMissing(): void {
+    if (!this.#isKept || this.#standingBy === this.#options.names.length) {
+      this.#missingTimer?.cancel();
+      this.#missingTimer = undefined;
+      this.#lastCause = undefined;
+      const wasMissed = this.#isMissed;
+      this.#isMissed = false;
+      if (wasMissed) this.#options.onChange();
+    } else
+      this.#missingTimer ??= this.#clock.after(this.#options.startTimeoutMs, () => {
+        this.#isMissed = true;
+        this.#options.onChange();
+      });
+  }
+
   #fill(): void {
-    clearTimeout(this.#timer);
+    this.#timer?.cancel();
     this.#timer = undefined;
     if (!this.#isKept || this.#options.isPlaceStarting()) return;
     const deployment = this.#options.deployment();
@@ -100,23 +151,34 @@ export class Spare {
   #load(name: string, deployment: Deployment): void {
     const child = this.#options.spawn(name, deployment);
     this.#children.set(name, child);
-    let hasLoaded = false;
+    let loadedAtMs = Number.POSITIVE_INFINITY;
     child.on('state', (state) => {
       if (state !== 'standby') return;
-      hasLoaded = true;
+      loadedAtMs = this.#clock.nowMs();
+      this.#watchMissing();
       this.placeChanged();
     });
     child.once('exit', ({ cause, endedBy }) => {
       if (this.#children.get(name) !== child) return;
       this.#children.delete(name);
       if (!this.#isKept) return;
-      const isWanted = endedBy !== 'us';
-      if (isWanted) this.#options.log.warn({ childPid: child.pid, cause }, `the spare worker died: ${cause}`);
-      clearTimeout(this.#timer);
-      // What has never loaded is code that does not work, and the next one would not either.
-      const delayMs = hasLoaded || !isWanted ? 0 : REFILL_AFTER_DEATH_MS;
+      this.#watchMissing();
+      const isStable = this.#clock.nowMs() - loadedAtMs >= STABLE_MS;
+      if (endedBy !== 'us') {
+        this.#lastCause = cause;
+        this.#failures = isStable ? 0 : this.#failures + 1;
+        this.#options.log.warn({ childPid: child.pid, cause }, `the spare worker died: ${cause}`);
+        if (this.#isMissed) this.#options.onChange();
+      }
+      this.#timer?.cancel();
       this.#delayed = child.deployment;
-      this.#timer = setTimeout(() => this.#fill(), delayMs);
+      this.#timer = this.#clock.after(endedBy === 'us' ? 0 : this.#delayMs(), () => this.#fill());
     });
+  }
+
+  #delayMs(): number {
+    if (this.#failures === 0) return 0;
+    const limits = { minMs: BACKOFF_MIN_MS, maxMs: BACKOFF_MAX_MS, random: Math.random };
+    return backoffMs(this.#failures, limits);
   }
 }

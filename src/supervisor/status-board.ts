@@ -32,6 +32,9 @@ export class StatusBoard {
     const degraded = [];
     if (!lifecycle.isServing) notReady.push({ name: 'system', reason: lifecycle.trouble ?? lifecycle.state });
     if (writer.slot.trouble) notReady.push({ name: 'writer', reason: writer.slot.trouble });
+    // Nobody can ask for this but at the control socket; the connections wait.
+    if (!serving.workers.some(({ isReady }) => isReady))
+      notReady.push({ name: 'worker', reason: 'none serves' });
     for (const { name, trouble } of [replicator.slot, ...serving.slots]) {
       if (trouble) degraded.push({ name, reason: trouble });
     }
@@ -39,6 +42,7 @@ export class StatusBoard {
       degraded.push({ name: 'storage', reason: `writes are refused: ${writer.readOnlyBecause}` });
     if (replicator.monitor.trouble)
       degraded.push({ name: 'replication', reason: replicator.monitor.trouble });
+    if (serving.spare.trouble) degraded.push({ name: 'spare', reason: serving.spare.trouble });
     if (drills.trouble) degraded.push({ name: 'drill', reason: drills.trouble });
     const ofReleases = releaseTrouble();
     if (ofReleases !== undefined) degraded.push({ name: 'release', reason: ofReleases });

@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { Failure } from '../errors.ts';
+import type { Failure } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import { markDamage } from '../replication/damage-mark.ts';
 import type { DrillResult } from '../replication/drill/result.ts';
@@ -101,7 +101,6 @@ export class System {
       url: () => this.#url ?? '',
       onReady: (child) => this.#admit(child),
       onChange,
-      onHopeless: () => onFatal(new Failure('child_failed', 'No worker stays alive; giving up')),
     });
     this.#board = new StatusBoard({
       lifecycle,

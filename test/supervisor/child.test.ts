@@ -1,33 +1,11 @@
-import { fork, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import t, { type Test } from 'tap';
+import t from 'tap';
 import { createLog } from '../../src/log.ts';
 import { Child, type ChildExit } from '../../src/supervisor/child.ts';
-import { processClock } from '../../src/supervisor/clock.ts';
 import { makeDeployment } from '../support/deployment.ts';
 import { ManualClock } from '../support/manual-clock.ts';
-import { temporaryFolder } from '../support/system.ts';
-
-/** A real process that runs this script, as the primary has it. */
-function childOf(t: Test, script: string, clock = processClock) {
-  const path = join(temporaryFolder(t), 'child.cjs');
-  writeFileSync(path, `process.on('disconnect', () => process.exit());\n${script}`);
-  const forked = fork(path, { execArgv: [] });
-  t.teardown(() => forked.kill('SIGKILL'));
-  const child = new Child({
-    name: 'worker-1',
-    deployment: makeDeployment(),
-    spawn: () => forked,
-    startTimeoutMs: 30_000,
-    drainBy: 'message',
-    silenceTimeoutMs: 0,
-    log: createLog('test', 'silent', 'json'),
-    clock,
-  });
-  return { child, forked };
-}
+import { childOf } from '../support/scripted-child.ts';
 
 t.test(
   'one that the kernel does not end is dead all the same, and its late end changes nothing',

@@ -6,8 +6,10 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { createLog } from '../../src/log.ts';
 import { Child } from '../../src/supervisor/child.ts';
+import type { Clock } from '../../src/supervisor/clock.ts';
 import { Spare } from '../../src/supervisor/spare.ts';
 import { makeDeployment } from '../support/deployment.ts';
+import { ManualClock } from '../support/manual-clock.ts';
 import { temporaryFolder } from '../support/system.ts';
 
 /** A worker that has loaded when it is told a status, so that the test decides when. */
@@ -20,15 +22,17 @@ process.on('disconnect', () => process.exit());
 `;
 const STATUS = { kind: 'status', status: { ready: false, notReady: [], degraded: [] } } as const;
 
+const log = createLog('test', 'silent', 'json');
+
 /** A reserve whose workers are real processes, and those that it has made so far. */
-function reserve(t: Test, count = 1) {
+function reserve(t: Test, count = 1, clock?: Clock) {
   const script = join(temporaryFolder(t), 'worker.cjs');
   writeFileSync(script, WORKER);
-  const log = createLog('test', 'silent', 'json');
   const made: Child[] = [];
   const place = { isStarting: false };
   const serving = { deployment: makeDeployment() };
-  const spare = new Spare({
+  const troubles: (string | undefined)[] = [];
+  const spare: Spare = new Spare({
     names: Array.from({ length: count }, (_, index) => `worker-spare-${index + 1}`),
     deployment: () => serving.deployment,
     spawn(name, deployment) {
@@ -47,11 +51,14 @@ function reserve(t: Test, count = 1) {
       return child;
     },
     isPlaceStarting: () => place.isStarting,
+    startTimeoutMs: 15_000,
+    onChange: () => troubles.push(spare.trouble),
     log,
+    ...(clock && { clock }),
   });
   t.teardown(() => spare.discard('the test is over'));
   const take = (name: string) => spare.take(name, serving.deployment);
-  return { spare, take, made, place, serving };
+  return { spare, take, made, place, serving, troubles };
 }
 
 async function loaded(child: Child): Promise<void> {
@@ -170,4 +177,45 @@ t.test('none is kept where none is wanted', async (t) => {
   spare.placeChanged();
   t.equal(take('worker-1'), undefined);
   t.equal(made.length, 0);
+});
+
+t.test(
+  'one that cannot load is tried again ever more slowly, and told of when it is missing for long',
+  async (t) => {
+    const clock = new ManualClock();
+    const { spare, made, troubles } = reserve(t, 1, clock);
+    spare.keep();
+    for (const backoffMs of [1000, 2000, 4000, 8000]) {
+      const child = made.at(-1)!;
+      child.fault('the test ends it');
+      await child.ended();
+      const count = made.length;
+      clock.advance(backoffMs / 2 - 1);
+      t.equal(made.length, count, `not before ${backoffMs / 2} ms`);
+      clock.advance(backoffMs / 2 + 1);
+      t.equal(made.length, count + 1);
+    }
+    t.same(troubles, ['no worker stands by: the last one the test ends it']);
+    await loaded(made.at(-1)!);
+    t.same(troubles.slice(1), [undefined]);
+  },
+);
+
+t.test('one that dies soon after it has loaded is not hurried either', async (t) => {
+  const clock = new ManualClock();
+  const { spare, made } = reserve(t, 1, clock);
+  spare.keep();
+  await loaded(made[0]!);
+  made[0]!.fault('the test ends it');
+  await made[0]!.ended();
+  clock.advance(499);
+  t.equal(made.length, 1);
+  clock.advance(501);
+  t.equal(made.length, 2);
+  await loaded(made[1]!);
+  clock.advance(10_000);
+  made[1]!.fault('the test ends it');
+  await made[1]!.ended();
+  clock.advance(0);
+  t.equal(made.length, 3);
 });

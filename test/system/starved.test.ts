@@ -3,9 +3,10 @@ import { copyFileSync, readFileSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { RunningSystem } from '../../loadtest/support/running-system.ts';
+import type { Trouble } from '../../src/runtime/messages.ts';
 import { command } from '../commands/command.ts';
 import { alertOf, request } from '../support/http.ts';
-import { start, temporaryFolder, until } from '../support/system.ts';
+import { processesOf, start, temporaryFolder, until } from '../support/system.ts';
 
 /** Their back-off is short, so that they are back soon after what they lacked. */
 const SETTINGS = { RESTART_BACKOFF_MAX_MS: '200', BREAKER_RETRY_MS: '200', OVERLOAD_LAG_MS: '0' };
@@ -23,8 +24,8 @@ async function statusOf({ dataDir }: RunningSystem) {
 async function killAll(system: RunningSystem, from: number): Promise<void> {
   for (const name of CHILDREN) process.kill(system.pidOf(name), 'SIGKILL');
   await Promise.all(
-    // The spare is there already for the first one.
-    CHILDREN.slice(1).map((name) =>
+    // The spare is there already for a worker.
+    CHILDREN.slice(2).map((name) =>
       system.waitFor(({ msg }) => msg.startsWith(`${name} died: could not be started: `), from),
     ),
   );
@@ -57,16 +58,28 @@ t.test('a primary whose Node.js is gone lives on, tells why, and brings everythi
   await system.ready();
   await system.waitFor(({ msg }) => msg === 'mailer ready');
   renameSync(node, `${node}-gone`);
-  for (const name of ['writer', 'mailer']) process.kill(system.pidOf(name), 'SIGKILL');
+  // The spare is one of them.
+  for (const pid of processesOf(system.dataDir)) process.kill(pid, 'SIGKILL');
   await until(async () => {
     const { notReady, degraded } = (await statusOf(system)).status;
     return ['writer', 'mailer'].every((name) =>
       [...notReady, ...degraded].some(
-        (trouble: { name: string; reason: string }) =>
+        (trouble: Trouble) =>
           trouble.name === name && /could not be started: spawn \S+ ENOENT/.test(trouble.reason),
       ),
     );
   }, 'the status says so');
+  await until(async () => {
+    const { notReady } = (await statusOf(system)).status;
+    return notReady.some(({ name, reason }: Trouble) => name === 'worker' && reason === 'none serves');
+  }, 'no worker is left, nor a spare');
+  const answer = request(`${system.url}/health`);
+  const died = await system.waitFor(
+    ({ msg }) => /^worker-1 died: could not be started: .*breaker open/.test(msg),
+    0,
+  );
+  t.ok(died, 'the breaker of one is open');
   renameSync(`${node}-gone`, node);
+  t.equal((await answer).status, 200, 'a connection has waited for a worker');
   await serves(t, system);
 });

@@ -1,0 +1,31 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import t from 'tap';
+import { createLog } from '../../src/log.ts';
+import { Listener } from '../../src/supervisor/listener.ts';
+import { childOf } from '../support/scripted-child.ts';
+
+/** A worker that ends when it is handed a connection, before it accepts it. */
+const DYING = `
+process.on('message', ({ kind }) => { if (kind === 'connection') process.kill(process.pid, 'SIGKILL'); });
+process.send({ kind: 'ready' });
+`;
+
+t.test('a connection that two workers died with goes to no third one', async (t) => {
+  const listener = new Listener(10, createLog('test', 'silent', 'json'));
+  t.teardown(() => listener.close());
+  const { port } = await listener.listen('127.0.0.1', 0, undefined);
+  const closed = once(
+    connect(port).on('error', () => {}),
+    'close',
+  );
+  for (let death = 0; death < 2; death += 1) {
+    const { child } = childOf(t, DYING);
+    await once(child, 'ready');
+    const dead = once(child, 'close');
+    listener.add(child);
+    await dead;
+    t.equal(listener.waitingCount, death === 0 ? 1 : 0);
+  }
+  await closed;
+});
