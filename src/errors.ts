@@ -66,7 +66,7 @@ const CODES = {
   runtime_unsupported: { title: 'Unsupported Node.js', httpStatus: 500, exitCode: 78 },
   release_unusable: { title: 'The release cannot run', httpStatus: 500, exitCode: 78 },
   release_changing: { title: 'A deploy is under way', httpStatus: 500, exitCode: 75 },
-  restart_needed: { title: 'A reload cannot bring it in', httpStatus: 500, exitCode: 83 },
+  restart_needed: { title: 'A reload cannot bring it in', httpStatus: 500, exitCode: 84 },
   migration_mismatch: { title: 'The migrations do not fit the database', httpStatus: 500, exitCode: 78 },
   litestream_missing: { title: 'No usable Litestream', httpStatus: 500, exitCode: 78 },
   data_dir_locked: { title: 'The data folder is in use', httpStatus: 500, exitCode: 73 },
@@ -80,6 +80,7 @@ const CODES = {
   drill_failed: { title: 'The replica does not hold what it should', httpStatus: 500, exitCode: 80 },
   restore_too_early: { title: 'The replica does not reach back so far', httpStatus: 500, exitCode: 81 },
   restore_too_late: { title: 'The replica ends before that time', httpStatus: 500, exitCode: 82 },
+  stop_incomplete: { title: 'The stop has not ended in time', httpStatus: 500, exitCode: 83 },
   address_unavailable: { title: 'Cannot listen', httpStatus: 500, exitCode: 69 },
   child_failed: { title: 'A process cannot be kept alive', httpStatus: 500, exitCode: 70 },
 } as const satisfies Record<string, CodeMeaning>;

@@ -28,7 +28,10 @@ export async function exchange(dataDir: string, words: readonly string[], doing:
   try {
     while (!isDone) {
       await Promise.race([exchanging.catch(() => {}), delay(LOOK_INTERVAL_MS)]);
-      const news = (await askPrimary(dataDir, ['events', String(lastId)])) as readonly SystemEvent[];
+      // A system that stops meanwhile still answers the exchange, and nothing else.
+      const news = (await askPrimary(dataDir, ['events', String(lastId)]).catch(
+        () => [],
+      )) as readonly SystemEvent[];
       for (const event of news) progress.step(describeEvent(event));
       lastId = news.at(-1)?.id ?? lastId;
     }

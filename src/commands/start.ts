@@ -10,6 +10,7 @@ import { nameOf } from '../supervisor/release/inspection.ts';
 import type { Invocation } from '../supervisor/release/invocation.ts';
 import { putBackWriter } from '../supervisor/release/put-back.ts';
 import type { Settled } from '../supervisor/release/settle.js';
+import { stopTimeoutMsOf } from '../supervisor/stop-deadline.ts';
 import { System } from '../supervisor/system.ts';
 import { type ServiceEnvironment, takeServiceEnvironment } from '../supervisor/systemd/environment.ts';
 import { Service } from '../supervisor/systemd/service.ts';
@@ -19,13 +20,14 @@ import { readArguments } from './arguments.ts';
 import { type SystemParts, withDataFolder } from './data-folder.ts';
 import { refuseMisplaced } from './misplaced.ts';
 
-/** What a stop takes beside the deadlines of its parts. */
-const STOP_MARGIN_MS = 10_000;
+/** What is left to write when all has stopped; whatever still keeps this process then has no say. */
+const EXIT_GRACE_MS = 1000;
 
 const USAGE = `Usage: ninelives start [--release DIR]
 
   Starts the whole system and stays in the foreground, logging to standard output, until SIGTERM, Ctrl-C or
-  ninelives stop, or until its terminal is closed. Another SIGHUP reloads. Settings come from the environment and from .env beside package.json (or beside the
+  ninelives stop, or until its terminal is closed. Another SIGHUP reloads. Settings come from the environment and from
+  .env beside package.json (or beside the
   link that leads to it); config/.env.example lists them.
 
   The code is copied first, so that a deploy changes nothing that runs until ninelives reload. After a kill, and where
@@ -77,13 +79,18 @@ export async function start(
     try {
       await run(parts, environment);
     } catch (error) {
-      if (error instanceof Failure && FAULTS_OF_THE_RELEASE.has(error.code) && !releases.hasServed(workers))
+      if (error instanceof Failure && error.code === 'stop_incomplete') releases.stopped();
+      else if (
+        error instanceof Failure &&
+        FAULTS_OF_THE_RELEASE.has(error.code) &&
+        !releases.hasServed(workers)
+      )
         releases.refused(workers, error.message);
       await putBackWriter({ releases, invocation, timeoutMs: config.START_TIMEOUT_MS, log });
       throw error;
     }
     releases.stopped();
-  });
+  }).finally(() => setTimeout(() => process.exit(), EXIT_GRACE_MS).unref());
 }
 
 async function run(parts: SystemParts, environment: ServiceEnvironment): Promise<void> {
@@ -95,7 +102,7 @@ async function run(parts: SystemParts, environment: ServiceEnvironment): Promise
   const service = new Service({
     environment,
     snapshot: () => system.snapshot(),
-    stopTimeoutMs: config.DRAIN_TIMEOUT_MS + config.REPLICA_STOP_TIMEOUT_MS + STOP_MARGIN_MS,
+    stopTimeoutMs: stopTimeoutMsOf(config),
     log,
   });
   const reload = async (request: ReloadRequest) => {
@@ -160,7 +167,8 @@ async function run(parts: SystemParts, environment: ServiceEnvironment): Promise
     events.record('failed', { cause: (failure as Error).message });
     control.close();
     service.stopping((failure as Error).message);
-    await system.stop('the system failed');
+    // What could not be stopped is logged, and less than what has failed.
+    await system.stop('the system failed').catch(() => {});
     throw failure;
   }
   control.close();

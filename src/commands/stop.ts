@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { loadConfig } from '../config.ts';
 import { Failure } from '../errors.ts';
 import type { Invocation } from '../supervisor/release/invocation.ts';
+import { stopTimeoutMsOf } from '../supervisor/stop-deadline.ts';
 import { readArguments } from './arguments.ts';
 import { askPrimary } from './control-client.ts';
 import { Progress } from './progress.ts';
@@ -12,8 +13,8 @@ const USAGE = `Usage: ninelives stop
   has. A service manager that restarts what ends by itself leaves this one alone, since it exits 0.`;
 const OPTIONS = { help: { type: 'boolean', short: 'h', default: false } } as const;
 const LOOK_INTERVAL_MS = 50;
-/** More than the primary gives each of its children beyond their own deadlines. */
-const MARGIN_MS = 15_000;
+/** For its last words, beyond the deadline that it keeps. */
+const EXIT_MARGIN_MS = 5000;
 
 /**
  * Stops the running system.
@@ -28,7 +29,7 @@ export async function stop(args: readonly string[], { installation }: Invocation
   const { config } = loadConfig(process.env, installation);
   const { pid } = (await askPrimary(config.DATA_DIR, ['stop'])) as { pid: number };
   const progress = new Progress('stopping');
-  const timeoutMs = config.DRAIN_TIMEOUT_MS + config.REPLICA_STOP_TIMEOUT_MS + MARGIN_MS;
+  const timeoutMs = stopTimeoutMsOf(config) + EXIT_MARGIN_MS;
   const deadlineMs = performance.now() + timeoutMs;
   try {
     while (isAlive(pid)) {

@@ -112,6 +112,7 @@ export class Child extends EventEmitter<ChildEvents> {
   #silenceTimer: Timer | undefined;
   /** Kills it when it drains too slowly; from then on gives up waiting for its end. */
   #endTimer: Timer | undefined;
+  #drainedByMs = 0;
   #lastHeardMs = 0;
   /** It has sent what it may not: only what it has accepted still counts, lest that be served twice. */
   #isMuted = false;
@@ -202,8 +203,15 @@ export class Child extends EventEmitter<ChildEvents> {
     });
   }
 
-  /** Asks it to end by itself; past the deadline it is killed. One that has nothing to finish is killed at once. */
+  /**
+   * Asks it to end by itself; past the deadline it is killed. One that has nothing to finish is killed at once. Asked
+   * again, it gets the earlier deadline.
+   */
   drain(timeoutMs: number, cause: string): void {
+    if (this.#state === 'draining') {
+      if (this.#clock.nowMs() + timeoutMs < this.#drainedByMs) this.#askToEnd(timeoutMs, cause);
+      return;
+    }
     if (this.#isEnding) return;
     const { drainBy } = this.#options;
     if (this.#state !== 'ready' && drainBy === 'message') {
@@ -213,9 +221,7 @@ export class Child extends EventEmitter<ChildEvents> {
     this.#startTimer?.cancel();
     this.#ending ??= { endedBy: 'us', cause };
     this.#move('draining');
-    if (drainBy === 'message') this.send({ kind: 'drain', timeoutMs });
-    else this.#process?.kill(drainBy);
-    this.#endTimer = this.#clock.after(timeoutMs + DRAIN_GRACE_MS, () => this.kill(cause));
+    this.#askToEnd(timeoutMs, cause);
   }
 
   /** Ends it by SIGKILL. The first cause given stays. */
@@ -231,6 +237,15 @@ export class Child extends EventEmitter<ChildEvents> {
   /** Resolves when it is dead. */
   async ended(): Promise<void> {
     if (this.#state !== 'dead') await new Promise<void>((resolve) => this.once('exit', () => resolve()));
+  }
+
+  #askToEnd(timeoutMs: number, cause: string): void {
+    const { drainBy } = this.#options;
+    this.#drainedByMs = this.#clock.nowMs() + timeoutMs;
+    if (drainBy === 'message') this.send({ kind: 'drain', timeoutMs });
+    else this.#process?.kill(drainBy);
+    this.#endTimer?.cancel();
+    this.#endTimer = this.#clock.after(timeoutMs + DRAIN_GRACE_MS, () => this.kill(cause));
   }
 
   get #isConnected(): boolean {

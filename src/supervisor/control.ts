@@ -6,6 +6,8 @@ import type { Logger } from '../log.ts';
 
 /** A command line is short; what is longer is no command. */
 const LINE_MAX_BYTES = 4096;
+/** For a client to send its command, and to take the answer. */
+const CLIENT_TIMEOUT_MS = 10_000;
 
 /** Commands that only look; one may do so every second. */
 const LOOKS: ReadonlySet<string> = new Set(['status', 'events']);
@@ -27,12 +29,14 @@ export function controlSocketPath(dataDir: string): string {
 
 /**
  * The primary's socket for its operator: one JSON line with a command in (`["reload"]`), one with its answer out.
- * Only the owner of the data folder can reach it.
+ * Only the owner of the data folder can reach it. A connection is: asking (until it has sent its line) → running → answered
+ * (until the client has taken it). `close` ends those that are asking.
  */
 export class Control {
   readonly #server: Server;
   readonly #commands: ControlCommands;
   readonly #log: Logger;
+  readonly #asking = new Set<Socket>();
 
   constructor(commands: ControlCommands, log: Logger) {
     this.#commands = commands;
@@ -52,12 +56,17 @@ export class Control {
     chmodSync(path, 0o600);
   }
 
+  /** Takes no more commands; those that run are still answered. */
   close(): void {
     this.#server.close();
+    for (const socket of this.#asking) socket.destroy();
   }
 
   #accept(socket: Socket): void {
     let text = '';
+    this.#asking.add(socket);
+    socket.setTimeout(CLIENT_TIMEOUT_MS, () => socket.destroy());
+    socket.once('close', () => this.#asking.delete(socket));
     socket.setEncoding('utf8');
     socket.on('error', () => socket.destroy());
     socket.on('data', async (chunk) => {
@@ -65,14 +74,17 @@ export class Control {
       const end = text.indexOf('\n');
       if (end === -1 && text.length <= LINE_MAX_BYTES) return;
       socket.pause();
+      socket.setTimeout(0);
+      this.#asking.delete(socket);
       const answer = await this.#run(text.slice(0, end));
+      socket.setTimeout(CLIENT_TIMEOUT_MS);
       socket.end(`${JSON.stringify(answer)}\n`);
     });
   }
 
   async #run(line: string): Promise<ControlAnswer> {
     try {
-      const [name, ...args] = JSON.parse(line) as string[];
+      const [name, ...args] = wordsOf(line);
       const command = name && Object.hasOwn(this.#commands, name) ? this.#commands[name] : undefined;
       if (!command) throw new Failure('usage', `The primary has no command ${name}`);
       const level = LOOKS.has(name as string) ? 'debug' : 'info';
@@ -84,4 +96,15 @@ export class Control {
       return { ok: false, code: 'internal', message: 'The command failed; the log tells why' };
     }
   }
+}
+
+/** @throws Failure usage */
+function wordsOf(line: string): readonly string[] {
+  try {
+    const words: unknown = JSON.parse(line);
+    if (Array.isArray(words) && words.every((word) => typeof word === 'string')) return words;
+  } catch {
+    // Not even JSON.
+  }
+  throw new Failure('usage', 'Expected one line: a JSON array of words');
 }

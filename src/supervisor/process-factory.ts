@@ -44,7 +44,7 @@ export class ProcessFactory {
   readonly #options: ProcessFactoryOptions;
   readonly #preforked = new Map<string, Child>();
   /** Those that have not ended. */
-  readonly #alive = new Set<Child>();
+  readonly #living = new Set<Child>();
 
   constructor(options: ProcessFactoryOptions) {
     this.#options = options;
@@ -52,7 +52,12 @@ export class ProcessFactory {
 
   /** What any process is made from. */
   get deploymentsInUse(): Deployment[] {
-    return [...this.#alive].map(({ deployment }) => deployment);
+    return [...this.#living].map(({ deployment }) => deployment);
+  }
+
+  /** Every child that has not ended. */
+  get living(): readonly Child[] {
+    return [...this.#living];
   }
 
   /** @returns a place that is watched, with the restart policy of its deployment's settings */
@@ -149,8 +154,8 @@ export class ProcessFactory {
       silenceTimeoutMs: spec.beats ? HANG_TIMEOUT_MS + SILENCE_GRACE_MS : 0,
       log: this.#options.log,
     });
-    this.#alive.add(child);
-    child.once('exit', () => this.#alive.delete(child));
+    this.#living.add(child);
+    child.once('exit', () => this.#living.delete(child));
     return child;
   }
 }

@@ -7,6 +7,7 @@ import { isSameDisk } from '../replication/same-disk.ts';
 import type { SystemSnapshot } from '../runtime/snapshot.ts';
 import { version } from '../version.ts';
 import type { Child } from './child.ts';
+import { processClock } from './clock.ts';
 import { DataTier } from './data-tier.ts';
 import type { Events } from './events.ts';
 import { Lifecycle } from './lifecycle.ts';
@@ -32,6 +33,7 @@ import {
   snapshotOfSpare,
 } from './snapshot.ts';
 import { StatusBoard } from './status-board.ts';
+import { stopInTime, stopTimeoutMsOf } from './stop-deadline.ts';
 import { Telemetry } from './telemetry.ts';
 
 /** What a person sees at once; whoever wants more asks for them. */
@@ -222,21 +224,30 @@ export class System {
     await this.#data.start();
   }
 
-  /** Takes the tree down in reverse order: nothing that was acknowledged stays unshipped if the replica is there. */
+  /**
+   * Takes the tree down in reverse order: nothing that was acknowledged stays unshipped if the replica is there.
+   * @throws Failure stop_incomplete when it has not ended at its deadline; what was left is killed
+   */
   async stop(cause: string): Promise<void> {
     if (this.#lifecycle.isEnding) return;
     this.#lifecycle.move('stopping');
-    const { log, events } = this.#options;
+    const { log, events, deployment } = this.#options;
     events.record('stop', { cause });
     this.#board.announce();
+    const timeoutMs = stopTimeoutMsOf(deployment.config);
+    const living = () => this.#factory.living;
+    await stopInTime(this.#stopInOrder(cause), { timeoutMs, living, log, clock: processClock });
+    this.#lifecycle.move('stopped');
+    log.debug('every child has ended');
+  }
+
+  async #stopInOrder(cause: string): Promise<void> {
     // What the kernel has accepted by now is taken and handed over in the rest of this turn; a close before that
     // would reset connections whose requests are under way.
     await nextTurn();
     this.#listener.close();
     await this.#stopChildren(cause);
     this.#listener.abandon();
-    this.#lifecycle.move('stopped');
-    log.debug('every child has ended');
   }
 
   /** As `Exchange.reload`. */

@@ -1,11 +1,15 @@
 import type { Confirmation } from '../replication/confirmation.ts';
 import type { LagReport } from '../runtime/messages.ts';
 import type { Child } from './child.ts';
+import { processClock } from './clock.ts';
 import type { Events } from './events.ts';
 import type { ProcessFactory } from './process-factory.ts';
 import { drainTimeoutMsOf, PROCESSES } from './processes.ts';
 import type { Deployment } from './release/deployment.ts';
 import { quiesced, type Slot } from './slot.ts';
+
+/** What it gets to decide the writes that it has at a stop. */
+const DECIDE_TIMEOUT_MS = 5000;
 
 export interface WriterPlaceOptions {
   /** What the first writer is made from. */
@@ -59,10 +63,16 @@ export class WriterPlace {
     this.slot.child?.send({ kind: 'replicated', ...confirmation });
   }
 
-  /** Resolves when it has decided what it had; its connections stay open. */
+  /** Resolves when it has decided what it had, or cannot; its connections stay open. */
   async retire(cause: string): Promise<void> {
     this.slot.retire(drainTimeoutMsOf(PROCESSES.writer, this.slot.deployment.config), cause);
-    if (this.slot.child) await quiesced(this.slot.child);
+    const { child } = this.slot;
+    if (!child) return;
+    const late = Promise.withResolvers<void>();
+    // One that hangs shall not take the time that Litestream has for shipping.
+    const timer = processClock.after(DECIDE_TIMEOUT_MS, late.resolve);
+    await Promise.race([quiesced(child), late.promise]);
+    timer.cancel();
   }
 
   /** Ends it by SIGKILL: a clean close would delete the WAL. */

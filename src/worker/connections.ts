@@ -12,7 +12,8 @@ const SWEEP_MS = 25;
 export class Connections {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
-  #draining = false;
+  #draining: Promise<void> | undefined;
+  #deadlineMs = Number.POSITIVE_INFINITY;
 
   /** @param server not listening itself: its connections come from the primary */
   constructor(server: Server) {
@@ -23,7 +24,7 @@ export class Connections {
   }
 
   get draining(): boolean {
-    return this.#draining;
+    return this.#draining !== undefined;
   }
 
   get count(): number {
@@ -39,17 +40,22 @@ export class Connections {
     this.#server.emit('connection', socket);
   }
 
-  /** Resolves when every connection has ended; at the deadline those that are left are cut. */
+  /** Resolves when every connection has ended; at the earliest deadline told those that are left are cut. */
   async drain(timeoutMs: number): Promise<void> {
-    this.#draining = true;
+    this.#deadlineMs = Math.min(this.#deadlineMs, performance.now() + timeoutMs);
+    this.#draining ??= this.#drained();
+    await this.#draining;
+  }
+
+  async #drained(): Promise<void> {
     const startMs = performance.now();
     await new Promise<void>((resolve) => {
       const sweep = () => {
-        const elapsedMs = performance.now() - startMs;
-        if (elapsedMs >= timeoutMs) {
+        const nowMs = performance.now();
+        if (nowMs >= this.#deadlineMs) {
           this.#server.closeAllConnections();
           for (const socket of this.#sockets) socket.destroy();
-        } else if (elapsedMs >= LINGER_MS) this.#server.closeIdleConnections();
+        } else if (nowMs - startMs >= LINGER_MS) this.#server.closeIdleConnections();
         if (this.#sockets.size === 0) {
           clearInterval(timer);
           resolve();

@@ -159,7 +159,7 @@ t.test(
 
     place.settings('PUBLIC_URL=https://two.example\nDRILL_INTERVAL_MS=0\nAWS_SECRET_ACCESS_KEY=topsecret\n');
     const refused = await place.run('reload');
-    t.equal(refused.code, 83);
+    t.equal(refused.code, 84);
     t.equal(refused.stderr.includes('topsecret'), false);
     t.match(
       refused.stderr,

@@ -1,0 +1,48 @@
+import type { Config } from '../config.ts';
+import { Failure } from '../errors.ts';
+import type { Logger } from '../log.ts';
+import type { Child } from './child.ts';
+import type { Clock } from './clock.ts';
+
+/** For the writer to decide what it has, and for what each step takes beside its own deadline. */
+const STOP_MARGIN_MS = 10_000;
+
+/** @returns the longest that a stop takes, whatever hangs, in milliseconds */
+export function stopTimeoutMsOf({
+  DRAIN_TIMEOUT_MS,
+  REPLICA_STOP_TIMEOUT_MS,
+}: Pick<Config, 'DRAIN_TIMEOUT_MS' | 'REPLICA_STOP_TIMEOUT_MS'>): number {
+  return DRAIN_TIMEOUT_MS + REPLICA_STOP_TIMEOUT_MS + STOP_MARGIN_MS;
+}
+
+export interface StopDeadlineOptions {
+  readonly timeoutMs: number;
+  /** Every child that has not ended. */
+  readonly living: () => readonly Child[];
+  readonly log: Logger;
+  readonly clock: Clock;
+}
+
+/**
+ * Waits for a stop, but no longer than its deadline; what is left then is ended by SIGKILL.
+ * @throws Failure stop_incomplete with what hung, or what `stop` throws
+ */
+export async function stopInTime(
+  stop: Promise<void>,
+  { timeoutMs, living, log, clock }: StopDeadlineOptions,
+): Promise<void> {
+  const passed = Promise.withResolvers<never>();
+  const timer = clock.after(timeoutMs, () => {
+    const left = living();
+    const names = left.map(({ name, pid, state }) => `${name} ${pid} (${state})`).join(', ') || 'no process';
+    const message = `the stop has not ended within ${timeoutMs} ms; left and killed: ${names}`;
+    log.fatal({ code: 'stop_incomplete' }, message);
+    for (const child of left) child.kill('the deadline of the stop has passed');
+    passed.reject(new Failure('stop_incomplete', message));
+  });
+  try {
+    await Promise.race([stop, passed.promise]);
+  } finally {
+    timer.cancel();
+  }
+}
