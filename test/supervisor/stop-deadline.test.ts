@@ -13,9 +13,9 @@ t.test('a stop that hangs ends at its deadline, kills what is left, and names it
   await once(child, 'ready');
   const hanging = new Promise<void>(() => {});
   const stopped = stopInTime(hanging, { timeoutMs: 1000, living: () => [child], log, clock });
-  clock.pass(999);
+  clock.advance(999);
   t.equal(child.state, 'ready');
-  clock.pass(1);
+  clock.advance(1);
   await t.rejects(stopped, {
     code: 'stop_incomplete',
     message: `the stop has not ended within 1000 ms; left and killed: worker-1 ${child.pid} (ready)`,
@@ -26,5 +26,5 @@ t.test('a stop that hangs ends at its deadline, kills what is left, and names it
 t.test('a stop that ends in time is no more', async () => {
   const clock = new ManualClock();
   await stopInTime(Promise.resolve(), { timeoutMs: 1000, living: () => [], log, clock });
-  clock.pass(1000);
+  clock.advance(1000);
 });
