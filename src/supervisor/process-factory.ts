@@ -5,7 +5,7 @@ import { pickSecrets } from '../secrets.ts';
 import { Child } from './child.ts';
 import type { Events } from './events.ts';
 import { fork } from './fork.ts';
-import type { ProcessSpec } from './processes.ts';
+import { exchangeTimeoutMsOf, type ProcessSpec } from './processes.ts';
 import type { Deployment, Release } from './release/deployment.ts';
 import { RestartPolicy } from './restart-policy.ts';
 import { Slot, type SlotOptions } from './slot.ts';
@@ -83,6 +83,7 @@ export class ProcessFactory {
       deployment,
       spawn,
       handover: spec.handover,
+      exchangeTimeoutMs: (deployment) => exchangeTimeoutMsOf(spec, deployment.config),
       policy,
       resetAfterMs: config.RESTART_WINDOW_MS,
       log,

@@ -1,4 +1,5 @@
 import type { Config } from '../config.ts';
+import { REQUEST_TIMEOUT_MS } from '../request-timeout.ts';
 import type { Background } from '../runtime/background.ts';
 import { REPLICA_SECRETS, type SecretName } from '../secrets.ts';
 
@@ -6,6 +7,10 @@ import { REPLICA_SECRETS, type SecretName } from '../secrets.ts';
 type CountSetting = 'WORKERS' | 'SPARE_WORKERS';
 /** Settings that are a time. */
 type TimeoutSetting = 'DRAIN_TIMEOUT_MS' | 'REPLICA_STOP_TIMEOUT_MS';
+type TimeoutSettings = Pick<Config, TimeoutSetting>;
+
+/** The longest request, and its answer. */
+const REQUEST_AND_ANSWER_MS = REQUEST_TIMEOUT_MS + 15_000;
 
 /** One kind of process: all that supervision has to know of it. */
 export interface ProcessSpec {
@@ -32,6 +37,8 @@ export interface ProcessSpec {
   readonly drainBy: 'message' | 'SIGTERM';
   /** What it then gets to end by itself at a stop: the sum of milliseconds and settings. */
   readonly drainTimeout: readonly (number | TimeoutSetting)[];
+  /** What it gets when it is exchanged. A stop is in a hurry; an exchange is not, where the next one serves already. */
+  readonly exchangeTimeout: readonly (number | TimeoutSetting)[];
   /** Whether it shows all the time that its event loop turns. */
   readonly beats: boolean;
   /** Those that it gets; no other process gets them. */
@@ -53,6 +60,7 @@ export const PROCESSES = {
     restart: 'never',
     drainBy: 'SIGTERM',
     drainTimeout: [3000],
+    exchangeTimeout: [0],
     beats: true,
     secrets: REPLICA_SECRETS,
   },
@@ -65,6 +73,7 @@ export const PROCESSES = {
     restart: 'always',
     drainBy: 'SIGTERM',
     drainTimeout: ['REPLICA_STOP_TIMEOUT_MS'],
+    exchangeTimeout: ['DRAIN_TIMEOUT_MS'],
     beats: false,
     secrets: REPLICA_SECRETS,
   },
@@ -78,6 +87,7 @@ export const PROCESSES = {
     restart: 'always',
     drainBy: 'message',
     drainTimeout: [5000, 'REPLICA_STOP_TIMEOUT_MS'],
+    exchangeTimeout: ['DRAIN_TIMEOUT_MS'],
     beats: true,
     secrets: [],
   },
@@ -90,6 +100,7 @@ export const PROCESSES = {
     restart: 'always',
     drainBy: 'message',
     drainTimeout: ['DRAIN_TIMEOUT_MS'],
+    exchangeTimeout: [REQUEST_AND_ANSWER_MS],
     beats: true,
     secrets: [],
   },
@@ -103,6 +114,7 @@ export const PROCESSES = {
     restart: 'always',
     drainBy: 'message',
     drainTimeout: ['DRAIN_TIMEOUT_MS'],
+    exchangeTimeout: [REQUEST_AND_ANSWER_MS],
     beats: true,
     secrets: [],
   },
@@ -116,6 +128,7 @@ export const PROCESSES = {
     restart: 'spare',
     drainBy: 'message',
     drainTimeout: [0],
+    exchangeTimeout: [0],
     beats: true,
     secrets: [],
   },
@@ -129,6 +142,7 @@ export const PROCESSES = {
     restart: 'never',
     drainBy: 'message',
     drainTimeout: [0],
+    exchangeTimeout: [0],
     beats: false,
     secrets: REPLICA_SECRETS,
   },
@@ -162,13 +176,16 @@ export function namesOf({ role, count }: ProcessSpec, config: Pick<Config, Count
   return Array.from({ length: config[count] }, (_, index) => `${role}-${index + 1}`);
 }
 
-/** @returns what a process of one kind gets to end by itself, in milliseconds */
-export function drainTimeoutMsOf(
-  { drainTimeout }: ProcessSpec,
-  config: Pick<Config, TimeoutSetting>,
-): number {
-  return drainTimeout.reduce<number>(
-    (sumMs, part) => sumMs + (typeof part === 'number' ? part : config[part]),
-    0,
-  );
+/** @returns what a process of one kind gets to end by itself at a stop, in milliseconds */
+export function drainTimeoutMsOf({ drainTimeout }: ProcessSpec, config: TimeoutSettings): number {
+  return sumMsOf(drainTimeout, config);
+}
+
+/** @returns what a process of one kind gets to end by itself when it is exchanged, in milliseconds */
+export function exchangeTimeoutMsOf({ exchangeTimeout }: ProcessSpec, config: TimeoutSettings): number {
+  return sumMsOf(exchangeTimeout, config);
+}
+
+function sumMsOf(parts: readonly (number | TimeoutSetting)[], config: TimeoutSettings): number {
+  return parts.reduce<number>((sumMs, part) => sumMs + (typeof part === 'number' ? part : config[part]), 0);
 }

@@ -1,4 +1,6 @@
 import { Failure } from '../errors.ts';
+import type { Child } from './child.ts';
+import { processClock } from './clock.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import type { Replacement, Slot } from './slot.ts';
 import { roleOf } from './snapshot.ts';
@@ -13,14 +15,17 @@ export interface RollingReplacementOptions {
 export type ReplacementRequest = Pick<Replacement, 'deployment' | 'cause'>;
 
 /**
- * Puts new children in the place of those that serve, one at a time in the whole system: at most one is doubled.
- * States and who moves them: idle → exchanging (`replace`) → idle, others wait meanwhile; beside that, a series is
- * under way (`reload`, `restart`) or not, and a second one is refused.
+ * Puts new children in the place of those that serve, one at a time in the whole system. An old one may take as long as
+ * a request may; after DRAIN_TIMEOUT_MS the next place is exchanged beside it. So at most two are doubled: that place, and
+ * the one before. States and who moves them: idle → exchanging (`replace`) → idle, others wait meanwhile; beside that, a
+ * series is under way (`reload`, `restart`) or not, and a second one is refused.
  */
 export class RollingReplacement {
   readonly #options: RollingReplacementOptions;
   /** The exchange that is under way, if any; the next one waits for it. */
   #current: Promise<unknown> = Promise.resolve();
+  /** Resolves when the old child that drains for long has ended, if there is one. */
+  #lingering: Promise<void> = Promise.resolve();
   #isSeriesUnderWay = false;
 
   constructor(options: RollingReplacementOptions) {
@@ -57,13 +62,25 @@ export class RollingReplacement {
    */
   replace(slot: Slot, { deployment, cause }: ReplacementRequest): Promise<void> {
     const { lifecycle } = this.#options;
-    const result = this.#current.then(() => {
+    const result = this.#current.then(async () => {
       lifecycle.demandServing();
-      const { DRAIN_TIMEOUT_MS } = (deployment ?? slot.deployment).config;
-      return slot.replace({ ...(deployment && { deployment }), drainTimeoutMs: DRAIN_TIMEOUT_MS, cause });
+      const old = await slot.replace({ ...(deployment && { deployment }), cause });
+      if (old) await this.#leaves(old, slot.deployment.config.DRAIN_TIMEOUT_MS);
     });
     this.#current = result.catch(() => {});
     return result;
+  }
+
+  /** Resolves when it has ended, or when it is the only one that still drains after that time. */
+  async #leaves(old: Child, timeoutMs: number): Promise<void> {
+    const late = Promise.withResolvers<'late'>();
+    const timer = processClock.after(timeoutMs, () => late.resolve('late'));
+    const ended = old.ended();
+    if ((await Promise.race([ended, late.promise])) !== 'late') timer.cancel();
+    else {
+      await Promise.race([ended, this.#lingering]);
+      this.#lingering = Promise.all([ended, this.#lingering]).then(() => {});
+    }
   }
 
   /**

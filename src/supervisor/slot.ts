@@ -34,6 +34,8 @@ export interface SlotOptions {
   /** @param isToStandBy whether the child shall load and then wait for `activate` */
   readonly spawn: (deployment: Deployment, isToStandBy: boolean) => Child;
   readonly handover: Exclude<ProcessSpec['handover'], 'none'>;
+  /** What the old child gets to finish when the one of this deployment takes over. */
+  readonly exchangeTimeoutMs: (deployment: Deployment) => number;
   readonly policy: RestartPolicy;
   /** A child that stayed ready this long has its restart record reset. */
   readonly resetAfterMs: number;
@@ -45,8 +47,6 @@ export interface SlotOptions {
 export interface Replacement {
   /** What the next one is made from; the slot's own when left out. */
   readonly deployment?: Deployment;
-  /** What the old one gets to finish. */
-  readonly drainTimeoutMs: number;
   readonly cause: string;
 }
 
@@ -55,6 +55,8 @@ export interface Replacement {
  * (`isHandingOver`), and the next one is started or activated when it has gone → the next one is ready, or has failed.
  */
 interface Exchange extends Required<Replacement> {
+  /** What the old one gets to finish. */
+  readonly drainTimeoutMs: number;
   next: Child | undefined;
   isHandingOver: boolean;
   /** Why the next one did not come up, while the old one that cannot come back still goes. */
@@ -93,7 +95,7 @@ export class Slot extends EventEmitter<SlotEvents> {
   #exchange: Exchange | undefined;
   /** Those that are no longer the slot's child, nor its next one, and have not ended. */
   readonly #leaving = new Set<Child>();
-  /** Starts the next child, or at a stop ends those that leave too slowly. */
+  /** Starts the next child. */
   #timer: Timer | undefined;
   #resetTimer: Timer | undefined;
   #restarts = 0;
@@ -167,12 +169,10 @@ export class Slot extends EventEmitter<SlotEvents> {
     const exchange = this.#exchange;
     this.#exchange = undefined;
     exchange?.done.reject(new Failure('not_ready', `${this.name} is being stopped`));
-    // They have the deadline of their exchange, which may be later than this one.
-    const leaving = [...this.#leaving];
     this.#timer?.cancel();
-    this.#timer = this.#clock.after(timeoutMs, () => {
-      for (const child of leaving) child.kill(cause);
-    });
+    this.#timer = undefined;
+    // They have the deadline of their exchange, which may be later than this one.
+    for (const child of this.#leaving) child.drain(timeoutMs, cause);
     if (exchange?.next && exchange.next.state !== 'dead') {
       this.#leaving.add(exchange.next);
       exchange.next.kill(cause);
@@ -193,21 +193,21 @@ export class Slot extends EventEmitter<SlotEvents> {
   }
 
   /**
-   * Replaces the child without a gap in service, and resolves when the old one has ended. Once the next one serves, its
-   * deployment is the slot's. When it does not come up, the old child and its deployment stay.
+   * Replaces the child without a gap in service, and resolves when the next one serves, whose deployment is then the
+   * slot's. When it does not come up, the old child and its deployment stay.
    *
+   * @returns the old child, which may drain for as long as a request may take; undefined when there was none
    * @throws Failure why the next one did not come up, or not_ready when the slot is stopped or exchanges already
    */
-  async replace({ deployment = this.#deployment, drainTimeoutMs, cause }: Replacement): Promise<void> {
+  async replace({ deployment = this.#deployment, cause }: Replacement): Promise<Child | undefined> {
     if (!SLOT_TRANSITIONS[this.#state].includes('exchanging')) {
       const reason = this.#exchange ? 'it is being replaced' : this.#state;
       throw new Failure('not_ready', `${this.name} cannot be replaced now: ${reason}`);
     }
-    const { handover } = this.#options;
     const done = Promise.withResolvers<Child | undefined>();
     const exchange: Exchange = {
       deployment,
-      drainTimeoutMs,
+      drainTimeoutMs: this.#options.exchangeTimeoutMs(deployment),
       cause,
       next: undefined,
       isHandingOver: false,
@@ -216,10 +216,9 @@ export class Slot extends EventEmitter<SlotEvents> {
     };
     this.#exchange = exchange;
     this.#move('exchanging');
-    if (handover === 'gap') this.#handOver(exchange);
+    if (this.#options.handover === 'gap') this.#handOver(exchange);
     else this.#spawnNext(exchange);
-    const old = await done.promise;
-    await old?.ended();
+    return done.promise;
   }
 
   /**
@@ -430,8 +429,6 @@ export class Slot extends EventEmitter<SlotEvents> {
 
   #settleStop(): void {
     if (this.#state !== 'stopping' || this.childState !== 'dead' || this.#leaving.size > 0) return;
-    this.#timer?.cancel();
-    this.#timer = undefined;
     this.#move('stopped');
     this.emit('change');
   }

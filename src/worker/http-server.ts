@@ -3,12 +3,11 @@ import type { Socket } from 'node:net';
 import { Failure } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import { http } from '../node-http.ts';
+import { REQUEST_TIMEOUT_MS } from '../request-timeout.ts';
 import { onClientError, sendProblem } from './middleware/client-error.ts';
 import { isContinue } from './middleware/request-head.ts';
 
 const HEADERS_TIMEOUT_MS = 10_000;
-/** The slowest upload that is still served: 5 MiB at about 45 kB/s. */
-const REQUEST_TIMEOUT_MS = 120_000;
 const KEEP_ALIVE_TIMEOUT_MS = 72_000;
 const CONNECTIONS_CHECK_INTERVAL_MS = 1000;
 

@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { mkdirSync, readFileSync } from 'node:fs';
+import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { Deployment } from '../../loadtest/chaos/deployment.ts';
@@ -155,6 +157,56 @@ t.test('a writer that dies while the next one still loads is made up for at once
   t.same(crashes(), [{ child: 'writer', pid: killed, cause: 'killed by SIGKILL' }]);
   t.equal((await system.stop()).code, 0);
   t.not((await reloading).code, 0);
+});
+
+/** An upload whose client takes its time: it has sent its head and a part of its body. */
+async function slowUpload({ url }: RunningSystem, id: string) {
+  const body = JSON.stringify(alertOf(id));
+  const headers = {
+    'Content-Type': 'application/json',
+    'Content-Length': body.length,
+    Expect: '100-continue',
+  };
+  const upload = httpRequest(`${url}/alert`, { method: 'POST', headers, agent: false });
+  upload.on('error', () => {});
+  upload.flushHeaders();
+  // Only a worker that has it says so.
+  await once(upload, 'continue');
+  upload.write(body.slice(0, 10));
+  return {
+    upload,
+    async finish(): Promise<number | undefined> {
+      const answered = once(upload, 'response');
+      upload.end(body.slice(10));
+      const [answer] = (await answered) as [IncomingMessage];
+      answer.resume();
+      return answer.statusCode;
+    },
+  };
+}
+
+t.test('an upload that is slower than DRAIN_TIMEOUT_MS survives a reload and a restart', async (t) => {
+  const system = await start(t, { DRAIN_TIMEOUT_MS: '100' });
+  const first = await slowUpload(system, 'first');
+  const from = system.lines.length;
+  system.kill('SIGHUP');
+  await system.waitFor(({ msg }) => msg.startsWith('reload done'), from);
+  t.equal(await first.finish(), 201);
+  const second = await slowUpload(system, 'second');
+  const env = { DATA_DIR: system.dataDir };
+  t.match(await command(['restart', 'worker'], env), { code: 0, stdout: 'restarted: worker-1, worker-2\n' });
+  t.equal(await second.finish(), 201);
+});
+
+t.test('a stop does not wait for a slow upload that an exchange had time for', async (t) => {
+  const system = await start(t, { DRAIN_TIMEOUT_MS: '100' });
+  const { upload } = await slowUpload(system, 'cut');
+  t.equal((await command(['restart', 'worker'], { DATA_DIR: system.dataDir })).code, 0);
+  const closed = new Promise((resolve) => upload.once('close', resolve));
+  const { code, tookMs } = await system.stop();
+  t.equal(code, 0);
+  t.ok(tookMs < 5000, `${tookMs} ms`);
+  await closed;
 });
 
 /** As `ps` shows it. */
