@@ -156,6 +156,7 @@ export const PROCESSES = {
     restart: 'never',
     drainBy: 'message',
     drainTimeout: [0],
+    exchangeTimeout: [0],
     beats: false,
     secrets: [],
   },

@@ -2,6 +2,7 @@ import type { SystemStatus } from '../runtime/messages.ts';
 import type { Child } from './child.ts';
 import type { DataTier } from './data-tier.ts';
 import type { Lifecycle } from './lifecycle.ts';
+import type { Recycler } from './recycler.ts';
 import type { ServingTier } from './serving-tier.ts';
 
 export interface StatusBoardOptions {
@@ -10,6 +11,7 @@ export interface StatusBoardOptions {
   readonly serving: ServingTier;
   /** What is out of order with the releases that run. */
   readonly releaseTrouble: () => string | undefined;
+  readonly recycler: () => Pick<Recycler, 'trouble'>;
 }
 
 /**
@@ -43,6 +45,8 @@ export class StatusBoard {
     if (replicator.monitor.trouble)
       degraded.push({ name: 'replication', reason: replicator.monitor.trouble });
     if (serving.spare.trouble) degraded.push({ name: 'spare', reason: serving.spare.trouble });
+    const limits = this.#options.recycler().trouble;
+    if (limits) degraded.push({ name: 'limits', reason: limits });
     if (drills.trouble) degraded.push({ name: 'drill', reason: drills.trouble });
     const ofReleases = releaseTrouble();
     if (ofReleases !== undefined) degraded.push({ name: 'release', reason: ofReleases });

@@ -71,6 +71,7 @@ export class System {
   readonly #exchange: Exchange;
   readonly #board: StatusBoard;
   readonly #recovery: Recovery;
+  readonly #recycler: Recycler;
   #url: string | undefined;
   #isReplicaOnSameDisk: boolean | undefined;
 
@@ -109,6 +110,7 @@ export class System {
       data: this.#data,
       serving: this.#serving,
       releaseTrouble: () => this.#exchange.trouble,
+      recycler: () => this.#recycler,
     });
     this.#replacement = new RollingReplacement({
       lifecycle,
@@ -137,14 +139,15 @@ export class System {
       onChange: () => this.#board.announce(),
       onFatal,
     });
-    const recycler = new Recycler({
+    this.#recycler = new Recycler({
       limits: { memoryMb: config.MEMORY_LIMIT_MB, requests: config.MAX_REQUESTS, ageMs: config.MAX_AGE_MS },
       replace: (slot, cause) => this.#replacement.replace(slot, { cause }),
       isServing: () => lifecycle.isServing,
       random: Math.random,
+      onChange,
       log,
     });
-    for (const worker of this.#serving.workers) recycler.watch(worker);
+    for (const slot of [this.#data.writer.slot, ...this.#serving.slots]) this.#recycler.watch(slot);
   }
 
   /** In start order. */

@@ -61,6 +61,7 @@ class World {
       handover,
       policy,
       resetAfterMs: WINDOW_MS,
+      exchangeTimeoutMs: () => 1000,
       log,
       clock: this.clock,
     });
@@ -77,7 +78,7 @@ class World {
   replace(deployment: Deployment | undefined): void {
     this.underWay += 1;
     this.slot
-      .replace({ ...(deployment && { deployment }), drainTimeoutMs: 1000, cause: 'the test wants it' })
+      .replace({ ...(deployment && { deployment }), cause: 'the test wants it' })
       .catch(() => {})
       .finally(() => {
         this.underWay -= 1;

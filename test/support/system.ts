@@ -1,7 +1,12 @@
 import type { Test } from 'tap';
 import { makeTemporaryFolder, RunningSystem, removeFolder } from '../../loadtest/support/running-system.ts';
 
-export { processesOf, type RunningSystem, until } from '../../loadtest/support/running-system.ts';
+export {
+  type LogLine,
+  processesOf,
+  type RunningSystem,
+  until,
+} from '../../loadtest/support/running-system.ts';
 
 /** @returns a new folder, removed at the test's end */
 export function temporaryFolder(t: Test): string {

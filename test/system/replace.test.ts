@@ -11,7 +11,10 @@ import { readEvents } from '../../src/supervisor/events.ts';
 import { command } from '../commands/command.ts';
 import { everyWriteIsThere } from '../support/history.ts';
 import { alertOf, request } from '../support/http.ts';
-import { processesOf, start, temporaryFolder, until } from '../support/system.ts';
+import { type LogLine, processesOf, start, temporaryFolder, until } from '../support/system.ts';
+
+const LIMIT_TROUBLE =
+  /^MEMORY_LIMIT_MB=40 is below what a process takes that has just started: \S+ took \d+ MB$/;
 
 t.test('reloads under load replace every child and fail no request', async (t) => {
   const system = await start(t);
@@ -48,10 +51,20 @@ t.test('workers that have served enough are replaced one after the other, unnoti
   t.same(clients.failed, []);
 });
 
-t.test('a worker past its memory limit is replaced', async (t) => {
+t.test('a memory limit below what an idle process takes replaces each once, and is told of', async (t) => {
   const system = await start(t, { MEMORY_LIMIT_MB: '40' });
-  const line = await system.waitFor(({ msg }) => msg.startsWith('worker-1 ready, replaces'));
-  t.match(line.cause, /memory \d+ MB is past its limit of 40 MB/);
+  const names = ['worker-1', 'worker-2', 'mailer', 'writer'];
+  const isReplacement = ({ msg, cause }: LogLine) =>
+    / ready, replaces \d+: memory \d+ MB is past its limit of 40 MB/.test(msg) && cause !== undefined;
+  for (const name of names) await system.waitFor((line) => line.child === name && isReplacement(line), 0);
+  await until(async () => {
+    const { stdout } = await command(['status', '--json'], { DATA_DIR: system.dataDir });
+    const { status } = JSON.parse(stdout) as SystemSnapshot;
+    return status.degraded.some(({ name, reason }) => name === 'limits' && LIMIT_TROUBLE.test(reason));
+  }, 'the status says so');
+  await system.killChild('worker-1');
+  const count = system.lines.filter(isReplacement).length;
+  t.equal(count, names.length, 'none was replaced twice');
 });
 
 t.test('a Litestream that stands still is noticed, shown and replaced', async (t) => {
