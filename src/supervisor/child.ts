@@ -366,14 +366,9 @@ export class Child extends EventEmitter<ChildEvents> {
     const { silenceTimeoutMs } = this.#options;
     if (silenceTimeoutMs === 0) return;
     this.#lastHeardMs = this.#clock.nowMs();
-    let lastLookMs = this.#lastHeardMs;
     this.#silenceTimer?.cancel();
     this.#silenceTimer = this.#clock.every(Math.max(SILENCE_LOOK_MIN_MS, silenceTimeoutMs / 10), () => {
-      const nowMs = this.#clock.nowMs();
-      // The primary itself stood still (a suspended machine): nobody could beat, so the count begins anew.
-      if (nowMs - lastLookMs > silenceTimeoutMs / 2) this.#lastHeardMs = nowMs;
-      lastLookMs = nowMs;
-      const silentMs = nowMs - this.#lastHeardMs;
+      const silentMs = this.#clock.nowMs() - this.#lastHeardMs;
       if (silentMs > silenceTimeoutMs)
         this.#stop({ endedBy: 'hang', cause: `hung: no sign of life for ${Math.round(silentMs)} ms` });
     });

@@ -3,6 +3,7 @@ import type { Logger } from '../log.ts';
 import type { ChildContext } from '../runtime/runtime.ts';
 import { pickSecrets } from '../secrets.ts';
 import { Child } from './child.ts';
+import { processClock } from './clock.ts';
 import type { Events } from './events.ts';
 import { fork } from './fork.ts';
 import { exchangeTimeoutMsOf, type ProcessSpec } from './processes.ts';
@@ -75,7 +76,7 @@ export class ProcessFactory {
       windowMs: config.RESTART_WINDOW_MS,
       breakerRetryMs: config.BREAKER_RETRY_MS,
       stableMs: STABLE_MS,
-      now: () => performance.now(),
+      now: () => processClock.nowMs(),
       random: Math.random,
     });
     const slot = new Slot({

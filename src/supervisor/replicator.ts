@@ -6,6 +6,7 @@ import { LogRelay, litestreamEnv, replicateCommand } from '../replication/litest
 import { ReplicationMonitor } from '../replication/monitor.ts';
 import { StoreProbe } from '../replication/store-probe.ts';
 import type { Child } from './child.ts';
+import { processClock } from './clock.ts';
 import type { Events } from './events.ts';
 import { DATA_DIR_VARIABLE } from './fork.ts';
 import type { ProcessFactory } from './process-factory.ts';
@@ -51,7 +52,7 @@ export class Replicator {
     this.monitor = new ReplicationMonitor({
       lagNormalMs: 2 * config.REPLICA_SYNC_INTERVAL_MS + LAG_REPORT_MS,
       stallTimeoutMs: config.REPLICA_STALL_TIMEOUT_MS,
-      now: () => performance.now(),
+      now: () => processClock.nowMs(),
       log,
       onStall: (cause) => {
         events.record('stall', { child: 'litestream', pid: this.slot.child?.pid, cause });

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { Deployment } from '../../loadtest/chaos/deployment.ts';
 import { HonestClients } from '../../loadtest/support/honest-client.ts';
@@ -86,6 +87,36 @@ t.test('a Litestream that stands still is noticed, shown and replaced', async (t
   await system.waitFor(({ msg }) => msg === 'replication is streaming again', from);
   await clients.stop();
   t.same(clients.failed, []);
+});
+
+t.test('a system that stood still as a whole goes on as if nothing had happened', async (t) => {
+  const stall = { REPLICA_SYNC_INTERVAL_MS: '100', REPLICA_STALL_TIMEOUT_MS: '1500' };
+  const system = await start(t, { ...stall, HANG_TIMEOUT_MS: '500', WRITE_DEADLINE_MS: '20000' });
+  const clients = new HonestClients({
+    url: system.url,
+    connections: 4,
+    prefix: 'still',
+    hungAfterMs: 20_000,
+  });
+  await until(() => clients.acknowledged.length > 20, 'writes are answered');
+  const tree = [system.pid, ...processesOf(system.dataDir)];
+  for (const pid of tree) process.kill(pid, 'SIGSTOP');
+  // Longer than what any of them may be silent for.
+  await delay(5000);
+  for (const pid of tree.reverse()) process.kill(pid, 'SIGCONT');
+  const before = clients.acknowledged.length;
+  await until(() => clients.acknowledged.length > before + 50, 'writes are answered again');
+  await until(async () => {
+    const { json } = await request(`${system.url}/ready?verbose`);
+    return json.replication.state === 'streaming' && json.replication.lagMs < 1000;
+  }, 'the replica has them');
+  await clients.stop();
+  t.same(clients.failed, []);
+  const harmful = new Set(['crash', 'restart', 'breaker-open', 'stall']);
+  t.same(
+    readEvents(system.dataDir).filter(({ kind }) => harmful.has(kind)),
+    [],
+  );
 });
 
 t.test('a next writer that dies while the old one drains leaves no empty place', async (t) => {
