@@ -11,5 +11,5 @@ try {
   await loaded();
   await role.run(runtime);
 } catch (error) {
-  runtime.fail(error as Error);
+  runtime.fail(error);
 }

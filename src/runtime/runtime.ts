@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import type { Config } from '../config.ts';
 import { Failure } from '../errors.ts';
 import { createLog, type Logger } from '../log.ts';
@@ -11,6 +12,8 @@ import { startWatchdog, type Watchdog } from './watchdog.ts';
 
 /** How often a child shows that its event loop turns, with its memory. */
 const BEAT_INTERVAL_MS = 500;
+/** Of what was thrown. */
+const SHOWN_MAX_CHARS = 200;
 /** The environment variable that carries a child's context. It holds no secret. */
 export const CONTEXT_VARIABLE = 'NINELIVES_CHILD';
 
@@ -62,8 +65,8 @@ export interface Runtime extends Pick<ChildContext, 'role' | 'config'> {
   watch(): void;
   /** From now on the watchdog ends this process when its event loop blocks for HANG_TIMEOUT_MS. */
   ready(): void;
-  /** Ends this process, saying why: an unknown state is not repaired, the process is replaced. */
-  fail(error: Error): void;
+  /** Ends this process, saying why: an unknown state is not repaired, the process is replaced. @param thrown of any type */
+  fail(thrown: unknown): void;
 }
 
 /** Starts everything that each child process has: its log, its heartbeat, and an end that says why; the watchdog later. */
@@ -76,7 +79,7 @@ export function startRuntime(): StartedRuntime {
     // The channel closes when the primary dies; this process is then about to end too.
     if (process.connected) process.send?.(message, undefined, undefined, () => {});
   };
-  const fail = (error: Error) => end(error, log, send);
+  const fail = (thrown: unknown) => end(errorOf(thrown), log, send);
   let watchdog: Watchdog | undefined;
   const watch = () => {
     watchdog ??= startWatchdog(config.HANG_TIMEOUT_MS);
@@ -143,6 +146,17 @@ function standbyOf(
     else if (at === 'code') return undefined;
     return activated.promise;
   };
+}
+
+/** Code may throw what is no error, and has then left no stack. */
+function errorOf(thrown: unknown): Error {
+  if (thrown instanceof Error) return thrown;
+  const shown = inspect(thrown, {
+    depth: 1,
+    maxStringLength: SHOWN_MAX_CHARS,
+    breakLength: Number.POSITIVE_INFINITY,
+  });
+  return new Failure('internal', `its code threw ${shown}, which is no error`);
 }
 
 function end(error: Error, log: Logger, send: (message: ToPrimary) => void): void {

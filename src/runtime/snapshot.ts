@@ -124,6 +124,7 @@ export interface StorageSnapshot {
  * What can happen to a system:
  * - start, serving, stop, failed: of the system as a whole
  * - crash, restart, breaker-open: a child died; its place is filled again; or only slowly, since it keeps dying
+ *   The cause of a restart, as that of a replace, is a sentence whose subject is the child
  * - replace: a child was exchanged for a new one that was ready before
  * - reload, reload-failed: the code on disk is in service; or it did not come up
  * - stall: the replication stood still, and Litestream is started again

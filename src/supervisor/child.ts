@@ -415,11 +415,23 @@ export class Child extends EventEmitter<ChildEvents> {
     if (spawnError) return { endedBy: 'outside', cause: `could not be started: ${spawnError.message}` };
     if (signal === HANG_SIGNAL)
       return { endedBy: 'hang', cause: 'hung: ended by its watchdog, which has logged its stack' };
-    const seen = signal ? `killed by ${signal}` : `exited with code ${code}`;
     return {
       endedBy: OUTSIDE_SIGNALS.includes(signal) ? 'outside' : 'fault',
-      cause: this.#failure ? `${seen}: ${this.#failure.message}` : seen,
+      cause: signal ? this.#withFailure(`killed by ${signal}`) : this.#exitSeen(code),
     };
+  }
+
+  /** Nobody asked it to end, so that no code is a good one. */
+  #exitSeen(code: number | null): string {
+    if (this.#failure) return this.#withFailure(`exited with code ${code}`);
+    // Node.js itself exits so only when nothing is left to do, and the channel to the primary is always left.
+    const isOurs = this.#options.drainBy === 'message';
+    const why = code === 0 && isOurs ? ': process.exit was called in its code' : ', without saying why';
+    return `exited by itself with code ${code}${why}`;
+  }
+
+  #withFailure(seen: string): string {
+    return this.#failure ? `${seen}: ${this.#failure.message}` : seen;
   }
 
   #cancelTimers(): void {
@@ -431,6 +443,13 @@ export class Child extends EventEmitter<ChildEvents> {
     this.#state = state;
     this.emit('state', state);
   }
+}
+
+/** @returns what became of it as the end of a sentence, such as `18000 was killed by SIGKILL` */
+export function describeExit({ pid, cause }: Pick<ChildExit, 'pid' | 'cause'>): string {
+  const subject = pid ?? 'it';
+  if (cause.startsWith('killed ')) return `${subject} was ${cause}`;
+  return /^(?:exited|could) /.test(cause) ? `${subject} ${cause}` : `${subject} ended: ${cause}`;
 }
 
 /** No message needs a handle, and one that nobody closes stays open. */

@@ -3,6 +3,8 @@ import { appendFileSync, readFileSync, renameSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from '../log.ts';
 import type { SystemEvent, SystemEventKind } from '../runtime/snapshot.ts';
+import { describeExit } from './child.ts';
+import { processClock } from './clock.ts';
 import type { Slot } from './slot.ts';
 
 /** In memory; a page of them is what a person reads. */
@@ -72,23 +74,28 @@ export class Events extends EventEmitter<{ event: [event: SystemEvent] }> {
     this.emit('event', event);
   }
 
-  /** Records the deaths, restarts and exchanges of a slot's children. */
+  /**
+   * Records the deaths, restarts and exchanges of a slot's children. The cause of a restart and of an exchange goes on
+   * from the child's name: which process it is now, and what became of the one before.
+   */
   watch(slot: Slot): void {
+    let diedAtMs = 0;
     slot.on('death', (exit, restart) => {
+      diedAtMs = processClock.nowMs();
       if (exit.endedBy === 'us') return;
       const kind = restart?.breakerOpen ? 'breaker-open' : 'crash';
       this.record(kind, { child: slot.name, pid: exit.pid, cause: exit.cause });
     });
     slot.on('restarted', (child) => {
-      this.record('restart', {
-        child: slot.name,
-        pid: child.pid,
-        cause: slot.lastExit?.cause ?? 'it was gone',
-        durationMs: child.ageMs,
-      });
+      const { name, lastExit } = slot;
+      const durationMs = Math.round(processClock.nowMs() - diedAtMs);
+      const before = lastExit ? describeExit(lastExit) : 'it was gone';
+      const cause = `runs again as ${child.pid}, ${durationMs} ms after ${before}`;
+      this.record('restart', { child: name, pid: child.pid, cause, durationMs });
     });
-    slot.on('replaced', (child, cause) => {
-      this.record('replace', { child: slot.name, pid: child.pid, cause });
+    slot.on('replaced', ({ pid }, old, cause) => {
+      const before = old?.pid ? ` in place of ${old.pid}` : '';
+      this.record('replace', { child: slot.name, pid, cause: `runs as ${pid}${before}: ${cause}` });
     });
   }
 

@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { Failure, isCode } from '../errors.ts';
 import type { Logger } from '../log.ts';
-import type { Child, ChildExit, ChildState } from './child.ts';
+import { type Child, type ChildExit, type ChildState, describeExit } from './child.ts';
 import { type Clock, processClock, type Timer } from './clock.ts';
 import type { ProcessSpec } from './processes.ts';
 import type { Deployment } from './release/deployment.ts';
@@ -75,7 +75,7 @@ interface SlotEvents {
   /** The place of one that died is filled again. */
   restarted: [child: Child];
   /** A child was exchanged for another. */
-  replaced: [child: Child, cause: string];
+  replaced: [child: Child, old: Child | undefined, cause: string];
 }
 
 /**
@@ -149,7 +149,7 @@ export class Slot extends EventEmitter<SlotEvents> {
     if (this.isReady) return this.#child?.reportedTrouble;
     // That it comes up for the first time is no trouble.
     if (this.childState === 'starting' && !this.#lastExit) return undefined;
-    const last = this.#lastExit ? ` after it ${this.#lastExit.cause}` : '';
+    const last = this.#lastExit ? ` after ${describeExit(this.#lastExit)}` : '';
     if (this.#state === 'broken') return `failing again and again${last}; tried again slowly`;
     if (this.#state === 'backing-off') return `waiting to restart${last}`;
     if (this.#state === 'stopped') return 'stopped';
@@ -344,7 +344,7 @@ export class Slot extends EventEmitter<SlotEvents> {
       { child: this.name, childPid: next.pid, oldPid: old?.pid, cause },
       `${this.name} ready, replaces ${old?.pid}: ${cause}`,
     );
-    this.emit('replaced', next, cause);
+    this.emit('replaced', next, old, cause);
     if (old && old.state !== 'dead') {
       this.#leaving.add(old);
       old.drain(drainTimeoutMs, cause);

@@ -251,8 +251,11 @@ function eventItem({ id, atMs, kind, child, pid, cause, durationMs }) {
   const time = /** @type {HTMLTimeElement} */ (element('time', '', clock(at)));
   time.dateTime = at.toISOString();
   time.title = at.toString();
-  const who = child === null ? '' : ` ${child}${pid === null ? '' : ` (pid ${pid})`}: `;
-  const took = durationMs === null ? '' : ` – ${duration(durationMs)}`;
+  // The cause of these goes on from the child's name, and says which process it is and how long it took.
+  const isSentence = kind === 'restart' || kind === 'replace';
+  const process = pid === null ? '' : ` (pid ${pid})`;
+  const who = child === null ? '' : isSentence ? `${child} ` : `${child}${process}: `;
+  const took = durationMs === null || isSentence ? '' : ` – ${duration(durationMs)}`;
   const item = element(
     'li',
     '',
