@@ -1,5 +1,6 @@
 import { reload } from '../commands.ts';
 import { isMigrated, readDatabase } from '../database.ts';
+import { DEPLOY_LOAD } from '../deploys.ts';
 import { type Death, killChildren, recoveryMs } from '../faults.ts';
 import type { Stage } from '../stage.ts';
 import { notOfRelease, statusOf } from '../status.ts';
@@ -35,7 +36,7 @@ export const deployFailingMigration: Trial = {
   ],
   async run(stage, times) {
     await stage.start();
-    const load = await stage.startLoad();
+    const load = await stage.startLoad(DEPLOY_LOAD);
     const running = (await statusOf(stage)).releases.workers.hash;
     const figures = { exited: 0, untold: 0, applied: 0 };
     const strange: string[] = [];

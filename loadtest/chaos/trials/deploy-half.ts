@@ -1,7 +1,7 @@
 import type { RequestRecord } from '../clients/record.ts';
 import { type CommandEnd, mustReload, reload } from '../commands.ts';
 import { isMigrated } from '../database.ts';
-import { addField, failInPlace, mendInPlace } from '../deploys.ts';
+import { addField, DEPLOY_LOAD, failInPlace, mendInPlace } from '../deploys.ts';
 import { killPrimary, type NextStart } from '../faults.ts';
 import type { Stage } from '../stage.ts';
 import { type ChildStatus, inWords, notOfRelease, type Status, statusOf } from '../status.ts';
@@ -46,7 +46,7 @@ export const deployHalf: Trial = {
       at('the primary is killed');
       await killBetween(stage, `between_${turn}`, tally);
     }
-    await stage.startLoad();
+    await stage.startLoad(DEPLOY_LOAD);
     return {
       injected: 3 * times,
       recoveryMs: tally.nextStartMs,
@@ -65,7 +65,7 @@ export const deployHalf: Trial = {
 /** The older release cannot live with the migration: the new writer stays, and so do the old workers. */
 async function failForward(stage: Stage, field: string, tally: Tally): Promise<void> {
   const old = await runningRelease(stage);
-  const load = await stage.startLoad();
+  const load = await stage.startLoad(DEPLOY_LOAD);
   addField(stage.deployment, field, false);
   failInPlace(stage.deployment, FAIL);
   count(tally, await reload(stage), old);
@@ -82,7 +82,7 @@ async function failForward(stage: Stage, field: string, tally: Tally): Promise<v
 /** The older release can live with the migration: all goes back to it. */
 async function failBack(stage: Stage, field: string, tally: Tally): Promise<void> {
   const old = await runningRelease(stage);
-  const load = await stage.startLoad();
+  const load = await stage.startLoad(DEPLOY_LOAD);
   addField(stage.deployment, field, true);
   failInPlace(stage.deployment, FAIL);
   count(tally, await reload(stage), old);
@@ -96,7 +96,7 @@ async function failBack(stage: Stage, field: string, tally: Tally): Promise<void
 
 async function killBetween(stage: Stage, field: string, tally: Tally): Promise<void> {
   const old = await runningRelease(stage);
-  const load = await stage.startLoad();
+  const load = await stage.startLoad(DEPLOY_LOAD);
   const file = addField(stage.deployment, field, false);
   failInPlace(stage.deployment, HANG);
   const reloading = reload(stage);

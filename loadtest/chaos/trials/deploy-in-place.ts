@@ -1,5 +1,6 @@
 import { type Culprit, failedElsewhere } from '../blame.ts';
 import { PROJECT } from '../deployment.ts';
+import { DEPLOY_LOAD } from '../deploys.ts';
 import { connectionsOf, holdersOf, timeOf, workerNames } from '../faults.ts';
 import { isAlive } from '../processes.ts';
 import type { Stage } from '../stage.ts';
@@ -34,7 +35,7 @@ export const deployInPlace: Trial = {
       WORKERS: String(WORKERS),
       RESTART_BACKOFF_MAX_MS: String(BACKOFF_MAX_MS),
     });
-    await stage.startLoad();
+    await stage.startLoad(DEPLOY_LOAD);
     const names = workerNames(stage);
     const isServing = (name: string) => isAlive(system.pidOf(name));
     const culprits: Culprit[] = [];

@@ -1,7 +1,7 @@
 import { isAcknowledged, newFieldOf, type RequestRecord } from '../clients/record.ts';
 import { reload } from '../commands.ts';
 import { readDatabase } from '../database.ts';
-import { addField } from '../deploys.ts';
+import { addField, DEPLOY_LOAD } from '../deploys.ts';
 import type { Stage } from '../stage.ts';
 import { atLeast, atMost, type Trial, withSpeed } from '../trial.ts';
 
@@ -28,7 +28,7 @@ export const deployMigrating: Trial = {
     for (let turn = 0; turn < times; turn += 1) {
       stage.progress(`${turn} of ${times}`);
       const field = `note_${turn}`;
-      const load = await stage.startLoad({ newField: field });
+      const load = await stage.startLoad({ ...DEPLOY_LOAD, newField: field });
       addField(stage.deployment, field, true);
       const startedMs = performance.now();
       const { code, output } = await reload(stage);

@@ -1,6 +1,7 @@
 import { failedElsewhere } from '../blame.ts';
 import { mustReload, reload } from '../commands.ts';
 import type { Deployment } from '../deployment.ts';
+import { DEPLOY_LOAD } from '../deploys.ts';
 import { type Death, killEachChild, killPrimary, recoveryMs, workerNames } from '../faults.ts';
 import type { Stage } from '../stage.ts';
 import { notOfRelease, statusOf } from '../status.ts';
@@ -11,6 +12,8 @@ const ENV = { START_TIMEOUT_MS: String(START_TIMEOUT_MS) };
 const WORKER = 'src/worker/main.ts';
 const ROUTES = 'src/alerts/routes.ts';
 const SCHEMA = 'src/alerts/schema.ts';
+/** After so many deploys that were refused, every child is killed. */
+const KILL_EACH = 3;
 const MESSAGE = 'the deploy is broken';
 
 interface BadDeploy {
@@ -88,7 +91,7 @@ export const deployRefused: Trial = {
   ],
   async run(stage, times) {
     await stage.start(ENV);
-    const load = await stage.startLoad();
+    const load = await stage.startLoad(DEPLOY_LOAD);
     const running = (await statusOf(stage)).releases.workers.hash;
     const figures = { went: 0, exited: 0, untold: 0 };
     const strange: string[] = [];
@@ -107,6 +110,7 @@ export const deployRefused: Trial = {
         figures.untold += 1;
         notes.add(`${bad.what}: the operator was told ${JSON.stringify(output.trim())}`);
       }
+      if ((turn + 1) % KILL_EACH !== 0 && turn + 1 < times) continue;
       // The first successor may have been loaded before the deploy.
       for (const _ of ['successor', "successor's successor"]) deaths.push(...(await killEachChild(stage)));
       strange.push(...notOfRelease(await statusOf(stage), running));
@@ -120,7 +124,7 @@ export const deployRefused: Trial = {
     stage.deployment.setVersion('9.0.0');
     await mustReload(stage);
     const after = (await statusOf(stage)).releases.workers.hash;
-    await stage.startLoad();
+    await stage.startLoad(DEPLOY_LOAD);
     return {
       injected: times,
       recoveryMs: recoveryMs(deaths),

@@ -2,6 +2,7 @@ import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:
 import { join } from 'node:path';
 import { failedElsewhere } from '../blame.ts';
 import { run } from '../commands.ts';
+import { DEPLOY_LOAD } from '../deploys.ts';
 import { type Death, killChildren, recoveryMs, workerNames } from '../faults.ts';
 import { freePort } from '../free-port.ts';
 import type { Stage } from '../stage.ts';
@@ -12,7 +13,7 @@ export const releaseLink: Trial = {
   name: 'release-link',
   fault:
     'a link is swapped to a new release folder, reload, old folders removed; then SIGKILL a worker, the writer and Litestream',
-  size: { unit: 'times', full: 20, short: 3 },
+  size: { unit: 'times', full: 20, short: 2 },
   victims: /^(worker-|writer$|litestream$)/,
   limits: [
     atMost(0, 'requests', 'refused'),
@@ -27,7 +28,7 @@ export const releaseLink: Trial = {
     await installation.configure();
     // With the defaults: what counts is what lies beside the link.
     await stage.start({ WORKERS: undefined });
-    await stage.startLoad();
+    await stage.startLoad(DEPLOY_LOAD);
     const deaths: Death[] = [];
     const tookMs: number[] = [];
     const figures = { failed: 0 };

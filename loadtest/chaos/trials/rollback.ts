@@ -1,5 +1,5 @@
 import { mustReload, run } from '../commands.ts';
-import { addField } from '../deploys.ts';
+import { addField, DEPLOY_LOAD } from '../deploys.ts';
 import { notOfRelease, type Status, statusOf } from '../status.ts';
 import { atMost, type Trial } from '../trial.ts';
 
@@ -17,7 +17,7 @@ export const rollback: Trial = {
   ],
   async run(stage, times) {
     await stage.start();
-    await stage.startLoad();
+    await stage.startLoad(DEPLOY_LOAD);
     const old = (await statusOf(stage)).releases.workers.hash;
     const tookMs: number[] = [];
     const figures = { failed: 0, exited: 0 };
