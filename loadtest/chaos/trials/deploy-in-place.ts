@@ -1,7 +1,7 @@
 import { type Culprit, failedElsewhere } from '../blame.ts';
 import { PROJECT } from '../deployment.ts';
 import { DEPLOY_LOAD } from '../deploys.ts';
-import { connectionsOf, holdersOf, timeOf, workerNames } from '../faults.ts';
+import { childNames, connectionsOf, holdersOf, timeOf, workerNames } from '../faults.ts';
 import { isAlive } from '../processes.ts';
 import type { Stage } from '../stage.ts';
 import { statusOf } from '../status.ts';
@@ -39,6 +39,8 @@ export const deployInPlace: Trial = {
     const names = workerNames(stage);
     const isServing = (name: string) => isAlive(system.pidOf(name));
     const culprits: Culprit[] = [];
+    // One that still loads would die of it, too.
+    for (const name of childNames(stage)) await system.waitFor(({ msg }) => msg === `${name} ready`);
     modules.remove();
     await stage.everySecond(seconds, async () => {
       const serving = names.filter(isServing);
