@@ -16,7 +16,14 @@ function factoryOf(t: Parameters<typeof temporaryFolder>[0]) {
   const log = createLog('test', 'silent', 'json');
   const events = new Events(t.testdir({ run: {} }), log);
   const telemetry = new Telemetry({ events, snapshot: () => ({}) as SystemSnapshot, lagMs: () => 0 });
-  const factory = new ProcessFactory({ log, events, telemetry, onChange: () => {}, onDamage: () => {} });
+  const factory = new ProcessFactory({
+    log,
+    events,
+    telemetry,
+    onChange: () => {},
+    check: () => {},
+    onDamage: () => {},
+  });
   return { factory, events, deployment: makeDeployment('none', temporaryFolder(t)) };
 }
 
