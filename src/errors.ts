@@ -70,6 +70,7 @@ const CODES = {
   migration_mismatch: { title: 'The migrations do not fit the database', httpStatus: 500, exitCode: 78 },
   litestream_missing: { title: 'No usable Litestream', httpStatus: 500, exitCode: 78 },
   data_dir_locked: { title: 'The data folder is in use', httpStatus: 500, exitCode: 73 },
+  data_dir_unusable: { title: 'The data folder cannot be used', httpStatus: 500, exitCode: 73 },
   replica_unreachable: { title: 'The replica cannot be reached', httpStatus: 500, exitCode: 75 },
   restore_failed: { title: 'The restore failed', httpStatus: 500, exitCode: 75 },
   replica_empty: { title: 'The replica has nothing to restore', httpStatus: 500, exitCode: 66 },

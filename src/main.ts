@@ -95,10 +95,22 @@ export async function prepare(
     try {
       await run(rest, invocation, settled);
     } catch (error) {
-      if (!(error instanceof Failure)) throw error;
-      const details = (error.options.errors ?? []).map(({ field, message }) => `\n  ${field}: ${message}`);
-      console.error(`ninelives: ${error.message}${details.join('')}`);
-      process.exitCode = error.meaning.exitCode;
+      const failure = error instanceof Failure ? error : unexpected(error);
+      const details = (failure.options.errors ?? []).map(({ field, message }) => `\n  ${field}: ${message}`);
+      console.error(`ninelives: ${failure.message}${details.join('')}`);
+      process.exitCode = failure.meaning.exitCode;
     }
   };
+}
+
+/** A fault of ours. Its stack tells a developer where; who runs a command is told what happened. */
+function unexpected(error: unknown): Failure {
+  if (isDebugging()) console.error(error);
+  const message = (error instanceof Error ? error.message : String(error)).replace(/\.$/, '');
+  const hint = isDebugging() ? '' : '. LOG_LEVEL=debug shows where';
+  return new Failure('internal', `Unexpected: ${message}${hint}`, { cause: error });
+}
+
+function isDebugging(): boolean {
+  return process.env.LOG_LEVEL === 'debug' || process.env.LOG_LEVEL === 'trace';
 }

@@ -1,12 +1,13 @@
 import { createConnection } from 'node:net';
 import { Failure, isCode } from '../errors.ts';
+import { demandReadableDataDir } from '../sqlite/data-dir.ts';
 import { type ControlAnswer, controlSocketPath } from '../supervisor/control.ts';
 
 /**
  * Sends one command to the running primary.
  * @param dataDir absolute
  * @returns the command's value
- * @throws Failure not_ready when nothing runs there, or the command's own
+ * @throws Failure not_ready when nothing runs there, data_dir_unusable when that cannot be told, or the command's own
  */
 export async function askPrimary(dataDir: string, words: readonly string[]): Promise<unknown> {
   const answer = await new Promise<ControlAnswer>((resolve, reject) => {
@@ -22,6 +23,11 @@ export async function askPrimary(dataDir: string, words: readonly string[]): Pro
       else reject(new Failure('not_ready', 'The primary ended before it answered'));
     });
     socket.on('error', (cause) => {
+      try {
+        demandReadableDataDir(dataDir);
+      } catch (failure) {
+        reject(failure);
+      }
       reject(new Failure('not_ready', `No system runs on ${dataDir}. Start one with: npm start`, { cause }));
     });
   });

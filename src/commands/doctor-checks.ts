@@ -1,8 +1,8 @@
-import { constants, statSync } from 'node:fs';
+import { constants, lstatSync, mkdtempSync, rmdirSync, type Stats, statSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Config } from '../config.ts';
-import type { Failure } from '../errors.ts';
+import { Failure } from '../errors.ts';
 import { freeDiskMb } from '../free-disk.ts';
 import { createLog } from '../log.ts';
 import { findLitestream } from '../replication/binary.ts';
@@ -87,19 +87,22 @@ async function checkLitestream({ LITESTREAM_BIN }: Config): Promise<Found> {
 }
 
 function checkDataDir(dataDir: string): Found {
-  const stat = statSync(dataDir, { throwIfNoEntry: false });
+  const stat = statOf(dataDir);
   if (!stat) {
     const parent = existingParent(dataDir);
-    return isWritable(parent, READ_AND_ENTER)
+    if (isLink(dataDir)) {
+      return problem(`${dataDir} is a link to nothing`, 'Set DATA_DIR to a folder.');
+    }
+    return canMakeFolderIn(parent)
       ? ok(`${dataDir} will be made`)
       : problem(`${dataDir} does not exist, and ${parent} is not writable`, 'Make it, owned by this user.');
   }
   if (!stat.isDirectory()) return problem(`${dataDir} is no folder`, 'Set DATA_DIR to a folder.');
-  if (!isWritable(dataDir, READ_AND_ENTER)) {
+  if (!isWritable(dataDir, READ_AND_ENTER) || !canMakeFolderIn(dataDir)) {
     return problem(`${dataDir} is not writable`, `chown -R it to this user (id ${process.getuid?.()}).`);
   }
   const foreign = ['main.db', 'run'].find((name) => {
-    const uid = statSync(`${dataDir}/${name}`, { throwIfNoEntry: false })?.uid;
+    const uid = statOf(`${dataDir}/${name}`)?.uid;
     return uid !== undefined && uid !== process.getuid?.();
   });
   if (foreign) {
@@ -113,9 +116,36 @@ function checkDataDir(dataDir: string): Found {
     : warning(`${dataDir} is open to other users`, `chmod 700 ${dataDir}`);
 }
 
+function isLink(path: string): boolean {
+  try {
+    return lstatSync(path).isSymbolicLink();
+  } catch {
+    return false;
+  }
+}
+
+/** @returns undefined for what is not there, also below a file */
+function statOf(path: string): Stats | undefined {
+  try {
+    return statSync(path);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Not by permissions alone: root has them also where nothing can be made, such as in /proc. */
+function canMakeFolderIn(folder: string): boolean {
+  try {
+    rmdirSync(mkdtempSync(join(folder, '.doctor-')));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 function existingParent(path: string): string {
   const parent = dirname(path);
-  return statSync(parent, { throwIfNoEntry: false }) || parent === path ? parent : existingParent(parent);
+  return statOf(parent) || parent === path ? parent : existingParent(parent);
 }
 
 async function askRunning(dataDir: string): Promise<SystemSnapshot | undefined> {
@@ -128,19 +158,21 @@ async function askRunning(dataDir: string): Promise<SystemSnapshot | undefined> 
 
 function checkLock(dataDir: string, running: SystemSnapshot | undefined): Found {
   if (running) return ok(`a system runs here: process ${running.primary.pid}, ${running.state}`);
-  if (!statSync(dataDir, { throwIfNoEntry: false })) return ok('nothing runs here');
+  if (!statOf(dataDir)) return ok('nothing runs here');
   try {
     lockDataDir(dataDir, 'doctor').release();
     return ok('nothing runs here');
   } catch (error) {
-    return problem((error as Error).message, 'Wait for it, or end that process.');
+    const isLocked = error instanceof Failure && error.code === 'data_dir_locked';
+    return problem(
+      (error as Error).message,
+      isLocked ? 'Wait for it, or end that process.' : 'Mend the data folder.',
+    );
   }
 }
 
 function checkDisk({ DATA_DIR, DISK_RESERVE_MB }: Config): Found {
-  const freeMb = freeDiskMb(
-    statSync(DATA_DIR, { throwIfNoEntry: false }) ? DATA_DIR : existingParent(DATA_DIR),
-  );
+  const freeMb = freeDiskMb(statOf(DATA_DIR) ? DATA_DIR : existingParent(DATA_DIR));
   return freeMb >= DISK_RESERVE_MB
     ? ok(`${freeMb} MB are free`)
     : problem(

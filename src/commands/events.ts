@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { loadConfig } from '../config.ts';
 import { Failure } from '../errors.ts';
 import type { SystemEvent } from '../runtime/snapshot.ts';
+import { demandReadableDataDir } from '../sqlite/data-dir.ts';
 import { readEvents } from '../supervisor/events.ts';
 import type { Invocation } from '../supervisor/release/invocation.ts';
 import { readArguments } from './arguments.ts';
@@ -26,7 +27,7 @@ const FOLLOW_INTERVAL_MS = 500;
 /**
  * Prints the events of the data folder.
  * @param args what follows the command's name
- * @throws Failure usage
+ * @throws Failure usage, data_dir_unusable
  */
 export async function events(args: readonly string[], { installation }: Invocation): Promise<void> {
   const { limit, follow, json, help } = readArguments(args, OPTIONS, USAGE);
@@ -37,6 +38,7 @@ export async function events(args: readonly string[], { installation }: Invocati
   if (!/^\d{1,6}$/.test(limit)) throw new Failure('usage', `--limit expects a count\n\n${USAGE}`);
   const { config } = loadConfig(process.env, installation);
   const print = (event: SystemEvent) => console.log(json ? JSON.stringify(event) : describeEvent(event));
+  demandReadableDataDir(config.DATA_DIR);
   const all = readEvents(config.DATA_DIR);
   const count = Number(limit);
   for (const event of count === 0 ? [] : all.slice(-count)) print(event);

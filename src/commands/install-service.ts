@@ -1,9 +1,10 @@
 import { execFileSync } from 'node:child_process';
-import { chownSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { chownSync, statSync, writeFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { join, resolve } from 'node:path';
 import { loadConfig } from '../config.ts';
 import { Failure } from '../errors.ts';
+import { makeFolder } from '../folder.js';
 import type { Invocation } from '../supervisor/release/invocation.ts';
 import { isWritable } from '../writable.ts';
 import { readArguments } from './arguments.ts';
@@ -44,7 +45,7 @@ export async function installService(args: readonly string[], invocation: Invoca
   const units = renderUnits({ config, root, workingDirectory: installation, ...owner(runAs) });
   if (runAs === 'root') console.error('It would run as root. Better name a user without rights: --user USER');
   if (dir !== undefined) {
-    mkdirSync(resolve(dir), { recursive: true });
+    makeFolder(resolve(dir), 0o755);
     write(units, resolve(dir));
     return;
   }
@@ -68,7 +69,7 @@ export async function installService(args: readonly string[], invocation: Invoca
 /** Those that exist stay as they are. */
 function makeFolders(folders: readonly string[], user: string): void {
   for (const folder of folders) {
-    if (mkdirSync(folder, { recursive: true, mode: 0o700 }) === undefined) continue;
+    if (makeFolder(folder) === undefined) continue;
     chownSync(folder, Number(ask(['-u', user], user)), Number(ask(['-g', user], user)));
   }
 }

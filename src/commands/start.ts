@@ -163,7 +163,8 @@ async function run(parts: SystemParts, environment: ServiceEnvironment): Promise
     ready.catch((failure) => end.reject(failure));
     await end.promise;
   } catch (failure) {
-    log.fatal({ code: failure instanceof Failure ? failure.code : 'internal' }, (failure as Error).message);
+    const told = failure instanceof Failure ? { code: failure.code } : { code: 'internal', err: failure };
+    log.fatal(told, (failure as Error).message);
     events.record('failed', { cause: (failure as Error).message });
     control.close();
     service.stopping((failure as Error).message);

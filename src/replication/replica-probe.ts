@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { mkdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Config } from '../config.ts';
+import { makeFolder } from '../folder.js';
 import type { Secrets } from '../secrets.ts';
 import type { Replica } from './replica-url.ts';
 import { requestS3, type S3Answer, s3BaseUrl, s3ErrorCode } from './s3-request.ts';
@@ -32,7 +33,7 @@ export async function probeReplica(config: Config, secrets: Secrets): Promise<Re
 function probeFolder(folder: string, name: string): ReplicaProbe {
   const path = join(folder, name);
   try {
-    const firstMade = mkdirSync(folder, { recursive: true, mode: 0o700 });
+    const firstMade = makeFolder(folder);
     writeFileSync(path, name, { mode: 0o600 });
     const text = readFileSync(path, 'utf8');
     rmSync(path);

@@ -1,8 +1,11 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { Failure } from '../errors.ts';
+import { prepareDataDir, unusable } from './data-dir.ts';
+
+const DISK_FULL: ReadonlySet<string | undefined> = new Set(['ENOSPC', 'EDQUOT']);
 
 export interface Lock {
   release(): void;
@@ -14,18 +17,18 @@ export interface Lock {
  *
  * @param dataDir absolute; made with mode 0700 when it does not exist
  * @param purpose what the holder does, for whoever finds the folder locked
- * @throws Failure data_dir_locked, which says who holds it
+ * @throws Failure data_dir_locked, which says who holds it; data_dir_unusable, which says what to do
  */
 export function lockDataDir(dataDir: string, purpose: string): Lock {
-  const runDir = join(dataDir, 'run');
-  mkdirSync(runDir, { recursive: true, mode: 0o700 });
+  const runDir = prepareDataDir(dataDir);
   const holderPath = join(runDir, 'lock.json');
-  const db = new Sqlite(join(runDir, 'lock'), { timeout: 0 });
+  const db = open(dataDir, join(runDir, 'lock'));
   try {
     db.pragma('journal_mode = MEMORY');
     db.exec('BEGIN EXCLUSIVE');
   } catch (error) {
     db.close();
+    if (!isBusy(error)) throw unusable(dataDir, error);
     throw new Failure('data_dir_locked', `${dataDir} is in use by ${describeHolder(holderPath)}`, {
       cause: error,
     });
@@ -33,8 +36,12 @@ export function lockDataDir(dataDir: string, purpose: string): Lock {
   const holder = { pid: process.pid, host: hostname(), purpose, since: new Date().toISOString() };
   try {
     writeFileSync(holderPath, JSON.stringify(holder), { mode: 0o600 });
-  } catch {
-    // A full disk: whoever finds the folder locked does not hear by whom.
+  } catch (error) {
+    // On a full disk nobody learns who holds it, and it is held nevertheless.
+    if (!DISK_FULL.has((error as NodeJS.ErrnoException).code)) {
+      db.close();
+      throw unusable(dataDir, error);
+    }
   }
   return {
     release() {
@@ -42,6 +49,18 @@ export function lockDataDir(dataDir: string, purpose: string): Lock {
       db.close();
     },
   };
+}
+
+function open(dataDir: string, path: string): Sqlite.Database {
+  try {
+    return new Sqlite(path, { timeout: 0 });
+  } catch (error) {
+    throw unusable(dataDir, error);
+  }
+}
+
+function isBusy(error: unknown): boolean {
+  return error instanceof Sqlite.SqliteError && error.code.startsWith('SQLITE_BUSY');
 }
 
 function describeHolder(path: string): string {

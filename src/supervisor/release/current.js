@@ -1,5 +1,6 @@
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { makeFolder } from '../../folder.js';
 
 // Plain JavaScript, as tree.js.
 
@@ -64,7 +65,7 @@ export function currentIfReadable(store) {
 export function writeCurrent(store, change) {
   const current = { ...readCurrent(store), ...change };
   const path = pathIn(store);
-  mkdirSync(store, { recursive: true, mode: 0o700 });
+  makeFolder(store);
   const fd = openSync(`${path}.tmp`, 'w', 0o600);
   try {
     writeSync(fd, `${JSON.stringify(current, undefined, 2)}\n`);

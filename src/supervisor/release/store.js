@@ -43,7 +43,7 @@ export async function storeRelease(folder, store, data) {
   const tree = await readTree(folder, data);
   const stored = await findRelease(store, tree.hash);
   if (stored) return stored;
-  await mkdir(store, { recursive: true, mode: 0o700 });
+  makeFolder(store);
   const temporary = join(store, `${TEMPORARY}${tree.hash}-${randomBytes(4).toString('hex')}`);
   try {
     await writeCopy(tree, temporary);

@@ -1,0 +1,30 @@
+import { mkdirSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
+
+// Plain JavaScript: what chooses the code that runs needs it too, before there is a cache of compiled code.
+
+const OWNER_ALONE = 0o700;
+
+/**
+ * Makes a folder and those above it. Not by `recursive` of Node.js, which tries for ever where the kernel says that a folder
+ * is missing that cannot be made, as below /proc.
+ *
+ * @param {string} path absolute
+ * @param {number} [mode]
+ * @returns {string | undefined} the topmost that was made; undefined when it was there
+ * @throws the error of the file system
+ */
+export function makeFolder(path, mode = OWNER_ALONE) {
+  try {
+    mkdirSync(path, { mode });
+    return path;
+  } catch (error) {
+    const { code } = /** @type {NodeJS.ErrnoException} */ (error);
+    if (code === 'EEXIST' && statSync(path).isDirectory()) return undefined;
+    const parent = dirname(path);
+    if (code !== 'ENOENT' || parent === path) throw error;
+    const first = makeFolder(parent, mode);
+    mkdirSync(path, { mode });
+    return first ?? path;
+  }
+}

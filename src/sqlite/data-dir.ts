@@ -1,0 +1,68 @@
+import { accessSync, constants, lstatSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { Failure } from '../errors.ts';
+import { makeFolder } from '../folder.js';
+
+const { R_OK, W_OK, X_OK } = constants;
+const DATABASE_FILE = /\.db(-wal|-shm)?$/;
+
+/**
+ * Makes the data folder, mode 0700, when it does not exist, and finds out whether this user can work in it.
+ * @param dataDir absolute
+ * @returns the folder in it for what belongs to one run
+ * @throws Failure data_dir_unusable
+ */
+export function prepareDataDir(dataDir: string): string {
+  const runDir = join(dataDir, 'run');
+  try {
+    makeFolder(runDir);
+    for (const folder of [dataDir, runDir]) accessSync(folder, R_OK | W_OK | X_OK);
+    for (const name of readdirSync(dataDir)) {
+      if (DATABASE_FILE.test(name)) accessSync(join(dataDir, name), R_OK | W_OK);
+    }
+    return runDir;
+  } catch (error) {
+    throw unusable(dataDir, error);
+  }
+}
+
+/**
+ * For who only looks: a folder that does not exist yet is none of its business.
+ * @throws Failure data_dir_unusable
+ */
+export function demandReadableDataDir(dataDir: string): void {
+  try {
+    if (!lstatSync(dataDir, { throwIfNoEntry: false })) return;
+    for (const name of readdirSync(dataDir)) if (name === 'run') readdirSync(join(dataDir, name));
+  } catch (error) {
+    throw unusable(dataDir, error);
+  }
+}
+
+/** @returns `error` of the file system or of SQLite in a sentence that says what to do */
+export function unusable(dataDir: string, error: unknown): Failure {
+  const advice = adviceFor(error as NodeJS.ErrnoException);
+  return new Failure('data_dir_unusable', `The data folder ${dataDir} ${advice}`, { cause: error });
+}
+
+function adviceFor({ code, path, message }: NodeJS.ErrnoException): string {
+  switch (code) {
+    case 'EACCES':
+    case 'EPERM':
+    case 'SQLITE_CANTOPEN':
+    case 'SQLITE_READONLY':
+      return (
+        `is closed to this user (id ${process.getuid?.()})${path === undefined ? '' : `, see ${path}`}: ` +
+        'run as its owner, or chown -R it to this user'
+      );
+    case 'EROFS':
+      return 'is on a read-only file system: mount it writable, or set DATA_DIR to another folder';
+    case 'EEXIST':
+    case 'ENOTDIR':
+      return 'is no folder: set DATA_DIR to one';
+    case 'ENOENT':
+      return 'cannot be made, or is a link to nothing: set DATA_DIR to another folder';
+    default:
+      return `cannot be used: ${message}`;
+  }
+}
