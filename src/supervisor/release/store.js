@@ -193,13 +193,11 @@ function stampOf(path) {
  */
 async function writeCopy(tree, folder) {
   await mkdir(folder, { mode: 0o700 });
-  const made = new Set([folder]);
+  for (const path of tree.folders) await mkdir(join(folder, path), { mode: 0o700 });
   /** @type {Record<string, string>} */
   const hashes = {};
   for (const { path, bytes, target, isExecutable } of tree.files) {
     const full = join(folder, path);
-    if (!made.has(dirname(full))) await mkdir(dirname(full), { recursive: true, mode: 0o700 });
-    made.add(dirname(full));
     if (bytes === undefined) {
       await symlink(/** @type {string} */ (target), full);
       continue;
@@ -211,7 +209,6 @@ async function writeCopy(tree, folder) {
   }
   for (const path of tree.packageFolders) {
     if (path === 'node_modules') continue;
-    await mkdir(dirname(join(folder, path)), { recursive: true, mode: 0o700 });
     await symlink(await realpath(join(tree.root, path)), join(folder, path));
   }
   await symlink(tree.nodeModules, join(folder, 'node_modules'));

@@ -30,6 +30,7 @@ const HASH_CHARACTERS = 16;
  * @property {string} lockHash of what npm has installed; empty where npm tells nothing of it
  * @property {string} nodeModules absolute; where its packages are
  * @property {readonly TreeFile[]} files sorted by path
+ * @property {readonly string[]} folders below the root, also those in which nothing is copied: a program may list them
  * @property {readonly string[]} packageFolders each `node_modules` below the root, as paths below the root
  */
 
@@ -49,6 +50,8 @@ export async function readTree(folder, data) {
   const found = [];
   /** @type {string[]} */
   const packageFolders = [];
+  /** @type {string[]} */
+  const folders = [];
   const isData = new Set(data);
   /** @param {string} below */
   const walk = async (below) => {
@@ -57,8 +60,10 @@ export async function readTree(folder, data) {
       if (entry.name.startsWith('.') || isData.has(join(root, path))) continue;
       if (below === '' && LEFT_OUT_AT_TOP.has(entry.name)) continue;
       if (entry.name === 'node_modules') packageFolders.push(path);
-      else if (entry.isDirectory()) await walk(path);
-      else if ((entry.isFile() || entry.isSymbolicLink()) && !WRITTEN.test(entry.name)) {
+      else if (entry.isDirectory()) {
+        folders.push(path);
+        await walk(path);
+      } else if ((entry.isFile() || entry.isSymbolicLink()) && !WRITTEN.test(entry.name)) {
         const { size, mode } = await lstat(join(root, path));
         found.push({
           path,
@@ -91,7 +96,7 @@ export async function readTree(folder, data) {
   const lockHash = await lockHashOf(nodeModules);
   digest.update(`${nodeModules}\0${lockHash}\0`);
   const hash = digest.digest('hex').slice(0, HASH_CHARACTERS);
-  return { root, hash, version, lockHash, nodeModules, files, packageFolders };
+  return { root, hash, version, lockHash, nodeModules, files, folders, packageFolders };
 }
 
 /** @param {Buffer | string} content @returns {string} */

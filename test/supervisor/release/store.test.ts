@@ -36,6 +36,13 @@ t.test('a copy is whole, cannot be written, leads to the packages, and is made o
   );
 });
 
+t.test('a copy has every folder, also one that holds dot-files alone', async (t) => {
+  const { root, dataDir, write } = makeProject(t);
+  write('src/feature/migrations/.keep', '');
+  const { folder } = await storeRelease(root, releasesFolder(dataDir), [dataDir]);
+  t.strictSame(readdirSync(join(folder, 'src/feature/migrations')), []);
+});
+
 t.test('a copy that was changed or has lost a file is no release, and is made anew', async (t) => {
   const { root, dataDir } = makeProject(t);
   const store = releasesFolder(dataDir);
