@@ -8,18 +8,8 @@ import type { Child } from './child.ts';
 /** Connections that the kernel holds before the primary takes them. */
 const BACKLOG = 4096;
 
-/** A worker may die beside a connection; one that a second worker dies with may be why. */
-const DEATHS_MAX = 2;
-
-/** A connection that no worker has accepted yet. */
-interface Connection {
-  readonly socket: Socket;
-  /** Workers that died while they were handed it. */
-  deaths: number;
-}
-
-/** What a worker was handed and has not accepted, by the number it was handed under. */
-type Handed = Map<number, Connection>;
+/** Connections that a worker was handed and has not accepted, by the number they were handed under. */
+type Handed = Map<number, Socket>;
 
 /**
  * Finds out whether it could be listened there, so that an address that cannot be had is told before anything is made.
@@ -51,8 +41,8 @@ async function open(server: Server, host: string, port: number, fd: number | und
  * The listening socket, which the primary owns so that it stays open when every worker is dead. A connection is:
  * waiting (no worker is ready) → handed (sent to a worker; the primary keeps its copy) → accepted (the worker has
  * it; the copy is closed). A worker that dies or cannot be reached gives its handed connections back to waiting;
- * nothing of them has been read, so another worker serves them from the first byte. What two workers died with is closed:
- * a third one shall not. What a worker has accepted ends with it, whose request its client may send again.
+ * nothing of them has been read, so they did not kill it, and another worker serves them from the first byte. What a
+ * worker has accepted ends with it: a request that kills workers reaches another one only when it is sent again.
  */
 export class Listener {
   readonly #server: Server;
@@ -60,7 +50,7 @@ export class Listener {
   readonly #queueMax: number;
   /** Ready workers with what they were handed and have not accepted, in turn order. */
   readonly #workers = new Map<Child, Handed>();
-  readonly #waiting: Connection[] = [];
+  readonly #waiting: Socket[] = [];
   #nextId = 0;
 
   constructor(queueMax: number, log: Logger) {
@@ -97,7 +87,7 @@ export class Listener {
 
   /** Ends what nobody will serve any more. */
   abandon(): void {
-    for (const { socket } of this.#waiting.splice(0)) socket.destroy();
+    for (const socket of this.#waiting.splice(0)) socket.destroy();
   }
 
   /** Gives connections to this child from now on, until it drains or dies. */
@@ -113,13 +103,15 @@ export class Listener {
   #take(socket: Socket): void {
     // A reset before the hand-over: nobody is there to serve.
     socket.on('error', () => socket.destroy());
-    this.#give({ socket, deaths: 0 });
+    if (!this.#dispatch(socket)) this.#wait(socket);
   }
 
-  #give(connection: Connection): void {
-    if (this.#dispatch(connection)) return;
-    if (this.#waiting.length < this.#queueMax) this.#waiting.push(connection);
-    else connection.socket.destroy();
+  #wait(socket: Socket): void {
+    if (this.#waiting.length >= this.#queueMax) {
+      socket.destroy();
+      return;
+    }
+    this.#waiting.push(socket);
   }
 
   /** The ready worker that owes the fewest accepts, the longest-waiting of equals: a hung one soon gets nothing. */
@@ -135,24 +127,23 @@ export class Listener {
     return best;
   }
 
-  #dispatch(connection: Connection): boolean {
-    const { socket } = connection;
+  #dispatch(socket: Socket): boolean {
     if (socket.destroyed) return true;
     const picked = this.#pick();
     if (!picked) return false;
     const [child, handed] = picked;
     const id = ++this.#nextId;
-    handed.set(id, connection);
+    handed.set(id, socket);
     child.send({ kind: 'connection', id }, socket, () => {
       // Not delivered; its exit may never name it, so it is given to the next one here.
-      if (handed.delete(id)) this.#give(connection);
+      if (handed.delete(id) && !this.#dispatch(socket)) this.#wait(socket);
     });
     return true;
   }
 
   #dispatchWaiting(): void {
     while (this.#waiting.length > 0) {
-      if (!this.#dispatch(this.#waiting[0] as Connection)) return;
+      if (!this.#dispatch(this.#waiting[0] as Socket)) return;
       this.#waiting.shift();
     }
   }
@@ -163,7 +154,7 @@ export class Listener {
     const connection = handed?.get(message.id);
     handed?.delete(message.id);
     // Closes this copy only: the worker's keeps the connection.
-    connection?.socket.destroy();
+    connection?.destroy();
   }
 
   #requeue(child: Child): void {
@@ -173,20 +164,9 @@ export class Listener {
     if (handed.size > 0) {
       this.#log.debug({ child: child.name, connections: handed.size }, 'connections go to another worker');
     }
-    for (const [id, connection] of [...handed]) {
+    for (const [id, socket] of [...handed]) {
       handed.delete(id);
-      connection.deaths += 1;
-      if (connection.deaths < DEATHS_MAX) this.#give(connection);
-      else this.#refuse(connection);
+      if (!this.#dispatch(socket)) this.#wait(socket);
     }
-  }
-
-  #refuse({ socket, deaths }: Connection): void {
-    const { remoteAddress } = socket;
-    this.#log.warn(
-      { remoteAddress, deaths },
-      'a connection is closed: each worker that was handed it has died',
-    );
-    socket.destroy();
   }
 }
