@@ -253,6 +253,62 @@ t.test('a stop does not wait for a slow upload that an exchange had time for', a
   await closed;
 });
 
+/** The process that has come since, of this name; it stands still from then on. */
+async function stoppedNext(
+  system: RunningSystem,
+  name: RegExp,
+  before: ReadonlySet<number>,
+): Promise<number> {
+  let next: number | undefined;
+  await until(() => {
+    next = processesOf(system.dataDir).find((pid) => !before.has(pid) && name.test(titleOf(pid)));
+    return next !== undefined;
+  }, 'the next one is there');
+  process.kill(next!, 'SIGSTOP');
+  return next!;
+}
+
+t.test('the only worker dies while its successor stands still: the spare serves at once', async (t) => {
+  const system = await start(t, { WORKERS: '1' });
+  let spare: number | null | undefined;
+  await until(async () => {
+    const { stdout } = await command(['status', '--json'], { DATA_DIR: system.dataDir });
+    const { children } = JSON.parse(stdout) as SystemSnapshot;
+    spare = children.find(({ role, state }) => role === 'worker-spare' && state === 'standby')?.pid;
+    return typeof spare === 'number';
+  }, 'the spare stands by');
+  const from = system.lines.length;
+  const before = new Set(processesOf(system.dataDir));
+  system.kill('SIGHUP');
+  const next = await stoppedNext(system, /worker-1/, before);
+  process.kill(system.pidOf('worker-1'), 'SIGKILL');
+  t.equal((await request(`${system.url}/health`)).status, 200);
+  await system.waitFor(({ msg, childPid }) => msg === 'worker-1 ready' && childPid === spare, from);
+  process.kill(next, 'SIGCONT');
+  const hasReplaced = ({ msg, childPid }: LogLine) => msg.startsWith('worker-1 ready, ') && childPid === next;
+  await system.waitFor(hasReplaced, from);
+  await system.waitFor(({ msg }) => msg === 'reload done', from);
+  const deaths = readEvents(system.dataDir).filter(({ kind }) => kind === 'crash');
+  t.same(
+    deaths.map(({ child }) => child),
+    ['worker-1'],
+  );
+});
+
+t.test('the writer dies while its successor stands still: another one writes at once', async (t) => {
+  const system = await start(t);
+  const before = new Set(processesOf(system.dataDir));
+  const old = system.pidOf('writer');
+  const restarting = command(['restart', 'writer'], { DATA_DIR: system.dataDir });
+  const next = await stoppedNext(system, /writer/, before);
+  process.kill(old, 'SIGKILL');
+  t.equal((await request(`${system.url}/alert`, { method: 'POST', body: alertOf('x') })).status, 201);
+  process.kill(next, 'SIGCONT');
+  t.match(await restarting, { code: 0, stdout: 'restarted: writer\n' });
+  await system.waitFor(({ msg, childPid }) => msg.startsWith('writer ready, ') && childPid === next);
+  t.equal((await request(`${system.url}/alert`, { method: 'POST', body: alertOf('y') })).status, 201);
+});
+
 /** As `ps` shows it. */
 function titleOf(pid: number): string {
   return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
