@@ -1,5 +1,14 @@
 import type { Database } from 'better-sqlite3';
-import type { Migration } from './migrations.ts';
+
+/** A numbered SQL file. */
+export interface Migration {
+  readonly number: number;
+  readonly name: string;
+  readonly sql: string;
+  readonly checksum: string;
+  /** It has COMPATIBLE_MARK. */
+  readonly isCompatible: boolean;
+}
 
 /** What a database says of a migration that it has. */
 export interface RecordedMigration {

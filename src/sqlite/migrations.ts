@@ -2,7 +2,12 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import type { Database } from 'better-sqlite3';
 import { Failure } from '../errors.ts';
-import { compareHistory, type OwnedMigrations, recordedMigrations } from './migration-history.ts';
+import {
+  compareHistory,
+  type Migration,
+  type OwnedMigrations,
+  recordedMigrations,
+} from './migration-history.ts';
 
 /** What would end the transaction that a migration runs in; `BEGIN` and `END` also stand in triggers. */
 const TRANSACTION_CONTROL = /(?:^|;)\s*(?:COMMIT|ROLLBACK|END\s+TRANSACTION)\b/im;
@@ -14,16 +19,6 @@ export const COMPATIBLE_MARK = '-- compatible: older releases go on';
 /** What is meant for the mark. One that is misspelt or stands elsewhere is refused, lest its author rely on it. */
 const MARK_LIKE = /^\s*--\s*compatible\b/i;
 const FILE_NAME = /^(\d{4})_[a-z0-9_]+\.sql$/;
-
-/** A numbered SQL file. */
-export interface Migration {
-  readonly number: number;
-  readonly name: string;
-  readonly sql: string;
-  readonly checksum: string;
-  /** It has COMPATIBLE_MARK. */
-  readonly isCompatible: boolean;
-}
 
 /** Whose migrations a database takes. */
 export interface Owner {

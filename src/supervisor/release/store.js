@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { chmodSync, existsSync, lstatSync, readFileSync } from 'node:fs';
 import { cp, mkdir, open, readdir, realpath, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join, sep } from 'node:path';
+import { makeFolder } from '../../folder.js';
 import { LOCK, lockHashOf, readTree, sha256 } from './tree.js';
 
 // Plain JavaScript, as tree.js.
