@@ -8,7 +8,7 @@ import { keepCompiledCode } from './compiled-code.ts';
 import type { ToChild, ToPrimary } from './messages.ts';
 import { ownMemory } from './own-memory.ts';
 import { meterSelf } from './self-meter.ts';
-import { startWatchdog, type Watchdog } from './watchdog.ts';
+import { startWatchdog } from './watchdog.ts';
 
 /** How often a child shows that its event loop turns, with its memory. */
 const BEAT_INTERVAL_MS = 500;
@@ -31,6 +31,12 @@ export interface ChildContext {
   readonly standby: 'none' | 'code' | 'all';
   /** What its role alone needs; JSON. One that waits gets it with `activate`. */
   readonly input?: unknown;
+}
+
+/** What the fork makes of it. */
+export interface ForkedContext extends ChildContext {
+  /** Told, since a child of a primary that is dead already has another parent. */
+  readonly primaryPid: number;
 }
 
 /** A child before its role has begun. */
@@ -58,33 +64,25 @@ export interface Runtime extends Pick<ChildContext, 'role' | 'config'> {
   onMessage(listener: (message: ToChild, handle: unknown) => void): void;
   /** Counts one request served, for the limit on a worker's life. */
   countServed(): void;
-  /**
-   * Starts the watchdog's thread, which ends this process with its primary, also while its event loop is blocked. For who
-   * blocks it for long before it is ready; the others have it from then on, since it takes as long to start as their code.
-   */
-  watch(): void;
   /** From now on the watchdog ends this process when its event loop blocks for HANG_TIMEOUT_MS. */
   ready(): void;
   /** Ends this process, saying why: an unknown state is not repaired, the process is replaced. @param thrown of any type */
   fail(thrown: unknown): void;
 }
 
-/** Starts everything that each child process has: its log, its heartbeat, and an end that says why; the watchdog later. */
+/** Starts everything that each child process has: its watchdog, its log, its heartbeat, and an end that says why. */
 export function startRuntime(): StartedRuntime {
-  const context = JSON.parse(process.env[CONTEXT_VARIABLE] ?? '') as ChildContext;
+  const context = JSON.parse(process.env[CONTEXT_VARIABLE] ?? '') as ForkedContext;
   const { role, entryPath, config } = context;
   process.title = `ninelives ${role}`;
+  // First: the role's code may block while it loads, and shall not outlive its primary then.
+  const watchdog = startWatchdog(config.HANG_TIMEOUT_MS, context.primaryPid);
   const log = createLog(role, config.LOG_LEVEL, config.LOG_FORMAT);
   const send = (message: ToPrimary) => {
     // The channel closes when the primary dies; this process is then about to end too.
     if (process.connected) process.send?.(message, undefined, undefined, () => {});
   };
   const fail = (thrown: unknown) => end(errorOf(thrown), log, send);
-  let watchdog: Watchdog | undefined;
-  const watch = () => {
-    watchdog ??= startWatchdog(config.HANG_TIMEOUT_MS);
-    return watchdog;
-  };
   // Ctrl-C reaches the whole process group, and so may a supervisor's SIGTERM. Only the primary decides.
   process.on('SIGINT', () => {});
   process.on('SIGTERM', () => {});
@@ -108,22 +106,16 @@ export function startRuntime(): StartedRuntime {
     onMessage: (listener) => void process.on('message', listener),
     standby() {
       const input = waitForPlace('all');
-      if (context.standby === 'all') {
-        keepCompiledCode();
-        // One that is given a place later shall not start it then.
-        setImmediate(watch);
-      }
+      if (context.standby === 'all') keepCompiledCode();
       return input;
     },
     countServed() {
       served += 1;
     },
-    watch: () => void watch(),
     ready() {
       send({ kind: 'ready' });
       keepCompiledCode();
-      // Who waits for this process does not wait for the thread.
-      setImmediate(() => watch().arm());
+      watchdog.arm();
     },
   };
   return { entryPath, runtime, loaded: async () => void (await waitForPlace('code')) };

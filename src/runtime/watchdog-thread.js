@@ -1,4 +1,4 @@
-import { writeSync } from 'node:fs';
+import { constants, fstatSync, openSync, writeSync } from 'node:fs';
 import { Session } from 'node:inspector/promises';
 import { workerData } from 'node:worker_threads';
 
@@ -75,6 +75,16 @@ function beginStack() {
   stack = mainThreadStack().catch((error) => [`(no stack: ${error.message})`]);
 }
 
+/** @returns standard output; where nobody may read it, one that does not wait for that. As line-batch.ts has it. */
+function outputFd() {
+  try {
+    if (fstatSync(1).isFile()) return 1;
+    return openSync('/proc/self/fd/1', constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
+  } catch {
+    return 1;
+  }
+}
+
 /** @param {number} blockedMs */
 async function endHung(blockedMs) {
   const frames = await Promise.race([stack, noStack()]);
@@ -89,7 +99,7 @@ async function endHung(blockedMs) {
   };
   // The main thread's logger cannot run, and a thread's own stdout goes through the main thread.
   try {
-    writeSync(1, `${JSON.stringify(line)}\n`);
+    writeSync(outputFd(), `${JSON.stringify(line)}\n`);
   } finally {
     // Nobody handles it, so the kernel ends the process at once, and the primary can tell a hang from somebody's SIGKILL.
     process.kill(process.pid, 'SIGALRM');

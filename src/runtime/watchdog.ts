@@ -24,11 +24,12 @@ export interface Watchdog {
  * States of the watch: parent only (start) → parent and pulse (`arm`).
  *
  * @param hangTimeoutMs how long the event loop may block
+ * @param parentPid the process that this one ends with
  */
-export function startWatchdog(hangTimeoutMs: number): Watchdog {
+export function startWatchdog(hangTimeoutMs: number, parentPid: number): Watchdog {
   const shared = new SharedArrayBuffer(2 * Int32Array.BYTES_PER_ELEMENT);
   const words = new Int32Array(shared);
-  const workerData: WatchdogData = { shared, hangTimeoutMs, parentPid: process.ppid };
+  const workerData: WatchdogData = { shared, hangTimeoutMs, parentPid };
   const thread = new Worker(new URL('./watchdog-thread.js', import.meta.url), {
     workerData,
     // The thread is tiny; the defaults reserve far more memory than it needs.

@@ -1,7 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import cluster from 'node:cluster';
 import { join } from 'node:path';
-import { type ChildContext, CONTEXT_VARIABLE } from '../runtime/runtime.ts';
+import { type ChildContext, CONTEXT_VARIABLE, type ForkedContext } from '../runtime/runtime.ts';
 import type { Deployment } from './release/deployment.ts';
 import { compileCacheOf } from './release/store.js';
 
@@ -23,7 +23,12 @@ export function fork(
   env: NodeJS.ProcessEnv = {},
 ): ChildProcess {
   const { DATA_DIR } = config;
-  const full: ChildContext = { ...context, entryPath: join(release.folder, entry), config };
+  const full: ForkedContext = {
+    ...context,
+    entryPath: join(release.folder, entry),
+    config,
+    primaryPid: process.pid,
+  };
   // The role stands in the arguments for whoever reads `ps`.
   cluster.setupPrimary({
     exec: join(release.folder, ENTRY),

@@ -33,10 +33,7 @@ export async function openDatabases(
   );
   const applied = upgrade(targets, {
     // The time that a start may take begins anew with each, and each blocks for as long as it takes.
-    before(detail) {
-      runtime.watch();
-      send({ kind: 'progress', detail });
-    },
+    before: (detail) => send({ kind: 'progress', detail }),
     beforeCommit() {
       for (const [db, check] of checks) if (db) check?.(db, config);
     },
@@ -56,7 +53,7 @@ export async function openDatabases(
 export async function dryRunOn(
   folder: string,
   names: readonly string[],
-  { config, send, watch }: Runtime,
+  { config, send }: Runtime,
 ): Promise<DryRunResult> {
   const result = dryRun({
     targets: names.map((database) => ({
@@ -66,10 +63,7 @@ export async function dryRunOn(
     })),
     folder,
     reserveMb: config.DISK_RESERVE_MB,
-    before(step) {
-      watch();
-      send({ kind: 'progress', detail: `dry run: ${step}` });
-    },
+    before: (step) => send({ kind: 'progress', detail: `dry run: ${step}` }),
   });
   for (const name of names) prepareAll(join(folder, `${name}.db`), await loadCommands(name));
   return result;

@@ -17,10 +17,9 @@ export interface DrillInput {
 }
 
 /** The process that does one drill. The primary tells it what the replica confirms. */
-export async function run({ config, log, send, onMessage, watch, standby }: Runtime): Promise<void> {
+export async function run({ config, log, send, onMessage, standby }: Runtime): Promise<void> {
   // Whatever it starts inherits this.
   setPriority(constants.priority.PRIORITY_LOW);
-  watch();
   const confirmations = new Confirmations();
   onMessage((message) => {
     if (message.kind === 'replicated') confirmations.note(message);
