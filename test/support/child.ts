@@ -5,7 +5,7 @@ import type { Test } from 'tap';
 import { loadConfig } from '../../src/config.ts';
 import { dyingWithParent } from '../../src/replication/litestream.ts';
 import type { ToChild, ToPrimary } from '../../src/runtime/messages.ts';
-import { type ChildContext, CONTEXT_VARIABLE } from '../../src/runtime/runtime.ts';
+import { CONTEXT_VARIABLE, type ForkedContext } from '../../src/runtime/runtime.ts';
 
 const ENTRY = fileURLToPath(new URL('../../src/runtime/main.ts', import.meta.url));
 
@@ -30,7 +30,8 @@ export class TestChild {
   constructor(t: Test, { entry, dataDir, input, standby = false, settings = {}, env = {} }: ChildOptions) {
     const { config } = loadConfig({ DATA_DIR: dataDir, LOG_LEVEL: 'silent', ...settings }, dataDir);
     const entryPath = fileURLToPath(new URL(`../../src/${entry}`, import.meta.url));
-    const context: ChildContext = {
+    const context: ForkedContext = {
+      primaryPid: process.pid,
       role: 'test',
       entryPath,
       config,
