@@ -5,6 +5,8 @@ import { existsSync, lstatSync, readFileSync, realpathSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
+/** As sysexits.h has it. */
+const EXIT_CONFIG = 78;
 /** Commands that may bring a writer up, which migrates. */
 const SETTLING = new Set(['start', 'keys']);
 
@@ -27,8 +29,7 @@ async function launch(args) {
   // A release folder is removed one day; what belongs to the installation lies beside the link to it.
   const installation = lstatSync(root).isSymbolicLink() ? dirname(root) : own;
   const invocation = { root, installation, environment };
-  const dotEnv = join(installation, '.env');
-  if (existsSync(dotEnv)) process.loadEnvFile(dotEnv);
+  loadSettings(join(installation, '.env'));
   const pinned = pinnedFolder(resolve(installation, process.env.DATA_DIR || 'data'));
   const isHelp = args.includes('--help') || args.includes('-h');
   try {
@@ -38,6 +39,24 @@ async function launch(args) {
     const { message, meaning } = /** @type {{ message: string, meaning?: { exitCode: number } }} */ (error);
     console.error(`ninelives: ${message}`);
     process.exitCode = meaning?.exitCode ?? 70;
+  }
+}
+
+/**
+ * The environment wins over the file.
+ * @param {string} path
+ */
+function loadSettings(path) {
+  try {
+    // Node.js calls whatever keeps it from a file of settings a missing file.
+    readFileSync(path);
+    process.loadEnvFile(path);
+  } catch (error) {
+    const { code, message } = /** @type {NodeJS.ErrnoException} */ (error);
+    if (code === 'ENOENT' && lstatSync(path, { throwIfNoEntry: false }) === undefined) return;
+    const user = code === 'EACCES' ? '. Run this as the user that it belongs to' : '';
+    console.error(`ninelives: the settings in ${path} cannot be read (${message})${user}`);
+    process.exit(EXIT_CONFIG);
   }
 }
 

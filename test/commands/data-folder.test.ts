@@ -1,6 +1,6 @@
 import { type SpawnSyncReturns, spawnSync } from 'node:child_process';
 import { chmodSync, chownSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import t, { type Test } from 'tap';
 import { temporaryFolder } from '../support/system.ts';
 
@@ -170,16 +170,16 @@ for (const { name, make, remedy, looking, as } of CASES) {
 t.test('a fault of the program is one sentence, and its stack is for who debugs', (t) => {
   const dataDir = temporaryFolder(t);
   // What no code expects: what is read as a file is a folder.
-  mkdirSync(join(dataDir, '.env'));
+  mkdirSync(join(dataDir, 'run', 'releases', 'current'), { recursive: true });
   const run = (more: NodeJS.ProcessEnv) =>
-    spawnSync(process.execPath, [BIN, 'status'], {
+    spawnSync(process.execPath, [BIN, 'reload', '--release', dirname(dirname(BIN))], {
       cwd: dataDir,
       env: { PATH: process.env.PATH, DATA_DIR: dataDir, ...more },
       encoding: 'utf8',
     });
   const plain = run({});
   t.equal(plain.status, 70);
-  oneSentence(t, plain, 'status');
+  oneSentence(t, plain, 'reload');
   t.match(plain.stderr, /^ninelives: Unexpected: [^\n]+[^.]\. LOG_LEVEL=debug shows where\n$/);
   const debugged = run({ LOG_LEVEL: 'debug' });
   t.equal(debugged.status, 70);
