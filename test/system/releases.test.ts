@@ -1,91 +1,11 @@
-import { execFile } from 'node:child_process';
-import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import t, { type Test } from 'tap';
-import { Deployment } from '../../loadtest/chaos/deployment.ts';
-import { cleanEnv, RunningSystem } from '../../loadtest/support/running-system.ts';
-import { settingNames } from '../../src/config.ts';
+import t from 'tap';
 import type { ReleaseName, SystemSnapshot } from '../../src/runtime/snapshot.ts';
 import { readCurrent } from '../../src/supervisor/release/current.js';
 import { releasesFolder } from '../../src/supervisor/release/store.js';
 import { alertOf, request } from '../support/http.ts';
-import { temporaryFolder } from '../support/system.ts';
-
-interface Ran {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-/** An installation as an operator has it: release folders, the link to one of them, `.env` and data beside it. */
-class Installation {
-  readonly folder: string;
-  readonly link: string;
-  readonly dataDir: string;
-  /** Settings come from `.env` here, which an empty variable would win over. */
-  readonly env: NodeJS.ProcessEnv = {
-    ...Object.fromEntries(settingNames().map((name) => [name, undefined])),
-    WORKERS: '1',
-    SPARE_WORKERS: '0',
-    RESTART_BACKOFF_MAX_MS: '200',
-  };
-  readonly #t: Test;
-
-  constructor(t: Test) {
-    this.#t = t;
-    this.folder = temporaryFolder(t);
-    this.link = join(this.folder, 'current');
-    this.dataDir = join(this.folder, 'data');
-    mkdirSync(join(this.folder, 'releases'));
-    mkdirSync(this.dataDir);
-  }
-
-  /** Puts a release into a folder of its own. */
-  release(version: string): Deployment {
-    const deployment = new Deployment(join(this.folder, 'releases', version));
-    deployment.setVersion(version);
-    return deployment;
-  }
-
-  /** Has the link lead to a release, as a deploy does it. */
-  point(version: string): void {
-    symlinkSync(join('releases', version), `${this.link}.next`);
-    renameSync(`${this.link}.next`, this.link);
-  }
-
-  settings(text: string): void {
-    writeFileSync(join(this.folder, '.env'), text);
-  }
-
-  launch(): RunningSystem {
-    // DATA_DIR is left to the installation: ./data beside the link.
-    const env = { ...this.env, DATA_DIR: undefined };
-    const system = RunningSystem.launch(this.dataDir, env, 'pipe', { root: this.link, cwd: this.folder });
-    this.#t.teardown(() => system.destroy());
-    return system;
-  }
-
-  async start(): Promise<RunningSystem> {
-    const system = this.launch();
-    await system.ready();
-    return system;
-  }
-
-  async run(...words: string[]): Promise<Ran> {
-    return new Promise((resolve) => {
-      execFile(
-        process.execPath,
-        [join(this.link, 'src/bin.js'), ...words],
-        { cwd: this.folder, env: { ...cleanEnv(), ...this.env } },
-        (error, stdout, stderr) => resolve({ code: Number(error?.code ?? 0), stdout, stderr }),
-      );
-    });
-  }
-
-  async status(): Promise<SystemSnapshot & { readonly onDisk: string | null }> {
-    return JSON.parse((await this.run('status', '--json')).stdout);
-  }
-}
+import { Installation } from '../support/installation.ts';
 
 function versionsOf({ primary, writer, workers }: Record<'primary' | 'writer' | 'workers', ReleaseName>) {
   return [primary, writer, workers].map(({ version }) => version);

@@ -1,0 +1,130 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import type { Deployment } from '../../loadtest/chaos/deployment.ts';
+import { alertOf, request } from '../support/http.ts';
+import { Installation } from '../support/installation.ts';
+import { start, temporaryFolder } from '../support/system.ts';
+
+/** Starts release 1.0.0, and has the link lead to 2.0.0. */
+async function deploy(t: Test, change: (next: Deployment, first: Deployment) => void) {
+  const place = new Installation(t);
+  const first = place.release('1.0.0');
+  const next = place.release('2.0.0');
+  change(next, first);
+  place.point('1.0.0');
+  const system = await place.start();
+  const pidsOf = async () => (await place.status()).children.map(({ name, pid }) => `${name} ${pid}`);
+  const before = await pidsOf();
+  place.point('2.0.0');
+  return {
+    place,
+    system,
+    /** Reloads, which has to fail without a process exchanged. */
+    async isRefused(t: Test, code: number, reason: RegExp) {
+      const refused = await place.run('reload');
+      t.equal(refused.code, code);
+      t.match(refused.stderr, reason);
+      t.match(refused.stderr, / Nothing was exchanged: release 1\.0\.0 \([0-9a-f]{16}\) goes on\.\n$/);
+      t.strictSame(await pidsOf(), before);
+    },
+  };
+}
+
+t.test('a release with other messages between its processes needs a restart', async (t) => {
+  const { isRefused } = await deploy(t, (next) => {
+    next.replace('src/runtime/messages.ts', 'CHILD_PROTOCOL = 1', 'CHILD_PROTOCOL = 2');
+  });
+  await isRefused(t, 84, /Release 2\.0\.0 \([0-9a-f]{16}\) has other messages between its processes/);
+});
+
+t.test('a release with another database needs a restart', async (t) => {
+  const { isRefused } = await deploy(t, (next) => {
+    next.replace('src/features.ts', "database: 'media',", "database: 'pictures',");
+  });
+  await isRefused(t, 84, /has the databases main, pictures, and main, media are replicated/);
+});
+
+t.test('a migration that breaks the release that runs is refused, and says what to do', async (t) => {
+  const { isRefused, place } = await deploy(t, (next, first) => {
+    for (const deployment of [first, next]) {
+      deployment.addFeature('probe', '');
+      deployment.write('src/probe/migrations/0001_make.sql', 'CREATE TABLE probe (x INTEGER) STRICT;\n');
+    }
+    first.write(
+      'src/probe/routes.ts',
+      "export function routes({ db }: { db: any }): void {\n  db.prepare('SELECT x FROM probe');\n}\n",
+    );
+    next.write('src/probe/migrations/0002_drop.sql', 'DROP TABLE probe;\n');
+  });
+  await isRefused(
+    t,
+    78,
+    /The migrations main probe\/0002_drop\.sql break the release that runs: .*no such table: probe\. Expand first: /,
+  );
+  t.notOk(existsSync(join(place.dataDir, 'run', 'dry-run')), 'the copies are removed');
+});
+
+t.test('a migration for which writes would wait too long needs a yes', async (t) => {
+  const { isRefused, place, system } = await deploy(t, (next) => {
+    next.addMigration(
+      'count_slowly',
+      `CREATE TABLE numbers (n INTEGER PRIMARY KEY) STRICT;
+INSERT INTO numbers WITH RECURSIVE all_of(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM all_of WHERE n < 300000) SELECT n FROM all_of;`,
+      true,
+    );
+  });
+  place.settings('WRITE_DEADLINE_MS=10\n');
+  await isRefused(
+    t,
+    64,
+    /Writes would wait \d+ ms for main alerts\/0004_count_slowly\.sql, as tried on a copy, .* To do it all the same: ninelives reload --yes\./,
+  );
+  const { code, stderr } = await place.run('reload', '--yes');
+  t.equal(code, 0, stderr);
+  place.settings('');
+  t.equal((await place.run('reload')).code, 0);
+  t.equal((await request(`${system.url}/alert`, { method: 'POST', body: alertOf('x') })).status, 201);
+});
+
+t.test('the units of an installation with a link name the link, not the folder of a release', async (t) => {
+  const place = new Installation(t);
+  place.release('1.0.0');
+  place.point('1.0.0');
+  const folder = join(place.folder, 'units');
+  const { code, stderr } = await place.run('install-service', '--user', 'daemon', '--dir', folder);
+  t.equal(code, 0, stderr);
+  const unit = readFileSync(join(folder, 'ninelives.service'), 'utf8');
+  const command = /^ExecStart=(\S+) (\S+) start$/m.exec(unit);
+  t.equal(command?.[2], join(place.link, 'src', 'bin.js'));
+  t.equal(command?.[1], join(place.link, 'node_modules', '.bin', 'node'));
+  t.equal(/^WorkingDirectory=(.*)$/m.exec(unit)?.[1], place.folder);
+  t.equal(/^Environment=DATA_DIR=(.*)$/m.exec(unit)?.[1], place.dataDir);
+});
+
+t.test('a start on a full disk serves what can be read', async (t) => {
+  const folder = temporaryFolder(t);
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=48m', 'tmpfs', folder], { stdio: 'ignore' });
+  } catch {
+    t.comment('skipped: no file system can be mounted here');
+    return;
+  }
+  // Those that were registered later end before.
+  t.teardown(() => execFileSync('umount', ['-l', folder]));
+  const dataDir = join(folder, 'data');
+  mkdirSync(dataDir);
+  const settings = { DISK_RESERVE_MB: '0', WORKERS: '1', SPARE_WORKERS: '0' };
+  const first = await start(t, settings, dataDir);
+  t.equal((await request(`${first.url}/alert`, { method: 'POST', body: alertOf('kept') })).status, 201);
+  await first.stop();
+  try {
+    writeFileSync(join(folder, 'filling'), Buffer.alloc(64 * 1024 * 1024));
+  } catch (error) {
+    t.equal((error as NodeJS.ErrnoException).code, 'ENOSPC');
+  }
+  const again = await start(t, settings, dataDir);
+  t.equal((await request(`${again.url}/alert/movie/kept`)).status, 200);
+  t.equal((await request(`${again.url}/alert`, { method: 'POST', body: alertOf('none') })).status, 507);
+});
