@@ -23,6 +23,7 @@ export class Installation {
   readonly env: NodeJS.ProcessEnv = {
     ...Object.fromEntries(settingNames().map((name) => [name, undefined])),
     WORKERS: '1',
+    PORT: '0',
     SPARE_WORKERS: '0',
     RESTART_BACKOFF_MAX_MS: '200',
   };

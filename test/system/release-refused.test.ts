@@ -92,6 +92,7 @@ t.test('the units of an installation with a link name the link, not the folder o
   const place = new Installation(t);
   place.release('1.0.0');
   place.point('1.0.0');
+  place.env.PORT = '8099';
   const folder = join(place.folder, 'units');
   const { code, stderr } = await place.run('install-service', '--user', 'daemon', '--dir', folder);
   t.equal(code, 0, stderr);

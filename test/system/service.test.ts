@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { get } from 'node:http';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
@@ -107,13 +107,20 @@ t.test(
       RESTART_INTENSITY: '2',
       BREAKER_RETRY_MS: '1000',
     };
+    // Code that works until somebody says otherwise: what runs is not changed by a deploy.
+    for (const role of ['worker', 'writer']) {
+      const isBad = `existsSync(${JSON.stringify(join(folder, role))})`;
+      code.prepend(
+        `src/${role}/main.ts`,
+        `import { existsSync } from 'node:fs';\nif (${isBad}) throw new Error('bad code');`,
+      );
+    }
     const system = RunningSystem.launch(dataDir, env, 'pipe', { root: code.root });
     t.teardown(() => system.destroy());
     await system.ready();
     await told(/^WATCHDOG=1$/);
 
-    const worker = 'src/worker/main.ts';
-    code.prepend(worker, "throw new Error('bad code');");
+    writeFileSync(join(folder, 'worker'), '');
     const killedAt = system.lines.length;
     process.kill(system.pidOf('worker-1'), 'SIGKILL');
     await told(/^STATUS=serving: 1 of 2 workers/);
@@ -123,7 +130,7 @@ t.test(
     await told(/^WATCHDOG=1$/, fed);
     t.equal((await request(`${system.url}/ready`)).status, 200, 'the other one serves meanwhile');
 
-    code.prepend('src/writer/main.ts', "throw new Error('bad code');");
+    writeFileSync(join(folder, 'writer'), '');
     process.kill(system.pidOf('writer'), 'SIGKILL');
     await system.waitFor(({ msg }) => /^writer died: .*breaker open/.test(msg), killedAt);
     const unready = lines.length;
