@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { keepEvidence } from './evidence.ts';
 import { checkHistory, disagreementFigures } from './history/check.ts';
@@ -64,7 +65,9 @@ async function perform(trial: Trial, stage: Stage, size: number): Promise<TrialR
     return { injected: 0 };
   });
   stage.signal.throwIfAborted();
-  if (stage.systems.length === 0) throw failure ?? new Error('it started no system');
+  // Why nothing came up says more than that there is no history then.
+  const hasStarted = existsSync(join(stage.dataDir, 'main.db'));
+  if (!hasStarted) throw failure ?? new Error('no system came up');
   stage.progress('checking the history');
   const records = await stage.stopLoad();
   const { code } = await stage.stopSystem();

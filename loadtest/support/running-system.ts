@@ -249,7 +249,8 @@ export async function until(
 function asUser(uid: number | undefined, { command, args }: Invocation): Invocation {
   if (uid === undefined) return { command, args };
   const user = ['--reuid', String(uid), '--regid', String(uid), '--clear-groups', '--'];
-  return { command: 'setpriv', args: [...user, command, ...args] };
+  // A test runner has each Node.js process write into a folder that belongs to its own user.
+  return { command: 'setpriv', args: [...user, 'env', '--unset=NODE_OPTIONS', command, ...args] };
 }
 
 function isReady(line: LogLine): boolean {
