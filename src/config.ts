@@ -3,7 +3,6 @@ import { availableParallelism } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { Failure, type FieldError } from './errors.ts';
-import { isLoopbackHost } from './loopback.ts';
 import { parseMailbox } from './mail/address.ts';
 import { smtpServerOf } from './mail/smtp-url.ts';
 import { parseReplicaUrl, type Replica } from './replication/replica-url.ts';
@@ -97,7 +96,7 @@ const SETTINGS = z.object({
     z
       .string()
       .refine((text) => parseMailbox(text), 'expected an address, or Name <address>')
-      .default('Movie alerts <alerts@ninelives.invalid>'),
+      .optional(),
   ),
   DELIVERY_HOUR: onReload(
     z
@@ -172,6 +171,8 @@ export interface Config extends Omit<Settings, SecretName | 'REPLICA_URL' | 'LOG
   readonly replica: Replica;
   /** Where mails go, such as `smtps://mail.example.org:465`, without the credentials; undefined: into DATA_DIR/outbox. */
   readonly smtpServer: string | undefined;
+  /** Why no mail may go to that server, in words: settings are missing; undefined when none is. */
+  readonly mailPausedBecause: string | undefined;
 }
 
 export interface LoadedConfig {
@@ -217,7 +218,6 @@ export function loadConfig(env: NodeJS.ProcessEnv, installation: string): Loaded
     });
   }
   const smtpServer = given.SMTP_URL === undefined ? undefined : smtpServerOf(given.SMTP_URL);
-  if (smtpServer && !isLoopbackHost(smtpServer.hostname)) errors.push(...missingForMail(given));
   const replica = parseReplicaUrl(given.REPLICA_URL ?? `file:${join(dataDir, 'replica')}`, installation);
   if ('expected' in replica) errors.push({ field: 'REPLICA_URL', message: replica.expected });
   else if (replica.type === 's3') errors.push(...missingCredentials(given));
@@ -244,6 +244,7 @@ export function loadConfig(env: NodeJS.ProcessEnv, installation: string): Loaded
       ...(rest.LITESTREAM_BIN && { LITESTREAM_BIN: resolve(installation, rest.LITESTREAM_BIN) }),
       replica: Object.freeze(replica),
       smtpServer: smtpServer?.origin,
+      mailPausedBecause: smtpServer && mailPausedBecause(given),
     }),
     secrets: Object.freeze(secrets),
   };
@@ -256,11 +257,13 @@ function missingCredentials(given: Record<string, string | undefined>): FieldErr
   }));
 }
 
-/** What recipients see must lead to them and back; for a mail server on this machine, which may be a trap, it may not. */
-function missingForMail(given: Record<string, string | undefined>): FieldError[] {
-  return ['MAIL_FROM', 'PUBLIC_URL']
-    .filter((name) => !given[name])
-    .map((field) => ({ field, message: 'expected a value, because SMTP_URL is set' }));
+/**
+ * What recipients see must lead to them and back, whichever server takes the mail: one on this machine passes it on. The
+ * mailer pauses without these. That is no reason to refuse a start, since everything else works.
+ */
+function mailPausedBecause(given: Record<string, string | undefined>): string | undefined {
+  const missing = ['MAIL_FROM', 'PUBLIC_URL'].filter((name) => !given[name]);
+  return missing.length === 0 ? undefined : `SMTP_URL needs ${missing.join(' and ')} too`;
 }
 
 /** The one spelling of a folder, so that two names of it are not taken for two systems. */

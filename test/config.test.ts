@@ -52,14 +52,20 @@ t.test('an S3 replica needs credentials, which then are in no part of the config
 });
 
 t.test(
-  'what a mail server elsewhere needs is asked for, and its password is in no part of the configuration',
+  'without what any mail server needs its mail pauses, and its password is in no part of the configuration',
   async (t) => {
     const SMTP_URL = 'smtps://user:pass%40word@mail.example.org';
-    const missing = failureOf({ SMTP_URL }).options.errors?.map(({ field }) => field);
-    t.same(missing, ['MAIL_FROM', 'PUBLIC_URL']);
+    const pausedBecause = (given: NodeJS.ProcessEnv) => loadConfig(given, CWD).config.mailPausedBecause;
+    for (const url of [SMTP_URL, 'smtp://127.0.0.1:2525', 'smtp://localhost']) {
+      const both = 'SMTP_URL needs MAIL_FROM and PUBLIC_URL too';
+      t.equal(pausedBecause({ SMTP_URL: url }), both, url);
+    }
+    t.equal(pausedBecause({ SMTP_URL, MAIL_FROM: 'a@example.org' }), 'SMTP_URL needs PUBLIC_URL too');
+    t.equal(pausedBecause({}), undefined, 'files need neither');
     const env = { SMTP_URL, MAIL_FROM: 'Movies <movies@example.org>', PUBLIC_URL: 'https://example.org' };
     const { config, secrets } = loadConfig(env, CWD);
     t.equal(config.smtpServer, 'smtps://mail.example.org:465');
+    t.equal(config.mailPausedBecause, undefined);
     t.same(secrets, { SMTP_URL });
     t.notMatch(JSON.stringify(config), /user|pass/);
     t.equal(

@@ -45,6 +45,7 @@ export function checksFor(config: Config, secrets: Secrets): readonly Check[] {
     async () => [named('disk', checkDisk(config))],
     async () => [named('port', await checkPort(config, running))],
     async () => checkReplica(config, secrets),
+    async () => [named('mail', checkMail(config))],
   ];
 }
 
@@ -203,6 +204,14 @@ async function checkReplica(config: Config, secrets: Secrets): Promise<readonly 
     ? ok(`${url}: a small object was written, read and removed`)
     : problem(`${url}: ${probe.problem}`, probe.remedy);
   return [named('replica', replica), named('clock', checkClock(probe.clockSkewMs, type === 's3'))];
+}
+
+/** A warning: everything but the mailer works without. */
+function checkMail({ smtpServer, mailPausedBecause }: Config): Found {
+  if (smtpServer === undefined) return ok('no SMTP_URL: each mail becomes a file in DATA_DIR/outbox');
+  return mailPausedBecause === undefined
+    ? ok(smtpServer)
+    : warning(`${smtpServer}: no mail is sent: ${mailPausedBecause}`, 'Set what is missing, then reload.');
 }
 
 function checkClock(skewMs: number | undefined, isStoreAsked: boolean): Found {

@@ -195,7 +195,11 @@ function readyLine({ deployment, settled }: SystemParts, system: System, startMs
       : [`This is not the code on disk: ${settled.because}. To take that: ninelives reload`]),
     ...(settled.degraded === undefined ? [] : [settled.degraded]),
   ];
-  const mail = config.smtpServer ?? `no SMTP_URL: files in ${join(DATA_DIR, 'outbox')}`;
+  const paused = config.mailPausedBecause;
+  const mail =
+    config.smtpServer === undefined
+      ? `no SMTP_URL: files in ${join(DATA_DIR, 'outbox')}`
+      : `${config.smtpServer}${paused === undefined ? '' : `, paused: ${paused}`}`;
   const { workers, writer, because } = settled;
   const release =
     writer.hash === workers.hash ? nameOf(workers) : `${nameOf(workers)}, the writer ${nameOf(writer)}`;

@@ -98,6 +98,18 @@ t.test('a port in use, a disk without room and an open folder are named', async 
   t.match(stderr, /^ninelives: Mend first: disk, port\n$/);
 });
 
+t.test('a mail server without a sender is a warning, since all but mail works', async (t) => {
+  const env = { DATA_DIR: temporaryFolder(t), PORT: '0', SMTP_URL: 'smtp://user:hunter2@127.0.0.1' };
+  const { code, by } = await findings(env);
+  t.equal(code, 0);
+  t.strictSame(by.get('mail'), {
+    name: 'mail',
+    result: 'warning',
+    detail: 'smtp://127.0.0.1:587: no mail is sent: SMTP_URL needs MAIL_FROM and PUBLIC_URL too',
+    remedy: 'Set what is missing, then reload.',
+  });
+});
+
 t.test('beside a running system all is well too', async (t) => {
   const system = await start(t);
   const { code, by } = await findings({ DATA_DIR: system.dataDir, PORT: '0' });

@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { simpleParser } from 'mailparser';
 import t from 'tap';
 import { alertOf, request } from '../support/http.ts';
@@ -13,6 +14,7 @@ const isMorning = new Date().getUTCHours() < 12;
 const TIMEZONE = isMorning ? 'UTC' : 'Etc/GMT+12';
 const today = () => new Date(Date.now() - (isMorning ? 0 : DAY_MS / 2)).toISOString().slice(0, 10);
 const DUE = { TIMEZONE, DELIVERY_HOUR: '00:00' };
+const SENDER = { MAIL_FROM: 'alerts@example.org', PUBLIC_URL: 'https://example.org' };
 
 async function put(system: RunningSystem, id: string, change: object = {}): Promise<void> {
   const body = { ...alertOf(id), notification_date: today(), ...change };
@@ -78,13 +80,13 @@ t.test(
       },
     });
     const SMTP_URL = server.url.replace('//', '//user:hunter%402@');
-    const system = await start(t, { ...DUE, SMTP_URL, LOG_LEVEL: 'debug' });
+    const system = await start(t, { ...DUE, SMTP_URL, ...SENDER, LOG_LEVEL: 'debug' });
     t.match(await system.ready(), { mail: server.url });
     await put(system, 'm');
     await until(async () => (await statusOf(system, 'm')) === 'sent', 'it is sent');
     t.equal(logins[0], 'user:hunter@2');
     const head = server.received[0]?.bytes.toString() ?? '';
-    t.match(head, /^List-Unsubscribe: <http/m);
+    t.match(head, /^List-Unsubscribe: <https:\/\/example\.org\/unsubscribe\//m);
     t.match(head, /^List-Unsubscribe-Post: List-Unsubscribe=One-Click\r$/m);
     await system.killChild('mailer');
     await put(system, 'n');
@@ -104,3 +106,17 @@ t.test(
     t.notMatch(text, /hunter/);
   },
 );
+
+t.test('a mail server without a sender of its own pauses the mailer, and nothing else', async (t) => {
+  const server = await startSmtp(t);
+  const system = await start(t, { ...DUE, SMTP_URL: server.url });
+  const reason = 'SMTP_URL needs MAIL_FROM and PUBLIC_URL too';
+  t.equal((await system.ready()).mail, `${server.url}, paused: ${reason}`);
+  await put(system, 'm');
+  await until(async () => {
+    const { json } = await request(`${system.url}/ready`);
+    return isDeepStrictEqual(json, { ready: true, degraded: [{ name: 'mailer', reason }] });
+  }, 'it is degraded');
+  t.equal(await statusOf(system, 'm'), 'scheduled');
+  t.equal(server.connections().total, 0);
+});

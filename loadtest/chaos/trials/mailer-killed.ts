@@ -35,7 +35,13 @@ export const mailerKilled: Trial = {
       onMail: (mail) => mails.push(mail),
     });
     stage.defer(() => sink.close());
-    await stage.start({ SMTP_URL: sink.url, TIMEZONE: 'UTC', DELIVERY_HOUR: '00:00' });
+    await stage.start({
+      SMTP_URL: sink.url,
+      MAIL_FROM: 'alerts@example.org',
+      PUBLIC_URL: 'https://example.org',
+      TIMEZONE: 'UTC',
+      DELIVERY_HOUR: '00:00',
+    });
     await stage.startLoad();
     const ids = Array.from({ length: kills * ALERTS_PER_KILL }, (_, index) => `due-${index}`);
     await inTurns(ids, (id) => post(stage, id));

@@ -26,6 +26,8 @@ export interface MailerOptions {
   readonly queries: DeliveryQueries;
   readonly compose: (alert: DueAlert) => Mail;
   readonly transport: Transport;
+  /** Why nothing may be sent, in words: a setting is missing, and only a successor can have it. */
+  readonly pausedBecause?: string | undefined;
   readonly clock: DeliveryClock;
   /** Names this process among those that hold leases. */
   readonly leaseOwner: string;
@@ -69,6 +71,7 @@ export class Mailer {
 
   constructor(options: MailerOptions) {
     this.#options = options;
+    this.#trouble = options.pausedBecause;
   }
 
   /** Why nothing is sent, in words; undefined when mails go out. */
@@ -102,7 +105,8 @@ export class Mailer {
 
   /** Claims as many as there is room for. @returns how long to wait before the next look */
   async #claim(): Promise<number> {
-    const { queries, clock, now, write, leaseOwner, leaseMs, transport } = this.#options;
+    const { queries, clock, now, write, leaseOwner, leaseMs, transport, pausedBecause } = this.#options;
+    if (pausedBecause !== undefined) return POLL_MS;
     const pauseMs = this.#pausedUntilMs - performance.now();
     if (pauseMs > 0) return pauseMs;
     const room = this.#trouble === undefined ? transport.concurrency * CLAIMED_PER_CONNECTION : 1;

@@ -18,6 +18,8 @@ import { type DeliveryWrite, Mailer } from './mailer.ts';
 import { prepareDeliveryQueries } from './queries.ts';
 
 const REPORT_INTERVAL_MS = 1000;
+/** The sender of mails that become files. The domain is one that nobody can have (RFC 2606). */
+const OUTBOX_FROM = 'Movie alerts <alerts@ninelives.invalid>';
 
 /** The mailer: sends the alerts that are due. */
 export async function run(runtime: Runtime): Promise<void> {
@@ -45,7 +47,7 @@ export async function run(runtime: Runtime): Promise<void> {
   const { url } = (await runtime.standby()) as BackgroundInput;
   writer.connect();
   const compose = composer({
-    from: parseMailbox(config.MAIL_FROM)!,
+    from: parseMailbox(config.MAIL_FROM ?? OUTBOX_FROM)!,
     publicUrl: (config.PUBLIC_URL ?? url).replace(/\/+$/, ''),
     findImage(owner, id) {
       const meta = images.findMeta(owner, id);
@@ -61,6 +63,7 @@ export async function run(runtime: Runtime): Promise<void> {
     queries,
     compose,
     transport,
+    pausedBecause: config.mailPausedBecause,
     clock,
     leaseOwner: `${process.pid}-${randomBytes(6).toString('hex')}`,
     leaseMs: config.DELIVERY_LEASE_MS,

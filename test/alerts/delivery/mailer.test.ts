@@ -165,6 +165,24 @@ t.test('a server that is not there costs no attempt, and all is sent when it is 
   t.equal((await stateOf(my, 'm0')).attempts, 1);
 });
 
+t.test('one that may not send claims nothing, and says why', async (t) => {
+  const my = await scene(t);
+  const server = await startSmtp(t);
+  await put(my.app, 'm');
+  const paused = startMailer(t, my, server.url, { leaseOwner: 'paused', pausedBecause: 'no sender' });
+  t.equal(paused.trouble, 'no sender');
+  const claims: unknown[] = [];
+  my.app.writers.get('main')!.function('note', (owner) => void claims.push(owner));
+  my.app.writers
+    .get('main')!
+    .exec(
+      "CREATE TEMP TRIGGER t AFTER UPDATE ON alerts WHEN new.status = 'sending' BEGIN SELECT note(new.lease_owner); END",
+    );
+  startMailer(t, my, server.url, { leaseOwner: 'other' });
+  await until(isIn(my, 'm', 'sent'), 'another sends it');
+  t.same(claims, ['other']);
+});
+
 t.test('what the writer does not take is told to it until it does, and the mail goes out once', async (t) => {
   const my = await scene(t);
   const server = await startSmtp(t);
