@@ -87,7 +87,10 @@ const SETTINGS = z.object({
   SMTP_URL: onReload(
     z
       .string()
-      .refine((text) => smtpServerOf(text), 'expected smtp://[user:password@]host[:port] or smtps://…')
+      .refine(
+        (text) => smtpServerOf(text),
+        'expected smtp://[user:password@]host[:port][?options] or smtps://…, with no options but those of .env.example',
+      )
       .optional(),
   ),
   SMTP_TIMEOUT_MS: onReload(whole(100, HOUR_MS, 30 * SECOND_MS)),

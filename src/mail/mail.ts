@@ -28,7 +28,7 @@ export interface InlineFile {
  * - sent: the server has taken it
  * - refused: it never will
  * - deferred: not now. Whether the server has it after all may be open, when the connection broke: `isConnectionLost`
- * - unavailable: the server could not be spoken to about this mail at all
+ * - unavailable: the server could not be spoken to about this mail at all, or lets nobody send: no fault of the mail
  */
 export type Delivery =
   | { readonly outcome: 'sent' }
@@ -38,7 +38,7 @@ export type Delivery =
 
 /** Hands mails over. */
 export interface Transport {
-  /** How many mails it works on at a time. */
+  /** How many mails it may be given at a time. */
   readonly concurrency: number;
   /** Never throws for what the other side does. @param content of the mail, as `compile` returned it */
   send(mail: Mail, content: Buffer): Promise<Delivery>;

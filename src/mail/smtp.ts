@@ -1,17 +1,9 @@
-import { createTransport } from 'nodemailer';
-import type SMTPPool from 'nodemailer/lib/smtp-pool';
-import { isLoopbackHost } from '../loopback.ts';
 import type { Delivery, Mail, Transport } from './mail.ts';
+import { type Sending, type SessionOptions, type SmtpError, SmtpSession } from './smtp-session.ts';
 import { smtpServerOf } from './smtp-url.ts';
 
-/** What nodemailer says of a failure beside its words, which may quote an address or a password. */
-interface SmtpError {
-  readonly code?: string;
-  /** The SMTP command that it came of; `CONN` for the connection itself. */
-  readonly command?: string;
-  readonly responseCode?: number;
-  readonly response?: string;
-}
+/** Mails over one connection; many servers take no more. */
+const MAILS_PER_SESSION_MAX = 100;
 
 export interface SmtpOptions {
   /** `smtp://` or `smtps://`, with the credentials. */
@@ -21,88 +13,113 @@ export interface SmtpOptions {
   readonly timeoutMs: number;
 }
 
-/** Hands mails to a mail server, over a few connections that are kept. */
+/**
+ * Hands mails to a mail server, over a few connections that are kept. A connection is idle, or lent to one mail; there are
+ * as many as mails are sent at a time.
+ */
 export class Smtp implements Transport {
   readonly concurrency: number;
-  readonly #pool: ReturnType<typeof createTransport>;
+  readonly #options: SessionOptions;
+  readonly #idle: SmtpSession[] = [];
+  #isClosed = false;
 
+  /** @param options with a URL that `smtpServerOf` reads */
   constructor({ url, connections, timeoutMs }: SmtpOptions) {
-    const server = smtpServerOf(url)!;
-    const options: SMTPPool.Options & { url: string; dnsTimeout: number; maxRequeues: number } = {
-      url,
-      pool: true,
-      maxConnections: connections,
-      connectionTimeout: timeoutMs,
-      greetingTimeout: timeoutMs,
-      // Longer, so that a server which never speaks is told from one that stops in the middle of a mail.
-      socketTimeout: 2 * timeoutMs,
-      dnsTimeout: timeoutMs,
-      // A mail of which the server has read nothing goes over another connection, once; any other is our own to retry.
-      maxRequeues: 1,
-      ...(server.hasCredentials && !isLoopbackHost(server.hostname) && { requireTLS: true }),
-      disableFileAccess: true,
-      disableUrlAccess: true,
-    };
     this.concurrency = connections;
-    this.#pool = createTransport(options);
+    this.#options = { server: smtpServerOf(url)!, timeoutMs };
   }
 
   async send(mail: Mail, content: Buffer): Promise<Delivery> {
+    // One that the server has closed in the meantime, unnoticed, has read nothing of the mail: a new one then tells.
+    const kept = this.#takeIdle();
+    const first = kept && (await this.#sendOver(kept, mail, content));
+    if (first && !isStale(first)) return deliveryOf(first);
+    let session: SmtpSession;
     try {
-      await this.#pool.sendMail({ envelope: { from: mail.from.address, to: [mail.to] }, raw: content });
-      return { outcome: 'sent' };
+      session = await SmtpSession.open(this.#options);
     } catch (error) {
-      return deliveryOf(error as SmtpError);
+      // Nothing of the mail was said yet.
+      return { outcome: 'unavailable', reason: reasonOf(error as SmtpError) };
     }
+    return deliveryOf(await this.#sendOver(session, mail, content));
   }
 
   close(): void {
-    this.#pool.close();
+    this.#isClosed = true;
+    for (const session of this.#idle.splice(0)) session.quit();
+  }
+
+  #takeIdle(): SmtpSession | undefined {
+    for (;;) {
+      const session = this.#idle.pop();
+      if (session === undefined || !session.isClosed) return session;
+    }
+  }
+
+  async #sendOver(session: SmtpSession, mail: Mail, content: Buffer): Promise<Sending> {
+    const sending = await session.send(mail.from.address, mail.to, content);
+    if (sending === 'taken' || (await session.reset())) this.#keep(session);
+    else session.close();
+    return sending;
+  }
+
+  #keep(session: SmtpSession): void {
+    if (this.#isClosed || session.sentCount >= MAILS_PER_SESSION_MAX || this.#idle.length >= this.concurrency)
+      session.quit();
+    else this.#idle.push(session);
   }
 }
 
-/** What keeps the server from being spoken to, whatever the mail is. */
-const UNAVAILABLE: ReadonlySet<string> = new Set([
-  'EDNS',
-  'EAUTH',
-  'ENOAUTH',
-  'EOAUTH2',
-  'ETLS',
-  'EPROXY',
-  'ECONFIG',
-]);
-/** Commands that come before the first one of a mail. */
-const OPENING = /^(?:CONN|EHLO|HELO|LHLO|STARTTLS|AUTH\b)/;
-/**
- * What the system calls connections that never were, and nodemailer those that closed each time before a mail was begun,
- * as a proxy in front of a dead server has it.
- */
-const NOT_CONNECTED =
-  /ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|ENOENT|Connection timeout|Greeting never received|retries after connection was closed/;
 /** The mail is larger than the server takes: told before it is sent (RFC 1870). */
 const TOO_LARGE = 552;
+/** The server closes the connection, whatever it was asked (RFC 5321 4.2). */
+const CLOSING = 421;
+/** What nodemailer finds wrong with the mail itself, before or without an answer of the server. */
+const OF_THE_MAIL: ReadonlySet<string> = new Set(['EENVELOPE', 'EMESSAGE']);
+/** What Node.js and OpenSSL call a certificate that they do not trust. */
+const OF_THE_CERTIFICATE = /CERT|CRL|LEAF|INVALID_(?:CA|PURPOSE)|PATH_LENGTH|HOSTNAME_MISMATCH/;
 
-/** @returns what the error means for the mail and for the server */
-export function deliveryOf(error: SmtpError): Delivery {
-  const { code = 'unknown', command = '', responseCode } = error;
+function isStale(sending: Sending): boolean {
+  return sending !== 'taken' && !sending.isBegun && isLost(sending.error);
+}
+
+function isLost({ code = '', responseCode }: SmtpError): boolean {
+  return responseCode === CLOSING || (responseCode === undefined && !OF_THE_MAIL.has(code));
+}
+
+/** @returns what an answer, or none, to a mail means for it and for the server */
+function deliveryOf(sending: Sending): Delivery {
+  if (sending === 'taken') return { outcome: 'sent' };
+  const { error, isBegun } = sending;
+  const { command = '', responseCode } = error;
   const reason = reasonOf(error);
-  if (UNAVAILABLE.has(code)) return { outcome: 'unavailable', reason };
-  if (responseCode !== undefined && OPENING.test(command)) return { outcome: 'unavailable', reason };
-  if (responseCode === undefined) {
-    const words = error instanceof Error ? error.message : '';
-    if (NOT_CONNECTED.test(words)) return { outcome: 'unavailable', reason };
-    return { outcome: 'deferred', reason, isConnectionLost: true };
-  }
   // Who may not send at all, now or ever, is not this mail's matter, and would make every mail of the day a failed one.
-  if (command === 'MAIL FROM' && responseCode !== TOO_LARGE) return { outcome: 'unavailable', reason };
-  if (responseCode < 500) return { outcome: 'deferred', reason, isConnectionLost: responseCode === 421 };
+  const isSenderRefused = command === 'MAIL FROM' && responseCode !== undefined && responseCode !== TOO_LARGE;
+  const isClosing = responseCode === CLOSING && !isBegun;
+  if (isSenderRefused || isClosing) return { outcome: 'unavailable', reason };
+  // A connection lost within a mail counts for it: if the mail is why, it would else keep all others from being sent.
+  if (isLost(error)) return { outcome: 'deferred', reason, isConnectionLost: true };
+  if (responseCode !== undefined && responseCode < 500) {
+    return { outcome: 'deferred', reason, isConnectionLost: false };
+  }
   return { outcome: 'refused', reason };
 }
 
 /** The server's words may name the recipient; its codes (RFC 5321, RFC 3463) do not. */
-function reasonOf({ code = 'unknown', command = '', responseCode, response = '' }: SmtpError): string {
+function reasonOf({
+  code = 'unknown',
+  originalCode,
+  command = '',
+  responseCode,
+  response = '',
+}: SmtpError): string {
+  if (responseCode === undefined) {
+    const name = originalCode ?? code;
+    if (OF_THE_CERTIFICATE.test(name)) return `The certificate of the mail server is not trusted: ${name}`;
+    if (code === 'EMESSAGE') return 'The mail is larger than the mail server takes';
+    return `The connection to the mail server failed: ${name}`;
+  }
   const at = command === '' || command === 'CONN' ? '' : ` to ${command}`;
-  if (responseCode === undefined) return `The connection to the mail server failed: ${code}`;
   const enhanced = /^\d{3}[ -](\d\.\d{1,3}\.\d{1,3})\b/.exec(response)?.[1];
   return `The mail server answered ${responseCode}${enhanced ? ` ${enhanced}` : ''}${at}`;
 }

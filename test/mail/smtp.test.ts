@@ -3,7 +3,7 @@ import t, { type Test } from 'tap';
 import { compile } from '../../src/mail/compile.ts';
 import type { Delivery, Mail } from '../../src/mail/mail.ts';
 import { Smtp } from '../../src/mail/smtp.ts';
-import { answer, startSmtp, type TrapOptions } from '../support/smtp.ts';
+import { answer, startSmtp, type TrapOptions, UNTRUSTED } from '../support/smtp.ts';
 
 const MAIL: Mail = {
   messageId: 'one@example.org',
@@ -30,11 +30,93 @@ t.test('a mail arrives whole, and connections are kept and few', async (t) => {
   const server = await startSmtp(t);
   const smtp = connect(t, server.url);
   const content = await compile(MAIL);
-  const deliveries = await Promise.all(Array.from({ length: 20 }, () => smtp.send(MAIL, content)));
-  t.ok(deliveries.every(({ outcome }) => outcome === 'sent'));
+  const outcomes: string[] = [];
+  const lane = async () => {
+    for (let n = 0; n < 10; n += 1) outcomes.push((await smtp.send(MAIL, content)).outcome);
+  };
+  await Promise.all([lane(), lane()]);
+  t.strictSame(outcomes, Array(20).fill('sent'));
   t.match(server.connections(), { most: 2, total: 2 });
   t.equal(server.received.length, 20);
   t.same(server.received[0]?.bytes.toString(), content.toString());
+});
+
+t.test(
+  'a connection outlives a mail that is refused, and one that the server has cut is made anew',
+  async (t) => {
+    let isRefused = true;
+    const server = await startSmtp(t, { onMail: () => (isRefused ? answer(554, 'no') : undefined) });
+    const smtp = connect(t, server.url);
+    const content = await compile(MAIL);
+    t.equal((await smtp.send(MAIL, content)).outcome, 'refused');
+    isRefused = false;
+    t.equal((await smtp.send(MAIL, content)).outcome, 'sent');
+    t.equal(server.connections().total, 1);
+    server.cut();
+    t.equal((await smtp.send(MAIL, content)).outcome, 'sent');
+    t.equal(server.connections().total, 2);
+    t.equal(server.begun(), 3, 'each was begun once');
+  },
+);
+
+for (const [way, options] of [
+  ['STARTTLS', { disabledCommands: [] }],
+  ['TLS from the first byte', { secure: true }],
+] as [string, TrapOptions][]) {
+  t.test(`a certificate that is not trusted is the server's fault, and is named: ${way}`, async (t) => {
+    const server = await startSmtp(t, options);
+    const url = options.secure ? server.url.replace('smtp:', 'smtps:') : server.url;
+    t.match(await send(t, url), { outcome: 'unavailable', reason: UNTRUSTED });
+    t.strictSame(await send(t, `${url}?tls.rejectUnauthorized=false`), { outcome: 'sent' }, 'unless it may');
+    t.equal(server.received.length, 1);
+  });
+}
+
+t.test('TLS is not used where it may not be, and asked for where it must', async (t) => {
+  const server = await startSmtp(t, { disabledCommands: [] });
+  t.strictSame(await send(t, `${server.url}?ignoreTLS=true`), { outcome: 'sent' });
+  const plain = await startSmtp(t);
+  const { outcome } = await send(t, `${plain.url}?requireTLS=true`);
+  t.equal(outcome, 'unavailable');
+  t.equal(plain.begun(), 0);
+});
+
+t.test('what breaks before a mail is begun is the server’s fault, whatever it is called', async (t) => {
+  /** Says `lines`, one for each command, then cuts the connection. */
+  const scripted = async (...lines: string[]) => {
+    const server = createServer((socket) => {
+      const left = [...lines];
+      const next = () => {
+        const line = left.shift();
+        if (line === undefined) socket.resetAndDestroy();
+        else socket.write(`${line}\r\n`);
+      };
+      socket.on('error', () => {});
+      socket.on('data', next);
+      next();
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    t.teardown(() => server.close());
+    return `smtp://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  };
+  for (const lines of [
+    [],
+    ['220 hello'],
+    ['220 hello', '250 STARTTLS'],
+    ['220 hello', '250 STARTTLS', '220 go'],
+  ]) {
+    t.equal((await send(t, await scripted(...lines))).outcome, 'unavailable', lines.join());
+  }
+  const login = (await scripted('220 hello', '250-you', '235')).replace('//', '//user:pass@');
+  t.equal((await send(t, login)).outcome, 'unavailable', 'within the login');
+  const closing = await scripted('220 hello', '250 you', '421 busy');
+  t.equal((await send(t, closing)).outcome, 'unavailable', 'it says that it goes');
+  const begun = await scripted('220 hello', '250 you', '250 ok', '250 ok', '354 go');
+  t.match(
+    await send(t, begun),
+    { outcome: 'deferred', isConnectionLost: true },
+    'after DATA it counts for the mail',
+  );
 });
 
 const refuse = (code: number, text: string) => ({
@@ -89,7 +171,10 @@ for (const [what, options, expected] of [
 t.test('a server that is not there, or does not speak', async (t) => {
   const gone = await startSmtp(t);
   await gone.close();
-  t.match(await send(t, gone.url), { outcome: 'unavailable', reason: /failed: ESOCKET/ });
+  t.match(await send(t, gone.url), {
+    outcome: 'unavailable',
+    reason: 'The connection to the mail server failed: ECONNREFUSED',
+  });
   const closing = createServer((socket) => void socket.end());
   await new Promise<void>((resolve) => closing.listen(0, '127.0.0.1', resolve));
   t.teardown(() => closing.close());

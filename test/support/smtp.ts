@@ -25,6 +25,10 @@ export interface SmtpTrap {
   readonly close: () => Promise<void>;
 }
 
+/** What is said of the certificate that the server brings along: signed by itself, and for some time now expired. */
+export const UNTRUSTED =
+  /^The certificate of the mail server is not trusted: (?:DEPTH_ZERO_SELF_SIGNED_CERT|CERT_HAS_EXPIRED)$/;
+
 /** @returns what a server answers instead of success */
 export function answer(responseCode: number, message: string): Error {
   return Object.assign(new Error(message), { responseCode });

@@ -7,7 +7,7 @@ import { prepareQueries } from '../../../src/alerts/queries.ts';
 import { Failure } from '../../../src/errors.ts';
 import { Smtp } from '../../../src/mail/smtp.ts';
 import { startApp, type TestApp } from '../../support/app.ts';
-import { answer, startSmtp } from '../../support/smtp.ts';
+import { answer, startSmtp, UNTRUSTED } from '../../support/smtp.ts';
 import { until } from '../../support/system.ts';
 
 const TODAY = '2030-06-15';
@@ -163,6 +163,23 @@ t.test('a server that is not there costs no attempt, and all is sent when it is 
   t.equal(mailer.trouble, undefined);
   t.equal(server.received.length, 10);
   t.equal((await stateOf(my, 'm0')).attempts, 1);
+});
+
+t.test('a certificate that is not trusted costs no attempt, and its alert says why', async (t) => {
+  const my = await scene(t);
+  const server = await startSmtp(t, { disabledCommands: [] });
+  await put(my.app, 'm', '2026-12-31');
+  my.app.writers.get('main')!.exec("UPDATE alerts SET notification_date = '2020-01-01'");
+  const mailer = startMailer(t, my, server.url, { now: Date.now, attemptsMax: 1 });
+  await until(() => mailer.trouble !== undefined, 'it pauses');
+  t.match(mailer.trouble, UNTRUSTED);
+  await until(() => server.connections().total > 1, 'it tries again');
+  await until(() => mailer.claimedCount === 0, 'what it had claimed is given back');
+  const { status, attempts, last_error } = await stateOf(my, 'm');
+  t.strictSame(
+    { status, attempts, last_error },
+    { status: 'scheduled', attempts: 0, last_error: mailer.trouble },
+  );
 });
 
 t.test('one that may not send claims nothing, and says why', async (t) => {
