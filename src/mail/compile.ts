@@ -1,5 +1,9 @@
 import MailComposer from 'nodemailer/lib/mail-composer';
+import { encodedWords } from './encoded-words.ts';
 import type { Mail } from './mail.ts';
+
+/** Begins what a mail program decodes. nodemailer leaves it as it is where it is valid. */
+const ENCODED_WORD = '=?';
 
 /**
  * @returns the mail as it goes over the wire (RFC 5322, MIME), with CRLF line ends
@@ -11,7 +15,7 @@ export async function compile(mail: Mail): Promise<Buffer> {
     from: { ...mail.from },
     // An object is taken as it is: what stands in a string would be parsed once more.
     to: { name: '', address: mail.to },
-    subject: mail.subject,
+    ...(!mail.subject.includes(ENCODED_WORD) && { subject: mail.subject }),
     text: mail.text,
     html: mail.html,
     attachments: mail.inline.map(({ cid, filename, type, bytes }) => ({
@@ -22,6 +26,9 @@ export async function compile(mail: Mail): Promise<Buffer> {
       content: bytes,
     })),
     headers: {
+      ...(mail.subject.includes(ENCODED_WORD) && {
+        Subject: { prepared: true, value: encodedWords(mail.subject) },
+      }),
       // As it is: a fold within the URL would break it.
       'List-Unsubscribe': { prepared: true, value: `<${mail.unsubscribeUrl}>` },
       'List-Unsubscribe-Post': 'List-Unsubscribe=One-Click',

@@ -1,10 +1,13 @@
 import { createHash } from 'node:crypto';
 import type { Mailbox } from '../../mail/address.ts';
 import type { InlineFile, Mail } from '../../mail/mail.ts';
+import { visibleText } from '../../mail/visible-text.ts';
 import { hashOfAddress, seal } from '../unsubscribe/token.ts';
 import type { DueAlert } from './queries.ts';
 
 const COVER_CID = 'cover';
+/** Stands for a title of which nothing is to be seen. */
+const UNTITLED = 'a movie';
 /** Our own images, wherever the API was reached when their URL was handed out. */
 const OWN_IMAGE = /\/movie\/image\/([\w-]{43})$/;
 
@@ -23,8 +26,8 @@ export function composer(options: ComposeOptions): (alert: DueAlert) => Mail {
   const domain = from.address.slice(from.address.lastIndexOf('@') + 1);
   return (alert) => {
     const { owner, email, notification_date: date } = alert;
-    const title = oneLine(alert.title);
-    const category = oneLine(alert.category);
+    const title = visibleText(alert.title) || UNTITLED;
+    const category = visibleText(alert.category);
     const cover = coverOf(alert);
     const token = seal({ owner, addressHash: hashOfAddress(email) }, unsubscribeKey());
     const unsubscribeUrl = `${publicUrl}/unsubscribe/${token}`;
@@ -57,11 +60,6 @@ export function composer(options: ComposeOptions): (alert: DueAlert) => Mail {
 function nameOf({ id, createdAtMs, version, notification_date }: DueAlert): string {
   const facts = JSON.stringify([id, createdAtMs, version, notification_date]);
   return createHash('sha256').update(facts).digest('hex').slice(0, 40);
-}
-
-/** A line break in a title must not look like the mail's own text; the rest of it arrives as it is. */
-function oneLine(text: string): string {
-  return text.replace(/[\p{Cc}\u2028\u2029]+/gu, ' ').trim();
 }
 
 function page(

@@ -33,7 +33,11 @@ const compose = composer({
 async function parsed(change: Partial<DueAlert> = {}) {
   const content = await compile(compose({ ...ALERT, ...change }));
   const mail = await simpleParser(content);
-  return { content: content.toString('latin1'), mail, names: mail.headerLines.map(({ key }) => key) };
+  return {
+    content: content.toString('latin1'),
+    mail,
+    names: mail.headerLines.map(({ key }) => key).toSorted(),
+  };
 }
 
 const plain = await parsed();
@@ -112,6 +116,46 @@ function linesOf(text = ''): number {
   return text.split(/[\r\n\v\f\u0085\u2028\u2029]/).length;
 }
 
+t.test('what mail programs decode reaches a reader as it was written', async (t) => {
+  for (const title of [
+    '=?utf-8?Q?=0D=0ABcc=3A_eve=40example.net?=',
+    '=?utf-8?B?UGF5IG5vdw==?=',
+    'A =?utf-8?Q?B?= =?utf-8?Q?C?= D',
+    `${'=?utf-8?Q?x?='.repeat(30)} 火`,
+    '&#x202E; &amp; %0D%0A =0D=0A',
+  ]) {
+    const { mail, names } = await parsed({ title });
+    t.equal(mail.subject, `Reminder: ${title}`);
+    t.strictSame(names, plain.names);
+    t.equal(mail.text?.split('\n')[0], title);
+  }
+});
+
+t.test(
+  'what cannot be seen is left out, and a title of nothing else has a subject all the same',
+  async (t) => {
+    for (const [title, seen] of [
+      ['\u202Egpj.exe\u202C', 'gpj.exe'],
+      ['\u2066a\u2069\u2067b\u2069\u2068c\u2069', 'abc'],
+      ['Pay\u200B\u00AD\u2060\uFEFF now', 'Pay now'],
+      ['x\u{E0068}\u{E0069}', 'x'],
+      ['Ma  cbeth\t\r\n  II ', 'Ma cbeth II'],
+      [' ', 'a movie'],
+      ['\u3000\u00A0', 'a movie'],
+      ['\u200B\u200D\uFE0F', 'a movie'],
+      ['\u3164\u2800', 'a movie'],
+      ['\u202E', 'a movie'],
+    ] as const) {
+      const { mail } = await parsed({ title, category: `${title}!` });
+      const name = encodeURIComponent(title);
+      t.equal(mail.subject, `Reminder: ${seen}`, name);
+      t.equal(mail.text?.split('\n')[0], seen, name);
+      t.match(mail.html, `<h1 style="font-size: 1.4em">${seen}</h1>`, name);
+      t.notMatch(String(mail.html) + mail.text, /[\u202A-\u202E\u2066-\u2069\u200B]/, name);
+    }
+  },
+);
+
 t.test('any script arrives intact', async (t) => {
   const titles = [
     'Ünïcödé',
@@ -119,6 +163,10 @@ t.test('any script arrives intact', async (t) => {
     'الرسالة',
     'Броненосец «Потёмкин»',
     '🎬👩‍👩‍👧‍👦 e\u0301',
+    '🏴󠁧󠁢󠁥󠁮󠁧󠁿 ❤️',
+    'می‌خواهم',
+    'שלום\u200F!',
+    '東京\u3000物語',
     'x'.repeat(500),
     '火'.repeat(500),
   ];
