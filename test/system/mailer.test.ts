@@ -1,8 +1,11 @@
+import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
+import Sqlite from 'better-sqlite3';
 import { simpleParser } from 'mailparser';
 import t from 'tap';
+import { newLeaseOwner } from '../../src/alerts/delivery/lease-owner.ts';
 import { alertOf, request } from '../support/http.ts';
 import { IMAGES } from '../support/images.ts';
 import { startSmtp } from '../support/smtp.ts';
@@ -106,6 +109,28 @@ t.test(
     t.notMatch(text, /hunter/);
   },
 );
+
+t.test('what a mailer of another machine is sending is left to it until its lease expires', async (t) => {
+  const server = await startSmtp(t);
+  const early = await start(t, { TIMEZONE, DELIVERY_HOUR: '23:59' });
+  for (const id of ['here', 'elsewhere']) await put(early, id);
+  await early.stop();
+  const gone = spawnSync(process.execPath, ['--version']).pid;
+  const db = new Sqlite(join(early.dataDir, 'main.db'));
+  db.pragma('wal_autocheckpoint = 0');
+  const lease = db.prepare(
+    "UPDATE alerts SET status = 'sending', lease_owner = ?, lease_until_ms = ? WHERE movie_id = ?",
+  );
+  const here = newLeaseOwner().replace(`/${process.pid}-`, `/${gone}-`);
+  const untilMs = Date.now() + 1_800_000;
+  lease.run(here, untilMs, 'here');
+  lease.run(here.replace(/^[^/]+/, crypto.randomUUID()), untilMs, 'elsewhere');
+  db.close();
+  const leases = { DELIVERY_LEASE_MS: '3600000' };
+  const system = await start(t, { ...DUE, ...SENDER, ...leases, SMTP_URL: server.url }, early.dataDir);
+  await until(async () => (await statusOf(system, 'here')) === 'sent', 'the dead one is made up for');
+  t.equal(await statusOf(system, 'elsewhere'), 'sending');
+});
 
 t.test('a mail server without a sender of its own pauses the mailer, and nothing else', async (t) => {
   const server = await startSmtp(t);

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { prepareQueries as prepareImageQueries } from '../../images/queries.ts';
 import { parseMailbox } from '../../mail/address.ts';
@@ -14,6 +13,7 @@ import { writerSocketPath } from '../../writer/protocol.ts';
 import { prepareQueries } from '../queries.ts';
 import { DeliveryClock } from './clock.ts';
 import { composer } from './compose.ts';
+import { isKnownDead, newLeaseOwner } from './lease-owner.ts';
 import { type DeliveryWrite, Mailer } from './mailer.ts';
 import { prepareDeliveryQueries } from './queries.ts';
 
@@ -65,7 +65,7 @@ export async function run(runtime: Runtime): Promise<void> {
     transport,
     pausedBecause: config.mailPausedBecause,
     clock,
-    leaseOwner: `${process.pid}-${randomBytes(6).toString('hex')}`,
+    leaseOwner: newLeaseOwner(),
     leaseMs: config.DELIVERY_LEASE_MS,
     attemptsMax: config.DELIVERY_ATTEMPTS_MAX,
     backoffMinMs: config.DELIVERY_BACKOFF_MIN_MS,
@@ -76,7 +76,7 @@ export async function run(runtime: Runtime): Promise<void> {
   });
   for (const owner of queries.leaseOwners()) {
     // What does not succeed here is left to the leases, which expire.
-    if (!isAlive(owner)) await write('takeOver', { leaseOwner: owner }).catch(() => {});
+    if (isKnownDead(owner)) await write('takeOver', { leaseOwner: owner }).catch(() => {});
   }
   const report = () => {
     const { due, retrying, failed } = queries.counts(clock.dueThrough(Date.now()));
@@ -98,14 +98,4 @@ async function loadTransport({ config }: Runtime): Promise<() => Transport> {
   if (!url) return () => new Outbox(join(config.DATA_DIR, 'outbox'));
   const { Smtp } = await import('../../mail/smtp.ts');
   return () => new Smtp({ url, connections: config.SMTP_CONNECTIONS, timeoutMs: config.SMTP_TIMEOUT_MS });
-}
-
-/** Its process id is what the name of a mailer begins with. One that another process has by now is left to its lease. */
-function isAlive(leaseOwner: string): boolean {
-  try {
-    process.kill(Number.parseInt(leaseOwner, 10), 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
 }
