@@ -31,6 +31,15 @@ const STATE_EXAMPLE = {
 };
 const stateSchema = alertState.meta({ id: 'AlertState', examples: [STATE_EXAMPLE] });
 const STATE: ContentDescription = { 'application/json': { schema: stateSchema, example: STATE_EXAMPLE } };
+const pageSchema = z
+  .object({
+    items: z.array(stateSchema),
+    next_cursor: z.string().nullable().meta({ description: 'Asks for the next page; null on the last.' }),
+    has_more: z.boolean(),
+  })
+  .meta({ id: 'AlertPage' });
+const patchSchema = alertPatch.meta({ id: 'AlertPatch', minProperties: 1 });
+const removedSchema = z.object({ movieId, message: z.string() }).meta({ id: 'RemovedAlert' });
 const TAG = { ETag: 'Names this version of the alert, for If-Match and If-None-Match.' };
 const IF_MATCH: RouteDescription['headers'] = {
   'If-Match': {
@@ -102,14 +111,7 @@ export const description: readonly RouteDescription[] = [
         description: 'A page of the list.',
         content: {
           'application/json': {
-            schema: z.object({
-              items: z.array(stateSchema),
-              next_cursor: z
-                .string()
-                .nullable()
-                .meta({ description: 'Asks for the next page; null on the last.' }),
-              has_more: z.boolean(),
-            }),
+            schema: pageSchema,
             example: { items: [STATE_EXAMPLE], next_cursor: null, has_more: false },
           },
         },
@@ -148,7 +150,7 @@ export const description: readonly RouteDescription[] = [
     params: PARAMS,
     headers: IF_MATCH,
     body: {
-      'application/json': { schema: alertPatch, example: { notification_date: EXAMPLE.notification_date } },
+      'application/json': { schema: patchSchema, example: { notification_date: EXAMPLE.notification_date } },
     },
     answers: { 200: { description: 'The alert as it is now.', content: STATE, headers: TAG } },
     errors: ['not_found', 'alert_sending', 'alert_sent', 'precondition_failed'],
@@ -188,7 +190,7 @@ export const description: readonly RouteDescription[] = [
         description: 'The alert is removed.',
         content: {
           'application/json': {
-            schema: z.object({ movieId, message: z.string() }),
+            schema: removedSchema,
             example: { movieId: EXAMPLE.movieId, message: 'Alert successfully removed' },
           },
         },

@@ -54,15 +54,21 @@ export class SchemaArbitraries {
     }
   }
 
-  #objectOf({ properties = {}, required = [] }: JsonSchema): Arbitrary<unknown> {
+  #objectOf({ properties = {}, required = [], minProperties = 0 }: JsonSchema): Arbitrary<unknown> {
     const members = Object.entries(properties as Record<string, JsonSchema>);
-    return fc.record(Object.fromEntries(members.map(([name, member]) => [name, this.of(member)])), {
+    const made = fc.record(Object.fromEntries(members.map(([name, member]) => [name, this.of(member)])), {
       requiredKeys: required as string[],
     });
+    return made.filter((value) => Object.keys(value).length >= Number(minProperties));
   }
 }
 
-function stringOf({ format, pattern, minLength, maxLength = 300 }: JsonSchema): Arbitrary<string> {
+function stringOf({ not, ...schema }: JsonSchema): Arbitrary<string> {
+  const excluded = ((not as JsonSchema | undefined)?.enum ?? []) as readonly string[];
+  return anyStringOf(schema).filter((text) => !excluded.includes(text));
+}
+
+function anyStringOf({ format, pattern, minLength, maxLength = 300 }: JsonSchema): Arbitrary<string> {
   const known = FORMATS[String(format)];
   if (known) return known;
   if (typeof pattern === 'string') return fc.stringMatching(new RegExp(pattern, 'u'));

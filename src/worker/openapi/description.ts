@@ -3,17 +3,22 @@ import type { AnswerDescription, RouteDescription } from './route-description.ts
 
 const trouble = z.object({ name: z.string(), reason: z.string() }).meta({ id: 'Trouble' });
 
-const ready = z.object({
-  ready: z.boolean(),
-  notReady: z.array(trouble).optional(),
-  degraded: z.array(trouble).optional().meta({ description: 'What is out of order while the rest serves.' }),
-  replication: z.looseObject({}).optional().meta({ description: 'With ?verbose: how far the replica is.' }),
-  releases: z
-    .record(z.string(), z.string())
-    .optional()
-    .meta({ description: 'With ?verbose: the release of each process.' }),
-  drill: z.looseObject({}).optional().meta({ description: 'With ?verbose: how the last drill went.' }),
-});
+const ready = z
+  .object({
+    ready: z.boolean(),
+    notReady: z.array(trouble).optional(),
+    degraded: z
+      .array(trouble)
+      .optional()
+      .meta({ description: 'What is out of order while the rest serves.' }),
+    replication: z.looseObject({}).optional().meta({ description: 'With ?verbose: how far the replica is.' }),
+    releases: z
+      .record(z.string(), z.string())
+      .optional()
+      .meta({ description: 'With ?verbose: the release of each process.' }),
+    drill: z.looseObject({}).optional().meta({ description: 'With ?verbose: how the last drill went.' }),
+  })
+  .meta({ id: 'Readiness' });
 
 const NOT_MODIFIED: AnswerDescription = { description: 'It is still what If-None-Match names.' };
 const IF_NONE_MATCH = {
@@ -34,7 +39,7 @@ export const chassisRoutes: Readonly<Record<string, readonly RouteDescription[]>
           description: 'It does.',
           content: {
             'application/json': {
-              schema: z.object({ service: z.literal('online') }),
+              schema: z.object({ service: z.literal('online') }).meta({ id: 'Health' }),
               example: { service: 'online' },
             },
           },

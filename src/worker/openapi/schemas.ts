@@ -18,8 +18,9 @@ export class Schemas {
     const { properties, $defs = {} } = z.toJSONSchema(z.object({ root: schema }), {
       io: direction,
       override: ({ jsonSchema }) => {
-        // Clients must put up with members that later versions add.
-        if (jsonSchema.additionalProperties === false) delete jsonSchema.additionalProperties;
+        // Clients must put up with members that later versions add; what they may not send they are told.
+        if (direction === 'output' && jsonSchema.additionalProperties === false)
+          delete jsonSchema.additionalProperties;
       },
     });
     for (const [id, definition] of Object.entries($defs)) {

@@ -3,6 +3,7 @@ import { features } from '../../../src/features.ts';
 import type { Scope } from '../../../src/scope.ts';
 import { addRoutes } from '../../../src/worker/app.ts';
 import { describeRoutes } from '../../../src/worker/openapi/describe.ts';
+import type { Content } from '../../../src/worker/openapi/document.ts';
 import { startApp } from '../../support/app.ts';
 import { describedBy } from '../../support/described.ts';
 
@@ -81,6 +82,51 @@ t.test('what generators and readers rely on holds for every operation', async (t
     }
   }
   t.equal(new Set(ids).size, ids.length, 'each has a name of its own');
+});
+
+t.test('each JSON body has a name for generated clients, and a file is bytes', async (t) => {
+  const { document } = await describedBy(features);
+  const unnamed: string[] = [];
+  const bytes: string[] = [];
+  for (const [path, operations] of Object.entries(document.paths)) {
+    for (const [method, { requestBody, responses }] of Object.entries(operations)) {
+      const bodies: [string, Content][] = Object.entries(responses).map(([status, { content = {} }]) => [
+        status,
+        content,
+      ]);
+      if (requestBody) bodies.unshift(['request', requestBody.content]);
+      for (const [which, content] of bodies) {
+        for (const [type, { schema }] of Object.entries(content)) {
+          const name = `${method} ${path} ${which} ${type}`;
+          if (schema?.format === 'binary') bytes.push(name);
+          else if (/json|multipart/.test(type) && schema?.$ref === undefined) unnamed.push(name);
+        }
+      }
+    }
+  }
+  t.strictSame(
+    unnamed,
+    ['get /openapi.json 200 application/json'],
+    'but this one, which has a standard for its name',
+  );
+  t.strictSame(
+    bytes,
+    ['image/png', 'image/jpeg', 'image/webp', 'image/gif', 'image/avif', 'application/octet-stream'].map(
+      (type) => `get /movie/image/{id} 200 ${type}`,
+    ),
+  );
+  const { file } = document.components.schemas.ImageUpload!.properties as Record<string, unknown>;
+  t.strictSame(file, { type: 'string', format: 'binary', contentMediaType: 'application/octet-stream' });
+});
+
+t.test('what a change must and may not have is described as it is enforced', async (t) => {
+  const { document } = await describedBy(features);
+  const { minProperties, additionalProperties } = document.components.schemas.AlertPatch!;
+  t.strictSame({ minProperties, additionalProperties }, { minProperties: 1, additionalProperties: false });
+  const app = await startApp(t);
+  for (const body of [{}, { movieId: 'm' }, { title: 'a', more: 1 }]) {
+    t.equal((await app.call('PATCH', '/alert/movie/m', { body })).status, 422, JSON.stringify(body));
+  }
 });
 
 t.test('every example is as its own schema says, and every reference leads somewhere', async (t) => {
