@@ -41,12 +41,19 @@ export const movieId = text(MOVIE_ID_MAX_CHARS).refine(
   'expected no control characters',
 );
 
+/** Whoever resolves a URL takes these out of its path, encoded or not (RFC 3986 5.2.4, WHATWG URL): no request would arrive. */
+const DOT_SEGMENTS = ['.', '..'];
+/** That of a new alert. Some of before there was this rule may have another, and can still be removed. */
+const newMovieId = movieId
+  .refine((value) => !DOT_SEGMENTS.includes(value), 'expected another name than one or two dots')
+  .meta({ minLength: 1, maxLength: MOVIE_ID_MAX_CHARS, not: { enum: DOT_SEGMENTS } });
+
 /** Whose an alert is: an owner's name, empty for whoever calls while there are no keys. */
 export const owner = z.string().max(OWNER_MAX_CHARS);
 
 /** An alert as clients send it and get it back. Fields that it does not know are ignored, for compatibility. */
 export const alert = z.object({
-  movieId,
+  movieId: newMovieId,
   email: text(EMAIL_MAX_CHARS)
     .refine((value) => parseAddress(value), 'expected an e-mail address')
     .meta({ format: 'email' }),
@@ -72,6 +79,7 @@ const time = z.iso.datetime().nullable();
 
 /** An alert as it is read: with what became of it. */
 export const alertState = alert.extend({
+  movieId,
   status: z.enum(STATUSES),
   attempts: z.int().min(0).meta({ description: 'How often the mail server has answered for it.' }),
   next_attempt_at: time.meta({

@@ -120,3 +120,24 @@ t.test('what the writer refuses reaches the client as it is', async (t) => {
   t.notMatch(answer.text, ALERT.email);
   t.equal((await app.call('GET', `/alert/movie/${ALERT.movieId}`)).status, 404, 'nothing was written');
 });
+
+t.test(
+  'an alert whose key a URL cannot carry is listed, and goes with a path that is sent as it is',
+  async (t) => {
+    const app = await startApp(t);
+    for (const movieId of ['.', '..']) {
+      await app.call('POST', '/alert', { body: { ...ALERT, movieId: `old ${movieId}` } });
+    }
+    // As they were made before such keys were refused.
+    app.writers.get('main')!.exec('UPDATE alerts SET movie_id = substr(movie_id, 5)');
+    const ids = async () => {
+      const { items } = (await app.call('GET', '/alert')).json() as { items: { movieId: string }[] };
+      return items.map(({ movieId }) => movieId);
+    };
+    t.strictSame(await ids(), ['..', '.']);
+    t.equal((await app.call('GET', '/alert/movie/..')).status, 200);
+    t.equal((await app.call('DELETE', '/alert/movie/..')).status, 200);
+    t.equal((await app.call('DELETE', '/alert/movie/%2E')).status, 200);
+    t.strictSame(await ids(), []);
+  },
+);

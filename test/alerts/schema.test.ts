@@ -13,7 +13,7 @@ const ALERT = {
 };
 
 const GOOD: Readonly<Record<string, readonly string[]>> = {
-  movieId: ['x', 'x'.repeat(128), 'é'.repeat(128)],
+  movieId: ['x', 'x'.repeat(128), 'é'.repeat(128), '...', '.a', '%2e', 'a/..', '\\'],
   email: [
     "o'brien+tag@example.co.uk",
     'a@b.museum',
@@ -35,6 +35,8 @@ const GOOD: Readonly<Record<string, readonly string[]>> = {
 const BAD: Readonly<Record<string, readonly unknown[]>> = {
   movieId: [
     '',
+    '.',
+    '..',
     'x'.repeat(129),
     'a\nb',
     'a\tb',
@@ -165,7 +167,7 @@ t.test('the schema describes itself as JSON Schema', async (t) => {
     type: 'object',
     required: ['movieId', 'email', 'notification_date', 'title', 'category', 'imageUrl'],
     properties: {
-      movieId: { type: 'string', minLength: 1, maxLength: 128 },
+      movieId: { type: 'string', minLength: 1, maxLength: 128, not: { enum: ['.', '..'] } },
       email: { type: 'string', format: 'email', maxLength: 254 },
       notification_date: { type: 'string', format: 'date' },
       imageUrl: { type: 'string', format: 'iri', maxLength: 2048 },
