@@ -103,10 +103,13 @@ export function callerOf(ctx: Context): Caller {
 /** Answers one request, synchronously or not. */
 export type Handler = (ctx: RouterContext) => unknown;
 
-/** Registers routes; a path is a pattern of the router. No route without a scope: what is open says so. */
-export type Routes = Readonly<
-  Record<'get' | 'post' | 'patch' | 'delete', (path: string, scope: Scope, handler: Handler) => void>
->;
+/**
+ * Registers a route; a path is a pattern of the router. No route without a scope: what is open says so. Of the scopes read
+ * and write, one takes the query parameters of `queryNames` and refuses others with 422; the others ignore what they do not
+ * know, since mail programs and proxies add to links.
+ */
+export type AddRoute = (path: string, scope: Scope, handler: Handler, queryNames?: readonly string[]) => void;
+export type Routes = Readonly<Record<'get' | 'post' | 'patch' | 'delete', AddRoute>>;
 
 /** What a feature's routes get. */
 export interface RouteContext<C extends Commands = Commands> {

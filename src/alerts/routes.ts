@@ -31,19 +31,24 @@ export function routes(context: RouteContext<typeof commands>): void {
     sendJson(ctx, isNew ? 201 : 200, input);
   });
 
-  route.get('/alert', 'read', (ctx) => {
-    const { limit, cursor, ...filter } = validate(listQuery, ctx.query);
-    const beforeId = cursor === undefined ? Number.MAX_SAFE_INTEGER : decodeCursor(cursor);
-    if (beforeId === undefined) {
-      throw invalidRequest([{ field: 'cursor', message: 'expected a next_cursor of this list' }]);
-    }
-    const { rows, nextBeforeId } = queries.list(callerOf(ctx).owner, beforeId, limit, filter);
-    sendJson(ctx, 200, {
-      items: rows.map(stateOf),
-      next_cursor: nextBeforeId === undefined ? null : encodeCursor(nextBeforeId),
-      has_more: nextBeforeId !== undefined,
-    });
-  });
+  route.get(
+    '/alert',
+    'read',
+    (ctx) => {
+      const { limit, cursor, ...filter } = validate(listQuery, ctx.query);
+      const beforeId = cursor === undefined ? Number.MAX_SAFE_INTEGER : decodeCursor(cursor);
+      if (beforeId === undefined) {
+        throw invalidRequest([{ field: 'cursor', message: 'expected a next_cursor of this list' }]);
+      }
+      const { rows, nextBeforeId } = queries.list(callerOf(ctx).owner, beforeId, limit, filter);
+      sendJson(ctx, 200, {
+        items: rows.map(stateOf),
+        next_cursor: nextBeforeId === undefined ? null : encodeCursor(nextBeforeId),
+        has_more: nextBeforeId !== undefined,
+      });
+    },
+    Object.keys(listQuery.shape),
+  );
 
   route.get('/alert/movie/:movieId', 'read', (ctx) => {
     const found = queries.find(callerOf(ctx).owner, ctx.params.movieId!);

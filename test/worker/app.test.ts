@@ -273,7 +273,7 @@ t.test('one line a request tells the route and never what is private', async (t)
   t.match(await app.logged({ requestId: 'got' }), {
     route: '/alert/movie/:movieId',
     path: '/alert/movie/[redacted]',
-    status: 404,
+    status: 422,
   });
   t.equal(app.lines.filter((line) => line.msg === 'request').length, 2);
   t.notMatch(JSON.stringify(app.lines), /example\.com|private title/);

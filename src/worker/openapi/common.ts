@@ -17,6 +17,8 @@ const ANY: readonly Code[] = [
 const COUNTED: readonly Code[] = ['rate_limited'];
 /** What any request may get that needs a scope, and so reads data. */
 const SCOPED: readonly Code[] = ['unauthorized', 'forbidden', 'storage_corrupt'];
+/** What any request may get whose route refuses query parameters that it does not take. */
+const QUERY: readonly Code[] = ['invalid_request'];
 /** What any request may get that writes. */
 const WRITE: readonly Code[] = [
   'invalid_request',
@@ -84,6 +86,7 @@ export function codesOf(route: RouteDescription): readonly Code[] {
   };
   if (!PROBES.has(route.path)) add(COUNTED);
   if (route.scope !== 'public') add(SCOPED);
+  if (route.scope === 'read' || route.scope === 'write') add(QUERY);
   if (isWrite(route)) add(WRITE);
   if (route.body) add(BODY);
   if (route.body?.['application/json']) add(JSON_BODY);

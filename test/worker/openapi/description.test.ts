@@ -1,4 +1,5 @@
 import t from 'tap';
+import type { AddRoute } from '../../../src/feature.ts';
 import { features } from '../../../src/features.ts';
 import type { Scope } from '../../../src/scope.ts';
 import { addRoutes } from '../../../src/worker/app.ts';
@@ -7,12 +8,17 @@ import type { Content } from '../../../src/worker/openapi/document.ts';
 import { startApp } from '../../support/app.ts';
 import { describedBy } from '../../support/described.ts';
 
+/** Scopes whose routes refuse query parameters that they do not take. */
+const KEYED: readonly Scope[] = ['read', 'write'];
+
 t.test('what is served and what is described are the same routes with the same scopes', async (t) => {
   const app = await startApp(t);
   const served: string[] = [];
-  const note = (method: string) => (path: string, scope: Scope) => {
-    served.push(`${method} ${path} ${scope}`);
-  };
+  const note =
+    (method: string): AddRoute =>
+    (path, scope, _handler, queryNames = []) => {
+      served.push([method, path, scope, ...(KEYED.includes(scope) ? queryNames : [])].join(' '));
+    };
   await addRoutes(
     { get: note('get'), post: note('post'), patch: note('patch'), delete: note('delete') },
     {
@@ -29,7 +35,9 @@ t.test('what is served and what is described are the same routes with the same s
   );
   const described = Object.values(await describeRoutes(features))
     .flat()
-    .map(({ method, path, scope }) => `${method} ${path} ${scope}`);
+    .map(({ method, path, scope, query = {} }) =>
+      [method, path, scope, ...(KEYED.includes(scope) ? Object.keys(query) : [])].join(' '),
+    );
   t.same(
     served.filter((route) => !described.includes(route)),
     [],
