@@ -136,6 +136,9 @@ export interface Feature {
   readonly guard?: () => Promise<(context: GuardContext) => Guard>;
   /** Processes of its own, which do what no request asks for. */
   readonly background?: readonly Background[];
-  /** Asked by each new writer when the tables are there; throws the Failure because of which nothing may start. */
-  readonly checkStart?: () => Promise<(db: Database, config: Config) => void>;
+  /**
+   * Asked by each new writer when the tables are there; throws the Failure because of which nothing may start. What it
+   * returns is shown to whoever starts the system.
+   */
+  readonly checkStart?: () => Promise<(db: Database, config: Config) => string | undefined>;
 }

@@ -12,6 +12,7 @@ import type { Secrets } from '../secrets.ts';
 import { lockDataDir } from '../sqlite/lock.ts';
 import { isWritable } from '../writable.ts';
 import { askPrimary } from './control-client.ts';
+import { checkKeys } from './doctor-keys.ts';
 
 /** S3 refuses what is signed 15 minutes beside its clock; dates of alerts deserve better. */
 const CLOCK_SKEW_MAX_MS = 60_000;
@@ -27,7 +28,7 @@ export interface Finding {
   readonly remedy: string | null;
 }
 
-type Found = Omit<Finding, 'name'>;
+export type Found = Omit<Finding, 'name'>;
 type Check = () => Promise<readonly Finding[]>;
 
 /** @returns every check in order, each to be run after the one before */
@@ -42,6 +43,7 @@ export function checksFor(config: Config, secrets: Secrets): readonly Check[] {
       running = await askRunning(config.DATA_DIR);
       return [named('lock', checkLock(config.DATA_DIR, running))];
     },
+    async () => [named('keys', checkKeys(config))],
     async () => [named('disk', checkDisk(config))],
     async () => [named('port', await checkPort(config, running))],
     async () => checkReplica(config, secrets),

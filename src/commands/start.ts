@@ -194,6 +194,7 @@ function readyLine({ deployment, settled }: SystemParts, system: System, startMs
       ? []
       : [`This is not the code on disk: ${settled.because}. To take that: ninelives reload`]),
     ...(settled.degraded === undefined ? [] : [settled.degraded]),
+    ...(system.notice === undefined ? [] : [system.notice]),
   ];
   const paused = config.mailPausedBecause;
   const mail =

@@ -23,8 +23,9 @@ const NOBODY: Caller = Object.freeze({ owner: '' });
  * connection, so that a revoked one ends at once in every worker.
  *
  * While there has never been a key, whoever is on this machine may do everything, and nobody else anything. With the
- * first key everybody needs one, on this machine too; only what is for the operator stays open there. From then on each
- * request counts: for its key, or, without a valid one, for the address that it comes from.
+ * first key everybody needs one, on this machine too, also for what is for the operator: a proxy on this machine that adds
+ * no header cannot be told from a person on it. From then on each request counts: for its key, or, without a valid one,
+ * for the address that it comes from.
  */
 export function createGuard({ db, write, limit, config, log }: GuardContext): Guard {
   const isLocal = localRequests(config);
@@ -42,7 +43,7 @@ export function createGuard({ db, write, limit, config, log }: GuardContext): Gu
     // Each request while there are none: what is answered a moment after the first key must not be open.
     isKeyed ||= queries.any();
     if (scope === 'public') return isKeyed ? limitAddress(ctx) : undefined;
-    if ((!isKeyed || scope === 'operator') && isLocal(ctx.req)) return;
+    if (!isKeyed && isLocal(ctx.req)) return;
     let key: CheckedKey;
     try {
       key = keyOf(ctx, queries, isKeyed);
@@ -67,7 +68,7 @@ function keyOf(ctx: Context, queries: KeyQueries, isKeyed: boolean): CheckedKey 
     throw unauthorized(
       isKeyed
         ? 'This needs a key: Authorization: Bearer nl_…'
-        : 'There are no keys yet, so only this machine itself is served: as localhost, and to no page of another site',
+        : 'There are no keys yet, so only this machine itself is served: as localhost, through no proxy, and to no page of another site',
     );
   }
   const token = parseToken(BEARER.exec(authorization)?.[1] ?? '');

@@ -1,34 +1,29 @@
 import type { IncomingMessage } from 'node:http';
 import type { Config } from '../config.ts';
 import { isLoopbackAddress } from '../loopback.ts';
-
-/** What a proxy adds. It may be forged, so it is never taken for where a request comes from. */
-const FORWARDED = ['forwarded', 'x-forwarded-for', 'x-real-ip', 'via'] as const;
+import { isForwarding } from '../worker/middleware/forwarding.ts';
 
 /** What a client on this machine calls it by. A page that has its own name lead here (DNS rebinding) sends that name. */
 const LOCAL_NAME = /^(?:localhost|127\.\d{1,3}\.\d{1,3}\.\d{1,3}|\[::1\])(?::\d{1,5})?$/i;
-const CHANGES_NOTHING: ReadonlySet<string | undefined> = new Set(['GET', 'HEAD', 'OPTIONS']);
 
 /**
- * What tells a request of this very machine, made for somebody who sits at it, from one of elsewhere: one that says that
- * a proxy has passed it on, wherever the proxy runs; one that a page of another site has had a browser here send, which
- * names that page's own host, or which changes something and names its origin.
+ * Local means: a loopback peer, the Host of a loopback name, HTTP/1.1, no header of a proxy, no Origin but that of a
+ * loopback name or of CORS_ORIGINS. The host of PUBLIC_URL does not count: it is the name by which a proxy is called.
+ * nginx speaks HTTP/1.0 to what it passes requests on to, unless it is told otherwise. A proxy that speaks HTTP/1.1, sends
+ * the address of this server as Host and adds no header cannot be told from a client on this machine.
  *
  * @returns the judge of requests, made once
  */
 export function localRequests({
-  PUBLIC_URL,
   CORS_ORIGINS,
-}: Pick<Config, 'PUBLIC_URL' | 'CORS_ORIGINS'>): (req: IncomingMessage) => boolean {
-  const ownHost = PUBLIC_URL === undefined ? undefined : new URL(PUBLIC_URL).host;
-  const isOurName = (host: string) => LOCAL_NAME.test(host) || host.toLowerCase() === ownHost;
+}: Pick<Config, 'CORS_ORIGINS'>): (req: IncomingMessage) => boolean {
   const isOurPage = (origin: string) =>
-    CORS_ORIGINS.includes(origin) || (URL.canParse(origin) && isOurName(new URL(origin).host));
-  return ({ socket, headers, method }) => {
-    if (!isLoopbackAddress(socket.remoteAddress)) return false;
-    for (const name of FORWARDED) if (headers[name] !== undefined) return false;
-    // Every browser names both; what is no browser may leave them out.
-    if (headers.host !== undefined && !isOurName(headers.host)) return false;
-    return headers.origin === undefined || CHANGES_NOTHING.has(method) || isOurPage(headers.origin);
+    CORS_ORIGINS.includes(origin) || (URL.canParse(origin) && LOCAL_NAME.test(new URL(origin).host));
+  return ({ socket, headers, httpVersionMinor }) => {
+    if (!isLoopbackAddress(socket.remoteAddress) || httpVersionMinor === 0 || isForwarding(headers))
+      return false;
+    // Every browser names both; what is no browser leaves out the origin.
+    if (!LOCAL_NAME.test(headers.host ?? '')) return false;
+    return headers.origin === undefined || isOurPage(headers.origin);
   };
 }

@@ -126,7 +126,8 @@ export type ToChild =
   | { readonly kind: 'drain'; readonly timeoutMs: number };
 
 export type ToPrimary =
-  | { readonly kind: 'ready' }
+  /** `notice`: what whoever starts the system should know. */
+  | { readonly kind: 'ready'; readonly notice?: string }
   /** It was told to wait: it has loaded, and waits for `activate`. */
   | { readonly kind: 'standby' }
   /** Still starting, and not hung: the start deadline begins anew. */

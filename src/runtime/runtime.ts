@@ -64,8 +64,11 @@ export interface Runtime extends Pick<ChildContext, 'role' | 'config'> {
   onMessage(listener: (message: ToChild, handle: unknown) => void): void;
   /** Counts one request served, for the limit on a worker's life. */
   countServed(): void;
-  /** From now on the watchdog ends this process when its event loop blocks for HANG_TIMEOUT_MS. */
-  ready(): void;
+  /**
+   * From now on the watchdog ends this process when its event loop blocks for HANG_TIMEOUT_MS.
+   * @param notice what whoever starts the system should know
+   */
+  ready(notice?: string): void;
   /** Ends this process, saying why: an unknown state is not repaired, the process is replaced. @param thrown of any type */
   fail(thrown: unknown): void;
 }
@@ -112,8 +115,8 @@ export function startRuntime(): StartedRuntime {
     countServed() {
       served += 1;
     },
-    ready() {
-      send({ kind: 'ready' });
+    ready(notice) {
+      send({ kind: 'ready', ...(notice !== undefined && { notice }) });
       keepCompiledCode();
       watchdog.arm();
     },

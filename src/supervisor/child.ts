@@ -125,6 +125,8 @@ export class Child extends EventEmitter<ChildEvents> {
   served = 0;
   /** What it counts, by name. */
   gauges: Readonly<Record<string, number>> = {};
+  /** What whoever starts the system should know, as it was when this child became ready. */
+  notice: string | undefined;
   /** What it says is wrong; undefined when nothing is. */
   reportedTrouble: string | undefined;
 
@@ -297,8 +299,10 @@ export class Child extends EventEmitter<ChildEvents> {
       return;
     }
     if (this.#isMuted && message.kind !== 'accepted') return;
-    if (message.kind === 'ready') this.#becomeReady();
-    else if (message.kind === 'standby') this.#standBy();
+    if (message.kind === 'ready') {
+      this.notice = message.notice;
+      this.#becomeReady();
+    } else if (message.kind === 'standby') this.#standBy();
     else if (message.kind === 'progress') this.#restartStartTimer(this.#options.startTimeoutMs);
     else if (message.kind === 'failed') this.#failure = { code: message.code, message: message.message };
     else if (message.kind === 'beat') {

@@ -63,7 +63,7 @@ const migration = shape({ owner: text, name: text, isCompatible: flag });
 const isDate: Check = (value) => typeof value === 'string' && !Number.isNaN(Date.parse(value));
 
 const MESSAGES: { readonly [Kind in ToPrimary['kind']]: Fields<Kind> } = {
-  ready: {},
+  ready: { notice: optional(text) },
   standby: {},
   progress: { detail: text },
   beat: { rssBytes: finite, heapUsedBytes: finite, served: finite, deltas: listOf(delta) },

@@ -160,6 +160,11 @@ export class System {
     return this.#url;
   }
 
+  /** What whoever starts it should know, as the writer says; undefined when there is nothing. */
+  get notice(): string | undefined {
+    return this.#data.writer.slot.child?.notice;
+  }
+
   /** Everything that is known of the system now. Cheap enough to ask for several times a second. */
   snapshot(): SystemSnapshot {
     const { deployment, events } = this.#options;

@@ -62,7 +62,8 @@ export interface AppOptions extends RoutesOptions {
  */
 export async function createApp(options: AppOptions): Promise<RequestListener> {
   const { config, log, meter, draining, overloaded, onDamage } = options;
-  const router = new Router();
+  // Exactly as they are written: a rule of a proxy for /metrics must also hold for whatever leads there.
+  const router = new Router({ sensitive: true, strict: true });
   const guard = await createGuard(options);
   await addRoutes(guardedRoutes(router, guard), { ...options, guard });
 

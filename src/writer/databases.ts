@@ -13,13 +13,13 @@ import { loadCommands } from './store.ts';
 
 /**
  * Opens the databases read-write and brings the tables of all of them up to date, as a whole or not at all.
- * @returns them by name
+ * @returns them by name, and what the features want whoever starts the system to know
  * @throws Failure migration_mismatch, or why one of the features lets nothing start; nothing is then changed
  */
 export async function openDatabases(
   names: readonly string[],
   runtime: Runtime,
-): Promise<Map<string, Database>> {
+): Promise<{ readonly databases: ReadonlyMap<string, Database>; readonly notices: readonly string[] }> {
   const { config, log, send } = runtime;
   const targets = names.map((database): UpgradeTarget => {
     const db = openWriter(join(config.DATA_DIR, `${database}.db`));
@@ -31,15 +31,16 @@ export async function openDatabases(
       async ({ database, checkStart }) => [databases.get(database), await checkStart?.()] as const,
     ),
   );
+  let notices: readonly string[] = [];
   const applied = upgrade(targets, {
     // The time that a start may take begins anew with each, and each blocks for as long as it takes.
     before: (detail) => send({ kind: 'progress', detail }),
     beforeCommit() {
-      for (const [db, check] of checks) if (db) check?.(db, config);
+      notices = checks.flatMap(([db, check]) => (db && check?.(db, config)) ?? []);
     },
   });
   for (const migration of applied) log.info({ migration }, `applied migration ${migration}`);
-  return databases;
+  return { databases, notices };
 }
 
 /**

@@ -49,7 +49,8 @@ export async function run(runtime: Runtime): Promise<void> {
     log,
   });
   guard.look(0);
-  for (const [name, db] of await openDatabases(names, runtime))
+  const { databases, notices } = await openDatabases(names, runtime);
+  for (const [name, db] of databases)
     stores.set(name, makeStore(name, db, commands.get(name) ?? new Map(), guard, runtime));
   const routing = [...stores.values()].flatMap(({ committer, commandNames }) =>
     commandNames.map((name) => [name, committer] as const),
@@ -59,7 +60,7 @@ export async function run(runtime: Runtime): Promise<void> {
   server = new WriterServer(new Map(routing), log, questions);
   await server.listen(writerSocketPath(config.DATA_DIR));
   keepReporting([...stores.values()], guard, runtime);
-  runtime.ready();
+  runtime.ready(notices.length > 0 ? notices.join(' ') : undefined);
 }
 
 function keepReporting(stores: readonly Store[], guard: StorageGuard, runtime: Runtime): void {

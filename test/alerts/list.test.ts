@@ -32,7 +32,7 @@ const idsOf = ({ items }: Page) => items.map((item) => item.movieId);
 
 t.test('an empty list has no cursor', async (t) => {
   const app = await startApp(t);
-  t.equal((await app.call('GET', '/alert/')).text, '{"items":[],"next_cursor":null,"has_more":false}');
+  t.equal((await app.call('GET', '/alert')).text, '{"items":[],"next_cursor":null,"has_more":false}');
 });
 
 t.test(

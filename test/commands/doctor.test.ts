@@ -117,3 +117,32 @@ t.test('beside a running system all is well too', async (t) => {
   t.match(by.get('lock'), { detail: `a system runs here: process ${system.pid}, serving` });
   t.match(by.get('port'), { detail: `${system.url}, held by the system that runs` });
 });
+
+t.test(
+  'without keys, doctor says what that means, and finds the HOST that a start would refuse',
+  async (t) => {
+    const dataDir = temporaryFolder(t);
+    const local = await findings({ DATA_DIR: dataDir, PORT: '0' });
+    t.equal(local.code, 0);
+    t.match(local.by.get('keys'), {
+      result: 'ok',
+      detail: /^no keys: only this machine is served; put no proxy in front/,
+    });
+    const open = { DATA_DIR: dataDir, PORT: '0', HOST: '0.0.0.0' };
+    const refused = await findings(open);
+    t.equal(refused.code, 78);
+    t.match(refused.by.get('keys'), { result: 'problem', detail: /^HOST=0\.0\.0\.0 would open the API/ });
+    t.equal(
+      (await command(['keys', 'create', '--name', 'a', '--scope', 'admin'], { DATA_DIR: dataDir })).code,
+      0,
+    );
+    const keyed = await findings(open);
+    t.equal(keyed.code, 0);
+    t.same(keyed.by.get('keys'), {
+      name: 'keys',
+      result: 'ok',
+      detail: 'every request needs one',
+      remedy: null,
+    });
+  },
+);

@@ -18,7 +18,7 @@ t.test('an image is judged by its bytes, named by them, and comes back unchanged
     t.equal(made.text, JSON.stringify({ id, movie_url: url }), type);
     t.equal(made.headers.location, url);
 
-    const again = await app.call('POST', '/movie/image/', {
+    const again = await app.call('POST', '/movie/image', {
       ...upload(bytes),
       headers: { ...upload(bytes).headers, Host: `127.0.0.1:${app.port}` },
     });
@@ -36,7 +36,7 @@ t.test('an image is judged by its bytes, named by them, and comes back unchanged
       'x-content-type-options': 'nosniff',
     });
 
-    const head = await app.call('HEAD', `/movie/image/${id}/`);
+    const head = await app.call('HEAD', `/movie/image/${id}`);
     t.equal(head.status, 200);
     t.equal(head.bytes.length, 0);
     for (const name of ['content-type', 'content-length', 'etag', 'cache-control']) {

@@ -36,7 +36,7 @@ export class Described {
     }
     this.#paths = Object.keys(document.paths).map((path) => ({
       path,
-      regexp: new RegExp(`^${path.replace(/[.]/g, '\\.').replace(/\{\w+\}/g, '[^/]+')}/?$`),
+      regexp: new RegExp(`^${path.replace(/[.]/g, '\\.').replace(/\{\w+\}/g, '[^/]+')}$`),
     }));
   }
 
