@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { Failure, type FieldError } from './errors.ts';
+import { parseProxy } from './limits/trusted-proxies.ts';
 import { parseMailbox } from './mail/address.ts';
 import { smtpServerOf } from './mail/smtp-url.ts';
 import { parseReplicaUrl, type Replica } from './replication/replica-url.ts';
@@ -60,6 +61,23 @@ const origins = z
 function isOrigin(text: string): boolean {
   return /^https?:/.test(text) && URL.canParse(text) && new URL(text).origin === text;
 }
+
+/** Addresses and networks, as `trustedProxies` takes them. */
+const proxies = z
+  .string()
+  .default('')
+  .transform((text, context) => {
+    const entries = text.split(/[\s,]+/).filter((entry) => entry !== '');
+    return entries.flatMap((entry) => {
+      const parsed = parseProxy(entry);
+      if (parsed !== undefined) return parsed;
+      context.addIssue({
+        code: 'custom',
+        message: `expected addresses, networks such as 10.0.0.0/8, or unix, separated by commas; none that holds every address: ${entry}`,
+      });
+      return [];
+    });
+  });
 
 /** A reload brings it in: only processes that a reload exchanges read it, or the primary reads it anew. */
 function onReload<Setting extends z.ZodType>(setting: Setting): Setting {
@@ -160,6 +178,8 @@ const SETTINGS = z.object({
   CORS_ORIGINS: onReload(origins),
   RATE_LIMIT_KEY_PER_MINUTE: onReload(whole(0, 1_000_000_000, 6000)),
   RATE_LIMIT_ADDRESS_PER_MINUTE: onReload(whole(0, 1_000_000_000, 300)),
+  RATE_LIMIT_PUBLIC_PER_MINUTE: onReload(whole(0, 1_000_000_000, 3000)),
+  TRUSTED_PROXIES: onReload(proxies),
   UPLOAD_QUOTA_MB: onReload(whole(0, 1_000_000, 0)),
   CONNECTION_QUEUE_MAX: onRestart(whole(1, 1_000_000, 10_000)),
 });

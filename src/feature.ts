@@ -4,7 +4,9 @@ import type { Context } from 'koa';
 import type { Logger } from 'pino';
 import type { z } from 'zod';
 import type { Config } from './config.ts';
+import type { Policy } from './limits/policy.ts';
 import type { Background } from './runtime/background.ts';
+import type { UnnamedProxy } from './runtime/messages.ts';
 import type { Scope } from './scope.ts';
 import type { RouteDescription } from './worker/openapi/route-description.ts';
 
@@ -75,10 +77,11 @@ export interface Caller {
 }
 
 /**
- * Decides whether a request may go on to its route, and notes its caller.
+ * Decides whether a request may go on to its route, and notes its caller. The scope is undefined where no route takes the
+ * request: it is about to be refused, and counts all the same.
  * @throws Failure why it may not
  */
-export type Guard = (ctx: Context, scope: Scope) => void | Promise<void>;
+export type Guard = (ctx: Context, scope: Scope | undefined) => void | Promise<void>;
 
 /** What a guard is made from. */
 export interface GuardContext {
@@ -90,7 +93,9 @@ export interface GuardContext {
    * Counts a request, of the key or the address with this id, over all workers. Returns undefined when it may go on at
    * once; throws, or rejects with, Failure rate_limited.
    */
-  readonly limit: (ctx: Context, policy: 'key' | 'address', id: string) => void | Promise<void>;
+  readonly limit: (ctx: Context, policy: Policy, id: string) => void | Promise<void>;
+  /** Told of all proxies that were met and that no setting names, with each new one. */
+  readonly onUnnamedProxies: (all: readonly UnnamedProxy[]) => void;
   readonly config: Config;
   readonly log: Logger;
 }

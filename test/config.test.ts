@@ -113,6 +113,7 @@ t.test('the example file holds every setting, no other, and the true defaults', 
   const unsetByDefault = [
     'PUBLIC_URL',
     'CORS_ORIGINS',
+    'TRUSTED_PROXIES',
     'WORKERS',
     'REPLICA_URL',
     'S3_ENDPOINT',

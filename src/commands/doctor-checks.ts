@@ -46,6 +46,7 @@ export function checksFor(config: Config, secrets: Secrets): readonly Check[] {
     async () => [named('keys', checkKeys(config))],
     async () => [named('disk', checkDisk(config))],
     async () => [named('port', await checkPort(config, running))],
+    async () => [named('proxy', checkProxies(running))],
     async () => checkReplica(config, secrets),
     async () => [named('mail', checkMail(config))],
   ];
@@ -197,6 +198,16 @@ async function checkPort({ HOST, PORT }: Config, running: SystemSnapshot | undef
       ? 'End what listens there, or set PORT. When ninelives.socket holds it for the service, all is well.'
       : 'Set HOST and PORT to what this machine has and this user may use.';
   return problem(`cannot listen on ${HOST}:${PORT}: ${error.code ?? error.message}`, remedy);
+}
+
+/** An older primary does not tell. */
+function checkProxies(running: Partial<SystemSnapshot> | undefined): Found {
+  const { unnamedProxies = [] } = running ?? {};
+  if (unnamedProxies.length === 0) return ok('none was met that TRUSTED_PROXIES does not name');
+  return warning(
+    `${unnamedProxies.join(', ')} sends the header of a proxy, and its requests count as its own`,
+    'If it is your proxy, name it in TRUSTED_PROXIES and reload; if it is a client, nothing is wrong.',
+  );
 }
 
 async function checkReplica(config: Config, secrets: Secrets): Promise<readonly Finding[]> {

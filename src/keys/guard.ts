@@ -1,7 +1,7 @@
 import type { Context } from 'koa';
 import { Failure } from '../errors.ts';
 import type { Caller, Guard, GuardContext } from '../feature.ts';
-import { countedAddress } from '../limits/address.ts';
+import { ClientAddresses } from '../limits/client-address.ts';
 import type { Scope } from '../scope.ts';
 import { PROBES } from '../worker/middleware/probes.ts';
 import { LastUse } from './last-use.ts';
@@ -27,7 +27,7 @@ const NOBODY: Caller = Object.freeze({ owner: '' });
  * no header cannot be told from a person on it. From then on each request counts: for its key, or, without a valid one,
  * for the address that it comes from.
  */
-export function createGuard({ db, write, limit, config, log }: GuardContext): Guard {
+export function createGuard({ db, write, limit, config, log, onUnnamedProxies }: GuardContext): Guard {
   const isLocal = localRequests(config);
   const queries = prepareQueries(db);
   const lastUse = new LastUse((uses) => write('touch', { uses }), log);
@@ -35,20 +35,30 @@ export function createGuard({ db, write, limit, config, log }: GuardContext): Gu
   let isKeyed = false;
   // One that is answered for long is asked about again, since its key may be revoked: it was counted when it began.
   const count: typeof limit = (ctx, kind, id) => (ctx.headerSent ? undefined : limit(ctx, kind, id));
-  const limitAddress = (ctx: Context) => count(ctx, 'address', countedAddress(ctx.req.socket.remoteAddress));
+  const addresses = new ClientAddresses(config, onUnnamedProxies);
+  const limitAddress = (ctx: Context, policy: 'address' | 'public') =>
+    count(ctx, policy, addresses.countedOf(ctx.req));
+  /** What needs no key: one that is not valid changes nothing. */
+  const limitOpen = (ctx: Context, scope: 'public' | undefined) => {
+    const key = ctx.req.headers.authorization === undefined ? undefined : keyOrNone(ctx, queries);
+    return key === undefined
+      ? limitAddress(ctx, scope === 'public' ? 'public' : 'address')
+      : count(ctx, 'key', key.id);
+  };
 
   return (ctx, scope) => {
     ctx.state.caller = NOBODY;
     if (scope === 'public' && PROBES.has(ctx._matchedRoute)) return;
+    addresses.note(ctx.req);
     // Each request while there are none: what is answered a moment after the first key must not be open.
     isKeyed ||= queries.any();
-    if (scope === 'public') return isKeyed ? limitAddress(ctx) : undefined;
+    if (scope === 'public' || scope === undefined) return isKeyed ? limitOpen(ctx, scope) : undefined;
     if (!isKeyed && isLocal(ctx.req)) return;
     let key: CheckedKey;
     try {
       key = keyOf(ctx, queries, isKeyed);
     } catch (failure) {
-      return isKeyed ? after(limitAddress(ctx), () => refuse(failure)) : refuse(failure);
+      return isKeyed ? after(limitAddress(ctx, 'address'), () => refuse(failure)) : refuse(failure);
     }
     lastUse.note(key.id, key.row.lastUsedAtMs, Date.now());
     ctx.state.caller = { owner: key.row.owner, keyId: key.id } satisfies Caller;
@@ -84,6 +94,15 @@ function keyOf(ctx: Context, queries: KeyQueries, isKeyed: boolean): CheckedKey 
     throw unauthorized('This key has expired', 'invalid_token');
   }
   return { id: token.id, row };
+}
+
+function keyOrNone(ctx: Context, queries: KeyQueries): CheckedKey | undefined {
+  try {
+    return keyOf(ctx, queries, true);
+  } catch (failure) {
+    if (failure instanceof Failure) return undefined;
+    throw failure;
+  }
 }
 
 /** Goes on at once where there is nothing to wait for: most requests then cost no turn of the event loop. */

@@ -2,8 +2,11 @@ import type { Config } from '../config.ts';
 
 export const WINDOW_MS = 60_000;
 
-/** Who is counted: the holder of a key, or where a request without a valid one comes from. */
-export type Policy = 'key' | 'address';
+/**
+ * Who is counted, and for what: the holder of a key for everything; where a request without a valid one comes from, apart
+ * for public routes, so that what is refused for want of a key takes nothing from those.
+ */
+export type Policy = 'key' | 'address' | 'public';
 
 /** What the writer is asked under this name. */
 export const QUESTION = 'limits.grant';
@@ -26,5 +29,6 @@ export interface Grant {
 
 /** @returns how many requests a window takes; 0 for any number */
 export function quotaOf(policy: Policy, config: Config): number {
-  return policy === 'key' ? config.RATE_LIMIT_KEY_PER_MINUTE : config.RATE_LIMIT_ADDRESS_PER_MINUTE;
+  if (policy === 'key') return config.RATE_LIMIT_KEY_PER_MINUTE;
+  return policy === 'public' ? config.RATE_LIMIT_PUBLIC_PER_MINUTE : config.RATE_LIMIT_ADDRESS_PER_MINUTE;
 }

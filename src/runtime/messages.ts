@@ -55,6 +55,14 @@ export interface DrillStatus {
   readonly lastOkAtMs: number | undefined;
 }
 
+/** A peer that passes requests on, and that TRUSTED_PROXIES does not name. */
+export interface UnnamedProxy {
+  /** Or `unix`. */
+  readonly address: string;
+  /** Nobody outside of this network can be it. */
+  readonly isNear: boolean;
+}
+
 export interface Trouble {
   readonly name: string;
   readonly reason: string;
@@ -151,11 +159,15 @@ export type ToPrimary =
       /** Why writes are refused; undefined when they are not. */
       readonly readOnlyBecause: string | undefined;
     }
-  /** How a background process is: figures by name, for whoever watches, and what is wrong, if anything is. */
+  /**
+   * How a process is that says so itself: figures by name, for whoever watches, what is wrong, if anything is, and, of a
+   * worker, the proxies that it has met.
+   */
   | {
       readonly kind: 'report';
       readonly gauges: Readonly<Record<string, number>>;
       readonly trouble: string | undefined;
+      readonly proxies?: readonly UnnamedProxy[];
     }
   | { readonly kind: 'drained' }
   /** How the drill went that this process was made for. */

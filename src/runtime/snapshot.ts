@@ -28,6 +28,8 @@ export interface SystemSnapshot {
   readonly lastDrill: DrillResult | null;
   readonly storage: StorageSnapshot;
   readonly listener: { readonly waitingConnections: number };
+  /** Addresses of peers that pass requests on, and that TRUSTED_PROXIES does not name. */
+  readonly unnamedProxies: readonly string[];
   /** The newest of them, oldest first. */
   readonly events: readonly SystemEvent[];
 }

@@ -2,7 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import { EventEmitter } from 'node:events';
 import { Server, Socket } from 'node:net';
 import type { Logger } from '../log.ts';
-import type { ToChild, ToPrimary } from '../runtime/messages.ts';
+import type { ToChild, ToPrimary, UnnamedProxy } from '../runtime/messages.ts';
 import { type Clock, processClock, type Timer } from './clock.ts';
 import { checkedMessage } from './message-check.ts';
 import type { ProcessSpec } from './processes.ts';
@@ -127,6 +127,8 @@ export class Child extends EventEmitter<ChildEvents> {
   gauges: Readonly<Record<string, number>> = {};
   /** What whoever starts the system should know, as it was when this child became ready. */
   notice: string | undefined;
+  /** The proxies that it has met and that no setting names. */
+  unnamedProxies: readonly UnnamedProxy[] = [];
   /** What it says is wrong; undefined when nothing is. */
   reportedTrouble: string | undefined;
 
@@ -312,6 +314,7 @@ export class Child extends EventEmitter<ChildEvents> {
     } else if (message.kind === 'report') {
       this.gauges = message.gauges;
       this.reportedTrouble = message.trouble;
+      this.unnamedProxies = message.proxies ?? [];
     }
     this.emit('message', message);
   }

@@ -70,7 +70,11 @@ const MESSAGES: { readonly [Kind in ToPrimary['kind']]: Fields<Kind> } = {
   ask: { id, question: (value) => value === 'system' || value === 'metrics' || value === 'history' },
   accepted: { id },
   lag: { reports: mapOf(lagReport), readOnlyBecause: optional(text) },
-  report: { gauges: mapOf(finite), trouble: optional(text) },
+  report: {
+    gauges: mapOf(finite),
+    trouble: optional(text),
+    proxies: optional(listOf(shape({ address: text, isNear: flag }))),
+  },
   drained: {},
   drilled: { result: shape({ ...drilled, at: isDate, databases: mapOf(shape(drilled)) }) },
   'dry-run': { result: mapOf(shape({ applied: listOf(migration), durationMs: finite })) },

@@ -19,6 +19,8 @@ export interface ServingTierOptions {
   readonly url: () => string;
   /** A worker can be given connections. */
   readonly onReady: (child: Child) => void;
+  /** A worker or what runs beside them has said how it is. */
+  readonly onReport: () => void;
   readonly onChange: () => void;
 }
 
@@ -112,30 +114,29 @@ export class ServingTier {
   }
 
   #workerSlot(name: string): Slot {
-    const { deployment, factory, onReady } = this.#options;
+    const { deployment, factory, onReady, onReport } = this.#options;
     const slot = factory.slot(
       PROCESSES.worker,
       { name, deployment },
       (deployment) =>
         this.spare.take(name, deployment) ?? factory.child(PROCESSES.worker, { name, deployment }),
     );
-    slot.on('child', (child) => child.once('ready', () => onReady(child)));
+    slot.on('child', (child) => {
+      child.once('ready', () => onReady(child));
+      onEach(child, onReport);
+    });
     slot.on('change', () => this.spare.placeChanged());
     return slot;
   }
 
   #backgroundSlot(name: string, deployment: Deployment): Slot {
-    const { factory, url, onChange } = this.#options;
+    const { factory, url, onReport } = this.#options;
     const slot = factory.slot(PROCESSES.background, { name, deployment }, (from) => {
       const input: BackgroundInput = { url: url() };
       return factory.child(specIn(from, name), { name, deployment: from, input });
     });
     // Beside its state, which the slot tells of, and the beats, which change nothing.
-    slot.on('child', (child) => {
-      child.on('message', ({ kind }) => {
-        if (kind === 'report') onChange();
-      });
-    });
+    slot.on('child', (child) => onEach(child, onReport));
     return slot;
   }
 }
@@ -144,4 +145,10 @@ function specIn({ release, backgrounds }: Deployment, name: string): ProcessSpec
   const background = backgrounds.find((candidate) => candidate.name === name);
   if (background) return backgroundSpec(background);
   throw new Failure('internal', `Release ${release.hash} has no ${name}`);
+}
+
+function onEach(child: Child, onReport: () => void): void {
+  child.on('message', ({ kind }) => {
+    if (kind === 'report') onReport();
+  });
 }

@@ -11,6 +11,8 @@ export interface StatusBoardOptions {
   readonly serving: ServingTier;
   /** What is out of order with the releases that run. */
   readonly releaseTrouble: () => string | undefined;
+  /** What is out of order with the proxies in front. */
+  readonly proxyProblem: () => string | undefined;
   readonly recycler: () => Pick<Recycler, 'trouble'>;
 }
 
@@ -28,7 +30,7 @@ export class StatusBoard {
   }
 
   get status(): SystemStatus {
-    const { lifecycle, data, serving, releaseTrouble } = this.#options;
+    const { lifecycle, data, serving, releaseTrouble, proxyProblem } = this.#options;
     const { replicator, writer, drills } = data;
     const notReady = [];
     const degraded = [];
@@ -50,6 +52,8 @@ export class StatusBoard {
     if (drills.trouble) degraded.push({ name: 'drill', reason: drills.trouble });
     const ofReleases = releaseTrouble();
     if (ofReleases !== undefined) degraded.push({ name: 'release', reason: ofReleases });
+    const ofProxies = proxyProblem();
+    if (ofProxies !== undefined) degraded.push({ name: 'proxy', reason: ofProxies });
     return {
       ready: notReady.length === 0,
       notReady,

@@ -35,6 +35,7 @@ import {
 import { StatusBoard } from './status-board.ts';
 import { stopInTime, stopTimeoutMsOf } from './stop-deadline.ts';
 import { Telemetry } from './telemetry.ts';
+import { UnnamedProxies } from './unnamed-proxies.ts';
 
 /** What a person sees at once; whoever wants more asks for them. */
 const SNAPSHOT_EVENTS = 50;
@@ -72,6 +73,7 @@ export class System {
   readonly #board: StatusBoard;
   readonly #recovery: Recovery;
   readonly #recycler: Recycler;
+  readonly #proxies: UnnamedProxies;
   #url: string | undefined;
   #isReplicaOnSameDisk: boolean | undefined;
 
@@ -103,13 +105,19 @@ export class System {
       lifecycle,
       url: () => this.#url ?? '',
       onReady: (child) => this.#admit(child),
+      onReport: () => {
+        this.#proxies.look();
+        onChange();
+      },
       onChange,
     });
+    this.#proxies = new UnnamedProxies(() => this.#serving.workers, log);
     this.#board = new StatusBoard({
       lifecycle,
       data: this.#data,
       serving: this.#serving,
       releaseTrouble: () => this.#exchange.trouble,
+      proxyProblem: () => this.#proxies.problem,
       recycler: () => this.#recycler,
     });
     this.#replacement = new RollingReplacement({
@@ -195,6 +203,7 @@ export class System {
         readOnlyBecause: writer.readOnlyBecause ?? null,
       },
       listener: { waitingConnections: this.#listener.waitingCount },
+      unnamedProxies: this.#proxies.all.map(({ address }) => address),
       events: events.newest(SNAPSHOT_EVENTS),
     };
   }

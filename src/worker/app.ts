@@ -45,6 +45,7 @@ export interface AppOptions extends RoutesOptions {
   readonly ownWriteFor: (feature: Feature) => GuardContext['write'];
   /** Counts a request against the limits. */
   readonly limit: GuardContext['limit'];
+  readonly onUnnamedProxies: GuardContext['onUnnamedProxies'];
   readonly meter: Meter;
   /** Whether this process is so far behind that a quick refusal serves better; asked once a request. */
   readonly overloaded: () => boolean;
@@ -71,7 +72,7 @@ export async function createApp(options: AppOptions): Promise<RequestListener> {
   app.on('error', (err: Error) => logLateError(log, err));
   const requests = new RequestMeter(meter);
   app.use(requestPipeline({ log, requests, draining, overloaded, onDamage, config }));
-  app.use(dispatch(router));
+  app.use(dispatch(router, guard));
   const listener = app.callback();
   return (req, res) => void listener(req, res);
 }
@@ -88,6 +89,7 @@ async function createGuard(options: AppOptions): Promise<Guard> {
     db: databaseOf(feature, options),
     write: options.ownWriteFor(feature),
     limit: options.limit,
+    onUnnamedProxies: options.onUnnamedProxies,
     config: options.config,
     log: options.log.child({ feature: feature.name }),
   };

@@ -55,6 +55,7 @@ export async function run(runtime: Runtime): Promise<void> {
     meter: runtime.meter,
     draining: () => connections.draining,
     overloaded: () => lag.overloaded,
+    onUnnamedProxies: (proxies) => send({ kind: 'report', gauges: {}, trouble: undefined, proxies }),
     onDamage: (reason) => send({ kind: 'damaged', reason }),
   });
   const server = createHttpServer(app, log);

@@ -67,7 +67,8 @@ export interface TestApp {
   readonly raw: (bytes: string | Buffer, options?: { readonly half?: boolean }) => Promise<string>;
 }
 
-export interface TestAppOptions extends Partial<Pick<AppOptions, 'status' | 'draining' | 'overloaded'>> {
+export interface TestAppOptions
+  extends Partial<Pick<AppOptions, 'status' | 'draining' | 'overloaded' | 'onUnnamedProxies'>> {
   readonly features?: readonly Feature[];
   readonly env?: Readonly<Record<string, string>>;
   /** Answers for the primary. */
@@ -118,6 +119,7 @@ export async function startApp(t: Test, options: TestAppOptions = {}): Promise<T
     overloaded: options.overloaded ?? (() => false),
     meter: new Meter(),
     ask: options.primary ?? (() => Promise.reject(new Failure('not_ready', 'There is no primary here'))),
+    onUnnamedProxies: options.onUnnamedProxies ?? (() => {}),
     onDamage: () => {},
   });
   const server = createHttpServer(listener, log.logger);

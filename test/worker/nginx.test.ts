@@ -33,3 +33,27 @@ t.test(
     }
   },
 );
+
+t.test(
+  'behind nginx that is named each client counts for itself, whatever it says of itself',
+  { skip: missing('nginx') },
+  async (t) => {
+    const app = await startApp(t, {
+      env: { TRUSTED_PROXIES: '127.0.0.1', RATE_LIMIT_PUBLIC_PER_MINUTE: '1' },
+    });
+    await app.keyFor('someone', 'admin');
+    const pass = `proxy_pass http://127.0.0.1:${app.port}; proxy_set_header X-Forwarded-For`;
+    const port = await startNginx(
+      t,
+      t.testdir(),
+      // In the place of $proxy_add_x_forwarded_for, since each client of this test is 127.0.0.1.
+      `location / { ${pass} "$http_x_forwarded_for, 192.0.2.1"; }
+      location = /openapi.json { ${pass} "$http_x_forwarded_for, 192.0.2.2"; }`,
+    );
+    const statusOf = async (path: string, claim: string) =>
+      (await request(`http://127.0.0.1:${port}${path}`, { headers: { 'X-Forwarded-For': claim } })).status;
+    t.equal(await statusOf('/docs', '198.51.100.1'), 200);
+    t.equal(await statusOf('/docs', '198.51.100.2'), 429, 'what it says of itself decides nothing');
+    t.equal(await statusOf('/openapi.json', '198.51.100.1'), 200, 'another client');
+  },
+);

@@ -1,7 +1,7 @@
 import type Router from '@koa/router';
 import type { Layer, RouterContext } from '@koa/router';
 import { Failure } from '../../errors.ts';
-import type { Handler } from '../../feature.ts';
+import type { Guard, Handler } from '../../feature.ts';
 
 /** Everything registered under one pattern. */
 interface Route {
@@ -16,12 +16,14 @@ interface Route {
  * and Allow. It reads the router's layers once; the router's own middleware composes a new chain for every
  * request, which made up a third of the JavaScript that a read by key ran.
  *
+ * @param guard counts what is refused, too
+ *
  * Handlers get `ctx.params`, decoded, and `_matchedRoute`, as from the router itself.
  *
  * @throws Failure internal for what this cannot serve: `router.use`, patterns that are regular expressions, and
  *   more than one function a route
  */
-export function dispatch(router: Router): (ctx: RouterContext) => unknown {
+export function dispatch(router: Router, guard: Guard): (ctx: RouterContext) => unknown {
   const routes = compile(router.stack);
   return (ctx) => {
     const { path, method } = ctx.request;
@@ -33,7 +35,7 @@ export function dispatch(router: Router): (ctx: RouterContext) => unknown {
       ctx.params = paramsOf(route, match);
       return handler(ctx);
     }
-    return answerUnmatched(ctx, routes);
+    return answerUnmatched(ctx, routes, guard);
   };
 }
 
@@ -69,19 +71,32 @@ function paramsOf({ paramNames }: Route, match: RegExpExecArray): Record<string,
   return params;
 }
 
-function answerUnmatched(ctx: RouterContext, routes: readonly Route[]): void {
+function answerUnmatched(ctx: RouterContext, routes: readonly Route[], guard: Guard): void | Promise<void> {
   // `OPTIONS *` asks about the server as a whole: RFC 9110 9.3.7.
   const isServerWide = ctx.method === 'OPTIONS' && ctx.req.url === '*';
   const matching = isServerWide ? routes : routes.filter(({ regexp }) => regexp.test(ctx.path));
-  if (matching.length === 0) throw new Failure('not_found', 'There is nothing at this path');
+  if (matching.length === 0)
+    return refuse(ctx, new Failure('not_found', 'There is nothing at this path'), guard);
   if (!isServerWide) for (const { pattern } of matching) ctx._matchedRoute = pattern;
   const methods = new Set(matching.flatMap(({ handlers }) => [...handlers.keys()])).add('OPTIONS');
   const allow = [...methods].sort().join(', ');
   if (ctx.method !== 'OPTIONS') {
-    throw new Failure('method_not_allowed', `This path does not take ${ctx.method}`, {
-      headers: { Allow: allow },
-    });
+    return refuse(
+      ctx,
+      new Failure('method_not_allowed', `This path does not take ${ctx.method}`, {
+        headers: { Allow: allow },
+      }),
+      guard,
+    );
   }
   ctx.set('Allow', allow);
   ctx.status = 204;
+}
+
+function refuse(ctx: RouterContext, failure: Failure, guard: Guard): Promise<void> | undefined {
+  const pending = guard(ctx, undefined);
+  if (pending === undefined) throw failure;
+  return pending.then(() => {
+    throw failure;
+  });
 }
