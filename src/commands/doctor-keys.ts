@@ -2,8 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Config } from '../config.ts';
 import { Failure } from '../errors.ts';
-import { checkStart } from '../keys/check-start.ts';
-import { isLoopbackHost } from '../loopback.ts';
+import { checkStart, keylessProblem } from '../keys/check-start.ts';
 import { openReader } from '../sqlite/open.ts';
 import type { Found } from './doctor-checks.ts';
 
@@ -16,14 +15,15 @@ const KEYLESS: Found = {
 
 /** @returns whether there are keys, and what a start would refuse without them */
 export function checkKeys(config: Config): Found {
-  const { DATA_DIR, HOST, replica } = config;
+  const { DATA_DIR, replica } = config;
   const path = join(DATA_DIR, 'main.db');
   if (!existsSync(path)) {
-    if (isLoopbackHost(HOST)) return KEYLESS;
+    const found = keylessProblem(config);
+    if (found === undefined) return KEYLESS;
     const mayBeRestored = replica.type !== 'file' || existsSync(replica.path);
     return {
       result: mayBeRestored ? 'warning' : 'problem',
-      detail: `HOST=${HOST} would open the API to other machines, and there is no database with keys here${
+      detail: `${found}, and there is no database with keys here${
         mayBeRestored ? ' yet: a start is refused unless the replica holds one' : ''
       }`,
       remedy: `Create a key first: ${CREATE}`,

@@ -6,16 +6,27 @@ import { prepareQueries } from './queries.ts';
 
 const CREATE = 'npm run keys -- create --name admin --scope admin';
 
+/** What a start looks at while there are no keys. */
+type Reach = Pick<Config, 'HOST' | 'CORS_ORIGINS'>;
+
 /**
  * @returns what to know of a system without keys; undefined with keys
- * @throws Failure config_invalid when others than this machine could call while there are no keys
+ * @throws Failure config_invalid when others than who is on this machine could call while there are no keys
  */
-export function checkStart(db: Database, { HOST }: Pick<Config, 'HOST'>): string | undefined {
+export function checkStart(db: Database, config: Reach): string | undefined {
   if (prepareQueries(db).any()) return undefined;
-  if (isLoopbackHost(HOST))
+  const problem = keylessProblem(config);
+  if (problem === undefined)
     return `There are no keys: put no proxy in front before you have made one: ${CREATE}`;
   throw new Failure(
     'config_invalid',
-    `HOST=${HOST} would open the API to other machines, and there are no keys yet. Create one, then start again: ${CREATE}`,
+    `${problem}, and there are no keys yet. Create one, then start again: ${CREATE}`,
   );
+}
+
+/** @returns why a start without keys is refused, as the beginning of a sentence; undefined when it is not */
+export function keylessProblem({ HOST, CORS_ORIGINS }: Reach): string | undefined {
+  if (!isLoopbackHost(HOST)) return `HOST=${HOST} would open the API to other machines`;
+  if (CORS_ORIGINS.includes('*')) return 'CORS_ORIGINS=* would open the API to the pages of every site';
+  return undefined;
 }

@@ -132,6 +132,8 @@ t.test(
     const refused = await findings(open);
     t.equal(refused.code, 78);
     t.match(refused.by.get('keys'), { result: 'problem', detail: /^HOST=0\.0\.0\.0 would open the API/ });
+    const pages = await findings({ DATA_DIR: dataDir, PORT: '0', CORS_ORIGINS: '*' });
+    t.match(pages.by.get('keys'), { result: 'problem', detail: /^CORS_ORIGINS=\* would open the API/ });
     t.equal(
       (await command(['keys', 'create', '--name', 'a', '--scope', 'admin'], { DATA_DIR: dataDir })).code,
       0,

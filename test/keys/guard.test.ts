@@ -1,6 +1,7 @@
 import t from 'tap';
 import { callerOf } from '../../src/feature.ts';
 import { features } from '../../src/features.ts';
+import { checkStart } from '../../src/keys/check-start.ts';
 import { hashOf, newKeyId, newSecret, tokenOf } from '../../src/keys/token.ts';
 import { describeRoutes } from '../../src/worker/openapi/describe.ts';
 import { featureOf, startApp } from '../support/app.ts';
@@ -310,3 +311,35 @@ t.test(
     }
   },
 );
+
+t.test(
+  'without keys a start is refused that would open the API to others, and with one it is not',
+  async (t) => {
+    const app = await startApp(t);
+    const db = app.writers.get('main')!;
+    const own = { HOST: '127.0.0.1', CORS_ORIGINS: ['https://app.example.org'] };
+    t.equal(
+      checkStart(db, own),
+      'There are no keys: put no proxy in front before you have made one: npm run keys -- create --name admin --scope admin',
+    );
+    const open = [
+      { ...own, HOST: '0.0.0.0' },
+      { ...own, CORS_ORIGINS: ['*'] },
+    ];
+    for (const config of open)
+      t.throws(() => checkStart(db, config), { code: 'config_invalid' }, JSON.stringify(config));
+    await app.keyFor('o', 'read');
+    for (const config of [own, ...open]) t.equal(checkStart(db, config), undefined);
+  },
+);
+
+t.test('without keys what a preflight promises to a page is not refused then', async (t) => {
+  const app = await startApp(t, { env: { CORS_ORIGINS: 'https://app.example.org' } });
+  for (const Origin of ['https://app.example.org', 'https://evil.example']) {
+    const isPromised =
+      (await app.call('OPTIONS', '/alert', { headers: { Origin, 'Access-Control-Request-Method': 'POST' } }))
+        .headers['access-control-allow-methods'] !== undefined;
+    const { status } = await app.call('POST', '/alert', { headers: { Origin }, body: alertOf('a') });
+    t.same([isPromised, status < 300], Origin.includes('evil') ? [false, false] : [true, true], Origin);
+  }
+});
