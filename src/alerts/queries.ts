@@ -31,6 +31,8 @@ export interface AlertQueries {
   readonly list: (owner: string, beforeId: number, limit: number, filter: ListFilter) => AlertPage;
   /** The key that unsubscribe links are sealed with; undefined as long as there is none. */
   readonly unsubscribeKey: () => Buffer | undefined;
+  /** The key that cursors are sealed with. */
+  readonly cursorKey: () => Buffer;
 }
 
 /** Prepares the one way to find an alert, for those who write too. */
@@ -50,6 +52,8 @@ export function prepareQueries(db: Database): AlertQueries {
     `${newest} AND status = ? AND status IN ('sending', 'failed', 'cancelled') ORDER BY id DESC LIMIT ?`,
   );
   const unsubscribeKey = db.prepare<[], Buffer>('SELECT value FROM unsubscribe_key').pluck();
+
+  const cursorKey = db.prepare<[], Buffer>('SELECT value FROM cursor_key').pluck();
 
   function candidates(owner: string, beforeId: number, status: Status | undefined): Iterable<ListedAlert> {
     if (status === 'sending' || status === 'failed' || status === 'cancelled') {
@@ -87,5 +91,6 @@ export function prepareQueries(db: Database): AlertQueries {
       return { rows: page, nextBeforeId: rows.length > limit ? page.at(-1)!.id : undefined };
     },
     unsubscribeKey: () => unsubscribeKey.get(),
+    cursorKey: () => cursorKey.get()!,
   };
 }

@@ -4,7 +4,7 @@ import { conditionsOf } from '../worker/middleware/conditions.ts';
 import { readJson, sendJson } from '../worker/middleware/json.ts';
 import { invalidRequest, validate } from '../worker/middleware/validate.ts';
 import { type commands, noSuchAlert } from './commands.ts';
-import { decodeCursor, encodeCursor } from './cursor.ts';
+import { Cursors } from './cursor.ts';
 import { DeliveryClock } from './delivery/clock.ts';
 import { prepareQueries } from './queries.ts';
 import { alert, alertPatch, listQuery, movieId } from './schema.ts';
@@ -16,6 +16,7 @@ export function routes(context: RouteContext<typeof commands>): void {
   const { route, db, write, config } = context;
   const queries = prepareQueries(db);
   let clock: DeliveryClock | undefined;
+  let cursors: Cursors | undefined;
 
   route.post('/alert', 'write', async (ctx) => {
     const input = validate(alert, await readJson(ctx));
@@ -36,14 +37,16 @@ export function routes(context: RouteContext<typeof commands>): void {
     'read',
     (ctx) => {
       const { limit, cursor, ...filter } = validate(listQuery, ctx.query);
-      const beforeId = cursor === undefined ? Number.MAX_SAFE_INTEGER : decodeCursor(cursor);
+      const { owner } = callerOf(ctx);
+      cursors ??= new Cursors(queries.cursorKey());
+      const beforeId = cursor === undefined ? Number.MAX_SAFE_INTEGER : cursors.decode(owner, cursor);
       if (beforeId === undefined) {
         throw invalidRequest([{ field: 'cursor', message: 'expected a next_cursor of this list' }]);
       }
-      const { rows, nextBeforeId } = queries.list(callerOf(ctx).owner, beforeId, limit, filter);
+      const { rows, nextBeforeId } = queries.list(owner, beforeId, limit, filter);
       sendJson(ctx, 200, {
         items: rows.map(stateOf),
-        next_cursor: nextBeforeId === undefined ? null : encodeCursor(nextBeforeId),
+        next_cursor: nextBeforeId === undefined ? null : cursors.encode(owner, nextBeforeId),
         has_more: nextBeforeId !== undefined,
       });
     },

@@ -33,8 +33,10 @@ export function createGuard({ db, write, limit, config, log, onUnnamedProxies }:
   const lastUse = new LastUse((uses) => write('touch', { uses }), log);
   // Keys are revoked, never deleted: once there is one, it need not be asked again.
   let isKeyed = false;
-  // One that is answered for long is asked about again, since its key may be revoked: it was counted when it began.
-  const count: typeof limit = (ctx, kind, id) => (ctx.headerSent ? undefined : limit(ctx, kind, id));
+  // One that is answered for long is asked about again, since its key may be revoked: it was counted when it began. What
+  // a probe tells an operator is no other request.
+  const count: typeof limit = (ctx, policy, id) =>
+    ctx.headerSent || PROBES.has(ctx._matchedRoute) ? undefined : limit(ctx, policy, id);
   const addresses = new ClientAddresses(config, onUnnamedProxies);
   const limitAddress = (ctx: Context, policy: 'address' | 'public') =>
     count(ctx, policy, addresses.countedOf(ctx.req));

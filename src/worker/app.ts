@@ -102,7 +102,7 @@ export async function addRoutes(
   options: RoutesOptions & { readonly guard: Guard },
 ): Promise<void> {
   const { config, features, guard, status, ask, draining } = options;
-  probes(route, status);
+  probes(route, status, guard);
   opsRoutes(route, { ask, draining, guard });
   openApiRoutes(route, features, config);
   await Promise.all(features.map((feature) => addFeature(route, feature, options)));

@@ -1,5 +1,6 @@
+import { randomBytes } from 'node:crypto';
 import t from 'tap';
-import { decodeCursor, encodeCursor } from '../../src/alerts/cursor.ts';
+import { Cursors } from '../../src/alerts/cursor.ts';
 import { startApp, type TestApp } from '../support/app.ts';
 
 interface Page {
@@ -77,9 +78,17 @@ t.test('limit is 20 unless it is given, and at most 100', async (t) => {
   t.equal((await page(app, 'limit=100')).items.length, 100);
 });
 
+/** @returns the cursor behind the first of two alerts */
+async function firstCursor(app: TestApp): Promise<unknown> {
+  for (const id of ['first', 'second']) await put(app, id);
+  return (await app.call('GET', '/alert?limit=1')).json().next_cursor;
+}
+
 t.test('a bad limit or cursor is a 422 with the field', async (t) => {
   const app = await startApp(t);
-  const tampered = `${encodeCursor(5)}A`;
+  const sealed = (await firstCursor(app)) as string;
+  const tampered = `${sealed}A`;
+  const older = (id: number) => Buffer.from(`alerts<${id}`).toString('base64url');
   const cases: readonly [string, string][] = [
     ...['0', '101', '-1', '1.5', '1e1', 'x', '', '%201', '+1', '01', '9'.repeat(400)].map(
       (limit) => [`limit=${limit}`, 'limit'] as [string, string],
@@ -88,7 +97,9 @@ t.test('a bad limit or cursor is a 422 with the field', async (t) => {
     ...['', 'x', '1', 'MQ', '%00', tampered, 'a'.repeat(5000)].map(
       (cursor) => [`cursor=${cursor}`, 'cursor'] as [string, string],
     ),
-    [`cursor=${encodeCursor(1)}&cursor=${encodeCursor(2)}`, 'cursor'],
+    [`cursor=${sealed}&cursor=${sealed}`, 'cursor'],
+    [`cursor=${older(5)}A`, 'cursor'],
+    [`cursor=${sealed.replace(/^./, (first) => (first === 'A' ? 'B' : 'A'))}`, 'cursor'],
     [`cursor=${Buffer.from('images<5').toString('base64url')}`, 'cursor'],
   ];
   for (const [query, field] of cases) {
@@ -103,10 +114,21 @@ t.test('a bad limit or cursor is a 422 with the field', async (t) => {
   }
 });
 
-t.test('a cursor is taken back only as it was made', async (t) => {
-  for (const id of [1, 42, Number.MAX_SAFE_INTEGER]) t.equal(decodeCursor(encodeCursor(id)), id);
-  for (const id of ['0', '-1', '1.5', '1e3', ' 1', '007', '0x10', '9007199254740993', 'NaN', '']) {
-    t.equal(decodeCursor(Buffer.from(`alerts<${id}`).toString('base64url')), undefined, id);
+t.test('a cursor is taken back only as it was made, for its owner, and tells no number', async (t) => {
+  const cursors = new Cursors(randomBytes(32));
+  const ids = [1, 2, 42, Number.MAX_SAFE_INTEGER];
+  for (const id of ids) {
+    const cursor = cursors.encode('o', id);
+    t.equal(cursors.decode('o', cursor), id);
+    t.equal(cursors.decode('other', cursor), undefined);
+    t.equal(cursors.decode('o', `${cursor}=`), undefined, 'padded');
+    t.equal(new Cursors(randomBytes(32)).decode('o', cursor), undefined, 'of another key');
+    const bytes = Buffer.from(cursor, 'base64url');
+    t.equal(bytes.length, 16);
+    t.equal(bytes.includes(Buffer.from(String(id).padStart(2, '<'))), false);
   }
-  t.equal(decodeCursor(`${encodeCursor(1)}=`), undefined, 'padded');
+  const older = (id: string) => Buffer.from(`alerts<${id}`).toString('base64url');
+  for (const id of ids) t.equal(cursors.decode('o', older(String(id))), id, 'of a release before');
+  for (const id of ['0', '-1', '1.5', '1e3', ' 1', '007', '0x10', '9007199254740993', 'NaN', ''])
+    t.equal(cursors.decode('o', older(id)), undefined, id);
 });

@@ -1,9 +1,11 @@
 import { spawn, spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { Agent, createServer as createHttpServer, request as send } from 'node:http';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 import t, { type Test } from 'tap';
@@ -34,16 +36,24 @@ async function freePort(): Promise<number> {
  * Starts HAProxy with the project's configuration, only its two addresses changed.
  * @param folder where the changed configuration is put
  * @param serverPort where the system listens
+ * @param log gets what it logs
  * @returns its port
  */
-async function startHaproxy(t: Test, folder: string, serverPort: number): Promise<number> {
+async function startHaproxy(
+  t: Test,
+  folder: string,
+  serverPort: number,
+  log: string[] = [],
+): Promise<number> {
   const port = await freePort();
   const path = join(folder, 'haproxy.cfg');
   const config = readFileSync(CONFIG, 'utf8')
+    .replace('log /dev/log local0', 'log stdout format raw local0')
     .replace('bind 127.0.0.1:8000', `bind 127.0.0.1:${port}`)
     .replace('server vm1 127.0.0.1:8080', `server vm1 127.0.0.1:${serverPort}`);
   writeFileSync(path, config);
-  const child = spawn('haproxy', ['-db', '-f', path], { stdio: 'ignore' });
+  const child = spawn('haproxy', ['-db', '-f', path], { stdio: ['ignore', 'pipe', 'ignore'] });
+  createInterface({ input: child.stdout }).on('line', (line) => log.push(line));
   t.teardown(() => child.kill('SIGKILL'));
   await until(async () => (await call(port, 'GET', '/ready').catch(() => undefined)) === 200, 'it serves');
   return port;
@@ -132,6 +142,24 @@ t.test(
     t.equal(count('DELETE /unkeyed'), 1);
     t.equal(count('DELETE /keyed'), TRIES);
     t.equal(count('GET /read'), TRIES);
+  },
+);
+
+t.test(
+  'the log of HAProxy holds no token of a link and no query',
+  { skip: missing('haproxy') },
+  async (t) => {
+    const server = await dyingServer(t);
+    const log: string[] = [];
+    const port = await startHaproxy(t, temporaryFolder(t), server.port, log);
+    const token = randomBytes(60).toString('base64url');
+    await call(port, 'GET', `/unsubscribe/${token}?q=${token}`, {}, undefined, false);
+    await call(port, 'GET', `/alert/movie/x?email=${token}`, {}, undefined, false);
+    await until(async () => log.some((line) => line.includes('/alert/movie/x')), 'it has logged both');
+    const paths = log
+      .map((line) => line.split(' ').slice(-2).join(' '))
+      .filter((path) => !path.endsWith('/ready'));
+    t.same(paths, ['GET /unsubscribe/[redacted]', 'GET /alert/movie/x']);
   },
 );
 

@@ -70,6 +70,29 @@ t.test('ready?verbose tells of the replication and the drills, ready or not', as
   t.match(await app.call('GET', '/ready?verbose'), { status: 503, headers: { 'retry-after': '1' } });
 });
 
+t.test('with keys ready?verbose tells an operator alone, and counts nothing', async (t) => {
+  const replication = {
+    state: 'streaming',
+    reason: undefined,
+    lagMs: 7,
+    unconfirmedBytes: 8,
+    databases: {},
+  } as const;
+  const app = await startApp(t, {
+    status: () => ({ ready: true, notReady: [], degraded: [], replication }),
+    env: { RATE_LIMIT_ADDRESS_PER_MINUTE: '1', RATE_LIMIT_KEY_PER_MINUTE: '1' },
+  });
+  const [writer, admin] = [await app.keyFor('o', 'write'), await app.keyFor('o', 'admin')];
+  const bodyOf = async (headers: Record<string, string>) => {
+    const answer = await app.call('GET', '/ready?verbose', { headers });
+    t.same([answer.status, answer.headers.ratelimit], [200, undefined]);
+    return answer.json();
+  };
+  for (const headers of [{}, {}, { Authorization: 'Bearer nl_guess' }, writer])
+    t.same(await bodyOf(headers), { ready: true });
+  for (let count = 0; count < 2; count += 1) t.match(await bodyOf(admin), { replication: { lagMs: 7 } });
+});
+
 t.test('while overloaded everything but the probes is refused at once', async (t) => {
   let overloaded = true;
   const app = await startApp(t, { overloaded: () => overloaded });
@@ -145,8 +168,9 @@ t.test('the request id is kept when it is well formed and else made', async (t) 
   t.equal(await idOf('abc-1.2_3'), 'abc-1.2_3');
   t.equal(await idOf('a'.repeat(64)), 'a'.repeat(64));
   const made = [await idOf(), await idOf(), await idOf('a'.repeat(65)), await idOf('a b'), await idOf('a,b')];
-  for (const id of made) t.match(id, /^[\w.-]{8,64}$/);
   t.equal(new Set(made).size, made.length);
+  // A number in it would tell how much others ask.
+  for (const id of made) t.match(id, /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/);
 });
 
 t.test('every answer asks to close the connection while draining', async (t) => {

@@ -8,6 +8,10 @@ const PATH_MAX_CHARS = 512;
 /** A segment with an @ in it, plain or encoded, may be somebody's address. */
 const ADDRESS_LIKE = /[^/]*(?:@|%40)[^/]*/gi;
 
+/** What an unsubscribe token has at least, 80 characters of base64url, is longer than any name. */
+const SECRET_LIKE = /[\w-]{80}/;
+const SECRET_MIN_CHARS = 80;
+
 const LOGGED = Symbol('logged request');
 
 interface LoggedRequest {
@@ -24,7 +28,8 @@ interface LoggedRequest {
 
 /**
  * Counts a request and writes one line when the response is over, however it ends: method, route pattern, path, status, durationMs,
- * request id and the bytes of the answer's body. Neither query string nor body, and no e-mail address.
+ * request id and the bytes of the answer's body. Neither query string nor body, no e-mail address, and no secret that a link
+ * holds.
  */
 export function logWhenOver(
   ctx: ParameterizedContext,
@@ -97,10 +102,23 @@ function bodyBytes(res: ServerResponse): number | undefined {
   return length === undefined ? undefined : Number(length);
 }
 
-/** @returns the path of a request target: no query string, nothing that looks like an address, of bounded length. */
+/**
+ * @returns the path of a request target: no query string, nothing that looks like an address or a secret, whether a route
+ *   takes it or not, of bounded length
+ */
 export function loggablePath(target: string): string {
   const end = target.search(/[?#]/);
   let path = end === -1 ? target : target.slice(0, end);
+  // Before it is cut: most of a secret is not to be logged either.
+  if (path.length > SECRET_MIN_CHARS) path = path.split('/').map(withoutSecret).join('/');
   if (path.length > PATH_MAX_CHARS) path = `${path.slice(0, PATH_MAX_CHARS)}…`;
   return path.includes('@') || path.includes('%40') ? path.replace(ADDRESS_LIKE, '[redacted]') : path;
+}
+
+/** Any character may come percent-encoded, also beside an encoding that is none. */
+function withoutSecret(segment: string): string {
+  const decoded = segment.replace(/%([\da-f]{2})/gi, (_, hex) =>
+    String.fromCharCode(Number.parseInt(hex, 16)),
+  );
+  return SECRET_LIKE.test(decoded) ? '[redacted]' : segment;
 }
