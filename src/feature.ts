@@ -16,6 +16,8 @@ export interface CommandContext {
   readonly blob: Buffer | undefined;
   /** Milliseconds since the epoch, the same for every operation of one commit. */
   readonly nowMs: number;
+  /** What depends on a setting or on the time is checked with these, behind a repetition's answer, and not in a route. */
+  readonly config: Config;
 }
 
 /**
@@ -56,8 +58,8 @@ type OutputOf<C> = C extends {
  *
  * A request with an Idempotency-Key that is sent again resolves to what the command returned, or threw, the first time.
  * A Failure with `retryAfterSeconds` is not kept: the next try runs the command again.
- * So `input` must follow from the request alone (no clock, nothing random), and what the route answers must follow from
- * the request and this value alone: a row that is read again may have changed since.
+ * So whatever depends on the time or on a setting is the command's to check, since the route comes before that answer; and
+ * what the route answers must follow from the request and this value alone: a row that is read again may have changed since.
  * @throws Failure writer_busy, writer_mismatch, write_timeout (not applied), write_undecided, replication_timeout
  *   (applied, on disk, and not known to be in the replica), storage_full, or the command's own
  */
@@ -74,6 +76,8 @@ export interface Caller {
   readonly owner: string;
   /** Undefined where none was needed. */
   readonly keyId?: string;
+  /** Nobody asked who it is, since what it asks for is public. */
+  readonly isAnonymous?: true;
 }
 
 /**

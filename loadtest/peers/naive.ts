@@ -6,6 +6,7 @@ import { commands } from '../../src/alerts/commands.ts';
 import { prepareQueries } from '../../src/alerts/queries.ts';
 import { alert } from '../../src/alerts/schema.ts';
 import { stateOf } from '../../src/alerts/state.ts';
+import { loadConfig } from '../../src/config.ts';
 import { readMigrations } from '../../src/sqlite/migrations.ts';
 import { serveClustered } from '../support/serve-clustered.ts';
 
@@ -38,6 +39,8 @@ function createApp(): Koa {
   const db = open();
   const { find } = prepareQueries(db);
   const put = commands.put.prepare(db);
+  // The default settings.
+  const { config } = loadConfig({}, process.cwd());
   const router = new Router();
 
   router.get('/alert/movie/:movieId', (ctx) => {
@@ -49,7 +52,10 @@ function createApp(): Koa {
   router.post('/alert', async (ctx) => {
     const parsed = alert.safeParse(await readJson(ctx.req));
     if (!parsed.success) return ctx.throw(422, 'The request has invalid fields');
-    const { isNew } = put({ owner: OWNER, alert: parsed.data }, { blob: undefined, nowMs: Date.now() });
+    const { isNew } = put(
+      { owner: OWNER, alert: parsed.data },
+      { blob: undefined, nowMs: Date.now(), config },
+    );
     ctx.status = isNew ? 201 : 200;
     ctx.body = parsed.data;
   });

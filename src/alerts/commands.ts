@@ -1,7 +1,10 @@
 import { z } from 'zod';
+import type { Config } from '../config.ts';
 import { Failure } from '../errors.ts';
 import { type Commands, defineCommand } from '../feature.ts';
 import { areMet, type Conditions, conditions } from '../worker/middleware/conditions.ts';
+import { invalidRequest } from '../worker/middleware/validate.ts';
+import { DeliveryClock } from './delivery/clock.ts';
 import { deliveryCommands } from './delivery/commands.ts';
 import { prepareFind } from './queries.ts';
 import { type Alert, type AlertState, alert, alertPatch, movieId, owner } from './schema.ts';
@@ -42,7 +45,9 @@ const put = defineCommand({
         updated_at_ms = excluded.updated_at_ms
       WHERE status <> 'sending'
       RETURNING version, revision, created_at_ms AS createdAtMs`);
-    return (input, { nowMs }) => {
+    const refusePast = pastRefuser();
+    return (input, { nowMs, config }) => {
+      refusePast(input.alert.notification_date, nowMs, config);
       if (input.conditions) check(input.conditions, find(input.owner, input.alert.movieId));
       const row = upsert.get({ ...input.alert, owner: input.owner, nowMs });
       if (row === undefined) throw sending();
@@ -67,7 +72,10 @@ const patch = defineCommand({
         version = version + 1, revision = revision + 1
       WHERE owner = @owner AND movie_id = @movieId
       RETURNING ${FIELDS}`);
-    return (input, { nowMs }): Changed => {
+    const refusePast = pastRefuser();
+    return (input, { nowMs, config }): Changed => {
+      if (input.patch.notification_date !== undefined)
+        refusePast(input.patch.notification_date, nowMs, config);
       const row = changeable(find(input.owner, input.movieId), input.conditions);
       const { owner, movieId } = input;
       // Values that are undefined would hide those that are there.
@@ -179,4 +187,19 @@ function sending(): Failure {
 
 function missing(): never {
   throw noSuchAlert();
+}
+
+/**
+ * Today is not past: its alerts are sent at the hour, or at once when that is over.
+ * @returns what refuses a date that is past, with the clock that it has made
+ */
+function pastRefuser(): (date: string, nowMs: number, config: Config) => void {
+  let clock: DeliveryClock | undefined;
+  return (date, nowMs, config) => {
+    clock ??= new DeliveryClock(config);
+    const today = clock.today(nowMs);
+    if (date >= today) return;
+    const message = `expected a date that is not past: it is ${today} in ${clock.timeZone}`;
+    throw invalidRequest([{ field: 'notification_date', message }]);
+  };
 }

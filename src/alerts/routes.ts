@@ -5,7 +5,6 @@ import { readJson, sendJson } from '../worker/middleware/json.ts';
 import { invalidRequest, validate } from '../worker/middleware/validate.ts';
 import { type commands, noSuchAlert } from './commands.ts';
 import { Cursors } from './cursor.ts';
-import { DeliveryClock } from './delivery/clock.ts';
 import { prepareQueries } from './queries.ts';
 import { alert, alertPatch, listQuery, movieId } from './schema.ts';
 import { entityTagOf, stateOf } from './state.ts';
@@ -13,14 +12,12 @@ import { unsubscribeRoutes } from './unsubscribe/routes.ts';
 
 /** The alerts over HTTP: create or replace, list, read, change, cancel, retry and remove. */
 export function routes(context: RouteContext<typeof commands>): void {
-  const { route, db, write, config } = context;
+  const { route, db, write } = context;
   const queries = prepareQueries(db);
-  let clock: DeliveryClock | undefined;
   let cursors: Cursors | undefined;
 
   route.post('/alert', 'write', async (ctx) => {
     const input = validate(alert, await readJson(ctx));
-    refusePast(input.notification_date);
     const conditions = conditionsOf(ctx);
     const { isNew, tag } = await write(ctx, 'put', {
       owner: callerOf(ctx).owner,
@@ -70,7 +67,6 @@ export function routes(context: RouteContext<typeof commands>): void {
   route.patch('/alert/movie/:movieId', 'write', async (ctx) => {
     const target = targetOf(ctx, ctx.params.movieId);
     const patch = validate(alertPatch, await readJson(ctx));
-    if (patch.notification_date !== undefined) refusePast(patch.notification_date);
     const { state, tag } = await write(ctx, 'patch', { ...target, patch });
     ctx.set('ETag', tag);
     sendJson(ctx, 200, state);
@@ -91,15 +87,6 @@ export function routes(context: RouteContext<typeof commands>): void {
   });
 
   unsubscribeRoutes(context, queries);
-
-  /** Today is not past: its alerts are sent at the hour, or at once when that is over. */
-  function refusePast(date: string): void {
-    clock ??= new DeliveryClock(config);
-    const today = clock.today(Date.now());
-    if (date >= today) return;
-    const message = `expected a date that is not past: it is ${today} in ${clock.timeZone}`;
-    throw invalidRequest([{ field: 'notification_date', message }]);
-  }
 }
 
 /** @throws Failure not_found for what cannot be a key: no reason to trouble the writer */

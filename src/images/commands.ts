@@ -10,6 +10,12 @@ interface Ownership {
   readonly nowMs: number;
 }
 
+interface Kept {
+  readonly created: boolean;
+  /** As it was then, so that a repetition gets the same link. Releases before did not tell. */
+  readonly publicUrl?: string | null;
+}
+
 /**
  * Keeps an image for an owner, whose bytes come as the operation's blob. `created` is false when this owner had the
  * identical one; another's does not show. Failure quota_exceeded when it would be more than the owner may have.
@@ -31,16 +37,18 @@ const put = defineCommand({
         ON CONFLICT (owner) DO UPDATE SET size_bytes = size_bytes + excluded.size_bytes
         RETURNING size_bytes`)
       .pluck();
-    return ({ owner, quotaBytes, ...meta }, { blob, nowMs }) => {
+    return ({ owner, quotaBytes: _older, ...meta }, { blob, nowMs, config }): Kept => {
+      const quotaBytes = config.UPLOAD_QUOTA_MB * MB_BYTES;
+      const publicUrl = config.PUBLIC_URL ?? null;
       if (blob?.length !== meta.sizeBytes) {
         throw new Failure('internal', 'The image did not reach the writer whole');
       }
       const key = findKey.get(meta.id) ?? Number(insert.run({ ...meta, nowMs, blob }).lastInsertRowid);
-      if (own.run({ owner, key, nowMs }).changes === 0) return { created: false };
+      if (own.run({ owner, key, nowMs }).changes === 0) return { created: false, publicUrl };
       const usedBytes = addUp.get(owner, meta.sizeBytes) as number;
       // What was written by now is undone with the refusal.
       if (quotaBytes > 0 && usedBytes > quotaBytes) throw quotaExceeded(meta, quotaBytes, usedBytes);
-      return { created: true };
+      return { created: true, publicUrl };
     };
   },
 });

@@ -1,5 +1,4 @@
 import type { ParameterizedContext } from 'koa';
-import type { Config } from '../config.ts';
 import { Failure } from '../errors.ts';
 import { callerOf, type RouteContext } from '../feature.ts';
 import { readBody, refuseEncoded } from '../worker/middleware/body.ts';
@@ -23,6 +22,7 @@ const MB_BYTES = 1024 * 1024;
 /** The cover images over HTTP: upload and download. */
 export function routes({ route, db, write, config }: RouteContext<typeof commands>): void {
   const queries = prepareQueries(db);
+  // For a writer of a release before.
   const quotaBytes = config.UPLOAD_QUOTA_MB * MB_BYTES;
   let uploads = 0;
 
@@ -40,8 +40,9 @@ export function routes({ route, db, write, config }: RouteContext<typeof command
         maxBytes: IMAGE_MAX_BYTES,
       });
       const meta = await identify(bytes, FIELD);
-      const { created } = await write(ctx, 'put', { ...meta, owner: callerOf(ctx).owner, quotaBytes }, bytes);
-      const url = `${originOf(ctx, config)}/movie/image/${meta.id}`;
+      const input = { ...meta, owner: callerOf(ctx).owner, quotaBytes };
+      const { created, publicUrl = config.PUBLIC_URL } = await write(ctx, 'put', input, bytes);
+      const url = `${originOf(ctx, publicUrl ?? undefined)}/movie/image/${meta.id}`;
       ctx.set('Location', url);
       sendJson(ctx, created ? 201 : 200, { id: meta.id, movie_url: url });
     } finally {
@@ -70,8 +71,8 @@ export function routes({ route, db, write, config }: RouteContext<typeof command
 }
 
 /** What clients reach us under: as configured, else as this client says. */
-function originOf(ctx: ParameterizedContext, config: Config): string {
-  if (config.PUBLIC_URL !== undefined) return config.PUBLIC_URL.replace(/\/+$/, '');
+function originOf(ctx: ParameterizedContext, publicUrl: string | undefined): string {
+  if (publicUrl !== undefined) return publicUrl.replace(/\/+$/, '');
   const origin = `${ctx.protocol}://${ctx.host}`;
   if (ctx.host !== '' && URL.canParse(origin) && new URL(origin).host === ctx.host.toLowerCase())
     return origin;

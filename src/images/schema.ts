@@ -14,5 +14,5 @@ export const imageMeta = z.object({
 });
 export type ImageMeta = z.infer<typeof imageMeta>;
 
-/** An image for an owner, which may have so much of them; 0 is no limit. */
-export const upload = imageMeta.extend({ owner: z.string(), quotaBytes: z.int().nonnegative() });
+/** An image for an owner. The quota is the writer's to know; releases before took it from here. */
+export const upload = imageMeta.extend({ owner: z.string(), quotaBytes: z.int().nonnegative().optional() });

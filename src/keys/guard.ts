@@ -15,8 +15,9 @@ const REALM = 'Bearer realm="ninelives"';
 const RANKS = { read: 1, write: 2, admin: 3 } as const;
 const NEEDED: Readonly<Record<Scope, number>> = { public: 0, ...RANKS, operator: RANKS.admin };
 
-/** Whoever calls while there are no keys, and who asks for what is public: nobody needs to know. */
+/** Whoever calls while there are no keys; and who asks for what is public. */
 const NOBODY: Caller = Object.freeze({ owner: '' });
+const ANONYMOUS: Caller = Object.freeze({ owner: '', isAnonymous: true });
 
 /**
  * Guards the routes by keys. Each request looks its key up, by one read of the primary key on this process's own
@@ -49,7 +50,7 @@ export function createGuard({ db, write, limit, config, log, onUnnamedProxies }:
   };
 
   return (ctx, scope) => {
-    ctx.state.caller = NOBODY;
+    ctx.state.caller = scope === 'public' ? ANONYMOUS : NOBODY;
     if (scope === 'public' && PROBES.has(ctx._matchedRoute)) return;
     addresses.note(ctx.req);
     // Each request while there are none: what is answered a moment after the first key must not be open.

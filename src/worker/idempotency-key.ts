@@ -1,5 +1,4 @@
-import { createHash, webcrypto } from 'node:crypto';
-import type { RouterContext } from '@koa/router';
+import { createHash, hash, webcrypto } from 'node:crypto';
 import type { Context } from 'koa';
 import { callerOf } from '../feature.ts';
 import type { Idempotency } from '../writer/protocol.ts';
@@ -12,15 +11,17 @@ const HEADER = 'Idempotency-Key';
  */
 export const KEY_HEADER = /^(?:"((?:[ !#-[\]-~]|\\["\\]){1,255})"|([!#-+\--[\]-~]{1,255}))$/;
 
+/** Raised by every change of what `fingerprint` takes in: outcomes of another version are not compared. */
+const FINGERPRINT_VERSION = 2;
+/** Deeper than any field that means something; what lies below does not tell requests apart. */
+const DEPTH_MAX = 32;
+
 /**
- * @param name full name of the command
  * @returns what names this write of a request; undefined when the request has no Idempotency-Key
  * @throws Failure invalid_request for a malformed one
  */
 export async function idempotencyOf(
   ctx: Context,
-  name: string,
-  input: unknown,
   blob: Buffer | undefined,
 ): Promise<Idempotency | undefined> {
   const header = ctx.req.headers['idempotency-key'];
@@ -30,10 +31,19 @@ export async function idempotencyOf(
   const ordinal = ((ctx.state.idempotentWrites as number | undefined) ?? 0) + 1;
   ctx.state.idempotentWrites = ordinal;
   return {
-    owner: callerOf(ctx).owner,
+    owner: keyOwnerOf(ctx),
     key: ordinal === 1 ? key : `${key}\n${ordinal}`,
-    fingerprint: await fingerprint(ctx, name, input, blob),
+    fingerprint: await fingerprint(ctx, blob),
   };
+}
+
+/**
+ * Anonymous requests share keys only with those for the same path, lest anybody take the keys of others. The path may hold
+ * a secret, so it is hashed; a line feed stands in no owner's name.
+ */
+function keyOwnerOf(ctx: Context): string {
+  const { owner, isAnonymous } = callerOf(ctx);
+  return isAnonymous ? `\n${hash('sha256', ctx.path, 'base64url')}` : owner;
 }
 
 function parse(header: string): string {
@@ -45,16 +55,34 @@ function parse(header: string): string {
   ]);
 }
 
-/** Of what the route makes of the request, not of its bytes: a client may write the same JSON in another way. */
-async function fingerprint(
-  ctx: Context,
-  name: string,
-  input: unknown,
-  blob: Buffer | undefined,
-): Promise<string> {
-  const hash = createHash('sha256');
-  hash.update(JSON.stringify([ctx.method, (ctx as RouterContext)._matchedRoute, name, input]));
+/**
+ * Of the request alone, so that neither a setting nor a release changes it; not of its bytes, since a client may write the
+ * same JSON, or the same file with another boundary, in another way.
+ */
+async function fingerprint(ctx: Context, blob: Buffer | undefined): Promise<string> {
+  const { 'if-match': ifMatch, 'if-none-match': ifNoneMatch } = ctx.req.headers;
+  const sha256 = createHash('sha256');
+  sha256.update(
+    JSON.stringify([
+      ctx.method,
+      ctx.path,
+      ctx.querystring,
+      ifMatch ?? null,
+      ifNoneMatch ?? null,
+      sorted(ctx.state.json ?? null, DEPTH_MAX),
+    ]),
+  );
   // Off the event loop: it may be megabytes.
-  if (blob) hash.update(Buffer.from(await webcrypto.subtle.digest('SHA-256', blob as Buffer<ArrayBuffer>)));
-  return hash.digest('base64url');
+  if (blob) sha256.update(Buffer.from(await webcrypto.subtle.digest('SHA-256', blob as Buffer<ArrayBuffer>)));
+  return `${FINGERPRINT_VERSION}.${sha256.digest('base64url')}`;
+}
+
+/** @returns a JSON value with the members of each object in the order of their names */
+function sorted(value: unknown, depthMax: number): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  if (depthMax === 0) return null;
+  if (Array.isArray(value)) return value.map((item) => sorted(item, depthMax - 1));
+  const members = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+  // As a list: an object would put members with the names of numbers first, whatever their order.
+  return { members: members.map(([name, member]) => [name, sorted(member, depthMax - 1)]) };
 }

@@ -36,7 +36,7 @@ export function writes(writer: WriterClient, config: Config): (feature: Feature)
     input: unknown,
     options: WriteOptions,
   ): Promise<unknown> {
-    const idempotency = await idempotencyOf(ctx, name, input, options.blob);
+    const idempotency = await idempotencyOf(ctx, options.blob);
     let isReplay = false;
     const onReplay = () => {
       isReplay = true;

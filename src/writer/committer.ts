@@ -1,4 +1,5 @@
 import type { Database, Statement } from 'better-sqlite3';
+import type { Config } from '../config.ts';
 import { Failure } from '../errors.ts';
 import type { Command, CommandContext } from '../feature.ts';
 import type { Logger } from '../log.ts';
@@ -43,6 +44,7 @@ export interface CommitterOptions {
   readonly idempotencyKeys: IdempotencyKeys;
   /** By full name, `feature.command`. */
   readonly commands: ReadonlyMap<string, Command>;
+  readonly config: Config;
   readonly queueMax: number;
   readonly log: Logger;
   /** Asked at each operation: why it is refused; undefined lets it in. */
@@ -247,7 +249,7 @@ export class Committer {
     }
     this.#statements.savepoint.run();
     try {
-      const value = prepared.run(input.value, { blob: operation.blob, nowMs });
+      const value = prepared.run(input.value, { blob: operation.blob, nowMs, config: this.#options.config });
       this.#statements.release.run();
       return { value: value ?? null };
     } catch (error) {

@@ -62,7 +62,9 @@ export class IdempotencyKeys {
     const other = this.#inProgress.get(name);
     if (other && (other.client !== client || other.seq !== seq)) {
       return refusal(
-        other.idempotency.fingerprint === idempotency.fingerprint ? inProgress() : idempotencyMismatch(),
+        isSameRequest(other.idempotency.fingerprint, idempotency.fingerprint)
+          ? inProgress()
+          : idempotencyMismatch(),
       );
     }
     this.#inProgress.set(name, { client, seq, idempotency });
@@ -84,7 +86,7 @@ export class IdempotencyKeys {
   once(idempotency: Idempotency, nowMs: number, apply: () => Outcome): Outcome {
     const { owner, key, fingerprint } = idempotency;
     const known = this.#find(owner, key, nowMs);
-    if (known && known.fingerprint !== fingerprint) return refusal(idempotencyMismatch());
+    if (known && !isSameRequest(known.fingerprint, fingerprint)) return refusal(idempotencyMismatch());
     if (known) return { ...(JSON.parse(known.outcome) as Outcome), replayed: true };
     const outcome = apply();
     if (isLasting(outcome)) {
@@ -133,6 +135,19 @@ function isLasting(outcome: Outcome): boolean {
   if ('value' in outcome) return true;
   if (outcome.options?.retryAfterSeconds !== undefined) return false;
   return isCode(outcome.code) && allCodes()[outcome.code].httpStatus < 500;
+}
+
+/**
+ * Fingerprints of different versions cannot be compared: the key alone then says that it is the same request, lest a client
+ * that repeats it over a deploy be told that its write has failed.
+ */
+function isSameRequest(one: string, other: string): boolean {
+  return one === other || versionOf(one) !== versionOf(other);
+}
+
+/** What stands before the dot; those of the first releases have none. */
+function versionOf(fingerprint: string): string {
+  return fingerprint.slice(0, Math.max(0, fingerprint.indexOf('.')));
 }
 
 function nameOf(owner: string, key: string): string {

@@ -16,7 +16,7 @@ export interface Idempotency {
   /** Whose key it is: two owners may use the same. */
   readonly owner: string;
   readonly key: string;
-  /** Tells one request from another. */
+  /** Tells one request from another: its version, a dot, a hash. Those of different versions are not compared. */
   readonly fingerprint: string;
 }
 

@@ -47,6 +47,7 @@ export function makeStore(
     ledger: new Ledger(db),
     idempotencyKeys: new IdempotencyKeys(db, config.IDEMPOTENCY_RETENTION_MS),
     commands,
+    config,
     queueMax: config.WRITE_QUEUE_MAX,
     log,
     closedBecause: () => guard.closedBecause,

@@ -100,7 +100,12 @@ export async function startApp(t: Test, options: TestAppOptions = {}): Promise<T
     readers.set(name, openReader(path));
   }
   const ownWrite = async (feature: Feature, name: string, input: unknown) =>
-    writeTo(writers.get(feature.database)!, feature, undefined)({} as never, name as never, input as never);
+    writeTo(
+      writers.get(feature.database)!,
+      feature,
+      config,
+      undefined,
+    )({} as never, name as never, input as never);
   const write = async (feature: string, name: string, input: unknown) =>
     ownWrite(features.find((candidate) => candidate.name === feature)!, name, input);
   const pool = new LimitPool(config);
@@ -111,7 +116,7 @@ export async function startApp(t: Test, options: TestAppOptions = {}): Promise<T
     log: log.logger,
     features,
     databases: readers,
-    writeFor: (feature) => writeTo(writers.get(feature.database)!, feature, options.aroundWrite),
+    writeFor: (feature) => writeTo(writers.get(feature.database)!, feature, config, options.aroundWrite),
     ownWriteFor: (feature) => (name, input) => ownWrite(feature, name, input),
     limit: (ctx, policy, id) => limiter.take(ctx, policy, id),
     status: options.status ?? (() => ({ ready: true, notReady: [], degraded: [] })),
@@ -174,7 +179,12 @@ function migrate(db: Database, { migrations }: Feature): void {
   for (const file of readdirSync(migrations).sort()) db.exec(readFileSync(new URL(file, migrations), 'utf8'));
 }
 
-function writeTo(db: Database, feature: Feature, around: TestAppOptions['aroundWrite']): Write<never> {
+function writeTo(
+  db: Database,
+  feature: Feature,
+  config: Config,
+  around: TestAppOptions['aroundWrite'],
+): Write<never> {
   const prepared = new Map<string, ReturnType<AnyCommand['prepare']>>();
   return async (_ctx, name, input, blob) => {
     const command = (await feature.commands())[name]!;
@@ -182,7 +192,8 @@ function writeTo(db: Database, feature: Feature, around: TestAppOptions['aroundW
     prepared.set(name, run);
     const parsed = parseInput(command, JSON.parse(JSON.stringify(input)));
     if ('misfit' in parsed) throw writerMismatch();
-    const apply = () => db.transaction(() => run(parsed.value as never, { blob, nowMs: Date.now() }))();
+    const apply = () =>
+      db.transaction(() => run(parsed.value as never, { blob, nowMs: Date.now(), config }))();
     return (await (around?.(apply) ?? apply())) as never;
   };
 }

@@ -2,6 +2,7 @@ import { writeSync } from 'node:fs';
 import { join } from 'node:path';
 import pino from 'pino';
 import { z } from 'zod';
+import { loadConfig } from '../../src/config.ts';
 import { Failure } from '../../src/errors.ts';
 import { type Command, defineCommand } from '../../src/feature.ts';
 import { migrate } from '../../src/sqlite/migrations.ts';
@@ -86,6 +87,7 @@ const committer = new Committer({
   ledger: new Ledger(db),
   idempotencyKeys: new IdempotencyKeys(db, retentionMs),
   commands: new Map(Object.entries(commands) as [string, Command][]),
+  config: loadConfig({}, folder).config,
   queueMax,
   log: pino({ level: 'silent' }),
   onCommit: () => {

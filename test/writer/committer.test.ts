@@ -2,6 +2,7 @@ import Sqlite from 'better-sqlite3';
 import pino from 'pino';
 import t, { type Test } from 'tap';
 import { z } from 'zod';
+import { loadConfig } from '../../src/config.ts';
 import { type Command, defineCommand } from '../../src/feature.ts';
 import { migrate } from '../../src/sqlite/migrations.ts';
 import { Committer } from '../../src/writer/committer.ts';
@@ -34,6 +35,7 @@ function makeCommitter(t: Test) {
       ledger: new Ledger(db),
       idempotencyKeys: new IdempotencyKeys(db, 1000),
       commands: new Map([['test.count', countOf(input) as unknown as Command]]),
+      config: loadConfig({}, '/tmp').config,
       queueMax,
       log: pino({ level: 'silent' }),
       closedBecause: () => closedBecause,

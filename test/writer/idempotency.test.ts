@@ -59,6 +59,20 @@ t.test('a key names one request of one owner', async (t) => {
   ]);
 });
 
+t.test('what was decided under a fingerprint of another version is answered, and not compared', async (t) => {
+  const { client, start, rows } = harness(t);
+  await start();
+  await write(client, 'count.add', 'old', named('k', 'of-the-first-releases'));
+  t.match(await write(client, 'count.add', 'a', named('k', '2.new')), { isReplay: true, value: {} });
+  await write(client, 'count.add', 'new', named('l', '2.one'));
+  t.match(await write(client, 'count.add', 'a', named('l', '2.two')), { code: 'idempotency_mismatch' });
+  t.match(await write(client, 'count.add', 'a', named('l', '3.two')), { isReplay: true, value: {} });
+  t.same(
+    rows().map(({ id }) => id),
+    ['old', 'new'],
+  );
+});
+
 t.test('of many at once one is applied, and the others hear that it is in progress', async (t) => {
   const { client, connect, start, rows } = harness(t);
   const writer = await start({ blockMs: 300 });

@@ -27,7 +27,10 @@ export async function readJson(ctx: ParameterizedContext): Promise<unknown> {
   // Decoding would replace what is not UTF-8 instead of refusing it.
   if (!isUtf8(bytes)) throw new Failure('malformed_json', 'The body is not valid UTF-8');
   try {
-    return JSON.parse(bytes.toString('utf8'));
+    const value: unknown = JSON.parse(bytes.toString('utf8'));
+    // For the fingerprint of a request that may be sent again.
+    ctx.state.json = value;
+    return value;
   } catch (cause) {
     throw new Failure('malformed_json', 'The body is not valid JSON', { cause });
   }
