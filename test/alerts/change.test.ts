@@ -121,6 +121,17 @@ t.test('whoever has an older version is told, and nothing is changed', async (t)
     ];
     for (const answer of await Promise.all(calls)) t.equal(answer.status, 412, stale);
   }
+  // Weakly compared: RFC 9110 13.1.2.
+  for (const known of [second, `W/${second}`, `"x", W/${second}`, '*']) {
+    const headers = { 'If-None-Match': known };
+    const calls = [
+      app.call('PATCH', PATH, { body: { title: 'x' }, headers }),
+      app.call('POST', '/alert', { body: ALERT, headers }),
+      app.call('POST', `${PATH}/cancel`, { headers }),
+      app.call('DELETE', PATH, { headers }),
+    ];
+    for (const answer of await Promise.all(calls)) t.equal(answer.status, 412, known);
+  }
   set(app, 'sent');
   t.equal(
     (await app.call('GET', PATH, { headers: { 'If-None-Match': second } })).status,

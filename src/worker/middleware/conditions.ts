@@ -35,11 +35,12 @@ export function conditionsOf({ req }: ParameterizedContext): Conditions | undefi
  * @returns whether the write may take place
  */
 export function areMet({ ifMatch, ifNoneMatch }: Conditions, current: string | undefined): boolean {
-  // Tags marked as weak are among them as they came, and equal none of ours: If-Match compares strongly.
-  const holds = (tags: Conditions['ifMatch']) =>
-    current !== undefined && (tags === '*' || tags?.includes(current) === true);
-  if (ifMatch !== undefined && !holds(ifMatch)) return false;
-  return ifNoneMatch === undefined || !holds(ifNoneMatch);
+  // Tags marked as weak are among them as they came, and equal none of ours: If-Match compares strongly (RFC 9110 13.1.1),
+  // If-None-Match weakly (13.1.2).
+  const holds = (tags: Conditions['ifMatch'], opaque: (tag: string) => string) =>
+    current !== undefined && (tags === '*' || tags?.some((tag) => opaque(tag) === current) === true);
+  if (ifMatch !== undefined && !holds(ifMatch, (tag) => tag)) return false;
+  return ifNoneMatch === undefined || !holds(ifNoneMatch, (tag) => tag.replace(/^W\//, ''));
 }
 
 function parse(field: string, text: string): '*' | string[] {
