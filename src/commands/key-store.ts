@@ -17,6 +17,8 @@ export interface KeyStore {
   readonly list: () => ListedKey[];
   /** Resolves when the write is on disk. */
   readonly write: (name: string, input: unknown) => Promise<unknown>;
+  /** Whether the replica has confirmed everything that was written by now, within REPLICATED_TIMEOUT_MS. Never rejects. */
+  readonly isReplicated: () => Promise<boolean>;
 }
 
 /**
@@ -71,7 +73,7 @@ async function useKeys<Result>(
   log: Logger,
   run: (store: KeyStore) => Promise<Result>,
 ): Promise<Result> {
-  const { DATA_DIR, WRITE_DEADLINE_MS } = config;
+  const { DATA_DIR, WRITE_DEADLINE_MS, REPLICATED_TIMEOUT_MS } = config;
   const writer = new WriterClient({
     socketPath: writerSocketPath(DATA_DIR),
     name: 'keys',
@@ -84,6 +86,12 @@ async function useKeys<Result>(
     return await run({
       list: () => listOf(join(DATA_DIR, 'main.db')),
       write: (name, input) => writer.write(`keys.${name}`, input),
+      // A write of nothing waits for what came before it, and leaves that write's own value to be had.
+      isReplicated: () =>
+        writer.write('keys.touch', { uses: [] }, { replicatedTimeoutMs: REPLICATED_TIMEOUT_MS }).then(
+          () => true,
+          () => false,
+        ),
     });
   } finally {
     writer.close();

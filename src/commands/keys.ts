@@ -11,7 +11,7 @@ import { describeKeys } from './key-view.ts';
 
 const USAGE = `Usage: ninelives keys create --name NAME --scope SCOPE [--owner OWNER] [--expires WHEN]
        ninelives keys list [--json]
-       ninelives keys rotate KEY [--grace DURATION] [--expires WHEN]
+       ninelives keys rotate KEY [--grace DURATION] [--expires WHEN] [--force]
        ninelives keys revoke KEY
 
   create   makes a key and shows it, once: only its hash is kept
@@ -25,8 +25,10 @@ const USAGE = `Usage: ninelives keys create --name NAME --scope SCOPE [--owner O
   --owner     whose alerts and images it reaches; keys of one owner share them. --owner "" reaches what was made
               while there were no keys
   --expires   a duration such as 30d, 12h or 10m, or an ISO date or time
-  --grace     how long the secret before is still taken; 0m, if not given
+  --grace     how long the secret before is still taken; 0m, if not given. Until then another rotate is refused
+  --force     rotates all the same: the secret before the last rotation ends at once
 
+  What changes keys waits for the replica, and says when that has not confirmed it.
   It works whether the system runs or not. With the first key, every request needs one, on this machine too.`;
 const OPTIONS = {
   name: { type: 'string' },
@@ -34,6 +36,7 @@ const OPTIONS = {
   owner: { type: 'string' },
   expires: { type: 'string' },
   grace: { type: 'string' },
+  force: { type: 'boolean' },
   json: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
 } as const;
@@ -51,7 +54,7 @@ interface Action {
 const ACTIONS: Readonly<Record<string, Action>> = {
   create: { takes: ['name', 'scope', 'owner', 'expires'], takesKey: false, run: create },
   list: { takes: ['json'], takesKey: false, run: list },
-  rotate: { takes: ['grace', 'expires'], takesKey: true, run: rotate },
+  rotate: { takes: ['grace', 'expires', 'force'], takesKey: true, run: rotate },
   revoke: { takes: [], takesKey: true, run: revoke },
 };
 
@@ -94,7 +97,7 @@ async function create(open: OpenKeys, { name, scope, owner = name, expires }: Op
     const lines = input.error.issues.map(({ path, message }) => `--${String(path[0])}: ${message}`);
     throw wrongUse(lines.join('\n'));
   }
-  await open(({ write }) => write('create', input.data));
+  await change(open, 'create', input.data);
   show(tokenOf(token), `The key ${name}`);
 }
 
@@ -103,25 +106,45 @@ async function list(open: OpenKeys, { json = false }: Options): Promise<void> {
   console.log(json ? JSON.stringify(listed, undefined, 2) : describeKeys(listed, Date.now()));
 }
 
-async function rotate(open: OpenKeys, { grace = '0m', expires }: Options, key: string): Promise<void> {
+async function rotate(open: OpenKeys, { grace = '0m', expires, force }: Options, key: string): Promise<void> {
   const secret = newSecret();
   const graceMs = durationMsOf(grace);
   if (graceMs === undefined) throw wrongUse('--grace: expected a duration such as 30d, 12h or 10m');
   const secretHash = hashOf(secret).toString('hex');
-  const input = { key, secretHash, graceMs, ...(expires && { expiresAtMs: expiryOf(expires) }) };
-  const { id, name } = (await open(({ write }) => write('rotate', input))) as {
-    id: string;
-    name: string;
+  const input = {
+    key,
+    secretHash,
+    graceMs,
+    ...(expires !== undefined && { expiresAtMs: expiryOf(expires) }),
+    ...(force && { force }),
   };
+  const { id, name } = await change(open, 'rotate', input);
   show(tokenOf({ id, secret }), `The new secret of the key ${name}`);
 }
 
 async function revoke(open: OpenKeys, _options: Options, key: string): Promise<void> {
-  const { id, name } = (await open(({ write }) => write('revoke', { key }))) as {
-    id: string;
-    name: string;
-  };
+  const { id, name } = await change(open, 'revoke', { key });
   console.log(`revoked ${name} (${id})`);
+}
+
+/**
+ * Writes, and waits for the replica: what a loss of this disk would undo is said.
+ * @returns which key it was, where the command says so
+ */
+async function change(
+  open: OpenKeys,
+  command: string,
+  input: unknown,
+): Promise<{ id: string; name: string }> {
+  return open(async ({ write, isReplicated }) => {
+    const value = await write(command, input);
+    if (!(await isReplicated())) {
+      console.error(
+        'WARNING: The replica has not confirmed this yet: it is on this disk alone, and a restore would not know of it. ninelives status tells when all is replicated.',
+      );
+    }
+    return value as { id: string; name: string };
+  });
 }
 
 /** The key alone on standard output, so that a script can take it from there. */

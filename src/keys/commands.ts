@@ -43,11 +43,20 @@ const revoke = defineCommand({
   },
 });
 
-/** Gives a key another secret; Failure not_found when there is none. */
+/**
+ * Gives a key another secret; Failure not_found when there is none, invalid_request when it has expired, or when the secret
+ * before is still in its grace and would end with this.
+ */
 const rotate = defineCommand({
   input: rotation,
   prepare(db) {
-    const update = db.prepare<[z.infer<typeof rotation> & { nowMs: number; keepsExpiry: number }], Named>(`
+    const find = db.prepare<{ key: string }, { oldSecretUntilMs: number | null; expiresAtMs: number | null }>(
+      `SELECT old_secret_until_ms AS oldSecretUntilMs, expires_at_ms AS expiresAtMs FROM keys WHERE ${LIVE_KEY}`,
+    );
+    const update = db.prepare<
+      [Omit<z.infer<typeof rotation>, 'force'> & { nowMs: number; keepsExpiry: number }],
+      Named
+    >(`
       UPDATE keys SET
         old_secret_hash = secret_hash,
         old_secret_until_ms = @nowMs + @graceMs,
@@ -55,8 +64,20 @@ const rotate = defineCommand({
         rotated_at_ms = @nowMs,
         expires_at_ms = iif(@keepsExpiry, expires_at_ms, @expiresAtMs)
       WHERE ${LIVE_KEY} RETURNING id, name`);
-    return (input, { nowMs }) => {
-      const { expiresAtMs } = input;
+    return ({ force = false, ...input }, { nowMs }) => {
+      const { key, expiresAtMs } = input;
+      const found = find.get({ key });
+      if (found === undefined) return refuse(key);
+      if (expiresAtMs === undefined && found.expiresAtMs !== null && found.expiresAtMs <= nowMs) {
+        throw refusedRotation(
+          `The key ${key} expired at ${timeOf(found.expiresAtMs)}: its new secret needs --expires, a time to come`,
+        );
+      }
+      if (!force && found.oldSecretUntilMs !== null && found.oldSecretUntilMs > nowMs) {
+        throw refusedRotation(
+          `The secret before the last rotation of ${key} is taken until ${timeOf(found.oldSecretUntilMs)}, and would end now: wait for that, or end it with --force`,
+        );
+      }
       const keepsExpiry = Number(expiresAtMs === undefined);
       return (
         update.get({ ...input, expiresAtMs: expiresAtMs ?? null, keepsExpiry, nowMs }) ?? refuse(input.key)
@@ -80,6 +101,14 @@ const touch = defineCommand({
 });
 
 export const commands = { create, revoke, rotate, touch } satisfies Commands;
+
+function refusedRotation(message: string): Failure {
+  return new Failure('invalid_request', message, { errors: [{ field: 'key', message }] });
+}
+
+function timeOf(atMs: number): string {
+  return new Date(atMs).toISOString();
+}
 
 function refuse(key: string): never {
   throw new Failure('not_found', `There is no key ${key}, or it is revoked`);

@@ -41,6 +41,8 @@ export const rotation = z.object({
   graceMs: z.int().nonnegative(),
   /** Left out, it expires when it would have. */
   expiresAtMs: timeMs.nullable().optional(),
+  /** Ends a secret that is still in its grace. */
+  force: z.boolean().optional(),
 });
 
 export const uses = z.object({ uses: z.array(z.object({ id: keyId, atMs: timeMs })) });

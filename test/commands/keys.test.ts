@@ -52,6 +52,8 @@ t.test(
 
     const second = await command(['keys', 'rotate', 'app', '--grace', '1h'], env);
     t.match(second, { code: 0, stdout: KEY });
+    const third = await command(['keys', 'rotate', 'app'], env);
+    t.match(third, { code: 65, stdout: '', stderr: /is taken until .* --force/ });
     t.same(await ask(first.stdout), new Set([200]), 'in its grace');
     t.same(await ask(second.stdout), new Set([200]));
 
@@ -67,6 +69,22 @@ t.test(
     for (const key of [first, second]) t.notMatch(text, key.stdout.trim());
   },
 );
+
+t.test('what changes a key waits for the replica, and says when that has not confirmed it', async (t) => {
+  const system = await start(t);
+  const env = { DATA_DIR: system.dataDir };
+  const create = (name: string, more = {}) =>
+    command(['keys', 'create', '--name', name, '--scope', 'read'], { ...env, ...more });
+  const made = await create('one');
+  t.match(made, { code: 0, stdout: KEY });
+  t.notMatch(made.stderr, /WARNING/);
+  process.kill(system.pidOf('litestream'), 'SIGSTOP');
+  const late = { REPLICATED_TIMEOUT_MS: '100' };
+  const warning = /^WARNING: The replica has not confirmed this yet/m;
+  t.match(await create('two', late), { code: 0, stdout: KEY, stderr: warning });
+  for (const word of ['rotate', 'revoke'])
+    t.match(await command(['keys', word, 'two'], { ...env, ...late }), { code: 0, stderr: warning }, word);
+});
 
 t.test('a wrong use is told before anything is started', async (t) => {
   const env = { DATA_DIR: temporaryFolder(t) };

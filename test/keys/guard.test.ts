@@ -181,8 +181,16 @@ t.test('the secret before a rotation is taken for as long as its grace says', as
   t.same(await statuses(), [200, 401, 401]);
   await app.write('keys', 'rotate', { key: 'k', secretHash: hex(second), graceMs: 60_000 });
   t.same(await statuses(), [200, 200, 401]);
-  await app.write('keys', 'rotate', { key: id, secretHash: hex(third), graceMs: 0 });
+  const again = { key: id, secretHash: hex(third), graceMs: 0 };
+  await t.rejects(app.write('keys', 'rotate', again), {
+    code: 'invalid_request',
+    message: /is taken until \d{4}-.*Z, and would end now: .* --force$/,
+  });
+  t.same(await statuses(), [200, 200, 401], 'the secret that is deployed still works');
+  await app.write('keys', 'rotate', { ...again, force: true });
   t.same(await statuses(), [401, 401, 200]);
+  await app.write('keys', 'rotate', again);
+  t.same(await statuses(), [401, 401, 200], 'one without a grace can follow at once');
   await app.write('keys', 'revoke', { key: 'k' });
   t.same(await statuses(), [401, 401, 401]);
   await t.rejects(app.write('keys', 'rotate', { key: 'k', secretHash: hex(first), graceMs: 0 }), {
@@ -192,6 +200,26 @@ t.test('the secret before a rotation is taken for as long as its grace says', as
   await t.rejects(app.write('keys', 'create', { ...input, id: newKeyId(), secretHash: hex(second) }), {
     code: 'invalid_request',
   });
+});
+
+t.test('an expired key gets no new secret that is dead from the start', async (t) => {
+  const app = await startApp(t);
+  const id = newKeyId();
+  const [first, second] = [newSecret(), newSecret()];
+  const hash = (secret: string) => hashOf(secret).toString('hex');
+  const nowMs = Date.now();
+  const input = { id, name: 'k', owner: 'o', scope: 'read' };
+  await app.write('keys', 'create', { ...input, secretHash: hash(first), expiresAtMs: nowMs - 1 });
+  const rotation = { key: 'k', secretHash: hash(second), graceMs: 0 };
+  for (const force of [false, true]) {
+    await t.rejects(app.write('keys', 'rotate', { ...rotation, force }), {
+      code: 'invalid_request',
+      message: /^The key k expired at .* needs --expires/,
+    });
+  }
+  await app.write('keys', 'rotate', { ...rotation, expiresAtMs: nowMs + 60_000 });
+  const headers = { Authorization: `Bearer ${tokenOf({ id, secret: second })}` };
+  t.equal((await app.call('GET', '/alert', { headers })).status, 200);
 });
 
 t.test('a key does what its scope says, and a read key can write nothing', async (t) => {
