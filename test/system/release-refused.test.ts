@@ -79,7 +79,7 @@ INSERT INTO numbers WITH RECURSIVE all_of(n) AS (SELECT 1 UNION ALL SELECT n + 1
   await isRefused(
     t,
     64,
-    /Writes would wait \d+ ms for main alerts\/0004_count_slowly\.sql, as tried on a copy, .* To do it all the same: ninelives reload --yes\./,
+    /Writes would wait \d+ ms for main alerts\/\d{4}_count_slowly\.sql, as tried on a copy, .* To do it all the same: ninelives reload --yes\./,
   );
   const { code, stderr } = await place.run('reload', '--yes');
   t.equal(code, 0, stderr);
