@@ -81,7 +81,9 @@ export interface LagReport {
 
 /** Names a commit of a database among all that it ever had. */
 export interface CommitMark {
-  /** Counts the commits of writes; a heartbeat has that of the write before it. */
+  /** Of the activation of a writer that made it; undefined from a release that tells none, and before the first. */
+  readonly session?: string | undefined;
+  /** Counts the commits of writes and of migrations; a heartbeat has that of the write before it. */
   readonly ordinal: number;
   /** Milliseconds since the epoch. */
   readonly atMs: number;

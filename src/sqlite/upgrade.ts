@@ -11,6 +11,8 @@ export interface UpgradeTarget {
 export interface UpgradeOptions {
   /** Hears of each step before it: none says anything while it takes its time. */
   readonly before: (step: string) => void;
+  /** Called for each database that anything was applied to, in the transaction that it was applied in. */
+  readonly onApplied?: (db: Database) => void;
   /** Has the last word, with every table there and nothing committed yet; what it throws undoes everything. */
   readonly beforeCommit: () => void;
 }
@@ -25,12 +27,13 @@ export interface UpgradeOptions {
  * @throws Failure migration_mismatch when one fails or does not fit, or what `beforeCommit` threw
  */
 export function upgrade(targets: readonly UpgradeTarget[], options: UpgradeOptions): string[] {
-  const { before, beforeCommit } = options;
+  const { before, onApplied, beforeCommit } = options;
   const applied: string[] = [];
   try {
     for (const { db } of targets) db.exec('BEGIN IMMEDIATE');
     for (const { database, db, owners } of targets) {
       const names = migrate(db, owners, (name) => before(`migrating ${database} ${name}`));
+      if (names.length > 0) onApplied?.(db);
       applied.push(...names.map((name) => `${database} ${name}`));
     }
     beforeCommit();

@@ -43,7 +43,7 @@ const delta = either(
   shape({ ...series, is: finite }),
   shape({ ...series, counts: listOf(finite), sum: finite }),
 );
-const commit = { ordinal: finite, atMs: finite };
+const commit = { session: optional(text), ordinal: finite, atMs: finite };
 const lagReport = shape({
   lagMs: finite,
   unconfirmedBytes: finite,

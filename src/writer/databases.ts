@@ -6,18 +6,23 @@ import type { Owner } from '../sqlite/migrations.ts';
 import { type Database, openReader, openWriter } from '../sqlite/open.ts';
 import { prepared } from '../sqlite/prepared.ts';
 import { type UpgradeTarget, upgrade } from '../sqlite/upgrade.ts';
+import { CommitCounter } from './commit-counter.ts';
 import { type DryRunResult, dryRun } from './dry-run.ts';
 import { IdempotencyKeys } from './idempotency.ts';
 import { Ledger } from './ledger.ts';
 import { loadCommands } from './store.ts';
 
 /**
- * Opens the databases read-write and brings the tables of all of them up to date, as a whole or not at all.
+ * Opens the databases read-write and brings the tables of all of them up to date, as a whole or not at all. Doing so
+ * counts as a commit of each that lacked any.
+ *
+ * @param session random, of this activation of a writer
  * @returns them by name, and what the features want whoever starts the system to know
  * @throws Failure migration_mismatch, or why one of the features lets nothing start; nothing is then changed
  */
 export async function openDatabases(
   names: readonly string[],
+  session: string,
   runtime: Runtime,
 ): Promise<{ readonly databases: ReadonlyMap<string, Database>; readonly notices: readonly string[] }> {
   const { config, log, send } = runtime;
@@ -35,6 +40,7 @@ export async function openDatabases(
   const applied = upgrade(targets, {
     // The time that a start may take begins anew with each, and each blocks for as long as it takes.
     before: (detail) => send({ kind: 'progress', detail }),
+    onApplied: (db) => new CommitCounter(db, session).count(Date.now()),
     beforeCommit() {
       notices = checks.flatMap(([db, check]) => (db && check?.(db, config)) ?? []);
     },
@@ -74,7 +80,7 @@ export async function dryRunOn(
 function prepareAll(path: string, commands: ReadonlyMap<string, Command>): void {
   const db = openReader(path);
   try {
-    prepared('writer', () => [new Ledger(db), new IdempotencyKeys(db, 0)]);
+    prepared('writer', () => [new Ledger(db, ''), new IdempotencyKeys(db, 0)]);
     for (const [name, command] of commands) prepared(name, () => command.prepare(db));
   } finally {
     db.close();

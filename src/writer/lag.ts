@@ -21,7 +21,7 @@ export class Lag {
   #bytes = 0;
   #lastOffsetBytes = 0;
   #lastSalt = '';
-  #lastCommit: CommitMark = { ordinal: 0, atMs: 0 };
+  #lastCommit: CommitMark = { session: undefined, ordinal: 0, atMs: 0 };
   #confirmed: Confirmed | undefined;
   #sequence = 0;
   #confirmedSequence = 0;

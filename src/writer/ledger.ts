@@ -1,4 +1,5 @@
 import type { Database, Statement } from 'better-sqlite3';
+import { CommitCounter } from './commit-counter.ts';
 import type { Outcome, WireOutcomes } from './protocol.ts';
 
 /**
@@ -14,11 +15,14 @@ export class Ledger {
   readonly #held = new Map<string, Map<number, Outcome>>();
   readonly #save: Statement;
   readonly #delete: Statement;
-  readonly #count: Statement;
+  readonly #counter: CommitCounter;
   readonly #forgotten = new Set<string>();
 
-  /** @param db the writer's connection; rows of a writer that died are read from it */
-  constructor(db: Database) {
+  /**
+   * @param db the writer's connection; rows of a writer that died are read from it
+   * @param session random, of this activation of a writer
+   */
+  constructor(db: Database, session: string) {
     const rows = db.prepare<[], { client: string; outcomes: string }>(
       'SELECT client, outcomes FROM writer_ledger',
     );
@@ -30,7 +34,7 @@ export class Ledger {
        ON CONFLICT (client) DO UPDATE SET outcomes = excluded.outcomes`,
     );
     this.#delete = db.prepare('DELETE FROM writer_ledger WHERE client = ?');
-    this.#count = db.prepare('UPDATE writer_commit SET ordinal = ordinal + 1, at_ms = ? WHERE id = 1');
+    this.#counter = new CommitCounter(db, session);
   }
 
   /** @returns those whose outcomes are held; after a start, those that may come back */
@@ -61,7 +65,7 @@ export class Ledger {
       this.#save.run(client, JSON.stringify(all));
     }
     for (const client of this.#forgotten) this.#delete.run(client);
-    this.#count.run(nowMs);
+    this.#counter.count(nowMs);
   }
 
   /** Takes over what `stage` wrote, after its transaction has committed. */
@@ -72,5 +76,6 @@ export class Ledger {
       else this.#held.set(client, outcomes);
     }
     this.#forgotten.clear();
+    this.#counter.committed();
   }
 }

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { databaseNames } from '../features.ts';
 import { type GrantRequest, QUESTION } from '../limits/policy.ts';
@@ -49,9 +50,10 @@ export async function run(runtime: Runtime): Promise<void> {
     log,
   });
   guard.look(0);
-  const { databases, notices } = await openDatabases(names, runtime);
+  const session = randomUUID();
+  const { databases, notices } = await openDatabases(names, session, runtime);
   for (const [name, db] of databases)
-    stores.set(name, makeStore(name, db, commands.get(name) ?? new Map(), guard, runtime));
+    stores.set(name, makeStore(name, db, commands.get(name) ?? new Map(), session, guard, runtime));
   const routing = [...stores.values()].flatMap(({ committer, commandNames }) =>
     commandNames.map((name) => [name, committer] as const),
   );

@@ -1,4 +1,5 @@
-import type { CommitMark, LagReport } from '../runtime/messages.ts';
+import { historyOf } from '../replication/history/history.ts';
+import type { LagReport } from '../runtime/messages.ts';
 import type { Database } from '../sqlite/open.ts';
 import { CheckpointWindow } from './checkpoint-window.ts';
 import { Lag } from './lag.ts';
@@ -25,37 +26,45 @@ export class Replication {
   readonly #window: CheckpointWindow;
   readonly #heartbeat: (nowMs: number) => void;
   readonly #patienceMs: number;
+  readonly #ownSession: string;
+  /** Of the last commit; a heartbeat has that of the commit before it. */
+  #session: string;
   #ordinal: number;
   #lastCommitMs = monotonicNowMs();
   #waiting: Waiting[] = [];
 
   /**
    * @param db the writer's connection, migrated
+   * @param session random, of this activation of a writer
    * @param syncIntervalMs how often Litestream uploads when all is well
    * @param monitorIntervalMs how often it looks at the WAL
    */
-  constructor(db: Database, syncIntervalMs: number, monitorIntervalMs: number) {
+  constructor(db: Database, session: string, syncIntervalMs: number, monitorIntervalMs: number) {
     this.#walIndex = new WalIndex(db.name);
     this.#window = new CheckpointWindow(monitorIntervalMs);
     this.#patienceMs = 2 * syncIntervalMs;
     // Only ever forwards, also when the clock is set back: a restored copy is told by it from an older one.
     const beat = db.prepare('UPDATE writer_heartbeat SET at_ms = max(at_ms + 1, ?) WHERE id = 1');
     this.#heartbeat = (nowMs) => beat.run(nowMs);
-    const last = db.prepare<[], CommitMark>('SELECT ordinal, at_ms AS atMs FROM writer_commit').get();
+    const { last, lastAtMs } = historyOf(db);
+    this.#ownSession = session;
+    this.#session = last?.session ?? session;
     this.#ordinal = last?.ordinal ?? 0;
     // Whether what an earlier writer committed is in the replica is not known yet.
-    this.#note(last?.atMs ?? 0);
+    this.#note(lastAtMs);
   }
 
   /** Takes note that this connection has committed writes. */
   committed(atMs: number): void {
     this.#ordinal += 1;
+    this.#session = this.#ownSession;
     this.#note(atMs);
   }
 
   #note(atMs: number): void {
     this.#lastCommitMs = monotonicNowMs();
-    this.#lag.committed(this.#walIndex.read(), { ordinal: this.#ordinal, atMs }, this.#lastCommitMs);
+    const mark = { session: this.#session, ordinal: this.#ordinal, atMs };
+    this.#lag.committed(this.#walIndex.read(), mark, this.#lastCommitMs);
   }
 
   confirm(position: WalPosition, generation: string): void {

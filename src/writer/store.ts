@@ -31,20 +31,29 @@ export async function loadCommands(database: string): Promise<Map<string, Comman
   return commands;
 }
 
-/** Makes an open database, whose tables are there, ready for commits. */
+/**
+ * Makes an open database, whose tables are there, ready for commits.
+ * @param session random, of this activation of a writer
+ */
 export function makeStore(
   database: string,
   db: Database,
   commands: ReadonlyMap<string, Command>,
+  session: string,
   guard: StorageGuard,
   { config, log, meter }: Runtime,
 ): Store {
-  const replication = new Replication(db, config.REPLICA_SYNC_INTERVAL_MS, monitorIntervalMs(config));
+  const replication = new Replication(
+    db,
+    session,
+    config.REPLICA_SYNC_INTERVAL_MS,
+    monitorIntervalMs(config),
+  );
   const batches = meter.histogram('writer_batch_operations', { database });
   const commits = meter.histogram('writer_commit_duration_seconds', { database });
   const committer = new Committer({
     db,
-    ledger: new Ledger(db),
+    ledger: new Ledger(db, session),
     idempotencyKeys: new IdempotencyKeys(db, config.IDEMPOTENCY_RETENTION_MS),
     commands,
     config,

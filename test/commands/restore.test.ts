@@ -56,7 +56,7 @@ for (const [place, envOf] of Object.entries(places)) {
       t.equal(code, 0);
       t.match(
         stdout,
-        /restored main to .*newest\.db: [\d.]+ KiB in .*quick_check ok, last commit .*Z, number 3/,
+        /restored main to .*newest\.db: [\d.]+ KiB in .*quick_check ok, last commit .*Z, number 4/,
       );
       t.same(alertsIn(file), ['a', 'b', 'c']);
       t.equal(statSync(file).mode & 0o077, 0, 'it is for its owner alone');
@@ -69,7 +69,7 @@ for (const [place, envOf] of Object.entries(places)) {
       );
       t.equal(code, 0, stderr);
       const [report] = JSON.parse(stdout).restored;
-      t.match(report, { database: 'main', file, lastCommit: { ordinal: 2 } });
+      t.match(report, { database: 'main', file, lastCommit: { ordinal: 3 } });
       t.ok(Date.parse(report.lastCommit.at) <= between.getTime(), 'it tells what it has reached');
       t.same(alertsIn(file), ['a', 'b']);
     });

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { writeSync } from 'node:fs';
 import { join } from 'node:path';
 import pino from 'pino';
@@ -84,7 +85,7 @@ const commands: Record<string, unknown> = {
 
 const committer = new Committer({
   db,
-  ledger: new Ledger(db),
+  ledger: new Ledger(db, randomUUID()),
   idempotencyKeys: new IdempotencyKeys(db, retentionMs),
   commands: new Map(Object.entries(commands) as [string, Command][]),
   config: loadConfig({}, folder).config,

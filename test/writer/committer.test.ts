@@ -32,7 +32,7 @@ function makeCommitter(t: Test) {
   const make = (queueMax = 10, input: z.ZodType = z.object({})) =>
     new Committer({
       db,
-      ledger: new Ledger(db),
+      ledger: new Ledger(db, 'test'),
       idempotencyKeys: new IdempotencyKeys(db, 1000),
       commands: new Map([['test.count', countOf(input) as unknown as Command]]),
       config: loadConfig({}, '/tmp').config,

@@ -146,7 +146,7 @@ t.test('a process tries the release on the databases, and says what it found', a
   t.strictSame(result.main, { applied: [], durationMs: 0 });
   t.strictSame(
     result.media!.applied.map(({ owner }) => owner),
-    ['writer', 'writer', 'images', 'images'],
+    ['writer', 'writer', 'writer', 'images', 'images'],
     'the other one is new',
   );
   t.equal(statSync(join(folder, 'media.db')).mode & 0o777, 0o600);

@@ -1,0 +1,111 @@
+import { existsSync, statSync } from 'node:fs';
+import { type Database, openReader } from '../../sqlite/open.ts';
+
+/** Begins the name of a session that stands for commits of a release that opens none; the first ordinal follows. */
+export const OLDER_SESSION_PREFIX = 'older-';
+
+/** Names a commit among all that any copy of a database ever had. */
+export interface Position {
+  /** Random, of the activation of a writer that made it. */
+  readonly session: string;
+  readonly ordinal: number;
+}
+
+/** The commits of one activation of a writer: from this one to the next session's first. */
+export interface Session {
+  readonly session: string;
+  readonly firstOrdinal: number;
+}
+
+/** The commits that a database consists of. */
+export interface History {
+  /** In the order of their commits. */
+  readonly sessions: readonly Session[];
+  /** Its last commit; undefined where there is none yet. */
+  readonly last: Position | undefined;
+  /** When that was, milliseconds since the epoch; 0 where there is none. */
+  readonly lastAtMs: number;
+}
+
+/**
+ * How a history stands to another one: they are equal, it is a part of the other (behind), the other is a part of it
+ * (ahead), or each has commits that the other has not (fork).
+ */
+export type Relation = 'equal' | 'behind' | 'ahead' | 'fork';
+
+export const NO_HISTORY: History = { sessions: [], last: undefined, lastAtMs: 0 };
+
+/**
+ * Reads what a database consists of, its WAL included. It changes nothing.
+ *
+ * @param path the database file; one that does not exist or is empty has no history
+ * @throws SqliteError when it cannot be read
+ */
+export function readHistory(path: string): History {
+  if (!existsSync(path) || statSync(path).size === 0) return NO_HISTORY;
+  const db = openReader(path);
+  try {
+    return db.transaction(() => historyOf(db)).deferred();
+  } finally {
+    db.close();
+  }
+}
+
+/** @returns what an open database consists of, as its transaction sees it */
+export function historyOf(db: Database): History {
+  const columns = db.prepare<[], string>("SELECT name FROM pragma_table_info('writer_commit')").pluck().all();
+  if (columns.length === 0) return NO_HISTORY;
+  const counted = columns.includes('session_ordinal') ? 'session_ordinal' : '0';
+  const row = db
+    .prepare<[], { ordinal: number; atMs: number; counted: number }>(
+      `SELECT ordinal, at_ms AS atMs, ${counted} AS counted FROM writer_commit`,
+    )
+    .get();
+  if (!row || row.ordinal === 0) return NO_HISTORY;
+  const named =
+    counted === '0'
+      ? []
+      : db
+          .prepare<[], Session>(
+            'SELECT session, first_ordinal AS firstOrdinal FROM writer_session ORDER BY first_ordinal',
+          )
+          .all();
+  const firstOfOlder = row.counted + 1;
+  const older = { session: `${OLDER_SESSION_PREFIX}${firstOfOlder}`, firstOrdinal: firstOfOlder };
+  const sessions = row.ordinal > row.counted ? [...named, older] : named;
+  const { session } = sessions.at(-1) ?? older;
+  return { sessions, last: { session, ordinal: row.ordinal }, lastAtMs: row.atMs };
+}
+
+/** @returns whether a commit is one of a history's; every history contains what is before the first one */
+export function contains({ sessions, last }: History, position: Position | undefined): boolean {
+  if (position === undefined) return true;
+  const place = sessions.findIndex(({ session }) => session === position.session);
+  const own = sessions[place];
+  if (!own || !last) return false;
+  const end = sessions[place + 1]?.firstOrdinal ?? last.ordinal + 1;
+  return position.ordinal >= own.firstOrdinal && position.ordinal < end;
+}
+
+/** @returns how `a` stands to `b` */
+export function relate(a: History, b: History): Relation {
+  const hasAll = contains(a, b.last);
+  const isPart = contains(b, a.last);
+  if (hasAll) return isPart ? 'equal' : 'ahead';
+  return isPart ? 'behind' : 'fork';
+}
+
+/**
+ * @returns the last commit that both have; undefined when they have none in common
+ */
+export function commonEnd(a: History, b: History): Position | undefined {
+  let end: Position | undefined;
+  for (const [place, { session, firstOrdinal }] of a.sessions.entries()) {
+    if (b.sessions[place]?.session !== session || b.sessions[place]?.firstOrdinal !== firstOrdinal) break;
+    const ends = [a, b].map(
+      ({ sessions, last }) => (sessions[place + 1]?.firstOrdinal ?? (last?.ordinal ?? 0) + 1) - 1,
+    );
+    end = { session, ordinal: Math.min(...ends) };
+  }
+  return end;
+}
