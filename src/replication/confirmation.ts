@@ -1,5 +1,6 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import type { SegmentRef } from './history/segment.ts';
 import type { LitestreamLine } from './log-line.ts';
 
 const WAL_HEADER_BYTES = 32;
@@ -16,6 +17,8 @@ export interface Confirmation {
   readonly salt: string;
   /** The replica holds every byte of that WAL before this one, and all WALs before it. */
   readonly offsetBytes: number;
+  /** What was uploaded; undefined where the replica has no such thing. */
+  readonly segment?: SegmentRef;
 }
 
 /**
@@ -39,7 +42,8 @@ export function confirmationOf(line: LitestreamLine): Confirmation | undefined {
     join(dirname(db), `.${basename(db)}-litestream`, 'generations', generation, 'wal', `${index}.wal`),
   );
   if (salt === undefined) return undefined;
-  return { database: basename(db, '.db'), generation, salt, offsetBytes };
+  const segment = { generation, index: Number.parseInt(index, 16), offsetBytes: Number(start) };
+  return { database: basename(db, '.db'), generation, salt, offsetBytes, segment };
 }
 
 /** @returns the salts of a WAL or of a shadow of one; undefined when it has been removed, after a newer one was confirmed */

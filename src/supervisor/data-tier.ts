@@ -1,4 +1,5 @@
 import { Failure } from '../errors.ts';
+import { HistoryKeeper } from '../replication/history/keeper.ts';
 import type { Child, ChildExit } from './child.ts';
 import { Drills } from './drills.ts';
 import type { Lifecycle } from './lifecycle.ts';
@@ -23,6 +24,7 @@ export class DataTier {
   readonly replicator: Replicator;
   readonly writer: WriterPlace;
   readonly drills: Drills;
+  readonly history: HistoryKeeper;
   readonly #options: DataTierOptions;
   #preparing: Child | undefined;
 
@@ -30,10 +32,12 @@ export class DataTier {
     const { deployment, writerDeployment, log, events, factory, onChange } = options;
     const { config } = deployment;
     this.#options = options;
+    this.history = new HistoryKeeper({ dataDir: config.DATA_DIR, replicaUrl: config.replica.url, log });
     this.replicator = new Replicator({
       ...options,
       running: () => this.running,
       onConfirmed: (confirmation) => {
+        this.history.confirmed(confirmation);
         this.drills.confirmed(confirmation);
         this.writer.confirmed(confirmation);
       },
@@ -45,6 +49,7 @@ export class DataTier {
       confirmations: () => this.replicator.confirmations,
       reports: () => this.replicator.monitor.reports,
       onLag: (reports) => {
+        this.history.told(reports);
         this.replicator.monitor.look(reports);
         onChange();
       },
@@ -75,6 +80,7 @@ export class DataTier {
   /** @throws Failure the reason that it cannot start */
   async start(): Promise<void> {
     await this.#prepare();
+    this.history.open();
     await this.replicator.start();
     await this.writer.start();
   }
@@ -92,6 +98,7 @@ export class DataTier {
     await this.replicator.stop(cause);
     // Only now may the writer's connections go.
     await this.writer.kill(cause);
+    this.history.close();
     await this.#preparing?.ended();
   }
 

@@ -1,0 +1,129 @@
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { errorCode, syncToDisk } from '../files.ts';
+import type { Position } from './history.ts';
+import type { SegmentRef } from './segment.ts';
+
+const VERSION = 1;
+
+/** A commit that somebody was told of. */
+export interface ToldPosition extends Position {
+  /** Milliseconds since the epoch. */
+  readonly atMs: number;
+}
+
+/** What is remembered of one database. */
+export interface DatabaseMark {
+  /** Of its file; undefined where that was not known. */
+  readonly inode: number | undefined;
+  /** The last commit that is known to be on this disk. */
+  readonly local: ToldPosition | undefined;
+  /** The last commit that is known to be in the replica. */
+  readonly replicated: ToldPosition | undefined;
+  /** The newest segment that Litestream has said it uploaded; undefined where it names none. */
+  readonly segment: SegmentRef | undefined;
+  /** The generations in the replica that this database knows, its own one among them. */
+  readonly generations: readonly string[];
+}
+
+/**
+ * What a system remembers of its databases outside of them: a lower bound of what was told to anyone. It is in
+ * `DATA_DIR/run/history.json`, which the primary writes while a writer runs, and else whoever has the data folder's lock.
+ */
+export interface HistoryMark {
+  readonly version: typeof VERSION;
+  /** Of the operating system's installation; undefined where it has none. */
+  readonly machineId: string | undefined;
+  readonly replicaUrl: string;
+  /** By name. */
+  readonly databases: Readonly<Record<string, DatabaseMark>>;
+}
+
+/** @returns the mark of a database of which nothing is known */
+export function emptyMark(): DatabaseMark {
+  return { inode: undefined, local: undefined, replicated: undefined, segment: undefined, generations: [] };
+}
+
+/** @returns a mark that knows nothing yet of any database */
+export function newMark(replicaUrl: string): HistoryMark {
+  return { version: VERSION, machineId: machineId(), replicaUrl, databases: {} };
+}
+
+/** @returns what is remembered; undefined when nothing is there, or it cannot be read: then it is not known */
+export function readMark(dataDir: string): HistoryMark | undefined {
+  try {
+    const value: unknown = JSON.parse(readFileSync(markPath(dataDir), 'utf8'));
+    return isMark(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Keeps a mark, by rename.
+ * @param isToSync whether it is on disk when this returns; else a power loss may bring back the one before
+ * @throws the system's error when the disk does not take it
+ */
+export function writeMark(dataDir: string, mark: HistoryMark, isToSync: boolean): void {
+  const path = markPath(dataDir);
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  writeFileSync(`${path}.tmp`, JSON.stringify(mark), { mode: 0o600, flush: isToSync });
+  renameSync(`${path}.tmp`, path);
+  if (isToSync) syncToDisk(dirname(path));
+}
+
+/** @returns the mark's file */
+export function markPath(dataDir: string): string {
+  return join(dataDir, 'run', 'history.json');
+}
+
+/** @returns what names this installation of the operating system; undefined where nothing does */
+export function machineId(): string | undefined {
+  try {
+    return readFileSync('/etc/machine-id', 'utf8').trim() || undefined;
+  } catch (error) {
+    if (errorCode(error) === '') throw error;
+    return undefined;
+  }
+}
+
+function isMark(value: unknown): value is HistoryMark {
+  if (!isObject(value) || value.version !== VERSION) return false;
+  const { replicaUrl, databases } = value;
+  return (
+    typeof replicaUrl === 'string' && isObject(databases) && Object.values(databases).every(isDatabaseMark)
+  );
+}
+
+function isDatabaseMark(value: unknown): value is DatabaseMark {
+  if (!isObject(value)) return false;
+  const { local, replicated, segment, generations } = value;
+  return (
+    [local, replicated].every((position) => position === undefined || isPosition(position)) &&
+    (segment === undefined || isSegment(segment)) &&
+    Array.isArray(generations) &&
+    generations.every((name) => typeof name === 'string')
+  );
+}
+
+function isPosition(value: unknown): value is ToldPosition {
+  return (
+    isObject(value) &&
+    typeof value.session === 'string' &&
+    Number.isSafeInteger(value.ordinal) &&
+    Number.isFinite(value.atMs)
+  );
+}
+
+function isSegment(value: unknown): value is SegmentRef {
+  return (
+    isObject(value) &&
+    typeof value.generation === 'string' &&
+    Number.isSafeInteger(value.index) &&
+    Number.isSafeInteger(value.offsetBytes)
+  );
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,34 @@
+const HEX_DIGITS = 8;
+
+/** Names a segment of a WAL in a replica: where it begins. */
+export interface SegmentRef {
+  readonly generation: string;
+  /** Of the WAL in its generation. */
+  readonly index: number;
+  readonly offsetBytes: number;
+}
+
+/** @returns the name of its file in the replica, as Litestream 0.3 has it; such names are in the order of the WALs */
+export function segmentFile({ index, offsetBytes }: Omit<SegmentRef, 'generation'>): string {
+  return `${hex(index)}_${hex(offsetBytes)}.wal.lz4`;
+}
+
+/** @returns which segment a file in a replica is; undefined for another kind of file */
+export function segmentOf(generation: string, file: string): SegmentRef | undefined {
+  const found = /^([0-9a-f]{8})_([0-9a-f]{8})\.wal\.lz4$/.exec(file);
+  if (!found) return undefined;
+  const [, index = '', offset = ''] = found;
+  return { generation, index: Number.parseInt(index, 16), offsetBytes: Number.parseInt(offset, 16) };
+}
+
+/** @returns below 0 when `a` is before `b` in one generation, 0 when they begin at one place */
+export function compareSegments(
+  a: Omit<SegmentRef, 'generation'>,
+  b: Omit<SegmentRef, 'generation'>,
+): number {
+  return a.index - b.index || a.offsetBytes - b.offsetBytes;
+}
+
+function hex(value: number): string {
+  return value.toString(16).padStart(HEX_DIGITS, '0');
+}

@@ -1,0 +1,105 @@
+import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import t, { type Test } from 'tap';
+import { HistoryKeeper } from '../../../src/replication/history/keeper.ts';
+import { markPath, readMark } from '../../../src/replication/history/mark.ts';
+import { keepingLog, until } from '../fixture.ts';
+
+const REPLICA_URL = 'file:/replica';
+
+function keeperOf(t: Test, given?: string) {
+  const dataDir = given ?? mkdtempSync(join(tmpdir(), 'keeper-'));
+  t.teardown(() => rmSync(dataDir, { recursive: true, force: true }));
+  const { log, lines } = keepingLog();
+  return { dataDir, lines, keeper: new HistoryKeeper({ dataDir, replicaUrl: REPLICA_URL, log }) };
+}
+
+const report = (ordinal: number, session: string | undefined = 's') => ({
+  main: {
+    lagMs: 0,
+    unconfirmedBytes: 0,
+    unconfirmedCommits: 0,
+    lastCommit: { session, ordinal, atMs: 7 },
+    confirmed: { session, ordinal: ordinal - 1, atMs: 6, generation: 'g', salt: 'x', offsetBytes: 9 },
+  },
+});
+const segment = { generation: 'g', index: 2, offsetBytes: 4152 };
+const confirmation = { database: 'main', generation: 'g', salt: 'x', offsetBytes: 9, segment };
+
+t.test('what was told is remembered, for the owner alone, and found by the next system', async (t) => {
+  const { dataDir, keeper } = keeperOf(t);
+  writeFileSync(join(dataDir, 'main.db'), 'x');
+  keeper.open();
+  keeper.told(report(5));
+  keeper.confirmed(confirmation);
+  await until('it is written by itself', () => readMark(dataDir) !== undefined);
+  const { databases, replicaUrl } = readMark(dataDir)!;
+  t.equal(replicaUrl, REPLICA_URL);
+  t.strictSame(databases, {
+    main: {
+      inode: statSync(join(dataDir, 'main.db')).ino,
+      local: { session: 's', ordinal: 5, atMs: 7 },
+      replicated: { session: 's', ordinal: 4, atMs: 6 },
+      segment,
+      generations: ['g'],
+    },
+  });
+  t.equal(statSync(markPath(dataDir)).mode & 0o777, 0o600);
+  keeper.close();
+  const next = keeperOf(t, dataDir).keeper;
+  next.open();
+  next.confirmed({ ...confirmation, generation: 'h', segment: { ...segment, generation: 'h' } });
+  next.close();
+  t.strictSame(readMark(dataDir)!.databases.main!.generations, ['g', 'h']);
+  t.strictSame(readMark(dataDir)!.databases.main!.local, { session: 's', ordinal: 5, atMs: 7 });
+});
+
+t.test('the file is written only when something has moved', async (t) => {
+  const { dataDir, keeper } = keeperOf(t);
+  keeper.open();
+  keeper.told(report(5));
+  await until('it is written', () => readMark(dataDir) !== undefined);
+  const { ino } = statSync(markPath(dataDir));
+  keeper.told(report(5));
+  // Longer than the delay after which it would be.
+  await new Promise((resolve) => setTimeout(resolve, 1300));
+  t.equal(statSync(markPath(dataDir)).ino, ino);
+  keeper.told(report(6));
+  await until('it is written again', () => readMark(dataDir)?.databases.main?.local?.ordinal === 6);
+  t.not(statSync(markPath(dataDir)).ino, ino);
+  keeper.close();
+});
+
+t.test('a closed one leaves the file to whoever prepares the databases', async (t) => {
+  const { dataDir, keeper } = keeperOf(t);
+  keeper.told(report(5));
+  keeper.close();
+  t.equal(readMark(dataDir), undefined);
+});
+
+t.test('what tells no session moves nothing', async (t) => {
+  const { dataDir, keeper } = keeperOf(t);
+  keeper.open();
+  keeper.told({ main: { ...report(5).main, lastCommit: { ordinal: 5, atMs: 7 }, confirmed: undefined } });
+  keeper.close();
+  t.equal(readMark(dataDir)!.databases.main!.local, undefined);
+});
+
+t.test('a file that cannot be read as a mark is not known', async (t) => {
+  const { dataDir } = keeperOf(t);
+  mkdirSync(dirname(markPath(dataDir)));
+  const database = { local: { session: 's', ordinal: '5', atMs: 1 }, generations: [] };
+  const broken = [
+    '',
+    '{',
+    '[]',
+    '{"version":2,"replicaUrl":"file:/r","databases":{}}',
+    '{"version":1,"databases":{}}',
+    JSON.stringify({ version: 1, replicaUrl: 'file:/r', databases: { main: database } }),
+  ];
+  for (const text of broken) {
+    writeFileSync(markPath(dataDir), text);
+    t.equal(readMark(dataDir), undefined, text);
+  }
+});
