@@ -60,6 +60,11 @@ const CODES = {
     exitCode: 75,
   },
   storage_corrupt: { title: 'The database is damaged', httpStatus: 500, exitCode: 65 },
+  history_unsettled: {
+    title: 'The database and its replica do not fit each other',
+    httpStatus: 500,
+    exitCode: 65,
+  },
   internal: { title: 'Internal error', httpStatus: 500, exitCode: 70 },
   usage: { title: 'Wrong use of the command', httpStatus: 500, exitCode: 64 },
   config_invalid: { title: 'Invalid configuration', httpStatus: 500, exitCode: 78 },

@@ -59,6 +59,10 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     about: 'restore the replica now and compare it with the databases',
     load: async () => (await import('./commands/verify.ts')).verify,
   },
+  acknowledge: {
+    about: 'take what a start has found about the history of the data for known',
+    load: async () => (await import('./commands/acknowledge.ts')).acknowledge,
+  },
   'install-service': {
     about: 'show, and with --yes write, the units of systemd for this folder and user',
     load: async () => (await import('./commands/install-service.ts')).installService,

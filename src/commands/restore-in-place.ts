@@ -1,8 +1,17 @@
-import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync } from 'node:fs';
+import { userInfo } from 'node:os';
 import { join } from 'node:path';
-import { Failure } from '../errors.ts';
-import { syncToDisk } from '../replication/files.ts';
-import { fileTime, moveInto } from '../replication/leftovers.ts';
+import { abandonedBy, type Decision } from '../replication/history/decision.ts';
+import { historyOrNone, readHistory } from '../replication/history/history.ts';
+import { readMark } from '../replication/history/mark.ts';
+import {
+  finishReplacement,
+  type ReplaceRequest,
+  replaceDatabases,
+  replacedFolder,
+} from '../replication/history/replace.ts';
+import { ReplicaListing } from '../replication/history/replica-listing.ts';
+import { fileTime } from '../replication/leftovers.ts';
 import { databasePath } from '../replication/litestream-config.ts';
 import { lockDataDir } from '../sqlite/lock.ts';
 import { endOrphans } from '../supervisor/orphans.ts';
@@ -35,6 +44,7 @@ export async function restoreInPlace(
   try {
     // What a killed primary has left running still has the old files open.
     await endOrphans(DATA_DIR, context.log);
+    finishReplacement(DATA_DIR, context.config.replica.url);
     rmSync(scratchDir, { recursive: true, force: true });
     mkdirSync(scratchDir, { mode: 0o700 });
     const reports: RestoreReport[] = [];
@@ -42,7 +52,7 @@ export async function restoreInPlace(
       const outputPath = databasePath(scratchDir, database);
       reports.push(await restoreOne(context, { database, point, outputPath, scratchDir, signal }));
     }
-    const movedTo = install(context, scratchDir);
+    const movedTo = await install(context, scratchDir);
     return {
       reports: reports.map((report) => ({ ...report, file: databasePath(DATA_DIR, report.database) })),
       movedTo,
@@ -53,24 +63,33 @@ export async function restoreInPlace(
   }
 }
 
-/** A crash in here leaves a database missing, and the next start restores it, in its newest state. */
-function install({ config, databases }: ReplicaContext, scratchDir: string): string | undefined {
-  const { DATA_DIR } = config;
-  const folder = join(DATA_DIR, 'replaced', fileTime(Date.now()));
-  try {
-    const moved = databases.map((database) => {
-      const isMoved = moveInto(folder, DATA_DIR, database);
-      renameSync(databasePath(scratchDir, database), databasePath(DATA_DIR, database));
-      syncToDisk(DATA_DIR);
-      return isMoved;
-    });
-    return moved.includes(true) ? folder : undefined;
-  } catch (error) {
-    const where = existsSync(folder) ? `; what was there is in ${folder}` : '';
-    throw new Failure(
-      'restore_failed',
-      `The restored databases could not all be put in their place (${(error as Error).message})${where}`,
-      { cause: error },
-    );
+/** Puts them in their places, and writes down what was decided by that: else the next start would undo it. */
+async function install(
+  { config, databases, env, binary }: ReplicaContext,
+  scratchDir: string,
+): Promise<string | undefined> {
+  const { DATA_DIR, replica } = config;
+  const nowMs = Date.now();
+  const folder = replacedFolder(DATA_DIR, fileTime(nowMs));
+  const mark = readMark(DATA_DIR);
+  const requests: ReplaceRequest[] = [];
+  for (const database of databases) {
+    const from = databasePath(scratchDir, database);
+    const known = mark?.databases[database];
+    const cut = readHistory(from);
+    const before = historyOrNone(databasePath(DATA_DIR, database));
+    const generations =
+      binary.format === 'ltx' ? [] : await new ReplicaListing({ config, database, env }).generations();
+    const decision: Decision = {
+      kind: 'restore',
+      cut,
+      abandoned: abandonedBy(before, [known?.local, known?.replicated], cut),
+      dismissed: generations,
+      decidedBy: userInfo().username,
+      atMs: nowMs,
+    };
+    requests.push({ database, from, folder, decision, generations, isBecauseAhead: false });
   }
+  replaceDatabases(DATA_DIR, replica.url, requests);
+  return existsSync(folder) ? folder : undefined;
 }

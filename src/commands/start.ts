@@ -143,6 +143,7 @@ async function run(parts: SystemParts, environment: ServiceEnvironment): Promise
       rollback: () => reload({ cause: 'rollback', isRollback: true }),
       restart: async ([role = '']) => ({ replaced: await system.restart(role, 'restart') }),
       verify: () => system.verify(),
+      acknowledge: () => ({ acknowledged: system.acknowledge() }),
       stop() {
         // The answer shall leave before its socket goes.
         setImmediate(() => stop('operator'));

@@ -35,8 +35,13 @@ export function traceOf(dataDir: string, database: string): string | undefined {
  * @returns the folder that it is in now, or undefined when there was nothing to move
  */
 export function moveAside(dataDir: string, database: string, nowMs: number): string | undefined {
-  const folder = join(dataDir, 'damaged', `${database}-${fileTime(nowMs)}`);
+  const folder = damagedFolder(dataDir, database, nowMs);
   return moveInto(folder, dataDir, database) ? folder : undefined;
+}
+
+/** @returns the folder for a damaged database, with what belongs to it */
+export function damagedFolder(dataDir: string, database: string, nowMs: number): string {
+  return join(dataDir, 'damaged', `${database}-${fileTime(nowMs)}`);
 }
 
 /** @returns a UTC time as a part of a file's name */
@@ -62,6 +67,15 @@ export function moveInto(folder: string, dataDir: string, database: string): boo
   }
   syncToDisk(dirname(folder));
   return true;
+}
+
+/** Moves back what `moveInto` has moved, as far as nothing is in its place. */
+export function moveBack(folder: string, dataDir: string, database: string): void {
+  for (const part of partsOf(database).toReversed()) {
+    if (!existsSync(join(folder, part)) || existsSync(join(dataDir, part))) continue;
+    renameSync(join(folder, part), join(dataDir, part));
+    syncToDisk(dataDir);
+  }
 }
 
 function isOf(database: string, folderName: string): boolean {

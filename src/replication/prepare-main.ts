@@ -12,11 +12,14 @@ export interface PrepareInput {
   readonly databases: readonly string[];
   /** The last commit that a writer has told of, by database. */
   readonly lastCommits: Readonly<Record<string, ToldCommit>>;
+  /** It serves already, and only the comparison with the replica is still to be made. */
+  readonly isServing?: boolean;
 }
 
 /** The process that checks or restores the databases before anything else starts. */
 export async function run({ config, log, send, standby }: Runtime): Promise<void> {
-  const { litestream, litestreamConfigPath, databases, lastCommits } = (await standby()) as PrepareInput;
+  const { litestream, litestreamConfigPath, databases, lastCommits, isServing } =
+    (await standby()) as PrepareInput;
   const abort = new AbortController();
   process.on('SIGTERM', () => abort.abort());
   const secrets = pickSecrets(process.env, REPLICA_SECRETS);
@@ -29,6 +32,7 @@ export async function run({ config, log, send, standby }: Runtime): Promise<void
     log,
     signal: abort.signal,
     lastCommits,
+    isServing,
   });
   for (const { database, loss } of prepared) if (loss) send({ kind: 'restored', database, loss });
   log.flush(() => process.exit(0));

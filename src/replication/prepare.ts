@@ -1,4 +1,4 @@
-import { renameSync, rmSync, statSync } from 'node:fs';
+import { existsSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Config } from '../config.ts';
 import { Failure } from '../errors.ts';
@@ -8,8 +8,14 @@ import type { LitestreamBinary } from './binary.ts';
 import type { Check } from './check-here.ts';
 import { clearDamageMark, isDamageMarked } from './damage-mark.ts';
 import { findDamage } from './database-check.ts';
-import { syncToDisk } from './files.ts';
-import { moveAside, traceOf } from './leftovers.ts';
+import { abandonedBy, type Decision } from './history/decision.ts';
+import { abandons, historyOrNone, type Position, readHistory } from './history/history.ts';
+import { type DatabaseMark, markPath, readMark, writeMark } from './history/mark.ts';
+import { type MarkChange, nextMark } from './history/next-mark.ts';
+import { finishReplacement, replaceDatabases, replacedFolder } from './history/replace.ts';
+import { ReplicaListing } from './history/replica-listing.ts';
+import { type Settlement, settle } from './history/settle.ts';
+import { damagedFolder, fileTime, moveAside, traceOf } from './leftovers.ts';
 import { databasePath } from './litestream-config.ts';
 import { describeLoss, lossOf } from './loss.ts';
 import { refuseOlderFormat } from './newer-format.ts';
@@ -33,6 +39,8 @@ export interface PrepareOptions {
   readonly stallTimeoutMs?: number;
   /** The last commit that a writer has told of, by database; none when none has run. */
   readonly lastCommits?: Readonly<Record<string, ToldCommit>> | undefined;
+  /** The system serves, and only waits for its databases to be compared with the replica. */
+  readonly isServing?: boolean | undefined;
 }
 
 /** How a database got ready to be opened. `new`: there is none yet, the writer makes it. */
@@ -44,12 +52,15 @@ export interface Prepared {
   readonly movedTo?: string | undefined;
   /** Of a restored one: up to which commit, and which newer ones are lost; for people. */
   readonly loss?: string | undefined;
+  /** What a person should know of it and its replica; undefined where all is plain. */
+  readonly notice?: string | undefined;
 }
 
 /**
  * Sees to it that each database is there and whole before anything opens it. Nobody else may use the data folder
  * meanwhile. The rules, for each:
- * - there and whole: it stays as it is.
+ * - there and whole: it stays as it is, where it fits what was told of it and the replica; history/cases.ts has what else
+ *   may be, and what is done.
  * - missing, or an empty file: restored; where the replica is empty too, and nothing shows that there ever was a
  *   database, it is new. A replica that cannot be read stops the start, unless ALLOW_EMPTY=1.
  * - damaged: restored, and only when that has succeeded, moved aside. Else the start stops and nothing has changed,
@@ -57,23 +68,29 @@ export interface Prepared {
  * Where damage was found while they were used (`markDamage`), they are looked at more closely.
  * What is beside a database that is restored or new (a WAL, Litestream's sidecar) is moved aside with it.
  *
- * @throws Failure replica_unreachable, restore_failed, storage_corrupt, storage_full, or not_ready when aborted
+ * What was found is remembered for the primary and the next start (`HistoryMark`).
+ *
+ * @throws Failure replica_unreachable, restore_failed, storage_corrupt, history_unsettled, storage_full, or not_ready when
+ *   aborted
  */
 export async function prepareDatabases(options: PrepareOptions): Promise<Prepared[]> {
+  const { DATA_DIR, replica } = options.config;
+  if (!options.isServing) finishReplacement(DATA_DIR, replica.url);
   // What an earlier start was killed over: restored again, or no longer wanted.
   rmSync(scratchDirOf(options), { recursive: true, force: true });
-  const { DATA_DIR } = options.config;
   const looking: Looking = {
     ...options,
     check: isDamageMarked(DATA_DIR) ? 'integrity_check' : 'quick_check',
+    mark: readMark(DATA_DIR),
   };
   const looks = new Map(options.databases.map((database) => [database, lookAt(database, looking)]));
   // Whoever awaits one hears of its failure; those after a failure nobody awaits.
   for (const look of looks.values()) look.catch(() => {});
   const prepared: Prepared[] = [];
+  const changes = new Map<string, MarkChange>();
   for (const database of options.databases) {
     const startMs = performance.now();
-    const { outcome, movedTo, loss } = await prepare(database, looks.get(database)!, looking);
+    const { outcome, movedTo, loss, notice, change } = await prepare(database, looks.get(database)!, looking);
     const durationMs = Math.round(performance.now() - startMs);
     const fields = { database, outcome, durationMs, ...(movedTo && { movedTo }), ...(loss && { loss }) };
     const text = `database ${database}: ${outcome} (${durationMs} ms)${loss ? `; ${loss}` : ''}`;
@@ -81,8 +98,15 @@ export async function prepareDatabases(options: PrepareOptions): Promise<Prepare
       fields,
       movedTo ? `${text}; what was in its place is in ${movedTo}` : text,
     );
-    prepared.push({ database, outcome, durationMs, movedTo, loss });
+    if (notice) options.log.warn({ database }, notice);
+    changes.set(database, change);
+    prepared.push({ database, outcome, durationMs, movedTo, loss, notice });
   }
+  const isRestored = prepared.some(({ outcome }) => outcome !== 'present');
+  const notices = prepared.flatMap(({ notice }) => notice ?? []);
+  // What was replaced is in there by now.
+  const next = nextMark(readMark(DATA_DIR), replica.url, changes, notices, Date.now());
+  writeMark(DATA_DIR, next, isRestored);
   clearDamageMark(DATA_DIR);
   return prepared;
 }
@@ -90,19 +114,23 @@ export async function prepareDatabases(options: PrepareOptions): Promise<Prepare
 /** How closely the databases, and copies of them, are looked at. */
 interface Looking extends PrepareOptions {
   readonly check: Check;
+  readonly mark: ReturnType<typeof readMark>;
 }
 
-type Made = Pick<Prepared, 'outcome' | 'movedTo' | 'loss'>;
+interface Made extends Pick<Prepared, 'outcome' | 'movedTo' | 'loss' | 'notice'> {
+  readonly change: MarkChange;
+}
 
 /** Looks at a database; all are looked at together, since each look is a process. */
 async function lookAt(
   database: string,
-  { config, check, signal }: Looking,
+  { config, check, signal, isServing }: Looking,
 ): Promise<'missing' | 'whole' | { readonly damage: string }> {
   const path = databasePath(config.DATA_DIR, database);
   const file = statSync(path, { throwIfNoEntry: false });
   if (file && !file.isFile()) throw new Failure('internal', `${path} is not a file`);
   if (!file || file.size === 0) return 'missing';
+  if (isServing) return 'whole';
   const damage = await findDamage(path, signal, check);
   return damage === undefined ? 'whole' : { damage };
 }
@@ -112,7 +140,7 @@ async function prepare(database: string, look: ReturnType<typeof lookAt>, option
   const path = databasePath(config.DATA_DIR, database);
   const seen = await look;
   if (seen === 'missing') return restoreMissing(database, options);
-  if (seen === 'whole') return { outcome: 'present' };
+  if (seen === 'whole') return settleWhole(database, options);
   const { damage } = seen;
   log.error({ database, damage }, `database ${database} is damaged: ${damage}`);
   if (config.HEAL === 'manual') {
@@ -124,12 +152,118 @@ async function prepare(database: string, look: ReturnType<typeof lookAt>, option
   return replaceDamaged(database, path, options);
 }
 
+/** Compares it with what was told of it and with its replica, and puts in its place what is ahead of it. */
+async function settleWhole(database: string, options: Looking): Promise<Made> {
+  const { config, isServing } = options;
+  const { ino: inode } = statSync(databasePath(config.DATA_DIR, database));
+  const settlement = await settle(database, { ...options, inode, scratchDir: scratchDirOf(options) });
+  const { notice, restored, generations } = settlement;
+  if (!restored) {
+    const change = changeBy(settlement, inode);
+    if (change.kind === 'waits') options.log.warn({ database }, change.because);
+    return { outcome: 'present', notice: change.kind === 'waits' ? undefined : notice, change };
+  }
+  if (isServing) throw new Failure('history_unsettled', `${notice} The next start does that.`);
+  const folder = replacedFolder(config.DATA_DIR, fileTime(Date.now()));
+  const made = await installed(database, options, {
+    from: restored.path,
+    isBecauseAhead: true,
+    generations,
+    folder,
+  });
+  return { ...made, notice: `${notice} What was there is in ${made.movedTo}.` };
+}
+
+function changeBy({ action, notice, database, generations = [] }: Settlement, inode: number): MarkChange {
+  if (action === 'wait') return { kind: 'waits', because: notice ?? '' };
+  return { kind: 'compared', inode, history: database, generations };
+}
+
+interface Source {
+  readonly from: string;
+  readonly isBecauseAhead: boolean;
+  /** All that are in the replica; undefined where nobody has looked. */
+  readonly generations: readonly string[] | undefined;
+  /** For what is in its place. */
+  readonly folder: string;
+}
+
+/** Puts a restored database in its place, and remembers what was given up by that. */
+async function installed(database: string, options: Looking, source?: Source): Promise<Made> {
+  const { config, lastCommits } = options;
+  const { DATA_DIR, replica } = config;
+  const nowMs = Date.now();
+  const {
+    from = fetchedPath(database, DATA_DIR),
+    isBecauseAhead = false,
+    generations = await generationsOf(database, options),
+    folder = damagedFolder(DATA_DIR, database, nowMs),
+  } = source ?? {};
+  const path = databasePath(DATA_DIR, database);
+  const mark = readMark(DATA_DIR)?.databases[database];
+  const told = lastCommits?.[database] ?? rememberedOf(mark);
+  const loss = lossOf(statSync(path, { throwIfNoEntry: false })?.size ? path : undefined, from, told);
+  const cut = readHistory(from);
+  if (mark?.abandoned && abandons({ abandoned: mark.abandoned }, cut.last))
+    throw abandonedAgain(database, options);
+  // What reading it has left: beside a renamed database it would be another's.
+  for (const suffix of ['-wal', '-shm']) rmSync(from + suffix, { force: true });
+  const abandoned = abandonedBy(historyOrNone(path), [mark?.local, mark?.replicated, positionOf(told)], cut);
+  const decision: Decision = {
+    kind: isBecauseAhead ? 'settle' : 'heal',
+    cut,
+    abandoned,
+    dismissed: [],
+    decidedBy: 'start',
+    atMs: nowMs,
+  };
+  replaceDatabases(DATA_DIR, replica.url, [
+    { database, from, folder, decision, generations, isBecauseAhead },
+  ]);
+  const { ino: inode } = statSync(path);
+  const change: MarkChange = {
+    kind: 'restored',
+    inode,
+    history: cut,
+    generations,
+    abandoned,
+    isBecauseAhead,
+  };
+  return {
+    outcome: 'restored',
+    movedTo: existsSync(folder) ? folder : undefined,
+    loss: describeLoss(loss),
+    change,
+  };
+}
+
+function positionOf(told: ToldCommit | undefined): Position | undefined {
+  return told?.session === undefined ? undefined : { session: told.session, ordinal: told.ordinal };
+}
+
+function abandonedAgain(database: string, { config: { replica } }: Looking): Failure {
+  return new Failure(
+    'history_unsettled',
+    `The newest that ${replica.url} has of the database ${database} are commits that it was decided to be without. Nothing was changed. To choose what comes in its place: npm run restore -- --list, and npm run restore -- --in-place --at TIME.`,
+  );
+}
+
+function rememberedOf(mark: DatabaseMark | undefined): ToldCommit | undefined {
+  return mark?.local && { ...mark.local, isFinal: false };
+}
+
+/** Those that nobody can list now are compared at the next start. */
+async function generationsOf(database: string, { config, env, binary }: Looking): Promise<readonly string[]> {
+  if (binary.format === 'ltx') return [];
+  return new ReplicaListing({ config, database, env }).generations().catch(() => []);
+}
+
 async function restoreMissing(database: string, options: Looking): Promise<Made> {
   const { config, log } = options;
   let fetched: 'restored' | 'empty' = 'empty';
   try {
     fetched = await fetch(database, options);
-    if (fetched === 'empty') refuseIfThereWasOne(database, config);
+    if (fetched === 'empty') refuseIfThereWasOne(database, options);
   } catch (error) {
     if (!isAboutReplica(error)) throw error;
     if (!config.ALLOW_EMPTY) {
@@ -140,8 +274,9 @@ async function restoreMissing(database: string, options: Looking): Promise<Made>
     }
     log.warn({ database, code: error.code }, `starting empty because of ALLOW_EMPTY=1: ${error.message}`);
   }
-  if (fetched === 'restored') return install(database, options);
-  return { outcome: 'new', movedTo: moveAside(config.DATA_DIR, database, Date.now()) };
+  if (fetched === 'restored') return installed(database, options);
+  const movedTo = moveAside(config.DATA_DIR, database, Date.now());
+  return { outcome: 'new', movedTo, change: { kind: 'new', isBegunAnew: config.ALLOW_EMPTY } };
 }
 
 async function replaceDamaged(database: string, path: string, options: Looking): Promise<Made> {
@@ -154,15 +289,16 @@ async function replaceDamaged(database: string, path: string, options: Looking):
     if (!isAboutReplica(error)) throw error;
     throw explained(error, `The database ${database} is damaged and cannot be replaced. ${advice}`);
   }
-  if (fetched === 'restored') return install(database, options);
+  if (fetched === 'restored') return installed(database, options);
   throw new Failure(
     'storage_corrupt',
     `The database ${database} is damaged, and the replica ${replica.url} has no copy of it. ${advice}`,
   );
 }
 
-function refuseIfThereWasOne(database: string, { DATA_DIR, replica }: Config): void {
-  const trace = traceOf(DATA_DIR, database);
+function refuseIfThereWasOne(database: string, { config: { DATA_DIR, replica }, mark }: Looking): void {
+  const isRemembered = mark?.databases[database]?.local !== undefined;
+  const trace = traceOf(DATA_DIR, database) ?? (isRemembered ? markPath(DATA_DIR) : undefined);
   if (!trace) return;
   throw new Failure(
     'storage_corrupt',
@@ -200,33 +336,6 @@ async function fetch(database: string, options: Looking): Promise<'restored' | '
       );
     },
   });
-}
-
-/** Puts the restored database in its place. A crash in here leaves it missing, and the next start restores again. */
-function install(database: string, { config, lastCommits }: PrepareOptions): Made {
-  const dataDir = config.DATA_DIR;
-  const path = databasePath(dataDir, database);
-  const loss = lossOf(
-    statSync(path, { throwIfNoEntry: false })?.size ? path : undefined,
-    fetchedPath(database, dataDir),
-    lastCommits?.[database],
-  );
-  // What reading it has left: beside a renamed database it would be another's.
-  for (const suffix of ['-wal', '-shm']) rmSync(fetchedPath(database, dataDir) + suffix, { force: true });
-  let movedTo: string | undefined;
-  try {
-    movedTo = moveAside(dataDir, database, Date.now());
-    renameSync(fetchedPath(database, dataDir), path);
-    syncToDisk(dataDir);
-  } catch (error) {
-    const where = movedTo ? `is in ${movedTo}` : `is in ${dataDir} or ${join(dataDir, 'damaged')}`;
-    throw new Failure(
-      'restore_failed',
-      `The restored database ${database} could not be put in its place (${(error as Error).message}); what was there ${where}`,
-      { cause: error },
-    );
-  }
-  return { outcome: 'restored', movedTo, loss: describeLoss(loss) };
 }
 
 function scratchDirOf({ config }: PrepareOptions): string {

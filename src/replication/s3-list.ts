@@ -38,12 +38,45 @@ export async function* listObjects(options: S3ListOptions): AsyncGenerator<Store
   } while (marker !== undefined);
 }
 
+export interface S3NamesOptions extends S3ListOptions {
+  /** The name to begin with; undefined for the first. */
+  readonly from: string | undefined;
+  /** For each page. */
+  readonly timeoutMs: number;
+}
+
+/**
+ * @returns the names directly under a prefix, which ends with a slash: of objects, and of what has objects below it
+ * @throws Error when the store does not answer with a listing
+ */
+export async function listNames(options: S3NamesOptions): Promise<string[]> {
+  const { prefix, from, timeoutMs } = options;
+  const names: string[] = [];
+  // A page begins behind its marker; one that is a character shorter is just before the name.
+  let marker = from === undefined ? undefined : `${prefix}${from.slice(0, -1)}`;
+  do {
+    const text = await list(options, marker, { delimiter: '/', timeoutMs });
+    const found = [...text.matchAll(/<(?:Key|Prefix)>([^<]+)</g)]
+      .map(([, key = '']) => unescaped(key))
+      .filter((key) => key.startsWith(prefix) && key !== prefix);
+    names.push(...found.map((key) => key.slice(prefix.length).replace(/\/$/, '')));
+    const last = found.toSorted().at(-1);
+    marker = /<IsTruncated>true</.test(text) && last !== marker ? last : undefined;
+  } while (marker !== undefined);
+  return names;
+}
+
 async function list(
   { config, bucket, prefix, env }: S3ListOptions,
   marker: string | undefined,
+  { delimiter, timeoutMs = TIMEOUT_MS }: { readonly delimiter?: string; readonly timeoutMs?: number } = {},
 ): Promise<string> {
-  const query = { prefix, ...(marker !== undefined && { marker }) };
-  const options = { config, credentials: env, timeoutMs: TIMEOUT_MS };
+  const query = {
+    prefix,
+    ...(marker !== undefined && { marker }),
+    ...(delimiter !== undefined && { delimiter }),
+  };
+  const options = { config, credentials: env, timeoutMs };
   const answer = await requestS3({ method: 'GET', bucket, query }, options).catch((cause: Error) => {
     throw new Error(`RequestError: ${cause.message}`, { cause });
   });

@@ -132,6 +132,7 @@ export interface StorageSnapshot {
  * - stall: the replication stood still, and Litestream is started again
  * - replication: its state changed
  * - restored: a database came from the replica; up to which commit, and which newer ones are lost
+ * - history: a start has found that a database, what was told of it and the replica do not fit; what was done
  * - heal, healed: a database was found damaged; it serves again
  * - writes-refused, writes-accepted: the disk or the backlog is full; there is room again
  * - drill-failed: the replica could not be proven
@@ -150,6 +151,7 @@ export type SystemEventKind =
   | 'stall'
   | 'replication'
   | 'restored'
+  | 'history'
   | 'heal'
   | 'healed'
   | 'writes-refused'

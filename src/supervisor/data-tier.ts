@@ -1,5 +1,7 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { Failure } from '../errors.ts';
 import { HistoryKeeper } from '../replication/history/keeper.ts';
+import { silenceOf } from '../replication/store-probe.ts';
 import type { Child, ChildExit } from './child.ts';
 import { Drills } from './drills.ts';
 import type { Lifecycle } from './lifecycle.ts';
@@ -8,6 +10,12 @@ import type { Deployment } from './release/deployment.ts';
 import { Replicator, type ReplicatorOptions } from './replicator.ts';
 import { finalFailure, type Slot } from './slot.ts';
 import { WriterPlace } from './writer-place.ts';
+
+/** Between two looks at whether a replica that could not be compared can be; it doubles while that fails. */
+const COMPARE_INTERVAL_MIN_MS = 1000;
+const COMPARE_INTERVAL_MAX_MS = 30_000;
+/** Of a comparison that the replica did not answer. */
+const EXIT_TRY_AGAIN = 75;
 
 export interface DataTierOptions extends Omit<ReplicatorOptions, 'running' | 'onConfirmed'> {
   /** Of the writer: another one where an exchange was cut in half. */
@@ -27,12 +35,20 @@ export class DataTier {
   readonly history: HistoryKeeper;
   readonly #options: DataTierOptions;
   #preparing: Child | undefined;
+  /** Aborted at a stop. */
+  #waiting = new AbortController();
 
   constructor(options: DataTierOptions) {
     const { deployment, writerDeployment, log, events, factory, onChange } = options;
     const { config } = deployment;
     this.#options = options;
-    this.history = new HistoryKeeper({ dataDir: config.DATA_DIR, replicaUrl: config.replica.url, log });
+    this.history = new HistoryKeeper({
+      dataDir: config.DATA_DIR,
+      replicaUrl: config.replica.url,
+      log,
+      onNotice: (cause) => events.record('history', { cause }),
+      onChange,
+    });
     this.replicator = new Replicator({
       ...options,
       running: () => this.running,
@@ -62,6 +78,7 @@ export class DataTier {
       log,
       onChange,
       onResult: ({ ok, reason }) => {
+        if (ok) this.history.settle();
         if (!ok) events.record('drill-failed', { cause: reason ?? 'no reason told' });
       },
     });
@@ -79,14 +96,19 @@ export class DataTier {
 
   /** @throws Failure the reason that it cannot start */
   async start(): Promise<void> {
+    this.#waiting = new AbortController();
     await this.#prepare();
     this.history.open();
-    await this.replicator.start();
+    const isToWait = this.history.waitsBecause !== undefined;
+    if (isToWait) this.replicator.probe();
+    else await this.replicator.start();
     await this.writer.start();
+    if (isToWait) void this.#startReplicatorWhenCompared();
   }
 
   /** Ends what nobody waits for any more; what serves goes on. */
   async abort(cause: string): Promise<void> {
+    this.#waiting.abort();
     this.#preparing?.drain(drainTimeoutMsOf(PROCESSES.prepare, this.running.config), cause);
     this.replicator.stopProbing();
     await this.drills.stop(cause);
@@ -98,24 +120,59 @@ export class DataTier {
     await this.replicator.stop(cause);
     // Only now may the writer's connections go.
     await this.writer.kill(cause);
-    this.history.close();
+    this.history.close(this.writer.isDrained);
     await this.#preparing?.ended();
   }
 
   async #prepare(): Promise<void> {
     const { events, lifecycle } = this.#options;
-    const child = this.#withReplica(PROCESSES.prepare, { lastCommits: this.#lastCommits() });
-    this.#preparing = child;
-    child.on('message', (message) => {
-      if (message.kind !== 'restored') return;
-      this.replicator.monitor.restored(message.database);
-      events.record('restored', { cause: `${message.database} was restored: ${message.loss}` });
+    const exit = await this.#runPrepare({ lastCommits: this.#lastCommits() }, (database, loss) => {
+      this.replicator.monitor.restored(database);
+      events.record('restored', { cause: `${database} was restored: ${loss}` });
     });
-    child.markReady();
-    const exit = await new Promise<ChildExit>((resolve) => child.once('exit', resolve));
     lifecycle.demandNotEnding();
     if (exit.code === 0) return;
     throw finalFailure(exit) ?? new Failure('child_failed', `Preparing the databases failed: ${exit.cause}`);
+  }
+
+  async #runPrepare(
+    input: object,
+    onRestored: (database: string, loss: string) => void = () => {},
+  ): Promise<ChildExit> {
+    const child = this.#withReplica(PROCESSES.prepare, input);
+    this.#preparing = child;
+    child.on('message', (message) => {
+      if (message.kind === 'restored') onRestored(message.database, message.loss);
+    });
+    child.markReady();
+    return new Promise((resolve) => child.once('exit', resolve));
+  }
+
+  /** Litestream would add to a replica that nobody has compared with the databases: it starts when that is done. */
+  async #startReplicatorWhenCompared(): Promise<void> {
+    const { signal } = this.#waiting;
+    let intervalMs = COMPARE_INTERVAL_MIN_MS;
+    try {
+      for (;;) {
+        await delay(intervalMs, undefined, { signal });
+        if ((await silenceOf(this.running.config)) !== undefined) continue;
+        signal.throwIfAborted();
+        // The mark is the comparing process's meanwhile.
+        this.history.close(false);
+        const exit = await this.#runPrepare({ isServing: true });
+        signal.throwIfAborted();
+        this.history.open();
+        if (exit.code === 0 && this.history.waitsBecause === undefined) return await this.replicator.start();
+        const failure = exit.code === 0 ? undefined : finalFailure(exit);
+        if (failure && failure.meaning.exitCode !== EXIT_TRY_AGAIN) {
+          this.history.refused(failure.message);
+          return;
+        }
+        intervalMs = Math.min(2 * intervalMs, COMPARE_INTERVAL_MAX_MS);
+      }
+    } catch (error) {
+      if (!signal.aborted) this.history.refused((error as Error).message);
+    }
   }
 
   /** A process that reads the replica by itself. */

@@ -77,11 +77,16 @@ export class Replicator {
     return this.#confirmations.values();
   }
 
+  /** From now on it is known whether the store answers. */
+  probe(): void {
+    this.#storeProbe.start();
+  }
+
   /** Resolves when Litestream has taken up the databases. */
   async start(): Promise<void> {
     this.slot.start();
     await this.slot.ready();
-    this.#storeProbe.start();
+    this.probe();
   }
 
   stopProbing(): void {

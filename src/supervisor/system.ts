@@ -285,6 +285,14 @@ export class System {
     return this.#data.drills.run();
   }
 
+  /**
+   * Takes what a start has found for known: it is out of `degraded`.
+   * @returns how many things that was
+   */
+  acknowledge(): number {
+    return this.#data.history.settle();
+  }
+
   /** What serves loads meanwhile, a moment after what has to be there first. */
   async #startData(): Promise<void> {
     // A stop waits for what there is when it comes, and for nothing that is brought up after it.

@@ -244,7 +244,7 @@ t.test('the database is there and whole', async (t) => {
     await until('the rest is uploaded', () => segmentsWritten(site) > 0);
     t.same(generations(), before);
   });
-  await t.test('the replica is not even asked', async (t) => {
+  await t.test('the replica cannot be asked: it serves', async (t) => {
     const store = await startS3(t);
     await store.close();
     const site = await makeSite(t, s3Settings(store));

@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { migrate } from '../../src/sqlite/migrations.ts';
 import { type Database, openWriter } from '../../src/sqlite/open.ts';
 import { CommitCounter } from '../../src/writer/commit-counter.ts';
@@ -29,4 +31,15 @@ export function commitAs(db: Database, session: string, count: number, body = se
 export function commitAsOlder(db: Database, count: number): void {
   const statement = db.prepare('UPDATE writer_commit SET ordinal = ordinal + 1, at_ms = ? WHERE id = 1');
   for (let commit = 0; commit < count; commit += 1) statement.run(Date.now());
+}
+
+/** Commits in a process that then dies by SIGKILL, as a writer does at a stop: its WAL stays. */
+export async function commitAndDie(path: string, session: string, count: number): Promise<void> {
+  const script = `
+    import { commitAs, openWithHistory } from ${JSON.stringify(import.meta.url)};
+    commitAs(openWithHistory(${JSON.stringify(path)}), ${JSON.stringify(session)}, ${count});
+    process.kill(process.pid, 'SIGKILL');`;
+  const child = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: 'inherit' });
+  const [, signal] = await once(child, 'exit');
+  if (signal !== 'SIGKILL') throw new Error('it did not get to its end');
 }

@@ -1,36 +1,338 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { readHistory } from '../../src/replication/history/history.ts';
 import { readMark } from '../../src/replication/history/mark.ts';
+import { openReader } from '../../src/sqlite/open.ts';
+import { command } from '../commands/command.ts';
 import { alertOf, request } from '../support/http.ts';
-import { type RunningSystem, start } from '../support/system.ts';
+import { nextSecond } from '../support/next-second.ts';
+import { launch, type RunningSystem, start, temporaryFolder } from '../support/system.ts';
 
-async function write(system: RunningSystem, id: string): Promise<void> {
-  const answer = await request(`${system.url}/alert`, {
-    method: 'POST',
-    body: alertOf(id),
-    headers: { Durability: 'replicated' },
-  });
-  if (answer.status !== 201) throw new Error(answer.text);
+/** A data folder whose replica is beside it, not in it. */
+interface Place {
+  readonly folder: string;
+  readonly dataDir: string;
+  readonly env: NodeJS.ProcessEnv;
+}
+
+function placeOf(t: Test, env: NodeJS.ProcessEnv = {}): Place {
+  const folder = temporaryFolder(t);
+  const dataDir = join(folder, 'data');
+  mkdirSync(dataDir);
+  return { folder, dataDir, env: { REPLICA_URL: `file:${join(folder, 'replica')}`, ...env } };
+}
+
+async function write(system: RunningSystem, ...ids: readonly string[]): Promise<void> {
+  for (const id of ids) {
+    const answer = await request(`${system.url}/alert`, {
+      method: 'POST',
+      body: alertOf(id),
+      headers: { Durability: 'replicated' },
+    });
+    if (answer.status !== 201) throw new Error(answer.text);
+  }
+}
+
+/** @returns the ids of the alerts in a database file */
+function alertsIn(path: string): unknown[] {
+  const db = openReader(path);
+  try {
+    return db.prepare('SELECT movie_id FROM alerts ORDER BY movie_id').pluck().all();
+  } finally {
+    db.close();
+  }
+}
+
+async function degraded(system: RunningSystem): Promise<Record<string, string>> {
+  const { json } = await request(`${system.url}/ready?verbose`);
+  return Object.fromEntries(
+    json.degraded.map(({ name, reason }: { name: string; reason: string }) => [name, reason]),
+  );
+}
+
+/** What the events of the history say, in their order. */
+function told(dataDir: string): string[] {
+  return readFileSync(join(dataDir, 'run', 'events.jsonl'), 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { kind: string; cause: string })
+    .filter(({ kind }) => kind === 'history')
+    .map(({ cause }) => cause);
+}
+
+/** Starts one, writes to it and stops it. */
+async function session(t: Test, { dataDir, env }: Place, ...ids: readonly string[]): Promise<void> {
+  const system = await start(t, env, dataDir);
+  await write(system, ...ids);
+  await system.stop();
+}
+
+async function refused(t: Test, { dataDir, env }: Place, code: number): Promise<string> {
+  const system = launch(t, env, dataDir);
+  system.ready().then(
+    () => system.kill('SIGTERM'),
+    () => {},
+  );
+  t.equal((await system.ended()).code, code);
+  return system.stderr;
 }
 
 t.test(
   'after a stop the mark names the last commit of each database, and what the replica has',
   async (t) => {
-    const first = await start(t);
-    await write(first, 'a');
-    await first.stop();
-    const system = await start(t, {}, first.dataDir);
-    for (const id of ['b', 'c']) await write(system, id);
-    await system.stop();
-    const { databases } = readMark(system.dataDir)!;
+    const place = placeOf(t);
+    await session(t, place, 'a');
+    await session(t, place, 'b', 'c');
+    const { databases, isFinal, notices } = readMark(place.dataDir)!;
+    t.equal(isFinal, true);
+    t.strictSame(notices, [], 'two starts in a row find nothing');
     for (const name of ['main', 'media']) {
-      const { sessions, last, lastAtMs } = readHistory(join(system.dataDir, `${name}.db`));
+      const { sessions, last } = readHistory(join(place.dataDir, `${name}.db`));
       const mark = databases[name]!;
-      t.strictSame(mark.local, { ...last, atMs: lastAtMs }, name);
+      const { atMs: _, ...local } = mark.local!;
+      t.strictSame(local, last, name);
       t.equal(sessions.length, name === 'main' ? 2 : 1, 'a session that commits nothing is none');
       t.equal(mark.generations.length, 1);
       t.equal(mark.segment!.generation, mark.generations[0]);
     }
   },
 );
+
+t.test('a WAL that is removed after a clean stop comes back from the replica, once', async (t) => {
+  const place = placeOf(t);
+  await session(t, place, 'a', 'b');
+  rmSync(join(place.dataDir, 'main.db-wal'));
+  const system = await start(t, place.env, place.dataDir);
+  t.strictSame(alertsIn(join(place.dataDir, 'main.db')), ['a', 'b']);
+  const { history } = await degraded(system);
+  t.match(history, /main ends with .* contains it and has commits .*What was there is in .*replaced/);
+  t.strictSame(told(place.dataDir), [history]);
+  const [folder = ''] = readdirSync(join(place.dataDir, 'replaced'));
+  t.ok(existsSync(join(place.dataDir, 'replaced', folder, 'main.db')), 'what was there is kept');
+  await write(system, 'c');
+  t.match(await command(['acknowledge'], { DATA_DIR: place.dataDir }), {
+    code: 0,
+    stdout: 'acknowledged: 1\n',
+  });
+  t.notOk('history' in (await degraded(system)));
+  await system.stop();
+
+  rmSync(join(place.dataDir, 'main.db-wal'));
+  const before = readFileSync(join(place.dataDir, 'main.db'));
+  t.match(await refused(t, place, 65), /is behind again.*restore -- --in-place/);
+  t.ok(readFileSync(join(place.dataDir, 'main.db')).equals(before), 'nothing was changed');
+});
+
+t.test('with HEAL=manual it is not brought back, but the choice is told', async (t) => {
+  const place = placeOf(t, { HEAL: 'manual' });
+  await session(t, place, 'a');
+  rmSync(join(place.dataDir, 'main.db-wal'));
+  t.match(await refused(t, place, 65), /has commits .* beyond.*HEAL=manual: nothing was changed/);
+  t.notOk(existsSync(join(place.dataDir, 'replaced')));
+});
+
+t.test('a folder of earlier that is put back gets what the replica has beyond it', async (t) => {
+  const place = placeOf(t);
+  await session(t, place, 'a');
+  const earlier = join(place.folder, 'earlier');
+  cpSync(place.dataDir, earlier, { recursive: true });
+  await session(t, place, 'b');
+  await session(t, place, 'c');
+  rmSync(place.dataDir, { recursive: true });
+  renameSync(earlier, place.dataDir);
+  const system = await start(t, place.env, place.dataDir);
+  t.strictSame(alertsIn(join(place.dataDir, 'main.db')), ['a', 'b', 'c']);
+  t.equal(told(place.dataDir).length, 1);
+  await write(system, 'd');
+  await system.stop();
+  const next = await start(t, place.env, place.dataDir);
+  t.equal(told(place.dataDir).length, 1, 'the next start finds nothing more');
+  t.ok('history' in (await degraded(next)), 'and nothing has proven it yet');
+});
+
+t.test(
+  'two copies that have gone on apart are not mixed: the start says which commits each has',
+  async (t) => {
+    const place = placeOf(t);
+    await session(t, place, 'a');
+    const copy: Place = { ...placeOf(t), env: {} };
+    cpSync(place.dataDir, copy.dataDir, { recursive: true });
+    await session(t, place, 'b');
+    // Not seen by the other one, it goes on with a replica of its own.
+    await session(t, { ...copy, env: { REPLICA_URL: `file:${join(copy.folder, 'other')}` } }, 'c', 'd');
+    const forked = { ...copy, env: place.env };
+    const replica = () => readdirSync(join(place.folder, 'replica'), { recursive: true }).sort();
+    const before = replica();
+    for (const which of ['the first start', 'the next one']) {
+      const text = await refused(t, forked, 65);
+      t.match(
+        text,
+        /have gone on apart after commit \d+: commits \d+ to .* only here, .* only in generation/,
+        which,
+      );
+    }
+    t.strictSame(replica(), before, 'nothing was added to the replica');
+    t.strictSame(alertsIn(join(copy.dataDir, 'main.db')), ['a', 'c', 'd']);
+  },
+);
+
+t.test('a replica that is emptied is seeded anew, and that is told', async (t) => {
+  const place = placeOf(t);
+  await session(t, place, 'a');
+  rmSync(join(place.folder, 'replica', 'main'), { recursive: true });
+  const system = await start(t, place.env, place.dataDir);
+  t.match(await degraded(system), { history: /has nothing of main any more/ });
+  t.equal(told(place.dataDir).length, 1);
+  await write(system, 'b');
+  t.equal((await command(['verify'], { DATA_DIR: place.dataDir })).code, 0);
+  t.notOk('history' in (await degraded(system)), 'a drill that passed proves it');
+  await system.stop();
+});
+
+t.test('a database that lacks what was told, with nobody who has it, goes on and says so', async (t) => {
+  const place = placeOf(t);
+  await session(t, place, 'a');
+  rmSync(join(place.dataDir, 'main.db-wal'));
+  rmSync(join(place.folder, 'replica', 'main'), { recursive: true });
+  const system = await start(t, place.env, place.dataDir);
+  t.match(await degraded(system), { history: /main lacks commits? .* told.* has nothing newer/ });
+  await write(system, 'b');
+  await system.stop();
+  const next = await start(t, place.env, place.dataDir);
+  t.equal(told(next.dataDir).length, 1, 'it is told once');
+});
+
+t.test(
+  'another replica, and the first one again: each gets what it lacks, and each change is told',
+  async (t) => {
+    const place = placeOf(t);
+    const other = { ...place, env: { REPLICA_URL: `file:${join(place.folder, 'b')}` } };
+    await session(t, place, 'a');
+    await session(t, other, 'b');
+    await session(t, place, 'c');
+    t.match(told(place.dataDir), [/is file:.*\/b now/, /media/, /is file:.*\/replica now/, /media/]);
+    const folder = temporaryFolder(t);
+    for (const [name, { env }, expected] of [
+      ['b', other, ['a', 'b']],
+      ['a', place, ['a', 'b', 'c']],
+    ] as const) {
+      const file = join(folder, `${name}.db`);
+      const ran = await command(['restore', '--to', file], { ...env, DATA_DIR: place.dataDir });
+      t.equal(ran.code, 0, ran.stderr);
+      t.strictSame(alertsIn(file), expected);
+    }
+  },
+);
+
+t.test('after a kill it goes on at once, and nothing is told', async (t) => {
+  const place = placeOf(t);
+  const first = await start(t, place.env, place.dataDir);
+  await write(first, 'a', 'b');
+  first.kill('SIGKILL');
+  await first.ended();
+  const next = await start(t, place.env, place.dataDir);
+  t.notOk('history' in (await degraded(next)));
+  await write(next, 'c');
+  await next.stop();
+  t.strictSame(told(place.dataDir), []);
+  t.equal(readdirSync(join(place.folder, 'replica', 'main', 'generations')).length, 1, 'one generation');
+});
+
+t.test(
+  'with the store away a whole database serves, and nothing is uploaded before they are compared',
+  async (t) => {
+    const folder = temporaryFolder(t);
+    const mount = join(folder, 'mount');
+    mkdirSync(mount);
+    const place = { ...placeOf(t), env: { REPLICA_URL: `file:${join(mount, 'replica')}` } };
+    await session(t, place, 'a');
+    renameSync(mount, join(folder, 'away'));
+    const system = await start(t, place.env, place.dataDir);
+    t.match(await degraded(system), { history: /cannot be compared with .* nothing is uploaded/ });
+    t.equal((await request(`${system.url}/alert`, { method: 'POST', body: alertOf('b') })).status, 201);
+    const patient = { method: 'POST', body: alertOf('c'), headers: { Durability: 'replicated' } };
+    const answer = request(`${system.url}/alert`, patient);
+    renameSync(join(folder, 'away'), mount);
+    t.equal((await answer).status, 201, 'it is replicated when that is done');
+    t.notOk('history' in (await degraded(system)), 'it is not degraded any more');
+    t.match(told(place.dataDir), [/main cannot be compared .*media cannot be compared/], 'and it was told');
+    t.equal(told(place.dataDir).length, 1, 'once');
+  },
+);
+
+t.test('with the store away a database of which nothing is known does not serve', async (t) => {
+  const folder = temporaryFolder(t);
+  const mount = join(folder, 'mount');
+  mkdirSync(mount);
+  const place = { ...placeOf(t), env: { REPLICA_URL: `file:${join(mount, 'replica')}` } };
+  await session(t, place, 'a');
+  renameSync(mount, join(folder, 'away'));
+  rmSync(join(place.dataDir, 'run', 'history.json'));
+  t.match(await refused(t, place, 75), /nothing is remembered of it.*cannot be compared/);
+  renameSync(join(folder, 'away'), mount);
+  await session(t, place, 'b');
+  t.strictSame(told(place.dataDir), [], 'and with it there all is plain');
+});
+
+t.test(
+  'what was restored to a time stays so at the next starts, also where nothing is remembered',
+  async (t) => {
+    const place = placeOf(t);
+    await session(t, place, 'a');
+    await nextSecond();
+    const between = new Date().toISOString();
+    await nextSecond();
+    await session(t, place, 'b');
+    const ran = await command(['restore', '--in-place', '--at', between], {
+      ...place.env,
+      DATA_DIR: place.dataDir,
+    });
+    t.equal(ran.code, 0, ran.stderr);
+    const mainPath = join(place.dataDir, 'main.db');
+    for (const [index, id] of ['c', 'd', 'e'].entries()) {
+      if (index === 2) rmSync(join(place.dataDir, 'run', 'history.json'));
+      const system = await start(t, place.env, place.dataDir);
+      t.strictSame(alertsIn(mainPath), ['a', 'c', 'd'].slice(0, index + 1), `start ${index + 1}`);
+      await write(system, id);
+      await system.stop();
+    }
+    t.strictSame(told(place.dataDir), []);
+  },
+);
+
+/** Makes of a database what the version without sessions leaves, in a process that dies as a writer does at a stop. */
+async function makeOlder(path: string): Promise<void> {
+  const script = `
+    import { openWriter } from ${JSON.stringify(import.meta.resolve('../../src/sqlite/open.ts'))};
+    const db = openWriter(${JSON.stringify(path)});
+    db.exec(\`BEGIN;
+      DROP TABLE writer_session; DROP TABLE writer_decision;
+      ALTER TABLE writer_commit DROP COLUMN session_ordinal;
+      DELETE FROM migrations WHERE owner = 'writer' AND number > 2;
+      COMMIT\`);
+    process.kill(process.pid, 'SIGKILL');`;
+  const child = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: 'inherit' });
+  const [, signal] = await once(child, 'exit');
+  if (signal !== 'SIGKILL') throw new Error('it did not get to its end');
+}
+
+t.test('a data folder of the version before goes on as if nothing had changed', async (t) => {
+  const place = placeOf(t);
+  await session(t, place, 'a', 'b');
+  for (const name of ['main', 'media']) await makeOlder(join(place.dataDir, `${name}.db`));
+  rmSync(join(place.dataDir, 'run', 'history.json'));
+  const mainPath = join(place.dataDir, 'main.db');
+  t.strictSame(readHistory(mainPath).sessions, [{ session: 'older-1', firstOrdinal: 1 }]);
+  await session(t, place, 'c');
+  t.strictSame(told(place.dataDir), []);
+  t.strictSame(alertsIn(mainPath), ['a', 'b', 'c']);
+  t.strictSame(
+    readHistory(mainPath).sessions.map(({ firstOrdinal }) => firstOrdinal),
+    [1, 4],
+    'its commits, and from the migration on those of this one',
+  );
+  t.equal(readdirSync(join(place.folder, 'replica', 'main', 'generations')).length, 1, 'one generation');
+});

@@ -17,6 +17,13 @@ export interface Session {
   readonly firstOrdinal: number;
 }
 
+/** Commits that somebody has decided to give up. */
+export interface Abandoned {
+  readonly session: string;
+  readonly firstOrdinal: number;
+  readonly lastOrdinal: number;
+}
+
 /** The commits that a database consists of. */
 export interface History {
   /** In the order of their commits. */
@@ -25,6 +32,10 @@ export interface History {
   readonly last: Position | undefined;
   /** When that was, milliseconds since the epoch; 0 where there is none. */
   readonly lastAtMs: number;
+  /** What it was decided to be without. */
+  readonly abandoned: readonly Abandoned[];
+  /** The generations that the replica had when that was decided. */
+  readonly dismissed: readonly string[];
 }
 
 /**
@@ -33,7 +44,13 @@ export interface History {
  */
 export type Relation = 'equal' | 'behind' | 'ahead' | 'fork';
 
-export const NO_HISTORY: History = { sessions: [], last: undefined, lastAtMs: 0 };
+export const NO_HISTORY: History = {
+  sessions: [],
+  last: undefined,
+  lastAtMs: 0,
+  abandoned: [],
+  dismissed: [],
+};
 
 /**
  * Reads what a database consists of, its WAL included. It changes nothing.
@@ -51,6 +68,15 @@ export function readHistory(path: string): History {
   }
 }
 
+/** As `readHistory`; of one that is damaged it may not be readable, and then there is none. */
+export function historyOrNone(path: string): History {
+  try {
+    return readHistory(path);
+  } catch {
+    return NO_HISTORY;
+  }
+}
+
 /** @returns what an open database consists of, as its transaction sees it */
 export function historyOf(db: Database): History {
   const columns = db.prepare<[], string>("SELECT name FROM pragma_table_info('writer_commit')").pluck().all();
@@ -61,7 +87,8 @@ export function historyOf(db: Database): History {
       `SELECT ordinal, at_ms AS atMs, ${counted} AS counted FROM writer_commit`,
     )
     .get();
-  if (!row || row.ordinal === 0) return NO_HISTORY;
+  const decided = decidedIn(db);
+  if (!row || row.ordinal === 0) return { ...NO_HISTORY, ...decided };
   const named =
     counted === '0'
       ? []
@@ -74,7 +101,33 @@ export function historyOf(db: Database): History {
   const older = { session: `${OLDER_SESSION_PREFIX}${firstOfOlder}`, firstOrdinal: firstOfOlder };
   const sessions = row.ordinal > row.counted ? [...named, older] : named;
   const { session } = sessions.at(-1) ?? older;
-  return { sessions, last: { session, ordinal: row.ordinal }, lastAtMs: row.atMs };
+  return { sessions, last: { session, ordinal: row.ordinal }, lastAtMs: row.atMs, ...decided };
+}
+
+function decidedIn(db: Database): Pick<History, 'abandoned' | 'dismissed'> {
+  const isThere = db.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'writer_decision'").get();
+  const rows = isThere
+    ? db
+        .prepare<[], { abandoned: string; generations: string }>(
+          'SELECT abandoned, generations FROM writer_decision ORDER BY at_ms',
+        )
+        .all()
+    : [];
+  return {
+    abandoned: rows.flatMap(({ abandoned }) => JSON.parse(abandoned) as Abandoned[]),
+    dismissed: rows.flatMap(({ generations }) => JSON.parse(generations) as string[]),
+  };
+}
+
+/** @returns whether it was decided that a history is without a commit */
+export function abandons({ abandoned }: Pick<History, 'abandoned'>, position: Position | undefined): boolean {
+  return (
+    position !== undefined &&
+    abandoned.some(
+      ({ session, firstOrdinal, lastOrdinal }) =>
+        session === position.session && position.ordinal >= firstOrdinal && position.ordinal <= lastOrdinal,
+    )
+  );
 }
 
 /** @returns whether a commit is one of a history's; every history contains what is before the first one */
@@ -87,8 +140,10 @@ export function contains({ sessions, last }: History, position: Position | undef
   return position.ordinal >= own.firstOrdinal && position.ordinal < end;
 }
 
-/** @returns how `a` stands to `b` */
+/** @returns how `a` stands to `b`; what one has decided to be without counts as a part of it */
 export function relate(a: History, b: History): Relation {
+  if (abandons(a, b.last)) return 'ahead';
+  if (abandons(b, a.last)) return 'behind';
   const hasAll = contains(a, b.last);
   const isPart = contains(b, a.last);
   if (hasAll) return isPart ? 'equal' : 'ahead';

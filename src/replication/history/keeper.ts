@@ -23,6 +23,10 @@ export interface HistoryKeeperOptions {
   readonly dataDir: string;
   readonly replicaUrl: string;
   readonly log: Logger;
+  /** Hears of each thing once that a start has found and a person should know of. */
+  readonly onNotice: (text: string) => void;
+  /** What is out of order has changed. */
+  readonly onChange: () => void;
 }
 
 /**
@@ -37,27 +41,69 @@ export class HistoryKeeper {
   #written = '';
   #timer: NodeJS.Timeout | undefined;
   #isWritable = true;
+  #refusal: string | undefined;
+  /** Every commit that the writer has told of has its session: one of an older release tells none. */
+  #isExact = true;
 
   constructor(options: HistoryKeeperOptions) {
     this.#options = options;
     this.#mark = newMark(options.replicaUrl);
   }
 
-  /** Takes over what is remembered, for this replica and this machine from now on. */
+  /** Why nothing may be added to the replica yet; undefined when it may. */
+  get waitsBecause(): string | undefined {
+    return this.#mark.waitsBecause;
+  }
+
+  /** What was found and nobody has proven or acknowledged since; undefined when there is nothing. */
+  get trouble(): string | undefined {
+    const texts = this.#mark.notices.map(({ text }) => text);
+    const { waitsBecause = undefined } = this.#mark;
+    const all = [...texts, this.#refusal ?? waitsBecause].filter((text) => text !== undefined);
+    return all.length === 0 ? undefined : all.join(' ');
+  }
+
+  /** Takes over what is remembered, for this machine from now on, and tells what is new in it. */
   open(): void {
-    const { dataDir, replicaUrl } = this.#options;
-    const known = readMark(dataDir);
-    this.#mark = { ...(known ?? newMark(replicaUrl)), machineId: machineId(), replicaUrl };
+    const { dataDir, replicaUrl, onNotice, onChange } = this.#options;
+    const known = readMark(dataDir) ?? newMark(replicaUrl);
+    const { waitsBecause } = known;
+    const notices = known.notices.map((notice) => ({ ...notice, isRecorded: true }));
+    for (const { text, isRecorded } of known.notices) if (!isRecorded) onNotice(text);
+    if (waitsBecause !== undefined && waitsBecause !== this.#mark.waitsBecause) onNotice(waitsBecause);
+    this.#mark = { ...known, notices, isFinal: false, machineId: machineId() };
     this.#written = JSON.stringify(known);
     this.#isOpen = true;
+    this.#refusal = undefined;
+    this.#schedule();
+    onChange();
+  }
+
+  /** A system that serves was compared with its replica, and may not add to it; why. */
+  refused(because: string): void {
+    this.#refusal = because;
+    this.#options.onNotice(because);
+    this.#options.onChange();
+  }
+
+  /** The replica is proven, or a person has acknowledged what was found. @returns how many things that was */
+  settle(): number {
+    const { notices } = this.#mark;
+    if (!this.#isOpen || notices.length === 0) return 0;
+    this.#mark = { ...this.#mark, notices: [] };
+    this.#write(false);
+    this.#options.onChange();
+    return notices.length;
   }
 
   /** Takes note of what the writer has committed, and of what the replica has of it. */
   told(reports: Readonly<Record<string, LagReport>>): void {
     for (const [database, { lastCommit, confirmed }] of Object.entries(reports)) {
+      if (lastCommit.session === undefined && lastCommit.ordinal > 0) this.#isExact = false;
       const known = this.#of(database);
-      const local = positionOf(lastCommit) ?? known.local;
-      const replicated = positionOf(confirmed) ?? known.replicated;
+      const local = moved(known.local, lastCommit);
+      const replicated = moved(known.replicated, confirmed);
+      if (local === known.local && replicated === known.replicated) continue;
       this.#move(database, { ...known, local, replicated });
     }
   }
@@ -71,9 +117,13 @@ export class HistoryKeeper {
     this.#move(database, { ...known, segment: segment ?? known.segment, generations });
   }
 
-  /** Writes it to disk; from now on it does not move. */
-  close(): void {
+  /**
+   * Writes it to disk; from now on it does not move.
+   * @param isFinal whether the writer has made its last commit, and Litestream its last upload
+   */
+  close(isFinal: boolean): void {
     if (!this.#isOpen) return;
+    this.#mark = { ...this.#mark, isFinal: isFinal && this.#isExact };
     this.#write(true);
     this.#isOpen = false;
   }
@@ -85,6 +135,10 @@ export class HistoryKeeper {
   #move(database: string, mark: DatabaseMark): void {
     if (!this.#isOpen) return;
     this.#mark = { ...this.#mark, databases: { ...this.#mark.databases, [database]: mark } };
+    this.#schedule();
+  }
+
+  #schedule(): void {
     this.#timer ??= setTimeout(() => this.#write(false), WRITE_DELAY_MS).unref();
   }
 
@@ -110,9 +164,9 @@ export class HistoryKeeper {
   }
 }
 
-/** @returns undefined before the first commit, and from a writer of a release that tells no session */
-function positionOf(commit: CommitMark | undefined): ToldPosition | undefined {
-  if (commit?.session === undefined || commit.ordinal === 0) return undefined;
-  const { session, ordinal, atMs } = commit;
-  return { session, ordinal, atMs };
+/** Nothing is told before the first commit, and by a release without sessions; a heartbeat has only another time. */
+function moved(known: ToldPosition | undefined, told: CommitMark | undefined): ToldPosition | undefined {
+  if (told?.session === undefined || told.ordinal === 0) return known;
+  const { session, ordinal, atMs } = told;
+  return known?.session === session && known.ordinal === ordinal ? known : { session, ordinal, atMs };
 }

@@ -1,7 +1,8 @@
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { errorCode, syncToDisk } from '../files.ts';
-import type { Position } from './history.ts';
+import type { Abandoned, Position } from './history.ts';
+import type { Replacement } from './replace.ts';
 import type { SegmentRef } from './segment.ts';
 
 const VERSION = 1;
@@ -24,6 +25,21 @@ export interface DatabaseMark {
   readonly segment: SegmentRef | undefined;
   /** The generations in the replica that this database knows, its own one among them. */
   readonly generations: readonly string[];
+  /** What it was decided to be without, for a database that has no place for that. */
+  readonly abandoned?: readonly Abandoned[] | undefined;
+  /** Where it ended that the last start restored because the replica was ahead. */
+  readonly restored?: Position | undefined;
+  /** It was begun anew without the replica: what is there when that can be read again is none of it. */
+  readonly isBegunAnew?: boolean | undefined;
+}
+
+/** What a start found that a person should know of. It counts until a drill has passed, or somebody has acknowledged it. */
+export interface Notice {
+  /** Milliseconds since the epoch. */
+  readonly atMs: number;
+  readonly text: string;
+  /** There is an event of it. */
+  readonly isRecorded: boolean;
 }
 
 /**
@@ -37,6 +53,13 @@ export interface HistoryMark {
   readonly replicaUrl: string;
   /** By name. */
   readonly databases: Readonly<Record<string, DatabaseMark>>;
+  readonly notices: readonly Notice[];
+  /** The system was stopped: it was written after the last commit, and after the last upload. */
+  readonly isFinal: boolean;
+  /** Databases that are being replaced; whoever comes next finishes it. */
+  readonly replacement?: Replacement | undefined;
+  /** Why the databases could not be compared with the replica, which nothing may be added to before. */
+  readonly waitsBecause?: string | undefined;
 }
 
 /** @returns the mark of a database of which nothing is known */
@@ -46,7 +69,14 @@ export function emptyMark(): DatabaseMark {
 
 /** @returns a mark that knows nothing yet of any database */
 export function newMark(replicaUrl: string): HistoryMark {
-  return { version: VERSION, machineId: machineId(), replicaUrl, databases: {} };
+  return {
+    version: VERSION,
+    machineId: machineId(),
+    replicaUrl,
+    databases: {},
+    notices: [],
+    isFinal: false,
+  };
 }
 
 /** @returns what is remembered; undefined when nothing is there, or it cannot be read: then it is not known */
@@ -89,9 +119,13 @@ export function machineId(): string | undefined {
 
 function isMark(value: unknown): value is HistoryMark {
   if (!isObject(value) || value.version !== VERSION) return false;
-  const { replicaUrl, databases } = value;
+  const { replicaUrl, databases, notices } = value;
   return (
-    typeof replicaUrl === 'string' && isObject(databases) && Object.values(databases).every(isDatabaseMark)
+    typeof replicaUrl === 'string' &&
+    isObject(databases) &&
+    Object.values(databases).every(isDatabaseMark) &&
+    Array.isArray(notices) &&
+    notices.every(isNotice)
   );
 }
 
@@ -104,6 +138,10 @@ function isDatabaseMark(value: unknown): value is DatabaseMark {
     Array.isArray(generations) &&
     generations.every((name) => typeof name === 'string')
   );
+}
+
+function isNotice(value: unknown): value is Notice {
+  return isObject(value) && Number.isFinite(value.atMs) && typeof value.text === 'string';
 }
 
 function isPosition(value: unknown): value is ToldPosition {

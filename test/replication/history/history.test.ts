@@ -2,7 +2,14 @@ import { copyFileSync, cpSync, mkdirSync, mkdtempSync, rmSync, statSync } from '
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { commonEnd, contains, readHistory, relate } from '../../../src/replication/history/history.ts';
+import { abandonedBy, recordDecision } from '../../../src/replication/history/decision.ts';
+import {
+  commonEnd,
+  contains,
+  NO_HISTORY,
+  readHistory,
+  relate,
+} from '../../../src/replication/history/history.ts';
 import { migrate } from '../../../src/sqlite/migrations.ts';
 import { type Database, openWriter } from '../../../src/sqlite/open.ts';
 import { CommitCounter } from '../../../src/writer/commit-counter.ts';
@@ -31,9 +38,9 @@ function copyTo(t: Test, from: Database, path: string): Database {
 t.test('a database has the sessions that made its commits, and its last commit', async (t) => {
   const folder = folderOf(t);
   const path = join(folder, 'main.db');
-  t.strictSame(readHistory(path), { sessions: [], last: undefined, lastAtMs: 0 }, 'of no file');
+  t.strictSame(readHistory(path), NO_HISTORY, 'of no file');
   const db = open(t, path);
-  t.strictSame(readHistory(path), { sessions: [], last: undefined, lastAtMs: 0 }, 'before the first commit');
+  t.strictSame(readHistory(path), NO_HISTORY, 'before the first commit');
   commitAs(db, 'a', 3);
   commitAs(db, 'b', 0);
   commitAs(db, 'c', 2);
@@ -123,7 +130,7 @@ t.test('a database of before there were sessions is a part of what it becomes', 
   const folder = folderOf(t);
   const migrations = join(folder, 'migrations');
   mkdirSync(migrations);
-  cpSync(MIGRATIONS, migrations, { recursive: true, filter: (path) => !path.includes('0003') });
+  cpSync(MIGRATIONS, migrations, { recursive: true, filter: (path) => !/000[34]/.test(path) });
   const path = join(folder, 'main.db');
   const db = openWriter(path);
   t.teardown(() => db.close());
@@ -161,4 +168,52 @@ t.test('a commit of an open session takes no page more than one of before', asyn
     grown(() => db.transaction(() => counter.count(2)).immediate()),
     ofOlder,
   );
+});
+
+t.test('what it was decided to be without is no fork, on whichever side that is known', async (t) => {
+  const folder = folderOf(t);
+  const one = open(t, join(folder, 'one.db'));
+  commitAs(one, 'a', 5);
+  const cutPath = join(folder, 'cut.db');
+  const before = copyTo(t, one, join(folder, 'before.db'));
+  commitAs(one, 'b', 2);
+  copyFileSync(before.name, cutPath);
+  copyFileSync(`${before.name}-wal`, `${cutPath}-wal`);
+  const cut = readHistory(cutPath);
+  const lost = readHistory(one.name);
+  t.strictSame(
+    abandonedBy(
+      lost,
+      [
+        { session: 'b', ordinal: 9 },
+        { session: 'c', ordinal: 8 },
+      ],
+      cut,
+    ),
+    [
+      { session: 'b', firstOrdinal: 6, lastOrdinal: 9 },
+      { session: 'c', firstOrdinal: 6, lastOrdinal: 8 },
+    ],
+  );
+  const abandoned = abandonedBy(lost, [], cut);
+  t.equal(relate(cut, lost), 'behind');
+  recordDecision(cutPath, {
+    kind: 'restore',
+    cut,
+    abandoned,
+    dismissed: ['0123456789abcdef'],
+    decidedBy: 'test',
+    atMs: 1,
+  });
+  const decided = readHistory(cutPath);
+  t.strictSame(decided.last, cut.last, 'a decision is no commit');
+  t.strictSame(decided.abandoned, [{ session: 'b', firstOrdinal: 6, lastOrdinal: 7 }]);
+  t.strictSame(decided.dismissed, ['0123456789abcdef']);
+  t.strictSame([relate(decided, lost), relate(lost, decided)], ['ahead', 'behind']);
+  const next = openWriter(cutPath);
+  t.teardown(() => next.close());
+  commitAs(next, 'd', 1);
+  t.strictSame([relate(readHistory(cutPath), lost), relate(lost, readHistory(cutPath))], ['ahead', 'behind']);
+  commitAs(one, 'e', 1);
+  t.equal(relate(readHistory(cutPath), readHistory(one.name)), 'fork', 'what came later nobody gave up');
 });

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import t, { type Test } from 'tap';
 import { HistoryKeeper } from '../../../src/replication/history/keeper.ts';
-import { markPath, readMark } from '../../../src/replication/history/mark.ts';
+import { markPath, newMark, readMark, writeMark } from '../../../src/replication/history/mark.ts';
 import { keepingLog, until } from '../fixture.ts';
 
 const REPLICA_URL = 'file:/replica';
@@ -12,7 +12,19 @@ function keeperOf(t: Test, given?: string) {
   const dataDir = given ?? mkdtempSync(join(tmpdir(), 'keeper-'));
   t.teardown(() => rmSync(dataDir, { recursive: true, force: true }));
   const { log, lines } = keepingLog();
-  return { dataDir, lines, keeper: new HistoryKeeper({ dataDir, replicaUrl: REPLICA_URL, log }) };
+  const notices: string[] = [];
+  return {
+    dataDir,
+    lines,
+    notices,
+    keeper: new HistoryKeeper({
+      dataDir,
+      replicaUrl: REPLICA_URL,
+      log,
+      onNotice: (text) => notices.push(text),
+      onChange: () => {},
+    }),
+  };
 }
 
 const report = (ordinal: number, session: string | undefined = 's') => ({
@@ -46,11 +58,11 @@ t.test('what was told is remembered, for the owner alone, and found by the next 
     },
   });
   t.equal(statSync(markPath(dataDir)).mode & 0o777, 0o600);
-  keeper.close();
+  keeper.close(true);
   const next = keeperOf(t, dataDir).keeper;
   next.open();
   next.confirmed({ ...confirmation, generation: 'h', segment: { ...segment, generation: 'h' } });
-  next.close();
+  next.close(true);
   t.strictSame(readMark(dataDir)!.databases.main!.generations, ['g', 'h']);
   t.strictSame(readMark(dataDir)!.databases.main!.local, { session: 's', ordinal: 5, atMs: 7 });
 });
@@ -68,13 +80,13 @@ t.test('the file is written only when something has moved', async (t) => {
   keeper.told(report(6));
   await until('it is written again', () => readMark(dataDir)?.databases.main?.local?.ordinal === 6);
   t.not(statSync(markPath(dataDir)).ino, ino);
-  keeper.close();
+  keeper.close(true);
 });
 
 t.test('a closed one leaves the file to whoever prepares the databases', async (t) => {
   const { dataDir, keeper } = keeperOf(t);
   keeper.told(report(5));
-  keeper.close();
+  keeper.close(true);
   t.equal(readMark(dataDir), undefined);
 });
 
@@ -82,8 +94,26 @@ t.test('what tells no session moves nothing', async (t) => {
   const { dataDir, keeper } = keeperOf(t);
   keeper.open();
   keeper.told({ main: { ...report(5).main, lastCommit: { ordinal: 5, atMs: 7 }, confirmed: undefined } });
-  keeper.close();
-  t.equal(readMark(dataDir)!.databases.main!.local, undefined);
+  keeper.close(true);
+  t.strictSame(readMark(dataDir)!.databases, {});
+  t.equal(readMark(dataDir)!.isFinal, false, 'nor is it the last word');
+});
+
+t.test('what a start has found is told once, and stays until it is settled', async (t) => {
+  const { dataDir, keeper, notices } = keeperOf(t);
+  const found = { atMs: 1, text: 'the replica was emptied', isRecorded: false };
+  writeMark(dataDir, { ...newMark(REPLICA_URL), notices: [found] }, false);
+  keeper.open();
+  t.strictSame(notices, [found.text]);
+  keeper.close(true);
+  const next = keeperOf(t, dataDir);
+  next.keeper.open();
+  t.strictSame(next.notices, []);
+  t.equal(next.keeper.trouble, found.text);
+  t.equal(next.keeper.settle(), 1);
+  t.equal(next.keeper.trouble, undefined);
+  t.strictSame(readMark(dataDir)!.notices, [], 'also for the start after a kill');
+  next.keeper.close(true);
 });
 
 t.test('a file that cannot be read as a mark is not known', async (t) => {
@@ -94,9 +124,10 @@ t.test('a file that cannot be read as a mark is not known', async (t) => {
     '',
     '{',
     '[]',
-    '{"version":2,"replicaUrl":"file:/r","databases":{}}',
-    '{"version":1,"databases":{}}',
-    JSON.stringify({ version: 1, replicaUrl: 'file:/r', databases: { main: database } }),
+    '{"version":2,"replicaUrl":"file:/r","databases":{},"notices":[]}',
+    '{"version":1,"databases":{},"notices":[]}',
+    '{"version":1,"replicaUrl":"file:/r","databases":{}}',
+    JSON.stringify({ version: 1, replicaUrl: 'file:/r', databases: { main: database }, notices: [] }),
   ];
   for (const text of broken) {
     writeFileSync(markPath(dataDir), text);

@@ -35,6 +35,7 @@ const EVENTS = {
   'writes-refused': ['⛔', 'bad'],
   stall: ['⚠', 'warn'],
   heal: ['✚', 'warn'],
+  history: ['⚠', 'warn'],
   replication: ['⇅', 'warn'],
   restart: ['↻', 'good'],
   replace: ['⇄', 'good'],

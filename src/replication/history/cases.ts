@@ -1,0 +1,150 @@
+import { abandons, contains, type History, type Position, relate } from './history.ts';
+import type { DatabaseMark } from './mark.ts';
+
+/**
+ * What a database, what was told of it and the replica can be to each other at a start:
+ *
+ * | case            | when                                                                  | action           |
+ * | --------------- | --------------------------------------------------------------------- | ---------------- |
+ * | plain           | it has all that was told, and all that the replica has                | go on            |
+ * | behind          | it lacks what was told, and the replica does not have that either     | go on, tell      |
+ * | replica-changed | the replica is another one than before; the database has all of it    | go on, tell      |
+ * | replica-emptied | nothing is left of what was in the replica                            | go on, tell      |
+ * | replica-shrunk  | the newest that was uploaded is gone, and older is there              | go on, tell      |
+ * | sidecar-gone    | Litestream's files are missing: a new generation                      | go on, tell      |
+ * | unreadable      | a generation that nobody knows cannot be restored                     | go on, tell      |
+ * | replica-ahead   | the replica contains the database, and has more                       | restore, tell    |
+ * | ahead-again     | it does, and so it was at the start before, which restored it         | refuse           |
+ * | replica-wins    | each has what the other has not, and only the replica has what was told | restore, tell  |
+ * | fork            | each has what the other has not                                       | refuse           |
+ * | silent          | the replica cannot be compared; the database has all that was told    | serve, Litestream waits |
+ * | silent-unknown  | it cannot, and what was told is not known, or not all there           | refuse, try again |
+ *
+ * In a fork the database never wins by itself: what the replica holds may have been acknowledged as replicated by
+ * whoever put it there, so no side without it has all that was acknowledged.
+ */
+export type Case =
+  | 'plain'
+  | 'behind'
+  | 'replica-changed'
+  | 'replica-emptied'
+  | 'replica-shrunk'
+  | 'sidecar-gone'
+  | 'unreadable'
+  | 'replica-ahead'
+  | 'ahead-again'
+  | 'replica-wins'
+  | 'fork'
+  | 'silent'
+  | 'silent-unknown';
+
+export type Action = 'go-on' | 'restore' | 'refuse' | 'wait' | 'try-again';
+
+/** The one action of each case. Of several cases at once the first that does not go on counts. */
+export const ACTIONS: Readonly<Record<Case, Action>> = {
+  plain: 'go-on',
+  behind: 'go-on',
+  'replica-changed': 'go-on',
+  'replica-emptied': 'go-on',
+  'replica-shrunk': 'go-on',
+  'sidecar-gone': 'go-on',
+  unreadable: 'go-on',
+  'replica-ahead': 'restore',
+  'ahead-again': 'refuse',
+  'replica-wins': 'restore',
+  fork: 'refuse',
+  silent: 'wait',
+  'silent-unknown': 'try-again',
+};
+
+/** A generation that was restored to be compared. */
+export interface Candidate {
+  readonly generation: string;
+  readonly history: History;
+}
+
+/** What is known of one database at a start. */
+export interface Facts {
+  readonly database: History;
+  /** Undefined where nothing is remembered. */
+  readonly mark: DatabaseMark | undefined;
+  /** Whether the mark is of this file and this machine; then what it tells is all that was told here. */
+  readonly isMarkOfThis: boolean;
+  readonly isReplicaOfMark: boolean;
+  readonly hasSidecar: boolean;
+  /** Undefined when the replica could not be compared. */
+  readonly replica: ReplicaFacts | undefined;
+}
+
+export interface ReplicaFacts {
+  readonly isEmpty: boolean;
+  /** Whether what Litestream uploaded last is gone. */
+  readonly isShrunk: boolean;
+  /** Of the generations that may have what the database has not. */
+  readonly candidates: readonly Candidate[];
+  /** Generations that may, and cannot be restored. */
+  readonly unreadable: readonly string[];
+}
+
+export interface Verdict {
+  /** Never empty. The first one decides. */
+  readonly cases: readonly [Case, ...Case[]];
+  /** What is to be restored, or what there is a fork with. */
+  readonly candidate: Candidate | undefined;
+}
+
+/** @returns in which cases a database is */
+export function judge(facts: Facts): Verdict {
+  const { replica } = facts;
+  if (!replica) return { cases: [isSafeAlone(facts) ? 'silent' : 'silent-unknown'], candidate: undefined };
+  return compared(facts, replica.candidates) ?? { cases: whileGoingOn(facts, replica), candidate: undefined };
+}
+
+/** A database without sessions is of a version that kept no mark. */
+function isSafeAlone({ database, mark, isMarkOfThis }: Facts): boolean {
+  if (isOfOlderRelease(database) && mark === undefined) return true;
+  return mark !== undefined && isMarkOfThis && missingOf(database, mark) === undefined;
+}
+
+/** @returns the decision where the replica has what the database has not; undefined where it has not */
+function compared({ database, mark }: Facts, candidates: readonly Candidate[]): Verdict | undefined {
+  const beyond = candidates.filter(({ history }) => ['behind', 'fork'].includes(relate(database, history)));
+  if (beyond.length === 0) return undefined;
+  const best = beyond.find((one) =>
+    beyond.every(({ history }) => ['equal', 'ahead'].includes(relate(one.history, history))),
+  );
+  if (!best) return { cases: ['fork'], candidate: beyond[0] };
+  if (relate(best.history, database) === 'ahead') {
+    const isAgain = mark?.restored !== undefined && contains(best.history, mark.restored);
+    return { cases: [isAgain ? 'ahead-again' : 'replica-ahead'], candidate: best };
+  }
+  const isWinner =
+    mark?.local !== undefined &&
+    missingOf(best.history, mark) === undefined &&
+    missingOf(database, mark) !== undefined;
+  return { cases: [isWinner ? 'replica-wins' : 'fork'], candidate: best };
+}
+
+function whileGoingOn(facts: Facts, { isEmpty, isShrunk, unreadable }: ReplicaFacts): Verdict['cases'] {
+  const { database, mark, isReplicaOfMark, hasSidecar } = facts;
+  const wasReplicated = mark?.segment !== undefined || mark?.replicated !== undefined;
+  const cases: Case[] = [];
+  if (mark && missingOf(database, mark)) cases.push('behind');
+  if (mark && !isReplicaOfMark) cases.push('replica-changed');
+  else if (wasReplicated && isEmpty) cases.push('replica-emptied');
+  else if (isShrunk) cases.push('replica-shrunk');
+  else if (mark?.segment && !hasSidecar) cases.push('sidecar-gone');
+  if (unreadable.length > 0) cases.push('unreadable');
+  const [first = 'plain', ...more] = cases;
+  return [first, ...more];
+}
+
+/** @returns the newest commit that was told and that a history lacks; undefined when it has all */
+export function missingOf(history: History, { local, replicated }: DatabaseMark): Position | undefined {
+  return [local, replicated].find((told) => !contains(history, told) && !abandons(history, told));
+}
+
+/** @returns whether no activation of a writer with a session has committed to it */
+export function isOfOlderRelease({ sessions, last }: History): boolean {
+  return last === undefined || sessions.every(({ session }) => session.startsWith('older-'));
+}

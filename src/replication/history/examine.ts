@@ -1,0 +1,85 @@
+import { isOfOlderRelease, missingOf } from './cases.ts';
+import { contains, type History } from './history.ts';
+import type { DatabaseMark } from './mark.ts';
+import type { ReplicaListing } from './replica-listing.ts';
+import { compareSegments } from './segment.ts';
+import type { Sidecar } from './sidecar.ts';
+
+/** Stands for the generation that Litestream itself would restore. */
+export const NEWEST = 'newest';
+
+export interface ExamineOptions {
+  readonly listing: ReplicaListing;
+  readonly database: History;
+  /** Undefined where nothing is remembered of this database in this replica. */
+  readonly mark: DatabaseMark | undefined;
+  readonly sidecar: Sidecar | undefined;
+  /** The mark was written after the last commit and the last upload. */
+  readonly isMarkFinal: boolean;
+}
+
+/** What names alone tell of a replica. */
+export interface Names {
+  readonly generations: readonly string[];
+  readonly isShrunk: boolean;
+  /** Those that may have what the database has not; only a restore tells. */
+  readonly doubtful: readonly string[];
+}
+
+/**
+ * Finds out which generations have to be restored to know whether the replica has what the database has not. What
+ * Litestream uploads it has copied from the database's WAL before, so a generation that does not reach beyond that
+ * copy, or beyond the segment that is remembered as the last one, has nothing more, where it is known that they were
+ * uploaded to this replica; nor has one that was compared at an earlier start, since a generation is never taken up again.
+ *
+ * @throws Error why the replica cannot be read
+ */
+export async function examine(options: ExamineOptions): Promise<Names> {
+  const { listing, database, mark, sidecar } = options;
+  const found = await listing.generations();
+  const generations = found.filter((name) => !database.dismissed.includes(name));
+  if (generations.length === 0) return { generations: found, isShrunk: false, doubtful: [] };
+  if (mark === undefined && isOfOlderRelease(database)) {
+    const isOwnThere = sidecar !== undefined && generations.includes(sidecar.generation);
+    const isPlain = isOwnThere && (await isOwnSound(options, sidecar));
+    return { generations: found, isShrunk: false, doubtful: isPlain ? [] : [NEWEST] };
+  }
+  // The sidecar may have gone on elsewhere, in a generation of the same name.
+  if (mark === undefined) return { generations: found, isShrunk: false, doubtful: generations };
+  const doubtful = new Set<string>();
+  for (const name of generations)
+    if (!mark.generations.includes(name) && name !== sidecar?.generation) doubtful.add(name);
+  if (sidecar && generations.includes(sidecar.generation) && !(await isOwnSound(options, sidecar)))
+    doubtful.add(sidecar.generation);
+  const { segment } = mark;
+  let isShrunk = false;
+  if (segment) {
+    const isThere = generations.includes(segment.generation);
+    const newer = isThere ? await listing.segments(segment.generation, segment) : [];
+    const newest = newer.at(-1);
+    isShrunk = !isThere || (!newest && (await listing.segments(segment.generation, undefined)).length > 0);
+    const isBeyond = newest !== undefined && compareSegments(newest, segment) > 0;
+    if (isBeyond && segment.generation !== sidecar?.generation) doubtful.add(segment.generation);
+  }
+  if (missingOf(database, mark)) for (const name of generations) doubtful.add(name);
+  return { generations: found, isShrunk, doubtful: [...doubtful] };
+}
+
+/** @returns whether the database has all that the generation of its sidecar has in the replica */
+async function isOwnSound(
+  { listing, database, mark, isMarkFinal }: ExamineOptions,
+  { generation, end, isContained }: Sidecar,
+): Promise<boolean> {
+  const isOfMark = mark?.segment?.generation === generation;
+  const begin = isOfMark && mark?.segment && compareSegments(mark.segment, end) < 0 ? mark.segment : end;
+  const newest = (await listing.segments(generation, begin)).at(-1);
+  const isWithinCopy = newest === undefined || compareSegments(newest, end) < 0;
+  if (isContained && isWithinCopy) return true;
+  // A clean stop tells exactly what was uploaded, and that the database had it.
+  const isWithinMark =
+    isOfMark &&
+    mark?.segment !== undefined &&
+    newest !== undefined &&
+    compareSegments(newest, mark.segment) <= 0;
+  return isMarkFinal && isWithinMark && mark?.local !== undefined && contains(database, mark.local);
+}

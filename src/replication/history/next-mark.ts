@@ -1,0 +1,101 @@
+import { type Abandoned, contains, type History } from './history.ts';
+import { type DatabaseMark, emptyMark, type HistoryMark, newMark, type ToldPosition } from './mark.ts';
+
+/** Bounds the file; the database has all of them. */
+const ABANDONED_MAX = 1000;
+
+/** What a start or a restore has done with one database, as far as the next one has to know. */
+export type MarkChange =
+  /** It has all that was told, or that is told to be missing, and all that the replica has. */
+  | {
+      readonly kind: 'compared';
+      readonly inode: number;
+      readonly history: History;
+      /** All that are in the replica. */
+      readonly generations: readonly string[];
+    }
+  /** It came from the replica. */
+  | {
+      readonly kind: 'restored';
+      readonly inode: number;
+      readonly history: History;
+      readonly generations: readonly string[];
+      /** What was given up with it. */
+      readonly abandoned: readonly Abandoned[];
+      /** A whole one was there, which the replica was ahead of. */
+      readonly isBecauseAhead: boolean;
+    }
+  | { readonly kind: 'new'; readonly isBegunAnew: boolean }
+  /** Nobody can compare it with the replica yet; why. */
+  | { readonly kind: 'waits'; readonly because: string };
+
+/**
+ * @param known what was remembered; undefined when nothing was
+ * @param changes by database
+ * @param notices what a person should know of, for the events
+ * @returns what is to be remembered
+ */
+export function nextMark(
+  known: HistoryMark | undefined,
+  replicaUrl: string,
+  changes: ReadonlyMap<string, MarkChange>,
+  notices: readonly string[],
+  nowMs: number,
+): HistoryMark {
+  const before = known ?? newMark(replicaUrl);
+  const { waitsBecause: _, ...rest } = before;
+  const databases = { ...before.databases };
+  const waits: string[] = [];
+  for (const [database, change] of changes) {
+    const next = nextOf(databases[database] ?? emptyMark(), change, before.replicaUrl === replicaUrl);
+    if (change.kind === 'waits') waits.push(change.because);
+    else databases[database] = next;
+  }
+  const added = notices.map((text) => ({ atMs: nowMs, text, isRecorded: false }));
+  return {
+    ...rest,
+    // Until then it is the other one that something is known of.
+    replicaUrl: waits.length === 0 ? replicaUrl : before.replicaUrl,
+    databases,
+    notices: [...before.notices, ...added],
+    isFinal: false,
+    ...(waits.length > 0 && { waitsBecause: waits.join(' ') }),
+  };
+}
+
+function nextOf(known: DatabaseMark, change: MarkChange, isSameReplica: boolean): DatabaseMark {
+  if (change.kind === 'waits') return known;
+  if (change.kind === 'new') return { ...emptyMark(), isBegunAnew: change.isBegunAnew };
+  const { inode, history, generations } = change;
+  const last = toldOf(history);
+  if (change.kind === 'restored') {
+    return {
+      ...emptyMark(),
+      inode,
+      local: last,
+      replicated: last,
+      generations,
+      abandoned: withMore(known.abandoned, change.abandoned),
+      restored: change.isBecauseAhead ? last : undefined,
+    };
+  }
+  const isComplete = contains(history, known.local) && contains(history, known.replicated);
+  const isStillThere = isSameReplica && known.segment && generations.includes(known.segment.generation);
+  return {
+    inode,
+    local: isComplete && known.local ? known.local : last,
+    replicated: isComplete && isSameReplica && generations.length > 0 ? known.replicated : undefined,
+    segment: isStillThere ? known.segment : undefined,
+    generations,
+    abandoned: known.abandoned,
+  };
+}
+
+function withMore(known: readonly Abandoned[] = [], more: readonly Abandoned[]): readonly Abandoned[] {
+  const added = more.filter((each) => !known.some((one) => JSON.stringify(one) === JSON.stringify(each)));
+  return [...known, ...added].slice(-ABANDONED_MAX);
+}
+
+function toldOf({ last, lastAtMs }: History): ToldPosition | undefined {
+  return last && { ...last, atMs: lastAtMs };
+}

@@ -1,0 +1,102 @@
+import { existsSync, renameSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { Failure } from '../../errors.ts';
+import { syncToDisk } from '../files.ts';
+import { moveBack, moveInto } from '../leftovers.ts';
+import { databasePath } from '../litestream-config.ts';
+import { type Decision, recordDecision } from './decision.ts';
+import { newMark, readMark, writeMark } from './mark.ts';
+import { type MarkChange, nextMark } from './next-mark.ts';
+
+/** One database that takes another's place. */
+export interface ReplacedDatabase {
+  readonly database: string;
+  /** Where it is until then, on the data folder's file system. */
+  readonly from: string;
+  /** Where that goes what is in its place. */
+  readonly folder: string;
+  readonly change: MarkChange;
+}
+
+/** Databases that take others' places together: all of them, or none. */
+export interface Replacement {
+  readonly databases: readonly ReplacedDatabase[];
+}
+
+/** What takes a place, with why. */
+export interface ReplaceRequest extends Omit<ReplacedDatabase, 'change'> {
+  readonly decision: Decision;
+  /** All that are in the replica. */
+  readonly generations: readonly string[];
+  /** A whole one was there, which the replica was ahead of. */
+  readonly isBecauseAhead: boolean;
+}
+
+/**
+ * Replaces databases, and writes what was decided by that into each and into the mark. What it is about to do is in the
+ * mark before the first file moves, so that whoever comes after a crash can finish it (`finishReplacement`).
+ *
+ * @throws Failure restore_failed when the disk does not take it
+ */
+export function replaceDatabases(
+  dataDir: string,
+  replicaUrl: string,
+  requests: readonly ReplaceRequest[],
+): void {
+  const databases = requests.map(({ database, from, folder, decision, generations, isBecauseAhead }) => {
+    const { kind, cut, abandoned } = decision;
+    // One that is only brought back has decided nothing, and stays byte for byte what the replica gave.
+    if (kind !== 'heal' || abandoned.length > 0) recordDecision(from, decision);
+    const inode = statSync(from).ino;
+    const change = { kind: 'restored' as const, inode, history: cut, generations, abandoned, isBecauseAhead };
+    return { database, from, folder, change };
+  });
+  const known = readMark(dataDir) ?? newMark(replicaUrl);
+  writeMark(dataDir, { ...known, replacement: { databases } }, true);
+  apply(dataDir, replicaUrl, { databases });
+}
+
+/**
+ * Finishes what a crash has cut in half: every database that has not been put in its place is, where it is still there;
+ * else what was there before is put back. To be called by whoever has the data folder's lock, before anything else.
+ *
+ * @throws Failure restore_failed when the disk does not take it
+ */
+export function finishReplacement(dataDir: string, replicaUrl: string): void {
+  const replacement = readMark(dataDir)?.replacement;
+  if (replacement) apply(dataDir, replicaUrl, replacement);
+}
+
+function apply(dataDir: string, replicaUrl: string, { databases }: Replacement): void {
+  const isInPlace = ({ database, from }: ReplacedDatabase) =>
+    !existsSync(from) && existsSync(databasePath(dataDir, database));
+  const isLost = databases.some((each) => !existsSync(each.from) && !isInPlace(each));
+  const done = isLost ? [] : databases;
+  try {
+    for (const { database, from, folder } of databases) {
+      const path = databasePath(dataDir, database);
+      if (isLost) {
+        if (!existsSync(path)) moveBack(folder, dataDir, database);
+      } else if (existsSync(from)) {
+        moveInto(folder, dataDir, database);
+        renameSync(from, path);
+        syncToDisk(dirname(path));
+      }
+    }
+  } catch (error) {
+    const folders = [...new Set(databases.map(({ folder }) => folder))].filter((each) => existsSync(each));
+    throw new Failure(
+      'restore_failed',
+      `The restored databases could not all be put in their place (${(error as Error).message}); the next start tries again${folders.length > 0 ? `; what was there is in ${folders.join(' and ')}` : ''}`,
+      { cause: error },
+    );
+  }
+  const { replacement: _, ...known } = readMark(dataDir) ?? newMark(replicaUrl);
+  const changes = new Map(done.map(({ database, change }) => [database, change]));
+  writeMark(dataDir, nextMark(known, known.replicaUrl, changes, [], Date.now()), true);
+}
+
+/** @returns the folder for what is put aside at a time */
+export function replacedFolder(dataDir: string, time: string): string {
+  return join(dataDir, 'replaced', time);
+}

@@ -1,0 +1,92 @@
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Config } from '../../config.ts';
+import { isFileReplicaEmpty } from '../file-replica.ts';
+import { errorCode } from '../files.ts';
+import { replicaPath } from '../litestream-config.ts';
+import { listNames } from '../s3-list.ts';
+import { compareSegments, type SegmentRef, segmentFile, segmentOf } from './segment.ts';
+
+/** A store that says nothing for so long is out of reach. */
+const ANSWER_TIMEOUT_MS = 3000;
+
+export interface ReplicaListingOptions {
+  readonly config: Config;
+  readonly database: string;
+  /** Holds the credentials. */
+  readonly env: NodeJS.ProcessEnv;
+}
+
+/**
+ * Reads names in the replica of one database, as Litestream 0.3 has them; never its content, and never times.
+ */
+export class ReplicaListing {
+  readonly #options: ReplicaListingOptions;
+  readonly #path: string;
+
+  constructor(options: ReplicaListingOptions) {
+    this.#options = options;
+    this.#path = replicaPath(options.config.replica, options.database);
+  }
+
+  /**
+   * @returns the names of the generations; none when the replica can be reached and has none
+   * @throws Error why the replica cannot be read, or is silent
+   */
+  async generations(): Promise<readonly string[]> {
+    const { replica } = this.#options.config;
+    if (replica.type === 'file' && isFileReplicaEmpty(replica, this.#options.database)) return [];
+    const names = await this.#names('generations', undefined);
+    return names.filter((name) => /^[0-9a-f]{16}$/.test(name));
+  }
+
+  /**
+   * @param from where to begin, itself included; undefined for all
+   * @returns the segments of a generation in their order
+   * @throws Error as `generations`
+   */
+  async segments(
+    generation: string,
+    from: Omit<SegmentRef, 'generation'> | undefined,
+  ): Promise<readonly SegmentRef[]> {
+    const names = await this.#names(`generations/${generation}/wal`, from && segmentFile(from));
+    return names
+      .flatMap((name) => segmentOf(generation, name) ?? [])
+      .filter((segment) => from === undefined || compareSegments(segment, from) >= 0)
+      .sort(compareSegments);
+  }
+
+  /** @returns the names directly in a folder of this replica, from one on where the store can begin there */
+  async #names(folder: string, from: string | undefined): Promise<readonly string[]> {
+    const { config, env } = this.#options;
+    const { replica } = config;
+    if (replica.type === 'file') return withinTime(namesIn(join(this.#path, folder)));
+    const prefix = `${this.#path}/${folder}/`;
+    return withinTime(
+      listNames({ config, bucket: replica.bucket, prefix, env, from, timeoutMs: ANSWER_TIMEOUT_MS }),
+    );
+  }
+}
+
+async function namesIn(folder: string): Promise<string[]> {
+  try {
+    return await readdir(folder);
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return [];
+    throw error;
+  }
+}
+
+/** A disk on a network may hang for ever. */
+async function withinTime<Value>(pending: Promise<Value>): Promise<Value> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(
+    () => late.reject(new Error(`it says nothing for ${ANSWER_TIMEOUT_MS / 1000} s`)),
+    ANSWER_TIMEOUT_MS,
+  );
+  try {
+    return await Promise.race([pending, late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

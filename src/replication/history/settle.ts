@@ -1,0 +1,215 @@
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Config } from '../../config.ts';
+import { Failure } from '../../errors.ts';
+import type { Logger } from '../../log.ts';
+import { openReader } from '../../sqlite/open.ts';
+import type { LitestreamBinary } from '../binary.ts';
+import { databasePath } from '../litestream-config.ts';
+import { restoreDatabase } from '../restore.ts';
+import {
+  ACTIONS,
+  type Candidate,
+  type Facts,
+  judge,
+  missingOf,
+  type ReplicaFacts,
+  type Verdict,
+} from './cases.ts';
+import { examine, type Names, NEWEST } from './examine.ts';
+import { explain, type Subject } from './explain.ts';
+import { type Abandoned, contains, type History, historyOf, readHistory } from './history.ts';
+import { type HistoryMark, machineId } from './mark.ts';
+import { ReplicaListing } from './replica-listing.ts';
+import { readSidecar, type Sidecar } from './sidecar.ts';
+
+export interface SettleOptions {
+  readonly config: Config;
+  readonly binary: LitestreamBinary;
+  readonly configPath: string;
+  readonly env: NodeJS.ProcessEnv;
+  readonly log: Logger;
+  /** On the data folder's file system; emptied by the caller. */
+  readonly scratchDir: string;
+  readonly signal?: AbortSignal | undefined;
+  readonly stallTimeoutMs?: number | undefined;
+  /** What is remembered; undefined when nothing is. */
+  readonly mark: HistoryMark | undefined;
+  /** Inode of the database's file. */
+  readonly inode: number;
+}
+
+/** What is to be done with a database, and what a person should know of it. */
+export interface Settlement {
+  /** `wait`: it serves, and nothing is added to the replica before they have been compared. */
+  readonly action: 'go-on' | 'restore' | 'wait';
+  /** Undefined where all is plain. */
+  readonly notice: string | undefined;
+  readonly database: History;
+  /** All that are in the replica; undefined where that is not known. */
+  readonly generations: readonly string[] | undefined;
+  /** What to put into the database's place, checked, and what it consists of. */
+  readonly restored: { readonly path: string; readonly history: History } | undefined;
+}
+
+/**
+ * Compares a whole database with what was told of it and with its replica, and decides by the table in cases.ts. It
+ * changes nothing but the scratch folder.
+ *
+ * @throws Failure history_unsettled where a person has to decide, replica_unreachable where it has to wait for the
+ *   replica, not_ready when aborted
+ */
+export async function settle(database: string, options: SettleOptions): Promise<Settlement> {
+  const { config, mark } = options;
+  const path = databasePath(config.DATA_DIR, database);
+  const here = readHere(path, mark?.databases[database]?.abandoned ?? []);
+  const { history, sidecar } = here;
+  const replica = await look(database, here, options);
+  const known = mark?.databases[database];
+  const facts: Facts = {
+    database: history,
+    mark: known,
+    isMarkOfThis: mark?.machineId === machineId() && known?.inode === options.inode,
+    isReplicaOfMark: mark?.replicaUrl === config.replica.url,
+    hasSidecar: sidecar !== undefined,
+    replica: 'silence' in replica ? undefined : replica.facts,
+  };
+  const verdict = judge(facts);
+  const subject: Subject = {
+    database,
+    path,
+    replicaUrl: config.replica.url,
+    silence: 'silence' in replica ? replica.silence : undefined,
+    previousUrl: mark?.replicaUrl,
+  };
+  const notice = explain(verdict, facts, subject);
+  const action = refuseOr(verdict, notice, config);
+  const { candidate } = verdict;
+  const restored =
+    action === 'restore' && candidate
+      ? { path: scratchPath(database, candidate.generation, options), history: candidate.history }
+      : undefined;
+  const generations = 'silence' in replica ? undefined : replica.generations;
+  return { action, notice, database: history, generations, restored };
+}
+
+/** @returns what may be done. @throws Failure */
+function refuseOr(
+  { cases: [decisive] }: Verdict,
+  notice: string | undefined,
+  { HEAL }: Config,
+): Settlement['action'] {
+  const action = ACTIONS[decisive];
+  if (action === 'try-again') throw new Failure('replica_unreachable', notice ?? '');
+  if (action === 'refuse') throw new Failure('history_unsettled', notice ?? '');
+  if (action === 'restore' && HEAL === 'manual')
+    throw new Failure('history_unsettled', `${notice} HEAL=manual: nothing was changed.`);
+  return action;
+}
+
+interface Here {
+  readonly history: History;
+  readonly sidecar: Sidecar | undefined;
+}
+
+function readHere(path: string, remembered: readonly Abandoned[]): Here {
+  const db = openReader(path);
+  try {
+    const history = db.transaction(() => historyOf(db)).deferred();
+    const abandoned = [...history.abandoned, ...remembered];
+    return { history: { ...history, abandoned }, sidecar: readSidecar(db) };
+  } finally {
+    db.close();
+  }
+}
+
+type Look =
+  | { readonly facts: ReplicaFacts; readonly generations: readonly string[] }
+  | { readonly silence: string };
+
+/** Reads the names in the replica, and restores what they leave in doubt. */
+async function look(database: string, here: Here, options: SettleOptions): Promise<Look> {
+  try {
+    const names = await namesOf(database, here, options);
+    const { candidates, unreadable } = await restoreDoubtful(database, names, options);
+    const isEmpty = names.generations.length === 0;
+    return {
+      facts: { isEmpty, isShrunk: names.isShrunk, candidates, unreadable },
+      generations: names.generations,
+    };
+  } catch (error) {
+    if (error instanceof Failure && error.code === 'not_ready') throw error;
+    return { silence: (error as Error).message };
+  }
+}
+
+async function namesOf(database: string, { history, sidecar }: Here, options: SettleOptions): Promise<Names> {
+  const { config, env, mark, binary } = options;
+  const known = mark?.databases[database];
+  const isSameReplica = mark?.replicaUrl === config.replica.url;
+  if (binary.format === 'ltx') {
+    // Its files have other names, and its history is one.
+    const isDoubtful = known !== undefined && (!isSameReplica || missingOf(history, known) !== undefined);
+    return { generations: ['ltx'], isShrunk: false, doubtful: isDoubtful ? [NEWEST] : [] };
+  }
+  const listing = new ReplicaListing({ config, database, env });
+  if (known?.isBegunAnew) {
+    return { generations: await listing.generations(), isShrunk: false, doubtful: [] };
+  }
+  return examine({
+    listing,
+    database: history,
+    mark: isSameReplica ? known : undefined,
+    sidecar,
+    isMarkFinal: mark?.isFinal === true,
+  });
+}
+
+async function restoreDoubtful(
+  database: string,
+  { doubtful }: Names,
+  options: SettleOptions,
+): Promise<Pick<ReplicaFacts, 'candidates' | 'unreadable'>> {
+  const { config, binary, configPath, env, log, scratchDir, signal, stallTimeoutMs } = options;
+  const candidates: Candidate[] = [];
+  const unreadable: string[] = [];
+  for (const generation of doubtful) {
+    log.info({ database, generation }, `comparing ${database} with its replica: generation ${generation}`);
+    const outputPath = scratchPath(database, generation, options);
+    try {
+      const selection = generation === NEWEST ? undefined : { generation, timestampMs: undefined };
+      const fetched = await restoreDatabase({
+        binary,
+        configPath,
+        databasePath: databasePath(config.DATA_DIR, database),
+        replica: config.replica,
+        outputPath,
+        scratchDir,
+        env,
+        log,
+        selection,
+        signal,
+        stallTimeoutMs,
+      });
+      if (fetched === 'restored') candidates.push({ generation, history: readHistory(outputPath) });
+    } catch (error) {
+      if (!(error instanceof Failure) || error.code !== 'restore_failed') throw error;
+      log.warn({ database, generation, code: error.code }, error.message);
+      unreadable.push(generation);
+    } finally {
+      // What reading it has left: beside a renamed database it would be another's.
+      for (const suffix of ['-wal', '-shm']) rmSync(outputPath + suffix, { force: true });
+    }
+    const [found] = candidates.slice(-1);
+    // Of several that have the same the disk needs to hold one.
+    if (found && candidates.slice(0, -1).some(({ history }) => contains(history, found.history.last))) {
+      candidates.pop();
+      rmSync(outputPath, { force: true });
+    }
+  }
+  return { candidates, unreadable };
+}
+
+function scratchPath(database: string, generation: string, { scratchDir }: SettleOptions): string {
+  return join(scratchDir, `${database}-${generation}.db`);
+}

@@ -1,0 +1,65 @@
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import type { Database } from '../../sqlite/open.ts';
+import { WalIndex } from '../../writer/wal-index.ts';
+import { saltOf } from '../confirmation.ts';
+import type { SegmentRef } from './segment.ts';
+
+const SALT_HEX_DIGITS = 8;
+const SALT_MAX = 2 ** 32;
+
+/** What Litestream 0.3 keeps beside a database: a copy of its WAL, and how far that is. */
+export interface Sidecar {
+  /** The generation that it goes on with. */
+  readonly generation: string;
+  /** Where its copy of the WAL ends: nothing in the replica that it has made is beyond. */
+  readonly end: SegmentRef;
+  /** Whether the database has everything that the copy has. Litestream then goes on with its generation. */
+  readonly isContained: boolean;
+}
+
+/**
+ * Leaves a descriptor of the database's `-shm` open for good, so this is for a process that ends soon.
+ *
+ * @param db a connection to it
+ * @returns undefined when there is none, or none that Litestream can go on with
+ */
+export function readSidecar(db: Database): Sidecar | undefined {
+  const databasePath = db.name;
+  const folder = join(dirname(databasePath), `.${basename(databasePath)}-litestream`);
+  try {
+    const generation = readFileSync(join(folder, 'generation'), 'utf8').trim();
+    const wal = join(folder, 'generations', generation, 'wal');
+    const newest = readdirSync(wal)
+      .filter((name) => /^[0-9a-f]{8}\.wal$/.test(name))
+      .sort()
+      .at(-1);
+    if (generation === '' || newest === undefined) return undefined;
+    const offsetBytes = statSync(join(wal, newest)).size;
+    const end = { generation, index: Number.parseInt(newest, 16), offsetBytes };
+    return { generation, end, isContained: isContained(db, join(wal, newest), offsetBytes) };
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * The database's WAL is the one that was copied, and its commits reach as far; or it is the next one, which SQLite begins
+ * only when the database itself has everything of the one before. The next one's first salt is higher by one
+ * (https://sqlite.org/fileformat2.html#wal_file_format).
+ */
+function isContained(db: Database, shadowPath: string, shadowBytes: number): boolean {
+  const shadowSalt = saltOf(shadowPath);
+  const salt = saltOf(`${db.name}-wal`);
+  if (shadowSalt === undefined || salt === undefined) return false;
+  if (salt === shadowSalt) return committedBytes(db, salt) >= shadowBytes;
+  const firstOf = (text: string) => Number.parseInt(text.slice(0, SALT_HEX_DIGITS), 16);
+  return firstOf(salt) === (firstOf(shadowSalt) + 1) % SALT_MAX;
+}
+
+/** @returns where the last whole commit ends in the WAL, as SQLite recovers it */
+function committedBytes(db: Database, salt: string): number {
+  db.prepare('SELECT count(*) FROM sqlite_schema').get();
+  const position = new WalIndex(db.name).readSettled();
+  return position.salt === salt ? position.offsetBytes : 0;
+}
