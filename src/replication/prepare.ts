@@ -1,4 +1,4 @@
-import { existsSync, rmSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Config } from '../config.ts';
 import { Failure } from '../errors.ts';
@@ -9,6 +9,7 @@ import type { Check } from './check-here.ts';
 import { clearDamageMark, isDamageMarked } from './damage-mark.ts';
 import { findDamage } from './database-check.ts';
 import { abandonedBy, type Decision } from './history/decision.ts';
+import { furthest } from './history/further.ts';
 import { abandons, historyOrNone, type Position, readHistory } from './history/history.ts';
 import { type DatabaseMark, markPath, readMark, writeMark } from './history/mark.ts';
 import { type MarkChange, nextMark } from './history/next-mark.ts';
@@ -102,6 +103,9 @@ export async function prepareDatabases(options: PrepareOptions): Promise<Prepare
     changes.set(database, change);
     prepared.push({ database, outcome, durationMs, movedTo, loss, notice });
   }
+  // What was restored only to be compared.
+  for (const name of namesIn(scratchDirOf(options)))
+    rmSync(join(scratchDirOf(options), name), { recursive: true, force: true });
   const isRestored = prepared.some(({ outcome }) => outcome !== 'present');
   const notices = prepared.flatMap(({ notice }) => notice ?? []);
   // What was replaced is in there by now.
@@ -194,7 +198,7 @@ async function installed(database: string, options: Looking, source?: Source): P
   const { DATA_DIR, replica } = config;
   const nowMs = Date.now();
   const {
-    from = fetchedPath(database, DATA_DIR),
+    from = await furthestPath(database, options),
     isBecauseAhead = false,
     generations = await generationsOf(database, options),
     folder = damagedFolder(DATA_DIR, database, nowMs),
@@ -235,6 +239,18 @@ async function installed(database: string, options: Looking, source?: Source): P
     loss: describeLoss(loss),
     change,
   };
+}
+
+/** @returns where the restored database is that has most of what was told */
+async function furthestPath(database: string, options: Looking): Promise<string> {
+  const { config, env, binary, mark } = options;
+  const path = fetchedPath(database, config.DATA_DIR);
+  const known = mark?.databases[database];
+  if (!known || binary.format === 'ltx') return path;
+  const found = { path, history: readHistory(path) };
+  const listing = new ReplicaListing({ config, database, env });
+  return (await furthest(database, found, known, listing, { ...options, scratchDir: scratchDirOf(options) }))
+    .path;
 }
 
 function positionOf(told: ToldCommit | undefined): Position | undefined {
@@ -336,6 +352,10 @@ async function fetch(database: string, options: Looking): Promise<'restored' | '
       );
     },
   });
+}
+
+function namesIn(folder: string): readonly string[] {
+  return existsSync(folder) ? readdirSync(folder) : [];
 }
 
 function scratchDirOf({ config }: PrepareOptions): string {

@@ -2,11 +2,9 @@ import { isOfOlderRelease, missingOf } from './cases.ts';
 import { contains, type History } from './history.ts';
 import type { DatabaseMark } from './mark.ts';
 import type { ReplicaListing } from './replica-listing.ts';
+import { NEWEST } from './restore-generations.ts';
 import { compareSegments } from './segment.ts';
 import type { Sidecar } from './sidecar.ts';
-
-/** Stands for the generation that Litestream itself would restore. */
-export const NEWEST = 'newest';
 
 export interface ExamineOptions {
   readonly listing: ReplicaListing;

@@ -1,38 +1,22 @@
-import { rmSync } from 'node:fs';
-import { join } from 'node:path';
 import type { Config } from '../../config.ts';
 import { Failure } from '../../errors.ts';
-import type { Logger } from '../../log.ts';
 import { openReader } from '../../sqlite/open.ts';
-import type { LitestreamBinary } from '../binary.ts';
 import { databasePath } from '../litestream-config.ts';
-import { restoreDatabase } from '../restore.ts';
-import {
-  ACTIONS,
-  type Candidate,
-  type Facts,
-  judge,
-  missingOf,
-  type ReplicaFacts,
-  type Verdict,
-} from './cases.ts';
-import { examine, type Names, NEWEST } from './examine.ts';
+import { ACTIONS, type Facts, judge, missingOf, type ReplicaFacts, type Verdict } from './cases.ts';
+import { examine, type Names } from './examine.ts';
 import { explain, type Subject } from './explain.ts';
-import { type Abandoned, contains, type History, historyOf, readHistory } from './history.ts';
+import { type Abandoned, type History, historyOf } from './history.ts';
 import { type HistoryMark, machineId } from './mark.ts';
 import { ReplicaListing } from './replica-listing.ts';
+import {
+  NEWEST,
+  type RestoreGenerationsOptions,
+  restoreGenerations,
+  scratchPath,
+} from './restore-generations.ts';
 import { readSidecar, type Sidecar } from './sidecar.ts';
 
-export interface SettleOptions {
-  readonly config: Config;
-  readonly binary: LitestreamBinary;
-  readonly configPath: string;
-  readonly env: NodeJS.ProcessEnv;
-  readonly log: Logger;
-  /** On the data folder's file system; emptied by the caller. */
-  readonly scratchDir: string;
-  readonly signal?: AbortSignal | undefined;
-  readonly stallTimeoutMs?: number | undefined;
+export interface SettleOptions extends RestoreGenerationsOptions {
   /** What is remembered; undefined when nothing is. */
   readonly mark: HistoryMark | undefined;
   /** Inode of the database's file. */
@@ -87,7 +71,7 @@ export async function settle(database: string, options: SettleOptions): Promise<
   const { candidate } = verdict;
   const restored =
     action === 'restore' && candidate
-      ? { path: scratchPath(database, candidate.generation, options), history: candidate.history }
+      ? { path: scratchPath(database, candidate.generation, options.scratchDir), history: candidate.history }
       : undefined;
   const generations = 'silence' in replica ? undefined : replica.generations;
   return { action, notice, database: history, generations, restored };
@@ -131,7 +115,7 @@ type Look =
 async function look(database: string, here: Here, options: SettleOptions): Promise<Look> {
   try {
     const names = await namesOf(database, here, options);
-    const { candidates, unreadable } = await restoreDoubtful(database, names, options);
+    const { candidates, unreadable } = await restoreGenerations(database, names.doubtful, options);
     const isEmpty = names.generations.length === 0;
     return {
       facts: { isEmpty, isShrunk: names.isShrunk, candidates, unreadable },
@@ -163,53 +147,4 @@ async function namesOf(database: string, { history, sidecar }: Here, options: Se
     sidecar,
     isMarkFinal: mark?.isFinal === true,
   });
-}
-
-async function restoreDoubtful(
-  database: string,
-  { doubtful }: Names,
-  options: SettleOptions,
-): Promise<Pick<ReplicaFacts, 'candidates' | 'unreadable'>> {
-  const { config, binary, configPath, env, log, scratchDir, signal, stallTimeoutMs } = options;
-  const candidates: Candidate[] = [];
-  const unreadable: string[] = [];
-  for (const generation of doubtful) {
-    log.info({ database, generation }, `comparing ${database} with its replica: generation ${generation}`);
-    const outputPath = scratchPath(database, generation, options);
-    try {
-      const selection = generation === NEWEST ? undefined : { generation, timestampMs: undefined };
-      const fetched = await restoreDatabase({
-        binary,
-        configPath,
-        databasePath: databasePath(config.DATA_DIR, database),
-        replica: config.replica,
-        outputPath,
-        scratchDir,
-        env,
-        log,
-        selection,
-        signal,
-        stallTimeoutMs,
-      });
-      if (fetched === 'restored') candidates.push({ generation, history: readHistory(outputPath) });
-    } catch (error) {
-      if (!(error instanceof Failure) || error.code !== 'restore_failed') throw error;
-      log.warn({ database, generation, code: error.code }, error.message);
-      unreadable.push(generation);
-    } finally {
-      // What reading it has left: beside a renamed database it would be another's.
-      for (const suffix of ['-wal', '-shm']) rmSync(outputPath + suffix, { force: true });
-    }
-    const [found] = candidates.slice(-1);
-    // Of several that have the same the disk needs to hold one.
-    if (found && candidates.slice(0, -1).some(({ history }) => contains(history, found.history.last))) {
-      candidates.pop();
-      rmSync(outputPath, { force: true });
-    }
-  }
-  return { candidates, unreadable };
-}
-
-function scratchPath(database: string, generation: string, { scratchDir }: SettleOptions): string {
-  return join(scratchDir, `${database}-${generation}.db`);
 }

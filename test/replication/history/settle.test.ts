@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { cpSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { cpSync, readdirSync, renameSync, rmSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { confirmationOf } from '../../../src/replication/confirmation.ts';
@@ -152,3 +152,24 @@ t.test('a replica that lacks what was uploaded last gets everything anew, which 
   t.equal(outcome, 'present');
   t.match(notice, /lacks what was uploaded last/);
 });
+
+t.test(
+  'a lost database comes back from the generation that has what was told, whatever its times',
+  async (t) => {
+    const site = await makeSite(t);
+    await run(t, site, 'a', 2);
+    rmSync(join(site.config.DATA_DIR, '.main.db-litestream'), { recursive: true });
+    await run(t, site, 'b', 2);
+    const generations = join(site.root, 'replica', 'main', 'generations');
+    const newest = readMark(site.config.DATA_DIR)!.databases.main!.segment!.generation;
+    for (const entry of readdirSync(join(generations, newest), { recursive: true, withFileTypes: true })) {
+      if (entry.isFile()) utimesSync(join(entry.parentPath, entry.name), 1, 1);
+    }
+    for (const name of ['main.db', 'main.db-wal', 'main.db-shm'])
+      rmSync(join(site.config.DATA_DIR, name), { force: true });
+    const { outcome, loss } = await prepare(site);
+    t.equal(outcome, 'restored');
+    t.match(loss, /nothing is lost|no newer one is known/);
+    t.strictSame(readHistory(pathOf(site)).last, { session: 'b', ordinal: 4 });
+  },
+);
