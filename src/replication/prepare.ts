@@ -1,61 +1,29 @@
 import { existsSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Config } from '../config.ts';
 import { Failure } from '../errors.ts';
-import type { Logger } from '../log.ts';
-import type { ToldCommit } from '../runtime/messages.ts';
-import type { LitestreamBinary } from './binary.ts';
-import type { Check } from './check-here.ts';
 import { clearDamageMark, isDamageMarked } from './damage-mark.ts';
 import { findDamage } from './database-check.ts';
-import { abandonedBy, type Decision } from './history/decision.ts';
-import { furthest } from './history/further.ts';
-import { abandons, historyOrNone, type Position, readHistory } from './history/history.ts';
-import { type DatabaseMark, markPath, readMark, writeMark } from './history/mark.ts';
+import { markPath, readMark, writeMark } from './history/mark.ts';
 import { type MarkChange, nextMark } from './history/next-mark.ts';
-import { finishReplacement, replaceDatabases, replacedFolder } from './history/replace.ts';
-import { ReplicaListing } from './history/replica-listing.ts';
-import { type Settlement, settle } from './history/settle.ts';
-import { damagedFolder, fileTime, moveAside, traceOf } from './leftovers.ts';
+import { finishReplacement } from './history/replace.ts';
+import { moveAside, traceOf } from './leftovers.ts';
 import { databasePath } from './litestream-config.ts';
-import { describeLoss, lossOf } from './loss.ts';
 import { refuseOlderFormat } from './newer-format.ts';
+import {
+  fetchedPath,
+  type Looking,
+  type Made,
+  type Prepared,
+  type PrepareOptions,
+  scratchDirOf,
+} from './preparation.ts';
 import { INSTRUCTIONS } from './prepare-advice.ts';
+import { installed, settleWhole } from './put-in-place.ts';
 import { restoreDatabase } from './restore.ts';
 
+export type { Prepared } from './preparation.ts';
+
 const MIB_BYTES = 1024 * 1024;
-
-export interface PrepareOptions {
-  readonly config: Config;
-  readonly binary: LitestreamBinary;
-  /** What `writeLitestreamConfig` returned. */
-  readonly configPath: string;
-  /** Names without `.db`. */
-  readonly databases: readonly string[];
-  /** What `litestreamEnv` returned. */
-  readonly env: NodeJS.ProcessEnv;
-  readonly log: Logger;
-  readonly signal?: AbortSignal;
-  /** How long a restore may stand still. */
-  readonly stallTimeoutMs?: number;
-  /** The last commit that a writer has told of, by database; none when none has run. */
-  readonly lastCommits?: Readonly<Record<string, ToldCommit>> | undefined;
-  /** The system serves, and only waits for its databases to be compared with the replica. */
-  readonly isServing?: boolean | undefined;
-}
-
-/** How a database got ready to be opened. `new`: there is none yet, the writer makes it. */
-export interface Prepared {
-  readonly database: string;
-  readonly outcome: 'present' | 'restored' | 'new';
-  readonly durationMs: number;
-  /** Where the files went that were in the way. */
-  readonly movedTo?: string | undefined;
-  /** Of a restored one: up to which commit, and which newer ones are lost; for people. */
-  readonly loss?: string | undefined;
-  /** What a person should know of it and its replica; undefined where all is plain. */
-  readonly notice?: string | undefined;
-}
 
 /**
  * Sees to it that each database is there and whole before anything opens it. Nobody else may use the data folder
@@ -111,18 +79,8 @@ export async function prepareDatabases(options: PrepareOptions): Promise<Prepare
   // What was replaced is in there by now.
   const next = nextMark(readMark(DATA_DIR), replica.url, changes, notices, Date.now());
   writeMark(DATA_DIR, next, isRestored);
-  clearDamageMark(DATA_DIR);
+  if (!options.isServing) clearDamageMark(DATA_DIR);
   return prepared;
-}
-
-/** How closely the databases, and copies of them, are looked at. */
-interface Looking extends PrepareOptions {
-  readonly check: Check;
-  readonly mark: ReturnType<typeof readMark>;
-}
-
-interface Made extends Pick<Prepared, 'outcome' | 'movedTo' | 'loss' | 'notice'> {
-  readonly change: MarkChange;
 }
 
 /** Looks at a database; all are looked at together, since each look is a process. */
@@ -154,124 +112,6 @@ async function prepare(database: string, look: ReturnType<typeof lookAt>, option
     );
   }
   return replaceDamaged(database, path, options);
-}
-
-/** Compares it with what was told of it and with its replica, and puts in its place what is ahead of it. */
-async function settleWhole(database: string, options: Looking): Promise<Made> {
-  const { config, isServing } = options;
-  const { ino: inode } = statSync(databasePath(config.DATA_DIR, database));
-  const settlement = await settle(database, { ...options, inode, scratchDir: scratchDirOf(options) });
-  const { notice, restored, generations } = settlement;
-  if (!restored) {
-    const change = changeBy(settlement, inode);
-    if (change.kind === 'waits') options.log.warn({ database }, change.because);
-    return { outcome: 'present', notice: change.kind === 'waits' ? undefined : notice, change };
-  }
-  if (isServing) throw new Failure('history_unsettled', `${notice} The next start does that.`);
-  const folder = replacedFolder(config.DATA_DIR, fileTime(Date.now()));
-  const made = await installed(database, options, {
-    from: restored.path,
-    isBecauseAhead: true,
-    generations,
-    folder,
-  });
-  return { ...made, notice: `${notice} What was there is in ${made.movedTo}.` };
-}
-
-function changeBy({ action, notice, database, generations = [] }: Settlement, inode: number): MarkChange {
-  if (action === 'wait') return { kind: 'waits', because: notice ?? '' };
-  return { kind: 'compared', inode, history: database, generations };
-}
-
-interface Source {
-  readonly from: string;
-  readonly isBecauseAhead: boolean;
-  /** All that are in the replica; undefined where nobody has looked. */
-  readonly generations: readonly string[] | undefined;
-  /** For what is in its place. */
-  readonly folder: string;
-}
-
-/** Puts a restored database in its place, and remembers what was given up by that. */
-async function installed(database: string, options: Looking, source?: Source): Promise<Made> {
-  const { config, lastCommits } = options;
-  const { DATA_DIR, replica } = config;
-  const nowMs = Date.now();
-  const {
-    from = await furthestPath(database, options),
-    isBecauseAhead = false,
-    generations = await generationsOf(database, options),
-    folder = damagedFolder(DATA_DIR, database, nowMs),
-  } = source ?? {};
-  const path = databasePath(DATA_DIR, database);
-  const mark = readMark(DATA_DIR)?.databases[database];
-  const told = lastCommits?.[database] ?? rememberedOf(mark);
-  const loss = lossOf(statSync(path, { throwIfNoEntry: false })?.size ? path : undefined, from, told);
-  const cut = readHistory(from);
-  if (mark?.abandoned && abandons({ abandoned: mark.abandoned }, cut.last))
-    throw abandonedAgain(database, options);
-  // What reading it has left: beside a renamed database it would be another's.
-  for (const suffix of ['-wal', '-shm']) rmSync(from + suffix, { force: true });
-  const abandoned = abandonedBy(historyOrNone(path), [mark?.local, mark?.replicated, positionOf(told)], cut);
-  const decision: Decision = {
-    kind: isBecauseAhead ? 'settle' : 'heal',
-    cut,
-    abandoned,
-    dismissed: [],
-    decidedBy: 'start',
-    atMs: nowMs,
-  };
-  replaceDatabases(DATA_DIR, replica.url, [
-    { database, from, folder, decision, generations, isBecauseAhead },
-  ]);
-  const { ino: inode } = statSync(path);
-  const change: MarkChange = {
-    kind: 'restored',
-    inode,
-    history: cut,
-    generations,
-    abandoned,
-    isBecauseAhead,
-  };
-  return {
-    outcome: 'restored',
-    movedTo: existsSync(folder) ? folder : undefined,
-    loss: describeLoss(loss),
-    change,
-  };
-}
-
-/** @returns where the restored database is that has most of what was told */
-async function furthestPath(database: string, options: Looking): Promise<string> {
-  const { config, env, binary, mark } = options;
-  const path = fetchedPath(database, config.DATA_DIR);
-  const known = mark?.databases[database];
-  if (!known || binary.format === 'ltx') return path;
-  const found = { path, history: readHistory(path) };
-  const listing = new ReplicaListing({ config, database, env });
-  return (await furthest(database, found, known, listing, { ...options, scratchDir: scratchDirOf(options) }))
-    .path;
-}
-
-function positionOf(told: ToldCommit | undefined): Position | undefined {
-  return told?.session === undefined ? undefined : { session: told.session, ordinal: told.ordinal };
-}
-
-function abandonedAgain(database: string, { config: { replica } }: Looking): Failure {
-  return new Failure(
-    'history_unsettled',
-    `The newest that ${replica.url} has of the database ${database} are commits that it was decided to be without. Nothing was changed. To choose what comes in its place: npm run restore -- --list, and npm run restore -- --in-place --at TIME.`,
-  );
-}
-
-function rememberedOf(mark: DatabaseMark | undefined): ToldCommit | undefined {
-  return mark?.local && { ...mark.local, isFinal: false };
-}
-
-/** Those that nobody can list now are compared at the next start. */
-async function generationsOf(database: string, { config, env, binary }: Looking): Promise<readonly string[]> {
-  if (binary.format === 'ltx') return [];
-  return new ReplicaListing({ config, database, env }).generations().catch(() => []);
 }
 
 async function restoreMissing(database: string, options: Looking): Promise<Made> {
@@ -356,14 +196,6 @@ async function fetch(database: string, options: Looking): Promise<'restored' | '
 
 function namesIn(folder: string): readonly string[] {
   return existsSync(folder) ? readdirSync(folder) : [];
-}
-
-function scratchDirOf({ config }: PrepareOptions): string {
-  return join(config.DATA_DIR, 'restore');
-}
-
-function fetchedPath(database: string, dataDir: string): string {
-  return join(dataDir, 'restore', `${database}.db`);
 }
 
 function isAboutReplica(error: unknown): error is Failure {

@@ -1,0 +1,62 @@
+import { join } from 'node:path';
+import type { Config } from '../config.ts';
+import type { Logger } from '../log.ts';
+import type { ToldCommit } from '../runtime/messages.ts';
+import type { LitestreamBinary } from './binary.ts';
+import type { Check } from './check-here.ts';
+import type { HistoryMark } from './history/mark.ts';
+import type { MarkChange } from './history/next-mark.ts';
+
+export interface PrepareOptions {
+  readonly config: Config;
+  readonly binary: LitestreamBinary;
+  /** What `writeLitestreamConfig` returned. */
+  readonly configPath: string;
+  /** Names without `.db`. */
+  readonly databases: readonly string[];
+  /** What `litestreamEnv` returned. */
+  readonly env: NodeJS.ProcessEnv;
+  readonly log: Logger;
+  readonly signal?: AbortSignal;
+  /** How long a restore may stand still. */
+  readonly stallTimeoutMs?: number;
+  /** The last commit that a writer has told of, by database; none when none has run. */
+  readonly lastCommits?: Readonly<Record<string, ToldCommit>> | undefined;
+  /** The system serves, and only waits for its databases to be compared with the replica. */
+  readonly isServing?: boolean | undefined;
+}
+
+/** How a database got ready to be opened. `new`: there is none yet, the writer makes it. */
+export interface Prepared {
+  readonly database: string;
+  readonly outcome: 'present' | 'restored' | 'new';
+  readonly durationMs: number;
+  /** Where the files went that were in the way. */
+  readonly movedTo?: string | undefined;
+  /** Of a restored one: up to which commit, and which newer ones are lost; for people. */
+  readonly loss?: string | undefined;
+  /** What a person should know of it and its replica; undefined where all is plain. */
+  readonly notice?: string | undefined;
+}
+
+/** What preparing one database takes: also how closely it, and copies of it, are looked at. */
+export interface Looking extends PrepareOptions {
+  readonly check: Check;
+  /** What was remembered when it began. */
+  readonly mark: HistoryMark | undefined;
+}
+
+/** What has become of one database, and what the next start has to know of it. */
+export interface Made extends Pick<Prepared, 'outcome' | 'movedTo' | 'loss' | 'notice'> {
+  readonly change: MarkChange;
+}
+
+/** @returns the folder for what is restored, emptied at each start */
+export function scratchDirOf({ config }: PrepareOptions): string {
+  return join(config.DATA_DIR, 'restore');
+}
+
+/** @returns where a database is restored to before it is put in its place */
+export function fetchedPath(database: string, dataDir: string): string {
+  return join(dataDir, 'restore', `${database}.db`);
+}
