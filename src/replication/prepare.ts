@@ -18,7 +18,7 @@ import {
   scratchDirOf,
 } from './preparation.ts';
 import { INSTRUCTIONS } from './prepare-advice.ts';
-import { installed, settleWhole } from './put-in-place.ts';
+import { applySettled, installed, type Settled, settleWhole } from './put-in-place.ts';
 import { restoreDatabase } from './restore.ts';
 
 export type { Prepared } from './preparation.ts';
@@ -83,18 +83,18 @@ export async function prepareDatabases(options: PrepareOptions): Promise<Prepare
   return prepared;
 }
 
-/** Looks at a database; all are looked at together, since each look is a process. */
+/** Looks at a database, and at its replica; all are looked at together, since each look waits for others. */
 async function lookAt(
   database: string,
-  { config, check, signal, isServing }: Looking,
-): Promise<'missing' | 'whole' | { readonly damage: string }> {
+  options: Looking,
+): Promise<'missing' | { readonly damage: string } | Settled> {
+  const { config, check, signal, isServing } = options;
   const path = databasePath(config.DATA_DIR, database);
   const file = statSync(path, { throwIfNoEntry: false });
   if (file && !file.isFile()) throw new Failure('internal', `${path} is not a file`);
   if (!file || file.size === 0) return 'missing';
-  if (isServing) return 'whole';
-  const damage = await findDamage(path, signal, check);
-  return damage === undefined ? 'whole' : { damage };
+  const damage = isServing ? undefined : await findDamage(path, signal, check);
+  return damage === undefined ? settleWhole(database, options) : { damage };
 }
 
 async function prepare(database: string, look: ReturnType<typeof lookAt>, options: Looking): Promise<Made> {
@@ -102,7 +102,7 @@ async function prepare(database: string, look: ReturnType<typeof lookAt>, option
   const path = databasePath(config.DATA_DIR, database);
   const seen = await look;
   if (seen === 'missing') return restoreMissing(database, options);
-  if (seen === 'whole') return settleWhole(database, options);
+  if ('settlement' in seen) return applySettled(database, seen, options);
   const { damage } = seen;
   log.error({ database, damage }, `database ${database} is damaged: ${damage}`);
   if (config.HEAL === 'manual') {

@@ -14,11 +14,26 @@ import { databasePath } from './litestream-config.ts';
 import { describeLoss, lossOf } from './loss.ts';
 import { fetchedPath, type Looking, type Made, scratchDirOf } from './preparation.ts';
 
-/** Compares it with what was told of it and with its replica, and puts in its place what is ahead of it. */
-export async function settleWhole(database: string, options: Looking): Promise<Made> {
-  const { config, isServing } = options;
-  const { ino: inode } = statSync(databasePath(config.DATA_DIR, database));
+/** A whole database, and what is to be done with it. */
+export interface Settled {
+  readonly inode: number;
+  readonly settlement: Settlement;
+}
+
+/** Compares a whole one with what was told of it and with its replica. @throws Failure as `settle` */
+export async function settleWhole(database: string, options: Looking): Promise<Settled> {
+  const { ino: inode } = statSync(databasePath(options.config.DATA_DIR, database));
   const settlement = await settle(database, { ...options, inode, scratchDir: scratchDirOf(options) });
+  return { inode, settlement };
+}
+
+/** Puts in its place what is ahead of it, if anything is. */
+export async function applySettled(
+  database: string,
+  { inode, settlement }: Settled,
+  options: Looking,
+): Promise<Made> {
+  const { config, isServing } = options;
   const { notice, restored, generations } = settlement;
   if (!restored) {
     const change = changeBy(settlement, inode);
