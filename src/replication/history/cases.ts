@@ -1,4 +1,4 @@
-import { abandons, contains, type History, type Position, relate } from './history.ts';
+import { abandons, commonEnd, contains, type History, type Position, relate } from './history.ts';
 import type { DatabaseMark } from './mark.ts';
 
 /**
@@ -12,6 +12,7 @@ import type { DatabaseMark } from './mark.ts';
  * | replica-emptied | nothing is left of what was in the replica                            | go on, tell      |
  * | replica-shrunk  | the newest that was uploaded is gone, and older is there              | go on, tell      |
  * | sidecar-gone    | Litestream's files are missing: a new generation                      | go on, tell      |
+ * | unanswered      | the replica has one commit more, which a writer was killed over; the database went on without | go on, tell |
  * | unreadable      | a generation that nobody knows cannot be restored                     | go on, tell      |
  * | replica-ahead   | the replica contains the database, and has more                       | restore, tell    |
  * | ahead-again     | it does, and so it was at the start before, which restored it         | refuse           |
@@ -20,7 +21,7 @@ import type { DatabaseMark } from './mark.ts';
  * | silent          | the replica cannot be compared; the database has all that was told    | serve, Litestream waits |
  * | silent-unknown  | it cannot, and what was told is not known, or not all there           | refuse, try again |
  *
- * In a fork the database never wins by itself: what the replica holds may have been acknowledged as replicated by
+ * Else, in a fork, the database never wins by itself: what the replica holds may have been acknowledged as replicated by
  * whoever put it there, so no side without it has all that was acknowledged.
  */
 export type Case =
@@ -30,6 +31,7 @@ export type Case =
   | 'replica-emptied'
   | 'replica-shrunk'
   | 'sidecar-gone'
+  | 'unanswered'
   | 'unreadable'
   | 'replica-ahead'
   | 'ahead-again'
@@ -48,6 +50,7 @@ export const ACTIONS: Readonly<Record<Case, Action>> = {
   'replica-emptied': 'go-on',
   'replica-shrunk': 'go-on',
   'sidecar-gone': 'go-on',
+  unanswered: 'go-on',
   unreadable: 'go-on',
   'replica-ahead': 'restore',
   'ahead-again': 'refuse',
@@ -107,7 +110,8 @@ function isSafeAlone({ database, mark, isMarkOfThis }: Facts): boolean {
 }
 
 /** @returns the decision where the replica has what the database has not; undefined where it has not */
-function compared({ database, mark }: Facts, candidates: readonly Candidate[]): Verdict | undefined {
+function compared(facts: Facts, candidates: readonly Candidate[]): Verdict | undefined {
+  const { database, mark } = facts;
   const beyond = candidates.filter(({ history }) => ['behind', 'fork'].includes(relate(database, history)));
   if (beyond.length === 0) return undefined;
   const best = beyond.find((one) =>
@@ -118,11 +122,23 @@ function compared({ database, mark }: Facts, candidates: readonly Candidate[]): 
     const isAgain = mark?.restored !== undefined && contains(best.history, mark.restored);
     return { cases: [isAgain ? 'ahead-again' : 'replica-ahead'], candidate: best };
   }
+  if (isUnanswered(facts, best)) return { cases: ['unanswered'], candidate: best };
   const isWinner =
     mark?.local !== undefined &&
     missingOf(best.history, mark) === undefined &&
     missingOf(database, mark) !== undefined;
   return { cases: [isWinner ? 'replica-wins' : 'fork'], candidate: best };
+}
+
+/**
+ * A writer that is killed within a commit can leave it whole in the WAL, and in no index of it: the next writer goes on
+ * without it, as nobody was told of it, while Litestream, which reads the WAL itself, may have uploaded it. It is one
+ * commit, older than what the database went on with, at the end of the generation that was uploaded to from here.
+ */
+function isUnanswered({ database, mark, isMarkOfThis }: Facts, { generation, history }: Candidate): boolean {
+  if (!mark || !isMarkOfThis || missingOf(database, mark) !== undefined) return false;
+  const beyond = (history.last?.ordinal ?? 0) - (commonEnd(database, history)?.ordinal ?? 0);
+  return beyond === 1 && generation === mark.segment?.generation && history.lastAtMs <= database.lastAtMs;
 }
 
 function whileGoingOn(facts: Facts, { isEmpty, isShrunk, unreadable }: ReplicaFacts): Verdict['cases'] {

@@ -44,6 +44,8 @@ const WORDS: Readonly<Record<Case, Words>> = {
     `The replica ${replicaUrl} lacks what was uploaded last of ${database}, and gets everything anew.`,
   'sidecar-gone': (_, { database }) =>
     `Litestream's files beside ${database} are gone: it begins a new generation with everything in it.`,
+  unanswered: (_, { database, replicaUrl }, candidate) =>
+    `The replica ${replicaUrl} has commit ${candidate ? end(candidate.history) : ''} of ${database}, which its writer was killed over: nobody was told of it, and the database has gone on without it. A new generation takes its place.`,
   unreadable: ({ replica }, { database }) =>
     `The replica of ${database} has ${list(replica?.unreadable ?? [])}, which cannot be restored, and which nobody knows.`,
   'replica-ahead': ({ database }, subject, candidate) =>

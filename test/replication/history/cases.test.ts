@@ -89,6 +89,31 @@ const EXPECTED: readonly [string, readonly Case[], readonly Case[]][] = [
   ],
   ['both have gone on', casesOf('a3 b1', { replica: replica('a3 c1') }), ['fork']],
   [
+    'a writer was killed over the last commit in the replica',
+    casesOf('a3 b1', { replica: { ...replica(), candidates: [{ generation: 'g', history: of('a3 c1') }] } }),
+    ['unanswered'],
+  ],
+  [
+    'it was the last of a longer life',
+    casesOf('a3 b2', { replica: { ...replica(), candidates: [{ generation: 'g', history: of('a4') }] } }),
+    ['unanswered'],
+  ],
+  [
+    'more than one commit is only there',
+    casesOf('a3 b1', { replica: { ...replica(), candidates: [{ generation: 'g', history: of('a3 c2') }] } }),
+    ['fork'],
+  ],
+  [
+    'what is only there is newer than what is only here',
+    casesOf('a3 b1', {
+      replica: {
+        ...replica(),
+        candidates: [{ generation: 'g', history: { ...of('a3 c1'), lastAtMs: 1 } }],
+      },
+    }),
+    ['fork'],
+  ],
+  [
     'and it is not known what was told',
     casesOf('a3 b1', { mark: undefined, replica: replica('a3 c1') }),
     ['fork'],
