@@ -114,6 +114,7 @@ export class Child extends EventEmitter<ChildEvents> {
   #endTimer: Timer | undefined;
   #drainedByMs = 0;
   #lastHeardMs = 0;
+  #hasSpoken = false;
   /** It has sent what it may not: only what it has accepted still counts, lest that be served twice. */
   #isMuted = false;
   /** Messages that it may send until the window ends. */
@@ -292,6 +293,7 @@ export class Child extends EventEmitter<ChildEvents> {
   }
 
   #receive(value: unknown): void {
+    this.#hasSpoken = true;
     this.#lastHeardMs = this.#clock.nowMs();
     if (this.#isFlooding())
       this.#mute(`it sent more than ${MESSAGES_MAX} messages in ${MESSAGES_WINDOW_MS} ms`);
@@ -370,13 +372,14 @@ export class Child extends EventEmitter<ChildEvents> {
   }
 
   #watchSilence(): void {
-    const { silenceTimeoutMs } = this.#options;
+    const { silenceTimeoutMs, startTimeoutMs } = this.#options;
     if (silenceTimeoutMs === 0) return;
     this.#lastHeardMs = this.#clock.nowMs();
     this.#silenceTimer?.cancel();
     this.#silenceTimer = this.#clock.every(Math.max(SILENCE_LOOK_MIN_MS, silenceTimeoutMs / 10), () => {
       const silentMs = this.#clock.nowMs() - this.#lastHeardMs;
-      if (silentMs > silenceTimeoutMs)
+      // One that is watched from its fork on loads its code first, as any other that starts.
+      if (silentMs > (this.#hasSpoken ? silenceTimeoutMs : Math.max(startTimeoutMs, silenceTimeoutMs)))
         this.#stop({ endedBy: 'hang', cause: `hung: no sign of life for ${Math.round(silentMs)} ms` });
     });
   }
