@@ -1,4 +1,5 @@
 import { existsSync, realpathSync } from 'node:fs';
+import { isIP } from 'node:net';
 import { availableParallelism } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
 import { z } from 'zod';
@@ -8,6 +9,7 @@ import { parseMailbox } from './mail/address.ts';
 import { smtpServerOf } from './mail/smtp-url.ts';
 import { parseReplicaUrl, type Replica } from './replication/replica-url.ts';
 import { REPLICA_SECRETS, SECRET_NAMES, type SecretName, type Secrets } from './secrets.ts';
+import { unknownSettings } from './settings-file.ts';
 
 const SECOND_MS = 1000;
 const MINUTE_MS = 60 * SECOND_MS;
@@ -46,7 +48,41 @@ function isTimeZone(name: string): boolean {
   }
 }
 
-const httpUrl = z.url({ protocol: /^https?$/, message: 'expected an http:// or https:// URL' });
+/** A host that can be had: no pattern, as in https://*.example.org. */
+const HOST_NAME = /^(?:[\w.-]+|\[[\da-f:.]+\])$/i;
+
+/** What paths are put behind: a query or a fragment would swallow them, and credentials would be shown. */
+function isBaseUrl(text: string): boolean {
+  if (!URL.canParse(text)) return true;
+  const { username, password, search, hash, hostname } = new URL(text);
+  return `${username}${password}${search}${hash}` === '' && !/[?#]/.test(text) && HOST_NAME.test(hostname);
+}
+
+const httpUrl = z
+  .url({ protocol: /^https?$/, message: 'expected an http:// or https:// URL' })
+  .refine(isBaseUrl, 'expected a URL of a host, without credentials, query and fragment');
+
+/** @returns whether one can listen on it: an address, or a name as RFC 1123 2.1 has them */
+function isHost(text: string): boolean {
+  if (isIP(text.replace(/%[\w.-]+$/, '')) !== 0) return true;
+  const isName =
+    /^(?=.{1,253}$)[a-z\d](?:[a-z\d-]{0,61}[a-z\d])?(?:\.[a-z\d](?:[a-z\d-]{0,61}[a-z\d])?)*\.?$/i;
+  // Numbers and dots alone are an address that is wrong.
+  return isName.test(text) && !/^[\d.]+$/.test(text);
+}
+
+/** @returns whether an SMTP URL holds nothing that would be left out in silence */
+function hasNoPath(text: string): boolean {
+  if (!URL.canParse(text)) return true;
+  const { pathname, hash } = new URL(text);
+  return (pathname === '' || pathname === '/') && hash === '';
+}
+
+/** Of each pair the first must not be more than the second. */
+const ORDERED = [
+  ['DELIVERY_BACKOFF_MIN_MS', 'DELIVERY_BACKOFF_MAX_MS'],
+  ['RESTART_BACKOFF_MIN_MS', 'RESTART_BACKOFF_MAX_MS'],
+] as const;
 
 /** Origins that browsers name so (RFC 6454 6.2), or `*` alone. */
 const origins = z
@@ -59,7 +95,9 @@ const origins = z
   );
 
 function isOrigin(text: string): boolean {
-  return /^https?:/.test(text) && URL.canParse(text) && new URL(text).origin === text;
+  if (!/^https?:/.test(text) || !URL.canParse(text)) return false;
+  const { origin, hostname } = new URL(text);
+  return origin === text && HOST_NAME.test(hostname);
 }
 
 /** Addresses and networks, as `trustedProxies` takes them. */
@@ -92,10 +130,7 @@ function onRestart<Setting extends z.ZodType>(setting: Setting): Setting {
 /** Every setting, and what brings a change of it in. Names are the environment's; `.env.example` explains each. */
 const SETTINGS = z.object({
   HOST: onRestart(
-    z
-      .string()
-      .regex(/^[0-9A-Za-z.:_-]+$/, 'expected an IP address or a host name')
-      .default('127.0.0.1'),
+    z.string().refine(isHost, 'expected an IP address or a host name, without a port').default('127.0.0.1'),
   ),
   PORT: onRestart(whole(0, 65_535, 8080)),
   PUBLIC_URL: onReload(httpUrl.optional()),
@@ -106,7 +141,7 @@ const SETTINGS = z.object({
     z
       .string()
       .refine(
-        (text) => smtpServerOf(text),
+        (text) => smtpServerOf(text) && hasNoPath(text),
         'expected smtp://[user:password@]host[:port][?options] or smtps://…, with no options but those of .env.example',
       )
       .optional(),
@@ -216,7 +251,8 @@ export function restartSettings(): readonly string[] {
 }
 
 /**
- * Reads and checks every setting at once. An empty variable counts as unset.
+ * Reads and checks every setting at once. An empty variable counts as unset. A name in `.env` that
+ * is nearly one of a setting is a mistake, too.
  *
  * @param env the environment, `.env` already merged into it
  * @param installation the folder that relative paths start from, absolute
@@ -230,6 +266,12 @@ export function loadConfig(env: NodeJS.ProcessEnv, installation: string): Loaded
   const errors: FieldError[] = parsed.success
     ? []
     : parsed.error.issues.map((issue) => ({ field: String(issue.path[0]), message: issue.message }));
+
+  errors.push(...unknownSettings(installation, settingNames()).slips);
+  for (const [min, max] of ORDERED) {
+    if (parsed.success && parsed.data[min] > parsed.data[max])
+      errors.push({ field: min, message: `expected no more than ${max}, which is ${parsed.data[max]}` });
+  }
 
   const dataDir = absolute(given.DATA_DIR ?? './data', installation);
   const socketBytes = Buffer.byteLength(join(dataDir, 'run', 'writer.sock'));

@@ -1,13 +1,15 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import t from 'tap';
 import { loadConfig, restartSettings, settingNames } from '../src/config.ts';
 import { Failure } from '../src/errors.ts';
+import { nearest, unknownSettings } from '../src/settings-file.ts';
 
 const CWD = '/srv/app';
 
-function failureOf(env: NodeJS.ProcessEnv): Failure {
+function failureOf(env: NodeJS.ProcessEnv, installation = CWD): Failure {
   try {
-    loadConfig(env, CWD);
+    loadConfig(env, installation);
   } catch (error) {
     if (error instanceof Failure) return error;
     throw error;
@@ -136,4 +138,95 @@ t.test('.env.example names each setting that only a restart brings in', async (t
       .map((name) => name.trim()),
     restartSettings(),
   );
+});
+
+t.test('a value is checked for what it will be used for', async (t) => {
+  for (const [name, values] of [
+    ['HOST', ['localhost:80', '1.2.3', '1.2.3.4.5', '256.0.0.1', '::1::', 'a..b', '-a', 'a_b', '*']],
+    [
+      'PUBLIC_URL',
+      [
+        ...['https://a.example/?x=1', 'https://a.example/#x', 'https://a.example/?', 'https://u:p@a.example'],
+        ...['https://u@a.example', 'https://*.example.org', 'ftp://a.example'],
+      ],
+    ],
+    ['S3_ENDPOINT', ['https://u:p@s3.example', 'https://s3.example/?x', 'https://*.example']],
+    [
+      'CORS_ORIGINS',
+      [
+        'https://*.example.org',
+        'https://*',
+        'https://a.example/',
+        'https://a.example,*',
+        'https://u@a.example',
+      ],
+    ],
+    ['SMTP_URL', ['smtp://127.0.0.1/path', 'smtp://127.0.0.1?secure=1', 'smtp://127.0.0.1/#x']],
+    ['DELIVERY_BACKOFF_MIN_MS', ['21600001']],
+    ['RESTART_BACKOFF_MIN_MS', ['5001']],
+  ] as const) {
+    for (const value of values) {
+      const errors = failureOf({ [name]: value }).options.errors ?? [];
+      t.same(
+        errors.map(({ field }) => field),
+        [name],
+        `${name}=${value}`,
+      );
+    }
+  }
+  for (const HOST of ['0.0.0.0', '::', '::1', 'fe80::1%eth0', 'localhost', 'a-1.example.org', 'a.example.'])
+    t.equal(loadConfig({ HOST }, CWD).config.HOST, HOST);
+  for (const PUBLIC_URL of ['https://a.example', 'http://127.0.0.1:8080/base/', 'https://[::1]:8443'])
+    t.equal(loadConfig({ PUBLIC_URL }, CWD).config.PUBLIC_URL, PUBLIC_URL);
+  const CORS_ORIGINS = 'https://a.example:8443, http://localhost:3000 http://[::1]:3000';
+  t.equal(loadConfig({ CORS_ORIGINS }, CWD).config.CORS_ORIGINS.length, 3);
+});
+
+t.test(
+  'a name in .env that is nearly a setting is refused with that, another one is not, nor is the environment',
+  async (t) => {
+    const folder = t.testdir({
+      '.env': 'DURABILTY=replicated\nportt=1\nFUTURE_SETTING=1\nNODE_ENV=x\nPORT=8080\n',
+    });
+    const env = { DATA_DIR: '/srv/app/data' };
+    t.same(failureOf(env, folder).options.errors, [
+      { field: 'DURABILTY', message: 'is no setting; expected DURABILITY?' },
+      { field: 'portt', message: 'is no setting; expected PORT?' },
+    ]);
+    t.same(unknownSettings(folder, settingNames()).others, ['FUTURE_SETTING', 'NODE_ENV']);
+    writeFileSync(join(folder, '.env'), 'FUTURE_SETTING=1\n');
+    t.equal(loadConfig({ ...env, DURABILTY: 'replicated' }, folder).config.DURABILITY, 'local');
+  },
+);
+
+t.test('what a slip is', async (t) => {
+  const known = settingNames();
+  for (const [name, meant] of [
+    ['WORKRES', 'WORKERS'],
+    ['WORKER', 'WORKERS'],
+    ['HSOT', 'HOST'],
+    ['RATE_LIMIT_KEYS_PER_MINUTES', 'RATE_LIMIT_KEY_PER_MINUTE'],
+    ['TRUSTED_PROXY', undefined],
+    ['HOME', undefined],
+    ['PATH', undefined],
+    ['TZ', undefined],
+    ['NODE_OPTIONS', undefined],
+  ] as const)
+    t.equal(nearest(name, known), meant, name);
+});
+
+t.test('no setting is so near to another that a release without it would refuse it', async (t) => {
+  const near = settingNames().filter((name) =>
+    nearest(
+      name,
+      settingNames().filter((other) => other !== name),
+    ),
+  );
+  // They came together, with the first release.
+  t.same(near, [
+    'DELIVERY_BACKOFF_MIN_MS',
+    'DELIVERY_BACKOFF_MAX_MS',
+    'RESTART_BACKOFF_MIN_MS',
+    'RESTART_BACKOFF_MAX_MS',
+  ]);
 });

@@ -3,6 +3,7 @@ import { Failure } from '../errors.ts';
 import type { Invocation } from '../supervisor/release/invocation.ts';
 import { readArguments } from './arguments.ts';
 import { checksFor, type Finding, settingsFinding } from './doctor-checks.ts';
+import { fileFindings } from './doctor-files.ts';
 
 const USAGE = `Usage: ninelives doctor [--json]
 
@@ -24,7 +25,8 @@ const NAME_WIDTH = 13;
  * @param args what follows the command's name
  * @throws Failure config_invalid when something is wrong
  */
-export async function doctor(args: readonly string[], { installation }: Invocation): Promise<void> {
+export async function doctor(args: readonly string[], invocation: Invocation): Promise<void> {
+  const { installation } = invocation;
   const { json, help } = readArguments(args, OPTIONS, USAGE);
   if (help) {
     console.log(USAGE);
@@ -39,6 +41,7 @@ export async function doctor(args: readonly string[], { installation }: Invocati
   if (loaded instanceof Failure) note(settingsFinding(loaded));
   else {
     note({ name: 'settings', result: 'ok', detail: `DATA_DIR ${loaded.config.DATA_DIR}`, remedy: null });
+    for (const finding of fileFindings(invocation, loaded.config.DATA_DIR)) note(finding);
     for (const check of checksFor(loaded.config, loaded.secrets))
       for (const finding of await check()) note(finding);
   }

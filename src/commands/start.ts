@@ -1,9 +1,10 @@
 import { join } from 'node:path';
-import { loadConfig } from '../config.ts';
+import { loadConfig, settingNames } from '../config.ts';
 import { type Code, Failure } from '../errors.ts';
 import { createLog } from '../log.ts';
 import { isSameDisk } from '../replication/same-disk.ts';
 import { SECRET_NAMES } from '../secrets.ts';
+import { unknownSettings } from '../settings-file.ts';
 import { Control, controlSocketPath } from '../supervisor/control.ts';
 import type { ReloadRequest } from '../supervisor/release/exchange.ts';
 import { nameOf } from '../supervisor/release/inspection.ts';
@@ -63,6 +64,9 @@ export async function start(
   // From here on a child has a secret only when it is given it.
   for (const name of SECRET_NAMES) delete process.env[name];
   const log = createLog('primary', config.LOG_LEVEL, config.LOG_FORMAT);
+  const unknown = unknownSettings(invocation.installation, settingNames()).others;
+  if (unknown.length > 0)
+    log.warn({ unknown }, `.env sets what this release does not know: ${unknown.join(', ')}`);
   process.title = 'ninelives primary';
   const options = { config, secrets, invocation, settled, log, purpose: 'start' };
   await withDataFolder(options, async (parts) => {
