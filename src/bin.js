@@ -1,14 +1,14 @@
 #!/usr/bin/env node
 // Plain JavaScript, so that an old Node.js gets this far: it cannot read TypeScript, and the SQLite addon would
 // crash it. What it does before it has chosen the code that runs is all here.
-import { existsSync, lstatSync, readFileSync, realpathSync } from 'node:fs';
+import { existsSync, lstatSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
-/** As sysexits.h has it. */
-const EXIT_CONFIG = 78;
 /** Commands that may bring a writer up, which migrates. */
 const SETTLING = new Set(['start', 'keys']);
+/** sysexits.h: EX_NOPERM. */
+const EXIT_NO_PERMISSION = 77;
 
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
 if (major > 22 || (major === 22 && minor >= 18)) await launch(process.argv.slice(2));
@@ -29,10 +29,10 @@ async function launch(args) {
   // A release folder is removed one day; what belongs to the installation lies beside the link to it.
   const installation = lstatSync(root).isSymbolicLink() ? dirname(root) : own;
   const invocation = { root, installation, environment };
-  loadSettings(join(installation, '.env'));
-  const pinned = pinnedFolder(resolve(installation, process.env.DATA_DIR || 'data'));
   const isHelp = args.includes('--help') || args.includes('-h');
   try {
+    if (!isHelp) await takeSettings(join(installation, '.env'));
+    const pinned = pinnedFolder(resolve(installation, process.env.DATA_DIR || 'data'));
     if (SETTLING.has(args[0] ?? '') && !isHelp) await start(args, invocation, own, pinned);
     else await run(args, invocation, own, pinned);
   } catch (error) {
@@ -43,21 +43,26 @@ async function launch(args) {
 }
 
 /**
- * The environment wins over the file.
+ * What the environment has wins. Not by `process.loadEnvFile`, which calls a file that may not be read ENOENT.
  * @param {string} path
  */
-function loadSettings(path) {
+async function takeSettings(path) {
+  const { parseEnv } = await import('node:util');
+  let text;
   try {
-    // Node.js calls whatever keeps it from a file of settings a missing file.
-    readFileSync(path);
-    process.loadEnvFile(path);
+    text = readFileSync(path, 'utf8');
   } catch (error) {
-    const { code, message } = /** @type {NodeJS.ErrnoException} */ (error);
-    if (code === 'ENOENT' && lstatSync(path, { throwIfNoEntry: false }) === undefined) return;
-    const user = code === 'EACCES' ? '. Run this as the user that it belongs to' : '';
-    console.error(`ninelives: the settings in ${path} cannot be read (${message})${user}`);
-    process.exit(EXIT_CONFIG);
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return;
+    const owner = statSync(path, { throwIfNoEntry: false })?.uid;
+    const remedy =
+      owner === undefined || owner === process.getuid?.()
+        ? ''
+        : `; it belongs to the user with the id ${owner}: run this as that user (sudo -u '#${owner}')`;
+    throw Object.assign(new Error(`The settings in ${path} cannot be read (${reasonOf(error)})${remedy}`), {
+      meaning: { exitCode: EXIT_NO_PERMISSION },
+    });
   }
+  for (const [name, value] of Object.entries(parseEnv(text))) process.env[name] ??= value;
 }
 
 /**

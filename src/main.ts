@@ -1,3 +1,4 @@
+import { heedClosedOutput } from './commands/closed-output.ts';
 import { Failure } from './errors.ts';
 import type { Invocation } from './supervisor/release/invocation.ts';
 import type { Settled } from './supervisor/release/settle.js';
@@ -11,6 +12,8 @@ interface CommandEntry {
   readonly about: string;
   /** Loaded when it is run: a short command should not wait for what the system needs. */
   readonly load: () => Promise<RunCommand>;
+  /** It changes nothing, and may end at any moment. */
+  readonly onlyShows?: true;
 }
 
 /** Every command, in the order that the help lists them. */
@@ -22,10 +25,12 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   status: {
     about: 'show every process, the replication, the last drill and the newest events',
     load: async () => (await import('./commands/status.ts')).status,
+    onlyShows: true,
   },
   events: {
     about: 'show what happened: crashes, restarts, reloads, healings, with their causes',
     load: async () => (await import('./commands/events.ts')).events,
+    onlyShows: true,
   },
   keys: {
     about: 'create, list, rotate and revoke the keys of the API',
@@ -54,6 +59,7 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   doctor: {
     about: 'check everything that a start needs, and say what to do',
     load: async () => (await import('./commands/doctor.ts')).doctor,
+    onlyShows: true,
   },
   verify: {
     about: 'restore the replica now and compare it with the databases',
@@ -90,12 +96,16 @@ export async function prepare(
   settled?: Settled,
 ): Promise<() => Promise<void>> {
   const [command, ...rest] = args;
-  if (command === '--help' || command === '-h' || command === 'help') return async () => console.log(USAGE);
+  if (command === '--help' || command === '-h' || command === 'help') {
+    heedClosedOutput(true);
+    return async () => console.log(USAGE);
+  }
   const entry = command && Object.hasOwn(COMMANDS, command) ? COMMANDS[command] : undefined;
   if (!entry) throw new Failure('usage', command ? `There is no command ${command}.\n\n${USAGE}` : USAGE);
   await loadZod();
   const run = await entry.load();
   return async () => {
+    heedClosedOutput(entry.onlyShows === true);
     try {
       await run(rest, invocation, settled);
     } catch (error) {

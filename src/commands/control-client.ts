@@ -19,9 +19,12 @@ export async function askPrimary(dataDir: string, words: readonly string[]): Pro
       text += chunk;
     });
     socket.on('end', () => {
-      if (text) resolve(JSON.parse(text));
-      else reject(new Failure('not_ready', 'The primary ended before it answered'));
+      const whole = answerIn(text);
+      if (whole) resolve(whole);
+      else reject(new Failure('not_ready', 'The primary ended before it had answered'));
     });
+    // Also after the answer, which has then counted.
+    socket.on('close', () => reject(new Failure('not_ready', 'The primary ended before it had answered')));
     socket.on('error', (cause) => {
       try {
         demandReadableDataDir(dataDir);
@@ -33,4 +36,13 @@ export async function askPrimary(dataDir: string, words: readonly string[]): Pro
   });
   if (answer.ok) return answer.value;
   throw new Failure(isCode(answer.code) ? answer.code : 'internal', answer.message);
+}
+
+/** @returns what an answer says; undefined for one that was cut */
+function answerIn(text: string): ControlAnswer | undefined {
+  try {
+    return JSON.parse(text) as ControlAnswer;
+  } catch {
+    return undefined;
+  }
 }

@@ -6,6 +6,7 @@ import { isSameDisk } from '../replication/same-disk.ts';
 import { SECRET_NAMES } from '../secrets.ts';
 import { unknownSettings } from '../settings-file.ts';
 import { Control, controlSocketPath } from '../supervisor/control.ts';
+import { LastAlive } from '../supervisor/last-alive.ts';
 import type { ReloadRequest } from '../supervisor/release/exchange.ts';
 import { nameOf } from '../supervisor/release/inspection.ts';
 import type { Invocation } from '../supervisor/release/invocation.ts';
@@ -74,10 +75,12 @@ export async function start(
     // A release folder may be removed while it runs, and a folder that is gone can be nobody's working directory.
     process.chdir(config.DATA_DIR);
     const { workers, writer, because } = settled;
+    const lastAlive = new LastAlive(config.DATA_DIR);
     events.record('start', {
       pid: process.pid,
-      cause: `release ${nameOf(workers)}, Node.js ${process.versions.node}${because ? `: ${because}` : ''}`,
+      cause: `release ${nameOf(workers)}, Node.js ${process.versions.node}${because ? `: ${because}` : ''}${killed(lastAlive)}`,
     });
+    lastAlive.begin();
     for (const release of [workers, writer]) releases.watch(release);
     releases.started(writer);
     try {
@@ -92,9 +95,16 @@ export async function start(
         releases.refused(workers, error.message);
       await putBackWriter({ releases, invocation, timeoutMs: config.START_TIMEOUT_MS, log });
       throw error;
+    } finally {
+      lastAlive.end();
     }
     releases.stopped();
   }).finally(() => setTimeout(() => process.exit(), EXIT_GRACE_MS).unref());
+}
+
+function killed({ killedAtMs }: LastAlive): string {
+  if (killedAtMs === undefined) return '';
+  return `; the primary before was not stopped, and was last known alive at ${new Date(killedAtMs).toISOString()}`;
 }
 
 async function run(parts: SystemParts, environment: ServiceEnvironment): Promise<void> {

@@ -55,11 +55,19 @@ export class Releases {
     return readCurrent(this.#store);
   }
 
-  /** @returns the settings as they are now: the environment of the start, and `.env` anew */
+  /**
+   * @returns the settings as they are now: the environment of the start, and `.env` anew
+   * @throws Failure config_invalid when they cannot be read
+   */
   environment(): NodeJS.ProcessEnv {
     const { environment, installation } = this.#options.invocation;
     const path = join(installation, '.env');
-    return { ...(existsSync(path) ? parseEnv(readFileSync(path, 'utf8')) : {}), ...environment };
+    try {
+      return { ...(existsSync(path) ? parseEnv(readFileSync(path, 'utf8')) : {}), ...environment };
+    } catch (cause) {
+      const reason = (cause as Error).message;
+      throw new Failure('config_invalid', `The settings in ${path} cannot be read (${reason})`, { cause });
+    }
   }
 
   /**

@@ -1,0 +1,33 @@
+import { spawn } from 'node:child_process';
+import { text } from 'node:stream/consumers';
+import t from 'tap';
+import { cleanEnv } from '../../loadtest/support/running-system.ts';
+import { start } from '../support/system.ts';
+
+const ENTRY = new URL('../../src/bin.js', import.meta.url).pathname;
+/** The exit code is that of the command, not that of `head`. */
+const SCRIPT = `"$0" "$@" | head -n 1; exit "\${PIPESTATUS[0]}"`;
+
+async function intoHead(args: readonly string[], env: NodeJS.ProcessEnv) {
+  const child = spawn('bash', ['-c', SCRIPT, process.execPath, ENTRY, ...args], {
+    env: { ...cleanEnv(), LITESTREAM_BIN: '', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const code = new Promise<number | null>((resolve) => child.once('close', resolve));
+  const [exitCode, stdout, stderr] = await Promise.all([code, text(child.stdout), text(child.stderr)]);
+  return { exitCode, lines: stdout.trimEnd().split('\n').length, stderr };
+}
+
+t.test('a reader that has gone ends what only shows, without a stack', async (t) => {
+  const system = await start(t);
+  const env = { DATA_DIR: system.dataDir, PORT: '0' };
+  for (const args of [
+    ['status', '--watch'],
+    ['status', '--watch', '--json'],
+    ['events', '--follow'],
+    ['doctor'],
+  ]) {
+    if (args[0] === 'events') setTimeout(() => process.kill(system.pidOf('worker-1'), 'SIGKILL'), 2000);
+    t.same(await intoHead(args, env), { exitCode: 141, lines: 1, stderr: '' }, args.join(' '));
+  }
+});
