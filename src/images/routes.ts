@@ -16,6 +16,8 @@ const BODY_MAX_BYTES = IMAGE_MAX_BYTES + 64 * 1024;
 const UPLOAD_TIMEOUT_MS = 60_000;
 /** Each holds its image in memory, up to twice. */
 const UPLOADS_MAX = 16;
+/** Who has a slot already leaves so many free, so that one owner with slow uploads keeps nobody else out. */
+const KEPT_FOR_OTHERS = UPLOADS_MAX / 4;
 const RETRY_AFTER_SECONDS = 1;
 const MB_BYTES = 1024 * 1024;
 
@@ -25,14 +27,18 @@ export function routes({ route, db, write, config }: RouteContext<typeof command
   // For a writer of a release before.
   const quotaBytes = config.UPLOAD_QUOTA_MB * MB_BYTES;
   let uploads = 0;
+  const byOwner = new Map<string, number>();
 
   route.post('/movie/image', 'write', async (ctx) => {
     requireMultipart(ctx.req);
     refuseEncoded(ctx.req);
-    if (uploads >= UPLOADS_MAX) {
+    const { owner } = callerOf(ctx);
+    const own = byOwner.get(owner) ?? 0;
+    if (uploads >= UPLOADS_MAX - (own > 0 ? KEPT_FOR_OTHERS : 0)) {
       throw new Failure('overloaded', 'Too many uploads at once', { retryAfterSeconds: RETRY_AFTER_SECONDS });
     }
     uploads += 1;
+    byOwner.set(owner, own + 1);
     try {
       const body = await readBody(ctx.req, { limitBytes: BODY_MAX_BYTES, timeoutMs: UPLOAD_TIMEOUT_MS });
       const bytes = await fileOf(ctx.req.headers['content-type']!, body, {
@@ -40,13 +46,16 @@ export function routes({ route, db, write, config }: RouteContext<typeof command
         maxBytes: IMAGE_MAX_BYTES,
       });
       const meta = await identify(bytes, FIELD);
-      const input = { ...meta, owner: callerOf(ctx).owner, quotaBytes };
+      const input = { ...meta, owner, quotaBytes };
       const { created, publicUrl = config.PUBLIC_URL } = await write(ctx, 'put', input, bytes);
       const url = `${originOf(ctx, publicUrl ?? undefined)}/movie/image/${meta.id}`;
       ctx.set('Location', url);
       sendJson(ctx, created ? 201 : 200, { id: meta.id, movie_url: url });
     } finally {
       uploads -= 1;
+      const left = (byOwner.get(owner) ?? 1) - 1;
+      if (left === 0) byOwner.delete(owner);
+      else byOwner.set(owner, left);
     }
   });
 

@@ -143,30 +143,51 @@ t.test('a client that stops half-way leaves nothing behind, and its slot', async
   t.notMatch(JSON.stringify(app.lines), /"level":"(?:error|warn)"/);
 });
 
-t.test('the seventeenth upload at once is sent away', async (t) => {
-  const gate = Promise.withResolvers<void>();
-  const all = Promise.withResolvers<void>();
-  let held = 0;
-  const app = await startApp(t, {
-    aroundWrite: async (write) => {
-      held += 1;
-      if (held === 16) all.resolve();
-      await gate.promise;
-      return write();
-    },
-  });
-  const first = Array.from({ length: 16 }, () => app.call('POST', '/movie/image', upload(PNG)));
-  await all.promise;
-  const refused = await app.call('POST', '/movie/image', upload(PNG));
-  t.equal(refused.status, 503);
-  t.equal(refused.json().code, 'overloaded');
-  t.equal(refused.headers['retry-after'], '1');
-  t.equal((await app.call('POST', '/movie/image', { body: '' })).status, 415, 'a wrong one needs no slot');
-  gate.resolve();
-  const statuses = (await Promise.all(first)).map((answer) => answer.status).sort();
-  t.same(statuses, [...Array<number>(15).fill(200), 201]);
-  t.equal((await app.call('POST', '/movie/image', upload(PNG))).status, 200, 'the slots are free again');
-});
+t.test(
+  'one owner leaves a quarter of the places to others, and the seventeenth upload is sent away',
+  async (t) => {
+    const gate = Promise.withResolvers<void>();
+    let held = 0;
+    const isHeld = { at: 0, reached: Promise.withResolvers<void>() };
+    const app = await startApp(t, {
+      aroundWrite: async (write) => {
+        held += 1;
+        if (held === isHeld.at) isHeld.reached.resolve();
+        await gate.promise;
+        return write();
+      },
+    });
+    const keyOf = (owner: string) => app.keyFor(owner, 'write');
+    const { headers, body } = upload(PNG);
+    const send = (key: { Authorization: string }) =>
+      app.call('POST', '/movie/image', { body, headers: { ...headers, ...key } });
+    const untilHeld = (count: number) => {
+      isHeld.at = count;
+      isHeld.reached = Promise.withResolvers<void>();
+      return isHeld.reached.promise;
+    };
+    const greedy = await keyOf('greedy');
+    let reached = untilHeld(12);
+    const first = Array.from({ length: 12 }, () => send(greedy));
+    await reached;
+    const refused = await send(greedy);
+    t.same([refused.status, refused.json().code, refused.headers['retry-after']], [503, 'overloaded', '1']);
+    const others = await Promise.all(['a', 'b', 'c', 'd', 'e'].map(keyOf));
+    reached = untilHeld(16);
+    const more = others.slice(0, 4).map(send);
+    await reached;
+    t.equal((await send(others[4]!)).status, 503, 'nothing is free');
+    t.equal(
+      (await app.call('POST', '/movie/image', { body: '', headers: greedy })).status,
+      415,
+      'a wrong one needs no slot',
+    );
+    gate.resolve();
+    const statuses = (await Promise.all([...first, ...more])).map(({ status }) => status).sort();
+    t.same(statuses, [...Array<number>(11).fill(200), ...Array<number>(5).fill(201)]);
+    t.equal((await send(greedy)).status, 200, 'the slots are free again');
+  },
+);
 
 t.test('an upload that fails in the writer gives its slot back and answers the failure', async (t) => {
   let failing = true;
