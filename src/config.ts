@@ -14,6 +14,7 @@ import { unknownSettings } from './settings-file.ts';
 const SECOND_MS = 1000;
 const MINUTE_MS = 60 * SECOND_MS;
 const HOUR_MS = 60 * MINUTE_MS;
+const YEAR_SECONDS = 365 * 24 * 3600;
 /** The longest path of a Unix socket is 107 bytes on Linux, 103 on macOS; ours is `DATA_DIR/run/writer.sock`. */
 const SOCKET_PATH_MAX_BYTES = process.platform === 'darwin' ? 103 : 107;
 
@@ -134,6 +135,7 @@ const SETTINGS = z.object({
   ),
   PORT: onRestart(whole(0, 65_535, 8080)),
   PUBLIC_URL: onReload(httpUrl.optional()),
+  HSTS_MAX_AGE_SECONDS: onReload(whole(0, 10 * YEAR_SECONDS, YEAR_SECONDS)),
   DATA_DIR: onRestart(z.string().default('./data')),
   WORKERS: onRestart(whole(1, 256, availableParallelism())),
   SPARE_WORKERS: onRestart(whole(0, 4, 1)),

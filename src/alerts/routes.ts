@@ -1,5 +1,6 @@
 import type { Context } from 'koa';
 import { callerOf, type RouteContext } from '../feature.ts';
+import { publicBaseOf } from '../public-url.ts';
 import { conditionsOf } from '../worker/middleware/conditions.ts';
 import { readJson, sendJson } from '../worker/middleware/json.ts';
 import { invalidRequest, validate } from '../worker/middleware/validate.ts';
@@ -12,8 +13,9 @@ import { unsubscribeRoutes } from './unsubscribe/routes.ts';
 
 /** The alerts over HTTP: create or replace, list, read, change, cancel, retry and remove. */
 export function routes(context: RouteContext<typeof commands>): void {
-  const { route, db, write } = context;
+  const { route, db, write, config } = context;
   const queries = prepareQueries(db);
+  const base = publicBaseOf(config) ?? '';
   let cursors: Cursors | undefined;
 
   route.post('/alert', 'write', async (ctx) => {
@@ -24,7 +26,7 @@ export function routes(context: RouteContext<typeof commands>): void {
       alert: input,
       ...(conditions && { conditions }),
     });
-    ctx.set('Location', `/alert/movie/${encodeURIComponent(input.movieId)}`);
+    ctx.set('Location', `${base}/alert/movie/${encodeURIComponent(input.movieId)}`);
     ctx.set('ETag', tag);
     sendJson(ctx, isNew ? 201 : 200, input);
   });

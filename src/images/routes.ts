@@ -1,6 +1,7 @@
 import type { ParameterizedContext } from 'koa';
 import { Failure } from '../errors.ts';
 import { callerOf, type RouteContext } from '../feature.ts';
+import { publicBaseOf } from '../public-url.ts';
 import { readBody, refuseEncoded } from '../worker/middleware/body.ts';
 import { sendJson } from '../worker/middleware/json.ts';
 import type { commands } from './commands.ts';
@@ -48,7 +49,7 @@ export function routes({ route, db, write, config }: RouteContext<typeof command
       const meta = await identify(bytes, FIELD);
       const input = { ...meta, owner, quotaBytes };
       const { created, publicUrl = config.PUBLIC_URL } = await write(ctx, 'put', input, bytes);
-      const url = `${originOf(ctx, publicUrl ?? undefined)}/movie/image/${meta.id}`;
+      const url = `${originOf(ctx, publicBaseOf({ PUBLIC_URL: publicUrl ?? undefined }))}/movie/image/${meta.id}`;
       ctx.set('Location', url);
       sendJson(ctx, created ? 201 : 200, { id: meta.id, movie_url: url });
     } finally {
@@ -80,8 +81,8 @@ export function routes({ route, db, write, config }: RouteContext<typeof command
 }
 
 /** What clients reach us under: as configured, else as this client says. */
-function originOf(ctx: ParameterizedContext, publicUrl: string | undefined): string {
-  if (publicUrl !== undefined) return publicUrl.replace(/\/+$/, '');
+function originOf(ctx: ParameterizedContext, base: string | undefined): string {
+  if (base !== undefined) return base;
   const origin = `${ctx.protocol}://${ctx.host}`;
   if (ctx.host !== '' && URL.canParse(origin) && new URL(origin).host === ctx.host.toLowerCase())
     return origin;

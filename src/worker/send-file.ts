@@ -15,6 +15,18 @@ export function sendFile(ctx: RouterContext, type: string, bytes: Buffer | strin
   sendTagged(ctx, type, contentTag(bytes), bytes);
 }
 
+/**
+ * Answers with a page that has its files in a folder beside it, of the page's own name, and names them relatively, so that
+ * it works under whatever path a proxy takes away.
+ *
+ * @param html names each file as `"folder/file"`
+ */
+export function sendPage(ctx: RouterContext, folder: string, html: string): void {
+  // Asked for with a slash at the end, the page is in that folder itself.
+  const linked = ctx.path.endsWith('/') ? html.replaceAll(`"${folder}/`, '"') : html;
+  sendFile(ctx, 'text/html; charset=utf-8', linked);
+}
+
 /** As `sendFile`, under an entity tag that the caller has made. */
 export function sendTagged(
   ctx: RouterContext,

@@ -1,7 +1,7 @@
 import { brotliDecompressSync, gunzipSync } from 'node:zlib';
 import t from 'tap';
 import { loadConfig } from '../../src/config.ts';
-import { featureOf, startApp } from '../support/app.ts';
+import { featureOf, startApp, type TestApp } from '../support/app.ts';
 import { alertOf } from '../support/http.ts';
 
 const SECURITY = {
@@ -54,7 +54,16 @@ t.test('every answer has the security headers, an error too, and a page its own 
   const text = (await app.raw('nonsense\r\n\r\n')).toLowerCase();
   for (const [name, value] of Object.entries(SECURITY)) t.match(text, `${name}: ${value.toLowerCase()}\r\n`);
   const https = await startApp(t, { env: { PUBLIC_URL: 'https://api.example.org' } });
-  t.match((await https.call('GET', '/health')).headers, { 'strict-transport-security': /^max-age=31536000/ });
+  const hstsOf = async (app: TestApp) =>
+    (await app.call('GET', '/health')).headers['strict-transport-security'];
+  t.equal(await hstsOf(https), 'max-age=31536000', 'nothing of the domains below');
+  for (const [HSTS_MAX_AGE_SECONDS, expected] of [
+    ['60', 'max-age=60'],
+    ['0', undefined],
+  ] as const) {
+    const env = { PUBLIC_URL: 'https://api.example.org', HSTS_MAX_AGE_SECONDS };
+    t.equal(await hstsOf(await startApp(t, { env })), expected);
+  }
 });
 
 t.test('without CORS_ORIGINS no page of another origin gets anything', async (t) => {

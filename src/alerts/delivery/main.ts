@@ -3,6 +3,7 @@ import { prepareQueries as prepareImageQueries } from '../../images/queries.ts';
 import { parseMailbox } from '../../mail/address.ts';
 import type { Transport } from '../../mail/mail.ts';
 import { Outbox } from '../../mail/outbox.ts';
+import { publicBaseOf } from '../../public-url.ts';
 import type { BackgroundInput } from '../../runtime/background.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
 import { pickSecrets } from '../../secrets.ts';
@@ -48,7 +49,7 @@ export async function run(runtime: Runtime): Promise<void> {
   writer.connect();
   const compose = composer({
     from: parseMailbox(config.MAIL_FROM ?? OUTBOX_FROM)!,
-    publicUrl: (config.PUBLIC_URL ?? url).replace(/\/+$/, ''),
+    publicUrl: publicBaseOf(config) ?? url,
     findImage(owner, id) {
       const meta = images.findMeta(owner, id);
       const bytes = meta && images.findBytes(id);

@@ -11,7 +11,7 @@ import { beginsTooLong, uriTooLong } from './target.ts';
 type ParserError = NodeJS.ErrnoException & { readonly rawPacket?: Buffer };
 
 /** No request was read, so nothing is known of the client but that it is no browser with a page of ours. */
-const HEADERS = securityHeaders({ PUBLIC_URL: undefined })
+const HEADERS = securityHeaders({ PUBLIC_URL: undefined, HSTS_MAX_AGE_SECONDS: 0 })
   .map(([name, value]) => `${name}: ${value}\r\n`)
   .join('');
 

@@ -22,7 +22,7 @@ export interface RequestPipelineOptions {
   readonly draining: () => boolean;
   readonly overloaded: () => boolean;
   readonly onDamage: (reason: string) => void;
-  readonly config: Pick<Config, 'PUBLIC_URL' | 'CORS_ORIGINS'>;
+  readonly config: Pick<Config, 'PUBLIC_URL' | 'HSTS_MAX_AGE_SECONDS' | 'CORS_ORIGINS'>;
 }
 
 /** What tells of the request, not of the answer that failed. */

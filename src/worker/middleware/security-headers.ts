@@ -1,19 +1,19 @@
 import type { ServerResponse } from 'node:http';
 import type { Config } from '../../config.ts';
 
-const HSTS_SECONDS = 365 * 24 * 3600;
 export const POLICY = 'Content-Security-Policy';
 
 /**
  * What every answer carries, an error's too: helmet's set, with the strictest content policy, since an API's answers
- * load nothing. A route that answers with a page sets a policy of its own. HSTS only where clients come by HTTPS:
- * RFC 6797 7.2 wants none on others.
+ * load nothing. A route that answers with a page sets a policy of its own. HSTS only where clients come by HTTPS (RFC 6797
+ * 7.2 wants none on others), and never for the domains below, which are not ours to decide about.
  *
  * @returns names and values, made once
  */
 export function securityHeaders({
   PUBLIC_URL,
-}: Pick<Config, 'PUBLIC_URL'>): readonly (readonly [string, string])[] {
+  HSTS_MAX_AGE_SECONDS,
+}: Pick<Config, 'PUBLIC_URL' | 'HSTS_MAX_AGE_SECONDS'>): readonly (readonly [string, string])[] {
   return [
     [POLICY, "default-src 'none'; frame-ancestors 'none'"],
     ['Cross-Origin-Opener-Policy', 'same-origin'],
@@ -26,8 +26,8 @@ export function securityHeaders({
     ['X-Frame-Options', 'DENY'],
     ['X-Permitted-Cross-Domain-Policies', 'none'],
     ['X-XSS-Protection', '0'],
-    ...(PUBLIC_URL?.startsWith('https:')
-      ? [['Strict-Transport-Security', `max-age=${HSTS_SECONDS}; includeSubDomains`] as const]
+    ...(PUBLIC_URL?.startsWith('https:') && HSTS_MAX_AGE_SECONDS > 0
+      ? [['Strict-Transport-Security', `max-age=${HSTS_MAX_AGE_SECONDS}`] as const]
       : []),
   ];
 }

@@ -1,5 +1,6 @@
 import type { Config } from '../../config.ts';
 import type { Feature } from '../../feature.ts';
+import { publicBaseOf } from '../../public-url.ts';
 import { version } from '../../version.ts';
 import { chassisRoutes } from './description.ts';
 import { buildDocument, type OpenApiDocument } from './document.ts';
@@ -18,6 +19,6 @@ export async function describeApi(
   features: readonly Feature[],
   config: Pick<Config, 'PUBLIC_URL'>,
 ): Promise<OpenApiDocument> {
-  const url = config.PUBLIC_URL?.replace(/\/+$/, '') ?? '/';
+  const url = publicBaseOf(config) ?? '/';
   return buildDocument(await describeRoutes(features), { version, url });
 }

@@ -5,7 +5,7 @@ import { Failure } from '../../errors.ts';
 import type { Feature, Routes } from '../../feature.ts';
 import { version } from '../../version.ts';
 import { PAGE_POLICY } from '../page-policy.ts';
-import { contentTag, sendFile, sendTagged } from '../send-file.ts';
+import { contentTag, sendFile, sendPage, sendTagged } from '../send-file.ts';
 
 /** What of Swagger UI is served, by name; nothing else of its package can be asked for. */
 const ASSETS: Readonly<Record<string, string>> = {
@@ -20,19 +20,20 @@ const PAGE = `<!doctype html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>ninelives API</title>
-<link rel="icon" href="/docs/favicon-32x32.png">
-<link rel="stylesheet" href="/docs/swagger-ui.css">
+<link rel="icon" href="docs/favicon-32x32.png">
+<link rel="stylesheet" href="docs/swagger-ui.css">
 </head>
 <body>
 <div id="swagger-ui"></div>
-<script src="/docs/swagger-ui-bundle.js"></script>
-<script src="/docs/init.js"></script>
+<script src="docs/swagger-ui-bundle.js"></script>
+<script src="docs/init.js"></script>
 </body>
 </html>
 `;
 
+// Beside the folder of this script, whatever path a proxy takes away.
 const INIT_SCRIPT = `SwaggerUIBundle({
-  url: '/openapi.json',
+  url: new URL('../openapi.json', document.currentScript.src).href,
   dom_id: '#swagger-ui',
   deepLinking: true,
   presets: [SwaggerUIBundle.presets.apis],
@@ -58,7 +59,7 @@ export function openApiRoutes(route: Routes, features: readonly Feature[], confi
 
   route.get('/docs', 'public', (ctx) => {
     ctx.set('Content-Security-Policy', PAGE_POLICY);
-    sendFile(ctx, 'text/html; charset=utf-8', PAGE);
+    sendPage(ctx, 'docs', PAGE);
   });
 
   route.get('/docs/:file', 'public', async (ctx) => {

@@ -5,7 +5,7 @@ import type { Guard, Routes } from '../../feature.ts';
 import type { Ask } from '../../runtime/answers.ts';
 import { noteStream } from '../middleware/request-log.ts';
 import { PAGE_POLICY } from '../page-policy.ts';
-import { sendFile } from '../send-file.ts';
+import { sendFile, sendPage } from '../send-file.ts';
 import { Live, VIEWERS_MAX } from './live.ts';
 
 const require = createRequire(import.meta.url);
@@ -51,7 +51,7 @@ export function opsRoutes(route: Routes, { ask, draining, guard }: OpsOptions): 
 
   route.get('/ops', 'public', (ctx) => {
     ctx.set('Content-Security-Policy', PAGE_POLICY);
-    sendFile(ctx, 'text/html; charset=utf-8', readFileSync(page('index.html')));
+    sendPage(ctx, 'ops', readFileSync(page('index.html'), 'utf8'));
   });
 
   route.get('/ops/live', 'operator', async (ctx) => {

@@ -46,7 +46,12 @@ function onRefused(message) {
 }
 
 function start() {
-  listen('/ops/live', sessionStorage.getItem(KEY_NAME) ?? '', { onEvent, onLost, onRefused });
+  // Beside this script, whatever path a proxy takes away.
+  listen(new URL('live', import.meta.url).href, sessionStorage.getItem(KEY_NAME) ?? '', {
+    onEvent,
+    onLost,
+    onRefused,
+  });
 }
 
 form.addEventListener('submit', (event) => {
