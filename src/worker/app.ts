@@ -9,6 +9,7 @@ import type { Meter } from '../metrics/meter.ts';
 import type { Ask } from '../runtime/answers.ts';
 import type { SystemStatus } from '../runtime/messages.ts';
 import { prepared } from '../sqlite/prepared.ts';
+import { homeRoute } from './home.ts';
 import { dispatch } from './middleware/dispatch.ts';
 import { guardedRoutes } from './middleware/guarded-routes.ts';
 import { probes } from './middleware/probes.ts';
@@ -106,6 +107,7 @@ export async function addRoutes(
   opsRoutes(route, { ask, draining, guard });
   openApiRoutes(route, features, config);
   await Promise.all(features.map((feature) => addFeature(route, feature, options)));
+  homeRoute(route);
 }
 
 async function addFeature(route: Routes, feature: Feature, options: RoutesOptions): Promise<void> {

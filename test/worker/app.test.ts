@@ -108,7 +108,7 @@ t.test('while overloaded everything but the probes is refused at once', async (t
 t.test('a path or method without a route', async (t) => {
   const app = await startApp(t);
   const cases: readonly [string, string, number, { code?: string; allow?: string }][] = [
-    ['GET', '/', 404, { code: 'not_found' }],
+    ['GET', '/nothing', 404, { code: 'not_found' }],
     ['GET', '/nope?x=1', 404, { code: 'not_found' }],
     ['OPTIONS', '/nope', 404, { code: 'not_found' }],
     ['GET', '/alert/movie/', 404, { code: 'not_found' }],

@@ -2,7 +2,7 @@ import type { Config } from '../../config.ts';
 import type { Feature } from '../../feature.ts';
 import { publicBaseOf } from '../../public-url.ts';
 import { version } from '../../version.ts';
-import { chassisRoutes } from './description.ts';
+import { chassisRoutes, homeDescription } from './description.ts';
 import { buildDocument, type OpenApiDocument } from './document.ts';
 import type { RouteDescription } from './route-description.ts';
 
@@ -11,7 +11,12 @@ export async function describeRoutes(
   features: readonly Feature[],
 ): Promise<Readonly<Record<string, readonly RouteDescription[]>>> {
   const described = features.map(async ({ name, describe }) => [name, (await describe?.()) ?? []] as const);
-  return { ...Object.fromEntries(await Promise.all(described)), ...chassisRoutes };
+  const ofFeatures = Object.fromEntries(await Promise.all(described));
+  const hasHome = Object.values(ofFeatures).some((routes) =>
+    routes.some(({ method, path }) => method === 'get' && path === homeDescription.path),
+  );
+  const docs = [...(hasHome ? [] : [homeDescription]), ...chassisRoutes.docs];
+  return { ...ofFeatures, ...chassisRoutes, docs };
 }
 
 /** @returns the description of the whole API */
