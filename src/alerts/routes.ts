@@ -15,17 +15,22 @@ import { unsubscribeRoutes } from './unsubscribe/routes.ts';
 export function routes(context: RouteContext<typeof commands>): void {
   const { route, db, write, config } = context;
   const queries = prepareQueries(db);
-  const base = publicBaseOf(config) ?? '';
   let cursors: Cursors | undefined;
 
   route.post('/alert', 'write', async (ctx) => {
     const input = validate(alert, await readJson(ctx));
     const conditions = conditionsOf(ctx);
-    const { isNew, tag } = await write(ctx, 'put', {
+    // A repetition gets the first link; a writer of a release before does not tell it.
+    const {
+      isNew,
+      tag,
+      publicUrl = config.PUBLIC_URL,
+    } = await write(ctx, 'put', {
       owner: callerOf(ctx).owner,
       alert: input,
       ...(conditions && { conditions }),
     });
+    const base = publicBaseOf({ PUBLIC_URL: publicUrl ?? undefined }) ?? '';
     ctx.set('Location', `${base}/alert/movie/${encodeURIComponent(input.movieId)}`);
     ctx.set('ETag', tag);
     sendJson(ctx, isNew ? 201 : 200, input);

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { Failure } from '../errors.ts';
 import { clearDamageMark, isDamageMarked } from './damage-mark.ts';
 import { findDamage } from './database-check.ts';
+import { errorCode } from './files.ts';
 import { markPath, readMark, writeMark } from './history/mark.ts';
 import { type MarkChange, nextMark } from './history/next-mark.ts';
 import { finishReplacement } from './history/replace.ts';
@@ -78,7 +79,13 @@ export async function prepareDatabases(options: PrepareOptions): Promise<Prepare
   const notices = prepared.flatMap(({ notice }) => notice ?? []);
   // What was replaced is in there by now.
   const next = nextMark(readMark(DATA_DIR), replica.url, changes, notices, Date.now());
-  writeMark(DATA_DIR, next, isRestored);
+  try {
+    writeMark(DATA_DIR, next, isRestored);
+  } catch (err) {
+    // What was restored is asked for again without it; what is as it was can be read all the same.
+    if (isRestored || errorCode(err) !== 'ENOSPC') throw err;
+    options.log.warn({ err }, 'what is known of the databases could not be kept: the disk is full');
+  }
   if (!options.isServing) clearDamageMark(DATA_DIR);
   return prepared;
 }

@@ -93,10 +93,10 @@ t.test(
     t.equal(reloaded.code, 0, reloaded.stderr);
     t.match(reloaded.stdout, /^nothing changed: 1\.0\.0 \([0-9a-f]{16}\) runs, as before; /);
     t.equal(await location('https://two.example'), true);
-    place.settings('PORT=none\n');
+    place.settings('WRITE_QUEUE_MAX=none\n');
     const wrong = await place.run('reload');
     t.equal(wrong.code, 78);
-    t.match(wrong.stderr, /PORT/);
+    t.match(wrong.stderr, /WRITE_QUEUE_MAX: expected a whole number/);
   },
 );
 

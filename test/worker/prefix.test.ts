@@ -55,7 +55,7 @@ t.test('behind a proxy that takes a path away, every link leads back through it'
   const { servers } = (await (await get(`${base}/openapi.json`)).json()) as { servers: unknown };
   t.strictSame(servers, [{ url: base }]);
 
-  for (const page of ['/docs', '/docs/', '/ops', '/ops/']) {
+  for (const page of ['/docs', '/ops']) {
     const text = await (await get(`${base}${page}`)).text();
     const named = [...text.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, url]) => url!);
     const links = named.filter((url) => !url.startsWith('data:'));

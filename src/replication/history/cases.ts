@@ -135,8 +135,11 @@ function compared(facts: Facts, candidates: readonly Candidate[]): Verdict | und
  * without it, as nobody was told of it, while Litestream, which reads the WAL itself, may have uploaded it. It is one
  * commit, older than what the database went on with, at the end of the generation that was uploaded to from here.
  */
-function isUnanswered({ database, mark, isMarkOfThis }: Facts, { generation, history }: Candidate): boolean {
-  if (!mark || !isMarkOfThis || missingOf(database, mark) !== undefined) return false;
+function isUnanswered(
+  { database, mark, isMarkOfThis, isReplicaOfMark }: Facts,
+  { generation, history }: Candidate,
+): boolean {
+  if (!mark || !isMarkOfThis || !isReplicaOfMark || missingOf(database, mark) !== undefined) return false;
   const beyond = (history.last?.ordinal ?? 0) - (commonEnd(database, history)?.ordinal ?? 0);
   return beyond === 1 && generation === mark.segment?.generation && history.lastAtMs <= database.lastAtMs;
 }

@@ -99,6 +99,14 @@ const EXPECTED: readonly [string, readonly Case[], readonly Case[]][] = [
     ['unanswered'],
   ],
   [
+    'the generation is that of another replica',
+    casesOf('a3 b1', {
+      isReplicaOfMark: false,
+      replica: { ...replica(), candidates: [{ generation: 'g', history: of('a3 c1') }] },
+    }),
+    ['fork'],
+  ],
+  [
     'more than one commit is only there',
     casesOf('a3 b1', { replica: { ...replica(), candidates: [{ generation: 'g', history: of('a3 c2') }] } }),
     ['fork'],
