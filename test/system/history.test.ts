@@ -213,6 +213,7 @@ t.test(
     await session(t, place, 'a');
     await session(t, other, 'b');
     await session(t, place, 'c');
+    t.equal(told(place.dataDir).length, 4);
     t.match(told(place.dataDir), [/is file:.*\/b now/, /media/, /is file:.*\/replica now/, /media/]);
     const folder = temporaryFolder(t);
     for (const [name, { env }, expected] of [
@@ -258,6 +259,7 @@ t.test(
     renameSync(join(folder, 'away'), mount);
     t.equal((await answer).status, 201, 'it is replicated when that is done');
     t.notOk('history' in (await degraded(system)), 'it is not degraded any more');
+    t.equal(told(place.dataDir).length, 1);
     t.match(told(place.dataDir), [/main cannot be compared .*media cannot be compared/], 'and it was told');
     t.equal(told(place.dataDir).length, 1, 'once');
   },
