@@ -10,7 +10,6 @@ import { lockDataDir } from '../sqlite/lock.ts';
 import { Events } from '../supervisor/events.ts';
 import { endOrphans } from '../supervisor/orphans.ts';
 import type { Deployment } from '../supervisor/release/deployment.ts';
-import { inspectRelease } from '../supervisor/release/inspection.ts';
 import type { Invocation } from '../supervisor/release/invocation.ts';
 import { Releases } from '../supervisor/release/releases.ts';
 import { dataOf, type Settled } from '../supervisor/release/settle.js';
@@ -70,8 +69,8 @@ export async function withDataFolder<Result>(
       log,
     });
     const events = new Events(config.DATA_DIR, log);
-    const writerDeployment = await deploymentOfWriter(settled, deployment, releases, invocation);
-    return await run({ deployment, writerDeployment, releases, settled, invocation, log, events });
+    const writerDeployment = await deploymentOfWriter(settled, deployment, releases);
+    return await run({ deployment, writerDeployment, releases, settled, log, events });
   } finally {
     lock.release();
   }
@@ -82,11 +81,8 @@ async function deploymentOfWriter(
   { writer, workers }: Settled,
   deployment: Deployment,
   releases: Releases,
-  { installation }: Invocation,
 ): Promise<Deployment> {
   if (writer.hash === workers.hash) return deployment;
-  const { config } = deployment;
-  const env = { ...releases.environment(), LOG_FORMAT: config.LOG_FORMAT };
-  const inspection = await inspectRelease(writer, { installation, env, timeoutMs: config.START_TIMEOUT_MS });
-  return { ...deployment, release: writer, config: inspection.config, backgrounds: inspection.backgrounds };
+  const { config, backgrounds } = await releases.inspect(writer, deployment.config);
+  return { ...deployment, release: writer, config, backgrounds };
 }

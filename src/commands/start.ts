@@ -29,8 +29,7 @@ const USAGE = `Usage: ninelives start [--release DIR]
 
   Starts the whole system and stays in the foreground, logging to standard output, until SIGTERM, Ctrl-C or
   ninelives stop, or until its terminal is closed. Another SIGHUP reloads. Settings come from the environment and from
-  .env beside package.json (or beside the
-  link that leads to it); config/.env.example lists them.
+  .env beside package.json (or beside the link that leads to it); config/.env.example lists them.
 
   The code is copied first, so that a deploy changes nothing that runs until ninelives reload. After a kill, and where
   the code on disk was refused, what ran before runs again; the ready line says so.
@@ -93,7 +92,7 @@ export async function start(
         !releases.hasServed(workers)
       )
         releases.refused(workers, error.message);
-      await putBackWriter({ releases, invocation, timeoutMs: config.START_TIMEOUT_MS, log });
+      await putBackWriter({ releases, config, log });
       throw error;
     } finally {
       lastAlive.end();

@@ -18,7 +18,6 @@ import { Recovery } from './recovery.ts';
 import { Recycler } from './recycler.ts';
 import type { Deployment } from './release/deployment.ts';
 import { Exchange, type ReloadRequest } from './release/exchange.ts';
-import type { Invocation } from './release/invocation.ts';
 import type { ReloadOutcome } from './release/outcome.ts';
 import type { Releases } from './release/releases.ts';
 import type { Settled } from './release/settle.js';
@@ -41,7 +40,6 @@ import { UnnamedProxies } from './unnamed-proxies.ts';
 const SNAPSHOT_EVENTS = 50;
 
 export interface SystemOptions {
-  readonly invocation: Invocation;
   readonly releases: Releases;
   /** Which releases the start has chosen, and why. */
   readonly settled: Settled;

@@ -6,7 +6,8 @@ import { CHILD_PROTOCOL } from '../../runtime/messages.ts';
 import { pickSecrets, SECRET_NAMES } from '../../secrets.ts';
 import { WRITER_PROTOCOL } from '../../writer/protocol.ts';
 import type { Deployment } from './deployment.ts';
-import { type Inspection, inspectRelease, nameOf } from './inspection.ts';
+import { type Inspection, nameOf, refusalOf } from './inspection.ts';
+import type { Releases } from './releases.ts';
 import type { StoredRelease } from './store.js';
 
 const RESTART =
@@ -16,10 +17,7 @@ export interface DeployOptions {
   readonly release: StoredRelease;
   /** What runs, which it is to follow. */
   readonly running: Deployment;
-  /** The folder that settings and relative paths belong to. */
-  readonly installation: string;
-  /** The settings as they are now, secrets included. */
-  readonly env: NodeJS.ProcessEnv;
+  readonly releases: Releases;
   /** The settings as they were when the primary started. */
   readonly startedEnv: NodeJS.ProcessEnv;
   readonly log: Logger;
@@ -36,11 +34,9 @@ export interface Deployable {
  * @throws Failure release_unusable, config_invalid, restart_needed, migration_mismatch, litestream_missing
  */
 export async function deployable(options: DeployOptions): Promise<Deployable> {
-  const { release, running, installation, env, startedEnv, log } = options;
-  // The primary's own answer to `auto`: the inspection has no terminal.
-  const settings = { ...env, LOG_FORMAT: running.config.LOG_FORMAT };
-  const timeoutMs = running.config.START_TIMEOUT_MS;
-  const inspection = await inspectRelease(release, { installation, env: settings, timeoutMs });
+  const { release, running, releases, startedEnv, log } = options;
+  const env = releases.environment();
+  const inspection = await releases.inspect(release, running.config, env);
   refuseOtherProtocols(release, inspection);
   refuseOtherNode(release, inspection);
   const changed = inspection.restartSettings.filter((name) => (env[name] || '') !== (startedEnv[name] || ''));
@@ -58,10 +54,9 @@ export async function deployable(options: DeployOptions): Promise<Deployable> {
       `Release ${nameOf(release)} has the databases ${databases.join(', ')}, and ${running.databases.join(', ')} are replicated. ${RESTART}`,
     );
   }
-  for (const { refusal } of Object.values(compatibility)) {
-    if (refusal !== undefined)
-      throw new Failure('migration_mismatch', `Release ${nameOf(release)}: ${refusal}`);
-  }
+  const refusal = refusalOf(inspection);
+  if (refusal !== undefined)
+    throw new Failure('migration_mismatch', `Release ${nameOf(release)}: ${refusal}`);
   const litestream = await findLitestream({
     litestreamBin: config.LITESTREAM_BIN,
     path: process.env.PATH,

@@ -9,8 +9,7 @@ import type { ServingTier } from '../serving-tier.ts';
 import type { Slot } from '../slot.ts';
 import { type Deployable, deployable } from './deploy.ts';
 import type { Deployment } from './deployment.ts';
-import { inspectRelease, nameOf } from './inspection.ts';
-import type { Invocation } from './invocation.ts';
+import { nameOf, refusalOf } from './inspection.ts';
 import type { ReloadOutcome } from './outcome.ts';
 import type { Releases } from './releases.ts';
 import type { Settled } from './settle.js';
@@ -29,7 +28,6 @@ const NOT_THE_RELEASE: ReadonlySet<string> = new Set([
 ]);
 
 export interface ExchangeOptions {
-  readonly invocation: Invocation;
   readonly releases: Releases;
   readonly settled: Settled;
   readonly lifecycle: Lifecycle;
@@ -99,17 +97,14 @@ export class Exchange {
 
   /** Finds out whether the release before could be brought back now: its files, its packages, the databases. */
   async judgeRollback(): Promise<void> {
-    const { releases, invocation, serving } = this.#options;
+    const { releases, serving } = this.#options;
     this.#previous = null;
     this.#rollbackProblem = null;
     try {
       const release = await releases.previous();
       this.#previous = releaseName(release);
-      const { START_TIMEOUT_MS: timeoutMs } = serving.deployment.config;
-      const options = { installation: invocation.installation, env: releases.environment(), timeoutMs };
-      const { compatibility } = await inspectRelease(release, options);
-      this.#rollbackProblem =
-        Object.values(compatibility).find(({ refusal }) => refusal !== undefined)?.refusal ?? null;
+      const inspection = await releases.inspect(release, serving.deployment.config);
+      this.#rollbackProblem = refusalOf(inspection) ?? null;
     } catch (error) {
       this.#rollbackProblem = (error as Error).message;
     }
@@ -143,13 +138,12 @@ export class Exchange {
   }
 
   async #bringIn(release: StoredRelease, request: ReloadRequest): Promise<ReloadOutcome> {
-    const { invocation, releases, serving, factory, log } = this.#options;
+    const { releases, serving, factory, log } = this.#options;
     const running = serving.deployment;
     const next = await deployable({
       release,
       running,
-      installation: invocation.installation,
-      env: releases.environment(),
+      releases,
       startedEnv: this.#startedEnv,
       log,
     });
@@ -193,10 +187,10 @@ export class Exchange {
     try {
       await replacement.series(async (replace) => {
         releases.writerGoesTo(deployment.release);
-        await replace(writer, { deployment: deployment, cause });
+        await replace(writer, { deployment, cause });
         done.push(writer);
         for (const slot of [...serving.backgroundsOf(deployment), ...serving.workers]) {
-          await replace(slot, { deployment: deployment, cause });
+          await replace(slot, { deployment, cause });
           done.push(slot);
         }
       });
@@ -215,21 +209,17 @@ export class Exchange {
   async #goBack({ running, formerWriter, done, trial, error, deployment }: Halfway): Promise<Failure> {
     const { writer, releases, replacement, log, lifecycle } = this.#options;
     const cause = `release ${nameOf(deployment.release)} did not come up`;
-    const back: Slot[] = [];
     if (!lifecycle.isServing) return error;
     try {
       const isReversible = done.includes(writer)
         ? trial.breaking.length === 0
-        : await this.#accepts(formerWriter);
+        : refusalOf(await releases.inspect(formerWriter.release, formerWriter.config)) === undefined;
       await replacement.series(async (replace) => {
-        for (const slot of done.filter((candidate) => candidate !== writer).reverse()) {
+        for (const slot of done.filter((candidate) => candidate !== writer).reverse())
           await replace(slot, { deployment: running, cause });
-          back.push(slot);
-        }
         if (done.includes(writer) && isReversible) await replace(writer, { deployment: formerWriter, cause });
         // It has migrated, and its successor has died: only its own release can go on with the database.
-        else if (!done.includes(writer) && !isReversible)
-          await replace(writer, { deployment: deployment, cause });
+        else if (!done.includes(writer) && !isReversible) await replace(writer, { deployment, cause });
       });
       if (isReversible) {
         releases.writerGoesTo(formerWriter.release);
@@ -250,18 +240,6 @@ export class Exchange {
         `${error.message}. Going back stopped as well: ${(second as Error).message}; ninelives status shows which process runs which release`,
       );
     }
-  }
-
-  /** @returns whether a release can go on with the databases as they are */
-  async #accepts({ release, config }: Deployment): Promise<boolean> {
-    const { invocation, releases } = this.#options;
-    const options = {
-      installation: invocation.installation,
-      env: releases.environment(),
-      timeoutMs: config.START_TIMEOUT_MS,
-    };
-    const { compatibility } = await inspectRelease(release, options);
-    return Object.values(compatibility).every(({ refusal }) => refusal === undefined);
   }
 
   /** @returns the failure, with what goes on */

@@ -4,7 +4,7 @@ import type { Config } from '../../config.ts';
 import { Failure, type FieldError, isCode } from '../../errors.ts';
 import type { Background } from '../../runtime/background.ts';
 import type { Compatibility } from '../../sqlite/migration-history.ts';
-import type { StoredRelease } from './store.js';
+import { compileCacheOf, type StoredRelease } from './store.js';
 
 const ENTRY = ['src', 'supervisor', 'release', 'inspect.ts'];
 const ANSWER_MAX_BYTES = 1024 * 1024;
@@ -67,7 +67,7 @@ export async function inspectRelease(
           cwd: release.folder,
           env: {
             ...env,
-            NODE_COMPILE_CACHE: join(release.folder, '.cache'),
+            NODE_COMPILE_CACHE: compileCacheOf(release.folder),
             NODE_COMPILE_CACHE_PORTABLE: '1',
           },
           timeout: timeoutMs,
@@ -87,6 +87,11 @@ export async function inspectRelease(
   if (answer.ok) return answer;
   const { code, message, errors } = answer;
   throw new Failure(isCode(code) ? code : 'internal', message, { errors });
+}
+
+/** @returns why a release cannot go on with the databases as they are; undefined when it can */
+export function refusalOf({ compatibility }: Inspection): string | undefined {
+  return Object.values(compatibility).find(({ refusal }) => refusal !== undefined)?.refusal;
 }
 
 /** @returns a release for people: its version and its hash */

@@ -1,12 +1,12 @@
+import type { Config } from '../../config.ts';
 import type { Logger } from '../../log.ts';
-import { inspectRelease, nameOf } from './inspection.ts';
-import type { Invocation } from './invocation.ts';
+import { nameOf, refusalOf } from './inspection.ts';
 import type { Releases } from './releases.ts';
 
 export interface PutBackOptions {
   readonly releases: Releases;
-  readonly invocation: Invocation;
-  readonly timeoutMs: number;
+  /** Of the start that failed. */
+  readonly config: Config;
   readonly log: Logger;
 }
 
@@ -14,15 +14,12 @@ export interface PutBackOptions {
  * After a start that failed: gives the writer's place in the record back to the release that served last, where the
  * databases are still, or again, such that it can go on with them. The next start then runs that one.
  */
-export async function putBackWriter({ releases, invocation, timeoutMs, log }: PutBackOptions): Promise<void> {
+export async function putBackWriter({ releases, config, log }: PutBackOptions): Promise<void> {
   const { writer, workers } = releases.current;
   if (workers === null || workers === writer) return;
   try {
     const release = await releases.find(workers);
-    const env = releases.environment();
-    const { installation } = invocation;
-    const { compatibility } = await inspectRelease(release, { installation, env, timeoutMs });
-    if (Object.values(compatibility).some(({ refusal }) => refusal !== undefined)) return;
+    if (refusalOf(await releases.inspect(release, config)) !== undefined) return;
     releases.writerGoesTo(release);
     log.warn(`the next start runs release ${nameOf(release)} again`);
   } catch (err) {

@@ -1,12 +1,13 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { cp, realpath } from 'node:fs/promises';
+import { cp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseEnv } from 'node:util';
+import type { Config } from '../../config.ts';
 import { Failure } from '../../errors.ts';
 import type { Logger } from '../../log.ts';
 import { type Current, readCurrent, withoutRefusal, withRefusal, writeCurrent } from './current.js';
 import type { Release } from './deployment.ts';
-import { nameOf } from './inspection.ts';
+import { type Inspection, inspectRelease, nameOf } from './inspection.ts';
 import type { Invocation } from './invocation.ts';
 import {
   compileCacheOf,
@@ -36,7 +37,7 @@ export interface ReleasesOptions {
 
 /**
  * The releases of one system on its disk, and the record of which run. The record is: (writer A, workers A) → (writer B,
- * workers A) (`writerGoesTo`, before B migrates) → (B, B) (`exchanged`), or back to A (`wentBack`). A start after a kill
+ * workers A) (`writerGoesTo`, before B migrates) → (B, B) (`exchanged`), or back to A (`writerGoesTo`). A start after a kill
  * goes by it.
  */
 export class Releases {
@@ -68,6 +69,25 @@ export class Releases {
       const reason = (cause as Error).message;
       throw new Failure('config_invalid', `The settings in ${path} cannot be read (${reason})`, { cause });
     }
+  }
+
+  /**
+   * Asks a release what it is.
+   * @param running whose answer to `auto` counts for the log, since an inspection has no terminal
+   * @param env the settings; as they are now unless told
+   * @throws Failure as `inspectRelease` and `environment`
+   */
+  async inspect(
+    release: StoredRelease,
+    { LOG_FORMAT, START_TIMEOUT_MS }: Pick<Config, 'LOG_FORMAT' | 'START_TIMEOUT_MS'>,
+    env = this.environment(),
+  ): Promise<Inspection> {
+    const { installation } = this.#options.invocation;
+    return inspectRelease(release, {
+      installation,
+      env: { ...env, LOG_FORMAT },
+      timeoutMs: START_TIMEOUT_MS,
+    });
   }
 
   /**
@@ -136,7 +156,7 @@ export class Releases {
 
   /** From now on each fork looks whether its files are as they are now. */
   watch(release: StoredRelease): void {
-    if (Object.keys(release.files).length > 0) this.#watches.set(release.hash, watchRelease(release));
+    if (isCopy(release)) this.#watches.set(release.hash, watchRelease(release));
   }
 
   /** The system starts: what it runs counts from the first migration on, and a stop counts no more. */
@@ -153,15 +173,12 @@ export class Releases {
   async served(writer: StoredRelease, workers: StoredRelease): Promise<void> {
     if (writer.hash === workers.hash) this.exchanged(workers);
     await this.prune([]);
-    if (workers.files === undefined || Object.keys(workers.files).length === 0) return;
+    if (!isCopy(workers)) return;
     await syncRelease(workers.folder).catch((err) =>
       this.#options.log.warn({ err }, 'the copy of the code may not survive a loss of power'),
     );
     const share = () =>
-      cp(compileCacheOf(workers.folder), sharedCompileCache(workers), {
-        recursive: true,
-        force: false,
-      }).catch(
+      cp(compileCacheOf(workers.folder), sharedCompileCache(workers), { recursive: true }).catch(
         // An installation that belongs to another user, or a full disk: the next data folder compiles by itself.
         () => {},
       );
@@ -204,11 +221,6 @@ export class Releases {
     }
   }
 
-  /** @returns whether the project's folder leads to another one than a release was copied from; for people */
-  async isElsewhere({ root }: Pick<StoredRelease, 'root'>): Promise<boolean> {
-    return (await realpath(this.#options.invocation.root).catch(() => undefined)) !== root;
-  }
-
   /** A full disk keeps nobody from serving: a start after a kill then goes by what was written before. */
   #write(change: (current: Current) => Partial<Current>): void {
     try {
@@ -220,4 +232,9 @@ export class Releases {
       );
     }
   }
+}
+
+/** A release that runs from the project's folder itself is none. */
+function isCopy({ files }: StoredRelease): boolean {
+  return Object.keys(files).length > 0;
 }

@@ -2,7 +2,7 @@ import { join, resolve } from 'node:path';
 import { currentIfReadable } from './current.js';
 import {
   findRelease,
-  nodePathOf,
+  manifestOf,
   packagesProblem,
   releasesFolder,
   seedCompileCache,
@@ -97,18 +97,19 @@ export async function settle({ root, dataDir, data, chosen, isAttended }) {
  * @returns {Promise<{ workers: StoredRelease, writer: StoredRelease } | { lacking: string }>}
  */
 async function pairOf({ workers, writer }, store) {
-  /** @type {StoredRelease[]} */
-  const found = [];
-  for (const hash of [workers, writer ?? workers]) {
+  /** @type {Map<string | null, StoredRelease>} */
+  const found = new Map();
+  // Mostly one and the same, whose files are then looked at once.
+  for (const hash of new Set([workers, writer ?? workers])) {
     const release = hash === null ? undefined : await findRelease(store, hash);
     if (!release) return { lacking: `the copy of release ${hash} is gone or damaged` };
     const problem = await packagesProblem(release);
     if (problem !== undefined)
       return { lacking: `of release ${release.version} (${release.hash}) ${problem}` };
-    found.push(release);
+    found.set(hash, release);
   }
-  const [first, second] = found;
-  return { workers: /** @type {StoredRelease} */ (first), writer: /** @type {StoredRelease} */ (second) };
+  const release = /** @type {StoredRelease} */ (found.get(workers));
+  return { workers: release, writer: found.get(writer) ?? release };
 }
 
 /**
@@ -121,7 +122,7 @@ async function pairOf({ workers, writer }, store) {
 async function copied(source, store, data, tree) {
   for (let tries = 1; ; tries += 1) {
     try {
-      const release = await storeRelease(source, store, data);
+      const release = await storeRelease(source, store, data, tries === 1 ? tree : undefined);
       await seedCompileCache(release.folder, sharedCompileCache(release));
       return { release, degraded: undefined };
     } catch (error) {
@@ -134,13 +135,7 @@ async function copied(source, store, data, tree) {
       if (!/^E[A-Z]+$/.test(code)) throw error;
       return {
         release: {
-          hash: tree.hash,
-          version: tree.version,
-          root: tree.root,
-          nodeModules: tree.nodeModules,
-          lockHash: tree.lockHash,
-          nodePath: await nodePathOf(tree.nodeModules),
-          files: {},
+          ...(await manifestOf(tree, {})),
           folder: tree.root,
         },
         degraded: `the code runs from ${tree.root} itself, since it cannot be copied (${/** @type {Error} */ (error).message}): a deploy there changes what runs`,

@@ -36,12 +36,13 @@ export function releasesFolder(dataDir) {
  * @param {string} folder of package.json; may be a symbolic link
  * @param {string} store `releasesFolder`
  * @param {readonly string[]} data absolute paths that hold data, not code
+ * @param {import('./tree.js').Tree} [known] what was read there just now
  * @returns {Promise<StoredRelease>} the copy, or the one that was there already
  * @throws {import('../../errors.ts').Failure} release_unusable when it is no project, release_changing when a deploy is
  *   under way; or the error of the disk
  */
-export async function storeRelease(folder, store, data) {
-  const tree = await readTree(folder, data);
+export async function storeRelease(folder, store, data, known) {
+  const tree = known ?? (await readTree(folder, data));
   const stored = await findRelease(store, tree.hash);
   if (stored) return stored;
   makeFolder(store);
@@ -213,17 +214,17 @@ async function writeCopy(tree, folder) {
     await symlink(await realpath(join(tree.root, path)), join(folder, path));
   }
   await symlink(tree.nodeModules, join(folder, 'node_modules'));
-  /** @type {Manifest} */
-  const manifest = {
-    hash: tree.hash,
-    version: tree.version,
-    root: tree.root,
-    nodeModules: tree.nodeModules,
-    lockHash: tree.lockHash,
-    nodePath: await nodePathOf(tree.nodeModules),
-    files: hashes,
-  };
+  const manifest = await manifestOf(tree, hashes);
   await writeFile(join(folder, MANIFEST), JSON.stringify(manifest), { mode: 0o400 });
+}
+
+/**
+ * @param {import('./tree.js').Tree} tree
+ * @param {Manifest['files']} files of its copy; none where there is no copy
+ * @returns {Promise<Manifest>}
+ */
+export async function manifestOf({ hash, version, root, nodeModules, lockHash }, files) {
+  return { hash, version, root, nodeModules, lockHash, nodePath: await nodePathOf(nodeModules), files };
 }
 
 /**
@@ -231,7 +232,7 @@ async function writeCopy(tree, folder) {
  * @param {string} nodeModules
  * @returns {Promise<string>}
  */
-export async function nodePathOf(nodeModules) {
+async function nodePathOf(nodeModules) {
   if (!process.execPath.includes(`${sep}node_modules${sep}`)) return process.execPath;
   return (await realpath(join(nodeModules, '.bin', 'node')).catch(() => undefined)) ?? process.execPath;
 }
