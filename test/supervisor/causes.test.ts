@@ -1,31 +1,10 @@
 import t from 'tap';
 import { describeEvent } from '../../src/commands/event-view.ts';
-import { createLog } from '../../src/log.ts';
-import type { SystemSnapshot } from '../../src/runtime/snapshot.ts';
 import type { ChildExit } from '../../src/supervisor/child.ts';
-import { Events } from '../../src/supervisor/events.ts';
-import { ProcessFactory } from '../../src/supervisor/process-factory.ts';
 import { PROCESSES } from '../../src/supervisor/processes.ts';
-import { Telemetry } from '../../src/supervisor/telemetry.ts';
-import { makeDeployment } from '../support/deployment.ts';
-import { temporaryFolder } from '../support/system.ts';
+import { factoryOf } from '../support/process-factory.ts';
 
 const WORKER = { ...PROCESSES.worker, entry: 'test/support/failing-child.ts' };
-
-function factoryOf(t: Parameters<typeof temporaryFolder>[0]) {
-  const log = createLog('test', 'silent', 'json');
-  const events = new Events(t.testdir({ run: {} }), log);
-  const telemetry = new Telemetry({ events, snapshot: () => ({}) as SystemSnapshot, lagMs: () => 0 });
-  const factory = new ProcessFactory({
-    log,
-    events,
-    telemetry,
-    onChange: () => {},
-    check: () => {},
-    onDamage: () => {},
-  });
-  return { factory, events, deployment: makeDeployment('none', temporaryFolder(t)) };
-}
 
 t.test('whatever ends a process by its own code has a name', async (t) => {
   const { factory, deployment } = factoryOf(t);

@@ -1,16 +1,10 @@
 import t, { type Test } from 'tap';
-import { createLog } from '../../src/log.ts';
 import type { ToPrimary } from '../../src/runtime/messages.ts';
-import type { SystemSnapshot } from '../../src/runtime/snapshot.ts';
 import type { Child, ChildExit } from '../../src/supervisor/child.ts';
-import { Events } from '../../src/supervisor/events.ts';
 import { checkedMessage } from '../../src/supervisor/message-check.ts';
-import { ProcessFactory } from '../../src/supervisor/process-factory.ts';
 import { PROCESSES } from '../../src/supervisor/processes.ts';
-import { Telemetry } from '../../src/supervisor/telemetry.ts';
-import { makeDeployment } from '../support/deployment.ts';
+import { factoryOf } from '../support/process-factory.ts';
 import type { SendingInput } from '../support/sending-child.ts';
-import { temporaryFolder } from '../support/system.ts';
 
 const WORKER = { ...PROCESSES.worker, entry: 'test/support/sending-child.ts' };
 const BEAT = { kind: 'beat', rssBytes: 1, heapUsedBytes: 1, served: 1, deltas: [] };
@@ -18,19 +12,8 @@ const FLOOD_COUNT = 100_000;
 const BIG_TEXT = 'x'.repeat(10 * 1024 * 1024);
 
 /** Real children of a real factory, which the telemetry hears. */
-function factoryOf(t: Test): (input: SendingInput) => Child {
-  const log = createLog('test', 'silent', 'json');
-  const events = new Events(t.testdir({ run: {} }), log);
-  const telemetry = new Telemetry({ events, snapshot: () => ({}) as SystemSnapshot, lagMs: () => 0 });
-  const factory = new ProcessFactory({
-    log,
-    events,
-    telemetry,
-    onChange: () => {},
-    check: () => {},
-    onDamage: () => {},
-  });
-  const deployment = makeDeployment('none', temporaryFolder(t));
+function childrenOf(t: Test): (input: SendingInput) => Child {
+  const { factory, deployment } = factoryOf(t);
   return (input) => {
     const child = factory.child(WORKER, { name: 'worker-1', deployment, input });
     t.teardown(async () => {
@@ -46,7 +29,7 @@ async function exitOf(child: Child): Promise<ChildExit> {
 }
 
 t.test('a child that sends what is no message is at fault, and nobody else is harmed', async (t) => {
-  const make = factoryOf(t);
+  const make = childrenOf(t);
   const inputs: readonly SendingInput[] = [
     { values: [null] },
     { values: [7] },
@@ -60,7 +43,7 @@ t.test('a child that sends what is no message is at fault, and nobody else is ha
 });
 
 t.test('a child that floods is at fault, and what it sends beyond is not heard', async (t) => {
-  const child = factoryOf(t)({ values: [BEAT], count: FLOOD_COUNT });
+  const child = childrenOf(t)({ values: [BEAT], count: FLOOD_COUNT });
   let heard = 0;
   child.on('message', () => {
     heard += 1;
@@ -71,7 +54,7 @@ t.test('a child that floods is at fault, and what it sends beyond is not heard',
 });
 
 t.test('messages of others, of unknown numbers and of unknown series end nobody', async (t) => {
-  const child = factoryOf(t)({
+  const child = childrenOf(t)({
     values: [
       { kind: 'accepted', id: 99 },
       { kind: 'drained' },

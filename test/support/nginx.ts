@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import type { Test } from 'tap';
+import { freePort } from '../../loadtest/support/free-port.ts';
 
 /**
  * Starts a real nginx in front of a server; it ends with the test.
@@ -32,15 +33,6 @@ http { access_log off; ${temporary.join(' ')} server { listen 127.0.0.1:${port};
   while (!(await isListening(port))) {
     if (child.exitCode !== null) throw new Error(`nginx ended with ${child.exitCode}`);
   }
-  return port;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, 'close');
   return port;
 }
 

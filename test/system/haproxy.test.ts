@@ -3,12 +3,12 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { Agent, createServer as createHttpServer, request as send } from 'node:http';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 import t, { type Test } from 'tap';
+import { freePort } from '../../loadtest/support/free-port.ts';
 import type { SystemSnapshot } from '../../src/runtime/snapshot.ts';
 import { command } from '../commands/command.ts';
 import { alertOf } from '../support/http.ts';
@@ -22,15 +22,6 @@ const TRIES = 2;
 const KILLS = Number(process.env.HAPROXY_KILLS ?? 6);
 const KILL_INTERVAL_MS = 1000;
 const CLIENTS = 8;
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, 'close');
-  return port;
-}
 
 /**
  * Starts HAProxy with the project's configuration, only its two addresses changed.

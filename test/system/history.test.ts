@@ -213,8 +213,10 @@ t.test(
     await session(t, place, 'a');
     await session(t, other, 'b');
     await session(t, place, 'c');
-    t.equal(told(place.dataDir).length, 4);
-    t.match(told(place.dataDir), [/is file:.*\/b now/, /media/, /is file:.*\/replica now/, /media/]);
+    const lines = told(place.dataDir);
+    const patterns = [/is file:.*\/b now/, /media/, /is file:.*\/replica now/, /media/];
+    t.equal(lines.length, patterns.length);
+    for (const [index, pattern] of patterns.entries()) t.match(lines[index], pattern);
     const folder = temporaryFolder(t);
     for (const [name, { env }, expected] of [
       ['b', other, ['a', 'b']],
@@ -259,9 +261,9 @@ t.test(
     renameSync(join(folder, 'away'), mount);
     t.equal((await answer).status, 201, 'it is replicated when that is done');
     t.notOk('history' in (await degraded(system)), 'it is not degraded any more');
-    t.equal(told(place.dataDir).length, 1);
-    t.match(told(place.dataDir), [/main cannot be compared .*media cannot be compared/], 'and it was told');
-    t.equal(told(place.dataDir).length, 1, 'once');
+    const [line, ...more] = told(place.dataDir);
+    t.match(line, /main cannot be compared .*media cannot be compared/, 'and it was told');
+    t.strictSame(more, [], 'once');
   },
 );
 

@@ -1,8 +1,7 @@
-import { once } from 'node:events';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import t from 'tap';
+import { freePort } from '../../loadtest/support/free-port.ts';
 import { command } from '../commands/command.ts';
 import { boot, noBoot } from '../support/boot.ts';
 import { request } from '../support/http.ts';
@@ -10,15 +9,6 @@ import { processesOf, temporaryFolder, until } from '../support/system.ts';
 
 /** As the unit has it. */
 const PAUSE_MS = 30_000;
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, 'close');
-  return port;
-}
 
 t.test(
   'a client at the socket starts what a person has to mend once in 30 s, and is served at last',

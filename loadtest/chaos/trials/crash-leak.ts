@@ -1,10 +1,10 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { freePort } from '../../support/free-port.ts';
 import type { RunningSystem } from '../../support/running-system.ts';
 import { failedElsewhere } from '../blame.ts';
 import { collectGarbage, debuggerEnv } from '../collect-garbage.ts';
 import { type Death, killChildren } from '../faults.ts';
-import { freePort } from '../free-port.ts';
 import { type Holdings, holdingsOf } from '../processes.ts';
 import type { Stage } from '../stage.ts';
 import { atLeast, atMost, type Trial } from '../trial.ts';

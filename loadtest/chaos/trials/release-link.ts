@@ -1,10 +1,10 @@
 import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { freePort } from '../../support/free-port.ts';
 import { failedElsewhere } from '../blame.ts';
 import { run } from '../commands.ts';
 import { DEPLOY_LOAD } from '../deploys.ts';
 import { type Death, killChildren, recoveryMs, workerNames } from '../faults.ts';
-import { freePort } from '../free-port.ts';
 import type { Stage } from '../stage.ts';
 import { notOfRelease, statusOf } from '../status.ts';
 import { atMost, type Trial } from '../trial.ts';

@@ -1,0 +1,24 @@
+import type { Test } from 'tap';
+import { createLog } from '../../src/log.ts';
+import type { SystemSnapshot } from '../../src/runtime/snapshot.ts';
+import { Events } from '../../src/supervisor/events.ts';
+import { ProcessFactory } from '../../src/supervisor/process-factory.ts';
+import { Telemetry } from '../../src/supervisor/telemetry.ts';
+import { makeDeployment } from './deployment.ts';
+import { temporaryFolder } from './system.ts';
+
+/** @returns a real factory, which the telemetry hears, its events, and a deployment for its children */
+export function factoryOf(t: Test) {
+  const log = createLog('test', 'silent', 'json');
+  const events = new Events(t.testdir({ run: {} }), log);
+  const telemetry = new Telemetry({ events, snapshot: () => ({}) as SystemSnapshot, lagMs: () => 0 });
+  const factory = new ProcessFactory({
+    log,
+    events,
+    telemetry,
+    onChange: () => {},
+    check: () => {},
+    onDamage: () => {},
+  });
+  return { factory, events, deployment: makeDeployment('none', temporaryFolder(t)) };
+}
