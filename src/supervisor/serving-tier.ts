@@ -97,18 +97,26 @@ export class ServingTier {
   /**
    * Has the background processes that a release has: those that it adds are started, those that it dropped are ended.
    * @returns the names of both
-   * @throws Failure why one does not come up
+   * @throws Failure why one does not come up; those that were added are ended then, and none is dropped
    */
   async adopt(deployment: Deployment, cause: string): Promise<readonly string[]> {
+    const before = this.#backgrounds;
     const kept = this.backgroundsOf(deployment);
-    const dropped = this.#backgrounds.filter((slot) => !kept.includes(slot));
+    const dropped = before.filter((slot) => !kept.includes(slot));
     const added = deployment.backgrounds
       .filter(({ name }) => !kept.some((slot) => slot.name === name))
       .map(({ name }) => this.#backgroundSlot(name, deployment));
-    this.#backgrounds = [...kept, ...added];
-    for (const slot of added) slot.start();
-    await Promise.all(added.map((slot) => slot.ready()));
     const { DRAIN_TIMEOUT_MS } = deployment.config;
+    this.#backgrounds = [...before, ...added];
+    for (const slot of added) slot.start();
+    try {
+      await Promise.all(added.map((slot) => slot.ready()));
+    } catch (error) {
+      this.#backgrounds = before;
+      await Promise.all(added.map((slot) => slot.stop(DRAIN_TIMEOUT_MS, cause)));
+      throw error;
+    }
+    this.#backgrounds = [...kept, ...added];
     await Promise.all(dropped.map((slot) => slot.stop(DRAIN_TIMEOUT_MS, cause)));
     return [...added, ...dropped].map(({ name }) => name);
   }

@@ -209,3 +209,34 @@ t.test('background processes that a release adds or drops are started and ended'
   );
   t.equal((await request(`${system.url}/alert`, { method: 'POST', body: alertOf('x') })).status, 201);
 });
+
+t.test('everything goes back when a background process that a release adds does not come up', async (t) => {
+  const place = new Installation(t);
+  place.release('1.0.0');
+  const next = place.release('2.0.0');
+  next.replace('src/features.ts', "name: 'mailer',", "name: 'postman',");
+  // It passes the trial, which ends at standby.
+  next.replace(
+    'src/alerts/delivery/main.ts',
+    'const { url } = (await runtime.standby()) as BackgroundInput;',
+    "const { url } = (await runtime.standby()) as BackgroundInput;\n  if (url) throw new Error('this one is broken');",
+  );
+  place.point('1.0.0');
+  const system = await place.start();
+  place.point('2.0.0');
+  const refused = await place.run('reload');
+  t.equal(refused.code, 70);
+  t.match(refused.stderr, /this one is broken.* Everything went back to release 1\.0\.0 /);
+  const { releases, children, status } = await place.status();
+  t.strictSame(versionsOf(releases), ['1.0.0', '1.0.0', '1.0.0']);
+  t.strictSame(
+    children.map(({ name, state }) => `${name} ${state}`),
+    ['litestream ready', 'writer ready', 'worker-1 ready', 'mailer ready'],
+  );
+  t.strictSame(
+    status.degraded.map(({ name }) => name).filter((name) => name !== 'replication'),
+    [],
+  );
+  t.equal((await request(`${system.url}/alert`, { method: 'POST', body: alertOf('x') })).status, 201);
+  t.equal(readCurrent(releasesFolder(place.dataDir)).refused.length, 1, 'the next start does not take it');
+});

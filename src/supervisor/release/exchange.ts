@@ -194,11 +194,11 @@ export class Exchange {
           done.push(slot);
         }
       });
+      return [...done.map(({ name }) => name), ...(await serving.adopt(deployment, cause))];
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
       throw await this.#goBack({ running, formerWriter, done, trial, error, deployment });
     }
-    return [...done.map(({ name }) => name), ...(await serving.adopt(deployment, cause))];
   }
 
   /**
