@@ -58,6 +58,12 @@ export function describeSystem(snapshot: SystemSnapshot): Metric[] {
         value: unconfirmedBytes,
       })),
     ),
+    {
+      name: 'replication_renewed_bytes_total',
+      type: 'counter',
+      help: 'Sizes of the databases of which the replica got a new generation because it had lost something.',
+      values: [plain(replication.renewedBytes)],
+    },
     gauge('replication_state', 'The state that the replication is in.', [
       { labels: { state: replication.state }, value: 1 },
     ]),

@@ -21,6 +21,6 @@ export interface ConfirmerOptions {
   readonly onSnapshot: (database: string, sizeBytes: number) => void;
   /** It has uploaded the whole of a database. */
   readonly onSnapshotEnd: (database: string) => void;
-  /** It could not upload; why, in words. */
-  readonly onFailed: (reason: string) => void;
+  /** It could not upload; why, in words, and of which database, where it says so. */
+  readonly onFailed: (reason: string, database?: string) => void;
 }

@@ -23,7 +23,11 @@ export class LogConfirmer implements Confirmer {
       onSnapshot(basename(db, '.db'), statSync(db, { throwIfNoEntry: false })?.size ?? 0);
     }
     if (typeof db === 'string' && line.message === 'snapshot written') onSnapshotEnd(basename(db, '.db'));
-    if (line.level === 'error') onFailed(String(line.fields.error ?? line.message));
+    if (line.level === 'error')
+      onFailed(
+        String(line.fields.error ?? line.message),
+        typeof db === 'string' ? basename(db, '.db') : undefined,
+      );
     const confirmation = confirmationOf(line);
     if (confirmation) onConfirmed(confirmation);
   }

@@ -1,6 +1,7 @@
 import type { Logger } from '../log.ts';
 import type { LagReport, ReplicationState, ReplicationStatus } from '../runtime/messages.ts';
 import type { Confirmation } from './confirmation.ts';
+import { RepeatedFailure } from './repeated-failure.ts';
 
 const HYSTERESIS = 0.5;
 /** How long an error that Litestream logged explains why nothing arrives: it tries again by itself meanwhile. */
@@ -14,6 +15,9 @@ const BACK_RESTARTS_MAX = 3;
 const BACK_WINDOW_MS = 30_000;
 /** A store that hangs is not healed by restarting the uploader: the patience doubles up to this. */
 const PATIENCE_MAX_MS = 5 * 60_000;
+
+/** A failure that repeats for so many stalls is not one of the store, which would be noticed by then. */
+const FAILURE_STALLS = 5;
 
 /** Slower than this no snapshot is expected to be uploaded. */
 const SNAPSHOT_MIN_BYTES_PER_MS = 250;
@@ -40,6 +44,8 @@ export interface ReplicationMonitorOptions {
   readonly log: Logger;
   /** Called at each stall; the uploader is to be restarted. */
   readonly onStall: (cause: string) => void;
+  /** It fails again and again at the same, a restart has not helped, and the store is there. */
+  readonly onWedged: (reason: string, database: string | undefined) => void;
   readonly onChange: () => void;
 }
 
@@ -54,6 +60,7 @@ export class ReplicationMonitor {
   readonly #progress = new Map<string, Progress>();
   /** Since when nothing has arrived of a database that was not heard of yet. */
   #sinceMs: number;
+  readonly #repeated: RepeatedFailure;
   #lastError: { readonly atMs: number; readonly reason: string } | undefined;
   /** Why the store does not answer; undefined when it does. */
   #silence: string | undefined;
@@ -64,6 +71,7 @@ export class ReplicationMonitor {
 
   constructor(options: ReplicationMonitorOptions) {
     this.#options = options;
+    this.#repeated = new RepeatedFailure(FAILURE_STALLS * options.stallTimeoutMs);
     this.#sinceMs = options.now();
   }
 
@@ -116,6 +124,7 @@ export class ReplicationMonitor {
     // It goes on beside a snapshot, which is only waited for where it is the first of all.
     progress.snapshotMs = 0;
     progress.hasArrivedSinceBack = true;
+    this.#repeated.arrived(database);
     this.#lastError = undefined;
   }
 
@@ -132,11 +141,17 @@ export class ReplicationMonitor {
     progress.sinceMs = this.#options.now();
     progress.snapshotMs = 0;
     progress.hasArrivedSinceBack = true;
+    this.#repeated.arrived(database);
   }
 
-  /** Litestream says that it could not upload. */
-  failed(reason: string): void {
-    this.#lastError = { atMs: this.#options.now(), reason };
+  /**
+   * Litestream says that it could not upload.
+   * @param database undefined where it does not say which
+   */
+  failed(reason: string, database?: string): void {
+    const atMs = this.#options.now();
+    this.#lastError = { atMs, reason };
+    this.#repeated.failed(database, reason, atMs);
   }
 
   /**
@@ -149,6 +164,7 @@ export class ReplicationMonitor {
     const nowMs = this.#options.now();
     const isBack = this.#silence !== undefined && silence === undefined;
     this.#silence = silence;
+    if (silence !== undefined) this.#repeated.reset();
     if (silence !== undefined) this.#backAtMs = undefined;
     if (isBack) {
       this.#sinceMs = nowMs;
@@ -196,6 +212,10 @@ export class ReplicationMonitor {
       this.#options.onStall('the store answers again, and the uploader still waits for it');
       return;
     }
+    const remedy = this.#repeated.look(nowMs);
+    if (remedy?.kind === 'restart') this.#options.onStall(`it fails again and again: ${remedy.reason}`);
+    if (remedy?.kind === 'renew') this.#options.onWedged(remedy.reason, remedy.database);
+    if (remedy) return;
     const stuck = late.filter((progress) => silenceMs(progress, nowMs) > progress.patienceMs);
     if (this.#state !== 'stalled' || stuck.length === 0) return;
     const silentMs = Math.max(...stuck.map(({ sinceMs }) => nowMs - sinceMs));

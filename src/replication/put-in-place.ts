@@ -9,6 +9,7 @@ import type { MarkChange } from './history/next-mark.ts';
 import { replaceDatabases, replacedFolder } from './history/replace.ts';
 import { ReplicaListing } from './history/replica-listing.ts';
 import { type Settlement, settle } from './history/settle.ts';
+import { removeSidecar } from './history/sidecar.ts';
 import { damagedFolder, fileTime } from './leftovers.ts';
 import { databasePath } from './litestream-config.ts';
 import { describeLoss, lossOf } from './loss.ts';
@@ -37,6 +38,8 @@ export async function applySettled(
   const { notice, restored, generations } = settlement;
   if (!restored) {
     const change = changeBy(settlement, inode);
+    // What Litestream has there has a gap, or may have one.
+    if (settlement.isReplicaBroken) removeSidecar(config.DATA_DIR, database);
     if (change.kind === 'waits') options.log.warn({ database }, change.because);
     return { outcome: 'present', notice: change.kind === 'waits' ? undefined : notice, change };
   }

@@ -112,6 +112,8 @@ export interface ReplicationSnapshot {
   readonly trouble: string | null;
   /** By database, as the writer told last. */
   readonly databases: Readonly<Record<string, LagReport>>;
+  /** Sizes of the databases of which the replica got a new generation because it had lost something. */
+  readonly renewedBytes: number;
 }
 
 export interface StorageSnapshot {

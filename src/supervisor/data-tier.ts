@@ -1,23 +1,17 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { Failure } from '../errors.ts';
 import { HistoryKeeper } from '../replication/history/keeper.ts';
-import { silenceOf } from '../replication/store-probe.ts';
 import type { Child, ChildExit } from './child.ts';
 import { Drills } from './drills.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import { drainTimeoutMsOf, PROCESSES, type ProcessSpec } from './processes.ts';
 import type { Deployment } from './release/deployment.ts';
+import { ReplicaGuard } from './replica-guard.ts';
 import { Replicator, type ReplicatorOptions } from './replicator.ts';
 import { finalFailure, type Slot } from './slot.ts';
 import { WriterPlace } from './writer-place.ts';
 
-/** Between two looks at whether a replica that could not be compared can be; it doubles while that fails. */
-const COMPARE_INTERVAL_MIN_MS = 1000;
-const COMPARE_INTERVAL_MAX_MS = 30_000;
-/** Of a comparison that the replica did not answer. */
-const EXIT_TRY_AGAIN = 75;
-
-export interface DataTierOptions extends Omit<ReplicatorOptions, 'running' | 'onConfirmed'> {
+export interface DataTierOptions
+  extends Omit<ReplicatorOptions, 'running' | 'onConfirmed' | 'onUploaded' | 'onEnded' | 'onWedged'> {
   /** Of the writer: another one where an exchange was cut in half. */
   readonly writerDeployment: Deployment;
   readonly lifecycle: Lifecycle;
@@ -33,10 +27,9 @@ export class DataTier {
   readonly writer: WriterPlace;
   readonly drills: Drills;
   readonly history: HistoryKeeper;
+  readonly guard: ReplicaGuard;
   readonly #options: DataTierOptions;
   #preparing: Child | undefined;
-  /** Aborted at a stop. */
-  #waiting = new AbortController();
 
   constructor(options: DataTierOptions) {
     const { deployment, writerDeployment, log, events, factory, onChange } = options;
@@ -52,8 +45,13 @@ export class DataTier {
     this.replicator = new Replicator({
       ...options,
       running: () => this.running,
-      onConfirmed: (confirmation) => {
+      onUploaded: (confirmation) => {
         this.history.confirmed(confirmation);
+        this.guard.confirmed(confirmation);
+      },
+      onEnded: () => this.guard.litestreamEnded(),
+      onWedged: (reason, database) => void this.guard.wedged(reason, database),
+      onConfirmed: (confirmation) => {
         this.drills.confirmed(confirmation);
         this.writer.confirmed(confirmation);
       },
@@ -70,6 +68,16 @@ export class DataTier {
         onChange();
       },
     });
+    this.guard = new ReplicaGuard({
+      deployment,
+      running: () => this.running.config,
+      replicator: this.replicator,
+      history: this.history,
+      compare: () => this.#runPrepare({ isServing: true }),
+      // What was found counts until the replica is proven.
+      onProven: () => void this.drills.run().catch(() => {}),
+      onChange,
+    });
     this.drills = new Drills({
       dataDir: config.DATA_DIR,
       intervalMs: config.DRILL_INTERVAL_MS,
@@ -78,7 +86,7 @@ export class DataTier {
       log,
       onChange,
       onResult: ({ ok, reason }) => {
-        if (ok) this.history.settle();
+        if (ok) this.history.proven();
         if (!ok) events.record('drill-failed', { cause: reason ?? 'no reason told' });
       },
     });
@@ -96,19 +104,15 @@ export class DataTier {
 
   /** @throws Failure the reason that it cannot start */
   async start(): Promise<void> {
-    this.#waiting = new AbortController();
     await this.#prepare();
     this.history.open();
-    const isToWait = this.history.waitsBecause !== undefined;
-    if (isToWait) this.replicator.probe();
-    else await this.replicator.start();
+    await this.guard.start();
     await this.writer.start();
-    if (isToWait) void this.#startReplicatorWhenCompared();
   }
 
   /** Ends what nobody waits for any more; what serves goes on. */
   async abort(cause: string): Promise<void> {
-    this.#waiting.abort();
+    this.guard.stop();
     this.#preparing?.drain(drainTimeoutMsOf(PROCESSES.prepare, this.running.config), cause);
     this.replicator.stopProbing();
     await this.drills.stop(cause);
@@ -146,33 +150,6 @@ export class DataTier {
     });
     child.markReady();
     return new Promise((resolve) => child.once('exit', resolve));
-  }
-
-  /** Litestream would add to a replica that nobody has compared with the databases: it starts when that is done. */
-  async #startReplicatorWhenCompared(): Promise<void> {
-    const { signal } = this.#waiting;
-    let intervalMs = COMPARE_INTERVAL_MIN_MS;
-    try {
-      for (;;) {
-        await delay(intervalMs, undefined, { signal });
-        if ((await silenceOf(this.running.config)) !== undefined) continue;
-        signal.throwIfAborted();
-        // The mark is the comparing process's meanwhile.
-        this.history.close(false);
-        const exit = await this.#runPrepare({ isServing: true });
-        signal.throwIfAborted();
-        this.history.open();
-        if (exit.code === 0 && this.history.waitsBecause === undefined) return await this.replicator.start();
-        const failure = exit.code === 0 ? undefined : finalFailure(exit);
-        if (failure && failure.meaning.exitCode !== EXIT_TRY_AGAIN) {
-          this.history.refused(failure.message);
-          return;
-        }
-        intervalMs = Math.min(2 * intervalMs, COMPARE_INTERVAL_MAX_MS);
-      }
-    } catch (error) {
-      if (!signal.aborted) this.history.refused((error as Error).message);
-    }
   }
 
   /** A process that reads the replica by itself. */

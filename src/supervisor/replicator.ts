@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import type { Logger } from '../log.ts';
 import type { Confirmation } from '../replication/confirmation.ts';
 import { confirmerFor } from '../replication/confirmer-for.ts';
+import { removeSidecar } from '../replication/history/sidecar.ts';
 import { LogRelay, litestreamEnv, replicateCommand } from '../replication/litestream.ts';
 import { ReplicationMonitor } from '../replication/monitor.ts';
 import { StoreProbe } from '../replication/store-probe.ts';
@@ -28,6 +29,12 @@ export interface ReplicatorOptions {
   readonly onChange: () => void;
   /** The replica holds more than before. */
   readonly onConfirmed: (confirmation: Confirmation) => void;
+  /** Litestream has uploaded something, which may be held back. */
+  readonly onUploaded: (confirmation: Confirmation) => void;
+  /** A Litestream has ended. */
+  readonly onEnded: () => void;
+  /** Litestream fails again and again at the same, though the store is there. */
+  readonly onWedged: (reason: string, database: string | undefined) => void;
 }
 
 /**
@@ -40,6 +47,12 @@ export class Replicator {
   readonly monitor: ReplicationMonitor;
   readonly #options: ReplicatorOptions;
   readonly #storeProbe: StoreProbe;
+  /** Whether what is confirmed is held back, and the last of it. */
+  #isHeld = false;
+  readonly #held = new Map<string, Confirmation>();
+  /** Those that begin a new generation with the next Litestream. */
+  readonly #toRenew = new Set<string>();
+  #renewedBytes = 0;
   /** The last one of each database, for a writer that starts later. */
   readonly #confirmations = new Map<string, Confirmation>();
 
@@ -58,6 +71,7 @@ export class Replicator {
         events.record('stall', { child: 'litestream', pid: this.slot.child?.pid, cause });
         this.slot.child?.fault(cause);
       },
+      onWedged: options.onWedged,
       onChange: () => {
         const { state, trouble } = this.monitor;
         events.record('replication', { cause: trouble ?? state });
@@ -89,6 +103,45 @@ export class Replicator {
     this.probe();
   }
 
+  /** From now on nothing counts as replicated; what is confirmed is kept until `pass`. */
+  hold(): void {
+    this.#isHeld = true;
+    // A writer that starts meanwhile must not hear of them.
+    for (const [database, confirmation] of this.#confirmations) this.#held.set(database, confirmation);
+    this.#confirmations.clear();
+  }
+
+  /** What is confirmed counts, also what was kept. */
+  pass(): void {
+    this.#isHeld = false;
+    for (const confirmation of this.#held.values()) this.#handOn(confirmation);
+    this.#held.clear();
+  }
+
+  /**
+   * Begins a new generation of some databases.
+   * @param sizeBytes what that uploads
+   */
+  renew(databases: readonly string[], sizeBytes: number): void {
+    for (const database of databases) {
+      this.#toRenew.add(database);
+      this.#held.delete(database);
+    }
+    this.#renewedBytes += sizeBytes;
+    this.slot.child?.fault('a new generation begins');
+  }
+
+  /** What generations that were begun for what was lost had to upload, in bytes. */
+  get renewedBytes(): number {
+    return this.#renewedBytes;
+  }
+
+  /** Ends Litestream at once, and keeps its place empty until `start`: nothing more is uploaded. */
+  async kill(cause: string): Promise<void> {
+    this.slot.child?.kill(cause);
+    await this.slot.stop(0, cause);
+  }
+
   stopProbing(): void {
     this.#storeProbe.stop();
   }
@@ -108,7 +161,7 @@ export class Replicator {
       onConfirmed: (confirmation) => this.#onConfirmed(confirmation),
       onSnapshot: (database, sizeBytes) => this.monitor.snapshotBegan(database, sizeBytes),
       onSnapshotEnd: (database) => this.monitor.snapshotEnded(database),
-      onFailed: (reason) => this.monitor.failed(reason),
+      onFailed: (reason, database) => this.monitor.failed(reason, database),
     });
     const onReady = () => {
       this.monitor.restarted();
@@ -121,6 +174,8 @@ export class Replicator {
       PROCESSES.litestream,
       { name: PROCESSES.litestream.role, deployment },
       () => {
+        for (const database of this.#toRenew) removeSidecar(config.DATA_DIR, database);
+        this.#toRenew.clear();
         const { command, args } = replicateCommand(litestream, litestreamConfigPath);
         const started = spawn(command, args, {
           // A group of its own: Ctrl-C at the terminal must not end it before the last commit is shipped.
@@ -136,13 +191,22 @@ export class Replicator {
         return started;
       },
     );
-    child.once('exit', () => confirmer.stop());
+    child.once('exit', () => {
+      confirmer.stop();
+      this.#options.onEnded();
+    });
     return child;
   }
 
   #onConfirmed(confirmation: Confirmation): void {
-    this.#confirmations.set(confirmation.database, confirmation);
     this.monitor.confirmed(confirmation);
+    this.#options.onUploaded(confirmation);
+    if (this.#isHeld) this.#held.set(confirmation.database, confirmation);
+    else this.#handOn(confirmation);
+  }
+
+  #handOn(confirmation: Confirmation): void {
+    this.#confirmations.set(confirmation.database, confirmation);
     this.#options.onConfirmed(confirmation);
   }
 }

@@ -49,6 +49,7 @@ export class StatusBoard {
     if (serving.spare.trouble) degraded.push({ name: 'spare', reason: serving.spare.trouble });
     const limits = this.#options.recycler().trouble;
     if (limits) degraded.push({ name: 'limits', reason: limits });
+    if (data.guard.trouble) degraded.push({ name: 'replica', reason: data.guard.trouble });
     if (data.history.trouble) degraded.push({ name: 'history', reason: data.history.trouble });
     if (drills.trouble) degraded.push({ name: 'drill', reason: drills.trouble });
     const ofReleases = releaseTrouble();

@@ -193,7 +193,7 @@ export class System {
       status: this.#board.status,
       primary: snapshotOfPrimary(),
       children: [...this.#slots.map(snapshotOfSlot), ...this.#serving.spare.children.map(snapshotOfSpare)],
-      replication: snapshotOfReplication(replicator.monitor),
+      replication: snapshotOfReplication(replicator),
       lastDrill: drills.last ?? null,
       storage: {
         freeMb: freeMb(DATA_DIR),
@@ -288,7 +288,7 @@ export class System {
    * @returns how many things that was
    */
   acknowledge(): number {
-    return this.#data.history.settle();
+    return this.#data.history.acknowledge();
   }
 
   /** What serves loads meanwhile, a moment after what has to be there first. */

@@ -7,12 +7,14 @@ const CONFIRMATION = { database: 'main', generation: 'g', salt: 's', offsetBytes
 
 function monitorAt(clock: { nowMs: number }) {
   const stalls: string[] = [];
+  const wedged: string[] = [];
   const monitor = new ReplicationMonitor({
     lagNormalMs: 2000,
     stallTimeoutMs: 6000,
     now: () => clock.nowMs,
     log: LOG,
     onStall: (cause) => stalls.push(cause),
+    onWedged: (reason) => wedged.push(reason),
     onChange: () => {},
   });
   const look = (lagMs: number, mediaLagMs = 0) => {
@@ -20,7 +22,7 @@ function monitorAt(clock: { nowMs: number }) {
     const unknown = { lastCommit: { ordinal: 1, atMs: 1 }, confirmed: undefined };
     monitor.look({ main: { ...report, ...unknown }, media: { ...report, ...unknown, lagMs: mediaLagMs } });
   };
-  return { monitor, stalls, look };
+  return { monitor, stalls, wedged, look };
 }
 
 t.test('young unconfirmed commits are streaming', async (t) => {
@@ -211,4 +213,34 @@ t.test('a snapshot beside which segments arrive excuses no silence', async (t) =
   clock.nowMs += 6500;
   look(6500);
   t.equal(stalls.length, 1);
+});
+
+t.test('a failure that repeats while the store is there gets a restart, then a new generation', async (t) => {
+  const clock = { nowMs: 0 };
+  const { monitor, look, stalls, wedged } = monitorAt(clock);
+  const told: [number, string][] = [];
+  for (clock.nowMs = 0; clock.nowMs <= 90_000; clock.nowMs += 500) {
+    monitor.failed('a file is missing', 'main');
+    if (clock.nowMs === 29_500) monitor.confirmed({ ...CONFIRMATION, database: 'media' });
+    // The last error explains it, so it is no stall.
+    monitor.failed('a file is missing', 'main');
+    look(clock.nowMs);
+    for (const cause of [...stalls.splice(0), ...wedged.splice(0)]) told.push([clock.nowMs, cause]);
+  }
+  t.strictSame(told, [
+    [30_000, 'it fails again and again: a file is missing'],
+    [60_000, 'a file is missing'],
+  ]);
+});
+
+t.test('a failure that ends, or that is the store itself, gets none', async (t) => {
+  const clock = { nowMs: 0 };
+  const { monitor, look, stalls, wedged } = monitorAt(clock);
+  for (clock.nowMs = 0; clock.nowMs <= 120_000; clock.nowMs += 500) {
+    if (clock.nowMs < 60_000 && clock.nowMs % 20_000 === 0) monitor.confirmed(CONFIRMATION);
+    if (clock.nowMs >= 60_000) monitor.probed('it says nothing');
+    monitor.failed('timeout', 'main');
+    look(1000);
+  }
+  t.strictSame([stalls, wedged], [[], []]);
 });

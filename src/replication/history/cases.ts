@@ -8,9 +8,9 @@ import type { DatabaseMark } from './mark.ts';
  * | --------------- | --------------------------------------------------------------------- | ---------------- |
  * | plain           | it has all that was told, and all that the replica has                | go on            |
  * | behind          | it lacks what was told, and the replica does not have that either     | go on, tell      |
- * | replica-changed | the replica is another one than before; the database has all of it    | go on, tell      |
- * | replica-emptied | nothing is left of what was in the replica                            | go on, tell      |
- * | replica-shrunk  | the newest that was uploaded is gone, and older is there              | go on, tell      |
+ * | replica-changed | the replica is another one than before; the database has all of it    | go on with a new generation, tell |
+ * | replica-emptied | nothing is left of what was in the replica                            | the same         |
+ * | replica-shrunk  | the newest that was uploaded is gone, and older is there              | the same         |
  * | sidecar-gone    | Litestream's files are missing: a new generation                      | go on, tell      |
  * | unanswered      | the replica has one commit more, which a writer was killed over; the database went on without | go on, tell |
  * | unreadable      | a generation that nobody knows cannot be restored                     | go on, tell      |
@@ -59,6 +59,9 @@ export const ACTIONS: Readonly<Record<Case, Action>> = {
   silent: 'wait',
   'silent-unknown': 'try-again',
 };
+
+/** Litestream would go on with a generation of which the replica lacks a part, and which nobody could restore. */
+export const NEEDS_NEW_GENERATION: readonly Case[] = ['replica-changed', 'replica-emptied', 'replica-shrunk'];
 
 /** A generation that was restored to be compared. */
 export interface Candidate {

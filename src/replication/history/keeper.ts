@@ -16,6 +16,10 @@ import {
 
 /** How much later than what it tells a mark may be written. */
 const WRITE_DELAY_MS = 1000;
+const HOUR_MS = 60 * 60_000;
+/** A generation is the whole of the database: so long until the next one may begin for what was lost. */
+const RENEWAL_PAUSE_MIN_MS = HOUR_MS;
+const RENEWAL_PAUSE_MAX_MS = 24 * HOUR_MS;
 /** Older ones have been removed from the replica long ago. */
 const GENERATIONS_MAX = 1000;
 
@@ -79,6 +83,41 @@ export class HistoryKeeper {
     onChange();
   }
 
+  /** Whether a generation was compared with the database, or is one that was uploaded to from here. */
+  isCompared(database: string, generation: string): boolean {
+    const { generations, isBegunAnew } = this.#of(database);
+    return isBegunAnew === true || generations.includes(generation);
+  }
+
+  /** Something was found in the replica that a person should know of. */
+  found(text: string): void {
+    if (!this.#isOpen) return;
+    const notice = { atMs: Date.now(), text, isRecorded: true };
+    this.#mark = { ...this.#mark, notices: [...this.#mark.notices, notice] };
+    this.#schedule();
+    this.#options.log.warn(text);
+    this.#options.onNotice(text);
+    this.#options.onChange();
+  }
+
+  /** @returns how long it is until another generation may begin for what was lost, in milliseconds; 0 when one may */
+  renewalWaitMs(nowMs: number): number {
+    const { renewal } = this.#mark;
+    // One from the future is of a clock that was wrong.
+    if (!renewal || renewal.atMs > nowMs) return 0;
+    return Math.max(0, renewal.atMs + renewal.pauseMs - nowMs);
+  }
+
+  /** A generation begins for what was lost; the next one may after a pause that doubles until the replica is proven. */
+  renewed(nowMs: number): void {
+    const pauseMs = Math.min(
+      (this.#mark.renewal?.pauseMs ?? 0) * 2 || RENEWAL_PAUSE_MIN_MS,
+      RENEWAL_PAUSE_MAX_MS,
+    );
+    this.#mark = { ...this.#mark, renewal: { atMs: nowMs, pauseMs } };
+    this.#write(false);
+  }
+
   /** A system that serves was compared with its replica, and may not add to it; why. */
   refused(because: string): void {
     this.#refusal = because;
@@ -86,8 +125,17 @@ export class HistoryKeeper {
     this.#options.onChange();
   }
 
-  /** The replica is proven, or a person has acknowledged what was found. @returns how many things that was */
-  settle(): number {
+  /** A drill has passed: the replica is proven. */
+  proven(): void {
+    if (!this.#isOpen) return;
+    const { renewal: _, ...mark } = this.#mark;
+    this.#mark = mark;
+    this.#schedule();
+    this.acknowledge();
+  }
+
+  /** A person has acknowledged what was found. @returns how many things that was */
+  acknowledge(): number {
     const { notices } = this.#mark;
     if (!this.#isOpen || notices.length === 0) return 0;
     this.#mark = { ...this.#mark, notices: [] };

@@ -42,6 +42,14 @@ export interface Notice {
   readonly isRecorded: boolean;
 }
 
+/** A generation that began because something was lost in the replica. */
+export interface Renewal {
+  /** Milliseconds since the epoch. */
+  readonly atMs: number;
+  /** How long no other may begin for that. */
+  readonly pauseMs: number;
+}
+
 /**
  * What a system remembers of its databases outside of them: a lower bound of what was told to anyone. It is in
  * `DATA_DIR/run/history.json`, which the primary writes while a writer runs, and else whoever has the data folder's lock.
@@ -58,6 +66,8 @@ export interface HistoryMark {
   readonly isFinal: boolean;
   /** Databases that are being replaced; whoever comes next finishes it. */
   readonly replacement?: Replacement | undefined;
+  /** The last generation that began because something was lost, and how long no other may; undefined once it is proven. */
+  readonly renewal?: Renewal | undefined;
   /** Why the databases could not be compared with the replica, which nothing may be added to before. */
   readonly waitsBecause?: string | undefined;
 }
@@ -119,9 +129,10 @@ export function machineId(): string | undefined {
 
 function isMark(value: unknown): value is HistoryMark {
   if (!isObject(value) || value.version !== VERSION) return false;
-  const { replicaUrl, databases, notices } = value;
+  const { replicaUrl, databases, notices, renewal } = value;
   return (
     typeof replicaUrl === 'string' &&
+    (renewal === undefined || isRenewal(renewal)) &&
     isObject(databases) &&
     Object.values(databases).every(isDatabaseMark) &&
     Array.isArray(notices) &&
@@ -142,6 +153,10 @@ function isDatabaseMark(value: unknown): value is DatabaseMark {
 
 function isNotice(value: unknown): value is Notice {
   return isObject(value) && Number.isFinite(value.atMs) && typeof value.text === 'string';
+}
+
+function isRenewal(value: unknown): value is Renewal {
+  return isObject(value) && Number.isFinite(value.atMs) && Number.isFinite(value.pauseMs);
 }
 
 function isPosition(value: unknown): value is ToldPosition {

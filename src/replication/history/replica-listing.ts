@@ -56,6 +56,15 @@ export class ReplicaListing {
       .sort(compareSegments);
   }
 
+  /**
+   * @returns the names of the snapshots of a generation
+   * @throws Error as `generations`
+   */
+  async snapshots(generation: string): Promise<readonly string[]> {
+    const names = await this.#names(`generations/${generation}/snapshots`, undefined);
+    return names.filter((name) => name.endsWith('.snapshot.lz4'));
+  }
+
   /** @returns the names directly in a folder of this replica, from one on where the store can begin there */
   async #names(folder: string, from: string | undefined): Promise<readonly string[]> {
     const { config, env } = this.#options;

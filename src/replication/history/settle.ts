@@ -2,7 +2,15 @@ import type { Config } from '../../config.ts';
 import { Failure } from '../../errors.ts';
 import { openReader } from '../../sqlite/open.ts';
 import { databasePath } from '../litestream-config.ts';
-import { ACTIONS, type Facts, judge, missingOf, type ReplicaFacts, type Verdict } from './cases.ts';
+import {
+  ACTIONS,
+  type Facts,
+  judge,
+  missingOf,
+  NEEDS_NEW_GENERATION,
+  type ReplicaFacts,
+  type Verdict,
+} from './cases.ts';
 import { examine, type Names } from './examine.ts';
 import { explain, type Subject } from './explain.ts';
 import { type Abandoned, type History, historyOf } from './history.ts';
@@ -32,6 +40,8 @@ export interface Settlement {
   readonly database: History;
   /** All that are in the replica; undefined where that is not known. */
   readonly generations: readonly string[] | undefined;
+  /** What was uploaded is not all there, so that a new generation has to begin. */
+  readonly isReplicaBroken: boolean;
   /** What to put into the database's place, checked, and what it consists of. */
   readonly restored: { readonly path: string; readonly history: History } | undefined;
 }
@@ -74,7 +84,8 @@ export async function settle(database: string, options: SettleOptions): Promise<
       ? { path: scratchPath(database, candidate.generation, options.scratchDir), history: candidate.history }
       : undefined;
   const generations = 'silence' in replica ? undefined : replica.generations;
-  return { action, notice, database: history, generations, restored };
+  const isReplicaBroken = verdict.cases.some((each) => NEEDS_NEW_GENERATION.includes(each));
+  return { action, notice, database: history, generations, isReplicaBroken, restored };
 }
 
 /** @returns what may be done. @throws Failure */

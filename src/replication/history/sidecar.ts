@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import type { Database } from '../../sqlite/open.ts';
 import { WalIndex } from '../../writer/wal-index.ts';
@@ -16,6 +16,14 @@ export interface Sidecar {
   readonly end: SegmentRef;
   /** Whether the database has everything that the copy has. Litestream then goes on with its generation. */
   readonly isContained: boolean;
+}
+
+/**
+ * Makes Litestream begin a new generation, with a snapshot, when it starts next: the database has all that its copy of
+ * the WAL has. Litestream must not run.
+ */
+export function removeSidecar(dataDir: string, database: string): void {
+  rmSync(join(dataDir, `.${database}.db-litestream`), { recursive: true, force: true });
 }
 
 /**

@@ -99,7 +99,7 @@ t.test('what tells no session moves nothing', async (t) => {
   t.equal(readMark(dataDir)!.isFinal, false, 'nor is it the last word');
 });
 
-t.test('what a start has found is told once, and stays until it is settled', async (t) => {
+t.test('what a start has found is told once, and stays until it is acknowledged', async (t) => {
   const { dataDir, keeper, notices } = keeperOf(t);
   const found = { atMs: 1, text: 'the replica was emptied', isRecorded: false };
   writeMark(dataDir, { ...newMark(REPLICA_URL), notices: [found] }, false);
@@ -110,7 +110,7 @@ t.test('what a start has found is told once, and stays until it is settled', asy
   next.keeper.open();
   t.strictSame(next.notices, []);
   t.equal(next.keeper.trouble, found.text);
-  t.equal(next.keeper.settle(), 1);
+  t.equal(next.keeper.acknowledge(), 1);
   t.equal(next.keeper.trouble, undefined);
   t.strictSame(readMark(dataDir)!.notices, [], 'also for the start after a kill');
   next.keeper.close(true);

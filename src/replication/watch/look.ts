@@ -1,0 +1,54 @@
+import type { ReplicaListing } from '../history/replica-listing.ts';
+import { compareSegments, type SegmentRef } from '../history/segment.ts';
+
+/** Something in the replica is not as this system has left it. */
+export interface Finding {
+  /** `foreign`: there is more than this system has put there. `loss`: what it has put there is gone. */
+  readonly kind: 'foreign' | 'loss';
+  /** A sentence. */
+  readonly text: string;
+}
+
+export interface LookOptions {
+  readonly database: string;
+  readonly replicaUrl: string;
+  readonly listing: ReplicaListing;
+  /** The newest segments that Litestream has uploaded, all of one generation, in their order. */
+  readonly uploaded: readonly SegmentRef[];
+  /** Whether a generation is one of this system. Asked after the names were read: Litestream may just have begun one. */
+  readonly isOwn: (generation: string) => boolean;
+}
+
+/**
+ * Compares the names in the replica of one database with what is known to be there: its generations, and in the newest
+ * one a snapshot and the segments that were uploaded last. Gaps further back only a drill finds.
+ *
+ * @returns undefined where all is as it should be
+ * @throws Error why the replica cannot be read
+ */
+export async function lookAtReplica(options: LookOptions): Promise<Finding | undefined> {
+  const { database, replicaUrl, listing, uploaded, isOwn } = options;
+  const what = `The replica ${replicaUrl} of ${database}`;
+  const generations = await listing.generations();
+  const foreign = generations.filter((name) => !isOwn(name));
+  if (foreign.length > 0) {
+    const names = `${foreign.length === 1 ? 'the generation' : 'the generations'} ${foreign.join(', ')}`;
+    return { kind: 'foreign', text: `${what} has ${names}, which this system did not make.` };
+  }
+  const newest = uploaded.at(-1);
+  if (!newest) return undefined;
+  const { generation } = newest;
+  if (generations.length === 0) return { kind: 'loss', text: `${what} is empty, and was not.` };
+  if (!generations.includes(generation))
+    return { kind: 'loss', text: `${what} has lost its generation ${generation}.` };
+  // Of an earlier WAL they may have been removed by the retention.
+  const expected = uploaded.filter(({ index }) => index === newest.index);
+  const found = await listing.segments(generation, expected[0]);
+  const lost = expected.filter((each) => !found.some((one) => compareSegments(one, each) === 0));
+  if (lost.length > 0) {
+    const text = `${what} has lost ${lost.length} of the ${expected.length} objects that were uploaded last to its generation ${generation}.`;
+    return { kind: 'loss', text };
+  }
+  if ((await listing.snapshots(generation)).length > 0) return undefined;
+  return { kind: 'loss', text: `${what} has lost the snapshots of its generation ${generation}.` };
+}

@@ -1,0 +1,136 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Config } from '../../config.ts';
+import type { Confirmation } from '../confirmation.ts';
+import { ReplicaListing } from '../history/replica-listing.ts';
+import type { SegmentRef } from '../history/segment.ts';
+import { type Finding, lookAtReplica } from './look.ts';
+
+/** What is found shows within fifteen seconds. Requests to a store may cost money, and reading a folder does not. */
+const INTERVALS_MS = { s3: 10_000, file: 2000 } as const;
+/** While somebody waits for the result. */
+const ALERT_INTERVAL_MS = 1000;
+/** Of the newest segments; one page of a listing has a thousand. */
+const UPLOADED_MAX = 200;
+
+export interface ReplicaWatchOptions {
+  readonly config: Config;
+  /** Holds the credentials. */
+  readonly env: NodeJS.ProcessEnv;
+  readonly databases: readonly string[];
+  /** Whether the mark has a generation as one that was compared with the database. */
+  readonly isCompared: (database: string, generation: string) => boolean;
+  /** Whether somebody waits for the replica to be whole. */
+  readonly isAlert: () => boolean;
+  /** Gets what each look has found; nothing, when all is as it should be. */
+  readonly onLook: (findings: readonly (Finding & { readonly database: string })[]) => void;
+  /** Why the replica could not be read, in words; undefined when it was. */
+  readonly onRefused: (reason: string | undefined) => void;
+}
+
+/**
+ * Looks at the names in the replica all the time, for what this system has not done to it. States and who moves them:
+ * off → on (`start`) → off (`stop`). A look that began before the last `stop` has no result.
+ */
+export class ReplicaWatch {
+  readonly #options: ReplicaWatchOptions;
+  readonly #uploaded = new Map<string, readonly SegmentRef[]>();
+  readonly #own = new Set<string>();
+  #timer: NodeJS.Timeout | undefined;
+  /** Numbers each time that it was started or stopped. */
+  #turn = 0;
+
+  constructor(options: ReplicaWatchOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    this.stop();
+    this.#schedule();
+  }
+
+  stop(): void {
+    this.#turn += 1;
+    clearTimeout(this.#timer);
+  }
+
+  /** Somebody waits for the next look. */
+  wake(): void {
+    if (this.#timer === undefined) return;
+    clearTimeout(this.#timer);
+    this.#schedule();
+  }
+
+  /** Litestream has uploaded something. */
+  confirmed({ database, segment }: Confirmation): void {
+    if (!segment) return;
+    const before = this.#uploaded.get(database) ?? [];
+    const same = before.filter(({ generation }) => generation === segment.generation);
+    this.#uploaded.set(database, [...same, segment].slice(-UPLOADED_MAX));
+  }
+
+  /** What was uploaded counts no more: a new generation begins. */
+  forget(database: string): void {
+    this.#uploaded.delete(database);
+  }
+
+  /** Whether anything was uploaded that a look can find again. */
+  hasUploaded(database: string): boolean {
+    return this.#uploaded.has(database);
+  }
+
+  /** Takes note of the generations that Litestream goes on with, before it is killed and may begin others. */
+  noteOwn(): void {
+    for (const database of this.#options.databases) {
+      const generation = ownGeneration(this.#options.config.DATA_DIR, database);
+      if (generation !== undefined) this.#own.add(`${database}/${generation}`);
+    }
+  }
+
+  #schedule(): void {
+    const { config, isAlert } = this.#options;
+    const intervalMs = isAlert() ? ALERT_INTERVAL_MS : INTERVALS_MS[config.replica.type];
+    this.#timer = setTimeout(() => void this.#look(), intervalMs).unref();
+  }
+
+  async #look(): Promise<void> {
+    const { databases, onLook, onRefused } = this.#options;
+    this.#timer = undefined;
+    const turn = this.#turn;
+    try {
+      const found = await Promise.all(databases.map((database) => this.#lookAt(database)));
+      if (turn !== this.#turn) return;
+      onRefused(undefined);
+      onLook(found.flatMap((finding) => finding ?? []));
+    } catch (error) {
+      if (turn === this.#turn) onRefused((error as Error).message);
+    }
+    if (turn === this.#turn) this.#schedule();
+  }
+
+  async #lookAt(database: string): Promise<(Finding & { readonly database: string }) | undefined> {
+    const { config, env, isCompared } = this.#options;
+    const finding = await lookAtReplica({
+      database,
+      replicaUrl: config.replica.url,
+      listing: new ReplicaListing({ config, database, env }),
+      uploaded: this.#uploaded.get(database) ?? [],
+      isOwn: (generation) => {
+        this.noteOwn();
+        return this.#own.has(`${database}/${generation}`) || isCompared(database, generation);
+      },
+    });
+    return finding && { ...finding, database };
+  }
+}
+
+/** @returns the generation that Litestream 0.3 goes on with; it is written before anything is uploaded to it */
+function ownGeneration(dataDir: string, database: string): string | undefined {
+  try {
+    return (
+      readFileSync(join(dataDir, `.${database}.db-litestream`, 'generation'), 'utf8').trim() || undefined
+    );
+  } catch {
+    return undefined;
+  }
+}
