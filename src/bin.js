@@ -1,14 +1,12 @@
 #!/usr/bin/env node
 // Plain JavaScript, so that an old Node.js gets this far: it cannot read TypeScript, and the SQLite addon would
 // crash it. What it does before it has chosen the code that runs is all here.
-import { existsSync, lstatSync, readFileSync, realpathSync, statSync } from 'node:fs';
+import { existsSync, lstatSync, readdirSync, readFileSync, readlinkSync, realpathSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
-/** Commands that may bring a writer up, which migrates. */
-const SETTLING = new Set(['start', 'keys']);
-/** sysexits.h: EX_NOPERM. */
-const EXIT_NO_PERMISSION = 77;
+/** As the kernel has it. */
+const LINKS_MAX = 40;
 
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
 if (major > 22 || (major === 22 && minor >= 18)) await launch(process.argv.slice(2));
@@ -24,16 +22,17 @@ else {
  */
 async function launch(args) {
   const own = fileURLToPath(new URL('..', import.meta.url)).replace(/\/$/, '');
-  const environment = { ...process.env };
-  const root = rootAsInvoked(own);
+  const cwd = workingDirectory();
+  const root = rootAsInvoked(own, cwd ?? '/');
   // A release folder is removed one day; what belongs to the installation lies beside the link to it.
   const installation = lstatSync(root).isSymbolicLink() ? dirname(root) : own;
-  const invocation = { root, installation, environment };
-  const isHelp = args.includes('--help') || args.includes('-h');
+  const isHelp = ['help', undefined].includes(args[0]) || args.includes('--help') || args.includes('-h');
   try {
-    if (!isHelp) await takeSettings(join(installation, '.env'));
-    const pinned = pinnedFolder(resolve(installation, process.env.DATA_DIR || 'data'));
-    if (SETTLING.has(args[0] ?? '') && !isHelp) await start(args, invocation, own, pinned);
+    const environment = isHelp ? { ...process.env } : await takeSettings({ args, own, installation });
+    const invocation = { root, installation, cwd, environment };
+    const dataDir = resolve(installation, process.env.DATA_DIR || 'data');
+    const pinned = pinnedFolder(dataDir);
+    if (!isHelp && bringsWriterUp(args, dataDir)) await start(args, invocation, own, pinned);
     else await run(args, invocation, own, pinned);
   } catch (error) {
     const { message, meaning } = /** @type {{ message: string, meaning?: { exitCode: number } }} */ (error);
@@ -43,26 +42,63 @@ async function launch(args) {
 }
 
 /**
- * What the environment has wins. Not by `process.loadEnvFile`, which calls a file that may not be read ENOENT.
- * @param {string} path
+ * What the environment has wins, then what the unit of a service sets, then `.env`.
+ * @param {{ args: readonly string[], own: string, installation: string }} options
+ * @returns {Promise<NodeJS.ProcessEnv>} the environment without `.env`
  */
-async function takeSettings(path) {
+async function takeSettings({ args, own, installation }) {
+  const { readSettings } = await import('./environment-file.js');
   const { parseEnv } = await import('node:util');
-  let text;
-  try {
-    text = readFileSync(path, 'utf8');
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return;
-    const owner = statSync(path, { throwIfNoEntry: false })?.uid;
-    const remedy =
-      owner === undefined || owner === process.getuid?.()
-        ? ''
-        : `; it belongs to the user with the id ${owner}: run this as that user (sudo -u '#${owner}')`;
-    throw Object.assign(new Error(`The settings in ${path} cannot be read (${reasonOf(error)})${remedy}`), {
-      meaning: { exitCode: EXIT_NO_PERMISSION },
-    });
+  let because = '';
+  if (process.env.DATA_DIR === undefined) {
+    const { unitOf, becomeUserOf } = await import('./unit.js');
+    const unit = unitOf([own, installation], process.env);
+    if (unit) {
+      take(unit.environment);
+      because = `, as ${unit.name} has it`;
+      if (!actsForCaller(args) && becomeUserOf(unit)) because += `, as its user ${unit.user}`;
+    }
   }
-  for (const [name, value] of Object.entries(parseEnv(text))) process.env[name] ??= value;
+  const environment = { ...process.env };
+  take(parseEnv(readSettings(join(installation, '.env')) ?? ''));
+  if (because !== '')
+    console.error(
+      `ninelives: the data folder is ${resolve(installation, process.env.DATA_DIR || 'data')}${because}`,
+    );
+  return environment;
+}
+
+/**
+ * @param {NodeJS.Dict<string>} settings
+ */
+function take(settings) {
+  for (const [name, value] of Object.entries(settings)) process.env[name] ??= value;
+}
+
+/**
+ * It writes for whoever runs it, and not into the data folder.
+ * @param {readonly string[]} args
+ */
+function actsForCaller([command, ...rest]) {
+  return command === 'install-service' || (command === 'restore' && !rest.includes('--in-place'));
+}
+
+/**
+ * A writer migrates, so that it has to be settled which one. Of the keys there are none without a database.
+ * @param {readonly string[]} args
+ * @param {string} dataDir
+ */
+function bringsWriterUp([command, word], dataDir) {
+  return command === 'start' || (command === 'keys' && (word === 'create' || holdsDatabase(dataDir)));
+}
+
+/** @param {string} dataDir */
+function holdsDatabase(dataDir) {
+  try {
+    return readdirSync(dataDir).some((name) => name.endsWith('.db'));
+  } catch {
+    return false;
+  }
 }
 
 /**
@@ -86,7 +122,7 @@ async function start(args, invocation, own, pinned) {
   const settled = await settle({
     root: invocation.root,
     ...dataOf(invocation.installation, process.env),
-    chosen: named === undefined ? undefined : resolve(named),
+    chosen: named === undefined ? undefined : resolve(invocation.cwd ?? '/', named),
     isAttended: args[0] === 'start' && process.stdin.isTTY === true,
   });
   const { folder } = settled.workers;
@@ -153,28 +189,42 @@ function load(folder, path) {
 
 /**
  * The project's folder as it was named: it may be a symbolic link, which a deploy moves on. It is named by the path of
- * this file, or by the shell's working directory, which the kernel knows without links.
+ * this file, by a link to it, or by the shell's working directory, which the kernel knows without links.
  * @param {string} own
+ * @param {string} cwd
  */
-function rootAsInvoked(own) {
-  const cwd = workingDirectory();
+function rootAsInvoked(own, cwd) {
   const { PWD } = process.env;
-  const invoked = resolve(process.argv[1] ?? '');
+  const invoked = resolve(cwd, process.argv[1] ?? '');
   const below = relative(cwd, invoked);
   const viaShell = PWD && realOf(PWD) === cwd && !below.startsWith('..') ? resolve(PWD, below) : invoked;
-  for (const path of [invoked, viaShell]) {
+  for (const path of [...linksFrom(invoked), viaShell]) {
     const folder = dirname(dirname(path));
     if (folder !== own && realOf(folder) === own && path.endsWith(join('src', 'bin.js'))) return folder;
   }
   return own;
 }
 
-/** One that was removed is none. */
+/**
+ * @param {string} path
+ * @returns {string[]} it, and where it leads to one link after the other
+ */
+function linksFrom(path) {
+  const paths = [path];
+  try {
+    for (let at = path; paths.length < LINKS_MAX; paths.push(at)) at = resolve(dirname(at), readlinkSync(at));
+  } catch {
+    // The last one is no link.
+  }
+  return paths;
+}
+
+/** @returns undefined where it was removed */
 function workingDirectory() {
   try {
     return process.cwd();
   } catch {
-    return '/';
+    return undefined;
   }
 }
 

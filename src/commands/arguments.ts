@@ -1,5 +1,7 @@
+import { isAbsolute, resolve } from 'node:path';
 import { type ParseArgsConfig, parseArgs } from 'node:util';
 import { Failure } from '../errors.ts';
+import type { Invocation } from '../supervisor/release/invocation.ts';
 
 /**
  * @param args what follows the command's name
@@ -18,4 +20,15 @@ export function readArguments<const Options extends NonNullable<ParseArgsConfig[
   } catch (error) {
     throw new Failure('usage', `${(error as Error).message}\n\n${usage}`);
   }
+}
+
+/**
+ * @param path one of the arguments
+ * @returns it, absolute
+ * @throws Failure usage where there is nothing that it counts from
+ */
+export function absolutePath({ cwd }: Invocation, path: string): string {
+  if (cwd !== undefined) return resolve(cwd, path);
+  if (isAbsolute(path)) return resolve(path);
+  throw new Failure('usage', `The working directory was removed: give ${path} as an absolute path`);
 }

@@ -41,6 +41,8 @@ export async function withDataFolder<Result>(
 ): Promise<Result> {
   const lock = lockDataDir(config.DATA_DIR, purpose);
   try {
+    // A release folder may be removed while it runs, and a folder that is gone can be nobody's working directory.
+    process.chdir(config.DATA_DIR);
     await endOrphans(config.DATA_DIR, log);
     const litestream = await findLitestream({
       litestreamBin: config.LITESTREAM_BIN,

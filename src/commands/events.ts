@@ -6,6 +6,7 @@ import { demandReadableDataDir } from '../sqlite/data-dir.ts';
 import { readEvents } from '../supervisor/events.ts';
 import type { Invocation } from '../supervisor/release/invocation.ts';
 import { readArguments } from './arguments.ts';
+import { demandDatabase } from './demand-data.ts';
 import { describeEvent } from './event-view.ts';
 
 const USAGE = `Usage: ninelives events [--limit COUNT] [--follow] [--json]
@@ -27,7 +28,7 @@ const FOLLOW_INTERVAL_MS = 500;
 /**
  * Prints the events of the data folder.
  * @param args what follows the command's name
- * @throws Failure usage, data_dir_unusable
+ * @throws Failure usage, data_dir_unusable, not_ready where no system has ever run
  */
 export async function events(args: readonly string[], { installation }: Invocation): Promise<void> {
   const { limit, follow, json, help } = readArguments(args, OPTIONS, USAGE);
@@ -40,6 +41,7 @@ export async function events(args: readonly string[], { installation }: Invocati
   const print = (event: SystemEvent) => console.log(json ? JSON.stringify(event) : describeEvent(event));
   demandReadableDataDir(config.DATA_DIR);
   const all = readEvents(config.DATA_DIR);
+  if (all.length === 0) demandDatabase(config.DATA_DIR);
   const count = Number(limit);
   for (const event of count === 0 ? [] : all.slice(-count)) print(event);
   if (all.length === 0 && !follow) console.error(`ninelives: nothing has happened on ${config.DATA_DIR} yet`);

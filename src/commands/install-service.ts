@@ -1,13 +1,13 @@
 import { execFileSync } from 'node:child_process';
 import { chownSync, statSync, writeFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { loadConfig } from '../config.ts';
 import { Failure } from '../errors.ts';
 import { makeFolder } from '../folder.js';
 import type { Invocation } from '../supervisor/release/invocation.ts';
 import { isWritable } from '../writable.ts';
-import { readArguments } from './arguments.ts';
+import { absolutePath, readArguments } from './arguments.ts';
 import { refuseMisplaced } from './misplaced.ts';
 import { renderUnits, type Unit, writableFolders } from './service-units.ts';
 
@@ -45,8 +45,9 @@ export async function installService(args: readonly string[], invocation: Invoca
   const units = renderUnits({ config, root, workingDirectory: installation, ...owner(runAs) });
   if (runAs === 'root') console.error('It would run as root. Better name a user without rights: --user USER');
   if (dir !== undefined) {
-    makeFolder(resolve(dir), 0o755);
-    write(units, resolve(dir));
+    const folder = absolutePath(invocation, dir);
+    makeFolder(folder, 0o755);
+    write(units, folder);
     return;
   }
   for (const { name, text } of units) console.log(`# ${join(SYSTEM_DIR, name)}\n${text}`);

@@ -11,9 +11,12 @@ import { System } from '../supervisor/system.ts';
 import { WriterClient } from '../writer/client.ts';
 import { writerSocketPath } from '../writer/protocol.ts';
 import { type DataFolderOptions, withDataFolder } from './data-folder.ts';
+import { demandDatabase } from './demand-data.ts';
 
 /** The keys of a data folder, for the time of one command. */
 export interface KeyStore {
+  /** Absolute. */
+  readonly dataDir: string;
   readonly list: () => ListedKey[];
   /** Resolves when the write is on disk. */
   readonly write: (name: string, input: unknown) => Promise<unknown>;
@@ -37,6 +40,8 @@ export async function withKeys<Result>(
   for (const name of SECRET_NAMES) delete process.env[name];
   // What the command has to say it says itself.
   const log = createLog('command', 'silent', 'json');
+  // It was only settled what runs where there is something to run on, or to be made.
+  if (settled === undefined) demandDatabase(config.DATA_DIR);
   try {
     if (settled === undefined) return await useKeys(config, log, run);
     return await withOwnWriter({ config, secrets, invocation, settled, log }, () =>
@@ -84,6 +89,7 @@ async function useKeys<Result>(
   writer.connect();
   try {
     return await run({
+      dataDir: DATA_DIR,
       list: () => listOf(join(DATA_DIR, 'main.db')),
       write: (name, input) => writer.write(`keys.${name}`, input),
       // A write of nothing waits for what came before it, and leaves that write's own value to be had.

@@ -1,6 +1,5 @@
 import { Failure } from '../errors.ts';
 import { durationMsOf, expiryAtMsOf } from '../keys/expiry.ts';
-import type { ListedKey } from '../keys/queries.ts';
 import { newKey } from '../keys/schema.ts';
 import { hashOf, newKeyId, newSecret, tokenOf } from '../keys/token.ts';
 import type { Invocation } from '../supervisor/release/invocation.ts';
@@ -97,13 +96,16 @@ async function create(open: OpenKeys, { name, scope, owner = name, expires }: Op
     const lines = input.error.issues.map(({ path, message }) => `--${String(path[0])}: ${message}`);
     throw wrongUse(lines.join('\n'));
   }
-  await change(open, 'create', input.data);
-  show(tokenOf(token), `The key ${name}`);
+  const { dataDir } = await change(open, 'create', input.data);
+  show(tokenOf(token), `The key ${name}`, dataDir);
 }
 
 async function list(open: OpenKeys, { json = false }: Options): Promise<void> {
-  const listed = await open(async (store: KeyStore): Promise<ListedKey[]> => store.list());
-  console.log(json ? JSON.stringify(listed, undefined, 2) : describeKeys(listed, Date.now()));
+  const { listed, dataDir } = await open(async (store: KeyStore) => ({
+    listed: store.list(),
+    dataDir: store.dataDir,
+  }));
+  console.log(json ? JSON.stringify(listed, undefined, 2) : describeKeys(listed, dataDir, Date.now()));
 }
 
 async function rotate(open: OpenKeys, { grace = '0m', expires, force }: Options, key: string): Promise<void> {
@@ -118,38 +120,38 @@ async function rotate(open: OpenKeys, { grace = '0m', expires, force }: Options,
     ...(expires !== undefined && { expiresAtMs: expiryOf(expires) }),
     ...(force && { force }),
   };
-  const { id, name } = await change(open, 'rotate', input);
-  show(tokenOf({ id, secret }), `The new secret of the key ${name}`);
+  const { id, name, dataDir } = await change(open, 'rotate', input);
+  show(tokenOf({ id, secret }), `The new secret of the key ${name}`, dataDir);
 }
 
 async function revoke(open: OpenKeys, _options: Options, key: string): Promise<void> {
-  const { id, name } = await change(open, 'revoke', { key });
-  console.log(`revoked ${name} (${id})`);
+  const { id, name, dataDir } = await change(open, 'revoke', { key });
+  console.log(`revoked ${name} (${id}) in ${dataDir}`);
 }
 
 /**
  * Writes, and waits for the replica: what a loss of this disk would undo is said.
- * @returns which key it was, where the command says so
+ * @returns which key it was, where the command says so, and where the keys are
  */
 async function change(
   open: OpenKeys,
   command: string,
   input: unknown,
-): Promise<{ id: string; name: string }> {
-  return open(async ({ write, isReplicated }) => {
-    const value = await write(command, input);
+): Promise<{ id: string; name: string; dataDir: string }> {
+  return open(async ({ dataDir, write, isReplicated }) => {
+    const value = (await write(command, input)) as { id: string; name: string };
     if (!(await isReplicated())) {
       console.error(
         'WARNING: The replica has not confirmed this yet: it is on this disk alone, and a restore would not know of it. ninelives status tells when all is replicated.',
       );
     }
-    return value as { id: string; name: string };
+    return { ...value, dataDir };
   });
 }
 
 /** The key alone on standard output, so that a script can take it from there. */
-function show(token: string, what: string): void {
-  console.error(`${what}. It is shown only this once; send it as Authorization: Bearer <key>`);
+function show(token: string, what: string, dataDir: string): void {
+  console.error(`${what}, in ${dataDir}. It is shown only this once; send it as Authorization: Bearer <key>`);
   console.log(token);
 }
 

@@ -11,10 +11,10 @@ import type { Invocation } from '../supervisor/release/invocation.ts';
  * @param dataDir the data folder that counts, absolute
  * @throws Failure config_invalid, with both places and how to move what was found
  */
-export function refuseMisplaced({ root, installation }: Invocation, dataDir: string): void {
+export function refuseMisplaced({ root, installation, cwd }: Invocation, dataDir: string): void {
   const isLink = lstatSync(root).isSymbolicLink();
   const releaseFolder = isLink ? realpathSync(root) : undefined;
-  for (const folder of new Set([releaseFolder, process.cwd()])) {
+  for (const folder of new Set([releaseFolder, cwd])) {
     if (folder === undefined || folder === realpathSync(installation)) continue;
     const isRelease = folder === releaseFolder;
     const counts = join(installation, '.env');

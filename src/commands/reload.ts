@@ -1,4 +1,3 @@
-import { resolve } from 'node:path';
 import { loadConfig } from '../config.ts';
 import { Failure } from '../errors.ts';
 import { lockDataDir } from '../sqlite/lock.ts';
@@ -7,7 +6,8 @@ import type { Invocation } from '../supervisor/release/invocation.ts';
 import type { ReloadOutcome } from '../supervisor/release/outcome.ts';
 import { releasesFolder } from '../supervisor/release/store.js';
 import { readTree } from '../supervisor/release/tree.js';
-import { readArguments } from './arguments.ts';
+import { absolutePath, readArguments } from './arguments.ts';
+import { demandDatabase } from './demand-data.ts';
 import { exchange } from './exchange.ts';
 import { refuseMisplaced } from './misplaced.ts';
 
@@ -42,7 +42,7 @@ export async function reload(args: readonly string[], invocation: Invocation): P
   }
   const { config } = loadConfig(process.env, invocation.installation);
   refuseMisplaced(invocation, config.DATA_DIR);
-  const folder = release === undefined ? '' : resolve(release);
+  const folder = release === undefined ? '' : absolutePath(invocation, release);
   try {
     const outcome = await exchange(config.DATA_DIR, ['reload', yes ? 'yes' : '', folder], 'reloading');
     console.log(describeOutcome(outcome as ReloadOutcome));
@@ -54,6 +54,7 @@ export async function reload(args: readonly string[], invocation: Invocation): P
 
 /** While nothing runs, the next start is told what to take. @throws Failure what kept it from being asked */
 async function choose(dataDir: string, folder: string, failure: Failure): Promise<void> {
+  demandDatabase(dataDir);
   const lock = lockDataDir(dataDir, 'reload --release');
   try {
     const { version, hash } = await readTree(folder, [dataDir]);

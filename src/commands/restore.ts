@@ -1,9 +1,9 @@
 import { rmSync, statSync } from 'node:fs';
-import { basename, dirname, join, resolve } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { Failure } from '../errors.ts';
 import { rangeOf } from '../replication/points/generations.ts';
 import type { Invocation } from '../supervisor/release/invocation.ts';
-import { readArguments } from './arguments.ts';
+import { absolutePath, readArguments } from './arguments.ts';
 import { abortOnSignals, type ReplicaContext, withReplica } from './restore-context.ts';
 import { restoreInPlace } from './restore-in-place.ts';
 import { listAll, listRestorable } from './restore-list.ts';
@@ -72,7 +72,15 @@ export async function restore(args: readonly string[], invocation: Invocation): 
       if (movedTo && !json) console.log(`what was there before is in ${movedTo}`);
     } else {
       print(
-        [await restoreTo(context, resolve(to), database ?? (context.databases[0] as string), point, signal)],
+        [
+          await restoreTo(
+            context,
+            absolutePath(invocation, to),
+            database ?? (context.databases[0] as string),
+            point,
+            signal,
+          ),
+        ],
         json,
       );
     }

@@ -71,8 +71,6 @@ export async function start(
   const options = { config, secrets, invocation, settled, log, purpose: 'start' };
   await withDataFolder(options, async (parts) => {
     const { events, releases } = parts;
-    // A release folder may be removed while it runs, and a folder that is gone can be nobody's working directory.
-    process.chdir(config.DATA_DIR);
     const { workers, writer, because } = settled;
     const lastAlive = new LastAlive(config.DATA_DIR);
     events.record('start', {

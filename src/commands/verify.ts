@@ -8,6 +8,7 @@ import { endOrphans } from '../supervisor/orphans.ts';
 import type { Invocation } from '../supervisor/release/invocation.ts';
 import { readArguments } from './arguments.ts';
 import { askPrimary } from './control-client.ts';
+import { demandDatabase } from './demand-data.ts';
 import { abortOnSignals, withReplica } from './restore-context.ts';
 import { showBytes, showDuration } from './sizes.ts';
 
@@ -48,6 +49,7 @@ async function drill(
     return { result: (await askPrimary(dataDir, ['verify'])) as DrillResult, isStandalone: false };
   } catch (error) {
     if (!(error instanceof Failure) || error.code !== 'not_ready') throw error;
+    demandDatabase(dataDir);
     const lock = tryLock(dataDir);
     // One runs, and says that it cannot now.
     if (!lock) throw error;

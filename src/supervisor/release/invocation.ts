@@ -4,6 +4,8 @@ export interface Invocation {
   readonly root: string;
   /** The folder that settings, `.env`, relative paths and the default DATA_DIR belong to. */
   readonly installation: string;
-  /** The environment before `.env` was read. It holds secrets. */
+  /** The working directory; undefined where it was removed. */
+  readonly cwd: string | undefined;
+  /** The environment before `.env` was read, with what a unit of systemd sets. It holds secrets. */
   readonly environment: NodeJS.ProcessEnv;
 }

@@ -1,0 +1,72 @@
+// Plain JavaScript: settings are read before the code that runs has been chosen.
+import { readFileSync, statSync } from 'node:fs';
+
+/** sysexits.h: EX_NOPERM. */
+const EXIT_NO_PERMISSION = 77;
+
+/** A comment, or a name with the quoted parts of its value and what follows them to the end of the line. */
+const LINE =
+  /^[^\S\n]*(?:[#;](?:\\.|[^\\\n])*|(\w+)[^\S\n]*=((?:[^\S\n]*(?:'[^']*'|"(?:\\.|[^\\"])*"))*)((?:\\.|[^\\\n])*))/gms;
+const QUOTED = /'([^']*)'|"((?:\\.|[^\\"])*)"/gs;
+
+/**
+ * Not by `process.loadEnvFile`, which calls a file that may not be read ENOENT.
+ * @param {string} path
+ * @returns {string | undefined} its text; undefined when there is none
+ * @throws an error that says which user to become
+ */
+export function readSettings(path) {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    const { code, message } = /** @type {NodeJS.ErrnoException} */ (error);
+    if (code === 'ENOENT') return undefined;
+    const owner = ownerOf(path);
+    const remedy =
+      owner === process.getuid?.()
+        ? ''
+        : `; it belongs to the user with the id ${owner}: run this as that user (sudo -u '#${owner}')`;
+    throw Object.assign(new Error(`The settings in ${path} cannot be read (${message})${remedy}`), {
+      meaning: { exitCode: EXIT_NO_PERMISSION },
+    });
+  }
+}
+
+/**
+ * @param {string} path
+ * @returns {number} root's where the folder is closed, too
+ */
+function ownerOf(path) {
+  try {
+    return statSync(path).uid;
+  } catch {
+    return 0;
+  }
+}
+
+/**
+ * Reads an EnvironmentFile as systemd.exec(5) has it. Node.js reads `.env` in another way: there a # ends a value.
+ * @param {string} text
+ * @returns {Record<string, string>}
+ */
+export function parseEnvironmentFile(text) {
+  /** @type {Record<string, string>} */
+  const settings = {};
+  for (const [, name, quoted = '', rest = ''] of text.replaceAll('\r\n', '\n').matchAll(LINE)) {
+    if (name === undefined) continue;
+    const parts = [...quoted.matchAll(QUOTED)].map(([, literal, escaped = '']) =>
+      literal === undefined ? withoutEscapes(escaped, /\\(["\\`$\n])/g) : literal,
+    );
+    settings[name] = parts.join('') + withoutEscapes(rest.trim(), /\\(.)/gs);
+  }
+  return settings;
+}
+
+/**
+ * A backslash joins two lines, and makes another character plain.
+ * @param {string} text
+ * @param {RegExp} pattern
+ */
+function withoutEscapes(text, pattern) {
+  return text.replace(pattern, (_, character) => (character === '\n' ? '' : character));
+}
