@@ -1,6 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Test } from 'tap';
 
@@ -47,13 +47,14 @@ export const noBoot =
  * @param folder for what it needs
  * @param units by file name; a drop-in as `name.service.d/name.conf`
  * @param wanted the units that are started
+ * @returns the command and its first arguments that run another one in there; undefined before there is a systemd
  */
 export function boot(
   t: Test,
   folder: string,
   units: Readonly<Record<string, string>>,
   wanted: readonly string[],
-): void {
+): () => readonly string[] | undefined {
   for (const name of ['units', 'empty', 'dev']) mkdirSync(join(folder, name));
   const isolated = '[Unit]\nDefaultDependencies=no\n';
   const all = {
@@ -73,4 +74,8 @@ export function boot(
     machine.kill('SIGKILL');
     if (machine.exitCode === null && machine.signalCode === null) await once(machine, 'exit');
   });
+  return () => {
+    const [systemd] = readFileSync(`/proc/${machine.pid}/task/${machine.pid}/children`, 'utf8').split(' ');
+    return systemd ? ['nsenter', '--target', systemd, '--all', '--'] : undefined;
+  };
 }
