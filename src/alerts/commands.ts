@@ -51,7 +51,13 @@ const put = defineCommand({
       if (input.conditions) check(input.conditions, find(input.owner, input.alert.movieId));
       const row = upsert.get({ ...input.alert, owner: input.owner, nowMs });
       if (row === undefined) throw sending();
-      return { isNew: row.version === 1, tag: entityTagOf(row), publicUrl: config.PUBLIC_URL ?? null };
+      // All that the answer says: a release that repeats it may have other defaults.
+      return {
+        isNew: row.version === 1,
+        alert: input.alert,
+        tag: entityTagOf(row),
+        publicUrl: config.PUBLIC_URL ?? null,
+      };
     };
   },
 });

@@ -20,10 +20,11 @@ export function routes(context: RouteContext<typeof commands>): void {
   route.post('/alert', 'write', async (ctx) => {
     const input = validate(alert, await readJson(ctx));
     const conditions = conditionsOf(ctx);
-    // A repetition gets the first link; a writer of a release before does not tell it.
+    // A repetition gets the first answer; a writer of a release before does not tell all of it.
     const {
       isNew,
       tag,
+      alert: scheduled = input,
       publicUrl = config.PUBLIC_URL,
     } = await write(ctx, 'put', {
       owner: callerOf(ctx).owner,
@@ -31,9 +32,9 @@ export function routes(context: RouteContext<typeof commands>): void {
       ...(conditions && { conditions }),
     });
     const base = publicBaseOf({ PUBLIC_URL: publicUrl ?? undefined }) ?? '';
-    ctx.set('Location', `${base}/alert/movie/${encodeURIComponent(input.movieId)}`);
+    ctx.set('Location', `${base}/alert/movie/${encodeURIComponent(scheduled.movieId)}`);
     ctx.set('ETag', tag);
-    sendJson(ctx, isNew ? 201 : 200, input);
+    sendJson(ctx, isNew ? 201 : 200, scheduled);
   });
 
   route.get(
