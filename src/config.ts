@@ -1,7 +1,7 @@
 import { existsSync, realpathSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { availableParallelism } from 'node:os';
-import { isAbsolute, join, resolve } from 'node:path';
+import { isAbsolute, join, relative, resolve } from 'node:path';
 import { z } from 'zod';
 import { Failure, type FieldError } from './errors.ts';
 import { parseProxy } from './limits/trusted-proxies.ts';
@@ -49,14 +49,15 @@ function isTimeZone(name: string): boolean {
   }
 }
 
-/** A host that can be had: no pattern, as in https://*.example.org. */
-const HOST_NAME = /^(?:[\w.-]+|\[[\da-f:.]+\])$/i;
+/** A host that can be had: no pattern, as in https://*.example.org, and no empty part. */
+const HOST_NAME = /^(?:\w(?:[\w-]*\w)?(?:\.\w(?:[\w-]*\w)?)*\.?|\[[\da-f:.]+\])$/i;
 
 /** What paths are put behind: a query or a fragment would swallow them, and credentials would be shown. */
 function isBaseUrl(text: string): boolean {
   if (!URL.canParse(text)) return true;
-  const { username, password, search, hash, hostname } = new URL(text);
-  return `${username}${password}${search}${hash}` === '' && !/[?#]/.test(text) && HOST_NAME.test(hostname);
+  const { username, password, search, hash, hostname, port } = new URL(text);
+  const isPlain = `${username}${password}${search}${hash}` === '' && !/[?#]/.test(text);
+  return isPlain && HOST_NAME.test(hostname) && port !== '0';
 }
 
 const httpUrl = z
@@ -72,12 +73,16 @@ function isHost(text: string): boolean {
   return isName.test(text) && !/^[\d.]+$/.test(text);
 }
 
-/** @returns whether an SMTP URL holds nothing that would be left out in silence */
-function hasNoPath(text: string): boolean {
+/** @returns whether an SMTP URL names a server, and holds nothing that would be left out in silence */
+function isServerAlone(text: string): boolean {
   if (!URL.canParse(text)) return true;
-  const { pathname, hash } = new URL(text);
-  return (pathname === '' || pathname === '/') && hash === '';
+  const { hostname, port, pathname, hash } = new URL(text);
+  return HOST_NAME.test(hostname) && port !== '0' && (pathname === '' || pathname === '/') && hash === '';
 }
+
+/** Of the home folder, which only a shell knows. */
+const NOT_HOME = /^(?!~)/;
+const EXPECTED_PATH = 'expected a path; ~ is not the home folder here';
 
 /** Of each pair the first must not be more than the second. */
 const ORDERED = [
@@ -112,7 +117,7 @@ const proxies = z
       if (parsed !== undefined) return parsed;
       context.addIssue({
         code: 'custom',
-        message: `expected addresses, networks such as 10.0.0.0/8, or unix, separated by commas; none that holds every address: ${entry}`,
+        message: `expected addresses, networks such as 10.0.0.0/8, or unix, separated by commas; none larger than a /8, or a /7 of IPv6: ${entry}`,
       });
       return [];
     });
@@ -136,14 +141,14 @@ const SETTINGS = z.object({
   PORT: onRestart(whole(0, 65_535, 8080)),
   PUBLIC_URL: onReload(httpUrl.optional()),
   HSTS_MAX_AGE_SECONDS: onReload(whole(0, 10 * YEAR_SECONDS, YEAR_SECONDS)),
-  DATA_DIR: onRestart(z.string().default('./data')),
+  DATA_DIR: onRestart(z.string().regex(NOT_HOME, EXPECTED_PATH).default('./data')),
   WORKERS: onRestart(whole(1, 256, availableParallelism())),
   SPARE_WORKERS: onRestart(whole(0, 4, 1)),
   SMTP_URL: onReload(
     z
       .string()
       .refine(
-        (text) => smtpServerOf(text) && hasNoPath(text),
+        (text) => smtpServerOf(text) && isServerAlone(text),
         'expected smtp://[user:password@]host[:port][?options] or smtps://…, with no options but those of .env.example',
       )
       .optional(),
@@ -182,7 +187,7 @@ const SETTINGS = z.object({
   ),
   AWS_ACCESS_KEY_ID: onRestart(z.string().optional()),
   AWS_SECRET_ACCESS_KEY: onRestart(z.string().optional()),
-  LITESTREAM_BIN: onRestart(z.string().optional()),
+  LITESTREAM_BIN: onRestart(z.string().regex(NOT_HOME, EXPECTED_PATH).optional()),
   REPLICA_SYNC_INTERVAL_MS: onRestart(whole(10, HOUR_MS, SECOND_MS)),
   REPLICA_STALL_TIMEOUT_MS: onRestart(whole(100, HOUR_MS, 6 * SECOND_MS)),
   REPLICA_BACKLOG_MAX_MB: onReload(whole(1, 1_000_000, 4096)),
@@ -275,6 +280,15 @@ export function loadConfig(env: NodeJS.ProcessEnv, installation: string): Loaded
       errors.push({ field: min, message: `expected no more than ${max}, which is ${parsed.data[max]}` });
   }
 
+  if (parsed.success && parsed.data.DURABILITY === 'replicated') {
+    const { REPLICA_SYNC_INTERVAL_MS, REPLICATED_TIMEOUT_MS } = parsed.data;
+    if (REPLICA_SYNC_INTERVAL_MS > REPLICATED_TIMEOUT_MS)
+      errors.push({
+        field: 'REPLICA_SYNC_INTERVAL_MS',
+        message: `expected no more than REPLICATED_TIMEOUT_MS, which is ${REPLICATED_TIMEOUT_MS}, because DURABILITY is replicated`,
+      });
+  }
+
   const dataDir = absolute(given.DATA_DIR ?? './data', installation);
   const socketBytes = Buffer.byteLength(join(dataDir, 'run', 'writer.sock'));
   if (socketBytes > SOCKET_PATH_MAX_BYTES) {
@@ -284,10 +298,23 @@ export function loadConfig(env: NodeJS.ProcessEnv, installation: string): Loaded
       message: `expected a shorter path: by ${tooLongBytes} bytes, for its sockets`,
     });
   }
+  if (dataDir.includes('?')) {
+    errors.push({
+      field: 'DATA_DIR',
+      message: 'expected a path without ?, behind which Litestream reads none',
+    });
+  }
   const smtpServer = given.SMTP_URL === undefined ? undefined : smtpServerOf(given.SMTP_URL);
   const replica = parseReplicaUrl(given.REPLICA_URL ?? `file:${join(dataDir, 'replica')}`, installation);
-  if ('expected' in replica) errors.push({ field: 'REPLICA_URL', message: replica.expected });
-  else if (replica.type === 's3') errors.push(...missingCredentials(given));
+  if ('expected' in replica) {
+    if (given.REPLICA_URL !== undefined) errors.push({ field: 'REPLICA_URL', message: replica.expected });
+  } else if (replica.type === 's3') errors.push(...missingCredentials(given));
+  else if (isTakenIn(dataDir, replica.path)) {
+    errors.push({
+      field: 'REPLICA_URL',
+      message: `expected a folder of its own: ${replica.path} is for the system`,
+    });
+  }
 
   if (!parsed.success || errors.length > 0 || 'expected' in replica) {
     throw new Failure('config_invalid', 'The configuration is wrong', { errors });
@@ -331,6 +358,15 @@ function missingCredentials(given: Record<string, string | undefined>): FieldErr
 function mailPausedBecause(given: Record<string, string | undefined>): string | undefined {
   const missing = ['MAIL_FROM', 'PUBLIC_URL'].filter((name) => !given[name]);
   return missing.length === 0 ? undefined : `SMTP_URL needs ${missing.join(' and ')} too`;
+}
+
+/** What the system itself makes in a data folder. */
+const TAKEN = /^(?:(?:run|restore|replaced|damaged|outbox)(?:\/|$)|\.[^./]|[^/]+\.db(?:-|\/|$))/;
+
+/** @returns whether a folder is the data folder, or a place in it that the system uses for something else */
+function isTakenIn(dataDir: string, path: string): boolean {
+  const below = relative(dataDir, path);
+  return below === '' || TAKEN.test(below);
 }
 
 /** The one spelling of a folder, so that two names of it are not taken for two systems. */

@@ -148,9 +148,13 @@ t.test('a value is checked for what it will be used for', async (t) => {
       [
         ...['https://a.example/?x=1', 'https://a.example/#x', 'https://a.example/?', 'https://u:p@a.example'],
         ...['https://u@a.example', 'https://*.example.org', 'ftp://a.example'],
+        ...['https://a.example:0', 'https://a..example', 'https://-a.example', 'https://.'],
       ],
     ],
-    ['S3_ENDPOINT', ['https://u:p@s3.example', 'https://s3.example/?x', 'https://*.example']],
+    [
+      'S3_ENDPOINT',
+      ['https://u:p@s3.example', 'https://s3.example/?x', 'https://*.example', 'http://s3.example:0'],
+    ],
     [
       'CORS_ORIGINS',
       [
@@ -161,7 +165,32 @@ t.test('a value is checked for what it will be used for', async (t) => {
         'https://u@a.example',
       ],
     ],
-    ['SMTP_URL', ['smtp://127.0.0.1/path', 'smtp://127.0.0.1?secure=1', 'smtp://127.0.0.1/#x']],
+    [
+      'SMTP_URL',
+      [
+        'smtp://127.0.0.1/path',
+        'smtp://127.0.0.1?secure=1',
+        'smtp://127.0.0.1/#x',
+        'smtp://*.a',
+        'smtp://a.example:0',
+      ],
+    ],
+    ['DATA_DIR', ['/srv/a?b', '~/data', '~']],
+    ['LITESTREAM_BIN', ['~/bin/litestream']],
+    [
+      'REPLICA_URL',
+      [
+        ...[
+          'file:~/x',
+          'file:/srv/a?b',
+          'file:data',
+          'file:data/run',
+          'file:data/main.db',
+          'file:data/restore/a',
+        ],
+        ...['s3://bucket/a/../b', 's3://bucket/a//b', 's3://bucket/.', 's3://bucket/./a', 's3://bucket/..'],
+      ],
+    ],
     ['DELIVERY_BACKOFF_MIN_MS', ['21600001']],
     ['RESTART_BACKOFF_MIN_MS', ['5001']],
   ] as const) {
@@ -178,6 +207,17 @@ t.test('a value is checked for what it will be used for', async (t) => {
     t.equal(loadConfig({ HOST }, CWD).config.HOST, HOST);
   for (const PUBLIC_URL of ['https://a.example', 'http://127.0.0.1:8080/base/', 'https://[::1]:8443'])
     t.equal(loadConfig({ PUBLIC_URL }, CWD).config.PUBLIC_URL, PUBLIC_URL);
+  const late = failureOf({ DURABILITY: 'replicated', REPLICA_SYNC_INTERVAL_MS: '10001' }).options.errors;
+  t.same(late, [
+    {
+      field: 'REPLICA_SYNC_INTERVAL_MS',
+      message:
+        'expected no more than REPLICATED_TIMEOUT_MS, which is 10000, because DURABILITY is replicated',
+    },
+  ]);
+  t.equal(loadConfig({ REPLICA_SYNC_INTERVAL_MS: '10001' }, CWD).config.REPLICA_SYNC_INTERVAL_MS, 10_001);
+  for (const REPLICA_URL of ['file:data/replica', 'file:data/runner', 'file:elsewhere', 'file:/srv/.run'])
+    t.equal(loadConfig({ REPLICA_URL }, CWD).config.replica.type, 'file', REPLICA_URL);
   const CORS_ORIGINS = 'https://a.example:8443, http://localhost:3000 http://[::1]:3000';
   t.equal(loadConfig({ CORS_ORIGINS }, CWD).config.CORS_ORIGINS.length, 3);
 });

@@ -109,6 +109,9 @@ async function restoreTo(
   point: Point | undefined,
   signal: AbortSignal,
 ): Promise<RestoreReport> {
+  if (outputPath.includes('?')) {
+    throw new Failure('usage', `--to ${outputPath}: Litestream reads no path behind a ?; use another one`);
+  }
   const folder = dirname(outputPath);
   if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) {
     throw new Failure('usage', `--to ${outputPath}: there is no folder ${folder}`);

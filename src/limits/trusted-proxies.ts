@@ -2,12 +2,14 @@ import { BlockList, isIP } from 'node:net';
 import { canonicalAddress, UNIX_PEER } from './address.ts';
 
 const BITS = { 4: 32, 6: 128 } as const;
+/** A network that holds more is nobody's own: two of half of all addresses would hold every one. */
+const PREFIX_MIN = { 4: 8, 6: 7 } as const;
 /** Of ::ffff:0:0/96, which holds every IPv4 address. */
 const MAPPED_BITS = 96;
 
 /**
  * Reads one entry of TRUSTED_PROXIES: an address, a CIDR, or `unix`.
- * @returns it as `trustedProxies` takes it; undefined for anything else, and for a network that holds every address
+ * @returns it as `trustedProxies` takes it; undefined for anything else, and for a network that is too large to be one's own
  */
 export function parseProxy(text: string): string | undefined {
   if (text === UNIX_PEER) return text;
@@ -18,7 +20,7 @@ export function parseProxy(text: string): string | undefined {
   const given = bits === undefined ? undefined : Number(bits);
   const isMapped = family === 4 && host.includes(':');
   const prefix = given === undefined ? BITS[family] : isMapped ? given - MAPPED_BITS : given;
-  return prefix > 0 && prefix <= BITS[family] ? `${address}/${prefix}` : undefined;
+  return prefix >= PREFIX_MIN[family] && prefix <= BITS[family] ? `${address}/${prefix}` : undefined;
 }
 
 /** @param entries as `parseProxy` gives them @returns the judge of canonical addresses and of `unix` */

@@ -20,12 +20,17 @@ const EXPECTED = 'expected file:/absolute/folder or s3://bucket/prefix';
 export function parseReplicaUrl(url: string, cwd: string): Replica | Unusable {
   if (url.startsWith('file:')) {
     const path = url.slice('file:'.length).replace(/^\/\/(?=\/)/, '');
-    if (path === '' || path.startsWith('//')) return { expected: EXPECTED };
+    if (path === '' || /^(?:\/\/|~)/.test(path)) return { expected: EXPECTED };
     const full = isAbsolute(path) ? resolve(path) : resolve(cwd, path);
-    return { type: 'file', url: `file:${full}`, path: full };
+    // Litestream would take what stands behind it for options.
+    return full.includes('?')
+      ? { expected: `${EXPECTED}, without ?` }
+      : { type: 'file', url: `file:${full}`, path: full };
   }
   const s3 = /^s3:\/\/([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:\/([\w!.*'()/-]*))?$/.exec(url);
-  if (!s3) return { expected: EXPECTED };
+  // Litestream would resolve dots, and a request of ours would not.
+  if (!s3 || /\/\.{0,2}\/|\/\.{1,2}$/.test(s3[2] ?? '') || /^\.{1,2}(?:\/|$)/.test(s3[2] ?? ''))
+    return { expected: EXPECTED };
   const bucket = s3[1] as string;
   const prefix = (s3[2] ?? '').replace(/^\/+|\/+$/g, '');
   return { type: 's3', url: `s3://${bucket}${prefix && `/${prefix}`}`, bucket, prefix };

@@ -295,6 +295,7 @@ t.test('wrong use is told with how it is right', async (t) => {
     [['--to', 'x', '--at', '2030-01-31T12:00:00'], /expected a time with its zone/],
     [['--to', 'x', '--database', 'other'], /There is no database other; there is main, media/],
     [['--to', '/no/such/folder/x'], /there is no folder/],
+    [['--to', 'a?b.db'], /Litestream reads no path behind a \?/],
     [['--frm', 'x'], /--frm/],
   ];
   for (const [args, says] of wrong) {

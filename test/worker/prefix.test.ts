@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { runInNewContext } from 'node:vm';
 import t, { type Test } from 'tap';
 import { startApp } from '../support/app.ts';
-import { alertOf } from '../support/http.ts';
+import { alertOf, request as send } from '../support/http.ts';
 import { IMAGES } from '../support/images.ts';
 
 const PREFIX = '/some/alerts';
@@ -78,4 +78,13 @@ t.test('the scripts of the pages find what they need beside themselves', async (
   t.equal(url, `https://example.org${PREFIX}/openapi.json`);
   const names = ['ops.js', 'view.js', 'charts.js', 'stream.js', 'ops.css'];
   for (const name of names) t.notMatch((await app.call('GET', `/ops/${name}`)).text, /['"(]\/\w/, name);
+});
+
+t.test('a PUBLIC_URL with characters that no header holds is written as a URL has them', async (t) => {
+  const { port } = await startApp(t, { env: { PUBLIC_URL: 'https://例え.example/ü' } });
+  const { status, headers } = await send(`http://127.0.0.1:${port}/alert`, {
+    method: 'POST',
+    body: alertOf('a'),
+  });
+  t.same([status, headers.location], [201, 'https://xn--r8jz45g.example/%C3%BC/alert/movie/a']);
 });
