@@ -14,7 +14,8 @@ export function describeKeys(keys: readonly ListedKey[], dataDir: string, nowMs:
 
 function cellsOf(key: ListedKey, nowMs: number): string[] {
   const { id, name, owner, scope, createdAtMs, lastUsedAtMs } = key;
-  return [id, name, owner || '(none)', scope, stateOf(key, nowMs), timeOf(createdAtMs), timeOf(lastUsedAtMs)];
+  const whose = scope === 'metrics' ? '-' : owner || '(none)';
+  return [id, name, whose, scope, stateOf(key, nowMs), timeOf(createdAtMs), timeOf(lastUsedAtMs)];
 }
 
 function stateOf({ revokedAtMs, expiresAtMs }: ListedKey, nowMs: number): string {

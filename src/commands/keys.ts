@@ -20,9 +20,9 @@ const USAGE = `Usage: ninelives keys create --name NAME --scope SCOPE [--owner O
 
   KEY         a key's id or its name
   --name      what you call it; also its owner, unless --owner says another
-  --scope     read, write (and read), or admin (and all that is for the operator)
+  --scope     read, write (and read), admin (and all that is for the operator), or metrics (GET /metrics alone)
   --owner     whose alerts and images it reaches; keys of one owner share them. --owner "" reaches what was made
-              while there were no keys
+              while there were no keys. A key for metrics has none
   --expires   a duration such as 30d, 12h or 10m, or an ISO date or time
   --grace     how long the secret before is still taken; 0m, if not given. Until then another rotate is refused
   --force     rotates all the same: the secret before the last rotation ends at once
@@ -87,7 +87,10 @@ export async function keys(
   await action.run(open, options, hasKey ? (rest[0] as string) : '');
 }
 
-async function create(open: OpenKeys, { name, scope, owner = name, expires }: Options): Promise<void> {
+async function create(open: OpenKeys, options: Options): Promise<void> {
+  const { name, scope, owner = name, expires } = options;
+  if (scope === 'metrics' && options.owner !== undefined)
+    throw wrongUse('--owner: a key for metrics reaches the data of nobody');
   const token = { id: newKeyId(), secret: newSecret() };
   const expiresAtMs = expires === undefined ? null : expiryOf(expires);
   const secretHash = hashOf(token.secret).toString('hex');

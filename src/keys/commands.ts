@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import { Failure } from '../errors.ts';
 import { type Commands, defineCommand } from '../feature.ts';
-import { newKey, revocation, rotation, uses } from './schema.ts';
+import { NO_OWNER, newKey, revocation, rotation, uses } from './schema.ts';
 
 const LIVE_KEY = '(id = @key OR name = @key) AND revoked_at_ms IS NULL';
 
@@ -18,15 +18,19 @@ const create = defineCommand({
       .prepare<[string], 1>('SELECT 1 FROM keys WHERE name = ? AND revoked_at_ms IS NULL')
       .pluck();
     const insert = db.prepare(`
-      INSERT INTO keys (id, name, owner, scope, secret_hash, created_at_ms, expires_at_ms)
-      VALUES (@id, @name, @owner, @scope, unhex(@secretHash), @nowMs, @expiresAtMs)`);
+      INSERT INTO keys (id, name, owner, scope, limited_to, secret_hash, created_at_ms, expires_at_ms)
+      VALUES (@id, @name, @owner, @scope, @limitedTo, unhex(@secretHash), @nowMs, @expiresAtMs)`);
     return (input, { nowMs }) => {
       if (nameIsTaken.get(input.name)) {
         throw new Failure('invalid_request', `There is a key with the name ${input.name}`, {
           errors: [{ field: 'name', message: 'expected a name of no other key' }],
         });
       }
-      insert.run({ ...input, nowMs });
+      const stored =
+        input.scope === 'metrics'
+          ? { owner: NO_OWNER, scope: 'read', limitedTo: 'metrics' }
+          : { limitedTo: null };
+      insert.run({ ...input, ...stored, nowMs });
       return {};
     };
   },

@@ -7,13 +7,19 @@ import { PROBES } from '../worker/middleware/probes.ts';
 import { LastUse } from './last-use.ts';
 import { localRequests } from './local-requests.ts';
 import { type KeyQueries, type KeyRow, prepareQueries } from './queries.ts';
+import type { KeyScope } from './schema.ts';
 import { hashOf, isSame, parseToken } from './token.ts';
 
 const BEARER = /^bearer +(\S+)$/i;
 const REALM = 'Bearer realm="ninelives"';
-/** What a key of each scope may do; each includes those below. */
-const RANKS = { read: 1, write: 2, admin: 3 } as const;
-const NEEDED: Readonly<Record<Scope, number>> = { public: 0, ...RANKS, operator: RANKS.admin };
+/** The scopes of keys that open each kind of route; the least of them first. */
+const OPENED_BY: Readonly<Record<Exclude<Scope, 'public'>, readonly [KeyScope, ...KeyScope[]]>> = {
+  read: ['read', 'write', 'admin'],
+  write: ['write', 'admin'],
+  admin: ['admin'],
+  metrics: ['metrics', 'admin'],
+  operator: ['admin'],
+};
 
 /** Whoever calls while there are no keys; and who asks for what is public. */
 const NOBODY: Caller = Object.freeze({ owner: '' });
@@ -119,8 +125,8 @@ function refuse(failure: unknown): never {
 }
 
 /** @throws Failure forbidden */
-function requireScope(row: KeyRow, scope: Scope): void {
-  if (RANKS[row.scope] < NEEDED[scope]) throw forbidden(row, scope);
+function requireScope({ scope }: KeyRow, asked: Exclude<Scope, 'public'>): void {
+  if (!OPENED_BY[asked].includes(scope)) throw forbidden(scope, OPENED_BY[asked][0]);
 }
 
 function isSecretOf(row: KeyRow, hash: Buffer, nowMs: number): boolean {
@@ -135,8 +141,7 @@ function unauthorized(message: string, error?: 'invalid_token'): Failure {
   return new Failure('unauthorized', message, { headers: { 'WWW-Authenticate': challenge } });
 }
 
-function forbidden({ scope }: KeyRow, asked: Scope): Failure {
-  const needed = asked === 'operator' ? 'admin' : asked;
+function forbidden(scope: KeyScope, needed: KeyScope): Failure {
   return new Failure('forbidden', `This needs a key with the scope ${needed}, and yours has ${scope}`, {
     headers: { 'WWW-Authenticate': `${REALM}, error="insufficient_scope", scope="${needed}"` },
   });

@@ -33,13 +33,13 @@ export interface KeyQueries {
 /** Prepares the reads once for a connection. */
 export function prepareQueries(db: Database): KeyQueries {
   const find = db.prepare<[string], KeyRow>(`
-    SELECT owner, scope, secret_hash AS secretHash, old_secret_hash AS oldSecretHash,
+    SELECT owner, coalesce(limited_to, scope) AS scope, secret_hash AS secretHash, old_secret_hash AS oldSecretHash,
       old_secret_until_ms AS oldSecretUntilMs, expires_at_ms AS expiresAtMs, revoked_at_ms AS revokedAtMs,
       last_used_at_ms AS lastUsedAtMs
     FROM keys WHERE id = ?`);
   const any = db.prepare<[], 1>('SELECT 1 FROM keys LIMIT 1').pluck();
   const list = db.prepare<[], ListedKey>(`
-    SELECT id, name, owner, scope, created_at_ms AS createdAtMs, expires_at_ms AS expiresAtMs,
+    SELECT id, name, owner, coalesce(limited_to, scope) AS scope, created_at_ms AS createdAtMs, expires_at_ms AS expiresAtMs,
       rotated_at_ms AS rotatedAtMs, revoked_at_ms AS revokedAtMs, last_used_at_ms AS lastUsedAtMs
     FROM keys ORDER BY created_at_ms, id`);
   return {

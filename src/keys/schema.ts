@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-export const SCOPES = ['read', 'write', 'admin'] as const;
+export const SCOPES = ['read', 'write', 'admin', 'metrics'] as const;
 export type KeyScope = (typeof SCOPES)[number];
 
 const LABEL_EXPECTED = 'expected 1 to 64 letters, digits, and . _ @ - behind the first';
@@ -14,10 +14,13 @@ export const keyName = label.refine((name) => !keyId.safeParse(name).success, 'e
 /** Whose data a key reaches; empty for what was made while there were no keys. */
 export const keyOwner = z.union([z.literal(''), label]);
 
-export const keyScope = z.enum(SCOPES, 'expected read, write or admin');
+export const keyScope = z.enum(SCOPES, 'expected read, write, admin or metrics');
 
 const secretHash = z.string().regex(/^[0-9a-f]{64}$/);
 const timeMs = z.int().nonnegative();
+
+/** Of keys that reach nobody's data; no label, so that no other key has it. */
+export const NO_OWNER = ':metrics';
 
 /** The secret itself never leaves the process that made it. */
 export const newKey = z.object({

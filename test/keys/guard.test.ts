@@ -129,6 +129,32 @@ t.test('with the first key, nothing but what is public answers without one', asy
   t.equal((await app.call('GET', '/operator', { headers: key })).text, 'for someone');
 });
 
+t.test('a key for metrics opens those and nothing else, also to a release that knows none', async (t) => {
+  const app = await startApp(t, withProbe);
+  await app.call('POST', '/alert', { body: alertOf('x') });
+  const key = await app.keyFor('someone', 'metrics');
+  const statusOf = async (method: string, path: string, headers = key) =>
+    (await app.call(method, path, { headers, body: method === 'POST' ? alertOf('x') : undefined })).status;
+  // There is no primary to tell any.
+  t.equal(await statusOf('GET', '/metrics'), 503);
+  for (const [method, path] of [...GUARDED, ['GET', '/ops/live'] as const])
+    t.equal(await statusOf(method, path), 403, `${method} ${path}`);
+  t.same((await app.call('GET', '/ready?verbose', { headers: key })).json(), { ready: true });
+  for (const scope of ['read', 'write'] as const) {
+    const refused = await app.call('GET', '/metrics', { headers: await app.keyFor('someone', scope) });
+    t.same(
+      [refused.status, refused.headers['www-authenticate']],
+      [403, 'Bearer realm="ninelives", error="insufficient_scope", scope="metrics"'],
+    );
+  }
+  t.equal(await statusOf('GET', '/metrics', await app.keyFor('someone', 'admin')), 503);
+  t.same(
+    app.writers.get('main')!.prepare("SELECT owner, scope FROM keys WHERE limited_to = 'metrics'").all(),
+    [{ owner: ':metrics', scope: 'read' }],
+    'a reader of what nobody has',
+  );
+});
+
 t.test('what is no valid key is refused, and why is told only to who has the secret', async (t) => {
   const app = await startApp(t);
   const key = await app.keyFor('someone', 'admin');

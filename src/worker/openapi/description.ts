@@ -139,7 +139,7 @@ export const chassisRoutes: Readonly<Record<'health' | 'docs' | 'operations', re
       {
         method: 'get',
         path: '/metrics',
-        scope: 'operator',
+        scope: 'metrics',
         id: 'getMetrics',
         summary: 'The whole system for Prometheus',
         answers: { 200: { description: "Prometheus' text format.", content: { 'text/plain': {} } } },

@@ -131,6 +131,7 @@ function securityOf(scope: Scope): Operation['security'] {
   if (scope === 'public') return [];
   // On the machine itself without a key.
   if (scope === 'operator') return [{ key: ['admin'] }, {}];
+  if (scope === 'metrics') return [{ key: ['metrics'] }, { key: ['admin'] }, {}];
   return [{ key: [scope] }];
 }
 

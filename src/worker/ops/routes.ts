@@ -40,7 +40,7 @@ export interface OpsOptions {
 export function opsRoutes(route: Routes, { ask, draining, guard }: OpsOptions): void {
   const live = new Live({ ask, draining });
 
-  route.get('/metrics', 'operator', async (ctx) => {
+  route.get('/metrics', 'metrics', async (ctx) => {
     const { snapshot, series } = await ask('metrics');
     // Loaded with the first scrape: it goes to one worker or to few.
     const { CONTENT_TYPE, expose } = await import('../../metrics/exposition.ts');

@@ -47,7 +47,7 @@ t.test(
       const args = ['keys', 'create', '--name', scope, '--scope', scope];
       return (await command(args, { DATA_DIR: system.dataDir })).stdout.trim();
     };
-    for (const scope of ['read', 'write', 'admin']) {
+    for (const scope of ['read', 'write', 'admin', 'metrics']) {
       await test(scope, ['--header', `Authorization: Bearer ${await keyOf(scope)}`]);
     }
     await test('without a key', []);
