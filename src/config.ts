@@ -7,6 +7,7 @@ import { Failure, type FieldError } from './errors.ts';
 import { parseProxy } from './limits/trusted-proxies.ts';
 import { parseMailbox } from './mail/address.ts';
 import { smtpServerOf } from './mail/smtp-url.ts';
+import { type OpsAddress, parseOpsAddress, SOCKET_PATH_MAX_BYTES } from './ops/address.ts';
 import { parseReplicaUrl, type Replica } from './replication/replica-url.ts';
 import { REPLICA_SECRETS, SECRET_NAMES, type SecretName, type Secrets } from './secrets.ts';
 import { unknownSettings } from './settings-file.ts';
@@ -15,8 +16,6 @@ const SECOND_MS = 1000;
 const MINUTE_MS = 60 * SECOND_MS;
 const HOUR_MS = 60 * MINUTE_MS;
 const YEAR_SECONDS = 365 * 24 * 3600;
-/** The longest path of a Unix socket is 107 bytes on Linux, 103 on macOS; ours is `DATA_DIR/run/writer.sock`. */
-const SOCKET_PATH_MAX_BYTES = process.platform === 'darwin' ? 103 : 107;
 
 /** A whole number with its range and default; the unit stands in the setting's name. */
 function whole(min: number, max: number, fallback: number) {
@@ -139,6 +138,7 @@ const SETTINGS = z.object({
     z.string().refine(isHost, 'expected an IP address or a host name, without a port').default('127.0.0.1'),
   ),
   PORT: onRestart(whole(0, 65_535, 8080)),
+  OPS_LISTEN: onRestart(z.string().optional()),
   PUBLIC_URL: onReload(httpUrl.optional()),
   HSTS_MAX_AGE_SECONDS: onReload(whole(0, 10 * YEAR_SECONDS, YEAR_SECONDS)),
   DATA_DIR: onRestart(z.string().regex(NOT_HOME, EXPECTED_PATH).default('./data')),
@@ -229,11 +229,13 @@ const SETTINGS = z.object({
 type Settings = z.infer<typeof SETTINGS>;
 
 /** What every process may know. Frozen; holds no secret. */
-export interface Config extends Omit<Settings, SecretName | 'REPLICA_URL' | 'LOG_FORMAT'> {
+export interface Config extends Omit<Settings, SecretName | 'REPLICA_URL' | 'OPS_LISTEN' | 'LOG_FORMAT'> {
   readonly LOG_FORMAT: 'json' | 'text';
   /** Absolute. */
   readonly DATA_DIR: string;
   readonly replica: Replica;
+  /** Where the operator's routes are served beside HOST and PORT. */
+  readonly opsListen: OpsAddress;
   /** Where mails go, such as `smtps://mail.example.org:465`, without the credentials; undefined: into DATA_DIR/outbox. */
   readonly smtpServer: string | undefined;
   /** Why no mail may go to that server, in words: settings are missing; undefined when none is. */
@@ -316,7 +318,11 @@ export function loadConfig(env: NodeJS.ProcessEnv, installation: string): Loaded
     });
   }
 
-  if (!parsed.success || errors.length > 0 || 'expected' in replica) {
+  const opsListen = parseOpsAddress(given.OPS_LISTEN, dataDir, installation);
+  const opsProblem = 'expected' in opsListen ? opsListen.expected : clashOf(opsListen, parsed.data?.PORT);
+  if (opsProblem !== undefined) errors.push({ field: 'OPS_LISTEN', message: opsProblem });
+
+  if (!parsed.success || errors.length > 0 || 'expected' in replica || 'expected' in opsListen) {
     throw new Failure('config_invalid', 'The configuration is wrong', { errors });
   }
   const secrets = Object.fromEntries(
@@ -324,6 +330,7 @@ export function loadConfig(env: NodeJS.ProcessEnv, installation: string): Loaded
   );
   const {
     REPLICA_URL: _replica,
+    OPS_LISTEN: _ops,
     AWS_ACCESS_KEY_ID: _id,
     AWS_SECRET_ACCESS_KEY: _key,
     SMTP_URL: _smtp,
@@ -337,11 +344,17 @@ export function loadConfig(env: NodeJS.ProcessEnv, installation: string): Loaded
       DATA_DIR: dataDir,
       ...(rest.LITESTREAM_BIN && { LITESTREAM_BIN: resolve(installation, rest.LITESTREAM_BIN) }),
       replica: Object.freeze(replica),
+      opsListen: Object.freeze(opsListen),
       smtpServer: smtpServer?.origin,
       mailPausedBecause: smtpServer && mailPausedBecause(given),
     }),
     secrets: Object.freeze(secrets),
   };
+}
+
+function clashOf(ops: OpsAddress, port: number | undefined): string | undefined {
+  if (ops.type !== 'tcp' || ops.port === 0 || ops.port !== port) return undefined;
+  return `expected another port than PORT, which is ${port}`;
 }
 
 function missingCredentials(given: Record<string, string | undefined>): FieldError[] {

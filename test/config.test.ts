@@ -123,6 +123,7 @@ t.test('the example file holds every setting, no other, and the true defaults', 
     'SMTP_URL',
     'MAIL_FROM',
     'TIMEZONE',
+    'OPS_LISTEN',
   ];
   const empty = [...example].filter(([, value]) => value === '').map(([name]) => name);
   t.same(empty.filter((name) => !/^AWS_/.test(name)).sort(), unsetByDefault.sort());
@@ -191,6 +192,13 @@ t.test('a value is checked for what it will be used for', async (t) => {
         ...['s3://bucket/a/../b', 's3://bucket/a//b', 's3://bucket/.', 's3://bucket/./a', 's3://bucket/..'],
       ],
     ],
+    [
+      'OPS_LISTEN',
+      [
+        ...['unix:', '/run/ops.sock', '9090', '127.0.0.1', '0.0.0.0:9090', '[::]:9090', '10.0.0.1:9090'],
+        ...['example.org:9090', '::1:9090', '127.0.0.1:65536', '127.0.0.1:8080', `unix:/${'x'.repeat(107)}`],
+      ],
+    ],
     ['DELIVERY_BACKOFF_MIN_MS', ['21600001']],
     ['RESTART_BACKOFF_MIN_MS', ['5001']],
   ] as const) {
@@ -218,6 +226,15 @@ t.test('a value is checked for what it will be used for', async (t) => {
   t.equal(loadConfig({ REPLICA_SYNC_INTERVAL_MS: '10001' }, CWD).config.REPLICA_SYNC_INTERVAL_MS, 10_001);
   for (const REPLICA_URL of ['file:data/replica', 'file:data/runner', 'file:elsewhere', 'file:/srv/.run'])
     t.equal(loadConfig({ REPLICA_URL }, CWD).config.replica.type, 'file', REPLICA_URL);
+  for (const [OPS_LISTEN, address] of [
+    ['', { type: 'unix', path: join(CWD, 'data/run/ops.sock') }],
+    ['unix:/run/ops.sock', { type: 'unix', path: '/run/ops.sock' }],
+    ['unix:ops.sock', { type: 'unix', path: join(CWD, 'ops.sock') }],
+    ['127.0.0.1:9090', { type: 'tcp', host: '127.0.0.1', port: 9090 }],
+    ['localhost:9090', { type: 'tcp', host: 'localhost', port: 9090 }],
+    ['[::1]:0', { type: 'tcp', host: '::1', port: 0 }],
+  ] as const)
+    t.same(loadConfig({ OPS_LISTEN }, CWD).config.opsListen, address, OPS_LISTEN);
   const CORS_ORIGINS = 'https://a.example:8443, http://localhost:3000 http://[::1]:3000';
   t.equal(loadConfig({ CORS_ORIGINS }, CWD).config.CORS_ORIGINS.length, 3);
 });

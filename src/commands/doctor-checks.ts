@@ -13,6 +13,7 @@ import { lockDataDir } from '../sqlite/lock.ts';
 import { isWritable } from '../writable.ts';
 import { askPrimary } from './control-client.ts';
 import { checkKeys } from './doctor-keys.ts';
+import { checkOps } from './doctor-ops.ts';
 
 /** S3 refuses what is signed 15 minutes beside its clock; dates of alerts deserve better. */
 const CLOCK_SKEW_MAX_MS = 60_000;
@@ -46,6 +47,7 @@ export function checksFor(config: Config, secrets: Secrets): readonly Check[] {
     async () => [named('keys', checkKeys(config))],
     async () => [named('disk', checkDisk(config))],
     async () => [named('port', await checkPort(config, running))],
+    async () => [named('operator', await checkOps(config, running))],
     async () => [named('proxy', checkProxies(running))],
     async () => checkReplica(config, secrets),
     async () => [named('mail', checkMail(config))],

@@ -67,6 +67,11 @@ export async function start(
   const unknown = unknownSettings(invocation.installation, settingNames()).others;
   if (unknown.length > 0)
     log.warn({ unknown }, `.env sets what this release does not know: ${unknown.join(', ')}`);
+  for (const name of environment.sockets.unknown)
+    log.warn(
+      { name },
+      `the service manager passes a socket named ${name}, which is not served: expected http or ops`,
+    );
   process.title = 'ninelives primary';
   const options = { config, secrets, invocation, settled, log, purpose: 'start' };
   await withDataFolder(options, async (parts) => {
@@ -108,8 +113,8 @@ async function run(parts: SystemParts, environment: ServiceEnvironment): Promise
   const { deployment, settled, releases, log, events } = parts;
   const { config } = deployment;
   const end = Promise.withResolvers<void>();
-  const { listenFd } = environment;
-  const system = new System({ ...parts, listenFd, onFatal: (failure) => end.reject(failure) });
+  const { sockets } = environment;
+  const system = new System({ ...parts, sockets, onFatal: (failure) => end.reject(failure) });
   const service = new Service({
     environment,
     snapshot: () => system.snapshot(),
@@ -218,6 +223,7 @@ function readyLine({ deployment, settled }: SystemParts, system: System, startMs
     writer.hash === workers.hash ? nameOf(workers) : `${nameOf(workers)}, the writer ${nameOf(writer)}`;
   const fields = {
     url,
+    ops: system.opsUrl,
     pids,
     dataDir: DATA_DIR,
     replica: replica.url,
@@ -227,7 +233,7 @@ function readyLine({ deployment, settled }: SystemParts, system: System, startMs
     ...(because !== undefined && { because }),
     startMs: Math.round(startMs),
   };
-  const text = `ready: ${url} | ${tree.join(', ')} | release ${release} | data ${DATA_DIR} | replica ${replica.url} | mail ${mail}`;
+  const text = `ready: ${url} | ${tree.join(', ')} | release ${release} | operator ${system.opsUrl} | data ${DATA_DIR} | replica ${replica.url} | mail ${mail}`;
   const warning = warnings.join(' | WARNING: ');
   return [{ ...fields, ...(warning && { warning }) }, warning ? `${text} | WARNING: ${warning}` : text];
 }

@@ -11,7 +11,7 @@ const EVENTS_SHOWN = 8;
  * @returns the system for a person
  */
 export function describeStatus(snapshot: SystemSnapshot, columns?: number, onDisk?: string): string {
-  const { atMs, state, stateSinceAtMs, status, nodeVersion, url, dataDir, replica } = snapshot;
+  const { atMs, state, stateSinceAtMs, status, nodeVersion, url, ops, dataDir, replica } = snapshot;
   const verdict = status.ready
     ? status.degraded.length > 0
       ? 'serving, not all is well'
@@ -20,6 +20,8 @@ export function describeStatus(snapshot: SystemSnapshot, columns?: number, onDis
   const facts = [
     ['state', `${verdict}, since ${showDuration(atMs - stateSinceAtMs)}`],
     ['url', url ?? 'does not listen yet'],
+    // An older primary has none.
+    ...(ops ? [['operator', ops]] : []),
     ['data', `${dataDir}, ${describeDisk(snapshot)}`],
     ['replica', `${replica.url}${replica.isOnSameDisk ? ' (on the same disk as the data)' : ''}`],
     ['replication', describeReplication(snapshot)],

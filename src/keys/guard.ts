@@ -3,9 +3,10 @@ import { Failure } from '../errors.ts';
 import type { Caller, Guard, GuardContext } from '../feature.ts';
 import { ClientAddresses } from '../limits/client-address.ts';
 import type { Scope } from '../scope.ts';
+import { doorOf } from '../worker/doors.ts';
 import { PROBES } from '../worker/middleware/probes.ts';
 import { LastUse } from './last-use.ts';
-import { localRequests } from './local-requests.ts';
+import { isOwnName, localRequests } from './local-requests.ts';
 import { type KeyQueries, type KeyRow, prepareQueries } from './queries.ts';
 import type { KeyScope } from './schema.ts';
 import { hashOf, isSame, parseToken } from './token.ts';
@@ -29,7 +30,8 @@ const ANONYMOUS: Caller = Object.freeze({ owner: '', isAnonymous: true });
  * Guards the routes by keys. Each request looks its key up, by one read of the primary key on this process's own
  * connection, so that a revoked one ends at once in every worker.
  *
- * While there has never been a key, whoever is on this machine may do everything, and nobody else anything. With the
+ * By OPS_LISTEN the operator's routes are reached without one where it is a socket of Unix, and where it is one of TCP by a
+ * key alone. While there has never been a key, whoever is on this machine may do everything, and nobody else anything. With the
  * first key everybody needs one, on this machine too, also for what is for the operator: a proxy on this machine that adds
  * no header cannot be told from a person on it. From then on each request counts: for its key, or, without a valid one,
  * for the address that it comes from.
@@ -58,14 +60,18 @@ export function createGuard({ db, write, limit, config, log, onUnnamedProxies }:
   return (ctx, scope) => {
     ctx.state.caller = scope === 'public' ? ANONYMOUS : NOBODY;
     if (scope === 'public' && PROBES.has(ctx._matchedRoute)) return;
+    const door = doorOf(ctx.req);
+    // Whoever could open that socket is the operator.
+    if (door === 'ops-unix') return;
+    if (door === 'ops-tcp' && !isOwnName(ctx.req.headers)) throw misdirected();
     addresses.note(ctx.req);
     // Each request while there are none: what is answered a moment after the first key must not be open.
     isKeyed ||= queries.any();
     if (scope === 'public' || scope === undefined) return isKeyed ? limitOpen(ctx, scope) : undefined;
-    if (!isKeyed && isLocal(ctx.req)) return;
+    if (!isKeyed && door === undefined && isLocal(ctx.req)) return;
     let key: CheckedKey;
     try {
-      key = keyOf(ctx, queries, isKeyed);
+      key = keyOf(ctx, queries, isKeyed || door !== undefined);
     } catch (failure) {
       return isKeyed ? after(limitAddress(ctx, 'address'), () => refuse(failure)) : refuse(failure);
     }
@@ -112,6 +118,11 @@ function keyOrNone(ctx: Context, queries: KeyQueries): CheckedKey | undefined {
     if (failure instanceof Failure) return undefined;
     throw failure;
   }
+}
+
+/** A page that has its own name lead here sends that name. */
+function misdirected(): Failure {
+  return new Failure('forbidden', 'OPS_LISTEN answers to localhost and loopback addresses as Host alone');
 }
 
 /** Goes on at once where there is nothing to wait for: most requests then cost no turn of the event loop. */

@@ -6,6 +6,11 @@ import { isForwarding } from '../worker/middleware/forwarding.ts';
 /** What a client on this machine calls it by. A page that has its own name lead here (DNS rebinding) sends that name. */
 const LOCAL_NAME = /^(?:localhost|127\.\d{1,3}\.\d{1,3}\.\d{1,3}|\[::1\])(?::\d{1,5})?$/i;
 
+/** @returns whether a request calls this machine by a name of its own */
+export function isOwnName({ host }: IncomingMessage['headers']): boolean {
+  return LOCAL_NAME.test(host ?? '');
+}
+
 /**
  * Local means: a loopback peer, the Host of a loopback name, HTTP/1.1, no header of a proxy, no Origin but that of a
  * loopback name or of CORS_ORIGINS. The host of PUBLIC_URL does not count: it is the name by which a proxy is called.
@@ -23,7 +28,7 @@ export function localRequests({
     if (!isLoopbackAddress(socket.remoteAddress) || httpVersionMinor === 0 || isForwarding(headers))
       return false;
     // Every browser names both; what is no browser leaves out the origin.
-    if (!LOCAL_NAME.test(headers.host ?? '')) return false;
+    if (!isOwnName(headers)) return false;
     return headers.origin === undefined || isOurPage(headers.origin);
   };
 }

@@ -55,6 +55,9 @@ export interface DrillStatus {
   readonly lastOkAtMs: number | undefined;
 }
 
+/** The operator's socket, OPS_LISTEN: of Unix, where its mode is the guard, or of TCP. */
+export type OpsDoor = 'ops-unix' | 'ops-tcp';
+
 /** A peer that passes requests on, and that TRUSTED_PROXIES does not name. */
 export interface UnnamedProxy {
   /** Or `unix`. */
@@ -107,8 +110,8 @@ export interface Confirmed extends CommitMark {
 export type Question = 'system' | 'metrics' | 'history';
 
 export type ToChild =
-  /** A connection; its handle comes beside the message. */
-  | { readonly kind: 'connection'; readonly id: number }
+  /** A connection; its handle comes beside the message. `door`: by which of the operator's it came; everybody's has none. */
+  | { readonly kind: 'connection'; readonly id: number; readonly door?: OpsDoor }
   /** How far the replica holds a database's WAL; for the writer and a drill. */
   | {
       readonly kind: 'replicated';

@@ -16,6 +16,8 @@ export interface SystemSnapshot {
   readonly startedAtMs: number;
   /** Null until it listens. */
   readonly url: string | null;
+  /** Where the operator's routes are: `unix:PATH`, or a URL; null until it listens. */
+  readonly ops: string | null;
   readonly dataDir: string;
   readonly replica: { readonly url: string; readonly isOnSameDisk: boolean };
   readonly releases: ReleasesSnapshot;

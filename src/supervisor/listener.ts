@@ -1,51 +1,24 @@
-import { EventEmitter } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
-import { Failure } from '../errors.ts';
 import type { Logger } from '../log.ts';
-import type { ToPrimary } from '../runtime/messages.ts';
+import type { OpsDoor, ToPrimary } from '../runtime/messages.ts';
 import type { Child } from './child.ts';
-
-/** Connections that the kernel holds before the primary takes them. */
-const BACKLOG = 4096;
+import { type ListenAddress, listenAt } from './listen-address.ts';
 
 /** Connections that a worker was handed and has not accepted, by the number they were handed under. */
 type Handed = Map<number, Socket>;
 
 /**
- * Finds out whether it could be listened there, so that an address that cannot be had is told before anything is made.
- * @throws Failure address_unavailable
- */
-export async function tryAddress(host: string, port: number): Promise<void> {
-  const server = createServer();
-  await open(server, host, port, undefined);
-  server.close();
-  await EventEmitter.once(server, 'close');
-}
-
-async function open(server: Server, host: string, port: number, fd: number | undefined): Promise<void> {
-  try {
-    const listening = EventEmitter.once(server, 'listening');
-    server.listen(fd === undefined ? { host, port, backlog: BACKLOG } : { fd, backlog: BACKLOG });
-    await listening;
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    const message =
-      fd === undefined
-        ? `Cannot listen on ${host}:${port}: ${reason}. Set HOST or PORT.`
-        : `Cannot listen on the socket of the service manager: ${reason}`;
-    throw new Failure('address_unavailable', message, { cause });
-  }
-}
-
-/**
- * The listening socket, which the primary owns so that it stays open when every worker is dead. A connection is:
+ * The listening sockets, which the primary owns so that they stay open when every worker is dead: that of everybody, and that
+ * of the operator, whose connections say so. A connection is:
  * waiting (no worker is ready) → handed (sent to a worker; the primary keeps its copy) → accepted (the worker has
  * it; the copy is closed). A worker that dies or cannot be reached gives its handed connections back to waiting;
  * nothing of them has been read, so they did not kill it, and another worker serves them from the first byte. What a
  * worker has accepted ends with it: a request that kills workers reaches another one only when it is sent again.
  */
 export class Listener {
-  readonly #server: Server;
+  readonly #servers: Server[] = [];
+  /** Of connections that came by the operator's socket. */
+  readonly #doors = new WeakMap<Socket, OpsDoor>();
   readonly #log: Logger;
   readonly #queueMax: number;
   /** Ready workers with what they were handed and have not accepted, in turn order. */
@@ -56,9 +29,6 @@ export class Listener {
   constructor(queueMax: number, log: Logger) {
     this.#queueMax = queueMax;
     this.#log = log;
-    this.#server = createServer({ pauseOnConnect: true, noDelay: true }, (socket) => this.#take(socket));
-    // Out of file descriptors, for one: the next accept may do better, and the primary lives on.
-    this.#server.on('error', (error) => this.#log.error({ err: error }, 'listener error'));
   }
 
   get waitingCount(): number {
@@ -66,23 +36,26 @@ export class Listener {
   }
 
   /**
-   * @param port 0 picks a free one
-   * @param fd of a socket that the service manager has opened; host and port are then its own
-   * @returns where it listens
+   * Listens at one more address.
+   * @param isOps whether it is the operator's
+   * @returns where that is; undefined for a Unix socket
    * @throws Failure address_unavailable
    */
-  async listen(host: string, port: number, fd: number | undefined): Promise<AddressInfo> {
-    await open(this.#server, host, port, fd);
-    const address = this.#server.address();
-    if (address === null || typeof address === 'string') {
-      throw new Failure('address_unavailable', 'The socket of the service manager is not one of TCP');
-    }
-    return address;
+  async listen(address: ListenAddress, isOps: boolean): Promise<AddressInfo | undefined> {
+    const server = createServer({ pauseOnConnect: true, noDelay: true }, (socket) => {
+      if (isOps) this.#doors.set(socket, addressOf(server) ? 'ops-tcp' : 'ops-unix');
+      this.#take(socket);
+    });
+    await listenAt(server, address);
+    // Out of file descriptors, for one: the next accept may do better, and the primary lives on.
+    server.on('error', (error) => this.#log.error({ err: error }, 'listener error'));
+    this.#servers.push(server);
+    return addressOf(server);
   }
 
   /** Stops taking connections; those that wait are closed when no worker is left to serve them. */
   close(): void {
-    this.#server.close();
+    for (const server of this.#servers) server.close();
   }
 
   /** Ends what nobody will serve any more. */
@@ -134,7 +107,8 @@ export class Listener {
     const [child, handed] = picked;
     const id = ++this.#nextId;
     handed.set(id, socket);
-    child.send({ kind: 'connection', id }, socket, () => {
+    const door = this.#doors.get(socket);
+    child.send({ kind: 'connection', id, ...(door && { door }) }, socket, () => {
       // Not delivered; its exit may never name it, so it is given to the next one here.
       if (handed.delete(id) && !this.#dispatch(socket)) this.#wait(socket);
     });
@@ -169,4 +143,10 @@ export class Listener {
       if (!this.#dispatch(socket)) this.#wait(socket);
     }
   }
+}
+
+/** Of a Unix socket there is a path, or nothing where the service manager has opened it. */
+function addressOf(server: Server): AddressInfo | undefined {
+  const address = server.address();
+  return address === null || typeof address === 'string' ? undefined : address;
 }

@@ -1,6 +1,9 @@
+import type { AddressInfo } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { Failure } from '../errors.ts';
+import type { Config } from '../config.ts';
+import { Failure } from '../errors.ts';
 import type { Logger } from '../log.ts';
+import { isLoopbackAddress } from '../loopback.ts';
 import { markDamage } from '../replication/damage-mark.ts';
 import type { DrillResult } from '../replication/drill/result.ts';
 import { isSameDisk } from '../replication/same-disk.ts';
@@ -11,7 +14,8 @@ import { processClock } from './clock.ts';
 import { DataTier } from './data-tier.ts';
 import type { Events } from './events.ts';
 import { Lifecycle } from './lifecycle.ts';
-import { Listener, tryAddress } from './listener.ts';
+import { type ListenAddress, nameOf, tryAddress } from './listen-address.ts';
+import { Listener } from './listener.ts';
 import { ProcessFactory } from './process-factory.ts';
 import { PROCESSES } from './processes.ts';
 import { Recovery } from './recovery.ts';
@@ -33,6 +37,7 @@ import {
 } from './snapshot.ts';
 import { StatusBoard } from './status-board.ts';
 import { stopInTime, stopTimeoutMsOf } from './stop-deadline.ts';
+import type { ServiceSockets } from './systemd/environment.ts';
 import { Telemetry } from './telemetry.ts';
 import { UnnamedProxies } from './unnamed-proxies.ts';
 
@@ -47,8 +52,8 @@ export interface SystemOptions {
   readonly deployment: Deployment;
   /** Of the writer: another one where an exchange was cut in half. */
   readonly writerDeployment: Deployment;
-  /** Of a socket that the service manager has opened; undefined without one. */
-  readonly listenFd?: number | undefined;
+  /** Those that the service manager has opened; undefined without one. */
+  readonly sockets?: ServiceSockets | undefined;
   readonly log: Logger;
   readonly events: Events;
   /** Called once when the system cannot go on. */
@@ -73,6 +78,7 @@ export class System {
   readonly #recycler: Recycler;
   readonly #proxies: UnnamedProxies;
   #url: string | undefined;
+  #opsUrl: string | undefined;
   #isReplicaOnSameDisk: boolean | undefined;
 
   constructor(options: SystemOptions) {
@@ -166,6 +172,11 @@ export class System {
     return this.#url;
   }
 
+  /** Where it listens for its operator: `unix:PATH`, or a URL; undefined until then. */
+  get opsUrl(): string | undefined {
+    return this.#opsUrl;
+  }
+
   /** What whoever starts it should know, as the writer says; undefined when there is nothing. */
   get notice(): string | undefined {
     return this.#data.writer.slot.child?.notice;
@@ -187,6 +198,7 @@ export class System {
       stateSinceAtMs: this.#lifecycle.sinceAtMs,
       startedAtMs: this.#lifecycle.startedAtMs,
       url: this.#url ?? null,
+      ops: this.#opsUrl ?? null,
       dataDir: DATA_DIR,
       replica: { url: replica.url, isOnSameDisk: this.#isReplicaOnSameDisk },
       releases: this.#exchange.snapshot,
@@ -218,15 +230,15 @@ export class System {
    * @throws Failure the reason that it cannot start; everything started is then stopped
    */
   async start(): Promise<void> {
-    const { deployment, listenFd, events } = this.#options;
-    const { HOST, PORT } = deployment.config;
-    if (listenFd === undefined) await tryAddress(HOST, PORT);
+    const { deployment, sockets, events } = this.#options;
+    const addresses = addressesOf(deployment.config, sockets);
+    for (const address of [...addresses.http, ...addresses.ops])
+      if (!('fd' in address)) await tryAddress(address);
     await this.#startData();
-    const { address, port } = await this.#listener.listen(HOST, PORT, listenFd);
-    this.#url = urlOf(listenFd === undefined ? HOST : address, port);
+    await this.#listen(addresses);
     await this.#serve();
     const durationMs = Date.now() - this.#lifecycle.startedAtMs;
-    events.record('serving', { cause: this.#url, durationMs });
+    events.record('serving', { cause: this.#url ?? '', durationMs });
     // Nobody waits for it; what could go wrong is what it tells.
     void this.#exchange.judgeRollback();
   }
@@ -304,6 +316,24 @@ export class System {
     await started;
   }
 
+  async #listen({ http, ops }: Addresses): Promise<void> {
+    for (const address of http) {
+      const bound = await this.#listener.listen(address, false);
+      if (bound === undefined)
+        throw new Failure('address_unavailable', 'The socket http of the service manager is not one of TCP');
+      this.#url ??= urlOf(address, bound);
+    }
+    for (const address of ops) {
+      const bound = await this.#listener.listen(address, true);
+      if (bound && !isLoopbackAddress(bound.address))
+        throw new Failure(
+          'config_invalid',
+          `The socket ops of the service manager listens on ${bound.address}: make it one of Unix, or of a loopback address`,
+        );
+      this.#opsUrl ??= bound ? urlOf(address, bound) : nameOf(address);
+    }
+  }
+
   async #serve(): Promise<void> {
     this.#lifecycle.demandNotEnding();
     await this.#serving.start();
@@ -325,6 +355,24 @@ export class System {
   }
 }
 
-function urlOf(host: string, port: number): string {
+interface Addresses {
+  readonly http: readonly ListenAddress[];
+  readonly ops: readonly ListenAddress[];
+}
+
+function addressesOf(
+  { HOST, PORT, opsListen }: Config,
+  { http, ops }: ServiceSockets = { http: [], ops: [], unknown: [] },
+): Addresses {
+  const settings = 'ListenStream in its unit';
+  const ofManager = (fds: readonly number[]) => fds.map((fd) => ({ fd, settings }));
+  return {
+    http: http.length > 0 ? ofManager(http) : [{ host: HOST, port: PORT, settings: 'HOST or PORT' }],
+    ops: ops.length > 0 ? ofManager(ops) : [{ ...opsListen, settings: 'OPS_LISTEN' }],
+  };
+}
+
+function urlOf(asked: ListenAddress, { address, port }: AddressInfo): string {
+  const host = 'host' in asked ? asked.host : address;
   return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
 }

@@ -67,13 +67,16 @@ export async function createApp(options: AppOptions): Promise<RequestListener> {
   // Exactly as they are written: a rule of a proxy for /metrics must also hold for whatever leads there.
   const router = new Router({ sensitive: true, strict: true });
   const guard = await createGuard(options);
-  await addRoutes(guardedRoutes(router, guard), { ...options, guard });
+  const routes = guardedRoutes(router, guard);
+  addOperatorRoutes(routes, { ...options, guard });
+  const operatorPaths = new Set(router.stack.map(({ path }) => path));
+  await addOtherRoutes(routes, options);
 
   const app = new Koa();
   app.on('error', (err: Error) => logLateError(log, err));
   const requests = new RequestMeter(meter);
   app.use(requestPipeline({ log, requests, draining, overloaded, onDamage, config }));
-  app.use(dispatch(router, guard));
+  app.use(dispatch(router, (pattern) => operatorPaths.has(pattern), guard));
   const listener = app.callback();
   return (req, res) => void listener(req, res);
 }
@@ -102,9 +105,19 @@ export async function addRoutes(
   route: Routes,
   options: RoutesOptions & { readonly guard: Guard },
 ): Promise<void> {
-  const { config, features, guard, status, ask, draining } = options;
+  addOperatorRoutes(route, options);
+  await addOtherRoutes(route, options);
+}
+
+/** What the operator's sockets serve, too. */
+function addOperatorRoutes(route: Routes, options: RoutesOptions & { readonly guard: Guard }): void {
+  const { guard, status, ask, draining } = options;
   probes(route, status, guard);
   opsRoutes(route, { ask, draining, guard });
+}
+
+async function addOtherRoutes(route: Routes, options: RoutesOptions): Promise<void> {
+  const { config, features } = options;
   openApiRoutes(route, features, config);
   await Promise.all(features.map((feature) => addFeature(route, feature, options)));
   homeRoute(route);

@@ -11,6 +11,7 @@ import { monotonicNowMs, writerSocketPath } from '../writer/protocol.ts';
 import { loadZod } from '../zod-without-locales.ts';
 import { createApp } from './app.ts';
 import { Connections } from './connections.ts';
+import { noteDoor } from './doors.ts';
 import { createHttpServer } from './http-server.ts';
 import { LoopLag } from './loop-lag.ts';
 import { PrimaryClient } from './primary-client.ts';
@@ -67,7 +68,9 @@ export async function run(runtime: Runtime): Promise<void> {
       // Before the first byte is read: until the primary hears this, it may give the connection to another worker.
       send({ kind: 'accepted', id: message.id });
       // Undefined when the client was gone before the hand-over.
-      if (handle) connections.adopt(handle as Socket);
+      if (!handle) return;
+      if (message.door !== undefined) noteDoor(handle as Socket, message.door);
+      connections.adopt(handle as Socket);
     } else if (message.kind === 'status') status = message.status;
     else if (message.kind === 'told') primary.told(message.id, message.answer);
     else if (message.kind === 'drain') drain(message.timeoutMs);

@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, readdirSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { type AddressInfo, createServer as createTcpServer } from 'node:net';
 import { join } from 'node:path';
@@ -79,6 +79,28 @@ t.test('a clock that is wrong is noticed by the store', async (t) => {
   t.match(path, /^\/bucket\/p\/\.doctor-/);
   t.equal(code, 78);
   t.match(by.get('clock'), { result: 'problem', detail: /^3(599|600) s behind the store's/ });
+});
+
+t.test("what keeps the operator's socket from being had is named, and what lies there stays", async (t) => {
+  const folder = temporaryFolder(t);
+  const operator = async (OPS_LISTEN: string) => {
+    const { code, by } = await findings({ DATA_DIR: folder, PORT: '0', OPS_LISTEN });
+    const { result, detail } = by.get('operator') as Finding;
+    return [code, result, detail];
+  };
+  t.same(await operator(''), [0, 'ok', `unix:${folder}/run/ops.sock, for this user alone`]);
+  const file = join(folder, 'file');
+  writeFileSync(file, '');
+  const reason = 'there is something else than a socket, which is yours to remove';
+  t.same(await operator(`unix:${file}`), [78, 'problem', `cannot listen on unix:${file}: ${reason}`]);
+  t.ok(existsSync(file));
+  const port = await listen(t, createTcpServer());
+  const taken = await operator(`127.0.0.1:${port}`);
+  t.same(taken.slice(0, 2), [78, 'problem']);
+  t.match(taken[2], /^Cannot listen on 127\.0\.0\.1:\d+: .*EADDRINUSE/);
+  const system = await start(t);
+  const { by } = await findings({ DATA_DIR: system.dataDir, PORT: '0' });
+  t.equal(by.get('operator')?.detail, `unix:${system.dataDir}/run/ops.sock, held by the system that runs`);
 });
 
 t.test('a port in use, a disk without room and an open folder are named', async (t) => {

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import t from 'tap';
@@ -40,15 +40,16 @@ t.test('the units fit this folder and user, are correct, and shut out what they 
   t.match(service, `\nUser=${USER}\n`);
   t.match(service, `\nReadWritePaths=${dataDir} /srv/replica\n`);
   t.notMatch(service, /\/opt\/ninelives|StateDirectory|ADAPT/);
-  t.match(readFileSync(join(folder, 'ninelives.socket'), 'utf8'), '\nListenStream=[::1]:8081\n');
+  const socket = readFileSync(join(folder, 'ninelives.socket'), 'utf8');
+  t.match(socket, '\nListenStream=[::1]:8081\n');
+  t.match(socket, '\nFileDescriptorName=http\n');
 
   const skip = missing('systemd-analyze');
   await t.test('systemd-analyze verify has nothing to say', { skip }, async (t) => {
-    const { text } = await analyze(
-      'verify',
-      join(folder, 'ninelives.service'),
-      join(folder, 'ninelives.socket'),
-    );
+    const ops = readFileSync(join(ROOT, 'config', 'ninelives-ops.socket'), 'utf8');
+    writeFileSync(join(folder, 'ninelives-ops.socket'), ops.replace('=ninelives\n', `=${USER}\n`));
+    const units = ['ninelives.service', 'ninelives.socket', 'ninelives-ops.socket'];
+    const { text } = await analyze('verify', ...units.map((name) => join(folder, name)));
     t.equal(text.replaceAll(UNKNOWN_BEFORE_254, ''), '');
   });
   await t.test('systemd-analyze security says 2.0 or less', { skip }, async (t) => {

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { connect } from 'node:net';
+import { type AddressInfo, connect } from 'node:net';
 import t from 'tap';
 import { createLog } from '../../src/log.ts';
 import { Listener } from '../../src/supervisor/listener.ts';
@@ -15,7 +15,8 @@ t.test('a connection that no worker has accepted outlives each that dies', async
   const listener = new Listener(10, createLog('test', 'silent', 'json'));
   t.teardown(() => listener.close());
   t.teardown(() => listener.abandon());
-  const { port } = await listener.listen('127.0.0.1', 0, undefined);
+  const address = { host: '127.0.0.1', port: 0, settings: 'PORT' };
+  const { port } = (await listener.listen(address, false)) as AddressInfo;
   const client = connect(port).on('error', () => {});
   t.teardown(() => client.destroy());
   for (let death = 0; death < 3; death += 1) {

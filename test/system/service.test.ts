@@ -1,15 +1,17 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { get } from 'node:http';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import t, { type Test } from 'tap';
 import { Deployment } from '../../loadtest/chaos/deployment.ts';
+import { freePort } from '../../loadtest/support/free-port.ts';
 import { RunningSystem } from '../../loadtest/support/running-system.ts';
 import { command } from '../commands/command.ts';
 import { request } from '../support/http.ts';
+import { requestAt } from '../support/request-at.ts';
 import { launch, processesOf, start, temporaryFolder, until } from '../support/system.ts';
 import { missing } from '../support/tools.ts';
 
@@ -196,6 +198,39 @@ t.test(
       });
       t.notOk(fds.includes(listening), `${name} does not hold the port`);
     }
+  },
+);
+
+t.test(
+  'of several sockets of systemd each is found by its name, and one that is for nothing is told',
+  { skip: missing('systemd-socket-activate') },
+  async (t) => {
+    const dataDir = temporaryFolder(t);
+    const folder = temporaryFolder(t);
+    const [port, unknown] = [await freePort(), await freePort()];
+    const ops = join(folder, 'ops.sock');
+    const env = { PATH: process.env.PATH ?? '', DATA_DIR: dataDir, WORKERS: '1', LOG_FORMAT: 'json' };
+    const set = Object.entries(env).flatMap(([name, value]) => ['-E', `${name}=${value}`]);
+    const listen = [ops, `127.0.0.1:${unknown}`, `127.0.0.1:${port}`].flatMap((at) => ['-l', at]);
+    endWithTest(t, dataDir);
+    const { lines } = run(t, 'systemd-socket-activate', [
+      ...[...listen, '--fdname=ops:web:http', ...set],
+      ...[process.execPath, BIN, 'start'],
+    ]);
+    await until(
+      async () => (await request(`http://127.0.0.1:${port}/ready`).catch(() => undefined))?.status === 200,
+      'it serves',
+    );
+    t.equal((await requestAt(ops, '/metrics')).status, 200);
+    t.equal((await requestAt(ops, '/alert')).status, 404);
+    t.equal((await request(`http://127.0.0.1:${port}/alert`)).status, 200);
+    const status = JSON.parse((await command(['status', '--json'], { DATA_DIR: dataDir })).stdout);
+    t.same([status.url, status.ops], [`http://127.0.0.1:${port}`, 'the socket of the service manager']);
+    t.notOk(existsSync(join(dataDir, 'run', 'ops.sock')), 'OPS_LISTEN does not count then');
+    t.same(
+      lines.filter((line) => line.includes('service manager passes')).map((line) => JSON.parse(line).msg),
+      ['the service manager passes a socket named web, which is not served: expected http or ops'],
+    );
   },
 );
 

@@ -4,11 +4,22 @@ export interface ServiceEnvironment {
   readonly notifySocket: string | undefined;
   /** Without a sign of life for so long it ends us; 0 for never. */
   readonly watchdogMs: number;
-  /** A socket that already listens, so that no connection is refused while we restart; undefined when there is none. */
-  readonly listenFd: number | undefined;
+  readonly sockets: ServiceSockets;
+}
+
+/** Descriptors of sockets that already listen, so that no connection is refused while we restart. */
+export interface ServiceSockets {
+  /** In place of HOST and PORT. */
+  readonly http: readonly number[];
+  /** In place of OPS_LISTEN. */
+  readonly ops: readonly number[];
+  /** Names of those that are for nothing that is known. */
+  readonly unknown: readonly string[];
 }
 
 const FIRST_LISTEN_FD = 3;
+/** Of a unit without FileDescriptorName=, such as ours was, and of a service manager that gives no names. */
+const UNNAMED = /^(?:unknown|.*\.socket)?$/;
 const VARIABLES = [
   'NOTIFY_SOCKET',
   'WATCHDOG_USEC',
@@ -26,14 +37,32 @@ const VARIABLES = [
  * @param pid of this process; what is addressed to another one does not count
  */
 export function takeServiceEnvironment(env: NodeJS.ProcessEnv, pid: number): ServiceEnvironment {
-  const { NOTIFY_SOCKET, WATCHDOG_USEC, WATCHDOG_PID, LISTEN_FDS, LISTEN_PID } = env;
+  const { NOTIFY_SOCKET, WATCHDOG_USEC, WATCHDOG_PID, LISTEN_FDS, LISTEN_PID, LISTEN_FDNAMES } = env;
   for (const name of VARIABLES) delete env[name];
   const isWatched = WATCHDOG_PID === undefined || WATCHDOG_PID === String(pid);
   const watchdogUsec = isWatched && /^\d+$/.test(WATCHDOG_USEC ?? '') ? Number(WATCHDOG_USEC) : 0;
-  const hasSocket = LISTEN_PID === String(pid) && /^[1-9]\d*$/.test(LISTEN_FDS ?? '');
+  const count = LISTEN_PID === String(pid) && /^\d+$/.test(LISTEN_FDS ?? '') ? Number(LISTEN_FDS) : 0;
   return {
     notifySocket: NOTIFY_SOCKET || undefined,
     watchdogMs: watchdogUsec / 1000,
-    listenFd: hasSocket ? FIRST_LISTEN_FD : undefined,
+    sockets: socketsOf(count, LISTEN_FDNAMES?.split(':') ?? []),
+  };
+}
+
+/** systemd passes the sockets of several units in an order of its own, so that the name alone tells what one is for. */
+function socketsOf(count: number, names: readonly string[]): ServiceSockets {
+  const all = Array.from({ length: count }, (_, index) => ({
+    fd: FIRST_LISTEN_FD + index,
+    name: names[index] ?? '',
+  }));
+  const named = (wanted: string) => all.filter(({ name }) => name === wanted);
+  const unnamed = all.find(({ name }) => UNNAMED.test(name));
+  const http = named('http').length > 0 ? named('http') : unnamed ? [unnamed] : [];
+  const ops = named('ops');
+  const unknown = all.filter((socket) => !http.includes(socket) && !ops.includes(socket));
+  return {
+    http: http.map(({ fd }) => fd),
+    ops: ops.map(({ fd }) => fd),
+    unknown: unknown.map(({ name }) => name),
   };
 }

@@ -2,6 +2,7 @@ import type Router from '@koa/router';
 import type { Layer, RouterContext } from '@koa/router';
 import { Failure } from '../../errors.ts';
 import type { Guard, Handler } from '../../feature.ts';
+import { doorOf } from '../doors.ts';
 
 /** Everything registered under one pattern. */
 interface Route {
@@ -16,6 +17,7 @@ interface Route {
  * and Allow. It reads the router's layers once; the router's own middleware composes a new chain for every
  * request, which made up a third of the JavaScript that a read by key ran.
  *
+ * @param isOps whether a pattern is the operator's: by its sockets nothing else is there
  * @param guard counts what is refused, too
  *
  * Handlers get `ctx.params`, decoded, and `_matchedRoute`, as from the router itself.
@@ -23,10 +25,16 @@ interface Route {
  * @throws Failure internal for what this cannot serve: `router.use`, patterns that are regular expressions, and
  *   more than one function a route
  */
-export function dispatch(router: Router, guard: Guard): (ctx: RouterContext) => unknown {
-  const routes = compile(router.stack);
+export function dispatch(
+  router: Router,
+  isOps: (pattern: string) => boolean,
+  guard: Guard,
+): (ctx: RouterContext) => unknown {
+  const all = compile(router.stack);
+  const ofOperator = all.filter(({ pattern }) => isOps(pattern));
   return (ctx) => {
     const { path, method } = ctx.request;
+    const routes = doorOf(ctx.req) === undefined ? all : ofOperator;
     for (const route of routes) {
       const match = route.regexp.exec(path);
       const handler = match === null ? undefined : route.handlers.get(method);
