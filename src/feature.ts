@@ -100,6 +100,8 @@ export interface GuardContext {
   readonly limit: (ctx: Context, policy: Policy, id: string) => void | Promise<void>;
   /** Told of all proxies that were met and that no setting names, with each new one. */
   readonly onUnnamedProxies: (all: readonly UnnamedProxy[]) => void;
+  /** Whether this, sent as a key, is a session of the operator's page: it reads what is for the operator. */
+  readonly isOpsSession: (text: string) => boolean;
   readonly config: Config;
   readonly log: Logger;
 }

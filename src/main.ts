@@ -32,6 +32,10 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     load: async () => (await import('./commands/events.ts')).events,
     onlyShows: true,
   },
+  ops: {
+    about: 'print a link that opens the page /ops once, without a key',
+    load: async () => (await import('./commands/ops.ts')).ops,
+  },
   keys: {
     about: 'create, list, rotate and revoke the keys of the API',
     load: async () => (await import('./commands/keys.ts')).keys,

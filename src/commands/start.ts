@@ -158,6 +158,7 @@ async function run(parts: SystemParts, environment: ServiceEnvironment): Promise
         reload({ cause: 'reload', isConfirmed: yes === 'yes', folder: folder || undefined }),
       rollback: () => reload({ cause: 'rollback', isRollback: true }),
       restart: async ([role = '']) => ({ replaced: await system.restart(role, 'restart') }),
+      ops: () => system.opsLink(),
       verify: () => system.verify(),
       acknowledge: () => ({ acknowledged: system.acknowledge() }),
       stop() {

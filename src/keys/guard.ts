@@ -22,6 +22,9 @@ const OPENED_BY: Readonly<Record<Exclude<Scope, 'public'>, readonly [KeyScope, .
   operator: ['admin'],
 };
 
+/** What a session of the operator's page opens. */
+const READ_BY_SESSIONS: ReadonlySet<Scope> = new Set(['metrics', 'operator']);
+
 /** Whoever calls while there are no keys; and who asks for what is public. */
 const NOBODY: Caller = Object.freeze({ owner: '' });
 const ANONYMOUS: Caller = Object.freeze({ owner: '', isAnonymous: true });
@@ -36,7 +39,8 @@ const ANONYMOUS: Caller = Object.freeze({ owner: '', isAnonymous: true });
  * no header cannot be told from a person on it. From then on each request counts: for its key, or, without a valid one,
  * for the address that it comes from.
  */
-export function createGuard({ db, write, limit, config, log, onUnnamedProxies }: GuardContext): Guard {
+export function createGuard(context: GuardContext): Guard {
+  const { db, write, limit, config, log, onUnnamedProxies, isOpsSession } = context;
   const isLocal = localRequests(config);
   const queries = prepareQueries(db);
   const lastUse = new LastUse((uses) => write('touch', { uses }), log);
@@ -69,6 +73,7 @@ export function createGuard({ db, write, limit, config, log, onUnnamedProxies }:
     isKeyed ||= queries.any();
     if (scope === 'public' || scope === undefined) return isKeyed ? limitOpen(ctx, scope) : undefined;
     if (!isKeyed && door === undefined && isLocal(ctx.req)) return;
+    if (READ_BY_SESSIONS.has(scope) && ctx.method === 'GET' && isOpsSession(bearerOf(ctx) ?? '')) return;
     let key: CheckedKey;
     try {
       key = keyOf(ctx, queries, isKeyed || door !== undefined);
@@ -86,6 +91,10 @@ interface CheckedKey {
   readonly row: KeyRow;
 }
 
+function bearerOf(ctx: Context): string | undefined {
+  return BEARER.exec(ctx.req.headers.authorization ?? '')?.[1];
+}
+
 /** @throws Failure unauthorized */
 function keyOf(ctx: Context, queries: KeyQueries, isKeyed: boolean): CheckedKey {
   const { authorization } = ctx.req.headers;
@@ -96,7 +105,7 @@ function keyOf(ctx: Context, queries: KeyQueries, isKeyed: boolean): CheckedKey 
         : 'There are no keys yet, so only this machine itself is served: as localhost, through no proxy, and to no page of another site',
     );
   }
-  const token = parseToken(BEARER.exec(authorization)?.[1] ?? '');
+  const token = parseToken(bearerOf(ctx) ?? '');
   if (token === undefined) throw unauthorized('This is no key, or it is not whole', 'invalid_token');
   const row = queries.find(token.id);
   const nowMs = Date.now();

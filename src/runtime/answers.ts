@@ -10,7 +10,11 @@ export interface Answers extends Readonly<Record<Question, unknown>> {
   readonly metrics: { readonly snapshot: SystemSnapshot; readonly series: readonly Series[] };
   /** The last minutes, oldest first. */
   readonly history: readonly Sample[];
+  readonly redeem: boolean;
 }
 
-/** @throws Failure not_ready when the primary does not answer in time */
-export type Ask = <Asked extends Question>(question: Asked) => Promise<Answers[Asked]>;
+/**
+ * @param about what is asked about, where the question needs that
+ * @throws Failure not_ready when the primary does not answer in time
+ */
+export type Ask = <Asked extends Question>(question: Asked, about?: string) => Promise<Answers[Asked]>;

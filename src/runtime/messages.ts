@@ -107,7 +107,8 @@ export interface Confirmed extends CommitMark {
 }
 
 /** What a child can ask the primary; answers.ts tells what it then gets. */
-export type Question = 'system' | 'metrics' | 'history';
+/** `redeem`: whether a link to the operator's page, named by its id, is still to be exchanged; it is not then. */
+export type Question = 'system' | 'metrics' | 'history' | 'redeem';
 
 export type ToChild =
   /** A connection; its handle comes beside the message. `door`: by which of the operator's it came; everybody's has none. */
@@ -133,6 +134,8 @@ export type ToChild =
    */
   | { readonly kind: 'activate'; readonly name: string; readonly input?: unknown }
   | { readonly kind: 'status'; readonly status: SystemStatus }
+  /** By which a worker knows passes to the operator's page, in base64. Without it, it asks for no link. */
+  | { readonly kind: 'ops-secret'; readonly secret: string }
   /** The answer to a question of this child. */
   | { readonly kind: 'told'; readonly id: number; readonly answer: unknown }
   /** Finish what is under way, take nothing new, then say `drained` (writer) or exit (others). */
@@ -154,7 +157,7 @@ export type ToPrimary =
       readonly deltas: readonly SeriesDelta[];
     }
   /** A question, which `told` answers under the same number. */
-  | { readonly kind: 'ask'; readonly id: number; readonly question: Question }
+  | { readonly kind: 'ask'; readonly id: number; readonly question: Question; readonly about?: string }
   /** The connection is the child's now; nothing of it has been read yet. */
   | { readonly kind: 'accepted'; readonly id: number }
   /** The writer's knowledge of the replication, by database. */

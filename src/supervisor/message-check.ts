@@ -1,4 +1,4 @@
-import type { ToPrimary } from '../runtime/messages.ts';
+import type { Question, ToPrimary } from '../runtime/messages.ts';
 
 /** More than any real one has, and less than what would keep the primary from its work. */
 const MESSAGE_MAX_CHARS = 1024 * 1024;
@@ -62,12 +62,14 @@ const drilled = {
 const migration = shape({ owner: text, name: text, isCompatible: flag });
 const isDate: Check = (value) => typeof value === 'string' && !Number.isNaN(Date.parse(value));
 
+const QUESTIONS: ReadonlySet<unknown> = new Set<Question>(['system', 'metrics', 'history', 'redeem']);
+
 const MESSAGES: { readonly [Kind in ToPrimary['kind']]: Fields<Kind> } = {
   ready: { notice: optional(text) },
   standby: {},
   progress: { detail: text },
   beat: { rssBytes: finite, heapUsedBytes: finite, served: finite, deltas: listOf(delta) },
-  ask: { id, question: (value) => value === 'system' || value === 'metrics' || value === 'history' },
+  ask: { id, question: (value) => QUESTIONS.has(value), about: optional(text) },
   accepted: { id },
   lag: { reports: mapOf(lagReport), readOnlyBecause: optional(text) },
   report: {

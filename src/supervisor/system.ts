@@ -16,6 +16,7 @@ import type { Events } from './events.ts';
 import { Lifecycle } from './lifecycle.ts';
 import { type ListenAddress, nameOf, tryAddress } from './listen-address.ts';
 import { Listener } from './listener.ts';
+import { OpsLinks } from './ops-links.ts';
 import { ProcessFactory } from './process-factory.ts';
 import { PROCESSES } from './processes.ts';
 import { Recovery } from './recovery.ts';
@@ -60,6 +61,13 @@ export interface SystemOptions {
   readonly onFatal: (failure: Failure) => void;
 }
 
+/** A link to the operator's page: `url/ops#token`. */
+export interface OpsLink {
+  readonly url: string;
+  /** Behind the `#`, which no browser sends. */
+  readonly token: string;
+}
+
 /**
  * The tree of processes, started in order and stopped in reverse: the data tier, the port, the serving tier. Its
  * states are the lifecycle's. The port stays open from the first start to the stop, whatever dies behind it.
@@ -77,6 +85,7 @@ export class System {
   readonly #recovery: Recovery;
   readonly #recycler: Recycler;
   readonly #proxies: UnnamedProxies;
+  readonly #links = new OpsLinks();
   #url: string | undefined;
   #opsUrl: string | undefined;
   #isReplicaOnSameDisk: boolean | undefined;
@@ -92,6 +101,7 @@ export class System {
       events,
       snapshot: () => this.snapshot(),
       lagMs: () => this.#data.replicator.monitor.lagMs,
+      redeem: (id) => this.#links.redeem(id),
     });
     const factory = new ProcessFactory({
       log,
@@ -175,6 +185,16 @@ export class System {
   /** Where it listens for its operator: `unix:PATH`, or a URL; undefined until then. */
   get opsUrl(): string | undefined {
     return this.#opsUrl;
+  }
+
+  /**
+   * @returns a new link to the operator's page, for one exchange
+   * @throws Failure not_ready when it does not listen yet
+   */
+  opsLink(): OpsLink {
+    this.#lifecycle.demandServing();
+    const url = this.#opsUrl?.startsWith('http:') ? this.#opsUrl : this.#url;
+    return { url: reachable(url ?? ''), token: this.#links.issue() };
   }
 
   /** What whoever starts it should know, as the writer says; undefined when there is nothing. */
@@ -351,8 +371,14 @@ export class System {
 
   #admit(child: Child): void {
     this.#board.tell(child);
+    child.send({ kind: 'ops-secret', secret: this.#links.secret.toString('base64') });
     this.#listener.add(child);
   }
+}
+
+/** What listens on every address is opened at this machine's own. */
+function reachable(url: string): string {
+  return url.replace('//0.0.0.0:', '//127.0.0.1:').replace('//[::]:', '//[::1]:');
 }
 
 interface Addresses {

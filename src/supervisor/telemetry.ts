@@ -21,6 +21,8 @@ export interface TelemetryOptions {
   readonly events: Events;
   readonly snapshot: () => SystemSnapshot;
   readonly lagMs: () => number;
+  /** @returns whether a link to the operator's page is still to be exchanged; it is not then */
+  readonly redeem: (id: string) => boolean;
 }
 
 /**
@@ -50,7 +52,7 @@ export class Telemetry {
     child.on('message', (message) => {
       if (message.kind === 'beat') this.#add(child, child.name, message.deltas);
       else if (message.kind === 'ask') {
-        child.send({ kind: 'told', id: message.id, answer: this.#answer(message.question) });
+        child.send({ kind: 'told', id: message.id, answer: this.#answer(message.question, message.about) });
       }
     });
     child.once('exit', () => this.#totals.forget(child));
@@ -66,8 +68,9 @@ export class Telemetry {
     slot.on('replaced', () => this.#count([{ name: 'child_replaced_total', labels: { role }, add: 1 }]));
   }
 
-  #answer(question: Question): Answers[Question] {
-    const { snapshot } = this.#options;
+  #answer(question: Question, about = ''): Answers[Question] {
+    const { snapshot, redeem } = this.#options;
+    if (question === 'redeem') return redeem(about);
     if (question === 'history') return this.#history.samples;
     if (question === 'metrics') return { snapshot: snapshot(), series: this.#totals.series() };
     return { snapshot: snapshot(), sample: this.#history.samples.at(-1) ?? null };

@@ -16,6 +16,7 @@ import { probes } from './middleware/probes.ts';
 import { requestPipeline } from './middleware/request-pipeline.ts';
 import { openApiRoutes } from './openapi/routes.ts';
 import { opsRoutes } from './ops/routes.ts';
+import type { OpsSessions } from './ops/sessions.ts';
 import { RequestMeter } from './request-meter.ts';
 import { Router } from './router.ts';
 
@@ -37,6 +38,8 @@ export interface RoutesOptions {
   readonly writeFor: (feature: Feature) => Write<never>;
   readonly status: () => SystemStatus;
   readonly ask: Ask;
+  /** Of the operator's page. */
+  readonly sessions: OpsSessions;
   /** Whether this process is about to go; asked once a request. */
   readonly draining: () => boolean;
 }
@@ -94,6 +97,7 @@ async function createGuard(options: AppOptions): Promise<Guard> {
     write: options.ownWriteFor(feature),
     limit: options.limit,
     onUnnamedProxies: options.onUnnamedProxies,
+    isOpsSession: (text: string) => options.sessions.isSession(text),
     config: options.config,
     log: options.log.child({ feature: feature.name }),
   };
@@ -111,9 +115,9 @@ export async function addRoutes(
 
 /** What the operator's sockets serve, too. */
 function addOperatorRoutes(route: Routes, options: RoutesOptions & { readonly guard: Guard }): void {
-  const { guard, status, ask, draining } = options;
+  const { guard, status, ask, sessions, draining } = options;
   probes(route, status, guard);
-  opsRoutes(route, { ask, draining, guard });
+  opsRoutes(route, { ask, sessions, draining, guard });
 }
 
 async function addOtherRoutes(route: Routes, options: RoutesOptions): Promise<void> {

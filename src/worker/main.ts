@@ -14,6 +14,7 @@ import { Connections } from './connections.ts';
 import { noteDoor } from './doors.ts';
 import { createHttpServer } from './http-server.ts';
 import { LoopLag } from './loop-lag.ts';
+import { OpsSessions } from './ops/sessions.ts';
 import { PrimaryClient } from './primary-client.ts';
 import { writes } from './writes.ts';
 
@@ -43,6 +44,7 @@ export async function run(runtime: Runtime): Promise<void> {
     ask: async (request) => (await writer.write(QUESTION, request)) as Grant,
     now: monotonicNowMs,
   });
+  const sessions = new OpsSessions(primary.ask, monotonicNowMs);
   const app = await createApp({
     config,
     log,
@@ -53,6 +55,7 @@ export async function run(runtime: Runtime): Promise<void> {
     limit: (ctx, policy, id) => limiter.take(ctx, policy, id),
     status: () => status,
     ask: primary.ask,
+    sessions,
     meter: runtime.meter,
     draining: () => connections.draining,
     overloaded: () => lag.overloaded,
@@ -72,6 +75,7 @@ export async function run(runtime: Runtime): Promise<void> {
       if (message.door !== undefined) noteDoor(handle as Socket, message.door);
       connections.adopt(handle as Socket);
     } else if (message.kind === 'status') status = message.status;
+    else if (message.kind === 'ops-secret') sessions.know(message.secret);
     else if (message.kind === 'told') primary.told(message.id, message.answer);
     else if (message.kind === 'drain') drain(message.timeoutMs);
   });

@@ -18,7 +18,7 @@ export class PrimaryClient {
     this.#send = send;
   }
 
-  readonly ask: Ask = <Asked extends Question>(question: Asked) =>
+  readonly ask: Ask = <Asked extends Question>(question: Asked, about?: string) =>
     new Promise<Answers[Asked]>((resolve, reject) => {
       this.#lastId += 1;
       const id = this.#lastId;
@@ -30,7 +30,7 @@ export class PrimaryClient {
         clearTimeout(timer);
         resolve(answer as Answers[Asked]);
       });
-      this.#send({ kind: 'ask', id, question });
+      this.#send({ kind: 'ask', id, question, ...(about !== undefined && { about }) });
     });
 
   /** Takes what the primary answers. */

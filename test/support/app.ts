@@ -20,6 +20,7 @@ import { Meter } from '../../src/metrics/meter.ts';
 import { type Database, openReader, openWriter } from '../../src/sqlite/open.ts';
 import { type AppOptions, createApp } from '../../src/worker/app.ts';
 import { createHttpServer } from '../../src/worker/http-server.ts';
+import { OpsSessions } from '../../src/worker/ops/sessions.ts';
 import { parseInput } from '../../src/writer/input.ts';
 import { writerMismatch } from '../../src/writer/protocol.ts';
 import { describedBy } from './described.ts';
@@ -111,6 +112,9 @@ export async function startApp(t: Test, options: TestAppOptions = {}): Promise<T
   const pool = new LimitPool(config);
   const ask = options.ask ?? ((request: GrantRequest) => pool.grant(request));
   const limiter = new Limiter({ config, ask, now: () => performance.now() });
+  const askPrimary: AppOptions['ask'] =
+    options.primary ?? (() => Promise.reject(new Failure('not_ready', 'There is no primary here')));
+  const sessions = new OpsSessions(askPrimary, () => performance.now());
   const listener = await createApp({
     config,
     log: log.logger,
@@ -123,7 +127,8 @@ export async function startApp(t: Test, options: TestAppOptions = {}): Promise<T
     draining: options.draining ?? (() => false),
     overloaded: options.overloaded ?? (() => false),
     meter: new Meter(),
-    ask: options.primary ?? (() => Promise.reject(new Failure('not_ready', 'There is no primary here'))),
+    ask: askPrimary,
+    sessions,
     onUnnamedProxies: options.onUnnamedProxies ?? (() => {}),
     onDamage: () => {},
   });

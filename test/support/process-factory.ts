@@ -11,7 +11,8 @@ import { temporaryFolder } from './system.ts';
 export function factoryOf(t: Test) {
   const log = createLog('test', 'silent', 'json');
   const events = new Events(t.testdir({ run: {} }), log);
-  const telemetry = new Telemetry({ events, snapshot: () => ({}) as SystemSnapshot, lagMs: () => 0 });
+  const snapshot = () => ({}) as SystemSnapshot;
+  const telemetry = new Telemetry({ events, snapshot, lagMs: () => 0, redeem: () => false });
   const factory = new ProcessFactory({
     log,
     events,

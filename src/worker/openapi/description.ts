@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { opsLink, opsSession } from '../ops/schema.ts';
 import type { AnswerDescription, RouteDescription } from './route-description.ts';
 
 const trouble = z.object({ name: z.string(), reason: z.string() }).meta({ id: 'Trouble' });
@@ -171,6 +172,21 @@ export const chassisRoutes: Readonly<Record<'health' | 'docs' | 'operations', re
           },
         },
         errors: ['not_ready'],
+      },
+      {
+        method: 'post',
+        path: '/ops/session',
+        scope: 'public',
+        id: 'openOpsSession',
+        summary: 'Exchanges a link of `ninelives ops` for a session of that page',
+        body: { 'application/json': { schema: opsLink } },
+        answers: {
+          200: {
+            description: 'For an hour it is taken as a key that reads what is for the operator.',
+            content: { 'application/json': { schema: opsSession } },
+          },
+        },
+        errors: ['unauthorized', 'not_ready'],
       },
       {
         method: 'get',

@@ -3,10 +3,14 @@ import { createRequire } from 'node:module';
 import { Failure } from '../../errors.ts';
 import type { Guard, Routes } from '../../feature.ts';
 import type { Ask } from '../../runtime/answers.ts';
+import { readJson, sendJson } from '../middleware/json.ts';
 import { noteStream } from '../middleware/request-log.ts';
+import { validate } from '../middleware/validate.ts';
 import { PAGE_POLICY } from '../page-policy.ts';
 import { sendFile, sendPage } from '../send-file.ts';
 import { Live, VIEWERS_MAX } from './live.ts';
+import { opsLink } from './schema.ts';
+import type { OpsSessions } from './sessions.ts';
 
 const require = createRequire(import.meta.url);
 
@@ -29,15 +33,17 @@ const FILES: Readonly<Record<string, { readonly type: string; readonly path: () 
 
 export interface OpsOptions {
   readonly ask: Ask;
+  readonly sessions: OpsSessions;
   readonly draining: () => boolean;
   readonly guard: Guard;
 }
 
 /**
  * For the operator. `GET /metrics`: the whole system for Prometheus, whichever worker answers. `GET /ops`: a page that
- * shows it; it holds no data itself, so it needs no key, and asks its reader for one when `GET /ops/live` wants it.
+ * shows it; it holds no data itself, so it needs no key, and asks its reader for one when `GET /ops/live` wants it. With a
+ * link of `ninelives ops` it gets a session in its place, by `POST /ops/session`.
  */
-export function opsRoutes(route: Routes, { ask, draining, guard }: OpsOptions): void {
+export function opsRoutes(route: Routes, { ask, sessions, draining, guard }: OpsOptions): void {
   const live = new Live({ ask, draining });
 
   route.get('/metrics', 'metrics', async (ctx) => {
@@ -70,6 +76,14 @@ export function opsRoutes(route: Routes, { ask, draining, guard }: OpsOptions): 
     ctx.status = 200;
     ctx.body = stream;
     ctx.set({ 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store', 'X-Accel-Buffering': 'no' });
+  });
+
+  // What it takes and gives stands in bodies, which nothing logs.
+  route.post('/ops/session', 'public', async (ctx) => {
+    const { token } = validate(opsLink, await readJson(ctx));
+    const session = await sessions.open(token);
+    ctx.set('Cache-Control', 'no-store');
+    sendJson(ctx, 200, session);
   });
 
   route.get('/ops/:file', 'public', (ctx) => {

@@ -29,6 +29,7 @@ t.test('what is served and what is described are the same routes with the same s
       writeFor: () => async () => undefined as never,
       status: () => ({ ready: true, notReady: [], degraded: [] }),
       ask: async () => undefined as never,
+      sessions: undefined as never,
       draining: () => false,
       guard: () => {},
     },

@@ -67,6 +67,39 @@ t.test('the page outlives the workers that serve it', { skip }, async (t) => {
   await page.locator('#state', { hasText: '● serving' }).waitFor();
 });
 
+t.test(
+  'a link of the operator opens it without a key, once, and leaves nothing behind',
+  { skip },
+  async (t) => {
+    const system = await start(t);
+    const env = { DATA_DIR: system.dataDir };
+    await command(['keys', 'create', '--name', 'admin', '--scope', 'admin'], env);
+    const link = (await command(['ops'], env)).stdout.trim();
+    const { page, requested } = await openPage(t);
+    // What stands before the system sees the same of it: nothing.
+    await page.setExtraHTTPHeaders(FROM_ELSEWHERE);
+    await page.goto(link);
+    t.equal(await pidOf(page, 'worker-1'), String(system.pidOf('worker-1')));
+    t.equal(page.url(), `${system.url}/ops`);
+    const token = new URL(link).hash.slice(1);
+    // The browser tells of the address as it was typed; none of its requests was for it.
+    t.notOk(requested.slice(1).some((url) => url.includes(token)));
+    const kept = await page.evaluate(
+      'JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.cookie, history.state])',
+    );
+    t.equal(kept, '[{},{},"",null]');
+
+    await page.reload();
+    await page.locator('#key-form').waitFor();
+    t.equal(await page.locator('#key-error').textContent(), '');
+    await page.goto(link);
+    await page.locator('#key-error', { hasText: 'npx ninelives ops' }).waitFor();
+    const other = (await command(['ops'], env)).stdout.trim();
+    await page.goto(other);
+    t.equal(await pidOf(page, 'worker-1'), String(system.pidOf('worker-1')), 'in the same tab');
+  },
+);
+
 t.test('from elsewhere it asks for a key, and takes one of an admin alone', { skip }, async (t) => {
   const system = await start(t);
   const keyOf = async (scope: string) => {

@@ -1,10 +1,14 @@
-// The operator's page: one stream in, everything redrawn from it. States: connecting → live → lost → live; or refused
-// → connecting, with a key.
+// The operator's page: one stream in, everything redrawn from it. States: opening (with a link) → connecting → live → lost →
+// live; or refused → connecting, with a key.
 
 import { Charts } from './charts.js';
-import { listen } from './stream.js';
+import { listen, open } from './stream.js';
 import { byId, showEvents, showFigures, showHead, showTree } from './view.js';
 
+/** What a link was exchanged for: in this page's memory alone. */
+let session = '';
+/** Why a link was not taken; told where a key is asked for then. */
+let linkProblem = '';
 /** For as long as the tab is open; never on disk. */
 const KEY_NAME = 'ninelives-key';
 const charts = new Charts(byId('charts'));
@@ -39,7 +43,11 @@ function onLost(message) {
 function onRefused(message) {
   byId('main').hidden = true;
   byId('state').textContent = '';
-  byId('key-error').textContent = sessionStorage.getItem(KEY_NAME) ? message : '';
+  let told = linkProblem || (sessionStorage.getItem(KEY_NAME) ? message : '');
+  if (session) told = 'The session is over: npx ninelives ops prints another link.';
+  byId('key-error').textContent = told;
+  session = '';
+  linkProblem = '';
   sessionStorage.removeItem(KEY_NAME);
   form.hidden = false;
   field.focus();
@@ -47,7 +55,7 @@ function onRefused(message) {
 
 function start() {
   // Beside this script, whatever path a proxy takes away.
-  listen(new URL('live', import.meta.url).href, sessionStorage.getItem(KEY_NAME) ?? '', {
+  listen(new URL('live', import.meta.url).href, session || (sessionStorage.getItem(KEY_NAME) ?? ''), {
     onEvent,
     onLost,
     onRefused,
@@ -60,4 +68,17 @@ form.addEventListener('submit', (event) => {
   field.value = '';
   start();
 });
+// Opened in this tab, a link changes no more than what stands behind its #.
+addEventListener('hashchange', () => location.reload());
+
+const token = location.hash.slice(1);
+if (token) {
+  // Whoever sees the address or the history later finds nothing there.
+  history.replaceState(null, '', location.pathname + location.search);
+  try {
+    session = await open(new URL('session', import.meta.url).href, token);
+  } catch (error) {
+    linkProblem = error instanceof Error ? error.message : String(error);
+  }
+}
 start();

@@ -40,6 +40,23 @@ export async function listen(url, key, { onEvent, onLost, onRefused }) {
   }
 }
 
+/**
+ * Exchanges what stood behind the # of a link for a session.
+ * @param {string} url
+ * @param {string} token
+ * @returns {Promise<string>}
+ */
+export async function open(url, token) {
+  const answer = await fetch(url, {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json' },
+    body: JSON.stringify({ token }),
+    cache: 'no-store',
+  });
+  if (!answer.ok) throw new Error(await detailOf(answer));
+  return (await answer.json()).session;
+}
+
 /** @param {Response} answer */
 async function detailOf(answer) {
   try {

@@ -9,7 +9,7 @@ from datetime import date
 from io import BytesIO
 
 from client import Client
-from client.models import Alert, AlertPage, AlertPatch, AlertState, ImageUpload, RemovedAlert, UploadedImage
+from client.models import Alert, AlertPage, AlertPatch, AlertState, ImageUpload, OpsLink, RemovedAlert, UploadedImage
 from client.types import File
 
 api = Client(base_url=sys.argv[1])
@@ -50,6 +50,7 @@ assert downloaded.payload.read() == image
 for name in ("show_unsubscribe", "unsubscribe"):
     call(name, token="x")
 call("get_docs_file", file="swagger-ui.css")
+call("open_ops_session", body=OpsLink(token="x"))
 call("get_ops_file", file="ops.css")
 for name in sorted(modules):
     call(name)

@@ -1,0 +1,103 @@
+import t from 'tap';
+import { command } from '../commands/command.ts';
+import { request } from '../support/http.ts';
+import { type RunningSystem, start, temporaryFolder } from '../support/system.ts';
+
+/** More than there are workers, on connections of their own. */
+const TRIES = 12;
+
+async function linkOf({ dataDir }: RunningSystem): Promise<URL> {
+  const printed = await command(['ops'], { DATA_DIR: dataDir });
+  if (printed.code !== 0) throw new Error(printed.stderr);
+  return new URL(printed.stdout.trim());
+}
+
+async function makeKey({ dataDir }: RunningSystem): Promise<void> {
+  const args = ['keys', 'create', '--name', 'admin', '--scope', 'admin'];
+  const { code, stderr } = await command(args, { DATA_DIR: dataDir });
+  if (code !== 0) throw new Error(stderr);
+}
+
+async function exchange(url: string, token: string) {
+  return request(`${url}/ops/session`, { method: 'POST', body: { token } });
+}
+
+t.test(
+  'a link is exchanged once, over all workers, for a session that is good in each and only reads',
+  async (t) => {
+    const system = await start(t);
+    await makeKey(system);
+    const { url } = system;
+    const link = await linkOf(system);
+    t.equal(link.origin + link.pathname, `${url}/ops`);
+    const token = link.hash.slice(1);
+    const answers = await Promise.all(Array.from({ length: TRIES }, () => exchange(url, token)));
+    const opened = answers.filter(({ status }) => status === 200);
+    t.equal(opened.length, 1);
+    t.same([...new Set(answers.map(({ status }) => status))].sort(), [200, 401]);
+    t.match(
+      answers.find(({ status }) => status === 401)?.json.detail,
+      /was opened before.*npx ninelives ops/,
+    );
+    const { session, expires_in_seconds } = opened[0]!.json;
+    t.equal(expires_in_seconds, 3600);
+    t.equal(opened[0]!.headers['cache-control'], 'no-store');
+    t.equal(opened[0]!.headers['set-cookie'], undefined);
+
+    const headers = { Authorization: `Bearer ${session}` };
+    const everywhere = async () => {
+      const got = await Promise.all(
+        Array.from({ length: TRIES }, () => request(`${url}/metrics`, { headers })),
+      );
+      return [...new Set(got.map(({ status }) => status))];
+    };
+    t.same(await everywhere(), [200]);
+    t.match((await request(`${url}/ready?verbose`, { headers })).json.replication, { state: String });
+    for (const [method, path] of [
+      ['GET', '/alert'],
+      ['POST', '/alert'],
+      ['GET', '/alert/movie/x'],
+      ['DELETE', '/alert/movie/x'],
+    ])
+      t.equal((await request(url + path, { method: method!, headers })).status, 401, `${method} ${path}`);
+    t.equal((await request(`${url}/metrics`, { headers: { Authorization: `Bearer ${token}` } })).status, 401);
+    t.equal((await exchange(url, session)).status, 401, 'a session is no link');
+    t.equal((await exchange(url, '')).status, 401);
+    t.equal((await request(`${url}/ops/session`, { method: 'POST', body: {} })).status, 422);
+
+    await system.killChild('worker-1');
+    t.equal((await command(['reload'], { DATA_DIR: system.dataDir })).code, 0);
+    t.same(await everywhere(), [200], 'workers may go');
+    const unused = (await linkOf(system)).hash.slice(1);
+    await system.stop();
+    const logged = JSON.stringify(system.lines) + system.stderr;
+    for (const secret of [token, unused, session])
+      t.notOk(logged.includes(secret), 'nothing of it is in the log');
+
+    const next = await start(t, {}, system.dataDir);
+    t.equal((await request(`${next.url}/metrics`, { headers })).status, 401, 'a restart ends it');
+    t.equal((await exchange(next.url, unused)).status, 401);
+  },
+);
+
+t.test('a link leads to the operator where that listens on a port, and to no wildcard', async (t) => {
+  const system = await start(t, { OPS_LISTEN: '127.0.0.1:0' });
+  const link = await linkOf(system);
+  t.equal(link.origin, (await system.ready()).ops);
+  t.not(link.origin, system.url);
+  await makeKey(system);
+  const dataDir = system.dataDir;
+  await system.stop();
+  const open = await start(t, { HOST: '0.0.0.0' }, dataDir);
+  const { port } = new URL(open.url);
+  const other = await linkOf(open);
+  t.equal(other.origin, `http://127.0.0.1:${port}`);
+  t.equal((await exchange(other.origin, other.hash.slice(1))).status, 200);
+});
+
+t.test('without a system there is no link', async (t) => {
+  const ran = await command(['ops'], { DATA_DIR: temporaryFolder(t) });
+  t.equal(ran.code, 75);
+  t.equal(ran.stdout, '');
+  t.match(ran.stderr, /^ninelives: No system runs on /);
+});
