@@ -92,7 +92,7 @@ async function inPairs<Figure>(
   while (pairs.length < rounds) {
     const label = `${pairs.length + 1} of ${rounds}`;
     const alone = await take(`alone ${label}`);
-    const onlookers = new Onlookers(target.url);
+    const onlookers = new Onlookers(target.dataDir);
     const watched = await take(`watched ${label}`);
     onlookers.close();
     pairs.push({ alone, watched });

@@ -1,19 +1,20 @@
 import http from 'node:http';
+import { join } from 'node:path';
 
 /** Nobody scrapes more often than this. */
 const SCRAPE_INTERVAL_MS = 1000;
 
 /** What an operator has open while the system serves: the page's stream of events, and a scrape of the metrics each second. */
 export class Onlookers {
-  readonly #url: string;
+  readonly #socketPath: string;
   readonly #agent = new http.Agent({ keepAlive: true });
   readonly #timer: NodeJS.Timeout;
   #scrapes = 0;
   #events = 0;
 
-  /** @param url of a system that takes this machine for its operator's */
-  constructor(url: string) {
-    this.#url = url;
+  /** @param dataDir of a system on this machine, whose operator's socket is where it is by default */
+  constructor(dataDir: string) {
+    this.#socketPath = join(dataDir, 'run', 'ops.sock');
     this.#get('/ops/live', () => {
       this.#events += 1;
     });
@@ -40,7 +41,7 @@ export class Onlookers {
 
   #get(path: string, onData: () => void): void {
     http
-      .get(this.#url + path, { agent: this.#agent }, (response) => {
+      .get({ socketPath: this.#socketPath, path, agent: this.#agent }, (response) => {
         if (response.statusCode === 200) response.on('data', onData);
         else response.resume();
         response.on('error', () => {});

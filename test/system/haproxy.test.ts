@@ -155,6 +155,34 @@ t.test(
 );
 
 t.test(
+  'what is for the operator is not passed on by HAProxy, without keys and with one',
+  { skip: missing('haproxy') },
+  async (t) => {
+    const system = await start(t);
+    const port = await startHaproxy(t, system.dataDir, Number(new URL(system.url).port));
+    const statusOf = (path: string, headers = {}) => call(port, 'GET', path, headers);
+    for (const path of [
+      '/metrics',
+      '/metrics?x',
+      '/ops',
+      '/ops/live',
+      '/ops/ops.js',
+      '/METRICS',
+      '//metrics',
+    ])
+      t.equal(await statusOf(path), 404, path);
+    t.equal(await statusOf('/alert'), 401);
+    t.equal(await statusOf('/docs'), 200);
+    const made = await command(['keys', 'create', '--name', 'a', '--scope', 'admin'], {
+      DATA_DIR: system.dataDir,
+    });
+    const key = { Authorization: `Bearer ${made.stdout.trim()}` };
+    t.equal(await statusOf('/metrics', key), 404);
+    t.equal(await statusOf('/alert', key), 200);
+  },
+);
+
+t.test(
   'behind HAProxy no read and no keyed write fails while workers are killed and the code is reloaded',
   { skip: missing('haproxy') },
   async (t) => {
