@@ -24,6 +24,7 @@ const OPENED_BY: Readonly<Record<Exclude<Scope, 'public'>, readonly [KeyScope, .
 
 /** What a session of the operator's page opens. */
 const READ_BY_SESSIONS: ReadonlySet<Scope> = new Set(['metrics', 'operator']);
+const READS: ReadonlySet<string> = new Set(['GET', 'HEAD']);
 
 /** Whoever calls while there are no keys; and who asks for what is public. */
 const NOBODY: Caller = Object.freeze({ owner: '' });
@@ -73,7 +74,7 @@ export function createGuard(context: GuardContext): Guard {
     isKeyed ||= queries.any();
     if (scope === 'public' || scope === undefined) return isKeyed ? limitOpen(ctx, scope) : undefined;
     if (!isKeyed && door === undefined && isLocal(ctx.req)) return;
-    if (READ_BY_SESSIONS.has(scope) && ctx.method === 'GET' && isOpsSession(bearerOf(ctx) ?? '')) return;
+    if (READ_BY_SESSIONS.has(scope) && READS.has(ctx.method) && isOpsSession(bearerOf(ctx) ?? '')) return;
     let key: CheckedKey;
     try {
       key = keyOf(ctx, queries, isKeyed || door !== undefined);
