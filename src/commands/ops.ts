@@ -23,9 +23,9 @@ export async function ops(args: readonly string[], { installation }: Invocation)
   }
   const { config } = loadConfig(process.env, installation);
   const { url, token } = (await askPrimary(config.DATA_DIR, ['ops'])) as OpsLink;
-  const { port } = new URL(url);
+  const { host, port } = new URL(url);
   console.error(
-    `It opens once, within a minute. On another machine, first: ssh -N -L ${port}:${new URL(url).host} and the name of this one`,
+    `It opens once, within a minute. On another machine, first: ssh -N -L ${port}:${host} and the name of this one`,
   );
-  console.log(`${url}/ops#${token}`);
+  console.log(`${url}#${token}`);
 }

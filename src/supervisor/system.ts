@@ -1,20 +1,17 @@
-import type { AddressInfo } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { Config } from '../config.ts';
 import { Failure } from '../errors.ts';
 import type { Logger } from '../log.ts';
-import { isLoopbackAddress } from '../loopback.ts';
 import { markDamage } from '../replication/damage-mark.ts';
 import type { DrillResult } from '../replication/drill/result.ts';
 import { isSameDisk } from '../replication/same-disk.ts';
 import type { SystemSnapshot } from '../runtime/snapshot.ts';
 import { version } from '../version.ts';
+import { addressesOf, type Listening, listenAtAll, pageUrlOf, tryAddresses } from './addresses.ts';
 import type { Child } from './child.ts';
 import { processClock } from './clock.ts';
 import { DataTier } from './data-tier.ts';
 import type { Events } from './events.ts';
 import { Lifecycle } from './lifecycle.ts';
-import { type ListenAddress, nameOf, tryAddress } from './listen-address.ts';
 import { Listener } from './listener.ts';
 import { OpsLinks } from './ops-links.ts';
 import { ProcessFactory } from './process-factory.ts';
@@ -61,7 +58,7 @@ export interface SystemOptions {
   readonly onFatal: (failure: Failure) => void;
 }
 
-/** A link to the operator's page: `url/ops#token`. */
+/** A link to the operator's page: `url#token`. */
 export interface OpsLink {
   readonly url: string;
   /** Behind the `#`, which no browser sends. */
@@ -86,8 +83,7 @@ export class System {
   readonly #recycler: Recycler;
   readonly #proxies: UnnamedProxies;
   readonly #links = new OpsLinks();
-  #url: string | undefined;
-  #opsUrl: string | undefined;
+  #listening: Listening | undefined;
   #isReplicaOnSameDisk: boolean | undefined;
 
   constructor(options: SystemOptions) {
@@ -117,7 +113,7 @@ export class System {
       ...options,
       factory,
       lifecycle,
-      url: () => this.#url ?? '',
+      url: () => this.#listening?.url ?? '',
       onReady: (child) => this.#admit(child),
       onReport: () => {
         this.#proxies.look();
@@ -179,12 +175,12 @@ export class System {
 
   /** Where it listens; undefined until then. */
   get url(): string | undefined {
-    return this.#url;
+    return this.#listening?.url;
   }
 
   /** Where it listens for its operator: `unix:PATH`, or a URL; undefined until then. */
   get opsUrl(): string | undefined {
-    return this.#opsUrl;
+    return this.#listening?.opsUrl;
   }
 
   /**
@@ -193,8 +189,8 @@ export class System {
    */
   opsLink(): OpsLink {
     this.#lifecycle.demandServing();
-    const url = this.#opsUrl?.startsWith('http:') ? this.#opsUrl : this.#url;
-    return { url: reachable(url ?? ''), token: this.#links.issue() };
+    if (!this.#listening) throw new Failure('not_ready', 'The system does not listen yet');
+    return { url: pageUrlOf(this.#listening), token: this.#links.issue() };
   }
 
   /** What whoever starts it should know, as the writer says; undefined when there is nothing. */
@@ -217,8 +213,8 @@ export class System {
       state: this.#lifecycle.state,
       stateSinceAtMs: this.#lifecycle.sinceAtMs,
       startedAtMs: this.#lifecycle.startedAtMs,
-      url: this.#url ?? null,
-      ops: this.#opsUrl ?? null,
+      url: this.#listening?.url ?? null,
+      ops: this.#listening?.opsUrl ?? null,
       dataDir: DATA_DIR,
       replica: { url: replica.url, isOnSameDisk: this.#isReplicaOnSameDisk },
       releases: this.#exchange.snapshot,
@@ -252,13 +248,12 @@ export class System {
   async start(): Promise<void> {
     const { deployment, sockets, events } = this.#options;
     const addresses = addressesOf(deployment.config, sockets);
-    for (const address of [...addresses.http, ...addresses.ops])
-      if (!('fd' in address)) await tryAddress(address);
+    await tryAddresses(addresses);
     await this.#startData();
-    await this.#listen(addresses);
+    this.#listening = await listenAtAll(this.#listener, addresses);
     await this.#serve();
     const durationMs = Date.now() - this.#lifecycle.startedAtMs;
-    events.record('serving', { cause: this.#url ?? '', durationMs });
+    events.record('serving', { cause: this.#listening.url, durationMs });
     // Nobody waits for it; what could go wrong is what it tells.
     void this.#exchange.judgeRollback();
   }
@@ -336,24 +331,6 @@ export class System {
     await started;
   }
 
-  async #listen({ http, ops }: Addresses): Promise<void> {
-    for (const address of http) {
-      const bound = await this.#listener.listen(address, false);
-      if (bound === undefined)
-        throw new Failure('address_unavailable', 'The socket http of the service manager is not one of TCP');
-      this.#url ??= urlOf(address, bound);
-    }
-    for (const address of ops) {
-      const bound = await this.#listener.listen(address, true);
-      if (bound && !isLoopbackAddress(bound.address))
-        throw new Failure(
-          'config_invalid',
-          `The socket ops of the service manager listens on ${bound.address}: make it one of Unix, or of a loopback address`,
-        );
-      this.#opsUrl ??= bound ? urlOf(address, bound) : nameOf(address);
-    }
-  }
-
   async #serve(): Promise<void> {
     this.#lifecycle.demandNotEnding();
     await this.#serving.start();
@@ -374,31 +351,4 @@ export class System {
     child.send({ kind: 'ops-secret', secret: this.#links.secret.toString('base64') });
     this.#listener.add(child);
   }
-}
-
-/** What listens on every address is opened at this machine's own. */
-function reachable(url: string): string {
-  return url.replace('//0.0.0.0:', '//127.0.0.1:').replace('//[::]:', '//[::1]:');
-}
-
-interface Addresses {
-  readonly http: readonly ListenAddress[];
-  readonly ops: readonly ListenAddress[];
-}
-
-function addressesOf(
-  { HOST, PORT, opsListen }: Config,
-  { http, ops }: ServiceSockets = { http: [], ops: [], unknown: [] },
-): Addresses {
-  const settings = 'ListenStream in its unit';
-  const ofManager = (fds: readonly number[]) => fds.map((fd) => ({ fd, settings }));
-  return {
-    http: http.length > 0 ? ofManager(http) : [{ host: HOST, port: PORT, settings: 'HOST or PORT' }],
-    ops: ops.length > 0 ? ofManager(ops) : [{ ...opsListen, settings: 'OPS_LISTEN' }],
-  };
-}
-
-function urlOf(asked: ListenAddress, { address, port }: AddressInfo): string {
-  const host = 'host' in asked ? asked.host : address;
-  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
 }

@@ -235,6 +235,41 @@ t.test(
 );
 
 t.test(
+  "a socket of systemd that others could reach is not taken for the operator's",
+  { skip: missing('systemd-socket-activate') },
+  async (t) => {
+    const dataDir = temporaryFolder(t);
+    const port = await freePort();
+    const env = {
+      PATH: process.env.PATH ?? '',
+      DATA_DIR: dataDir,
+      PORT: '0',
+      WORKERS: '1',
+      LOG_FORMAT: 'json',
+    };
+    const set = Object.entries(env).flatMap(([name, value]) => ['-E', `${name}=${value}`]);
+    endWithTest(t, dataDir);
+    const { child, lines } = run(t, 'systemd-socket-activate', [
+      ...['-l', `0.0.0.0:${port}`, '--fdname=ops', ...set],
+      ...[process.execPath, BIN, 'start'],
+    ]);
+    const ended = once(child, 'exit');
+    let isOver = false;
+    const client = (async () => {
+      while (!isOver) await request(`http://127.0.0.1:${port}/metrics`).catch(() => undefined);
+    })();
+    t.same(await ended, [78, null]);
+    isOver = true;
+    await client;
+    const fatal = lines.map((line) => JSON.parse(line)).find(({ level }) => level === 'fatal');
+    t.equal(
+      fatal?.msg,
+      'The socket ops of the service manager listens on 0.0.0.0: make it one of Unix, or of a loopback address',
+    );
+  },
+);
+
+t.test(
   'a restart on a socket that the service manager holds refuses no connection',
   { skip: missing('python3') },
   async (t) => {
