@@ -1,12 +1,13 @@
 import { EventEmitter } from 'node:events';
-import { lstatSync, rmSync } from 'node:fs';
+import { chmodSync, lstatSync, rmSync } from 'node:fs';
 import { connect, createServer, type Server } from 'node:net';
 import { Failure } from '../errors.ts';
 
 /** Connections that the kernel holds before the primary takes them. */
 const BACKLOG = 4096;
-/** Leaves a socket to its owner. */
-const OWNER_ALONE_MASK = 0o177;
+/** Leaves what is made to its owner, and a folder that another thread makes meanwhile usable. */
+const OWNER_ALONE_MASK = 0o077;
+const SOCKET_MODE = 0o600;
 
 /** Where to listen, and what a person changes when that cannot be had. */
 export type ListenAddress = { readonly settings: string } & (
@@ -47,6 +48,7 @@ export async function listenAt(server: Server, address: ListenAddress): Promise<
     } else if ('fd' in address) server.listen({ fd: address.fd, backlog: BACKLOG });
     else server.listen({ host: address.host, port: address.port, backlog: BACKLOG });
     await listening;
+    if ('path' in address) chmodSync(address.path, SOCKET_MODE);
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new Failure(
