@@ -92,7 +92,7 @@ t.test('a wrong use is told before anything is started', async (t) => {
     [[], /What shall be done/],
     [['burn'], /keys has no burn/],
     [['create'], /--name: expected/],
-    [['create', '--name', 'a', '--scope', 'root'], /--scope: expected read, write or admin/],
+    [['create', '--name', 'a', '--scope', 'root'], /--scope: expected read, write, admin or metrics/],
     [['create', '--name', 'a', '--scope', 'read', '--expires', 'soon'], /--expires: expected/],
     [['create', '--name', 'a\nb', '--scope', 'read'], /--name: expected/],
     [['revoke'], /needs the id or the name/],
