@@ -27,7 +27,7 @@ export function parseOpsAddress(
   installation: string,
 ): OpsAddress | { readonly expected: string } {
   if (text === undefined) return { type: 'unix', path: join(dataDir, 'run', 'ops.sock') };
-  const [, given] = /^unix:(.+)$/.exec(text) ?? [];
+  const [, given] = /^unix:([^~].*)$/.exec(text) ?? [];
   if (given !== undefined) {
     const path = isAbsolute(given) ? given : resolve(installation, given);
     const overBytes = Buffer.byteLength(path) - SOCKET_PATH_MAX_BYTES;
