@@ -1,18 +1,35 @@
+import { writeSync } from 'node:fs';
+
 /** As a shell tells the end by SIGPIPE, which Node.js ignores. */
 const EXIT_SIGPIPE = 141;
 /** sysexits.h: EX_IOERR. */
 const EXIT_NOT_SHOWN = 74;
+const STDERR_FD = 2;
 
 /**
- * Heeds a reader that has gone, such as `head`: what only shows something ends at once; what changes something goes on to
- * its end, and its exit code tells that not all was shown.
+ * Heeds an output that takes nothing: a reader that has gone, such as `head`, or a full disk. What only shows something ends
+ * at once; what changes something goes on to its end, and its exit code tells that not all was shown.
  */
 export function heedClosedOutput(onlyShows: boolean): void {
+  let isTold = false;
   for (const stream of [process.stdout, process.stderr]) {
     stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EPIPE') throw error;
-      if (onlyShows) process.exit(EXIT_SIGPIPE);
+      const isCut = error.code === 'EPIPE';
+      if (!isCut && stream === process.stdout && !isTold) {
+        isTold = true;
+        tell(`ninelives: The output could not be written: ${error.message}\n`);
+      }
+      if (onlyShows) process.exit(isCut ? EXIT_SIGPIPE : EXIT_NOT_SHOWN);
       if (stream === process.stdout) process.exitCode ||= EXIT_NOT_SHOWN;
     });
+  }
+}
+
+/** At once, since the process may end. */
+function tell(text: string): void {
+  try {
+    writeSync(STDERR_FD, text);
+  } catch {
+    // There is nobody to tell.
   }
 }
