@@ -12,6 +12,7 @@ import type { Secrets } from '../secrets.ts';
 import { lockDataDir } from '../sqlite/lock.ts';
 import { isWritable } from '../writable.ts';
 import { askPrimary } from './control-client.ts';
+import { checkDatabases } from './doctor-databases.ts';
 import { checkKeys } from './doctor-keys.ts';
 import { checkOps } from './doctor-ops.ts';
 
@@ -44,6 +45,7 @@ export function checksFor(config: Config, secrets: Secrets): readonly Check[] {
       running = await askRunning(config.DATA_DIR);
       return [named('lock', checkLock(config.DATA_DIR, running))];
     },
+    async () => checkDatabases(config),
     async () => [named('keys', checkKeys(config))],
     async () => [named('disk', checkDisk(config))],
     async () => [named('port', await checkPort(config, running))],

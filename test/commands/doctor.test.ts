@@ -1,7 +1,8 @@
-import { chmodSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { type AddressInfo, createServer as createTcpServer } from 'node:net';
 import { join } from 'node:path';
+import Sqlite from 'better-sqlite3';
 import t, { type Test } from 'tap';
 import type { Finding } from '../../src/commands/doctor-checks.ts';
 import { startS3 } from '../support/s3.ts';
@@ -170,3 +171,29 @@ t.test(
     });
   },
 );
+
+t.test('a database that a start would refuse is a problem', async (t) => {
+  const DATA_DIR = temporaryFolder(t);
+  const env = { DATA_DIR, PORT: '0' };
+  t.equal((await command(['keys', 'create', '--name', 'ops', '--scope', 'admin'], env)).code, 0);
+  const path = join(DATA_DIR, 'main.db');
+  t.equal((await findings(env)).code, 0);
+  const db = new Sqlite(path);
+  db.exec(
+    "INSERT INTO migrations (owner, number, name, checksum, applied_at_ms) SELECT 'keys', max(number) + 1, '0099_next.sql', '', 0 FROM migrations WHERE owner = 'keys'",
+  );
+  db.close();
+  const newer = await command(['doctor'], env);
+  t.match(newer, { code: 78, stderr: 'Mend first: database' });
+  t.ok(
+    newer.stdout.includes(`PROBLEM  database     ${path}: This database has keys/0099_next.sql, `),
+    newer.stdout,
+  );
+
+  for (const name of readdirSync(DATA_DIR))
+    if (/main\.db|replica/.test(name)) rmSync(join(DATA_DIR, name), { recursive: true });
+  writeFileSync(path, 'no database at all. '.repeat(1000));
+  const damaged = await command(['doctor'], env);
+  t.match(damaged, { code: 78, stderr: 'Mend first: database' });
+  t.ok(damaged.stdout.includes(`PROBLEM  database     ${path}: file is not a database\n`), damaged.stdout);
+});
