@@ -2,7 +2,7 @@
 // Plain JavaScript, so that an old Node.js gets this far: it cannot read TypeScript, and the SQLite addon would
 // crash it. What it does before it has chosen the code that runs is all here.
 import { existsSync, lstatSync, readdirSync, readFileSync, readlinkSync, realpathSync } from 'node:fs';
-import { dirname, join, relative, resolve } from 'node:path';
+import { basename, dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
 /** As the kernel has it. */
@@ -198,9 +198,14 @@ function rootAsInvoked(own, cwd) {
   const invoked = resolve(cwd, process.argv[1] ?? '');
   const below = relative(cwd, invoked);
   const viaShell = PWD && realOf(PWD) === cwd && !below.startsWith('..') ? resolve(PWD, below) : invoked;
-  for (const path of [...linksFrom(invoked), viaShell]) {
-    const folder = dirname(dirname(path));
-    if (folder !== own && realOf(folder) === own && path.endsWith(join('src', 'bin.js'))) return folder;
+  const named = [...linksFrom(invoked), viaShell]
+    .filter((path) => path.endsWith(join('src', 'bin.js')))
+    .map((path) => dirname(dirname(path)));
+  // npm and npx start a link of their own, and tell where they were run.
+  const viaNpm = [PWD ?? '', dirname(process.env.npm_package_json ?? '')];
+  for (const folder of [...named, ...viaNpm]) {
+    const isOfNpm = basename(dirname(folder)) === 'node_modules';
+    if (isAbsolute(folder) && folder !== own && !isOfNpm && realOf(folder) === own) return folder;
   }
   return own;
 }

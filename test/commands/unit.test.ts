@@ -169,6 +169,29 @@ t.test('a unit whose WorkingDirectory is the link, and a link to the program, ar
   t.end();
 });
 
+t.test('as npm and npx run it, the installation is where they were run', (t) => {
+  const place = new Place(t);
+  place.units({});
+  const modules = join(place.folder, 'npx', 'node_modules');
+  mkdirSync(join(modules, '.bin'), { recursive: true });
+  symlinkSync(PROJECT, join(modules, 'ninelives'));
+  const path = join(modules, '.bin', 'ninelives');
+  symlinkSync('../ninelives/src/bin.js', path);
+  const folderOf = (options: RunOptions) =>
+    /No system runs on (\S+)\. /.exec(place.run('status', options).stderr)?.[1];
+  t.equal(folderOf({ path, PWD: place.link }), join(place.folder, 'data'), 'npx in the link');
+  t.equal(folderOf({ path }), join(PROJECT, 'data'), 'npx elsewhere');
+  const manifest = join(place.link, 'package.json');
+  const program = join(PROJECT, 'src/bin.js');
+  t.equal(
+    folderOf({ path: program, npm_package_json: manifest }),
+    join(place.folder, 'data'),
+    'npm --prefix',
+  );
+  t.equal(folderOf({ path: program }), join(PROJECT, 'data'));
+  t.end();
+});
+
 t.test('two units that start this project are told apart by a person', (t) => {
   const place = new Place(t);
   const WorkingDirectory = place.folder;
