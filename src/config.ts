@@ -198,6 +198,7 @@ const SETTINGS = z.object({
   DRILL_INTERVAL_MS: onRestart(whole(0, 30 * 24 * HOUR_MS, HOUR_MS)),
   ALLOW_EMPTY: onReload(flag),
   HEAL: onRestart(choice(['auto', 'manual'], 'auto')),
+  HEAL_MAX_LOST_COMMITS: onRestart(whole(0, 1_000_000_000_000, 1000)),
   LOG_LEVEL: onReload(choice(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], 'info')),
   LOG_FORMAT: onRestart(choice(['auto', 'json', 'text'], 'auto')),
   START_TIMEOUT_MS: onReload(whole(100, HOUR_MS, 15 * SECOND_MS)),

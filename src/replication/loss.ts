@@ -30,10 +30,19 @@ export function lossOf(
   return { restored, known: read, isLowerBound: read === undefined };
 }
 
-/** @returns what was lost, for people */
-export function describeLoss({ restored, known, isLowerBound }: Loss): string {
+/** @returns how many commits are lost; 0 where none is known to be */
+export function lostCount({ restored, known }: Loss): number {
+  return restored && known ? Math.max(0, known.ordinal - restored.ordinal) : 0;
+}
+
+/**
+ * @param salvaged how many commits were not in the replica and came from the WAL
+ * @returns what was lost, for people
+ */
+export function describeLoss({ restored, known, isLowerBound }: Loss, salvaged = 0): string {
   if (!restored) return 'the restored database does not tell its last commit';
-  const end = `it ends with commit ${restored.ordinal} of ${timeOf(restored)}`;
+  const from = `${restored.ordinal - salvaged + 1} to ${restored.ordinal}`;
+  const end = `it ends with commit ${restored.ordinal} of ${timeOf(restored)}${salvaged > 0 ? `; ${from} were not in the replica and came from the WAL` : ''}`;
   if (!known) return `${end}; whether there were newer ones cannot be read from what was there`;
   if (known.ordinal > restored.ordinal) {
     const count = known.ordinal - restored.ordinal;

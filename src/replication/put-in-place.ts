@@ -12,8 +12,9 @@ import { type Settlement, settle } from './history/settle.ts';
 import { removeSidecar } from './history/sidecar.ts';
 import { damagedFolder, fileTime } from './leftovers.ts';
 import { databasePath } from './litestream-config.ts';
-import { describeLoss, lossOf } from './loss.ts';
+import { describeLoss, type Loss, lossOf, lostCount } from './loss.ts';
 import { fetchedPath, type Looking, type Made, scratchDirOf } from './preparation.ts';
+import { salvage } from './salvage/salvage.ts';
 
 /** A whole database, and what is to be done with it. */
 export interface Settled {
@@ -68,9 +69,12 @@ interface Source {
   readonly folder: string;
 }
 
-/** Puts a restored database in its place, and remembers what was given up by that. */
+/**
+ * Puts a restored database in its place, with what the WALs there still hold beyond it, and remembers what was given up
+ * by that.
+ */
 export async function installed(database: string, options: Looking, source?: Source): Promise<Made> {
-  const { config, lastCommits } = options;
+  const { config, lastCommits, signal } = options;
   const { DATA_DIR, replica } = config;
   const nowMs = Date.now();
   const {
@@ -82,10 +86,17 @@ export async function installed(database: string, options: Looking, source?: Sou
   const path = databasePath(DATA_DIR, database);
   const mark = readMark(DATA_DIR)?.databases[database];
   const told = lastCommits?.[database] ?? rememberedOf(mark);
+  const salvaged = await salvage({
+    restoredPath: from,
+    databasePath: path,
+    abandoned: mark?.abandoned ?? [],
+    signal,
+  });
   const loss = lossOf(statSync(path, { throwIfNoEntry: false })?.size ? path : undefined, from, told);
   const cut = readHistory(from);
   if (mark?.abandoned && abandons({ abandoned: mark.abandoned }, cut.last))
     throw abandonedAgain(database, options);
+  if (lostCount(loss) > config.HEAL_MAX_LOST_COMMITS) throw tooMuchLost(database, path, loss, config);
   // What reading it has left: beside a renamed database it would be another's.
   for (const suffix of ['-wal', '-shm']) rmSync(from + suffix, { force: true });
   const abandoned = abandonedBy(historyOrNone(path), [mark?.local, mark?.replicated, positionOf(told)], cut);
@@ -112,7 +123,7 @@ export async function installed(database: string, options: Looking, source?: Sou
   return {
     outcome: 'restored',
     movedTo: existsSync(folder) ? folder : undefined,
-    loss: describeLoss(loss),
+    loss: describeLoss(loss, salvaged),
     change,
   };
 }
@@ -137,6 +148,14 @@ function abandonedAgain(database: string, { config: { replica } }: Looking): Fai
   return new Failure(
     'history_unsettled',
     `The newest that ${replica.url} has of the database ${database} are commits that it was decided to be without. Nothing was changed. To choose what comes in its place: npm run restore -- --list, and npm run restore -- --in-place --at TIME.`,
+  );
+}
+
+function tooMuchLost(database: string, path: string, loss: Loss, config: Looking['config']): Failure {
+  const { replica, HEAL_MAX_LOST_COMMITS } = config;
+  return new Failure(
+    'history_unsettled',
+    `The database ${path} has to be replaced, and what ${replica.url} has of it lacks more than HEAL_MAX_LOST_COMMITS=${HEAL_MAX_LOST_COMMITS}: ${describeLoss(loss)}. Nothing was changed. To go on without those commits: start once with HEAL_MAX_LOST_COMMITS=${lostCount(loss)}; what is here is kept in damaged/. To choose another state: npm run restore -- --list, and npm run restore -- --in-place --at TIME. If another replica has more of ${database}: set REPLICA_URL to it.`,
   );
 }
 

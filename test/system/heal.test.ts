@@ -1,9 +1,9 @@
-import { closeSync, openSync, readdirSync, statSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readdirSync, statSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import t, { type Test } from 'tap';
 import { alertOf, request } from '../support/http.ts';
-import { processesOf, type RunningSystem, start, until } from '../support/system.ts';
+import { launch, processesOf, type RunningSystem, start, until } from '../support/system.ts';
 
 const ALERTS = 300;
 const PAGE_BYTES = 4096;
@@ -38,6 +38,14 @@ function damage(dataDir: string): void {
   const file = openSync(path, 'r+');
   for (let page = 1; page < pages; page += 1)
     writeSync(file, Buffer.alloc(PAGE_BYTES, 0xa5), 0, PAGE_BYTES, page * PAGE_BYTES);
+  closeSync(file);
+}
+
+/** Overwrites the WAL, and leaves what stands in it nowhere. */
+function damageWal(dataDir: string): void {
+  const path = join(dataDir, 'main.db-wal');
+  const file = openSync(path, 'r+');
+  writeSync(file, Buffer.alloc(statSync(path).size, 0xa5), 0, statSync(path).size, 0);
   closeSync(file);
 }
 
@@ -76,21 +84,52 @@ t.test('with HEAL=manual it stops instead, changes nothing and says what to do',
   t.notOk(readdirSync(system.dataDir).includes('damaged'));
 });
 
-t.test('healing says exactly which commits were newer than the replica', async (t) => {
-  const system = await systemWithAlerts(t, {
-    REPLICA_STALL_TIMEOUT_MS: '60000',
-    REPLICA_STOP_TIMEOUT_MS: '100',
-  });
+const STALLED = { REPLICA_STALL_TIMEOUT_MS: '60000', REPLICA_STOP_TIMEOUT_MS: '100' };
+
+/** Has Litestream upload nothing more, without that its loss is noticed. @returns how to ask for the last commit's number */
+async function stallLitestream(system: RunningSystem): Promise<() => Promise<number>> {
   const lastCommit = async () => {
     const { json } = await request(`${system.url}/ready?verbose`);
     return json.replication.databases.main.lastCommit.ordinal;
   };
   process.kill(system.pidOf('litestream'), 'SIGSTOP');
   await until(async () => (await lastCommit()) > 0, 'the writer has told');
-  for (const id of ['lost-1', 'lost-2', 'lost-3']) {
+  return lastCommit;
+}
+
+async function add(t: Test, system: RunningSystem, ids: readonly string[]): Promise<void> {
+  for (const id of ids)
     t.equal((await request(`${system.url}/alert`, { method: 'POST', body: alertOf(id) })).status, 201);
-  }
+}
+
+async function isThere(system: RunningSystem, id: string): Promise<boolean> {
+  return (await request(`${system.url}/alert/movie/${id}`)).status === 200;
+}
+
+t.test('what the replica lacks and the WAL holds comes back: 100 of 100 commits', async (t) => {
+  const system = await systemWithAlerts(t, STALLED);
+  await stallLitestream(system);
+  const ids = Array.from({ length: 100 }, (_, index) => `kept-${index}`);
+  await add(t, system, ids);
   damage(system.dataDir);
+  await request(`${system.url}/alert?limit=100`);
+  const { loss } = await system.waitFor((line) => line.database === 'main' && line.outcome === 'restored');
+  await system.waitFor(({ msg }) => msg.startsWith('healed'));
+  t.match(
+    loss,
+    /^it ends with commit (\d+) of \S+; \d+ to \1 were not in the replica and came from the WAL; there was no newer one, nothing is lost$/,
+  );
+  const found = await Promise.all(ids.map((id) => isThere(system, id)));
+  t.equal(found.filter(Boolean).length, ids.length);
+  t.equal((await request(`${system.url}/ready?verbose`)).json.degraded.length, 0);
+});
+
+t.test('healing says exactly which commits are lost, where the WAL is damaged too', async (t) => {
+  const system = await systemWithAlerts(t, STALLED);
+  const lastCommit = await stallLitestream(system);
+  await add(t, system, ['lost-1', 'lost-2', 'lost-3']);
+  damage(system.dataDir);
+  damageWal(system.dataDir);
   await request(`${system.url}/alert?limit=100`);
   const { loss } = await system.waitFor((line) => line.database === 'main' && line.outcome === 'restored');
   const told =
@@ -102,6 +141,26 @@ t.test('healing says exactly which commits were newer than the replica', async (
   t.same([from, to], [held! + 1, held! + 3]);
   await system.waitFor(({ msg }) => msg.startsWith('healed'));
   await until(async () => (await lastCommit()) === held, 'the new writer goes on from there');
+});
+
+t.test('more than HEAL_MAX_LOST_COMMITS are not given up by itself, at no start', async (t) => {
+  const env = { ...STALLED, HEAL_MAX_LOST_COMMITS: '2' };
+  const system = await systemWithAlerts(t, env);
+  await stallLitestream(system);
+  await add(t, system, ['lost-1', 'lost-2', 'lost-3']);
+  damage(system.dataDir);
+  damageWal(system.dataDir);
+  await request(`${system.url}/alert?limit=100`);
+  t.equal((await system.ended()).code, 65);
+  const choice =
+    /lacks more than HEAL_MAX_LOST_COMMITS=2: .*3 newer commits.*Nothing was changed.*start once with HEAL_MAX_LOST_COMMITS=3;.*restore -- --in-place --at/;
+  t.match(system.stderr, choice);
+  const next = launch(t, env, system.dataDir);
+  t.equal((await next.ended()).code, 65);
+  t.match(next.stderr, choice);
+  t.notOk(existsSync(join(system.dataDir, 'damaged')));
+  const last = await start(t, { ...env, HEAL_MAX_LOST_COMMITS: '3' }, system.dataDir);
+  t.equal(await isThere(last, '1'), true);
 });
 
 t.test('a stop in the middle of healing ends everything, and brings nothing up any more', async (t) => {
