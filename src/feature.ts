@@ -5,6 +5,7 @@ import type { Logger } from 'pino';
 import type { z } from 'zod';
 import type { Config } from './config.ts';
 import type { Policy } from './limits/policy.ts';
+import type { RewindEnd } from './replication/history/rewind.ts';
 import type { Background } from './runtime/background.ts';
 import type { UnnamedProxy } from './runtime/messages.ts';
 import type { Scope } from './scope.ts';
@@ -132,6 +133,31 @@ export interface RouteContext<C extends Commands = Commands> {
   readonly log: Logger;
 }
 
+/** What a feature gets to know when its database has gone back in time: a restore to a time, or one that lost commits. */
+export interface RewindContext {
+  /** The last commit that is given up; it may have been later, where what was replaced cannot be read. */
+  readonly from: RewindEnd;
+  /** The last commit that is kept. */
+  readonly to: RewindEnd;
+  /**
+   * Read-only, what was replaced; it may be of an older or newer release, and damaged. An error of SQLite undoes what was
+   * done, and the feature is called again without it. Undefined where it cannot be read.
+   */
+  readonly replaced: Database | undefined;
+  /** Milliseconds since the epoch. */
+  readonly nowMs: number;
+}
+
+/**
+ * Brings over what has left the system and cannot be taken back, such as a mail that was sent. It runs in the writer, in the
+ * transaction that notes it as done, before anything else of the feature uses the database: once each time that the
+ * database goes back, whatever is killed.
+ *
+ * @param db the feature's database, in a transaction
+ * @returns what it did, for people, as the end of a sentence
+ */
+export type RewindHandler = (db: Database, context: RewindContext) => string;
+
 /** One replaceable part of the monolith. Its modules load lazily: each process takes what it runs. */
 export interface Feature {
   readonly name: string;
@@ -152,4 +178,10 @@ export interface Feature {
    * returns is shown to whoever starts the system.
    */
   readonly checkStart?: () => Promise<(db: Database, config: Config) => string | undefined>;
+  /** For one whose work leaves the system. Without it, it goes on with what its database says. */
+  readonly onRewind?: {
+    /** What it does, for whoever is about to go back, as the end of a sentence. */
+    readonly does: string;
+    readonly load: () => Promise<RewindHandler>;
+  };
 }

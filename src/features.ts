@@ -12,6 +12,10 @@ export const features: readonly Feature[] = [
     routes: async () => () => {},
     guard: async () => (await import('./keys/guard.ts')).createGuard,
     checkStart: async () => (await import('./keys/check-start.ts')).checkStart,
+    onRewind: {
+      does: 'what was revoked or rotated since stays so; keys made since are gone',
+      load: async () => (await import('./keys/rewind.ts')).onRewind,
+    },
   },
   {
     name: 'alerts',
@@ -27,6 +31,10 @@ export const features: readonly Feature[] = [
         secrets: ['SMTP_URL'],
       },
     ],
+    onRewind: {
+      does: 'what was sent since stays sent, and whoever has unsubscribed since stays so',
+      load: async () => (await import('./alerts/rewind.ts')).onRewind,
+    },
   },
   {
     name: 'images',

@@ -1,6 +1,7 @@
 import { rmSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { Failure } from '../errors.ts';
+import { features } from '../features.ts';
 import { rangeOf } from '../replication/points/generations.ts';
 import type { Invocation } from '../supervisor/release/invocation.ts';
 import { absolutePath, readArguments } from './arguments.ts';
@@ -10,13 +11,14 @@ import { listAll, listRestorable } from './restore-list.ts';
 import { describeReport, isTaken, type Point, type RestoreReport, restoreOne } from './restore-one.ts';
 
 const USAGE = `Usage: ninelives restore --to FILE [--database NAME] [--at TIME] [--json]
-       ninelives restore --in-place [--at TIME] [--json]
+       ninelives restore --in-place [--at TIME] [--yes] [--json]
        ninelives restore --list [--database NAME] [--json]
 
   --to FILE        restore one database (the first unless --database names another) into a new file
   --in-place       replace all databases of a system that does not run; the old files are kept aside
   --list           show the time range that each generation in the replica can restore
-  --at TIME        the state at a time, such as 2030-01-31T12:00:00Z, instead of the newest`;
+  --at TIME        the state at a time, such as 2030-01-31T12:00:00Z, instead of the newest
+  --yes            go back in time; without it, at a terminal, --in-place --at only says what would follow from that`;
 
 const OPTIONS = {
   to: { type: 'string' },
@@ -24,6 +26,7 @@ const OPTIONS = {
   list: { type: 'boolean', default: false },
   database: { type: 'string' },
   at: { type: 'string' },
+  yes: { type: 'boolean', default: false },
   json: { type: 'boolean', default: false },
   help: { type: 'boolean', short: 'h', default: false },
 } as const;
@@ -37,7 +40,8 @@ const ISO_TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)$/;
  * @throws Failure usage, file_exists, data_dir_locked, or as `restorePoint`
  */
 export async function restore(args: readonly string[], invocation: Invocation): Promise<void> {
-  const { to, 'in-place': inPlace, list, database, at, json, help } = readArguments(args, OPTIONS, USAGE);
+  const options = readArguments(args, OPTIONS, USAGE);
+  const { to, 'in-place': inPlace, list, database, at, yes, json, help } = options;
   if (help) {
     console.log(USAGE);
     return;
@@ -53,6 +57,11 @@ export async function restore(args: readonly string[], invocation: Invocation): 
   }
   if (list && at !== undefined) throw new Failure('usage', `--list shows all times; leave --at out`);
   const atMs = at === undefined ? undefined : parseTime(at);
+  if (inPlace && at !== undefined) {
+    console.error(consequencesOf(at));
+    if (!yes && process.stdin.isTTY)
+      throw new Failure('usage', 'Nothing was done: to go back in time, repeat this with --yes');
+  }
   const signal = abortOnSignals();
   await withReplica(invocation, async (context) => {
     if (database !== undefined && !context.databases.includes(database)) {
@@ -85,6 +94,14 @@ export async function restore(args: readonly string[], invocation: Invocation): 
       );
     }
   });
+}
+
+/** What goes on outside of the databases is not undone with them. */
+function consequencesOf(at: string): string {
+  const lines = features.map(
+    ({ name, onRewind }) => `  ${name}: ${onRewind?.does ?? 'as its database says then'}`,
+  );
+  return `Going back to ${at}. The next start has the features make up for what cannot be undone:\n${lines.join('\n')}`;
 }
 
 function parseTime(text: string): number {

@@ -184,6 +184,8 @@ export type ToPrimary =
   | { readonly kind: 'dry-run'; readonly result: DryRunResult }
   /** A database was replaced by its replica: up to which commit, and which newer ones are lost, in words. */
   | { readonly kind: 'restored'; readonly database: string; readonly loss: string }
+  /** The features have heard that a database has gone back, and what they did, in words. */
+  | { readonly kind: 'rewound'; readonly id: string; readonly told: string }
   /** SQLite found a database damaged. */
   | { readonly kind: 'damaged'; readonly reason: string }
   /** Why it is about to exit. */

@@ -137,6 +137,7 @@ export interface StorageSnapshot {
  * - replication: its state changed
  * - restored: a database came from the replica; up to which commit, and which newer ones are lost
  * - history: a start has found that a database, what was told of it and the replica do not fit; what was done
+ * - rewind: a database has gone back in time; what each feature did about what had happened since
  * - heal, healed: a database was found damaged; it serves again
  * - writes-refused, writes-accepted: the disk or the backlog is full; there is room again
  * - drill-failed: the replica could not be proven
@@ -156,6 +157,7 @@ export type SystemEventKind =
   | 'replication'
   | 'restored'
   | 'history'
+  | 'rewind'
   | 'heal'
   | 'healed'
   | 'writes-refused'

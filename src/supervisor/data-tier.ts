@@ -62,6 +62,7 @@ export class DataTier {
       events,
       confirmations: () => this.replicator.confirmations,
       reports: () => this.replicator.monitor.reports,
+      onRewound: (id) => this.history.rewound(id),
       onLag: (reports) => {
         this.history.told(reports);
         this.replicator.monitor.look(reports);

@@ -81,6 +81,7 @@ const MESSAGES: { readonly [Kind in ToPrimary['kind']]: Fields<Kind> } = {
   drilled: { result: shape({ ...drilled, at: isDate, databases: mapOf(shape(drilled)) }) },
   'dry-run': { result: mapOf(shape({ applied: listOf(migration), durationMs: finite })) },
   restored: { database: text, loss: text },
+  rewound: { id: text, told: text },
   damaged: { reason: text },
   failed: { code: text, message: text },
 };

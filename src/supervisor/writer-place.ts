@@ -20,6 +20,8 @@ export interface WriterPlaceOptions {
   readonly confirmations: () => Iterable<Confirmation>;
   /** How far the replica is behind, by database, as a writer told it last. */
   readonly reports: () => Readonly<Record<string, LagReport>>;
+  /** The features have heard that a database has gone back. */
+  readonly onRewound: (id: string) => void;
   /** It has measured how far the replica is behind. */
   readonly onLag: (reports: Readonly<Record<string, LagReport>>) => void;
 }
@@ -93,6 +95,10 @@ export class WriterPlace {
     child.on('message', (message) => {
       if (message.kind === 'ready') this.#isDrained = false;
       if (message.kind === 'drained') this.#isDrained = true;
+      if (message.kind === 'rewound') {
+        this.#options.events.record('rewind', { cause: message.told });
+        this.#options.onRewound(message.id);
+      }
       if (message.kind !== 'lag') return;
       this.#setReadOnly(message.readOnlyBecause);
       this.#options.onLag(message.reports);

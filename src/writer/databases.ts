@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { Command } from '../feature.ts';
 import { features } from '../features.ts';
+import { readMark } from '../replication/history/mark.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import type { Owner } from '../sqlite/migrations.ts';
 import { type Database, openReader, openWriter } from '../sqlite/open.ts';
@@ -10,11 +11,12 @@ import { CommitCounter } from './commit-counter.ts';
 import { type DryRunResult, dryRun } from './dry-run.ts';
 import { IdempotencyKeys } from './idempotency.ts';
 import { Ledger } from './ledger.ts';
+import { type Listener, tellRewind, toldOf } from './rewinds.ts';
 import { loadCommands } from './store.ts';
 
 /**
- * Opens the databases read-write and brings the tables of all of them up to date, as a whole or not at all. Doing so
- * counts as a commit of each that lacked any.
+ * Opens the databases read-write and brings the tables of all of them up to date, as a whole or not at all; the features
+ * of one that has gone back in time hear of it. Either counts as a commit.
  *
  * @param session random, of this activation of a writer
  * @returns them by name, and what the features want whoever starts the system to know
@@ -36,17 +38,55 @@ export async function openDatabases(
       async ({ database, checkStart }) => [databases.get(database), await checkStart?.()] as const,
     ),
   );
+  const rewinds = (readMark(config.DATA_DIR)?.rewinds ?? []).filter(({ database }) =>
+    databases.has(database),
+  );
+  const listeners = rewinds.length > 0 ? await loadListeners() : new Map<string, Listener[]>();
+  const counted = new Set<Database>();
+  const count = (db: Database) => {
+    if (!counted.has(db)) new CommitCounter(db, session).count(Date.now());
+    counted.add(db);
+  };
   let notices: readonly string[] = [];
+  let told: readonly { readonly id: string; readonly told: string }[] = [];
   const applied = upgrade(targets, {
     // The time that a start may take begins anew with each, and each blocks for as long as it takes.
     before: (detail) => send({ kind: 'progress', detail }),
-    onApplied: (db) => new CommitCounter(db, session).count(Date.now()),
+    onApplied: count,
     beforeCommit() {
+      told = rewinds.map((rewind) => {
+        const { id, database } = rewind;
+        const db = databases.get(database)!;
+        const known = toldOf(db, rewind);
+        if (known !== undefined) return { id, told: known };
+        send({ kind: 'progress', detail: `telling the features of ${database} that it has gone back` });
+        count(db);
+        const options = {
+          dataDir: config.DATA_DIR,
+          nowMs: Date.now(),
+          listeners: listeners.get(database) ?? [],
+        };
+        return { id, told: tellRewind(db, rewind, options) };
+      });
       notices = checks.flatMap(([db, check]) => (db && check?.(db, config)) ?? []);
     },
   });
+  for (const rewind of told) {
+    log.warn(rewind.told);
+    send({ kind: 'rewound', ...rewind });
+  }
   for (const migration of applied) log.info({ migration }, `applied migration ${migration}`);
   return { databases, notices };
+}
+
+/** @returns by database, in the order of the features */
+async function loadListeners(): Promise<Map<string, Listener[]>> {
+  const listeners = new Map<string, Listener[]>();
+  for (const { name, database, onRewind } of features) {
+    const listener = { feature: name, onRewind: await onRewind?.load() };
+    listeners.set(database, [...(listeners.get(database) ?? []), listener]);
+  }
+  return listeners;
 }
 
 /**

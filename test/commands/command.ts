@@ -2,7 +2,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { text } from 'node:stream/consumers';
 import { cleanEnv } from '../../loadtest/support/running-system.ts';
 
-const ENTRY = new URL('../../src/bin.js', import.meta.url).pathname;
+/** The program. */
+export const ENTRY = new URL('../../src/bin.js', import.meta.url).pathname;
 
 export interface Ran {
   readonly code: number | null;

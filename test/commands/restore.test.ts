@@ -1,12 +1,14 @@
 import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
+import { cleanEnv } from '../../loadtest/support/running-system.ts';
 import { openReader } from '../../src/sqlite/open.ts';
 import { alertOf, request } from '../support/http.ts';
 import { nextSecond } from '../support/next-second.ts';
 import { startS3, type TestStore } from '../support/s3.ts';
 import { type RunningSystem, start, temporaryFolder, until } from '../support/system.ts';
-import { command, startCommand } from './command.ts';
+import { noTerminal, openTerminal } from '../support/terminal.ts';
+import { command, ENTRY, startCommand } from './command.ts';
 
 const REPLICATED = { Durability: 'replicated' };
 
@@ -216,6 +218,14 @@ t.test('in place', async (t) => {
     });
   });
   await system.stop();
+  await t.test('at a terminal it says what follows, and asks for --yes', { skip: noTerminal }, async (t) => {
+    const line = [process.execPath, ENTRY, 'restore', '--in-place', '--at', between];
+    const options = { cwd: system.dataDir, env: { ...cleanEnv(), LITESTREAM_BIN: '', ...env } };
+    const refused = openTerminal(t, line, options);
+    await refused.shows(/Going back to .*alerts: what was sent since stays sent.*repeat this with --yes/s);
+    t.equal(await refused.ended, 64);
+    t.notOk(existsSync(join(system.dataDir, 'replaced')));
+  });
   await t.test('the state of a time replaces what is there, and that is kept', async (t) => {
     const { code, stdout, stderr } = await command(['restore', '--in-place', '--at', between], env);
     t.equal(code, 0, stderr);

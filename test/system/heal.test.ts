@@ -2,6 +2,7 @@ import { closeSync, existsSync, openSync, readdirSync, statSync, writeSync } fro
 import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import t, { type Test } from 'tap';
+import { command } from '../commands/command.ts';
 import { alertOf, request } from '../support/http.ts';
 import { launch, processesOf, type RunningSystem, start, until } from '../support/system.ts';
 
@@ -140,7 +141,18 @@ t.test('healing says exactly which commits are lost, where the WAL is damaged to
   const [held, from, to] = (told ?? []).slice(1).map(Number);
   t.same([from, to], [held! + 1, held! + 3]);
   await system.waitFor(({ msg }) => msg.startsWith('healed'));
-  await until(async () => (await lastCommit()) === held, 'the new writer goes on from there');
+  const { degraded } = (await request(`${system.url}/ready?verbose`)).json;
+  const { reason } = degraded.find(({ name }: { name: string }) => name === 'history');
+  t.match(
+    reason,
+    new RegExp(
+      `^\\S+damaged/main-\\S+ \\(\\d+\\.\\d MB\\) keeps what there is of commits ${from} to ${to} of main, which the database goes on without\\. Nothing removes it by itself\\.$`,
+    ),
+  );
+  const rewind = new RegExp(`has gone back from commit ${to} of \\S+ to commit ${held} of `);
+  t.match((await command(['events'], { DATA_DIR: system.dataDir })).stdout, rewind, 'the features were told');
+  // The features have been told in a commit.
+  await until(async () => (await lastCommit()) === held! + 1, 'the new writer goes on from there');
 });
 
 t.test('more than HEAL_MAX_LOST_COMMITS are not given up by itself, at no start', async (t) => {

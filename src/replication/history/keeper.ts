@@ -8,11 +8,13 @@ import {
   emptyMark,
   type HistoryMark,
   machineId,
+  type Notice,
   newMark,
   readMark,
   type ToldPosition,
   writeMark,
 } from './mark.ts';
+import { isOfNow } from './quarantine.ts';
 
 /** How much later than what it tells a mark may be written. */
 const WRITE_DELAY_MS = 1000;
@@ -72,8 +74,9 @@ export class HistoryKeeper {
     const { dataDir, replicaUrl, onNotice, onChange } = this.#options;
     const known = readMark(dataDir) ?? newMark(replicaUrl);
     const { waitsBecause } = known;
-    const notices = known.notices.map((notice) => ({ ...notice, isRecorded: true }));
-    for (const { text, isRecorded } of known.notices) if (!isRecorded) onNotice(text);
+    const current = known.notices.filter((notice) => isOfNow(dataDir, notice));
+    const notices = current.map((notice) => ({ ...notice, isRecorded: true }));
+    for (const { text, isRecorded } of current) if (!isRecorded) onNotice(text);
     if (waitsBecause !== undefined && waitsBecause !== this.#mark.waitsBecause) onNotice(waitsBecause);
     this.#mark = { ...known, notices, isFinal: false, machineId: machineId() };
     this.#written = JSON.stringify(known);
@@ -125,23 +128,36 @@ export class HistoryKeeper {
     this.#options.onChange();
   }
 
-  /** A drill has passed: the replica is proven. */
+  /** A person knows what was found. @returns how many things that was */
+  acknowledge(): number {
+    return this.#settle(() => true);
+  }
+
+  /** A drill has passed: the replica is proven. What is only in a quarantine is no safer for that. */
   proven(): void {
     if (!this.#isOpen) return;
     const { renewal: _, ...mark } = this.#mark;
     this.#mark = mark;
     this.#schedule();
-    this.acknowledge();
+    this.#settle(({ quarantine }) => quarantine === undefined);
   }
 
-  /** A person has acknowledged what was found. @returns how many things that was */
-  acknowledge(): number {
+  /** The features have heard of it, and the database tells that they have. */
+  rewound(id: string): void {
+    if (!this.#isOpen) return;
+    this.#mark = { ...this.#mark, rewinds: this.#mark.rewinds?.filter((rewind) => rewind.id !== id) };
+    this.#schedule();
+  }
+
+  #settle(isSettled: (notice: Notice) => boolean): number {
     const { notices } = this.#mark;
-    if (!this.#isOpen || notices.length === 0) return 0;
-    this.#mark = { ...this.#mark, notices: [] };
+    const left = notices.filter((notice) => !isSettled(notice));
+    const count = notices.length - left.length;
+    if (!this.#isOpen || count === 0) return 0;
+    this.#mark = { ...this.#mark, notices: left };
     this.#write(false);
     this.#options.onChange();
-    return notices.length;
+    return count;
   }
 
   /** Takes note of what the writer has committed, and of what the replica has of it. */

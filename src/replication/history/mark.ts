@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import { errorCode, syncToDisk } from '../files.ts';
 import type { Abandoned, Position } from './history.ts';
 import type { Replacement } from './replace.ts';
+import type { Rewind } from './rewind.ts';
 import type { SegmentRef } from './segment.ts';
 
 const VERSION = 1;
@@ -33,13 +34,18 @@ export interface DatabaseMark {
   readonly isBegunAnew?: boolean | undefined;
 }
 
-/** What a start found that a person should know of. It counts until a drill has passed, or somebody has acknowledged it. */
+/**
+ * What a person should know of, since a start or a restore found or did it. It counts until somebody has acknowledged it;
+ * until a drill has passed, where it is of no quarantine.
+ */
 export interface Notice {
   /** Milliseconds since the epoch. */
   readonly atMs: number;
   readonly text: string;
   /** There is an event of it. */
   readonly isRecorded: boolean;
+  /** Below the data folder: what keeps commits that the database goes on without. Without it there is nothing to tell. */
+  readonly quarantine?: string | undefined;
 }
 
 /** A generation that began because something was lost in the replica. */
@@ -68,6 +74,8 @@ export interface HistoryMark {
   readonly replacement?: Replacement | undefined;
   /** The last generation that began because something was lost, and how long no other may; undefined once it is proven. */
   readonly renewal?: Renewal | undefined;
+  /** What the features have not heard of yet, in its order; the databases tell which of them they have. */
+  readonly rewinds?: readonly Rewind[] | undefined;
   /** Why the databases could not be compared with the replica, which nothing may be added to before. */
   readonly waitsBecause?: string | undefined;
 }

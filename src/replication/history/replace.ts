@@ -7,6 +7,8 @@ import { databasePath } from '../litestream-config.ts';
 import { type Decision, recordDecision } from './decision.ts';
 import { newMark, readMark, writeMark } from './mark.ts';
 import { type MarkChange, nextMark } from './next-mark.ts';
+import { noticeOf } from './quarantine.ts';
+import { type Rewind, rewindOf } from './rewind.ts';
 
 /** One database that takes another's place. */
 export interface ReplacedDatabase {
@@ -16,6 +18,8 @@ export interface ReplacedDatabase {
   /** Where that goes what is in its place. */
   readonly folder: string;
   readonly change: MarkChange;
+  /** What the features are to hear of; undefined where nothing is given up. */
+  readonly rewind?: Rewind | undefined;
 }
 
 /** Databases that take others' places together: all of them, or none. */
@@ -24,7 +28,7 @@ export interface Replacement {
 }
 
 /** What takes a place, with why. */
-export interface ReplaceRequest extends Omit<ReplacedDatabase, 'change'> {
+export interface ReplaceRequest extends Omit<ReplacedDatabase, 'change' | 'rewind'> {
   readonly decision: Decision;
   /** All that are in the replica. */
   readonly generations: readonly string[];
@@ -43,15 +47,16 @@ export function replaceDatabases(
   replicaUrl: string,
   requests: readonly ReplaceRequest[],
 ): void {
+  const known = readMark(dataDir) ?? newMark(replicaUrl);
   const databases = requests.map(({ database, from, folder, decision, generations, isBecauseAhead }) => {
     const { kind, cut, abandoned } = decision;
     // One that is only brought back has decided nothing, and stays byte for byte what the replica gave.
     if (kind !== 'heal' || abandoned.length > 0) recordDecision(from, decision);
     const inode = statSync(from).ino;
     const change = { kind: 'restored' as const, inode, history: cut, generations, abandoned, isBecauseAhead };
-    return { database, from, folder, change };
+    const rewind = rewindOf(dataDir, database, decision, folder, known.databases[database]?.local?.atMs);
+    return { database, from, folder, change, rewind };
   });
-  const known = readMark(dataDir) ?? newMark(replicaUrl);
   writeMark(dataDir, { ...known, replacement: { databases } }, true);
   apply(dataDir, replicaUrl, { databases });
 }
@@ -93,7 +98,20 @@ function apply(dataDir: string, replicaUrl: string, { databases }: Replacement):
   }
   const { replacement: _, ...known } = readMark(dataDir) ?? newMark(replicaUrl);
   const changes = new Map(done.map(({ database, change }) => [database, change]));
-  writeMark(dataDir, nextMark(known, known.replicaUrl, changes, [], Date.now()), true);
+  const next = nextMark(known, known.replicaUrl, changes, [], Date.now());
+  const notices = done.flatMap(({ database, folder, change }) =>
+    change.kind === 'restored' ? (noticeOf(dataDir, database, folder, change.abandoned) ?? []) : [],
+  );
+  const rewinds = done.flatMap(({ rewind }) => rewind ?? []);
+  writeMark(
+    dataDir,
+    {
+      ...next,
+      notices: [...next.notices, ...notices],
+      rewinds: [...(known.rewinds ?? []), ...rewinds],
+    },
+    true,
+  );
 }
 
 /** @returns the folder for what is put aside at a time */

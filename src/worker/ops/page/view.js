@@ -36,6 +36,7 @@ const EVENTS = {
   stall: ['⚠', 'warn'],
   heal: ['✚', 'warn'],
   history: ['⚠', 'warn'],
+  rewind: ['⚠', 'warn'],
   replication: ['⇅', 'warn'],
   restart: ['↻', 'good'],
   replace: ['⇄', 'good'],

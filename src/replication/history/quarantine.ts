@@ -1,0 +1,36 @@
+import { existsSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { folderSizeBytes } from '../files.ts';
+import type { Abandoned } from './history.ts';
+import type { Notice } from './mark.ts';
+import { describeAbandoned } from './rewind.ts';
+
+const MB_BYTES = 1_000_000;
+
+/**
+ * @param folder where what was replaced is now, if there was anything
+ * @returns what a person should know of the commits that a database goes on without; undefined where there are none
+ */
+export function noticeOf(
+  dataDir: string,
+  database: string,
+  folder: string,
+  abandoned: readonly Abandoned[],
+): Notice | undefined {
+  if (abandoned.length === 0) return undefined;
+  const commits = `${describeAbandoned(abandoned)} of ${database}`;
+  const common = { atMs: Date.now(), isRecorded: false };
+  if (!existsSync(folder))
+    return {
+      ...common,
+      text: `The database ${database} goes on without ${commits}, which nothing here keeps.`,
+    };
+  const size = `${(folderSizeBytes(folder) / MB_BYTES).toFixed(1)} MB`;
+  const text = `${folder} (${size}) keeps what there is of ${commits}, which the database goes on without. Nothing removes it by itself.`;
+  return { ...common, text, quarantine: relative(dataDir, folder) };
+}
+
+/** @returns whether there is still anything to tell of a notice */
+export function isOfNow(dataDir: string, { quarantine }: Notice): boolean {
+  return quarantine === undefined || existsSync(join(dataDir, quarantine));
+}

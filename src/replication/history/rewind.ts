@@ -1,0 +1,57 @@
+import { randomUUID } from 'node:crypto';
+import { relative } from 'node:path';
+import { databasePath } from '../litestream-config.ts';
+import type { Decision } from './decision.ts';
+import { type Abandoned, historyOrNone } from './history.ts';
+
+/** Where a database ended, or ends. */
+export interface RewindEnd {
+  /** 0 before the first commit. */
+  readonly ordinal: number;
+  /** Milliseconds since the epoch; of the last commit that is known. */
+  readonly atMs: number;
+}
+
+/** A database has gone back in time: it is without commits that it had, which the features have to hear of once. */
+export interface Rewind {
+  /** Random. */
+  readonly id: string;
+  readonly database: string;
+  readonly from: RewindEnd;
+  readonly to: RewindEnd;
+  /** Below the data folder: what was replaced, as far as there was anything. */
+  readonly folder: string;
+}
+
+/**
+ * @param folder where that goes what is in the database's place still
+ * @param toldAtMs when the last commit was that is remembered of it; undefined where nothing is
+ * @returns undefined where nothing is given up
+ */
+export function rewindOf(
+  dataDir: string,
+  database: string,
+  { abandoned, cut, atMs }: Decision,
+  folder: string,
+  toldAtMs: number | undefined,
+): Rewind | undefined {
+  if (abandoned.length === 0) return undefined;
+  const { lastAtMs } = historyOrNone(databasePath(dataDir, database));
+  return {
+    id: randomUUID(),
+    database,
+    from: {
+      ordinal: Math.max(...abandoned.map(({ lastOrdinal }) => lastOrdinal)),
+      atMs: Math.max(lastAtMs, toldAtMs ?? 0) || atMs,
+    },
+    to: { ordinal: cut.last?.ordinal ?? 0, atMs: cut.lastAtMs },
+    folder: relative(dataDir, folder),
+  };
+}
+
+/** @returns which commits are given up, for people */
+export function describeAbandoned(abandoned: readonly Abandoned[]): string {
+  const first = Math.min(...abandoned.map(({ firstOrdinal }) => firstOrdinal));
+  const last = Math.max(...abandoned.map(({ lastOrdinal }) => lastOrdinal));
+  return first === last ? `commit ${first}` : `commits ${first} to ${last}`;
+}

@@ -1,0 +1,162 @@
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { readHistory } from '../../src/replication/history/history.ts';
+import { readMark, writeMark } from '../../src/replication/history/mark.ts';
+import { openReader } from '../../src/sqlite/open.ts';
+import { command } from '../commands/command.ts';
+import { alertOf, request } from '../support/http.ts';
+import { nextSecond } from '../support/next-second.ts';
+import { type RunningSystem, start, until } from '../support/system.ts';
+
+const DAY_MS = 86_400_000;
+const isMorning = new Date().getUTCHours() < 12;
+const DUE = { TIMEZONE: isMorning ? 'UTC' : 'Etc/GMT+12', DELIVERY_HOUR: '00:00' };
+const NOT_YET = { ...DUE, DELIVERY_HOUR: '23:59' };
+const today = () => new Date(Date.now() - (isMorning ? 0 : DAY_MS / 2)).toISOString().slice(0, 10);
+const IDS = ['a', 'b', 'c', 'd', 'e'];
+
+async function put(system: RunningSystem, ...ids: readonly string[]): Promise<void> {
+  for (const id of ids) {
+    const body = { ...alertOf(id), email: `${id}@example.org`, notification_date: today() };
+    const headers = { Durability: 'replicated' };
+    const answer = await request(`${system.url}/alert`, { method: 'POST', body, headers });
+    if (answer.status !== 201) throw new Error(answer.text);
+  }
+}
+
+async function statusesOf(system: RunningSystem, ids: readonly string[]): Promise<string[]> {
+  const answers = await Promise.all(ids.map((id) => request(`${system.url}/alert/movie/${id}`)));
+  return answers.map(({ json }) => json.status);
+}
+
+async function allAre(system: RunningSystem, status: string): Promise<void> {
+  await until(
+    async () => (await statusesOf(system, IDS)).every((found) => found === status),
+    `each is ${status}`,
+  );
+}
+
+interface Mails {
+  readonly dataDir: string;
+  /** When nothing had been sent yet. */
+  readonly before: string;
+  readonly mails: () => number;
+}
+
+/** Five alerts, each of which has been sent. */
+async function makeSent(t: Test): Promise<Mails> {
+  const early = await start(t, NOT_YET);
+  const { dataDir } = early;
+  await put(early, ...IDS);
+  await nextSecond();
+  const before = new Date().toISOString();
+  await early.stop();
+  await nextSecond();
+  const system = await start(t, DUE, dataDir);
+  await allAre(system, 'sent');
+  const mails = () => readdirSync(join(dataDir, 'outbox')).length;
+  t.equal(mails(), IDS.length);
+  await system.stop();
+  // The names are of the mails' ids: one that is sent again would be there once.
+  rmSync(join(dataDir, 'outbox'), { recursive: true });
+  return { dataDir, before, mails: () => (existsSync(join(dataDir, 'outbox')) ? mails() : 0) };
+}
+
+async function goBack(t: Test, { dataDir, before }: Mails): Promise<string> {
+  const ran = await command(['restore', '--in-place', '--at', before], { DATA_DIR: dataDir });
+  t.equal(ran.code, 0, ran.stderr);
+  return ran.stderr;
+}
+
+function rewindsTold(dataDir: string): string[] {
+  return readFileSync(join(dataDir, 'run', 'events.jsonl'), 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { kind: string; cause: string })
+    .filter(({ kind }) => kind === 'rewind')
+    .map(({ cause }) => cause);
+}
+
+/** Gives the mailer the time in which it would have sent another that is due. */
+async function othersAreSent(system: RunningSystem): Promise<void> {
+  await put(system, 'last');
+  await until(async () => (await statusesOf(system, ['last']))[0] === 'sent', 'another is sent');
+}
+
+t.test('what was sent stays sent when its database goes back: 5 of 5', async (t) => {
+  const sent = await makeSent(t);
+  const { dataDir } = sent;
+  t.match(
+    await goBack(t, sent),
+    /alerts: what was sent since stays sent.*\n +images: as its database says then/,
+  );
+  const system = await start(t, DUE, dataDir);
+  t.strictSame(
+    await statusesOf(system, IDS),
+    IDS.map(() => 'sent'),
+  );
+  await othersAreSent(system);
+  t.equal(sent.mails(), 1, 'only the other one goes out');
+  const [told = '', ...more] = rewindsTold(dataDir);
+  t.strictSame(more, []);
+  t.match(
+    told,
+    /^The database main has gone back from commit \d+ of \S+ to commit \d+ of \S+\. keys: 0 revoked or rotated since stay so\. alerts: 5 sent since stay sent, 0 unsubscribed since stay so\.$/,
+  );
+  const { json } = await request(`${system.url}/ready?verbose`);
+  t.match(
+    json.degraded.map(({ name, reason }: Record<string, string>) => `${name}: ${reason}`),
+    [
+      /^history: .*replaced\/\S+ \(\d+\.\d MB\) keeps what there is of commits? .* of main, which the database goes on without\. Nothing removes it by itself\.$/,
+    ],
+  );
+  t.match(await command(['verify'], { DATA_DIR: dataDir }), { code: 0 });
+  const after = await request(`${system.url}/ready?verbose`);
+  t.equal(after.json.degraded.length, 1, 'a drill does not make it known');
+  t.match(await command(['acknowledge'], { DATA_DIR: dataDir }), { code: 0 });
+  await until(
+    async () => (await request(`${system.url}/ready?verbose`)).json.degraded.length === 0,
+    'a person does',
+  );
+  await system.stop();
+  t.strictSame(readMark(dataDir)?.rewinds, []);
+});
+
+t.test('it is done once, whatever is killed meanwhile', async (t) => {
+  const sent = await makeSent(t);
+  const { dataDir } = sent;
+  await goBack(t, sent);
+  const mark = readMark(dataDir)!;
+  t.equal(mark.rewinds?.length, 1);
+  const system = await start(t, DUE, dataDir);
+  await system.stop();
+  const { last } = readHistory(join(dataDir, 'main.db'));
+  // As after a kill between the commit and the mark.
+  writeMark(dataDir, { ...readMark(dataDir)!, rewinds: mark.rewinds }, false);
+  const next = await start(t, DUE, dataDir);
+  await next.stop();
+  t.strictSame(readHistory(join(dataDir, 'main.db')).last, last, 'nothing more was committed');
+  const told = rewindsTold(dataDir);
+  t.equal(told.length, 2, 'but told again, since nobody knows whether it was');
+  t.equal(told[0], told[1]);
+  const db = openReader(join(dataDir, 'main.db'));
+  t.equal(db.prepare('SELECT count(*) FROM writer_rewind').pluck().get(), 1);
+  db.close();
+  t.equal(sent.mails(), 0);
+});
+
+t.test('where what was replaced cannot be read, it says what may happen', async (t) => {
+  const sent = await makeSent(t);
+  const { dataDir } = sent;
+  await goBack(t, sent);
+  const [folder = ''] = readdirSync(join(dataDir, 'replaced'));
+  writeFileSync(join(dataDir, 'replaced', folder, 'main.db'), Buffer.alloc(100_000, 0xa5));
+  rmSync(join(dataDir, 'replaced', folder, 'main.db-wal'));
+  const system = await start(t, DUE, dataDir);
+  await allAre(system, 'sent');
+  t.equal(sent.mails(), IDS.length, 'they come twice');
+  t.match(rewindsTold(dataDir), [
+    /What was replaced, \S+main\.db, cannot be read\. keys: keys revoked .*alerts: mails sent since \S+Z may be sent again/,
+  ]);
+});
