@@ -6,7 +6,8 @@ import { askPrimary } from './control-client.ts';
 const USAGE = `Usage: ninelives acknowledge
 
   Takes for known what a start has found about the databases, what was told of them and the replica: ninelives status
-  names it until a drill has passed, or until this.`;
+  names it until a drill has passed, or until this. A folder that keeps commits which a database goes on without is named
+  until this, or until a start finds it removed.`;
 const OPTIONS = { help: { type: 'boolean', short: 'h', default: false } } as const;
 
 /**
