@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, statSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { abandonedBy, type Decision } from '../replication/history/decision.ts';
@@ -13,10 +13,12 @@ import {
 import { ReplicaListing } from '../replication/history/replica-listing.ts';
 import { fileTime } from '../replication/leftovers.ts';
 import { databasePath } from '../replication/litestream-config.ts';
+import { readLastCommit } from '../replication/points/last-commit.ts';
+import { salvage } from '../replication/salvage/salvage.ts';
 import { lockDataDir } from '../sqlite/lock.ts';
 import { endOrphans } from '../supervisor/orphans.ts';
 import type { ReplicaContext } from './restore-context.ts';
-import { type Point, type RestoreReport, restoreOne } from './restore-one.ts';
+import { type Point, type RestoreReport, restoreOne, shownCommit } from './restore-one.ts';
 
 /** What an in-place restore did. */
 export interface Replaced {
@@ -50,7 +52,8 @@ export async function restoreInPlace(
     const reports: RestoreReport[] = [];
     for (const database of context.databases) {
       const outputPath = databasePath(scratchDir, database);
-      reports.push(await restoreOne(context, { database, point, outputPath, scratchDir, signal }));
+      const report = await restoreOne(context, { database, point, outputPath, scratchDir, signal });
+      reports.push(point ? report : await withSalvaged(report, DATA_DIR, signal));
     }
     const movedTo = await install(context, scratchDir);
     return {
@@ -61,6 +64,29 @@ export async function restoreInPlace(
     rmSync(scratchDir, { recursive: true, force: true });
     lock.release();
   }
+}
+
+/** The newest state is what the replica has, and what goes on from there in the WALs of what is to be replaced. */
+async function withSalvaged(
+  report: RestoreReport,
+  dataDir: string,
+  signal: AbortSignal,
+): Promise<RestoreReport> {
+  const { database, file, note } = report;
+  const count = await salvage({
+    restoredPath: file,
+    databasePath: databasePath(dataDir, database),
+    abandoned: readMark(dataDir)?.databases[database]?.abandoned ?? [],
+    signal,
+  });
+  if (count === 0) return report;
+  const text = `${count} of its commits were not in the replica and came from the WAL of what was there before`;
+  return {
+    ...report,
+    sizeBytes: statSync(file).size,
+    lastCommit: shownCommit(readLastCommit(file)),
+    note: note ? `${text}; ${note}` : text,
+  };
 }
 
 /** Puts them in their places, and writes down what was decided by that: else the next start would undo it. */

@@ -79,7 +79,7 @@ export async function restoreOne(
       file: outputPath,
       sizeBytes: statSync(outputPath).size,
       durationMs: Math.round(performance.now() - startMs),
-      lastCommit: reached.lastCommit && shown(reached.lastCommit),
+      lastCommit: shownCommit(reached.lastCommit),
       note: point ? undefined : noteOn(reached),
     };
   } finally {
@@ -102,7 +102,10 @@ export function describeReport({
   return note ? `${text}\nnote: ${note}` : text;
 }
 
-function shown({ ordinal, atMs }: LastCommit): NonNullable<RestoreReport['lastCommit']> {
+/** @returns a last commit as a report has it */
+export function shownCommit(commit: LastCommit | undefined): RestoreReport['lastCommit'] {
+  if (commit === undefined) return undefined;
+  const { ordinal, atMs } = commit;
   return { ordinal, at: ordinal === 0 ? undefined : new Date(atMs).toISOString() };
 }
 

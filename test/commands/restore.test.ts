@@ -264,6 +264,28 @@ t.test('in place', async (t) => {
   });
 });
 
+t.test('in place it keeps what only the WAL has, in the newest state alone', async (t) => {
+  const settings = { REPLICA_STALL_TIMEOUT_MS: '60000', REPLICA_STOP_TIMEOUT_MS: '100' };
+  const system = await start(t, settings);
+  const env = { DATA_DIR: system.dataDir };
+  await write(system, 'a');
+  process.kill(system.pidOf('litestream'), 'SIGSTOP');
+  for (const id of ['b', 'c']) {
+    const { status } = await request(`${system.url}/alert`, { method: 'POST', body: alertOf(id) });
+    t.equal(status, 201);
+  }
+  await system.stop();
+  const mainPath = join(system.dataDir, 'main.db');
+  writeFileSync(mainPath, Buffer.alloc(statSync(mainPath).size, 0xa5));
+  const ran = await command(['restore', '--in-place'], env);
+  t.match(ran, {
+    code: 0,
+    stdout:
+      /\nnote: 2 of its commits were not in the replica and came from the WAL of what was there before\n/,
+  });
+  t.same(alertsIn(mainPath), ['a', 'b', 'c']);
+});
+
 t.test('killed half-way, it leaves nothing under the asked-for name', async (t) => {
   const system = await start(t);
   await write(system, 'a');
