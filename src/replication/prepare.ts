@@ -79,6 +79,9 @@ export async function prepareDatabases(options: PrepareOptions): Promise<Prepare
   const notices = prepared.flatMap(({ notice }) => notice ?? []);
   // What was replaced is in there by now.
   const next = nextMark(readMark(DATA_DIR), replica.url, changes, notices, Date.now());
+  // Of what was replaced, here or by a command before.
+  for (const { text, isRecorded } of next.notices)
+    if (!isRecorded && !notices.includes(text)) options.log.warn(text);
   try {
     writeMark(DATA_DIR, next, isRestored);
   } catch (err) {
