@@ -48,6 +48,8 @@ export class HistoryKeeper {
   #timer: NodeJS.Timeout | undefined;
   #isWritable = true;
   #refusal: string | undefined;
+  /** Going back in time that the features have heard of, by id. */
+  readonly #heard = new Set<string>();
   /** Every commit that the writer has told of has its session: one of an older release tells none. */
   #isExact = true;
 
@@ -78,7 +80,8 @@ export class HistoryKeeper {
     const notices = current.map((notice) => ({ ...notice, isRecorded: true }));
     for (const { text, isRecorded } of current) if (!isRecorded) onNotice(text);
     if (waitsBecause !== undefined && waitsBecause !== this.#mark.waitsBecause) onNotice(waitsBecause);
-    this.#mark = { ...known, notices, isFinal: false, machineId: machineId() };
+    const rewinds = this.#unheard(known);
+    this.#mark = { ...known, notices, rewinds, isFinal: false, machineId: machineId() };
     this.#written = JSON.stringify(known);
     this.#isOpen = true;
     this.#refusal = undefined;
@@ -144,9 +147,14 @@ export class HistoryKeeper {
 
   /** The features have heard of it, and the database tells that they have. */
   rewound(id: string): void {
+    this.#heard.add(id);
     if (!this.#isOpen) return;
-    this.#mark = { ...this.#mark, rewinds: this.#mark.rewinds?.filter((rewind) => rewind.id !== id) };
+    this.#mark = { ...this.#mark, rewinds: this.#unheard(this.#mark) };
     this.#schedule();
+  }
+
+  #unheard({ rewinds }: HistoryMark): HistoryMark['rewinds'] {
+    return rewinds?.filter(({ id }) => !this.#heard.has(id));
   }
 
   #settle(isSettled: (notice: Notice) => boolean): number {

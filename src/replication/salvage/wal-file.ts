@@ -1,4 +1,5 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { endianness } from 'node:os';
 
 /** https://sqlite.org/fileformat2.html#wal_file_format */
 const HEADER_BYTES = 32;
@@ -12,6 +13,7 @@ const FRAME_SUMS_AT = 16;
 /** Of a frame's header, what its checksum covers. */
 const FRAME_SUMMED_BYTES = 8;
 const SALT_MAX = 2 ** 32;
+const IS_BIG_ENDIAN = endianness() === 'BE';
 
 /** The image of one page, as a commit has written it. */
 export interface Frame {
@@ -113,14 +115,16 @@ type Sums = readonly [number, number];
 
 /** https://sqlite.org/fileformat2.html#checksum_algorithm */
 function added([first, second]: Sums, bytes: Buffer, isBig: boolean): Sums {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  // SQLite sums up in the order of the machine that writes: mostly this one.
+  const words = isBig === IS_BIG_ENDIAN ? bytes : Buffer.from(bytes).swap32();
+  const view = new Uint32Array(words.buffer, words.byteOffset, words.length / 4);
   let a = first;
   let b = second;
-  for (let at = 0; at < bytes.length; at += 8) {
-    a = (a + view.getUint32(at, !isBig) + b) >>> 0;
-    b = (b + view.getUint32(at + 4, !isBig) + a) >>> 0;
+  for (let at = 0; at < view.length; at += 2) {
+    a = (a + view[at]! + b) | 0;
+    b = (b + view[at + 1]! + a) | 0;
   }
-  return [a, b];
+  return [a >>> 0, b >>> 0];
 }
 
 function isBigEndian(header: Buffer): boolean {
