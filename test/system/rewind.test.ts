@@ -7,7 +7,7 @@ import { openReader } from '../../src/sqlite/open.ts';
 import { command } from '../commands/command.ts';
 import { alertOf, request } from '../support/http.ts';
 import { nextSecond } from '../support/next-second.ts';
-import { type RunningSystem, start, until } from '../support/system.ts';
+import { launch, type RunningSystem, start, until } from '../support/system.ts';
 
 const DAY_MS = 86_400_000;
 const isMorning = new Date().getUTCHours() < 12;
@@ -129,7 +129,15 @@ t.test('it is done once, whatever is killed meanwhile', async (t) => {
   await goBack(t, sent);
   const mark = readMark(dataDir)!;
   t.equal(mark.rewinds?.length, 1);
+  const killed = launch(t, DUE, dataDir);
+  await killed.waitFor(({ msg }) => msg === 'litestream ready');
+  killed.kill('SIGKILL');
+  await killed.ended();
   const system = await start(t, DUE, dataDir);
+  t.strictSame(
+    await statusesOf(system, IDS),
+    IDS.map(() => 'sent'),
+  );
   await system.stop();
   const { last } = readHistory(join(dataDir, 'main.db'));
   // As after a kill between the commit and the mark.
@@ -138,8 +146,8 @@ t.test('it is done once, whatever is killed meanwhile', async (t) => {
   await next.stop();
   t.strictSame(readHistory(join(dataDir, 'main.db')).last, last, 'nothing more was committed');
   const told = rewindsTold(dataDir);
-  t.equal(told.length, 2, 'but told again, since nobody knows whether it was');
-  t.equal(told[0], told[1]);
+  t.ok(told.length >= 2, 'but told again, since nobody knows whether it was');
+  t.equal(new Set(told).size, 1);
   const db = openReader(join(dataDir, 'main.db'));
   t.equal(db.prepare('SELECT count(*) FROM writer_rewind').pluck().get(), 1);
   db.close();

@@ -99,6 +99,23 @@ t.test('a crash in the middle is finished by the next one', async (t) => {
       t.equal(readMark(dataDir)!.replacement, undefined);
       finishReplacement(dataDir, REPLICA_URL);
       t.strictSame(sessionsIn(dataDir), ['new', 'new'], 'once');
+      const { rewinds = [], notices } = readMark(dataDir)!;
+      const ends = { from: 2, to: 2, folder: join('replaced', 'now') };
+      t.strictSame(
+        rewinds.map(({ database, from, to, folder }) => ({
+          database,
+          from: from.ordinal,
+          to: to.ordinal,
+          folder,
+        })),
+        NAMES.map((database) => ({ database, ...ends })),
+        'the features are to hear of each once',
+      );
+      t.strictSame(
+        notices.map(({ quarantine }) => quarantine),
+        NAMES.map(() => ends.folder),
+        'and a person of what is kept',
+      );
     });
   }
 });
@@ -111,5 +128,6 @@ t.test('where what was to come is gone, what was there is put back', async (t) =
   finishReplacement(dataDir, REPLICA_URL);
   t.strictSame(sessionsIn(dataDir), ['old', 'old']);
   t.notOk(existsSync(join(folder, 'main.db')));
+  t.strictSame(readMark(dataDir)!.rewinds, [], 'nothing has gone back');
   t.equal(readMark(dataDir)!.replacement, undefined);
 });
