@@ -34,6 +34,8 @@ export interface LaunchOptions {
   readonly cwd?: string;
   /** User and group that it runs as; only root can start it as another. */
   readonly uid?: number;
+  /** What follows `ninelives start`. */
+  readonly args?: readonly string[];
 }
 
 export interface Ended {
@@ -68,7 +70,7 @@ export class RunningSystem {
     env: NodeJS.ProcessEnv,
     cwd: string,
     log: LogDestination,
-    { root = ROOT, skip, nodePath = process.execPath, uid }: LaunchOptions = {},
+    { root = ROOT, skip, nodePath = process.execPath, uid, args = [] }: LaunchOptions = {},
   ) {
     this.dataDir = dataDir;
     this.#events.setMaxListeners(0);
@@ -77,7 +79,7 @@ export class RunningSystem {
     // What an earlier start in this folder has said is not this one's.
     const logFromBytes = logFd === undefined ? 0 : fstatSync(logFd).size;
     // Whoever kills this process shall not leave a system behind that nobody knows of.
-    const start = asUser(uid, dyingWithParent(nodePath, [join(root, 'src/bin.js'), 'start']));
+    const start = asUser(uid, dyingWithParent(nodePath, [join(root, 'src/bin.js'), 'start', ...args]));
     this.#process = spawn(start.command, start.args, {
       cwd,
       env: { ...cleanEnv(), PORT: '0', WORKERS: '2', DATA_DIR: dataDir, LOG_FORMAT: 'json', ...env },

@@ -1,6 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { mkdir, rename, writeFile } from 'node:fs/promises';
+import type { IncomingMessage } from 'node:http';
 import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -35,6 +36,8 @@ interface S3Server {
   readonly store: {
     listObjects(bucket: string, options: ListOptions): Promise<Listing>;
     putObject(object: Upload): Promise<{ size: number; md5: string }>;
+    getObject(bucket: string, key: string, options?: unknown): Promise<unknown>;
+    getMetadata(bucket: string, key: string): Promise<{ readonly etag?: string }>;
     putMetadata(bucket: string, key: string, metadata: unknown, md5: string): Promise<void>;
     getResourcePath(bucket: string, key: string, resource: string): string;
   };
@@ -90,7 +93,11 @@ function repairListing({ store }: S3Server): void {
  * s3rver 3.7.1 keeps what has arrived of an upload that breaks off, and shows an object before it is whole. S3
  * does neither, and Litestream counts on that: it cancels an upload when it is asked to end.
  */
-function repairUpload({ store }: S3Server): void {
+function repairUpload({ store }: S3Server, isConditional: boolean): void {
+  const locked = oneByOne();
+  const get = store.getObject.bind(store);
+  // What an object is called and what is in it change together.
+  store.getObject = (...args) => locked(() => get(...args));
   store.putObject = async ({ bucket, key, content, metadata }) => {
     const body = Buffer.isBuffer(content) ? content : await buffer(content);
     const md5 = createHash('md5').update(body).digest('hex');
@@ -98,18 +105,54 @@ function repairUpload({ store }: S3Server): void {
     await mkdir(dirname(path), { recursive: true });
     const partPath = `${path}.${randomUUID()}`;
     await writeFile(partPath, body);
-    await store.putMetadata(bucket, key, metadata, md5);
-    await rename(partPath, path);
+    await locked(async () => {
+      if (isConditional) await demandCondition(store, bucket, key, content);
+      await store.putMetadata(bucket, key, metadata, md5);
+      await rename(partPath, path);
+    });
     return { size: body.length, md5 };
   };
+}
+
+/** @returns runs one task after the other */
+function oneByOne(): <Result>(task: () => Promise<Result>) => Promise<Result> {
+  let last: Promise<unknown> = Promise.resolve();
+  return (task) => {
+    const result = last.then(task);
+    last = result.catch(() => {});
+    return result;
+  };
+}
+
+/**
+ * s3rver takes every write, whatever its conditions say.
+ * @param content the request, where it is one
+ * @throws Error that is answered as 412, where the object is not as the writer expects it
+ */
+async function demandCondition(
+  store: S3Server['store'],
+  bucket: string,
+  key: string,
+  content: Upload['content'],
+): Promise<void> {
+  const { 'if-match': match, 'if-none-match': noneMatch } =
+    'headers' in content ? (content as IncomingMessage).headers : {};
+  if (match === undefined && noneMatch === undefined) return;
+  const etag = await store.getMetadata(bucket, key).then(
+    (metadata) => metadata.etag,
+    () => undefined,
+  );
+  const isMet = match === undefined ? etag === undefined : etag === match;
+  if (!isMet) throw Object.assign(new Error('The condition is not met'), { status: 412 });
 }
 
 /**
  * Starts a server that speaks the S3 protocol, on a port of its own, in this process. It refuses an unknown access
  * key, but takes any secret: it does not check the signatures that Litestream sends.
  * @param bucket made at the start
+ * @param isConditional whether it evaluates the conditions of a write, as most stores do, one write after the other
  */
-export async function startS3Server(bucket = 'ninelives-test'): Promise<S3Store> {
+export async function startS3Server(bucket = 'ninelives-test', isConditional = true): Promise<S3Store> {
   const directory = mkdtempSync(join(tmpdir(), 'nl-s3-'));
   const server = new S3rver({
     address: '127.0.0.1',
@@ -119,7 +162,7 @@ export async function startS3Server(bucket = 'ninelives-test'): Promise<S3Store>
     configureBuckets: [{ name: bucket }],
   });
   repairListing(server);
-  repairUpload(server);
+  repairUpload(server, isConditional);
   const { port } = await server.run();
   let closed: Promise<void> | undefined;
   const close = () => {

@@ -25,7 +25,7 @@ import { refuseMisplaced } from './misplaced.ts';
 /** What is left to write when all has stopped; whatever still keeps this process then has no say. */
 const EXIT_GRACE_MS = 1000;
 
-const USAGE = `Usage: ninelives start [--release DIR]
+const USAGE = `Usage: ninelives start [--release DIR] [--take-over]
 
   Starts the whole system and stays in the foreground, logging to standard output, until SIGTERM, Ctrl-C or
   ninelives stop, or until its terminal is closed. Another SIGHUP reloads. Settings come from the environment and from
@@ -34,9 +34,11 @@ const USAGE = `Usage: ninelives start [--release DIR]
   The code is copied first, so that a deploy changes nothing that runs until ninelives reload. After a kill, and where
   the code on disk was refused, what ran before runs again; the ready line says so.
 
-  --release DIR  the code in that folder, whatever ran before and whatever was refused`;
+  --release DIR  the code in that folder, whatever ran before and whatever was refused
+  --take-over    the replica is this system's from now on, whoever holds it; the other one refuses writes then`;
 const OPTIONS = {
   release: { type: 'string' },
+  'take-over': { type: 'boolean', default: false },
   help: { type: 'boolean', short: 'h', default: false },
 } as const;
 
@@ -54,7 +56,8 @@ export async function start(
   invocation: Invocation,
   settled: Settled | undefined,
 ): Promise<void> {
-  if (readArguments(args, OPTIONS, USAGE).help || settled === undefined) {
+  const given = readArguments(args, OPTIONS, USAGE);
+  if (given.help || settled === undefined) {
     console.log(USAGE);
     return;
   }
@@ -86,7 +89,7 @@ export async function start(
     for (const release of [workers, writer]) releases.watch(release);
     releases.started(writer);
     try {
-      await run(parts, environment);
+      await run(parts, environment, given['take-over']);
     } catch (error) {
       if (error instanceof Failure && error.code === 'stop_incomplete') releases.stopped();
       else if (
@@ -109,12 +112,12 @@ function killed({ killedAtMs }: LastAlive): string {
   return `; the primary before was not stopped, and was last known alive at ${new Date(killedAtMs).toISOString()}`;
 }
 
-async function run(parts: SystemParts, environment: ServiceEnvironment): Promise<void> {
+async function run(parts: SystemParts, environment: ServiceEnvironment, isTakeOver: boolean): Promise<void> {
   const { deployment, settled, releases, log, events } = parts;
   const { config } = deployment;
   const end = Promise.withResolvers<void>();
   const { sockets } = environment;
-  const system = new System({ ...parts, sockets, onFatal: (failure) => end.reject(failure) });
+  const system = new System({ ...parts, sockets, isTakeOver, onFatal: (failure) => end.reject(failure) });
   const service = new Service({
     environment,
     snapshot: () => system.snapshot(),

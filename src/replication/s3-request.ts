@@ -12,6 +12,8 @@ export interface S3Request {
   readonly key?: string;
   readonly query?: Readonly<Record<string, string>>;
   readonly body?: string;
+  /** Conditions; names in lower case. */
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 export interface S3Answer {
@@ -19,6 +21,8 @@ export interface S3Answer {
   readonly text: string;
   /** What the store says that the time is; undefined when it does not. */
   readonly atMs: number | undefined;
+  /** Names the content of an object; undefined where it does not tell. */
+  readonly etag: string | undefined;
 }
 
 export interface S3Options {
@@ -36,10 +40,10 @@ export interface S3Options {
  */
 export async function requestS3(request: S3Request, options: S3Options): Promise<S3Answer> {
   const { config, credentials, timeoutMs } = options;
-  const { method, body = '' } = request;
+  const { method, body = '', headers: conditions = {} } = request;
   const url = urlOf(request, config);
   const headers = signS3(
-    { method, url, headers: {}, body },
+    { method, url, headers: conditions, body },
     {
       accessKeyId: credentials.AWS_ACCESS_KEY_ID ?? '',
       secretAccessKey: credentials.AWS_SECRET_ACCESS_KEY ?? '',
@@ -57,6 +61,7 @@ export async function requestS3(request: S3Request, options: S3Options): Promise
         status: response.statusCode ?? 0,
         text: await consume(response),
         atMs: Number.isNaN(atMs) ? undefined : atMs,
+        etag: response.headers.etag,
       });
     } catch (error) {
       reject(error);

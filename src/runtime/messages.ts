@@ -1,5 +1,7 @@
 import type { SeriesDelta } from '../metrics/series.ts';
 import type { DrillResult } from '../replication/drill/result.ts';
+import type { Ownership } from '../replication/lease/keeper.ts';
+import type { LeasePositions } from '../replication/lease/record.ts';
 import type { DryRunResult } from '../writer/dry-run.ts';
 
 /**
@@ -133,6 +135,12 @@ export type ToChild =
    * the old one is gone.
    */
   | { readonly kind: 'activate'; readonly name: string; readonly input?: unknown }
+  /** What the owner's record tells of the databases. */
+  | ({ readonly kind: 'positions' } & LeasePositions)
+  /** The replica is nobody's from now on; then exit. */
+  | { readonly kind: 'release' }
+  /** For the writer: no write is accepted any more, and why. */
+  | { readonly kind: 'refuse-writes'; readonly because: string }
   | { readonly kind: 'status'; readonly status: SystemStatus }
   /** By which a worker knows passes to the operator's page, in base64. Without it, it asks for no link. */
   | { readonly kind: 'ops-secret'; readonly secret: string }
@@ -178,6 +186,8 @@ export type ToPrimary =
       readonly proxies?: readonly UnnamedProxy[];
     }
   | { readonly kind: 'drained' }
+  /** Whose the replica is. */
+  | ({ readonly kind: 'ownership' } & Ownership)
   /** How the drill went that this process was made for. */
   | { readonly kind: 'drilled'; readonly result: DrillResult }
   /** What the dry run has found that this process was made for; the databases are in the folder that it was given. */

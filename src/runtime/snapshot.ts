@@ -138,6 +138,7 @@ export interface StorageSnapshot {
  * - restored: a database came from the replica; up to which commit, and which newer ones are lost
  * - history: a start has found that a database, what was told of it and the replica do not fit; what was done
  * - rewind: a database has gone back in time; what each feature did about what had happened since
+ * - replica-taken, replica-lost: it was another system's, which is gone; or is another system's now
  * - heal, healed: a database was found damaged; it serves again
  * - writes-refused, writes-accepted: the disk or the backlog is full; there is room again
  * - drill-failed: the replica could not be proven
@@ -158,6 +159,8 @@ export type SystemEventKind =
   | 'restored'
   | 'history'
   | 'rewind'
+  | 'replica-taken'
+  | 'replica-lost'
   | 'heal'
   | 'healed'
   | 'writes-refused'

@@ -51,6 +51,24 @@ export function lockDataDir(dataDir: string, purpose: string): Lock {
   };
 }
 
+/**
+ * Takes the same lock on any file, made when it does not exist.
+ * @returns undefined when another process has it
+ * @throws SqliteError when there can be none
+ */
+export function lockFile(path: string): Lock | undefined {
+  const db = new Sqlite(path, { timeout: 0 });
+  try {
+    db.pragma('journal_mode = MEMORY');
+    db.exec('BEGIN EXCLUSIVE');
+    return { release: () => void db.close() };
+  } catch (error) {
+    db.close();
+    if (isBusy(error)) return undefined;
+    throw error;
+  }
+}
+
 function open(dataDir: string, path: string): Sqlite.Database {
   try {
     return new Sqlite(path, { timeout: 0 });

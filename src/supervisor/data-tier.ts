@@ -1,7 +1,10 @@
+import { existsSync } from 'node:fs';
 import { Failure } from '../errors.ts';
 import { HistoryKeeper } from '../replication/history/keeper.ts';
+import { databasePath } from '../replication/litestream-config.ts';
 import type { Child, ChildExit } from './child.ts';
 import { Drills } from './drills.ts';
+import { LeasePlace } from './lease-place.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import { drainTimeoutMsOf, PROCESSES, type ProcessSpec } from './processes.ts';
 import type { Deployment } from './release/deployment.ts';
@@ -15,6 +18,8 @@ export interface DataTierOptions
   /** Of the writer: another one where an exchange was cut in half. */
   readonly writerDeployment: Deployment;
   readonly lifecycle: Lifecycle;
+  /** The replica is taken from whoever owns it. */
+  readonly isTakeOver?: boolean | undefined;
 }
 
 /**
@@ -23,6 +28,7 @@ export interface DataTierOptions
  * → up → down (`stop`); a start that fails is stopped too.
  */
 export class DataTier {
+  readonly lease: LeasePlace;
   readonly replicator: Replicator;
   readonly writer: WriterPlace;
   readonly drills: Drills;
@@ -40,6 +46,18 @@ export class DataTier {
       replicaUrl: config.replica.url,
       log,
       onNotice: (cause) => events.record('history', { cause }),
+      onChange,
+    });
+    this.lease = new LeasePlace({
+      deployment,
+      isTakeOver: options.isTakeOver ?? false,
+      factory,
+      onTaken(how) {
+        const { url } = config.replica;
+        log.warn({ replica: url }, `the replica ${url} is this system's now: ${how}`);
+        events.record('replica-taken', { cause: how });
+      },
+      onLost: (failure) => void this.#lose(failure),
       onChange,
     });
     this.replicator = new Replicator({
@@ -65,6 +83,7 @@ export class DataTier {
       onRewound: (id) => this.history.rewound(id),
       onLag: (reports) => {
         this.history.told(reports);
+        this.lease.told(reports);
         this.replicator.monitor.look(reports);
         onChange();
       },
@@ -74,6 +93,7 @@ export class DataTier {
       running: () => this.running.config,
       replicator: this.replicator,
       history: this.history,
+      isOwner: () => this.lease.isHeld,
       compare: () => this.#runPrepare({ isServing: true }),
       // What was found counts until the replica is proven.
       onProven: () => void this.drills.run().catch(() => {}),
@@ -100,13 +120,17 @@ export class DataTier {
 
   /** In start order. */
   get slots(): readonly Slot[] {
-    return [this.replicator.slot, this.writer.slot];
+    return [...(this.lease.slot ? [this.lease.slot] : []), this.replicator.slot, this.writer.slot];
   }
 
   /** @throws Failure the reason that it cannot start */
   async start(): Promise<void> {
+    await this.lease.start();
+    // Another system may hold the replica, and whether it lives takes time to know: only what takes long as well goes on.
+    if (this.lease.waitsForOther && !this.#lacksDatabase()) await this.lease.settled();
     await this.#prepare();
     this.history.open();
+    await this.lease.settled();
     await this.guard.start();
     await this.writer.start();
   }
@@ -125,8 +149,35 @@ export class DataTier {
     await this.replicator.stop(cause);
     // Only now may the writer's connections go.
     await this.writer.kill(cause);
-    this.history.close(this.writer.isDrained);
+    this.history.close(this.writer.isDrained && this.lease.failure === undefined);
     await this.#preparing?.ended();
+  }
+
+  /** The replica is another's: nothing is added to it any more, and what is here can only be read. */
+  async #lose(failure: Failure): Promise<void> {
+    const { log, events, onChange } = this.#options;
+    const cause = `${failure.message}. ${this.#onlyHere()}`;
+    this.guard.stop();
+    this.replicator.stopProbing();
+    // SIGTERM would upload.
+    const killed = this.replicator.kill(failure.message);
+    this.writer.refuse(failure.message);
+    log.fatal({ code: failure.code }, `${cause} Writes are refused, reads go on.`);
+    events.record('replica-lost', { cause });
+    onChange();
+    await Promise.all([killed, this.drills.stop(failure.message)]);
+  }
+
+  /** Which commits the replica is not known to have, for people. */
+  #onlyHere(): string {
+    const texts = Object.entries(this.replicator.monitor.reports).flatMap(
+      ([database, { lastCommit, confirmed, unconfirmedCommits }]) => {
+        if (unconfirmedCommits === 0 || lastCommit.ordinal === 0) return [];
+        const from = confirmed ? `commits ${confirmed.ordinal + 1} to` : 'commits up to';
+        return [`of ${database}, ${from} ${lastCommit.ordinal} are known to be only here`];
+      },
+    );
+    return texts.length === 0 ? 'It has every commit of this one.' : `${texts.join('; ')}.`;
   }
 
   async #prepare(): Promise<void> {
@@ -151,6 +202,11 @@ export class DataTier {
     });
     child.markReady();
     return new Promise((resolve) => child.once('exit', resolve));
+  }
+
+  #lacksDatabase(): boolean {
+    const { databases, config } = this.running;
+    return databases.some((database) => !existsSync(databasePath(config.DATA_DIR, database)));
   }
 
   /** A process that reads the replica by itself. */

@@ -78,6 +78,7 @@ const MESSAGES: { readonly [Kind in ToPrimary['kind']]: Fields<Kind> } = {
     proxies: optional(listOf(shape({ address: text, isNear: flag }))),
   },
   drained: {},
+  ownership: { state: text, reason: optional(text), isToServe: optional(flag) },
   drilled: { result: shape({ ...drilled, at: isDate, databases: mapOf(shape(drilled)) }) },
   'dry-run': { result: mapOf(shape({ applied: listOf(migration), durationMs: finite })) },
   restored: { database: text, loss: text },

@@ -50,6 +50,20 @@ export interface ProcessSpec {
  * one is due, a dry run when a release is to be brought in.
  */
 export const PROCESSES = {
+  /** Owns the replica, so that no second system adds to it; apart, so that nothing else keeps it from renewing that. */
+  lease: {
+    role: 'lease',
+    entry: 'src/replication/lease/main.ts',
+    count: 1,
+    isPreforked: false,
+    handover: 'gap',
+    restart: 'always',
+    drainBy: 'message',
+    drainTimeout: [2000],
+    exchangeTimeout: [1000],
+    beats: true,
+    secrets: REPLICA_SECRETS,
+  },
   /** Checks or restores the databases, which may take minutes, and may crash. Everything else waits for it. */
   prepare: {
     role: 'prepare',

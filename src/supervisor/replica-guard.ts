@@ -26,6 +26,8 @@ export interface ReplicaGuardOptions {
   readonly running: () => Config;
   readonly replicator: Replicator;
   readonly history: HistoryKeeper;
+  /** Whether no other system may add to the replica. */
+  readonly isOwner: () => boolean;
   /** Compares the databases with the replica, while they serve and Litestream does not run. */
   readonly compare: () => Promise<ChildExit>;
   /** The replica is whole again. */
@@ -36,7 +38,8 @@ export interface ReplicaGuardOptions {
 /**
  * Sees to it that nothing is added to a replica that another history is in, and that nothing counts as replicated by
  * one that has lost something. States and who moves them:
- * - off → open (`start`, where the databases were compared with the replica), or comparing (where they could not be).
+ * - off → open (`start`, where the databases were compared with the replica and it is this system's), or comparing
+ *   (where that is not known yet).
  * - comparing, Litestream is stopped → proving (nothing is against it, Litestream is started) or refused (a person has
  *   to decide; Litestream stays stopped).
  * - open, what Litestream confirms counts → comparing (a look has found what this system did not make), or renewing.
@@ -77,9 +80,9 @@ export class ReplicaGuard {
 
   /** Starts Litestream, now or when the databases are compared with the replica. Resolves when there is nothing to wait for. */
   async start(): Promise<void> {
-    const { history, replicator } = this.#options;
+    const { history, replicator, isOwner } = this.#options;
     this.#running = new AbortController();
-    if (history.waitsBecause === undefined) {
+    if (history.waitsBecause === undefined && isOwner()) {
       this.#state = 'open';
       replicator.pass();
       await replicator.start();
@@ -210,12 +213,16 @@ export class ReplicaGuard {
 
   /** Litestream would add to a replica that nobody has compared with the databases: it starts when that is done. */
   async #compare(delayMs: number): Promise<void> {
-    const { history, replicator, running, compare } = this.#options;
+    const { history, replicator, running, isOwner, compare } = this.#options;
     const { signal } = this.#running;
     let intervalMs = Math.max(delayMs, COMPARE_INTERVAL_MIN_MS);
     try {
       if (delayMs > 0) await delay(delayMs, undefined, { signal });
       for (;;) {
+        if (!isOwner()) {
+          await delay(COMPARE_INTERVAL_MIN_MS, undefined, { signal });
+          continue;
+        }
         if ((await silenceOf(running())) === undefined) {
           signal.throwIfAborted();
           // The mark is the comparing process's meanwhile.

@@ -54,6 +54,8 @@ export interface SystemOptions {
   readonly sockets?: ServiceSockets | undefined;
   readonly log: Logger;
   readonly events: Events;
+  /** The replica is taken from whoever owns it. */
+  readonly isTakeOver?: boolean;
   /** Called once when the system cannot go on. */
   readonly onFatal: (failure: Failure) => void;
 }
@@ -289,11 +291,14 @@ export class System {
     await nextTurn();
     this.#listener.close();
     await this.#stopChildren(cause);
+    // Kept while it is healed: nobody shall come in between.
+    await this.#data.lease.stop(cause);
     this.#listener.abandon();
   }
 
   /** As `Exchange.reload`. */
   async reload(request: ReloadRequest): Promise<ReloadOutcome> {
+    this.#data.lease.demand();
     return this.#exchange.reload(request);
   }
 

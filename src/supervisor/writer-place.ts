@@ -35,6 +35,7 @@ export class WriterPlace {
   readonly #options: WriterPlaceOptions;
   #isDrained = false;
   #readOnlyBecause: string | undefined;
+  #refusesBecause: string | undefined;
 
   constructor(options: WriterPlaceOptions) {
     this.#options = options;
@@ -65,6 +66,12 @@ export class WriterPlace {
     this.slot.child?.send({ kind: 'replicated', ...confirmation });
   }
 
+  /** From now on it, and every one after it, accepts no write. */
+  refuse(because: string): void {
+    this.#refusesBecause = because;
+    this.slot.child?.send({ kind: 'refuse-writes', because });
+  }
+
   /** Resolves when it has decided what it had, or cannot; its connections stay open. */
   async retire(cause: string): Promise<void> {
     this.slot.retire(drainTimeoutMsOf(PROCESSES.writer, this.slot.deployment.config), cause);
@@ -86,6 +93,7 @@ export class WriterPlace {
   /** The writer measures the lag; what the replica had, or lacked, before this writer's time it cannot know. */
   #watch(child: Child): void {
     child.once('ready', () => {
+      if (this.#refusesBecause !== undefined) this.refuse(this.#refusesBecause);
       const { confirmations, reports } = this.#options;
       for (const confirmation of confirmations()) child.send({ kind: 'replicated', ...confirmation });
       for (const [database, { lagMs, unconfirmedBytes }] of Object.entries(reports())) {

@@ -48,7 +48,7 @@ export interface CommitterOptions {
   readonly queueMax: number;
   readonly log: Logger;
   /** Asked at each operation: why it is refused; undefined lets it in. */
-  readonly closedBecause?: () => string | undefined;
+  readonly refusal?: () => Failure | undefined;
   /** Asked before each commit: how long it shall wait, in milliseconds; 0 lets it go. */
   readonly gate?: () => number;
   /** Calls back when the replica holds everything committed so far (true), or when the time is up (false). */
@@ -133,10 +133,8 @@ export class Committer {
     if (this.#queue.length >= this.#options.queueMax) {
       return refusal(new Failure('writer_busy', 'The writer has too much to do', { retryAfterSeconds: 1 }));
     }
-    const closedBecause = this.#options.closedBecause?.();
-    if (!closedBecause) return undefined;
-    const message = `Nothing was written: ${closedBecause}`;
-    return refusal(new Failure('storage_reserved', message, { retryAfterSeconds: 5 }));
+    const failure = this.#options.refusal?.();
+    return failure && refusal(failure);
   }
 
   /** Resolves when everything submitted so far is decided. */

@@ -20,15 +20,17 @@ export async function run(runtime: Runtime): Promise<void> {
   const { config, log, send } = runtime;
   const stores = new Map<string, Store>();
   let server: WriterServer | undefined;
+  let guard: StorageGuard | undefined;
   runtime.onMessage((message) => {
     if (message.kind === 'replicated') {
       stores.get(message.database)?.replication.confirm(message, message.generation);
     }
+    if (message.kind === 'refuse-writes') guard?.refuse(message.because);
     if (message.kind === 'behind') stores.get(message.database)?.replication.behind(message);
     // It stays, with its connections open, until the primary has stopped Litestream and kills it.
     if (message.kind === 'drain') {
       server?.drain().then(() => {
-        report([...stores.values()], guard, runtime);
+        if (guard) report([...stores.values()], guard, runtime);
         send({ kind: 'drained' });
       });
     }
@@ -43,7 +45,7 @@ export async function run(runtime: Runtime): Promise<void> {
   );
   await runtime.standby();
   mkdirSync(config.DATA_DIR, { recursive: true, mode: 0o700 });
-  const guard = new StorageGuard({
+  guard = new StorageGuard({
     dataDir: config.DATA_DIR,
     diskReserveMb: config.DISK_RESERVE_MB,
     backlogMaxMb: config.REPLICA_BACKLOG_MAX_MB,

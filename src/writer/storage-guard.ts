@@ -1,3 +1,4 @@
+import { Failure } from '../errors.ts';
 import { freeDiskMb } from '../free-disk.ts';
 import type { Logger } from '../log.ts';
 
@@ -17,11 +18,12 @@ export interface StorageGuardOptions {
 /**
  * Stops writes before the disk is full: a database that meets a full disk in the middle of a commit, or a Litestream
  * that cannot copy the WAL, is worse off than clients that are told to come back. States: open → closed (`look` finds
- * too little free disk, or too large a backlog) → open (there is clearly enough again).
+ * too little free disk, or too large a backlog) → open (there is clearly enough again). Either → closed for good (`refuse`).
  */
 export class StorageGuard {
   readonly #options: StorageGuardOptions;
   #closedBecause: string | undefined;
+  #isForGood = false;
 
   constructor(options: StorageGuardOptions) {
     this.#options = options;
@@ -32,8 +34,22 @@ export class StorageGuard {
     return this.#closedBecause;
   }
 
+  /** What whoever wants to write is told; undefined when writes are accepted. */
+  get refusal(): Failure | undefined {
+    if (this.#closedBecause === undefined) return undefined;
+    const code = this.#isForGood ? 'replica_in_use' : 'storage_reserved';
+    return new Failure(code, `Nothing was written: ${this.#closedBecause}`, { retryAfterSeconds: 5 });
+  }
+
+  /** The replica is another's: whatever is written here would be lost. */
+  refuse(because: string): void {
+    this.#isForGood = true;
+    this.#closedBecause = because;
+  }
+
   /** @param backlogBytes what has been committed and is not in the replica */
   look(backlogBytes: number): void {
+    if (this.#isForGood) return;
     const before = this.#closedBecause;
     this.#closedBecause = this.#judge(backlogBytes, before === undefined ? 1 : HYSTERESIS);
     const { log } = this.#options;

@@ -59,7 +59,7 @@ export function makeStore(
     config,
     queueMax: config.WRITE_QUEUE_MAX,
     log,
-    closedBecause: () => guard.closedBecause,
+    refusal: () => guard.refusal,
     gate: () => replication.waitMs(),
     whenReplicated: (timeoutMs, done) => replication.whenReplicated(timeoutMs, done),
     onCommit({ atMs, operations, durationMs }) {

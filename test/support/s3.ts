@@ -4,8 +4,8 @@ import { type S3Store, startS3Server } from '../../loadtest/support/s3-server.ts
 export type TestStore = S3Store;
 
 /** Starts a server that speaks the S3 protocol, as `startS3Server` does. It ends with the test. */
-export async function startS3(t: Test, bucket?: string): Promise<TestStore> {
-  const store = await startS3Server(bucket);
+export async function startS3(t: Test, bucket?: string, isConditional?: boolean): Promise<TestStore> {
+  const store = await startS3Server(bucket, isConditional);
   t.teardown(() => store.destroy());
   return store;
 }

@@ -1,5 +1,10 @@
 import type { Test } from 'tap';
-import { makeTemporaryFolder, RunningSystem, removeFolder } from '../../loadtest/support/running-system.ts';
+import {
+  type LaunchOptions,
+  makeTemporaryFolder,
+  RunningSystem,
+  removeFolder,
+} from '../../loadtest/support/running-system.ts';
 
 export {
   type LogLine,
@@ -16,16 +21,26 @@ export function temporaryFolder(t: Test): string {
 }
 
 /** Starts a real system without waiting for anything; it ends with the test, and so does all that it left behind. */
-export function launch(t: Test, env: NodeJS.ProcessEnv = {}, dataDir = temporaryFolder(t)): RunningSystem {
+export function launch(
+  t: Test,
+  env: NodeJS.ProcessEnv = {},
+  dataDir = temporaryFolder(t),
+  options: LaunchOptions = {},
+): RunningSystem {
   // What else this machine does is no reason to refuse the requests of a test.
-  const system = RunningSystem.launch(dataDir, { OVERLOAD_LAG_MS: '0', ...env });
+  const system = RunningSystem.launch(dataDir, { OVERLOAD_LAG_MS: '0', ...env }, 'pipe', options);
   t.teardown(() => system.destroy());
   return system;
 }
 
 /** Starts a real system and waits until it says ready. */
-export async function start(t: Test, env: NodeJS.ProcessEnv = {}, dataDir?: string): Promise<RunningSystem> {
-  const system = launch(t, env, dataDir);
+export async function start(
+  t: Test,
+  env: NodeJS.ProcessEnv = {},
+  dataDir?: string,
+  options?: LaunchOptions,
+): Promise<RunningSystem> {
+  const system = launch(t, env, dataDir, options);
   await system.ready();
   return system;
 }

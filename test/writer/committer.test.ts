@@ -3,6 +3,7 @@ import pino from 'pino';
 import t, { type Test } from 'tap';
 import { z } from 'zod';
 import { loadConfig } from '../../src/config.ts';
+import { Failure } from '../../src/errors.ts';
 import { type Command, defineCommand } from '../../src/feature.ts';
 import { migrate } from '../../src/sqlite/migrations.ts';
 import { Committer } from '../../src/writer/committer.ts';
@@ -28,7 +29,7 @@ function makeCommitter(t: Test) {
   t.teardown(() => db.close());
   migrate(db, [{ name: 'writer', migrations: MIGRATIONS }]);
   db.exec('CREATE TABLE counted (n INTEGER NOT NULL); INSERT INTO counted VALUES (0)');
-  let closedBecause: string | undefined;
+  let refusal: Failure | undefined;
   const make = (queueMax = 10, input: z.ZodType = z.object({})) =>
     new Committer({
       db,
@@ -38,7 +39,7 @@ function makeCommitter(t: Test) {
       config: loadConfig({}, '/tmp').config,
       queueMax,
       log: pino({ level: 'silent' }),
-      closedBecause: () => closedBecause,
+      refusal: () => refusal,
     });
   const send = (committer: Committer, seq: number, input: object = {}, idempotency?: Idempotency) =>
     new Promise<Outcome>((reply) => {
@@ -48,7 +49,7 @@ function makeCommitter(t: Test) {
       });
     });
   const close = (reason: string) => {
-    closedBecause = reason;
+    refusal = new Failure('storage_reserved', reason);
   };
   return { make, send, close };
 }

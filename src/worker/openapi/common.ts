@@ -29,6 +29,7 @@ const WRITE: readonly Code[] = [
   'replication_timeout',
   'storage_full',
   'storage_reserved',
+  'replica_in_use',
   'idempotency_in_progress',
   'idempotency_mismatch',
 ];

@@ -1,0 +1,66 @@
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Lock, lockFile } from '../../sqlite/lock.ts';
+import { errorCode, syncToDisk } from '../files.ts';
+import { LEASE_NAME, type LeaseStore, type Stored } from './store.ts';
+
+const OWNER_ALONE = 0o700;
+
+/** The record as a file, beside a lock of the kernel. */
+export class FileLeaseStore implements LeaseStore {
+  readonly isLockable = true;
+  readonly #folder: string;
+  #lock: Lock | undefined;
+
+  constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  lock(): boolean {
+    this.#makeFolder();
+    this.#lock ??= lockFile(join(this.#folder, 'lease.lock'));
+    return this.#lock !== undefined;
+  }
+
+  unlock(): void {
+    this.#lock?.release();
+    this.#lock = undefined;
+  }
+
+  async read(): Promise<Stored | undefined> {
+    try {
+      const text = readFileSync(this.#path, 'utf8');
+      return { text, tag: text };
+    } catch (error) {
+      if (errorCode(error) !== 'ENOENT') throw error;
+      return undefined;
+    }
+  }
+
+  async write(text: string, over: Stored | undefined): Promise<boolean> {
+    this.#makeFolder();
+    if ((await this.read())?.text !== over?.text) return false;
+    writeFileSync(`${this.#path}.tmp`, text, { mode: 0o600, flush: true });
+    renameSync(`${this.#path}.tmp`, this.#path);
+    syncToDisk(this.#folder);
+    return true;
+  }
+
+  /** The lock sees to it. */
+  async isConditional(): Promise<boolean> {
+    return true;
+  }
+
+  get #path(): string {
+    return join(this.#folder, LEASE_NAME);
+  }
+
+  /** Not those above it: where its disk is not mounted, that shows. */
+  #makeFolder(): void {
+    try {
+      mkdirSync(this.#folder, { mode: OWNER_ALONE });
+    } catch (error) {
+      if (errorCode(error) !== 'EEXIST') throw error;
+    }
+  }
+}

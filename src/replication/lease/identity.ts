@@ -1,0 +1,83 @@
+import { createHash } from 'node:crypto';
+import { readFileSync, readlinkSync, statSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { machineId } from '../history/mark.ts';
+
+/** State of a process that has ended, and whose parent has not heard of it. */
+const ZOMBIE = 'Z';
+/** In /proc/PID/stat behind the name: the state comes first, the start time 19 fields later. */
+const START_TIME_FIELD = 19;
+
+/** Who a system is, as far as others can judge by it whether it still lives. What the system does not tell is undefined. */
+export interface Identity {
+  /** For people: the host's. Nothing is decided by it. */
+  readonly name: string;
+  /** Of this installation of the operating system and this data folder; it stays over a reboot. */
+  readonly instance: string;
+  /** Of the kernel, since its boot. */
+  readonly bootId?: string | undefined;
+  /** Device and inode of the data folder, by which one kernel knows it. */
+  readonly folder: string;
+  /** What process ids are unique within. */
+  readonly pidNamespace?: string | undefined;
+  /** Of the primary. */
+  readonly pid: number;
+  /** When that process was started, in ticks since the boot. */
+  readonly startTime?: string | undefined;
+}
+
+/**
+ * @param dataDir absolute
+ * @param pid of the primary
+ */
+export function identityOf(dataDir: string, pid: number): Identity {
+  const { dev, ino } = statSync(dataDir);
+  const text = [machineId(), dataDir, ino].join('\n');
+  return {
+    name: hostname(),
+    instance: createHash('sha256').update(text).digest('hex').slice(0, 32),
+    bootId: told(() => readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()),
+    folder: `${dev}:${ino}`,
+    pidNamespace: told(() => readlinkSync('/proc/self/ns/pid')),
+    pid,
+    startTime: statOf(pid)?.[START_TIME_FIELD],
+  };
+}
+
+/** @returns whether both live under the same kernel, since the same boot */
+export function isSameBoot(a: Identity, b: Identity): boolean {
+  return a.bootId !== undefined && a.bootId === b.bootId;
+}
+
+/** @returns whether it is known that the process is dead that `other` names: only who counts processes as it does can know */
+export function isKnownGone(other: Identity, self: Identity): boolean {
+  return lives(other, self) === false;
+}
+
+/** @returns whether it is known that this process lives */
+export function isAlive(other: Identity, self: Identity): boolean {
+  return lives(other, self) === true;
+}
+
+/** @returns undefined where it cannot be known */
+function lives(other: Identity, self: Identity): boolean | undefined {
+  const { pidNamespace, startTime } = other;
+  if (!isSameBoot(other, self) || pidNamespace === undefined || startTime === undefined) return undefined;
+  if (pidNamespace !== self.pidNamespace) return undefined;
+  const stat = statOf(other.pid);
+  return stat !== undefined && stat[0] !== ZOMBIE && stat[START_TIME_FIELD] === startTime;
+}
+
+/** @returns what the kernel tells of a process, from its state on; undefined when there is none */
+function statOf(pid: number): readonly string[] | undefined {
+  // The name may hold spaces and parentheses.
+  return told(() => readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' '));
+}
+
+function told<Value>(read: () => Value): Value | undefined {
+  try {
+    return read();
+  } catch {
+    return undefined;
+  }
+}

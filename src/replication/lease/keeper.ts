@@ -1,0 +1,225 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Logger } from '../../log.ts';
+import { type Identity, isAlive } from './identity.ts';
+import { type Judgement, judge } from './judge.ts';
+import {
+  hasEpochs,
+  type LeasePositions,
+  type LeaseRecord,
+  newRecord,
+  ownerOf,
+  parseRecord,
+} from './record.ts';
+import type { LeaseStore, Stored } from './store.ts';
+
+const RENEW_INTERVAL_MS = 10_000;
+/** Three renewals: an owner whose record stands still for so long is dead. */
+const DEAD_AFTER_MS = 3 * RENEW_INTERVAL_MS;
+/** Between two looks at another's record, and at a store that does not answer. */
+const LOOK_INTERVAL_MS = 1000;
+/** Somebody else wrote at the same time. */
+const AGAIN_MS = 50;
+/** The kernel takes a moment to end a process that was killed. */
+const LOCK_PATIENCE_MS = 2000;
+/** Of one that is taken over by force: it looks with each renewal, and then lets go. */
+const LET_GO_PATIENCE_MS = 2 * RENEW_INTERVAL_MS;
+
+/** What whoever starts or runs a system has to know of its replica. `lost`: it is another's. */
+export interface Ownership {
+  readonly state: 'waiting' | 'held' | 'lost';
+  /** What is waited for; how it was taken, where that is not plain; whose it is. */
+  readonly reason?: string | undefined;
+  /** While it waits: the system may serve meanwhile, and add nothing to the replica. */
+  readonly isToServe?: boolean | undefined;
+}
+
+export interface LeaseKeeperOptions {
+  readonly store: LeaseStore;
+  readonly self: Identity;
+  /** Of this activation of the system. */
+  readonly session: string;
+  /** This activation has held it already. */
+  readonly isResumed: boolean;
+  /** It is taken from a living owner, too. */
+  readonly isTakeOver: boolean;
+  readonly onChange: (ownership: Ownership) => void;
+  readonly log: Logger;
+  /** Monotonic, in milliseconds. */
+  readonly now?: () => number;
+  readonly delay?: (delayMs: number, signal: AbortSignal) => Promise<void>;
+}
+
+/**
+ * Owns a replica for one activation of a system. States and who moves them: judging (`run`) → waiting (another's record is
+ * watched, or the store does not answer) → held (it has written its own) → released (`release`); any → lost (the record is
+ * another's), which it never leaves. In each state a look at the record decides (`#look`), again and again.
+ */
+export class LeaseKeeper {
+  readonly #options: LeaseKeeperOptions;
+  readonly #now: () => number;
+  readonly #ended = new AbortController();
+  #state: 'judging' | 'waiting' | 'held' | 'lost' | 'released' = 'judging';
+  #told = '';
+  /** Once held, whatever else is found there has replaced this. */
+  #hasHeld: boolean;
+  /** The highest that this one has written; undefined before the first. */
+  #n: number | undefined;
+  #positions: LeasePositions = { schema: {}, confirmed: {} };
+  /** How it was taken, for people; undefined where that is plain. */
+  #event: string | undefined;
+  /** Another's record, and since when it has not changed. */
+  #watched: { readonly text: string; readonly sinceMs: number } | undefined;
+  #lockedOutSinceMs: number | undefined;
+  /** The look that is under way, if any. */
+  #looking: Promise<number> = Promise.resolve(0);
+
+  constructor(options: LeaseKeeperOptions) {
+    this.#options = options;
+    this.#now = options.now ?? (() => performance.now());
+    this.#hasHeld = options.isResumed;
+  }
+
+  /** Takes the replica and renews that, until it is another's, or `release`. */
+  async run(): Promise<void> {
+    const { delay = (delayMs, signal) => sleep(delayMs, undefined, { signal }) } = this.#options;
+    while (!this.#isOver) {
+      this.#looking = this.#look().catch((error: Error) => this.#silent(error.message));
+      const delayMs = await this.#looking;
+      if (this.#isOver) return;
+      await delay(delayMs, this.#ended.signal).catch(() => {});
+    }
+  }
+
+  /** What the next renewal tells of the replica. */
+  tell({ schema, confirmed }: LeasePositions): void {
+    this.#positions = { schema, confirmed };
+  }
+
+  /** Nothing more is added: others need not wait. Best effort. */
+  async release(): Promise<void> {
+    const { store } = this.#options;
+    this.#ended.abort();
+    await this.#looking;
+    if (this.#state !== 'held') return;
+    this.#state = 'released';
+    const found = await store.read();
+    const record = found && parseRecord(found.text);
+    if (found && record && this.#isOwn(record))
+      await store.write(JSON.stringify({ ...this.#next(record.n), state: 'released' }), found);
+    store.unlock();
+  }
+
+  get #isOver(): boolean {
+    return this.#ended.signal.aborted || this.#state === 'lost' || this.#state === 'released';
+  }
+
+  /** @returns after which time to look again */
+  async #look(): Promise<number> {
+    const { store, self, session, isTakeOver } = this.#options;
+    const isFree = store.lock();
+    const found = await store.read();
+    const record = found && parseRecord(found.text);
+    if (this.#hasHeld && found && !(record && this.#isOwn(record)))
+      return this.#lose(record ? ownerOf(record) : 'somebody whose record cannot be read');
+    if (!isFree) return this.#lockedOut(found, record);
+    this.#lockedOutSinceMs = undefined;
+    if (!found) return this.#write(found, record);
+    const judgement = record ? judge({ record, self, session, isLocked: store.isLockable }) : 'unknown';
+    if (judgement === 'refused')
+      return this.#lose(`${nameOf(record)}, in a way that only a newer release can read`);
+    if (judgement === 'own' || judgement === 'free') return this.#write(found, record);
+    if (!isTakeOver) return this.#watch(found, record, judgement);
+    this.#event = `it was taken over from ${nameOf(record)}`;
+    return this.#write(found, record);
+  }
+
+  #isOwn(record: LeaseRecord): boolean {
+    if (record.session !== this.#options.session || hasEpochs(record)) return false;
+    // A copy of this very machine goes on with the same session.
+    return this.#n === undefined || record.n <= this.#n;
+  }
+
+  async #write(found: Stored | undefined, record: LeaseRecord | undefined): Promise<number> {
+    const next = this.#next(record?.n ?? 0);
+    // Also of one whose answer is lost.
+    this.#n = next.n;
+    if (!(await this.#options.store.write(JSON.stringify(next), found))) return AGAIN_MS;
+    this.#hasHeld = true;
+    this.#watched = undefined;
+    if (this.#state !== 'held') this.#tell({ state: 'held', reason: this.#event });
+    return RENEW_INTERVAL_MS;
+  }
+
+  #next(n: number): LeaseRecord {
+    const { self, session } = this.#options;
+    return { ...newRecord(self, session), n: n + 1, ...this.#positions };
+  }
+
+  async #watch(found: Stored, record: LeaseRecord | undefined, judgement: Judgement): Promise<number> {
+    const nowMs = this.#now();
+    if (this.#watched && this.#watched.text !== found.text) return this.#lose(nameOf(record));
+    this.#watched ??= { text: found.text, sinceMs: nowMs };
+    const leftMs = this.#watched.sinceMs + DEAD_AFTER_MS - nowMs;
+    if (leftMs <= 0) {
+      this.#event = `it was taken from ${nameOf(record)}, which showed no life for ${DEAD_AFTER_MS / 1000} s`;
+      return this.#write(found, record);
+    }
+    this.#tell({
+      state: 'waiting',
+      reason: `it was last held by ${nameOf(record)}, and nothing is added to it before that is known to be gone, which takes ${DEAD_AFTER_MS / 1000} s`,
+      isToServe: judgement === 'same',
+    });
+    return Math.min(LOOK_INTERVAL_MS, leftMs);
+  }
+
+  /** Another process under this kernel has the lock: it lives. */
+  async #lockedOut(found: Stored | undefined, record: LeaseRecord | undefined): Promise<number> {
+    const { isTakeOver, self, session, store } = this.#options;
+    const nowMs = this.#now();
+    this.#lockedOutSinceMs ??= nowMs;
+    const isOther = record !== undefined && record.session !== session;
+    const patienceMs = isTakeOver
+      ? LET_GO_PATIENCE_MS
+      : isOther && isAlive(record, self)
+        ? 0
+        : LOCK_PATIENCE_MS;
+    if (nowMs - this.#lockedOutSinceMs >= patienceMs) return this.#lose(nameOf(record));
+    // It lets go when it finds that the record is another's.
+    if (isTakeOver && record?.session !== session) {
+      this.#event = `it was taken over from ${nameOf(record)}`;
+      await store.write(JSON.stringify(this.#next(0)), found);
+    }
+    return AGAIN_MS;
+  }
+
+  #silent(reason: string): number {
+    // A record that may have changed meanwhile is watched anew.
+    this.#watched = undefined;
+    const { log } = this.#options;
+    if (this.#state === 'held')
+      log.warn({ reason }, `the ownership of the replica could not be renewed: ${reason}`);
+    else {
+      const because = `whose it is cannot be found out, and nothing is added to it before: ${reason}`;
+      this.#tell({ state: 'waiting', reason: because, isToServe: true });
+    }
+    return LOOK_INTERVAL_MS;
+  }
+
+  #lose(owner: string): number {
+    this.#options.store.unlock();
+    this.#tell({ state: 'lost', reason: owner });
+    return 0;
+  }
+
+  #tell(ownership: Ownership): void {
+    this.#state = ownership.state;
+    const text = JSON.stringify(ownership);
+    if (text === this.#told) return;
+    this.#told = text;
+    this.#options.onChange(ownership);
+  }
+}
+
+function nameOf(record: LeaseRecord | undefined): string {
+  return record ? ownerOf(record) : 'somebody whose record cannot be read';
+}

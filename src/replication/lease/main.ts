@@ -1,0 +1,65 @@
+import type { Config } from '../../config.ts';
+import type { Runtime } from '../../runtime/runtime.ts';
+import { pickSecrets, REPLICA_SECRETS, type Secrets } from '../../secrets.ts';
+import { identityOf } from './identity.ts';
+import { LeaseKeeper, type LeaseKeeperOptions } from './keeper.ts';
+import type { LeaseStore } from './store.ts';
+
+/** What the primary gives the process that owns the replica for it; the credentials come in its environment. */
+export interface LeaseInput extends Pick<LeaseKeeperOptions, 'session' | 'isResumed' | 'isTakeOver'> {
+  /** Of the primary. */
+  readonly pid: number;
+}
+
+/** The process that owns the replica for its system: apart, so that nothing else keeps it from renewing that. */
+export async function run({ config, log, send, standby, ready, onMessage }: Runtime): Promise<void> {
+  process.umask(0o077);
+  const { pid, ...input } = (await standby()) as LeaseInput;
+  const store = await storeOf(config, pickSecrets(process.env, REPLICA_SECRETS));
+  let isTried = input.isResumed;
+  const keeper = new LeaseKeeper({
+    ...input,
+    store,
+    self: identityOf(config.DATA_DIR, pid),
+    onChange(ownership) {
+      send({ kind: 'ownership', ...ownership });
+      if (ownership.state !== 'held' || isTried) return;
+      isTried = true;
+      void tellIfUnconditional(store, config, log);
+    },
+    log,
+  });
+  let isReleasing = false;
+  onMessage((message) => {
+    if (message.kind === 'positions') keeper.tell(message);
+    if (message.kind === 'release') {
+      isReleasing = true;
+      keeper
+        .release()
+        .catch((error: Error) => log.warn(`the replica could not be released: ${error.message}`))
+        .finally(() => log.flush(() => process.exit(0)));
+    }
+    if (message.kind === 'drain' && !isReleasing) log.flush(() => process.exit(0));
+  });
+  ready();
+  await keeper.run();
+}
+
+/** A start waits for this: only the code is loaded that is needed. */
+async function storeOf(config: Config, credentials: Secrets): Promise<LeaseStore> {
+  const { replica } = config;
+  if (replica.type === 'file') {
+    const { FileLeaseStore } = await import('./file-store.ts');
+    return new FileLeaseStore(replica.path);
+  }
+  const { S3LeaseStore } = await import('./s3-store.ts');
+  return new S3LeaseStore(config, replica, credentials);
+}
+
+async function tellIfUnconditional(store: LeaseStore, config: Config, log: Runtime['log']): Promise<void> {
+  // One that does not answer now is told by everything else.
+  if (await store.isConditional().catch(() => true)) return;
+  log.warn(
+    `the store of ${config.replica.url} ignores the conditions of a write: two systems that start on it at once are told from each other only within 10 s`,
+  );
+}

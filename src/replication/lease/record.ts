@@ -1,0 +1,83 @@
+import type { Confirmed } from '../../runtime/messages.ts';
+import type { Identity } from './identity.ts';
+
+/** Of a system that has no other that takes over from it. */
+const ONLY_EPOCH = 1;
+
+/** What an owner tells of its databases, by their names. */
+export interface LeasePositions {
+  /** The newest migration of each owner of tables. */
+  readonly schema: Readonly<Record<string, Readonly<Record<string, number>>>>;
+  /** How far the replica is known to hold each. */
+  readonly confirmed: Readonly<Record<string, Confirmed>>;
+}
+
+/**
+ * Who owns a replica: the one object in it that decides. `PREFIX/lease.json`, written only by who owns it or takes it,
+ * and never deleted.
+ */
+export interface LeaseRecord extends Identity, LeasePositions {
+  /** Rises with each change of leader among systems that stand by for each other. */
+  readonly epoch: number;
+  /** Random, of one activation of a system. */
+  readonly session: string;
+  /** The epoch whose folder in the replica holds the data; empty: the replica itself does. */
+  readonly data: string;
+  /** Another one at each renewal. */
+  readonly n: number;
+  /** `released`: the owner was stopped, and adds nothing more. */
+  readonly state: 'held' | 'released';
+}
+
+/** @returns the record in a file or an object; undefined for what is none */
+export function parseRecord(text: string): LeaseRecord | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  return isRecord(value) ? value : undefined;
+}
+
+/** @returns the first record of an activation */
+export function newRecord(identity: Identity, session: string): LeaseRecord {
+  const { name, instance, bootId, folder, pidNamespace, pid, startTime } = identity;
+  return {
+    epoch: ONLY_EPOCH,
+    session,
+    data: '',
+    n: 0,
+    state: 'held',
+    name,
+    instance,
+    bootId,
+    folder,
+    pidNamespace,
+    pid,
+    startTime,
+    schema: {},
+    confirmed: {},
+  };
+}
+
+/** @returns whether it is of systems that stand by for each other, whose replicas this code cannot read */
+export function hasEpochs({ epoch, data }: Pick<LeaseRecord, 'epoch' | 'data'>): boolean {
+  return epoch !== ONLY_EPOCH || data !== '';
+}
+
+/** @returns whose record it is, for people */
+export function ownerOf({ name, pid }: LeaseRecord): string {
+  return `${name} (process ${pid})`;
+}
+
+function isRecord(value: unknown): value is LeaseRecord {
+  if (typeof value !== 'object' || value === null) return false;
+  const { epoch, session, data, n, state, name, instance, folder, pid } = value as Partial<LeaseRecord>;
+  return (
+    [epoch, n, pid].every(Number.isSafeInteger) &&
+    [session, name, instance, folder].every((text) => typeof text === 'string') &&
+    (typeof data === 'string' || typeof data === 'number') &&
+    (state === 'held' || state === 'released')
+  );
+}

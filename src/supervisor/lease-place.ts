@@ -1,0 +1,194 @@
+import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
+import type { Config } from '../config.ts';
+import { Failure } from '../errors.ts';
+import type { Ownership } from '../replication/lease/keeper.ts';
+import type { LeaseInput } from '../replication/lease/main.ts';
+import type { LagReport } from '../runtime/messages.ts';
+import { processClock } from './clock.ts';
+import type { ProcessFactory } from './process-factory.ts';
+import { drainTimeoutMsOf, PROCESSES } from './processes.ts';
+import type { Deployment } from './release/deployment.ts';
+import type { Slot } from './slot.ts';
+
+/** What everything else waits for a first finding; one that takes longer is waited for where it counts. */
+const FIRST_FINDING_MS = 1000;
+
+export interface LeasePlaceOptions {
+  /** The primary's own: the record is its, and stays so over each exchange. */
+  readonly deployment: Deployment;
+  /** Takes the replica from whoever owns it. */
+  readonly isTakeOver: boolean;
+  readonly factory: ProcessFactory;
+  /** How the replica was taken, where that is not plain. */
+  readonly onTaken: (how: string) => void;
+  /** The replica is another's, after it was ours or while the system serves. */
+  readonly onLost: (failure: Failure) => void;
+  readonly onChange: () => void;
+}
+
+/**
+ * The process that owns the replica, in its place, and what it has found. States and who moves them: none (the replica is
+ * within the data folder, whose lock covers it), or unknown → waiting ↔ held → lost, by the messages of the process; lost
+ * is final. Another process in the place goes on with the same session.
+ */
+export class LeasePlace {
+  /** Undefined where nothing has to be owned. */
+  readonly slot: Slot | undefined;
+  readonly #options: LeasePlaceOptions;
+  readonly #session = randomUUID();
+  #ownership: Ownership | undefined;
+  #hasHeld = false;
+  /** The start goes on by what was found. */
+  #isSettled = false;
+  #waiting: (() => void)[] = [];
+  #told = '';
+
+  constructor(options: LeasePlaceOptions) {
+    this.#options = options;
+    const { factory, deployment } = options;
+    if (isWithinDataDir(deployment.config)) return;
+    const name = PROCESSES.lease.role;
+    this.slot = factory.slot(PROCESSES.lease, { name, deployment }, () =>
+      factory.child(PROCESSES.lease, { name, deployment, input: this.#input }),
+    );
+    this.slot.on('child', (child) => {
+      this.#told = '';
+      child.on('message', (message) => {
+        if (message.kind === 'ownership') this.#hear(message);
+      });
+    });
+  }
+
+  /** Nobody else adds to the replica. */
+  get isHeld(): boolean {
+    return this.slot === undefined || this.#ownership?.state === 'held';
+  }
+
+  /** It is another's, for good. */
+  get failure(): Failure | undefined {
+    if (this.#ownership?.state !== 'lost') return undefined;
+    const { url } = this.#options.deployment.config.replica;
+    return new Failure(
+      'replica_in_use',
+      `The replica ${url} is used by ${this.#ownership.reason}. Stop that one, or give this one another REPLICA_URL. If it is gone for good: ninelives start --take-over`,
+    );
+  }
+
+  /** Why nothing may be added to the replica; undefined when something may, or it is another's. */
+  get waitsBecause(): string | undefined {
+    return this.#ownership?.state === 'waiting' ? this.#ownership.reason : undefined;
+  }
+
+  /** Another system may hold the replica: only time tells whether that one lives. */
+  get waitsForOther(): boolean {
+    return this.#ownership?.state === 'waiting' && this.#ownership.isToServe !== true;
+  }
+
+  /** Resolves when something is found, or that takes long. @throws Failure replica_in_use, or why its process cannot be */
+  async start(): Promise<void> {
+    this.demand();
+    if (this.slot?.state === 'stopped') this.slot.start();
+    await this.#until(() => this.#ownership !== undefined, FIRST_FINDING_MS);
+    this.demand();
+  }
+
+  /**
+   * Resolves when the system may serve: it owns the replica, or may add nothing to it for now.
+   * @throws Failure replica_in_use, or not_ready when it is stopped meanwhile
+   */
+  async settled(): Promise<void> {
+    await this.#until(() => this.#ownership !== undefined && !this.waitsForOther);
+    this.demand();
+    this.#isSettled = true;
+  }
+
+  /** @throws Failure replica_in_use when it is another's */
+  demand(): void {
+    if (this.failure) throw this.failure;
+  }
+
+  /** Hands on how far the replica is. */
+  told(reports: Readonly<Record<string, LagReport>>): void {
+    const confirmed = Object.fromEntries(
+      Object.entries(reports).flatMap(([database, report]) =>
+        report.confirmed ? [[database, report.confirmed]] : [],
+      ),
+    );
+    const text = JSON.stringify(confirmed);
+    if (text === this.#told) return;
+    this.#told = text;
+    this.slot?.child?.send({ kind: 'positions', schema: {}, confirmed });
+  }
+
+  /** Nothing is added to the replica any more: others need not wait. */
+  async stop(cause: string): Promise<void> {
+    const { slot } = this;
+    if (!slot || slot.state === 'stopped') return;
+    slot.child?.send({ kind: 'release' });
+    // It ends by itself.
+    slot.retire(drainTimeoutMsOf(PROCESSES.lease, slot.deployment.config), cause);
+    this.#wake();
+    await slot.stopped();
+  }
+
+  get #input(): LeaseInput {
+    const { isTakeOver } = this.#options;
+    return {
+      session: this.#session,
+      isResumed: this.#hasHeld,
+      isTakeOver: isTakeOver && !this.#hasHeld,
+      pid: process.pid,
+    };
+  }
+
+  #hear(ownership: Ownership): void {
+    if (this.#ownership?.state === 'lost') return;
+    const { onTaken, onLost, onChange } = this.#options;
+    this.#ownership = ownership;
+    if (ownership.state === 'held' && ownership.reason) onTaken(ownership.reason);
+    if (ownership.state === 'held') this.#hasHeld = true;
+    this.#wake();
+    if (this.failure) {
+      this.slot?.retire(0, this.failure.message);
+      if (this.#isSettled) onLost(this.failure);
+    }
+    onChange();
+  }
+
+  #wake(): void {
+    for (const wake of this.#waiting.splice(0)) wake();
+  }
+
+  async #until(condition: () => boolean, timeoutMs?: number): Promise<void> {
+    const { slot } = this;
+    if (!slot) return;
+    let isLate = false;
+    const timer =
+      timeoutMs === undefined
+        ? undefined
+        : processClock.after(timeoutMs, () => {
+            isLate = true;
+            this.#wake();
+          });
+    // One that cannot be brought up ends the start as any other.
+    const failed = slot.ready().then(() => new Promise<never>(() => {}));
+    const met = (async () => {
+      while (!condition() && !isLate) {
+        if (slot.state === 'stopping' || slot.state === 'stopped')
+          throw new Failure('not_ready', 'Stopped while it was found out whose the replica is');
+        await new Promise<void>((resolve) => this.#waiting.push(resolve));
+      }
+    })();
+    try {
+      await Promise.race([met, failed]);
+    } finally {
+      timer?.cancel();
+    }
+  }
+}
+
+/** Its lock covers the replica, too; that is so without REPLICA_URL. */
+function isWithinDataDir({ DATA_DIR, replica }: Config): boolean {
+  return replica.type === 'file' && replica.path === join(DATA_DIR, 'replica');
+}

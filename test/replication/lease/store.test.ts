@@ -1,0 +1,64 @@
+import { statSync } from 'node:fs';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { loadConfig } from '../../../src/config.ts';
+import { FileLeaseStore } from '../../../src/replication/lease/file-store.ts';
+import { S3LeaseStore } from '../../../src/replication/lease/s3-store.ts';
+import type { LeaseStore } from '../../../src/replication/lease/store.ts';
+import { startS3 } from '../../support/s3.ts';
+import { temporaryFolder } from '../../support/system.ts';
+
+async function s3StoreOf(t: Test, isConditional: boolean): Promise<S3LeaseStore> {
+  const store = await startS3(t, 'lease-test', isConditional);
+  const url = 's3://lease-test/some/prefix';
+  const { config } = loadConfig(
+    { REPLICA_URL: url, S3_ENDPOINT: store.endpoint, ...store.credentials },
+    '/tmp',
+  );
+  const { replica } = config;
+  if (replica.type !== 's3') throw new Error(replica.url);
+  return new S3LeaseStore(config, replica, store.credentials);
+}
+
+async function replaces(t: Test, store: LeaseStore): Promise<void> {
+  t.equal(await store.read(), undefined);
+  t.equal(await store.write('one', undefined), true);
+  t.equal(await store.write('other', undefined), false, 'there is one');
+  const first = await store.read();
+  t.equal(first?.text, 'one');
+  t.equal(await store.write('two', first), true);
+  t.equal(await store.write('three', first), false, 'it is not what was read');
+  t.equal((await store.read())?.text, 'two');
+}
+
+t.test('a bucket that evaluates conditions', async (t) => {
+  const store = await s3StoreOf(t, true);
+  await replaces(t, store);
+  t.equal(await store.isConditional(), true);
+  const contenders = await Promise.all(
+    Array.from({ length: 16 }, async (_, n) => store.write(`${n}`, await store.read())),
+  );
+  t.equal(contenders.filter((isWritten) => isWritten).length, 1, 'of many who write at once one wins');
+});
+
+t.test('a bucket that ignores conditions is found out', async (t) => {
+  const store = await s3StoreOf(t, false);
+  t.equal(await store.isConditional(), false);
+});
+
+t.test('a folder, with the lock of the kernel', async (t) => {
+  const folder = join(temporaryFolder(t), 'replica');
+  const store = new FileLeaseStore(folder);
+  t.equal(store.lock(), true);
+  await replaces(t, store);
+  t.equal(statSync(join(folder, 'lease.json')).mode & 0o777, 0o600);
+  // SQLite's locks are a process's, so another one in this process would get it, too.
+  store.unlock();
+  t.equal(store.lock(), true, 'it can be taken again');
+  store.unlock();
+});
+
+t.test('a folder whose disk is not there', async (t) => {
+  const store = new FileLeaseStore(join(temporaryFolder(t), 'disk', 'replica'));
+  t.throws(() => store.lock(), { code: 'ENOENT' });
+});

@@ -1,0 +1,156 @@
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { s3Environment } from '../../loadtest/support/s3-server.ts';
+import { command } from '../commands/command.ts';
+import { alertOf, request } from '../support/http.ts';
+import { startS3, type TestStore } from '../support/s3.ts';
+import { launch, type RunningSystem, start, temporaryFolder, until } from '../support/system.ts';
+
+/** A replica, and its owner's record as a file. */
+interface Place {
+  readonly env: NodeJS.ProcessEnv;
+  readonly record: () => Record<string, unknown>;
+  readonly write: (record: object) => void;
+}
+
+const KINDS: Readonly<Record<string, (t: Test) => Promise<Place>>> = {
+  async 'file:'(t) {
+    const folder = join(temporaryFolder(t), 'replica');
+    const path = join(folder, 'lease.json');
+    return {
+      env: { REPLICA_URL: `file:${folder}` },
+      record: () => JSON.parse(readFileSync(path, 'utf8')),
+      write: (record) => writeFileSync(path, JSON.stringify(record)),
+    };
+  },
+  async 's3:'(t) {
+    const store = await startS3(t);
+    const key = 'some/prefix/lease.json';
+    return {
+      env: s3Environment(store, 'some/prefix'),
+      record: () => JSON.parse(readFileSync(objectPath(store, key), 'utf8')),
+      write: (record) => writeFileSync(objectPath(store, key), JSON.stringify(record)),
+    };
+  },
+};
+
+function objectPath({ directory, bucket }: TestStore, key: string): string {
+  return join(directory, bucket, `${key}._S3rver_object`);
+}
+
+async function post(system: RunningSystem, id: string, durability = 'replicated') {
+  return request(`${system.url}/alert`, {
+    method: 'POST',
+    body: alertOf(id),
+    headers: { Durability: durability },
+  });
+}
+
+/** @returns how a start ended that was not to come up */
+async function refused(t: Test, env: NodeJS.ProcessEnv): Promise<string> {
+  const system = launch(t, env);
+  t.equal((await system.ended()).code, 73);
+  return system.stderr;
+}
+
+for (const [kind, placeOf] of Object.entries(KINDS)) {
+  t.test(`${kind} a second system on a replica is refused, and the first goes on`, async (t) => {
+    const { env, record } = await placeOf(t);
+    const first = await start(t, env);
+    const { session, pid, state } = record();
+    t.strictSame({ pid, state }, { pid: first.pid, state: 'held' });
+    const text = await refused(t, env);
+    t.match(text, `is used by`);
+    t.match(text, `(process ${first.pid})`, 'it names the first');
+    t.equal(record().session, session, 'the record stays');
+    t.equal((await post(first, 'a')).status, 201);
+  });
+
+  t.test(`${kind} what nobody owns any more is taken at once`, async (t) => {
+    const { env, record } = await placeOf(t);
+    const first = await start(t, env);
+    t.equal((await post(first, 'a')).status, 201);
+    const before = record();
+    first.kill('SIGKILL');
+    await first.ended();
+    t.equal(record().state, 'held');
+    const again = await start(t, env, first.dataDir);
+    t.ok(Number((await again.ready()).startMs) < 10_000, 'the same folder after a kill');
+    t.not(record().session, before.session);
+    again.kill('SIGKILL');
+    await again.ended();
+    const elsewhere = await start(t, env);
+    t.ok(Number((await elsewhere.ready()).startMs) < 10_000, 'another folder: the process is gone');
+    t.equal((await request(`${elsewhere.url}/alert/movie/a`)).status, 200);
+    await elsewhere.stop();
+    t.equal(record().state, 'released');
+    // Of another machine, and stopped there.
+    const { bootId: _boot, ...released } = record();
+    rmSync(elsewhere.dataDir, { recursive: true });
+    const third = await start(t, env);
+    t.ok(Number((await third.ready()).startMs) < 10_000, `after a stop of ${released.name}`);
+  });
+}
+
+async function isGone(pid: number): Promise<void> {
+  await until(() => !existsSync(`/proc/${pid}`), 'the process is gone');
+}
+
+for (const [kind, placeOf] of Object.entries(KINDS)) {
+  t.test(`${kind} a system that finds itself replaced adds nothing more, and serves reads`, async (t) => {
+    const { env, record, write } = await placeOf(t);
+    // Litestream is stopped, and nobody starts it again.
+    const system = await start(t, { ...env, REPLICA_STALL_TIMEOUT_MS: '60000' });
+    t.equal((await post(system, 'a')).status, 201);
+    process.kill(system.pidOf('litestream'), 'SIGSTOP');
+    t.equal((await post(system, 'b', 'local')).status, 201);
+    const other = { ...record(), session: 'other', name: 'elsewhere', pid: 7, bootId: 'other' };
+    write(other);
+    const line = await system.waitFor((line) => line.code === 'replica_in_use');
+    t.match(line.msg, 'is used by elsewhere (process 7)');
+    t.match(line.msg, /of main, commits 3 to 3 are known to be only here/);
+    await isGone(system.pidOf('litestream'));
+    const answer = await post(system, 'c', 'local');
+    t.strictSame([answer.status, answer.json.code], [503, 'replica_in_use']);
+    t.equal((await request(`${system.url}/alert/movie/b`)).status, 200, 'what is here can be read');
+    const ready = await request(`${system.url}/ready`);
+    t.equal(ready.status, 503);
+    t.match(ready.text, 'is used by elsewhere');
+    await system.killChild('writer');
+    t.equal((await post(system, 'd', 'local')).status, 503, 'the next writer refuses, too');
+    t.match(await command(['reload'], { DATA_DIR: system.dataDir }), { code: 73, stderr: /elsewhere/ });
+    t.equal((await system.stop()).code, 0);
+    t.strictSame(record(), other, 'the record is not its to release');
+    t.match(
+      readFileSync(join(system.dataDir, 'run', 'events.jsonl'), 'utf8'),
+      /"kind":"replica-lost","child":null,"pid":null,"cause":"The replica .* is used by elsewhere/,
+    );
+  });
+
+  t.test(`${kind} a replica is taken over when that is said, and the first system gives way`, async (t) => {
+    const { env, record } = await placeOf(t);
+    const first = await start(t, env);
+    t.equal((await post(first, 'a')).status, 201);
+    const second = await start(t, env, undefined, { args: ['--take-over'] });
+    t.equal(record().pid, second.pid);
+    await first.waitFor((line) => line.code === 'replica_in_use');
+    t.equal((await post(first, 'b', 'local')).status, 503);
+    t.equal((await post(second, 'b')).status, 201);
+    t.match(await second.waitFor(({ msg }) => msg.includes('is this system')), {
+      msg: `it was taken over from ${record().name} (process ${first.pid})`,
+    });
+  });
+
+  t.test(`${kind} a replica of systems that stand by for each other is refused`, async (t) => {
+    const { env, record, write } = await placeOf(t);
+    await (await start(t, env)).stop();
+    for (const change of [{ epoch: 2 }, { data: 'e000001' }]) {
+      const changed = { ...record(), ...change };
+      write(changed);
+      t.match(await refused(t, env), 'only a newer release can read');
+      t.strictSame(record(), changed);
+      write({ ...changed, epoch: 1, data: '' });
+    }
+  });
+}
