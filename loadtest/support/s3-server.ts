@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { mkdir, rename, writeFile } from 'node:fs/promises';
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
@@ -109,7 +109,7 @@ function repairUpload({ store }: S3Server, isConditional: boolean): void {
       if (isConditional) await demandCondition(store, bucket, key, content);
       await store.putMetadata(bucket, key, metadata, md5);
       await rename(partPath, path);
-    });
+    }).finally(() => rm(partPath, { force: true }));
     return { size: body.length, md5 };
   };
 }

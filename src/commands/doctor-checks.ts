@@ -15,6 +15,7 @@ import { askPrimary } from './control-client.ts';
 import { checkDatabases } from './doctor-databases.ts';
 import { checkKeys } from './doctor-keys.ts';
 import { checkOps } from './doctor-ops.ts';
+import { checkOwner } from './doctor-owner.ts';
 
 /** S3 refuses what is signed 15 minutes beside its clock; dates of alerts deserve better. */
 const CLOCK_SKEW_MAX_MS = 60_000;
@@ -52,6 +53,7 @@ export function checksFor(config: Config, secrets: Secrets): readonly Check[] {
     async () => [named('operator', await checkOps(config, running))],
     async () => [named('proxy', checkProxies(running))],
     async () => checkReplica(config, secrets),
+    async () => [named('owner', await checkOwner(config, secrets))],
     async () => [named('mail', checkMail(config))],
   ];
 }

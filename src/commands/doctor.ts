@@ -9,8 +9,8 @@ const USAGE = `Usage: ninelives doctor [--json]
 
   Checks everything that a start needs, and says what is wrong and what to do: the settings, Node.js, SQLite,
   Litestream, the data folder, its lock, the databases, the keys, the disk, the port, the operator's socket, the replica
-  (a small object is written, read and removed there), the clock and the mail. It changes nothing, and may run beside a
-  running system.
+  (a small object is written, read and removed there) and its owner, the clock and the mail. It changes nothing, and may
+  run beside a running system.
 
   Exit code: 0 when a start would work; 78 when something has to be mended first.`;
 const OPTIONS = {

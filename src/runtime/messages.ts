@@ -94,6 +94,9 @@ export interface CommitMark {
   readonly atMs: number;
 }
 
+/** The newest migration of each owner of tables, by database. */
+export type Schema = Readonly<Record<string, Readonly<Record<string, number>>>>;
+
 /** The last commit that a writer has told of. */
 export interface ToldCommit extends CommitMark {
   /** It commits nothing more, so this is its very last. */
@@ -150,8 +153,8 @@ export type ToChild =
   | { readonly kind: 'drain'; readonly timeoutMs: number };
 
 export type ToPrimary =
-  /** `notice`: what whoever starts the system should know. */
-  | { readonly kind: 'ready'; readonly notice?: string }
+  /** `notice`: what whoever starts the system should know. `schema`: of the writer, what the databases have. */
+  | { readonly kind: 'ready'; readonly notice?: string; readonly schema?: Schema }
   /** It was told to wait: it has loaded, and waits for `activate`. */
   | { readonly kind: 'standby' }
   /** Still starting, and not hung: the start deadline begins anew. */

@@ -5,7 +5,7 @@ import { createLog, type Logger } from '../log.ts';
 import { Meter } from '../metrics/meter.ts';
 import { isDamage } from '../sqlite/damage.ts';
 import { keepCompiledCode } from './compiled-code.ts';
-import type { ToChild, ToPrimary } from './messages.ts';
+import type { Schema, ToChild, ToPrimary } from './messages.ts';
 import { ownMemory } from './own-memory.ts';
 import { meterSelf } from './self-meter.ts';
 import { startWatchdog } from './watchdog.ts';
@@ -67,8 +67,9 @@ export interface Runtime extends Pick<ChildContext, 'role' | 'config'> {
   /**
    * From now on the watchdog ends this process when its event loop blocks for HANG_TIMEOUT_MS.
    * @param notice what whoever starts the system should know
+   * @param schema of a writer: what the databases have
    */
-  ready(notice?: string): void;
+  ready(notice?: string, schema?: Schema): void;
   /** Ends this process, saying why: an unknown state is not repaired, the process is replaced. @param thrown of any type */
   fail(thrown: unknown): void;
 }
@@ -115,8 +116,12 @@ export function startRuntime(): StartedRuntime {
     countServed() {
       served += 1;
     },
-    ready(notice) {
-      send({ kind: 'ready', ...(notice !== undefined && { notice }) });
+    ready(notice, schema) {
+      send({
+        kind: 'ready',
+        ...(notice !== undefined && { notice }),
+        ...(schema !== undefined && { schema }),
+      });
       keepCompiledCode();
       watchdog.arm();
     },

@@ -56,6 +56,11 @@ export function recordedMigrations(db: Database): RecordedMigration[] {
     .map((row) => ({ ...row, isCompatible: row.isCompatible === 1 }));
 }
 
+/** @returns the number of the newest one that a database has of each owner */
+export function newestMigrations(db: Database): Readonly<Record<string, number>> {
+  return Object.fromEntries(recordedMigrations(db).map(({ owner, number }) => [owner, number]));
+}
+
 /**
  * Compares what a database has with what a release has. What both have must be the same, file for file. What only the
  * database has must be marked as one that older releases can live with: this release is one of those.

@@ -81,6 +81,7 @@ export class DataTier {
       confirmations: () => this.replicator.confirmations,
       reports: () => this.replicator.monitor.reports,
       onRewound: (id) => this.history.rewound(id),
+      onSchema: (schema) => this.lease.migrated(schema),
       onLag: (reports) => {
         this.history.told(reports);
         this.lease.told(reports);
@@ -162,7 +163,7 @@ export class DataTier {
     // SIGTERM would upload.
     const killed = this.replicator.kill(failure.message);
     this.writer.refuse(failure.message);
-    log.fatal({ code: failure.code }, `${cause} Writes are refused, reads go on.`);
+    log.error({ code: failure.code }, `${cause} Writes are refused, reads go on.`);
     events.record('replica-lost', { cause });
     onChange();
     await Promise.all([killed, this.drills.stop(failure.message)]);
@@ -177,7 +178,7 @@ export class DataTier {
         return [`of ${database}, ${from} ${lastCommit.ordinal} are known to be only here`];
       },
     );
-    return texts.length === 0 ? 'It has every commit of this one.' : `${texts.join('; ')}.`;
+    return texts.length === 0 ? 'Every commit of this one was confirmed there.' : `${texts.join('; ')}.`;
   }
 
   async #prepare(): Promise<void> {

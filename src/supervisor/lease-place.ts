@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { join } from 'node:path';
-import type { Config } from '../config.ts';
 import { Failure } from '../errors.ts';
 import type { Ownership } from '../replication/lease/keeper.ts';
 import type { LeaseInput } from '../replication/lease/main.ts';
-import type { LagReport } from '../runtime/messages.ts';
+import { isCoveredByDataDir } from '../replication/lease/open-store.ts';
+import type { LeasePositions } from '../replication/lease/record.ts';
+import type { LagReport, Schema } from '../runtime/messages.ts';
 import { processClock } from './clock.ts';
 import type { ProcessFactory } from './process-factory.ts';
 import { drainTimeoutMsOf, PROCESSES } from './processes.ts';
@@ -42,18 +42,18 @@ export class LeasePlace {
   /** The start goes on by what was found. */
   #isSettled = false;
   #waiting: (() => void)[] = [];
-  #told = '';
+  #positions: LeasePositions = { schema: {}, confirmed: {} };
 
   constructor(options: LeasePlaceOptions) {
     this.#options = options;
     const { factory, deployment } = options;
-    if (isWithinDataDir(deployment.config)) return;
+    if (isCoveredByDataDir(deployment.config)) return;
     const name = PROCESSES.lease.role;
     this.slot = factory.slot(PROCESSES.lease, { name, deployment }, () =>
       factory.child(PROCESSES.lease, { name, deployment, input: this.#input }),
     );
     this.slot.on('child', (child) => {
-      this.#told = '';
+      child.once('ready', () => child.send({ kind: 'positions', ...this.#positions }));
       child.on('message', (message) => {
         if (message.kind === 'ownership') this.#hear(message);
       });
@@ -108,6 +108,11 @@ export class LeasePlace {
     if (this.failure) throw this.failure;
   }
 
+  /** Hands on what the databases have. */
+  migrated(schema: Schema): void {
+    this.#describe({ ...this.#positions, schema });
+  }
+
   /** Hands on how far the replica is. */
   told(reports: Readonly<Record<string, LagReport>>): void {
     const confirmed = Object.fromEntries(
@@ -115,10 +120,7 @@ export class LeasePlace {
         report.confirmed ? [[database, report.confirmed]] : [],
       ),
     );
-    const text = JSON.stringify(confirmed);
-    if (text === this.#told) return;
-    this.#told = text;
-    this.slot?.child?.send({ kind: 'positions', schema: {}, confirmed });
+    this.#describe({ ...this.#positions, confirmed });
   }
 
   /** Nothing is added to the replica any more: others need not wait. */
@@ -130,6 +132,12 @@ export class LeasePlace {
     slot.retire(drainTimeoutMsOf(PROCESSES.lease, slot.deployment.config), cause);
     this.#wake();
     await slot.stopped();
+  }
+
+  #describe(positions: LeasePositions): void {
+    const isNew = JSON.stringify(positions) !== JSON.stringify(this.#positions);
+    this.#positions = positions;
+    if (isNew) this.slot?.child?.send({ kind: 'positions', ...positions });
   }
 
   get #input(): LeaseInput {
@@ -186,9 +194,4 @@ export class LeasePlace {
       timer?.cancel();
     }
   }
-}
-
-/** Its lock covers the replica, too; that is so without REPLICA_URL. */
-function isWithinDataDir({ DATA_DIR, replica }: Config): boolean {
-  return replica.type === 'file' && replica.path === join(DATA_DIR, 'replica');
 }

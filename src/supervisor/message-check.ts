@@ -15,6 +15,10 @@ const text: Check = (value) => typeof value === 'string';
 const flag: Check = (value) => typeof value === 'boolean';
 const finite: Check = (value) => Number.isFinite(value);
 const id: Check = (value) => Number.isSafeInteger(value);
+const oneOf =
+  (...values: readonly string[]): Check =>
+  (value) =>
+    values.some((known) => known === value);
 const optional =
   (check: Check): Check =>
   (value) =>
@@ -65,7 +69,7 @@ const isDate: Check = (value) => typeof value === 'string' && !Number.isNaN(Date
 const QUESTIONS: ReadonlySet<unknown> = new Set<Question>(['system', 'metrics', 'history', 'redeem']);
 
 const MESSAGES: { readonly [Kind in ToPrimary['kind']]: Fields<Kind> } = {
-  ready: { notice: optional(text) },
+  ready: { notice: optional(text), schema: optional(mapOf(mapOf(finite))) },
   standby: {},
   progress: { detail: text },
   beat: { rssBytes: finite, heapUsedBytes: finite, served: finite, deltas: listOf(delta) },
@@ -78,7 +82,7 @@ const MESSAGES: { readonly [Kind in ToPrimary['kind']]: Fields<Kind> } = {
     proxies: optional(listOf(shape({ address: text, isNear: flag }))),
   },
   drained: {},
-  ownership: { state: text, reason: optional(text), isToServe: optional(flag) },
+  ownership: { state: oneOf('waiting', 'held', 'lost'), reason: optional(text), isToServe: optional(flag) },
   drilled: { result: shape({ ...drilled, at: isDate, databases: mapOf(shape(drilled)) }) },
   'dry-run': { result: mapOf(shape({ applied: listOf(migration), durationMs: finite })) },
   restored: { database: text, loss: text },

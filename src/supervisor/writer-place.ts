@@ -1,5 +1,5 @@
 import type { Confirmation } from '../replication/confirmation.ts';
-import type { LagReport } from '../runtime/messages.ts';
+import type { LagReport, Schema } from '../runtime/messages.ts';
 import type { Child } from './child.ts';
 import { processClock } from './clock.ts';
 import type { Events } from './events.ts';
@@ -22,6 +22,8 @@ export interface WriterPlaceOptions {
   readonly reports: () => Readonly<Record<string, LagReport>>;
   /** The features have heard that a database has gone back. */
   readonly onRewound: (id: string) => void;
+  /** What the databases have, as one that is ready tells it. */
+  readonly onSchema: (schema: Schema) => void;
   /** It has measured how far the replica is behind. */
   readonly onLag: (reports: Readonly<Record<string, LagReport>>) => void;
 }
@@ -101,7 +103,10 @@ export class WriterPlace {
       }
     });
     child.on('message', (message) => {
-      if (message.kind === 'ready') this.#isDrained = false;
+      if (message.kind === 'ready') {
+        this.#isDrained = false;
+        if (message.schema) this.#options.onSchema(message.schema);
+      }
       if (message.kind === 'drained') this.#isDrained = true;
       if (message.kind === 'rewound') {
         this.#options.events.record('rewind', { cause: message.told });

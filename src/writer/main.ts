@@ -4,6 +4,7 @@ import { databaseNames } from '../features.ts';
 import { type GrantRequest, QUESTION } from '../limits/policy.ts';
 import { LimitPool } from '../limits/pool.ts';
 import type { Runtime } from '../runtime/runtime.ts';
+import { newestMigrations } from '../sqlite/migration-history.ts';
 import { loadZod } from '../zod-without-locales.ts';
 import { openDatabases } from './databases.ts';
 import { writerSocketPath } from './protocol.ts';
@@ -64,7 +65,8 @@ export async function run(runtime: Runtime): Promise<void> {
   server = new WriterServer(new Map(routing), log, questions);
   await server.listen(writerSocketPath(config.DATA_DIR));
   keepReporting([...stores.values()], guard, runtime);
-  runtime.ready(notices.length > 0 ? notices.join(' ') : undefined);
+  const schema = Object.fromEntries([...databases].map(([name, db]) => [name, newestMigrations(db)]));
+  runtime.ready(notices.length > 0 ? notices.join(' ') : undefined, schema);
 }
 
 function keepReporting(stores: readonly Store[], guard: StorageGuard, runtime: Runtime): void {
@@ -72,7 +74,7 @@ function keepReporting(stores: readonly Store[], guard: StorageGuard, runtime: R
     for (const { replication } of stores) replication.expire();
   }, EXPIRE_INTERVAL_MS).unref();
   setInterval(() => {
-    for (const { replication } of stores) replication.beat();
+    if (!guard.isClosedForGood) for (const { replication } of stores) replication.beat();
     report(stores, guard, runtime);
   }, LAG_INTERVAL_MS).unref();
 }

@@ -34,6 +34,11 @@ export class StorageGuard {
     return this.#closedBecause;
   }
 
+  /** Nothing is accepted here any more. */
+  get isClosedForGood(): boolean {
+    return this.#isForGood;
+  }
+
   /** What whoever wants to write is told; undefined when writes are accepted. */
   get refusal(): Failure | undefined {
     if (this.#closedBecause === undefined) return undefined;

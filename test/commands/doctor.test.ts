@@ -30,9 +30,10 @@ t.test('on a sound machine everything is well, and nothing is left behind', asyn
   const right = { ...env, REPLICA_URL: `s3://${s3.bucket}/a/(b)`, S3_ENDPOINT: s3.endpoint };
   const text = await command(['doctor'], { ...right, ...s3.credentials });
   t.match(text, { code: 0, stdout: /ok +replica .*written, read and removed\nok +clock +within 1 s/ });
+  t.match(text.stdout, /ok +owner +nobody yet/);
   t.same(
     readdirSync(join(s3.directory, s3.bucket), { recursive: true }).filter((name) =>
-      /doctor/.test(`${name}`),
+      /doctor|lease/.test(`${name}`),
     ),
     [],
   );
@@ -58,13 +59,29 @@ t.test('what the store refuses is named, with what to do', async (t) => {
   t.match(gone.by.get('replica'), { detail: /cannot be reached: .*ECONNREFUSED/, remedy: /S3_ENDPOINT/ });
 });
 
+t.test('whose the replica is, and a store that cannot keep it, are warnings', async (t) => {
+  const s3 = await startS3(t, 'owner-test', false);
+  const replica = join(temporaryFolder(t), 'replica');
+  const env = { DATA_DIR: temporaryFolder(t), PORT: '0', ...s3.credentials };
+  const { by } = await findings({ ...env, REPLICA_URL: 's3://owner-test/p', S3_ENDPOINT: s3.endpoint });
+  t.match(by.get('owner'), { result: 'warning', detail: 'the store ignores the conditions of a write' });
+  const system = await start(t, { REPLICA_URL: `file:${replica}` });
+  const other = await findings({ ...env, REPLICA_URL: `file:${replica}` });
+  t.equal(other.code, 0);
+  t.match(other.by.get('owner'), { result: 'warning', remedy: /--take-over/ });
+  t.match(other.by.get('owner')?.detail, new RegExp(`^last held by .* \\(process ${system.pid}\\)$`));
+  const own = await findings({ ...env, DATA_DIR: system.dataDir, REPLICA_URL: `file:${replica}` });
+  t.match(own.by.get('owner'), { result: 'ok', detail: 'this system, or one that is gone' });
+});
+
 t.test('a clock that is wrong is noticed by the store', async (t) => {
-  let path = '';
+  let firstPath = '';
   const hour = 3_600_000;
   const port = await listen(
     t,
     createServer((request, response) => {
-      path = request.url ?? '';
+      const { url: path = '' } = request;
+      firstPath ||= path;
       response.setHeader('Date', new Date(Date.now() + hour).toUTCString());
       response.end(request.method === 'GET' ? path.split('/').at(-1) : '');
     }),
@@ -77,7 +94,7 @@ t.test('a clock that is wrong is noticed by the store', async (t) => {
     AWS_ACCESS_KEY_ID: 'a',
     AWS_SECRET_ACCESS_KEY: 'b',
   });
-  t.match(path, /^\/bucket\/p\/\.doctor-/);
+  t.match(firstPath, /^\/bucket\/p\/\.doctor-/);
   t.equal(code, 78);
   t.match(by.get('clock'), { result: 'problem', detail: /^3(599|600) s behind the store's/ });
 });

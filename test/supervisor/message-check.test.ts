@@ -80,6 +80,9 @@ const RESULT = { ...DRILLED, at: '2026-01-02T03:04:05.678Z', databases: { main: 
 t.test('each kind of message is let through as it is', async (t) => {
   const messages: readonly ToPrimary[] = [
     { kind: 'ready' },
+    { kind: 'ready', schema: { main: { alerts: 7 } } },
+    { kind: 'ownership', state: 'held' },
+    { kind: 'ownership', state: 'waiting', reason: 'x', isToServe: true },
     { kind: 'standby' },
     { kind: 'progress', detail: 'x' },
     { ...BEAT, kind: 'beat', deltas: [{ name: 'events_total', labels: { kind: 'x' }, add: 1 }] },
@@ -116,6 +119,9 @@ t.test('a field that is missing, of another type, or no number makes it no messa
     { ...BEAT, heapUsedBytes: Number.NaN },
     { kind: 'accepted', id: 1.5 },
     { kind: 'ask', id: 1, question: 'everything' },
+    { kind: 'ready', schema: { main: 7 } },
+    { kind: 'ownership', state: 'x' },
+    { kind: 'ownership', state: 'waiting', isToServe: 'x' },
     { kind: 'lag' },
     { kind: 'lag', reports: { main: {} } },
     { kind: 'lag', reports: { main: { ...REPORT, confirmed: {} } } },

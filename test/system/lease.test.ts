@@ -2,6 +2,7 @@ import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { s3Environment } from '../../loadtest/support/s3-server.ts';
+import { StoreProxy } from '../../loadtest/support/store-proxy.ts';
 import { command } from '../commands/command.ts';
 import { alertOf, request } from '../support/http.ts';
 import { startS3, type TestStore } from '../support/s3.ts';
@@ -64,6 +65,9 @@ for (const [kind, placeOf] of Object.entries(KINDS)) {
     t.match(text, `is used by`);
     t.match(text, `(process ${first.pid})`, 'it names the first');
     t.equal(record().session, session, 'the record stays');
+    await first.killChild('lease');
+    await until(() => Number(record().n) > 1, 'another process goes on with the record');
+    t.equal(record().session, session);
     t.equal((await post(first, 'a')).status, 201);
   });
 
@@ -84,7 +88,10 @@ for (const [kind, placeOf] of Object.entries(KINDS)) {
     t.ok(Number((await elsewhere.ready()).startMs) < 10_000, 'another folder: the process is gone');
     t.equal((await request(`${elsewhere.url}/alert/movie/a`)).status, 200);
     await elsewhere.stop();
-    t.equal(record().state, 'released');
+    const { state, schema, confirmed } = record() as Record<string, Record<string, object>>;
+    t.equal(state, 'released');
+    t.strictSame(Object.keys(schema!.main!).sort(), ['alerts', 'keys', 'writer'], 'it tells the migrations');
+    t.match(confirmed, { main: { ordinal: 2 }, media: { ordinal: 1 } }, 'and what the replica has');
     // Of another machine, and stopped there.
     const { bootId: _boot, ...released } = record();
     rmSync(elsewhere.dataDir, { recursive: true });
@@ -154,3 +161,70 @@ for (const [kind, placeOf] of Object.entries(KINDS)) {
     }
   });
 }
+
+t.test('after a reboot it serves at once, and adds to the replica when nobody else shows life', async (t) => {
+  const { env, record, write } = await KINDS['file:']!(t);
+  const first = await start(t, env);
+  t.equal((await post(first, 'a')).status, 201);
+  first.kill('SIGKILL');
+  await first.ended();
+  const left = { ...record(), bootId: 'the boot before' };
+  write(left);
+  const system = await start(t, env, first.dataDir);
+  t.strictSame(record(), left, 'it waits');
+  t.ok(Number.isNaN(system.pidOf('litestream')), 'and Litestream does not run');
+  t.equal((await post(system, 'b', 'local')).status, 201);
+  t.match(
+    (await request(`${system.url}/ready?verbose`)).json.degraded.find(
+      ({ name }: { name: string }) => name === 'replica',
+    ),
+    { reason: /^it was last held by / },
+  );
+  await system.waitFor(({ msg }) => msg === 'litestream ready', 0, 90_000);
+  t.equal((await post(system, 'c')).status, 201);
+  t.match(readFileSync(join(system.dataDir, 'run', 'events.jsonl'), 'utf8'), '"kind":"replica-taken"');
+  t.notOk(/"name":"replica"/.test((await request(`${system.url}/ready?verbose`)).text));
+});
+
+t.test('of a machine that is dead the replica is restored and taken', async (t) => {
+  const { env, record, write } = await KINDS['s3:']!(t);
+  const first = await start(t, env);
+  t.equal((await post(first, 'a')).status, 201);
+  first.kill('SIGKILL');
+  await first.ended();
+  const left = { ...record(), bootId: 'other', instance: 'other', name: 'dead', pid: 7 };
+  write(left);
+  const system = launch(t, env);
+  await system.waitFor(({ msg }) => /^database media: restored/.test(msg));
+  t.strictSame(record(), left, 'it is restored while it is waited for');
+  await system.waitFor(({ msg }) => msg.startsWith('ready: '), 0, 90_000);
+  t.equal(record().pid, system.pid);
+  t.equal((await request(`${system.url}/alert/movie/a`)).status, 200);
+  t.match(
+    readFileSync(join(system.dataDir, 'run', 'events.jsonl'), 'utf8'),
+    '"cause":"it was taken from dead (process 7), which showed no life for 30 s"',
+  );
+});
+
+t.test('with the store silent it serves, and owns the replica before anything is added to it', async (t) => {
+  const store = await startS3(t);
+  const proxy = await StoreProxy.start(store.endpoint);
+  t.teardown(() => proxy.close());
+  const env = { ...s3Environment(store, 'p'), S3_ENDPOINT: proxy.endpoint };
+  const first = await start(t, env);
+  t.equal((await post(first, 'a')).status, 201);
+  first.kill('SIGKILL');
+  await first.ended();
+  await proxy.become('hang');
+  const system = await start(t, env, first.dataDir);
+  t.equal((await post(system, 'b', 'local')).status, 201);
+  const passed = proxy.counts.PUT;
+  t.match((await request(`${system.url}/ready?verbose`)).text, 'whose it is cannot be found out');
+  t.ok(Number.isNaN(system.pidOf('litestream')));
+  t.equal(proxy.counts.PUT, passed);
+  await proxy.become('open');
+  await system.waitFor(({ msg }) => msg === 'litestream ready');
+  t.equal((await post(system, 'c')).status, 201);
+  const record = JSON.parse(readFileSync(objectPath(store, 'p/lease.json'), 'utf8'));
+  t.equal(record.pid, system.pid);
+});

@@ -33,6 +33,22 @@ t.test('too little free disk closes it', async (t) => {
   t.match(g.closedBecause, /DISK_RESERVE_MB keeps/);
 });
 
+t.test('closed for good it stays so, whatever room there is', async (t) => {
+  const g = guard({});
+  g.refuse('the replica is used by another');
+  g.look(0);
+  t.equal(g.closedBecause, 'the replica is used by another');
+  const { code, message, meaning } = g.refusal!;
+  t.strictSame(
+    { code, message, status: meaning.httpStatus },
+    {
+      code: 'replica_in_use',
+      message: 'Nothing was written: the replica is used by another',
+      status: 503,
+    },
+  );
+});
+
 t.test('with the disk reserved, writes are refused plainly, reads go on, and /ready tells why', async (t) => {
   const system = await start(t, { DISK_RESERVE_MB: String(FREE_MB * 2) });
   const answer = await request(`${system.url}/alert`, { method: 'POST', body: alertOf('a') });

@@ -5,21 +5,33 @@ import { errorCode, syncToDisk } from '../files.ts';
 import { LEASE_NAME, type LeaseStore, type Stored } from './store.ts';
 
 const OWNER_ALONE = 0o700;
+/** What SQLite says where the file system has no locks, as some on a network: then the record alone decides. */
+const LOCKLESS = /^SQLITE_(?:IOERR|NOLFS|PROTOCOL)/;
 
 /** The record as a file, beside a lock of the kernel. */
 export class FileLeaseStore implements LeaseStore {
-  readonly isLockable = true;
   readonly #folder: string;
+  #isLockable = true;
   #lock: Lock | undefined;
 
   constructor(folder: string) {
     this.#folder = folder;
   }
 
+  get isLockable(): boolean {
+    return this.#isLockable;
+  }
+
   lock(): boolean {
     this.#makeFolder();
-    this.#lock ??= lockFile(join(this.#folder, 'lease.lock'));
-    return this.#lock !== undefined;
+    try {
+      this.#lock ??= lockFile(join(this.#folder, 'lease.lock'));
+      return this.#lock !== undefined;
+    } catch (error) {
+      if (!LOCKLESS.test(errorCode(error))) throw error;
+      this.#isLockable = false;
+      return true;
+    }
   }
 
   unlock(): void {
@@ -46,9 +58,9 @@ export class FileLeaseStore implements LeaseStore {
     return true;
   }
 
-  /** The lock sees to it. */
+  /** Without a lock two may read the same before both write. */
   async isConditional(): Promise<boolean> {
-    return true;
+    return this.#isLockable;
   }
 
   get #path(): string {

@@ -31,7 +31,7 @@ export interface Identity {
  * @param pid of the primary
  */
 export function identityOf(dataDir: string, pid: number): Identity {
-  const { dev, ino } = statSync(dataDir);
+  const { dev, ino } = statSync(dataDir, { throwIfNoEntry: false }) ?? { dev: 0, ino: 0 };
   const text = [machineId(), dataDir, ino].join('\n');
   return {
     name: hostname(),

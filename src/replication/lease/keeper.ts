@@ -10,7 +10,7 @@ import {
   ownerOf,
   parseRecord,
 } from './record.ts';
-import type { LeaseStore, Stored } from './store.ts';
+import { LEASE_NAME, type LeaseStore, type Stored } from './store.ts';
 
 const RENEW_INTERVAL_MS = 10_000;
 /** Three renewals: an owner whose record stands still for so long is dead. */
@@ -70,6 +70,8 @@ export class LeaseKeeper {
   /** Another's record, and since when it has not changed. */
   #watched: { readonly text: string; readonly sinceMs: number } | undefined;
   #lockedOutSinceMs: number | undefined;
+  /** The last try to renew it has worked. */
+  #isRenewed = true;
   /** The look that is under way, if any. */
   #looking: Promise<number> = Promise.resolve(0);
 
@@ -145,6 +147,7 @@ export class LeaseKeeper {
     this.#n = next.n;
     if (!(await this.#options.store.write(JSON.stringify(next), found))) return AGAIN_MS;
     this.#hasHeld = true;
+    this.#isRenewed = true;
     this.#watched = undefined;
     if (this.#state !== 'held') this.#tell({ state: 'held', reason: this.#event });
     return RENEW_INTERVAL_MS;
@@ -196,9 +199,10 @@ export class LeaseKeeper {
     // A record that may have changed meanwhile is watched anew.
     this.#watched = undefined;
     const { log } = this.#options;
-    if (this.#state === 'held')
-      log.warn({ reason }, `the ownership of the replica could not be renewed: ${reason}`);
-    else {
+    if (this.#state === 'held') {
+      if (this.#isRenewed) log.warn(`${LEASE_NAME} cannot be renewed: ${reason}; tried again`);
+      this.#isRenewed = false;
+    } else {
       const because = `whose it is cannot be found out, and nothing is added to it before: ${reason}`;
       this.#tell({ state: 'waiting', reason: because, isToServe: true });
     }

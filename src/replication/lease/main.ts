@@ -1,8 +1,9 @@
 import type { Config } from '../../config.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
-import { pickSecrets, REPLICA_SECRETS, type Secrets } from '../../secrets.ts';
+import { pickSecrets, REPLICA_SECRETS } from '../../secrets.ts';
 import { identityOf } from './identity.ts';
 import { LeaseKeeper, type LeaseKeeperOptions } from './keeper.ts';
+import { openLeaseStore } from './open-store.ts';
 import type { LeaseStore } from './store.ts';
 
 /** What the primary gives the process that owns the replica for it; the credentials come in its environment. */
@@ -15,7 +16,7 @@ export interface LeaseInput extends Pick<LeaseKeeperOptions, 'session' | 'isResu
 export async function run({ config, log, send, standby, ready, onMessage }: Runtime): Promise<void> {
   process.umask(0o077);
   const { pid, ...input } = (await standby()) as LeaseInput;
-  const store = await storeOf(config, pickSecrets(process.env, REPLICA_SECRETS));
+  const store = await openLeaseStore(config, pickSecrets(process.env, REPLICA_SECRETS));
   let isTried = input.isResumed;
   const keeper = new LeaseKeeper({
     ...input,
@@ -23,6 +24,9 @@ export async function run({ config, log, send, standby, ready, onMessage }: Runt
     self: identityOf(config.DATA_DIR, pid),
     onChange(ownership) {
       send({ kind: 'ownership', ...ownership });
+      const { url } = config.replica;
+      if (ownership.state === 'waiting')
+        log.warn({ replica: url }, `the replica ${url}: ${ownership.reason}`);
       if (ownership.state !== 'held' || isTried) return;
       isTried = true;
       void tellIfUnconditional(store, config, log);
@@ -43,17 +47,6 @@ export async function run({ config, log, send, standby, ready, onMessage }: Runt
   });
   ready();
   await keeper.run();
-}
-
-/** A start waits for this: only the code is loaded that is needed. */
-async function storeOf(config: Config, credentials: Secrets): Promise<LeaseStore> {
-  const { replica } = config;
-  if (replica.type === 'file') {
-    const { FileLeaseStore } = await import('./file-store.ts');
-    return new FileLeaseStore(replica.path);
-  }
-  const { S3LeaseStore } = await import('./s3-store.ts');
-  return new S3LeaseStore(config, replica, credentials);
 }
 
 async function tellIfUnconditional(store: LeaseStore, config: Config, log: Runtime['log']): Promise<void> {

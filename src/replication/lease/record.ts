@@ -1,4 +1,4 @@
-import type { Confirmed } from '../../runtime/messages.ts';
+import type { Confirmed, Schema } from '../../runtime/messages.ts';
 import type { Identity } from './identity.ts';
 
 /** Of a system that has no other that takes over from it. */
@@ -6,8 +6,7 @@ const ONLY_EPOCH = 1;
 
 /** What an owner tells of its databases, by their names. */
 export interface LeasePositions {
-  /** The newest migration of each owner of tables. */
-  readonly schema: Readonly<Record<string, Readonly<Record<string, number>>>>;
+  readonly schema: Schema;
   /** How far the replica is known to hold each. */
   readonly confirmed: Readonly<Record<string, Confirmed>>;
 }

@@ -1,0 +1,47 @@
+import type { Config } from '../config.ts';
+import { identityOf } from '../replication/lease/identity.ts';
+import { judge } from '../replication/lease/judge.ts';
+import { isCoveredByDataDir, openLeaseStore } from '../replication/lease/open-store.ts';
+import { ownerOf, parseRecord } from '../replication/lease/record.ts';
+import type { Secrets } from '../secrets.ts';
+import type { Found } from './doctor-checks.ts';
+
+const STOP_THAT_ONE =
+  'Stop that one, or set another REPLICA_URL. If it is gone for good, a start waits for 30 s, or takes it at once with --take-over.';
+
+/** @returns whose the replica is. A warning: whether that one lives only time tells, and a start takes that time */
+export async function checkOwner(config: Config, secrets: Secrets): Promise<Found> {
+  if (isCoveredByDataDir(config)) return ok('the data folder holds the replica, and its lock covers it');
+  try {
+    const store = await openLeaseStore(config, secrets);
+    const found = await store.read();
+    const record = found && parseRecord(found.text);
+    const self = identityOf(config.DATA_DIR, process.pid);
+    const judgement = found && !record ? 'unknown' : judge({ record, self, session: '', isLocked: false });
+    const owner = record ? ownerOf(record) : 'somebody whose record cannot be read';
+    if (judgement === 'refused')
+      return {
+        result: 'problem',
+        detail: `held by ${owner}, in a way that only a newer release can read`,
+        remedy: 'Run that release, or set another REPLICA_URL.',
+      };
+    if (judgement === 'unknown')
+      return { result: 'warning', detail: `last held by ${owner}`, remedy: STOP_THAT_ONE };
+    if (await store.isConditional()) return ok(record ? 'this system, or one that is gone' : 'nobody yet');
+    return {
+      result: 'warning',
+      detail: 'the store ignores the conditions of a write',
+      remedy: 'See to it that two systems never start on it in the same moment, or use another store.',
+    };
+  } catch (error) {
+    return {
+      result: 'warning',
+      detail: `not known: ${(error as Error).message}`,
+      remedy: 'See what is said of the replica.',
+    };
+  }
+}
+
+function ok(detail: string): Found {
+  return { result: 'ok', detail, remedy: null };
+}
