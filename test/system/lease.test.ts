@@ -71,6 +71,19 @@ for (const [kind, placeOf] of Object.entries(KINDS)) {
     t.equal((await post(first, 'a')).status, 201);
   });
 
+  t.test(`${kind} of two that start at once one is refused`, async (t) => {
+    const { env, record } = await placeOf(t);
+    const systems = [launch(t, env), launch(t, env)];
+    const ended = await Promise.race(
+      systems.map(async (system, index) => ({ ...(await system.ended()), winner: systems[1 - index]! })),
+    );
+    t.equal(ended.code, 73);
+    const { winner } = ended;
+    await winner.ready();
+    t.equal(record().pid, winner.pid);
+    t.equal((await post(winner, 'a')).status, 201);
+  });
+
   t.test(`${kind} what nobody owns any more is taken at once`, async (t) => {
     const { env, record } = await placeOf(t);
     const first = await start(t, env);
