@@ -20,6 +20,7 @@ export interface PrepareInput {
 export async function run({ config, log, send, standby }: Runtime): Promise<void> {
   const { litestream, litestreamConfigPath, databases, lastCommits, isServing } =
     (await standby()) as PrepareInput;
+  send({ kind: 'ready' });
   const abort = new AbortController();
   process.on('SIGTERM', () => abort.abort());
   const secrets = pickSecrets(process.env, REPLICA_SECRETS);

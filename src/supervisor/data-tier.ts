@@ -36,6 +36,8 @@ export class DataTier {
   readonly guard: ReplicaGuard;
   readonly #options: DataTierOptions;
   #preparing: Child | undefined;
+  /** The next one that prepares the databases loads its code already. */
+  #isPrepareForked = false;
 
   constructor(options: DataTierOptions) {
     const { deployment, writerDeployment, log, events, factory, onChange } = options;
@@ -126,6 +128,7 @@ export class DataTier {
 
   /** @throws Failure the reason that it cannot start */
   async start(): Promise<void> {
+    if (this.lease.slot) this.#preforkPrepare();
     await this.lease.start();
     // Another system may hold the replica, and whether it lives takes time to know: only what takes long as well goes on.
     if (this.lease.waitsForOther && !this.#lacksDatabase()) await this.lease.settled();
@@ -192,16 +195,28 @@ export class DataTier {
     throw finalFailure(exit) ?? new Failure('child_failed', `Preparing the databases failed: ${exit.cause}`);
   }
 
+  /** It loads its code while it is found out whose the replica is. One of an older release does not say when it has. */
+  #preforkPrepare(): void {
+    const { running } = this;
+    const { factory, deployment } = this.#options;
+    if (running.release.hash !== deployment.release.hash) return;
+    factory.prefork(PROCESSES.prepare, { name: PROCESSES.prepare.role, deployment: running });
+    this.#isPrepareForked = true;
+  }
+
   async #runPrepare(
     input: object,
     onRestored: (database: string, loss: string) => void = () => {},
   ): Promise<ChildExit> {
     const child = this.#withReplica(PROCESSES.prepare, input);
     this.#preparing = child;
+    const isPreforked = this.#isPrepareForked;
+    this.#isPrepareForked = false;
     child.on('message', (message) => {
       if (message.kind === 'restored') onRestored(message.database, message.loss);
     });
-    child.markReady();
+    // What it does may take as long as it takes; one that was preforked says itself when it has loaded.
+    if (!isPreforked) child.markReady();
     return new Promise((resolve) => child.once('exit', resolve));
   }
 
