@@ -140,6 +140,8 @@ export type ToChild =
   | { readonly kind: 'activate'; readonly name: string; readonly input?: unknown }
   /** What the owner's record tells of the databases. */
   | ({ readonly kind: 'positions' } & LeasePositions)
+  /** Renew the record now, and say whose the replica is. */
+  | { readonly kind: 'renew' }
   /** The replica is nobody's from now on; then exit. */
   | { readonly kind: 'release' }
   /** For the writer: no write is accepted any more, and why. */

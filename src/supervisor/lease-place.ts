@@ -13,6 +13,7 @@ import type { Slot } from './slot.ts';
 
 /** What everything else waits for a first finding; one that takes longer is waited for where it counts. */
 const FIRST_FINDING_MS = 1000;
+const CHECK_MS = 3000;
 
 export interface LeasePlaceOptions {
   /** The primary's own: the record is its, and stays so over each exchange. */
@@ -39,6 +40,8 @@ export class LeasePlace {
   readonly #session = randomUUID();
   #ownership: Ownership | undefined;
   #hasHeld = false;
+  /** Counts what its process has said. */
+  #heard = 0;
   /** The start goes on by what was found. */
   #isSettled = false;
   #waiting: (() => void)[] = [];
@@ -108,6 +111,19 @@ export class LeasePlace {
     if (this.failure) throw this.failure;
   }
 
+  /**
+   * Has the record looked at now; a store that does not answer tells nothing.
+   * @throws Failure replica_in_use when it is another's
+   */
+  async check(): Promise<void> {
+    const heard = this.#heard;
+    if (this.slot?.child?.isReachable) {
+      this.slot.child.send({ kind: 'renew' });
+      await this.#until(() => this.#heard > heard, CHECK_MS);
+    }
+    this.demand();
+  }
+
   /** Hands on what the databases have. */
   migrated(schema: Schema): void {
     this.#describe({ ...this.#positions, schema });
@@ -154,6 +170,7 @@ export class LeasePlace {
     if (this.#ownership?.state === 'lost') return;
     const { onTaken, onLost, onChange } = this.#options;
     this.#ownership = ownership;
+    this.#heard += 1;
     if (ownership.state === 'held' && ownership.reason) onTaken(ownership.reason);
     if (ownership.state === 'held') this.#hasHeld = true;
     this.#wake();

@@ -298,7 +298,7 @@ export class System {
 
   /** As `Exchange.reload`. */
   async reload(request: ReloadRequest): Promise<ReloadOutcome> {
-    this.#data.lease.demand();
+    await this.#data.lease.check();
     return this.#exchange.reload(request);
   }
 

@@ -132,6 +132,8 @@ for (const [kind, placeOf] of Object.entries(KINDS)) {
     t.equal((await post(system, 'b', 'local')).status, 201);
     const other = { ...record(), session: 'other', name: 'elsewhere', pid: 7, bootId: 'other' };
     write(other);
+    const reloaded = await command(['reload'], { DATA_DIR: system.dataDir });
+    t.match(reloaded, { code: 73, stderr: /elsewhere/ }, 'a reload looks at once');
     const line = await system.waitFor((line) => line.code === 'replica_in_use');
     t.match(line.msg, 'is used by elsewhere (process 7)');
     t.match(line.msg, /of main, commits 3 to 3 are known to be only here/);
@@ -144,7 +146,6 @@ for (const [kind, placeOf] of Object.entries(KINDS)) {
     t.match(ready.text, 'is used by elsewhere');
     await system.killChild('writer');
     t.equal((await post(system, 'd', 'local')).status, 503, 'the next writer refuses, too');
-    t.match(await command(['reload'], { DATA_DIR: system.dataDir }), { code: 73, stderr: /elsewhere/ });
     t.equal((await system.stop()).code, 0);
     t.strictSame(record(), other, 'the record is not its to release');
     t.match(

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from '../../log.ts';
 import { type Identity, isAlive } from './identity.ts';
 import { type Judgement, judge } from './judge.ts';
@@ -57,9 +58,13 @@ export interface LeaseKeeperOptions {
 export class LeaseKeeper {
   readonly #options: LeaseKeeperOptions;
   readonly #now: () => number;
-  readonly #ended = new AbortController();
   #state: 'judging' | 'waiting' | 'held' | 'lost' | 'released' = 'judging';
-  #told = '';
+  #told: Ownership | undefined;
+  /** Somebody waits for what the next look finds. */
+  #isAsked = false;
+  #isEnding = false;
+  /** Ends the wait for the next look. */
+  #pause = new AbortController();
   /** Once held, whatever else is found there has replaced this. */
   #hasHeld: boolean;
   /** The highest that this one has written; undefined before the first. */
@@ -85,11 +90,20 @@ export class LeaseKeeper {
   async run(): Promise<void> {
     const { delay = (delayMs, signal) => sleep(delayMs, undefined, { signal }) } = this.#options;
     while (!this.#isOver) {
+      this.#pause = new AbortController();
+      const isAsked = this.#isAsked;
       this.#looking = this.#look().catch((error: Error) => this.#silent(error.message));
       const delayMs = await this.#looking;
+      if (isAsked) this.#answer();
       if (this.#isOver) return;
-      await delay(delayMs, this.#ended.signal).catch(() => {});
+      await delay(delayMs, this.#pause.signal).catch(() => {});
     }
+  }
+
+  /** Looks now, and tells what it has found also where that is as before. */
+  renew(): void {
+    this.#isAsked = true;
+    this.#pause.abort();
   }
 
   /** What the next renewal tells of the replica. */
@@ -100,7 +114,8 @@ export class LeaseKeeper {
   /** Nothing more is added: others need not wait. Best effort. */
   async release(): Promise<void> {
     const { store } = this.#options;
-    this.#ended.abort();
+    this.#isEnding = true;
+    this.#pause.abort();
     await this.#looking;
     if (this.#state !== 'held') return;
     this.#state = 'released';
@@ -112,7 +127,7 @@ export class LeaseKeeper {
   }
 
   get #isOver(): boolean {
-    return this.#ended.signal.aborted || this.#state === 'lost' || this.#state === 'released';
+    return this.#isEnding || this.#state === 'lost' || this.#state === 'released';
   }
 
   /** @returns after which time to look again */
@@ -217,10 +232,14 @@ export class LeaseKeeper {
 
   #tell(ownership: Ownership): void {
     this.#state = ownership.state;
-    const text = JSON.stringify(ownership);
-    if (text === this.#told) return;
-    this.#told = text;
+    if (isDeepStrictEqual(ownership, this.#told)) return;
+    this.#told = ownership;
     this.#options.onChange(ownership);
+  }
+
+  #answer(): void {
+    this.#isAsked = false;
+    if (this.#told) this.#options.onChange(this.#told);
   }
 }
 

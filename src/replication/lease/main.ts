@@ -36,6 +36,7 @@ export async function run({ config, log, send, standby, ready, onMessage }: Runt
   let isReleasing = false;
   onMessage((message) => {
     if (message.kind === 'positions') keeper.tell(message);
+    if (message.kind === 'renew') keeper.renew();
     if (message.kind === 'release') {
       isReleasing = true;
       keeper

@@ -257,6 +257,18 @@ t.test('to take over is not to wait', async (t) => {
   );
 });
 
+t.test('who asks is told what is found now, also where that is as before', async (t) => {
+  const store = new MemoryStore();
+  const told = await run(store, (atMs, keeper) => {
+    if (atMs <= 20_000) keeper.renew();
+    return atMs < 30_000;
+  });
+  t.strictSame(
+    told.map(({ state, atMs }) => ({ state, atMs })),
+    [0, 10_000, 20_000].map((atMs) => ({ state: 'held', atMs })),
+  );
+});
+
 t.test('the record tells what it was told of the databases', async (t) => {
   const store = new MemoryStore();
   const position = { session: 's', ordinal: 4, atMs: 1, generation: 'g', salt: 'x', offsetBytes: 9 };
