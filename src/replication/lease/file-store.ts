@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Lock, lockFile } from '../../sqlite/lock.ts';
 import { errorCode, syncToDisk } from '../files.ts';
@@ -13,6 +13,8 @@ export class FileLeaseStore implements LeaseStore {
   readonly #folder: string;
   #isLockable = true;
   #lock: Lock | undefined;
+  /** Of the file that is locked. */
+  #inode: number | undefined;
 
   constructor(folder: string) {
     this.#folder = folder;
@@ -24,8 +26,12 @@ export class FileLeaseStore implements LeaseStore {
 
   lock(): boolean {
     this.#makeFolder();
+    const path = join(this.#folder, 'lease.lock');
+    // Of a file that was removed it keeps nobody away.
+    if (statSync(path, { throwIfNoEntry: false })?.ino !== this.#inode) this.unlock();
     try {
-      this.#lock ??= lockFile(join(this.#folder, 'lease.lock'));
+      this.#lock ??= lockFile(path);
+      this.#inode = statSync(path).ino;
       return this.#lock !== undefined;
     } catch (error) {
       if (!LOCKLESS.test(errorCode(error))) throw error;

@@ -1,4 +1,5 @@
-import { statSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { loadConfig } from '../../../src/config.ts';
@@ -31,6 +32,15 @@ async function replaces(t: Test, store: LeaseStore): Promise<void> {
   t.equal((await store.read())?.text, 'two');
 }
 
+/** Whether a process cannot have the lock of a folder: within one process everybody can. */
+function isLocked(folder: string): boolean {
+  const url = new URL('../../../src/sqlite/lock.ts', import.meta.url).href;
+  const path = JSON.stringify(join(folder, 'lease.lock'));
+  const script = `const { lockFile } = await import('${url}'); process.exit(lockFile(${path}) ? 0 : 1)`;
+  const { status } = spawnSync(process.execPath, ['--input-type=module', '-e', script]);
+  return status === 1;
+}
+
 t.test('a bucket that evaluates conditions', async (t) => {
   const store = await s3StoreOf(t, true);
   await replaces(t, store);
@@ -52,10 +62,14 @@ t.test('a folder, with the lock of the kernel', async (t) => {
   t.equal(store.lock(), true);
   await replaces(t, store);
   t.equal(statSync(join(folder, 'lease.json')).mode & 0o777, 0o600);
-  // SQLite's locks are a process's, so another one in this process would get it, too.
   store.unlock();
   t.equal(store.lock(), true, 'it can be taken again');
+  t.equal(isLocked(folder), true);
+  rmSync(folder, { recursive: true });
+  t.equal(store.lock(), true, 'the folder was emptied');
+  t.equal(isLocked(folder), true, 'and is locked again');
   store.unlock();
+  t.equal(isLocked(folder), false);
 });
 
 t.test('a folder whose disk is not there', async (t) => {
