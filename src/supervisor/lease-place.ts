@@ -11,7 +11,7 @@ import { drainTimeoutMsOf, PROCESSES } from './processes.ts';
 import type { Deployment } from './release/deployment.ts';
 import type { Slot } from './slot.ts';
 
-/** What everything else waits for a first finding; one that takes longer is waited for where it counts. */
+/** What everything else waits for what its process finds first; what takes longer is waited for where it counts. */
 const FIRST_FINDING_MS = 1000;
 const CHECK_MS = 3000;
 
@@ -92,6 +92,7 @@ export class LeasePlace {
   async start(): Promise<void> {
     this.demand();
     if (this.slot?.state === 'stopped') this.slot.start();
+    await this.slot?.ready();
     await this.#until(() => this.#ownership !== undefined, FIRST_FINDING_MS);
     this.demand();
   }
