@@ -28,7 +28,7 @@ export async function listAll(
       configPath,
       env,
       databasePath: databasePath(config.DATA_DIR, database),
-      replica: config.replica,
+      config,
       stallTimeoutMs: STALL_TIMEOUT_MS,
       signal,
     });

@@ -39,6 +39,8 @@ export interface RestoreReport {
   /** Undefined when the database does not tell. */
   readonly lastCommit: { readonly ordinal: number; readonly at: string | undefined } | undefined;
   readonly note: string | undefined;
+  /** What of the replica could not be used, in words. */
+  readonly faults: readonly string[];
 }
 
 /**
@@ -63,7 +65,7 @@ export async function restoreOne(
       log,
       database,
       databasePath: databasePath(config.DATA_DIR, database),
-      replica: config.replica,
+      config,
       atMs: point?.atMs,
       replicaEndMs: point?.replicaEndMs,
       outputPath,
@@ -80,7 +82,8 @@ export async function restoreOne(
       sizeBytes: statSync(outputPath).size,
       durationMs: Math.round(performance.now() - startMs),
       lastCommit: shownCommit(reached.lastCommit),
-      note: point ? undefined : noteOn(reached),
+      note: point ? noteOnNext(reached) : noteOn(reached),
+      faults: reached.faults,
     };
   } finally {
     view.end();
@@ -115,12 +118,16 @@ function reachedText(lastCommit: RestoreReport['lastCommit']): string {
   return `last commit ${lastCommit.at}, number ${lastCommit.ordinal}`;
 }
 
-/** Litestream stops reading at a hole in a WAL without a word. */
 function noteOn({ lastCommit, replicaEndMs }: Reached): string | undefined {
   if (!lastCommit?.ordinal) return undefined;
   const silentMs = replicaEndMs - lastCommit.activeAtMs;
   if (silentMs < UNEXPLAINED_MS) return undefined;
   return `the replica was last written ${showDuration(silentMs)} after the last sign of life in this. On a system that was idle that can be; else a part of the replica is missing.`;
+}
+
+/** How far off it is from the time that was asked for. */
+function noteOnNext({ next }: Reached): string | undefined {
+  return next && `the commit after it is number ${next.ordinal}, of ${new Date(next.atMs).toISOString()}`;
 }
 
 /** @returns whether there is anything at a path, or at one of those that SQLite would take for its own */

@@ -77,8 +77,8 @@ export async function restore(args: readonly string[], invocation: Invocation): 
     const point = atMs === undefined ? undefined : await pointOf(context, atMs, signal);
     if (to === undefined) {
       const { reports, movedTo } = await restoreInPlace(context, point, signal);
-      print(reports, json, { movedTo });
       if (movedTo && !json) console.log(`what was there before is in ${movedTo}`);
+      print(reports, json, { movedTo });
     } else {
       print(
         [
@@ -149,7 +149,15 @@ async function restoreTo(
   }
 }
 
+/** @throws Failure replica_damaged when a part of the replica could not be used */
 function print(reports: readonly RestoreReport[], asJson: boolean, more: object = {}): void {
   if (asJson) console.log(JSON.stringify({ restored: reports, ...more }, undefined, 2));
   else for (const report of reports) console.log(describeReport(report));
+  const damaged = reports.filter(({ faults }) => faults.length > 0);
+  if (damaged.length === 0) return;
+  const texts = damaged.map(({ database, faults }) => `${database}: ${faults.join('; ')}`);
+  throw new Failure(
+    'replica_damaged',
+    `The replica is damaged, and only what is before that was restored. ${texts.join('. ')}`,
+  );
 }

@@ -20,7 +20,7 @@ import {
 } from './preparation.ts';
 import { INSTRUCTIONS } from './prepare-advice.ts';
 import { applySettled, installed, type Settled, settleWhole } from './put-in-place.ts';
-import { restoreDatabase } from './restore.ts';
+import { type Restored, restoreDatabase } from './restore.ts';
 
 export type { Prepared } from './preparation.ts';
 
@@ -126,10 +126,10 @@ async function prepare(database: string, look: ReturnType<typeof lookAt>, option
 
 async function restoreMissing(database: string, options: Looking): Promise<Made> {
   const { config, log } = options;
-  let fetched: 'restored' | 'empty' = 'empty';
+  let fetched: Restored | undefined;
   try {
     fetched = await fetch(database, options);
-    if (fetched === 'empty') refuseIfThereWasOne(database, options);
+    if (!fetched) refuseIfThereWasOne(database, options);
   } catch (error) {
     if (!isAboutReplica(error)) throw error;
     if (!config.ALLOW_EMPTY) {
@@ -140,7 +140,7 @@ async function restoreMissing(database: string, options: Looking): Promise<Made>
     }
     log.warn({ database, code: error.code }, `starting empty because of ALLOW_EMPTY=1: ${error.message}`);
   }
-  if (fetched === 'restored') return installed(database, options);
+  if (fetched) return installedWhole(database, fetched, options);
   const movedTo = moveAside(config.DATA_DIR, database, Date.now());
   return { outcome: 'new', movedTo, change: { kind: 'new', isBegunAnew: config.ALLOW_EMPTY } };
 }
@@ -148,18 +148,27 @@ async function restoreMissing(database: string, options: Looking): Promise<Made>
 async function replaceDamaged(database: string, path: string, options: Looking): Promise<Made> {
   const { replica } = options.config;
   const advice = `The damaged database is still ${path}, and nothing was changed. To start without it, move it and the files beside it away.`;
-  let fetched: 'restored' | 'empty';
+  let fetched: Restored | undefined;
   try {
     fetched = await fetch(database, options);
   } catch (error) {
     if (!isAboutReplica(error)) throw error;
     throw explained(error, `The database ${database} is damaged and cannot be replaced. ${advice}`);
   }
-  if (fetched === 'restored') return installed(database, options);
+  if (fetched) return installedWhole(database, fetched, options);
   throw new Failure(
     'storage_corrupt',
     `The database ${database} is damaged, and the replica ${replica.url} has no copy of it. ${advice}`,
   );
+}
+
+/** Puts a restored database in its place, and tells what the replica lacked. */
+async function installedWhole(database: string, { faults }: Restored, options: Looking): Promise<Made> {
+  const made = await installed(database, options);
+  if (faults.length === 0) return made;
+  const { url } = options.config.replica;
+  const notice = `The replica ${url} of the database ${database} is damaged: ${faults.join('; ')}. What was restored has all that is before that.`;
+  return { ...made, notice };
 }
 
 function refuseIfThereWasOne(database: string, { config: { DATA_DIR, replica }, mark }: Looking): void {
@@ -173,7 +182,7 @@ function refuseIfThereWasOne(database: string, { config: { DATA_DIR, replica }, 
 }
 
 /** Restores into the scratch folder, telling about it. */
-async function fetch(database: string, options: Looking): Promise<'restored' | 'empty'> {
+async function fetch(database: string, options: Looking): Promise<Restored | undefined> {
   const { config, binary, configPath, check, env, log, signal, stallTimeoutMs } = options;
   log.info(
     { database, replica: config.replica.url },
@@ -184,7 +193,7 @@ async function fetch(database: string, options: Looking): Promise<'restored' | '
     binary,
     configPath,
     databasePath: databasePath(config.DATA_DIR, database),
-    replica: config.replica,
+    config,
     outputPath: fetchedPath(database, config.DATA_DIR),
     scratchDir: scratchDirOf(options),
     env,

@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import type { Config } from '../config.ts';
 import { Failure } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { LitestreamBinary } from './binary.ts';
@@ -10,7 +11,10 @@ import { syncToDisk } from './files.ts';
 import { configArguments } from './litestream.ts';
 import type { LitestreamLine } from './log-line.ts';
 import { redactor } from './redact.ts';
-import type { Replica } from './replica-url.ts';
+import type { CommitRow } from './restore/commit-row.ts';
+import { localFiles } from './restore/local-files.ts';
+import { type GenerationFiles, listReplicaFiles } from './restore/replica-files.ts';
+import { restoreFromWals } from './restore/wal-restore.ts';
 import { reasonIn, replicaUnreachable, restoreFailure } from './restore-failure.ts';
 import { type RestoreEnd, type RestoreProgress, runRestore } from './restore-process.ts';
 
@@ -19,16 +23,29 @@ import { type RestoreEnd, type RestoreProgress, runRestore } from './restore-pro
  * wait for ever for one that took the connection and says nothing.
  */
 export const STALL_TIMEOUT_MS = 2 * 60_000;
+const PROGRESS_INTERVAL_MS = 1000;
 
-/** What Litestream 0.3.13 dies of when the newest snapshot is newer than every WAL segment in the replica. */
-const NO_WAL_AFTER_SNAPSHOT = 'makechan: size out of range';
+/** What Litestream 0.5 says when it has nothing so old. */
 const NO_SNAPSHOT = 'no snapshots available';
 
-/** The newest state of a generation that the replica had at a time, or its newest of all. */
+/** What of a replica is restored; its newest state without. */
 export interface Selection {
-  readonly generation: string;
-  /** Milliseconds since the epoch, on the store's clock. */
-  readonly timestampMs: number | undefined;
+  /** Undefined where there is only one, or any will do. */
+  readonly generation?: string | undefined;
+  /** Nothing that was committed later; milliseconds since the epoch. Litestream 0.5 takes it on the store's clock. */
+  readonly atMs?: number | undefined;
+  /** From the oldest snapshot, through everything that follows it. */
+  readonly isFromOldest?: boolean | undefined;
+}
+
+/** What came of a restore. */
+export interface Restored {
+  /** Undefined where the replica names none. */
+  readonly generation: string | undefined;
+  /** What of the replica could not be used, in words; the restored database ends before it, or does without it. */
+  readonly faults: readonly string[];
+  /** The first commit that was left out because it is later than asked for; undefined where none is known. */
+  readonly next: CommitRow | undefined;
 }
 
 export interface RestoreOptions {
@@ -37,7 +54,7 @@ export interface RestoreOptions {
   readonly configPath: string;
   /** The database as the configuration names it, `DATA_DIR/<name>.db`. It is not touched. */
   readonly databasePath: string;
-  readonly replica: Replica;
+  readonly config: Config;
   /** Where the restored database goes. Must not exist, nor anything beside it under its name. */
   readonly outputPath: string;
   /** A folder for work in progress, on the output's file system; made if it does not exist. */
@@ -56,40 +73,36 @@ export interface RestoreOptions {
 }
 
 /**
- * Restores a database from its replica. The output appears whole, checked and on disk, or not at all.
+ * Restores a database from its replica. The output appears whole, checked and on disk, or not at all. What a Litestream of
+ * version 0.3 has written is checked piece by piece before it is applied: where something is missing or damaged the
+ * restored database ends before it.
  *
- * @returns `empty` when the replica can be reached and has nothing of this database, or nothing that was selected
+ * @returns undefined when the replica can be reached and has nothing of this database, or nothing that was selected
  * @throws Failure replica_unreachable, restore_failed (the replica is damaged), storage_full, not_ready (aborted)
  */
-export async function restoreDatabase(options: RestoreOptions): Promise<'restored' | 'empty'> {
-  const { databasePath, replica, outputPath, scratchDir, selection, check, signal } = options;
+export async function restoreDatabase(options: RestoreOptions): Promise<Restored | undefined> {
+  const { binary, databasePath, outputPath, scratchDir } = options;
   const database = basename(databasePath, '.db');
   refuseToOverwrite(outputPath);
-  if (replica.type === 'file' && isFileReplicaEmpty(replica, database)) return 'empty';
-
   mkdirSync(scratchDir, { recursive: true, mode: 0o700 });
   const folder = mkdtempSync(join(scratchDir, `${database}-`));
-  const scratchPath = join(folder, `${database}.db`);
+  const scratchPath = join(folder, 'out', `${database}.db`);
+  mkdirSync(dirname(scratchPath), { mode: 0o700 });
   try {
-    if (!(await fetchInto(folder, scratchPath, database, options))) {
-      if (replica.type === 's3' || selection) return 'empty';
-      throw new Failure(
-        'restore_failed',
-        `The replica ${replica.url} has files of the database ${database}, but nothing that can be restored`,
-      );
-    }
-    const damage = await findDamage(scratchPath, signal, check);
-    if (damage) {
-      throw new Failure(
-        'restore_failed',
-        `The database ${database} as restored from ${replica.url} is damaged: ${damage}`,
-      );
-    }
+    const restored = await (binary.format === 'ltx' ? fetchLtx : fetchWal)(
+      folder,
+      scratchPath,
+      database,
+      options,
+    );
+    if (!restored) return undefined;
+    // What reading it has left: beside a renamed database it would be another's.
+    for (const suffix of ['-wal', '-shm']) rmSync(scratchPath + suffix, { force: true });
     syncToDisk(scratchPath);
     refuseToOverwrite(outputPath);
     renameSync(scratchPath, outputPath);
     syncToDisk(dirname(outputPath));
-    return 'restored';
+    return restored;
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -99,67 +112,133 @@ function refuseToOverwrite(path: string): void {
   if (existsSync(path)) throw new Failure('restore_failed', `${path} exists; a restore never overwrites`);
 }
 
-/** @returns whether the replica had anything */
-async function fetchInto(
+async function fetchWal(
   folder: string,
   scratchPath: string,
   database: string,
   options: RestoreOptions,
-): Promise<boolean> {
-  const { binary, configPath, databasePath, replica, env, log, stallTimeoutMs = STALL_TIMEOUT_MS } = options;
-  const secrets = [env.AWS_ACCESS_KEY_ID ?? '', env.AWS_SECRET_ACCESS_KEY ?? ''];
-  const run = (selection: readonly string[]): Promise<RestoreEnd> =>
-    runRestore({
-      binaryPath: binary.path,
-      args: [...selection, '-o', scratchPath, ...configArguments(configPath), databasePath],
-      env,
+): Promise<Restored | undefined> {
+  const { config, env, signal, selection, check = 'quick_check', log, onProgress } = options;
+  const source = {
+    config,
+    database,
+    env,
+    signal,
+    stallTimeoutMs: options.stallTimeoutMs ?? STALL_TIMEOUT_MS,
+  };
+  const generations = await listReplicaFiles(source);
+  const wanted = selection?.generation;
+  const generation =
+    wanted === undefined ? newestOf(generations) : generations.find(({ name }) => name === wanted);
+  if (!generation) return wanted === undefined ? nothingIn(config, database) : undefined;
+  const startMs = performance.now();
+  let gotBytes = 0;
+  const progress = setInterval(() => {
+    const elapsedMs = performance.now() - startMs;
+    if (gotBytes > 0) onProgress?.({ sizeBytes: gotBytes, elapsedMs, readBytes: gotBytes, wals: undefined });
+  }, PROGRESS_INTERVAL_MS);
+  const files = localFiles(source, join(folder, 'mirror'), (sizeBytes) => {
+    gotBytes += sizeBytes;
+  });
+  try {
+    const restored = await restoreFromWals(generation, {
+      ...source,
+      files,
       folder,
-      stallTimeoutMs,
-      signal: options.signal,
-      redact: redactor(secrets),
-      onProgress: options.onProgress,
+      outputPath: scratchPath,
+      check,
+      atMs: selection?.atMs,
+      isFromOldest: selection?.isFromOldest ?? false,
+      run: (configPath, outputPath) => {
+        clearInterval(progress);
+        return runLitestream([], configPath, outputPath, options);
+      },
     });
-
-  let end = await run(['-if-replica-exists', ...selectionArguments(binary, options.selection)]);
-  const isTimed = options.selection?.timestampMs !== undefined;
-  if (isTimed && end.outcome === 'failed' && isBeforeAnything(end.lines)) return false;
-  const older = end.outcome === 'failed' ? beforeNewestSnapshot(end.lines) : undefined;
-  if (older) {
-    log.warn({ database }, `restoring ${database} from before its newest snapshot, which has no WAL`);
-    rmSync(folder, { recursive: true });
-    mkdirSync(folder, { mode: 0o700 });
-    end = await run(older);
+    for (const fault of restored?.faults ?? [])
+      log.warn({ database }, `the replica of ${database}: ${fault}`);
+    return restored;
+  } finally {
+    clearInterval(progress);
+    files.close();
   }
+}
+
+function newestOf(generations: readonly GenerationFiles[]): GenerationFiles | undefined {
+  return generations.toSorted((a, b) => b.storedMs - a.storedMs)[0];
+}
+
+/** @throws Failure restore_failed when there is something, and nothing that can be restored */
+function nothingIn({ replica }: Config, database: string): undefined {
+  if (replica.type === 's3' || isFileReplicaEmpty(replica, database)) return undefined;
+  throw new Failure(
+    'restore_failed',
+    `The replica ${replica.url} has files of the database ${database}, but nothing that can be restored`,
+  );
+}
+
+async function fetchLtx(
+  _folder: string,
+  scratchPath: string,
+  database: string,
+  options: RestoreOptions,
+): Promise<Restored | undefined> {
+  const { configPath, config, selection, signal, check } = options;
+  const { replica } = config;
+  if (replica.type === 'file' && isFileReplicaEmpty(replica, database)) return undefined;
+  const atMs = selection?.atMs;
+  const timed = atMs === undefined ? [] : ['-timestamp', new Date(atMs).toISOString()];
+  const end = await runLitestream(['-if-replica-exists', ...timed], configPath, scratchPath, options);
+  if (end.outcome === 'failed') {
+    if (atMs !== undefined && isBeforeAnything(end.lines)) return undefined;
+    throw restoreFailure(database, replica, reasonIn(end.lines));
+  }
+  if (!existsSync(scratchPath)) {
+    return selection ? undefined : nothingIn(config, database);
+  }
+  const damage = await findDamage(scratchPath, signal, check);
+  if (damage) {
+    throw new Failure(
+      'restore_failed',
+      `The database ${database} as restored from ${replica.url} is damaged: ${damage}`,
+    );
+  }
+  return { generation: undefined, faults: [], next: undefined };
+}
+
+/** @throws Failure not_ready when aborted, replica_unreachable when it stands still */
+async function runLitestream(
+  more: readonly string[],
+  configPath: string,
+  outputPath: string,
+  options: RestoreOptions,
+): Promise<RestoreEnd> {
+  const {
+    binary,
+    databasePath,
+    config,
+    env,
+    stallTimeoutMs = STALL_TIMEOUT_MS,
+    signal,
+    onProgress,
+  } = options;
+  const end = await runRestore({
+    binaryPath: binary.path,
+    args: [...more, '-o', outputPath, ...configArguments(configPath), databasePath],
+    env,
+    folder: dirname(outputPath),
+    stallTimeoutMs,
+    signal,
+    redact: redactor([env.AWS_ACCESS_KEY_ID ?? '', env.AWS_SECRET_ACCESS_KEY ?? '']),
+    onProgress,
+  });
   if (end.outcome === 'aborted') throw new Failure('not_ready', 'Stopped while restoring');
   if (end.outcome === 'stalled') {
-    throw replicaUnreachable(replica, `nothing came from it for ${stallTimeoutMs / 1000} s`);
+    throw replicaUnreachable(config.replica, `nothing came from it for ${stallTimeoutMs / 1000} s`);
   }
-  if (end.outcome === 'failed') throw restoreFailure(database, replica, reasonIn(end.lines));
-  return existsSync(scratchPath);
+  return end;
 }
 
-function selectionArguments({ format }: LitestreamBinary, selection: Selection | undefined): string[] {
-  if (!selection) return [];
-  const { generation, timestampMs } = selection;
-  const timed = timestampMs === undefined ? [] : ['-timestamp', new Date(timestampMs).toISOString()];
-  return [...(format === 'wal' ? ['-generation', generation] : []), ...timed];
-}
-
-/** At the time that was selected the generation had no snapshot yet, or no WAL behind it. */
+/** At the time that was selected there was no snapshot yet. */
 function isBeforeAnything(lines: readonly LitestreamLine[]): boolean {
-  const texts = lines.map(({ message, fields }) => `${message} ${fields.error ?? ''}`);
-  return texts.some((text) => text.includes(NO_SNAPSHOT) || text.includes(NO_WAL_AFTER_SNAPSHOT));
-}
-
-/**
- * The machine was lost between a periodic snapshot and the upload of the WAL that follows it. Everything up to that
- * WAL is there, in the snapshot before and its WALs.
- */
-function beforeNewestSnapshot(lines: readonly LitestreamLine[]): string[] | undefined {
-  if (!lines.some(({ message }) => message.includes(NO_WAL_AFTER_SNAPSHOT))) return undefined;
-  const start = lines.find(({ message }) => message === 'restoring wal files');
-  const generation = start?.fields.generation;
-  const index = start?.fields.index_max;
-  if (typeof generation !== 'string' || typeof index !== 'number') return undefined;
-  return ['-generation', generation, '-index', index.toString(16).padStart(8, '0')];
+  return lines.some(({ message, fields }) => `${message} ${fields.error ?? ''}`.includes(NO_SNAPSHOT));
 }

@@ -9,6 +9,9 @@ export interface S3ListOptions {
   readonly prefix: string;
   /** Holds the credentials. */
   readonly env: NodeJS.ProcessEnv;
+  /** For each page. */
+  readonly timeoutMs?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** An object in a bucket. */
@@ -16,6 +19,7 @@ export interface StoredObject {
   readonly key: string;
   /** When it was stored, in milliseconds since the epoch, on the store's clock. */
   readonly storedMs: number;
+  readonly sizeBytes: number;
 }
 
 /**
@@ -31,7 +35,8 @@ export async function* listObjects(options: S3ListOptions): AsyncGenerator<Store
     let last: string | undefined;
     for (const [, one = ''] of text.matchAll(/<Contents>(.*?)<\/Contents>/gs)) {
       last = unescaped(/<Key>([^<]+)</.exec(one)?.[1] ?? '');
-      yield { key: last, storedMs: Date.parse(/<LastModified>([^<]+)</.exec(one)?.[1] ?? '') };
+      const storedMs = Date.parse(/<LastModified>([^<]+)</.exec(one)?.[1] ?? '');
+      yield { key: last, storedMs, sizeBytes: Number(/<Size>(\d+)</.exec(one)?.[1] ?? 0) };
     }
     // Each page begins behind the last key of the one before.
     marker = /<IsTruncated>true</.test(text) && last !== marker ? last : undefined;
@@ -41,8 +46,6 @@ export async function* listObjects(options: S3ListOptions): AsyncGenerator<Store
 export interface S3NamesOptions extends S3ListOptions {
   /** The name to begin with; undefined for the first. */
   readonly from: string | undefined;
-  /** For each page. */
-  readonly timeoutMs: number;
 }
 
 /**
@@ -50,12 +53,12 @@ export interface S3NamesOptions extends S3ListOptions {
  * @throws Error when the store does not answer with a listing
  */
 export async function listNames(options: S3NamesOptions): Promise<string[]> {
-  const { prefix, from, timeoutMs } = options;
+  const { prefix, from } = options;
   const names: string[] = [];
   // A page begins behind its marker; one that is a character shorter is just before the name.
   let marker = from === undefined ? undefined : `${prefix}${from.slice(0, -1)}`;
   do {
-    const text = await list(options, marker, { delimiter: '/', timeoutMs });
+    const text = await list(options, marker, '/');
     const found = [...text.matchAll(/<(?:Key|Prefix)>([^<]+)</g)]
       .map(([, key = '']) => unescaped(key))
       .filter((key) => key.startsWith(prefix) && key !== prefix);
@@ -67,16 +70,16 @@ export async function listNames(options: S3NamesOptions): Promise<string[]> {
 }
 
 async function list(
-  { config, bucket, prefix, env }: S3ListOptions,
+  { config, bucket, prefix, env, timeoutMs = TIMEOUT_MS, signal }: S3ListOptions,
   marker: string | undefined,
-  { delimiter, timeoutMs = TIMEOUT_MS }: { readonly delimiter?: string; readonly timeoutMs?: number } = {},
+  delimiter?: string,
 ): Promise<string> {
   const query = {
     prefix,
     ...(marker !== undefined && { marker }),
     ...(delimiter !== undefined && { delimiter }),
   };
-  const options = { config, credentials: env, timeoutMs };
+  const options = { config, credentials: env, timeoutMs, signal };
   const answer = await requestS3({ method: 'GET', bucket, query }, options).catch((cause: Error) => {
     throw new Error(`RequestError: ${cause.message}`, { cause });
   });

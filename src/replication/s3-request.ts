@@ -1,3 +1,4 @@
+import type { Agent as HttpAgent, IncomingMessage } from 'node:http';
 import { text as consume } from 'node:stream/consumers';
 import type { Config } from '../config.ts';
 import { http, https } from '../node-http.ts';
@@ -30,6 +31,8 @@ export interface S3Options {
   /** Holds the credentials. */
   readonly credentials: NodeJS.ProcessEnv | Secrets;
   readonly timeoutMs: number;
+  /** Ends it before. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
@@ -39,7 +42,40 @@ export interface S3Options {
  * @throws Error when the store cannot be reached, or does not answer in time
  */
 export async function requestS3(request: S3Request, options: S3Options): Promise<S3Answer> {
-  const { config, credentials, timeoutMs } = options;
+  const { timeoutMs } = options;
+  const late = AbortSignal.timeout(timeoutMs);
+  const signal = options.signal ? AbortSignal.any([late, options.signal]) : late;
+  try {
+    const response = await openS3(request, { ...options, signal });
+    const atMs = Date.parse(response.headers.date ?? '');
+    return {
+      status: response.statusCode ?? 0,
+      text: await consume(response),
+      atMs: Number.isNaN(atMs) ? undefined : atMs,
+      etag: response.headers.etag,
+    };
+  } catch (cause) {
+    const error = cause as NodeJS.ErrnoException;
+    // Of several addresses that all fail the message is empty.
+    const reason = late.aborted ? `no answer within ${timeoutMs} ms` : error.message || error.code;
+    throw new Error(reason, { cause });
+  }
+}
+
+export interface S3OpenOptions extends Omit<S3Options, 'timeoutMs' | 'signal'> {
+  readonly signal: AbortSignal;
+  /** A connection a request without. */
+  readonly agent?: HttpAgent | undefined;
+  /** Not signed. */
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/**
+ * As `requestS3`, for an answer that is read piece by piece.
+ * @throws the system's error when the store cannot be reached; the signal's when aborted
+ */
+export async function openS3(request: S3Request, options: S3OpenOptions): Promise<IncomingMessage> {
+  const { config, credentials, signal, agent = false } = options;
   const { method, body = '', headers: conditions = {} } = request;
   const url = urlOf(request, config);
   const headers = signS3(
@@ -51,32 +87,18 @@ export async function requestS3(request: S3Request, options: S3Options): Promise
       now: new Date(),
     },
   );
-  const { promise, resolve, reject } = Promise.withResolvers<S3Answer>();
-  const signal = AbortSignal.timeout(timeoutMs);
+  const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
   const { request: send } = url.protocol === 'https:' ? https() : http;
-  const sent = send(url, { method, headers, agent: false, signal }, async (response) => {
-    try {
-      const atMs = Date.parse(response.headers.date ?? '');
-      resolve({
-        status: response.statusCode ?? 0,
-        text: await consume(response),
-        atMs: Number.isNaN(atMs) ? undefined : atMs,
-        etag: response.headers.etag,
-      });
-    } catch (error) {
-      reject(error);
-    }
-  });
-  sent.on('error', (error: NodeJS.ErrnoException) =>
-    // Of several addresses that all fail the message is empty.
-    reject(
-      new Error(signal.aborted ? `no answer within ${timeoutMs} ms` : error.message || error.code, {
-        cause: error,
-      }),
-    ),
-  );
+  const sent = send(url, { method, headers: { ...headers, ...options.headers }, agent, signal }, resolve);
+  sent.on('error', reject);
   sent.end(body === '' ? undefined : body);
   return promise;
+}
+
+/** @returns what keeps connections to a store open, so many at a time */
+export function s3Agent({ S3_ENDPOINT }: S3Options['config'], maxSockets: number): HttpAgent {
+  const { Agent } = S3_ENDPOINT?.startsWith('http:') ? http : https();
+  return new Agent({ keepAlive: true, maxSockets });
 }
 
 /** @returns the code of an error, such as NoSuchBucket, in what a store has answered */

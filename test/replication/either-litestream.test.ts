@@ -122,11 +122,11 @@ async function restored(site: Site, name: string): Promise<string | 'empty'> {
   const outputPath = join(site.root, name);
   const { binary, configPath, env, config } = site;
   const outcome = await restoreDatabase({
-    ...{ binary, configPath, env, outputPath, log: keepingLog().log, replica: config.replica },
+    ...{ binary, configPath, env, outputPath, log: keepingLog().log, config },
     databasePath: databasePath(config.DATA_DIR, 'main'),
     scratchDir: join(site.root, 'scratch'),
   });
-  return outcome === 'empty' ? 'empty' : outputPath;
+  return outcome ? outputPath : 'empty';
 }
 
 async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
@@ -171,7 +171,7 @@ for (const { name, binary, skip } of versions) {
         binary,
         configPath,
         env,
-        replica: config.replica,
+        config,
         databasePath: db.name,
         stallTimeoutMs: 10_000,
       };
@@ -231,7 +231,7 @@ for (const kind of ['a folder', 'a bucket']) {
         'the new one restores what the old one wrote',
       );
       const { binary, configPath, env, config } = site;
-      const point = { binary, configPath, env, replica: config.replica, database: 'main', atMs: undefined };
+      const point = { binary, configPath, env, config, database: 'main', atMs: undefined };
       await restorePoint({
         ...point,
         databasePath: databasePath(config.DATA_DIR, 'main'),

@@ -24,7 +24,7 @@ function collect(
   }
   for (const [generation, { w }] of Object.entries(generations)) {
     for (const [index, second] of w) {
-      collector.segment({ generation, index, offset: 0, sizeBytes: 10, createdMs: second * S });
+      collector.segment({ generation, index, sizeBytes: 10, createdMs: second * S });
     }
   }
   return collector.collected();
@@ -74,7 +74,7 @@ t.test('a generation can be restored from its first snapshot with WAL behind it'
   t.equal(ahead?.snapshots[1]?.usableFromMs, undefined, 'nor is a snapshot ahead of all WAL');
 });
 
-t.test('for a time there is to try what is not later, the best first', async (t) => {
+t.test('what a restore reads is known before', async (t) => {
   const generations = collect({
     b: {
       s: [
@@ -101,27 +101,34 @@ t.test('for a time there is to try what is not later, the best first', async (t)
     'in the order of their beginning',
   );
   t.same(rangeOf(generations), { fromMs: 12 * S, toMs: 200 * S });
-  const inA = { generation: 'a', timestampMs: 20 * S };
-  t.same(attemptsFor(generations, 20 * S), [inA]);
-  t.same(attemptsFor(generations, 11 * S), [], 'before the first there is none');
-  const wholeA = { generation: 'a', timestampMs: undefined };
-  t.same(attemptsFor(generations, 60 * S), [wholeA], 'between two generations it is the earlier one');
-  t.same(
-    attemptsFor(generations, 160 * S),
-    [{ generation: 'b', timestampMs: 160 * S }, { generation: 'b', timestampMs: 150 * S - 1 }, wholeA],
-    'should the snapshot have no WAL yet, what was before it',
-  );
-  t.same(
-    attemptsFor(generations, 200 * S + 500).slice(0, 2),
-    [
-      { generation: 'b', timestampMs: 200 * S + 500 },
-      { generation: 'b', timestampMs: undefined },
-    ],
-    'within the last second nobody knows whether it is behind the end',
-  );
   t.equal(bytesToRead(generations), 120, 'the newest reads the last snapshot and the WAL behind it');
   t.equal(bytesToRead(generations, 120 * S), 110, 'an earlier one reads up to the next snapshot');
   t.equal(bytesToRead(generations, 5 * S), undefined);
+});
+
+t.test('Litestream 0.5 is asked for what is not later, the best first', async (t) => {
+  const [generation] = collect({
+    b: {
+      s: [
+        [0, 100],
+        [5, 150],
+      ],
+      w: [
+        [0, 101],
+        [5, 151],
+        [6, 200],
+      ],
+    },
+  }) as [Generation];
+  t.strictSame(attemptsFor(generation, 11 * S), [], 'before the first there is none');
+  t.strictSame(attemptsFor(generation, 120 * S), [{ atMs: 120 * S }]);
+  t.strictSame(attemptsFor(generation, 160 * S), [{ atMs: 160 * S }, { atMs: 150 * S - 1 }]);
+  t.strictSame(
+    attemptsFor(generation, 200 * S + 500),
+    [{ atMs: 200 * S + 500 }, {}, { atMs: 150 * S - 1 }],
+    'within the last second nobody knows whether it is behind the end',
+  );
+  t.strictSame(attemptsFor(generation, 300 * S), [{}]);
 });
 
 interface Commit {
@@ -153,7 +160,7 @@ async function restoreAt(site: DrillSite, atMs: number | undefined): Promise<Rea
     log: keepingLog().log,
     database: 'main',
     databasePath: databasePath(config.DATA_DIR, 'main'),
-    replica: config.replica,
+    config,
     atMs,
     outputPath,
     scratchDir: join(root, 'scratch'),
@@ -252,7 +259,7 @@ t.test('listing fails when it is aborted', async (t) => {
       configPath,
       env,
       databasePath: databasePath(config.DATA_DIR, 'main'),
-      replica: config.replica,
+      config,
       stallTimeoutMs: 1000,
       signal: AbortSignal.abort(),
     }),

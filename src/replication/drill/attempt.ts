@@ -68,11 +68,11 @@ async function restore(
   signal: AbortSignal,
 ): Promise<string> {
   const outputPath = join(folder, `${database}.db`);
-  const fetched = await restoreDatabase({
+  const restored = await restoreDatabase({
     binary,
     configPath,
     databasePath: path,
-    replica: config.replica,
+    config,
     outputPath,
     scratchDir: folder,
     env,
@@ -81,6 +81,10 @@ async function restore(
     stallTimeoutMs,
     signal,
   });
-  if (fetched === 'restored') return outputPath;
-  throw new Failure('replica_empty', `the replica ${config.replica.url} has nothing of this database`);
+  if (!restored) {
+    throw new Failure('replica_empty', `the replica ${config.replica.url} has nothing of this database`);
+  }
+  const { faults } = restored;
+  if (faults.length > 0) throw new Failure('restore_failed', `the replica is damaged: ${faults.join('; ')}`);
+  return outputPath;
 }

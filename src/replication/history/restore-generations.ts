@@ -47,12 +47,12 @@ export async function restoreGenerations(
     log.info({ database, generation }, `comparing ${database} with its replica: generation ${generation}`);
     const outputPath = scratchPath(database, generation, scratchDir);
     try {
-      const selection = generation === NEWEST ? undefined : { generation, timestampMs: undefined };
-      const fetched = await restoreDatabase({
+      const selection = generation === NEWEST ? undefined : { generation };
+      const restored = await restoreDatabase({
         binary,
         configPath,
         databasePath: databasePath(config.DATA_DIR, database),
-        replica: config.replica,
+        config,
         outputPath,
         scratchDir,
         env,
@@ -61,7 +61,7 @@ export async function restoreGenerations(
         signal,
         stallTimeoutMs,
       });
-      if (fetched === 'restored') candidates.push({ generation, history: readHistory(outputPath) });
+      if (restored) candidates.push({ generation, history: readHistory(outputPath) });
     } catch (error) {
       if (!(error instanceof Failure) || error.code !== 'restore_failed') throw error;
       log.warn({ database, generation, code: error.code }, error.message);

@@ -21,29 +21,19 @@ export function bytesToRead(
 }
 
 /**
- * Finds what to restore for a time: the newest state that is not later. What a time falls on is not certain within
- * the second of a listed time, and Litestream refuses a time that it finds outside of a generation or that has a
- * snapshot without WAL before it; so there may be several things to try.
+ * Finds what to ask Litestream 0.5 for: the newest state that is not later. What a time falls on is not certain within the
+ * second of a listed time, and Litestream refuses a time that it finds outside of what it has.
  *
- * @param atMs milliseconds since the epoch, not after the range of the generations
+ * @param atMs milliseconds since the epoch, not after the range of the replica
  * @returns the best first, each restoring no later than the one before; empty when nothing reaches back so far
  */
-export function attemptsFor(generations: readonly Generation[], atMs: number): Selection[] {
-  return generations
-    .filter(({ fromMs }) => fromMs !== undefined && fromMs <= atMs)
-    .sort((a, b) => (b.fromMs ?? 0) - (a.fromMs ?? 0))
-    .flatMap((generation) => attemptsWithin(generation, atMs));
-}
-
-function attemptsWithin({ name, fromMs = 0, toMs, snapshots }: Generation, atMs: number): Selection[] {
-  const whole = { generation: name, timestampMs: undefined };
-  const isBehind = atMs >= toMs + STAMP_RESOLUTION_MS;
-  const mayBeBehind = atMs >= toMs;
+export function attemptsFor({ fromMs, toMs, snapshots }: Generation, atMs: number): Selection[] {
+  if (fromMs === undefined || fromMs > atMs) return [];
+  if (atMs >= toMs + STAMP_RESOLUTION_MS) return [{}];
   const earlier = snapshots
     .map(({ createdMs }) => createdMs - 1)
-    .filter((timestampMs) => timestampMs < atMs && timestampMs >= fromMs)
+    .filter((createdMs) => createdMs < atMs && createdMs >= fromMs)
     .reverse()
-    .map((timestampMs) => ({ generation: name, timestampMs }));
-  if (isBehind) return [whole];
-  return [{ generation: name, timestampMs: atMs }, ...(mayBeBehind ? [whole] : []), ...earlier];
+    .map((createdMs) => ({ atMs: createdMs }));
+  return [{ atMs }, ...(atMs >= toMs ? [{}] : []), ...earlier];
 }

@@ -11,7 +11,6 @@ export interface SnapshotRow {
 export interface SegmentRow {
   readonly generation: string;
   readonly index: number;
-  readonly offset: number;
   readonly sizeBytes: number;
   readonly createdMs: number;
 }

@@ -1,6 +1,8 @@
 import { basename } from 'node:path';
+import type { Config } from '../../config.ts';
+import { Failure } from '../../errors.ts';
 import { isFileReplicaEmpty } from '../file-replica.ts';
-import type { Replica } from '../replica-url.ts';
+import { listReplicaFiles } from '../restore/replica-files.ts';
 import { reasonIn, restoreFailure } from '../restore-failure.ts';
 import { clarified } from './clarified.ts';
 import { type Generation, GenerationCollector } from './generations.ts';
@@ -8,7 +10,7 @@ import { LtxCollector } from './ltx.ts';
 import { type QueryOptions, query } from './query.ts';
 
 export interface ListOptions extends QueryOptions {
-  readonly replica: Replica;
+  readonly config: Config;
 }
 
 /**
@@ -17,30 +19,24 @@ export interface ListOptions extends QueryOptions {
  * @throws Failure replica_unreachable, replica_denied, bucket_missing, replica_damaged, not_ready (aborted)
  */
 export async function listGenerations(options: ListOptions): Promise<Generation[]> {
-  const { replica, databasePath } = options;
+  const { config, databasePath } = options;
+  const { replica } = config;
   const database = basename(databasePath, '.db');
   if (replica.type === 'file' && isFileReplicaEmpty(replica, database)) return [];
   if (options.binary.format === 'ltx') return listLtx(options, database);
   const collector = new GenerationCollector();
-  const complaints = [
-    ...(await query('snapshots', options, ([, generation = '', index, sizeBytes, created = '']) => {
-      const createdMs = Date.parse(created);
-      if (Number.isNaN(createdMs)) return;
-      collector.snapshot({ generation, index: Number(index), sizeBytes: Number(sizeBytes), createdMs });
-    })),
-    ...(await query('wal', options, ([, generation = '', index, offset, sizeBytes, created = '']) => {
-      const createdMs = Date.parse(created);
-      if (Number.isNaN(createdMs)) return;
-      collector.segment({
-        generation,
-        index: Number(index),
-        offset: Number(offset),
-        sizeBytes: Number(sizeBytes),
-        createdMs,
-      });
-    })),
-  ];
-  if (complaints.length > 0) throw clarified(restoreFailure(database, replica, reasonIn(complaints)));
+  const { env, stallTimeoutMs, signal } = options;
+  const files = await listReplicaFiles({ config, database, env, stallTimeoutMs, signal }).catch((error) => {
+    throw error instanceof Failure ? clarified(error) : error;
+  });
+  for (const { name: generation, snapshots, segments } of files) {
+    for (const { storedMs, ...row } of snapshots) {
+      collector.snapshot({ ...row, generation, createdMs: storedMs });
+    }
+    for (const { storedMs, ...row } of segments) {
+      collector.segment({ ...row, generation, createdMs: storedMs });
+    }
+  }
   return collector.collected();
 }
 
@@ -52,7 +48,7 @@ async function listLtx(options: ListOptions, database: string): Promise<Generati
     collector.file({ level: Number(level), minTxid, sizeBytes: Number(sizeBytes), createdMs });
   });
   if (complaints.length > 0) {
-    throw clarified(restoreFailure(database, options.replica, reasonIn(complaints)));
+    throw clarified(restoreFailure(database, options.config.replica, reasonIn(complaints)));
   }
   return collector.collected();
 }

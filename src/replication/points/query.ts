@@ -30,7 +30,7 @@ export interface QueryOptions {
  * @throws Failure not_ready when aborted
  */
 export async function query(
-  what: 'snapshots' | 'wal' | 'ltx',
+  what: 'ltx',
   { binary, configPath, databasePath, env, stallTimeoutMs, signal }: QueryOptions,
   onRow: (columns: readonly string[]) => void,
 ): Promise<LitestreamLine[]> {

@@ -2,7 +2,8 @@ import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path';
 import { Failure } from '../../errors.ts';
 import { syncToDisk } from '../files.ts';
-import { type RestoreOptions, restoreDatabase, STALL_TIMEOUT_MS } from '../restore.ts';
+import { readHistory, relate } from '../history/history.ts';
+import { type Restored, type RestoreOptions, restoreDatabase, STALL_TIMEOUT_MS } from '../restore.ts';
 import { attemptsFor, bytesToRead } from './attempts.ts';
 import { clarified } from './clarified.ts';
 import { type Generation, rangeOf } from './generations.ts';
@@ -28,7 +29,7 @@ export interface RestorePointOptions extends Omit<RestoreOptions, 'selection'> {
 }
 
 /** What a restore has reached. */
-export interface Reached {
+export interface Reached extends Pick<Restored, 'faults' | 'next'> {
   /** Undefined for a database that does not count its commits. */
   readonly lastCommit: LastCommit | undefined;
   /** When the replica's store took the newest thing that it has of this database, in whole seconds. */
@@ -67,85 +68,140 @@ function refuseToOverwrite(path: string): void {
 }
 
 async function restore(options: RestorePointOptions): Promise<Reached> {
-  const { database, replica, stallTimeoutMs = STALL_TIMEOUT_MS, atMs } = options;
+  const { database, config, stallTimeoutMs = STALL_TIMEOUT_MS, atMs } = options;
+  const { url } = config.replica;
   const generations = await listGenerations({ ...options, stallTimeoutMs });
   if (generations.length === 0) {
     // Litestream 0.5 lists only its own files, and restores those of 0.3 as well.
     const mayBeOlder = options.binary.format === 'ltx' && atMs === undefined;
-    if (mayBeOlder && (await restoreDatabase(options)) === 'restored') {
-      return { lastCommit: readLastCommit(options.outputPath), replicaEndMs: 0 };
-    }
-    throw new Failure('replica_empty', `The replica ${replica.url} has nothing of the database ${database}`);
+    const restored = mayBeOlder ? await restoreDatabase(options) : undefined;
+    if (restored) return { ...reachedBy(restored, options), replicaEndMs: 0 };
+    throw new Failure('replica_empty', `The replica ${url} has nothing of the database ${database}`);
   }
   const range = rangeOf(generations);
   if (!range) {
     throw new Failure(
       'replica_damaged',
-      `The replica ${replica.url} has files of the database ${database}, but no snapshot that can be restored`,
+      `The replica ${url} has files of the database ${database}, but no snapshot that can be restored`,
     );
   }
   const { fromMs, toMs } = range;
   options.onPlan?.(bytesToRead(generations, atMs));
+  let restored: Restored | undefined;
   if (atMs === undefined) {
-    if ((await restoreDatabase(options)) === 'empty') throw vanished(options);
+    restored = await restoreDatabase(options);
+    if (!restored) throw vanished(options);
   } else {
-    if (atMs < fromMs) throw tooEarly(options, atMs, fromMs);
     const endMs = Math.max(toMs, options.replicaEndMs ?? 0);
     if (atMs >= endMs + STAMP_RESOLUTION_MS) throw tooLate(options, atMs, endMs);
-    await restoreAt(options, generations, atMs, fromMs);
+    const isLtx = options.binary.format === 'ltx';
+    restored = await (isLtx ? restoreLtxAt : restoreWalAt)(options, generations, atMs);
+    const last = restored && readLastCommit(options.outputPath);
+    if (restored && !last && !isLtx) throw timeless(options);
+    // Since when it is without a commit only the store tells.
+    if (!restored || (last?.ordinal === 0 && atMs < fromMs)) throw tooEarly(options, atMs, fromMs);
   }
-  return { lastCommit: readLastCommit(options.outputPath), replicaEndMs: toMs };
+  return { ...reachedBy(restored, options), replicaEndMs: toMs };
+}
+
+function reachedBy(
+  { faults, next }: Restored,
+  { outputPath }: RestorePointOptions,
+): Omit<Reached, 'replicaEndMs'> {
+  return { lastCommit: readLastCommit(outputPath), faults, next };
+}
+
+/**
+ * Times of objects say where to look first, and nothing else: what was committed in an outage of the store was stored after
+ * it. Where a generation ends before the time, the one after it may have more that is not later.
+ *
+ * @param generations the one that began first in front
+ * @returns undefined when nothing is so old
+ */
+async function restoreWalAt(
+  options: RestorePointOptions,
+  generations: readonly Generation[],
+  atMs: number,
+): Promise<Restored | undefined> {
+  const { outputPath } = options;
+  const names = generations.map(({ name }) => name);
+  const first = generations.findLastIndex(({ fromMs }) => fromMs !== undefined && fromMs <= atMs);
+  let found: Restored | undefined;
+  let place = Math.max(0, first);
+  for (; place >= 0 && !found; place -= 1) {
+    found = await restoreDatabase({ ...options, selection: { generation: names[place], atMs } });
+  }
+  const furtherPath = `${outputPath}.further`;
+  for (let later = place + 2; found && !found.next && later < names.length; later += 1) {
+    const selection = { generation: names[later], atMs };
+    const further = await restoreDatabase({ ...options, outputPath: furtherPath, selection });
+    if (!further) break;
+    const isMore = relate(readHistory(furtherPath), readHistory(outputPath)) === 'ahead';
+    for (const suffix of ['-wal', '-shm']) {
+      for (const path of [outputPath, furtherPath]) rmSync(path + suffix, { force: true });
+    }
+    if (isMore) renameSync(furtherPath, outputPath);
+    else rmSync(furtherPath);
+    found = isMore ? further : { ...found, next: further.next };
+  }
+  return found;
 }
 
 /**
  * The store's clock differs from this machine's, and may tell whole seconds only: so the result says itself whether
  * it is too late, and then an earlier time is tried.
  */
-async function restoreAt(
+async function restoreLtxAt(
   options: RestorePointOptions,
-  generations: readonly Generation[],
+  [generation]: readonly Generation[],
   atMs: number,
-  fromMs: number,
-): Promise<void> {
+): Promise<Restored | undefined> {
   const { outputPath } = options;
   let timestampMs = atMs;
-  for (let step = 0; step < STEPS_BACK_MAX; step += 1) {
-    if (!(await restoreFirstOf(options, generations, timestampMs))) throw tooEarly(options, atMs, fromMs);
+  for (let step = 0; generation && step < STEPS_BACK_MAX; step += 1) {
+    let restored: Restored | undefined;
+    for (const selection of attemptsFor(generation, timestampMs)) {
+      restored ??= await restoreDatabase({ ...options, selection });
+    }
+    if (!restored) return undefined;
     const reachedMs = readLastCommit(outputPath)?.atMs ?? 0;
-    if (reachedMs <= atMs) return;
+    if (reachedMs <= atMs) return restored;
     for (const suffix of ['', '-wal', '-shm']) rmSync(outputPath + suffix, { force: true });
     timestampMs -= reachedMs - atMs + STAMP_RESOLUTION_MS * 2 ** step;
   }
-  throw tooEarly(options, atMs, fromMs);
+  return undefined;
 }
 
-/** @returns whether any of what there is to try for this time could be restored */
-async function restoreFirstOf(
-  options: RestorePointOptions,
-  generations: readonly Generation[],
-  timestampMs: number,
-): Promise<boolean> {
-  for (const selection of attemptsFor(generations, timestampMs)) {
-    if ((await restoreDatabase({ ...options, selection })) === 'restored') return true;
-  }
-  return false;
-}
-
-function tooEarly({ replica, database }: RestorePointOptions, atMs: number, fromMs: number): Failure {
+function tooEarly(
+  { config: { replica }, database }: RestorePointOptions,
+  atMs: number,
+  fromMs: number,
+): Failure {
   return new Failure(
     'restore_too_early',
     `The replica ${replica.url} has the database ${database} from ${showStamp(fromMs)} on; there is no state of ${new Date(atMs).toISOString()} in it`,
   );
 }
 
-function tooLate({ replica, database }: RestorePointOptions, atMs: number, endMs: number): Failure {
+function timeless({ database }: RestorePointOptions): Failure {
+  return new Failure(
+    'restore_too_early',
+    `The database ${database} does not count its commits, so that no time can be found in it. Without --at its newest state is restored`,
+  );
+}
+
+function tooLate(
+  { config: { replica }, database }: RestorePointOptions,
+  atMs: number,
+  endMs: number,
+): Failure {
   return new Failure(
     'restore_too_late',
     `The replica ${replica.url} of the database ${database} ends at ${showStamp(endMs)}, and nobody knows from it what was committed until ${new Date(atMs).toISOString()}. Without --at its newest state is restored`,
   );
 }
 
-function vanished({ replica, database }: RestorePointOptions): Failure {
+function vanished({ config: { replica }, database }: RestorePointOptions): Failure {
   return new Failure(
     'replica_damaged',
     `The replica ${replica.url} has files of the database ${database}, but nothing that can be restored`,

@@ -1,0 +1,91 @@
+import { open } from 'node:fs/promises';
+import type { LocalFiles } from './local-files.ts';
+import { decodeLz4 } from './lz4.ts';
+import { type SegmentFile, segmentName } from './replica-files.ts';
+import { type RowTrack, WAL_HEADER_BYTES, WalScan } from './wal-scan.ts';
+
+/** So many are asked for before the first of them is read. */
+const AHEAD = 32;
+
+/** What a generation has of one WAL. */
+export interface CheckedWal {
+  readonly index: number;
+  /** Where its last sound commit ends. */
+  readonly soundBytes: number;
+  /** What is wrong with what follows; undefined when nothing is. */
+  readonly problem: string | undefined;
+  readonly rows: ReadonlyMap<number, RowTrack>;
+}
+
+/** Checks the WALs of one generation, each once, and only those that are asked for. */
+export class CheckedWals {
+  readonly #segments: ReadonlyMap<number, readonly SegmentFile[]>;
+  readonly #files: LocalFiles;
+  readonly #untilMs: number | undefined;
+  readonly #checked = new Map<number, Promise<CheckedWal>>();
+  readonly lastIndex: number;
+
+  /**
+   * @param segments in their order
+   * @param untilMs commits after this time are told; milliseconds since the epoch
+   */
+  constructor(segments: readonly SegmentFile[], files: LocalFiles, untilMs: number | undefined) {
+    this.#segments = Map.groupBy(segments, ({ index }) => index);
+    this.#files = files;
+    this.#untilMs = untilMs;
+    this.lastIndex = segments.at(-1)?.index ?? -1;
+  }
+
+  /** Checks a WAL, and gets those ready that follow it. @throws Failure as `LocalFiles.get` */
+  async check(index: number): Promise<CheckedWal> {
+    const known = this.#checked.get(index);
+    if (known) return known;
+    const checked = this.#check(index);
+    this.#checked.set(index, checked);
+    return checked;
+  }
+
+  segmentsOf(index: number): readonly SegmentFile[] {
+    return this.#segments.get(index) ?? [];
+  }
+
+  async #check(index: number): Promise<CheckedWal> {
+    const scan = new WalScan(this.#untilMs);
+    const end = (problem: string | undefined): CheckedWal => {
+      const soundBytes = scan.soundBytes <= WAL_HEADER_BYTES ? 0 : scan.soundBytes;
+      return { index, soundBytes, problem, rows: scan.rows };
+    };
+    const segments = this.segmentsOf(index);
+    if (segments.length === 0)
+      return end(`all segments of WAL ${index.toString(16).padStart(8, '0')} are missing`);
+    for (const [place, segment] of segments.entries()) {
+      const name = segmentName(segment);
+      if (segment.offsetBytes !== scan.readBytes)
+        return end(`the segment ${segmentName({ index, offsetBytes: scan.readBytes })} is missing`);
+      this.#fetchAhead(index, place);
+      const path = await this.#files.get(segment);
+      if (path === undefined) return end(`the segment ${name} is missing`);
+      const file = await open(path);
+      try {
+        for await (const bytes of decodeLz4(file)) scan.push(bytes);
+      } catch (error) {
+        return end(`the segment ${name} is damaged: ${(error as Error).message}`);
+      } finally {
+        await file.close();
+      }
+    }
+    return end(undefined);
+  }
+
+  #fetchAhead(index: number, place: number): void {
+    let left = AHEAD;
+    let from = place;
+    for (let next = index; next <= this.lastIndex && left > 0; next += 1) {
+      const ahead = this.segmentsOf(next).slice(from, from + left);
+      // Whoever awaits it hears of its failure.
+      for (const segment of ahead) this.#files.get(segment).catch(() => {});
+      left -= ahead.length;
+      from = 0;
+    }
+  }
+}

@@ -1,0 +1,192 @@
+import { mkdirSync } from 'node:fs';
+import { open, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { Failure } from '../../errors.ts';
+import { freeDiskBytes } from '../../free-disk.ts';
+import { errorCode } from '../files.ts';
+import { replicaPath } from '../litestream-config.ts';
+import { replicaUnreachable } from '../restore-failure.ts';
+import { openS3, s3Agent, s3ErrorCode } from '../s3-request.ts';
+import type { ReplicaFile, ReplicaSource } from './replica-files.ts';
+import { retried } from './retry.ts';
+
+/** Most are small, and a store takes long for each. */
+const REQUESTS_MAX = 32;
+/** A large one comes in parts, several at a time. */
+const PART_BYTES = 16 * 1024 * 1024;
+const MB = 1024 * 1024;
+const SPARE_BYTES = 16 * MB;
+
+/** Files of a replica as files of this machine. */
+export interface LocalFiles {
+  /**
+   * @returns where it is; undefined when the replica does not have it any more
+   * @throws Failure replica_unreachable, storage_full, not_ready (aborted)
+   */
+  readonly get: (file: ReplicaFile) => Promise<string | undefined>;
+  /**
+   * To be called before any of them is got.
+   * @throws Failure storage_full when there is no room for them
+   */
+  readonly reserve: (files: readonly ReplicaFile[]) => void;
+  readonly close: () => void;
+}
+
+/**
+ * @param folder for what is downloaded
+ * @param onBytes hears of each piece that has been downloaded
+ */
+export function localFiles(
+  source: ReplicaSource,
+  folder: string,
+  onBytes: (sizeBytes: number) => void,
+): LocalFiles {
+  const { replica } = source.config;
+  const path = replicaPath(replica, source.database);
+  if (replica.type === 's3') return new Mirror(source, replica.bucket, path, folder, onBytes);
+  return {
+    get: async ({ path: below }) => {
+      try {
+        await stat(join(path, below));
+        return join(path, below);
+      } catch (error) {
+        if (errorCode(error) === 'ENOENT') return undefined;
+        throw replicaUnreachable(replica, (error as Error).message);
+      }
+    },
+    reserve: () => {},
+    close: () => {},
+  };
+}
+
+/** Downloads each once. */
+class Mirror implements LocalFiles {
+  readonly #source: ReplicaSource;
+  readonly #bucket: string;
+  readonly #prefix: string;
+  readonly #folder: string;
+  readonly #onBytes: (sizeBytes: number) => void;
+  readonly #agent: ReturnType<typeof s3Agent>;
+  #lastByteMs = performance.now();
+  readonly #got = new Map<string, Promise<string | undefined>>();
+
+  constructor(
+    source: ReplicaSource,
+    bucket: string,
+    prefix: string,
+    folder: string,
+    onBytes: (sizeBytes: number) => void,
+  ) {
+    this.#source = source;
+    this.#bucket = bucket;
+    this.#prefix = prefix;
+    this.#folder = folder;
+    this.#onBytes = onBytes;
+    this.#agent = s3Agent(source.config, REQUESTS_MAX);
+  }
+
+  get(file: ReplicaFile): Promise<string | undefined> {
+    const known = this.#got.get(file.path);
+    if (known) return known;
+    const path = join(this.#folder, file.path);
+    const got = this.#download(file, path);
+    this.#got.set(file.path, got);
+    // Whoever awaits it hears of it.
+    got.catch(() => {});
+    return got;
+  }
+
+  reserve(files: readonly ReplicaFile[]): void {
+    const neededBytes = files
+      .filter(({ path }) => !this.#got.has(path))
+      .reduce((sum, { sizeBytes }) => sum + sizeBytes, SPARE_BYTES);
+    mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
+    const freeBytes = freeDiskBytes(this.#folder);
+    if (freeBytes >= neededBytes) return;
+    throw new Failure(
+      'storage_full',
+      `No space to restore the database ${this.#source.database}: what is needed of its replica takes ${Math.ceil(neededBytes / MB)} MB in ${this.#folder} beside the database, and ${Math.floor(freeBytes / MB)} MB are free`,
+    );
+  }
+
+  close(): void {
+    this.#agent.destroy();
+  }
+
+  async #download(file: ReplicaFile, path: string): Promise<string | undefined> {
+    const { signal, config } = this.#source;
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    const parts = Math.max(1, Math.ceil(file.sizeBytes / PART_BYTES));
+    try {
+      const target = await open(path, 'w', 0o600);
+      try {
+        const all = Array.from({ length: parts }, (_, part) =>
+          retried(() => this.#part(file, target, part, parts), signal),
+        );
+        await Promise.allSettled(all);
+        const isThere = await Promise.all(all);
+        return isThere.every((each) => each) ? path : undefined;
+      } finally {
+        await target.close();
+      }
+    } catch (error) {
+      if (signal?.aborted) throw new Failure('not_ready', 'Stopped while restoring');
+      if (errorCode(error) === 'ENOSPC')
+        throw new Failure('storage_full', `No space to restore the database ${this.#source.database}`);
+      throw replicaUnreachable(config.replica, (error as Error).message);
+    }
+  }
+
+  /** @returns whether the store has it */
+  async #part(
+    file: ReplicaFile,
+    target: Awaited<ReturnType<typeof open>>,
+    part: number,
+    parts: number,
+  ): Promise<boolean> {
+    const { config, env, stallTimeoutMs } = this.#source;
+    const from = part * PART_BYTES;
+    const end = Math.min(from + PART_BYTES, file.sizeBytes);
+    const abort = new AbortController();
+    const signal = this.#source.signal ? AbortSignal.any([this.#source.signal, abort.signal]) : abort.signal;
+    const stall = new Error(`nothing came from it for ${stallTimeoutMs / 1000} s`);
+    // Others that get something show that it only waits for its turn.
+    const startMs = performance.now();
+    const timer = setInterval(() => {
+      const silentMs = performance.now() - Math.max(startMs, this.#lastByteMs);
+      if (silentMs >= stallTimeoutMs) abort.abort(stall);
+    }, stallTimeoutMs / 4);
+    try {
+      const response = await openS3(
+        { method: 'GET', bucket: this.#bucket, key: `${this.#prefix}/${file.path}` },
+        {
+          config,
+          credentials: env,
+          agent: this.#agent,
+          signal,
+          ...(parts > 1 && { headers: { range: `bytes=${from}-${end - 1}` } }),
+        },
+      );
+      const status = response.statusCode ?? 0;
+      if (status !== (parts > 1 ? 206 : 200)) {
+        const answer = await text(response);
+        if (status === 404 && s3ErrorCode(answer) !== 'NoSuchBucket') return false;
+        throw new Error(`${s3ErrorCode(answer) ?? 'refused'}, status code: ${status}`);
+      }
+      let place = from;
+      for await (const chunk of response as AsyncIterable<Buffer>) {
+        this.#lastByteMs = performance.now();
+        await target.write(chunk, 0, chunk.length, place);
+        place += chunk.length;
+        this.#onBytes(chunk.length);
+      }
+      if (parts > 1 && place !== end) throw new Error('an answer ended early');
+      return true;
+    } catch (error) {
+      throw abort.signal.aborted ? stall : error;
+    } finally {
+      clearInterval(timer);
+    }
+  }
+}

@@ -1,0 +1,148 @@
+import type { FileHandle } from 'node:fs/promises';
+import { Xxh32 } from './xxh32.ts';
+
+const MAGIC = 0x184d2204;
+const VERSION_BITS = 0x40;
+const INDEPENDENT_BIT = 0x20;
+const BLOCK_CHECKSUM_BIT = 0x10;
+const CONTENT_SIZE_BIT = 0x08;
+const CONTENT_CHECKSUM_BIT = 0x04;
+const DICTIONARY_BIT = 0x01;
+const STORED_BIT = 0x80000000;
+const BLOCK_MAX_BYTES = 4 * 1024 * 1024;
+/** The code of that size in the second byte of a descriptor. */
+const BLOCK_MAX_CODE = 0x70;
+/** How far back a block may refer to those before it. */
+const WINDOW_BYTES = 64 * 1024;
+const READ_BYTES = 256 * 1024;
+const MATCH_MIN_BYTES = 4;
+
+/**
+ * Reads an LZ4 frame, its checksum included.
+ *
+ * @yields its content, a block at a time, each in memory of its own
+ * @throws Error what is wrong with it
+ * @see https://github.com/lz4/lz4/blob/dev/doc/lz4_Frame_format.md
+ */
+export async function* decodeLz4(file: FileHandle): AsyncGenerator<Uint8Array> {
+  const input = new Input(file);
+  if ((await input.number()) !== MAGIC) throw new Error('it is no LZ4 frame');
+  const [flags = 0, sizeCode = 0] = await input.bytes(2);
+  if ((flags & 0xc0) !== VERSION_BITS || flags & DICTIONARY_BIT)
+    throw new Error('it is an LZ4 frame of another kind');
+  const moreBytes = flags & CONTENT_SIZE_BIT ? 8 : 0;
+  const more = Buffer.from(await input.bytes(moreBytes));
+  const [check = 0] = await input.bytes(1);
+  const descriptor = new Xxh32().update(Uint8Array.of(flags, sizeCode, ...more)).digest();
+  if (((descriptor >>> 8) & 0xff) !== check) throw new Error('the header of its LZ4 frame is damaged');
+  const blockMaxBytes = 2 ** (2 * ((sizeCode >> 4) & 7) + 8);
+  const checksum = new Xxh32();
+  let window: Uint8Array = new Uint8Array(0);
+  for (;;) {
+    const size = await input.number();
+    if (size === 0) break;
+    const stored = Buffer.from(await input.bytes((size & ~STORED_BIT) >>> 0));
+    if (flags & BLOCK_CHECKSUM_BIT) await input.bytes(4);
+    const block = size & STORED_BIT ? new Uint8Array(stored) : decodeBlock(stored, window, blockMaxBytes);
+    checksum.update(block);
+    if (!(flags & INDEPENDENT_BIT)) window = Buffer.concat([window, block]).subarray(-WINDOW_BYTES);
+    yield block;
+  }
+  if (flags & CONTENT_CHECKSUM_BIT && (await input.number()) !== checksum.digest())
+    throw new Error('the checksum of its LZ4 frame is wrong');
+}
+
+/** @returns an LZ4 frame that holds a content as it is */
+export function storedLz4(content: Uint8Array): Buffer {
+  const descriptor = Uint8Array.of(VERSION_BITS | INDEPENDENT_BIT, BLOCK_MAX_CODE);
+  const check = (new Xxh32().update(descriptor).digest() >>> 8) & 0xff;
+  const parts: Uint8Array[] = [littleEndian(MAGIC), descriptor, Uint8Array.of(check)];
+  for (let from = 0; from < content.length; from += BLOCK_MAX_BYTES) {
+    const block = content.subarray(from, from + BLOCK_MAX_BYTES);
+    parts.push(littleEndian((block.length | STORED_BIT) >>> 0), block);
+  }
+  return Buffer.concat([...parts, littleEndian(0)]);
+}
+
+function littleEndian(value: number): Buffer {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32LE(value);
+  return bytes;
+}
+
+let scratch = new Uint8Array(0);
+
+/** Bytes are copied one by one where a match overlaps what it makes, as the format has it. */
+function decodeBlock(source: Uint8Array, window: Uint8Array, maxBytes: number): Uint8Array {
+  const windowBytes = window.length;
+  // Made once: most segments are much smaller than a block may be.
+  if (scratch.length < windowBytes + maxBytes) scratch = new Uint8Array(windowBytes + maxBytes);
+  const target = scratch.subarray(0, windowBytes + maxBytes);
+  target.set(window);
+  let from = 0;
+  let to = windowBytes;
+  const length = (start: number): number => {
+    if (start !== 15) return start;
+    let sum = start;
+    for (let next = 255; next === 255; ) {
+      next = source[from++] ?? wrong();
+      sum += next;
+    }
+    return sum;
+  };
+  while (from < source.length) {
+    const token = source[from++] as number;
+    const literals = length(token >> 4);
+    if (from + literals > source.length || to + literals > target.length) wrong();
+    target.set(source.subarray(from, from + literals), to);
+    from += literals;
+    to += literals;
+    if (from === source.length) break;
+    const distance = (source[from++] ?? wrong()) | ((source[from++] ?? wrong()) << 8);
+    const count = length(token & 15) + MATCH_MIN_BYTES;
+    if (distance === 0 || distance > to || to + count > target.length) wrong();
+    if (distance >= count) target.copyWithin(to, to - distance, to - distance + count);
+    else
+      for (let place = to; place < to + count; place += 1) target[place] = target[place - distance] as number;
+    to += count;
+  }
+  return target.slice(windowBytes, to);
+}
+
+function wrong(): never {
+  throw new Error('a block of its LZ4 frame is damaged');
+}
+
+/** Reads a file in large pieces. */
+class Input {
+  readonly #file: FileHandle;
+  #buffer = Buffer.alloc(0);
+
+  constructor(file: FileHandle) {
+    this.#file = file;
+  }
+
+  async number(): Promise<number> {
+    const [a = 0, b = 0, c = 0, d = 0] = await this.bytes(4);
+    return (a | (b << 8) | (c << 16) | (d << 24)) >>> 0;
+  }
+
+  /** @returns the next bytes, until the next call */
+  async bytes(count: number): Promise<Uint8Array> {
+    if (this.#buffer.length < count) await this.#fill(count);
+    const found = this.#buffer.subarray(0, count);
+    this.#buffer = this.#buffer.subarray(count);
+    return found;
+  }
+
+  async #fill(count: number): Promise<void> {
+    const parts = [this.#buffer];
+    for (let there = this.#buffer.length; there < count; ) {
+      const { buffer, bytesRead } = await this.#file.read(Buffer.allocUnsafe(READ_BYTES));
+      if (bytesRead === 0) throw new Error('it is cut off');
+      parts.push(buffer.subarray(0, bytesRead));
+      there += bytesRead;
+    }
+    this.#buffer = Buffer.concat(parts);
+  }
+}

@@ -1,0 +1,200 @@
+import { mkdirSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { openReader } from '../../sqlite/open.ts';
+import type { Check } from '../check-here.ts';
+import { findDamage } from '../database-check.ts';
+import type { LitestreamLine } from '../log-line.ts';
+import { readLastCommit } from '../points/last-commit.ts';
+import { reasonIn, restoreFailure } from '../restore-failure.ts';
+import type { RestoreEnd } from '../restore-process.ts';
+import { CheckedWals } from './checked-wals.ts';
+import type { CommitRow } from './commit-row.ts';
+import type { LocalFiles } from './local-files.ts';
+import { isSamePlan, isWhole, type Plan, planFrom } from './plan.ts';
+import type { GenerationFiles, ReplicaSource, SnapshotFile } from './replica-files.ts';
+import { makeView } from './view.ts';
+
+/** Litestream itself, or what became of it: nothing that the replica could be blamed for. */
+const NOT_THE_REPLICA = /cannot be started|killed by/;
+
+export interface WalRestoreOptions extends ReplicaSource {
+  readonly files: LocalFiles;
+  /** For work in progress. */
+  readonly folder: string;
+  /** In a folder of its own. */
+  readonly outputPath: string;
+  readonly check: Check;
+  /** Nothing later than this; milliseconds since the epoch. */
+  readonly atMs: number | undefined;
+  /** From its oldest snapshot, not from the newest that will do. */
+  readonly isFromOldest: boolean;
+  /** Runs Litestream's restore. */
+  readonly run: (configPath: string, outputPath: string) => Promise<RestoreEnd>;
+}
+
+/** What came of it. */
+export interface WalRestored {
+  readonly generation: string;
+  /** What of the replica could not be used, in words. */
+  readonly faults: readonly string[];
+  /** The first commit that was left out because it is later than asked for; undefined where none is known. */
+  readonly next: CommitRow | undefined;
+}
+
+/** One file that came out, or why none did. */
+interface Made {
+  readonly damage: string | undefined;
+  readonly ordinal: number;
+  readonly atMs: number;
+  /** Of the table with the writer's last commit; undefined where there is none. */
+  readonly page: number | undefined;
+}
+
+/**
+ * Restores one generation, as far as it is there in one piece: from its newest snapshot, or from an older one where that
+ * cannot be used.
+ *
+ * @returns undefined when nothing in it is as old as was asked for
+ * @throws Failure restore_failed when nothing can be restored, replica_unreachable, storage_full, not_ready
+ */
+export async function restoreFromWals(
+  generation: GenerationFiles,
+  options: WalRestoreOptions,
+): Promise<WalRestored | undefined> {
+  const { files, atMs } = options;
+  const wals = new CheckedWals(generation.segments, files, atMs);
+  const faults: string[] = [];
+  const parts: Plan[] = [];
+  const done = (plan: Plan): WalRestored => ({
+    generation: generation.name,
+    faults:
+      plan.problem === undefined ? faults : [...faults, `${plan.problem}; nothing after that can be used`],
+    next: plan.next,
+  });
+  const snapshots = snapshotsFor(generation.snapshots, options);
+  if (snapshots[0]) {
+    const { index } = snapshots[0];
+    files.reserve([snapshots[0], ...generation.segments.filter((segment) => segment.index >= index)]);
+  }
+  let isTooEarly = false;
+  for (const snapshot of snapshots) {
+    const plan = await planFrom(snapshot, wals, undefined);
+    if (!isWhole(plan, generation.segments.length)) {
+      parts.push(plan);
+      continue;
+    }
+    const { made, plan: final } = await makeByPage(plan, wals, options);
+    if (made.damage !== undefined)
+      faults.push(`the snapshot ${nameOf(snapshot)} cannot be used: ${made.damage}`);
+    else if (made.atMs > (atMs ?? made.atMs)) isTooEarly = true;
+    else return done(final);
+  }
+  for (const plan of parts) {
+    const made = await makePart(plan, wals, options);
+    if (made === undefined)
+      faults.push(`the snapshot ${nameOf(plan.snapshot)} cannot be used without the WAL after it`);
+    else if (made.atMs > (atMs ?? made.atMs)) isTooEarly = true;
+    else return done(plan);
+  }
+  if (isTooEarly || (atMs !== undefined && generation.snapshots.length === 0)) return undefined;
+  const reasons = generation.snapshots.length === 0 ? ['it has no snapshot'] : faults;
+  throw restoreFailure(options.database, options.config.replica, reasons.join('; '));
+}
+
+/** Times of objects only say where to look first. */
+function snapshotsFor(
+  snapshots: readonly SnapshotFile[],
+  { atMs, isFromOldest }: WalRestoreOptions,
+): readonly SnapshotFile[] {
+  if (isFromOldest) return snapshots.slice(0, 1);
+  const newestFirst = snapshots.toReversed();
+  if (atMs === undefined) return newestFirst;
+  const early = newestFirst.filter(({ storedMs }) => storedMs <= atMs);
+  return early.length > 0 ? early : newestFirst.slice(-1);
+}
+
+/** Which page holds the last commit is known when there is a database: then what was planned may turn out otherwise. */
+async function makeByPage(
+  plan: Plan,
+  wals: CheckedWals,
+  options: WalRestoreOptions,
+): Promise<{ readonly made: Made; readonly plan: Plan }> {
+  const made = await make(plan, wals, options);
+  if (made.damage !== undefined) return { made, plan };
+  const better = await planFrom(plan.snapshot, wals, made.page ?? 0);
+  if (isSamePlan(plan, better)) return { made, plan: better };
+  return { made: await make(better, wals, options), plan: better };
+}
+
+/**
+ * The snapshot alone may be later than the WAL that is left of it; the one that is later has everything of the other.
+ * @returns undefined when neither can be used
+ */
+async function makePart(
+  plan: Plan,
+  wals: CheckedWals,
+  options: WalRestoreOptions,
+): Promise<Made | undefined> {
+  const thorough = { ...options, check: 'integrity_check' } as const;
+  const alone = await make({ ...plan, end: undefined }, wals, thorough);
+  if (plan.end === undefined) return alone.damage === undefined ? alone : undefined;
+  const { made } = await makeByPage(plan, wals, thorough);
+  if (made.damage === undefined && (alone.damage !== undefined || alone.ordinal <= made.ordinal)) return made;
+  if (alone.damage !== undefined) return undefined;
+  return make({ ...plan, end: undefined }, wals, thorough);
+}
+
+async function make(plan: Plan, wals: CheckedWals, options: WalRestoreOptions): Promise<Made> {
+  const { outputPath, check, signal } = options;
+  const nothing = { ordinal: 0, atMs: 0, page: undefined };
+  let problem: string | undefined;
+  for (const isAnew of [false, true]) {
+    problem = await runLitestream(plan, wals, isAnew, options);
+    if (problem === undefined || plan.end === undefined) break;
+  }
+  problem ??= await findDamage(outputPath, signal, check);
+  if (problem !== undefined) return { ...nothing, damage: problem };
+  const { ordinal = 0, atMs = 0 } = readLastCommit(outputPath) ?? {};
+  return { damage: undefined, ordinal, atMs, page: pageOfLastCommit(outputPath) };
+}
+
+/** @returns why it did not succeed, where the replica is to blame */
+async function runLitestream(
+  plan: Plan,
+  wals: CheckedWals,
+  isAnew: boolean,
+  options: WalRestoreOptions,
+): Promise<string | undefined> {
+  const { folder, outputPath, files, run } = options;
+  // What an earlier one has written would be in the way.
+  rmSync(dirname(outputPath), { recursive: true, force: true });
+  mkdirSync(dirname(outputPath), { mode: 0o700 });
+  const configPath = await makeView(plan, wals, files, join(folder, 'view'), isAnew, options);
+  if (configPath === undefined) return 'it is missing';
+  const { outcome, lines } = await run(configPath, outputPath);
+  return outcome === 'failed' ? blamed(lines, options) : undefined;
+}
+
+/** @returns why, where the replica is to blame. @throws Failure where it is not */
+function blamed(lines: readonly LitestreamLine[], { database, config }: WalRestoreOptions): string {
+  const reason = reasonIn(lines);
+  const failure = restoreFailure(database, config.replica, reason);
+  if (failure.code !== 'restore_failed' || NOT_THE_REPLICA.test(reason)) throw failure;
+  return reason;
+}
+
+function pageOfLastCommit(path: string): number | undefined {
+  const db = openReader(path);
+  try {
+    return db
+      .prepare<[], number>("SELECT rootpage FROM sqlite_schema WHERE name = 'writer_commit'")
+      .pluck()
+      .get();
+  } finally {
+    db.close();
+  }
+}
+
+function nameOf({ index }: SnapshotFile): string {
+  return index.toString(16).padStart(8, '0');
+}
