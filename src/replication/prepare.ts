@@ -194,6 +194,7 @@ async function fetch(database: string, options: Looking): Promise<Restored | und
     configPath,
     databasePath: databasePath(config.DATA_DIR, database),
     config,
+    mark: options.mark?.databases[database],
     outputPath: fetchedPath(database, config.DATA_DIR),
     scratchDir: scratchDirOf(options),
     env,

@@ -2,7 +2,6 @@ import { existsSync, rmSync, statSync } from 'node:fs';
 import { Failure } from '../errors.ts';
 import type { ToldCommit } from '../runtime/messages.ts';
 import { abandonedBy, type Decision } from './history/decision.ts';
-import { furthest } from './history/further.ts';
 import { abandons, historyOrNone, type Position, readHistory } from './history/history.ts';
 import { type DatabaseMark, readMark } from './history/mark.ts';
 import type { MarkChange } from './history/next-mark.ts';
@@ -78,7 +77,7 @@ export async function installed(database: string, options: Looking, source?: Sou
   const { DATA_DIR, replica } = config;
   const nowMs = Date.now();
   const {
-    from = await furthestPath(database, options),
+    from = fetchedPath(database, DATA_DIR),
     isBecauseAhead = false,
     generations = await generationsOf(database, options),
     folder = damagedFolder(DATA_DIR, database, nowMs),
@@ -126,18 +125,6 @@ export async function installed(database: string, options: Looking, source?: Sou
     loss: describeLoss(loss, salvaged),
     change,
   };
-}
-
-/** @returns where the restored database is that has most of what was told */
-async function furthestPath(database: string, options: Looking): Promise<string> {
-  const { config, env, binary, mark } = options;
-  const path = fetchedPath(database, config.DATA_DIR);
-  const known = mark?.databases[database];
-  if (!known || binary.format === 'ltx') return path;
-  const found = { path, history: readHistory(path) };
-  const listing = new ReplicaListing({ config, database, env });
-  return (await furthest(database, found, known, listing, { ...options, scratchDir: scratchDirOf(options) }))
-    .path;
 }
 
 function positionOf(told: ToldCommit | undefined): Position | undefined {

@@ -8,13 +8,15 @@ import type { Check } from './check-here.ts';
 import { findDamage } from './database-check.ts';
 import { isFileReplicaEmpty } from './file-replica.ts';
 import { syncToDisk } from './files.ts';
+import type { DatabaseMark } from './history/mark.ts';
 import { configArguments } from './litestream.ts';
 import type { LitestreamLine } from './log-line.ts';
 import { redactor } from './redact.ts';
 import type { CommitRow } from './restore/commit-row.ts';
 import { localFiles } from './restore/local-files.ts';
+import { restoreNewest } from './restore/newest.ts';
 import { type GenerationFiles, listReplicaFiles } from './restore/replica-files.ts';
-import { restoreFromWals } from './restore/wal-restore.ts';
+import { restoreFromWals, type WalRestoreOptions } from './restore/wal-restore.ts';
 import { reasonIn, replicaUnreachable, restoreFailure } from './restore-failure.ts';
 import { type RestoreEnd, type RestoreProgress, runRestore } from './restore-process.ts';
 
@@ -64,6 +66,8 @@ export interface RestoreOptions {
   readonly log: Logger;
   /** What of the replica; its newest state without. */
   readonly selection?: Selection | undefined;
+  /** What is remembered of the database; it settles what else only times would. */
+  readonly mark?: DatabaseMark | undefined;
   /** How the result is checked; integrity_check also holds the indexes against their tables, and takes longer. */
   readonly check?: Check | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -128,6 +132,7 @@ async function fetchWal(
   };
   const generations = await listReplicaFiles(source);
   const wanted = selection?.generation;
+  const whole = selection?.atMs === undefined && !selection?.isFromOldest;
   const generation =
     wanted === undefined ? newestOf(generations) : generations.find(({ name }) => name === wanted);
   if (!generation) return wanted === undefined ? nothingIn(config, database) : undefined;
@@ -141,7 +146,7 @@ async function fetchWal(
     gotBytes += sizeBytes;
   });
   try {
-    const restored = await restoreFromWals(generation, {
+    const walOptions: WalRestoreOptions = {
       ...source,
       files,
       folder,
@@ -153,7 +158,10 @@ async function fetchWal(
         clearInterval(progress);
         return runLitestream([], configPath, outputPath, options);
       },
-    });
+    };
+    const restored = await (wanted === undefined && whole
+      ? restoreNewest(generations, options.mark, walOptions)
+      : restoreFromWals(generation, walOptions));
     for (const fault of restored?.faults ?? [])
       log.warn({ database }, `the replica of ${database}: ${fault}`);
     return restored;

@@ -1,4 +1,6 @@
-import { open } from 'node:fs/promises';
+import { createReadStream } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { Failure } from '../../errors.ts';
 import type { LocalFiles } from './local-files.ts';
 import { decodeLz4 } from './lz4.ts';
 import { type SegmentFile, segmentName } from './replica-files.ts';
@@ -6,6 +8,11 @@ import { type RowTrack, WAL_HEADER_BYTES, WalScan } from './wal-scan.ts';
 
 /** So many are asked for before the first of them is read. */
 const AHEAD = 32;
+/** A larger one is read piece by piece. */
+const SMALL_MAX_BYTES = 256 * 1024;
+
+/** Of a segment, or where it is. */
+type Content = Uint8Array | string;
 
 /** What a generation has of one WAL. */
 export interface CheckedWal {
@@ -23,6 +30,7 @@ export class CheckedWals {
   readonly #files: LocalFiles;
   readonly #untilMs: number | undefined;
   readonly #checked = new Map<number, Promise<CheckedWal>>();
+  readonly #loaded = new Map<SegmentFile, Promise<Content | undefined>>();
   readonly lastIndex: number;
 
   /**
@@ -62,30 +70,45 @@ export class CheckedWals {
       const name = segmentName(segment);
       if (segment.offsetBytes !== scan.readBytes)
         return end(`the segment ${segmentName({ index, offsetBytes: scan.readBytes })} is missing`);
-      this.#fetchAhead(index, place);
-      const path = await this.#files.get(segment);
-      if (path === undefined) return end(`the segment ${name} is missing`);
-      const file = await open(path);
+      this.#loadAhead(index, place);
+      const loaded = this.#load(segment);
       try {
-        for await (const bytes of decodeLz4(file)) scan.push(bytes);
+        const content = await loaded;
+        if (content === undefined) return end(`the segment ${name} is missing`);
+        const pieces = typeof content === 'string' ? createReadStream(content) : [content];
+        for await (const bytes of decodeLz4(pieces)) scan.push(bytes);
       } catch (error) {
+        if (error instanceof Failure) throw error;
         return end(`the segment ${name} is damaged: ${(error as Error).message}`);
       } finally {
-        await file.close();
+        this.#loaded.delete(segment);
       }
     }
     return end(undefined);
   }
 
-  #fetchAhead(index: number, place: number): void {
+  #loadAhead(index: number, place: number): void {
     let left = AHEAD;
     let from = place;
     for (let next = index; next <= this.lastIndex && left > 0; next += 1) {
       const ahead = this.segmentsOf(next).slice(from, from + left);
       // Whoever awaits it hears of its failure.
-      for (const segment of ahead) this.#files.get(segment).catch(() => {});
+      for (const segment of ahead) this.#load(segment).catch(() => {});
       left -= ahead.length;
       from = 0;
     }
+  }
+
+  #load(segment: SegmentFile): Promise<Content | undefined> {
+    const known = this.#loaded.get(segment);
+    if (known) return known;
+    const loaded = this.#read(segment);
+    this.#loaded.set(segment, loaded);
+    return loaded;
+  }
+
+  async #read(segment: SegmentFile): Promise<Content | undefined> {
+    const path = await this.#files.get(segment);
+    return path === undefined || segment.sizeBytes > SMALL_MAX_BYTES ? path : readFile(path);
   }
 }

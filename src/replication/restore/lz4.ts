@@ -1,4 +1,3 @@
-import type { FileHandle } from 'node:fs/promises';
 import { Xxh32 } from './xxh32.ts';
 
 const MAGIC = 0x184d2204;
@@ -14,18 +13,20 @@ const BLOCK_MAX_BYTES = 4 * 1024 * 1024;
 const BLOCK_MAX_CODE = 0x70;
 /** How far back a block may refer to those before it. */
 const WINDOW_BYTES = 64 * 1024;
-const READ_BYTES = 256 * 1024;
 const MATCH_MIN_BYTES = 4;
 
 /**
  * Reads an LZ4 frame, its checksum included.
  *
+ * @param source its bytes, in pieces of any size
  * @yields its content, a block at a time, each in memory of its own
  * @throws Error what is wrong with it
  * @see https://github.com/lz4/lz4/blob/dev/doc/lz4_Frame_format.md
  */
-export async function* decodeLz4(file: FileHandle): AsyncGenerator<Uint8Array> {
-  const input = new Input(file);
+export async function* decodeLz4(
+  source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+): AsyncGenerator<Uint8Array> {
+  const input = new Input(source);
   if ((await input.number()) !== MAGIC) throw new Error('it is no LZ4 frame');
   const [flags = 0, sizeCode = 0] = await input.bytes(2);
   if ((flags & 0xc0) !== VERSION_BITS || flags & DICTIONARY_BIT)
@@ -113,13 +114,14 @@ function wrong(): never {
   throw new Error('a block of its LZ4 frame is damaged');
 }
 
-/** Reads a file in large pieces. */
+/** Gives as many bytes at a time as are asked for. */
 class Input {
-  readonly #file: FileHandle;
-  #buffer = Buffer.alloc(0);
+  readonly #source: AsyncIterator<Uint8Array> | Iterator<Uint8Array>;
+  #buffer: Uint8Array = new Uint8Array(0);
 
-  constructor(file: FileHandle) {
-    this.#file = file;
+  constructor(source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>) {
+    this.#source =
+      Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]();
   }
 
   async number(): Promise<number> {
@@ -127,7 +129,6 @@ class Input {
     return (a | (b << 8) | (c << 16) | (d << 24)) >>> 0;
   }
 
-  /** @returns the next bytes, until the next call */
   async bytes(count: number): Promise<Uint8Array> {
     if (this.#buffer.length < count) await this.#fill(count);
     const found = this.#buffer.subarray(0, count);
@@ -138,10 +139,10 @@ class Input {
   async #fill(count: number): Promise<void> {
     const parts = [this.#buffer];
     for (let there = this.#buffer.length; there < count; ) {
-      const { buffer, bytesRead } = await this.#file.read(Buffer.allocUnsafe(READ_BYTES));
-      if (bytesRead === 0) throw new Error('it is cut off');
-      parts.push(buffer.subarray(0, bytesRead));
-      there += bytesRead;
+      const { value, done } = await this.#source.next();
+      if (done) throw new Error('it is cut off');
+      parts.push(value);
+      there += value.length;
     }
     this.#buffer = Buffer.concat(parts);
   }

@@ -1,5 +1,4 @@
-import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { createReadStream, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { Failure } from '../../errors.ts';
 import { renderLitestreamConfig } from '../litestream-config.ts';
@@ -59,18 +58,13 @@ export async function makeView(
 
 /** @returns a segment with the same content, or so many bytes of it */
 async function written(path: string, sizeBytes: number | undefined): Promise<Buffer> {
-  const file = await open(path);
-  try {
-    const parts: Uint8Array[] = [];
-    let gotBytes = 0;
-    for await (const bytes of decodeLz4(file)) {
-      parts.push(bytes);
-      gotBytes += bytes.length;
-      // What follows may be damaged.
-      if (gotBytes >= (sizeBytes ?? Number.POSITIVE_INFINITY)) break;
-    }
-    return storedLz4(Buffer.concat(parts).subarray(0, sizeBytes));
-  } finally {
-    await file.close();
+  const parts: Uint8Array[] = [];
+  let gotBytes = 0;
+  for await (const bytes of decodeLz4(createReadStream(path))) {
+    parts.push(bytes);
+    gotBytes += bytes.length;
+    // What follows may be damaged.
+    if (gotBytes >= (sizeBytes ?? Number.POSITIVE_INFINITY)) break;
   }
+  return storedLz4(Buffer.concat(parts).subarray(0, sizeBytes));
 }

@@ -2,7 +2,7 @@ import { endianness } from 'node:os';
 import { type CommitRow, commitRowIn } from './commit-row.ts';
 
 export const WAL_HEADER_BYTES = 32;
-const FRAME_HEADER_BYTES = 24;
+export const FRAME_HEADER_BYTES = 24;
 /** With the lowest bit set its checksums are of big-endian numbers. */
 const MAGIC = 0x377f0682;
 const PAGE_MIN_BYTES = 512;

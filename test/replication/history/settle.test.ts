@@ -1,11 +1,13 @@
 import { once } from 'node:events';
-import { cpSync, readdirSync, renameSync, rmSync, utimesSync } from 'node:fs';
+import { copyFileSync, cpSync, mkdirSync, readdirSync, renameSync, rmSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { confirmationOf } from '../../../src/replication/confirmation.ts';
+import { abandonedBy } from '../../../src/replication/history/decision.ts';
 import { readHistory } from '../../../src/replication/history/history.ts';
 import { HistoryKeeper } from '../../../src/replication/history/keeper.ts';
 import { readMark } from '../../../src/replication/history/mark.ts';
+import { replaceDatabases } from '../../../src/replication/history/replace.ts';
 import { ReplicaListing } from '../../../src/replication/history/replica-listing.ts';
 import { databasePath } from '../../../src/replication/litestream-config.ts';
 import { type Prepared, prepareDatabases } from '../../../src/replication/prepare.ts';
@@ -153,23 +155,68 @@ t.test('a replica that lacks what was uploaded last gets everything anew, which 
   t.match(notice, /lacks what was uploaded last/);
 });
 
-t.test(
-  'a lost database comes back from the generation that has what was told, whatever its times',
-  async (t) => {
-    const site = await makeSite(t);
-    await run(t, site, 'a', 2);
-    rmSync(join(site.config.DATA_DIR, '.main.db-litestream'), { recursive: true });
-    await run(t, site, 'b', 2);
-    const generations = join(site.root, 'replica', 'main', 'generations');
-    const newest = readMark(site.config.DATA_DIR)!.databases.main!.segment!.generation;
-    for (const entry of readdirSync(join(generations, newest), { recursive: true, withFileTypes: true })) {
-      if (entry.isFile()) utimesSync(join(entry.parentPath, entry.name), 1, 1);
-    }
-    for (const name of ['main.db', 'main.db-wal', 'main.db-shm'])
-      rmSync(join(site.config.DATA_DIR, name), { force: true });
-    const { outcome, loss } = await prepare(site);
-    t.equal(outcome, 'restored');
-    t.match(loss, /nothing is lost|no newer one is known/);
-    t.strictSame(readHistory(pathOf(site)).last, { session: 'b', ordinal: 4 });
-  },
-);
+for (const [what, isRemembered] of [
+  ['what was told is remembered', true],
+  ['nothing is remembered', false],
+] as const) {
+  t.test(
+    `a lost database comes back from the generation that has most, whatever its times: ${what}`,
+    async (t) => {
+      const site = await makeSite(t);
+      const { DATA_DIR } = site.config;
+      const forget = (...names: string[]) => {
+        for (const name of names) rmSync(join(DATA_DIR, name), { recursive: true, force: true });
+      };
+      await run(t, site, 'a', 2);
+      for (const session of ['b', 'c']) {
+        forget('.main.db-litestream');
+        await run(t, site, session, 2);
+      }
+      const generations = join(site.root, 'replica', 'main', 'generations');
+      const newest = readMark(DATA_DIR)!.databases.main!.segment!.generation;
+      for (const entry of readdirSync(join(generations, newest), { recursive: true, withFileTypes: true })) {
+        if (entry.isFile()) utimesSync(join(entry.parentPath, entry.name), 1, 1);
+      }
+      forget('main.db', 'main.db-wal', 'main.db-shm', '.main.db-litestream');
+      if (!isRemembered) forget('run');
+      const { outcome, notice } = await prepare(site);
+      t.equal(outcome, 'restored');
+      t.equal(notice, undefined);
+      t.strictSame(readHistory(pathOf(site)).last, { session: 'c', ordinal: 6 });
+    },
+  );
+}
+
+t.test('a restored earlier state is not undone by the longer history that it was cut from', async (t) => {
+  const site = await makeSite(t);
+  const { DATA_DIR, replica } = site.config;
+  await run(t, site, 'a', 2);
+  const early = join(site.root, 'early.db');
+  copyFileSync(pathOf(site), early);
+  copyFileSync(`${pathOf(site)}-wal`, `${early}-wal`);
+  await run(t, site, 'b', 5);
+  const cut = readHistory(early);
+  const generations = await new ReplicaListing({
+    config: site.config,
+    database: 'main',
+    env: site.env,
+  }).generations();
+  const abandoned = abandonedBy(readHistory(pathOf(site)), [], cut);
+  const decision = {
+    kind: 'restore',
+    cut,
+    abandoned,
+    dismissed: generations,
+    decidedBy: 'me',
+    atMs: 1,
+  } as const;
+  const folder = join(DATA_DIR, 'replaced', 'one');
+  replaceDatabases(DATA_DIR, replica.url, [
+    { database: 'main', from: early, folder, decision, generations, isBecauseAhead: false },
+  ]);
+  await run(t, site, 'c', 1);
+  rmSync(DATA_DIR, { recursive: true });
+  mkdirSync(DATA_DIR);
+  t.equal((await prepare(site)).outcome, 'restored');
+  t.strictSame(readHistory(pathOf(site)).last, { session: 'c', ordinal: 3 });
+});
