@@ -196,6 +196,7 @@ const SETTINGS = z.object({
   REPLICA_SNAPSHOT_INTERVAL_MS: onRestart(whole(MINUTE_MS, 365 * 24 * HOUR_MS, 6 * HOUR_MS)),
   REPLICA_RETENTION_MS: onRestart(whole(MINUTE_MS, 365 * 24 * HOUR_MS, 72 * HOUR_MS)),
   DRILL_INTERVAL_MS: onRestart(whole(0, 30 * 24 * HOUR_MS, HOUR_MS)),
+  DRILL_MAX_MB: onReload(whole(0, 1_000_000, 2048)),
   ALLOW_EMPTY: onReload(flag),
   HEAL: onRestart(choice(['auto', 'manual'], 'auto')),
   HEAL_MAX_LOST_COMMITS: onRestart(whole(0, 1_000_000_000_000, 1000)),

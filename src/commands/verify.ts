@@ -1,7 +1,7 @@
 import { loadConfig } from '../config.ts';
 import { Failure } from '../errors.ts';
 import { runDrill } from '../replication/drill/drill.ts';
-import { readRecord, recordOf, writeRecord } from '../replication/drill/record.ts';
+import { pastDue, readRecord, recordOf, writeRecord } from '../replication/drill/record.ts';
 import type { DrillResult } from '../replication/drill/result.ts';
 import { type Lock, lockDataDir } from '../sqlite/lock.ts';
 import { endOrphans } from '../supervisor/orphans.ts';
@@ -84,6 +84,7 @@ async function drillAlone(dataDir: string, invocation: Invocation): Promise<Dril
       log,
       confirmations,
       confirmTimeoutMs: 0,
+      past: pastDue(readRecord(dataDir), Date.now()),
       signal,
     });
     if (signal.aborted) throw new Failure('not_ready', 'Stopped while verifying');
@@ -93,12 +94,15 @@ async function drillAlone(dataDir: string, invocation: Invocation): Promise<Dril
 }
 
 /** @returns a result for people, a line a database */
-export function describeDrill({ databases }: DrillResult): string {
-  return Object.entries(databases)
-    .map(([name, { ok, reason, restoredBytes, rowsCompared, rowsSkipped, durationMs }]) => {
+export function describeDrill({ databases, past }: DrillResult): string {
+  const newest = Object.entries(databases).map(
+    ([name, { ok, reason, restoredBytes, rowsCompared, rowsSkipped, durationMs }]) => {
       if (!ok) return `${name}: FAILED: ${reason}`;
       const skipped = rowsSkipped === 0 ? '' : `, ${rowsSkipped} changed meanwhile`;
       return `${name}: ok, ${showBytes(restoredBytes)} restored, integrity_check ok, ${rowsCompared} rows compared${skipped}, ${showDuration(durationMs)}`;
-    })
-    .join('\n');
+    },
+  );
+  const kind = past?.kind === 'oldest' ? 'its oldest snapshot' : 'a time at random';
+  const older = Object.entries(past?.restored ?? {}).map(([name, text]) => `${name}, ${kind}: ${text}`);
+  return [...newest, ...older].join('\n');
 }

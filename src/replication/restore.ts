@@ -36,7 +36,7 @@ export interface Selection {
   readonly generation?: string | undefined;
   /** Nothing that was committed later; milliseconds since the epoch. Litestream 0.5 takes it on the store's clock. */
   readonly atMs?: number | undefined;
-  /** From the oldest snapshot, through everything that follows it. */
+  /** From the oldest snapshot, up to the next one. */
   readonly isFromOldest?: boolean | undefined;
 }
 

@@ -63,6 +63,12 @@ const drilled = {
   rowsCompared: finite,
   rowsSkipped: finite,
 };
+const past = shape({
+  kind: (value) => value === 'time' || value === 'oldest',
+  atMs: finite,
+  reason: optional(text),
+  restored: mapOf(text),
+});
 const migration = shape({ owner: text, name: text, isCompatible: flag });
 const isDate: Check = (value) => typeof value === 'string' && !Number.isNaN(Date.parse(value));
 
@@ -83,7 +89,9 @@ const MESSAGES: { readonly [Kind in ToPrimary['kind']]: Fields<Kind> } = {
   },
   drained: {},
   ownership: { state: oneOf('waiting', 'held', 'lost'), reason: optional(text), isToServe: optional(flag) },
-  drilled: { result: shape({ ...drilled, at: isDate, databases: mapOf(shape(drilled)) }) },
+  drilled: {
+    result: shape({ ...drilled, at: isDate, databases: mapOf(shape(drilled)), past: optional(past) }),
+  },
   'dry-run': { result: mapOf(shape({ applied: listOf(migration), durationMs: finite })) },
   restored: { database: text, loss: text },
   rewound: { id: text, told: text },

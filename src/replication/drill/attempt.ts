@@ -2,6 +2,7 @@ import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { Failure } from '../../errors.ts';
 import { type Database, openReader } from '../../sqlite/open.ts';
+import { liveGeneration } from '../history/sidecar.ts';
 import { databasePath } from '../litestream-config.ts';
 import { restoreDatabase } from '../restore.ts';
 import { type Comparison, compare } from './compare.ts';
@@ -67,6 +68,7 @@ async function restore(
   { config, binary, configPath, env, log, stallTimeoutMs }: DrillOptions,
   signal: AbortSignal,
 ): Promise<string> {
+  const generation = binary.format === 'wal' ? liveGeneration(path) : undefined;
   const outputPath = join(folder, `${database}.db`);
   const restored = await restoreDatabase({
     binary,
@@ -77,12 +79,16 @@ async function restore(
     scratchDir: folder,
     env,
     log,
+    selection: { generation },
     check: 'integrity_check',
     stallTimeoutMs,
     signal,
   });
   if (!restored) {
-    throw new Failure('replica_empty', `the replica ${config.replica.url} has nothing of this database`);
+    throw new Failure(
+      'replica_empty',
+      `the replica ${config.replica.url} has nothing of this database${generation === undefined ? '' : ` in the generation ${generation}`}`,
+    );
   }
   const { faults } = restored;
   if (faults.length > 0) throw new Failure('restore_failed', `the replica is damaged: ${faults.join('; ')}`);

@@ -3,8 +3,9 @@ import { Failure } from '../../errors.ts';
 import { databasePath } from '../litestream-config.ts';
 import { type Attempt, attempt } from './attempt.ts';
 import type { DrillOptions } from './options.ts';
+import { drillPast } from './past.ts';
 import { drillDir } from './record.ts';
-import { type DatabaseDrill, type DrillResult, resultOf } from './result.ts';
+import { type DatabaseDrill, type DrillResult, resultOf, withPast } from './result.ts';
 import { databaseSizeBytes, lackOfSpace } from './space.ts';
 
 /**
@@ -29,7 +30,13 @@ export async function runDrill(options: DrillOptions): Promise<DrillResult> {
   const startMs = performance.now();
   const databases: Record<string, DatabaseDrill> = {};
   for (const database of options.databases) databases[database] = await drillDatabase(database, options);
-  return resultOf(databases, Date.now(), Math.round(performance.now() - startMs));
+  const result = () => resultOf(databases, Date.now(), Math.round(performance.now() - startMs));
+  const { past, config, binary, signal } = options;
+  // Litestream 0.5 has no segments that could be looked at one by one.
+  const isToDo = past !== undefined && binary.format === 'wal' && config.DRILL_MAX_MB > 0;
+  if (!isToDo || !result().ok || signal?.aborted) return result();
+  const proven = await drillPast(past, options, Math.random());
+  return withPast(result(), proven);
 }
 
 async function drillDatabase(database: string, options: DrillOptions): Promise<DatabaseDrill> {

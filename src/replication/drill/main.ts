@@ -5,6 +5,7 @@ import type { LitestreamBinary } from '../binary.ts';
 import { litestreamEnv } from '../litestream.ts';
 import { Confirmations } from './confirmations.ts';
 import { runDrill } from './drill.ts';
+import { pastDue, readRecord } from './record.ts';
 
 /** What an upload may take beyond the pace of the uploads, when the store is slow. */
 const CONFIRM_GRACE_MS = 30_000;
@@ -33,6 +34,7 @@ export async function run({ config, log, send, onMessage, standby }: Runtime): P
     databases,
     env: litestreamEnv(process.env, secrets, litestream.format),
     log,
+    past: pastDue(readRecord(config.DATA_DIR), Date.now()),
     confirmations,
     confirmTimeoutMs: CONFIRM_GRACE_MS + 2 * config.REPLICA_SYNC_INTERVAL_MS,
   });

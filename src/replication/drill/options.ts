@@ -2,6 +2,7 @@ import type { Config } from '../../config.ts';
 import type { Logger } from '../../log.ts';
 import type { LitestreamBinary } from '../binary.ts';
 import type { Confirmations } from './confirmations.ts';
+import type { PastKind } from './past.ts';
 
 export interface DrillOptions {
   readonly config: Config;
@@ -17,6 +18,8 @@ export interface DrillOptions {
   readonly confirmations: Confirmations | undefined;
   /** How long what is committed may take to the replica. */
   readonly confirmTimeoutMs: number;
+  /** What of the past is proven, after the newest state; undefined for nothing. */
+  readonly past?: PastKind | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly snapshotAgeMaxMs?: number | undefined;
   readonly stallTimeoutMs?: number | undefined;

@@ -1,3 +1,5 @@
+import type { PastDrill } from './past.ts';
+
 /** How the drill of one database went. */
 export interface DatabaseDrill {
   readonly ok: boolean;
@@ -14,6 +16,8 @@ export interface DatabaseDrill {
 
 /** How a drill went. */
 export interface DrillResult extends DatabaseDrill {
+  /** What of the past was proven; undefined where this was not the time for it. */
+  readonly past?: PastDrill | undefined;
   /** When it ended; UTC. */
   readonly at: string;
   readonly databases: Readonly<Record<string, DatabaseDrill>>;
@@ -44,6 +48,17 @@ export function resultOf(
     rowsCompared: sum(({ rowsCompared }) => rowsCompared),
     rowsSkipped: sum(({ rowsSkipped }) => rowsSkipped),
     databases,
+  };
+}
+
+/** @returns the result with what of the past was proven */
+export function withPast(result: DrillResult, past: PastDrill): DrillResult {
+  const reasons = [result.reason, past.reason].filter((reason) => reason !== undefined);
+  return {
+    ...result,
+    ok: result.ok && past.reason === undefined,
+    reason: reasons.join('; ') || undefined,
+    past,
   };
 }
 

@@ -26,6 +26,16 @@ export function removeSidecar(dataDir: string, database: string): void {
   rmSync(join(dataDir, `.${database}.db-litestream`), { recursive: true, force: true });
 }
 
+/** @returns the generation that Litestream writes for a database; undefined where none is known */
+export function liveGeneration(databasePath: string): string | undefined {
+  try {
+    const folder = join(dirname(databasePath), `.${basename(databasePath)}-litestream`);
+    return readFileSync(join(folder, 'generation'), 'utf8').trim() || undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 /**
  * Leaves a descriptor of the database's `-shm` open for good, so this is for a process that ends soon.
  *

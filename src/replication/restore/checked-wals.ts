@@ -1,9 +1,10 @@
 import { createReadStream } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { Failure } from '../../errors.ts';
+import { segmentFile } from '../history/segment.ts';
 import type { LocalFiles } from './local-files.ts';
 import { decodeLz4 } from './lz4.ts';
-import { type SegmentFile, segmentName } from './replica-files.ts';
+import { type GenerationFiles, type SegmentFile, segmentName } from './replica-files.ts';
 import { type RowTrack, WAL_HEADER_BYTES, WalScan } from './wal-scan.ts';
 
 /** So many are asked for before the first of them is read. */
@@ -26,7 +27,8 @@ export interface CheckedWal {
 
 /** Checks the WALs of one generation, each once, and only those that are asked for. */
 export class CheckedWals {
-  readonly #segments: ReadonlyMap<number, readonly SegmentFile[]>;
+  readonly #segments: Map<number, SegmentFile[]>;
+  readonly #folder: string;
   readonly #files: LocalFiles;
   readonly #untilMs: number | undefined;
   readonly #checked = new Map<number, Promise<CheckedWal>>();
@@ -34,11 +36,11 @@ export class CheckedWals {
   readonly lastIndex: number;
 
   /**
-   * @param segments in their order
    * @param untilMs commits after this time are told; milliseconds since the epoch
    */
-  constructor(segments: readonly SegmentFile[], files: LocalFiles, untilMs: number | undefined) {
+  constructor({ name, segments }: GenerationFiles, files: LocalFiles, untilMs: number | undefined) {
     this.#segments = Map.groupBy(segments, ({ index }) => index);
+    this.#folder = `generations/${name}/wal`;
     this.#files = files;
     this.#untilMs = untilMs;
     this.lastIndex = segments.at(-1)?.index ?? -1;
@@ -63,12 +65,19 @@ export class CheckedWals {
       const soundBytes = scan.soundBytes <= WAL_HEADER_BYTES ? 0 : scan.soundBytes;
       return { index, soundBytes, problem, rows: scan.rows };
     };
-    const segments = this.segmentsOf(index);
-    if (segments.length === 0)
-      return end(`all segments of WAL ${index.toString(16).padStart(8, '0')} are missing`);
-    for (const [place, segment] of segments.entries()) {
+    const segments = this.#segments.get(index) ?? [];
+    this.#segments.set(index, segments);
+    for (let place = 0; place < Math.max(1, segments.length); place += 1) {
+      const next = segments[place];
+      if (next === undefined || next.offsetBytes > scan.readBytes) {
+        const unlisted = await this.#unlisted(index, scan.readBytes);
+        if (unlisted) segments.splice(place, 0, unlisted);
+      }
+      const segment = segments[place];
+      if (!segment) return end(`all segments of WAL ${index.toString(16).padStart(8, '0')} are missing`);
       const name = segmentName(segment);
-      if (segment.offsetBytes !== scan.readBytes)
+      if (segment.offsetBytes < scan.readBytes) return end(`the segment ${name} overlaps the one before`);
+      if (segment.offsetBytes > scan.readBytes)
         return end(`the segment ${segmentName({ index, offsetBytes: scan.readBytes })} is missing`);
       this.#loadAhead(index, place);
       const loaded = this.#load(segment);
@@ -85,6 +94,13 @@ export class CheckedWals {
       }
     }
     return end(undefined);
+  }
+
+  /** A listing that is made while Litestream uploads may miss one that is older than others in it. */
+  async #unlisted(index: number, offsetBytes: number): Promise<SegmentFile | undefined> {
+    const path = `${this.#folder}/${segmentFile({ index, offsetBytes })}`;
+    const file = { path, index, offsetBytes, sizeBytes: 0, storedMs: 0 };
+    return (await this.#files.get(file)) === undefined ? undefined : file;
   }
 
   #loadAhead(index: number, place: number): void {

@@ -26,7 +26,7 @@ export interface WalRestoreOptions extends ReplicaSource {
   readonly check: Check;
   /** Nothing later than this; milliseconds since the epoch. */
   readonly atMs: number | undefined;
-  /** From its oldest snapshot, not from the newest that will do. */
+  /** From its oldest snapshot, up to the next one. */
   readonly isFromOldest: boolean;
   /** Runs Litestream's restore. */
   readonly run: (configPath: string, outputPath: string) => Promise<RestoreEnd>;
@@ -62,7 +62,8 @@ export async function restoreFromWals(
   options: WalRestoreOptions,
 ): Promise<WalRestored | undefined> {
   const { files, atMs } = options;
-  const wals = new CheckedWals(generation.segments, files, atMs);
+  const used = options.isFromOldest ? firstPart(generation) : generation;
+  const wals = new CheckedWals(used, files, atMs);
   const faults: string[] = [];
   const parts: Plan[] = [];
   const done = (plan: Plan): WalRestored => ({
@@ -71,15 +72,15 @@ export async function restoreFromWals(
       plan.problem === undefined ? faults : [...faults, `${plan.problem}; nothing after that can be used`],
     next: plan.next,
   });
-  const snapshots = snapshotsFor(generation.snapshots, options);
+  const snapshots = snapshotsFor(used.snapshots, options);
   if (snapshots[0]) {
     const { index } = snapshots[0];
-    files.reserve([snapshots[0], ...generation.segments.filter((segment) => segment.index >= index)]);
+    files.reserve([snapshots[0], ...used.segments.filter((segment) => segment.index >= index)]);
   }
   let isTooEarly = false;
   for (const snapshot of snapshots) {
     const plan = await planFrom(snapshot, wals, undefined);
-    if (!isWhole(plan, generation.segments.length)) {
+    if (!isWhole(plan, used.segments.length)) {
       parts.push(plan);
       continue;
     }
@@ -101,12 +102,21 @@ export async function restoreFromWals(
   throw restoreFailure(options.database, options.config.replica, reasons.join('; '));
 }
 
+/** @returns what of a generation is before its second snapshot */
+function firstPart({ snapshots, segments, ...rest }: GenerationFiles): GenerationFiles {
+  const endIndex = snapshots[1]?.index ?? Number.POSITIVE_INFINITY;
+  return {
+    ...rest,
+    snapshots: snapshots.slice(0, 1),
+    segments: segments.filter(({ index }) => index < endIndex),
+  };
+}
+
 /** Times of objects only say where to look first. */
 function snapshotsFor(
   snapshots: readonly SnapshotFile[],
-  { atMs, isFromOldest }: WalRestoreOptions,
+  { atMs }: WalRestoreOptions,
 ): readonly SnapshotFile[] {
-  if (isFromOldest) return snapshots.slice(0, 1);
   const newestFirst = snapshots.toReversed();
   if (atMs === undefined) return newestFirst;
   const early = newestFirst.filter(({ storedMs }) => storedMs <= atMs);

@@ -1,0 +1,101 @@
+import { mkdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { Failure } from '../../errors.ts';
+import { historyOrNone, readHistory, relate } from '../history/history.ts';
+import { liveGeneration } from '../history/sidecar.ts';
+import { databasePath } from '../litestream-config.ts';
+import { bytesToRead } from '../points/attempts.ts';
+import { type Generation, rangeOf } from '../points/generations.ts';
+import { listGenerations } from '../points/list.ts';
+import { restorePoint } from '../points/restore-point.ts';
+import { restoreDatabase, STALL_TIMEOUT_MS } from '../restore.ts';
+import type { DrillOptions } from './options.ts';
+import { drillDir } from './record.ts';
+import { databaseSizeBytes, lackOfSpace } from './space.ts';
+
+const MB = 1024 * 1024;
+
+/** A time between the oldest that can be restored and now, or the oldest snapshot with what follows it. */
+export type PastKind = 'time' | 'oldest';
+
+/** What of the past was proven last. */
+export interface PastDrill {
+  readonly kind: PastKind;
+  /** When; milliseconds since the epoch. */
+  readonly atMs: number;
+  /** What is wrong, in words; undefined when nothing is. */
+  readonly reason: string | undefined;
+  /** By database, what was restored, or why nothing was; for people. */
+  readonly restored: Readonly<Record<string, string>>;
+}
+
+/**
+ * Proves that not only the newest state can be restored: what comes out is in one piece, passes integrity_check, and is
+ * a part of the live database's history. What is larger than DRILL_MAX_MB is left out.
+ *
+ * @param random from 0 to 1, which of the times
+ */
+export async function drillPast(kind: PastKind, options: DrillOptions, random: number): Promise<PastDrill> {
+  const restored: Record<string, string> = {};
+  const reasons: string[] = [];
+  const folder = drillDir(options.config.DATA_DIR);
+  for (const database of options.databases) {
+    try {
+      rmSync(folder, { recursive: true, force: true });
+      mkdirSync(folder, { mode: 0o700 });
+      restored[database] = await restorePast(kind, database, folder, options, random);
+    } catch (error) {
+      const { message } = error as Error;
+      reasons.push(`${database}: of the past: ${message}`);
+      restored[database] = message;
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  }
+  return { kind, atMs: Date.now(), reason: reasons.length === 0 ? undefined : reasons.join('; '), restored };
+}
+
+/** @returns what was restored. @throws Failure what is wrong */
+async function restorePast(
+  kind: PastKind,
+  database: string,
+  folder: string,
+  options: DrillOptions,
+  random: number,
+): Promise<string> {
+  const { config, stallTimeoutMs = STALL_TIMEOUT_MS } = options;
+  const path = databasePath(config.DATA_DIR, database);
+  const generations = await listGenerations({ ...options, databasePath: path, stallTimeoutMs });
+  const range = rangeOf(generations);
+  if (!range) throw new Failure('replica_empty', 'there is nothing in the replica');
+  const atMs = kind === 'time' ? Math.round(range.fromMs + random * (range.toMs - range.fromMs)) : undefined;
+  const live = generations.find(({ name }) => name === liveGeneration(path)) ?? generations.at(-1);
+  const sizeBytes = (atMs === undefined ? oldestBytes(live) : bytesToRead(generations, atMs)) ?? 0;
+  if (sizeBytes > config.DRILL_MAX_MB * MB) {
+    return `left out: ${Math.ceil(sizeBytes / MB)} MB would have to be read, more than DRILL_MAX_MB`;
+  }
+  const lack = lackOfSpace(config.DATA_DIR, databaseSizeBytes(path) + sizeBytes, config.DISK_RESERVE_MB);
+  if (lack) return `left out: ${lack}`;
+  const outputPath = join(folder, `${database}.db`);
+  const target = { ...options, databasePath: path, outputPath, scratchDir: folder, stallTimeoutMs };
+  const check = 'integrity_check';
+  const reached =
+    atMs === undefined
+      ? await restoreDatabase({ ...target, check, selection: { generation: live?.name, isFromOldest: true } })
+      : await restorePoint({ ...target, database, check, atMs });
+  if (!reached) throw new Failure('replica_empty', 'there is nothing in the replica');
+  if (reached.faults.length > 0) {
+    throw new Failure('restore_failed', `the replica is damaged: ${reached.faults.join('; ')}`);
+  }
+  const history = readHistory(outputPath);
+  const relation = relate(historyOrNone(path), history);
+  if (relation === 'behind' || relation === 'fork') {
+    throw new Failure('drill_failed', `commit ${history.last?.ordinal} is none of the live database's`);
+  }
+  return `as of commit ${history.last?.ordinal ?? 0}`;
+}
+
+function oldestBytes(generation: Generation | undefined): number | undefined {
+  const [oldest, next] = generation?.snapshots ?? [];
+  return oldest && oldest.sizeBytes + oldest.walBytes - (next?.walBytes ?? 0);
+}
