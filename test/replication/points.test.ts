@@ -210,6 +210,26 @@ function setClock(folder: string, clock: (ms: number) => number): void {
   }
 }
 
+t.test('a time within an outage of the store has the commits of that time', async (t) => {
+  const site = await makeDrillSite(t);
+  site.commit();
+  await site.settle();
+  site.litestream.kill('SIGSTOP');
+  const done: Commit[] = [];
+  for (let count = 0; count < 6; count += 1) {
+    site.commit();
+    const { ordinal = 0, atMs = 0 } = readLastCommit(site.db.name) ?? {};
+    done.push({ ordinal, atMs });
+    await until('the next is due', () => Date.now() >= atMs + 300);
+  }
+  site.litestream.kill('SIGCONT');
+  await site.settle();
+  const [wanted, next] = done.slice(2);
+  const { lastCommit, next: after } = await restoreAt(site, (wanted?.atMs ?? 0) + 100);
+  t.match(lastCommit, wanted as Commit);
+  t.strictSame(after, next);
+});
+
 t.test('between two generations there is the end of the earlier one', async (t) => {
   const site = await makeDrillSite(t);
   await site.settle();
