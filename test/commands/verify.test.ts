@@ -65,7 +65,7 @@ t.test('a failed drill is an error wherever one looks, until one succeeds', asyn
   const env = { DATA_DIR: system.dataDir };
   const failed = await command(['verify'], env);
   t.equal(failed.code, 80);
-  t.match(failed.stdout, /^main: ok, .*\nmedia: FAILED: .*no snapshots available/);
+  t.match(failed.stdout, /^main: ok, .*\nmedia: FAILED: .*it has no snapshot/);
   t.match(failed.stderr, /The replica is not proven/);
   t.match(await system.waitFor(isDrill), { level: 'error', msg: /^drill failed: media: / });
   await until(async () => (await degraded(system)).length > 0, '/ready tells of it');

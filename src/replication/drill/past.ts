@@ -14,6 +14,7 @@ import { drillDir } from './record.ts';
 import { databaseSizeBytes, lackOfSpace } from './space.ts';
 
 const MB = 1024 * 1024;
+const OUTSIDE = new Set<Failure['code']>(['restore_too_early', 'restore_too_late']);
 
 /** A time between the oldest that can be restored and now, or the oldest snapshot with what follows it. */
 export type PastKind = 'time' | 'oldest';
@@ -46,6 +47,11 @@ export async function drillPast(kind: PastKind, options: DrillOptions, random: n
       restored[database] = await restorePast(kind, database, folder, options, random);
     } catch (error) {
       const { message } = error as Error;
+      // A young replica, or one whose store has another time.
+      if (error instanceof Failure && OUTSIDE.has(error.code)) {
+        restored[database] = `left out: ${message}`;
+        continue;
+      }
       reasons.push(`${database}: of the past: ${message}`);
       restored[database] = message;
     } finally {
