@@ -168,7 +168,7 @@ async function installedWhole(database: string, { faults }: Restored, options: L
   if (faults.length === 0) return made;
   const { url } = options.config.replica;
   const notice = `The replica ${url} of the database ${database} is damaged: ${faults.join('; ')}. What was restored has all that is before that.`;
-  return { ...made, notice };
+  return { ...made, notice: made.notice === undefined ? notice : `${made.notice} ${notice}` };
 }
 
 function refuseIfThereWasOne(database: string, { config: { DATA_DIR, replica }, mark }: Looking): void {
