@@ -34,10 +34,14 @@ function choice<const Values extends readonly [string, ...string[]]>(
   return z.enum(values, `expected one of ${values.join(', ')}`).default(fallback as never);
 }
 
-const flag = z
-  .enum(['0', '1'], 'expected 0 or 1')
+const EMPTY_ID = /^[0-9a-f]{8}$/;
+
+/** 1 is what releases before took: a start that needs an id says so, and which. */
+const emptyId = z
+  .string()
+  .refine((text) => ['0', '1'].includes(text) || EMPTY_ID.test(text), 'expected the id that a start has told')
   .default('0')
-  .transform((text) => text === '1');
+  .transform((text) => (text === '0' ? undefined : text));
 
 function isTimeZone(name: string): boolean {
   try {
@@ -197,7 +201,7 @@ const SETTINGS = z.object({
   REPLICA_RETENTION_MS: onRestart(whole(MINUTE_MS, 365 * 24 * HOUR_MS, 72 * HOUR_MS)),
   DRILL_INTERVAL_MS: onRestart(whole(0, 30 * 24 * HOUR_MS, HOUR_MS)),
   DRILL_MAX_MB: onReload(whole(0, 1_000_000, 2048)),
-  ALLOW_EMPTY: onReload(flag),
+  ALLOW_EMPTY: onReload(emptyId),
   HEAL: onRestart(choice(['auto', 'manual'], 'auto')),
   HEAL_MAX_LOST_COMMITS: onRestart(whole(0, 1_000_000_000_000, 1000)),
   LOG_LEVEL: onReload(choice(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], 'info')),

@@ -116,7 +116,7 @@ export class Stage {
   }
 
   /** Starts the system on the stage's data folder and waits until it is ready. @param env settings */
-  async start(env: NodeJS.ProcessEnv = {}): Promise<RunningSystem> {
+  async start(env: NodeJS.ProcessEnv = {}, readyTimeoutMs?: number): Promise<RunningSystem> {
     this.#mustBeOpen();
     // So that a trial can be held on another version of it.
     const { LITESTREAM_BIN } = process.env;
@@ -131,7 +131,7 @@ export class Stage {
       skip: (text) => text.includes('"msg":"request"'),
     });
     this.#systems.push(system);
-    await system.ready();
+    await system.ready(readyTimeoutMs);
     return system;
   }
 

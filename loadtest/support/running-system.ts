@@ -149,8 +149,8 @@ export class RunningSystem {
     return Number(latest?.childPid);
   }
 
-  async ready(): Promise<LogLine> {
-    return await this.waitFor(isReady);
+  async ready(timeoutMs?: number): Promise<LogLine> {
+    return await this.waitFor(isReady, 0, timeoutMs);
   }
 
   /** Resolves with the first line, past or future, from index `from` on, that satisfies `wanted`. */

@@ -4,7 +4,9 @@ import { Failure } from '../errors.ts';
 import { clearDamageMark, isDamageMarked } from './damage-mark.ts';
 import { findDamage } from './database-check.ts';
 import { errorCode } from './files.ts';
-import { markPath, readMark, writeMark } from './history/mark.ts';
+import { beginAnew } from './history/begin-anew.ts';
+import { type HistoryMark, markPath, readMark, writeMark } from './history/mark.ts';
+import { mountPointOf, unmountedReason } from './history/mount.ts';
 import { type MarkChange, nextMark } from './history/next-mark.ts';
 import { finishReplacement } from './history/replace.ts';
 import { moveAside, traceOf } from './leftovers.ts';
@@ -20,7 +22,9 @@ import {
 } from './preparation.ts';
 import { INSTRUCTIONS } from './prepare-advice.ts';
 import { applySettled, installed, type Settled, settleWhole } from './put-in-place.ts';
+import type { Replica } from './replica-url.ts';
 import { type Restored, restoreDatabase } from './restore.ts';
+import { replicaUnreachable } from './restore-failure.ts';
 
 export type { Prepared } from './preparation.ts';
 
@@ -32,7 +36,7 @@ const MIB_BYTES = 1024 * 1024;
  * - there and whole: it stays as it is, where it fits what was told of it and the replica; history/cases.ts has what else
  *   may be, and what is done.
  * - missing, or an empty file: restored; where the replica is empty too, and nothing shows that there ever was a
- *   database, it is new. A replica that cannot be read stops the start, unless ALLOW_EMPTY=1.
+ *   database, it is new. A replica that cannot be read stops the start, unless a person has decided to begin anew (begin-anew.ts).
  * - damaged: restored, and only when that has succeeded, moved aside. Else the start stops and nothing has changed,
  *   so that the next one finds the same; ALLOW_EMPTY does not override that.
  * Where damage was found while they were used (`markDamage`), they are looked at more closely.
@@ -78,7 +82,10 @@ export async function prepareDatabases(options: PrepareOptions): Promise<Prepare
   const isRestored = prepared.some(({ outcome }) => outcome !== 'present');
   const notices = prepared.flatMap(({ notice }) => notice ?? []);
   // What was replaced is in there by now.
-  const next = nextMark(readMark(DATA_DIR), replica.url, changes, notices, Date.now());
+  const next = withMountPoint(
+    nextMark(readMark(DATA_DIR), replica.url, changes, notices, Date.now()),
+    replica,
+  );
   // Of what was replaced, here or by a command before.
   for (const { text, isRecorded } of next.notices)
     if (!isRecorded && !notices.includes(text)) options.log.warn(text);
@@ -91,6 +98,12 @@ export async function prepareDatabases(options: PrepareOptions): Promise<Prepare
   }
   if (!options.isServing) clearDamageMark(DATA_DIR);
   return prepared;
+}
+
+/** One that is still waited for was on another one, if any. */
+function withMountPoint(mark: HistoryMark, replica: Replica): HistoryMark {
+  if (mark.waitsBecause !== undefined) return mark;
+  return { ...mark, mountPoint: replica.type === 'file' ? mountPointOf(replica.path) : undefined };
 }
 
 /** Looks at a database, and at its replica; all are looked at together, since each look waits for others. */
@@ -126,23 +139,28 @@ async function prepare(database: string, look: ReturnType<typeof lookAt>, option
 
 async function restoreMissing(database: string, options: Looking): Promise<Made> {
   const { config, log } = options;
+  const known = options.mark?.databases[database];
+  // A start before has decided that, and did not get to make it.
+  let isBegunAnew = known?.isBegunAnew === true && known.local === undefined;
   let fetched: Restored | undefined;
   try {
-    fetched = await fetch(database, options);
-    if (!fetched) refuseIfThereWasOne(database, options);
+    if (!isBegunAnew) {
+      fetched = await fetch(database, options);
+      if (!fetched) refuseIfThereWasOne(database, options);
+    }
   } catch (error) {
     if (!isAboutReplica(error)) throw error;
-    if (!config.ALLOW_EMPTY) {
-      throw explained(
-        error,
-        'To start with an empty database all the same, set ALLOW_EMPTY=1; what the replica holds is then deleted when its retention has passed.',
-      );
-    }
-    log.warn({ database, code: error.code }, `starting empty because of ALLOW_EMPTY=1: ${error.message}`);
+    const open = beginAnew(config);
+    if (open) throw explained(error, open.advice);
+    isBegunAnew = true;
+    log.warn(
+      { database, code: error.code },
+      `starting empty because of ALLOW_EMPTY=${config.ALLOW_EMPTY}: ${error.message}`,
+    );
   }
   if (fetched) return installedWhole(database, fetched, options);
   const movedTo = moveAside(config.DATA_DIR, database, Date.now());
-  return { outcome: 'new', movedTo, change: { kind: 'new', isBegunAnew: config.ALLOW_EMPTY } };
+  return { outcome: 'new', movedTo, change: { kind: 'new', isBegunAnew } };
 }
 
 async function replaceDamaged(database: string, path: string, options: Looking): Promise<Made> {
@@ -184,6 +202,8 @@ function refuseIfThereWasOne(database: string, { config: { DATA_DIR, replica }, 
 /** Restores into the scratch folder, telling about it. */
 async function fetch(database: string, options: Looking): Promise<Restored | undefined> {
   const { config, binary, configPath, check, env, log, signal, stallTimeoutMs } = options;
+  const unmounted = unmountedReason(options.mark, config.replica);
+  if (unmounted !== undefined) throw replicaUnreachable(config.replica, unmounted);
   log.info(
     { database, replica: config.replica.url },
     `looking for database ${database} in ${config.replica.url}`,

@@ -14,6 +14,7 @@ import Sqlite from 'better-sqlite3';
 import t, { type Test } from 'tap';
 import type { Code } from '../../src/errors.ts';
 import { isDamageMarked, markDamage } from '../../src/replication/damage-mark.ts';
+import { readMark, writeMark } from '../../src/replication/history/mark.ts';
 import { databasePath } from '../../src/replication/litestream-config.ts';
 import { type Prepared, prepareDatabases } from '../../src/replication/prepare.ts';
 import { openWriter } from '../../src/sqlite/open.ts';
@@ -53,6 +54,12 @@ function loseData(site: Site): void {
   for (const name of readdirSync(site.config.DATA_DIR)) {
     if (name !== 'run') rmSync(join(site.config.DATA_DIR, name), { recursive: true });
   }
+}
+
+/** @returns what a start wants to be told before it begins anew */
+async function emptyIdOf(site: Site): Promise<string> {
+  const { message } = await failureOf(prepare(site));
+  return /set ALLOW_EMPTY=([0-9a-f]{8})/.exec(message)?.[1] ?? message;
 }
 
 /** What a database is made of, without the folders that a start makes for itself. */
@@ -142,32 +149,73 @@ t.test('the database is missing', async (t) => {
     const store = await startS3(t);
     await store.close();
     const site = await makeSite(t, s3Settings(store));
-    await assertRefused(t, site, { code: 'replica_unreachable', message: /S3_ENDPOINT.*ALLOW_EMPTY=1/s });
+    await assertRefused(t, site, {
+      code: 'replica_unreachable',
+      message: /S3_ENDPOINT.*ALLOW_EMPTY=[0-9a-f]{8}/s,
+    });
+    const ALLOW_EMPTY = await emptyIdOf(site);
     t.equal((await failureOf(prepare(site))).meaning.exitCode, 75);
+    await assertRefused(
+      t,
+      site,
+      {
+        code: 'replica_unreachable',
+        message: new RegExp(`ALLOW_EMPTY=1 does not name.*ALLOW_EMPTY=${ALLOW_EMPTY}`, 's'),
+      },
+      { config: { ALLOW_EMPTY: '1' } },
+    );
 
     const { log, lines } = keepingLog();
-    t.match(await prepare(site, { config: { ALLOW_EMPTY: true }, log }), [{ outcome: 'new' }]);
-    t.ok(lines.some(({ level, msg }) => level === 40 && /ALLOW_EMPTY=1.*cannot be reached/.test(msg)));
+    t.match(await prepare(site, { config: { ALLOW_EMPTY }, log }), [{ outcome: 'new' }]);
+    t.ok(lines.some(({ level, msg }) => level === 40 && /ALLOW_EMPTY=\w+:.*cannot be reached/.test(msg)));
+    t.match(
+      await prepare(site),
+      [{ outcome: 'new' }],
+      'a start that did not get to make it is not asked again',
+    );
+  });
+  await t.test('what ALLOW_EMPTY names works once', async (t) => {
+    const site = await makeSite(t);
+    await makeReplicated(t, site);
+    rmSync(mainPath(site));
+    rmSync(join(site.root, 'replica'), { recursive: true });
+    const ALLOW_EMPTY = await emptyIdOf(site);
+    t.match(await prepare(site, { config: { ALLOW_EMPTY } }), [{ outcome: 'new' }]);
+    // It serves, and tells of what is written.
+    const mark = readMark(site.config.DATA_DIR)!;
+    const local = { session: 's', ordinal: 1, atMs: 1 };
+    writeMark(
+      site.config.DATA_DIR,
+      { ...mark, databases: { main: { ...mark.databases.main!, local } } },
+      false,
+    );
+    await assertRefused(
+      t,
+      site,
+      { code: 'storage_corrupt', message: /does not name/ },
+      { config: { ALLOW_EMPTY } },
+    );
+    t.not(await emptyIdOf(site), ALLOW_EMPTY);
   });
   await t.test('and its folder is on a disk that is not mounted: the start stops', async (t) => {
     const site = await makeSite(t, { REPLICA_URL: `file:${join(t.testdir(), 'mnt', 'replica')}` });
     await assertRefused(t, site, { code: 'replica_unreachable' });
   });
-  await t.test('and the replica is broken: the start stops, unless ALLOW_EMPTY', async (t) => {
+  await t.test('and the replica is broken: the start stops, unless ALLOW_EMPTY names it', async (t) => {
     const site = await makeSite(t);
     await makeReplicated(t, site);
     loseData(site);
     const replica = join(site.root, 'replica');
     for (const name of Object.keys(filesIn(replica))) truncateSync(join(replica, name), 20);
-    await assertRefused(t, site, { code: 'restore_failed', message: /ALLOW_EMPTY=1/ });
-    t.match(await prepare(site, { config: { ALLOW_EMPTY: true } }), [{ outcome: 'new' }]);
+    await assertRefused(t, site, { code: 'restore_failed', message: /ALLOW_EMPTY=[0-9a-f]{8}/ });
+    t.match(await prepare(site, { config: { ALLOW_EMPTY: await emptyIdOf(site) } }), [{ outcome: 'new' }]);
   });
   await t.test('and ALLOW_EMPTY is set, but the replica has it: it is restored all the same', async (t) => {
     const site = await makeSite(t);
     await makeReplicated(t, site);
     const rows = contentOf(mainPath(site));
     loseData(site);
-    t.match(await prepare(site, { config: { ALLOW_EMPTY: true } }), [{ outcome: 'restored' }]);
+    t.match(await prepare(site, { config: { ALLOW_EMPTY: '1' } }), [{ outcome: 'restored' }]);
     t.same(contentOf(mainPath(site)), rows);
   });
 });
@@ -195,10 +243,15 @@ t.test('the database is missing, but a WAL and a sidecar of it are there', async
     await makeReplicated(t, site);
     rmSync(mainPath(site));
     rmSync(join(site.root, 'replica'), { recursive: true });
-    await assertRefused(t, site, { code: 'storage_corrupt', message: /main.db-wal.*ALLOW_EMPTY=1/s });
-    t.match(await prepare(site, { config: { ALLOW_EMPTY: true } }), [{ outcome: 'new', movedTo: /damaged/ }]);
+    await assertRefused(t, site, {
+      code: 'storage_corrupt',
+      message: /main.db-wal.*ALLOW_EMPTY=[0-9a-f]{8}/s,
+    });
+    t.match(await prepare(site, { config: { ALLOW_EMPTY: await emptyIdOf(site) } }), [
+      { outcome: 'new', movedTo: /damaged/ },
+    ]);
     t.notOk(existsSync(`${mainPath(site)}-wal`));
-    rmSync(mainPath(site), { force: true });
+    rmSync(join(site.config.DATA_DIR, 'run', 'history.json'));
     t.match(
       await failureOf(prepare(site)),
       { code: 'storage_corrupt', message: /damaged\/main-/ },
@@ -296,7 +349,7 @@ t.test('the database is damaged', async (t) => {
       message: /no copy of it.*main\.db/s,
     };
     await assertRefused(t, site, expected);
-    await assertRefused(t, site, expected, { config: { ALLOW_EMPTY: true } });
+    await assertRefused(t, site, expected, { config: { ALLOW_EMPTY: '1' } });
   });
   await t.test('and the replica cannot be reached: the start stops and nothing is destroyed', async (t) => {
     const store = await startS3(t);
@@ -308,7 +361,7 @@ t.test('the database is damaged', async (t) => {
       message: /damaged.*nothing was changed/s,
     };
     await assertRefused(t, site, expected);
-    await assertRefused(t, site, expected, { config: { ALLOW_EMPTY: true } });
+    await assertRefused(t, site, expected, { config: { ALLOW_EMPTY: '1' } });
   });
   await t.test('and so is the replica: the start stops and nothing is destroyed', async (t) => {
     const site = await makeSite(t);

@@ -4,7 +4,8 @@ import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, r
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { readHistory } from '../../src/replication/history/history.ts';
-import { readMark } from '../../src/replication/history/mark.ts';
+import { readMark, writeMark } from '../../src/replication/history/mark.ts';
+import { mountPointOf } from '../../src/replication/history/mount.ts';
 import { openReader } from '../../src/sqlite/open.ts';
 import { command } from '../commands/command.ts';
 import { alertOf, request } from '../support/http.ts';
@@ -267,6 +268,29 @@ t.test(
   },
 );
 
+t.test('a folder whose disk is not mounted gets nothing, and the database serves', async (t) => {
+  const place = placeOf(t);
+  const mount = join(place.folder, 'mount');
+  mkdirSync(mount);
+  const onDisk = { ...place, env: { REPLICA_URL: `file:${join(mount, 'replica')}` } };
+  await session(t, onDisk, 'a');
+  t.equal(readMark(place.dataDir)!.mountPoint, mountPointOf(mount));
+  // As if a disk had been mounted there; then what is below the mount point is empty.
+  writeMark(place.dataDir, { ...readMark(place.dataDir)!, mountPoint: mount }, false);
+  renameSync(join(mount, 'replica'), join(place.folder, 'on-disk'));
+  const system = await start(t, onDisk.env, place.dataDir);
+  t.match(await degraded(system), { history: /mount, which it was on, is not mounted/ });
+  t.equal((await request(`${system.url}/alert`, { method: 'POST', body: alertOf('b') })).status, 201);
+  await system.stop();
+  t.strictSame(readdirSync(mount), [], 'nothing was written below it');
+  rmSync(join(place.dataDir, 'main.db'));
+  t.match(
+    await refused(t, onDisk, 75),
+    /which it was on, is not mounted/,
+    'without a database it is a refusal',
+  );
+});
+
 t.test('with the store away a database of which nothing is known does not serve', async (t) => {
   const folder = temporaryFolder(t);
   const mount = join(folder, 'mount');
@@ -308,6 +332,33 @@ t.test(
     t.strictSame(more, [], 'nothing is told at the starts after the first');
   },
 );
+
+t.test('a copy of before a restore does not undo it', async (t) => {
+  const place = placeOf(t);
+  const restoreTo = async (...at: readonly string[]) => {
+    const ran = await command(['restore', '--in-place', ...at], { ...place.env, DATA_DIR: place.dataDir });
+    t.equal(ran.code, 0, ran.stderr);
+  };
+  await session(t, place, 'a');
+  await nextSecond();
+  const between = new Date().toISOString();
+  await nextSecond();
+  await session(t, place, 'b');
+  const mainPath = join(place.dataDir, 'main.db');
+  const copy = join(place.folder, 'main.db');
+  cpSync(mainPath, copy);
+  cpSync(`${mainPath}-wal`, `${copy}-wal`);
+  await restoreTo('--at', between);
+  cpSync(copy, mainPath);
+  cpSync(`${copy}-wal`, `${mainPath}-wal`);
+  t.match(await refused(t, place, 65), /has commits that it was decided to be without.*Nothing was changed/);
+  t.strictSame(alertsIn(mainPath), ['a', 'b']);
+  // What is decided last counts.
+  await restoreTo();
+  const system = await start(t, place.env, place.dataDir);
+  t.strictSame(alertsIn(mainPath), ['a', 'b']);
+  await system.stop();
+});
 
 /** Makes of a database what the version without sessions leaves, in a process that dies as a writer does at a stop. */
 async function makeOlder(path: string): Promise<void> {

@@ -7,6 +7,8 @@ export interface DurableWrite {
   readonly key: string;
   /** Undefined when no answer came, or one that promises nothing. */
   readonly promise: 'local' | 'replicated' | undefined;
+  /** Milliseconds since the epoch. */
+  readonly sentAtMs: number;
   /** When the answer was there; milliseconds since the epoch. */
   readonly answeredAtMs: number;
 }
@@ -65,10 +67,11 @@ export class DurableWriters {
       const key = `${this.#options.prefix}-${++this.#sequence}`;
       const headers = turn % 2 === 0 ? { Durability: 'replicated' } : undefined;
       const body = JSON.stringify(alertFor(key));
+      const sentAtMs = Date.now();
       const { status } = await request(`${this.#options.url}/alert`, 'POST', body, this.#agent, headers);
       const isPromised = status === 200 || status === 201;
       const promise = isPromised ? (headers ? 'replicated' : 'local') : undefined;
-      this.writes.push({ key, promise, answeredAtMs: Date.now() });
+      this.writes.push({ key, promise, sentAtMs, answeredAtMs: Date.now() });
       // Nobody is there any more; whoever ends it says so soon.
       if (status === undefined) await pause(LAG_POLL_MS);
     }

@@ -9,6 +9,7 @@ import { deployMigrating } from './deploy-migrating.ts';
 import { deployRefused } from './deploy-refused.ts';
 import { diskFull } from './disk-full.ts';
 import { diskLoss } from './disk-loss.ts';
+import { history } from './history.ts';
 import { litestreamKilled } from './litestream-killed.ts';
 import { mailerKilled } from './mailer-killed.ts';
 import { malicious } from './malicious.ts';
@@ -52,6 +53,7 @@ export const trials: readonly Trial[] = [
   crashLeak,
   litestreamKilled,
   diskLoss,
+  history,
   storeOutage,
   ...diskFull,
   clockJump,

@@ -18,6 +18,7 @@ import type { DatabaseMark } from './mark.ts';
  * | ahead-again     | it does, and so it was at the start before, which restored it         | refuse           |
  * | replica-wins    | each has what the other has not, and only the replica has what was told | restore, tell  |
  * | fork            | each has what the other has not                                       | refuse           |
+ * | given-up        | it has commits that somebody decided to be without, and the replica has nothing to replace them | refuse |
  * | silent          | the replica cannot be compared; the database has all that was told    | serve, Litestream waits |
  * | silent-unknown  | it cannot, and what was told is not known, or not all there           | refuse, try again |
  *
@@ -37,6 +38,7 @@ export type Case =
   | 'ahead-again'
   | 'replica-wins'
   | 'fork'
+  | 'given-up'
   | 'silent'
   | 'silent-unknown';
 
@@ -56,6 +58,7 @@ export const ACTIONS: Readonly<Record<Case, Action>> = {
   'ahead-again': 'refuse',
   'replica-wins': 'restore',
   fork: 'refuse',
+  'given-up': 'refuse',
   silent: 'wait',
   'silent-unknown': 'try-again',
 };
@@ -103,12 +106,16 @@ export interface Verdict {
 export function judge(facts: Facts): Verdict {
   const { replica } = facts;
   if (!replica) return { cases: [isSafeAlone(facts) ? 'silent' : 'silent-unknown'], candidate: undefined };
-  return compared(facts, replica.candidates) ?? { cases: whileGoingOn(facts, replica), candidate: undefined };
+  const verdict = compared(facts, replica.candidates);
+  if (verdict) return verdict;
+  const cases: Verdict['cases'] = hasAbandoned(facts.database) ? ['given-up'] : whileGoingOn(facts, replica);
+  return { cases, candidate: undefined };
 }
 
 /** A database without sessions is of a version that kept no mark. */
 function isSafeAlone({ database, mark, isMarkOfThis }: Facts): boolean {
   if (isOfOlderRelease(database) && mark === undefined) return true;
+  if (hasAbandoned(database)) return false;
   return mark !== undefined && isMarkOfThis && missingOf(database, mark) === undefined;
 }
 
@@ -164,6 +171,13 @@ function whileGoingOn(facts: Facts, { isEmpty, isShrunk, unreadable }: ReplicaFa
 /** @returns the newest commit that was told and that a history lacks; undefined when it has all */
 export function missingOf(history: History, { local, replicated }: DatabaseMark): Position | undefined {
   return [local, replicated].find((told) => !contains(history, told) && !abandons(history, told));
+}
+
+/** @returns whether a history has commits that it was decided to be without: it is a copy of before that */
+function hasAbandoned(history: History): boolean {
+  return history.abandoned.some(({ session, firstOrdinal: ordinal }) =>
+    contains(history, { session, ordinal }),
+  );
 }
 
 /** @returns whether no activation of a writer with a session has committed to it */

@@ -1,6 +1,8 @@
+import { dirname } from 'node:path';
 import type { Candidate, Case, Facts, Verdict } from './cases.ts';
 import { missingOf } from './cases.ts';
 import { commonEnd, type History, type Position } from './history.ts';
+import { markPath } from './mark.ts';
 
 const SESSION_SHOWN_CHARS = 8;
 
@@ -37,7 +39,7 @@ const WORDS: Readonly<Record<Case, Words>> = {
     return `The database ${subject.database} lacks ${which}, which were told: it ends with ${end(database)}, and ${subject.replicaUrl} has nothing newer.`;
   },
   'replica-changed': ({ replica }, { database, replicaUrl, previousUrl }) =>
-    `The replica of ${database} was ${previousUrl}, and is ${replicaUrl} now, which ${replica?.isEmpty ? 'was empty and' : ''} gets everything.`,
+    `The replica of ${database} was ${previousUrl}, and is ${replicaUrl} now, which${replica?.isEmpty ? ' was empty and' : ''} gets everything.`,
   'replica-emptied': (_, { database, replicaUrl }) =>
     `The replica ${replicaUrl} has nothing of ${database} any more, and gets everything anew.`,
   'replica-shrunk': (_, { database, replicaUrl }) =>
@@ -56,6 +58,8 @@ const WORDS: Readonly<Record<Case, Words>> = {
     `${fork(database, subject, candidate)} Only the replica has all that was told, so it takes the database's place.`,
   fork: ({ database }, subject, candidate) =>
     `${fork(database, subject, candidate)} Nothing was changed. ${CHOICE}`,
+  'given-up': ({ database }, { database: name, path }) =>
+    `The database ${name} ends with ${end(database)} and has commits that it was decided to be without: it is a copy of before that. Nothing was changed. To choose anew what comes in its place: npm run restore -- --list, and npm run restore -- --in-place --at TIME. To go on with these commits: remove ${markPath(dirname(path))}.`,
   silent: (_, { database, replicaUrl, silence }) =>
     `The database ${database} cannot be compared with ${replicaUrl} yet (${silence}): it serves, and nothing is uploaded before.`,
   'silent-unknown': ({ database, mark }, subject) => {

@@ -76,6 +76,10 @@ export interface HistoryMark {
   readonly renewal?: Renewal | undefined;
   /** What the features have not heard of yet, in its order; the databases tell which of them they have. */
   readonly rewinds?: readonly Rewind[] | undefined;
+  /** Where the file system of a replica in a folder was mounted; undefined for the root's, and for a store. */
+  readonly mountPoint?: string | undefined;
+  /** What ALLOW_EMPTY has to name so that databases begin anew without the replica. */
+  readonly emptyId?: string | undefined;
   /** Why the databases could not be compared with the replica, which nothing may be added to before. */
   readonly waitsBecause?: string | undefined;
 }

@@ -43,7 +43,8 @@ export function nextMark(
   nowMs: number,
 ): HistoryMark {
   const before = known ?? newMark(replicaUrl);
-  const { waitsBecause: _, ...rest } = before;
+  const { waitsBecause: _, emptyId, ...rest } = before;
+  const isBegunAnew = [...changes.values()].some((change) => change.kind === 'new' && change.isBegunAnew);
   const databases = { ...before.databases };
   const waits: string[] = [];
   for (const [database, change] of changes) {
@@ -59,6 +60,7 @@ export function nextMark(
     databases,
     notices: [...before.notices, ...added],
     isFinal: false,
+    ...(emptyId !== undefined && !isBegunAnew && { emptyId }),
     ...(waits.length > 0 && { waitsBecause: waits.join(' ') }),
   };
 }
@@ -75,7 +77,7 @@ function nextOf(known: DatabaseMark, change: MarkChange, isSameReplica: boolean)
       local: last,
       replicated: last,
       generations,
-      abandoned: withMore(known.abandoned, change.abandoned),
+      abandoned: withMore(stillAbandoned(known.abandoned, history), change.abandoned),
       restored: change.isBecauseAhead ? last : undefined,
     };
   }
@@ -89,6 +91,16 @@ function nextOf(known: DatabaseMark, change: MarkChange, isSameReplica: boolean)
     generations,
     abandoned: known.abandoned,
   };
+}
+
+/** What a database that was chosen since has again is given up no more. */
+function stillAbandoned(abandoned: readonly Abandoned[] = [], history: History): readonly Abandoned[] {
+  return abandoned.flatMap(({ session, firstOrdinal, lastOrdinal }) => {
+    const place = history.sessions.findIndex((one) => one.session === session);
+    if (!contains(history, { session, ordinal: firstOrdinal })) return { session, firstOrdinal, lastOrdinal };
+    const next = history.sessions[place + 1]?.firstOrdinal ?? (history.last?.ordinal ?? 0) + 1;
+    return next <= lastOrdinal ? { session, firstOrdinal: next, lastOrdinal } : [];
+  });
 }
 
 function withMore(known: readonly Abandoned[] = [], more: readonly Abandoned[]): readonly Abandoned[] {

@@ -15,6 +15,7 @@ import { examine, type Names } from './examine.ts';
 import { explain, type Subject } from './explain.ts';
 import { type Abandoned, type History, historyOf } from './history.ts';
 import { type HistoryMark, machineId } from './mark.ts';
+import { unmountedReason } from './mount.ts';
 import { ReplicaListing } from './replica-listing.ts';
 import {
   NEWEST,
@@ -124,6 +125,8 @@ type Look =
 
 /** Reads the names in the replica, and restores what they leave in doubt. */
 async function look(database: string, here: Here, options: SettleOptions): Promise<Look> {
+  const unmounted = unmountedReason(options.mark, options.config.replica);
+  if (unmounted !== undefined) return { silence: unmounted };
   try {
     const names = await namesOf(database, here, options);
     const { candidates, unreadable } = await restoreGenerations(database, names.doubtful, options);

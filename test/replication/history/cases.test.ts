@@ -77,6 +77,21 @@ const EXPECTED: readonly [string, readonly Case[], readonly Case[]][] = [
     casesOf('a2', { mark: told('a3'), replica: { ...replica(), isEmpty: true } }),
     ['behind', 'replica-emptied'],
   ],
+  [
+    'it has again what was given up',
+    casesOf('a3', {
+      database: { ...of('a3'), abandoned: [{ session: 'a', firstOrdinal: 3, lastOrdinal: 3 }] },
+    }),
+    ['given-up'],
+  ],
+  [
+    'it has, and the replica is silent',
+    casesOf('a3', {
+      database: { ...of('a3'), abandoned: [{ session: 'a', firstOrdinal: 3, lastOrdinal: 3 }] },
+      replica: undefined,
+    }),
+    ['silent-unknown'],
+  ],
   ['the replica has more', casesOf('a2', { replica: replica('a1', 'a3 b2', 'a3') }), ['replica-ahead']],
   ['of an empty database too', casesOf('', { replica: replica('a3') }), ['replica-ahead']],
   [

@@ -1,0 +1,54 @@
+import { mustReload, run } from '../commands.ts';
+import type { Stage } from '../stage.ts';
+import type { DataFolder } from './data-folder.ts';
+import type { Ledger } from './ledger.ts';
+
+/** How a system ends before something is done to it. */
+export interface End {
+  readonly name: string;
+  /** Everything that it has told is on disk by then. */
+  readonly isClean: boolean;
+  readonly perform: (stage: Stage) => Promise<void>;
+  /** What an operator does once it has ended. */
+  readonly decide?: (place: {
+    readonly stage: Stage;
+    readonly folder: DataFolder;
+    readonly ledger: Ledger;
+  }) => Promise<void>;
+}
+
+let version = 0;
+
+const STOP: End = { name: 'stop', isClean: true, perform: stop };
+const KILL: End = { name: 'SIGKILL', isClean: false, perform: (stage) => stage.system.destroy() };
+const RESTORE: End = {
+  name: 'restore --at',
+  isClean: true,
+  perform: stop,
+  async decide({ stage, folder, ledger }) {
+    const at = new Date(stage.random.pick(ledger.times().slice(-200))).toISOString();
+    const { code } = await run(stage, 'restore', '--in-place', '--at', at);
+    // A time that the replica does not have is an answer, too, and has changed nothing.
+    if (code === 0) ledger.decide(folder.keys());
+  },
+};
+const ROLLBACK: End = {
+  name: 'rollback',
+  isClean: true,
+  async perform(stage) {
+    version += 1;
+    stage.deployment.setVersion(`9.0.${version}`);
+    await mustReload(stage);
+    const { code, output } = await run(stage, 'rollback');
+    if (code !== 0) throw new Error(`a rollback failed: ${output.trim()}`);
+    await stop(stage);
+  },
+};
+
+/** Each is as likely as the next; a rollback takes long. */
+export const ENDS: readonly End[] = [STOP, STOP, STOP, KILL, KILL, KILL, RESTORE, RESTORE, ROLLBACK];
+
+async function stop(stage: Stage): Promise<void> {
+  const { code } = await stage.stopSystem();
+  if (code !== 0) throw new Error(`the stop ended with ${code}: ${stage.system.transcript()}`);
+}

@@ -1,0 +1,67 @@
+import { run } from '../commands.ts';
+import type { Stage } from '../stage.ts';
+import type { DataFolder } from './data-folder.ts';
+import type { Ledger } from './ledger.ts';
+import type { ReplicaSite } from './replica-site.ts';
+
+/** A start that ended by itself. */
+export interface Refusal {
+  readonly code: number | null;
+  readonly text: string;
+}
+
+interface Place {
+  readonly stage: Stage;
+  readonly site: ReplicaSite;
+  readonly folder: DataFolder;
+  readonly ledger: Ledger;
+}
+
+/** A start that has to compare restores from the replica. */
+const READY_TIMEOUT_MS = 120_000;
+const EXIT_UNSETTLED = 65;
+/** What a start has to compare does not depend on how many serve. Refusals of a busy machine are another trial's. */
+const LEAN = { WORKERS: '1', SPARE_WORKERS: '0', DRILL_INTERVAL_MS: '0', OVERLOAD_LAG_MS: '0' };
+
+/** Has the system and its commands use the replica that is in use from now on. */
+export function configure(stage: Stage, { env }: ReplicaSite): void {
+  stage.invokeBy({ env: { ...LEAN, DATA_DIR: stage.dataDir, ...env } });
+}
+
+/** Starts the system. @returns undefined once it serves. @throws Error when it neither serves nor ends */
+export async function attempt(stage: Stage): Promise<Refusal | undefined> {
+  try {
+    await stage.start({}, READY_TIMEOUT_MS);
+    return undefined;
+  } catch (error) {
+    const ended = await Promise.race([stage.system.ended(), Promise.resolve(undefined)]);
+    if (!ended) throw error;
+    return { code: ended.code, text: stage.system.stderr.trim() };
+  }
+}
+
+/**
+ * What a person does about a refusal: with the store out of reach, nothing until it is back; else one of the things that
+ * the refusal offers.
+ *
+ * @returns undefined once the system serves; else how it was refused once more
+ */
+export async function decide(place: Place, refusal: Refusal): Promise<Refusal | undefined> {
+  const { stage, site, folder, ledger } = place;
+  await site.speak();
+  if (refusal.code !== EXIT_UNSETTLED) {
+    const again = await attempt(stage);
+    return again?.code === EXIT_UNSETTLED ? await decide(place, again) : again;
+  }
+  const isOffered = refusal.text.includes('set REPLICA_URL');
+  if (!isOffered || stage.random.below(2) === 0) {
+    const { code, output } = await run(stage, 'restore', '--in-place');
+    if (code !== 0) return { code, text: output };
+  } else {
+    site.begin();
+    configure(stage, site);
+  }
+  const again = await attempt(stage);
+  if (!again) ledger.decide(folder.keys());
+  return again;
+}

@@ -1,0 +1,126 @@
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, utimesSync } from 'node:fs';
+import { join } from 'node:path';
+import { s3Environment, startS3Server } from '../../support/s3-server.ts';
+import { StoreProxy } from '../../support/store-proxy.ts';
+import type { Random } from '../random.ts';
+import type { Stage } from '../stage.ts';
+
+export type ReplicaKind = 's3' | 'file';
+
+/** What is behind a kind of replica: its objects are files here, whichever way the system reaches them. */
+interface Store {
+  /** @returns the settings that make a place in it the replica */
+  readonly env: (place: string) => NodeJS.ProcessEnv;
+  /** The folder that has a folder for each place. */
+  readonly root: string;
+  readonly silence: () => Promise<void>;
+  readonly speak: () => Promise<void>;
+}
+
+/**
+ * Where the replicas of a trial are: places in one store, of which the system uses one at a time. States: speaking →
+ * silent (`silence`) → speaking (`speak`).
+ */
+export class ReplicaSite {
+  readonly #store: Store;
+  #place = 'a';
+  #fresh = 0;
+
+  private constructor(store: Store) {
+    this.#store = store;
+  }
+
+  static async make(kind: ReplicaKind, stage: Stage): Promise<ReplicaSite> {
+    return new ReplicaSite(kind === 's3' ? await overS3(stage) : inFolder(stage));
+  }
+
+  /** Settings for the place that is in use. */
+  get env(): NodeJS.ProcessEnv {
+    return this.#store.env(this.#place);
+  }
+
+  /** Settings for a place that is only named, and not used from now on. */
+  envOf(place: string): NodeJS.ProcessEnv {
+    return this.#store.env(place);
+  }
+
+  /** Goes to the other one of two places, and back. */
+  swap(): void {
+    this.#place = this.#place === 'a' ? 'b' : 'a';
+  }
+
+  /** Goes to a place that holds nothing; what was in the other ones is not used again. */
+  begin(): void {
+    this.#fresh += 1;
+    this.#place = `fresh-${this.#fresh}`;
+  }
+
+  async silence(): Promise<void> {
+    await this.#store.silence();
+  }
+
+  async speak(): Promise<void> {
+    await this.#store.speak();
+  }
+
+  /** Takes all objects away. */
+  empty(): void {
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  /** As a copy without times, in any order, leaves it. */
+  shuffleTimes(random: Random): void {
+    const nowS = Date.now() / 1000;
+    for (const path of filesBelow(this.#folder)) {
+      const atS = nowS - random.below(600);
+      utimesSync(path, atS, atS);
+    }
+  }
+
+  /** As a store whose clock was ahead has it. @param share of the objects, 0 to 1 */
+  moveTimesAhead(random: Random, share: number): void {
+    for (const path of filesBelow(this.#folder)) {
+      if (random.next() >= share) continue;
+      const atS = statSync(path).mtimeMs / 1000 + 3600;
+      utimesSync(path, atS, atS);
+    }
+  }
+
+  get #folder(): string {
+    return join(this.#store.root, this.#place);
+  }
+}
+
+async function overS3(stage: Stage): Promise<Store> {
+  const server = await startS3Server('history');
+  stage.defer(() => server.destroy());
+  const proxy = await StoreProxy.start(server.endpoint);
+  stage.defer(() => proxy.close());
+  return {
+    env: (place) => s3Environment({ ...server, endpoint: proxy.endpoint }, place),
+    root: join(server.directory, server.bucket),
+    silence: () => proxy.become('hang'),
+    speak: () => proxy.become('open'),
+  };
+}
+
+function inFolder(stage: Stage): Store {
+  const [mount, away] = [join(stage.folder, 'mount'), join(stage.folder, 'away')];
+  mkdirSync(mount);
+  return {
+    env: (place) => ({ REPLICA_URL: `file:${join(mount, place)}` }),
+    root: mount,
+    silence: async () => renameSync(mount, away),
+    speak: async () => {
+      if (existsSync(away)) renameSync(away, mount);
+    },
+  };
+}
+
+function filesBelow(folder: string): string[] {
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map(({ parentPath, name }) => join(parentPath, name))
+    .sort();
+}
