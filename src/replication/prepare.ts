@@ -25,6 +25,7 @@ import { applySettled, installed, type Settled, settleWhole } from './put-in-pla
 import type { Replica } from './replica-url.ts';
 import { type Restored, restoreDatabase } from './restore.ts';
 import { replicaUnreachable } from './restore-failure.ts';
+import { misfitOf } from './wal-fit.ts';
 
 export type { Prepared } from './preparation.ts';
 
@@ -37,7 +38,7 @@ const MIB_BYTES = 1024 * 1024;
  *   may be, and what is done.
  * - missing, or an empty file: restored; where the replica is empty too, and nothing shows that there ever was a
  *   database, it is new. A replica that cannot be read stops the start, unless a person has decided to begin anew (begin-anew.ts).
- * - damaged: restored, and only when that has succeeded, moved aside. Else the start stops and nothing has changed,
+ * - damaged, or a file and a WAL of two moments: restored, and only when that has succeeded, moved aside. Else the start stops and nothing has changed,
  *   so that the next one finds the same; ALLOW_EMPTY does not override that.
  * Where damage was found while they were used (`markDamage`), they are looked at more closely.
  * What is beside a database that is restored or new (a WAL, Litestream's sidecar) is moved aside with it.
@@ -116,7 +117,7 @@ async function lookAt(
   const file = statSync(path, { throwIfNoEntry: false });
   if (file && !file.isFile()) throw new Failure('internal', `${path} is not a file`);
   if (!file || file.size === 0) return 'missing';
-  const damage = isServing ? undefined : await findDamage(path, signal, check);
+  const damage = isServing ? undefined : ((await findDamage(path, signal, check)) ?? misfitOf(path));
   return damage === undefined ? settleWhole(database, options) : { damage };
 }
 

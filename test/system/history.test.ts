@@ -1,12 +1,21 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { readHistory } from '../../src/replication/history/history.ts';
-import { readMark, writeMark } from '../../src/replication/history/mark.ts';
+import { markPath, readMark, writeMark } from '../../src/replication/history/mark.ts';
 import { mountPointOf } from '../../src/replication/history/mount.ts';
-import { openReader } from '../../src/sqlite/open.ts';
+import { openReader, openWriter } from '../../src/sqlite/open.ts';
 import { command } from '../commands/command.ts';
 import { alertOf, request } from '../support/http.ts';
 import { nextSecond } from '../support/next-second.ts';
@@ -330,6 +339,61 @@ t.test(
     const [kept = '', ...more] = told(place.dataDir);
     t.match(kept, /keeps what there is of commit \d+ of main, which the database goes on without/);
     t.strictSame(more, [], 'nothing is told at the starts after the first');
+  },
+);
+
+t.test('a file of earlier below the WAL of now is no database: the replica takes its place', async (t) => {
+  const place = placeOf(t);
+  const mainPath = join(place.dataDir, 'main.db');
+  const empty = () => {
+    const db = openWriter(mainPath);
+    db.pragma('wal_checkpoint(TRUNCATE)');
+    db.close();
+  };
+  await session(t, place, 'a');
+  empty();
+  const earlier = join(place.folder, 'main.db');
+  cpSync(mainPath, earlier);
+  await session(t, place, 'b');
+  empty();
+  await session(t, place, 'c');
+  cpSync(earlier, mainPath);
+  const system = await start(t, place.env, place.dataDir);
+  t.strictSame(alertsIn(mainPath), ['a', 'b', 'c']);
+  t.ok(
+    system.lines.some(({ msg }) => /main is damaged: its WAL goes on from commit .* two moments/.test(msg)),
+  );
+  t.equal(readdirSync(join(place.dataDir, 'damaged')).length, 1, 'what was there is kept');
+  await system.stop();
+});
+
+t.test(
+  'after a kill, with the WAL lost and the store away, nothing serves without what was told last',
+  async (t) => {
+    const folder = temporaryFolder(t);
+    const mount = join(folder, 'mount');
+    mkdirSync(mount);
+    const place = { ...placeOf(t), env: { REPLICA_URL: `file:${join(mount, 'replica')}` } };
+    await session(t, place, 'a');
+    const db = openWriter(join(place.dataDir, 'main.db'));
+    db.pragma('wal_checkpoint(TRUNCATE)');
+    db.close();
+    const system = await start(t, place.env, place.dataDir);
+    const markOfBefore = readFileSync(markPath(place.dataDir));
+    await write(system, 'b');
+    await system.destroy();
+    // It is written a second late.
+    writeFileSync(markPath(place.dataDir), markOfBefore);
+    rmSync(join(place.dataDir, 'main.db-wal'));
+    renameSync(mount, join(folder, 'away'));
+    t.match(
+      await refused(t, place, 75),
+      /main.db lacks what Litestream's files beside it have.*cannot be compared/,
+    );
+    renameSync(join(folder, 'away'), mount);
+    const next = await start(t, place.env, place.dataDir);
+    t.strictSame(alertsIn(join(place.dataDir, 'main.db')), ['a', 'b']);
+    await next.stop();
   },
 );
 

@@ -73,7 +73,8 @@ async function actUpon(stage: Stage, kind: ReplicaKind, times: number, tally: Ta
   folder.empty();
   const ledger = new Ledger();
   configure(stage, site);
-  await stage.start();
+  const refusal = await attempt(stage);
+  if (refusal) throw new Error(`a new system is refused: ${refusal.text}`);
   for (let turn = 0, done = 0; done < times; turn += 1) {
     const end = stage.random.pick(ENDS);
     // What was decided and is nowhere else yet goes with the disk.

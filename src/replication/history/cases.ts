@@ -81,6 +81,8 @@ export interface Facts {
   readonly isMarkOfThis: boolean;
   readonly isReplicaOfMark: boolean;
   readonly hasSidecar: boolean;
+  /** Whether it lacks what Litestream has copied from its WAL, after a stop that may have told less than that. */
+  readonly isBehindSidecar: boolean;
   /** Undefined when the replica could not be compared. */
   readonly replica: ReplicaFacts | undefined;
 }
@@ -113,9 +115,10 @@ export function judge(facts: Facts): Verdict {
 }
 
 /** A database without sessions is of a version that kept no mark. */
-function isSafeAlone({ database, mark, isMarkOfThis }: Facts): boolean {
+function isSafeAlone({ database, mark, isMarkOfThis, isBehindSidecar }: Facts): boolean {
   if (isOfOlderRelease(database) && mark === undefined) return true;
-  if (hasAbandoned(database)) return false;
+  // What is remembered is a second late after a kill.
+  if (hasAbandoned(database) || isBehindSidecar) return false;
   return mark !== undefined && isMarkOfThis && missingOf(database, mark) === undefined;
 }
 

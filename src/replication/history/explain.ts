@@ -62,11 +62,13 @@ const WORDS: Readonly<Record<Case, Words>> = {
     `The database ${name} ends with ${end(database)} and has commits that it was decided to be without: it is a copy of before that. Nothing was changed. To choose anew what comes in its place: npm run restore -- --list, and npm run restore -- --in-place --at TIME. To go on with these commits: remove ${markPath(dirname(path))}.`,
   silent: (_, { database, replicaUrl, silence }) =>
     `The database ${database} cannot be compared with ${replicaUrl} yet (${silence}): it serves, and nothing is uploaded before.`,
-  'silent-unknown': ({ database, mark }, subject) => {
+  'silent-unknown': ({ database, mark, isBehindSidecar }, subject) => {
     const missing = mark && missingOf(database, mark);
     const doubt = missing
       ? `lacks commit ${show(missing)}, which was told`
-      : 'comes from elsewhere, or nothing is remembered of it';
+      : isBehindSidecar
+        ? "lacks what Litestream's files beside it have"
+        : 'comes from elsewhere, or nothing is remembered of it';
     return `The database ${subject.path} ${doubt}, and ${subject.replicaUrl} cannot be compared with it: ${subject.silence}. Nothing was changed.`;
   },
 };

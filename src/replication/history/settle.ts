@@ -67,6 +67,7 @@ export async function settle(database: string, options: SettleOptions): Promise<
     isMarkOfThis: mark?.machineId === machineId() && known?.inode === options.inode,
     isReplicaOfMark: mark?.replicaUrl === config.replica.url,
     hasSidecar: sidecar !== undefined,
+    isBehindSidecar: sidecar?.isContained === false && mark?.isFinal !== true,
     replica: 'silence' in replica ? undefined : replica.facts,
   };
   const verdict = judge(facts);

@@ -43,6 +43,7 @@ function casesOf(database: string, more: Partial<Facts> = {}): readonly Case[] {
     isMarkOfThis: true,
     isReplicaOfMark: true,
     hasSidecar: true,
+    isBehindSidecar: false,
     replica: replica(),
     ...more,
   };
@@ -83,6 +84,11 @@ const EXPECTED: readonly [string, readonly Case[], readonly Case[]][] = [
       database: { ...of('a3'), abandoned: [{ session: 'a', firstOrdinal: 3, lastOrdinal: 3 }] },
     }),
     ['given-up'],
+  ],
+  [
+    'it may lack what was told in the last second, and the replica is silent',
+    casesOf('a3', { isBehindSidecar: true, replica: undefined }),
+    ['silent-unknown'],
   ],
   [
     'it has, and the replica is silent',
