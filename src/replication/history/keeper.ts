@@ -127,6 +127,7 @@ export class HistoryKeeper {
   /** A system that serves was compared with its replica, and may not add to it; why. */
   refused(because: string): void {
     this.#refusal = because;
+    this.#options.log.warn(because);
     this.#options.onNotice(because);
     this.#options.onChange();
   }

@@ -99,6 +99,19 @@ t.test('what tells no session moves nothing', async (t) => {
   t.equal(readMark(dataDir)!.isFinal, false, 'nor is it the last word');
 });
 
+t.test('a comparison that ends in a refusal while it serves is told, logged and shown', async (t) => {
+  const { keeper, lines, notices } = keeperOf(t);
+  keeper.open();
+  keeper.refused('they have gone on apart');
+  t.strictSame(notices, ['they have gone on apart']);
+  t.strictSame(
+    lines.map(({ level, msg }) => [level, msg]),
+    [[40, 'they have gone on apart']],
+  );
+  t.equal(keeper.trouble, 'they have gone on apart');
+  keeper.close(true);
+});
+
 t.test('what a start has found is told once, and stays until it is acknowledged', async (t) => {
   const { dataDir, keeper, notices } = keeperOf(t);
   const found = { atMs: 1, text: 'the replica was emptied', isRecorded: false };
