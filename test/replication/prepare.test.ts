@@ -14,7 +14,7 @@ import Sqlite from 'better-sqlite3';
 import t, { type Test } from 'tap';
 import type { Code } from '../../src/errors.ts';
 import { isDamageMarked, markDamage } from '../../src/replication/damage-mark.ts';
-import { readMark, writeMark } from '../../src/replication/history/mark.ts';
+import { emptyMark, newMark, readMark, writeMark } from '../../src/replication/history/mark.ts';
 import { databasePath } from '../../src/replication/litestream-config.ts';
 import { type Prepared, prepareDatabases } from '../../src/replication/prepare.ts';
 import { openWriter } from '../../src/sqlite/open.ts';
@@ -179,8 +179,19 @@ t.test('the database is missing', async (t) => {
     await makeReplicated(t, site);
     rmSync(mainPath(site));
     rmSync(join(site.root, 'replica'), { recursive: true });
+    const told = { ...emptyMark(), local: { session: 'old', ordinal: 7, atMs: 1 } };
+    writeMark(
+      site.config.DATA_DIR,
+      { ...newMark(site.config.replica.url), databases: { main: told } },
+      false,
+    );
     const ALLOW_EMPTY = await emptyIdOf(site);
     t.match(await prepare(site, { config: { ALLOW_EMPTY } }), [{ outcome: 'new' }]);
+    t.strictSame(
+      readMark(site.config.DATA_DIR)!.databases.main!.abandoned,
+      [{ session: 'old', firstOrdinal: 1, lastOrdinal: 7 }],
+      'what another replica has of it is no fork',
+    );
     // It serves, and tells of what is written.
     const mark = readMark(site.config.DATA_DIR)!;
     const local = { session: 's', ordinal: 1, atMs: 1 };

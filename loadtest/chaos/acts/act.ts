@@ -50,6 +50,10 @@ export const ACTS: readonly Act[] = [
   damaging('database of an earlier moment, below the WAL of now', ({ folder, random }) =>
     folder.putBack(earlier(folder, random), ['main.db']),
   ),
+  damaging('database removed, and the replica emptied', ({ folder, site }) => {
+    rmSync(folder.file('main.db'));
+    site.empty();
+  }),
   forgetting('folder of an earlier moment', ({ folder, random }) => folder.become(earlier(folder, random))),
   forgetting('new VM', ({ folder }) => folder.empty()),
   whole("Litestream's files of an earlier moment", ({ folder, random }) =>

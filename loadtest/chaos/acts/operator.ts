@@ -49,12 +49,15 @@ export async function attempt(stage: Stage): Promise<Refusal | undefined> {
 export async function decide(place: Place, refusal: Refusal): Promise<Refusal | undefined> {
   const { stage, site, folder, ledger } = place;
   await site.speak();
+  const [, emptyId] = /set ALLOW_EMPTY=(\w+)/.exec(refusal.text) ?? [];
   if (refusal.code !== EXIT_UNSETTLED) {
     const again = await attempt(stage);
     return again?.code === EXIT_UNSETTLED ? await decide(place, again) : again;
   }
   const isOffered = refusal.text.includes('set REPLICA_URL');
-  if (!isOffered || stage.random.below(2) === 0) {
+  if (emptyId !== undefined) {
+    stage.invokeBy({ env: { ...stage.invocation.env, ALLOW_EMPTY: emptyId } });
+  } else if (!isOffered || stage.random.below(2) === 0) {
     const { code, output } = await run(stage, 'restore', '--in-place');
     if (code !== 0) return { code, text: output };
   } else {

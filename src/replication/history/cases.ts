@@ -1,4 +1,12 @@
-import { abandons, commonEnd, contains, type History, type Position, relate } from './history.ts';
+import {
+  abandons,
+  commonEnd,
+  contains,
+  type History,
+  lastAbandonedIn,
+  type Position,
+  relate,
+} from './history.ts';
 import type { DatabaseMark } from './mark.ts';
 
 /**
@@ -178,9 +186,7 @@ export function missingOf(history: History, { local, replicated }: DatabaseMark)
 
 /** @returns whether a history has commits that it was decided to be without: it is a copy of before that */
 function hasAbandoned(history: History): boolean {
-  return history.abandoned.some(({ session, firstOrdinal: ordinal }) =>
-    contains(history, { session, ordinal }),
-  );
+  return history.abandoned.some((each) => lastAbandonedIn(history, each) !== undefined);
 }
 
 /** @returns whether no activation of a writer with a session has committed to it */

@@ -130,14 +130,26 @@ export function abandons({ abandoned }: Pick<History, 'abandoned'>, position: Po
   );
 }
 
-/** @returns whether a commit is one of a history's; every history contains what is before the first one */
-export function contains({ sessions, last }: History, position: Position | undefined): boolean {
-  if (position === undefined) return true;
-  const place = sessions.findIndex(({ session }) => session === position.session);
+/** @returns the last commit of a history that is one of those given up; undefined where it has none of them */
+export function lastAbandonedIn(history: History, abandoned: Abandoned): Position | undefined {
+  const { session, firstOrdinal, lastOrdinal } = abandoned;
+  const own = rangeOf(history, session);
+  if (!own || own.from > lastOrdinal || own.to < firstOrdinal) return undefined;
+  return { session, ordinal: Math.min(own.to, lastOrdinal) };
+}
+
+function rangeOf({ sessions, last }: History, session: string): { from: number; to: number } | undefined {
+  const place = sessions.findIndex((one) => one.session === session);
   const own = sessions[place];
-  if (!own || !last) return false;
-  const end = sessions[place + 1]?.firstOrdinal ?? last.ordinal + 1;
-  return position.ordinal >= own.firstOrdinal && position.ordinal < end;
+  if (!own || !last) return undefined;
+  return { from: own.firstOrdinal, to: (sessions[place + 1]?.firstOrdinal ?? last.ordinal + 1) - 1 };
+}
+
+/** @returns whether a commit is one of a history's; every history contains what is before the first one */
+export function contains(history: History, position: Position | undefined): boolean {
+  if (position === undefined) return true;
+  const own = rangeOf(history, position.session);
+  return own !== undefined && position.ordinal >= own.from && position.ordinal <= own.to;
 }
 
 /** @returns how `a` stands to `b`; what one has decided to be without counts as a part of it */

@@ -1,4 +1,5 @@
-import { type Abandoned, contains, type History } from './history.ts';
+import { abandonedBy } from './decision.ts';
+import { type Abandoned, contains, type History, lastAbandonedIn, NO_HISTORY } from './history.ts';
 import { type DatabaseMark, emptyMark, type HistoryMark, newMark, type ToldPosition } from './mark.ts';
 
 /** Bounds the file; the database has all of them. */
@@ -67,7 +68,11 @@ export function nextMark(
 
 function nextOf(known: DatabaseMark, change: MarkChange, isSameReplica: boolean): DatabaseMark {
   if (change.kind === 'waits') return known;
-  if (change.kind === 'new') return { ...emptyMark(), isBegunAnew: change.isBegunAnew };
+  if (change.kind === 'new') {
+    const givenUp = abandonedBy(NO_HISTORY, [known.local, known.replicated], NO_HISTORY);
+    const abandoned = change.isBegunAnew ? withMore(known.abandoned, givenUp) : known.abandoned;
+    return { ...emptyMark(), abandoned, isBegunAnew: change.isBegunAnew };
+  }
   const { inode, history, generations } = change;
   const last = toldOf(history);
   if (change.kind === 'restored') {
@@ -95,11 +100,10 @@ function nextOf(known: DatabaseMark, change: MarkChange, isSameReplica: boolean)
 
 /** What a database that was chosen since has again is given up no more. */
 function stillAbandoned(abandoned: readonly Abandoned[] = [], history: History): readonly Abandoned[] {
-  return abandoned.flatMap(({ session, firstOrdinal, lastOrdinal }) => {
-    const place = history.sessions.findIndex((one) => one.session === session);
-    if (!contains(history, { session, ordinal: firstOrdinal })) return { session, firstOrdinal, lastOrdinal };
-    const next = history.sessions[place + 1]?.firstOrdinal ?? (history.last?.ordinal ?? 0) + 1;
-    return next <= lastOrdinal ? { session, firstOrdinal: next, lastOrdinal } : [];
+  return abandoned.flatMap((each) => {
+    const last = lastAbandonedIn(history, each);
+    if (!last) return each;
+    return last.ordinal < each.lastOrdinal ? { ...each, firstOrdinal: last.ordinal + 1 } : [];
   });
 }
 

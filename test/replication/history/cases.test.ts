@@ -86,6 +86,15 @@ const EXPECTED: readonly [string, readonly Case[], readonly Case[]][] = [
     ['given-up'],
   ],
   [
+    'another replica has what was given up to begin anew',
+    casesOf('b2', {
+      database: { ...of('b2'), abandoned: [{ session: 'a', firstOrdinal: 1, lastOrdinal: 3 }] },
+      isReplicaOfMark: false,
+      replica: replica('x1 a2'),
+    }),
+    ['replica-changed'],
+  ],
+  [
     'it may lack what was told in the last second, and the replica is silent',
     casesOf('a3', { isBehindSidecar: true, replica: undefined }),
     ['silent-unknown'],
