@@ -57,6 +57,7 @@ export async function decide(place: Place, refusal: Refusal): Promise<Refusal | 
   const isOffered = refusal.text.includes('set REPLICA_URL');
   if (emptyId !== undefined) {
     stage.invokeBy({ env: { ...stage.invocation.env, ALLOW_EMPTY: emptyId } });
+    site.dropOther();
   } else if (!isOffered || stage.random.below(2) === 0) {
     const { code, output } = await run(stage, 'restore', '--in-place');
     if (code !== 0) return { code, text: output };

@@ -24,7 +24,8 @@ interface Store {
 export class ReplicaSite {
   readonly #store: Store;
   #place = 'a';
-  #fresh = 0;
+  #other = 'b';
+  #count = 0;
 
   private constructor(store: Store) {
     this.#store = store;
@@ -39,20 +40,22 @@ export class ReplicaSite {
     return this.#store.env(this.#place);
   }
 
-  /** Settings for a place that is only named, and not used from now on. */
-  envOf(place: string): NodeJS.ProcessEnv {
-    return this.#store.env(place);
-  }
-
   /** Goes to the other one of two places, and back. */
   swap(): void {
-    this.#place = this.#place === 'a' ? 'b' : 'a';
+    [this.#place, this.#other] = [this.#other, this.#place];
   }
 
-  /** Goes to a place that holds nothing; what was in the other ones is not used again. */
+  /** Goes to a place that holds nothing, as an operator does who goes on without what the replica has. */
   begin(): void {
-    this.#fresh += 1;
-    this.#place = `fresh-${this.#fresh}`;
+    this.#count += 1;
+    this.#place = `a-${this.#count}`;
+    this.#other = `b-${this.#count}`;
+  }
+
+  /** The history that the other place may have is one that an operator has ended. */
+  dropOther(): void {
+    this.#count += 1;
+    this.#other = `b-${this.#count}`;
   }
 
   async silence(): Promise<void> {

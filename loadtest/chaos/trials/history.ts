@@ -17,14 +17,14 @@ const LANES = 4;
 const LIFE_SPREAD_MS = 600;
 /** A replica that is seeded anew, or that was silent, takes its time on a busy machine. */
 const REPLICATED_TIMEOUT_MS = 120_000;
-/** After so many acts comes a round in which nothing is done. */
-const ACTS_A_PAUSE = 2;
+/** Of so many rounds, in one nothing is done. */
+const ROUNDS_A_PAUSE = 3;
 
 export const history: Trial = {
   name: 'history',
   fault:
     'a stop, SIGKILL, restore --at or rollback; an act on the files or the store; a start (half over S3, half from a folder)',
-  size: { unit: 'times', full: 100, short: 6 },
+  size: { unit: 'times', full: 100, short: 4 },
   victims: undefined,
   limits: [
     atMost(0, 'writes', FAULTS.silent),
@@ -64,7 +64,7 @@ export const history: Trial = {
   },
 };
 
-/** Rounds on one kind of replica, with a round in which nothing is done after each two acts. */
+/** Rounds on one kind of replica, of which every third is one in which nothing is done. */
 async function actUpon(stage: Stage, kind: ReplicaKind, times: number, tally: Tally): Promise<void> {
   if (times === 0) return;
   const site = await ReplicaSite.make(kind, stage);
@@ -79,7 +79,7 @@ async function actUpon(stage: Stage, kind: ReplicaKind, times: number, tally: Ta
     const end = stage.random.pick(ENDS);
     // What was decided and is nowhere else yet goes with the disk.
     const acts = end.decide ? ACTS.filter(({ isMemoryLeft }) => isMemoryLeft) : ACTS;
-    const act = turn % (ACTS_A_PAUSE + 1) === ACTS_A_PAUSE ? NOTHING : stage.random.pick(acts);
+    const act = turn % ROUNDS_A_PAUSE === 1 ? NOTHING : stage.random.pick(acts);
     const where = `${kind} ${turn} (${end.name}, ${act.name})`;
     stage.progress(`${done} of ${times}: ${where}`);
     await roundOf({ stage, site, folder, ledger, tally, where, prefix: `${kind}-${turn}` }, end, act);
