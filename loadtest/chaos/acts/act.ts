@@ -63,7 +63,13 @@ export const ACTS: readonly Act[] = [
     rmSync(folder.file(SIDECAR), { recursive: true, force: true }),
   ),
   whole('mark removed', ({ folder }) => rmSync(folder.file(MARK), { force: true })),
-  whole('mark of an earlier moment', ({ folder, random }) => folder.putBack(earlier(folder, random), [MARK])),
+  {
+    name: 'mark of an earlier moment',
+    isDatabaseWhole: true,
+    // It may know of a decision that another one has undone since.
+    isMemoryLeft: false,
+    perform: ({ folder, random }) => folder.putBack(earlier(folder, random), [MARK]),
+  },
   whole('clone on another machine', ({ folder }) => {
     folder.remember();
     folder.become(folder.moments.at(-1)!);

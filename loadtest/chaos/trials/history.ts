@@ -25,7 +25,8 @@ export const history: Trial = {
   fault:
     'a stop, SIGKILL, restore --at or rollback; an act on the files or the store; a start (half over S3, half from a folder)',
   size: { unit: 'times', full: 100, short: 4 },
-  victims: undefined,
+  // It is started again where its replica was silent or emptied.
+  victims: /^litestream$/,
   limits: [
     atMost(0, 'writes', FAULTS.silent),
     atMost(0, 'writes', FAULTS.silentLocally),

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 import { type Database, openWriter } from '../../sqlite/open.ts';
 import { syncToDisk } from '../files.ts';
-import { type Abandoned, contains, type History, type Position } from './history.ts';
+import { type Abandoned, contains, type History, lastAbandonedIn, type Position } from './history.ts';
 
 /** What was decided about the history of a database when another one took its place. */
 export interface Decision {
@@ -22,7 +23,7 @@ export interface Decision {
  * @param before what was there; it may not have been readable
  * @param told what is known of it from elsewhere
  * @param cut what takes its place
- * @returns the commits that are in none of what takes its place
+ * @returns the commits that are in none of what takes its place, with those that were given up before
  */
 export function abandonedBy(
   before: History,
@@ -46,7 +47,19 @@ export function abandonedBy(
     const firstOrdinal = Math.min(position.ordinal, (cut.last?.ordinal ?? 0) + 1);
     rows.push({ session: position.session, firstOrdinal, lastOrdinal: position.ordinal });
   }
+  // What was decided before goes with the database that it is written in.
+  for (const each of stillAbandoned(before.abandoned, cut))
+    if (![...cut.abandoned, ...rows].some((one) => isDeepStrictEqual(one, each))) rows.push(each);
   return rows;
+}
+
+/** @returns what is still given up with a database: what it has again is not */
+export function stillAbandoned(abandoned: readonly Abandoned[] = [], history: History): readonly Abandoned[] {
+  return abandoned.flatMap((each) => {
+    const last = lastAbandonedIn(history, each);
+    if (!last) return each;
+    return last.ordinal < each.lastOrdinal ? { ...each, firstOrdinal: last.ordinal + 1 } : [];
+  });
 }
 
 /**

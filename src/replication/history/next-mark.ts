@@ -1,5 +1,5 @@
-import { abandonedBy } from './decision.ts';
-import { type Abandoned, contains, type History, lastAbandonedIn, NO_HISTORY } from './history.ts';
+import { abandonedBy, stillAbandoned } from './decision.ts';
+import { type Abandoned, contains, type History, NO_HISTORY } from './history.ts';
 import { type DatabaseMark, emptyMark, type HistoryMark, newMark, type ToldPosition } from './mark.ts';
 
 /** Bounds the file; the database has all of them. */
@@ -96,15 +96,6 @@ function nextOf(known: DatabaseMark, change: MarkChange, isSameReplica: boolean)
     generations,
     abandoned: known.abandoned,
   };
-}
-
-/** What a database that was chosen since has again is given up no more. */
-function stillAbandoned(abandoned: readonly Abandoned[] = [], history: History): readonly Abandoned[] {
-  return abandoned.flatMap((each) => {
-    const last = lastAbandonedIn(history, each);
-    if (!last) return each;
-    return last.ordinal < each.lastOrdinal ? { ...each, firstOrdinal: last.ordinal + 1 } : [];
-  });
 }
 
 function withMore(known: readonly Abandoned[] = [], more: readonly Abandoned[]): readonly Abandoned[] {

@@ -195,6 +195,14 @@ t.test('what it was decided to be without is no fork, on whichever side that is 
       { session: 'c', firstOrdinal: 6, lastOrdinal: 8 },
     ],
   );
+  const earlier = { session: 'x', firstOrdinal: 6, lastOrdinal: 6 };
+  const again = { ...lost, abandoned: [earlier, earlier, { session: 'a', firstOrdinal: 1, lastOrdinal: 1 }] };
+  t.strictSame(
+    abandonedBy(again, [], cut),
+    [{ session: 'b', firstOrdinal: 6, lastOrdinal: 7 }, earlier],
+    'what was given up before is, too, unless it is there again',
+  );
+  t.strictSame(abandonedBy(again, [], { ...cut, abandoned: [earlier] }).length, 1, 'once');
   const abandoned = abandonedBy(lost, [], cut);
   t.equal(relate(cut, lost), 'behind');
   recordDecision(cutPath, {
