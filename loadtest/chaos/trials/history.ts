@@ -121,7 +121,8 @@ async function roundOf(round: Round, end: End, act: Act): Promise<void> {
   await site.speak();
   const told = folder.events().slice(before);
   if (told.length > 0) tally.restores += 1;
-  if (act === NOTHING && told.length > 0) tally.count('toldIdle', 1, where, told.join(' '));
+  // What an operator's restore has left is told at the next start.
+  if (act === NOTHING && !end.decide && told.length > 0) tally.count('toldIdle', 1, where, told.join(' '));
   judge(round, act, end, told);
 }
 
