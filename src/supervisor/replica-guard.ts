@@ -42,7 +42,8 @@ export interface ReplicaGuardOptions {
  *   (where that is not known yet).
  * - comparing, Litestream is stopped → proving (nothing is against it, Litestream is started) or refused (a person has
  *   to decide; Litestream stays stopped).
- * - open, what Litestream confirms counts → comparing (a look has found what this system did not make), or renewing.
+ * - open, what Litestream confirms counts → comparing (a look has found what this system did not make, or that the disk of
+ *   the replica is not mounted), or renewing.
  * - renewing: something was lost, or Litestream cannot go on. A new generation begins, and it is proving; where one
  *   began only just now it is waiting until another may begin, and Litestream goes on as it is.
  * - proving, Litestream runs and nothing that it confirms counts yet → open (a look has found it whole).
@@ -132,9 +133,9 @@ export class ReplicaGuard {
 
   #onLook(findings: readonly (Finding & { readonly database: string })[]): void {
     if (!['open', 'proving', 'waiting'].includes(this.#state)) return;
-    const foreign = findings.filter(({ kind }) => kind === 'foreign');
-    const texts = (foreign.length > 0 ? foreign : findings).map(({ text }) => text).join(' ');
-    if (foreign.length > 0) void this.#compareAgain(texts);
+    const inDoubt = findings.filter(({ kind }) => kind !== 'loss');
+    const texts = [...new Set((inDoubt.length > 0 ? inDoubt : findings).map(({ text }) => text))].join(' ');
+    if (inDoubt.length > 0) void this.#compareAgain(texts);
     else if (findings.length > 0) {
       const lost = findings.map(({ database }) => database);
       if (this.#state !== 'waiting') this.#renew(lost, texts);
@@ -207,7 +208,7 @@ export class ReplicaGuard {
     const { signal } = this.#running;
     this.#watch.noteOwn();
     // SIGTERM would upload.
-    await replicator.kill('the replica holds what this system did not make');
+    await replicator.kill('it is in doubt whose the replica is');
     if (!signal.aborted) await this.#compare(0);
   }
 

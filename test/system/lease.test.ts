@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { s3Environment } from '../../loadtest/support/s3-server.ts';
 import { StoreProxy } from '../../loadtest/support/store-proxy.ts';
+import { readMark } from '../../src/replication/history/mark.ts';
 import { command } from '../commands/command.ts';
 import { alertOf, request } from '../support/http.ts';
 import { startS3, type TestStore } from '../support/s3.ts';
@@ -202,6 +203,8 @@ t.test('with the store silent it serves, and owns the replica before anything is
   const env = { ...s3Environment(store, 'p'), S3_ENDPOINT: proxy.endpoint };
   const first = await start(t, env);
   t.equal((await post(first, 'a')).status, 201);
+  // Where nothing is remembered yet, a start waits for the store.
+  await until(() => readMark(first.dataDir)?.databases.main?.local !== undefined, 'it is remembered');
   first.kill('SIGKILL');
   await first.ended();
   await proxy.become('hang');

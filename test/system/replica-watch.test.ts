@@ -1,4 +1,13 @@
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { readMark, writeMark } from '../../src/replication/history/mark.ts';
@@ -203,5 +212,28 @@ t.test(
     await again.stop();
     t.equal(readdirSync(generations).length, 2);
     t.strictSame(await restoredIds(t, dataDir, replica), ['a', 'b', 'c']);
+  },
+);
+
+t.test(
+  'a folder whose disk goes away while the system runs gets nothing more until it is back',
+  async (t) => {
+    const { dataDir, folder, generations, replica, system } = await systemOf(t);
+    t.equal((await write(system, 'a')).status, 201);
+    // As if a disk had been mounted where the replica is; then what is below the mount point is empty.
+    await until(() => readMark(dataDir)?.databases.main?.generations.length === 1, 'it is remembered');
+    await system.stop();
+    writeMark(dataDir, { ...readMark(dataDir)!, mountPoint: replica }, true);
+    const next = await start(t, { REPLICA_URL: `file:${replica}` }, dataDir);
+    // A start notes where it is mounted; here it is no mount point.
+    writeMark(dataDir, { ...readMark(dataDir)!, mountPoint: replica }, true);
+    renameSync(replica, join(folder, 'on-disk'));
+    t.match(await toldAfter(dataDir, 0), /is away: .*, which it was on, is not mounted/);
+    t.equal((await write(next, 'b', 'local')).status, 201);
+    renameSync(join(folder, 'on-disk'), replica);
+    t.equal((await write(next, 'c')).status, 201);
+    t.equal(readdirSync(generations).length, 1, 'it goes on with what is there');
+    t.strictSame(await restoredIds(t, dataDir, replica), ['a', 'b', 'c']);
+    await next.stop();
   },
 );

@@ -3,7 +3,6 @@ import { join, relative } from 'node:path';
 import { folderSizeBytes } from '../files.ts';
 import type { Abandoned } from './history.ts';
 import type { Notice } from './mark.ts';
-import { describeAbandoned } from './rewind.ts';
 
 const MB_BYTES = 1_000_000;
 
@@ -33,4 +32,11 @@ export function noticeOf(
 /** @returns whether there is still anything to tell of a notice */
 export function isOfNow(dataDir: string, { quarantine }: Notice): boolean {
   return quarantine === undefined || existsSync(join(dataDir, quarantine));
+}
+
+/** @returns which commits are given up, for people */
+function describeAbandoned(abandoned: readonly Abandoned[]): string {
+  const first = Math.min(...abandoned.map(({ firstOrdinal }) => firstOrdinal));
+  const last = Math.max(...abandoned.map(({ lastOrdinal }) => lastOrdinal));
+  return first === last ? `commit ${first}` : `commits ${first} to ${last}`;
 }

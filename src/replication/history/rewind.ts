@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { relative } from 'node:path';
 import { databasePath } from '../litestream-config.ts';
 import type { Decision } from './decision.ts';
-import { type Abandoned, historyOrNone } from './history.ts';
+import { historyOrNone } from './history.ts';
 
 /** Where a database ended, or ends. */
 export interface RewindEnd {
@@ -47,11 +47,4 @@ export function rewindOf(
     to: { ordinal: cut.last?.ordinal ?? 0, atMs: cut.lastAtMs },
     folder: relative(dataDir, folder),
   };
-}
-
-/** @returns which commits are given up, for people */
-export function describeAbandoned(abandoned: readonly Abandoned[]): string {
-  const first = Math.min(...abandoned.map(({ firstOrdinal }) => firstOrdinal));
-  const last = Math.max(...abandoned.map(({ lastOrdinal }) => lastOrdinal));
-  return first === last ? `commit ${first}` : `commits ${first} to ${last}`;
 }

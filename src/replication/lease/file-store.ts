@@ -11,13 +11,16 @@ const LOCKLESS = /^SQLITE_(?:IOERR|NOLFS|PROTOCOL)/;
 /** The record as a file, beside a lock of the kernel. */
 export class FileLeaseStore implements LeaseStore {
   readonly #folder: string;
+  readonly #awayBecause: () => string | undefined;
   #isLockable = true;
   #lock: Lock | undefined;
   /** Of the file that is locked. */
   #inode: number | undefined;
 
-  constructor(folder: string) {
+  /** @param awayBecause why it is not the folder that it was, so that nothing may be written there; undefined when it is */
+  constructor(folder: string, awayBecause: () => string | undefined = () => undefined) {
     this.#folder = folder;
+    this.#awayBecause = awayBecause;
   }
 
   get isLockable(): boolean {
@@ -75,6 +78,8 @@ export class FileLeaseStore implements LeaseStore {
 
   /** Not those above it: where its disk is not mounted, that shows. */
   #makeFolder(): void {
+    const because = this.#awayBecause();
+    if (because !== undefined) throw new Error(because);
     try {
       mkdirSync(this.#folder, { mode: OWNER_ALONE });
     } catch (error) {

@@ -3,8 +3,11 @@ import { compareSegments, type SegmentRef } from '../history/segment.ts';
 
 /** Something in the replica is not as this system has left it. */
 export interface Finding {
-  /** `foreign`: there is more than this system has put there. `loss`: what it has put there is gone. */
-  readonly kind: 'foreign' | 'loss';
+  /**
+   * `foreign`: there is more than this system has put there. `away`: its disk is not mounted. `loss`: what this system has
+   * put there is gone.
+   */
+  readonly kind: 'foreign' | 'away' | 'loss';
   /** A sentence. */
   readonly text: string;
 }

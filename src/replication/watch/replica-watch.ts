@@ -2,6 +2,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Config } from '../../config.ts';
 import type { Confirmation } from '../confirmation.ts';
+import { readMark } from '../history/mark.ts';
+import { unmountedReason } from '../history/mount.ts';
 import { ReplicaListing } from '../history/replica-listing.ts';
 import type { SegmentRef } from '../history/segment.ts';
 import { type Finding, lookAtReplica } from './look.ts';
@@ -110,6 +112,10 @@ export class ReplicaWatch {
 
   async #lookAt(database: string): Promise<(Finding & { readonly database: string }) | undefined> {
     const { config, env, isCompared } = this.#options;
+    const unmounted = unmountedReason(readMark(config.DATA_DIR), config.replica);
+    if (unmounted !== undefined) {
+      return { kind: 'away', database, text: `The replica ${config.replica.url} is away: ${unmounted}.` };
+    }
     const finding = await lookAtReplica({
       database,
       replicaUrl: config.replica.url,
