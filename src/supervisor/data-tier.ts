@@ -160,7 +160,7 @@ export class DataTier {
   /** The replica is another's: nothing is added to it any more, and what is here can only be read. */
   async #lose(failure: Failure): Promise<void> {
     const { log, events, onChange } = this.#options;
-    const cause = `${failure.message}. ${this.#onlyHere()}`;
+    const cause = `${failure.message.replace(/\.?$/, '.')} ${this.#onlyHere()}`;
     this.guard.stop();
     this.replicator.stopProbing();
     // SIGTERM would upload.
@@ -177,11 +177,14 @@ export class DataTier {
     const texts = Object.entries(this.replicator.monitor.reports).flatMap(
       ([database, { lastCommit, confirmed, unconfirmedCommits }]) => {
         if (unconfirmedCommits === 0 || lastCommit.ordinal === 0) return [];
-        const from = confirmed ? `commits ${confirmed.ordinal + 1} to` : 'commits up to';
-        return [`of ${database}, ${from} ${lastCommit.ordinal} are known to be only here`];
+        const first = (confirmed?.ordinal ?? 0) + 1;
+        const last = lastCommit.ordinal;
+        return [`${first === last ? `commit ${last}` : `commits ${first} to ${last}`} of ${database}`];
       },
     );
-    return texts.length === 0 ? 'Every commit of this one was confirmed there.' : `${texts.join('; ')}.`;
+    return texts.length === 0
+      ? 'Every commit of this one was confirmed there.'
+      : `Only here are, as far as known: ${texts.join('; ')}.`;
   }
 
   async #prepare(): Promise<void> {

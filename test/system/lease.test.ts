@@ -113,13 +113,20 @@ for (const [kind, placeOf] of Object.entries(KINDS)) {
     t.equal((await post(system, 'a')).status, 201);
     process.kill(system.pidOf('litestream'), 'SIGSTOP');
     t.equal((await post(system, 'b', 'local')).status, 201);
+    await until(() => {
+      const main = readMark(system.dataDir)?.databases.main;
+      return main?.local?.ordinal === 3 && main.replicated?.ordinal === 2;
+    }, 'the primary knows of both commits');
     const other = { ...record(), session: 'other', name: 'elsewhere', pid: 7, bootId: 'other' };
     write(other);
     const reloaded = await command(['reload'], { DATA_DIR: system.dataDir });
     t.match(reloaded, { code: 73, stderr: /elsewhere/ }, 'a reload looks at once');
     const line = await system.waitFor((line) => line.code === 'replica_in_use');
     t.match(line.msg, 'is used by elsewhere (process 7)');
-    t.match(line.msg, /of main, commits 3 to 3 are known to be only here/);
+    t.match(
+      line.msg,
+      /\. Only here are, as far as known: commit 3 of main\. Writes are refused, reads go on\.$/,
+    );
     await isGone(system.pidOf('litestream'));
     const answer = await post(system, 'c', 'local');
     t.strictSame([answer.status, answer.json.code], [503, 'replica_in_use']);
