@@ -248,6 +248,8 @@ async function call(port: number, method: string, path: string, options: CallOpt
       ...options.headers,
     },
   });
+  // An answer may come before all was sent, and ends the connection then; without an answer `once` throws it.
+  req.on('error', () => {});
   req.end(payload);
   const [res] = await once(req, 'response');
   const bytes = Buffer.concat(await res.toArray());
