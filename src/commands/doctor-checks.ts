@@ -13,6 +13,7 @@ import { lockDataDir } from '../sqlite/lock.ts';
 import { isWritable } from '../writable.ts';
 import { askPrimary } from './control-client.ts';
 import { checkDatabases } from './doctor-databases.ts';
+import { type Finding, type Found, ok, problem, warning } from './doctor-finding.ts';
 import { checkKeys } from './doctor-keys.ts';
 import { checkOps } from './doctor-ops.ts';
 import { checkOwner } from './doctor-owner.ts';
@@ -22,16 +23,6 @@ const CLOCK_SKEW_MAX_MS = 60_000;
 /** What a data folder needs beside writing. */
 const READ_AND_ENTER = constants.R_OK | constants.X_OK;
 
-/** What one check found. A warning keeps nothing from starting. */
-export interface Finding {
-  readonly name: string;
-  readonly result: 'ok' | 'warning' | 'problem';
-  readonly detail: string;
-  /** What to do; null when nothing is. */
-  readonly remedy: string | null;
-}
-
-export type Found = Omit<Finding, 'name'>;
 type Check = () => Promise<readonly Finding[]>;
 
 /** @returns every check in order, each to be run after the one before */
@@ -60,18 +51,6 @@ export function checksFor(config: Config, secrets: Secrets): readonly Check[] {
 
 function named(name: string, found: Found): Finding {
   return { name, ...found };
-}
-
-function ok(detail: string): Found {
-  return { result: 'ok', detail, remedy: null };
-}
-
-function problem(detail: string, remedy: string): Found {
-  return { result: 'problem', detail, remedy };
-}
-
-function warning(detail: string, remedy: string): Found {
-  return { result: 'warning', detail, remedy };
 }
 
 async function checkSqlite(): Promise<Found> {

@@ -5,7 +5,7 @@ import { databasePath } from '../replication/litestream-config.ts';
 import { compatibilityOf } from '../sqlite/compatibility.ts';
 import { isDamage } from '../sqlite/damage.ts';
 import { ownersOf } from '../writer/databases.ts';
-import type { Finding } from './doctor-checks.ts';
+import { type Finding, type Found, ok, problem, warning } from './doctor-finding.ts';
 
 /** @returns what a start would make of each database that is there */
 export function checkDatabases(config: Config): readonly Finding[] {
@@ -14,28 +14,20 @@ export function checkDatabases(config: Config): readonly Finding[] {
     .map((database) => ({ name: 'database', ...check(config, database) }));
 }
 
-function check({ DATA_DIR, replica }: Config, database: string): Omit<Finding, 'name'> {
+function check({ DATA_DIR, replica }: Config, database: string): Found {
   const path = databasePath(DATA_DIR, database);
   try {
     const { pending, refusal } = compatibilityOf(path, ownersOf(database));
     if (refusal !== undefined) {
-      return {
-        result: 'problem',
-        detail: `${path}: ${refusal}`,
-        remedy: 'Do that before you start this release.',
-      };
+      return problem(`${path}: ${refusal}`, 'Do that before you start this release.');
     }
     const upgrade = pending.length === 0 ? '' : `, which a start upgrades by ${pending.length} migrations`;
-    return { result: 'ok', detail: `${path}${upgrade}`, remedy: null };
+    return ok(`${path}${upgrade}`);
   } catch (error) {
     const detail = `${path}: ${(error as Error).message}`;
-    if (!isDamage(error)) return { result: 'warning', detail, remedy: 'A start may say more of it.' };
+    if (!isDamage(error)) return warning(detail, 'A start may say more of it.');
     return replica.type === 'file' && !existsSync(replica.path)
-      ? {
-          result: 'problem',
-          detail,
-          remedy: 'Nothing is there to restore it from: bring back a copy, or move it away.',
-        }
-      : { result: 'warning', detail, remedy: 'A start restores it from the replica, if that has it.' };
+      ? problem(detail, 'Nothing is there to restore it from: bring back a copy, or move it away.')
+      : warning(detail, 'A start restores it from the replica, if that has it.');
   }
 }

@@ -2,7 +2,7 @@ import { settingNames } from '../config.ts';
 import { Failure } from '../errors.ts';
 import { unknownSettings } from '../settings-file.ts';
 import type { Invocation } from '../supervisor/release/invocation.ts';
-import type { Finding } from './doctor-checks.ts';
+import type { Finding } from './doctor-finding.ts';
 import { refuseMisplaced } from './misplaced.ts';
 
 /** @returns what is wrong with where settings and data lie, and what `.env` sets that no release here knows */

@@ -4,14 +4,10 @@ import type { Config } from '../config.ts';
 import { Failure } from '../errors.ts';
 import { checkStart, keylessProblem } from '../keys/check-start.ts';
 import { openReader } from '../sqlite/open.ts';
-import type { Found } from './doctor-checks.ts';
+import { type Found, ok, problem, warning } from './doctor-finding.ts';
 
 const CREATE = 'npm run keys -- create --name admin --scope admin';
-const KEYLESS: Found = {
-  result: 'ok',
-  detail: `no keys: only this machine is served; put no proxy in front before: ${CREATE}`,
-  remedy: null,
-};
+const KEYLESS = ok(`no keys: only this machine is served; put no proxy in front before: ${CREATE}`);
 
 /** @returns whether there are keys, and what a start would refuse without them */
 export function checkKeys(config: Config): Found {
@@ -32,19 +28,15 @@ export function checkKeys(config: Config): Found {
   try {
     const db = openReader(path);
     try {
-      return checkStart(db, config) === undefined
-        ? { result: 'ok', detail: 'every request needs one', remedy: null }
-        : KEYLESS;
+      return checkStart(db, config) === undefined ? ok('every request needs one') : KEYLESS;
     } finally {
       db.close();
     }
   } catch (error) {
-    if (error instanceof Failure)
-      return { result: 'problem', detail: error.message, remedy: `Run: ${CREATE}` };
-    return {
-      result: 'warning',
-      detail: `the keys cannot be read: ${(error as Error).message}`,
-      remedy: 'A start restores or migrates the database; see the message of npm start.',
-    };
+    if (error instanceof Failure) return problem(error.message, `Run: ${CREATE}`);
+    return warning(
+      `the keys cannot be read: ${(error as Error).message}`,
+      'A start restores or migrates the database; see the message of npm start.',
+    );
   }
 }

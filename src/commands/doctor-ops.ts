@@ -3,7 +3,9 @@ import type { Config } from '../config.ts';
 import type { SystemSnapshot } from '../runtime/snapshot.ts';
 import { type ListenAddress, stateOfSocket, tryAddress } from '../supervisor/listen-address.ts';
 import { isWritable } from '../writable.ts';
-import type { Found } from './doctor-checks.ts';
+import { type Found, ok, problem } from './doctor-finding.ts';
+
+const REMEDY = 'Set OPS_LISTEN to another address, or end what listens there.';
 
 /** @returns whether the operator's socket can be had */
 export async function checkOps(
@@ -17,7 +19,7 @@ export async function checkOps(
     await tryAddress(address);
     return ok(`${opsListen.host}:${opsListen.port} is free; it takes a key`);
   } catch (error) {
-    return problem((error as Error).message);
+    return problem((error as Error).message, REMEDY);
   }
 }
 
@@ -27,22 +29,10 @@ async function checkSocket(path: string, dataDir: string): Promise<Found> {
   try {
     await stateOfSocket(path);
   } catch (error) {
-    return problem(`cannot listen on unix:${path}: ${(error as Error).message}`);
+    return problem(`cannot listen on unix:${path}: ${(error as Error).message}`, REMEDY);
   }
   // A start makes the data folder, and has another check.
   if (path.startsWith(join(dataDir, 'run/')) || isWritable(folder))
     return ok(`unix:${path}, for this user alone`);
-  return problem(`cannot listen on unix:${path}: ${folder} is no folder that this user can write to`);
-}
-
-function ok(detail: string): Found {
-  return { result: 'ok', detail, remedy: null };
-}
-
-function problem(detail: string): Found {
-  return {
-    result: 'problem',
-    detail,
-    remedy: 'Set OPS_LISTEN to another address, or end what listens there.',
-  };
+  return problem(`cannot listen on unix:${path}: ${folder} is no folder that this user can write to`, REMEDY);
 }

@@ -4,7 +4,7 @@ import { judge } from '../replication/lease/judge.ts';
 import { isCoveredByDataDir, openLeaseStore } from '../replication/lease/open-store.ts';
 import { ownerOf, parseRecord } from '../replication/lease/record.ts';
 import type { Secrets } from '../secrets.ts';
-import type { Found } from './doctor-checks.ts';
+import { type Found, ok, problem, warning } from './doctor-finding.ts';
 
 const STOP_THAT_ONE =
   'Stop that one, or set another REPLICA_URL. If it is gone for good, a start waits for 30 s, or takes it at once with --take-over.';
@@ -20,28 +20,17 @@ export async function checkOwner(config: Config, secrets: Secrets): Promise<Foun
     const judgement = found && !record ? 'unknown' : judge({ record, self, session: '', isLocked: false });
     const owner = record ? ownerOf(record) : 'somebody whose record cannot be read';
     if (judgement === 'refused')
-      return {
-        result: 'problem',
-        detail: `held by ${owner}, in a way that only a newer release can read`,
-        remedy: 'Run that release, or set another REPLICA_URL.',
-      };
-    if (judgement === 'unknown')
-      return { result: 'warning', detail: `last held by ${owner}`, remedy: STOP_THAT_ONE };
+      return problem(
+        `held by ${owner}, in a way that only a newer release can read`,
+        'Run that release, or set another REPLICA_URL.',
+      );
+    if (judgement === 'unknown') return warning(`last held by ${owner}`, STOP_THAT_ONE);
     if (await store.isConditional()) return ok(record ? 'this system, or one that is gone' : 'nobody yet');
-    return {
-      result: 'warning',
-      detail: 'the store ignores the conditions of a write',
-      remedy: 'See to it that two systems never start on it in the same moment, or use another store.',
-    };
+    return warning(
+      'the store ignores the conditions of a write',
+      'See to it that two systems never start on it in the same moment, or use another store.',
+    );
   } catch (error) {
-    return {
-      result: 'warning',
-      detail: `not known: ${(error as Error).message}`,
-      remedy: 'See what is said of the replica.',
-    };
+    return warning(`not known: ${(error as Error).message}`, 'See what is said of the replica.');
   }
-}
-
-function ok(detail: string): Found {
-  return { result: 'ok', detail, remedy: null };
 }

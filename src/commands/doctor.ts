@@ -2,8 +2,9 @@ import { type LoadedConfig, loadConfig } from '../config.ts';
 import { Failure } from '../errors.ts';
 import type { Invocation } from '../supervisor/release/invocation.ts';
 import { readArguments } from './arguments.ts';
-import { checksFor, type Finding, settingsFinding } from './doctor-checks.ts';
+import { checksFor, settingsFinding } from './doctor-checks.ts';
 import { fileFindings } from './doctor-files.ts';
+import type { Finding } from './doctor-finding.ts';
 
 const USAGE = `Usage: ninelives doctor [--json]
 

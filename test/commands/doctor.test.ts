@@ -4,7 +4,7 @@ import { type AddressInfo, createServer as createTcpServer } from 'node:net';
 import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import t, { type Test } from 'tap';
-import type { Finding } from '../../src/commands/doctor-checks.ts';
+import type { Finding } from '../../src/commands/doctor-finding.ts';
 import { startS3 } from '../support/s3.ts';
 import { start, temporaryFolder } from '../support/system.ts';
 import { command } from './command.ts';
