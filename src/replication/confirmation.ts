@@ -1,11 +1,10 @@
 import { closeSync, openSync, readSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { SegmentRef } from './history/segment.ts';
+import { sidecarPath } from './litestream-config.ts';
 import type { LitestreamLine } from './log-line.ts';
+import { SALT_AT, SALT_BYTES, WAL_HEADER_BYTES } from './wal-format.ts';
 
-const WAL_HEADER_BYTES = 32;
-const SALT_OFFSET_BYTES = 16;
-const SALT_BYTES = 8;
 const POSITION = /^([0-9a-f]{16})\/([0-9a-f]{8}):(\d+)$/;
 
 /** How far the replica holds a database's WAL. */
@@ -38,9 +37,7 @@ export function confirmationOf(line: LitestreamLine): Confirmation | undefined {
   if (generation === undefined || index === undefined) return undefined;
   // A segment is named by its start.
   const offsetBytes = Number(start) + sz;
-  const salt = saltOf(
-    join(dirname(db), `.${basename(db)}-litestream`, 'generations', generation, 'wal', `${index}.wal`),
-  );
+  const salt = saltOf(join(sidecarPath(db), 'generations', generation, 'wal', `${index}.wal`));
   if (salt === undefined) return undefined;
   const segment = { generation, index: Number.parseInt(index, 16), offsetBytes: Number(start) };
   return { database: basename(db, '.db'), generation, salt, offsetBytes, segment };
@@ -57,7 +54,7 @@ export function saltOf(path: string): string | undefined {
   try {
     const header = Buffer.alloc(WAL_HEADER_BYTES);
     if (readSync(file, header, 0, WAL_HEADER_BYTES, 0) < WAL_HEADER_BYTES) return undefined;
-    return header.toString('hex', SALT_OFFSET_BYTES, SALT_OFFSET_BYTES + SALT_BYTES);
+    return header.toString('hex', SALT_AT, SALT_AT + SALT_BYTES);
   } finally {
     closeSync(file);
   }

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, renameSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { syncToDisk } from './files.ts';
-import { databasePath } from './litestream-config.ts';
+import { databasePath, sidecarPath } from './litestream-config.ts';
 
 /**
  * The database first: a crash in between must not leave it without its WAL, where it would pass for a whole
@@ -19,8 +19,8 @@ function partsOf(database: string): string[] {
 export function traceOf(dataDir: string, database: string): string | undefined {
   const walPath = `${databasePath(dataDir, database)}-wal`;
   if ((statSync(walPath, { throwIfNoEntry: false })?.size ?? 0) > 0) return walPath;
-  const sidecarPath = join(dataDir, `.${database}.db-litestream`);
-  if (existsSync(sidecarPath)) return sidecarPath;
+  const sidecar = sidecarPath(databasePath(dataDir, database));
+  if (existsSync(sidecar)) return sidecar;
   const damagedDir = join(dataDir, 'damaged');
   const moved = existsSync(damagedDir)
     ? readdirSync(damagedDir).findLast((name) => isOf(database, name))

@@ -1,5 +1,5 @@
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import type { Config } from '../config.ts';
 import { Failure } from '../errors.ts';
 import type { ReplicaFormat } from './binary.ts';
@@ -32,6 +32,11 @@ export interface LitestreamConfigOptions {
 /** @returns the database's file, `DATA_DIR/<name>.db` */
 export function databasePath(dataDir: string, database: string): string {
   return join(dataDir, `${database}.db`);
+}
+
+/** @returns the folder that Litestream keeps beside a database */
+export function sidecarPath(databasePath: string): string {
+  return join(dirname(databasePath), `.${basename(databasePath)}-litestream`);
 }
 
 /** @returns where a database has its replica: an absolute folder, or a prefix in the bucket */

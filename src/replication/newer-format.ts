@@ -4,7 +4,7 @@ import type { Config } from '../config.ts';
 import { Failure } from '../errors.ts';
 import type { LitestreamBinary } from './binary.ts';
 import { errorCode } from './files.ts';
-import { replicaPath } from './litestream-config.ts';
+import { databasePath, replicaPath, sidecarPath } from './litestream-config.ts';
 import { replicaUnreachable } from './restore-failure.ts';
 import { listObjects } from './s3-list.ts';
 
@@ -48,7 +48,7 @@ export function describeChange(
   databases: readonly string[],
 ): string | undefined {
   const has = (folder: string) =>
-    databases.some((database) => existsSync(join(dataDir, `.${database}.db-litestream`, folder)));
+    databases.some((database) => existsSync(join(sidecarPath(databasePath(dataDir, database)), folder)));
   const [own, other] = format === 'ltx' ? ['ltx', 'generations'] : ['generations', 'ltx'];
   if (has(own) || !has(other)) return undefined;
   return format === 'ltx'

@@ -5,7 +5,7 @@ import type { ToldCommit } from '../runtime/messages.ts';
 import type { LitestreamBinary } from './binary.ts';
 import type { Check } from './check-here.ts';
 import type { HistoryMark } from './history/mark.ts';
-import type { MarkChange } from './history/next-mark.ts';
+import type { MarkChange } from './history/replacement.ts';
 
 export interface PrepareOptions {
   readonly config: Config;

@@ -93,12 +93,10 @@ export async function restoreDatabase(options: RestoreOptions): Promise<Restored
   const scratchPath = join(folder, 'out', `${database}.db`);
   mkdirSync(dirname(scratchPath), { mode: 0o700 });
   try {
-    const restored = await (binary.format === 'ltx' ? fetchLtx : fetchWal)(
-      folder,
-      scratchPath,
-      database,
-      options,
-    );
+    const restored =
+      binary.format === 'ltx'
+        ? await fetchLtx(scratchPath, database, options)
+        : await fetchWal(folder, scratchPath, database, options);
     if (!restored) return undefined;
     // What reading it has left: beside a renamed database it would be another's.
     for (const suffix of ['-wal', '-shm']) rmSync(scratchPath + suffix, { force: true });
@@ -185,7 +183,6 @@ function nothingIn({ replica }: Config, database: string): undefined {
 }
 
 async function fetchLtx(
-  _folder: string,
   scratchPath: string,
   database: string,
   options: RestoreOptions,

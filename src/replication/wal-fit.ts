@@ -1,20 +1,14 @@
 import { closeSync, openSync, readSync, statSync } from 'node:fs';
 import { openReader } from '../sqlite/open.ts';
-
-/** https://sqlite.org/fileformat2.html#the_write_ahead_log; big endian. */
-const WAL_HEADER_BYTES = 32;
-const FRAME_HEADER_BYTES = 24;
-const PAGE_SIZE_AT = 8;
-const HEADER_SALT_AT = 16;
-const FRAME_SALT_AT = 8;
-const SALT_BYTES = 8;
-/** https://sqlite.org/fileformat2.html#b_tree_pages */
-const TABLE_LEAF = 0x0d;
-const CELL_COUNT_AT = 3;
-const CELL_POINTERS_AT = 8;
-/** https://sqlite.org/fileformat2.html#record_format, of those that are whole numbers. */
-const WHOLE_BYTES: Readonly<Record<number, number>> = { 1: 1, 2: 2, 3: 3, 4: 4, 5: 6, 6: 8, 8: 0, 9: 0 };
-const SERIAL_ONE = 9;
+import { commitPageOf, commitRowIn } from './restore/commit-row.ts';
+import {
+  FRAME_HEADER_BYTES,
+  FRAME_SALT_AT,
+  PAGE_SIZE_AT,
+  SALT_AT,
+  SALT_BYTES,
+  WAL_HEADER_BYTES,
+} from './wal-format.ts';
 
 /**
  * SQLite knows a WAL by its own checksums, and does not ask whether the file beside it is the one that it was made for:
@@ -41,10 +35,7 @@ export function misfitOf(path: string): string | undefined {
 function lastOf(path: string): { readonly page: number; readonly ordinal: number } | undefined {
   const db = openReader(path);
   try {
-    const page = db
-      .prepare<[], number>("SELECT rootpage FROM sqlite_schema WHERE name = 'writer_commit'")
-      .pluck()
-      .get();
+    const page = commitPageOf(db);
     const ordinal = page && db.prepare<[], number>('SELECT ordinal FROM writer_commit').pluck().get();
     return page === undefined || ordinal === undefined ? undefined : { page, ordinal };
   } finally {
@@ -64,8 +55,8 @@ function firstInWal(
     const frame = readAt(path, offset, FRAME_HEADER_BYTES);
     const isOfThis = frame?.compare(
       header,
-      HEADER_SALT_AT,
-      HEADER_SALT_AT + SALT_BYTES,
+      SALT_AT,
+      SALT_AT + SALT_BYTES,
       FRAME_SALT_AT,
       FRAME_SALT_AT + SALT_BYTES,
     );
@@ -76,21 +67,8 @@ function firstInWal(
   }
 }
 
-/** @returns the ordinal in the one row of `writer_commit (id, ordinal, …)`; undefined when a page is not of that */
 function ordinalOn(page: Buffer | undefined): number | undefined {
-  if (page?.[0] !== TABLE_LEAF || page.readUInt16BE(CELL_COUNT_AT) !== 1) return undefined;
-  try {
-    const cell = page.readUInt16BE(CELL_POINTERS_AT);
-    // Length, row id and the header's length are below 128, and so are types of whole numbers: a byte each.
-    const [, rowId, headerBytes = 0, idType, type = 0] = page.subarray(cell, cell + 5);
-    const bytes = WHOLE_BYTES[type];
-    if (rowId !== 1 || idType !== 0 || bytes === undefined) return undefined;
-    if (bytes === 0) return type === SERIAL_ONE ? 1 : 0;
-    const at = cell + 2 + headerBytes;
-    return bytes === 8 ? Number(page.readBigInt64BE(at)) : page.readIntBE(at, bytes);
-  } catch {
-    return undefined;
-  }
+  return page && commitRowIn(page)?.ordinal;
 }
 
 /** @returns undefined when the file does not reach so far, or is not there */

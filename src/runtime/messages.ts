@@ -1,7 +1,5 @@
 import type { SeriesDelta } from '../metrics/series.ts';
 import type { DrillResult } from '../replication/drill/result.ts';
-import type { Ownership } from '../replication/lease/keeper.ts';
-import type { LeasePositions } from '../replication/lease/record.ts';
 import type { DryRunResult } from '../writer/dry-run.ts';
 
 /**
@@ -112,6 +110,22 @@ export interface Confirmed extends CommitMark {
 }
 
 /** What a child can ask the primary; answers.ts tells what it then gets. */
+/** What an owner tells of its databases, by their names. */
+export interface LeasePositions {
+  readonly schema: Schema;
+  /** How far the replica is known to hold each. */
+  readonly confirmed: Readonly<Record<string, Confirmed>>;
+}
+
+/** What whoever starts or runs a system has to know of its replica. `lost`: it is another's. */
+export interface Ownership {
+  readonly state: 'waiting' | 'held' | 'lost';
+  /** What is waited for; how it was taken, where that is not plain; whose it is. */
+  readonly reason?: string | undefined;
+  /** While it waits: the system may serve meanwhile, and add nothing to the replica. */
+  readonly isToServe?: boolean | undefined;
+}
+
 /** `redeem`: whether a link to the operator's page, named by its id, is still to be exchanged; it is not then. */
 export type Question = 'system' | 'metrics' | 'history' | 'redeem';
 

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { Failure } from '../errors.ts';
 import { HistoryKeeper } from '../replication/history/keeper.ts';
+import { describeCommits } from '../replication/history/quarantine.ts';
 import { databasePath } from '../replication/litestream-config.ts';
 import type { Child, ChildExit } from './child.ts';
 import { Drills } from './drills.ts';
@@ -14,7 +15,7 @@ import { finalFailure, type Slot } from './slot.ts';
 import { WriterPlace } from './writer-place.ts';
 
 export interface DataTierOptions
-  extends Omit<ReplicatorOptions, 'running' | 'onConfirmed' | 'onUploaded' | 'onEnded' | 'onWedged'> {
+  extends Pick<ReplicatorOptions, 'deployment' | 'log' | 'events' | 'factory' | 'onChange'> {
   /** Of the writer: another one where an exchange was cut in half. */
   readonly writerDeployment: Deployment;
   readonly lifecycle: Lifecycle;
@@ -178,8 +179,7 @@ export class DataTier {
       ([database, { lastCommit, confirmed, unconfirmedCommits }]) => {
         if (unconfirmedCommits === 0 || lastCommit.ordinal === 0) return [];
         const first = (confirmed?.ordinal ?? 0) + 1;
-        const last = lastCommit.ordinal;
-        return [`${first === last ? `commit ${last}` : `commits ${first} to ${last}`} of ${database}`];
+        return [`${describeCommits(first, lastCommit.ordinal)} of ${database}`];
       },
     );
     return texts.length === 0

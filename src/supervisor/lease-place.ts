@@ -1,10 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { Failure } from '../errors.ts';
-import type { Ownership } from '../replication/lease/keeper.ts';
 import type { LeaseInput } from '../replication/lease/main.ts';
 import { isCoveredByDataDir } from '../replication/lease/open-store.ts';
-import type { LeasePositions } from '../replication/lease/record.ts';
-import type { LagReport, Schema } from '../runtime/messages.ts';
+import type { LagReport, LeasePositions, Ownership, Schema } from '../runtime/messages.ts';
 import { processClock } from './clock.ts';
 import type { ProcessFactory } from './process-factory.ts';
 import { drainTimeoutMsOf, PROCESSES } from './processes.ts';

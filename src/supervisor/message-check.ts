@@ -1,3 +1,4 @@
+import type { PastKind } from '../replication/drill/result.ts';
 import type { Question, ToPrimary } from '../runtime/messages.ts';
 
 /** More than any real one has, and less than what would keep the primary from its work. */
@@ -16,7 +17,7 @@ const flag: Check = (value) => typeof value === 'boolean';
 const finite: Check = (value) => Number.isFinite(value);
 const id: Check = (value) => Number.isSafeInteger(value);
 const oneOf =
-  (...values: readonly string[]): Check =>
+  <Value extends string>(...values: readonly Value[]): Check =>
   (value) =>
     values.some((known) => known === value);
 const optional =
@@ -64,7 +65,7 @@ const drilled = {
   rowsSkipped: finite,
 };
 const past = shape({
-  kind: (value) => value === 'time' || value === 'oldest',
+  kind: oneOf<PastKind>('time', 'oldest'),
   atMs: finite,
   reason: optional(text),
   restored: mapOf(text),
@@ -72,14 +73,12 @@ const past = shape({
 const migration = shape({ owner: text, name: text, isCompatible: flag });
 const isDate: Check = (value) => typeof value === 'string' && !Number.isNaN(Date.parse(value));
 
-const QUESTIONS: ReadonlySet<unknown> = new Set<Question>(['system', 'metrics', 'history', 'redeem']);
-
 const MESSAGES: { readonly [Kind in ToPrimary['kind']]: Fields<Kind> } = {
   ready: { notice: optional(text), schema: optional(mapOf(mapOf(finite))) },
   standby: {},
   progress: { detail: text },
   beat: { rssBytes: finite, heapUsedBytes: finite, served: finite, deltas: listOf(delta) },
-  ask: { id, question: (value) => QUESTIONS.has(value), about: optional(text) },
+  ask: { id, question: oneOf<Question>('system', 'metrics', 'history', 'redeem'), about: optional(text) },
   accepted: { id },
   lag: { reports: mapOf(lagReport), readOnlyBecause: optional(text) },
   report: {

@@ -131,13 +131,13 @@ export class ReplicaGuard {
     else if (this.#state === 'proving') this.#open();
   }
 
-  #onLook(findings: readonly (Finding & { readonly database: string })[]): void {
+  #onLook(findings: readonly Finding[]): void {
     if (!['open', 'proving', 'waiting'].includes(this.#state)) return;
     const inDoubt = findings.filter(({ kind }) => kind !== 'loss');
-    const texts = [...new Set((inDoubt.length > 0 ? inDoubt : findings).map(({ text }) => text))].join(' ');
+    const texts = (inDoubt.length > 0 ? inDoubt : findings).map(({ text }) => text).join(' ');
     if (inDoubt.length > 0) void this.#compareAgain(texts);
     else if (findings.length > 0) {
-      const lost = findings.map(({ database }) => database);
+      const lost = findings.flatMap((finding) => (finding.kind === 'loss' ? finding.database : []));
       if (this.#state !== 'waiting') this.#renew(lost, texts);
     } else if (this.#state === 'proving') {
       if ([...this.#renewed].every((database) => this.#watch.hasUploaded(database))) this.#open();

@@ -1,9 +1,9 @@
 import { freeDiskMb } from '../free-disk.ts';
+import type { ReplicationMonitor } from '../replication/monitor.ts';
 import { ownMemory } from '../runtime/own-memory.ts';
 import type { ChildSnapshot, PrimarySnapshot, ReplicationSnapshot } from '../runtime/snapshot.ts';
 import type { Child } from './child.ts';
 import { residentBytes } from './process-memory.ts';
-import type { Replicator } from './replicator.ts';
 import type { Slot } from './slot.ts';
 
 /** @returns the place and the process in it */
@@ -70,8 +70,10 @@ export function snapshotOfPrimary(): PrimarySnapshot {
   return { pid: process.pid, ageMs: Math.round(process.uptime() * 1000), ...ownMemory() };
 }
 
-export function snapshotOfReplication({ monitor, renewedBytes }: Replicator): ReplicationSnapshot {
-  const { state, lagMs, trouble, reports } = monitor;
+export function snapshotOfReplication(
+  { state, lagMs, trouble, reports }: ReplicationMonitor,
+  renewedBytes: number,
+): ReplicationSnapshot {
   return { state, lagMs: Math.round(lagMs), trouble: trouble ?? null, databases: reports, renewedBytes };
 }
 

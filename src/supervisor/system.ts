@@ -223,7 +223,7 @@ export class System {
       status: this.#board.status,
       primary: snapshotOfPrimary(),
       children: [...this.#slots.map(snapshotOfSlot), ...this.#serving.spare.children.map(snapshotOfSpare)],
-      replication: snapshotOfReplication(replicator),
+      replication: snapshotOfReplication(replicator.monitor, replicator.renewedBytes),
       lastDrill: drills.last ?? null,
       storage: {
         freeMb: freeMb(DATA_DIR),

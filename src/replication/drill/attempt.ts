@@ -4,7 +4,7 @@ import { Failure } from '../../errors.ts';
 import { type Database, openReader } from '../../sqlite/open.ts';
 import { liveGeneration } from '../history/sidecar.ts';
 import { databasePath } from '../litestream-config.ts';
-import { restoreDatabase } from '../restore.ts';
+import { type Restored, restoreDatabase } from '../restore.ts';
 import { type Comparison, compare } from './compare.ts';
 import type { DrillOptions } from './options.ts';
 import { notePosition, type Position } from './position.ts';
@@ -90,7 +90,11 @@ async function restore(
       `the replica ${config.replica.url} has nothing of this database${generation === undefined ? '' : ` in the generation ${generation}`}`,
     );
   }
-  const { faults } = restored;
-  if (faults.length > 0) throw new Failure('restore_failed', `the replica is damaged: ${faults.join('; ')}`);
+  demandSound(restored);
   return outputPath;
+}
+
+/** @throws Failure restore_failed where a part of the replica was missing or damaged */
+export function demandSound({ faults }: Pick<Restored, 'faults'>): void {
+  if (faults.length > 0) throw new Failure('restore_failed', `the replica is damaged: ${faults.join('; ')}`);
 }

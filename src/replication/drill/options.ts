@@ -2,7 +2,7 @@ import type { Config } from '../../config.ts';
 import type { Logger } from '../../log.ts';
 import type { LitestreamBinary } from '../binary.ts';
 import type { Confirmations } from './confirmations.ts';
-import type { PastKind } from './past.ts';
+import type { PastKind } from './result.ts';
 
 export interface DrillOptions {
   readonly config: Config;

@@ -9,26 +9,14 @@ import { type Generation, rangeOf } from '../points/generations.ts';
 import { listGenerations } from '../points/list.ts';
 import { restorePoint } from '../points/restore-point.ts';
 import { restoreDatabase, STALL_TIMEOUT_MS } from '../restore.ts';
+import { demandSound } from './attempt.ts';
 import type { DrillOptions } from './options.ts';
 import { drillDir } from './record.ts';
+import type { PastDrill, PastKind } from './result.ts';
 import { databaseSizeBytes, lackOfSpace } from './space.ts';
 
 const MB = 1024 * 1024;
 const OUTSIDE = new Set<Failure['code']>(['restore_too_early', 'restore_too_late']);
-
-/** A time between the oldest that can be restored and now, or the oldest snapshot with what follows it. */
-export type PastKind = 'time' | 'oldest';
-
-/** What of the past was proven last. */
-export interface PastDrill {
-  readonly kind: PastKind;
-  /** When; milliseconds since the epoch. */
-  readonly atMs: number;
-  /** What is wrong, in words; undefined when nothing is. */
-  readonly reason: string | undefined;
-  /** By database, what was restored, or why nothing was; for people. */
-  readonly restored: Readonly<Record<string, string>>;
-}
 
 /**
  * Proves that not only the newest state can be restored: what comes out is in one piece, passes integrity_check, and is
@@ -90,9 +78,7 @@ async function restorePast(
       ? await restoreDatabase({ ...target, check, selection: { generation: live?.name, isFromOldest: true } })
       : await restorePoint({ ...target, database, check, atMs });
   if (!reached) throw new Failure('replica_empty', 'there is nothing in the replica');
-  if (reached.faults.length > 0) {
-    throw new Failure('restore_failed', `the replica is damaged: ${reached.faults.join('; ')}`);
-  }
+  demandSound(reached);
   const history = readHistory(outputPath);
   const relation = relate(historyOrNone(path), history);
   if (relation === 'behind' || relation === 'fork') {

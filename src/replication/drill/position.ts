@@ -1,7 +1,8 @@
 import { readdirSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { WalIndex, type WalPosition } from '../../writer/wal-index.ts';
 import { type Confirmation, saltOf } from '../confirmation.ts';
+import { sidecarPath } from '../litestream-config.ts';
 
 /** A place in the history of a database's WALs. */
 export interface Position extends WalPosition {
@@ -37,7 +38,7 @@ export function isReached(position: Position, confirmation: Confirmation): boole
 
 /** Litestream keeps a shadow of each WAL until the replica has it, and copies the last one before it lets go of it. */
 function shadowSalts(databasePath: string): string[] {
-  const generations = join(dirname(databasePath), `.${basename(databasePath)}-litestream`, 'generations');
+  const generations = join(sidecarPath(databasePath), 'generations');
   return list(generations).flatMap((generation) => {
     const folder = join(generations, generation, 'wal');
     return list(folder).flatMap((name) => saltOf(join(folder, name)) ?? []);

@@ -1,7 +1,6 @@
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { PastDrill, PastKind } from './past.ts';
-import type { DrillResult } from './result.ts';
+import type { DrillResult, PastDrill, PastKind } from './result.ts';
 
 const PAST_INTERVAL_MS = 24 * 60 * 60_000;
 

@@ -1,4 +1,16 @@
-import type { PastDrill } from './past.ts';
+/** A time between the oldest that can be restored and now, or the oldest snapshot with what follows it. */
+export type PastKind = 'time' | 'oldest';
+
+/** What of the past was proven last. */
+export interface PastDrill {
+  readonly kind: PastKind;
+  /** When; milliseconds since the epoch. */
+  readonly atMs: number;
+  /** What is wrong, in words; undefined when nothing is. */
+  readonly reason: string | undefined;
+  /** By database, what was restored, or why nothing was; for people. */
+  readonly restored: Readonly<Record<string, string>>;
+}
 
 /** How the drill of one database went. */
 export interface DatabaseDrill {

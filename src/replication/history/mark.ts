@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { errorCode, syncToDisk } from '../files.ts';
 import type { Abandoned, Position } from './history.ts';
-import type { Replacement } from './replace.ts';
+import type { Replacement } from './replacement.ts';
 import type { Rewind } from './rewind.ts';
 import type { SegmentRef } from './segment.ts';
 

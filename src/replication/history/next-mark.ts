@@ -1,34 +1,10 @@
 import { abandonedBy, stillAbandoned } from './decision.ts';
 import { type Abandoned, contains, type History, NO_HISTORY } from './history.ts';
 import { type DatabaseMark, emptyMark, type HistoryMark, newMark, type ToldPosition } from './mark.ts';
+import type { MarkChange } from './replacement.ts';
 
 /** Bounds the file; the database has all of them. */
 const ABANDONED_MAX = 1000;
-
-/** What a start or a restore has done with one database, as far as the next one has to know. */
-export type MarkChange =
-  /** It has all that was told, or that is told to be missing, and all that the replica has. */
-  | {
-      readonly kind: 'compared';
-      readonly inode: number;
-      readonly history: History;
-      /** All that are in the replica. */
-      readonly generations: readonly string[];
-    }
-  /** It came from the replica. */
-  | {
-      readonly kind: 'restored';
-      readonly inode: number;
-      readonly history: History;
-      readonly generations: readonly string[];
-      /** What was given up with it. */
-      readonly abandoned: readonly Abandoned[];
-      /** A whole one was there, which the replica was ahead of. */
-      readonly isBecauseAhead: boolean;
-    }
-  | { readonly kind: 'new'; readonly isBegunAnew: boolean }
-  /** Nobody can compare it with the replica yet; why. */
-  | { readonly kind: 'waits'; readonly because: string };
 
 /**
  * @param known what was remembered; undefined when nothing was

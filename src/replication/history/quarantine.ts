@@ -34,9 +34,14 @@ export function isOfNow(dataDir: string, { quarantine }: Notice): boolean {
   return quarantine === undefined || existsSync(join(dataDir, quarantine));
 }
 
+/** @returns commits by their numbers, for people */
+export function describeCommits(first: number, last: number): string {
+  return first === last ? `commit ${first}` : `commits ${first} to ${last}`;
+}
+
 /** @returns which commits are given up, for people */
 function describeAbandoned(abandoned: readonly Abandoned[]): string {
   const first = Math.min(...abandoned.map(({ firstOrdinal }) => firstOrdinal));
   const last = Math.max(...abandoned.map(({ lastOrdinal }) => lastOrdinal));
-  return first === last ? `commit ${first}` : `commits ${first} to ${last}`;
+  return describeCommits(first, last);
 }

@@ -6,26 +6,10 @@ import { moveBack, moveInto } from '../leftovers.ts';
 import { databasePath } from '../litestream-config.ts';
 import { type Decision, recordDecision } from './decision.ts';
 import { newMark, readMark, writeMark } from './mark.ts';
-import { type MarkChange, nextMark } from './next-mark.ts';
+import { nextMark } from './next-mark.ts';
 import { noticeOf } from './quarantine.ts';
-import { type Rewind, rewindOf } from './rewind.ts';
-
-/** One database that takes another's place. */
-export interface ReplacedDatabase {
-  readonly database: string;
-  /** Where it is until then, on the data folder's file system. */
-  readonly from: string;
-  /** Where that goes what is in its place. */
-  readonly folder: string;
-  readonly change: MarkChange;
-  /** What the features are to hear of; undefined where nothing is given up. */
-  readonly rewind?: Rewind | undefined;
-}
-
-/** Databases that take others' places together: all of them, or none. */
-export interface Replacement {
-  readonly databases: readonly ReplacedDatabase[];
-}
+import type { ReplacedDatabase, Replacement } from './replacement.ts';
+import { rewindOf } from './rewind.ts';
 
 /** What takes a place, with why. */
 export interface ReplaceRequest extends Omit<ReplacedDatabase, 'change' | 'rewind'> {

@@ -1,8 +1,9 @@
 import { readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { join } from 'node:path';
 import type { Database } from '../../sqlite/open.ts';
 import { WalIndex } from '../../writer/wal-index.ts';
 import { saltOf } from '../confirmation.ts';
+import { databasePath, sidecarPath } from '../litestream-config.ts';
 import type { SegmentRef } from './segment.ts';
 
 const SALT_HEX_DIGITS = 8;
@@ -23,16 +24,35 @@ export interface Sidecar {
  * the WAL has. Litestream must not run.
  */
 export function removeSidecar(dataDir: string, database: string): void {
-  rmSync(join(dataDir, `.${database}.db-litestream`), { recursive: true, force: true });
+  rmSync(sidecarPath(databasePath(dataDir, database)), { recursive: true, force: true });
 }
 
 /** @returns the generation that Litestream writes for a database; undefined where none is known */
 export function liveGeneration(databasePath: string): string | undefined {
   try {
-    const folder = join(dirname(databasePath), `.${basename(databasePath)}-litestream`);
-    return readFileSync(join(folder, 'generation'), 'utf8').trim() || undefined;
+    return readFileSync(join(sidecarPath(databasePath), 'generation'), 'utf8').trim() || undefined;
   } catch {
     return undefined;
+  }
+}
+
+/** A copy that Litestream 0.3 keeps of a WAL until that is replicated. */
+export interface Shadow {
+  /** Of the WAL in its generation. */
+  readonly index: number;
+  readonly path: string;
+}
+
+/** @returns the copies of the WALs of a database's live generation, in their order */
+export function shadowsOf(databasePath: string): readonly Shadow[] {
+  const folder = join(sidecarPath(databasePath), 'generations', liveGeneration(databasePath) ?? '', 'wal');
+  try {
+    return readdirSync(folder)
+      .filter((name) => /^[0-9a-f]{8}\.wal$/.test(name))
+      .sort()
+      .map((name) => ({ index: Number.parseInt(name, 16), path: join(folder, name) }));
+  } catch {
+    return [];
   }
 }
 
@@ -43,19 +63,17 @@ export function liveGeneration(databasePath: string): string | undefined {
  * @returns undefined when there is none, or none that Litestream can go on with
  */
 export function readSidecar(db: Database): Sidecar | undefined {
-  const databasePath = db.name;
-  const folder = join(dirname(databasePath), `.${basename(databasePath)}-litestream`);
+  const generation = liveGeneration(db.name);
+  const newest = shadowsOf(db.name).at(-1);
+  if (generation === undefined || newest === undefined) return undefined;
   try {
-    const generation = readFileSync(join(folder, 'generation'), 'utf8').trim();
-    const wal = join(folder, 'generations', generation, 'wal');
-    const newest = readdirSync(wal)
-      .filter((name) => /^[0-9a-f]{8}\.wal$/.test(name))
-      .sort()
-      .at(-1);
-    if (generation === '' || newest === undefined) return undefined;
-    const offsetBytes = statSync(join(wal, newest)).size;
-    const end = { generation, index: Number.parseInt(newest, 16), offsetBytes };
-    return { generation, end, isContained: isContained(db, join(wal, newest), offsetBytes) };
+    const { index, path } = newest;
+    const offsetBytes = statSync(path).size;
+    return {
+      generation,
+      end: { generation, index, offsetBytes },
+      isContained: isContained(db, path, offsetBytes),
+    };
   } catch {
     return undefined;
   }

@@ -1,16 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from '../../log.ts';
+import type { LeasePositions, Ownership } from '../../runtime/messages.ts';
 import { type Identity, isAlive } from './identity.ts';
 import { type Judgement, judge } from './judge.ts';
-import {
-  hasEpochs,
-  type LeasePositions,
-  type LeaseRecord,
-  newRecord,
-  ownerOf,
-  parseRecord,
-} from './record.ts';
+import { hasEpochs, type LeaseRecord, newRecord, ownerOf, parseRecord } from './record.ts';
 import { LEASE_NAME, type LeaseStore, type Stored } from './store.ts';
 
 const RENEW_INTERVAL_MS = 10_000;
@@ -24,15 +18,6 @@ const AGAIN_MS = 50;
 const LOCK_PATIENCE_MS = 2000;
 /** Of one that is taken over by force: it looks with each renewal, and then lets go. */
 const LET_GO_PATIENCE_MS = 2 * RENEW_INTERVAL_MS;
-
-/** What whoever starts or runs a system has to know of its replica. `lost`: it is another's. */
-export interface Ownership {
-  readonly state: 'waiting' | 'held' | 'lost';
-  /** What is waited for; how it was taken, where that is not plain; whose it is. */
-  readonly reason?: string | undefined;
-  /** While it waits: the system may serve meanwhile, and add nothing to the replica. */
-  readonly isToServe?: boolean | undefined;
-}
 
 export interface LeaseKeeperOptions {
   readonly store: LeaseStore;

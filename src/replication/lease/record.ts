@@ -1,15 +1,8 @@
-import type { Confirmed, Schema } from '../../runtime/messages.ts';
+import type { LeasePositions } from '../../runtime/messages.ts';
 import type { Identity } from './identity.ts';
 
 /** Of a system that has no other that takes over from it. */
 const ONLY_EPOCH = 1;
-
-/** What an owner tells of its databases, by their names. */
-export interface LeasePositions {
-  readonly schema: Schema;
-  /** How far the replica is known to hold each. */
-  readonly confirmed: Readonly<Record<string, Confirmed>>;
-}
 
 /**
  * Who owns a replica: the one object in it that decides. `PREFIX/lease.json`, written only by who owns it or takes it,

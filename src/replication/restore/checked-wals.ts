@@ -2,10 +2,11 @@ import { createReadStream } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { Failure } from '../../errors.ts';
 import { segmentFile } from '../history/segment.ts';
+import { WAL_HEADER_BYTES } from '../wal-format.ts';
 import type { LocalFiles } from './local-files.ts';
 import { decodeLz4 } from './lz4.ts';
 import { type GenerationFiles, type SegmentFile, segmentName } from './replica-files.ts';
-import { type RowTrack, WAL_HEADER_BYTES, WalScan } from './wal-scan.ts';
+import { type RowTrack, WalScan } from './wal-scan.ts';
 
 /** So many are asked for before the first of them is read. */
 const AHEAD = 32;

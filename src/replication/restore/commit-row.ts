@@ -1,3 +1,5 @@
+import type { Database } from '../../sqlite/open.ts';
+
 /** The row of `writer_commit`: the writer's last commit. */
 export interface CommitRow {
   readonly ordinal: number;
@@ -16,6 +18,14 @@ const NULL_TYPE = 0;
 const INTEGER_BYTES: Readonly<Record<number, number>> = { 1: 1, 2: 2, 3: 3, 4: 4, 5: 6, 6: 8, 8: 0, 9: 0 };
 /** The last commit was made in this century, or never. */
 const TIME_MIN_MS = Date.UTC(2000, 0);
+
+/** @returns the page of a database that has the row; undefined where none is counted */
+export function commitPageOf(db: Database): number | undefined {
+  return db
+    .prepare<[], number>("SELECT rootpage FROM sqlite_schema WHERE name = 'writer_commit'")
+    .pluck()
+    .get();
+}
 
 /**
  * Tells what a page would say if it were that of `writer_commit`; which page that is, only the restored database knows.

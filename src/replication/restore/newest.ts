@@ -6,12 +6,12 @@ import { openReader } from '../../sqlite/open.ts';
 import { isOfOlderRelease, missingOf } from '../history/cases.ts';
 import { commonEnd, type History, readHistory, relate } from '../history/history.ts';
 import type { DatabaseMark } from '../history/mark.ts';
-import { commitRowIn } from './commit-row.ts';
+import { FRAME_HEADER_BYTES, WAL_HEADER_BYTES } from '../wal-format.ts';
+import { commitPageOf, commitRowIn } from './commit-row.ts';
 import type { LocalFiles } from './local-files.ts';
 import { decodeLz4 } from './lz4.ts';
 import type { GenerationFiles } from './replica-files.ts';
 import { restoreFromWals, type WalRestored, type WalRestoreOptions } from './wal-restore.ts';
-import { FRAME_HEADER_BYTES, WAL_HEADER_BYTES } from './wal-scan.ts';
 
 /** So many segments at the end of a generation are looked at for its last commit. */
 const TAIL_SEGMENTS_MAX = 8;
@@ -73,10 +73,7 @@ function readEnd(path: string, mark: DatabaseMark | undefined) {
   const read = readHistory(path);
   const db = openReader(path);
   try {
-    const page = db
-      .prepare<[], number>("SELECT rootpage FROM sqlite_schema WHERE name = 'writer_commit'")
-      .pluck()
-      .get();
+    const page = commitPageOf(db);
     const pageBytes = db.pragma('page_size', { simple: true }) as number;
     // With what this machine remembers of what was given up.
     const history = { ...read, abandoned: [...read.abandoned, ...(mark?.abandoned ?? [])] };

@@ -1,7 +1,7 @@
+import { WAL_HEADER_BYTES } from '../wal-format.ts';
 import type { CheckedWal, CheckedWals } from './checked-wals.ts';
 import type { CommitRow } from './commit-row.ts';
 import type { SnapshotFile } from './replica-files.ts';
-import { WAL_HEADER_BYTES } from './wal-scan.ts';
 
 /** A snapshot, and how much of the WALs after it is applied to it. */
 export interface Plan {

@@ -1,13 +1,17 @@
-import { endianness } from 'node:os';
+import {
+  FRAME_HEADER_BYTES,
+  FRAME_SALT_AT,
+  PAGE_SIZE_AT,
+  SALT_AT,
+  WAL_HEADER_BYTES,
+  WAL_MAGIC,
+  type WalSums,
+  walSums,
+} from '../wal-format.ts';
 import { type CommitRow, commitRowIn } from './commit-row.ts';
 
-export const WAL_HEADER_BYTES = 32;
-export const FRAME_HEADER_BYTES = 24;
-/** With the lowest bit set its checksums are of big-endian numbers. */
-const MAGIC = 0x377f0682;
 const PAGE_MIN_BYTES = 512;
 const PAGE_MAX_BYTES = 65_536;
-const IS_LITTLE_ENDIAN = endianness() === 'LE';
 
 /** What a WAL has of a page that may hold the writer's last commit, at the ends of its whole commits. */
 export interface RowTrack {
@@ -37,7 +41,7 @@ export class WalScan {
   readonly #pending = new Map<number, CommitRow>();
   #rest: Uint8Array = new Uint8Array(0);
   #header: { readonly pageBytes: number; readonly isLittle: boolean; readonly salts: string } | undefined;
-  #sums: [number, number] = [0, 0];
+  #sums: WalSums = [0, 0];
   #readBytes = 0;
   #soundBytes = 0;
 
@@ -88,28 +92,28 @@ export class WalScan {
   #begin(bytes: Uint8Array): void {
     const view = viewOf(bytes);
     const magic = view.getUint32(0);
-    const pageBytes = view.getUint32(8);
+    const pageBytes = view.getUint32(PAGE_SIZE_AT);
     const isPageSize = pageBytes >= PAGE_MIN_BYTES && pageBytes <= PAGE_MAX_BYTES;
-    if ((magic & ~1) >>> 0 !== MAGIC || !isPageSize) throw new Error('it is no WAL');
+    if ((magic & ~1) >>> 0 !== WAL_MAGIC || !isPageSize) throw new Error('it is no WAL');
     const isLittle = (magic & 1) === 0;
-    this.#sums = summed(view, 0, WAL_HEADER_BYTES - 8, [0, 0], isLittle);
+    this.#sums = walSums(bytes.subarray(0, WAL_HEADER_BYTES - 8), [0, 0], isLittle);
     if (!this.#isSum(view, WAL_HEADER_BYTES - 8)) throw new Error('the header of its WAL is damaged');
-    this.#header = { pageBytes, isLittle, salts: `${view.getUint32(16)} ${view.getUint32(20)}` };
+    this.#header = {
+      pageBytes,
+      isLittle,
+      salts: `${view.getUint32(SALT_AT)} ${view.getUint32(SALT_AT + 4)}`,
+    };
     this.#soundBytes = WAL_HEADER_BYTES;
   }
 
   #frame(
     bytes: Uint8Array,
-    {
-      pageBytes,
-      isLittle,
-      salts,
-    }: { readonly pageBytes: number; readonly isLittle: boolean; readonly salts: string },
+    { isLittle, salts }: { readonly isLittle: boolean; readonly salts: string },
   ): void {
     const view = viewOf(bytes);
-    const isOfWal = `${view.getUint32(8)} ${view.getUint32(12)}` === salts;
-    this.#sums = summed(view, 0, 8, this.#sums, isLittle);
-    this.#sums = summed(view, FRAME_HEADER_BYTES, pageBytes, this.#sums, isLittle);
+    const isOfWal = `${view.getUint32(FRAME_SALT_AT)} ${view.getUint32(FRAME_SALT_AT + 4)}` === salts;
+    this.#sums = walSums(bytes.subarray(0, 8), this.#sums, isLittle);
+    this.#sums = walSums(bytes.subarray(FRAME_HEADER_BYTES), this.#sums, isLittle);
     if (!isOfWal || !this.#isSum(view, 16)) throw new Error('its frames do not follow those before');
     const page = view.getUint32(0);
     const row = commitRowIn(bytes.subarray(FRAME_HEADER_BYTES));
@@ -134,36 +138,10 @@ export class WalScan {
   }
 
   #isSum(view: DataView, place: number): boolean {
-    return view.getUint32(place) === this.#sums[0] >>> 0 && view.getUint32(place + 4) === this.#sums[1] >>> 0;
+    return view.getUint32(place) === this.#sums[0] && view.getUint32(place + 4) === this.#sums[1];
   }
 }
 
 function viewOf(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-}
-
-/** SQLite's checksum of a WAL. */
-function summed(
-  view: DataView,
-  from: number,
-  lengthBytes: number,
-  [a, b]: readonly [number, number],
-  isLittle: boolean,
-): [number, number] {
-  let first = a;
-  let second = b;
-  const start = view.byteOffset + from;
-  if (isLittle === IS_LITTLE_ENDIAN && start % 4 === 0) {
-    const words = new Int32Array(view.buffer, start, lengthBytes / 4);
-    for (let place = 0; place < words.length; place += 2) {
-      first = (first + (words[place] as number) + second) | 0;
-      second = (second + (words[place + 1] as number) + first) | 0;
-    }
-    return [first, second];
-  }
-  for (let place = from; place < from + lengthBytes; place += 8) {
-    first = (first + view.getInt32(place, isLittle) + second) | 0;
-    second = (second + view.getInt32(place + 4, isLittle) + first) | 0;
-  }
-  return [first, second];
 }

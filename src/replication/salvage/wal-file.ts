@@ -1,19 +1,20 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
-import { endianness } from 'node:os';
+import {
+  FRAME_HEADER_BYTES,
+  FRAME_SALT_AT,
+  PAGE_SIZE_AT,
+  SALT_AT,
+  WAL_HEADER_BYTES,
+  WAL_MAGIC,
+  type WalSums,
+  walSums,
+} from '../wal-format.ts';
 
-/** https://sqlite.org/fileformat2.html#wal_file_format */
-const HEADER_BYTES = 32;
-const FRAME_HEADER_BYTES = 24;
-/** The last bit tells in which order the bytes of a word are summed up. */
-const MAGIC = 0x377f0682;
-const SALT_AT = 16;
 const SUMS_AT = 24;
-const FRAME_SALT_AT = 8;
 const FRAME_SUMS_AT = 16;
 /** Of a frame's header, what its checksum covers. */
 const FRAME_SUMMED_BYTES = 8;
 const SALT_MAX = 2 ** 32;
-const IS_BIG_ENDIAN = endianness() === 'BE';
 
 /** The image of one page, as a commit has written it. */
 export interface Frame {
@@ -45,14 +46,14 @@ export function openWal(path: string): WalFile | undefined {
     return undefined;
   }
   try {
-    const header = Buffer.alloc(HEADER_BYTES);
-    if (readSync(file, header, 0, HEADER_BYTES, 0) < HEADER_BYTES) return undefined;
-    if (header.readUInt32BE(0) >>> 1 !== MAGIC >>> 1) return undefined;
-    const sums = added([0, 0], header.subarray(0, SUMS_AT), isBigEndian(header));
+    const header = Buffer.alloc(WAL_HEADER_BYTES);
+    if (readSync(file, header, 0, WAL_HEADER_BYTES, 0) < WAL_HEADER_BYTES) return undefined;
+    if (header.readUInt32BE(0) >>> 1 !== WAL_MAGIC >>> 1) return undefined;
+    const sums = walSums(header.subarray(0, SUMS_AT), [0, 0], isLittle(header));
     if (sums[0] !== header.readUInt32BE(SUMS_AT) || sums[1] !== header.readUInt32BE(SUMS_AT + 4))
       return undefined;
     const salts = [header.readUInt32BE(SALT_AT), header.readUInt32BE(SALT_AT + 4)] as const;
-    const pageBytes = header.readUInt32BE(8);
+    const pageBytes = header.readUInt32BE(PAGE_SIZE_AT);
     const frameBytes = FRAME_HEADER_BYTES + pageBytes;
     let frames = 0;
     let soundFrames = 0;
@@ -61,7 +62,7 @@ export function openWal(path: string): WalFile | undefined {
       if (isCommit) soundFrames = frames;
     }
     if (soundFrames === 0) return undefined;
-    const soundBytes = HEADER_BYTES + soundFrames * frameBytes;
+    const soundBytes = WAL_HEADER_BYTES + soundFrames * frameBytes;
     return { path, pageBytes, salts, soundBytes, isWhole: soundBytes === fstatSync(file).size };
   } finally {
     closeSync(file);
@@ -72,7 +73,7 @@ export function openWal(path: string): WalFile | undefined {
 export function* framesOf({ path, pageBytes, soundBytes }: WalFile): Generator<Frame> {
   const file = openSync(path, 'r');
   try {
-    let left = (soundBytes - HEADER_BYTES) / (FRAME_HEADER_BYTES + pageBytes);
+    let left = (soundBytes - WAL_HEADER_BYTES) / (FRAME_HEADER_BYTES + pageBytes);
     for (const frame of framesIn(file, pageBytes)) {
       if (left === 0) return;
       left -= 1;
@@ -95,38 +96,23 @@ export function isSameWal(a: WalFile, b: WalFile): boolean {
 
 /** Up to the first frame that is not of this WAL, or whose checksum is wrong. */
 function* framesIn(file: number, pageBytes: number): Generator<Frame> {
-  const header = Buffer.alloc(HEADER_BYTES);
-  readSync(file, header, 0, HEADER_BYTES, 0);
-  const isBig = isBigEndian(header);
-  let sums: Sums = [header.readUInt32BE(SUMS_AT), header.readUInt32BE(SUMS_AT + 4)];
+  const header = Buffer.alloc(WAL_HEADER_BYTES);
+  readSync(file, header, 0, WAL_HEADER_BYTES, 0);
+  const isLittleEndian = isLittle(header);
+  let sums: WalSums = [header.readUInt32BE(SUMS_AT), header.readUInt32BE(SUMS_AT + 4)];
   const frame = Buffer.alloc(FRAME_HEADER_BYTES + pageBytes);
   const image = frame.subarray(FRAME_HEADER_BYTES);
-  for (let at = HEADER_BYTES; readSync(file, frame, 0, frame.length, at) === frame.length; ) {
+  for (let at = WAL_HEADER_BYTES; readSync(file, frame, 0, frame.length, at) === frame.length; ) {
     at += frame.length;
     if (header.compare(frame, FRAME_SALT_AT, FRAME_SUMS_AT, SALT_AT, SUMS_AT) !== 0) return;
-    sums = added(added(sums, frame.subarray(0, FRAME_SUMMED_BYTES), isBig), image, isBig);
+    sums = walSums(frame.subarray(0, FRAME_SUMMED_BYTES), sums, isLittleEndian);
+    sums = walSums(image, sums, isLittleEndian);
     if (sums[0] !== frame.readUInt32BE(FRAME_SUMS_AT)) return;
     if (sums[1] !== frame.readUInt32BE(FRAME_SUMS_AT + 4)) return;
     yield { page: frame.readUInt32BE(0), isCommit: frame.readUInt32BE(4) !== 0, image };
   }
 }
 
-type Sums = readonly [number, number];
-
-/** https://sqlite.org/fileformat2.html#checksum_algorithm */
-function added([first, second]: Sums, bytes: Buffer, isBig: boolean): Sums {
-  // SQLite sums up in the order of the machine that writes: mostly this one.
-  const words = isBig === IS_BIG_ENDIAN ? bytes : Buffer.from(bytes).swap32();
-  const view = new Uint32Array(words.buffer, words.byteOffset, words.length / 4);
-  let a = first;
-  let b = second;
-  for (let at = 0; at < view.length; at += 2) {
-    a = (a + view[at]! + b) | 0;
-    b = (b + view[at + 1]! + a) | 0;
-  }
-  return [a >>> 0, b >>> 0];
-}
-
-function isBigEndian(header: Buffer): boolean {
-  return (header.readUInt32BE(0) & 1) === 1;
+function isLittle(header: Buffer): boolean {
+  return (header.readUInt32BE(0) & 1) === 0;
 }

@@ -1,5 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { shadowsOf } from '../history/sidecar.ts';
 import { isNextOf, isSameWal, openWal, type WalFile } from './wal-file.ts';
 
 /** WALs of one database that follow one another without a gap; none is empty. */
@@ -35,19 +34,4 @@ function append(runs: WalFile[][], own: WalFile): void {
     if (own.soundBytes > last.soundBytes) run[run.length - 1] = own;
   } else if (run && last?.isWhole && isNextOf(last, own)) run.push(own);
   else runs.push([own]);
-}
-
-/** The copies that Litestream 0.3 keeps of the WALs of the generation that it is in; it removes them when they are replicated. */
-function shadowsOf(databasePath: string): readonly { readonly index: number; readonly path: string }[] {
-  const folder = join(dirname(databasePath), `.${basename(databasePath)}-litestream`);
-  try {
-    const generation = readFileSync(join(folder, 'generation'), 'utf8').trim();
-    const wals = join(folder, 'generations', generation, 'wal');
-    return readdirSync(wals)
-      .filter((name) => /^[0-9a-f]{8}\.wal$/.test(name))
-      .sort()
-      .map((name) => ({ index: Number.parseInt(name, 16), path: join(wals, name) }));
-  } catch {
-    return [];
-  }
 }

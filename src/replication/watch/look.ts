@@ -2,15 +2,18 @@ import type { ReplicaListing } from '../history/replica-listing.ts';
 import { compareSegments, type SegmentRef } from '../history/segment.ts';
 
 /** Something in the replica is not as this system has left it. */
-export interface Finding {
-  /**
-   * `foreign`: there is more than this system has put there. `away`: its disk is not mounted. `loss`: what this system has
-   * put there is gone.
-   */
-  readonly kind: 'foreign' | 'away' | 'loss';
+export type Finding = {
   /** A sentence. */
   readonly text: string;
-}
+} & (
+  | {
+      /** `foreign`: there is more than this system has put there. `loss`: what this system has put there is gone. */
+      readonly kind: 'foreign' | 'loss';
+      readonly database: string;
+    }
+  /** The disk that it is on is not mounted. */
+  | { readonly kind: 'away' }
+);
 
 export interface LookOptions {
   readonly database: string;
@@ -36,22 +39,22 @@ export async function lookAtReplica(options: LookOptions): Promise<Finding | und
   const foreign = generations.filter((name) => !isOwn(name));
   if (foreign.length > 0) {
     const names = `${foreign.length === 1 ? 'the generation' : 'the generations'} ${foreign.join(', ')}`;
-    return { kind: 'foreign', text: `${what} has ${names}, which this system did not make.` };
+    return { kind: 'foreign', database, text: `${what} has ${names}, which this system did not make.` };
   }
   const newest = uploaded.at(-1);
   if (!newest) return undefined;
   const { generation } = newest;
-  if (generations.length === 0) return { kind: 'loss', text: `${what} is empty, and was not.` };
+  if (generations.length === 0) return { kind: 'loss', database, text: `${what} is empty, and was not.` };
   if (!generations.includes(generation))
-    return { kind: 'loss', text: `${what} has lost its generation ${generation}.` };
+    return { kind: 'loss', database, text: `${what} has lost its generation ${generation}.` };
   // Of an earlier WAL they may have been removed by the retention.
   const expected = uploaded.filter(({ index }) => index === newest.index);
   const found = await listing.segments(generation, expected[0]);
   const lost = expected.filter((each) => !found.some((one) => compareSegments(one, each) === 0));
   if (lost.length > 0) {
     const text = `${what} has lost ${lost.length} of the ${expected.length} objects that were uploaded last to its generation ${generation}.`;
-    return { kind: 'loss', text };
+    return { kind: 'loss', database, text };
   }
   if ((await listing.snapshots(generation)).length > 0) return undefined;
-  return { kind: 'loss', text: `${what} has lost the snapshots of its generation ${generation}.` };
+  return { kind: 'loss', database, text: `${what} has lost the snapshots of its generation ${generation}.` };
 }

@@ -1,11 +1,11 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import type { Config } from '../../config.ts';
 import type { Confirmation } from '../confirmation.ts';
 import { readMark } from '../history/mark.ts';
 import { unmountedReason } from '../history/mount.ts';
 import { ReplicaListing } from '../history/replica-listing.ts';
 import type { SegmentRef } from '../history/segment.ts';
+import { liveGeneration } from '../history/sidecar.ts';
+import { databasePath } from '../litestream-config.ts';
 import { type Finding, lookAtReplica } from './look.ts';
 
 /** What is found shows within fifteen seconds. Requests to a store may cost money, and reading a folder does not. */
@@ -25,7 +25,7 @@ export interface ReplicaWatchOptions {
   /** Whether somebody waits for the replica to be whole. */
   readonly isAlert: () => boolean;
   /** Gets what each look has found; nothing, when all is as it should be. */
-  readonly onLook: (findings: readonly (Finding & { readonly database: string })[]) => void;
+  readonly onLook: (findings: readonly Finding[]) => void;
   /** Why the replica could not be read, in words; undefined when it was. */
   readonly onRefused: (reason: string | undefined) => void;
 }
@@ -84,7 +84,7 @@ export class ReplicaWatch {
   /** Takes note of the generations that Litestream goes on with, before it is killed and may begin others. */
   noteOwn(): void {
     for (const database of this.#options.databases) {
-      const generation = ownGeneration(this.#options.config.DATA_DIR, database);
+      const generation = liveGeneration(databasePath(this.#options.config.DATA_DIR, database));
       if (generation !== undefined) this.#own.add(`${database}/${generation}`);
     }
   }
@@ -96,47 +96,42 @@ export class ReplicaWatch {
   }
 
   async #look(): Promise<void> {
-    const { databases, onLook, onRefused } = this.#options;
+    const { onLook, onRefused } = this.#options;
     this.#timer = undefined;
     const turn = this.#turn;
     try {
-      const found = await Promise.all(databases.map((database) => this.#lookAt(database)));
+      const findings = await this.#find();
       if (turn !== this.#turn) return;
       onRefused(undefined);
-      onLook(found.flatMap((finding) => finding ?? []));
+      onLook(findings);
     } catch (error) {
       if (turn === this.#turn) onRefused((error as Error).message);
     }
     if (turn === this.#turn) this.#schedule();
   }
 
-  async #lookAt(database: string): Promise<(Finding & { readonly database: string }) | undefined> {
+  async #find(): Promise<readonly Finding[]> {
+    const { DATA_DIR, replica } = this.#options.config;
+    const unmounted = replica.type === 'file' ? unmountedReason(readMark(DATA_DIR), replica) : undefined;
+    if (unmounted !== undefined)
+      return [{ kind: 'away', text: `The replica ${replica.url} is away: ${unmounted}.` }];
+    const found = await Promise.all(this.#options.databases.map((database) => this.#lookAt(database)));
+    return found.flatMap((finding) => finding ?? []);
+  }
+
+  async #lookAt(database: string): Promise<Finding | undefined> {
     const { config, env, isCompared } = this.#options;
-    const unmounted = unmountedReason(readMark(config.DATA_DIR), config.replica);
-    if (unmounted !== undefined) {
-      return { kind: 'away', database, text: `The replica ${config.replica.url} is away: ${unmounted}.` };
-    }
-    const finding = await lookAtReplica({
+    const isKnown = (generation: string) =>
+      this.#own.has(`${database}/${generation}`) || isCompared(database, generation);
+    return lookAtReplica({
       database,
       replicaUrl: config.replica.url,
       listing: new ReplicaListing({ config, database, env }),
       uploaded: this.#uploaded.get(database) ?? [],
       isOwn: (generation) => {
-        this.noteOwn();
-        return this.#own.has(`${database}/${generation}`) || isCompared(database, generation);
+        if (!isKnown(generation)) this.noteOwn();
+        return isKnown(generation);
       },
     });
-    return finding && { ...finding, database };
-  }
-}
-
-/** @returns the generation that Litestream 0.3 goes on with; it is written before anything is uploaded to it */
-function ownGeneration(dataDir: string, database: string): string | undefined {
-  try {
-    return (
-      readFileSync(join(dataDir, `.${database}.db-litestream`, 'generation'), 'utf8').trim() || undefined
-    );
-  } catch {
-    return undefined;
   }
 }
