@@ -91,7 +91,8 @@ const STALLED = { REPLICA_STALL_TIMEOUT_MS: '60000', REPLICA_STOP_TIMEOUT_MS: '1
 async function stallLitestream(system: RunningSystem): Promise<() => Promise<number>> {
   const lastCommit = async () => {
     const { json } = await request(`${system.url}/ready?verbose`);
-    return json.replication.databases.main.lastCommit.ordinal;
+    // Nothing before the writer's first report.
+    return json.replication.databases.main?.lastCommit.ordinal ?? 0;
   };
   process.kill(system.pidOf('litestream'), 'SIGSTOP');
   await until(async () => (await lastCommit()) > 0, 'the writer has told');

@@ -20,6 +20,7 @@ import { command } from '../commands/command.ts';
 import { alertOf, request } from '../support/http.ts';
 import { nextSecond } from '../support/next-second.ts';
 import { launch, type RunningSystem, start, temporaryFolder } from '../support/system.ts';
+import { told } from '../support/told.ts';
 
 /** A data folder whose replica is beside it, not in it. */
 interface Place {
@@ -61,16 +62,6 @@ async function degraded(system: RunningSystem): Promise<Record<string, string>> 
   return Object.fromEntries(
     json.degraded.map(({ name, reason }: { name: string; reason: string }) => [name, reason]),
   );
-}
-
-/** What the events of the history say, in their order. */
-function told(dataDir: string): string[] {
-  return readFileSync(join(dataDir, 'run', 'events.jsonl'), 'utf8')
-    .trim()
-    .split('\n')
-    .map((line) => JSON.parse(line) as { kind: string; cause: string })
-    .filter(({ kind }) => kind === 'history')
-    .map(({ cause }) => cause);
 }
 
 /** Starts one, writes to it and stops it. */

@@ -1,13 +1,4 @@
-import {
-  cpSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { readMark, writeMark } from '../../src/replication/history/mark.ts';
@@ -16,6 +7,7 @@ import { command } from '../commands/command.ts';
 import { alertOf, request } from '../support/http.ts';
 import { startS3 } from '../support/s3.ts';
 import { type RunningSystem, start, temporaryFolder, until } from '../support/system.ts';
+import { told } from '../support/told.ts';
 
 /** A system whose replica is beside its data folder. No drill begins by itself. */
 async function systemOf(t: Test, env: NodeJS.ProcessEnv = {}) {
@@ -35,16 +27,6 @@ function write(system: RunningSystem, id: string, durability = 'replicated') {
 async function historyTrouble(system: RunningSystem): Promise<string | undefined> {
   const { json } = await request(`${system.url}/ready?verbose`);
   return json.degraded.find(({ name }: { name: string }) => name === 'history')?.reason;
-}
-
-/** What the events of the history say, in their order. */
-function told(dataDir: string): string[] {
-  return readFileSync(join(dataDir, 'run', 'events.jsonl'), 'utf8')
-    .trim()
-    .split('\n')
-    .map((line) => JSON.parse(line) as { kind: string; cause: string })
-    .filter(({ kind }) => kind === 'history')
-    .map(({ cause }) => cause);
 }
 
 /** Waits for what a look tells of. */
