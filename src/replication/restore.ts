@@ -8,7 +8,9 @@ import type { Check } from './check-here.ts';
 import { findDamage } from './database-check.ts';
 import { isFileReplicaEmpty } from './file-replica.ts';
 import { syncToDisk } from './files.ts';
+import { readHistory } from './history/history.ts';
 import type { DatabaseMark } from './history/mark.ts';
+import { lostSince, readRecorded } from './lease/recorded.ts';
 import { configArguments } from './litestream.ts';
 import type { LitestreamLine } from './log-line.ts';
 import { redactor } from './redact.ts';
@@ -85,7 +87,7 @@ export interface RestoreOptions {
  * @throws Failure replica_unreachable, restore_failed (the replica is damaged), storage_full, not_ready (aborted)
  */
 export async function restoreDatabase(options: RestoreOptions): Promise<Restored | undefined> {
-  const { binary, databasePath, outputPath, scratchDir } = options;
+  const { binary, databasePath, outputPath, scratchDir, config, env, selection, mark, log } = options;
   const database = basename(databasePath, '.db');
   refuseToOverwrite(outputPath);
   mkdirSync(scratchDir, { recursive: true, mode: 0o700 });
@@ -93,18 +95,23 @@ export async function restoreDatabase(options: RestoreOptions): Promise<Restored
   const scratchPath = join(folder, 'out', `${database}.db`);
   mkdirSync(dirname(scratchPath), { mode: 0o700 });
   try {
+    // Before what it names: a system that runs goes on with both.
+    const recorded = selection ? undefined : await readRecorded(config, env, database);
     const restored =
       binary.format === 'ltx'
         ? await fetchLtx(scratchPath, database, options)
         : await fetchWal(folder, scratchPath, database, options);
     if (!restored) return undefined;
+    const lost = lostSince(recorded, readHistory(scratchPath), mark);
+    const faults = lost === undefined ? restored.faults : [...restored.faults, lost];
+    for (const fault of faults) log.warn({ database }, `the replica of ${database}: ${fault}`);
     // What reading it has left: beside a renamed database it would be another's.
     for (const suffix of ['-wal', '-shm']) rmSync(scratchPath + suffix, { force: true });
     syncToDisk(scratchPath);
     refuseToOverwrite(outputPath);
     renameSync(scratchPath, outputPath);
     syncToDisk(dirname(outputPath));
-    return restored;
+    return { ...restored, faults };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -120,7 +127,7 @@ async function fetchWal(
   database: string,
   options: RestoreOptions,
 ): Promise<Restored | undefined> {
-  const { config, env, signal, selection, check = 'quick_check', log, onProgress } = options;
+  const { config, env, signal, selection, check = 'quick_check', onProgress } = options;
   const source = {
     config,
     database,
@@ -157,12 +164,9 @@ async function fetchWal(
         return runLitestream([], configPath, outputPath, options);
       },
     };
-    const restored = await (wanted === undefined && whole
+    return await (wanted === undefined && whole
       ? restoreNewest(generations, options.mark, walOptions)
       : restoreFromWals(generation, walOptions));
-    for (const fault of restored?.faults ?? [])
-      log.warn({ database }, `the replica of ${database}: ${fault}`);
-    return restored;
   } finally {
     clearInterval(progress);
     files.close();

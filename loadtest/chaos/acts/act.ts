@@ -1,17 +1,28 @@
 import { existsSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+
 import type { Random } from '../random.ts';
+import type { Stage } from '../stage.ts';
 import type { DataFolder } from './data-folder.ts';
+import { flip } from './flip.ts';
+import type { Ledger } from './ledger.ts';
 import type { ReplicaSite } from './replica-site.ts';
+import { startBeside, startInstead } from './second-system.ts';
 
 export interface Scene {
+  readonly stage: Stage;
   readonly folder: DataFolder;
   readonly site: ReplicaSite;
+  readonly ledger: Ledger;
+  /** Names of this round begin with it. */
+  readonly prefix: string;
   readonly random: Random;
 }
 
 /** Something that is done to the files or the store of a system that does not run. */
 export interface Act {
   readonly name: string;
+  /** What is done before, while it runs. */
+  readonly performWhileRunning?: (scene: Scene) => Promise<void>;
   /** Leaves the database as it is: all that was acknowledged has to be served, without a refusal. */
   readonly isDatabaseWhole: boolean;
   /** Leaves what is known of it elsewhere: also what was acknowledged locally is missing in no silence. */
@@ -80,6 +91,11 @@ export const ACTS: readonly Act[] = [
   whole('replica copied without times', ({ site, random }) => site.shuffleTimes(random)),
   whole('clock of the store ahead', ({ site, random }) => site.moveTimesAhead(random, random.pick([0.5, 1]))),
   whole('replica emptied', ({ site }) => site.empty()),
+  whole('one object of the replica removed', ({ site, random }) => site.removeOne(random)),
+  whole('one object of the replica damaged', ({ site, random }) => site.damageOne(random)),
+  { ...whole('second system beside it', () => {}), performWhileRunning: startBeside },
+  // What the replica had not got yet of this one is in a fork with what the second one wrote.
+  forgetting('second system in its place', startInstead),
   whole('REPLICA_URL swapped', ({ site }) => site.swap()),
   whole('store silent at the start', ({ site }) => site.silence()),
   whole('REPLICA_URL swapped, and the store silent at the start', async ({ site }) => {
@@ -108,10 +124,4 @@ function earlier({ moments }: DataFolder, random: Random): string {
 
 function walBytes(folder: DataFolder): number {
   return statSync(folder.file(WAL), { throwIfNoEntry: false })?.size ?? 0;
-}
-
-function flip(path: string, offset: number): void {
-  const bytes = readFileSync(path);
-  bytes.writeUInt8(bytes.readUInt8(offset) ^ 0x20, offset);
-  writeFileSync(path, bytes);
 }

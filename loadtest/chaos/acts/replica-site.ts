@@ -4,6 +4,7 @@ import { s3Environment, startS3Server } from '../../support/s3-server.ts';
 import { StoreProxy } from '../../support/store-proxy.ts';
 import type { Random } from '../random.ts';
 import type { Stage } from '../stage.ts';
+import { flip } from './flip.ts';
 
 export type ReplicaKind = 's3' | 'file';
 
@@ -89,6 +90,20 @@ export class ReplicaSite {
     }
   }
 
+  /** Takes one object away, which the store then never had. */
+  removeOne(random: Random): void {
+    const objects = dataBelow(this.#folder);
+    if (objects.length > 0) rmSync(random.pick(objects));
+  }
+
+  /** Changes one bit of an object. */
+  damageOne(random: Random): void {
+    const objects = dataBelow(this.#folder).filter((path) => statSync(path).size > 0);
+    if (objects.length === 0) return;
+    const path = random.pick(objects);
+    flip(path, random.below(statSync(path).size));
+  }
+
   get #folder(): string {
     return join(this.#store.root, this.#place);
   }
@@ -118,6 +133,11 @@ function inFolder(stage: Stage): Store {
       if (existsSync(away)) renameSync(away, mount);
     },
   };
+}
+
+/** @returns the objects of Litestream, without those of the system itself */
+function dataBelow(folder: string): string[] {
+  return filesBelow(folder).filter((path) => /\.(?:wal|snapshot)\.lz4(?:\._S3rver_object)?$/.test(path));
 }
 
 function filesBelow(folder: string): string[] {

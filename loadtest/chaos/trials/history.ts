@@ -105,13 +105,15 @@ async function roundOf(round: Round, end: End, act: Act): Promise<void> {
   const { stage, site, folder, ledger, tally, where } = round;
   const fromOrdinal = (readHistory(folder.file('main.db')).last?.ordinal ?? 0) + 1;
   const clients = await clientsOf(round);
+  const scene = { ...round, random: stage.random };
+  await act.performWhileRunning?.(scene);
   await end.perform(stage);
   await clients.stop();
   tally.requests += clients.writes.length;
   ledger.add(clients.writes, fromOrdinal, readHistory(folder.file('main.db')).last?.ordinal ?? 0);
   folder.remember();
   await end.decide?.(round);
-  await act.perform({ folder, site, random: stage.random });
+  await act.perform(scene);
   configure(stage, site);
   const before = folder.events().length;
   const startedMs = performance.now();

@@ -107,7 +107,7 @@ export class LeaseKeeper {
     const found = await store.read();
     const record = found && parseRecord(found.text);
     if (found && record && this.#isOwn(record))
-      await store.write(JSON.stringify({ ...this.#next(record.n), state: 'released' }), found);
+      await store.write(JSON.stringify({ ...this.#next(record), state: 'released' }), found);
     store.unlock();
   }
 
@@ -142,7 +142,7 @@ export class LeaseKeeper {
   }
 
   async #write(found: Stored | undefined, record: LeaseRecord | undefined): Promise<number> {
-    const next = this.#next(record?.n ?? 0);
+    const next = this.#next(record);
     // Also of one whose answer is lost.
     this.#n = next.n;
     if (!(await this.#options.store.write(JSON.stringify(next), found))) return AGAIN_MS;
@@ -153,9 +153,16 @@ export class LeaseKeeper {
     return RENEW_INTERVAL_MS;
   }
 
-  #next(n: number): LeaseRecord {
+  /** @param before what is there; what it names of a database is in the replica until newer is known to be */
+  #next(before: LeaseRecord | undefined): LeaseRecord {
     const { self, session } = this.#options;
-    return { ...newRecord(self, session), n: n + 1, ...this.#positions };
+    const { schema, confirmed } = this.#positions;
+    return {
+      ...newRecord(self, session),
+      n: (before?.n ?? 0) + 1,
+      schema,
+      confirmed: { ...before?.confirmed, ...confirmed },
+    };
   }
 
   async #watch(found: Stored, record: LeaseRecord | undefined, judgement: Judgement): Promise<number> {
@@ -190,7 +197,7 @@ export class LeaseKeeper {
     // It lets go when it finds that the record is another's.
     if (isTakeOver && record?.session !== session) {
       this.#event = `it was taken over from ${nameOf(record)}`;
-      await store.write(JSON.stringify(this.#next(0)), found);
+      await store.write(JSON.stringify(this.#next(record)), found);
     }
     return AGAIN_MS;
   }

@@ -1,0 +1,43 @@
+import type { Config } from '../../config.ts';
+import { pickSecrets, REPLICA_SECRETS } from '../../secrets.ts';
+import { abandons, contains, type History, type Position } from '../history/history.ts';
+import type { DatabaseMark } from '../history/mark.ts';
+import { isCoveredByDataDir, openLeaseStore } from './open-store.ts';
+import { parseRecord } from './record.ts';
+
+/**
+ * @param env what `litestreamEnv` returned
+ * @returns the newest commit of a database that the replica's owner has seen in the replica; undefined where no record
+ *   tells, or none can be read now
+ */
+export async function readRecorded(
+  config: Config,
+  env: NodeJS.ProcessEnv,
+  database: string,
+): Promise<Position | undefined> {
+  if (isCoveredByDataDir(config)) return undefined;
+  try {
+    const store = await openLeaseStore(config, pickSecrets(env, REPLICA_SECRETS));
+    const record = parseRecord((await store.read())?.text ?? '');
+    const { session, ordinal } = record?.confirmed?.[database] ?? {};
+    return typeof session === 'string' && Number.isSafeInteger(ordinal)
+      ? { session, ordinal: ordinal as number }
+      : undefined;
+  } catch {
+    // Who restores reads the replica next, and hears then what is wrong with it.
+    return undefined;
+  }
+}
+
+/** @returns which commits were in the replica and did not come out of it, for people; undefined where none is known */
+export function lostSince(
+  recorded: Position | undefined,
+  restored: History,
+  mark: DatabaseMark | undefined,
+): string | undefined {
+  const abandoned = [...restored.abandoned, ...(mark?.abandoned ?? [])];
+  if (!recorded || contains(restored, recorded) || abandons({ abandoned }, recorded)) return undefined;
+  const end = restored.last?.ordinal ?? 0;
+  const from = Math.min(recorded.ordinal, end + 1);
+  return `its owner's record names commits ${from} to ${recorded.ordinal} of session ${recorded.session} as replicated, and they are not there any more`;
+}

@@ -1,0 +1,58 @@
+import { mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { type Position, readHistory } from '../../../src/replication/history/history.ts';
+import { command } from '../../commands/command.ts';
+import { alertOf, request } from '../../support/http.ts';
+import { start, temporaryFolder } from '../../support/system.ts';
+import { told } from '../../support/told.ts';
+
+/** @returns the newest segment of a database's only generation */
+function newestSegment(replica: string): string {
+  const generations = join(replica, 'main', 'generations');
+  const wal = join(generations, readdirSync(generations)[0]!, 'wal');
+  return join(wal, readdirSync(wal).sort().at(-1)!);
+}
+
+t.test(
+  'what the owner knew in the replica, and is not there any more, is told by each restore',
+  async (t) => {
+    const folder = temporaryFolder(t);
+    const replica = join(folder, 'replica');
+    const env = { REPLICA_URL: `file:${replica}` };
+    const [dataDir, otherDir] = ['a', 'b'].map((name) => join(folder, name)) as [string, string];
+    for (const path of [dataDir, otherDir]) mkdirSync(path);
+    const there = { ...env, DATA_DIR: otherDir };
+    const first = await start(t, env, dataDir);
+    for (const id of ['one', 'two']) {
+      const headers = { Durability: 'replicated' };
+      const { status } = await request(`${first.url}/alert`, { method: 'POST', body: alertOf(id), headers });
+      t.equal(status, 201);
+    }
+    t.equal((await first.stop()).code, 0);
+    const { last } = readHistory(join(dataDir, 'main.db'));
+
+    const whole = await command(['restore', '--to', join(folder, 'whole')], there);
+    t.equal(whole.code, 0, whole.stderr);
+    let kept = await restoredEnd(0);
+    for (let turn = 1; kept?.ordinal === last!.ordinal; turn += 1) {
+      rmSync(newestSegment(replica));
+      kept = await restoredEnd(turn);
+    }
+    const text = `its owner's record names commits ${kept!.ordinal + 1} to ${last!.ordinal} of session ${last!.session} as replicated, and they are not there any more`;
+    const cut = await command(['restore', '--to', join(folder, 'told')], there);
+    t.ok(`${cut.stdout}${cut.stderr}`.includes(text), `${cut.stdout}${cut.stderr}`);
+
+    const second = await start(t, env, otherDir);
+    t.equal((await second.stop()).code, 0);
+    t.strictSame(told(otherDir), [
+      `The replica file:${replica} of the database main is damaged: ${text}. What was restored has all that is before that.`,
+    ]);
+
+    async function restoredEnd(turn: number): Promise<Position | undefined> {
+      const path = join(folder, `restored-${turn}`);
+      await command(['restore', '--to', path], there);
+      return readHistory(path).last;
+    }
+  },
+);
