@@ -1,5 +1,5 @@
 /** What one code means: to an HTTP client, to the shell, or to both. */
-interface CodeMeaning {
+export interface CodeMeaning {
   readonly title: string;
   readonly httpStatus: number;
   /** Exit code of the command that ends with it: sysexits.h where it has one. */
@@ -7,7 +7,7 @@ interface CodeMeaning {
 }
 
 /**
- * The closed set of codes. A code is a promise to clients and scripts: it never changes its meaning.
+ * The codes of the chassis. A code is a promise to clients and scripts: it never changes its meaning.
  * Exit codes: 64 usage, 65 bad data, 66 no input, 68 no such place, 69 unavailable, 70 internal, 73 cannot create,
  * 75 try again later, 76 the other side speaks nonsense, 77 no permission, 78 configuration; 80 and up are our own.
  */
@@ -26,9 +26,6 @@ const CODES = {
   },
   idempotency_mismatch: { title: 'The key was used for another request', httpStatus: 422, exitCode: 65 },
   precondition_failed: { title: 'It is not as the request expects it', httpStatus: 412, exitCode: 65 },
-  alert_sending: { title: 'The alert is being sent', httpStatus: 409, exitCode: 75 },
-  alert_sent: { title: 'The alert has been sent', httpStatus: 409, exitCode: 65 },
-  alert_not_failed: { title: 'The alert has not failed', httpStatus: 409, exitCode: 65 },
   request_timeout: { title: 'The request took too long to arrive', httpStatus: 408, exitCode: 70 },
   too_large: { title: 'The body is too large', httpStatus: 413, exitCode: 65 },
   uri_too_long: { title: 'The URL is too long', httpStatus: 414, exitCode: 65 },
@@ -66,6 +63,7 @@ const CODES = {
     exitCode: 65,
   },
   internal: { title: 'Internal error', httpStatus: 500, exitCode: 70 },
+  app_invalid: { title: 'The app cannot be used', httpStatus: 500, exitCode: 78 },
   usage: { title: 'Wrong use of the command', httpStatus: 500, exitCode: 64 },
   config_invalid: { title: 'Invalid configuration', httpStatus: 500, exitCode: 78 },
   runtime_unsupported: { title: 'Unsupported Node.js', httpStatus: 500, exitCode: 78 },
@@ -92,7 +90,18 @@ const CODES = {
   child_failed: { title: 'A process cannot be kept alive', httpStatus: 500, exitCode: 70 },
 } as const satisfies Record<string, CodeMeaning>;
 
-export type Code = keyof typeof CODES;
+/** The app's codes. It adds them by declaration merging, and with `addCodes` when it is loaded. */
+// biome-ignore lint/suspicious/noEmptyInterface: an app fills it
+export interface AppCodes {}
+
+export type Code = keyof typeof CODES | keyof AppCodes;
+
+const known: Record<string, CodeMeaning> = { ...CODES };
+
+/** @param codes the app's, by name; none may be one of the chassis' */
+export function addCodes(codes: Readonly<Record<string, CodeMeaning>>): void {
+  for (const [code, meaning] of Object.entries(codes)) known[code] ??= meaning;
+}
 
 /** One wrong field of a request or one wrong setting. */
 export interface FieldError {
@@ -122,16 +131,16 @@ export class Failure extends Error {
   }
 
   get meaning(): CodeMeaning {
-    return CODES[this.code];
+    return known[this.code] ?? CODES.internal;
   }
 }
 
-/** @returns whether `code` belongs to the closed set; for codes that crossed a process boundary. */
+/** @returns whether `code` is one of the chassis' or the app's; for codes that crossed a process boundary. */
 export function isCode(code: string): code is Code {
-  return Object.hasOwn(CODES, code);
+  return Object.hasOwn(known, code);
 }
 
 /** @returns every code with its meaning; for descriptions of the API. */
 export function allCodes(): Readonly<Record<Code, CodeMeaning>> {
-  return CODES;
+  return known as Record<Code, CodeMeaning>;
 }

@@ -1,57 +1,59 @@
-import type { Feature } from './feature.ts';
-import type { Background } from './runtime/background.ts';
+import { readFileSync } from 'node:fs';
+import { relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { App } from './contract/app.ts';
+import { checkApp } from './contract/check.ts';
+import type { Feature } from './contract/feature.ts';
+import type { AppManifest } from './contract/manifest.ts';
+import { addCodes, Failure } from './errors.ts';
+import { keys } from './keys/feature.ts';
 
-/** The features that this monolith serves: the only place where the chassis and the features meet. */
-export const features: readonly Feature[] = [
-  {
-    name: 'keys',
-    database: 'main',
-    migrations: new URL('./keys/migrations/', import.meta.url),
-    commands: async () => (await import('./keys/commands.ts')).commands,
-    // Keys are made and ended by whoever has the machine, not over HTTP.
-    routes: async () => () => {},
-    guard: async () => (await import('./keys/guard.ts')).createGuard,
-    checkStart: async () => (await import('./keys/check-start.ts')).checkStart,
-    onRewind: {
-      does: 'what was revoked or rotated since stays so; keys made since are gone',
-      load: async () => (await import('./keys/rewind.ts')).onRewind,
-    },
-  },
-  {
-    name: 'alerts',
-    database: 'main',
-    migrations: new URL('./alerts/migrations/', import.meta.url),
-    commands: async () => (await import('./alerts/commands.ts')).commands,
-    routes: async () => (await import('./alerts/routes.ts')).routes,
-    describe: async () => (await import('./alerts/description.ts')).description,
-    background: [
-      {
-        name: 'mailer',
-        entry: 'src/alerts/delivery/main.ts',
-        secrets: ['SMTP_URL'],
-      },
-    ],
-    onRewind: {
-      does: 'what was sent since stays sent, and whoever has unsubscribed since stays so',
-      load: async () => (await import('./alerts/rewind.ts')).onRewind,
-    },
-  },
-  {
-    name: 'images',
-    database: 'media',
-    migrations: new URL('./images/migrations/', import.meta.url),
-    commands: async () => (await import('./images/commands.ts')).commands,
-    routes: async () => (await import('./images/routes.ts')).routes,
-    describe: async () => (await import('./images/description.ts')).description,
-  },
-];
+// The only place where the chassis and an app meet. The primary never loads it: it outlives the releases, and their code.
 
-/** @returns the background processes of all features. */
-export function backgrounds(): readonly Background[] {
-  return features.flatMap(({ background = [] }) => background);
-}
+const ROOT = new URL('../', import.meta.url);
+const NO_APP: App = { title: 'ninelives', description: 'An API without an app.', features: [] };
+
+/** What runs on the chassis: package.json names its module as `ninelives.app`. */
+export const app: App = await loadApp();
+addCodes(app.codes ?? {});
+
+/** The chassis' own, then the app's. */
+export const features: readonly Feature[] = [keys, ...app.features];
 
 /** @returns the names of the database files that the features use, each once, in order. */
 export function databaseNames(): readonly string[] {
   return [...new Set(features.map((feature) => feature.database))];
+}
+
+/** @returns what the primary has to know of the app */
+export function describeApp(): AppManifest {
+  const root = fileURLToPath(ROOT);
+  return {
+    databases: databaseNames(),
+    backgrounds: features.flatMap(({ background = [] }) =>
+      background.map(({ name, entry, secrets }) => ({
+        name,
+        entry: relative(root, fileURLToPath(entry)),
+        secrets,
+      })),
+    ),
+    codes: app.codes ?? {},
+  };
+}
+
+async function loadApp(): Promise<App> {
+  const text = readFileSync(new URL('package.json', ROOT), 'utf8');
+  const path: unknown = (JSON.parse(text) as { ninelives?: { app?: unknown } }).ninelives?.app;
+  if (path === undefined) return NO_APP;
+  const refuse = (reason: string, cause?: unknown): never => {
+    throw new Failure('app_invalid', `package.json names ${String(path)} as ninelives.app, and ${reason}`, {
+      cause,
+    });
+  };
+  if (typeof path !== 'string') return refuse('expected is the path of a module');
+  const { default: found } = (await import(new URL(path, ROOT).href)) as { default?: App };
+  if (!Array.isArray(found?.features))
+    return refuse('that module exports no app as default: defineApp makes one');
+  checkApp(found, path);
+  return found;
 }

@@ -16,7 +16,8 @@ import { NodeModules } from './node-modules.ts';
 export const PROJECT = fileURLToPath(new URL('../../', import.meta.url));
 const MANIFEST = 'package.json';
 const COPIED = ['src', 'config', MANIFEST];
-const MIGRATIONS = 'src/alerts/migrations';
+const APP = 'src/app/app.ts';
+const MIGRATIONS = 'src/app/alerts/migrations';
 /** The line by which a migration says that older releases can live with it. */
 const COMPATIBLE = '-- compatible: older releases go on';
 
@@ -107,23 +108,28 @@ export class Deployment {
    */
   addFeature(name: string, routes: string): void {
     this.write(
-      `src/${name}/routes.ts`,
-      `export function routes({ route }: { route: any }): void {\n${routes}\n}\n`,
+      `src/app/${name}/feature.ts`,
+      `import { defineFeature } from '../../contract/app.ts';
+export const ${name} = defineFeature({
+  name: '${name}',
+  database: 'main',
+  migrations: new URL('./migrations/', import.meta.url),
+  commands: async () => ({}),
+  routes: async () => ({ route }) => {
+${routes}
+  },
+});
+`,
     );
-    this.write(`src/${name}/migrations/.keep`, '');
-    const list = 'export const features: readonly Feature[] = [';
-    this.replace(
-      'src/features.ts',
-      list,
-      `${list}
-  {
-    name: '${name}',
-    database: 'main',
-    migrations: new URL('./${name}/migrations/', import.meta.url),
-    commands: async () => ({}),
-    routes: async () => (await import('./${name}/routes.ts')).routes,
-  },`,
-    );
+    this.write(`src/app/${name}/migrations/.keep`, '');
+    const list = 'features: [';
+    this.replace(APP, list, `${list}${name}, `);
+    this.write(APP, `import { ${name} } from './${name}/feature.ts';\n${this.read(APP)}`);
+  }
+
+  /** Takes the features away that were added. */
+  removeFeatures(): void {
+    this.restore(APP);
   }
 
   /**

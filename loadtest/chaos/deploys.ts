@@ -1,8 +1,8 @@
 import type { Deployment } from './deployment.ts';
 
-const SCHEMA = 'src/alerts/schema.ts';
-const COMMANDS = 'src/alerts/commands.ts';
-const STATE = 'src/alerts/state.ts';
+const SCHEMA = 'src/app/alerts/schema.ts';
+const COMMANDS = 'src/app/alerts/commands.ts';
+const STATE = 'src/app/alerts/state.ts';
 const WORKER = 'src/worker/main.ts';
 
 /** An exchange loads every process twice: two cores that clients keep busy would make it long, and show no more. */

@@ -2,10 +2,10 @@ import type { IncomingMessage } from 'node:http';
 import Router from '@koa/router';
 import Sqlite, { type Database } from 'better-sqlite3';
 import Koa from 'koa';
-import { commands } from '../../src/alerts/commands.ts';
-import { prepareQueries } from '../../src/alerts/queries.ts';
-import { alert } from '../../src/alerts/schema.ts';
-import { stateOf } from '../../src/alerts/state.ts';
+import { commands } from '../../src/app/alerts/commands.ts';
+import { prepareQueries } from '../../src/app/alerts/queries.ts';
+import { alert } from '../../src/app/alerts/schema.ts';
+import { stateOf } from '../../src/app/alerts/state.ts';
 import { loadConfig } from '../../src/config.ts';
 import { readMigrations } from '../../src/sqlite/migrations.ts';
 import { serveClustered } from '../support/serve-clustered.ts';
@@ -18,7 +18,7 @@ import { serveClustered } from '../support/serve-clustered.ts';
  * Environment: DATABASE (path), SYNCHRONOUS (FULL or NORMAL), WORKERS.
  */
 const BUSY_TIMEOUT_MS = 5000;
-const TABLES = new URL('../../src/alerts/migrations/', import.meta.url);
+const TABLES = new URL('../../src/app/alerts/migrations/', import.meta.url);
 const OWNER = '';
 
 function open(): Database {

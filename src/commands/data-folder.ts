@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Config } from '../config.ts';
-import { backgrounds, databaseNames } from '../features.ts';
+import { addCodes } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import { findLitestream } from '../replication/binary.ts';
 import { writeLitestreamConfig } from '../replication/litestream-config.ts';
@@ -9,6 +9,7 @@ import type { Secrets } from '../secrets.ts';
 import { lockDataDir } from '../sqlite/lock.ts';
 import { Events } from '../supervisor/events.ts';
 import { endOrphans } from '../supervisor/orphans.ts';
+import { appManifestOf } from '../supervisor/release/app-manifest.ts';
 import type { Deployment } from '../supervisor/release/deployment.ts';
 import type { Invocation } from '../supervisor/release/invocation.ts';
 import { Releases } from '../supervisor/release/releases.ts';
@@ -51,7 +52,8 @@ export async function withDataFolder<Result>(
       packages: join(settled.workers.folder, 'package.json'),
     });
     log.info({ path: litestream.path, version: litestream.version }, `litestream ${litestream.version}`);
-    const databases = databaseNames();
+    const { databases, backgrounds, codes } = await appManifestOf(settled.workers, config.START_TIMEOUT_MS);
+    addCodes(codes);
     const change = describeChange(litestream, config.DATA_DIR, databases);
     if (change) log.warn(change);
     const litestreamConfigPath = writeLitestreamConfig(config, databases, { format: litestream.format });
@@ -62,7 +64,7 @@ export async function withDataFolder<Result>(
       litestream,
       litestreamConfigPath,
       databases,
-      backgrounds: backgrounds(),
+      backgrounds,
     };
     const releases = new Releases({
       invocation,

@@ -3,6 +3,7 @@ import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import type { Config } from '../config.ts';
 import { Failure } from '../errors.ts';
+import { describeApp } from '../features.ts';
 import { freeDiskMb } from '../free-disk.ts';
 import { createLog } from '../log.ts';
 import { findLitestream } from '../replication/binary.ts';
@@ -18,7 +19,7 @@ import { checkKeys } from './doctor-keys.ts';
 import { checkOps } from './doctor-ops.ts';
 import { checkOwner } from './doctor-owner.ts';
 
-/** S3 refuses what is signed 15 minutes beside its clock; dates of alerts deserve better. */
+/** S3 refuses what is signed 15 minutes beside its clock; what is due at a time deserves better. */
 const CLOCK_SKEW_MAX_MS = 60_000;
 /** What a data folder needs beside writing. */
 const READ_AND_ENTER = constants.R_OK | constants.X_OK;
@@ -45,7 +46,7 @@ export function checksFor(config: Config, secrets: Secrets): readonly Check[] {
     async () => [named('proxy', checkProxies(running))],
     async () => checkReplica(config, secrets),
     async () => [named('owner', await checkOwner(config, secrets))],
-    async () => [named('mail', checkMail(config))],
+    async () => (sendsMail() ? [named('mail', checkMail(config))] : []),
   ];
 }
 
@@ -204,7 +205,11 @@ async function checkReplica(config: Config, secrets: Secrets): Promise<readonly 
   return [named('replica', replica), named('clock', checkClock(probe.clockSkewMs, type === 's3'))];
 }
 
-/** A warning: everything but the mailer works without. */
+function sendsMail(): boolean {
+  return describeApp().backgrounds.some(({ secrets }) => secrets.includes('SMTP_URL'));
+}
+
+/** A warning: everything else works without. */
 function checkMail({ smtpServer, mailPausedBecause }: Config): Found {
   if (smtpServer === undefined) return ok('no SMTP_URL: each mail becomes a file in DATA_DIR/outbox');
   return mailPausedBecause === undefined

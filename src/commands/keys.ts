@@ -21,7 +21,7 @@ const USAGE = `Usage: ninelives keys create --name NAME --scope SCOPE [--owner O
   KEY         a key's id or its name
   --name      what you call it; also its owner, unless --owner says another
   --scope     read, write (and read), admin (and all that is for the operator), or metrics (GET /metrics alone)
-  --owner     whose alerts and images it reaches; keys of one owner share them. --owner "" reaches what was made
+  --owner     whose data it reaches; keys of one owner share them. --owner "" reaches what was made
               while there were no keys. A key for metrics has none
   --expires   a duration such as 30d, 12h or 10m, or an ISO date or time
   --grace     how long the secret before is still taken; 0m, if not given. Until then another rotate is refused

@@ -1,7 +1,6 @@
-import { existsSync, lstatSync, realpathSync } from 'node:fs';
+import { existsSync, lstatSync, readdirSync, realpathSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { Failure } from '../errors.ts';
-import { databaseNames } from '../features.ts';
 import type { Invocation } from '../supervisor/release/invocation.ts';
 
 /**
@@ -22,12 +21,18 @@ export function refuseMisplaced({ root, installation, cwd }: Invocation, dataDir
       refuse(join(folder, '.env'), counts, 'Settings');
     }
     // A DATA_DIR that is absolute is the same from everywhere.
-    for (const name of databaseNames()) {
-      const found = join(resolve(folder, process.env.DATA_DIR || 'data'), `${name}.db`);
-      const inPlace = join(dataDir, `${name}.db`);
-      if (found === inPlace || !existsSync(found) || (!isRelease && existsSync(inPlace))) continue;
-      refuse(resolve(folder, process.env.DATA_DIR || 'data'), dataDir, 'The data');
-    }
+    const found = resolve(folder, process.env.DATA_DIR || 'data');
+    if (found === dataDir) continue;
+    const misplaced = databasesIn(found).filter((name) => isRelease || !existsSync(join(dataDir, name)));
+    if (misplaced.length > 0) refuse(found, dataDir, 'The data');
+  }
+}
+
+function databasesIn(folder: string): readonly string[] {
+  try {
+    return readdirSync(folder).filter((name) => name.endsWith('.db'));
+  } catch {
+    return [];
   }
 }
 

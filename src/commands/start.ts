@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { loadConfig, settingNames } from '../config.ts';
+import { type Config, loadConfig, settingNames } from '../config.ts';
 import { type Code, Failure } from '../errors.ts';
 import { createLog } from '../log.ts';
 import { isSameDisk } from '../replication/same-disk.ts';
@@ -8,8 +8,8 @@ import { unknownSettings } from '../settings-file.ts';
 import { Control, controlSocketPath } from '../supervisor/control.ts';
 import { LastAlive } from '../supervisor/last-alive.ts';
 import type { ReloadRequest } from '../supervisor/release/exchange.ts';
-import { nameOf } from '../supervisor/release/inspection.ts';
 import type { Invocation } from '../supervisor/release/invocation.ts';
+import { nameOf } from '../supervisor/release/name-of.ts';
 import { putBackWriter } from '../supervisor/release/put-back.ts';
 import type { Settled } from '../supervisor/release/settle.js';
 import { stopTimeoutMsOf } from '../supervisor/stop-deadline.ts';
@@ -217,11 +217,9 @@ function readyLine({ deployment, settled }: SystemParts, system: System, startMs
     ...(settled.degraded === undefined ? [] : [settled.degraded]),
     ...(system.notice === undefined ? [] : [system.notice]),
   ];
-  const paused = config.mailPausedBecause;
-  const mail =
-    config.smtpServer === undefined
-      ? `no SMTP_URL: files in ${join(DATA_DIR, 'outbox')}`
-      : `${config.smtpServer}${paused === undefined ? '' : `, paused: ${paused}`}`;
+  const mail = deployment.backgrounds.some(({ secrets }) => secrets.includes('SMTP_URL'))
+    ? mailOf(config)
+    : undefined;
   const { workers, writer, because } = settled;
   const release =
     writer.hash === workers.hash ? nameOf(workers) : `${nameOf(workers)}, the writer ${nameOf(writer)}`;
@@ -231,15 +229,20 @@ function readyLine({ deployment, settled }: SystemParts, system: System, startMs
     pids,
     dataDir: DATA_DIR,
     replica: replica.url,
-    mail,
+    ...(mail !== undefined && { mail }),
     release: workers.hash,
     writerRelease: writer.hash,
     ...(because !== undefined && { because }),
     startMs: Math.round(startMs),
   };
-  const text = `ready: ${url} | ${tree.join(', ')} | release ${release} | operator ${system.opsUrl} | data ${DATA_DIR} | replica ${replica.url} | mail ${mail}`;
+  const text = `ready: ${url} | ${tree.join(', ')} | release ${release} | operator ${system.opsUrl} | data ${DATA_DIR} | replica ${replica.url}${mail === undefined ? '' : ` | mail ${mail}`}`;
   const warning = warnings.join(' | WARNING: ');
   return [{ ...fields, ...(warning && { warning }) }, warning ? `${text} | WARNING: ${warning}` : text];
+}
+
+function mailOf({ DATA_DIR, smtpServer, mailPausedBecause }: Config): string {
+  if (smtpServer === undefined) return `no SMTP_URL: files in ${join(DATA_DIR, 'outbox')}`;
+  return mailPausedBecause === undefined ? smtpServer : `${smtpServer}, paused: ${mailPausedBecause}`;
 }
 
 /** @returns starts a task, or has it follow the one that is under way, once */

@@ -1,5 +1,5 @@
 import type { ChildSnapshot, ReleasesSnapshot, SystemSnapshot } from '../runtime/snapshot.ts';
-import { nameOf } from '../supervisor/release/inspection.ts';
+import { nameOf } from '../supervisor/release/name-of.ts';
 import { describeEvent } from './event-view.ts';
 import { showBytes, showDuration, showTable } from './sizes.ts';
 

@@ -1,6 +1,6 @@
 import type { Context } from 'koa';
+import type { Caller, Guard, GuardContext } from '../contract/feature.ts';
 import { Failure } from '../errors.ts';
-import type { Caller, Guard, GuardContext } from '../feature.ts';
 import { ClientAddresses } from '../limits/client-address.ts';
 import type { Scope } from '../scope.ts';
 import { doorOf } from '../worker/doors.ts';

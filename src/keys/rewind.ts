@@ -1,4 +1,4 @@
-import type { RewindHandler } from '../feature.ts';
+import type { RewindHandler } from '../contract/feature.ts';
 
 /**
  * A key that was ended, or a secret that was exchanged, is out in the world: going back must not make it good again. Keys

@@ -7,7 +7,7 @@ import type { SecretName } from '../secrets.ts';
 export interface Background {
   /** Its role, such as mailer. */
   readonly name: string;
-  /** Its module below the release's folder, such as `src/alerts/delivery/main.ts`; exports `run(runtime)`. */
+  /** Its module below the release's folder, such as `src/app/mailer/main.ts`; exports `run(runtime)`. */
   readonly entry: string;
   /** Those that it gets; no other process gets them. */
   readonly secrets: readonly SecretName[];

@@ -3,8 +3,9 @@ import type { Database } from 'better-sqlite3';
 import Koa from 'koa';
 import type { Logger } from 'pino';
 import type { Config } from '../config.ts';
+import type { App } from '../contract/app.ts';
+import type { Feature, Guard, GuardContext, Routes, Write } from '../contract/feature.ts';
 import { Failure } from '../errors.ts';
-import type { Feature, Guard, GuardContext, Routes, Write } from '../feature.ts';
 import type { Meter } from '../metrics/meter.ts';
 import type { Ask } from '../runtime/answers.ts';
 import type { SystemStatus } from '../runtime/messages.ts';
@@ -32,6 +33,8 @@ const CLIENT_GONE: ReadonlySet<string> = new Set([
 export interface RoutesOptions {
   readonly config: Config;
   readonly log: Logger;
+  /** What clients are told of the app. */
+  readonly about: Pick<App, 'title' | 'description'>;
   readonly features: readonly Feature[];
   /** Read-only connections by the database's name. */
   readonly databases: ReadonlyMap<string, Database>;
@@ -121,10 +124,9 @@ function addOperatorRoutes(route: Routes, options: RoutesOptions & { readonly gu
 }
 
 async function addOtherRoutes(route: Routes, options: RoutesOptions): Promise<void> {
-  const { config, features } = options;
-  openApiRoutes(route, features, config);
-  await Promise.all(features.map((feature) => addFeature(route, feature, options)));
-  homeRoute(route);
+  openApiRoutes(route, options);
+  await Promise.all(options.features.map((feature) => addFeature(route, feature, options)));
+  homeRoute(route, options.about.title);
 }
 
 async function addFeature(route: Routes, feature: Feature, options: RoutesOptions): Promise<void> {
@@ -137,7 +139,13 @@ async function addFeature(route: Routes, feature: Feature, options: RoutesOption
     config: options.config,
     log: options.log.child({ feature: feature.name }),
   };
-  prepared(feature.name, () => routes(context));
+  const late: unknown = prepared(feature.name, () => routes(context));
+  // What it adds later nobody would find.
+  if (late instanceof Promise)
+    throw new Failure(
+      'app_invalid',
+      `The routes of the feature ${feature.name} are added by an async function; expected one that has added them when it returns`,
+    );
 }
 
 function databaseOf({ database }: Feature, { databases }: RoutesOptions): Database {

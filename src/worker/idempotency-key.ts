@@ -1,6 +1,6 @@
 import { createHash, hash, webcrypto } from 'node:crypto';
 import type { Context } from 'koa';
-import { callerOf } from '../feature.ts';
+import { callerOf } from '../contract/feature.ts';
 import type { Idempotency } from '../writer/protocol.ts';
 import { invalidRequest } from './middleware/validate.ts';
 

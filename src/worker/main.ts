@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
-import { databaseNames, features } from '../features.ts';
+import { app as about, databaseNames, features } from '../features.ts';
 import { Limiter } from '../limits/limiter.ts';
 import { type Grant, QUESTION } from '../limits/policy.ts';
 import type { SystemStatus } from '../runtime/messages.ts';
@@ -48,6 +48,7 @@ export async function run(runtime: Runtime): Promise<void> {
   const app = await createApp({
     config,
     log,
+    about,
     features,
     databases,
     writeFor: writes(writer, config),

@@ -1,7 +1,7 @@
 import type { Context } from 'koa';
 import type { Config } from '../config.ts';
+import type { Feature, Write } from '../contract/feature.ts';
 import { Failure } from '../errors.ts';
-import type { Feature, Write } from '../feature.ts';
 import type { WriteOptions, WriterClient } from '../writer/client.ts';
 import { idempotencyOf } from './idempotency-key.ts';
 

@@ -1,7 +1,7 @@
 import type { Database, Statement } from 'better-sqlite3';
 import type { Config } from '../config.ts';
+import type { Command, CommandContext } from '../contract/feature.ts';
 import { Failure } from '../errors.ts';
-import type { Command, CommandContext } from '../feature.ts';
 import type { Logger } from '../log.ts';
 import type { IdempotencyKeys } from './idempotency.ts';
 import { parseInput } from './input.ts';

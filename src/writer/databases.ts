@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { Command } from '../feature.ts';
+import type { Command } from '../contract/feature.ts';
 import { features } from '../features.ts';
 import { readMark } from '../replication/history/mark.ts';
 import type { Runtime } from '../runtime/runtime.ts';

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
-import type { RewindHandler } from '../feature.ts';
+import type { RewindHandler } from '../contract/feature.ts';
 import type { Rewind } from '../replication/history/rewind.ts';
 import { databasePath } from '../replication/litestream-config.ts';
 import { type Database, openReader } from '../sqlite/open.ts';

@@ -1,4 +1,4 @@
-import type { Command } from '../feature.ts';
+import type { Command } from '../contract/feature.ts';
 import { features } from '../features.ts';
 import { monitorIntervalMs } from '../replication/litestream-config.ts';
 import type { Runtime } from '../runtime/runtime.ts';

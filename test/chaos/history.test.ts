@@ -8,7 +8,7 @@ import { openWriter } from '../../src/sqlite/open.ts';
 import { temporaryFolder } from '../support/system.ts';
 
 const TABLE = readFileSync(
-  new URL('../../src/alerts/migrations/0001_create_alerts.sql', import.meta.url),
+  new URL('../../src/app/alerts/migrations/0001_create_alerts.sql', import.meta.url),
   'utf8',
 );
 

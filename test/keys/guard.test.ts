@@ -1,5 +1,5 @@
 import t from 'tap';
-import { callerOf } from '../../src/feature.ts';
+import { callerOf } from '../../src/contract/feature.ts';
 import { features } from '../../src/features.ts';
 import { checkStart } from '../../src/keys/check-start.ts';
 import { hashOf, newKeyId, newSecret, tokenOf } from '../../src/keys/token.ts';

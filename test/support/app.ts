@@ -8,9 +8,9 @@ import { brotliDecompressSync, gunzipSync } from 'node:zlib';
 import pino from 'pino';
 import type { Test } from 'tap';
 import { type Config, loadConfig } from '../../src/config.ts';
+import type { AnyCommand, Feature, Write } from '../../src/contract/feature.ts';
 import { Failure } from '../../src/errors.ts';
-import type { AnyCommand, Feature, Write } from '../../src/feature.ts';
-import { features as allFeatures } from '../../src/features.ts';
+import { app as about, features as allFeatures } from '../../src/features.ts';
 import type { KeyScope } from '../../src/keys/schema.ts';
 import { hashOf, newKeyId, newSecret, tokenOf } from '../../src/keys/token.ts';
 import { Limiter } from '../../src/limits/limiter.ts';
@@ -118,6 +118,7 @@ export async function startApp(t: Test, options: TestAppOptions = {}): Promise<T
   const listener = await createApp({
     config,
     log: log.logger,
+    about,
     features,
     databases: readers,
     writeFor: (feature) => writeTo(writers.get(feature.database)!, feature, config, options.aroundWrite),

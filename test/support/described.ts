@@ -2,8 +2,8 @@ import { AssertionError } from 'node:assert';
 import type { IncomingHttpHeaders } from 'node:http';
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import formats from 'ajv-formats';
-import type { Feature } from '../../src/feature.ts';
-import { features as allFeatures } from '../../src/features.ts';
+import type { Feature } from '../../src/contract/feature.ts';
+import { app as about, features as allFeatures } from '../../src/features.ts';
 import { describeApi } from '../../src/worker/openapi/describe.ts';
 import type { OpenApiDocument, Operation } from '../../src/worker/openapi/document.ts';
 
@@ -115,8 +115,10 @@ function fail(name: string, problem: string, answer: DescribedAnswer): never {
 
 /** @returns what holds answers against the description of these features; made once for those of the product */
 export async function describedBy(features: readonly Feature[]): Promise<Described> {
-  if (features !== allFeatures) return new Described(await describeApi(features, {}));
-  product ??= describeApi(allFeatures, {}).then((document) => new Described(document));
+  if (features !== allFeatures) return new Described(await describeApi({ about, features, config: {} }));
+  product ??= describeApi({ about, features: allFeatures, config: {} }).then(
+    (document) => new Described(document),
+  );
   return product;
 }
 

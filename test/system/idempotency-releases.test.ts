@@ -26,7 +26,7 @@ const WRITES: readonly Write[] = [
 ];
 const STATUSES = [201, 200, 200, 404, 200, 409, 200, 422, 201, 201];
 
-const SCHEMA = 'src/alerts/schema.ts';
+const SCHEMA = 'src/app/alerts/schema.ts';
 const FINGERPRINT = 'src/worker/idempotency-key.ts';
 
 t.test(

@@ -5,7 +5,7 @@ import { isDeepStrictEqual } from 'node:util';
 import Sqlite from 'better-sqlite3';
 import { simpleParser } from 'mailparser';
 import t from 'tap';
-import { newLeaseOwner } from '../../src/alerts/delivery/lease-owner.ts';
+import { newLeaseOwner } from '../../src/app/alerts/delivery/lease-owner.ts';
 import { alertOf, request } from '../support/http.ts';
 import { IMAGES } from '../support/images.ts';
 import { startSmtp } from '../support/smtp.ts';

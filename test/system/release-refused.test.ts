@@ -41,7 +41,7 @@ t.test('a release with other messages between its processes needs a restart', as
 
 t.test('a release with another database needs a restart', async (t) => {
   const { isRefused } = await deploy(t, (next) => {
-    next.replace('src/features.ts', "database: 'media',", "database: 'pictures',");
+    next.replace('src/app/images/feature.ts', "database: 'media',", "database: 'pictures',");
   });
   await isRefused(t, 84, /has the databases main, pictures, and main, media are replicated/);
 });

@@ -195,7 +195,7 @@ t.test('background processes that a release adds or drops are started and ended'
   const place = new Installation(t);
   place.release('1.0.0');
   const next = place.release('2.0.0');
-  next.replace('src/features.ts', "name: 'mailer',", "name: 'postman',");
+  next.replace('src/app/alerts/feature.ts', "name: 'mailer',", "name: 'postman',");
   place.point('1.0.0');
   const system = await place.start();
   place.point('2.0.0');
@@ -214,10 +214,10 @@ t.test('everything goes back when a background process that a release adds does 
   const place = new Installation(t);
   place.release('1.0.0');
   const next = place.release('2.0.0');
-  next.replace('src/features.ts', "name: 'mailer',", "name: 'postman',");
+  next.replace('src/app/alerts/feature.ts', "name: 'mailer',", "name: 'postman',");
   // It passes the trial, which ends at standby.
   next.replace(
-    'src/alerts/delivery/main.ts',
+    'src/app/alerts/delivery/main.ts',
     'const { url } = (await runtime.standby()) as BackgroundInput;',
     "const { url } = (await runtime.standby()) as BackgroundInput;\n  if (url) throw new Error('this one is broken');",
   );

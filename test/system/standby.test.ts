@@ -4,7 +4,7 @@ import { createConnection, createServer, type Socket } from 'node:net';
 import { dirname, join } from 'node:path';
 import pino from 'pino';
 import t, { type Test } from 'tap';
-import { newLeaseOwner } from '../../src/alerts/delivery/lease-owner.ts';
+import { newLeaseOwner } from '../../src/app/alerts/delivery/lease-owner.ts';
 import { migrate } from '../../src/sqlite/migrations.ts';
 import { openReader, openWriter } from '../../src/sqlite/open.ts';
 import { WriterClient } from '../../src/writer/client.ts';
@@ -19,7 +19,7 @@ const DATABASES = ['main', 'media'];
 /** The mailer's name of one that is dead: no process has this id. */
 /** Of this boot and this container, with an id that no process has. */
 const DEAD_MAILER = newLeaseOwner().replace(/\d+-[0-9a-f]+$/, '4194305-dead');
-const STANDBYS = { worker: 'worker/main.ts', mailer: 'alerts/delivery/main.ts' };
+const STANDBYS = { worker: 'worker/main.ts', mailer: 'app/alerts/delivery/main.ts' };
 
 /** Databases that a release finds before its migrations: the features' tables are pending. */
 function makeLive(t: Test): string {

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { features } from '../../src/features.ts';
+import { app, features } from '../../src/features.ts';
 import { describeApi } from '../../src/worker/openapi/describe.ts';
 import { featureOf, startApp } from '../support/app.ts';
 
@@ -38,10 +38,10 @@ t.test('a feature that has a page there goes before it', async (t) => {
       },
     ],
   };
-  const app = await startApp(t, { features: [own] });
-  t.equal((await app.call('GET', '/')).text, 'own');
-  const { paths } = await describeApi([own], { PUBLIC_URL: undefined } as never);
+  const started = await startApp(t, { features: [own] });
+  t.equal((await started.call('GET', '/')).text, 'own');
+  const { paths } = await describeApi({ about: app, features: [own], config: {} });
   t.equal(paths['/']!.get!.operationId, 'getOwn');
-  const { paths: usual } = await describeApi(features, { PUBLIC_URL: undefined } as never);
+  const { paths: usual } = await describeApi({ about: app, features, config: {} });
   t.equal(usual['/']!.get!.operationId, 'getHome');
 });

@@ -19,8 +19,8 @@ t.test('a worker loads neither fetch nor the languages of Zod', async (t) => {
     const { loadZod } = await import('./src/zod-without-locales.ts');
     await loadZod();
     await import('./src/worker/main.ts');
-    await import('./src/alerts/routes.ts');
-    await import('./src/images/routes.ts');
+    await import('./src/app/alerts/routes.ts');
+    await import('./src/app/images/routes.ts');
     const { z } = await import('zod');
     console.log(process.moduleLoadList.filter((name) => /undici/.test(name)).length, Object.keys(z.locales).length);
   `);

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import t from 'tap';
-import { hashOfAddress, KEY_BYTES, seal } from '../../src/alerts/unsubscribe/token.ts';
+import { hashOfAddress, KEY_BYTES, seal } from '../../src/app/alerts/unsubscribe/token.ts';
 import { loggablePath } from '../../src/worker/middleware/request-log.ts';
 
 /** The shortest there is. */

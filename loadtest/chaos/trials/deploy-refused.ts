@@ -10,8 +10,8 @@ import { atMost, type Trial } from '../trial.ts';
 const START_TIMEOUT_MS = 4000;
 const ENV = { START_TIMEOUT_MS: String(START_TIMEOUT_MS) };
 const WORKER = 'src/worker/main.ts';
-const ROUTES = 'src/alerts/routes.ts';
-const SCHEMA = 'src/alerts/schema.ts';
+const ROUTES = 'src/app/alerts/routes.ts';
+const SCHEMA = 'src/app/alerts/schema.ts';
 /** After so many deploys that were refused, every child is killed. */
 const KILL_EACH = 3;
 const MESSAGE = 'the deploy is broken';

@@ -42,7 +42,7 @@ export const workerCrashing: Trial = {
     await stage.sleep(seconds * 1000);
     const triedAgain = system.lines.slice(openedAt).filter(({ msg }) => msg === `${VICTIM} ready`).length;
     stage.progress('deploying the cure');
-    stage.deployment.restore('src/features.ts');
+    stage.deployment.removeFeatures();
     const cure = await reload(stage);
     const records = await stage.stopLoad();
     const crashes = system.lines.slice(from).filter(({ msg }) => msg.startsWith(`${VICTIM} died`));

@@ -6,7 +6,8 @@ import { CHILD_PROTOCOL } from '../../runtime/messages.ts';
 import { pickSecrets, SECRET_NAMES } from '../../secrets.ts';
 import { WRITER_PROTOCOL } from '../../writer/protocol.ts';
 import type { Deployment } from './deployment.ts';
-import { type Inspection, nameOf, refusalOf } from './inspection.ts';
+import { type Inspection, refusalOf } from './inspection.ts';
+import { nameOf } from './name-of.ts';
 import type { Releases } from './releases.ts';
 import type { StoredRelease } from './store.js';
 

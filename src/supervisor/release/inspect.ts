@@ -11,23 +11,25 @@ async function inspect({ installation }: InspectionInput): Promise<InspectionAns
   try {
     await loadZod();
     const { loadConfig, restartSettings } = await import('../../config.ts');
-    const { backgrounds, databaseNames } = await import('../../features.ts');
+    const { describeApp } = await import('../../features.ts');
     const { WRITER_PROTOCOL } = await import('../../writer/protocol.ts');
     const { ownersOf } = await import('../../writer/databases.ts');
     const { compatibilityOf } = await import('../../sqlite/compatibility.ts');
     const { databasePath } = await import('../../replication/litestream-config.ts');
     const { config } = loadConfig(process.env, installation);
-    const databases = databaseNames();
+    const app = describeApp();
     return {
       ok: true,
       protocols: { child: CHILD_PROTOCOL, writer: WRITER_PROTOCOL },
       nodeVersion: process.versions.node,
       config,
       restartSettings: restartSettings(),
-      databases,
-      backgrounds: backgrounds(),
+      ...app,
       compatibility: Object.fromEntries(
-        databases.map((name) => [name, compatibilityOf(databasePath(config.DATA_DIR, name), ownersOf(name))]),
+        app.databases.map((name) => [
+          name,
+          compatibilityOf(databasePath(config.DATA_DIR, name), ownersOf(name)),
+        ]),
       ),
     };
   } catch (error) {

@@ -1,15 +1,11 @@
-import { execFile } from 'node:child_process';
-import { join } from 'node:path';
 import type { Config } from '../../config.ts';
+import type { AppManifest } from '../../contract/manifest.ts';
 import { Failure, type FieldError, isCode } from '../../errors.ts';
-import type { Background } from '../../runtime/background.ts';
 import type { Compatibility } from '../../sqlite/migration-history.ts';
-import { compileCacheOf, type StoredRelease } from './store.js';
+import { askRelease } from './ask.ts';
+import type { StoredRelease } from './store.js';
 
-const ENTRY = ['src', 'supervisor', 'release', 'inspect.ts'];
-const ANSWER_MAX_BYTES = 1024 * 1024;
-/** Of what a release that cannot be loaded has printed: where it broke stands first. */
-const SAID_LINES = 6;
+const ENTRY = 'inspect.ts';
 
 export interface InspectionInput {
   /** The folder that settings and relative paths belong to. */
@@ -17,16 +13,13 @@ export interface InspectionInput {
 }
 
 /** What a release says of itself and of the databases. */
-export interface Inspection {
+export interface Inspection extends AppManifest {
   /** The numbers of the messages between processes: others cannot be understood. */
   readonly protocols: { readonly child: number; readonly writer: number };
   readonly nodeVersion: string;
   readonly config: Config;
   /** Names of the settings that only a restart brings in. */
   readonly restartSettings: readonly string[];
-  /** Names without `.db`. */
-  readonly databases: readonly string[];
-  readonly backgrounds: readonly Background[];
   /** By database: the migrations that it lacks, and those that it has beyond this release. */
   readonly compatibility: Readonly<Record<string, Compatibility>>;
 }
@@ -56,34 +49,12 @@ export async function inspectRelease(
   { installation, env, timeoutMs }: InspectOptions,
 ): Promise<Inspection> {
   const input: InspectionInput = { installation };
-  const answer = await new Promise<InspectionAnswer>((resolve, reject) => {
-    const refuse = (reason: string) =>
-      reject(new Failure('release_unusable', `Release ${nameOf(release)} cannot be loaded: ${reason}`));
-    try {
-      execFile(
-        release.nodePath,
-        [join(release.folder, ...ENTRY), JSON.stringify(input)],
-        {
-          cwd: release.folder,
-          env: {
-            ...env,
-            NODE_COMPILE_CACHE: compileCacheOf(release.folder),
-            NODE_COMPILE_CACHE_PORTABLE: '1',
-          },
-          timeout: timeoutMs,
-          killSignal: 'SIGKILL',
-          maxBuffer: ANSWER_MAX_BYTES,
-        },
-        (error, stdout, stderr) => {
-          if (!error) resolve(JSON.parse(stdout) as InspectionAnswer);
-          else if (error.killed) refuse(`it did not answer within ${timeoutMs} ms`);
-          else refuse(stderr.trim().split('\n').slice(0, SAID_LINES).join('\n') || error.message);
-        },
-      );
-    } catch (error) {
-      refuse((error as Error).message);
-    }
-  });
+  const text = await askRelease(release, ENTRY, { args: [JSON.stringify(input)], env, timeoutMs });
+  return answered(JSON.parse(text) as InspectionAnswer);
+}
+
+/** @throws Failure what the release says is wrong */
+function answered(answer: InspectionAnswer): Inspection {
   if (answer.ok) return answer;
   const { code, message, errors } = answer;
   throw new Failure(isCode(code) ? code : 'internal', message, { errors });
@@ -92,9 +63,4 @@ export async function inspectRelease(
 /** @returns why a release cannot go on with the databases as they are; undefined when it can */
 export function refusalOf({ compatibility }: Inspection): string | undefined {
   return Object.values(compatibility).find(({ refusal }) => refusal !== undefined)?.refusal;
-}
-
-/** @returns a release for people: its version and its hash */
-export function nameOf({ version, hash }: Pick<StoredRelease, 'version' | 'hash'>): string {
-  return `${version} (${hash})`;
 }

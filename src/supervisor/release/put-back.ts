@@ -1,6 +1,7 @@
 import type { Config } from '../../config.ts';
 import type { Logger } from '../../log.ts';
-import { nameOf, refusalOf } from './inspection.ts';
+import { refusalOf } from './inspection.ts';
+import { nameOf } from './name-of.ts';
 import type { Releases } from './releases.ts';
 
 export interface PutBackOptions {

@@ -7,12 +7,14 @@ import { Failure } from '../../errors.ts';
 import type { Logger } from '../../log.ts';
 import { type Current, readCurrent, withoutRefusal, withRefusal, writeCurrent } from './current.js';
 import type { Release } from './deployment.ts';
-import { type Inspection, inspectRelease, nameOf } from './inspection.ts';
+import { type Inspection, inspectRelease } from './inspection.ts';
 import type { Invocation } from './invocation.ts';
+import { nameOf } from './name-of.ts';
 import {
   compileCacheOf,
   findRelease,
   hasPackages,
+  isCopy,
   packagesProblem,
   pruneReleases,
   releasesFolder,
@@ -232,9 +234,4 @@ export class Releases {
       );
     }
   }
-}
-
-/** A release that runs from the project's folder itself is none. */
-function isCopy({ files }: StoredRelease): boolean {
-  return Object.keys(files).length > 0;
 }

@@ -126,6 +126,14 @@ export async function syncRelease(folder) {
   }
 }
 
+/**
+ * @param {Pick<Manifest, 'files'>} release
+ * @returns {boolean} not for one that runs from the project's folder itself
+ */
+export function isCopy({ files }) {
+  return Object.keys(files).length > 0;
+}
+
 /** @param {string} folder of a copy @returns {string} where its processes keep their compiled code */
 export function compileCacheOf(folder) {
   return join(folder, '.cache');

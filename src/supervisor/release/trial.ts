@@ -9,7 +9,7 @@ import { backgroundSpec, PROCESSES } from '../processes.ts';
 import { finalFailure } from '../slot.ts';
 import type { Deployable } from './deploy.ts';
 import type { Deployment } from './deployment.ts';
-import { nameOf } from './inspection.ts';
+import { nameOf } from './name-of.ts';
 
 export interface TrialOptions {
   readonly factory: ProcessFactory;

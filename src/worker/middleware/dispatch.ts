@@ -1,7 +1,7 @@
 import type Router from '@koa/router';
 import type { Layer, RouterContext } from '@koa/router';
+import type { Guard, Handler } from '../../contract/feature.ts';
 import { Failure } from '../../errors.ts';
-import type { Guard, Handler } from '../../feature.ts';
 import { doorOf } from '../doors.ts';
 
 /** Everything registered under one pattern. */

@@ -1,5 +1,5 @@
 import type Router from '@koa/router';
-import type { Guard, Handler, Routes } from '../../feature.ts';
+import type { Guard, Handler, Routes } from '../../contract/feature.ts';
 import type { Scope } from '../../scope.ts';
 import { queryCheck } from './known-query.ts';
 

@@ -1,6 +1,6 @@
 import type { RouterContext } from '@koa/router';
+import type { Guard, Routes } from '../../contract/feature.ts';
 import { Failure } from '../../errors.ts';
-import type { Guard, Routes } from '../../feature.ts';
 import type { SystemStatus } from '../../runtime/messages.ts';
 import { sendJson } from './json.ts';
 

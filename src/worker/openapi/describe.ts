@@ -1,5 +1,6 @@
 import type { Config } from '../../config.ts';
-import type { Feature } from '../../feature.ts';
+import type { App } from '../../contract/app.ts';
+import type { Feature } from '../../contract/feature.ts';
 import { publicBaseOf } from '../../public-url.ts';
 import { version } from '../../version.ts';
 import { chassisRoutes, homeDescription } from './description.ts';
@@ -19,11 +20,15 @@ export async function describeRoutes(
   return { ...ofFeatures, ...chassisRoutes, docs };
 }
 
+/** What there is to describe. */
+export interface DescribedApi {
+  readonly about: Pick<App, 'title' | 'description'>;
+  readonly features: readonly Feature[];
+  readonly config: Pick<Config, 'PUBLIC_URL'>;
+}
+
 /** @returns the description of the whole API */
-export async function describeApi(
-  features: readonly Feature[],
-  config: Pick<Config, 'PUBLIC_URL'>,
-): Promise<OpenApiDocument> {
+export async function describeApi({ about, features, config }: DescribedApi): Promise<OpenApiDocument> {
   const url = publicBaseOf(config) ?? '/';
-  return buildDocument(await describeRoutes(features), { version, url });
+  return buildDocument(await describeRoutes(features), { about, version, url });
 }

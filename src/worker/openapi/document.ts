@@ -1,3 +1,4 @@
+import type { App } from '../../contract/app.ts';
 import { allCodes, type Code, Failure } from '../../errors.ts';
 import type { Scope } from '../../scope.ts';
 import { PROBLEM_TYPE, problemOf } from '../middleware/problem.ts';
@@ -46,6 +47,7 @@ export type Content = Readonly<
 >;
 
 export interface DocumentOptions {
+  readonly about: Pick<App, 'title' | 'description'>;
   readonly version: string;
   /** What clients reach the API under; `/` for where they got the document. */
   readonly url: string;
@@ -59,9 +61,8 @@ const ERROR_HEADERS: Readonly<Record<number, Readonly<Record<string, string>>>> 
   503: { 'Retry-After': 'Seconds until a retry makes sense.' },
 };
 
-const DESCRIPTION = `Reminders of movies by e-mail, with cover images.
-
-Every answer carries \`X-Request-Id\`; every error is a problem document (RFC 9457) with a stable \`code\`. A path that is
+/** What holds for any app. */
+const COMMON = `Every answer carries \`X-Request-Id\`; every error is a problem document (RFC 9457) with a stable \`code\`. A path that is
 not listed here answers 404 \`not_found\`; a method that is not, 405 \`method_not_allowed\` with \`Allow\`. HEAD answers as
 GET does, without a body. A 429 or 503 says with \`Retry-After\` when to come back.
 Where requests are counted, \`RateLimit\` and \`RateLimit-Policy\` (draft-ietf-httpapi-ratelimit-headers) tell what is left.`;
@@ -69,7 +70,7 @@ Where requests are counted, \`RateLimit\` and \`RateLimit-Policy\` (draft-ietf-h
 /** @returns the OpenAPI description of these routes, by the tag that groups them */
 export function buildDocument(
   routes: Readonly<Record<string, readonly RouteDescription[]>>,
-  { version, url }: DocumentOptions,
+  { about, version, url }: DocumentOptions,
 ): OpenApiDocument {
   const schemas = new Schemas();
   const problem = schemas.add(problemSchema, 'output');
@@ -84,9 +85,9 @@ export function buildDocument(
   return {
     openapi: '3.1.1',
     info: {
-      title: 'ninelives',
+      title: about.title,
       version,
-      description: DESCRIPTION,
+      description: `${about.description}\n\n${COMMON}`,
       license: { name: 'MIT', identifier: 'MIT' },
     },
     servers: [{ url }],

@@ -1,11 +1,12 @@
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import type { Config } from '../../config.ts';
+import type { Routes } from '../../contract/feature.ts';
 import { Failure } from '../../errors.ts';
-import type { Feature, Routes } from '../../feature.ts';
 import { version } from '../../version.ts';
+import { escapeHtml } from '../escape-html.ts';
 import { PAGE_POLICY } from '../page-policy.ts';
 import { contentTag, sendFile, sendPage, sendTagged } from '../send-file.ts';
+import type { DescribedApi } from './describe.ts';
 
 /** What of Swagger UI is served, by name; nothing else of its package can be asked for. */
 const ASSETS: Readonly<Record<string, string>> = {
@@ -14,12 +15,12 @@ const ASSETS: Readonly<Record<string, string>> = {
   'favicon-32x32.png': 'image/png',
 };
 
-const PAGE = `<!doctype html>
+const page = (title: string) => `<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>ninelives API</title>
+<title>${title} API</title>
 <link rel="icon" href="docs/favicon-32x32.png">
 <link rel="stylesheet" href="docs/swagger-ui.css">
 </head>
@@ -44,11 +45,12 @@ const INIT_SCRIPT = `SwaggerUIBundle({
  * `GET /openapi.json`: the description of the API. `GET /docs`: Swagger UI, which shows it. Both are made when they
  * are first asked for: most workers' lives pass without.
  */
-export function openApiRoutes(route: Routes, features: readonly Feature[], config: Config): void {
+export function openApiRoutes(route: Routes, api: DescribedApi): void {
+  const text = page(escapeHtml(api.about.title));
   let document: Promise<{ text: string; etag: string }> | undefined;
 
   route.get('/openapi.json', 'public', async (ctx) => {
-    document ??= render(features, config).catch((error) => {
+    document ??= render(api).catch((error) => {
       // The next one may have better luck.
       document = undefined;
       throw error;
@@ -59,7 +61,7 @@ export function openApiRoutes(route: Routes, features: readonly Feature[], confi
 
   route.get('/docs', 'public', (ctx) => {
     ctx.set('Content-Security-Policy', PAGE_POLICY);
-    sendPage(ctx, 'docs', PAGE);
+    sendPage(ctx, 'docs', text);
   });
 
   route.get('/docs/:file', 'public', async (ctx) => {
@@ -78,9 +80,9 @@ export function openApiRoutes(route: Routes, features: readonly Feature[], confi
   });
 }
 
-async function render(features: readonly Feature[], config: Config): Promise<{ text: string; etag: string }> {
+async function render(api: DescribedApi): Promise<{ text: string; etag: string }> {
   const { describeApi } = await import('./describe.ts');
-  const text = JSON.stringify(await describeApi(features, config));
+  const text = JSON.stringify(await describeApi(api));
   // Weak, so that it may be compressed: RFC 9110 8.8.3.3.
   return { text, etag: `W/${contentTag(text)}` };
 }

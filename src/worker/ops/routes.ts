@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import type { Guard, Routes } from '../../contract/feature.ts';
 import { Failure } from '../../errors.ts';
-import type { Guard, Routes } from '../../feature.ts';
 import type { Ask } from '../../runtime/answers.ts';
 import { readJson, sendJson } from '../middleware/json.ts';
 import { noteStream } from '../middleware/request-log.ts';

@@ -1,5 +1,5 @@
 import t from 'tap';
-import type { AddRoute } from '../../../src/feature.ts';
+import type { AddRoute } from '../../../src/contract/feature.ts';
 import { features } from '../../../src/features.ts';
 import type { Scope } from '../../../src/scope.ts';
 import { addRoutes } from '../../../src/worker/app.ts';
@@ -24,6 +24,7 @@ t.test('what is served and what is described are the same routes with the same s
     {
       config: app.config,
       log: { child: () => undefined } as never,
+      about: { title: 'test', description: 'A test.' },
       features,
       databases: app.writers,
       writeFor: () => async () => undefined as never,

@@ -1,0 +1,22 @@
+import { defineFeature } from '../../contract/app.ts';
+
+/** Reminders of movies by e-mail. */
+export const alerts = defineFeature({
+  name: 'alerts',
+  database: 'main',
+  migrations: new URL('./migrations/', import.meta.url),
+  commands: async () => (await import('./commands.ts')).commands,
+  routes: async () => (await import('./routes.ts')).routes,
+  describe: async () => (await import('./description.ts')).description,
+  background: [
+    {
+      name: 'mailer',
+      entry: new URL('./delivery/main.ts', import.meta.url),
+      secrets: ['SMTP_URL'],
+    },
+  ],
+  onRewind: {
+    does: 'what was sent since stays sent, and whoever has unsubscribed since stays so',
+    load: async () => (await import('./rewind.ts')).onRewind,
+  },
+});

@@ -1,0 +1,11 @@
+import { defineFeature } from '../../contract/app.ts';
+
+/** Cover images. */
+export const images = defineFeature({
+  name: 'images',
+  database: 'media',
+  migrations: new URL('./migrations/', import.meta.url),
+  commands: async () => (await import('./commands.ts')).commands,
+  routes: async () => (await import('./routes.ts')).routes,
+  describe: async () => (await import('./description.ts')).description,
+});

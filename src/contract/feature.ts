@@ -1,0 +1,190 @@
+import type { RouterContext } from '@koa/router';
+import type { Database } from 'better-sqlite3';
+import type { Context } from 'koa';
+import type { Logger } from 'pino';
+import type { z } from 'zod';
+import type { Config } from '../config.ts';
+import type { Policy } from '../limits/policy.ts';
+import type { RewindEnd } from '../replication/history/rewind.ts';
+import type { Background } from '../runtime/background.ts';
+import type { UnnamedProxy } from '../runtime/messages.ts';
+import type { Scope } from '../scope.ts';
+import type { RouteDescription } from '../worker/openapi/route-description.ts';
+
+/** What a command's `run` gets beside its validated input. */
+export interface CommandContext {
+  /** The bytes sent with the operation, or undefined. */
+  readonly blob: Buffer | undefined;
+  /** Milliseconds since the epoch, the same for every operation of one commit. */
+  readonly nowMs: number;
+  /** What depends on a setting or on the time is checked with these, behind a repetition's answer, and not in a route. */
+  readonly config: Config;
+}
+
+/**
+ * One kind of write. It runs in the writer, inside a savepoint of a transaction that other operations share,
+ * so it must be synchronous and must not begin or commit anything itself. What it returns crosses a socket as
+ * JSON and is kept until the client has it: keep it small. A domain refusal is a thrown Failure.
+ */
+export interface Command<Input = unknown, Output = unknown> {
+  readonly input: z.ZodType<Input>;
+  /** Called once a process: prepare statements here, return the function that applies one operation. */
+  readonly prepare: (db: Database) => (input: Input, context: CommandContext) => Output;
+}
+
+/** A command whose types nobody knows any more: its input is `unknown` until the schema has parsed it. */
+export interface AnyCommand {
+  readonly input: z.ZodType<unknown>;
+  readonly prepare: (db: Database) => (input: never, context: CommandContext) => unknown;
+}
+
+/** The commands of one feature by their short name. */
+export type Commands = Readonly<Record<string, AnyCommand>>;
+
+/** @returns `command` unchanged, with its types inferred. */
+export function defineCommand<Input, Output>(command: Command<Input, Output>): Command<Input, Output> {
+  return command;
+}
+
+type InputOf<C> = C extends { readonly input: z.ZodType<infer Input> } ? Input : never;
+type OutputOf<C> = C extends {
+  prepare: (db: Database) => (input: never, context: CommandContext) => infer Output;
+}
+  ? Output
+  : never;
+
+/**
+ * Sends one write to the writer, on behalf of a request, and resolves when it is committed and on disk; or, when the
+ * request asks for that, when the replica holds it too.
+ *
+ * A request with an Idempotency-Key that is sent again resolves to what the command returned, or threw, the first time.
+ * A Failure with `retryAfterSeconds` is not kept: the next try runs the command again.
+ * So whatever depends on the time or on a setting is the command's to check, since the route comes before that answer; and
+ * what the route answers must follow from the request and this value alone: a row that is read again may have changed since.
+ * @throws Failure writer_busy, writer_mismatch, write_timeout (not applied), write_undecided, replication_timeout
+ *   (applied, on disk, and not known to be in the replica), storage_full, or the command's own
+ */
+export type Write<C extends Commands> = <Name extends keyof C & string>(
+  ctx: Context,
+  name: Name,
+  input: InputOf<C[Name]>,
+  blob?: Buffer,
+) => Promise<OutputOf<C[Name]>>;
+
+/** Who sends a request. */
+export interface Caller {
+  /** Names whose data it is; empty while there are no keys. */
+  readonly owner: string;
+  /** Undefined where none was needed. */
+  readonly keyId?: string;
+  /** Nobody asked who it is, since what it asks for is public. */
+  readonly isAnonymous?: true;
+}
+
+/**
+ * Decides whether a request may go on to its route, and notes its caller. The scope is undefined where no route takes the
+ * request: it is about to be refused, and counts all the same.
+ * @throws Failure why it may not
+ */
+export type Guard = (ctx: Context, scope: Scope | undefined) => void | Promise<void>;
+
+/** What a guard is made from. */
+export interface GuardContext {
+  /** Read-only connection to the database of the feature that guards. */
+  readonly db: Database;
+  /** Sends one of that feature's commands, on no request's behalf. */
+  readonly write: (name: string, input: unknown) => Promise<unknown>;
+  /**
+   * Counts a request, of the key or the address with this id, over all workers. Returns undefined when it may go on at
+   * once; throws, or rejects with, Failure rate_limited.
+   */
+  readonly limit: (ctx: Context, policy: Policy, id: string) => void | Promise<void>;
+  /** Told of all proxies that were met and that no setting names, with each new one. */
+  readonly onUnnamedProxies: (all: readonly UnnamedProxy[]) => void;
+  /** Whether this, sent as a key, is a session of the operator's page: it reads what is for the operator. */
+  readonly isOpsSession: (text: string) => boolean;
+  readonly config: Config;
+  readonly log: Logger;
+}
+
+/** @returns who sends this request, as the guard has noted it */
+export function callerOf(ctx: Context): Caller {
+  return ctx.state.caller as Caller;
+}
+
+/** Answers one request, synchronously or not. */
+export type Handler = (ctx: RouterContext) => unknown;
+
+/**
+ * Registers a route; a path is a pattern of the router. No route without a scope: what is open says so. Of the scopes read
+ * and write, one takes the query parameters of `queryNames` and refuses others with 422; the others ignore what they do not
+ * know, since mail programs and proxies add to links.
+ */
+export type AddRoute = (path: string, scope: Scope, handler: Handler, queryNames?: readonly string[]) => void;
+export type Routes = Readonly<Record<'get' | 'post' | 'patch' | 'delete', AddRoute>>;
+
+/** What a feature's routes get. */
+export interface RouteContext<C extends Commands = Commands> {
+  readonly route: Routes;
+  /** Read-only connection to the feature's database. */
+  readonly db: Database;
+  readonly write: Write<C>;
+  readonly config: Config;
+  readonly log: Logger;
+}
+
+/** What a feature gets to know when its database has gone back in time: a restore to a time, or one that lost commits. */
+export interface RewindContext {
+  /** The last commit that is given up; it may have been later, where what was replaced cannot be read. */
+  readonly from: RewindEnd;
+  /** The last commit that is kept. */
+  readonly to: RewindEnd;
+  /**
+   * Read-only, what was replaced; it may be of an older or newer release, and damaged. An error of SQLite undoes what was
+   * done, and the feature is called again without it. Undefined where it cannot be read.
+   */
+  readonly replaced: Database | undefined;
+  /** Milliseconds since the epoch. */
+  readonly nowMs: number;
+}
+
+/**
+ * Brings over what has left the system and cannot be taken back, such as a mail that was sent. It runs in the writer, in the
+ * transaction that notes it as done, before anything else of the feature uses the database: once each time that the
+ * database goes back, whatever is killed.
+ *
+ * @param db the feature's database, in a transaction
+ * @returns what it did, for people, as the end of a sentence
+ */
+export type RewindHandler = (db: Database, context: RewindContext) => string;
+
+/** One replaceable part of the monolith. Its modules load lazily: each process takes what it runs. */
+export interface Feature {
+  readonly name: string;
+  /** The database file (without `.db`) that holds its tables. */
+  readonly database: string;
+  /** Folder of numbered SQL files, `0001_name.sql`. */
+  readonly migrations: URL;
+  readonly commands: () => Promise<Commands>;
+  readonly routes: () => Promise<(context: RouteContext<never>) => void>;
+  /** What clients are told of each route; a test holds it against what is served. Left out by one without routes. */
+  readonly describe?: () => Promise<readonly RouteDescription[]>;
+  /** Of the one feature that guards the routes of all. Without one, everybody may do everything. */
+  readonly guard?: () => Promise<(context: GuardContext) => Guard>;
+  /** Processes of its own, which do what no request asks for. */
+  readonly background?: readonly (Omit<Background, 'entry'> & {
+    /** Its module, such as `new URL('./mailer/main.ts', import.meta.url)`; exports `run(runtime)`. */
+    readonly entry: URL;
+  })[];
+  /**
+   * Asked by each new writer when the tables are there; throws the Failure because of which nothing may start. What it
+   * returns is shown to whoever starts the system.
+   */
+  readonly checkStart?: () => Promise<(db: Database, config: Config) => string | undefined>;
+  /** For one whose work leaves the system. Without it, it goes on with what its database says. */
+  readonly onRewind?: {
+    /** What it does, for whoever is about to go back, as the end of a sentence. */
+    readonly does: string;
+    readonly load: () => Promise<RewindHandler>;
+  };
+}

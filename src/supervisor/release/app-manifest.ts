@@ -1,0 +1,46 @@
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type AppManifest, parseManifest } from '../../contract/manifest.ts';
+import { Failure } from '../../errors.ts';
+import { askRelease } from './ask.ts';
+import { nameOf } from './name-of.ts';
+import { isCopy, type StoredRelease } from './store.js';
+
+/** Beside the copy's code, which does not change any more. */
+const FILE = '.app.json';
+
+/**
+ * Tells what the primary has to know of a release's app. A process of that release says it once; it is kept with its copy.
+ * @throws Failure release_unusable when its code cannot be loaded, or says what is no manifest
+ */
+export async function appManifestOf(release: StoredRelease, timeoutMs: number): Promise<AppManifest> {
+  const path = join(release.folder, FILE);
+  const kept = isCopy(release) ? parseManifest(textOf(path)) : undefined;
+  if (kept) return kept;
+  const { PATH, HOME } = process.env;
+  const text = await askRelease(release, 'describe.ts', { args: [], env: { PATH, HOME }, timeoutMs });
+  const manifest = parseManifest(text);
+  if (!manifest)
+    throw new Failure(
+      'release_unusable',
+      `Release ${nameOf(release)} cannot be loaded: it does not tell what it is`,
+    );
+  if (isCopy(release)) keep(path, text);
+  return manifest;
+}
+
+function textOf(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+/** Without it the next start asks again. */
+function keep(path: string, text: string): void {
+  try {
+    writeFileSync(`${path}.tmp`, text, { mode: 0o400 });
+    renameSync(`${path}.tmp`, path);
+  } catch {}
+}

@@ -1,0 +1,59 @@
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { Failure } from '../../errors.ts';
+import { nameOf } from './name-of.ts';
+import { compileCacheOf, type StoredRelease } from './store.js';
+
+const FOLDER = ['src', 'supervisor', 'release'];
+const ANSWER_MAX_BYTES = 1024 * 1024;
+/** Of what a release that cannot be loaded has printed: where it broke stands first. */
+const SAID_LINES = 6;
+
+export interface AskOptions {
+  readonly args: readonly string[];
+  /** Secrets go no other way. */
+  readonly env: NodeJS.ProcessEnv;
+  readonly timeoutMs: number;
+}
+
+/**
+ * Runs a script of a release to its end, in a process of its own.
+ * @param script its name, beside this file
+ * @returns what it has printed
+ * @throws Failure release_unusable when its code cannot be loaded
+ */
+export async function askRelease(
+  release: StoredRelease,
+  script: string,
+  { args, env, timeoutMs }: AskOptions,
+): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const refuse = (reason: string) =>
+      reject(new Failure('release_unusable', `Release ${nameOf(release)} cannot be loaded: ${reason}`));
+    const options = {
+      cwd: release.folder,
+      env: {
+        ...env,
+        NODE_COMPILE_CACHE: compileCacheOf(release.folder),
+        NODE_COMPILE_CACHE_PORTABLE: '1',
+      },
+      timeout: timeoutMs,
+      killSignal: 'SIGKILL' as const,
+      maxBuffer: ANSWER_MAX_BYTES,
+    };
+    try {
+      execFile(
+        release.nodePath,
+        [join(release.folder, ...FOLDER, script), ...args],
+        options,
+        (error, stdout, stderr) => {
+          if (!error) resolve(stdout);
+          else if (error.killed) refuse(`it did not answer within ${timeoutMs} ms`);
+          else refuse(stderr.trim().split('\n').slice(0, SAID_LINES).join('\n') || error.message);
+        },
+      );
+    } catch (error) {
+      refuse((error as Error).message);
+    }
+  });
+}

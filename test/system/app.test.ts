@@ -1,0 +1,118 @@
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import type { Deployment } from '../../loadtest/chaos/deployment.ts';
+import { request } from '../support/http.ts';
+import { Installation } from '../support/installation.ts';
+
+const DECLARED = '"app": "src/app/app.ts"';
+
+/** A release of the chassis alone. */
+function chassis(place: Installation, version: string): Deployment {
+  const release = place.release(version);
+  rmSync(join(release.root, 'src/app'), { recursive: true });
+  release.replace('package.json', DECLARED, '"none": ""');
+  return release;
+}
+
+function placeOf(t: Test, make: (place: Installation) => Deployment): Installation {
+  const place = new Installation(t);
+  make(place);
+  place.point('1.0.0');
+  return place;
+}
+
+t.test('the chassis serves without an app, and says nothing of one', async (t) => {
+  const place = placeOf(t, (place) => chassis(place, '1.0.0'));
+  const system = await place.start();
+  const { msg } = system.lines.find((line) => line.msg.startsWith('ready: '))!;
+  t.equal(msg.includes('mail'), false, msg);
+  const { info, paths } = JSON.parse((await request(`${system.url}/openapi.json`)).text);
+  t.equal(info.title, 'ninelives');
+  t.equal(info.description.split('\n')[0], 'An API without an app.');
+  t.strictSame(
+    Object.keys(paths).filter((path) => path.startsWith('/alert') || path.startsWith('/movie')),
+    [],
+  );
+  const { children } = await place.status();
+  t.strictSame(
+    children.map(({ name }) => name),
+    ['litestream', 'writer', 'worker-1'],
+  );
+  t.equal((await request(`${system.url}/ready`)).status, 200);
+  t.equal((await system.stop()).code, 0);
+});
+
+t.test('an app of another is served by the same chassis', async (t) => {
+  const place = placeOf(t, (place) => {
+    const release = chassis(place, '1.0.0');
+    release.write(
+      'things/app.ts',
+      `import { Failure } from '../src/errors.ts';
+import { defineApp, defineFeature } from '../src/contract/app.ts';
+export default defineApp({
+  title: 'Things & more',
+  description: 'Things.',
+  codes: { thing_lost: { title: 'The thing is lost', httpStatus: 410, exitCode: 65 } },
+  features: [
+    defineFeature({
+      name: 'things',
+      database: 'main',
+      migrations: new URL('./migrations/', import.meta.url),
+      commands: async () => ({}),
+      routes: async () => ({ route }) => {
+        route.get('/thing', 'read', () => { throw new Failure('thing_lost', 'It is gone'); });
+      },
+    }),
+  ],
+});
+`,
+    );
+    release.write(
+      'things/migrations/0001_create_things.sql',
+      'CREATE TABLE things (id INTEGER PRIMARY KEY);',
+    );
+    release.replace('package.json', '"none": ""', '"app": "things/app.ts"');
+    return release;
+  });
+  const system = await place.start();
+  const { status, text } = await request(`${system.url}/thing`);
+  t.equal(status, 410);
+  const { code, title } = JSON.parse(text);
+  t.strictSame({ code, title }, { code: 'thing_lost', title: 'The thing is lost' });
+  t.equal(JSON.parse((await request(`${system.url}/openapi.json`)).text).info.title, 'Things & more');
+  const home = (await request(`${system.url}/`)).text;
+  t.equal(/<h1>(.*)<\/h1>/.exec(home)?.[1], 'Things &amp; more');
+});
+
+t.test('an app that cannot be used is refused in a sentence', async (t) => {
+  for (const [what, change, expected] of [
+    [
+      'two processes of one name',
+      [
+        'src/app/images/feature.ts',
+        "database: 'media',",
+        "database: 'media',\n  background: [{ name: 'mailer', entry: new URL(import.meta.url), secrets: [] }],",
+      ],
+      'The app in src/app/app.ts cannot be used; features[1] (images): there is another process mailer, of features[0] (alerts); expected another name',
+    ],
+    [
+      'a module that exports none',
+      ['src/app/app.ts', 'export default defineApp(', 'export const app = defineApp('],
+      'package.json names src/app/app.ts as ninelives.app, and that module exports no app as default: defineApp makes one',
+    ],
+  ] as const) {
+    const place = placeOf(t, (place) => {
+      const release = place.release('1.0.0');
+      release.replace(change[0], change[1], change[2]);
+      return release;
+    });
+    const system = place.launch();
+    t.equal((await system.ended()).code, 78, what);
+    const [line] = system.stderr.trim().split('\n').slice(-1);
+    t.equal(
+      line?.replace(/Release \S+ \(\w+\)/, 'Release X'),
+      `ninelives: Release X cannot be loaded: ${expected}`,
+    );
+  }
+});
