@@ -108,6 +108,10 @@ export class Deployment {
    */
   addFeature(name: string, routes: string): void {
     this.write(
+      `src/app/${name}/routes.ts`,
+      `export function routes({ route }: { route: any }): void {\n${routes}\n}\n`,
+    );
+    this.write(
       `src/app/${name}/feature.ts`,
       `import { defineFeature } from '../../contract/app.ts';
 export const ${name} = defineFeature({
@@ -115,9 +119,7 @@ export const ${name} = defineFeature({
   database: 'main',
   migrations: new URL('./migrations/', import.meta.url),
   commands: async () => ({}),
-  routes: async () => ({ route }) => {
-${routes}
-  },
+  routes: async () => (await import('./routes.ts')).routes,
 });
 `,
     );

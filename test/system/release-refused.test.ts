@@ -50,13 +50,13 @@ t.test('a migration that breaks the release that runs is refused, and says what 
   const { isRefused, place } = await deploy(t, (next, first) => {
     for (const deployment of [first, next]) {
       deployment.addFeature('probe', '');
-      deployment.write('src/probe/migrations/0001_make.sql', 'CREATE TABLE probe (x INTEGER) STRICT;\n');
+      deployment.write('src/app/probe/migrations/0001_make.sql', 'CREATE TABLE probe (x INTEGER) STRICT;\n');
     }
     first.write(
-      'src/probe/routes.ts',
+      'src/app/probe/routes.ts',
       "export function routes({ db }: { db: any }): void {\n  db.prepare('SELECT x FROM probe');\n}\n",
     );
-    next.write('src/probe/migrations/0002_drop.sql', 'DROP TABLE probe;\n');
+    next.write('src/app/probe/migrations/0002_drop.sql', 'DROP TABLE probe;\n');
   });
   await isRefused(
     t,

@@ -14,7 +14,7 @@ t.test(
     const { root } = new Deployment(join(folder, 'project'));
     const dataDir = join(folder, 'data');
     mkdirSync(dataDir);
-    const migrations = join(root, 'src', 'alerts', 'migrations');
+    const migrations = join(root, 'src', 'app', 'alerts', 'migrations');
     const number = String(readdirSync(migrations).length + 1).padStart(4, '0');
     const path = join(migrations, `${number}_next.sql`);
     const system = RunningSystem.launch(dataDir, {}, 'pipe', { root });
@@ -40,7 +40,7 @@ t.test(
     await system.stop();
 
     // Two at a restart, and that of the last database fails.
-    const media = join(root, 'src', 'images', 'migrations');
+    const media = join(root, 'src', 'app', 'images', 'migrations');
     const nth = (count: number) => String(count).padStart(4, '0');
     const pending = [
       [join(migrations, `${nth(Number(number) + 1)}_works.sql`), 'ALTER TABLE upgraded ADD COLUMN y INTEGER'],

@@ -367,7 +367,11 @@ t.test('the guard decides before any route, with the scope that the route asks f
 });
 
 t.test('an app that could not serve is not assembled', async (t) => {
-  const missing = createApp({ features: [featureOf(() => {})], databases: new Map() } as never);
+  const missing = createApp({
+    about: { title: 'test', description: 'A test.' },
+    features: [featureOf(() => {})],
+    databases: new Map(),
+  } as never);
   await t.rejects(missing, { code: 'internal', message: /main/ });
 });
 
