@@ -1,4 +1,5 @@
 import { existsSync, rmSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { Failure } from '../errors.ts';
 import type { ToldCommit } from '../runtime/messages.ts';
 import { abandonedBy, type Decision } from './history/decision.ts';
@@ -14,6 +15,7 @@ import { databasePath } from './litestream-config.ts';
 import { describeLoss, type Loss, lossOf, lostCount } from './loss.ts';
 import { fetchedPath, type Looking, type Made, scratchDirOf } from './preparation.ts';
 import { salvage } from './salvage/salvage.ts';
+import { copyWithShadow } from './salvage/with-shadow.ts';
 
 /** A whole database, and what is to be done with it. */
 export interface Settled {
@@ -37,6 +39,8 @@ export async function applySettled(
   const { config, isServing } = options;
   const { notice, restored, generations } = settlement;
   if (!restored) {
+    const made = await recovered(database, settlement, options);
+    if (made) return made;
     const change = changeBy(settlement, inode);
     // What Litestream has there has a gap, or may have one.
     if (settlement.isReplicaBroken) removeSidecar(config.DATA_DIR, database);
@@ -52,6 +56,30 @@ export async function applySettled(
     folder,
   });
   return { ...made, notice: `${notice} What was there is in ${made.movedTo}.` };
+}
+
+/**
+ * Puts a copy with the commits in the place of the database that only Litestream's copies of its WAL still have.
+ * @returns undefined where they have none
+ */
+async function recovered(
+  database: string,
+  { action, notice, generations }: Settlement,
+  options: Looking,
+): Promise<Made | undefined> {
+  const { config, isServing, mark, signal } = options;
+  if (action !== 'go-on' || isServing || config.HEAL === 'manual') return undefined;
+  const path = databasePath(config.DATA_DIR, database);
+  const from = join(scratchDirOf(options), `${database}-recovered`, `${database}.db`);
+  const { abandoned, last } = readHistory(path);
+  const givenUp = [...abandoned, ...(mark?.databases[database]?.abandoned ?? [])];
+  if (!(await copyWithShadow({ databasePath: path, copyPath: from, abandoned: givenUp, signal })))
+    return undefined;
+  const commits = `${(last?.ordinal ?? 0) + 1} to ${readHistory(from).last?.ordinal}`;
+  const folder = replacedFolder(config.DATA_DIR, fileTime(Date.now()));
+  const made = await installed(database, options, { from, isBecauseAhead: false, generations, folder });
+  const told = `The WAL of the database ${database} was removed or cut. Litestream's copy of it still had commits ${commits}, which no replica has: they are back. What was there is in ${made.movedTo}.`;
+  return { ...made, notice: notice === undefined ? told : `${notice} ${told}` };
 }
 
 function changeBy({ action, notice, database, generations = [] }: Settlement, inode: number): MarkChange {

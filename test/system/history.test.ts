@@ -193,10 +193,35 @@ t.test('a replica that is emptied is seeded anew, and that is told', async (t) =
   await system.stop();
 });
 
+t.test("what only Litestream's copy of a WAL still has comes back, and is told", async (t) => {
+  const place = placeOf(t);
+  const first = await start(t, place.env, place.dataDir);
+  await write(first, 'a', 'b');
+  await first.destroy();
+  const { last } = readHistory(join(place.dataDir, 'main.db'));
+  rmSync(join(place.dataDir, 'main.db-wal'));
+  rmSync(join(place.folder, 'replica', 'main'), { recursive: true });
+  const system = await start(t, place.env, place.dataDir);
+  t.strictSame(alertsIn(join(place.dataDir, 'main.db')), ['a', 'b']);
+  const { history = '' } = await degraded(system);
+  const commits = new RegExp(
+    `still had commits \\d+ to ${last!.ordinal}, which no replica has: they are back\\.`,
+  );
+  t.match(history, commits);
+  t.strictSame(told(place.dataDir), [history]);
+  await write(system, 'c');
+  await system.stop();
+  const file = join(temporaryFolder(t), 'restored.db');
+  const ran = await command(['restore', '--to', file], { ...place.env, DATA_DIR: place.dataDir });
+  t.equal(ran.code, 0, ran.stderr);
+  t.strictSame(alertsIn(file), ['a', 'b', 'c'], 'and the replica has them, too');
+});
+
 t.test('a database that lacks what was told, with nobody who has it, goes on and says so', async (t) => {
   const place = placeOf(t);
   await session(t, place, 'a');
   rmSync(join(place.dataDir, 'main.db-wal'));
+  rmSync(join(place.dataDir, '.main.db-litestream'), { recursive: true });
   rmSync(join(place.folder, 'replica', 'main'), { recursive: true });
   const system = await start(t, place.env, place.dataDir);
   t.match(await degraded(system), { history: /main lacks commits? .* told.* has nothing newer/ });

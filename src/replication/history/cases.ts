@@ -30,6 +30,9 @@ import type { DatabaseMark } from './mark.ts';
  * | silent          | the replica cannot be compared; the database has all that was told    | serve, Litestream waits |
  * | silent-unknown  | it cannot, and what was told is not known, or not all there           | refuse, try again |
  *
+ * Where it goes on, and the WAL was removed or cut, what Litestream's copy of that still has is put back first
+ * (put-in-place.ts).
+ *
  * Else, in a fork, the database never wins by itself: what the replica holds may have been acknowledged as replicated by
  * whoever put it there, so no side without it has all that was acknowledged.
  */

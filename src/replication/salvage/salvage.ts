@@ -37,7 +37,7 @@ export async function salvage(options: SalvageOptions): Promise<number> {
       if (rest.length === 0) continue;
       if (!isTried) copyFileSync(restoredPath, trialPath, constants.COPYFILE_FICLONE);
       isTried = true;
-      for (const { path } of rest) apply(path, trialPath);
+      for (const { path } of rest) applyWal(path, trialPath);
     }
     if (!isTried) return 0;
     if ((await findDamage(trialPath, signal, 'integrity_check')) !== undefined) return 0;
@@ -91,8 +91,8 @@ function beyond(path: string, run: WalRun): WalRun {
   }
 }
 
-/** SQLite itself reads the WAL, up to the last sound commit. */
-function apply(walPath: string, path: string): void {
+/** Adds a WAL to a database in one file. SQLite itself reads it, up to the last sound commit. */
+export function applyWal(walPath: string, path: string): void {
   removeBeside(path);
   copyFileSync(walPath, `${path}-wal`);
   const db = new Sqlite(path, { fileMustExist: true });
