@@ -1,3 +1,4 @@
+import type { LagReport, WalReport } from '../runtime/messages.ts';
 import type { ChildSnapshot, SystemSnapshot } from '../runtime/snapshot.ts';
 import type { Metric, Value } from './metric.ts';
 
@@ -58,6 +59,7 @@ export function describeSystem(snapshot: SystemSnapshot): Metric[] {
         value: unconfirmedBytes,
       })),
     ),
+    ...walMetrics(databases),
     {
       name: 'replication_renewed_bytes_total',
       type: 'counter',
@@ -79,6 +81,28 @@ export function describeSystem(snapshot: SystemSnapshot): Metric[] {
     gauge('listener_waiting_connections', 'Connections that wait for a worker.', [
       plain(listener.waitingConnections),
     ]),
+  ];
+}
+
+function walMetrics(databases: readonly (readonly [string, LagReport])[]): Metric[] {
+  const valuesOf = (of: (wal: WalReport) => number): Value[] =>
+    databases.flatMap(([database, { wal }]) => (wal ? [{ labels: { database }, value: of(wal) }] : []));
+  return [
+    gauge(
+      'wal_bytes',
+      'Size of the WAL, by database.',
+      valuesOf(({ bytes }) => bytes),
+    ),
+    gauge(
+      'wal_oldest_reader_seconds',
+      'How long a reader has kept the WAL from beginning anew, by database; 0 when none does.',
+      valuesOf(({ oldestReaderMs }) => oldestReaderMs / MS_PER_S),
+    ),
+    gauge(
+      'wal_segments',
+      'How many segments of the present WAL the replica has, by database: a restore opens all of them.',
+      valuesOf(({ segments }) => segments),
+    ),
   ];
 }
 

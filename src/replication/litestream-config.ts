@@ -19,6 +19,8 @@ const MONITOR_SHARE = 1 / 10;
 const SYNC_SHARE = 3 / 4;
 /** Bounds the segments of one WAL: a restore opens all of them at once. */
 const SEGMENTS_MAX = 100;
+/** Bounds how long a WAL is held that nothing keeps any more: what a long reader has let grow is let go of by then. */
+const CHECKPOINT_INTERVAL_MAX_MS = 30 * SECOND_MS;
 
 type Values = Readonly<Record<string, string | number | boolean | undefined>>;
 
@@ -132,7 +134,7 @@ function databaseValues(config: Config, database: string): Values {
   return {
     databasePath: databasePath(config.DATA_DIR, database),
     monitorInterval: duration(monitorMs),
-    checkpointInterval: duration(clamp(syncMs * SEGMENTS_MAX, SECOND_MS, MINUTE_MS)),
+    checkpointInterval: duration(clamp(syncMs * SEGMENTS_MAX, SECOND_MS, CHECKPOINT_INTERVAL_MAX_MS)),
     type: replica.type,
     bucket: isS3 ? replica.bucket : undefined,
     replicaPath: replicaPath(replica, database),

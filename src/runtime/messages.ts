@@ -71,6 +71,16 @@ export interface Trouble {
   readonly reason: string;
 }
 
+/** How a WAL does that should begin anew now and then. */
+export interface WalReport {
+  /** Of its file. */
+  readonly bytes: number;
+  /** How long the oldest reader has kept it from beginning anew; 0 when none does. */
+  readonly oldestReaderMs: number;
+  /** How many segments of it the replica is known to have. */
+  readonly segments: number;
+}
+
 /** What the replica has not confirmed, for one database. */
 export interface LagReport {
   /** Age of the oldest commit that is not confirmed; 0 when all are. */
@@ -80,6 +90,8 @@ export interface LagReport {
   readonly lastCommit: CommitMark;
   /** The newest commit that is confirmed, and where it ends; undefined before the first of this writer. */
   readonly confirmed: Confirmed | undefined;
+  /** Undefined from a release that tells none. */
+  readonly wal?: WalReport | undefined;
 }
 
 /** Names a commit of a database among all that it ever had. */
@@ -193,6 +205,8 @@ export type ToPrimary =
       readonly reports: Readonly<Record<string, LagReport>>;
       /** Why writes are refused; undefined when they are not. */
       readonly readOnlyBecause: string | undefined;
+      /** What is out of order with the databases while they serve. */
+      readonly problems?: readonly Trouble[];
     }
   /**
    * How a process is that says so itself: figures by name, for whoever watches, what is wrong, if anything is, and, of a

@@ -140,6 +140,7 @@ export interface StorageSnapshot {
  * - rewind: a database has gone back in time; what each feature did about what had happened since
  * - replica-taken, replica-lost: it was another system's, which is gone; or is another system's now
  * - heal, healed: a database was found damaged; it serves again
+ * - database: a lock, the size of a WAL or the room on the disk is out of bounds while it serves
  * - writes-refused, writes-accepted: the disk or the backlog is full; there is room again
  * - drill-failed: the replica could not be proven
  */
@@ -155,6 +156,7 @@ export type SystemEventKind =
   | 'reload'
   | 'reload-failed'
   | 'stall'
+  | 'database'
   | 'replication'
   | 'restored'
   | 'history'

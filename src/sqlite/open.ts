@@ -3,7 +3,7 @@ import Sqlite, { type Database } from 'better-sqlite3';
 export type { Database };
 
 /** How long a connection waits for another's lock: Litestream's checkpoints hold one for moments. */
-const BUSY_TIMEOUT_MS = 5000;
+export const BUSY_TIMEOUT_MS = 5000;
 const SWITCH_RETRY_MS = 10;
 
 /**

@@ -37,6 +37,8 @@ export class DataTier {
   readonly guard: ReplicaGuard;
   readonly #options: DataTierOptions;
   #preparing: Child | undefined;
+  /** How far the replica was behind when the system before this one ended, until the writer tells. */
+  #behindAtStart: HistoryKeeper['behind'] = {};
   /** The next one that prepares the databases loads its code already. */
   #isPrepareForked = false;
 
@@ -82,7 +84,7 @@ export class DataTier {
       factory,
       events,
       confirmations: () => this.replicator.confirmations,
-      reports: () => this.replicator.monitor.reports,
+      behind: () => ({ ...this.#behindAtStart, ...this.replicator.monitor.reports }),
       onRewound: (id) => this.history.rewound(id),
       onSchema: (schema) => this.lease.migrated(schema),
       onLag: (reports) => {
@@ -135,6 +137,7 @@ export class DataTier {
     if (this.lease.waitsForOther && !this.#lacksDatabase()) await this.lease.settled();
     await this.#prepare();
     this.history.open();
+    this.#behindAtStart = this.history.behind;
     await this.lease.settled();
     await this.guard.start();
     await this.writer.start();

@@ -55,6 +55,7 @@ const lagReport = shape({
   unconfirmedCommits: finite,
   lastCommit: shape(commit),
   confirmed: optional(shape({ ...commit, generation: text, salt: text, offsetBytes: finite })),
+  wal: optional(shape({ bytes: finite, oldestReaderMs: finite, segments: finite })),
 });
 const drilled = {
   ok: flag,
@@ -80,7 +81,11 @@ const MESSAGES: { readonly [Kind in ToPrimary['kind']]: Fields<Kind> } = {
   beat: { rssBytes: finite, heapUsedBytes: finite, served: finite, deltas: listOf(delta) },
   ask: { id, question: oneOf<Question>('system', 'metrics', 'history', 'redeem'), about: optional(text) },
   accepted: { id },
-  lag: { reports: mapOf(lagReport), readOnlyBecause: optional(text) },
+  lag: {
+    reports: mapOf(lagReport),
+    readOnlyBecause: optional(text),
+    problems: optional(listOf(shape({ name: text, reason: text }))),
+  },
   report: {
     gauges: mapOf(finite),
     trouble: optional(text),

@@ -46,6 +46,7 @@ export class StatusBoard {
     }
     if (writer.readOnlyBecause)
       degraded.push({ name: 'storage', reason: `writes are refused: ${writer.readOnlyBecause}` });
+    degraded.push(...writer.problems);
     if (replicator.monitor.trouble)
       degraded.push({ name: 'replication', reason: replicator.monitor.trouble });
     if (serving.spare.trouble) degraded.push({ name: 'spare', reason: serving.spare.trouble });

@@ -1,5 +1,5 @@
 import type { Confirmation } from '../replication/confirmation.ts';
-import type { LagReport, Schema } from '../runtime/messages.ts';
+import type { LagReport, Schema, Trouble } from '../runtime/messages.ts';
 import type { Child } from './child.ts';
 import { processClock } from './clock.ts';
 import type { Events } from './events.ts';
@@ -19,7 +19,7 @@ export interface WriterPlaceOptions {
   /** The last confirmation of each database. */
   readonly confirmations: () => Iterable<Confirmation>;
   /** How far the replica is behind, by database, as a writer told it last. */
-  readonly reports: () => Readonly<Record<string, LagReport>>;
+  readonly behind: () => Readonly<Record<string, Pick<LagReport, 'lagMs' | 'unconfirmedBytes'>>>;
   /** The features have heard that a database has gone back. */
   readonly onRewound: (id: string) => void;
   /** What the databases have, as one that is ready tells it. */
@@ -38,6 +38,7 @@ export class WriterPlace {
   #isDrained = false;
   #readOnlyBecause: string | undefined;
   #refusesBecause: string | undefined;
+  #problems: readonly Trouble[] = [];
 
   constructor(options: WriterPlaceOptions) {
     this.#options = options;
@@ -57,6 +58,11 @@ export class WriterPlace {
   /** Why it refuses writes; undefined when it does not. */
   get readOnlyBecause(): string | undefined {
     return this.#readOnlyBecause;
+  }
+
+  /** What it has found out of order with the databases. */
+  get problems(): readonly Trouble[] {
+    return this.#problems;
   }
 
   async start(): Promise<void> {
@@ -96,9 +102,9 @@ export class WriterPlace {
   #watch(child: Child): void {
     child.once('ready', () => {
       if (this.#refusesBecause !== undefined) this.refuse(this.#refusesBecause);
-      const { confirmations, reports } = this.#options;
+      const { confirmations, behind } = this.#options;
       for (const confirmation of confirmations()) child.send({ kind: 'replicated', ...confirmation });
-      for (const [database, { lagMs, unconfirmedBytes }] of Object.entries(reports())) {
+      for (const [database, { lagMs, unconfirmedBytes }] of Object.entries(behind())) {
         child.send({ kind: 'behind', database, lagMs, unconfirmedBytes });
       }
     });
@@ -114,8 +120,16 @@ export class WriterPlace {
       }
       if (message.kind !== 'lag') return;
       this.#setReadOnly(message.readOnlyBecause);
+      this.#setProblems(message.problems ?? []);
       this.#options.onLag(message.reports);
     });
+  }
+
+  #setProblems(problems: readonly Trouble[]): void {
+    const known = new Set(this.#problems.map(({ name }) => name));
+    for (const { name, reason } of problems)
+      if (!known.has(name)) this.#options.events.record('database', { cause: reason });
+    this.#problems = problems;
   }
 
   #setReadOnly(because: string | undefined): void {

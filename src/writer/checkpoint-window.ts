@@ -34,7 +34,7 @@ export class CheckpointWindow {
    * @param nowMs on a clock that nobody can set
    * @returns how long to wait before asking again; 0 to commit now
    */
-  waitMs(wal: WalState, nowMs: number): number {
+  waitMs(wal: Omit<WalState, 'marks'>, nowMs: number): number {
     if (wal.salt !== this.#salt || wal.offsetBytes < WAL_SMALL_BYTES) {
       this.#salt = wal.salt;
       this.#backfilledFrames = wal.backfilledFrames;

@@ -12,8 +12,13 @@ import { type Idempotency, monotonicNowMs, type Outcome, refusal, writerMismatch
 const BATCH_MAX = 512;
 /** Most blob bytes in one commit, for the same reason. */
 const BATCH_BLOB_MAX_BYTES = 16 * 1024 * 1024;
-/** Pause before a batch is tried again when another connection held the lock past the busy timeout. */
+/**
+ * How long a commit waits for the lock inside of SQLite, where nothing else goes on, and the pause before it is tried
+ * again. Litestream holds it for moments.
+ */
+const BUSY_TIMEOUT_MS = 50;
 const BUSY_RETRY_MS = 50;
+const LOCK_RETRY_SECONDS = 5;
 
 const NOT_YET_REPLICATED =
   'The write is applied and durable on this machine, and the replica has not confirmed it in time. Send it again to learn when it has.';
@@ -77,6 +82,7 @@ export class Committer {
   constructor(options: CommitterOptions) {
     this.#options = options;
     const { db, commands } = options;
+    db.pragma(`busy_timeout = ${BUSY_TIMEOUT_MS}`);
     for (const [name, command] of commands) this.#prepared.set(name, { command, run: command.prepare(db) });
     this.#statements = {
       begin: db.prepare('BEGIN IMMEDIATE'),
@@ -260,15 +266,35 @@ export class Committer {
     }
   }
 
+  /** Refuses what has waited for a foreign lock past its deadline. */
+  #refuseLate(): void {
+    const nowMs = monotonicNowMs();
+    const isLate = ({ deadlineMonotonicMs }: Operation) => nowMs > deadlineMonotonicMs;
+    const late = this.#queue.filter(isLate);
+    if (late.length === 0) return;
+    this.#queue = this.#queue.filter((operation) => !isLate(operation));
+    const locked = new Failure(
+      'write_timeout',
+      'Nothing was written: another program has locked the database',
+      {
+        retryAfterSeconds: LOCK_RETRY_SECONDS,
+      },
+    );
+    for (const operation of late) {
+      this.idempotencyKeys.leave(operation);
+      operation.reply(refusal(locked));
+    }
+  }
+
   /** The whole batch failed: nothing of it is in the database. */
   #recover(batch: Operation[], error: unknown): void {
     const { db, log } = this.#options;
     if (db.inTransaction) db.exec('ROLLBACK');
     const code = sqliteCode(error);
     if (code.startsWith('SQLITE_BUSY')) {
-      log.warn({ operations: batch.length }, 'the database is locked; trying the commit again');
       this.#queue = [...batch, ...this.#queue];
-      this.#schedule(BUSY_RETRY_MS);
+      this.#refuseLate();
+      if (this.#queue.length > 0) this.#schedule(BUSY_RETRY_MS);
       return;
     }
     if (code === 'SQLITE_FULL') {

@@ -1,18 +1,24 @@
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import type { Command } from '../contract/feature.ts';
 import { features } from '../features.ts';
 import { readMark } from '../replication/history/mark.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import type { Owner } from '../sqlite/migrations.ts';
-import { type Database, openReader, openWriter } from '../sqlite/open.ts';
+import { BUSY_TIMEOUT_MS, type Database, openReader, openWriter } from '../sqlite/open.ts';
 import { prepared } from '../sqlite/prepared.ts';
 import { type UpgradeTarget, upgrade } from '../sqlite/upgrade.ts';
+import { describeProcess, walLocks } from '../sqlite/wal-locks.ts';
 import { CommitCounter } from './commit-counter.ts';
 import { type DryRunResult, dryRun } from './dry-run.ts';
 import { IdempotencyKeys } from './idempotency.ts';
 import { Ledger } from './ledger.ts';
 import { type Listener, tellRewind, toldOf } from './rewinds.ts';
 import { loadCommands } from './store.ts';
+
+/** Before a database is tried again that another program has locked. */
+const LOCK_RETRY_MS = 100;
+const LOCK_TOLD_TRIES = 10;
 
 /**
  * Opens the databases read-write and brings the tables of all of them up to date, as a whole or not at all; the features
@@ -32,6 +38,7 @@ export async function openDatabases(
     const db = openWriter(join(config.DATA_DIR, `${database}.db`));
     return { database, db, owners: ownersOf(database) };
   });
+  for (const { database, db } of targets) await unlocked(database, db, runtime);
   const databases = new Map(targets.map(({ database, db }) => [database, db]));
   const checks = await Promise.all(
     features.map(
@@ -77,6 +84,29 @@ export async function openDatabases(
   }
   for (const migration of applied) log.info({ migration }, `applied migration ${migration}`);
   return { databases, notices };
+}
+
+/** Resolves when no other program keeps a database locked for writing, however long that takes. */
+async function unlocked(database: string, db: Database, { send, log }: Runtime): Promise<void> {
+  // What waits inside of SQLite can say nothing meanwhile.
+  db.pragma('busy_timeout = 0');
+  for (let tries = 1; ; tries += 1) {
+    try {
+      db.exec('BEGIN IMMEDIATE; ROLLBACK');
+      db.pragma(`busy_timeout = ${BUSY_TIMEOUT_MS}`);
+      return;
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === 'SQLITE_BUSY')) throw error;
+    }
+    await setTimeout(LOCK_RETRY_MS);
+    // Litestream holds it for moments.
+    if (tries < LOCK_TOLD_TRIES) continue;
+    const { writerPid } = walLocks(db.name);
+    const who = writerPid === undefined ? 'another program' : describeProcess(writerPid);
+    const reason = `${who} has locked ${database} for writing: end it, or its transaction`;
+    if (tries === LOCK_TOLD_TRIES) log.warn(reason);
+    send({ kind: 'progress', detail: reason });
+  }
 }
 
 /** @returns by database, in the order of the features */

@@ -3,6 +3,7 @@ import { mkdirSync } from 'node:fs';
 import { databaseNames } from '../features.ts';
 import { type GrantRequest, QUESTION } from '../limits/policy.ts';
 import { LimitPool } from '../limits/pool.ts';
+import type { Trouble } from '../runtime/messages.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { newestMigrations } from '../sqlite/migration-history.ts';
 import { loadZod } from '../zod-without-locales.ts';
@@ -74,13 +75,43 @@ function keepReporting(stores: readonly Store[], guard: StorageGuard, runtime: R
     for (const { replication } of stores) replication.expire();
   }, EXPIRE_INTERVAL_MS).unref();
   setInterval(() => {
-    if (!guard.isClosedForGood) for (const { replication } of stores) replication.beat();
+    for (const { replication } of stores) {
+      replication.look(guard.isDiskShort);
+      if (guard.closedBecause === undefined) replication.beat();
+    }
     report(stores, guard, runtime);
   }, LAG_INTERVAL_MS).unref();
 }
 
-function report(stores: readonly Store[], guard: StorageGuard, { send }: Runtime): void {
+/** What is out of order with the databases while they serve. */
+function problemsOf(stores: readonly Store[], { nearBecause }: StorageGuard): Trouble[] {
+  const ofStores = stores.flatMap(({ database, replication }) => {
+    const { locker } = replication;
+    if (locker === undefined) return replication.problems(database);
+    const reason = `${locker} has locked ${database} for writing: writes wait, and are refused after WRITE_DEADLINE_MS. Reads go on. End that process, or its transaction.`;
+    return [{ name: 'lock', reason }, ...replication.problems(database)];
+  });
+  return nearBecause === undefined ? ofStores : [{ name: 'storage', reason: nearBecause }, ...ofStores];
+}
+
+let told: readonly string[] = [];
+
+function tellProblems(problems: readonly Trouble[], { log }: Runtime): void {
+  const names = problems.map(({ name }) => name);
+  for (const { name, reason } of problems) if (!told.includes(name)) log.warn(reason);
+  for (const name of told) if (!names.includes(name)) log.info(`${name}: within its bounds again`);
+  told = names;
+}
+
+function report(stores: readonly Store[], guard: StorageGuard, runtime: Runtime): void {
   const reports = stores.map(({ database, replication }) => [database, replication.report()] as const);
   guard.look(reports.reduce((sum, [, { unconfirmedBytes }]) => sum + unconfirmedBytes, 0));
-  send({ kind: 'lag', reports: Object.fromEntries(reports), readOnlyBecause: guard.closedBecause });
+  const problems = problemsOf(stores, guard);
+  tellProblems(problems, runtime);
+  runtime.send({
+    kind: 'lag',
+    reports: Object.fromEntries(reports),
+    readOnlyBecause: guard.closedBecause,
+    problems,
+  });
 }

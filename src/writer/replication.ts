@@ -1,13 +1,17 @@
 import { historyOf } from '../replication/history/history.ts';
-import type { LagReport } from '../runtime/messages.ts';
+import type { LagReport, Trouble } from '../runtime/messages.ts';
 import type { Database } from '../sqlite/open.ts';
 import { CheckpointWindow } from './checkpoint-window.ts';
 import { Lag } from './lag.ts';
 import { monotonicNowMs } from './protocol.ts';
 import { WalIndex, type WalPosition } from './wal-index.ts';
+import { WalWatch } from './wal-watch.ts';
 
-/** A heartbeat now and then costs little; more often it would only add to what a dead store cannot take. */
-const HEARTBEAT_INTERVAL_MS = 1000;
+/** The pause before each heartbeat that follows another, as long as nothing of them arrives. */
+const HEARTBEAT_MIN_MS = 1000;
+const HEARTBEAT_MAX_MS = 60_000;
+/** More of them would only add to what a dead store cannot take: when it is back, Litestream is restarted. */
+const HEARTBEATS_MAX = 16;
 
 interface Waiting {
   readonly sequence: number;
@@ -18,7 +22,7 @@ interface Waiting {
 /**
  * The replication of one database as its writer sees it: which commits are confirmed, and the heartbeat that makes
  * Litestream try again. After a failed upload it waits for the next change of the WAL, on an idle database for
- * minutes; so while a commit is unconfirmed for long and no other follows, an empty one does.
+ * minutes; so while a commit is unconfirmed for long and no other follows, an empty one does, and a few more.
  */
 export class Replication {
   readonly #lag = new Lag();
@@ -32,6 +36,9 @@ export class Replication {
   #ordinal: number;
   #lastCommitMs = monotonicNowMs();
   #waiting: Waiting[] = [];
+  /** Since the replica has last advanced. */
+  #heartbeats = 0;
+  readonly #watch: WalWatch;
 
   /**
    * @param db the writer's connection, migrated
@@ -41,6 +48,7 @@ export class Replication {
    */
   constructor(db: Database, session: string, syncIntervalMs: number, monitorIntervalMs: number) {
     this.#walIndex = new WalIndex(db.name);
+    this.#watch = new WalWatch(db, this.#walIndex);
     this.#window = new CheckpointWindow(monitorIntervalMs);
     this.#patienceMs = 2 * syncIntervalMs;
     // Only ever forwards, also when the clock is set back: a restored copy is told by it from an older one.
@@ -61,14 +69,16 @@ export class Replication {
     this.#note(atMs);
   }
 
-  #note(atMs: number): void {
-    this.#lastCommitMs = monotonicNowMs();
+  #note(atMs: number, nowMs = monotonicNowMs()): void {
+    this.#lastCommitMs = nowMs;
     const mark = { session: this.#session, ordinal: this.#ordinal, atMs };
     this.#lag.committed(this.#walIndex.read(), mark, this.#lastCommitMs);
   }
 
   confirm(position: WalPosition, generation: string): void {
+    this.#watch.replicated(position.salt);
     if (!this.#lag.confirm(position, generation)) return;
+    this.#heartbeats = 0;
     // In the order of their commits: the first that is not confirmed ends it.
     while (this.#waiting[0] && this.#waiting[0].sequence <= this.#lag.confirmedSequence) {
       this.#waiting.shift()?.done(true);
@@ -97,7 +107,27 @@ export class Replication {
   }
 
   report(): LagReport {
-    return this.#lag.report(monotonicNowMs());
+    const nowMs = monotonicNowMs();
+    return { ...this.#lag.report(nowMs), wal: this.#watch.report(nowMs) };
+  }
+
+  /**
+   * Looks at the WAL, and cuts off what it no longer needs; between commits.
+   * @param isShort whether the disk has little room
+   */
+  look(isShort: boolean): void {
+    this.#watch.look(monotonicNowMs());
+    this.#watch.trim(isShort);
+  }
+
+  /** Who keeps the database locked for writes, for people; undefined when nobody does. */
+  get locker(): string | undefined {
+    return this.#watch.locker(monotonicNowMs());
+  }
+
+  /** What is out of order with the WAL. */
+  problems(database: string): Trouble[] {
+    return this.#watch.problems(database, monotonicNowMs());
   }
 
   /** @returns how long the next commit shall wait, so that the WAL can begin anew; 0 to go on */
@@ -105,11 +135,12 @@ export class Replication {
     return this.#window.waitMs(this.#walIndex.read(), monotonicNowMs());
   }
 
-  /** Commits a heartbeat when one is due; outside of any transaction. */
-  beat(): void {
-    const nowMs = monotonicNowMs();
+  /** Commits a heartbeat when one is due; outside of any transaction. @param nowMs on the clock that nobody can set */
+  beat(nowMs = monotonicNowMs()): void {
     const idleMs = nowMs - this.#lastCommitMs;
-    if (this.#lag.report(nowMs).lagMs < this.#patienceMs || idleMs < HEARTBEAT_INTERVAL_MS) return;
+    const pauseMs = Math.min(HEARTBEAT_MAX_MS, HEARTBEAT_MIN_MS * 2 ** this.#heartbeats);
+    if (this.#heartbeats === HEARTBEATS_MAX || idleMs < pauseMs) return;
+    if (this.#lag.report(nowMs).lagMs < this.#patienceMs) return;
     const wallMs = Date.now();
     try {
       this.#heartbeat(wallMs);
@@ -117,6 +148,7 @@ export class Replication {
       // Locked or full: the next write says so to somebody who can act on it.
       return;
     }
-    this.#note(wallMs);
+    this.#heartbeats += 1;
+    this.#note(wallMs, nowMs);
   }
 }

@@ -5,6 +5,9 @@ import type { Logger } from '../log.ts';
 const MB = 1024 * 1024;
 /** Writes come back when there is this much more than the reserve, so that the state does not flutter. */
 const HYSTERESIS = 1.1;
+/** With less than this much more than the reserve, or more than this share of the backlog, writes are soon refused. */
+const DISK_SHORT = 1.5;
+const BACKLOG_LARGE = 0.75;
 
 export interface StorageGuardOptions {
   readonly dataDir: string;
@@ -24,6 +27,8 @@ export class StorageGuard {
   readonly #options: StorageGuardOptions;
   #closedBecause: string | undefined;
   #isForGood = false;
+  #isDiskShort = false;
+  #nearBecause: string | undefined;
 
   constructor(options: StorageGuardOptions) {
     this.#options = options;
@@ -32,6 +37,16 @@ export class StorageGuard {
   /** Why writes are refused at the moment; undefined when they are not. */
   get closedBecause(): string | undefined {
     return this.#closedBecause;
+  }
+
+  /** Why writes will soon be refused, should it go on; undefined when they will not, or are already. */
+  get nearBecause(): string | undefined {
+    return this.#closedBecause === undefined ? this.#nearBecause : undefined;
+  }
+
+  /** The disk has little more than its reserve. */
+  get isDiskShort(): boolean {
+    return this.#isDiskShort;
   }
 
   /** Nothing is accepted here any more. */
@@ -65,10 +80,16 @@ export class StorageGuard {
   #judge(backlogBytes: number, margin: number): string | undefined {
     const { dataDir, diskReserveMb, backlogMaxMb } = this.#options;
     const freeMb = freeDiskMb(dataDir);
+    const backlogMb = Math.ceil(backlogBytes / MB);
+    this.#isDiskShort = freeMb < diskReserveMb * DISK_SHORT;
+    this.#nearBecause = this.#isDiskShort
+      ? `${freeMb} MB of disk are free: writes are refused below DISK_RESERVE_MB=${diskReserveMb}`
+      : backlogMb > backlogMaxMb * BACKLOG_LARGE
+        ? `${backlogMb} MB wait for the replica: writes are refused beyond REPLICA_BACKLOG_MAX_MB=${backlogMaxMb}`
+        : undefined;
     if (freeMb < diskReserveMb * margin) {
       return `${freeMb} MB of disk are free, and DISK_RESERVE_MB keeps ${diskReserveMb}`;
     }
-    const backlogMb = Math.ceil(backlogBytes / MB);
     if (backlogMb * margin > backlogMaxMb) {
       return `${backlogMb} MB wait for the replica, and REPLICA_BACKLOG_MAX_MB is ${backlogMaxMb}`;
     }

@@ -5,7 +5,10 @@ import { Failure } from '../errors.ts';
 const HEADER_BYTES = 48;
 /** The checkpoint information follows two copies of the header. */
 const BACKFILL_AT = 2 * HEADER_BYTES;
-const READ_BYTES = BACKFILL_AT + 4;
+/** Up to which frame each of the readers' locks lets its holders read. */
+const MARKS_AT = BACKFILL_AT + 4;
+const MARKS = 5;
+const READ_BYTES = MARKS_AT + 4 * MARKS;
 const PAGE_SIZE_AT = 14;
 const MAX_FRAME_AT = 16;
 const SALT_AT = 32;
@@ -26,6 +29,8 @@ export interface WalPosition {
 export interface WalState extends WalPosition {
   readonly frames: number;
   readonly backfilledFrames: number;
+  /** The readers' marks: the last frame that those who hold the lock of a mark can read. */
+  readonly marks: readonly number[];
 }
 
 /** A commit writes both copies of the header within nanoseconds; the rest is for a writer that was just suspended. */
@@ -73,6 +78,7 @@ export class WalIndex {
       offsetBytes: WAL_HEADER_BYTES + frames * (FRAME_HEADER_BYTES + pageBytes),
       frames,
       backfilledFrames: this.#view.getUint32(BACKFILL_AT, true),
+      marks: Array.from({ length: MARKS }, (_, mark) => this.#view.getUint32(MARKS_AT + 4 * mark, true)),
     };
   }
 }

@@ -47,10 +47,10 @@ t.test('no credentials are in it', async (t) => {
 
 t.test('a commit is looked for and uploaded within REPLICA_SYNC_INTERVAL_MS', async (t) => {
   for (const [intervalMs, monitorMs, syncMs, checkpointMs] of [
-    [1000, 100, 750, 60_000],
+    [1000, 100, 750, 30_000],
     [10, 5, 8, 1000],
     [100, 10, 75, 7500],
-    [3_600_000, 1000, 2_700_000, 60_000],
+    [3_600_000, 1000, 2_700_000, 30_000],
   ] as const) {
     const yaml = render({ REPLICA_SYNC_INTERVAL_MS: String(intervalMs) });
     t.match(yaml, `monitor-interval: "${monitorMs}ms"`);

@@ -4,6 +4,7 @@ import type { CommitMark, LagReport } from '../../runtime/messages.ts';
 import type { Confirmation } from '../confirmation.ts';
 import { databasePath } from '../litestream-config.ts';
 import {
+  type Behind,
   type DatabaseMark,
   emptyMark,
   type HistoryMark,
@@ -18,6 +19,8 @@ import { isOfNow } from './quarantine.ts';
 
 /** How much later than what it tells a mark may be written. */
 const WRITE_DELAY_MS = 1000;
+/** Younger commits than this are on their way, and no backlog. */
+const BEHIND_MIN_MS = 2000;
 const HOUR_MS = 60 * 60_000;
 /** A generation is the whole of the database: so long until the next one may begin for what was lost. */
 const RENEWAL_PAUSE_MIN_MS = HOUR_MS;
@@ -171,14 +174,28 @@ export class HistoryKeeper {
 
   /** Takes note of what the writer has committed, and of what the replica has of it. */
   told(reports: Readonly<Record<string, LagReport>>): void {
-    for (const [database, { lastCommit, confirmed }] of Object.entries(reports)) {
+    for (const [database, report] of Object.entries(reports)) {
+      const { lastCommit, confirmed } = report;
       if (lastCommit.session === undefined && lastCommit.ordinal > 0) this.#isExact = false;
       const known = this.#of(database);
       const local = moved(known.local, lastCommit);
       const replicated = moved(known.replicated, confirmed);
-      if (local === known.local && replicated === known.replicated) continue;
-      this.#move(database, { ...known, local, replicated });
+      const behind = behindBy(known.behind, report, Date.now());
+      if (local === known.local && replicated === known.replicated && behind === known.behind) continue;
+      this.#move(database, { ...known, local, replicated, behind });
     }
+  }
+
+  /** How far the replica was behind each database when the system before this one ended. */
+  get behind(): Readonly<Record<string, Pick<LagReport, 'lagMs' | 'unconfirmedBytes'>>> {
+    const nowMs = Date.now();
+    return Object.fromEntries(
+      Object.entries(this.#mark.databases).flatMap(([database, { behind }]) => {
+        if (!behind) return [];
+        const { sinceMs, unconfirmedBytes } = behind;
+        return [[database, { lagMs: Math.max(0, nowMs - sinceMs), unconfirmedBytes }]];
+      }),
+    );
   }
 
   /** Takes note of what Litestream has uploaded. */
@@ -235,6 +252,19 @@ export class HistoryKeeper {
       this.#isWritable = false;
     }
   }
+}
+
+/** @returns what was known, where the oldest commit is still the same and there is not more */
+function behindBy(
+  known: Behind | undefined,
+  { lagMs, unconfirmedBytes }: LagReport,
+  nowMs: number,
+): Behind | undefined {
+  if (lagMs < BEHIND_MIN_MS) return undefined;
+  const sinceMs = nowMs - lagMs;
+  const isSame = known !== undefined && Math.abs(known.sinceMs - sinceMs) < BEHIND_MIN_MS;
+  if (!isSame) return { sinceMs, unconfirmedBytes };
+  return known.unconfirmedBytes === unconfirmedBytes ? known : { ...known, unconfirmedBytes };
 }
 
 /** Nothing is told before the first commit, and by a release without sessions; a heartbeat has only another time. */

@@ -14,6 +14,13 @@ export interface ToldPosition extends Position {
   readonly atMs: number;
 }
 
+/** What the replica lacks of a database. */
+export interface Behind {
+  /** When the oldest commit of it was made; milliseconds since the epoch. */
+  readonly sinceMs: number;
+  readonly unconfirmedBytes: number;
+}
+
 /** What is remembered of one database. */
 export interface DatabaseMark {
   /** Of its file; undefined where that was not known. */
@@ -30,6 +37,8 @@ export interface DatabaseMark {
   readonly abandoned?: readonly Abandoned[] | undefined;
   /** Where it ended that the last start restored because the replica was ahead. */
   readonly restored?: Position | undefined;
+  /** How far the replica was behind when that was told last; undefined where it was not. */
+  readonly behind?: Behind | undefined;
   /** It was begun anew without the replica: what is there when that can be read again is none of it. */
   readonly isBegunAnew?: boolean | undefined;
 }
@@ -154,10 +163,11 @@ function isMark(value: unknown): value is HistoryMark {
 
 function isDatabaseMark(value: unknown): value is DatabaseMark {
   if (!isObject(value)) return false;
-  const { local, replicated, segment, generations } = value;
+  const { local, replicated, segment, generations, behind } = value;
   return (
     [local, replicated].every((position) => position === undefined || isPosition(position)) &&
     (segment === undefined || isSegment(segment)) &&
+    (behind === undefined || isBehind(behind)) &&
     Array.isArray(generations) &&
     generations.every((name) => typeof name === 'string')
   );
@@ -165,6 +175,10 @@ function isDatabaseMark(value: unknown): value is DatabaseMark {
 
 function isNotice(value: unknown): value is Notice {
   return isObject(value) && Number.isFinite(value.atMs) && typeof value.text === 'string';
+}
+
+function isBehind(value: unknown): value is Behind {
+  return isObject(value) && Number.isFinite(value.sinceMs) && Number.isFinite(value.unconfirmedBytes);
 }
 
 function isRenewal(value: unknown): value is Renewal {

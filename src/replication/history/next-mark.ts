@@ -71,6 +71,7 @@ function nextOf(known: DatabaseMark, change: MarkChange, isSameReplica: boolean)
     segment: isStillThere ? known.segment : undefined,
     generations,
     abandoned: known.abandoned,
+    behind: isComplete && isSameReplica ? known.behind : undefined,
   };
 }
 

@@ -32,6 +32,7 @@ const EVENTS = {
   failed: ['✕', 'bad'],
   'reload-failed': ['⚠', 'bad'],
   'drill-failed': ['⚠', 'bad'],
+  database: ['⚠️', 'bad'],
   'writes-refused': ['⛔', 'bad'],
   stall: ['⚠', 'warn'],
   heal: ['✚', 'warn'],

@@ -1,0 +1,138 @@
+import { statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import t from 'tap';
+import { s3Environment } from '../../loadtest/support/s3-server.ts';
+import { StoreProxy } from '../../loadtest/support/store-proxy.ts';
+import { freeDiskMb } from '../../src/free-disk.ts';
+import { readMark } from '../../src/replication/history/mark.ts';
+import { foreignConnection } from '../support/foreign-connection.ts';
+import { alertOf, request } from '../support/http.ts';
+import { startS3 } from '../support/s3.ts';
+import { launch, type RunningSystem, start, temporaryFolder, until } from '../support/system.ts';
+
+const MB_BYTES = 1024 * 1024;
+
+function write(system: RunningSystem, id: string) {
+  return request(`${system.url}/alert`, { method: 'POST', body: alertOf(id) });
+}
+
+async function degraded(system: RunningSystem, name: string): Promise<string | undefined> {
+  const { status, json } = await request(`${system.url}/ready?verbose`);
+  if (status !== 200) throw new Error(`it is not ready: ${status}`);
+  return json.degraded.find((trouble: { name: string }) => trouble.name === name)?.reason;
+}
+
+t.test(
+  'a foreign write lock is called what it is, reads go on, and writes are refused in time',
+  async (t) => {
+    const system = await start(t, { WRITE_DEADLINE_MS: '1000', HANG_TIMEOUT_MS: '1500' });
+    const pid = system.pidOf('writer');
+    const { pid: lockerPid, end } = await foreignConnection(
+      t,
+      join(system.dataDir, 'main.db'),
+      'BEGIN IMMEDIATE',
+    );
+    const refused = await write(system, 'a');
+    t.strictSame(
+      { status: refused.status, code: refused.json.code, detail: refused.json.detail },
+      {
+        status: 503,
+        code: 'write_timeout',
+        detail: 'Nothing was written: another program has locked the database',
+      },
+    );
+    t.equal(refused.headers['retry-after'], '5');
+    await until(async () => (await degraded(system, 'lock')) !== undefined, 'the lock is told');
+    t.match(
+      await degraded(system, 'lock'),
+      new RegExp(`^\\S+ \\(process ${lockerPid}\\) has locked main for writing: .* Reads go on\\.`),
+    );
+    t.equal((await request(`${system.url}/alert`)).status, 200);
+    await system.waitFor(({ msg }) => msg.includes(`(process ${lockerPid}) has locked main`));
+    await end();
+    await until(async () => (await degraded(system, 'lock')) === undefined, 'it is out of degraded');
+    t.equal((await write(system, 'a')).status, 201);
+    t.equal(system.pidOf('writer'), pid, 'the same writer serves');
+    await system.stop();
+  },
+);
+
+t.test('a start waits for a foreign write lock, and says whose it is', async (t) => {
+  const dataDir = temporaryFolder(t);
+  const first = await start(t, {}, dataDir);
+  await first.stop();
+  const { pid, end } = await foreignConnection(t, join(dataDir, 'main.db'), 'BEGIN IMMEDIATE');
+  const system = launch(t, { START_TIMEOUT_MS: '3000' }, dataDir);
+  await system.waitFor(({ msg }) => msg.includes(`(process ${pid}) has locked main for writing`));
+  const from = system.lines.length;
+  await system.waitFor(() => false, from, 4000).catch(() => {});
+  t.equal(system.lines.slice(from).filter(({ msg }) => /hung|crash|not ready/.test(msg)).length, 0);
+  await end();
+  await system.ready();
+  await system.stop();
+});
+
+t.test('what a long reader has let grow is given back when it goes', async (t) => {
+  // So that the disk is short, and writes are not refused yet.
+  const reserveMb = Math.floor(freeDiskMb(tmpdir()) * 0.8);
+  const system = await start(t, {
+    REPLICA_SYNC_INTERVAL_MS: '100',
+    DISK_RESERVE_MB: String(reserveMb),
+  });
+  const path = join(system.dataDir, 'main.db');
+  const sizeMb = () => statSync(`${path}-wal`).size / MB_BYTES;
+  const reader = await foreignConnection(t, path, 'BEGIN; SELECT count(*) FROM alerts');
+  for (let batch = 0; sizeMb() < 4; batch += 1)
+    await Promise.all(Array.from({ length: 10 }, (_, index) => write(system, `${batch}-${index}`)));
+  t.match(
+    await degraded(system, 'storage'),
+    new RegExp(`MB of disk are free: writes are refused below DISK_RESERVE_MB=${reserveMb}$`),
+  );
+  const metric = async (name: string, database: string) => {
+    const { text } = await request(`${system.url}/metrics`);
+    return Number(new RegExp(`_${name}\\{database="${database}"\\} (\\S+)`).exec(text)?.[1]);
+  };
+  await until(
+    async () => (await metric('wal_bytes', 'main')) === statSync(`${path}-wal`).size,
+    'its size is told',
+  );
+  t.ok((await metric('wal_oldest_reader_seconds', 'main')) > 0);
+  t.equal(await metric('wal_oldest_reader_seconds', 'media'), 0, 'Litestream itself does not count');
+  t.ok((await metric('wal_segments', 'main')) > 0);
+  await reader.end();
+  // Idle: the next checkpoint begins the WAL anew.
+  await until(() => sizeMb() < 1, 'it is small again', 20_000);
+  t.equal((await write(system, 'last')).status, 201);
+  await system.stop();
+});
+
+t.test('a restart in an outage keeps age and size of the backlog', async (t) => {
+  const store = await startS3(t);
+  const dataDir = temporaryFolder(t);
+  const proxy = await StoreProxy.start(store.endpoint);
+  t.teardown(() => proxy.close());
+  const env = {
+    ...s3Environment({ ...store, endpoint: proxy.endpoint }, 'bounds'),
+    REPLICA_STOP_TIMEOUT_MS: '100',
+    LOG_LEVEL: 'info',
+  };
+  const system = await start(t, env, dataDir);
+  const replicated = { method: 'POST', body: alertOf('a'), headers: { Durability: 'replicated' } };
+  t.equal((await request(`${system.url}/alert`, replicated)).status, 201);
+  await proxy.become('refuse');
+  t.equal((await write(system, 'b')).status, 201);
+  const behind = () => readMark(dataDir)?.databases.main?.behind;
+  await until(() => behind() !== undefined, 'the backlog is remembered');
+  const { sinceMs, unconfirmedBytes } = behind()!;
+  t.ok(unconfirmedBytes > 0);
+  system.kill('SIGKILL');
+  await system.ended();
+  const next = await start(t, env, dataDir);
+  const lag = async () => (await request(`${next.url}/ready?verbose`)).json.replication.databases.main;
+  await until(async () => (await lag())?.lagMs > 0, 'the lag is told');
+  const { lagMs, unconfirmedBytes: bytes } = await lag();
+  t.ok(lagMs >= Date.now() - sinceMs - 3000, `the oldest commit is as old as it was: ${lagMs}`);
+  t.ok(bytes >= unconfirmedBytes);
+  await next.stop();
+});
