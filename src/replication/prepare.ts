@@ -5,6 +5,7 @@ import { clearDamageMark, isDamageMarked } from './damage-mark.ts';
 import { findDamage } from './database-check.ts';
 import { errorCode } from './files.ts';
 import { beginAnew } from './history/begin-anew.ts';
+import { removeOldLeftovers } from './history/cleanup.ts';
 import { type HistoryMark, markPath, readMark, writeMark } from './history/mark.ts';
 import { mountPointOf, unmountedReason } from './history/mount.ts';
 import { nextMark } from './history/next-mark.ts';
@@ -98,7 +99,10 @@ export async function prepareDatabases(options: PrepareOptions): Promise<Prepare
     if (isRestored || errorCode(err) !== 'ENOSPC') throw err;
     options.log.warn({ err }, 'what is known of the databases could not be kept: the disk is full');
   }
-  if (!options.isServing) clearDamageMark(DATA_DIR);
+  if (!options.isServing) {
+    clearDamageMark(DATA_DIR);
+    removeOldLeftovers(DATA_DIR, options.log);
+  }
   return prepared;
 }
 

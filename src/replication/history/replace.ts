@@ -1,10 +1,13 @@
 import { existsSync, renameSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { Failure } from '../../errors.ts';
 import { syncToDisk } from '../files.ts';
 import { moveBack, moveInto } from '../leftovers.ts';
 import { databasePath } from '../litestream-config.ts';
+import { markContained } from './cleanup.ts';
 import { type Decision, recordDecision } from './decision.ts';
+import { type Abandoned, contains, historyOrNone } from './history.ts';
 import { newMark, readMark, writeMark } from './mark.ts';
 import { nextMark } from './next-mark.ts';
 import { noticeOf } from './quarantine.ts';
@@ -12,7 +15,7 @@ import type { ReplacedDatabase, Replacement } from './replacement.ts';
 import { rewindOf } from './rewind.ts';
 
 /** What takes a place, with why. */
-export interface ReplaceRequest extends Omit<ReplacedDatabase, 'change' | 'rewind'> {
+export interface ReplaceRequest extends Omit<ReplacedDatabase, 'change' | 'rewind' | 'isContaining'> {
   readonly decision: Decision;
   /** All that are in the replica. */
   readonly generations: readonly string[];
@@ -39,7 +42,11 @@ export function replaceDatabases(
     const inode = statSync(from).ino;
     const change = { kind: 'restored' as const, inode, history: cut, generations, abandoned, isBecauseAhead };
     const rewind = rewindOf(dataDir, database, decision, folder, known.databases[database]?.local?.atMs);
-    return { database, from, folder, change, rewind };
+    const before = historyOrNone(databasePath(dataDir, database));
+    const isKnown = (one: Abandoned) => before.abandoned.some((known) => isDeepStrictEqual(known, one));
+    // What was given up now may be in a WAL beside it that nobody can read.
+    const isContaining = before.last !== undefined && contains(cut, before.last) && abandoned.every(isKnown);
+    return { database, from, folder, change, rewind, isContaining };
   });
   writeMark(dataDir, { ...known, replacement: { databases } }, true);
   apply(dataDir, replicaUrl, { databases });
@@ -62,7 +69,7 @@ function apply(dataDir: string, replicaUrl: string, { databases }: Replacement):
   const isLost = databases.some((each) => !existsSync(each.from) && !isInPlace(each));
   const done = isLost ? [] : databases;
   try {
-    for (const { database, from, folder } of databases) {
+    for (const { database, from, folder, isContaining } of databases) {
       const path = databasePath(dataDir, database);
       if (isLost) {
         if (!existsSync(path)) moveBack(folder, dataDir, database);
@@ -71,6 +78,7 @@ function apply(dataDir: string, replicaUrl: string, { databases }: Replacement):
         renameSync(from, path);
         syncToDisk(dirname(path));
       }
+      if (!isLost && isContaining) markContained(folder, database);
     }
   } catch (error) {
     const folders = [...new Set(databases.map(({ folder }) => folder))].filter((each) => existsSync(each));

@@ -34,6 +34,8 @@ export interface ReplacedDatabase {
   /** Where that goes what is in its place. */
   readonly folder: string;
   readonly change: MarkChange;
+  /** What it takes the place of can be read, and has no commit that it lacks. */
+  readonly isContaining?: boolean | undefined;
   /** What the features are to hear of; undefined where nothing is given up. */
   readonly rewind?: Rewind | undefined;
 }

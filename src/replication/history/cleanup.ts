@@ -1,0 +1,68 @@
+import { existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Logger } from '../../log.ts';
+import { fileTime } from '../leftovers.ts';
+import { readMark } from './mark.ts';
+
+/** So many of what was put aside stay, and none for longer; the newest always does. */
+const KEPT_MAX = 5;
+const AGE_MAX_MS = 30 * 24 * 60 * 60_000;
+/** `damaged/main-20260102T030405678Z`, and `replaced/20260102T030405678Z`. */
+const FOLDER = /^(?:(.+)-)?(\d{8}T\d{9}Z)$/;
+const DATABASE = /^(.+)\.db$/;
+
+/** Writes down of a database that was put aside that what took its place has every commit of it. */
+export function markContained(folder: string, database: string): void {
+  if (existsSync(folder)) writeFileSync(containedPath(folder, database), '', { mode: 0o600 });
+}
+
+/**
+ * Removes old ones of what was put aside in `damaged/` and `replaced/`, and tells each. Only what is known to hold no
+ * commit that is not in the database too: all else a person removes.
+ */
+export function removeOldLeftovers(dataDir: string, log: Logger, nowMs = Date.now()): void {
+  const { notices = [], rewinds = [] } = readMark(dataDir) ?? {};
+  const named = new Set([
+    ...notices.map(({ quarantine }) => quarantine),
+    ...rewinds.map(({ folder }) => folder),
+  ]);
+  const oldest = fileTime(nowMs - AGE_MAX_MS);
+  for (const kind of ['damaged', 'replaced']) {
+    for (const names of groupsIn(join(dataDir, kind))) {
+      const [, ...others] = names.toSorted((one, other) => timeOf(other).localeCompare(timeOf(one)));
+      const spare = others.filter(
+        (name) => !named.has(join(kind, name)) && isContained(join(dataDir, kind, name)),
+      );
+      for (const [place, name] of spare.entries()) {
+        if (place < KEPT_MAX - 1 && timeOf(name) > oldest) continue;
+        const folder = join(dataDir, kind, name);
+        rmSync(folder, { recursive: true, force: true });
+        log.info(
+          { folder },
+          `removed ${folder}: the databases have all commits of it, and newer ones are kept`,
+        );
+      }
+    }
+  }
+}
+
+/** @returns the folders of each database; those in `replaced/` are of all */
+function groupsIn(folder: string): string[][] {
+  const names = existsSync(folder) ? readdirSync(folder).filter((name) => FOLDER.test(name)) : [];
+  return Object.values(Object.groupBy(names, (name) => FOLDER.exec(name)?.[1] ?? '')).map(
+    (group) => group ?? [],
+  );
+}
+
+function timeOf(name: string): string {
+  return FOLDER.exec(name)?.[2] ?? '';
+}
+
+function isContained(folder: string): boolean {
+  const databases = readdirSync(folder).flatMap((name) => DATABASE.exec(name)?.[1] ?? []);
+  return databases.length > 0 && databases.every((name) => existsSync(containedPath(folder, name)));
+}
+
+function containedPath(folder: string, database: string): string {
+  return join(folder, `${database}.contained`);
+}
