@@ -25,7 +25,7 @@ export class LogConfirmer implements Confirmer {
     if (typeof db === 'string' && line.message === 'snapshot written') onSnapshotEnd(basename(db, '.db'));
     if (line.level === 'error')
       onFailed(
-        String(line.fields.error ?? line.message),
+        String(line.shown.fields.error ?? line.shown.message),
         typeof db === 'string' ? basename(db, '.db') : undefined,
       );
     const confirmation = confirmationOf(line);

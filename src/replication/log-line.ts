@@ -1,20 +1,29 @@
-/** One line that Litestream has logged. */
-export interface LitestreamLine {
-  readonly level: 'debug' | 'info' | 'warn' | 'error';
+/** What a line says. */
+interface Said {
   /** Its message, such as `wal segment written`. */
   readonly message: string;
   /** What it says beside: for `wal segment written` db, replica, position, elapsed, sz. Empty for a plain line. */
   readonly fields: Readonly<Record<string, unknown>>;
 }
 
+/**
+ * One line that Litestream has logged. Its own message and fields are for being understood and never for being shown: a
+ * credential may be in them, and what replaces it may as well stand in the name of a folder.
+ */
+export interface LitestreamLine extends Said {
+  readonly level: 'debug' | 'info' | 'warn' | 'error';
+  /** The same without credentials. */
+  readonly shown: Said;
+}
+
 const LEVELS = { DEBUG: 'debug', INFO: 'info', WARN: 'warn', ERROR: 'error' } as const;
-const OWN_FIELDS = new Set(['time', 'level', 'msg']);
+const OWN_FIELDS = new Set(['time', 'level']);
 
 /**
  * Reads one line, JSON or not. Takes anything and never throws.
  *
  * @param text without its line end
- * @param redact applied to every string in it
+ * @param redact applied to every string in what is shown
  * @param plainLevel the level of a line that names none
  */
 export function parseLogLine(
@@ -22,15 +31,22 @@ export function parseLogLine(
   redact: (text: string) => string = (same) => same,
   plainLevel: LitestreamLine['level'] = 'warn',
 ): LitestreamLine {
-  const clean = redact(text);
-  const value = parseJson(clean, redact);
+  const value = parseJson(text);
   if (value && typeof value.msg === 'string') {
-    const fields = Object.fromEntries(Object.entries(value).filter(([name]) => !OWN_FIELDS.has(name)));
-    return { level: levelNamed(value.level) ?? plainLevel, message: value.msg, fields };
+    // What JSON had spelled with escapes is plain by now.
+    const shown = parseJson(text, redact) as typeof value;
+    const level = levelNamed(value.level) ?? plainLevel;
+    return { level, ...said(value), shown: said(shown) };
   }
   // Before Litestream has read its configuration it logs as plain text.
-  const named = /^\S+ \S+ (DEBUG|INFO|WARN|ERROR) |\blevel=(DEBUG|INFO|WARN|ERROR)\b/.exec(clean);
-  return { level: levelNamed(named?.[1] ?? named?.[2]) ?? plainLevel, message: clean, fields: {} };
+  const named = /^\S+ \S+ (DEBUG|INFO|WARN|ERROR) |\blevel=(DEBUG|INFO|WARN|ERROR)\b/.exec(text);
+  const level = levelNamed(named?.[1] ?? named?.[2]) ?? plainLevel;
+  return { level, message: text, fields: {}, shown: { message: redact(text), fields: {} } };
+}
+
+function said({ msg, ...rest }: Record<string, unknown>): Said {
+  const fields = Object.fromEntries(Object.entries(rest).filter(([name]) => !OWN_FIELDS.has(name)));
+  return { message: String(msg), fields };
 }
 
 function levelNamed(name: unknown): LitestreamLine['level'] | undefined {
@@ -39,8 +55,10 @@ function levelNamed(name: unknown): LitestreamLine['level'] | undefined {
     : undefined;
 }
 
-/** Redacts once more what JSON had spelled with escapes. */
-function parseJson(text: string, redact: (text: string) => string): Record<string, unknown> | undefined {
+function parseJson(
+  text: string,
+  redact: (text: string) => string = (same) => same,
+): Record<string, unknown> | undefined {
   if (!text.startsWith('{')) return undefined;
   try {
     return JSON.parse(text, (_, value) => (typeof value === 'string' ? redact(value) : value));

@@ -94,8 +94,9 @@ export class LogRelay {
     const isCut = text.length === LINE_MAX_CHARS;
     const bounded = isCut ? this.#redact(text).slice(0, -this.#secretMaxChars || undefined) : text;
     const line = parseLogLine(bounded, this.#redact, plainLevel);
-    const detail = Object.keys(line.fields).length > 0 ? { litestream: line.fields } : {};
-    log[this.#levelOf(line)](detail, `litestream: ${line.message}${reason(line)}`);
+    const { message, fields } = line.shown;
+    const detail = Object.keys(fields).length > 0 ? { litestream: fields } : {};
+    log[this.#levelOf(line)](detail, `litestream: ${message}${reason(line.shown)}`);
     this.#countInitialized(line);
     try {
       onLine?.(line);
@@ -132,7 +133,7 @@ function shownLevel({ level, message, fields }: LitestreamLine): LitestreamLine[
   return typeof error === 'string' && error.startsWith('no generation') ? 'debug' : 'warn';
 }
 
-function reason({ fields }: LitestreamLine): string {
+function reason({ fields }: LitestreamLine['shown']): string {
   const text = fields.error ?? fields.reason;
   return typeof text === 'string' ? `: ${text.replaceAll(/\s+/g, ' ')}` : '';
 }

@@ -48,8 +48,8 @@ export class LtxConfirmer implements Confirmer {
     this.#agent.destroy();
   }
 
-  onLine({ level, message, fields }: LitestreamLine): void {
-    if (level === 'error') this.#options.onFailed(String(fields.error ?? message));
+  onLine({ level, shown }: LitestreamLine): void {
+    if (level === 'error') this.#options.onFailed(String(shown.fields.error ?? shown.message));
   }
 
   async #watch(watched: Watched): Promise<void> {

@@ -24,14 +24,26 @@ function adviceFor(replica: Replica): string {
     : 'Check REPLICA_URL, and that its disk is mounted and readable.';
 }
 
+/** Why a restore failed, in one line of bounded length. */
+export interface Reason {
+  /** As Litestream gave it, to be understood. */
+  readonly given: string;
+  /** Without credentials, to be shown. */
+  readonly shown: string;
+}
+
 /**
  * @param lines what the restore has logged
- * @returns the reason that it gave, in one line of bounded length
+ * @returns the reason that it gave
  */
-export function reasonIn(lines: readonly LitestreamLine[]): string {
+export function reasonIn(lines: readonly LitestreamLine[]): Reason {
   const panic = lines.find(({ message }) => message.startsWith('panic: '));
   const last = panic ?? lines.findLast(({ level }) => level === 'error') ?? lines.at(-1);
-  const text = typeof last?.fields.error === 'string' ? last.fields.error : last?.message;
+  return { given: textOf(last), shown: textOf(last?.shown) };
+}
+
+function textOf(said: LitestreamLine['shown'] | undefined): string {
+  const text = typeof said?.fields.error === 'string' ? said.fields.error : said?.message;
   return (text ?? 'it gave no reason').replaceAll(/\s+/g, ' ').slice(0, REASON_MAX_CHARS);
 }
 
@@ -41,14 +53,14 @@ export function reasonIn(lines: readonly LitestreamLine[]): string {
  * @param reason what `reasonIn` found
  * @returns the failure that it means: storage_full, replica_unreachable, or else restore_failed
  */
-export function restoreFailure(database: string, replica: Replica, reason: string): Failure {
-  if (NO_SPACE.test(reason)) {
-    return new Failure('storage_full', `No space to restore the database ${database}: ${reason}`);
+export function restoreFailure(database: string, replica: Replica, { given, shown }: Reason): Failure {
+  if (NO_SPACE.test(given)) {
+    return new Failure('storage_full', `No space to restore the database ${database}: ${shown}`);
   }
-  if (UNREACHABLE.test(reason)) return replicaUnreachable(replica, reason);
+  if (UNREACHABLE.test(given)) return replicaUnreachable(replica, shown);
   return new Failure(
     'restore_failed',
-    `The database ${database} cannot be restored from ${replica.url}: ${reason}`,
+    `The database ${database} cannot be restored from ${replica.url}: ${shown}`,
   );
 }
 

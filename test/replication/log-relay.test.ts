@@ -74,7 +74,24 @@ t.test('it is ready once, when every database has been taken up', async (t) => {
 t.test('a listener gets the fields, at the level that Litestream gave', async (t) => {
   const fields = { db: '/data/main.db', replica: 's3', position: 'f00/00000001:4152', sz: 8272 };
   const { heard } = await relay({ stdout: [json('INFO', 'wal segment written', fields)] });
-  t.same(heard, [{ level: 'info', message: 'wal segment written', fields }]);
+  const said = { message: 'wal segment written', fields };
+  t.same(heard, [{ level: 'info', ...said, shown: said }]);
+});
+
+t.test('a credential that occurs in what Litestream says does not keep it from being understood', async (t) => {
+  const secrets = { AWS_ACCESS_KEY_ID: 'main', AWS_SECRET_ACCESS_KEY: 'l' };
+  const fields = { db: '/srv/main/main.db', position: 'f00/00000001:4152', sz: 8272 };
+  let ready = 0;
+  const { lines, heard } = await relay(
+    { stdout: [json('INFO', 'initialized db'), json('INFO', 'wal segment written', fields)] },
+    { secrets, databases: 1, onReady: () => (ready += 1) },
+  );
+  t.equal(ready, 1);
+  t.equal(heard[1]?.message, 'wal segment written');
+  t.same(heard[1]?.fields, fields);
+  t.equal(lines[1]?.level, DEBUG, 'it is known as everyday work');
+  t.equal(lines[1]?.msg, 'litestream: wa[redacted] segment written');
+  t.same(heard[1]?.shown.fields, { ...fields, db: '/srv/[redacted]/[redacted].db' });
 });
 
 t.test('a listener that throws does no harm', async (t) => {
@@ -118,7 +135,7 @@ t.test('credentials never pass, however they are spelled', async (t) => {
     },
     { secrets: SECRETS },
   );
-  const all = JSON.stringify([lines, heard]);
+  const all = JSON.stringify([lines, heard.map(({ shown }) => shown)]);
   t.notMatch(all, id);
   for (let start = 0; start + 8 <= secret.length; start += 1) {
     const part = secret.slice(start, start + 8);

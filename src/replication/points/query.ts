@@ -42,8 +42,8 @@ export async function query(
   ]);
   const child = spawn(invocation.command, invocation.args, { stdio: ['ignore', 'pipe', 'pipe'], env });
   const complaints: LitestreamLine[] = [];
-  const complain = (message: string) => complaints.push({ level: 'error', message, fields: {} });
   const redact = redactor([env.AWS_ACCESS_KEY_ID ?? '', env.AWS_SECRET_ACCESS_KEY ?? '']);
+  const complain = (message: string) => complaints.push(parseLogLine(message, redact, 'error'));
   const onText = (isTable: boolean) => (text: string) => {
     // The table and the log share an output.
     const isRow = isTable && !text.startsWith('{');

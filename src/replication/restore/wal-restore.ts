@@ -98,8 +98,8 @@ export async function restoreFromWals(
     else return done(plan);
   }
   if (isTooEarly || (atMs !== undefined && generation.snapshots.length === 0)) return undefined;
-  const reasons = generation.snapshots.length === 0 ? ['it has no snapshot'] : faults;
-  throw restoreFailure(options.database, options.config.replica, reasons.join('; '));
+  const reason = generation.snapshots.length === 0 ? 'it has no snapshot' : faults.join('; ');
+  throw restoreFailure(options.database, options.config.replica, { given: reason, shown: reason });
 }
 
 /** @returns what of a generation is before its second snapshot */
@@ -189,8 +189,8 @@ async function runLitestream(
 function blamed(lines: readonly LitestreamLine[], { database, config }: WalRestoreOptions): string {
   const reason = reasonIn(lines);
   const failure = restoreFailure(database, config.replica, reason);
-  if (failure.code !== 'restore_failed' || NOT_THE_REPLICA.test(reason)) throw failure;
-  return reason;
+  if (failure.code !== 'restore_failed' || NOT_THE_REPLICA.test(reason.given)) throw failure;
+  return reason.shown;
 }
 
 function pageOfLastCommit(path: string): number | undefined {
