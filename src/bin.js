@@ -5,6 +5,8 @@ import { existsSync, lstatSync, readdirSync, readFileSync, readlinkSync, realpat
 import { basename, dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
+/** sysexits.h. */
+const EXIT_CONFIGURATION = 78;
 /** As the kernel has it. */
 const LINKS_MAX = 40;
 
@@ -31,6 +33,15 @@ async function launch(args) {
     const environment = isHelp ? { ...process.env } : await takeSettings({ args, own, installation });
     const invocation = { root, installation, cwd, environment };
     const dataDir = resolve(installation, process.env.DATA_DIR || 'data');
+    // The code that runs lies in it, and there is no import from such a path.
+    if (!isHelp && dataDir.includes('\\')) {
+      const message = `DATA_DIR: expected a path without \\, from which Node.js loads no code: ${dataDir}`;
+      throw Object.assign(new Error(message), { meaning: { exitCode: EXIT_CONFIGURATION } });
+    }
+    if (!isHelp && args[0] !== 'start' && !actsForCaller(args) && process.getuid?.() === 0) {
+      const { becomeOwnerOf } = await import('./unit.js');
+      becomeOwnerOf(dataDir, own);
+    }
     const pinned = pinnedFolder(dataDir);
     if (!isHelp && bringsWriterUp(args, dataDir)) await start(args, invocation, own, pinned);
     else await run(args, invocation, own, pinned);

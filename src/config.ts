@@ -1,7 +1,7 @@
 import { existsSync, realpathSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { availableParallelism } from 'node:os';
-import { isAbsolute, join, relative, resolve } from 'node:path';
+import { basename, dirname, join, relative, resolve } from 'node:path';
 import { z } from 'zod';
 import { Failure, type FieldError } from './errors.ts';
 import { parseProxy } from './limits/trusted-proxies.ts';
@@ -306,10 +306,11 @@ export function loadConfig(env: NodeJS.ProcessEnv, installation: string): Loaded
       message: `expected a shorter path: by ${tooLongBytes} bytes, for its sockets`,
     });
   }
-  if (dataDir.includes('?')) {
+  // Node.js gives U+FFFD for what is not UTF-8: another path.
+  if (/[?\ufffd]/.test(dataDir)) {
     errors.push({
       field: 'DATA_DIR',
-      message: 'expected a path without ?, behind which Litestream reads none',
+      message: 'expected a path in UTF-8 and without ?, behind which Litestream reads none',
     });
   }
   const smtpServer = given.SMTP_URL === undefined ? undefined : smtpServerOf(given.SMTP_URL);
@@ -388,8 +389,9 @@ function isTakenIn(dataDir: string, path: string): boolean {
   return below === '' || TAKEN.test(below);
 }
 
-/** The one spelling of a folder, so that two names of it are not taken for two systems. */
+/** The one spelling of a folder, also of one that is not there yet, so that two names of it are not taken for two systems. */
 function absolute(path: string, cwd: string): string {
-  const full = isAbsolute(path) ? path : resolve(cwd, path);
-  return existsSync(full) ? realpathSync(full) : full;
+  const full = resolve(cwd, path);
+  if (existsSync(full)) return realpathSync(full);
+  return dirname(full) === full ? full : join(absolute(dirname(full), cwd), basename(full));
 }

@@ -1,8 +1,8 @@
 // Plain JavaScript: which data folder counts is known before the code that runs has been chosen.
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, globSync, realpathSync } from 'node:fs';
+import { existsSync, globSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { userInfo } from 'node:os';
-import { isAbsolute } from 'node:path';
+import { isAbsolute, join } from 'node:path';
 import { parseEnvironmentFile, readSettings } from './environment-file.js';
 
 const PROPERTIES = [
@@ -76,11 +76,59 @@ export function becomeUserOf({ user, group }) {
     execFileSync('id', [option, user], { encoding: 'utf8' }).trim().split(' ').map(Number);
   const [uid = 0] = ids('-u');
   const [gid = 0] = ids('-g');
-  process.setgroups?.(ids('-G'));
-  process.setgid?.(/^\d*$/.test(group) ? Number(group || gid) : group);
-  process.setuid?.(uid);
-  process.env.HOME = userInfo().homedir;
+  become(uid, /^\d*$/.test(group) ? Number(group || gid) : group, ids('-G'));
   return true;
+}
+
+/**
+ * Lets root go on as whoever runs the system on a data folder: what root made in it would be closed to the service.
+ * @param {string} dataDir
+ * @param {string} project folder of the code, which that user has to read too
+ */
+export function becomeOwnerOf(dataDir, project) {
+  // Who started a system there made the first; the other may be the administrator's.
+  const owner = statOf(join(dataDir, 'run')) ?? statOf(dataDir);
+  if (owner === undefined || owner.uid === 0) return;
+  const { uid, gid } = owner;
+  const { status, stdout } = spawnSync('id', ['-G', String(uid)], { encoding: 'utf8' });
+  // A user that has no name here, as of a container's volume, is in no other groups.
+  const groups = status === 0 ? stdout.trim().split(' ').map(Number) : [gid];
+  process.setegid?.(gid);
+  process.seteuid?.(uid);
+  try {
+    readFileSync(join(project, 'package.json'));
+  } catch (error) {
+    const { message } = /** @type {Error} */ (error);
+    throw failure(
+      `${dataDir} belongs to the user with the id ${uid}, who cannot read the code: ${message}`,
+      EXIT_CONFIGURATION,
+    );
+  } finally {
+    process.seteuid?.(0);
+    process.setegid?.(0);
+  }
+  become(uid, gid, groups);
+}
+
+/**
+ * @param {number} uid
+ * @param {number | string} gid
+ * @param {readonly number[]} groups
+ */
+function become(uid, gid, groups) {
+  process.setgroups?.([...groups]);
+  process.setgid?.(gid);
+  process.setuid?.(uid);
+  try {
+    process.env.HOME = userInfo().homedir;
+  } catch {
+    delete process.env.HOME;
+  }
+}
+
+/** @param {string} path */
+function statOf(path) {
+  return statSync(path, { throwIfNoEntry: false });
 }
 
 /** @returns {Map<string, string[]>[]} the properties of each service that is loaded, and of ninelives.service */

@@ -176,7 +176,7 @@ t.test('a value is checked for what it will be used for', async (t) => {
         'smtp://a.example:0',
       ],
     ],
-    ['DATA_DIR', ['/srv/a?b', '~/data', '~']],
+    ['DATA_DIR', ['/srv/a?b', '/srv/\ufffd', '~/data', '~']],
     ['LITESTREAM_BIN', ['~/bin/litestream']],
     [
       'REPLICA_URL',
@@ -184,6 +184,7 @@ t.test('a value is checked for what it will be used for', async (t) => {
         ...[
           'file:~/x',
           'file:/srv/a?b',
+          'file:/srv/\ufffd',
           'file:data',
           'file:data/run',
           'file:data/main.db',

@@ -2,6 +2,7 @@ import { rmSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { Failure } from '../errors.ts';
 import { features } from '../features.ts';
+import { isoTimeMs } from '../iso-time.ts';
 import { rangeOf } from '../replication/points/generations.ts';
 import type { Invocation } from '../supervisor/release/invocation.ts';
 import { absolutePath, readArguments } from './arguments.ts';
@@ -30,9 +31,6 @@ const OPTIONS = {
   json: { type: 'boolean', default: false },
   help: { type: 'boolean', short: 'h', default: false },
 } as const;
-
-/** Without its zone a time would mean something else on each machine. */
-const ISO_TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)$/;
 
 /**
  * Restores from the replica, or lists what can be restored.
@@ -105,9 +103,13 @@ function consequencesOf(at: string): string {
 }
 
 function parseTime(text: string): number {
-  const atMs = ISO_TIME.test(text) ? Date.parse(text) : Number.NaN;
-  if (Number.isNaN(atMs)) {
-    throw new Failure('usage', `--at ${text}: expected a time with its zone, such as 2030-01-31T12:00:00Z`);
+  // A day alone says no time.
+  const atMs = text.includes('T') ? isoTimeMs(text) : undefined;
+  if (atMs === undefined) {
+    throw new Failure(
+      'usage',
+      `--at ${text}: expected a time of the calendar with its zone, such as 2030-01-31T12:00:00Z`,
+    );
   }
   return atMs;
 }
@@ -126,8 +128,11 @@ async function restoreTo(
   point: Point | undefined,
   signal: AbortSignal,
 ): Promise<RestoreReport> {
-  if (outputPath.includes('?')) {
-    throw new Failure('usage', `--to ${outputPath}: Litestream reads no path behind a ?; use another one`);
+  if (/[?\ufffd]/.test(outputPath)) {
+    throw new Failure(
+      'usage',
+      `--to ${outputPath}: Litestream reads no path behind a ?, and none that is not UTF-8; use another one`,
+    );
   }
   const folder = dirname(outputPath);
   if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) {

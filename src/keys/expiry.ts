@@ -1,6 +1,7 @@
+import { isoTimeMs } from '../iso-time.ts';
+
 const UNITS_MS = { m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 const DURATION = /^(\d{1,5})([mhd])$/;
-const ISO_DATE = /^\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d))?$/;
 
 /** @returns the milliseconds of a duration such as `10m`, `12h` or `30d`; undefined for anything else */
 export function durationMsOf(text: string): number | undefined {
@@ -14,6 +15,6 @@ export function durationMsOf(text: string): number | undefined {
  */
 export function expiryAtMsOf(text: string, nowMs: number): number | undefined {
   const durationMs = durationMsOf(text);
-  const atMs = durationMs === undefined && ISO_DATE.test(text) ? Date.parse(text) : nowMs + (durationMs ?? 0);
-  return atMs > nowMs ? atMs : undefined;
+  const atMs = durationMs === undefined ? isoTimeMs(text) : nowMs + durationMs;
+  return atMs !== undefined && atMs > nowMs ? atMs : undefined;
 }

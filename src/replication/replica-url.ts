@@ -23,8 +23,8 @@ export function parseReplicaUrl(url: string, cwd: string): Replica | Unusable {
     if (path === '' || /^(?:\/\/|~)/.test(path)) return { expected: EXPECTED };
     const full = isAbsolute(path) ? resolve(path) : resolve(cwd, path);
     // Litestream would take what stands behind it for options.
-    return full.includes('?')
-      ? { expected: `${EXPECTED}, without ?` }
+    return /[?\ufffd]/.test(full)
+      ? { expected: `${EXPECTED}, without ? and in UTF-8` }
       : { type: 'file', url: `file:${full}`, path: full };
   }
   const s3 = /^s3:\/\/([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:\/([\w!.*'()/-]*))?$/.exec(url);

@@ -10,7 +10,7 @@ const DATABASE_FILE = /\.db(-wal|-shm)?$/;
  * Makes the data folder, mode 0700, when it does not exist, and finds out whether this user can work in it.
  * @param dataDir absolute
  * @returns the folder in it for what belongs to one run
- * @throws Failure data_dir_unusable
+ * @throws Failure data_dir_unusable; config_invalid for a database that is a link
  */
 export function prepareDataDir(dataDir: string): string {
   const runDir = join(dataDir, 'run');
@@ -18,12 +18,26 @@ export function prepareDataDir(dataDir: string): string {
     makeFolder(runDir);
     for (const folder of [dataDir, runDir]) accessSync(folder, R_OK | W_OK | X_OK);
     for (const name of readdirSync(dataDir)) {
-      if (DATABASE_FILE.test(name)) accessSync(join(dataDir, name), R_OK | W_OK);
+      if (!DATABASE_FILE.test(name)) continue;
+      refuseLink(join(dataDir, name));
+      accessSync(join(dataDir, name), R_OK | W_OK);
     }
     return runDir;
   } catch (error) {
-    throw unusable(dataDir, error);
+    throw error instanceof Failure ? error : unusable(dataDir, error);
   }
+}
+
+/**
+ * SQLite keeps the WAL beside the file that a link leads to, and Litestream looks for it beside the link: it would ship
+ * nothing. A folder may be a link, since one spelling of it is used.
+ */
+function refuseLink(path: string): void {
+  if (!lstatSync(path).isSymbolicLink()) return;
+  throw new Failure(
+    'config_invalid',
+    `${path} is a symbolic link, beside which Litestream finds no WAL: nothing would be replicated. Stop what writes to it, move the file that it leads to here in its place, with its -wal and -shm; or set DATA_DIR to the folder where they are`,
+  );
 }
 
 /**

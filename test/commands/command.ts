@@ -15,9 +15,10 @@ export interface Ran {
 export function startCommand(
   args: readonly string[],
   env: NodeJS.ProcessEnv,
+  cwd = env.DATA_DIR,
 ): { readonly process: ChildProcess; readonly ended: Promise<Ran> } {
   const child = spawn(process.execPath, [ENTRY, ...args], {
-    cwd: env.DATA_DIR,
+    cwd,
     env: { ...cleanEnv(), LITESTREAM_BIN: '', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -29,6 +30,6 @@ export function startCommand(
 }
 
 /** Runs one to its end. */
-export async function command(args: readonly string[], env: NodeJS.ProcessEnv): Promise<Ran> {
-  return startCommand(args, env).ended;
+export async function command(args: readonly string[], env: NodeJS.ProcessEnv, cwd?: string): Promise<Ran> {
+  return startCommand(args, env, cwd).ended;
 }

@@ -78,21 +78,24 @@ t.test('a listener gets the fields, at the level that Litestream gave', async (t
   t.same(heard, [{ level: 'info', ...said, shown: said }]);
 });
 
-t.test('a credential that occurs in what Litestream says does not keep it from being understood', async (t) => {
-  const secrets = { AWS_ACCESS_KEY_ID: 'main', AWS_SECRET_ACCESS_KEY: 'l' };
-  const fields = { db: '/srv/main/main.db', position: 'f00/00000001:4152', sz: 8272 };
-  let ready = 0;
-  const { lines, heard } = await relay(
-    { stdout: [json('INFO', 'initialized db'), json('INFO', 'wal segment written', fields)] },
-    { secrets, databases: 1, onReady: () => (ready += 1) },
-  );
-  t.equal(ready, 1);
-  t.equal(heard[1]?.message, 'wal segment written');
-  t.same(heard[1]?.fields, fields);
-  t.equal(lines[1]?.level, DEBUG, 'it is known as everyday work');
-  t.equal(lines[1]?.msg, 'litestream: wa[redacted] segment written');
-  t.same(heard[1]?.shown.fields, { ...fields, db: '/srv/[redacted]/[redacted].db' });
-});
+t.test(
+  'a credential that occurs in what Litestream says does not keep it from being understood',
+  async (t) => {
+    const secrets = { AWS_ACCESS_KEY_ID: 'main', AWS_SECRET_ACCESS_KEY: 'l' };
+    const fields = { db: '/srv/main/main.db', position: 'f00/00000001:4152', sz: 8272 };
+    let ready = 0;
+    const { lines, heard } = await relay(
+      { stdout: [json('INFO', 'initialized db'), json('INFO', 'wal segment written', fields)] },
+      { secrets, databases: 1, onReady: () => (ready += 1) },
+    );
+    t.equal(ready, 1);
+    t.equal(heard[1]?.message, 'wal segment written');
+    t.same(heard[1]?.fields, fields);
+    t.equal(lines[1]?.level, DEBUG, 'it is known as everyday work');
+    t.equal(lines[1]?.msg, 'litestream: wa[redacted] segment written');
+    t.same(heard[1]?.shown.fields, { ...fields, db: '/srv/[redacted]/[redacted].db' });
+  },
+);
 
 t.test('a listener that throws does no harm', async (t) => {
   const onLine = () => {

@@ -1,12 +1,21 @@
-import { mkdirSync, renameSync, rmSync, symlinkSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { chownSync, mkdirSync, readdirSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { cleanEnv } from '../../loadtest/support/running-system.ts';
 import { openReader } from '../../src/sqlite/open.ts';
-import { command } from '../commands/command.ts';
+import { command, ENTRY } from '../commands/command.ts';
 import { alertOf, request } from '../support/http.ts';
-import { start, temporaryFolder } from '../support/system.ts';
+import { type RunningSystem, start, temporaryFolder } from '../support/system.ts';
 
 const REPLICATED = { Durability: 'replicated' };
+
+const NOBODY = 65_534;
+
+async function write(system: RunningSystem, id: string): Promise<number> {
+  const options = { method: 'POST', body: alertOf(id), headers: REPLICATED };
+  return (await request(`${system.url}/alert`, options)).status;
+}
 
 /** @returns the ids of the alerts in a database file */
 function alertsIn(path: string): unknown[] {
@@ -24,9 +33,7 @@ t.test('a data folder of any name is served, replicated, proven and restored', a
   // Credentials that occur in what Litestream logs.
   const env = { AWS_ACCESS_KEY_ID: 'main', AWS_SECRET_ACCESS_KEY: 'wal' };
   const system = await start(t, env, dataDir);
-  const body = alertOf('a');
-  const { status } = await request(`${system.url}/alert`, { method: 'POST', body, headers: REPLICATED });
-  t.equal(status, 201, 'the replica has it');
+  t.equal(await write(system, 'a'), 201, 'the replica has it');
   const verified = await command(['verify'], { ...env, DATA_DIR: dataDir });
   t.equal(verified.code, 0, verified.stdout + verified.stderr);
   await system.stop();
@@ -34,4 +41,87 @@ t.test('a data folder of any name is served, replicated, proven and restored', a
   const restored = await command(['restore', '--to', to], { ...env, DATA_DIR: dataDir });
   t.equal(restored.code, 0, restored.stderr);
   t.same(alertsIn(to), ['a']);
+});
+
+t.test('a path that would be taken for another one is refused', async (t) => {
+  const folder = temporaryFolder(t);
+  for (const [name, says] of [
+    ['a?b', /DATA_DIR: expected a path in UTF-8 and without \?/],
+    ['a\\b', /DATA_DIR: expected a path without \\, from which Node\.js loads no code/],
+    ['a\ufffdb', /DATA_DIR: expected a path in UTF-8/],
+  ] as const) {
+    const env = { DATA_DIR: join(folder, name) };
+    for (const words of ['start', 'restore --list']) {
+      const { code, stderr } = await command(words.split(' '), env, folder);
+      t.equal(code, 78, `${words}: ${stderr}`);
+      t.ok(says.test(stderr), stderr);
+    }
+  }
+});
+
+t.test('a link to the data folder is one more name of it, and one to a database is refused', async (t) => {
+  const folder = temporaryFolder(t);
+  mkdirSync(join(folder, 'disk'));
+  symlinkSync(join(folder, 'disk'), join(folder, 'link'));
+  const DATA_DIR = join(folder, 'link', 'data');
+  const system = await start(t, {}, DATA_DIR, { cwd: folder });
+  t.equal(await write(system, 'a'), 201);
+  await system.stop();
+  const again = await start(t, {}, join(folder, 'disk', 'data'));
+  t.equal(await write(again, 'b'), 201);
+  t.notMatch(JSON.stringify(again.lines), /another replica/);
+  await again.stop();
+
+  const dataDir = join(folder, 'disk', 'data');
+  const kept = join(folder, 'kept');
+  for (const name of ['main.db', 'media.db-wal']) {
+    renameSync(join(dataDir, name), kept);
+    // To something, and to nothing.
+    for (const target of [kept, join(folder, 'nothing')]) {
+      symlinkSync(target, join(dataDir, name));
+      for (const words of target === kept ? ['start', 'restore --in-place'] : ['start']) {
+        const { code, stderr } = await command(words.split(' '), { DATA_DIR: dataDir });
+        t.equal(code, 78, `${words}: ${stderr}`);
+        t.ok(stderr.startsWith(`ninelives: ${join(dataDir, name)} is a symbolic link`), stderr);
+      }
+      rmSync(join(dataDir, name));
+    }
+    renameSync(kept, join(dataDir, name));
+  }
+  const third = await start(t, {}, dataDir);
+  t.equal(await write(third, 'c'), 201, 'nothing of that has done any harm');
+});
+
+t.test(
+  "what root does to a data folder stays its owner's",
+  { skip: process.getuid?.() === 0 ? false : 'needs to be root' },
+  async (t) => {
+    const dataDir = temporaryFolder(t);
+    chownSync(dataDir, NOBODY, NOBODY);
+    const system = await start(t, {}, dataDir, { uid: NOBODY });
+    t.equal(await write(system, 'a'), 201);
+    await system.stop();
+    for (const words of [
+      'restore --in-place',
+      'keys create --name a --scope admin',
+      'verify',
+      'doctor',
+      'events',
+    ]) {
+      // tap's own hook would write where this user cannot.
+      const own = ['-u', 'NODE_OPTIONS', process.execPath, ENTRY, ...words.split(' ')];
+      const env = { ...cleanEnv(), DATA_DIR: dataDir };
+      const { status, stderr } = spawnSync('env', own, { cwd: '/', env, encoding: 'utf8' });
+      t.equal(status, 0, `${words}: ${stderr}`);
+    }
+    t.equal(execFileSync('find', [dataDir, '!', '-uid', String(NOBODY)], { encoding: 'utf8' }), '');
+  },
+);
+
+t.test('no command makes a system where there is none', async (t) => {
+  const DATA_DIR = temporaryFolder(t);
+  const { code, stderr } = await command(['verify'], { DATA_DIR });
+  t.equal(code, 75);
+  t.ok(stderr.startsWith(`ninelives: There is no database in ${DATA_DIR}.`), stderr);
+  t.same(readdirSync(DATA_DIR), []);
 });

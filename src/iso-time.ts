@@ -1,0 +1,17 @@
+const TIME = /^(\d{4}-\d\d-\d\d)(?:T(\d\d:\d\d)(:\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d))?$/;
+
+/**
+ * Reads an ISO 8601 date (its first moment, UTC) or a time with its zone, which without it would mean something else on
+ * each machine. JavaScript takes 30 February for 2 March; here it is none.
+ *
+ * @returns milliseconds since the epoch; undefined for anything else, also for what no calendar and no clock shows
+ */
+export function isoTimeMs(text: string): number | undefined {
+  const [, date, minute = '00:00', seconds = ''] = TIME.exec(text) ?? [];
+  if (date === undefined) return undefined;
+  const local = new Date(`${date}T${minute}${seconds}Z`);
+  if (Number.isNaN(local.getTime()) || local.toISOString().slice(0, 16) !== `${date}T${minute}`)
+    return undefined;
+  const atMs = Date.parse(text);
+  return Number.isNaN(atMs) ? undefined : atMs;
+}
