@@ -1,3 +1,3 @@
 import { whatMustHoldDoes } from './holds.ts';
 
-whatMustHoldDoes(['disk-loss', 'store-outage']);
+whatMustHoldDoes(['disk-loss', 'store-outage', 'bounds']);

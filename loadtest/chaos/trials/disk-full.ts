@@ -1,13 +1,12 @@
-import { spawnSync } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, rmSync, statfsSync, writeSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { alertFor } from '../clients/record.ts';
 import { request } from '../clients/request.ts';
+import { fill, mountDisk, obstacleToDisks } from '../small-disk.ts';
 import type { Stage } from '../stage.ts';
 import { atLeast, atMost, type Trial } from '../trial.ts';
 
 const DISK_MIB = 512;
-const BALLAST_CHUNK = Buffer.alloc(64 * 1024);
 const FULL_TIMEOUT_MS = 30_000;
 const RESUME_TIMEOUT_MS = 30_000;
 
@@ -23,7 +22,7 @@ function trialOf(name: string, what: string, env: NodeJS.ProcessEnv): Trial {
     fault: `DATA_DIR's disk (tmpfs, ${DISK_MIB} MiB) ${what}`,
     size: { unit: 'times', full: 3, short: 1 },
     victims: undefined,
-    obstacle: () => (process.getuid?.() === 0 ? undefined : 'mounting a small disk needs root'),
+    obstacle: obstacleToDisks,
     limits: [
       atLeast(1, 'writes', 'answered with 507'),
       atMost(0, 'answers', 'without a clear problem'),
@@ -33,7 +32,7 @@ function trialOf(name: string, what: string, env: NodeJS.ProcessEnv): Trial {
       atMost(5000, 'ms', 'worst recovery'),
     ],
     async run(stage, times) {
-      mountDisk(stage);
+      mountDisk(stage, DISK_MIB);
       // The replica is on another disk, as it should be.
       await stage.start({ ...env, REPLICA_URL: `file:${join(stage.folder, 'replica')}` });
       const load = await stage.startLoad({ requestsPerSecond: 200 });
@@ -86,34 +85,6 @@ function trialOf(name: string, what: string, env: NodeJS.ProcessEnv): Trial {
       };
     },
   };
-}
-
-/** Mounts a small disk at the stage's data folder. */
-function mountDisk(stage: Stage): void {
-  const folder = join(stage.folder, 'disk');
-  mkdirSync(folder);
-  const { status, stderr } = spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${DISK_MIB}m`, 'tmpfs', folder]);
-  if (status !== 0) throw new Error(`cannot mount a disk: ${stderr}`);
-  stage.defer(() => {
-    spawnSync('umount', ['-l', folder]);
-  });
-  stage.dataDir = join(folder, 'data');
-  mkdirSync(stage.dataDir);
-}
-
-/** Appends to a file until not a byte more fits. */
-function fill(path: string): void {
-  const fd = openSync(path, 'a');
-  try {
-    const { bavail, bsize } = statfsSync(path);
-    for (let leftBytes = bavail * bsize; leftBytes > 0; leftBytes -= BALLAST_CHUNK.length) {
-      writeSync(fd, BALLAST_CHUNK);
-    }
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
-  } finally {
-    closeSync(fd);
-  }
 }
 
 /** @returns the answer to a write, unless it is a problem that says what is the matter */

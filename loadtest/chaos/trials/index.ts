@@ -1,5 +1,6 @@
 import type { Trial } from '../trial.ts';
 import { allWorkersKilled } from './all-workers-killed.ts';
+import { bounds } from './bounds.ts';
 import { clockJump } from './clock-jump.ts';
 import { crashLeak } from './crash-leak.ts';
 import { deployFailingMigration } from './deploy-failing-migration.ts';
@@ -55,6 +56,7 @@ export const trials: readonly Trial[] = [
   diskLoss,
   history,
   storeOutage,
+  bounds,
   ...diskFull,
   clockJump,
   ...malicious,

@@ -1,0 +1,39 @@
+import { spawnSync } from 'node:child_process';
+import { closeSync, mkdirSync, openSync, statfsSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Stage } from './stage.ts';
+
+const BALLAST_CHUNK = Buffer.alloc(64 * 1024);
+
+/** @returns why no small disk can be had here; undefined when one can */
+export function obstacleToDisks(): string | undefined {
+  return process.getuid?.() === 0 ? undefined : 'mounting a small disk needs root';
+}
+
+/** Mounts a small disk at the stage's data folder. */
+export function mountDisk(stage: Stage, sizeMib: number): void {
+  const folder = join(stage.folder, 'disk');
+  mkdirSync(folder);
+  const { status, stderr } = spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${sizeMib}m`, 'tmpfs', folder]);
+  if (status !== 0) throw new Error(`cannot mount a disk: ${stderr}`);
+  stage.defer(() => {
+    spawnSync('umount', ['-l', folder]);
+  });
+  stage.dataDir = join(folder, 'data');
+  mkdirSync(stage.dataDir);
+}
+
+/** Appends to a file until so much is left on its disk; by default until not a byte more fits. */
+export function fill(path: string, leaveBytes = 0): void {
+  const fd = openSync(path, 'a');
+  try {
+    const { bavail, bsize } = statfsSync(path);
+    for (let tooMuch = bavail * bsize - leaveBytes; tooMuch > 0; tooMuch -= BALLAST_CHUNK.length) {
+      writeSync(fd, BALLAST_CHUNK);
+    }
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
+  } finally {
+    closeSync(fd);
+  }
+}
