@@ -116,7 +116,9 @@ export class Replication {
    * @param isShort whether the disk has little room
    */
   look(isShort: boolean): void {
-    this.#watch.look(monotonicNowMs());
+    const nowMs = monotonicNowMs();
+    this.#watch.look(nowMs);
+    this.#watch.postpone(nowMs);
     this.#watch.trim(isShort);
   }
 

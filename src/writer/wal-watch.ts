@@ -1,4 +1,4 @@
-import { statSync, truncateSync } from 'node:fs';
+import { statSync, truncateSync, utimesSync } from 'node:fs';
 import type { Trouble, WalReport } from '../runtime/messages.ts';
 import type { Database } from '../sqlite/open.ts';
 import { describeProcess, isLitestream, walLocks } from '../sqlite/wal-locks.ts';
@@ -8,6 +8,10 @@ const MB_BYTES = 1024 * 1024;
 /** A reader or a lock that has stayed for so long is none of ours. */
 const READER_MAX_MS = 30_000;
 const LOCK_MAX_MS = 2000;
+/** From then on a checkpoint that is not due for its size is put off. */
+const READER_BLOCKS_MS = 5000;
+/** A database that nothing was copied into for so long is due for a checkpoint. */
+const OVERDUE_MS = 60 * 60_000;
 /** A WAL begins anew at about 20 MB, and an application's burst may take it further. */
 const WAL_MAX_BYTES = 64 * MB_BYTES;
 /** Litestream is told to begin another WAL before this: a restore opens all segments of one at once. */
@@ -26,8 +30,8 @@ interface Holder {
 /**
  * Watches how far one database's WAL grows, and who keeps it from beginning anew. SQLite never makes the file smaller: a
  * WAL that a long reader has let grow stays as large on disk when it has begun anew, so what is beyond its last commit is
- * cut off here. States: held or free (`look` finds a reader that is behind the last commit), and locked or not (`look`
- * finds the write lock with another process).
+ * cut off here. States: held or free (`look` finds a reader that is behind the last commit), locked or not (`look` finds
+ * the write lock with another process), and with its checkpoint postponed or not (`postpone`).
  */
 export class WalWatch {
   readonly #db: Database;
@@ -38,6 +42,7 @@ export class WalWatch {
   #fileBytes = 0;
   #replicatedSalt = '';
   #segments = 0;
+  #isPostponed = false;
 
   /** @param db the writer's connection */
   constructor(db: Database, index: WalIndex) {
@@ -70,6 +75,19 @@ export class WalWatch {
     const key = String(writerPid);
     if (writerPid === undefined || writerPid === process.pid) this.#locker = undefined;
     else if (this.#locker?.key !== key) this.#locker = { key, pid: writerPid, sinceMs: nowMs };
+  }
+
+  /**
+   * Puts off Litestream's next checkpoint while a reader keeps it from copying anything. Each one adds a page to the WAL,
+   * and one that copies nothing leaves the time of the database's file as it is, by which Litestream then tries again at
+   * every look: ten pages a second, for as long as the reader stays. When it has gone, one is due at once.
+   */
+  postpone(nowMs: number): void {
+    const isBlocked = this.report(nowMs).oldestReaderMs > READER_BLOCKS_MS;
+    if (!isBlocked && !this.#isPostponed) return;
+    this.#isPostponed = isBlocked;
+    const time = new Date(isBlocked ? Date.now() : Date.now() - OVERDUE_MS);
+    utimesSync(this.#db.name, time, time);
   }
 
   report(nowMs: number): WalReport {

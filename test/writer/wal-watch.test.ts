@@ -1,4 +1,4 @@
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, statSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { openReader, openWriter } from '../../src/sqlite/open.ts';
@@ -66,6 +66,32 @@ t.test('readers that come and go are none that stays', { skip }, async (t) => {
   watch.look(60_000);
   t.equal(watch.report(60_000).oldestReaderMs, 0);
 });
+
+t.test(
+  'a checkpoint is put off while a reader keeps it from copying anything, and is due when it goes',
+  { skip },
+  async (t) => {
+    const { path, watch, grow } = databaseOf(t);
+    const reader = await foreignConnection(t, path, SNAPSHOT);
+    grow(1);
+    const old = new Date(1_000_000);
+    utimesSync(path, old, old);
+    const ageAtMs = (nowMs: number) => {
+      watch.look(nowMs);
+      watch.postpone(nowMs);
+      return Date.now() - statSync(path).mtimeMs;
+    };
+    const dayMs = 24 * 60 * 60_000;
+    t.ok(ageAtMs(0) > dayMs);
+    t.ok(ageAtMs(4000) > dayMs);
+    t.ok(ageAtMs(6000) < 60_000, 'put off');
+    await reader.end();
+    const ageMs = ageAtMs(7000);
+    t.ok(ageMs > 60_000 && ageMs < dayMs, 'due at once');
+    utimesSync(path, old, old);
+    t.ok(ageAtMs(8000) > dayMs);
+  },
+);
 
 t.test('a foreign write lock is told with its holder, the own one is not', { skip }, async (t) => {
   const { path, db, watch } = databaseOf(t);

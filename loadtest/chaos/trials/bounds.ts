@@ -48,7 +48,7 @@ export const bounds: Trial = {
     atMost(0, 'requests', 'failed, the 507 apart'),
     atMost(0, 'things', 'not back in time'),
     atMost(BACK_MAX_MS, 'ms', 'worst recovery'),
-    atLeast(RESERVE_MB / 2, 'MB', 'least disk that was free'),
+    atLeast(RESERVE_MB - 3, 'MB', 'least disk that was free'),
     atMost(0, 'writes', 'acknowledged, not in the restored replica'),
     atMost(0, 'rows', 'rows that differ in the restored replica'),
   ],
