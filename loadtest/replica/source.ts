@@ -4,7 +4,6 @@ import { mkdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Config, loadConfig } from '../../src/config.ts';
-import { createLog } from '../../src/log.ts';
 import { findLitestream, type LitestreamBinary } from '../../src/replication/binary.ts';
 import { LineSplitter } from '../../src/replication/line-splitter.ts';
 import { litestreamEnv, replicateCommand } from '../../src/replication/litestream.ts';
@@ -49,9 +48,8 @@ export async function makeSource(
     { DATA_DIR: dataDir, REPLICA_SYNC_INTERVAL_MS: String(SYNC_INTERVAL_MS), ...settings },
     folder,
   );
-  const log = createLog('loadtest', 'silent', 'json');
-  const { LITESTREAM_BIN: litestreamBin, PATH: path } = process.env;
-  const binary = await findLitestream({ litestreamBin, path, log });
+  const { LITESTREAM_BIN: litestreamBin } = process.env;
+  const binary = await findLitestream({ litestreamBin });
   const databaseFile = databasePath(dataDir, 'main');
   fill(databaseFile, sizeMb);
   const env = litestreamEnv(process.env, secrets, binary.format);

@@ -47,8 +47,6 @@ export async function withDataFolder<Result>(
     await endOrphans(config.DATA_DIR, log);
     const litestream = await findLitestream({
       litestreamBin: config.LITESTREAM_BIN,
-      path: process.env.PATH,
-      log,
       packages: join(settled.workers.folder, 'package.json'),
     });
     log.info({ path: litestream.path, version: litestream.version }, `litestream ${litestream.version}`);

@@ -5,7 +5,6 @@ import type { Config } from '../config.ts';
 import { Failure } from '../errors.ts';
 import { describeApp } from '../features.ts';
 import { freeDiskMb } from '../free-disk.ts';
-import { createLog } from '../log.ts';
 import { findLitestream } from '../replication/binary.ts';
 import { probeReplica } from '../replication/replica-probe.ts';
 import type { SystemSnapshot } from '../runtime/snapshot.ts';
@@ -68,8 +67,7 @@ async function checkSqlite(): Promise<Found> {
 
 async function checkLitestream({ LITESTREAM_BIN }: Config): Promise<Found> {
   try {
-    const log = createLog('command', 'silent', 'json');
-    const found = await findLitestream({ litestreamBin: LITESTREAM_BIN, path: process.env.PATH, log });
+    const found = await findLitestream({ litestreamBin: LITESTREAM_BIN });
     return ok(`Litestream ${found.version}, ${found.path}`);
   } catch (error) {
     return problem((error as Error).message, 'Run npm ci again, or set LITESTREAM_BIN.');

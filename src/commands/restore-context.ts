@@ -35,8 +35,6 @@ export async function withReplica<Result>(
   const log = createLog('command', 'silent', 'json');
   const binary = await findLitestream({
     litestreamBin: config.LITESTREAM_BIN,
-    path: process.env.PATH,
-    log,
   });
   const folder = mkdtempSync(join(tmpdir(), 'ninelives-'));
   try {

@@ -1,9 +1,8 @@
 import { execFile } from 'node:child_process';
-import { accessSync, constants, realpathSync, statSync } from 'node:fs';
+import { accessSync, constants, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { delimiter, dirname, join, resolve, sep } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { Failure } from '../errors.ts';
-import type { Logger } from '../log.ts';
 
 const VERSION_TIMEOUT_MS = 10_000;
 /** The first that logs as JSON and says which WAL segment it has written; without that nothing can be confirmed. */
@@ -28,9 +27,6 @@ export type ReplicaFormat = 'wal' | 'ltx';
 export interface FindOptions {
   /** LITESTREAM_BIN: then no other is looked for. */
   readonly litestreamBin: string | undefined;
-  /** PATH. */
-  readonly path: string | undefined;
-  readonly log: Logger;
   /** A file whose packages hold the one that npm carries; the own packages unless told. */
   readonly packages?: string;
   /** Where npm's package puts its binary; for tests. */
@@ -38,11 +34,12 @@ export interface FindOptions {
 }
 
 /**
- * Finds the Litestream to run: LITESTREAM_BIN, else the first usable on PATH, else the one that npm carries.
+ * Finds the Litestream to run: LITESTREAM_BIN, else the one that npm carries. Another that happens to be on PATH would write
+ * the replica in another format.
  * @throws Failure litestream_missing, which says what to do
  */
 export async function findLitestream(options: FindOptions): Promise<LitestreamBinary> {
-  const { litestreamBin, path, log } = options;
+  const { litestreamBin } = options;
   if (litestreamBin !== undefined) {
     const given = resolve(litestreamBin);
     const found = await probe(given);
@@ -54,29 +51,11 @@ export async function findLitestream(options: FindOptions): Promise<LitestreamBi
     }
     return found;
   }
-  for (const candidate of candidatesOnPath(path)) {
-    const found = await probe(candidate);
-    if ('path' in found) return found;
-    log.warn({ path: candidate }, `skipping ${candidate}: it ${found.problem}`);
-  }
   const carried = 'npmBinary' in options ? options.npmBinary : npmBinary(options.packages);
   const found = carried === undefined ? undefined : await probe(carried);
   if (found && 'path' in found) return found;
   const reason = found ? `${carried} ${found.problem}` : `npm carries none for ${platformName()}`;
-  throw new Failure('litestream_missing', `No usable Litestream: none on PATH, and ${reason}. ${REMEDY}`);
-}
-
-/**
- * What npm has put somewhere is a script that starts the real binary, whether in node_modules/.bin or installed
- * globally: with it in between a signal does not arrive.
- */
-function candidatesOnPath(path = ''): string[] {
-  return path
-    .split(delimiter)
-    .filter((folder) => folder !== '')
-    .map((folder) => resolve(folder, 'litestream'))
-    .filter((candidate) => isExecutable(candidate))
-    .filter((candidate) => !realpathSync(candidate).includes(`${sep}node_modules${sep}`));
+  throw new Failure('litestream_missing', `No usable Litestream: ${reason}. ${REMEDY}`);
 }
 
 function npmBinary(packages: string | URL = import.meta.url): string | undefined {

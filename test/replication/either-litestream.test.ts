@@ -31,15 +31,15 @@ import {
 
 const CONFIRM_TIMEOUT_MS = 15_000;
 
-/** The one of version 0.5 on this machine: in LITESTREAM_BIN, or on PATH. */
+/** The one of version 0.5 that LITESTREAM_05_BIN names, which no system of another test runs. */
 async function newerLitestream(): Promise<LitestreamBinary | undefined> {
-  const { LITESTREAM_BIN: litestreamBin, PATH: path } = process.env;
-  const found = await findLitestream({ litestreamBin, path, log: keepingLog().log }).catch(() => undefined);
+  const { LITESTREAM_05_BIN: litestreamBin } = process.env;
+  const found = await findLitestream({ litestreamBin }).catch(() => undefined);
   return found?.format === 'ltx' ? found : undefined;
 }
 
 const newer = await newerLitestream();
-const ABSENT = 'there is no Litestream 0.5.17 or later in LITESTREAM_BIN or on PATH';
+const ABSENT = 'there is no Litestream 0.5.17 or later in LITESTREAM_05_BIN';
 const versions = [
   { name: 'Litestream 0.3', binary: await litestream(), skip: false },
   {

@@ -28,7 +28,7 @@ export function keepingLog(): { log: Logger; lines: { level: number; msg: string
 
 /** The Litestream that npm carries. */
 export async function litestream(): Promise<LitestreamBinary> {
-  return findLitestream({ litestreamBin: undefined, path: '', log: keepingLog().log });
+  return findLitestream({ litestreamBin: undefined });
 }
 
 /** A data folder with its configuration, and what it takes to run Litestream on it. */

@@ -1,6 +1,5 @@
 import { join } from 'node:path';
 import { Failure } from '../../errors.ts';
-import type { Logger } from '../../log.ts';
 import { findLitestream } from '../../replication/binary.ts';
 import { CHILD_PROTOCOL } from '../../runtime/messages.ts';
 import { pickSecrets, SECRET_NAMES } from '../../secrets.ts';
@@ -21,7 +20,6 @@ export interface DeployOptions {
   readonly releases: Releases;
   /** The settings as they were when the primary started. */
   readonly startedEnv: NodeJS.ProcessEnv;
-  readonly log: Logger;
 }
 
 /** A release that can follow what runs, with what it says of the databases. */
@@ -35,7 +33,7 @@ export interface Deployable {
  * @throws Failure release_unusable, config_invalid, restart_needed, migration_mismatch, litestream_missing
  */
 export async function deployable(options: DeployOptions): Promise<Deployable> {
-  const { release, running, releases, startedEnv, log } = options;
+  const { release, running, releases, startedEnv } = options;
   const env = releases.environment();
   const inspection = await releases.inspect(release, running.config, env);
   refuseOtherProtocols(release, inspection);
@@ -60,8 +58,6 @@ export async function deployable(options: DeployOptions): Promise<Deployable> {
     throw new Failure('migration_mismatch', `Release ${nameOf(release)}: ${refusal}`);
   const litestream = await findLitestream({
     litestreamBin: config.LITESTREAM_BIN,
-    path: process.env.PATH,
-    log,
     packages: join(release.folder, 'package.json'),
   });
   if (litestream.format !== running.litestream.format) {

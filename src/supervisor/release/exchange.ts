@@ -146,7 +146,6 @@ export class Exchange {
       running,
       releases,
       startedEnv: this.#startedEnv,
-      log,
     });
     releases.watch(release);
     this.#state = 'trying';
