@@ -36,7 +36,7 @@ export class Replication {
   #ordinal: number;
   #lastCommitMs = monotonicNowMs();
   #waiting: Waiting[] = [];
-  /** Since the replica has last advanced. */
+  /** Since anything has last arrived in the replica. */
   #heartbeats = 0;
   readonly #watch: WalWatch;
 
@@ -77,8 +77,9 @@ export class Replication {
 
   confirm(position: WalPosition, generation: string): void {
     this.#watch.replicated(position.salt);
-    if (!this.#lag.confirm(position, generation)) return;
+    // The store takes something, though it may be of a WAL that was begun after the last commit: then a heartbeat tells.
     this.#heartbeats = 0;
+    if (!this.#lag.confirm(position, generation)) return;
     // In the order of their commits: the first that is not confirmed ends it.
     while (this.#waiting[0] && this.#waiting[0].sequence <= this.#lag.confirmedSequence) {
       this.#waiting.shift()?.done(true);
