@@ -189,8 +189,8 @@ const SETTINGS = z.object({
       .regex(/^[a-z0-9-]+$/, 'expected a region such as eu-central-1')
       .default('us-east-1'),
   ),
-  AWS_ACCESS_KEY_ID: onRestart(z.string().optional()),
-  AWS_SECRET_ACCESS_KEY: onRestart(z.string().optional()),
+  S3_ADDRESSING: onRestart(choice(['auto', 'path', 'virtual'], 'auto')),
+  ...replicaSecrets(),
   LITESTREAM_BIN: onRestart(z.string().regex(NOT_HOME, EXPECTED_PATH).optional()),
   REPLICA_SYNC_INTERVAL_MS: onRestart(whole(10, HOUR_MS, SECOND_MS)),
   REPLICA_STALL_TIMEOUT_MS: onRestart(whole(100, HOUR_MS, 6 * SECOND_MS)),
@@ -231,6 +231,12 @@ const SETTINGS = z.object({
   UPLOAD_QUOTA_MB: onReload(whole(0, 1_000_000, 0)),
   CONNECTION_QUEUE_MAX: onRestart(whole(1, 1_000_000, 10_000)),
 });
+
+/** Litestream and the store's client read them, each in the same way. */
+function replicaSecrets() {
+  const each = REPLICA_SECRETS.map((name) => [name, onRestart(z.string().optional())] as const);
+  return Object.fromEntries(each) as Record<(typeof REPLICA_SECRETS)[number], z.ZodOptional<z.ZodString>>;
+}
 
 type Settings = z.infer<typeof SETTINGS>;
 
@@ -335,14 +341,8 @@ export function loadConfig(env: NodeJS.ProcessEnv, installation: string): Loaded
   const secrets = Object.fromEntries(
     SECRET_NAMES.flatMap((name) => (given[name] ? [[name, given[name]] as const] : [])),
   );
-  const {
-    REPLICA_URL: _replica,
-    OPS_LISTEN: _ops,
-    AWS_ACCESS_KEY_ID: _id,
-    AWS_SECRET_ACCESS_KEY: _key,
-    SMTP_URL: _smtp,
-    ...rest
-  } = parsed.data;
+  const { REPLICA_URL: _replica, OPS_LISTEN: _ops, ...all } = parsed.data;
+  const rest = withoutSecrets(all);
   const LOG_FORMAT = rest.LOG_FORMAT === 'auto' ? (process.stdout.isTTY ? 'text' : 'json') : rest.LOG_FORMAT;
   return {
     config: Object.freeze({
@@ -364,11 +364,18 @@ function clashOf(ops: OpsAddress, port: number | undefined): string | undefined 
   return `expected another port than PORT, which is ${port}`;
 }
 
+function withoutSecrets<All extends Partial<Record<SecretName, unknown>>>(all: All): Omit<All, SecretName> {
+  const rest: Partial<All> = { ...all };
+  for (const name of SECRET_NAMES) delete rest[name];
+  return rest as Omit<All, SecretName>;
+}
+
+/** Without either they are those of a role. */
 function missingCredentials(given: Record<string, string | undefined>): FieldError[] {
-  return REPLICA_SECRETS.filter((name) => !given[name]).map((field) => ({
-    field,
-    message: 'expected a value, because REPLICA_URL is s3://',
-  }));
+  const [id, key] = ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY'] as const;
+  if (Boolean(given[id]) === Boolean(given[key])) return [];
+  const [missing, present] = given[id] ? [key, id] : [id, key];
+  return [{ field: missing, message: `expected a value, because ${present} is set` }];
 }
 
 /**

@@ -39,19 +39,27 @@ t.test('every mistake is listed at once by name with what was expected', async (
   for (const message of byName.values()) t.match(message, /^expected /);
 });
 
-t.test('an S3 replica needs credentials, which then are in no part of the configuration', async (t) => {
-  const missing = failureOf({ REPLICA_URL: 's3://bucket/prefix' }).options.errors?.map(({ field }) => field);
-  t.same(missing, ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY']);
-  const env = {
-    REPLICA_URL: 's3://bucket/prefix/',
-    AWS_ACCESS_KEY_ID: 'the-id',
-    AWS_SECRET_ACCESS_KEY: 'the-key',
-  };
-  const { config, secrets } = loadConfig(env, CWD);
-  t.same(config.replica, { type: 's3', url: 's3://bucket/prefix', bucket: 'bucket', prefix: 'prefix' });
-  t.same(secrets, { AWS_ACCESS_KEY_ID: 'the-id', AWS_SECRET_ACCESS_KEY: 'the-key' });
-  t.notMatch(JSON.stringify(config), /the-id|the-key/);
-});
+t.test(
+  'an S3 replica takes whole credentials or a role, which are in no part of the configuration',
+  async (t) => {
+    const url = { REPLICA_URL: 's3://bucket/prefix' };
+    const missing = (more: NodeJS.ProcessEnv) =>
+      failureOf({ ...url, ...more }).options.errors?.map(({ field }) => field);
+    t.strictSame(missing({ AWS_ACCESS_KEY_ID: 'x' }), ['AWS_SECRET_ACCESS_KEY']);
+    t.strictSame(missing({ AWS_SECRET_ACCESS_KEY: 'x' }), ['AWS_ACCESS_KEY_ID']);
+    const role = { AWS_CONTAINER_CREDENTIALS_FULL_URI: 'http://127.0.0.1/role' };
+    t.strictSame(loadConfig({ ...url, ...role }, CWD).secrets, role);
+    const env = {
+      REPLICA_URL: 's3://bucket/prefix/',
+      AWS_ACCESS_KEY_ID: 'the-id',
+      AWS_SECRET_ACCESS_KEY: 'the-key',
+    };
+    const { config, secrets } = loadConfig(env, CWD);
+    t.same(config.replica, { type: 's3', url: 's3://bucket/prefix', bucket: 'bucket', prefix: 'prefix' });
+    t.same(secrets, { AWS_ACCESS_KEY_ID: 'the-id', AWS_SECRET_ACCESS_KEY: 'the-key' });
+    t.notMatch(JSON.stringify(config), /the-id|the-key/);
+  },
+);
 
 t.test(
   'without what any mail server needs its mail pauses, and its password is in no part of the configuration',

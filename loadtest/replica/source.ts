@@ -52,8 +52,8 @@ export async function makeSource(
   const binary = await findLitestream({ litestreamBin });
   const databaseFile = databasePath(dataDir, 'main');
   fill(databaseFile, sizeMb);
-  const env = litestreamEnv(process.env, secrets, binary.format);
   const configPath = writeLitestreamConfig(config, ['main'], { format: binary.format });
+  const env = litestreamEnv(process.env, secrets, { config, configPath });
   const { command, args } = replicateCommand(binary, configPath);
   const child = spawn(command, args, {
     stdio: ['ignore', 'pipe', 'inherit'],

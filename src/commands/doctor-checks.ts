@@ -6,7 +6,7 @@ import { Failure } from '../errors.ts';
 import { describeApp } from '../features.ts';
 import { freeDiskMb } from '../free-disk.ts';
 import { findLitestream } from '../replication/binary.ts';
-import { probeReplica } from '../replication/replica-probe.ts';
+import { probeReplica } from '../replication/store/replica-probe.ts';
 import type { SystemSnapshot } from '../runtime/snapshot.ts';
 import type { Secrets } from '../secrets.ts';
 import { lockDataDir } from '../sqlite/lock.ts';
@@ -195,11 +195,11 @@ function checkProxies(running: Partial<SystemSnapshot> | undefined): Found {
 }
 
 async function checkReplica(config: Config, secrets: Secrets): Promise<readonly Finding[]> {
-  const probe = await probeReplica(config, secrets);
+  const probe = await probeReplica(config, { ...process.env, ...secrets });
   const { url, type } = config.replica;
   const replica = probe.ok
     ? ok(`${url}: a small object was written, read and removed`)
-    : problem(`${url}: ${probe.problem}`, probe.remedy);
+    : problem(`${probe.layer}: ${url}: ${probe.problem}`, probe.remedy);
   return [named('replica', replica), named('clock', checkClock(probe.clockSkewMs, type === 's3'))];
 }
 

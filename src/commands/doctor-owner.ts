@@ -13,7 +13,7 @@ const STOP_THAT_ONE =
 export async function checkOwner(config: Config, secrets: Secrets): Promise<Found> {
   if (isCoveredByDataDir(config)) return ok('the data folder holds the replica, and its lock covers it');
   try {
-    const store = await openLeaseStore(config, secrets);
+    const store = openLeaseStore(config, { ...process.env, ...secrets });
     const found = await store.read();
     const record = found && parseRecord(found.text);
     const self = identityOf(config.DATA_DIR, process.pid);

@@ -3,7 +3,7 @@ import { type Config, loadConfig } from '../config.ts';
 import { Failure } from '../errors.ts';
 import { type ListedKey, prepareQueries } from '../keys/queries.ts';
 import { createLog, type Logger } from '../log.ts';
-import { SECRET_NAMES } from '../secrets.ts';
+import { hideSecrets } from '../secrets.ts';
 import { openReader } from '../sqlite/open.ts';
 import type { Invocation } from '../supervisor/release/invocation.ts';
 import type { Settled } from '../supervisor/release/settle.js';
@@ -37,7 +37,7 @@ export async function withKeys<Result>(
   run: (store: KeyStore) => Promise<Result>,
 ): Promise<Result> {
   const { config, secrets } = loadConfig(process.env, invocation.installation);
-  for (const name of SECRET_NAMES) delete process.env[name];
+  hideSecrets(process.env);
   // What the command has to say it says itself.
   const log = createLog('command', 'silent', 'json');
   // It was only settled what runs where there is something to run on, or to be made.

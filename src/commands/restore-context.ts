@@ -42,7 +42,7 @@ export async function withReplica<Result>(
     writeFileSync(configPath, renderLitestreamConfig(config, databases, { format: binary.format }), {
       mode: 0o600,
     });
-    const env = litestreamEnv(process.env, secrets, binary.format);
+    const env = litestreamEnv(process.env, secrets, { config, configPath });
     return await run({ config, databases, binary, configPath, env, log });
   } finally {
     rmSync(folder, { recursive: true, force: true });

@@ -3,7 +3,7 @@ import { type Config, loadConfig, settingNames } from '../config.ts';
 import { type Code, Failure } from '../errors.ts';
 import { createLog } from '../log.ts';
 import { isSameDisk } from '../replication/same-disk.ts';
-import { SECRET_NAMES } from '../secrets.ts';
+import { hideSecrets } from '../secrets.ts';
 import { unknownSettings } from '../settings-file.ts';
 import { Control, controlSocketPath } from '../supervisor/control.ts';
 import { LastAlive } from '../supervisor/last-alive.ts';
@@ -65,7 +65,7 @@ export async function start(
   refuseMisplaced(invocation, config.DATA_DIR);
   const environment = takeServiceEnvironment(process.env, process.pid);
   // From here on a child has a secret only when it is given it.
-  for (const name of SECRET_NAMES) delete process.env[name];
+  hideSecrets(process.env);
   const log = createLog('primary', config.LOG_LEVEL, config.LOG_FORMAT);
   const unknown = unknownSettings(invocation.installation, settingNames()).others;
   if (unknown.length > 0)

@@ -4,6 +4,7 @@ import type { Config } from '../config.ts';
 import { Failure } from '../errors.ts';
 import type { ReplicaFormat } from './binary.ts';
 import type { Replica } from './replica-url.ts';
+import { isPathStyle } from './store/reach.ts';
 
 const TEMPLATES: Readonly<Record<ReplicaFormat, string>> = {
   wal: 'litestream.yml',
@@ -140,7 +141,7 @@ function databaseValues(config: Config, database: string): Values {
     replicaPath: replicaPath(replica, database),
     region: isS3 ? config.AWS_REGION : undefined,
     endpoint: isS3 ? S3_ENDPOINT : undefined,
-    forcePathStyle: isS3 && S3_ENDPOINT !== undefined ? true : undefined,
+    forcePathStyle: isS3 && isPathStyle(config) ? true : undefined,
     syncInterval: duration(syncMs),
     snapshotInterval: duration(config.REPLICA_SNAPSHOT_INTERVAL_MS),
     retention: duration(config.REPLICA_RETENTION_MS),

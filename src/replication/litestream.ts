@@ -1,6 +1,10 @@
 import { spawnSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import type { Config } from '../config.ts';
 import { pickSecrets, REPLICA_SECRETS, type Secrets } from '../secrets.ts';
-import type { LitestreamBinary, ReplicaFormat } from './binary.ts';
+import type { LitestreamBinary } from './binary.ts';
+import { namedAuthorities } from './store/reach.ts';
 
 export { LogRelay } from './log-relay.ts';
 
@@ -12,7 +16,6 @@ const PASSED_VARIABLES = [
   'TMPDIR',
   'SSL_CERT_FILE',
   'SSL_CERT_DIR',
-  'AWS_CA_BUNDLE',
   'HTTP_PROXY',
   'HTTPS_PROXY',
   'NO_PROXY',
@@ -61,29 +64,40 @@ function triedSetpriv(): boolean | undefined {
   return (error as NodeJS.ErrnoException).code === 'ENOENT' ? false : undefined;
 }
 
+export interface EnvironmentOptions {
+  readonly config: Pick<Config, 'replica' | 'AWS_REGION'>;
+  /** What `writeLitestreamConfig` returned. */
+  readonly configPath: string;
+}
+
 /**
  * @param env this process's environment
  * @param secrets the credentials, which reach Litestream in no other way
  * @returns the environment to start Litestream with
+ * @throws Failure config_invalid when a file of authorities cannot be read
  */
 export function litestreamEnv(
   env: NodeJS.ProcessEnv,
   secrets: Secrets,
-  format: ReplicaFormat = 'wal',
+  { config, configPath }: EnvironmentOptions,
 ): Record<string, string> {
   const passed = PASSED_VARIABLES.flatMap((name) => (env[name] ? [[name, env[name]] as const] : []));
-  // Without this it would look for other credentials in the network.
-  const { AWS_CA_BUNDLE, ...rest } = Object.fromEntries(passed);
-  const authorities = AWS_CA_BUNDLE === undefined ? {} : authoritiesFor(format, AWS_CA_BUNDLE);
+  const isRole = config.replica.type === 's3' && !secrets.AWS_ACCESS_KEY_ID;
   return {
-    ...authorities,
-    ...rest,
-    AWS_EC2_METADATA_DISABLED: 'true',
+    ...Object.fromEntries(passed),
+    ...(config.replica.type === 's3' && authoritiesFor(env, dirname(configPath))),
+    // It looks for other credentials in the network only where there are none.
+    ...(isRole
+      ? { AWS_SDK_LOAD_CONFIG: 'true', AWS_REGION: config.AWS_REGION }
+      : { AWS_EC2_METADATA_DISABLED: 'true' }),
     ...pickSecrets(secrets, REPLICA_SECRETS),
   };
 }
 
-/** The newer one does not start with AWS's own name for it: its HTTP client cannot take that. */
-function authoritiesFor(format: ReplicaFormat, path: string): Record<string, string> {
-  return format === 'ltx' ? { SSL_CERT_FILE: path } : { AWS_CA_BUNDLE: path };
+/** Litestream reads one file of authorities, beside the system's, and has no name for those that only Node.js reads. */
+function authoritiesFor(env: NodeJS.ProcessEnv, folder: string): Record<string, string> {
+  if (!env.AWS_CA_BUNDLE && !env.NODE_EXTRA_CA_CERTS) return {};
+  const path = join(folder, 'authorities.pem');
+  writeFileSync(path, namedAuthorities(env) ?? '', { mode: 0o600 });
+  return { SSL_CERT_FILE: path };
 }

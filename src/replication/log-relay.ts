@@ -1,6 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
 import type { Logger } from '../log.ts';
-import type { Secrets } from '../secrets.ts';
+import { type Secrets, shownNever } from '../secrets.ts';
 import { LineSplitter } from './line-splitter.ts';
 import { type LitestreamLine, parseLogLine } from './log-line.ts';
 import { redactor } from './redact.ts';
@@ -69,7 +69,7 @@ export class LogRelay {
 
   constructor(options: LogRelayOptions) {
     this.#options = options;
-    const secrets = Object.values(options.secrets);
+    const secrets = shownNever(options.secrets);
     this.#redact = redactor(secrets);
     // JSON spells a character with up to six, a URL with up to nine.
     this.#secretMaxChars = 9 * Math.max(0, ...secrets.map((secret) => secret.length));

@@ -1,12 +1,11 @@
-import { type Dirent, existsSync, readdirSync, statSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { Config } from '../config.ts';
 import { Failure } from '../errors.ts';
 import type { LitestreamBinary } from './binary.ts';
-import { errorCode } from './files.ts';
-import { databasePath, replicaPath, sidecarPath } from './litestream-config.ts';
+import { databasePath, sidecarPath } from './litestream-config.ts';
 import { replicaUnreachable } from './restore-failure.ts';
-import { listObjects } from './s3-list.ts';
+import { openStore } from './store/open.ts';
 
 /** How the names of the files end that each version writes. */
 const ENDINGS = { wal: '.lz4', ltx: '.ltx' } as const;
@@ -29,7 +28,7 @@ export async function refuseOlderFormat(
 ): Promise<void> {
   if (format === 'ltx') return;
   const database = basename(databaseFile, '.db');
-  const newest = await newestOf(config, replicaPath(config.replica, database), env);
+  const newest = await newestOf(config, database, env);
   if (newest.ltx <= newest.wal) return;
   throw new Failure(
     'litestream_missing',
@@ -56,36 +55,16 @@ export function describeChange(
     : `Litestream ${version} goes on where a 0.5 was: it begins a new generation with everything in it, and leaves in the replica what the other wrote`;
 }
 
-async function newestOf(config: Config, path: string, env: NodeJS.ProcessEnv): Promise<Newest> {
-  const { replica } = config;
+async function newestOf(config: Config, database: string, env: NodeJS.ProcessEnv): Promise<Newest> {
   const newest: Newest = { wal: 0, ltx: 0 };
-  const note = (name: string, storedMs: number) => {
-    for (const format of ['wal', 'ltx'] as const) {
-      if (name.endsWith(ENDINGS[format])) newest[format] = Math.max(newest[format], storedMs);
+  try {
+    for await (const { path, storedMs } of openStore({ config, env }).files(database)) {
+      for (const format of ['wal', 'ltx'] as const) {
+        if (path.endsWith(ENDINGS[format])) newest[format] = Math.max(newest[format], storedMs);
+      }
     }
-  };
-  if (replica.type === 'file') noteFiles(path, note);
-  else {
-    try {
-      const objects = listObjects({ config, bucket: replica.bucket, prefix: `${path}/`, env });
-      for await (const { key, storedMs } of objects) note(key, storedMs);
-    } catch (error) {
-      throw replicaUnreachable(replica, (error as Error).message);
-    }
+  } catch (error) {
+    throw error instanceof Failure ? error : replicaUnreachable(config.replica, (error as Error).message);
   }
   return newest;
-}
-
-function noteFiles(folder: string, note: (name: string, storedMs: number) => void): void {
-  let entries: Dirent[];
-  try {
-    entries = readdirSync(folder, { recursive: true, withFileTypes: true });
-  } catch (error) {
-    // Whether it should be there others look at.
-    if (errorCode(error) === 'ENOENT') return;
-    throw error;
-  }
-  for (const { parentPath, name } of entries) {
-    note(name, statSync(join(parentPath, name), { throwIfNoEntry: false })?.mtimeMs ?? 0);
-  }
 }

@@ -29,7 +29,7 @@ export async function run({ config, log, send, standby }: Runtime): Promise<void
     binary: litestream,
     configPath: litestreamConfigPath,
     databases,
-    env: litestreamEnv(process.env, secrets, litestream.format),
+    env: litestreamEnv(process.env, secrets, { config, configPath: litestreamConfigPath }),
     log,
     signal: abort.signal,
     lastCommits,

@@ -3,10 +3,10 @@ import { basename, dirname, join } from 'node:path';
 import type { Config } from '../config.ts';
 import { Failure } from '../errors.ts';
 import type { Logger } from '../log.ts';
+import { shownNever } from '../secrets.ts';
 import type { LitestreamBinary } from './binary.ts';
 import type { Check } from './check-here.ts';
 import { findDamage } from './database-check.ts';
-import { isFileReplicaEmpty } from './file-replica.ts';
 import { syncToDisk } from './files.ts';
 import { readHistory } from './history/history.ts';
 import type { DatabaseMark } from './history/mark.ts';
@@ -21,6 +21,7 @@ import { type GenerationFiles, listReplicaFiles } from './restore/replica-files.
 import { restoreFromWals, type WalRestoreOptions } from './restore/wal-restore.ts';
 import { reasonIn, replicaUnreachable, restoreFailure } from './restore-failure.ts';
 import { type RestoreEnd, type RestoreProgress, runRestore } from './restore-process.ts';
+import { isFileReplicaEmpty } from './store/file-replica.ts';
 
 /**
  * How long a restore may stand still. A store that answers sends something at all times; Litestream itself would
@@ -169,7 +170,6 @@ async function fetchWal(
       : restoreFromWals(generation, walOptions));
   } finally {
     clearInterval(progress);
-    files.close();
   }
 }
 
@@ -237,7 +237,7 @@ async function runLitestream(
     folder: dirname(outputPath),
     stallTimeoutMs,
     signal,
-    redact: redactor([env.AWS_ACCESS_KEY_ID ?? '', env.AWS_SECRET_ACCESS_KEY ?? '']),
+    redact: redactor(shownNever(env)),
     onProgress,
   });
   if (end.outcome === 'aborted') throw new Failure('not_ready', 'Stopped while restoring');

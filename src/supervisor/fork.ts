@@ -2,6 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import cluster from 'node:cluster';
 import { join } from 'node:path';
 import { type ChildContext, CONTEXT_VARIABLE, type ForkedContext } from '../runtime/runtime.ts';
+import { REPLICA_SECRETS } from '../secrets.ts';
 import type { Deployment } from './release/deployment.ts';
 import { compileCacheOf } from './release/store.js';
 
@@ -9,6 +10,8 @@ import { compileCacheOf } from './release/store.js';
 export const DATA_DIR_VARIABLE = 'NINELIVES_DATA_DIR';
 
 const ENTRY = 'src/runtime/main.ts';
+/** What this process has for itself. */
+const NO_SECRETS: NodeJS.ProcessEnv = Object.fromEntries(REPLICA_SECRETS.map((name) => [name, undefined]));
 
 /**
  * Forks a Node process of a release by the cluster module.
@@ -42,6 +45,7 @@ export function fork(
       NODE_COMPILE_CACHE_PORTABLE: '1',
       [DATA_DIR_VARIABLE]: DATA_DIR,
       [CONTEXT_VARIABLE]: JSON.stringify(full),
+      ...NO_SECRETS,
       ...env,
     }),
   );

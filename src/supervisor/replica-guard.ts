@@ -3,8 +3,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Config } from '../config.ts';
 import type { HistoryKeeper } from '../replication/history/keeper.ts';
 import { databasePath } from '../replication/litestream-config.ts';
-import { probeReplica } from '../replication/replica-probe.ts';
-import { silenceOf } from '../replication/store-probe.ts';
+import { probeReplica } from '../replication/store/replica-probe.ts';
+import { silenceOf } from '../replication/store/store-probe.ts';
 import type { Finding } from '../replication/watch/look.ts';
 import { ReplicaWatch } from '../replication/watch/replica-watch.ts';
 import type { ChildExit } from './child.ts';
@@ -116,7 +116,7 @@ export class ReplicaGuard {
     if (this.#state !== 'open' && this.#state !== 'proving') return;
     const { deployment } = this.#options;
     const { signal } = this.#running;
-    const probe = await probeReplica(deployment.config, deployment.secrets);
+    const probe = await probeReplica(deployment.config, { ...process.env, ...deployment.secrets });
     // A store that refuses what is written to it refuses a new generation too.
     if (signal.aborted || !probe.ok) return;
     this.#renew(

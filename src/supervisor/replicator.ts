@@ -5,7 +5,7 @@ import { confirmerFor } from '../replication/confirmer-for.ts';
 import { removeSidecar } from '../replication/history/sidecar.ts';
 import { LogRelay, litestreamEnv, replicateCommand } from '../replication/litestream.ts';
 import { ReplicationMonitor } from '../replication/monitor.ts';
-import { StoreProbe } from '../replication/store-probe.ts';
+import { StoreProbe } from '../replication/store/store-probe.ts';
 import type { Child } from './child.ts';
 import { processClock } from './clock.ts';
 import type { Events } from './events.ts';
@@ -182,7 +182,7 @@ export class Replicator {
           detached: true,
           stdio: ['ignore', 'pipe', 'pipe'],
           env: {
-            ...litestreamEnv(process.env, secrets, litestream.format),
+            ...litestreamEnv(process.env, secrets, { config, configPath: litestreamConfigPath }),
             [DATA_DIR_VARIABLE]: config.DATA_DIR,
           },
         });

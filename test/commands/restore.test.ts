@@ -150,7 +150,7 @@ t.test('each way in which there is no replica is an error of its own, and leaves
       says: /InvalidAccessKeyId.*AWS_ACCESS_KEY_ID/,
     },
     'nobody there': { more: { S3_ENDPOINT: 'http://127.0.0.1:9' }, code: 75, says: /REFUSED.*S3_ENDPOINT/ },
-    'no credentials': {
+    'half of the credentials': {
       more: { AWS_ACCESS_KEY_ID: '' },
       code: 78,
       says: /AWS_ACCESS_KEY_ID: expected a value/,

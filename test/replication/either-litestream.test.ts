@@ -52,7 +52,8 @@ const versions = [
 /** The site as another version sees it. */
 function as(site: Site, binary: LitestreamBinary): Site {
   const configPath = writeLitestreamConfig(site.config, site.databases, { format: binary.format });
-  return { ...site, binary, configPath, env: litestreamEnv(process.env, site.secrets, binary.format) };
+  const env = litestreamEnv(process.env, site.secrets, { config: site.config, configPath });
+  return { ...site, binary, configPath, env };
 }
 
 interface Running {

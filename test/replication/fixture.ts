@@ -65,13 +65,14 @@ export async function makeSite(
     ...settings,
   };
   const { config, secrets } = loadConfig(env, root);
+  const configPath = writeLitestreamConfig(config, databases);
   return {
     root,
     config,
     secrets,
     binary: await litestream(),
-    configPath: writeLitestreamConfig(config, databases),
-    env: litestreamEnv(process.env, secrets),
+    configPath,
+    env: litestreamEnv(process.env, secrets, { config, configPath }),
     databases,
     lines: [],
     lastLineMs: 0,

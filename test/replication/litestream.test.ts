@@ -4,10 +4,12 @@ import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import t from 'tap';
+import { loadConfig } from '../../src/config.ts';
 import { dyingWithParent, litestreamEnv, replicateCommand } from '../../src/replication/litestream.ts';
 import { databasePath } from '../../src/replication/litestream-config.ts';
 import { openReader, openWriter } from '../../src/sqlite/open.ts';
 import { startS3 } from '../support/s3.ts';
+import { temporaryFolder } from '../support/system.ts';
 import {
   contentOf,
   keepingLog,
@@ -88,16 +90,37 @@ t.test('it dies with its parent, even by SIGKILL', async (t) => {
 });
 
 t.test('it gets what it needs of the environment, and nothing else', async (t) => {
-  const secrets = { AWS_ACCESS_KEY_ID: 'id', AWS_SECRET_ACCESS_KEY: 'secret' };
+  const folder = temporaryFolder(t);
+  const secrets = { AWS_ACCESS_KEY_ID: 'id', AWS_SECRET_ACCESS_KEY: 'secret', AWS_SESSION_TOKEN: 'token' };
   const env = { PATH: '/bin', HOME: '/root', HTTPS_PROXY: 'http://proxy', DATABASE_PASSWORD: 'mine', TZ: '' };
-  t.same(litestreamEnv(env, secrets), {
-    PATH: '/bin',
-    HOME: '/root',
-    HTTPS_PROXY: 'http://proxy',
+  const { config } = loadConfig({ REPLICA_URL: 's3://bucket/p', AWS_REGION: 'eu-west-1' }, folder);
+  const options = { config, configPath: join(folder, 'litestream.yml') };
+  const plain = { PATH: '/bin', HOME: '/root', HTTPS_PROXY: 'http://proxy' };
+  t.strictSame(litestreamEnv(env, secrets, options), {
+    ...plain,
     AWS_EC2_METADATA_DISABLED: 'true',
     ...secrets,
   });
-  t.notHas(litestreamEnv({ ...env, AWS_ACCESS_KEY_ID: 'of somebody else' }, {}), { AWS_ACCESS_KEY_ID: /./ });
+  const role = { AWS_ROLE_ARN: 'arn', AWS_WEB_IDENTITY_TOKEN_FILE: '/token' };
+  t.strictSame(
+    litestreamEnv({ ...env, AWS_ACCESS_KEY_ID: 'of somebody else' }, role, options),
+    { ...plain, AWS_SDK_LOAD_CONFIG: 'true', AWS_REGION: 'eu-west-1', ...role },
+    'without keys it looks for those of a role',
+  );
+});
+
+t.test('it trusts what Node.js trusts too', async (t) => {
+  const folder = temporaryFolder(t);
+  const { config } = loadConfig({ REPLICA_URL: 's3://bucket/p' }, folder);
+  const file = (name: string) => {
+    writeFileSync(join(folder, name), `of ${name}`);
+    return join(folder, name);
+  };
+  const env = { SSL_CERT_FILE: file('a'), NODE_EXTRA_CA_CERTS: file('b') };
+  const path = join(folder, 'authorities.pem');
+  const { SSL_CERT_FILE } = litestreamEnv(env, {}, { config, configPath: join(folder, 'litestream.yml') });
+  t.equal(SSL_CERT_FILE, path);
+  t.equal(readFileSync(path, 'utf8'), 'of a\nof b');
 });
 
 t.test('a WAL stays small as long as the writer pauses now and then', async (t) => {

@@ -32,7 +32,7 @@ export async function run({ config, log, send, onMessage, standby }: Runtime): P
     binary: litestream,
     configPath: litestreamConfigPath,
     databases,
-    env: litestreamEnv(process.env, secrets, litestream.format),
+    env: litestreamEnv(process.env, secrets, { config, configPath: litestreamConfigPath }),
     log,
     past: pastDue(readRecord(config.DATA_DIR), Date.now()),
     confirmations,

@@ -1,10 +1,6 @@
-import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { Config } from '../../config.ts';
-import { isFileReplicaEmpty } from '../file-replica.ts';
-import { errorCode } from '../files.ts';
-import { replicaPath } from '../litestream-config.ts';
-import { listNames } from '../s3-list.ts';
+import { openStore } from '../store/open.ts';
+import type { ReplicaStore } from '../store/store.ts';
 import { compareSegments, type SegmentRef, segmentFile, segmentOf } from './segment.ts';
 
 /** A store that says nothing for so long is out of reach. */
@@ -21,12 +17,12 @@ export interface ReplicaListingOptions {
  * Reads names in the replica of one database, as Litestream 0.3 has them; never its content, and never times.
  */
 export class ReplicaListing {
-  readonly #options: ReplicaListingOptions;
-  readonly #path: string;
+  readonly #store: ReplicaStore;
+  readonly #database: string;
 
-  constructor(options: ReplicaListingOptions) {
-    this.#options = options;
-    this.#path = replicaPath(options.config.replica, options.database);
+  constructor({ config, database, env }: ReplicaListingOptions) {
+    this.#store = openStore({ config, env, timeoutMs: ANSWER_TIMEOUT_MS });
+    this.#database = database;
   }
 
   /**
@@ -34,8 +30,6 @@ export class ReplicaListing {
    * @throws Error why the replica cannot be read, or is silent
    */
   async generations(): Promise<readonly string[]> {
-    const { replica } = this.#options.config;
-    if (replica.type === 'file' && isFileReplicaEmpty(replica, this.#options.database)) return [];
     const names = await this.#names('generations', undefined);
     return names.filter((name) => /^[0-9a-f]{16}$/.test(name));
   }
@@ -67,22 +61,7 @@ export class ReplicaListing {
 
   /** @returns the names directly in a folder of this replica, from one on where the store can begin there */
   async #names(folder: string, from: string | undefined): Promise<readonly string[]> {
-    const { config, env } = this.#options;
-    const { replica } = config;
-    if (replica.type === 'file') return withinTime(namesIn(join(this.#path, folder)));
-    const prefix = `${this.#path}/${folder}/`;
-    return withinTime(
-      listNames({ config, bucket: replica.bucket, prefix, env, from, timeoutMs: ANSWER_TIMEOUT_MS }),
-    );
-  }
-}
-
-async function namesIn(folder: string): Promise<string[]> {
-  try {
-    return await readdir(folder);
-  } catch (error) {
-    if (errorCode(error) === 'ENOENT') return [];
-    throw error;
+    return withinTime(this.#store.names(`${this.#database}/${folder}`, from));
   }
 }
 

@@ -1,16 +1,18 @@
-import { mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Lock, lockFile } from '../../sqlite/lock.ts';
-import { errorCode, syncToDisk } from '../files.ts';
+import { errorCode } from '../files.ts';
+import type { Replica } from '../replica-url.ts';
+import { FileStore } from '../store/file-store.ts';
 import { LEASE_NAME, type LeaseStore, type Stored } from './store.ts';
 
-const OWNER_ALONE = 0o700;
 /** What SQLite says where the file system has no locks, as some on a network: then the record alone decides. */
 const LOCKLESS = /^SQLITE_(?:IOERR|NOLFS|PROTOCOL)/;
 
 /** The record as a file, beside a lock of the kernel. */
 export class FileLeaseStore implements LeaseStore {
   readonly #folder: string;
+  readonly #store: FileStore;
   readonly #awayBecause: () => string | undefined;
   #isLockable = true;
   #lock: Lock | undefined;
@@ -18,8 +20,12 @@ export class FileLeaseStore implements LeaseStore {
   #inode: number | undefined;
 
   /** @param awayBecause why it is not the folder that it was, so that nothing may be written there; undefined when it is */
-  constructor(folder: string, awayBecause: () => string | undefined = () => undefined) {
-    this.#folder = folder;
+  constructor(
+    replica: Extract<Replica, { readonly type: 'file' }>,
+    awayBecause: () => string | undefined = () => undefined,
+  ) {
+    this.#folder = replica.path;
+    this.#store = new FileStore(replica);
     this.#awayBecause = awayBecause;
   }
 
@@ -49,22 +55,12 @@ export class FileLeaseStore implements LeaseStore {
   }
 
   async read(): Promise<Stored | undefined> {
-    try {
-      const text = readFileSync(this.#path, 'utf8');
-      return { text, tag: text };
-    } catch (error) {
-      if (errorCode(error) !== 'ENOENT') throw error;
-      return undefined;
-    }
+    return this.#store.read(LEASE_NAME);
   }
 
   async write(text: string, over: Stored | undefined): Promise<boolean> {
     this.#makeFolder();
-    if ((await this.read())?.text !== over?.text) return false;
-    writeFileSync(`${this.#path}.tmp`, text, { mode: 0o600, flush: true });
-    renameSync(`${this.#path}.tmp`, this.#path);
-    syncToDisk(this.#folder);
-    return true;
+    return this.#store.write(LEASE_NAME, text, over);
   }
 
   /** Without a lock two may read the same before both write. */
@@ -72,18 +68,9 @@ export class FileLeaseStore implements LeaseStore {
     return this.#isLockable;
   }
 
-  get #path(): string {
-    return join(this.#folder, LEASE_NAME);
-  }
-
-  /** Not those above it: where its disk is not mounted, that shows. */
   #makeFolder(): void {
     const because = this.#awayBecause();
     if (because !== undefined) throw new Error(because);
-    try {
-      mkdirSync(this.#folder, { mode: OWNER_ALONE });
-    } catch (error) {
-      if (errorCode(error) !== 'EEXIST') throw error;
-    }
+    this.#store.make();
   }
 }

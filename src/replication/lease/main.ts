@@ -1,6 +1,5 @@
 import type { Config } from '../../config.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
-import { pickSecrets, REPLICA_SECRETS } from '../../secrets.ts';
 import { identityOf } from './identity.ts';
 import { LeaseKeeper, type LeaseKeeperOptions } from './keeper.ts';
 import { openLeaseStore } from './open-store.ts';
@@ -16,7 +15,7 @@ export interface LeaseInput extends Pick<LeaseKeeperOptions, 'session' | 'isResu
 export async function run({ config, log, send, standby, ready, onMessage }: Runtime): Promise<void> {
   process.umask(0o077);
   const { pid, ...input } = (await standby()) as LeaseInput;
-  const store = await openLeaseStore(config, pickSecrets(process.env, REPLICA_SECRETS));
+  const store = openLeaseStore(config, process.env);
   let isTried = input.isResumed;
   const keeper = new LeaseKeeper({
     ...input,

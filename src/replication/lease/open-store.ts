@@ -1,22 +1,27 @@
 import { join } from 'node:path';
 import type { Config } from '../../config.ts';
-import type { Secrets } from '../../secrets.ts';
 import { readMark } from '../history/mark.ts';
 import { unmountedReason } from '../history/mount.ts';
+import { openStore } from '../store/open.ts';
+import { FileLeaseStore } from './file-store.ts';
+import { S3LeaseStore } from './s3-store.ts';
 import type { LeaseStore } from './store.ts';
+
+/** A store that says nothing for so long is out of reach. */
+const TIMEOUT_MS = 3000;
 
 /** @returns whether the replica needs no owner: it is within the data folder, whose lock covers it, as without REPLICA_URL */
 export function isCoveredByDataDir({ DATA_DIR, replica }: Pick<Config, 'DATA_DIR' | 'replica'>): boolean {
   return replica.type === 'file' && replica.path === join(DATA_DIR, 'replica');
 }
 
-/** @returns the place of the record of a replica. A start waits for this: only the code is loaded that is needed */
-export async function openLeaseStore(config: Config, credentials: Secrets): Promise<LeaseStore> {
+/**
+ * @param env holds the credentials, or tells where they are to be had
+ * @returns the place of the record of a replica
+ */
+export function openLeaseStore(config: Config, env: NodeJS.ProcessEnv): LeaseStore {
   const { replica } = config;
-  if (replica.type === 'file') {
-    const { FileLeaseStore } = await import('./file-store.ts');
-    return new FileLeaseStore(replica.path, () => unmountedReason(readMark(config.DATA_DIR), replica));
-  }
-  const { S3LeaseStore } = await import('./s3-store.ts');
-  return new S3LeaseStore(config, replica, credentials);
+  if (replica.type === 'file')
+    return new FileLeaseStore(replica, () => unmountedReason(readMark(config.DATA_DIR), replica));
+  return new S3LeaseStore(openStore({ config, env, timeoutMs: TIMEOUT_MS }));
 }

@@ -1,12 +1,9 @@
+import type { Stored } from '../store/store.ts';
+
 /** The name of the record, in the replica. */
 export const LEASE_NAME = 'lease.json';
 
-/** What is in the record's place. */
-export interface Stored {
-  readonly text: string;
-  /** Names this content to `write`. */
-  readonly tag: string;
-}
+export type { Stored };
 
 /** Where the record is. Whatever cannot be done now throws, with the reason as its message. */
 export interface LeaseStore {

@@ -1,9 +1,9 @@
 import { basename } from 'node:path';
 import type { Config } from '../../config.ts';
 import { Failure } from '../../errors.ts';
-import { isFileReplicaEmpty } from '../file-replica.ts';
 import { listReplicaFiles } from '../restore/replica-files.ts';
 import { reasonIn, restoreFailure } from '../restore-failure.ts';
+import { isFileReplicaEmpty } from '../store/file-replica.ts';
 import { clarified } from './clarified.ts';
 import { type Generation, GenerationCollector } from './generations.ts';
 import { LtxCollector } from './ltx.ts';

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { Failure } from '../../errors.ts';
+import { shownNever } from '../../secrets.ts';
 import type { LitestreamBinary } from '../binary.ts';
 import { LineSplitter } from '../line-splitter.ts';
 import { configArguments, dyingWithParent } from '../litestream.ts';
@@ -42,7 +43,7 @@ export async function query(
   ]);
   const child = spawn(invocation.command, invocation.args, { stdio: ['ignore', 'pipe', 'pipe'], env });
   const complaints: LitestreamLine[] = [];
-  const redact = redactor([env.AWS_ACCESS_KEY_ID ?? '', env.AWS_SECRET_ACCESS_KEY ?? '']);
+  const redact = redactor(shownNever(env));
   const complain = (message: string) => complaints.push(parseLogLine(message, redact, 'error'));
   const onText = (isTable: boolean) => (text: string) => {
     // The table and the log share an output.

@@ -1,18 +1,14 @@
 import { mkdirSync } from 'node:fs';
 import { open, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { text } from 'node:stream/consumers';
 import { Failure } from '../../errors.ts';
 import { freeDiskBytes } from '../../free-disk.ts';
 import { errorCode } from '../files.ts';
-import { replicaPath } from '../litestream-config.ts';
 import { replicaUnreachable } from '../restore-failure.ts';
-import { openS3, s3Agent, s3ErrorCode } from '../s3-request.ts';
+import { S3Store } from '../store/s3-store.ts';
 import type { ReplicaFile, ReplicaSource } from './replica-files.ts';
 import { retried } from './retry.ts';
 
-/** Most are small, and a store takes long for each. */
-const REQUESTS_MAX = 32;
 /** A large one comes in parts, several at a time. */
 const PART_BYTES = 16 * 1024 * 1024;
 const MB = 1024 * 1024;
@@ -30,7 +26,6 @@ export interface LocalFiles {
    * @throws Failure storage_full when there is no room for them
    */
   readonly reserve: (files: readonly ReplicaFile[]) => void;
-  readonly close: () => void;
 }
 
 /**
@@ -43,47 +38,35 @@ export function localFiles(
   onBytes: (sizeBytes: number) => void,
 ): LocalFiles {
   const { replica } = source.config;
-  const path = replicaPath(replica, source.database);
-  if (replica.type === 's3') return new Mirror(source, replica.bucket, path, folder, onBytes);
+  if (replica.type === 's3') return new Mirror(source, new S3Store(source, replica), folder, onBytes);
   return {
     get: async ({ path: below }) => {
       try {
-        await stat(join(path, below));
-        return join(path, below);
+        await stat(join(replica.path, below));
+        return join(replica.path, below);
       } catch (error) {
         if (errorCode(error) === 'ENOENT') return undefined;
         throw replicaUnreachable(replica, (error as Error).message);
       }
     },
     reserve: () => {},
-    close: () => {},
   };
 }
 
 /** Downloads each once. */
 class Mirror implements LocalFiles {
   readonly #source: ReplicaSource;
-  readonly #bucket: string;
-  readonly #prefix: string;
+  readonly #store: S3Store;
   readonly #folder: string;
   readonly #onBytes: (sizeBytes: number) => void;
-  readonly #agent: ReturnType<typeof s3Agent>;
   #lastByteMs = performance.now();
   readonly #got = new Map<string, Promise<string | undefined>>();
 
-  constructor(
-    source: ReplicaSource,
-    bucket: string,
-    prefix: string,
-    folder: string,
-    onBytes: (sizeBytes: number) => void,
-  ) {
+  constructor(source: ReplicaSource, store: S3Store, folder: string, onBytes: (sizeBytes: number) => void) {
     this.#source = source;
-    this.#bucket = bucket;
-    this.#prefix = prefix;
+    this.#store = store;
     this.#folder = folder;
     this.#onBytes = onBytes;
-    this.#agent = s3Agent(source.config, REQUESTS_MAX);
   }
 
   get(file: ReplicaFile): Promise<string | undefined> {
@@ -108,10 +91,6 @@ class Mirror implements LocalFiles {
       'storage_full',
       `No space to restore the database ${this.#source.database}: what is needed of its replica takes ${Math.ceil(neededBytes / MB)} MB in ${this.#folder} beside the database, and ${Math.floor(freeBytes / MB)} MB are free`,
     );
-  }
-
-  close(): void {
-    this.#agent.destroy();
   }
 
   async #download(file: ReplicaFile, path: string): Promise<string | undefined> {
@@ -145,7 +124,7 @@ class Mirror implements LocalFiles {
     part: number,
     parts: number,
   ): Promise<boolean> {
-    const { config, env, stallTimeoutMs } = this.#source;
+    const { stallTimeoutMs } = this.#source;
     const from = part * PART_BYTES;
     const end = Math.min(from + PART_BYTES, file.sizeBytes);
     const abort = new AbortController();
@@ -158,24 +137,11 @@ class Mirror implements LocalFiles {
       if (silentMs >= stallTimeoutMs) abort.abort(stall);
     }, stallTimeoutMs / 4);
     try {
-      const response = await openS3(
-        { method: 'GET', bucket: this.#bucket, key: `${this.#prefix}/${file.path}` },
-        {
-          config,
-          credentials: env,
-          agent: this.#agent,
-          signal,
-          ...(parts > 1 && { headers: { range: `bytes=${from}-${end - 1}` } }),
-        },
-      );
-      const status = response.statusCode ?? 0;
-      if (status !== (parts > 1 ? 206 : 200)) {
-        const answer = await text(response);
-        if (status === 404 && s3ErrorCode(answer) !== 'NoSuchBucket') return false;
-        throw new Error(`${s3ErrorCode(answer) ?? 'refused'}, status code: ${status}`);
-      }
+      const range = parts > 1 ? { from, to: end - 1 } : undefined;
+      const content = await this.#store.open(file.path, range, signal);
+      if (!content) return false;
       let place = from;
-      for await (const chunk of response as AsyncIterable<Buffer>) {
+      for await (const chunk of content as AsyncIterable<Buffer>) {
         this.#lastByteMs = performance.now();
         await target.write(chunk, 0, chunk.length, place);
         place += chunk.length;

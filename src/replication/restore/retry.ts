@@ -2,8 +2,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 const TRIES = 4;
 const FIRST_PAUSE_MS = 200;
-/** A busy store, or a connection that broke; not one that says nothing at all. */
-const PASSES = /status code: (429|5\d\d)|ECONNRESET|EPIPE|socket hang up|aborted|ended early/;
+/** A connection that broke while it was read from; not a store that says nothing at all. */
+const PASSES = /ECONNRESET|EPIPE|socket hang up|aborted|ended early/;
 
 /**
  * Asks a store again for what may go well the next time.

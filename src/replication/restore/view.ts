@@ -26,7 +26,7 @@ export async function makeView(
 ): Promise<string | undefined> {
   rmSync(folder, { recursive: true, force: true });
   const place = ({ path }: ReplicaFile) => {
-    const target = join(folder, database, path);
+    const target = join(folder, path);
     mkdirSync(dirname(target), { recursive: true, mode: 0o700 });
     return target;
   };

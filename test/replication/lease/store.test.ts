@@ -6,6 +6,7 @@ import { loadConfig } from '../../../src/config.ts';
 import { FileLeaseStore } from '../../../src/replication/lease/file-store.ts';
 import { S3LeaseStore } from '../../../src/replication/lease/s3-store.ts';
 import type { LeaseStore } from '../../../src/replication/lease/store.ts';
+import { openStore } from '../../../src/replication/store/open.ts';
 import { startS3 } from '../../support/s3.ts';
 import { temporaryFolder } from '../../support/system.ts';
 
@@ -16,9 +17,11 @@ async function s3StoreOf(t: Test, isConditional: boolean): Promise<S3LeaseStore>
     { REPLICA_URL: url, S3_ENDPOINT: store.endpoint, ...store.credentials },
     '/tmp',
   );
-  const { replica } = config;
-  if (replica.type !== 's3') throw new Error(replica.url);
-  return new S3LeaseStore(config, replica, store.credentials);
+  return new S3LeaseStore(openStore({ config, env: store.credentials }));
+}
+
+function replicaIn(path: string) {
+  return { type: 'file', path, url: `file:${path}` } as const;
 }
 
 async function replaces(t: Test, store: LeaseStore): Promise<void> {
@@ -58,7 +61,7 @@ t.test('a bucket that ignores conditions is found out', async (t) => {
 
 t.test('a folder, with the lock of the kernel', async (t) => {
   const folder = join(temporaryFolder(t), 'replica');
-  const store = new FileLeaseStore(folder);
+  const store = new FileLeaseStore(replicaIn(folder));
   t.equal(store.lock(), true);
   await replaces(t, store);
   t.equal(statSync(join(folder, 'lease.json')).mode & 0o777, 0o600);
@@ -73,6 +76,6 @@ t.test('a folder, with the lock of the kernel', async (t) => {
 });
 
 t.test('a folder whose disk is not there', async (t) => {
-  const store = new FileLeaseStore(join(temporaryFolder(t), 'disk', 'replica'));
+  const store = new FileLeaseStore(replicaIn(join(temporaryFolder(t), 'disk', 'replica')));
   t.throws(() => store.lock(), { code: 'ENOENT' });
 });

@@ -1,9 +1,9 @@
 import { access } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import type { Config } from '../config.ts';
-import { http, https } from '../node-http.ts';
-import { awsDomain } from './aws-domain.ts';
-import type { Replica } from './replica-url.ts';
+import type { Config } from '../../config.ts';
+import { http, https } from '../../node-http.ts';
+import type { Replica } from '../replica-url.ts';
+import { agentFor, type StoreSettings, storeUrl } from './reach.ts';
 
 /** While all is well, so that an outage shows within ten seconds even when nothing is written. */
 const CALM_INTERVAL_MS = 4000;
@@ -14,7 +14,7 @@ const ANSWER_TIMEOUT_MS = 2000;
 const SILENCES_MIN = 2;
 
 export interface StoreProbeOptions {
-  readonly config: Pick<Config, 'replica' | 'S3_ENDPOINT' | 'AWS_REGION'>;
+  readonly config: Pick<Config, 'replica'> & StoreSettings;
   /** Whether something is wrong with the replication. */
   readonly isAlert: () => boolean;
   /** Gets the result of each try: why the store does not answer, in words; undefined when it does. */
@@ -83,20 +83,15 @@ export class StoreProbe {
 }
 
 /** @returns why the store does not answer; undefined when it does. Never throws. */
-export async function silenceOf({
-  replica,
-  S3_ENDPOINT,
-  AWS_REGION,
-}: StoreProbeOptions['config']): Promise<string | undefined> {
-  if (replica.type === 'file') return silenceOfFolder(replica);
-  return silenceOfUrl(S3_ENDPOINT ?? `https://s3.${AWS_REGION}.${awsDomain(AWS_REGION)}`);
+export async function silenceOf(config: StoreProbeOptions['config']): Promise<string | undefined> {
+  const { replica } = config;
+  return replica.type === 'file' ? silenceOfFolder(replica) : silenceOfUrl(storeUrl(config));
 }
 
-async function silenceOfUrl(url: string): Promise<string | undefined> {
+async function silenceOfUrl(url: URL): Promise<string | undefined> {
   return new Promise((resolve) => {
-    const { request, Agent } = url.startsWith('https:') ? https() : http;
-    // Litestream may be told of an authority that Node.js does not know. Nothing is sent here that needs one.
-    const agent = new Agent({ proxyEnv: process.env, rejectUnauthorized: false });
+    const { request } = url.protocol === 'https:' ? https() : http;
+    const agent = agentFor(url, process.env, { takesAnyCertificate: true });
     const end = (silence: string | undefined) => {
       clearTimeout(timer);
       sent.destroy();

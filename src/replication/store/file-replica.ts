@@ -1,9 +1,9 @@
 import { readdirSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { Failure } from '../errors.ts';
-import { containsFile, errorCode } from './files.ts';
-import { replicaPath } from './litestream-config.ts';
-import type { Replica } from './replica-url.ts';
+import { Failure } from '../../errors.ts';
+import { containsFile, errorCode } from '../files.ts';
+import { replicaPath } from '../litestream-config.ts';
+import type { Replica } from '../replica-url.ts';
 
 type FileReplica = Extract<Replica, { readonly type: 'file' }>;
 
@@ -16,6 +16,14 @@ type FileReplica = Extract<Replica, { readonly type: 'file' }>;
  * @throws Failure replica_unreachable when the folder that should hold the replica is missing or unreadable
  */
 export function isFileReplicaEmpty(replica: FileReplica, database: string): boolean {
+  return !demandReplicaFolder(replica) || !containsFile(replicaPath(replica, database));
+}
+
+/**
+ * @returns whether the folder of a replica is there
+ * @throws Failure replica_unreachable when it cannot be read, or the one that it is in is missing
+ */
+export function demandReplicaFolder(replica: FileReplica): boolean {
   const parent = dirname(replica.path);
   try {
     if (!statSync(parent).isDirectory()) throw new Error(`${parent} is not a folder`);
@@ -24,9 +32,9 @@ export function isFileReplicaEmpty(replica: FileReplica, database: string): bool
   }
   try {
     readdirSync(replica.path);
-    return !containsFile(replicaPath(replica, database));
+    return true;
   } catch (error) {
-    if (errorCode(error) === 'ENOENT') return true;
+    if (errorCode(error) === 'ENOENT') return false;
     throw unreachable(replica, `it cannot be read (${reasonOf(error)})`, error);
   }
 }

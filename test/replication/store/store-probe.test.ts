@@ -3,11 +3,11 @@ import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { StoreProxy, type Weather } from '../../loadtest/support/store-proxy.ts';
-import { loadConfig } from '../../src/config.ts';
-import { StoreProbe, silenceOf } from '../../src/replication/store-probe.ts';
-import { startS3 } from '../support/s3.ts';
-import { temporaryFolder } from '../support/system.ts';
+import { StoreProxy, type Weather } from '../../../loadtest/support/store-proxy.ts';
+import { loadConfig } from '../../../src/config.ts';
+import { StoreProbe, silenceOf } from '../../../src/replication/store/store-probe.ts';
+import { startS3 } from '../../support/s3.ts';
+import { temporaryFolder } from '../../support/system.ts';
 
 const ANY_BUCKET = {
   REPLICA_URL: 's3://any/prefix',

@@ -1,0 +1,112 @@
+import { readFileSync } from 'node:fs';
+import type { Agent } from 'node:http';
+import { createRequire } from 'node:module';
+import { BlockList, isIP } from 'node:net';
+import type { Config } from '../../config.ts';
+import { Failure } from '../../errors.ts';
+import { isLoopbackHost } from '../../loopback.ts';
+import { http, https } from '../../node-http.ts';
+
+const require = createRequire(import.meta.url);
+
+/** Files with certificates of authorities, beside those that the system trusts. */
+const AUTHORITY_VARIABLES = ['SSL_CERT_FILE', 'AWS_CA_BUNDLE', 'NODE_EXTRA_CA_CERTS'] as const;
+
+/** How a store is named and asked. */
+export type StoreSettings = Pick<Config, 'S3_ENDPOINT' | 'S3_ADDRESSING' | 'AWS_REGION'>;
+
+/** @returns whether the name of a bucket is a part of the path, as Litestream is told too, and not of the host */
+export function isPathStyle({ S3_ADDRESSING, S3_ENDPOINT }: StoreSettings): boolean {
+  return S3_ADDRESSING === 'path' || (S3_ADDRESSING === 'auto' && S3_ENDPOINT !== undefined);
+}
+
+/** @returns where a store is asked, the bucket aside */
+export function storeUrl({ S3_ENDPOINT, AWS_REGION }: StoreSettings): URL {
+  const domain = AWS_REGION.startsWith('cn-') ? 'amazonaws.com.cn' : 'amazonaws.com';
+  return new URL(S3_ENDPOINT ?? `https://s3.${AWS_REGION}.${domain}`);
+}
+
+/**
+ * @returns the proxy that a request takes, by the rules of Litestream's HTTP client: a name in NO_PROXY stands for what is
+ *   below it too, a network may stand there, and what is on this machine is asked directly
+ * @see https://pkg.go.dev/golang.org/x/net/http/httpproxy
+ */
+export function proxyOf({ protocol, hostname, port }: URL, env: NodeJS.ProcessEnv): string | undefined {
+  const read = (name: string) => env[name] || env[name.toLowerCase()];
+  const proxy = read(protocol === 'https:' ? 'HTTPS_PROXY' : 'HTTP_PROXY');
+  const host = hostname.replace(/^\[|\]$/g, '').toLowerCase();
+  if (proxy === undefined || isLoopbackHost(host)) return undefined;
+  const ownPort = port || (protocol === 'https:' ? '443' : '80');
+  const isDirect = (read('NO_PROXY') ?? '').split(',').some((text) => {
+    const entry = text.trim().toLowerCase();
+    if (entry === '*') return true;
+    if (entry.includes('/')) return isWithin(host, entry);
+    const [, name = '', entryPort] =
+      /^\[?(.*?)\]?(?::(\d+))?$/.exec(isIP(entry) ? `[${entry}]` : entry) ?? [];
+    if (name === '' || (entryPort !== undefined && entryPort !== ownPort)) return false;
+    const suffix = name.replace(/^\*(?=\.)/, '');
+    return suffix.startsWith('.') ? host.endsWith(suffix) : host === name || host.endsWith(`.${name}`);
+  });
+  if (isDirect) return undefined;
+  return /^\w+:\/\//.test(proxy) ? proxy : `http://${proxy}`;
+}
+
+function isWithin(host: string, network: string): boolean {
+  const [address = '', bits] = network.split('/');
+  const version = isIP(address);
+  if (version === 0 || isIP(host) === 0 || !/^\d{1,3}$/.test(bits ?? '')) return false;
+  const family = (ip: string) => (isIP(ip) === 4 ? 'ipv4' : 'ipv6');
+  try {
+    const list = new BlockList();
+    list.addSubnet(address, Number(bits), family(address));
+    return list.check(host, family(host));
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * @returns the authorities that are trusted beside the system's, as PEM; undefined where no variable names any
+ * @throws Failure config_invalid when a file cannot be read
+ */
+export function namedAuthorities(env: NodeJS.ProcessEnv): string | undefined {
+  const texts = AUTHORITY_VARIABLES.flatMap((name) => {
+    const path = env[name];
+    if (!path) return [];
+    try {
+      return [readFileSync(path, 'utf8')];
+    } catch (cause) {
+      const { message } = cause as Error;
+      throw new Failure('config_invalid', `${name} names a file that cannot be read: ${message}`, { cause });
+    }
+  });
+  return texts.length === 0 ? undefined : texts.join('\n');
+}
+
+export interface AgentOptions {
+  /** Connections at most that are open at once. */
+  readonly maxSockets?: number;
+  /** For who sends nothing that an impostor could use. */
+  readonly takesAnyCertificate?: boolean;
+}
+
+/**
+ * @returns what connects to a store: by the proxy that the environment has for it, and with the authorities that either
+ *   Litestream or Node.js would trust
+ */
+export function agentFor(url: URL, env: NodeJS.ProcessEnv, options: AgentOptions = {}): Agent {
+  const { maxSockets = 50, takesAnyCertificate = false } = options;
+  const proxy = proxyOf(url, env);
+  const common = {
+    keepAlive: true,
+    maxSockets,
+    ...(proxy && { proxyEnv: { HTTP_PROXY: proxy, HTTPS_PROXY: proxy } }),
+  };
+  if (url.protocol !== 'https:') return new http.Agent(common);
+  const { Agent } = https();
+  if (takesAnyCertificate) return new Agent({ ...common, rejectUnauthorized: false });
+  const { createSecureContext, getCACertificates } = require('node:tls') as typeof import('node:tls');
+  const named = namedAuthorities(env);
+  const ca = [...getCACertificates('system'), ...getCACertificates('bundled'), ...(named ? [named] : [])];
+  return new Agent({ ...common, secureContext: createSecureContext({ ca }) });
+}

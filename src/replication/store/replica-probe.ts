@@ -1,0 +1,152 @@
+import { randomUUID } from 'node:crypto';
+import { rmdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import type { Config } from '../../config.ts';
+import { makeFolder } from '../../folder.js';
+import { openStore } from './open.ts';
+import { storeUrl } from './reach.ts';
+import { refusalOf, S3Store } from './s3-store.ts';
+import type { ReplicaStore } from './store.ts';
+
+const TIMEOUT_MS = 10_000;
+
+/** Where the way to a replica ends, in the order of the way. */
+export type Layer =
+  | 'name resolution'
+  | 'connection'
+  | 'TLS'
+  | 'credentials'
+  | 'permission to write'
+  | 'permission to read'
+  | 'permission to list'
+  | 'permission to delete'
+  | 'restore';
+
+/** What a real write, read, listing and removal of a small object said. */
+export type ReplicaProbe =
+  | {
+      readonly ok: true;
+      /** What the store's clock has beyond ours; undefined where no store tells its time. */
+      readonly clockSkewMs: number | undefined;
+    }
+  | {
+      readonly ok: false;
+      readonly layer: Layer;
+      readonly problem: string;
+      readonly remedy: string;
+      readonly clockSkewMs?: number | undefined;
+    };
+
+/**
+ * Writes a small object beside the replica, reads and lists it, and removes it. Litestream ignores it, since it only looks
+ * below `generations/`.
+ *
+ * @param env holds the credentials, or tells where they are to be had
+ */
+export async function probeReplica(config: Config, env: NodeJS.ProcessEnv): Promise<ReplicaProbe> {
+  const { replica } = config;
+  const folder = `.doctor-${randomUUID()}`;
+  let store: ReplicaStore | undefined;
+  let firstMade: string | undefined;
+  let layer: Layer = 'permission to write';
+  const skew = () => (store instanceof S3Store ? store.clockSkewMs : undefined);
+  try {
+    store = openStore({ config, env, timeoutMs: TIMEOUT_MS });
+    if (replica.type === 'file') firstMade = makeFolder(`${replica.path}/${folder}`);
+    const path = `${folder}/probe`;
+    await store.write(path, folder, 'any');
+    layer = 'permission to read';
+    const text = (await store.read(path))?.text;
+    layer = 'permission to list';
+    const names = await store.names(folder);
+    layer = 'permission to delete';
+    await store.remove(path);
+    if (replica.type === 'file') await store.remove(folder);
+    if (text !== folder || !names.includes('probe')) {
+      const problem = 'what was written does not read back';
+      const remedy = 'Check what stands at S3_ENDPOINT.';
+      return { ok: false, layer: 'permission to read', problem, remedy, clockSkewMs: skew() };
+    }
+    return { ok: true, clockSkewMs: skew() };
+  } catch (error) {
+    const found =
+      replica.type === 'file'
+        ? {
+            layer,
+            problem: `the folder cannot be used: ${(error as Error).message}`,
+            remedy: 'Let this user write there, mount its disk, or set REPLICA_URL to another place.',
+          }
+        : explain(error as Error, layer, storeUrl(config));
+    return { ok: false, ...found, clockSkewMs: skew() };
+  } finally {
+    if (replica.type === 'file' && firstMade !== undefined) removeEmpty(replica.path, firstMade);
+  }
+}
+
+/** Undoes the making of a folder and of those above it, unless somebody uses them by now. */
+function removeEmpty(folder: string, upTo: string): void {
+  if (!`${folder}/`.startsWith(`${upTo}/`)) return;
+  try {
+    rmdirSync(folder);
+  } catch {
+    return;
+  }
+  removeEmpty(dirname(folder), upTo);
+}
+
+const DOES: Readonly<Partial<Record<Layer, string>>> = {
+  'permission to write': 'writing',
+  'permission to read': 'reading',
+  'permission to list': 'listing',
+  'permission to delete': 'removing',
+};
+/** By what a store answers: where that comes from, and what to do. */
+const REMEDIES: Readonly<Record<string, readonly [layer: Layer | undefined, remedy: string]>> = {
+  NoSuchBucket: [undefined, 'Make the bucket, or correct REPLICA_URL.'],
+  InvalidAccessKeyId: ['credentials', 'Correct AWS_ACCESS_KEY_ID.'],
+  SignatureDoesNotMatch: ['credentials', 'Correct AWS_SECRET_ACCESS_KEY.'],
+  ExpiredToken: [
+    'credentials',
+    'Renew AWS_SESSION_TOKEN, or take the credentials of a role, which renew themselves.',
+  ],
+  InvalidToken: ['credentials', 'Correct AWS_SESSION_TOKEN.'],
+  RequestTimeTooSkewed: ['credentials', 'Set the clock of this machine; run a time service.'],
+  AuthorizationHeaderMalformed: ['credentials', 'Correct AWS_REGION.'],
+  PermanentRedirect: [undefined, 'Correct AWS_REGION: the bucket is in another one.'],
+  AccessDenied: [
+    undefined,
+    'Allow these credentials s3:PutObject, s3:GetObject, s3:DeleteObject and s3:ListBucket there.',
+  ],
+};
+const CHECK_ALL = 'Check REPLICA_URL, S3_ENDPOINT, AWS_REGION, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.';
+
+/** Where a request has ended that was never answered, by the system's code. */
+const UNANSWERED: readonly (readonly [RegExp, Layer, string])[] = [
+  [/^(?:ENOTFOUND|EAI_\w+)$/, 'name resolution', 'Check S3_ENDPOINT, AWS_REGION and the name service.'],
+  [
+    /CERT|^ERR_TLS|^EPROTO$|^ERR_SSL|UNABLE_TO|SELF_SIGNED/,
+    'TLS',
+    'Name the file of its authority in SSL_CERT_FILE, AWS_CA_BUNDLE or NODE_EXTRA_CA_CERTS.',
+  ],
+  [/^/, 'connection', 'Check S3_ENDPOINT, the network, and HTTPS_PROXY, HTTP_PROXY and NO_PROXY.'],
+];
+
+function explain({ message, cause }: Error, asked: Layer, { host }: URL) {
+  const refusal = refusalOf(cause);
+  if (refusal) {
+    const [layer = asked, remedy] = REMEDIES[refusal.code] ?? [undefined, CHECK_ALL];
+    const problem = `${DOES[asked]} an object was answered with ${refusal.status} ${refusal.code}`;
+    return { layer, problem, remedy };
+  }
+  if (message.startsWith('NoCredentialProviders')) {
+    const remedy = 'Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run where a role gives credentials.';
+    return { layer: 'credentials', problem: message, remedy } as const;
+  }
+  const { code = '' } = (cause ?? {}) as NodeJS.ErrnoException;
+  const [, layer, remedy] = UNANSWERED.find(([codes]) => codes.test(code)) ?? [/^/, 'connection', CHECK_ALL];
+  return {
+    layer: layer as Layer,
+    problem: `${host} cannot be reached: ${message.replace(/^RequestError: /, '')}`,
+    remedy,
+  };
+}

@@ -1,0 +1,234 @@
+import { createRequire } from 'node:module';
+import type { Readable } from 'node:stream';
+import type { S3Client } from '@aws-sdk/client-s3';
+import type { Replica } from '../replica-url.ts';
+import { agentFor, isPathStyle, type StoreSettings, storeUrl } from './reach.ts';
+import type { ReplicaStore, Stored, StoredFile, StoreOptions } from './store.ts';
+
+const require = createRequire(import.meta.url);
+const TIMEOUT_MS = 20_000;
+/** A busy store, or one that just restarts: each waits longer than the one before. */
+const ATTEMPTS_MAX = 5;
+/** A store that is slow takes long for each of many. */
+const CONNECTIONS_MAX = 32;
+/** Somebody else was first; a store that decides between two at once may say 409. */
+const REFUSALS: readonly unknown[] = ['PreconditionFailed', 'ConditionalRequestConflict', 'NoSuchKey'];
+
+/** One client for each way to a store: it keeps connections, and credentials of a role until they expire. */
+const clients = new Map<string, Connected>();
+
+interface Connected {
+  readonly client: S3Client;
+  /** What the store's clock had beyond ours in its last answer; undefined before it told. */
+  clockSkewMs: number | undefined;
+}
+
+/** What a store has refused. */
+interface Refusal {
+  readonly code: string;
+  readonly status: number;
+}
+
+type AskOptions = Omit<StoreOptions, 'timeoutMs'> & { readonly timeoutMs: number };
+
+/** Loaded when a store is first asked: it takes 30 MB and a tenth of a second. */
+function sdk() {
+  return require('@aws-sdk/client-s3') as typeof import('@aws-sdk/client-s3');
+}
+
+/** A replica in a bucket. What fails has a reason as its message, as Litestream would say it. */
+export class S3Store implements ReplicaStore {
+  readonly #options: AskOptions;
+  readonly #connected: Connected;
+  readonly #bucket: string;
+  readonly #prefix: string;
+
+  constructor({ timeoutMs = TIMEOUT_MS, ...options }: StoreOptions, replica: Replica & { type: 's3' }) {
+    this.#options = { ...options, timeoutMs };
+    this.#connected = connect(options.config, options.env);
+    this.#bucket = replica.bucket;
+    this.#prefix = replica.prefix === '' ? '' : `${replica.prefix}/`;
+  }
+
+  get clockSkewMs(): number | undefined {
+    return this.#connected.clockSkewMs;
+  }
+
+  async names(folder: string, from?: string): Promise<readonly string[]> {
+    const prefix = `${this.#prefix}${folder}/`;
+    const names: string[] = [];
+    // A page begins behind its marker; one that is a character shorter is just before the name.
+    let marker = from === undefined ? undefined : `${prefix}${from.slice(0, -1)}`;
+    do {
+      const page = await this.#page(prefix, marker, '/');
+      const objects = page.Contents?.flatMap(({ Key }) => Key ?? []) ?? [];
+      const folders = page.CommonPrefixes?.flatMap(({ Prefix }) => Prefix ?? []) ?? [];
+      const found = [...objects, ...folders].sort();
+      for (const key of found) {
+        if (key.startsWith(prefix) && key !== prefix) names.push(key.slice(prefix.length).replace(/\/$/, ''));
+      }
+      marker = nextMarker(page.IsTruncated, marker, found.at(-1));
+    } while (marker !== undefined);
+    return names;
+  }
+
+  async *files(folder: string): AsyncGenerator<StoredFile> {
+    const prefix = `${this.#prefix}${folder}/`;
+    let marker: string | undefined;
+    do {
+      const page = await this.#page(prefix, marker);
+      for (const { Key = '', Size = 0, LastModified } of page.Contents ?? []) {
+        const path = Key.slice(this.#prefix.length);
+        yield { path, sizeBytes: Size, storedMs: LastModified?.getTime() ?? 0 };
+      }
+      marker = nextMarker(page.IsTruncated, marker, page.Contents?.at(-1)?.Key);
+    } while (marker !== undefined);
+  }
+
+  async read(path: string): Promise<Stored | undefined> {
+    return this.#ask(async (client, abortSignal) => {
+      const answer = await unlessMissing(
+        client.send(new (sdk().GetObjectCommand)(this.#object(path)), { abortSignal }),
+      );
+      return answer && { text: (await answer.Body?.transformToString()) ?? '', tag: answer.ETag ?? '' };
+    });
+  }
+
+  async write(path: string, text: string, over: Stored | undefined | 'any'): Promise<boolean> {
+    const condition = over === 'any' ? {} : over === undefined ? { IfNoneMatch: '*' } : { IfMatch: over.tag };
+    return this.#ask(async (client, abortSignal) => {
+      const command = new (sdk().PutObjectCommand)({ ...this.#object(path), Body: text, ...condition });
+      try {
+        await client.send(command, { abortSignal });
+        return true;
+      } catch (error) {
+        const { code, status } = refusalOf(error) ?? {};
+        if (over !== 'any' && (REFUSALS.includes(code) || status === 412 || status === 409)) return false;
+        throw error;
+      }
+    });
+  }
+
+  async remove(path: string): Promise<void> {
+    await this.#ask((client, abortSignal) =>
+      client.send(new (sdk().DeleteObjectCommand)(this.#object(path)), { abortSignal }),
+    );
+  }
+
+  /**
+   * Opens a file that is read piece by piece.
+   * @param range its bytes, the last one included; undefined for all
+   * @param signal ends it; there is no other bound in time
+   * @returns undefined where there is none
+   */
+  async open(
+    path: string,
+    range: { readonly from: number; readonly to: number } | undefined,
+    signal: AbortSignal,
+  ): Promise<Readable | undefined> {
+    const Range = range && `bytes=${range.from}-${range.to}`;
+    const command = new (sdk().GetObjectCommand)({ ...this.#object(path), Range });
+    try {
+      const answer = await unlessMissing(this.#connected.client.send(command, { abortSignal: signal }));
+      return answer?.Body as Readable | undefined;
+    } catch (error) {
+      throw signal.aborted ? signal.reason : reasoned(error);
+    }
+  }
+
+  #object(path: string) {
+    return { Bucket: this.#bucket, Key: `${this.#prefix}${path}` };
+  }
+
+  /** By the older listing, as Litestream lists: all stores know it. */
+  async #page(Prefix: string, Marker: string | undefined, Delimiter?: string) {
+    const command = new (sdk().ListObjectsCommand)({ Bucket: this.#bucket, Prefix, Marker, Delimiter });
+    return this.#ask((client, abortSignal) => client.send(command, { abortSignal }));
+  }
+
+  async #ask<Result>(ask: (client: S3Client, signal: AbortSignal) => Promise<Result>): Promise<Result> {
+    const { timeoutMs, signal } = this.#options;
+    const late = AbortSignal.timeout(timeoutMs);
+    try {
+      return await ask(this.#connected.client, signal ? AbortSignal.any([late, signal]) : late);
+    } catch (error) {
+      if (!late.aborted) throw reasoned(error);
+      throw new Error(`RequestError: no answer within ${timeoutMs} ms`, { cause: error });
+    }
+  }
+}
+
+/** @returns what the store has refused; undefined where it was not reached, or nothing was asked */
+export function refusalOf(error: unknown): Refusal | undefined {
+  const { name, $metadata } = error as { name: string; $metadata?: { httpStatusCode?: number } };
+  const status = $metadata?.httpStatusCode;
+  return status === undefined ? undefined : { code: name, status };
+}
+
+function connect(config: StoreSettings, env: NodeJS.ProcessEnv): Connected {
+  const { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey } = env;
+  const { AWS_SESSION_TOKEN: sessionToken } = env;
+  const { S3_ENDPOINT: endpoint, AWS_REGION: region } = config;
+  const forcePathStyle = isPathStyle(config);
+  const name = JSON.stringify([endpoint, region, forcePathStyle, accessKeyId, secretAccessKey, sessionToken]);
+  const known = clients.get(name);
+  if (known) return known;
+  const agent = agentFor(storeUrl(config), env, { maxSockets: CONNECTIONS_MAX });
+  const client = new (sdk().S3Client)({
+    region,
+    ...(endpoint !== undefined && { endpoint }),
+    forcePathStyle,
+    // Without keys of its own it has those of a role, by the order that all AWS tools look for them.
+    ...(accessKeyId &&
+      secretAccessKey && {
+        credentials: { accessKeyId, secretAccessKey, ...(sessionToken && { sessionToken }) },
+      }),
+    maxAttempts: ATTEMPTS_MAX,
+    requestHandler: {
+      httpAgent: agent,
+      httpsAgent: agent as never,
+      socketAcquisitionWarningTimeout: 2 ** 31 - 1,
+    },
+    // Not all stores know the newer checksums.
+    requestChecksumCalculation: 'WHEN_REQUIRED',
+    responseChecksumValidation: 'WHEN_REQUIRED',
+  });
+  const connected: Connected = { client, clockSkewMs: undefined };
+  client.middlewareStack.add(
+    (next) => async (args) => {
+      const result = await next(args);
+      const { headers } = result.response as { readonly headers?: Readonly<Record<string, string>> };
+      const atMs = Date.parse(headers?.date ?? '');
+      if (!Number.isNaN(atMs)) connected.clockSkewMs = atMs - Date.now();
+      return result;
+    },
+    { step: 'deserialize', priority: 'low' },
+  );
+  clients.set(name, connected);
+  return connected;
+}
+
+/** A listing that goes on where it has begun would never end. */
+function nextMarker(isTruncated: boolean | undefined, marker: string | undefined, last: string | undefined) {
+  return isTruncated && last !== marker ? last : undefined;
+}
+
+/** @returns undefined for an object that is not there, though its bucket is */
+async function unlessMissing<Value>(pending: Promise<Value>): Promise<Value | undefined> {
+  try {
+    return await pending;
+  } catch (error) {
+    const refusal = refusalOf(error);
+    if (refusal?.status === 404 && refusal.code !== 'NoSuchBucket') return undefined;
+    throw error;
+  }
+}
+
+function reasoned(cause: unknown): Error {
+  const refusal = refusalOf(cause);
+  if (refusal) return new Error(`${refusal.code}, status code: ${refusal.status}`, { cause });
+  const { name, message, code } = cause as NodeJS.ErrnoException;
+  if (name === 'CredentialsProviderError') return new Error(`NoCredentialProviders: ${message}`, { cause });
+  // Of several addresses that all fail the message is empty.
+  return new Error(`RequestError: ${message || code}`, { cause });
+}

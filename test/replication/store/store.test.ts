@@ -1,0 +1,74 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { loadConfig } from '../../../src/config.ts';
+import { openStore } from '../../../src/replication/store/open.ts';
+import type { ReplicaStore } from '../../../src/replication/store/store.ts';
+import { startS3 } from '../../support/s3.ts';
+import { temporaryFolder } from '../../support/system.ts';
+
+/** More than one page of a listing. */
+const OBJECTS = 1010;
+
+async function pathsOf(store: ReplicaStore, folder: string): Promise<string[]> {
+  const paths: string[] = [];
+  for await (const { path, sizeBytes, storedMs } of store.files(folder)) {
+    if (sizeBytes !== 3 || Math.abs(Date.now() - storedMs) > 3_600_000) throw new Error(path);
+    paths.push(path);
+  }
+  return paths.sort();
+}
+
+async function keepsFiles(t: Test, store: ReplicaStore, make: (folder: string) => void): Promise<void> {
+  for (const folder of ['main', "main/it's & so", 'other']) make(folder);
+  for (const path of ['main/a', "main/it's & so/b", 'other/c'])
+    t.equal(await store.write(path, 'one', 'any'), true);
+  t.strictSame(await pathsOf(store, 'main'), ['main/a', "main/it's & so/b"]);
+  t.strictSame([...(await store.names('main'))].sort(), ['a', "it's & so"]);
+  t.strictSame(await store.names('nothing'), []);
+  t.equal(await store.read('main/nothing'), undefined);
+  const found = await store.read('main/a');
+  t.equal(found?.text, 'one');
+  t.equal(await store.write('main/a', 'two', undefined), false, 'there is one');
+  t.equal(await store.write('main/a', 'two', found), true);
+  t.equal(await store.write('main/a', 'six', found), false, 'it is not what was read');
+  await store.remove('main/a');
+  await store.remove('main/a');
+  t.equal(await store.read('main/a'), undefined);
+}
+
+t.test('a folder keeps files', async (t) => {
+  const root = temporaryFolder(t);
+  const { config } = loadConfig({ DATA_DIR: root, REPLICA_URL: `file:${join(root, 'r')}` }, root);
+  await keepsFiles(t, openStore({ config, env: {} }), (folder) =>
+    mkdirSync(join(root, 'r', folder), { recursive: true }),
+  );
+});
+
+t.test('a bucket keeps files, over all pages of a listing, and tells the code of a refusal', async (t) => {
+  const s3 = await startS3(t);
+  const root = temporaryFolder(t);
+  const settings = { DATA_DIR: root, REPLICA_URL: `s3://${s3.bucket}/p`, S3_ENDPOINT: s3.endpoint };
+  const { config } = loadConfig({ ...settings, ...s3.credentials }, root);
+  const store = openStore({ config, env: s3.credentials });
+  await keepsFiles(t, store, () => {});
+  const names = Array.from({ length: OBJECTS }, (_, index) => `${index}`.padStart(8, '0'));
+  for (let from = 0; from < OBJECTS; from += 100)
+    await Promise.all(names.slice(from, from + 100).map((name) => store.write(`many/${name}`, 'one', 'any')));
+  t.strictSame(
+    await pathsOf(store, 'many'),
+    names.map((name) => `many/${name}`),
+  );
+  t.strictSame(await store.names('many'), names);
+  const later = await store.names('many', '00001005');
+  t.strictSame(
+    later.filter((name) => name >= '00001005'),
+    names.slice(1005),
+  );
+  t.ok(later.length <= 10, 'it begins near there');
+  const env = { AWS_ACCESS_KEY_ID: 'REVOKED', AWS_SECRET_ACCESS_KEY: 'x' };
+  const refused = openStore({ config, env });
+  const message = 'InvalidAccessKeyId, status code: 403';
+  await t.rejects(refused.names('many'), { message });
+  await t.rejects(refused.read('many/1'), { message });
+});
