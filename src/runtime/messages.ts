@@ -136,6 +136,8 @@ export interface Ownership {
   readonly reason?: string | undefined;
   /** While it waits: the system may serve meanwhile, and add nothing to the replica. */
   readonly isToServe?: boolean | undefined;
+  /** While it is held: why the record cannot be renewed. */
+  readonly trouble?: string | undefined;
 }
 
 /** `redeem`: whether a link to the operator's page, named by its id, is still to be exchanged; it is not then. */

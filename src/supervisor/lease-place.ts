@@ -76,9 +76,9 @@ export class LeasePlace {
     );
   }
 
-  /** Why nothing may be added to the replica; undefined when something may, or it is another's. */
-  get waitsBecause(): string | undefined {
-    return this.#ownership?.state === 'waiting' ? this.#ownership.reason : undefined;
+  /** Why nothing may be added to the replica, or why this system cannot write to it; undefined when all is well, or it is another's. */
+  get trouble(): string | undefined {
+    return this.#ownership?.state === 'waiting' ? this.#ownership.reason : this.#ownership?.trouble;
   }
 
   /** Another system may hold the replica: only time tells whether that one lives. */

@@ -92,7 +92,12 @@ const MESSAGES: { readonly [Kind in ToPrimary['kind']]: Fields<Kind> } = {
     proxies: optional(listOf(shape({ address: text, isNear: flag }))),
   },
   drained: {},
-  ownership: { state: oneOf('waiting', 'held', 'lost'), reason: optional(text), isToServe: optional(flag) },
+  ownership: {
+    state: oneOf('waiting', 'held', 'lost'),
+    reason: optional(text),
+    isToServe: optional(flag),
+    trouble: optional(text),
+  },
   drilled: {
     result: shape({ ...drilled, at: isDate, databases: mapOf(shape(drilled)), past: optional(past) }),
   },

@@ -35,7 +35,7 @@ export class StatusBoard {
     const notReady = [];
     const degraded = [];
     if (data.lease.failure) notReady.push({ name: 'replica', reason: data.lease.failure.message });
-    if (data.lease.waitsBecause) degraded.push({ name: 'replica', reason: data.lease.waitsBecause });
+    if (data.lease.trouble) degraded.push({ name: 'replica', reason: data.lease.trouble });
     if (!lifecycle.isServing) notReady.push({ name: 'system', reason: lifecycle.trouble ?? lifecycle.state });
     if (writer.slot.trouble) notReady.push({ name: 'writer', reason: writer.slot.trouble });
     // Nobody can ask for this but at the control socket; the connections wait.

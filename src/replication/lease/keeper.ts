@@ -150,6 +150,7 @@ export class LeaseKeeper {
     this.#isRenewed = true;
     this.#watched = undefined;
     if (this.#state !== 'held') this.#tell({ state: 'held', reason: this.#event });
+    else if (this.#told?.trouble !== undefined) this.#tell({ state: 'held' });
     return RENEW_INTERVAL_MS;
   }
 
@@ -207,7 +208,10 @@ export class LeaseKeeper {
     this.#watched = undefined;
     const { log } = this.#options;
     if (this.#state === 'held') {
-      if (this.#isRenewed) log.warn(`${LEASE_NAME} cannot be renewed: ${reason}; tried again`);
+      const trouble = `${LEASE_NAME} cannot be renewed: ${reason}`;
+      if (this.#isRenewed) log.warn(`${trouble}; tried again`);
+      // One lost answer is no trouble.
+      else this.#tell({ state: 'held', trouble });
       this.#isRenewed = false;
     } else {
       const because = `whose it is cannot be found out, and nothing is added to it before: ${reason}`;

@@ -16,7 +16,14 @@ type FileReplica = Extract<Replica, { readonly type: 'file' }>;
  * @throws Failure replica_unreachable when the folder that should hold the replica is missing or unreadable
  */
 export function isFileReplicaEmpty(replica: FileReplica, database: string): boolean {
-  return !demandReplicaFolder(replica) || !containsFile(replicaPath(replica, database));
+  if (!demandReplicaFolder(replica)) return true;
+  const path = replicaPath(replica, database);
+  try {
+    return !containsFile(path);
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return true;
+    throw unreachable(replica, `${path} cannot be read (${reasonOf(error)})`, error);
+  }
 }
 
 /**
