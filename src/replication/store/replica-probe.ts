@@ -42,8 +42,13 @@ export type ReplicaProbe =
  * below `generations/`.
  *
  * @param env holds the credentials, or tells where they are to be had
+ * @param prove restores what Litestream has uploaded, when all else is well; resolves to what is wrong, in words
  */
-export async function probeReplica(config: Config, env: NodeJS.ProcessEnv): Promise<ReplicaProbe> {
+export async function probeReplica(
+  config: Config,
+  env: NodeJS.ProcessEnv,
+  prove: () => Promise<string | undefined> = async () => undefined,
+): Promise<ReplicaProbe> {
   const { replica } = config;
   const folder = `.doctor-${randomUUID()}`;
   let store: ReplicaStore | undefined;
@@ -67,7 +72,10 @@ export async function probeReplica(config: Config, env: NodeJS.ProcessEnv): Prom
       const remedy = 'Check what stands at S3_ENDPOINT.';
       return { ok: false, layer: 'permission to read', problem, remedy, clockSkewMs: skew() };
     }
-    return { ok: true, clockSkewMs: skew() };
+    layer = 'restore';
+    const problem = await prove();
+    if (problem === undefined) return { ok: true, clockSkewMs: skew() };
+    return { ok: false, layer, problem, remedy: UNRESTORED, clockSkewMs: skew() };
   } catch (error) {
     const found =
       replica.type === 'file'
@@ -118,6 +126,8 @@ const REMEDIES: Readonly<Record<string, readonly [layer: Layer | undefined, reme
     'Allow these credentials s3:PutObject, s3:GetObject, s3:DeleteObject and s3:ListBucket there.',
   ],
 };
+const UNRESTORED =
+  'See what Litestream says; it reaches the store by the same settings, and by nothing that only Node.js reads.';
 const CHECK_ALL = 'Check REPLICA_URL, S3_ENDPOINT, AWS_REGION, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.';
 
 /** Where a request has ended that was never answered, by the system's code. */

@@ -1,0 +1,112 @@
+import { spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Config } from '../config.ts';
+import { createLog } from '../log.ts';
+import type { Secrets } from '../secrets.ts';
+import { openReader, openWriter } from '../sqlite/open.ts';
+import type { LitestreamBinary } from './binary.ts';
+import { LogRelay, litestreamEnv, replicateCommand } from './litestream.ts';
+import { databasePath, replicaPath, writeLitestreamConfig } from './litestream-config.ts';
+import type { LitestreamLine } from './log-line.ts';
+import { type RestoreOptions, restoreDatabase } from './restore.ts';
+import { reasonIn } from './restore-failure.ts';
+import { openStore } from './store/open.ts';
+
+/** A store that takes longer for a few kilobytes is of no use. */
+const TIMEOUT_MS = 30_000;
+const PAUSE_MS = 200;
+const DATABASE = 'probe';
+
+/**
+ * Has the real Litestream upload a small database to a place of its own in the replica, restores that as a start would,
+ * compares it, and removes it.
+ * @returns what is wrong, in words; undefined when nothing is
+ */
+export async function proveRestore(
+  config: Config,
+  secrets: Secrets,
+  binary: LitestreamBinary,
+): Promise<string | undefined> {
+  const folder = mkdtempSync(join(tmpdir(), 'ninelives-'));
+  const { replica } = config;
+  const name = `.doctor-${randomUUID()}`;
+  const place = replicaPath(replica, name);
+  const own: Config = {
+    ...config,
+    DATA_DIR: join(folder, 'data'),
+    REPLICA_SYNC_INTERVAL_MS: PAUSE_MS,
+    replica: replica.type === 'file' ? { ...replica, path: place } : { ...replica, prefix: place },
+  };
+  mkdirSync(own.DATA_DIR);
+  const db = openWriter(databasePath(own.DATA_DIR, DATABASE));
+  try {
+    db.exec('CREATE TABLE proof (name TEXT NOT NULL)');
+    db.prepare('INSERT INTO proof VALUES (?)').run(name);
+    const configPath = writeLitestreamConfig(own, [DATABASE], { format: binary.format });
+    const env = litestreamEnv(process.env, secrets, { config, configPath });
+    const log = createLog('command', 'silent', 'json');
+    const { command, args } = replicateCommand(binary, configPath);
+    const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], env });
+    const ended = once(child, 'exit').catch(() => {});
+    const lines: LitestreamLine[] = [];
+    const onLine = (line: LitestreamLine) => lines.push(line);
+    new LogRelay({ log, secrets, databases: 1, onLine }).attach(child);
+    try {
+      const databaseFile = databasePath(own.DATA_DIR, DATABASE);
+      const scratchDir = join(folder, 'restore');
+      const options = { config: own, binary, configPath, databasePath: databaseFile, scratchDir, env, log };
+      const reason = await restored({ ...options, outputPath: join(folder, 'restored.db') }, name);
+      if (reason === undefined) return undefined;
+      const complaints = lines.filter(({ level }) => level === 'error');
+      return complaints.length === 0 ? reason : `${reason}; Litestream says: ${reasonIn(complaints)}`;
+    } finally {
+      // SIGTERM would upload.
+      child.kill('SIGKILL');
+      await ended;
+      await removeAll(config, { ...process.env, ...secrets }, name);
+    }
+  } finally {
+    db.close();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** @returns why a restore does not bring back the name, in words; undefined when it does */
+async function restored(options: RestoreOptions, name: string): Promise<string | undefined> {
+  const { outputPath } = options;
+  const signal = AbortSignal.timeout(TIMEOUT_MS);
+  let reason = 'nothing arrives';
+  for (;;) {
+    try {
+      const found = await restoreDatabase({ ...options, signal, check: 'integrity_check' });
+      if (found && readName(outputPath) === name) return undefined;
+      if (found) reason = 'what was restored is not what was uploaded';
+    } catch (error) {
+      if (signal.aborted) return `${reason} within ${TIMEOUT_MS / 1000} s`;
+      reason = (error as Error).message;
+    }
+    rmSync(outputPath, { force: true });
+    if (signal.aborted) return `${reason} within ${TIMEOUT_MS / 1000} s`;
+    await delay(PAUSE_MS);
+  }
+}
+
+function readName(path: string): unknown {
+  const db = openReader(path);
+  try {
+    return db.prepare('SELECT name FROM proof').pluck().get();
+  } finally {
+    db.close();
+  }
+}
+
+async function removeAll(config: Config, env: NodeJS.ProcessEnv, name: string): Promise<void> {
+  const store = openStore({ config, env });
+  if (config.replica.type === 's3') for await (const { path } of store.files(name)) await store.remove(path);
+  else await store.remove(name);
+}
