@@ -18,7 +18,7 @@ import { reasonIn } from './restore-failure.ts';
 import { openStore } from './store/open.ts';
 
 /** A store that takes longer for a few kilobytes is of no use. */
-const TIMEOUT_MS = 30_000;
+const TIMEOUT_MS = 15_000;
 const PAUSE_MS = 200;
 const DATABASE = 'probe';
 

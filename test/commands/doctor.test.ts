@@ -6,6 +6,7 @@ import Sqlite from 'better-sqlite3';
 import t, { type Test } from 'tap';
 import type { Finding } from '../../src/commands/doctor-finding.ts';
 import { startS3 } from '../support/s3.ts';
+import { gate, tlsStore } from '../support/store-ways.ts';
 import { start, temporaryFolder } from '../support/system.ts';
 import { command } from './command.ts';
 
@@ -61,6 +62,38 @@ t.test('what the store refuses is named, with what to do', async (t) => {
   await s3.close();
   const gone = await findings({ ...env, REPLICA_URL: `s3://${s3.bucket}` });
   t.match(gone.by.get('replica'), { detail: /cannot be reached: .*ECONNREFUSED/, remedy: /S3_ENDPOINT/ });
+});
+
+t.test('the layer that fails is named', async (t) => {
+  const s3 = await startS3(t);
+  const folder = temporaryFolder(t);
+  const { port } = await tlsStore(t, s3.endpoint, folder);
+  const gated = (isRefused: (method: string, path: string) => boolean) =>
+    gate(t, s3.endpoint, ({ method = '', url = '' }) =>
+      isRefused(method, url) ? [403, 'AccessDenied'] : undefined,
+    );
+  const isList = (path: string) => /[?&]prefix=/.test(path);
+  const role = { AWS_ACCESS_KEY_ID: '', AWS_SECRET_ACCESS_KEY: '', AWS_EC2_METADATA_DISABLED: 'true' };
+  const cases: Record<string, NodeJS.ProcessEnv> = {
+    'name resolution': { S3_ENDPOINT: 'http://store.invalid' },
+    connection: { S3_ENDPOINT: 'http://127.0.0.1:9' },
+    TLS: { S3_ENDPOINT: `https://127.0.0.1:${port}` },
+    credentials: role,
+    'permission to write': { S3_ENDPOINT: await gated((method) => method === 'PUT') },
+    'permission to read': { S3_ENDPOINT: await gated((method, path) => method === 'GET' && !isList(path)) },
+    'permission to list': { S3_ENDPOINT: await gated((_, path) => isList(path)) },
+    'permission to delete': { S3_ENDPOINT: await gated((method) => method === 'DELETE') },
+    restore: {
+      S3_ENDPOINT: await gated((method, path) => method === 'PUT' && path.includes('/generations/')),
+    },
+  };
+  const env = { DATA_DIR: folder, PORT: '0', S3_ENDPOINT: s3.endpoint, ...s3.credentials };
+  const url = `s3://${s3.bucket}/p`;
+  for (const [layer, more] of Object.entries(cases)) {
+    const { code, by } = await findings({ ...env, REPLICA_URL: url, ...more });
+    const { result, detail = '' } = by.get('replica') ?? {};
+    t.strictSame([code, result, detail.split(': ')[0]], [78, 'problem', layer], detail);
+  }
 });
 
 t.test('whose the replica is, and a store that cannot keep it, are warnings', async (t) => {

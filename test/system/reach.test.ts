@@ -6,7 +6,7 @@ import { command } from '../commands/command.ts';
 import { alertOf, request } from '../support/http.ts';
 import { startS3 } from '../support/s3.ts';
 import { forwardProxy, gate, metadataService, tlsStore } from '../support/store-ways.ts';
-import { start, temporaryFolder } from '../support/system.ts';
+import { start, temporaryFolder, until } from '../support/system.ts';
 
 function idsIn(path: string): unknown[] {
   const db = openReader(path);
@@ -48,17 +48,18 @@ async function drive(t: Test, env: NodeJS.ProcessEnv): Promise<void> {
 
 t.test('a store behind TLS with a private authority, that any of three variables names', async (t) => {
   const s3 = await startS3(t);
-  const { port, authority } = await tlsStore(t, s3.endpoint, temporaryFolder(t));
-  for (const name of ['AWS_CA_BUNDLE', 'NODE_EXTRA_CA_CERTS', 'SSL_CERT_FILE']) {
-    await t.test(name, (t) =>
-      drive(t, {
-        REPLICA_URL: `s3://${s3.bucket}/${name.toLowerCase()}`,
-        S3_ENDPOINT: `https://127.0.0.1:${port}`,
-        ...s3.credentials,
-        [name]: authority,
-      }),
-    );
+  const folder = temporaryFolder(t);
+  const { port, authority } = await tlsStore(t, s3.endpoint, folder);
+  const env = {
+    REPLICA_URL: `s3://${s3.bucket}/p`,
+    S3_ENDPOINT: `https://127.0.0.1:${port}`,
+    ...s3.credentials,
+  };
+  for (const name of ['AWS_CA_BUNDLE', 'SSL_CERT_FILE']) {
+    const doctor = await command(['doctor'], { ...env, DATA_DIR: folder, PORT: '0', [name]: authority });
+    t.equal(doctor.code, 0, doctor.stdout);
   }
+  await drive(t, { ...env, NODE_EXTRA_CA_CERTS: authority });
 });
 
 t.test('a store that only a proxy reaches, with the bucket in its host', async (t) => {
@@ -112,3 +113,26 @@ t.test('a store that answers every third request with 503', async (t) => {
   await drive(t, { REPLICA_URL: `s3://${s3.bucket}/p`, S3_ENDPOINT, ...s3.credentials });
   t.ok(refused > 5, `${refused} of ${asked} were refused`);
 });
+
+t.test(
+  'a permission to write that ends is told though nothing is written, and so is its return',
+  async (t) => {
+    const s3 = await startS3(t);
+    let isRefused = false;
+    const S3_ENDPOINT = await gate(t, s3.endpoint, ({ method }) =>
+      isRefused && method === 'PUT' ? [403, 'AccessDenied'] : undefined,
+    );
+    const system = await start(t, { REPLICA_URL: `s3://${s3.bucket}/p`, S3_ENDPOINT, ...s3.credentials });
+    const reasons = async () =>
+      ((await request(`${system.url}/ready?verbose`)).json.degraded ?? []).map(
+        ({ reason }: { reason: string }) => reason,
+      );
+    t.strictSame(await reasons(), []);
+    isRefused = true;
+    const reason = 'lease.json cannot be renewed: AccessDenied, status code: 403';
+    await until(async () => (await reasons()).includes(reason), 'it is told', 20_000);
+    isRefused = false;
+    await until(async () => (await reasons()).length === 0, 'all is well again', 20_000);
+    await system.stop();
+  },
+);

@@ -1,5 +1,4 @@
 import type { Config } from '../../config.ts';
-import { pickSecrets, REPLICA_SECRETS } from '../../secrets.ts';
 import { abandons, contains, type History, type Position } from '../history/history.ts';
 import type { DatabaseMark } from '../history/mark.ts';
 import { isCoveredByDataDir, openLeaseStore } from './open-store.ts';
@@ -17,7 +16,7 @@ export async function readRecorded(
 ): Promise<Position | undefined> {
   if (isCoveredByDataDir(config)) return undefined;
   try {
-    const store = await openLeaseStore(config, pickSecrets(env, REPLICA_SECRETS));
+    const store = openLeaseStore(config, env);
     const record = parseRecord((await store.read())?.text ?? '');
     const { session, ordinal } = record?.confirmed?.[database] ?? {};
     return typeof session === 'string' && Number.isSafeInteger(ordinal)

@@ -12,6 +12,13 @@ const require = createRequire(import.meta.url);
 /** Files with certificates of authorities, beside those that the system trusts. */
 const AUTHORITY_VARIABLES = ['SSL_CERT_FILE', 'AWS_CA_BUNDLE', 'NODE_EXTRA_CA_CERTS'] as const;
 
+/** What of the environment decides how a store is reached. */
+export const REACH_VARIABLES = [
+  ...AUTHORITY_VARIABLES,
+  'SSL_CERT_DIR',
+  ...['HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY'].flatMap((name) => [name, name.toLowerCase()]),
+] as const;
+
 /** How a store is named and asked. */
 export type StoreSettings = Pick<Config, 'S3_ENDPOINT' | 'S3_ADDRESSING' | 'AWS_REGION'>;
 

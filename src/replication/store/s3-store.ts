@@ -2,7 +2,7 @@ import { createRequire } from 'node:module';
 import type { Readable } from 'node:stream';
 import type { S3Client } from '@aws-sdk/client-s3';
 import type { Replica } from '../replica-url.ts';
-import { agentFor, isPathStyle, type StoreSettings, storeUrl } from './reach.ts';
+import { agentFor, isPathStyle, REACH_VARIABLES, type StoreSettings, storeUrl } from './reach.ts';
 import type { ReplicaStore, Stored, StoredFile, StoreOptions } from './store.ts';
 
 const require = createRequire(import.meta.url);
@@ -170,7 +170,8 @@ function connect(config: StoreSettings, env: NodeJS.ProcessEnv): Connected {
   const { AWS_SESSION_TOKEN: sessionToken } = env;
   const { S3_ENDPOINT: endpoint, AWS_REGION: region } = config;
   const forcePathStyle = isPathStyle(config);
-  const name = JSON.stringify([endpoint, region, forcePathStyle, accessKeyId, secretAccessKey, sessionToken]);
+  const ways = [endpoint, region, forcePathStyle, ...REACH_VARIABLES.map((variable) => env[variable])];
+  const name = JSON.stringify([accessKeyId, secretAccessKey, sessionToken, ...ways]);
   const known = clients.get(name);
   if (known) return known;
   const agent = agentFor(storeUrl(config), env, { maxSockets: CONNECTIONS_MAX });
