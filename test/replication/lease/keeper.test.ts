@@ -220,7 +220,15 @@ t.test('an outage of the store changes no owner', async (t) => {
     store.silence = atMs >= 10_000 && atMs < 100_000 ? 'it is away' : undefined;
     return atMs < 120_000;
   });
-  t.strictSame(states(told), ['held']);
+  t.strictSame(
+    told.map(({ state, trouble }) => [state, trouble]),
+    [
+      ['held', undefined],
+      ['held', 'lease.json cannot be renewed: it is away'],
+      ['held', undefined],
+    ],
+    'it is told, once, and so is its end',
+  );
   t.equal(store.record.state, 'released');
 });
 
