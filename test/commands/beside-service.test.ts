@@ -95,7 +95,7 @@ t.test(
     t.match((await run('verify')).stdout, /^main: ok/);
     t.match((await run('doctor')).stdout, /^ok +lock +a system runs here/m);
     const again = await run('install-service');
-    t.match(again.stdout, `\nEnvironment=DATA_DIR=${dataDir}\n`, 'the units stay what they are');
+    t.ok(again.stdout.includes(`\nEnvironment=DATA_DIR=${dataDir}\n`), 'the units stay what they are');
     await systemctl('reload', 'ninelives.service');
     await systemctl('stop', 'ninelives.service', 'ninelives.socket');
     await run('restore', '--in-place');

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import t, { type Test } from 'tap';
 import type { Finding } from '../../src/commands/doctor-finding.ts';
+import { like } from '../support/like.ts';
 import { startS3 } from '../support/s3.ts';
 import { gate, tlsStore } from '../support/store-ways.ts';
 import { start, temporaryFolder } from '../support/system.ts';
@@ -27,10 +28,10 @@ t.test('on a sound machine everything is well, and nothing is left behind', asyn
   const folder = temporaryFolder(t);
   const env = { DATA_DIR: folder, PORT: '0', REPLICA_URL: `s3://${s3.bucket}/a (b)` };
   const wrong = await command(['doctor'], { ...env, S3_ENDPOINT: s3.endpoint, ...s3.credentials });
-  t.match(wrong, { code: 78, stdout: /PROBLEM +settings +REPLICA_URL: expected/ });
+  like(t, wrong, { code: 78, stdout: /PROBLEM +settings +REPLICA_URL: expected/ });
   const right = { ...env, REPLICA_URL: `s3://${s3.bucket}/a/(b)`, S3_ENDPOINT: s3.endpoint };
   const text = await command(['doctor'], { ...right, ...s3.credentials });
-  t.match(text, {
+  like(t, text, {
     code: 0,
     stdout:
       /ok +replica .*written, read, listed and removed, and a small database restored\nok +clock +within 1 s/,
@@ -52,16 +53,16 @@ t.test('what the store refuses is named, with what to do', async (t) => {
   const env = { DATA_DIR: temporaryFolder(t), PORT: '0', S3_ENDPOINT: s3.endpoint, ...s3.credentials };
   const bucket = await findings({ ...env, REPLICA_URL: 's3://no-such-bucket/p' });
   t.equal(bucket.code, 78);
-  t.match(bucket.by.get('replica'), {
+  like(t, bucket.by.get('replica'), {
     result: 'problem',
     detail: /404 NoSuchBucket/,
     remedy: /Make the bucket/,
   });
   const key = await findings({ ...env, REPLICA_URL: `s3://${s3.bucket}`, AWS_ACCESS_KEY_ID: 'another' });
-  t.match(key.by.get('replica'), { detail: /403 InvalidAccessKeyId/, remedy: /AWS_ACCESS_KEY_ID/ });
+  like(t, key.by.get('replica'), { detail: /403 InvalidAccessKeyId/, remedy: /AWS_ACCESS_KEY_ID/ });
   await s3.close();
   const gone = await findings({ ...env, REPLICA_URL: `s3://${s3.bucket}` });
-  t.match(gone.by.get('replica'), { detail: /cannot be reached: .*ECONNREFUSED/, remedy: /S3_ENDPOINT/ });
+  like(t, gone.by.get('replica'), { detail: /cannot be reached: .*ECONNREFUSED/, remedy: /S3_ENDPOINT/ });
 });
 
 t.test('the layer that fails is named', async (t) => {
@@ -101,14 +102,14 @@ t.test('whose the replica is, and a store that cannot keep it, are warnings', as
   const replica = join(temporaryFolder(t), 'replica');
   const env = { DATA_DIR: temporaryFolder(t), PORT: '0', ...s3.credentials };
   const { by } = await findings({ ...env, REPLICA_URL: 's3://owner-test/p', S3_ENDPOINT: s3.endpoint });
-  t.match(by.get('owner'), { result: 'warning', detail: 'the store ignores the conditions of a write' });
+  like(t, by.get('owner'), { result: 'warning', detail: 'the store ignores the conditions of a write' });
   const system = await start(t, { REPLICA_URL: `file:${replica}` });
   const other = await findings({ ...env, REPLICA_URL: `file:${replica}` });
   t.equal(other.code, 0);
-  t.match(other.by.get('owner'), { result: 'warning', remedy: /--take-over/ });
+  like(t, other.by.get('owner'), { result: 'warning', remedy: /--take-over/ });
   t.match(other.by.get('owner')?.detail, new RegExp(`^last held by .* \\(process ${system.pid}\\)$`));
   const own = await findings({ ...env, DATA_DIR: system.dataDir, REPLICA_URL: `file:${replica}` });
-  t.match(own.by.get('owner'), { result: 'ok', detail: 'this system, or one that is gone' });
+  like(t, own.by.get('owner'), { result: 'ok', detail: 'this system, or one that is gone' });
 });
 
 t.test('a clock that is wrong is noticed by the store', async (t) => {
@@ -133,7 +134,7 @@ t.test('a clock that is wrong is noticed by the store', async (t) => {
   });
   t.match(firstPath, /^\/bucket\/p\/\.doctor-/);
   t.equal(code, 78);
-  t.match(by.get('clock'), { result: 'problem', detail: /^3(599|600) s behind the store's/ });
+  like(t, by.get('clock'), { result: 'problem', detail: /^3(599|600) s behind the store's/ });
 });
 
 t.test("what keeps the operator's socket from being had is named, and what lies there stays", async (t) => {
@@ -191,8 +192,8 @@ t.test('beside a running system all is well too', async (t) => {
   const system = await start(t);
   const { code, by } = await findings({ DATA_DIR: system.dataDir, PORT: '0' });
   t.equal(code, 0);
-  t.match(by.get('lock'), { detail: `a system runs here: process ${system.pid}, serving` });
-  t.match(by.get('port'), { detail: `${system.url}, held by the system that runs` });
+  like(t, by.get('lock'), { detail: `a system runs here: process ${system.pid}, serving` });
+  like(t, by.get('port'), { detail: `${system.url}, held by the system that runs` });
 });
 
 t.test(
@@ -201,16 +202,16 @@ t.test(
     const dataDir = temporaryFolder(t);
     const local = await findings({ DATA_DIR: dataDir, PORT: '0' });
     t.equal(local.code, 0);
-    t.match(local.by.get('keys'), {
+    like(t, local.by.get('keys'), {
       result: 'ok',
       detail: /^no keys: only this machine is served; put no proxy in front/,
     });
     const open = { DATA_DIR: dataDir, PORT: '0', HOST: '0.0.0.0' };
     const refused = await findings(open);
     t.equal(refused.code, 78);
-    t.match(refused.by.get('keys'), { result: 'problem', detail: /^HOST=0\.0\.0\.0 would open the API/ });
+    like(t, refused.by.get('keys'), { result: 'problem', detail: /^HOST=0\.0\.0\.0 would open the API/ });
     const pages = await findings({ DATA_DIR: dataDir, PORT: '0', CORS_ORIGINS: '*' });
-    t.match(pages.by.get('keys'), { result: 'problem', detail: /^CORS_ORIGINS=\* would open the API/ });
+    like(t, pages.by.get('keys'), { result: 'problem', detail: /^CORS_ORIGINS=\* would open the API/ });
     t.equal(
       (await command(['keys', 'create', '--name', 'a', '--scope', 'admin'], { DATA_DIR: dataDir })).code,
       0,
@@ -238,7 +239,7 @@ t.test('a database that a start would refuse is a problem', async (t) => {
   );
   db.close();
   const newer = await command(['doctor'], env);
-  t.match(newer, { code: 78, stderr: 'Mend first: database' });
+  like(t, newer, { code: 78, stderr: 'ninelives: Mend first: database\n' });
   t.ok(
     newer.stdout.includes(`PROBLEM  database     ${path}: This database has keys/0099_next.sql, `),
     newer.stdout,
@@ -248,6 +249,6 @@ t.test('a database that a start would refuse is a problem', async (t) => {
     if (/main\.db|replica/.test(name)) rmSync(join(DATA_DIR, name), { recursive: true });
   writeFileSync(path, 'no database at all. '.repeat(1000));
   const damaged = await command(['doctor'], env);
-  t.match(damaged, { code: 78, stderr: 'Mend first: database' });
+  like(t, damaged, { code: 78, stderr: 'ninelives: Mend first: database\n' });
   t.ok(damaged.stdout.includes(`PROBLEM  database     ${path}: file is not a database\n`), damaged.stdout);
 });

@@ -37,12 +37,12 @@ t.test('the units fit this folder and user, are correct, and shut out what they 
   t.ok(shown.stdout.includes(service), 'what is shown is what is written');
   t.match(service, new RegExp(`\nExecStart=${ROOT}node_modules/\\.bin/node ${ROOT}src/bin\\.js start\n`));
   t.equal(service.includes(`\nWorkingDirectory=${ROOT.slice(0, -1)}\n`), true);
-  t.match(service, `\nUser=${USER}\n`);
-  t.match(service, `\nReadWritePaths=${dataDir} /srv/replica\n`);
+  t.ok(service.includes(`\nUser=${USER}\n`), service);
+  t.ok(service.includes(`\nReadWritePaths=${dataDir} /srv/replica\n`), service);
   t.notMatch(service, /\/opt\/ninelives|StateDirectory|ADAPT/);
   const socket = readFileSync(join(folder, 'ninelives.socket'), 'utf8');
-  t.match(socket, '\nListenStream=[::1]:8081\n');
-  t.match(socket, '\nFileDescriptorName=http\n');
+  t.ok(socket.includes('\nListenStream=[::1]:8081\n'), socket);
+  t.ok(socket.includes('\nFileDescriptorName=http\n'), socket);
 
   const skip = missing('systemd-analyze');
   await t.test('systemd-analyze verify has nothing to say', { skip }, async (t) => {

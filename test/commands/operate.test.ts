@@ -6,6 +6,7 @@ import t from 'tap';
 import { HonestClients } from '../../loadtest/support/honest-client.ts';
 import { Progress } from '../../src/commands/progress.ts';
 import { version } from '../../src/version.ts';
+import { like } from '../support/like.ts';
 import { start, temporaryFolder, until } from '../support/system.ts';
 import { command } from './command.ts';
 
@@ -27,17 +28,17 @@ t.test('each role is restarted while the rest serves, and the whole is stopped',
     ['worker', ['worker-1', 'worker-2']],
   ] as const) {
     const ran = await command(['restart', role], env);
-    t.match(ran, { code: 0, stdout: `restarted: ${names.join(', ')}\n` }, ran.stderr);
+    like(t, ran, { code: 0, stdout: `restarted: ${names.join(', ')}\n` }, ran.stderr);
     t.match(ran.stderr, new RegExp(`^restarting ${role}\n`), 'progress in plain lines where nobody looks on');
   }
   const after = await pids();
   for (const name of ['worker-1', 'worker-2', 'writer', 'litestream'])
     t.not(after.get(name), before.get(name), name);
-  t.match(await command(['restart', 'nobody'], env), {
+  like(t, await command(['restart', 'nobody'], env), {
     code: 64,
     stderr: /There is no nobody; there are .*writer/,
   });
-  t.match(await command(['restart'], env), { code: 64, stderr: /Expected one ROLE/ });
+  like(t, await command(['restart'], env), { code: 64, stderr: /Expected one ROLE/ });
   const reloaded = await command(['reload'], env);
   t.equal(reloaded.code, 0, reloaded.stderr);
   t.equal(
@@ -46,9 +47,9 @@ t.test('each role is restarted while the rest serves, and the whole is stopped',
   );
   await clients.stop();
   t.same(clients.failed, []);
-  t.match(await command(['stop'], env), { code: 0, stdout: 'stopped\n' });
-  t.match(await system.ended(), { code: 0 });
-  t.match(await command(['stop'], env), { code: 75, stderr: /No system runs on/ });
+  like(t, await command(['stop'], env), { code: 0, stdout: 'stopped\n' });
+  like(t, await system.ended(), { code: 0 });
+  like(t, await command(['stop'], env), { code: 75, stderr: /No system runs on/ });
 });
 
 t.test('every command tells what it does, and a wrong option is an error', async (t) => {
@@ -57,11 +58,11 @@ t.test('every command tells what it does, and a wrong option is an error', async
   const names = [...stdout.matchAll(/^ {2}([a-z-]+) {2,}/gm)].map(([, name]) => name as string);
   t.ok(names.length >= 9, names.join());
   for (const name of names) {
-    t.match(await command([name, '--help'], env), {
+    like(t, await command([name, '--help'], env), {
       code: 0,
       stdout: new RegExp(`^Usage: ninelives ${name}`),
     });
-    t.match(await command([name, '--no-such-option'], env), {
+    like(t, await command([name, '--no-such-option'], env), {
       code: 64,
       stdout: '',
       stderr: /Usage: ninelives/,

@@ -1,9 +1,10 @@
 import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import t, { type Test } from 'tap';
 import { cleanEnv } from '../../loadtest/support/running-system.ts';
 import { openReader } from '../../src/sqlite/open.ts';
 import { alertOf, request } from '../support/http.ts';
+import { like } from '../support/like.ts';
 import { nextSecond } from '../support/next-second.ts';
 import { startS3, type TestStore } from '../support/s3.ts';
 import { type RunningSystem, start, temporaryFolder, until } from '../support/system.ts';
@@ -71,7 +72,7 @@ for (const [place, envOf] of Object.entries(places)) {
       );
       t.equal(code, 0, stderr);
       const [report] = JSON.parse(stdout).restored;
-      t.match(report, { database: 'main', file, lastCommit: { ordinal: 3 } });
+      like(t, report, { database: 'main', file, lastCommit: { ordinal: 3 } });
       t.ok(Date.parse(report.lastCommit.at) <= between.getTime(), 'it tells what it has reached');
       t.same(alertsIn(file), ['a', 'b']);
     });
@@ -89,7 +90,7 @@ for (const [place, envOf] of Object.entries(places)) {
       t.match(stdout, /^database +generation +from +to +snapshots +segments +size\n/);
       t.match(stdout, /^main +[0-9a-f]{16} +\d{4}-\S+Z +\d{4}-\S+Z +1 +\d+ +[\d.]+ KiB$/m);
       const listed = JSON.parse((await command(['restore', '--list', '--json'], env)).stdout);
-      t.match(listed, [
+      like(t, listed, [
         { database: 'main', snapshots: 1 },
         { database: 'media', snapshots: 1 },
       ]);
@@ -98,10 +99,10 @@ for (const [place, envOf] of Object.entries(places)) {
     await t.test('a time outside of what can be restored is an error of its own', async (t) => {
       const file = join(folder, 'none.db');
       const early = await command(['restore', '--to', file, '--at', '2020-01-01T00:00:00Z'], env);
-      t.match(early, { code: 81, stderr: /from 20\S+Z on; there is no state of 2020/ });
+      like(t, early, { code: 81, stderr: /from 20\S+Z on; there is no state of 2020/ });
       const future = new Date(Date.now() + 3_600_000).toISOString();
       const late = await command(['restore', '--to', file, '--at', future], env);
-      t.match(late, { code: 82, stderr: /ends at 20\S+Z.*Without --at/ });
+      like(t, late, { code: 82, stderr: /ends at 20\S+Z.*Without --at/ });
     });
     await t.test('nothing else is left where it restored to', async (t) => {
       t.same(
@@ -123,7 +124,7 @@ t.test('an existing file is never overwritten', async (t) => {
     writeFileSync(path, 'precious');
     const to = path.replace('-wal', '');
     const ran = await command(['restore', '--to', to], { DATA_DIR: system.dataDir });
-    t.match(ran, { code: 73, stderr: /exists/ });
+    like(t, ran, { code: 73, stderr: /exists/ });
     t.equal(readFileSync(path, 'utf8'), 'precious');
   }
 });
@@ -169,7 +170,7 @@ t.test('each way in which there is no replica is an error of its own, and leaves
   for (const [name, { more, code, says }] of Object.entries(cases)) {
     await t.test(name, async (t) => {
       const ran = await run(more);
-      t.match(ran, { code, stderr: says });
+      like(t, ran, { code, stderr: says });
       t.notMatch(ran.stderr, /WRONGKEYID/, 'no credential is told');
       t.same(readdirSync(folder), [], 'nothing is left');
     });
@@ -195,7 +196,8 @@ t.test('a half-deleted replica is told from an empty one', async (t) => {
   const to = join(folder, 'out.db');
   const run = async () => command(['restore', '--to', to], { DATA_DIR: system.dataDir });
   rmSync(join(wal, first));
-  t.match(
+  like(
+    t,
     await run(),
     {
       code: 76,
@@ -206,9 +208,9 @@ t.test('a half-deleted replica is told from an empty one', async (t) => {
   );
   rmSync(to);
   rmSync(join(generations, generation, 'snapshots'), { recursive: true });
-  t.match(await run(), { code: 76, stderr: /no snapshot that can be restored/ }, 'the snapshot is gone');
+  like(t, await run(), { code: 76, stderr: /no snapshot that can be restored/ }, 'the snapshot is gone');
   const listed = await command(['restore', '--list'], { DATA_DIR: system.dataDir });
-  t.match(listed, { code: 0, stdout: new RegExp(`${generation} +nothing +restorable`) });
+  like(t, listed, { code: 0, stdout: new RegExp(`${generation} +nothing +restorable`) });
   t.same(readdirSync(folder), [], 'nothing is left');
 });
 
@@ -221,7 +223,7 @@ t.test('in place', async (t) => {
   await nextSecond();
   await write(system, 'b');
   await t.test('never under a running system', async (t) => {
-    t.match(await command(['restore', '--in-place'], env), {
+    like(t, await command(['restore', '--in-place'], env), {
       code: 73,
       stderr: /in use by process \d+.*start/,
     });
@@ -239,8 +241,11 @@ t.test('in place', async (t) => {
     const { code, stdout, stderr } = await command(['restore', '--in-place', '--at', between], env);
     t.equal(code, 0, stderr);
     const movedTo = /what was there before is in (\S+)/.exec(stdout)?.[1] ?? '';
-    t.match(movedTo, join(system.dataDir, 'replaced'));
-    t.match(readdirSync(movedTo), ['.main.db-litestream', '.media.db-litestream', 'main.db']);
+    t.equal(dirname(movedTo), join(system.dataDir, 'replaced'));
+    const files = ['main', 'media'].flatMap((name) =>
+      ['', '-shm', '-wal'].map((suffix) => `${name}.db${suffix}`),
+    );
+    t.strictSame(readdirSync(movedTo).sort(), ['.main.db-litestream', '.media.db-litestream', ...files]);
     t.same(alertsIn(join(movedTo, 'main.db')), ['a', 'b'], 'with its WAL');
     t.same(alertsIn(join(system.dataDir, 'main.db')), ['a']);
   });
@@ -287,7 +292,7 @@ t.test('in place it keeps what only the WAL has, in the newest state alone', asy
   const mainPath = join(system.dataDir, 'main.db');
   writeFileSync(mainPath, Buffer.alloc(statSync(mainPath).size, 0xa5));
   const ran = await command(['restore', '--in-place'], env);
-  t.match(ran, {
+  like(t, ran, {
     code: 0,
     stdout:
       /\nnote: 2 of its commits were not in the replica and came from the WAL of what was there before\n/,
@@ -342,8 +347,8 @@ t.test('wrong use is told with how it is right', async (t) => {
     [['--frm', 'x'], /--frm/],
   ];
   for (const [args, says] of wrong) {
-    t.match(await command(['restore', ...args], env), { code: 64, stderr: says }, args.join(' '));
+    like(t, await command(['restore', ...args], env), { code: 64, stderr: says }, args.join(' '));
   }
-  t.match(await command(['restore', '--help'], env), { code: 0, stdout: /Usage: ninelives restore/ });
-  t.match(await command(['verify', '--help'], env), { code: 0, stdout: /Usage: ninelives verify/ });
+  like(t, await command(['restore', '--help'], env), { code: 0, stdout: /Usage: ninelives restore/ });
+  like(t, await command(['verify', '--help'], env), { code: 0, stdout: /Usage: ninelives verify/ });
 });

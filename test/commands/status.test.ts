@@ -2,6 +2,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import type { SystemEvent, SystemSnapshot } from '../../src/runtime/snapshot.ts';
+import { like } from '../support/like.ts';
 import { start, temporaryFolder, until } from '../support/system.ts';
 import { command, startCommand } from './command.ts';
 
@@ -15,7 +16,7 @@ t.test('status tells of every process, and events of a crash and its restart', a
   const json = await command(['status', '--json'], env);
   t.equal(json.code, 0, json.stderr);
   const snapshot: SystemSnapshot = JSON.parse(json.stdout);
-  t.match(snapshot, {
+  like(t, snapshot, {
     state: 'serving',
     url: system.url,
     dataDir: system.dataDir,
@@ -30,10 +31,11 @@ t.test('status tells of every process, and events of a crash and its restart', a
   const names = snapshot.children.filter(({ role }) => role !== 'worker-spare').map(({ name }) => name);
   t.same(names, ['litestream', 'writer', 'worker-1', 'worker-2', 'mailer']);
   for (const child of snapshot.children.filter(({ name }) => names.includes(name))) {
-    t.match(child, { state: 'ready', breaker: 'closed', pid: system.pidOf(child.name) });
+    like(t, child, { state: 'ready', breaker: 'closed', pid: system.pidOf(child.name) });
     t.ok((child.rssBytes ?? 0) > 1024 * 1024, `${child.name} has memory`);
   }
-  t.match(
+  like(
+    t,
     snapshot.children.find(({ name }) => name === 'worker-1'),
     { role: 'worker', restarts: 1, lastExitCause: 'killed by SIGKILL' },
   );
@@ -44,7 +46,7 @@ t.test('status tells of every process, and events of a crash and its restart', a
     ['crash', 'worker-1'],
     ['restart', 'worker-1'],
   ]);
-  t.match(snapshot.events[2], { pid: victim, cause: 'killed by SIGKILL' });
+  like(t, snapshot.events[2], { pid: victim, cause: 'killed by SIGKILL' });
 
   const text = await command(['status'], env);
   t.match(text.stdout, /^state +serving/);
@@ -56,7 +58,7 @@ t.test('status tells of every process, and events of a crash and its restart', a
   t.equal(statSync(join(system.dataDir, 'run', 'control.sock')).mode & 0o777, 0o600);
 
   await system.stop();
-  t.match(await command(['status'], env), { code: 75, stdout: '', stderr: /No system runs on .*npm start/ });
+  like(t, await command(['status'], env), { code: 75, stdout: '', stderr: /No system runs on .*npm start/ });
   const after = await command(['events', '--json'], env);
   t.same(
     kinds(

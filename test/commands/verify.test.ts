@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { HonestClients } from '../../loadtest/support/honest-client.ts';
 import { alertOf, request } from '../support/http.ts';
+import { like } from '../support/like.ts';
 import { startS3 } from '../support/s3.ts';
 import { processesOf, type RunningSystem, start, temporaryFolder, until } from '../support/system.ts';
 import { command } from './command.ts';
@@ -51,11 +52,11 @@ t.test('a running system is verified under load, and tells what it compared', as
     /^main: ok, [\d.]+ KiB restored, integrity_check ok, \d+ rows compared.*\nmedia: ok, /,
   );
   const result = JSON.parse(json.stdout);
-  t.match(result, { ok: true, databases: { main: { ok: true }, media: { ok: true } } });
+  like(t, result, { ok: true, databases: { main: { ok: true }, media: { ok: true } } });
   t.ok(result.databases.main.rowsCompared >= 200);
   const drills = system.lines.filter(isDrill);
   t.equal(drills.length, 1, 'two who ask at once get the result of one');
-  t.match(drills[0], { level: 'info', msg: /^drill ok: restored/ });
+  like(t, drills[0], { level: 'info', msg: /^drill ok: restored/ });
   t.notOk(existsSync(join(system.dataDir, 'drill')));
   t.same(await degraded(system), []);
   t.notMatch(JSON.stringify(system.lines), s3.credentials.AWS_SECRET_ACCESS_KEY.repeat(2));
@@ -69,10 +70,10 @@ t.test('a failed drill is an error wherever one looks, until one succeeds', asyn
   t.equal(failed.code, 80);
   t.match(failed.stdout, /^main: ok, .*\nmedia: FAILED: .*the snapshot 00000000 cannot be used/);
   t.match(failed.stderr, /The replica is not proven/);
-  t.match(await system.waitFor(isDrill), { level: 'error', msg: /^drill failed: media: / });
+  like(t, await system.waitFor(isDrill), { level: 'error', msg: /^drill failed: media: / });
   await until(async () => (await degraded(system)).length > 0, '/ready tells of it');
-  t.match(await degraded(system), [{ name: 'drill', reason: /^the drill of \d{4}-\S+Z failed: media: / }]);
-  t.match(JSON.parse((await command(['verify', '--json'], env)).stdout), { ok: false });
+  like(t, await degraded(system), [{ name: 'drill', reason: /^the drill of \d{4}-\S+Z failed: media: / }]);
+  like(t, JSON.parse((await command(['verify', '--json'], env)).stdout), { ok: false });
   await system.stop();
 
   // A drill of the past would fail for as long as it is there.
@@ -102,8 +103,8 @@ t.test('drills take place by themselves, at low priority, and leave nothing behi
     }
     return niceness === '19' && system.lines.filter(isDrill).length >= 3;
   }, 'three drills');
-  for (const line of system.lines.filter(isDrill)) t.match(line, { drill: { ok: true } });
-  t.match(JSON.parse(readFileSync(join(dataDir, 'run', 'drill.json'), 'utf8')), { last: { ok: true } });
+  for (const line of system.lines.filter(isDrill)) like(t, line, { drill: { ok: true } });
+  like(t, JSON.parse(readFileSync(join(dataDir, 'run', 'drill.json'), 'utf8')), { last: { ok: true } });
   await request(`${system.url}/alert`, { method: 'POST', body: alertOf('a') });
   t.equal((await system.stop()).code, 0, 'a stop does not wait for one');
   t.notOk(existsSync(join(dataDir, 'drill')));
@@ -118,7 +119,7 @@ t.test('that no drill has succeeded for long is trouble', async (t) => {
     JSON.stringify({ last, lastOkAtMs: Date.parse(last.at) }),
   );
   const system = await start(t, { DRILL_INTERVAL_MS: '3600000' }, dataDir);
-  t.match(await degraded(system), [
+  like(t, await degraded(system), [
     { name: 'drill', reason: 'the last drill that succeeded was at 2020-01-01T00:00:00.000Z' },
   ]);
   await system.stop();
@@ -145,8 +146,8 @@ t.test('a drill whose process is killed has failed, and the next one does not mi
     return drill !== undefined && existsSync(join(system.dataDir, 'drill'));
   }, 'it drills');
   process.kill(drill as number, 'SIGKILL');
-  t.match(await verifying, { code: 80 });
-  t.match(await system.waitFor(isDrill), { drill: { ok: false, reason: /process .*SIGKILL/ } });
+  like(t, await verifying, { code: 80 });
+  like(t, await system.waitFor(isDrill), { drill: { ok: false, reason: /process .*SIGKILL/ } });
   t.notOk(existsSync(join(system.dataDir, 'drill')));
   process.kill(litestream, 'SIGCONT');
   t.equal((await command(['verify'], { DATA_DIR: system.dataDir })).code, 0);
@@ -157,13 +158,13 @@ t.test('without a running system the files that it left are verified', async (t)
   await request(`${system.url}/alert`, { method: 'POST', body: alertOf('a') });
   await system.stop();
   const env = { DATA_DIR: system.dataDir };
-  t.match(await command(['verify'], env), { code: 0, stdout: /^main: ok, .* \d+ rows compared/ });
-  t.match(JSON.parse(readFileSync(join(system.dataDir, 'run', 'drill.json'), 'utf8')), {
+  like(t, await command(['verify'], env), { code: 0, stdout: /^main: ok, .* \d+ rows compared/ });
+  like(t, JSON.parse(readFileSync(join(system.dataDir, 'run', 'drill.json'), 'utf8')), {
     last: { ok: true },
   });
   rmSync(join(system.dataDir, 'replica', 'main'), { recursive: true });
   const failed = await command(['verify'], env);
-  t.match(failed, { code: 80, stdout: /main: FAILED: .*nothing of this database/, stderr: /start it/ });
+  like(t, failed, { code: 80, stdout: /main: FAILED: .*nothing of this database/, stderr: /start it/ });
   const next = await start(t, {}, system.dataDir);
   t.equal((await request(`${next.url}/alert/movie/a`)).status, 200, 'and a start goes on with them');
 });

@@ -7,6 +7,7 @@ import { describeRoutes } from '../../src/worker/openapi/describe.ts';
 import { featureOf, startApp } from '../support/app.ts';
 import { alertOf } from '../support/http.ts';
 import { IMAGES, upload } from '../support/images.ts';
+import { like } from '../support/like.ts';
 
 const probe = featureOf(({ route }) => {
   route.get('/operator', 'operator', (ctx) => {
@@ -120,7 +121,7 @@ t.test('with the first key, nothing but what is public answers without one', asy
     const answer = await app.call(method, path, { body: method === 'POST' ? alertOf('x') : undefined });
     t.equal(answer.status, 401, `${method} ${path}`);
     t.equal(answer.headers['www-authenticate'], 'Bearer realm="ninelives"');
-    if (method !== 'HEAD') t.match(answer.json(), { code: 'unauthorized', status: 401 });
+    if (method !== 'HEAD') like(t, answer.json(), { code: 'unauthorized', status: 401 });
   }
   for (const path of ['/health', '/ready']) t.equal((await app.call('GET', path)).status, 200, path);
   for (const path of ['/operator', '/metrics', '/ops/live'])
@@ -270,8 +271,9 @@ t.test('a key does what its scope says, and a read key can write nothing', async
       const headers = { ...('headers' in options ? options.headers : {}), ...keys[scope] };
       const answer = await app.call(method, path, { ...options, headers });
       t.equal(answer.status, 403, `${method} ${path} with a ${scope} key`);
-      t.match(answer.json(), { code: 'forbidden' });
-      t.match(answer.headers['www-authenticate'], `error="insufficient_scope", scope="${needed}"`);
+      like(t, answer.json(), { code: 'forbidden' });
+      const challenge = String(answer.headers['www-authenticate']);
+      t.ok(challenge.includes(`error="insufficient_scope", scope="${needed}"`), challenge);
     }
     const headers = { ...('headers' in options ? options.headers : {}), ...keys[needed] };
     t.equal((await app.call(method, path, { ...options, headers })).status, status, `${method} ${path}`);
@@ -311,7 +313,7 @@ t.test('one owner never sees what another has, nor that it is there', async (t) 
   await unlike('DELETE');
   const second = await app.call('POST', '/alert', { body: alertOf('x', 'of other'), headers: other });
   t.equal(second.status, 201, 'for this owner it is new');
-  t.match((await app.call('GET', '/alert/movie/x', { headers: one })).json(), { title: 'of one' });
+  like(t, (await app.call('GET', '/alert/movie/x', { headers: one })).json(), { title: 'of one' });
   for (const [key, titles] of [
     [one, ['of one']],
     [other, ['of other']],

@@ -3,6 +3,7 @@ import { loadConfig } from '../../src/config.ts';
 import { Limiter } from '../../src/limits/limiter.ts';
 import type { GrantRequest } from '../../src/limits/policy.ts';
 import { LimitPool } from '../../src/limits/pool.ts';
+import { like } from '../support/like.ts';
 
 const WORKERS = 2;
 const configOf = (quota: number) =>
@@ -25,7 +26,7 @@ async function send(limiter: Limiter, id = 'k'): Promise<Told> {
     await limiter.take({ res } as never, 'key', id);
     return { passed: true, headers };
   } catch (error) {
-    t.match(error, { code: 'rate_limited' });
+    like(t, error, { code: 'rate_limited' });
     return { passed: false, headers };
   }
 }
@@ -79,12 +80,12 @@ t.test('what is left is told, and the window that ends gives it all back', async
     headers: { 'RateLimit-Policy': policy, RateLimit: '"key";r=1;t=31' },
   });
   nowMs += 10_000;
-  t.match(await send(limiter), { passed: true, headers: { RateLimit: '"key";r=0;t=21' } });
+  like(t, await send(limiter), { passed: true, headers: { RateLimit: '"key";r=0;t=21' } });
   tokens = 0;
-  t.match(await send(limiter), { passed: false, headers: { RateLimit: '"key";r=0;t=21' } });
+  like(t, await send(limiter), { passed: false, headers: { RateLimit: '"key";r=0;t=21' } });
   nowMs += 20_500;
   tokens = 2;
-  t.match(await send(limiter), { passed: true });
+  like(t, await send(limiter), { passed: true });
 });
 
 t.test('a writer that does not answer, or cannot, leaves each worker its share', async (t) => {

@@ -3,6 +3,7 @@ import { describeMachine } from '../../loadtest/machine.ts';
 import { measurementSection } from '../../loadtest/report/measurement-section.ts';
 import { renderReport } from '../../loadtest/report/render.ts';
 import type { Chart } from '../../loadtest/report/section.ts';
+import { like } from '../support/like.ts';
 import { measurementOf } from './measurement.ts';
 
 const HOSTILE = '</script><img src=x onerror=alert(1)>';
@@ -49,7 +50,7 @@ t.test('the charts hold the intervals, failures too, with the marks in those ove
     data: unknown;
     labels: unknown;
   })[];
-  t.match(throughput, {
+  like(t, throughput, {
     labels: ['answered/s'],
     marks: [0.25],
     data: [
@@ -57,7 +58,7 @@ t.test('the charts hold the intervals, failures too, with the marks in those ove
       [1000, 1000],
     ],
   });
-  t.match(failures, {
+  like(t, failures, {
     title: 'Failed requests',
     marks: [0.25],
     data: [
@@ -65,12 +66,12 @@ t.test('the charts hold the intervals, failures too, with the marks in those ove
       [0, 7],
     ],
   });
-  t.match(percentiles, {
+  like(t, percentiles, {
     marks: [],
     data: [
       [0, 2],
       [1, 10],
     ],
   });
-  t.match(processor, { labels: ['worker-1'], data: [[0.5], [95]] });
+  like(t, processor, { labels: ['worker-1'], data: [[0.5], [95]] });
 });

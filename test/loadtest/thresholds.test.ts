@@ -10,6 +10,7 @@ import {
   readThresholds,
   THRESHOLDS_FILE,
 } from '../../loadtest/thresholds.ts';
+import { like } from '../support/like.ts';
 import { measurementOf } from './measurement.ts';
 
 function judgeRead(
@@ -27,12 +28,12 @@ function judgeRead(
 
 t.test('each kind of threshold holds up to its limit and is told in words beyond it', async (t) => {
   t.same(judgeRead('p99 < 10.1 ms').crossings, []);
-  t.match(judgeRead('p99 < 10 ms').crossings, [/^read: p99 was 10\.0 ms; it must be below 10 ms$/]);
+  like(t, judgeRead('p99 < 10 ms').crossings, [/^read: p99 was 10\.0 ms; it must be below 10 ms$/]);
   t.same(judgeRead('p99 <= 10 ms').crossings, []);
   t.same(judgeRead('throughput >= 0.5 of bare-http').crossings, []);
-  t.match(judgeRead('throughput >= 0.51 of bare-http').crossings, [/throughput was 0\.50 of bare-http/]);
+  like(t, judgeRead('throughput >= 0.51 of bare-http').crossings, [/throughput was 0\.50 of bare-http/]);
   const failures = { errors: 1, lost: 2, timeouts: 3, non2xx: 4 };
-  t.match(judgeRead('failed <= 0.9 %', { failures }).crossings, [/1 errors, 2 lost, 3 timeouts, 4 not 2xx/]);
+  like(t, judgeRead('failed <= 0.9 %', { failures }).crossings, [/1 errors, 2 lost, 3 timeouts, 4 not 2xx/]);
   t.same(judgeRead('failed <= 1 %', { failures }).crossings, []);
 });
 
@@ -43,24 +44,24 @@ t.test('what was not measured is neither held nor crossed', async (t) => {
     undefined,
     false,
   );
-  t.match({ crossings, judged }, { crossings: [], judged: 0 });
-  t.match(skipped, [/was not compared with write/]);
+  like(t, { crossings, judged }, { crossings: [], judged: 0 });
+  like(t, skipped, [/was not compared with write/]);
   const load = { connections: 50, warmupMs: 0, durationMs: 1000, ratePerSecond: 10 };
-  t.match(judgeRead('throughput >= 0.9 of bare-http', { load }), { crossings: [], skipped: [/fixed/] });
+  like(t, judgeRead('throughput >= 0.9 of bare-http', { load }), { crossings: [], skipped: [/fixed/] });
 });
 
 t.test('a fault excuses failures up to a limit of its own, and nothing else', async (t) => {
   const few = { errors: 5, lost: 0, timeouts: 0, non2xx: 0 };
   const many = { errors: 50, lost: 0, timeouts: 0, non2xx: 0 };
-  t.match(judgeRead('failed <= 0 %', { failures: few }).crossings, [/0\.498 %/]);
+  like(t, judgeRead('failed <= 0 %', { failures: few }).crossings, [/0\.498 %/]);
   t.same(judgeRead('failed <= 0 %', { failures: few }, 2000, true).crossings, []);
-  t.match(judgeRead('failed <= 0 %', { failures: many }, 2000, true).crossings, [/at most 1 %/]);
-  t.match(judgeRead('p99 < 1 ms', {}, 2000, true).crossings, [/p99/]);
+  like(t, judgeRead('failed <= 0 %', { failures: many }, 2000, true).crossings, [/at most 1 %/]);
+  like(t, judgeRead('p99 < 1 ms', {}, 2000, true).crossings, [/p99/]);
 });
 
 t.test('a scenario without thresholds may not fail unseen', async (t) => {
   const failures = { errors: 1, lost: 0, timeouts: 0, non2xx: 0 };
-  t.match(judge([measurementOf({ failures })], new Map(), undefined, false).crossings, [/^read: /]);
+  like(t, judge([measurementOf({ failures })], new Map(), undefined, false).crossings, [/^read: /]);
 });
 
 t.test('the file that comes along covers every scenario, and one that is wrong says where', async (t) => {

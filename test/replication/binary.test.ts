@@ -2,6 +2,7 @@ import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import t from 'tap';
 import { type FindOptions, findLitestream } from '../../src/replication/binary.ts';
+import { like } from '../support/like.ts';
 import { failureOf } from './fixture.ts';
 
 /** Makes a program called litestream that says `answer`. */
@@ -36,7 +37,7 @@ t.test('a Litestream of 0.5 is taken from 0.5.17 on, and writes the other format
   const path = fake(t.testdir(), 'v0.5.17');
   t.same(await find({ litestreamBin: path }), { path, version: '0.5.17', format: 'ltx' });
   const litestreamBin = fake(t.testdir(), 'v0.5.20');
-  t.match(await find({ litestreamBin }), { version: '0.5.20', format: 'ltx' });
+  like(t, await find({ litestreamBin }), { version: '0.5.20', format: 'ltx' });
 });
 
 t.test('LITESTREAM_BIN comes before the one of npm', async (t) => {
@@ -66,16 +67,16 @@ t.test(
       [fake(join(dir, 'own'), '(development build)'), /not a released Litestream/],
     ] as const) {
       const failure = await failureOf(find({ litestreamBin }));
-      t.match(failure, { code: 'litestream_missing', message: reason }, litestreamBin);
+      like(t, failure, { code: 'litestream_missing', message: reason }, litestreamBin);
       t.match(failure.message, /LITESTREAM_BIN.*Install Litestream 0\.3\.13, or 0\.5\.17 or later/);
     }
   },
 );
 
 t.test('where there is none at all it says what to do', async (t) => {
-  t.match(await failureOf(find({ npmBinary: undefined })), {
+  like(t, await failureOf(find({ npmBinary: undefined })), {
     code: 'litestream_missing',
     message: /No usable Litestream: npm carries none.*npm install without --omit=optional/,
   });
-  t.match(await failureOf(find({ npmBinary: '/nowhere/litestream' })), { message: /does not exist/ });
+  like(t, await failureOf(find({ npmBinary: '/nowhere/litestream' })), { message: /does not exist/ });
 });

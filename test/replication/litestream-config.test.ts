@@ -53,9 +53,9 @@ t.test('a commit is looked for and uploaded within REPLICA_SYNC_INTERVAL_MS', as
     [3_600_000, 1000, 2_700_000, 30_000],
   ] as const) {
     const yaml = render({ REPLICA_SYNC_INTERVAL_MS: String(intervalMs) });
-    t.match(yaml, `monitor-interval: "${monitorMs}ms"`);
-    t.match(yaml, `sync-interval: "${syncMs}ms"`);
-    t.match(yaml, `checkpoint-interval: "${checkpointMs}ms"`);
+    t.ok(yaml.includes(`monitor-interval: "${monitorMs}ms"`), yaml);
+    t.ok(yaml.includes(`sync-interval: "${syncMs}ms"`), yaml);
+    t.ok(yaml.includes(`checkpoint-interval: "${checkpointMs}ms"`), yaml);
   }
 });
 
@@ -63,9 +63,9 @@ t.test(
   'the age of snapshots is as set, and retention is looked at no less often than it lasts',
   async (t) => {
     const yaml = render({ REPLICA_SNAPSHOT_INTERVAL_MS: '7200000', REPLICA_RETENTION_MS: '1800000' });
-    t.match(yaml, 'snapshot-interval: "7200000ms"');
-    t.match(yaml, 'retention: "1800000ms"');
-    t.match(yaml, 'retention-check-interval: "1800000ms"');
+    t.ok(yaml.includes('snapshot-interval: "7200000ms"'), yaml);
+    t.ok(yaml.includes('retention: "1800000ms"'), yaml);
+    t.ok(yaml.includes('retention-check-interval: "1800000ms"'), yaml);
   },
 );
 
@@ -100,7 +100,7 @@ t.test('Litestream reads every path as it is, however strange', async (t) => {
     // It finds the database in its configuration, and the replica's unusable snapshot.
     const args = ['restore', '-o', join(root, 'out.db'), ...configArguments(configPath)];
     const { stdout } = spawnSync(path, [...args, join(dataDir, 'main.db')], { encoding: 'utf8' });
-    t.match(stdout, 'cannot restore snapshot: lz4', encodeURIComponent(name));
+    t.ok(stdout.includes('cannot restore snapshot: lz4'), encodeURIComponent(name));
   }
 });
 

@@ -81,7 +81,7 @@ t.test('it dies with its parent, even by SIGKILL', async (t) => {
   t.teardown(() => parent.kill('SIGKILL'));
   const [line] = await once(createInterface({ input: parent.stdout }), 'line');
   const pid = Number(line);
-  t.match(readFileSync(`/proc/${pid}/cmdline`, 'utf8'), 'replicate', 'the process id is its own');
+  t.ok(readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('replicate'), 'the process id is its own');
   parent.kill('SIGKILL');
   const isGone = () =>
     !existsSync(`/proc/${pid}`) || /^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));

@@ -3,6 +3,7 @@ import { finished } from 'node:stream/promises';
 import t from 'tap';
 import type { LitestreamLine } from '../../src/replication/log-line.ts';
 import { LogRelay, type LogRelayOptions } from '../../src/replication/log-relay.ts';
+import { like } from '../support/like.ts';
 import { keepingLog } from './fixture.ts';
 
 const SECRETS = { AWS_ACCESS_KEY_ID: 'AKIAEXAMPLEKEYID', AWS_SECRET_ACCESS_KEY: 'se/cr+et"q\\uote=' };
@@ -54,7 +55,7 @@ t.test('each line goes on at the level that it has for us', async (t) => {
     lines.map(({ level }) => level),
     cases.map(([, level]) => level),
   );
-  t.match(lines[2]?.msg, 'litestream: monitor error: RequestError: send request failed');
+  t.ok(lines[2]?.msg.startsWith('litestream: monitor error: RequestError: send request failed'));
   const { lines: plain } = await relay({ stdout: ['hello\n'], stderr: ['panic: no\n', 'goroutine 1\n'] });
   t.same(plain.map(({ level }) => level).sort(), [INFO, WARN, WARN]);
 });
@@ -109,7 +110,7 @@ t.test('a line is one line however it arrives', async (t) => {
   const line = Buffer.from(json('INFO', 'snapshot written', { path: '/däta/🎬.db' }));
   const bytes = [...line].map((byte) => Buffer.from([byte]));
   const { heard } = await relay({ stdout: bytes });
-  t.match(heard, [{ message: 'snapshot written', fields: { path: '/däta/🎬.db' } }]);
+  like(t, heard, [{ message: 'snapshot written', fields: { path: '/däta/🎬.db' } }]);
   const { heard: unended } = await relay({ stdout: ['a\r\n\n\nb\nc'] });
   t.same(
     unended.map(({ message }) => message),
@@ -144,7 +145,7 @@ t.test('credentials never pass, however they are spelled', async (t) => {
     const part = secret.slice(start, start + 8);
     t.notOk(all.includes(JSON.stringify(part).slice(1, -1)), `no part of the secret: ${part}`);
   }
-  t.match(all, 'redacted');
+  t.ok(all.includes('redacted'), all);
 });
 
 t.test('whatever it prints, nothing throws and no line is long', async (t) => {

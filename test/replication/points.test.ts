@@ -7,6 +7,7 @@ import { type Generation, GenerationCollector, rangeOf } from '../../src/replica
 import { readLastCommit } from '../../src/replication/points/last-commit.ts';
 import { listGenerations } from '../../src/replication/points/list.ts';
 import { type Reached, restorePoint } from '../../src/replication/points/restore-point.ts';
+import { like } from '../support/like.ts';
 import { type DrillSite, makeDrillSite } from './drill-fixture.ts';
 import { failureOf, keepingLog, until } from './fixture.ts';
 
@@ -41,7 +42,7 @@ t.test('a generation can be restored from its first snapshot with WAL behind it'
       ],
     },
   });
-  t.match(generation, { name: 'a', fromMs: 12 * S, toMs: 30 * S, segments: 3, sizeBytes: 130 });
+  like(t, generation, { name: 'a', fromMs: 12 * S, toMs: 30 * S, segments: 3, sizeBytes: 130 });
   const [older] = collect({
     a: {
       s: [[3, 40]],
@@ -53,11 +54,11 @@ t.test('a generation can be restored from its first snapshot with WAL behind it'
       ],
     },
   });
-  t.match(older, { fromMs: 40 * S, toMs: 50 * S }, 'not from WAL whose snapshot is gone');
+  like(t, older, { fromMs: 40 * S, toMs: 50 * S }, 'not from WAL whose snapshot is gone');
   const [alone] = collect({ a: { s: [[0, 10]], w: [] } });
-  t.match(alone, { fromMs: 10 * S, toMs: 10 * S }, 'a snapshot alone is enough');
+  like(t, alone, { fromMs: 10 * S, toMs: 10 * S }, 'a snapshot alone is enough');
   const [headless] = collect({ a: { s: [], w: [[0, 10]] } });
-  t.match(headless, { fromMs: undefined }, 'WAL alone is nothing');
+  like(t, headless, { fromMs: undefined }, 'WAL alone is nothing');
   t.equal(rangeOf([headless as Generation]), undefined);
   const [ahead] = collect({
     a: {

@@ -18,6 +18,7 @@ import { emptyMark, newMark, readMark, writeMark } from '../../src/replication/h
 import { databasePath } from '../../src/replication/litestream-config.ts';
 import { type Prepared, prepareDatabases } from '../../src/replication/prepare.ts';
 import { openWriter } from '../../src/sqlite/open.ts';
+import { like } from '../support/like.ts';
 import { startS3 } from '../support/s3.ts';
 import {
   contentOf,
@@ -113,7 +114,7 @@ async function assertRefused(t: Test, site: Site, expected: Expected, run: Run =
 t.test('the database is missing', async (t) => {
   await t.test('and nothing was ever replicated: it is new', async (t) => {
     const site = await makeSite(t, {}, ['main', 'media']);
-    t.match(await prepare(site), [
+    like(t, await prepare(site), [
       { database: 'main', outcome: 'new' },
       { database: 'media', outcome: 'new' },
     ]);
@@ -121,7 +122,7 @@ t.test('the database is missing', async (t) => {
   });
   await t.test('and the bucket is empty: it is new', async (t) => {
     const site = await makeSite(t, s3Settings(await startS3(t)));
-    t.match(await prepare(site), [{ outcome: 'new' }]);
+    like(t, await prepare(site), [{ outcome: 'new' }]);
   });
   for (const kind of ['file', 's3']) {
     await t.test(`and the replica (${kind}) has it: both databases come back with every row`, async (t) => {
@@ -131,14 +132,15 @@ t.test('the database is missing', async (t) => {
       const rows = paths.map(contentOf);
       loseData(site);
       const { log, lines } = keepingLog();
-      t.match(await prepare(site, { log }), [
+      like(t, await prepare(site, { log }), [
         { database: 'main', outcome: 'restored', movedTo: undefined },
         { database: 'media', outcome: 'restored' },
       ]);
       t.same(paths.map(contentOf), rows);
       t.match(lines.at(-1)?.msg, /media: restored \(\d+ ms\)/);
       t.notOk(existsSync(join(site.config.DATA_DIR, 'damaged')));
-      t.match(
+      like(
+        t,
         await prepare(site),
         [{ outcome: 'present' }, { outcome: 'present' }],
         'the next start keeps it',
@@ -166,9 +168,10 @@ t.test('the database is missing', async (t) => {
     );
 
     const { log, lines } = keepingLog();
-    t.match(await prepare(site, { config: { ALLOW_EMPTY }, log }), [{ outcome: 'new' }]);
+    like(t, await prepare(site, { config: { ALLOW_EMPTY }, log }), [{ outcome: 'new' }]);
     t.ok(lines.some(({ level, msg }) => level === 40 && /ALLOW_EMPTY=\w+:.*cannot be reached/.test(msg)));
-    t.match(
+    like(
+      t,
       await prepare(site),
       [{ outcome: 'new' }],
       'a start that did not get to make it is not asked again',
@@ -186,7 +189,7 @@ t.test('the database is missing', async (t) => {
       false,
     );
     const ALLOW_EMPTY = await emptyIdOf(site);
-    t.match(await prepare(site, { config: { ALLOW_EMPTY } }), [{ outcome: 'new' }]);
+    like(t, await prepare(site, { config: { ALLOW_EMPTY } }), [{ outcome: 'new' }]);
     t.strictSame(
       readMark(site.config.DATA_DIR)!.databases.main!.abandoned,
       [{ session: 'old', firstOrdinal: 1, lastOrdinal: 7 }],
@@ -219,14 +222,14 @@ t.test('the database is missing', async (t) => {
     const replica = join(site.root, 'replica');
     for (const name of Object.keys(filesIn(replica))) truncateSync(join(replica, name), 20);
     await assertRefused(t, site, { code: 'restore_failed', message: /ALLOW_EMPTY=[0-9a-f]{8}/ });
-    t.match(await prepare(site, { config: { ALLOW_EMPTY: await emptyIdOf(site) } }), [{ outcome: 'new' }]);
+    like(t, await prepare(site, { config: { ALLOW_EMPTY: await emptyIdOf(site) } }), [{ outcome: 'new' }]);
   });
   await t.test('and ALLOW_EMPTY is set, but the replica has it: it is restored all the same', async (t) => {
     const site = await makeSite(t);
     await makeReplicated(t, site);
     const rows = contentOf(mainPath(site));
     loseData(site);
-    t.match(await prepare(site, { config: { ALLOW_EMPTY: '1' } }), [{ outcome: 'restored' }]);
+    like(t, await prepare(site, { config: { ALLOW_EMPTY: '1' } }), [{ outcome: 'restored' }]);
     t.same(contentOf(mainPath(site)), rows);
   });
 });
@@ -240,7 +243,7 @@ t.test('the database is missing, but a WAL and a sidecar of it are there', async
     await writeAndDie(mainPath(site), 10);
     rmSync(mainPath(site));
     const [prepared] = await prepare(site);
-    t.match(prepared, { outcome: 'restored', movedTo: /damaged\/main-/ });
+    like(t, prepared, { outcome: 'restored', movedTo: /damaged\/main-/ });
     t.same(contentOf(mainPath(site)), rows);
     t.same(readdirSync(prepared?.movedTo as string).sort(), [
       '.main.db-litestream',
@@ -258,12 +261,13 @@ t.test('the database is missing, but a WAL and a sidecar of it are there', async
       code: 'storage_corrupt',
       message: /main.db-wal.*ALLOW_EMPTY=[0-9a-f]{8}/s,
     });
-    t.match(await prepare(site, { config: { ALLOW_EMPTY: await emptyIdOf(site) } }), [
+    like(t, await prepare(site, { config: { ALLOW_EMPTY: await emptyIdOf(site) } }), [
       { outcome: 'new', movedTo: /damaged/ },
     ]);
     t.notOk(existsSync(`${mainPath(site)}-wal`));
     rmSync(join(site.config.DATA_DIR, 'run', 'history.json'));
-    t.match(
+    like(
+      t,
       await failureOf(prepare(site)),
       { code: 'storage_corrupt', message: /damaged\/main-/ },
       'still so',
@@ -275,14 +279,14 @@ t.test('the database is an empty file', async (t) => {
   await t.test('left by a first start that was killed: it is new', async (t) => {
     const site = await makeSite(t);
     writeFileSync(mainPath(site), '');
-    t.match(await prepare(site), [{ outcome: 'new' }]);
+    like(t, await prepare(site), [{ outcome: 'new' }]);
   });
   await t.test('where there was one: it is restored', async (t) => {
     const site = await makeSite(t);
     await makeReplicated(t, site);
     const rows = contentOf(mainPath(site));
     truncateSync(mainPath(site), 0);
-    t.match(await prepare(site), [{ outcome: 'restored', movedTo: /damaged/ }]);
+    like(t, await prepare(site), [{ outcome: 'restored', movedTo: /damaged/ }]);
     t.same(contentOf(mainPath(site)), rows);
   });
 });
@@ -292,7 +296,7 @@ t.test('the database is there and whole', async (t) => {
     const site = await makeSite(t);
     await writeAndDie(mainPath(site), 100);
     const before = data(site);
-    t.match(await prepare(site), [{ outcome: 'present' }]);
+    like(t, await prepare(site), [{ outcome: 'present' }]);
     t.same(data(site), before, 'nothing was checkpointed');
     t.equal(contentOf(mainPath(site)).length, 100);
   });
@@ -313,7 +317,7 @@ t.test('the database is there and whole', async (t) => {
     await store.close();
     const site = await makeSite(t, s3Settings(store));
     await writeAndDie(mainPath(site), 1);
-    t.match(await prepare(site), [{ outcome: 'present' }]);
+    like(t, await prepare(site), [{ outcome: 'present' }]);
   });
   await t.test('though it was never switched to WAL, because the first start was killed', async (t) => {
     const site = await makeSite(t);
@@ -329,7 +333,7 @@ t.test('the database is there and whole', async (t) => {
     );
     for (const suffix of ['', '-journal']) copyFileSync(source + suffix, mainPath(site) + suffix);
     db.close();
-    t.match(await prepare(site), [{ outcome: 'present' }]);
+    like(t, await prepare(site), [{ outcome: 'present' }]);
     t.equal(contentOf(mainPath(site)).length, 1);
   });
 });
@@ -342,7 +346,7 @@ t.test('the database is damaged', async (t) => {
       const damaged = readFileSync(mainPath(site));
       const { log, lines } = keepingLog();
       const [prepared] = await prepare(site, { log });
-      t.match(prepared, { outcome: 'restored', movedTo: /damaged\/main-\d{8}T\d{9}Z$/ });
+      like(t, prepared, { outcome: 'restored', movedTo: /damaged\/main-\d{8}T\d{9}Z$/ });
       t.same(contentOf(mainPath(site)), rows);
       const movedTo = prepared?.movedTo as string;
       t.same(readFileSync(join(movedTo, 'main.db')), damaged);
@@ -397,7 +401,7 @@ t.test('what an interrupted restore left behind is cleared away', async (t) => {
   const scratch = join(site.config.DATA_DIR, 'restore');
   mkdirSync(join(scratch, 'main-abc'), { recursive: true });
   writeFileSync(join(scratch, 'main.db'), 'half a database');
-  t.match(await prepare(site), [{ outcome: 'restored' }]);
+  like(t, await prepare(site), [{ outcome: 'restored' }]);
   t.same(readdirSync(scratch), []);
 });
 
@@ -439,9 +443,9 @@ t.test('an index that does not fit its table is found where damage was met while
   await makeReplicated(t, site);
   const expected = contentOf(mainPath(site));
   spoilIndex(site);
-  t.match(await prepare(site), [{ outcome: 'present' }], 'the check of each start does not see it');
+  like(t, await prepare(site), [{ outcome: 'present' }], 'the check of each start does not see it');
   markDamage(site.config.DATA_DIR);
-  t.match(await prepare(site), [{ outcome: 'restored' }]);
+  like(t, await prepare(site), [{ outcome: 'restored' }]);
   t.same(contentOf(mainPath(site)), expected);
   t.notOk(isDamageMarked(site.config.DATA_DIR));
 });
@@ -460,7 +464,7 @@ t.test('a copy that has the same damage is no cure', async (t) => {
   markDamage(site.config.DATA_DIR);
   const before = contentOf(mainPath(site));
   const failure = await failureOf(prepare(site));
-  t.match(failure, { code: 'restore_failed', message: /cannot be replaced.*nothing was changed/ });
+  like(t, failure, { code: 'restore_failed', message: /cannot be replaced.*nothing was changed/ });
   t.same(contentOf(mainPath(site)), before);
   t.ok(isDamageMarked(site.config.DATA_DIR), 'the next start looks closely too');
 });

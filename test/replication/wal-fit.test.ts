@@ -5,6 +5,7 @@ import { checkHere } from '../../src/replication/check-here.ts';
 import { misfitOf } from '../../src/replication/wal-fit.ts';
 import { openWriter } from '../../src/sqlite/open.ts';
 import { commitAndDie } from '../support/commits.ts';
+import { like } from '../support/like.ts';
 
 const FRAME_BYTES = 24 + 4096;
 
@@ -46,7 +47,7 @@ t.test('a database and its own WAL fit', async (t) => {
 t.test('an earlier file below a WAL, which no check of SQLite tells', async (t) => {
   const { path, early } = await makeTwoMoments(t);
   copyFileSync(early, path);
-  t.match(checkHere(path, 'quick_check'), { healthy: true });
+  like(t, checkHere(path, 'quick_check'), { healthy: true });
   t.equal(
     misfitOf(path),
     'its WAL goes on from commit 20, and the file without it ends with commit 10: they are of two moments',

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import t from 'tap';
 import type { Failure } from '../../src/errors.ts';
 import { lockDataDir } from '../../src/sqlite/lock.ts';
+import { like } from '../support/like.ts';
 import { temporaryFolder } from '../support/system.ts';
 
 const MODULE = new URL('../../src/sqlite/lock.ts', import.meta.url).href;
@@ -32,7 +33,7 @@ t.test('a held lock names its holder, and is free at once when the holder is kil
     lockDataDir(dataDir, 'second');
     t.fail('the second must not get it');
   } catch (error) {
-    t.match(error, {
+    like(t, error, {
       code: 'data_dir_locked',
       message: new RegExp(`process ${holder.pid} on .*\\(test, since`),
     });

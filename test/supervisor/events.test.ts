@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import pino from 'pino';
 import t, { type Test } from 'tap';
 import { Events, eventsPath, readEvents } from '../../src/supervisor/events.ts';
+import { like } from '../support/like.ts';
 
 const log = pino({ level: 'silent' });
 
@@ -18,7 +19,7 @@ t.test('events go on counting over starts, past a line that a crash has cut shor
   appendFileSync(eventsPath(dataDir), '{"id":3,"kind":"sto');
   const second = new Events(dataDir, log);
   second.record('start', { cause: 'two' });
-  t.match(readEvents(dataDir), [
+  like(t, readEvents(dataDir), [
     { id: 1, kind: 'start', child: null, pid: null, cause: 'one', durationMs: null },
     { id: 2, kind: 'crash', child: 'worker-1', pid: 7, cause: 'killed', durationMs: 2 },
     { id: 3, kind: 'start', cause: 'two' },

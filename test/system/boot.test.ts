@@ -5,6 +5,7 @@ import { HonestClients } from '../../loadtest/support/honest-client.ts';
 import { StoreProxy } from '../../loadtest/support/store-proxy.ts';
 import { everyWriteIsThere } from '../support/history.ts';
 import { alertOf, request } from '../support/http.ts';
+import { like } from '../support/like.ts';
 import { startS3 } from '../support/s3.ts';
 import { launch, processesOf, type RunningSystem, start, temporaryFolder, until } from '../support/system.ts';
 
@@ -48,7 +49,7 @@ function deleteDatabases(dataDir: string): void {
 t.test('one line says ready, with all that one needs to know and the warning about the disk', async (t) => {
   const system = await start(t);
   const line = await system.ready();
-  t.match(line, {
+  like(t, line, {
     url: /^http:\/\/127\.0\.0\.1:\d+$/,
     pids: { primary: system.pid, litestream: Number, writer: Number, 'worker-1': Number, 'worker-2': Number },
     dataDir: system.dataDir,

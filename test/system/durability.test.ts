@@ -3,6 +3,7 @@ import t from 'tap';
 import { s3Environment } from '../../loadtest/support/s3-server.ts';
 import { openReader } from '../../src/sqlite/open.ts';
 import { alertOf, request } from '../support/http.ts';
+import { like } from '../support/like.ts';
 import { restoreByHand } from '../support/restore.ts';
 import { startS3 } from '../support/s3.ts';
 import { start, temporaryFolder, until } from '../support/system.ts';
@@ -77,7 +78,7 @@ t.test('when the replica does not confirm in time, the answer says plainly what 
     });
   const late = await write();
   t.equal(late.status, 504);
-  t.match(late.json, {
+  like(t, late.json, {
     code: 'replication_timeout',
     detail: /durable on this machine.*not confirmed it in time/,
   });
@@ -98,19 +99,21 @@ t.test('when the replica does not confirm in time, the answer says plainly what 
     while (answer.status === 504) answer = await send();
     return answer;
   };
-  t.match(
+  like(
+    t,
     await until504Ends(write),
     { status: 200, headers: { durability: 'replicated' } },
     'sent again, it tells when it holds',
   );
-  t.match(
+  like(
+    t,
     await until504Ends(keyed),
     { status: 201, headers: { durability: 'replicated' } },
     'under its key it tells the outcome of the first time, and that it holds',
   );
   await until(async () => (await shown()).lagMs === 0, 'the lag goes');
   const { main } = (await shown()).databases;
-  t.match(main.confirmed, { ordinal: main.lastCommit.ordinal, generation: /^[0-9a-f]{16}$/, salt: String });
+  like(t, main.confirmed, { ordinal: main.lastCommit.ordinal, generation: /^[0-9a-f]{16}$/, salt: String });
 });
 
 t.test('DURABILITY=replicated is for all, and a request cannot ask for less', async (t) => {
@@ -120,13 +123,13 @@ t.test('DURABILITY=replicated is for all, and a request cannot ask for less', as
     body: alertOf('a'),
     headers: { Durability: 'local' },
   });
-  t.match(answer, { status: 201, headers: { durability: 'replicated' } });
+  like(t, answer, { status: 201, headers: { durability: 'replicated' } });
   const wrong = await request(`${system.url}/alert`, {
     method: 'POST',
     body: alertOf('b'),
     headers: { Durability: 'eternal' },
   });
-  t.match(wrong.json, { status: 422, errors: [{ field: 'Durability' }] });
+  like(t, wrong.json, { status: 422, errors: [{ field: 'Durability' }] });
 });
 
 t.test('a write that waits for its replication survives the writer', async (t) => {
@@ -136,5 +139,5 @@ t.test('a write that waits for its replication survives the writer', async (t) =
   const waiting = request(`${system.url}/alert`, { method: 'POST', body: alertOf('w'), headers: REPLICATED });
   await system.killChild('writer');
   process.kill(litestream, 'SIGCONT');
-  t.match(await waiting, { status: 201, headers: { durability: 'replicated' } });
+  like(t, await waiting, { status: 201, headers: { durability: 'replicated' } });
 });

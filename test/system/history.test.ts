@@ -18,6 +18,7 @@ import { mountPointOf } from '../../src/replication/history/mount.ts';
 import { openReader, openWriter } from '../../src/sqlite/open.ts';
 import { command } from '../commands/command.ts';
 import { alertOf, request } from '../support/http.ts';
+import { like } from '../support/like.ts';
 import { nextSecond } from '../support/next-second.ts';
 import { launch, type RunningSystem, start, temporaryFolder } from '../support/system.ts';
 import { told } from '../support/told.ts';
@@ -114,7 +115,7 @@ t.test('a WAL that is removed after a clean stop comes back from the replica, on
   const [folder = ''] = readdirSync(join(place.dataDir, 'replaced'));
   t.ok(existsSync(join(place.dataDir, 'replaced', folder, 'main.db')), 'what was there is kept');
   await write(system, 'c');
-  t.match(await command(['acknowledge'], { DATA_DIR: place.dataDir }), {
+  like(t, await command(['acknowledge'], { DATA_DIR: place.dataDir }), {
     code: 0,
     stdout: 'acknowledged: 1\n',
   });
@@ -185,7 +186,7 @@ t.test('a replica that is emptied is seeded anew, and that is told', async (t) =
   await session(t, place, 'a');
   rmSync(join(place.folder, 'replica', 'main'), { recursive: true });
   const system = await start(t, place.env, place.dataDir);
-  t.match(await degraded(system), { history: /has nothing of main any more/ });
+  like(t, await degraded(system), { history: /has nothing of main any more/ });
   t.equal(told(place.dataDir).length, 1);
   await write(system, 'b');
   t.equal((await command(['verify'], { DATA_DIR: place.dataDir })).code, 0);
@@ -224,7 +225,7 @@ t.test('a database that lacks what was told, with nobody who has it, goes on and
   rmSync(join(place.dataDir, '.main.db-litestream'), { recursive: true });
   rmSync(join(place.folder, 'replica', 'main'), { recursive: true });
   const system = await start(t, place.env, place.dataDir);
-  t.match(await degraded(system), { history: /main lacks commits? .* told.* has nothing newer/ });
+  like(t, await degraded(system), { history: /main lacks commits? .* told.* has nothing newer/ });
   await write(system, 'b');
   await system.stop();
   const next = await start(t, place.env, place.dataDir);
@@ -280,7 +281,7 @@ t.test(
     await session(t, place, 'a');
     renameSync(mount, join(folder, 'away'));
     const system = await start(t, place.env, place.dataDir);
-    t.match(await degraded(system), { history: /cannot be compared with .* nothing is uploaded/ });
+    like(t, await degraded(system), { history: /cannot be compared with .* nothing is uploaded/ });
     t.equal((await request(`${system.url}/alert`, { method: 'POST', body: alertOf('b') })).status, 201);
     const patient = { method: 'POST', body: alertOf('c'), headers: { Durability: 'replicated' } };
     const answer = request(`${system.url}/alert`, patient);
@@ -304,7 +305,7 @@ t.test('a folder whose disk is not mounted gets nothing, and the database serves
   writeMark(place.dataDir, { ...readMark(place.dataDir)!, mountPoint: mount }, false);
   renameSync(join(mount, 'replica'), join(place.folder, 'on-disk'));
   const system = await start(t, onDisk.env, place.dataDir);
-  t.match(await degraded(system), { history: /mount, which it was on, is not mounted/ });
+  like(t, await degraded(system), { history: /mount, which it was on, is not mounted/ });
   t.equal((await request(`${system.url}/alert`, { method: 'POST', body: alertOf('b') })).status, 201);
   await system.stop();
   t.strictSame(readdirSync(mount), [], 'nothing was written below it');

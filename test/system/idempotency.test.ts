@@ -7,6 +7,7 @@ import { idempotencyOf } from '../../src/worker/idempotency-key.ts';
 import { featureOf, startApp } from '../support/app.ts';
 import { type Answer, alertOf, request } from '../support/http.ts';
 import { IMAGES, upload } from '../support/images.ts';
+import { like } from '../support/like.ts';
 import { type RunningSystem, start, until } from '../support/system.ts';
 
 const post = ({ url }: RunningSystem, id: string, key: string, headers: Record<string, string> = {}) =>
@@ -41,13 +42,13 @@ t.test('a request that is sent again with its key gets the same answer, and does
   const again = await post(system, 'm1', 'key-1');
   t.equal(first.status, 201);
   t.notOk(isReplay(first));
-  t.match(again, { status: 201, text: first.text, headers: { location: first.headers.location } });
+  like(t, again, { status: 201, text: first.text, headers: { location: first.headers.location } });
   t.ok(isReplay(again), 'in quotes or bare, it is the same key');
   t.equal((await post(system, 'm1', 'key-2')).status, 200, 'another key is another request');
   t.equal(versions(system).m1, 2);
 
   const other = await post(system, 'm2', 'key-1');
-  t.match(other, { status: 422, json: { code: 'idempotency_mismatch' } });
+  like(t, other, { status: 422, json: { code: 'idempotency_mismatch' } });
   const body = upload(IMAGES['image/png']);
   const image = (key: string) =>
     request(`${url}/movie/image`, {
@@ -55,22 +56,23 @@ t.test('a request that is sent again with its key gets the same answer, and does
       body: body.body,
       headers: { ...body.headers, 'Idempotency-Key': key },
     });
-  t.match(await image('key-1'), { status: 422, json: { code: 'idempotency_mismatch' } }, 'for another route');
+  like(t, await image('key-1'), { status: 422, json: { code: 'idempotency_mismatch' } }, 'for another route');
   const [made, known] = [await image('key-3'), await image('key-3')];
-  t.match([made, known], [{ status: 201 }, { status: 201, text: made.text }]);
+  like(t, [made, known], [{ status: 201 }, { status: 201, text: made.text }]);
   t.ok(isReplay(known));
 
   const remove = () =>
     request(`${url}/alert/movie/m1`, { method: 'DELETE', headers: { 'Idempotency-Key': 'key-4' } });
   const [removed, still] = [await remove(), await remove()];
-  t.match([removed, still], [{ status: 200 }, { status: 200, text: removed.text }]);
+  like(t, [removed, still], [{ status: 200 }, { status: 200, text: removed.text }]);
   t.ok(isReplay(still));
   const missing = () =>
     request(`${url}/alert/movie/m3`, { method: 'DELETE', headers: { 'Idempotency-Key': 'key-5' } });
   t.notOk(isReplay(await missing()));
   await post(system, 'm3', 'key-6');
   const refused = await missing();
-  t.match(
+  like(
+    t,
     refused,
     { status: 404, json: { code: 'not_found' } },
     'also a refusal, though it would succeed now',
@@ -92,7 +94,7 @@ t.test('a request that is sent again with its key gets the same answer, and does
     '"a", "b"',
   ]) {
     const answer = await post(system, 'm4', key);
-    t.match(answer, { status: 422, json: { errors: [{ field: 'Idempotency-Key' }] } }, `not ${key}`);
+    like(t, answer, { status: 422, json: { errors: [{ field: 'Idempotency-Key' }] } }, `not ${key}`);
   }
   for (const key of ['x'.repeat(255), '"a b"', '"\\"\\\\"', '8e03978e-40d5-43dd-bc93-6894a57f9324']) {
     t.equal((await post(system, key.slice(0, 100), key)).status, 201, key);
@@ -146,13 +148,13 @@ t.test('a repetition of what the replica had not confirmed in time waits for it 
     id += 1;
     first = await put();
   }
-  t.match(first, { status: 504, json: { code: 'replication_timeout' } });
+  like(t, first, { status: 504, json: { code: 'replication_timeout' } });
   let answer = first;
   await until(async () => {
     answer = await put();
     return answer.status !== 504;
   }, 'the replica holds it');
-  t.match(answer, { status: 201, headers: { durability: 'replicated' } });
+  like(t, answer, { status: 201, headers: { durability: 'replicated' } });
   t.ok(isReplay(answer));
   t.equal(versions(system)[`m${id}`], 1);
 });
@@ -187,8 +189,8 @@ t.test('a repetition gets the first answer also after the day and the settings h
   const after = await start(t, settings, before.dataDir);
   t.same(await send(after, keys), first, 'the first answers, byte for byte');
   const [refused, known] = await send(after, []);
-  t.match(refused, { status: 422, text: /not past/ }, 'a new one is refused');
-  t.match(known, { status: 200, location: /^https:\/\/two\./ });
+  like(t, refused, { status: 422, text: /not past/ }, 'a new one is refused');
+  like(t, known, { status: 200, location: /^https:\/\/two\./ });
 });
 
 t.test('whoever needs no key takes no key of others', async (t) => {

@@ -6,6 +6,7 @@ import { StoreProxy } from '../../loadtest/support/store-proxy.ts';
 import { readMark } from '../../src/replication/history/mark.ts';
 import { command } from '../commands/command.ts';
 import { alertOf, request } from '../support/http.ts';
+import { like } from '../support/like.ts';
 import { startS3, type TestStore } from '../support/s3.ts';
 import { launch, type RunningSystem, start, temporaryFolder, until } from '../support/system.ts';
 
@@ -68,8 +69,8 @@ for (const [kind, placeOf] of Object.entries(KINDS)) {
     const { session, pid, state } = record();
     t.strictSame({ pid, state }, { pid: first.pid, state: 'held' });
     const text = await refused(t, env);
-    t.match(text, `is used by`);
-    t.match(text, `(process ${first.pid})`, 'it names the first');
+    t.ok(text.includes(`is used by`), text);
+    t.ok(text.includes(`(process ${first.pid})`), 'it names the first');
     t.equal(record().session, session, 'the record stays');
     await first.killChild('lease');
     const isTold = () => JSON.stringify(record().confirmed).includes('"ordinal":2');
@@ -120,9 +121,9 @@ for (const [kind, placeOf] of Object.entries(KINDS)) {
     const other = { ...record(), session: 'other', name: 'elsewhere', pid: 7, bootId: 'other' };
     write(other);
     const reloaded = await command(['reload'], { DATA_DIR: system.dataDir });
-    t.match(reloaded, { code: 73, stderr: /elsewhere/ }, 'a reload looks at once');
+    like(t, reloaded, { code: 73, stderr: /elsewhere/ }, 'a reload looks at once');
     const line = await system.waitFor((line) => line.code === 'replica_in_use');
-    t.match(line.msg, 'is used by elsewhere (process 7)');
+    t.ok(line.msg.includes('is used by elsewhere (process 7)'), line.msg);
     t.match(
       line.msg,
       /\. Only here are, as far as known: commit 3 of main\. Writes are refused, reads go on\.$/,
@@ -133,7 +134,7 @@ for (const [kind, placeOf] of Object.entries(KINDS)) {
     t.equal((await request(`${system.url}/alert/movie/b`)).status, 200, 'what is here can be read');
     const ready = await request(`${system.url}/ready`);
     t.equal(ready.status, 503);
-    t.match(ready.text, 'is used by elsewhere');
+    t.ok(ready.text.includes('is used by elsewhere'), ready.text);
     await system.killChild('writer');
     t.equal((await post(system, 'd', 'local')).status, 503, 'the next writer refuses, too');
     t.equal((await system.stop()).code, 0);
@@ -153,7 +154,7 @@ for (const [kind, placeOf] of Object.entries(KINDS)) {
     await first.waitFor((line) => line.code === 'replica_in_use');
     t.equal((await post(first, 'b', 'local')).status, 503);
     t.equal((await post(second, 'b')).status, 201);
-    t.match(await second.waitFor(({ msg }) => msg.includes('is this system')), {
+    like(t, await second.waitFor(({ msg }) => msg.includes('is this system')), {
       msg: `it was taken over from ${record().name} (process ${first.pid})`,
     });
   });
@@ -171,7 +172,8 @@ t.test('after a reboot it serves at once, and adds to the replica when nobody el
   t.strictSame(record(), left, 'it waits');
   t.ok(Number.isNaN(system.pidOf('litestream')), 'and Litestream does not run');
   t.equal((await post(system, 'b', 'local')).status, 201);
-  t.match(
+  like(
+    t,
     (await request(`${system.url}/ready?verbose`)).json.degraded.find(
       ({ name }: { name: string }) => name === 'replica',
     ),
@@ -179,7 +181,10 @@ t.test('after a reboot it serves at once, and adds to the replica when nobody el
   );
   await system.waitFor(({ msg }) => msg === 'litestream ready', 0, 90_000);
   t.equal((await post(system, 'c')).status, 201);
-  t.match(readFileSync(join(system.dataDir, 'run', 'events.jsonl'), 'utf8'), '"kind":"replica-taken"');
+  t.ok(
+    readFileSync(join(system.dataDir, 'run', 'events.jsonl'), 'utf8').includes('"kind":"replica-taken"'),
+    readFileSync(join(system.dataDir, 'run', 'events.jsonl'), 'utf8'),
+  );
   t.notOk(/"name":"replica"/.test((await request(`${system.url}/ready?verbose`)).text));
 });
 
@@ -197,9 +202,11 @@ t.test('of a machine that is dead the replica is restored and taken', async (t) 
   await system.waitFor(({ msg }) => msg.startsWith('ready: '), 0, 90_000);
   t.equal(record().pid, system.pid);
   t.equal((await request(`${system.url}/alert/movie/a`)).status, 200);
-  t.match(
+  t.ok(
+    readFileSync(join(system.dataDir, 'run', 'events.jsonl'), 'utf8').includes(
+      '"cause":"it was taken from dead (process 7), which showed no life for 30 s"',
+    ),
     readFileSync(join(system.dataDir, 'run', 'events.jsonl'), 'utf8'),
-    '"cause":"it was taken from dead (process 7), which showed no life for 30 s"',
   );
 });
 
@@ -218,7 +225,10 @@ t.test('with the store silent it serves, and owns the replica before anything is
   const system = await start(t, env, first.dataDir);
   t.equal((await post(system, 'b', 'local')).status, 201);
   const passed = proxy.counts.PUT;
-  t.match((await request(`${system.url}/ready?verbose`)).text, 'whose it is cannot be found out');
+  t.ok(
+    (await request(`${system.url}/ready?verbose`)).text.includes('whose it is cannot be found out'),
+    (await request(`${system.url}/ready?verbose`)).text,
+  );
   t.ok(Number.isNaN(system.pidOf('litestream')));
   t.equal(proxy.counts.PUT, passed);
   await proxy.become('open');
@@ -247,7 +257,8 @@ t.test('a replica of systems that stand by for each other is refused', async (t)
   for (const change of [{ epoch: 2 }, { data: 'e000001' }]) {
     const changed = { ...record(), ...change };
     write(changed);
-    t.match(await refused(t, env), 'only a newer release can read');
+    const text = await refused(t, env);
+    t.ok(text.includes('only a newer release can read'), text);
     t.strictSame(record(), changed);
     write({ ...changed, epoch: 1, data: '' });
   }

@@ -40,13 +40,21 @@ t.test(
       for (const target of OF_OPERATOR) t.equal(await statusOf(target), 200, `${target} with ${keys}`);
       for (const target of OF_OTHERS) t.equal(await statusOf(target), 404, `${target} with ${keys}`);
       t.equal(await statusOf('/alert', { method: 'POST' }), 404);
-      t.match((await requestAt(path, '/ready?verbose')).text, '"replication"');
+      t.ok(
+        (await requestAt(path, '/ready?verbose')).text.includes('"replication"'),
+        (await requestAt(path, '/ready?verbose')).text,
+      );
       if (keys === 'no key') await keyOf(system, 'admin');
     }
     t.equal((await request(`${system.url}/metrics`)).status, 401, 'everybody needs one');
     const { stdout } = await command(['status', '--json'], { DATA_DIR: system.dataDir });
     t.equal((JSON.parse(stdout) as SystemSnapshot).ops, `unix:${path}`);
-    t.match((await command(['status'], { DATA_DIR: system.dataDir })).stdout, `\noperator    unix:${path}\n`);
+    t.ok(
+      (await command(['status'], { DATA_DIR: system.dataDir })).stdout.includes(
+        `\noperator    unix:${path}\n`,
+      ),
+      (await command(['status'], { DATA_DIR: system.dataDir })).stdout,
+    );
     t.equal((await system.stop()).code, 0);
     t.notOk(existsSync(path));
   },

@@ -12,6 +12,7 @@ import { readEvents } from '../../src/supervisor/events.ts';
 import { command } from '../commands/command.ts';
 import { everyWriteIsThere } from '../support/history.ts';
 import { alertOf, request } from '../support/http.ts';
+import { like } from '../support/like.ts';
 import { type LogLine, processesOf, start, temporaryFolder, until } from '../support/system.ts';
 
 const LIMIT_TROUBLE =
@@ -238,7 +239,7 @@ t.test('an upload that is slower than DRAIN_TIMEOUT_MS survives a reload and a r
   t.equal(await first.finish(), 201);
   const second = await slowUpload(system, 'second');
   const env = { DATA_DIR: system.dataDir };
-  t.match(await command(['restart', 'worker'], env), { code: 0, stdout: 'restarted: worker-1, worker-2\n' });
+  like(t, await command(['restart', 'worker'], env), { code: 0, stdout: 'restarted: worker-1, worker-2\n' });
   t.equal(await second.finish(), 201);
 });
 
@@ -304,7 +305,7 @@ t.test('the writer dies while its successor stands still: another one writes at 
   process.kill(old, 'SIGKILL');
   t.equal((await request(`${system.url}/alert`, { method: 'POST', body: alertOf('x') })).status, 201);
   process.kill(next, 'SIGCONT');
-  t.match(await restarting, { code: 0, stdout: 'restarted: writer\n' });
+  like(t, await restarting, { code: 0, stdout: 'restarted: writer\n' });
   await system.waitFor(({ msg, childPid }) => msg.startsWith('writer ready, ') && childPid === next);
   t.equal((await request(`${system.url}/alert`, { method: 'POST', body: alertOf('y') })).status, 201);
 });

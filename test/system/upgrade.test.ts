@@ -5,6 +5,7 @@ import { Deployment } from '../../loadtest/chaos/deployment.ts';
 import { RunningSystem } from '../../loadtest/support/running-system.ts';
 import { command } from '../commands/command.ts';
 import { alertOf, request } from '../support/http.ts';
+import { like } from '../support/like.ts';
 import { temporaryFolder } from '../support/system.ts';
 
 t.test(
@@ -26,7 +27,7 @@ t.test(
     t.equal(await write('before'), 201);
 
     writeFileSync(path, 'CREATE TABLE alerts (x)');
-    t.match(await command(['reload'], env), {
+    like(t, await command(['reload'], env), {
       code: 78,
       stderr: /next\.sql failed, and everything was undone: table alerts/,
     });
@@ -49,7 +50,7 @@ t.test(
     for (const [file, sql] of pending) writeFileSync(file, sql);
     const next = RunningSystem.launch(dataDir, {}, 'pipe', { root });
     t.teardown(() => next.destroy());
-    t.match(await next.ended(), { code: 78 }, 'a restart stops clearly');
+    like(t, await next.ended(), { code: 78 }, 'a restart stops clearly');
 
     for (const [file] of pending) rmSync(file);
     const again = RunningSystem.launch(dataDir, {}, 'pipe', { root });

@@ -8,6 +8,7 @@ import { Failure } from '../../src/errors.ts';
 import { createApp } from '../../src/worker/app.ts';
 import { writerMismatch } from '../../src/writer/protocol.ts';
 import { featureOf, startApp } from '../support/app.ts';
+import { like } from '../support/like.ts';
 
 const SECRET = 'secret-of-the-cause';
 
@@ -35,7 +36,7 @@ t.test('ready answers 200 while the system is ready and else names what is not',
   notReady = [{ name: 'writer', reason: 'starting' }];
   const answer = await app.call('GET', '/ready');
   t.equal(answer.status, 503);
-  t.match(answer.json(), { code: 'not_ready', errors: [{ field: 'writer', message: 'starting' }] });
+  like(t, answer.json(), { code: 'not_ready', errors: [{ field: 'writer', message: 'starting' }] });
   t.equal(answer.headers['retry-after'], '1');
 });
 
@@ -59,7 +60,7 @@ t.test('ready?verbose tells of the replication and the drills, ready or not', as
   });
   const answer = await app.call('GET', '/ready?verbose');
   t.equal(answer.status, 200);
-  t.match(answer.json(), {
+  like(t, answer.json(), {
     ready: true,
     replication: { state: 'streaming', lagMs: 7 },
     drill: { reason: 'failed', last: { ok: false, restoredBytes: 2, rowsCompared: 3 } },
@@ -67,7 +68,7 @@ t.test('ready?verbose tells of the replication and the drills, ready or not', as
   const { drill: shown } = answer.json() as { drill: { ageMs: number } };
   t.ok(shown.ageMs >= 5000, 'the age of the drill is counted when it is asked for');
   ready = false;
-  t.match(await app.call('GET', '/ready?verbose'), { status: 503, headers: { 'retry-after': '1' } });
+  like(t, await app.call('GET', '/ready?verbose'), { status: 503, headers: { 'retry-after': '1' } });
 });
 
 t.test('with keys ready?verbose tells an operator alone, and counts nothing', async (t) => {
@@ -90,14 +91,14 @@ t.test('with keys ready?verbose tells an operator alone, and counts nothing', as
   };
   for (const headers of [{}, {}, { Authorization: 'Bearer nl_guess' }, writer])
     t.same(await bodyOf(headers), { ready: true });
-  for (let count = 0; count < 2; count += 1) t.match(await bodyOf(admin), { replication: { lagMs: 7 } });
+  for (let count = 0; count < 2; count += 1) like(t, await bodyOf(admin), { replication: { lagMs: 7 } });
 });
 
 t.test('while overloaded everything but the probes is refused at once', async (t) => {
   let overloaded = true;
   const app = await startApp(t, { overloaded: () => overloaded });
   const refused = await app.call('GET', '/alert');
-  t.match(refused.json(), { status: 503, code: 'overloaded' });
+  like(t, refused.json(), { status: 503, code: 'overloaded' });
   t.equal(refused.headers['retry-after'], '1');
   t.equal((await app.call('GET', '/health')).status, 200);
   t.equal((await app.call('GET', '/ready')).status, 200);
@@ -142,7 +143,7 @@ t.test('a path or method without a route', async (t) => {
     t.equal(answer.headers.allow, allow, `Allow of ${method} ${path}`);
     if (code !== undefined) {
       t.equal(answer.headers['content-type'], 'application/problem+json');
-      t.match(answer.json(), { code, status, type: `urn:ninelives:problem:${code}` });
+      like(t, answer.json(), { code, status, type: `urn:ninelives:problem:${code}` });
       t.equal(answer.json().request_id, answer.headers['x-request-id']);
     }
     if (status === 204) t.equal(answer.bytes.length, 0);
@@ -254,7 +255,7 @@ t.test('what a handler throws becomes a problem that tells nothing of its cause'
       name === 'string' || name === 'nothing' ? failures.length : Number(status === 500),
       `${name}: a fault of ours is logged once, with its stack`,
     );
-    if (name === 'error') t.match(failures[0], { level: 'error', err: { stack: /app\.test\.ts/ } });
+    if (name === 'error') like(t, failures[0], { level: 'error', err: { stack: /app\.test\.ts/ } });
   }
 });
 
@@ -289,7 +290,7 @@ t.test('one line a request tells the route and never what is private', async (t)
     body: { movieId: 'a/b', email: 'joe@example.com', title: 'private title' },
   });
   await app.call('GET', '/alert/movie/jane@example.com?x=1', { headers: { 'X-Request-Id': 'got' } });
-  t.match(await app.logged({ requestId: 'posted' }), {
+  like(t, await app.logged({ requestId: 'posted' }), {
     level: 'info',
     method: 'POST',
     route: '/alert',
@@ -298,7 +299,7 @@ t.test('one line a request tells the route and never what is private', async (t)
     durationMs: Number,
     bytes: Number,
   });
-  t.match(await app.logged({ requestId: 'got' }), {
+  like(t, await app.logged({ requestId: 'got' }), {
     route: '/alert/movie/:movieId',
     path: '/alert/movie/[redacted]',
     status: 422,
@@ -324,7 +325,7 @@ t.test('a client that goes away before the answer is logged as such', async (t) 
   // By a reset: one that ends its side alone may still wait for the answer.
   socket.resetAndDestroy();
   const line = await app.logged({ aborted: true });
-  t.match(line, { level: 'info', msg: 'client went away before the answer', method: 'GET', path: '/slow' });
+  like(t, line, { level: 'info', msg: 'client went away before the answer', method: 'GET', path: '/slow' });
   t.equal(line.status, undefined, 'nobody has seen a status');
   gate.resolve();
   t.equal((await app.call('GET', '/health')).status, 200);
@@ -352,8 +353,8 @@ t.test('the guard decides before any route, with the scope that the route asks f
   const app = await startApp(t, { features: [{ ...feature, guard: async () => () => guard }] });
   const ask = (test: string) =>
     app.call('GET', '/probe', { headers: { 'X-Test': test, 'X-Owner': 'someone' } });
-  t.match((await ask('throws')).json(), { status: 404, detail: 'refused at once' });
-  t.match((await ask('rejects')).json(), { status: 404, detail: 'refused later' });
+  like(t, (await ask('throws')).json(), { status: 404, detail: 'refused at once' });
+  like(t, (await ask('rejects')).json(), { status: 404, detail: 'refused later' });
   t.equal(handled, 0, 'a refused request does not reach its route');
   t.equal((await ask('waits')).text, 'someone');
   t.equal((await ask('')).text, 'someone');

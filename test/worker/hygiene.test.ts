@@ -3,6 +3,7 @@ import t from 'tap';
 import { loadConfig } from '../../src/config.ts';
 import { featureOf, startApp, type TestApp } from '../support/app.ts';
 import { alertOf } from '../support/http.ts';
+import { like } from '../support/like.ts';
 
 const SECURITY = {
   'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
@@ -47,12 +48,13 @@ t.test('every answer has the security headers, an error too, and a page its own 
     t.equal(headers['access-control-allow-origin'], undefined);
     t.equal(headers['x-powered-by'], undefined);
   }
-  t.match((await app.call('GET', '/page')).headers, {
+  like(t, (await app.call('GET', '/page')).headers, {
     ...SECURITY,
     'content-security-policy': "default-src 'self'",
   });
   const text = (await app.raw('nonsense\r\n\r\n')).toLowerCase();
-  for (const [name, value] of Object.entries(SECURITY)) t.match(text, `${name}: ${value.toLowerCase()}\r\n`);
+  for (const [name, value] of Object.entries(SECURITY))
+    t.ok(text.includes(`${name}: ${value.toLowerCase()}\r\n`), text);
   const https = await startApp(t, { env: { PUBLIC_URL: 'https://api.example.org' } });
   const hstsOf = async (app: TestApp) =>
     (await app.call('GET', '/health')).headers['strict-transport-security'];
@@ -84,7 +86,7 @@ t.test('pages of the origins that are named may call, and read errors too', asyn
       'Access-Control-Request-Headers': 'authorization,content-type',
     });
     t.equal(preflight.status, 204);
-    t.match(preflight.headers, {
+    like(t, preflight.headers, {
       'access-control-allow-origin': origin,
       'access-control-allow-methods': 'GET, HEAD, OPTIONS, POST',
       'access-control-allow-headers': /Authorization, Content-Type.*Idempotency-Key/,
@@ -93,7 +95,7 @@ t.test('pages of the origins that are named may call, and read errors too', asyn
     });
     for (const path of ['/alert', '/alert/movie/none']) {
       const { headers } = await ask('GET', path, origin);
-      t.match(headers, { 'access-control-allow-origin': origin, vary: 'Origin' }, path);
+      like(t, headers, { 'access-control-allow-origin': origin, vary: 'Origin' }, path);
       t.match(headers['access-control-expose-headers'], /X-Request-Id/);
       t.equal(headers['access-control-allow-credentials'], undefined);
     }
@@ -111,7 +113,7 @@ t.test('pages of the origins that are named may call, and read errors too', asyn
   }
   const open = await startApp(t, { env: { CORS_ORIGINS: '*' } });
   const { headers } = await open.call('GET', '/alert', { headers: { Origin: 'https://any.example' } });
-  t.match(headers, { 'access-control-allow-origin': '*' });
+  like(t, headers, { 'access-control-allow-origin': '*' });
 });
 
 t.test('CORS_ORIGINS takes origins and nothing that only looks like one', async (t) => {
@@ -184,9 +186,9 @@ t.test('an answer with a strong ETag stays as it is, and one with a weak one is 
   const app = await startApp(t, { features: [feature] });
   const ask = (path: string, more = {}) =>
     app.call('GET', path, { headers: { 'Accept-Encoding': 'gzip', ...more } });
-  t.match(await ask('/strong'), { text: long, headers: { etag: '"a"', 'content-encoding': undefined } });
+  like(t, await ask('/strong'), { text: long, headers: { etag: '"a"', 'content-encoding': undefined } });
   const weak = await ask('/weak');
-  t.match(weak.headers, { etag: 'W/"a"', 'content-encoding': 'gzip', vary: 'Accept-Encoding' });
+  like(t, weak.headers, { etag: 'W/"a"', 'content-encoding': 'gzip', vary: 'Accept-Encoding' });
   t.equal(gunzipSync(weak.bytes).toString(), long);
   t.equal((await ask('/weak', { 'If-None-Match': 'W/"a"' })).status, 304);
   const document = await ask('/openapi.json');

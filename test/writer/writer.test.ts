@@ -5,6 +5,7 @@ import t from 'tap';
 import type { Failure } from '../../src/errors.ts';
 import { encodeFrame, FrameReader } from '../../src/writer/frames.ts';
 import { monotonicNowMs, type WireOutcomes, WRITER_PROTOCOL } from '../../src/writer/protocol.ts';
+import { like } from '../support/like.ts';
 import { harness } from '../support/writer-harness.ts';
 
 t.test('writes that arrive together go into one commit, and each gets its own answer', async (t) => {
@@ -26,7 +27,7 @@ t.test('an operation that fails in a batch fails alone, and leaves nothing half-
     client.write('count.addThenRefuse', { id: 'refused' }),
     client.write('count.add', { id: 'after' }),
   ]);
-  t.match(answers, [
+  like(t, answers, [
     { status: 'fulfilled' },
     { status: 'rejected', reason: { code: 'internal' } },
     { status: 'rejected', reason: { code: 'not_found', message: 'refused by its command' } },
@@ -109,7 +110,7 @@ t.test('a blob arrives byte for byte beside its operation', async (t) => {
   await start();
   const blobs = [Buffer.alloc(0), Buffer.from('x'), Buffer.alloc(3_000_000, 'abc'), Buffer.from('last')];
   const sizes = await Promise.all(blobs.map((blob) => client.write('count.measure', {}, { blob })));
-  t.match(sizes, [
+  like(t, sizes, [
     { sizeBytes: 0 },
     { sizeBytes: 1 },
     { sizeBytes: 3_000_000, tail: 'abc' },
@@ -179,7 +180,7 @@ t.test('a full queue refuses at once with the time to come back', async (t) => {
   const answers = await Promise.allSettled(
     Array.from({ length: 5 }, (_, index) => client.write('count.add', { id: `${index}` })),
   );
-  t.match(answers.slice(3), [
+  like(t, answers.slice(3), [
     { reason: { code: 'writer_busy', options: { retryAfterSeconds: 1 } } },
     { reason: { code: 'writer_busy' } },
   ]);

@@ -1,6 +1,7 @@
 import t from 'tap';
 import { Failure } from '../../../src/errors.ts';
 import { startApp } from '../../support/app.ts';
+import { like } from '../../support/like.ts';
 
 const ALERT = {
   movieId: 'tt0133093',
@@ -33,7 +34,7 @@ t.test('an alert is made, read, replaced and removed', async (t) => {
     .get('main')!
     .prepare('SELECT version, created_at_ms, updated_at_ms FROM alerts')
     .all();
-  t.match(rows, [{ version: 2 }]);
+  like(t, rows, [{ version: 2 }]);
 
   const removed = await app.call('DELETE', path);
   t.equal(removed.status, 200);

@@ -16,6 +16,7 @@ import { prepareDatabases } from '../../../src/replication/prepare.ts';
 import { salvage } from '../../../src/replication/salvage/salvage.ts';
 import { openReader, openWriter } from '../../../src/sqlite/open.ts';
 import { commitAndDie, commitAs, openWithHistory } from '../../support/commits.ts';
+import { like } from '../../support/like.ts';
 import { keepingLog, makeSite, replicate, until } from '../fixture.ts';
 
 function rowsIn(path: string): number {
@@ -138,7 +139,7 @@ t.test('several WALs that Litestream could not upload are added in their order',
     env,
     log: keepingLog().log,
   });
-  t.match(prepared, { outcome: 'restored' });
+  like(t, prepared, { outcome: 'restored' });
   t.match(prepared?.loss, /were not in the replica and came from the WAL/);
   t.equal(rowsIn(path), commits);
 });

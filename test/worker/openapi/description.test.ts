@@ -7,6 +7,7 @@ import { describeRoutes } from '../../../src/worker/openapi/describe.ts';
 import type { Content } from '../../../src/worker/openapi/document.ts';
 import { startApp } from '../../support/app.ts';
 import { describedBy } from '../../support/described.ts';
+import { like } from '../../support/like.ts';
 
 /** Scopes whose routes refuse query parameters that they do not take. */
 const KEYED: readonly Scope[] = ['read', 'write'];
@@ -57,7 +58,7 @@ t.test('the document is served, and says itself what it is', async (t) => {
   const app = await startApp(t, { env: { PUBLIC_URL: 'https://api.example.org/' } });
   const answer = await app.call('GET', '/openapi.json');
   t.equal(answer.status, 200);
-  t.match(answer.json(), { openapi: /^3\.1\./, servers: [{ url: 'https://api.example.org' }] });
+  like(t, answer.json(), { openapi: /^3\.1\./, servers: [{ url: 'https://api.example.org' }] });
   const again = await app.call('GET', '/openapi.json', {
     headers: { 'If-None-Match': answer.headers.etag! },
   });

@@ -1,6 +1,7 @@
 import t from 'tap';
 import { command } from '../../commands/command.ts';
 import { alertOf, request } from '../../support/http.ts';
+import { like } from '../../support/like.ts';
 import { type RunningSystem, start } from '../../support/system.ts';
 
 /** @returns every line of an exposition with its value, by name and labels */
@@ -74,7 +75,7 @@ t.test('with keys a scrape needs one, and one for metrics alone does', async (t)
   const system = await start(t);
   const create = ['keys', 'create', '--name', 'prometheus', '--scope', 'metrics'];
   const env = { DATA_DIR: system.dataDir };
-  t.match(await command([...create, '--owner', 'shop'], env), { code: 64, stderr: /--owner/ });
+  like(t, await command([...create, '--owner', 'shop'], env), { code: 64, stderr: /--owner/ });
   const made = await command(create, env);
   t.equal(made.code, 0, made.stderr);
   const headers = { Authorization: `Bearer ${made.stdout.trim()}` };

@@ -5,6 +5,7 @@ import type { DueAlert } from '../../../../src/app/alerts/delivery/queries.ts';
 import { hashOfAddress, open } from '../../../../src/app/alerts/unsubscribe/token.ts';
 import { compile } from '../../../../src/mail/compile.ts';
 import { IMAGES } from '../../../support/images.ts';
+import { like } from '../../../support/like.ts';
 
 const PNG = IMAGES['image/png'];
 const KEY = Buffer.alloc(32, 7);
@@ -52,7 +53,7 @@ t.test('a mail has what a mail program and its reader need', async (t) => {
   const url = /^List-Unsubscribe: <(https:\/\/api\.example\.org\/unsubscribe\/([\w-]+))>\r$/m.exec(content)!;
   t.match(content, /^List-Unsubscribe-Post: List-Unsubscribe=One-Click\r$/m);
   t.match(mail.text, url[1]);
-  t.match(mail.html, `href="${url[1]}"`);
+  t.ok(String(mail.html).includes(`href="${url[1]}"`), String(mail.html));
   t.same(open(url[2]!, KEY), { owner: 'acme', addressHash: hashOfAddress('JANE@example.com') });
   t.notMatch(url[2], /acme/);
 });
@@ -68,7 +69,7 @@ t.test('the Message-ID is that of the alert in its version, and tells nothing', 
 t.test('an image of ours comes with the mail, when it is the owner’s', async (t) => {
   const imageUrl = `http://127.0.0.1:8080/movie/image/${IMAGE_ID}`;
   const { mail } = await parsed({ imageUrl });
-  t.match(mail.attachments, [
+  like(t, mail.attachments, [
     { contentId: '<cover>', contentType: 'image/png', contentDisposition: 'inline' },
   ]);
   t.same(mail.attachments[0]?.content, PNG);
@@ -150,7 +151,7 @@ t.test(
       const name = encodeURIComponent(title);
       t.equal(mail.subject, `Reminder: ${seen}`, name);
       t.equal(mail.text?.split('\n')[0], seen, name);
-      t.match(mail.html, `<h1 style="font-size: 1.4em">${seen}</h1>`, name);
+      t.ok(String(mail.html).includes(`<h1 style="font-size: 1.4em">${seen}</h1>`), name);
       t.notMatch(String(mail.html) + mail.text, /[\u202A-\u202E\u2066-\u2069\u200B]/, name);
     }
   },
@@ -174,6 +175,6 @@ t.test('any script arrives intact', async (t) => {
     const { mail } = await parsed({ title, category: title });
     t.equal(mail.subject, `Reminder: ${title}`);
     t.equal(mail.text?.split('\n')[0], title);
-    t.match(mail.html, `<h1 style="font-size: 1.4em">${title}</h1>`);
+    t.ok(String(mail.html).includes(`<h1 style="font-size: 1.4em">${title}</h1>`), String(mail.html));
   }
 });

@@ -7,6 +7,7 @@ import { prepareQueries } from '../../../../src/app/alerts/queries.ts';
 import { Failure } from '../../../../src/errors.ts';
 import { Smtp } from '../../../../src/mail/smtp.ts';
 import { startApp, type TestApp } from '../../../support/app.ts';
+import { like } from '../../../support/like.ts';
 import { answer, startSmtp, UNTRUSTED } from '../../../support/smtp.ts';
 import { until } from '../../../support/system.ts';
 
@@ -84,7 +85,7 @@ t.test('what is due is sent once, and what is not waits for its hour', async (t)
   const mailer = startMailer(t, my, server.url);
   await until(isIn(my, 'today', 'sent'), 'the one of today is sent');
   await until(isIn(my, 'last-year', 'sent'), 'so is one that was missed');
-  t.match(await stateOf(my, 'today'), { attempts: 1, last_error: null, sent_at: /^\d{4}-/ });
+  like(t, await stateOf(my, 'today'), { attempts: 1, last_error: null, sent_at: /^\d{4}-/ });
   t.equal((await stateOf(my, 'tomorrow')).status, 'scheduled');
   my.nowMs = Date.parse('2030-06-16T08:59:59Z');
   await put(my.app, 'probe', TODAY);
@@ -108,9 +109,9 @@ t.test('one that is refused for good has failed, and is sent when it is retried'
   await put(my.app, 'm');
   startMailer(t, my, server.url);
   await until(isIn(my, 'm', 'failed'), 'it has failed');
-  t.match(await stateOf(my, 'm'), { attempts: 1, last_error: 'The mail server answered 550 5.7.1 to DATA' });
+  like(t, await stateOf(my, 'm'), { attempts: 1, last_error: 'The mail server answered 550 5.7.1 to DATA' });
   const failed = (await my.app.call('GET', '/alert?status=failed')).json();
-  t.match(failed, { items: [{ movieId: 'm' }] });
+  like(t, failed, { items: [{ movieId: 'm' }] });
   isRefused = false;
   t.equal((await my.app.call('POST', '/alert/movie/m/retry')).status, 200);
   await until(isIn(my, 'm', 'sent'), 'it is sent');
@@ -136,7 +137,7 @@ t.test(
     await until(isIn(my, 'once', 'sent'), 'the second attempt succeeds');
     await until(isIn(my, 'never', 'failed'), 'after three attempts it has failed');
     t.equal((await stateOf(my, 'once')).attempts, 2);
-    t.match(await stateOf(my, 'never'), { attempts: 3, next_attempt_at: null });
+    like(t, await stateOf(my, 'never'), { attempts: 3, next_attempt_at: null });
     for (const [to, count] of [
       ['once', 2],
       ['never', 3],
@@ -214,7 +215,7 @@ t.test('what the writer does not take is told to it until it does, and the mail 
     },
   });
   await until(() => refusals < 0, 'it was told again');
-  t.match(await stateOf(my, 'm'), { status: 'sent', attempts: 1 });
+  like(t, await stateOf(my, 'm'), { status: 'sent', attempts: 1 });
   t.equal(server.received.length, 1);
 });
 
