@@ -82,9 +82,10 @@ async function recovered(
   return { ...made, notice: notice === undefined ? told : `${notice} ${told}` };
 }
 
-function changeBy({ action, notice, database, generations = [] }: Settlement, inode: number): MarkChange {
+function changeBy(settlement: Settlement, inode: number): MarkChange {
+  const { action, notice, database, generations = [], isReplicaBroken } = settlement;
   if (action === 'wait') return { kind: 'waits', because: notice ?? '' };
-  return { kind: 'compared', inode, history: database, generations };
+  return { kind: 'compared', inode, history: database, generations, isReplicaBroken };
 }
 
 interface Source {

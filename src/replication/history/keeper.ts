@@ -88,7 +88,9 @@ export class HistoryKeeper {
     this.#written = JSON.stringify(known);
     this.#isOpen = true;
     this.#refusal = undefined;
-    this.#schedule();
+    // Else a kill within the delay would let the next one tell it again.
+    if (current.some(({ isRecorded }) => !isRecorded)) this.#write(false);
+    else this.#schedule();
     onChange();
   }
 
@@ -103,7 +105,7 @@ export class HistoryKeeper {
     if (!this.#isOpen) return;
     const notice = { atMs: Date.now(), text, isRecorded: true };
     this.#mark = { ...this.#mark, notices: [...this.#mark.notices, notice] };
-    this.#schedule();
+    this.#write(false);
     this.#options.log.warn(text);
     this.#options.onNotice(text);
     this.#options.onChange();

@@ -63,7 +63,11 @@ function nextOf(known: DatabaseMark, change: MarkChange, isSameReplica: boolean)
     };
   }
   const isComplete = contains(history, known.local) && contains(history, known.replicated);
-  const isStillThere = isSameReplica && known.segment && generations.includes(known.segment.generation);
+  const isStillThere =
+    isSameReplica &&
+    !change.isReplicaBroken &&
+    known.segment &&
+    generations.includes(known.segment.generation);
   return {
     inode,
     local: isComplete && known.local ? known.local : last,

@@ -10,6 +10,8 @@ export type MarkChange =
       readonly history: History;
       /** All that are in the replica. */
       readonly generations: readonly string[];
+      /** What was uploaded is not all there: that is known now, and another generation begins. */
+      readonly isReplicaBroken: boolean;
     }
   /** It came from the replica. */
   | {

@@ -118,6 +118,11 @@ t.test('what a start has found is told once, and stays until it is acknowledged'
   writeMark(dataDir, { ...newMark(REPLICA_URL), notices: [found] }, false);
   keeper.open();
   t.strictSame(notices, [found.text]);
+  t.strictSame(
+    readMark(dataDir)!.notices,
+    [{ ...found, isRecorded: true }],
+    'at once, since a kill may follow',
+  );
   keeper.close(true);
   const next = keeperOf(t, dataDir);
   next.keeper.open();
@@ -127,6 +132,18 @@ t.test('what a start has found is told once, and stays until it is acknowledged'
   t.equal(next.keeper.trouble, undefined);
   t.strictSame(readMark(dataDir)!.notices, [], 'also for the start after a kill');
   next.keeper.close(true);
+});
+
+t.test('what a running system has found is kept at once, too', async (t) => {
+  const { dataDir, keeper, notices } = keeperOf(t);
+  keeper.open();
+  keeper.found('another generation is there');
+  t.strictSame(notices, ['another generation is there']);
+  t.strictSame(
+    readMark(dataDir)!.notices.map(({ text, isRecorded }) => ({ text, isRecorded })),
+    [{ text: 'another generation is there', isRecorded: true }],
+  );
+  keeper.close(true);
 });
 
 t.test('a file that cannot be read as a mark is not known', async (t) => {

@@ -153,6 +153,7 @@ t.test('a replica that lacks what was uploaded last gets everything anew, which 
   const { outcome, notice } = await prepare(site);
   t.equal(outcome, 'present');
   t.match(notice, /lacks what was uploaded last/);
+  t.equal((await prepare(site)).notice, undefined, 'once, also when Litestream did not get to begin anew');
 });
 
 for (const [what, isRemembered] of [
