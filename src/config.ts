@@ -11,6 +11,7 @@ import { type OpsAddress, parseOpsAddress, SOCKET_PATH_MAX_BYTES } from './ops/a
 import { parseReplicaUrl, type Replica } from './replication/replica-url.ts';
 import { REPLICA_SECRETS, SECRET_NAMES, type SecretName, type Secrets } from './secrets.ts';
 import { unknownSettings } from './settings-file.ts';
+import { wholeNumber } from './whole-number.ts';
 
 const SECOND_MS = 1000;
 const MINUTE_MS = 60 * SECOND_MS;
@@ -19,12 +20,7 @@ const YEAR_SECONDS = 365 * 24 * 3600;
 
 /** A whole number with its range and default; the unit stands in the setting's name. */
 function whole(min: number, max: number, fallback: number) {
-  const expected = `expected a whole number from ${min} to ${max}`;
-  return z
-    .string()
-    .default(String(fallback))
-    .refine((text) => /^\d{1,15}$/.test(text) && Number(text) >= min && Number(text) <= max, expected)
-    .transform(Number);
+  return z.string().default(String(fallback)).pipe(wholeNumber(min, max));
 }
 
 function choice<const Values extends readonly [string, ...string[]]>(
@@ -42,15 +38,6 @@ const emptyId = z
   .refine((text) => ['0', '1'].includes(text) || EMPTY_ID.test(text), 'expected the id that a start has told')
   .default('0')
   .transform((text) => (text === '0' ? undefined : text));
-
-function isTimeZone(name: string): boolean {
-  try {
-    new Intl.DateTimeFormat('en', { timeZone: name });
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 /** A host that can be had: no pattern, as in https://*.example.org, and no empty part. */
 const HOST_NAME = /^(?:\w(?:[\w-]*\w)?(?:\.\w(?:[\w-]*\w)?)*\.?|\[[\da-f:.]+\])$/i;
@@ -88,10 +75,7 @@ const NOT_HOME = /^(?!~)/;
 const EXPECTED_PATH = 'expected a path; ~ is not the home folder here';
 
 /** Of each pair the first must not be more than the second. */
-const ORDERED = [
-  ['DELIVERY_BACKOFF_MIN_MS', 'DELIVERY_BACKOFF_MAX_MS'],
-  ['RESTART_BACKOFF_MIN_MS', 'RESTART_BACKOFF_MAX_MS'],
-] as const;
+const ORDERED = [['RESTART_BACKOFF_MIN_MS', 'RESTART_BACKOFF_MAX_MS']] as const;
 
 /** Origins that browsers name so (RFC 6454 6.2), or `*` alone. */
 const origins = z
@@ -165,22 +149,6 @@ const SETTINGS = z.object({
       .refine((text) => parseMailbox(text), 'expected an address, or Name <address>')
       .optional(),
   ),
-  DELIVERY_HOUR: onReload(
-    z
-      .string()
-      .regex(/^(?:[01]\d|2[0-3]):[0-5]\d$/, 'expected a time of the day as HH:MM')
-      .default('09:00'),
-  ),
-  TIMEZONE: onReload(
-    z
-      .string()
-      .refine(isTimeZone, 'expected the IANA name of a time zone, such as Europe/Berlin')
-      .default(() => Intl.DateTimeFormat().resolvedOptions().timeZone),
-  ),
-  DELIVERY_LEASE_MS: onReload(whole(SECOND_MS, HOUR_MS, MINUTE_MS)),
-  DELIVERY_ATTEMPTS_MAX: onReload(whole(1, 1000, 12)),
-  DELIVERY_BACKOFF_MIN_MS: onReload(whole(1, 24 * HOUR_MS, MINUTE_MS)),
-  DELIVERY_BACKOFF_MAX_MS: onReload(whole(1, 24 * HOUR_MS, 6 * HOUR_MS)),
   REPLICA_URL: onRestart(z.string().optional()),
   S3_ENDPOINT: onRestart(httpUrl.optional()),
   AWS_REGION: onRestart(
@@ -228,7 +196,6 @@ const SETTINGS = z.object({
   RATE_LIMIT_ADDRESS_PER_MINUTE: onReload(whole(0, 1_000_000_000, 300)),
   RATE_LIMIT_PUBLIC_PER_MINUTE: onReload(whole(0, 1_000_000_000, 3000)),
   TRUSTED_PROXIES: onReload(proxies),
-  UPLOAD_QUOTA_MB: onReload(whole(0, 1_000_000, 0)),
   CONNECTION_QUEUE_MAX: onRestart(whole(1, 1_000_000, 10_000)),
 });
 
@@ -252,6 +219,8 @@ export interface Config extends Omit<Settings, SecretName | 'REPLICA_URL' | 'OPS
   readonly smtpServer: string | undefined;
   /** Why no mail may go to that server, in words: settings are missing; undefined when none is. */
   readonly mailPausedBecause: string | undefined;
+  /** The settings of the app as they are given, by name, without its secrets; who has its code makes values of them. */
+  readonly appSettings: Readonly<Record<string, string>>;
 }
 
 export interface LoadedConfig {
@@ -259,12 +228,12 @@ export interface LoadedConfig {
   readonly secrets: Secrets;
 }
 
-/** @returns the name of every setting that the system reads. */
+/** @returns the name of every setting of the chassis. */
 export function settingNames(): readonly string[] {
   return Object.keys(SETTINGS.shape);
 }
 
-/** @returns the name of every setting that only a restart brings in. */
+/** @returns the name of every setting of the chassis that only a restart brings in. */
 export function restartSettings(): readonly string[] {
   return Object.entries(SETTINGS.shape).flatMap(([name, setting]) =>
     setting.meta()?.changes === 'restart' ? [name] : [],
@@ -272,8 +241,8 @@ export function restartSettings(): readonly string[] {
 }
 
 /**
- * Reads and checks every setting at once. An empty variable counts as unset. A name in `.env` that
- * is nearly one of a setting is a mistake, too.
+ * Reads and checks every setting of the chassis at once. An empty variable counts as unset. A name in `.env` that
+ * is nearly one of a setting is a mistake, too. No app has a setting whose name is so near: see `checkApp`.
  *
  * @param env the environment, `.env` already merged into it
  * @param installation the folder that relative paths start from, absolute
@@ -354,6 +323,8 @@ export function loadConfig(env: NodeJS.ProcessEnv, installation: string): Loaded
       opsListen: Object.freeze(opsListen),
       smtpServer: smtpServer?.origin,
       mailPausedBecause: smtpServer && mailPausedBecause(given),
+      // Which they are, only the app tells.
+      appSettings: Object.freeze({}),
     }),
     secrets: Object.freeze(secrets),
   };

@@ -140,6 +140,11 @@ export function isCode(code: string): code is Code {
   return Object.hasOwn(known, code);
 }
 
+/** @returns whether `code` is one of the chassis', whatever an app has added. */
+export function isOwnCode(code: string): boolean {
+  return Object.hasOwn(CODES, code);
+}
+
 /** @returns every code with its meaning; for descriptions of the API. */
 export function allCodes(): Readonly<Record<Code, CodeMeaning>> {
   return known as Record<Code, CodeMeaning>;

@@ -25,9 +25,14 @@ export function databaseNames(): readonly string[] {
   return [...new Set(features.map((feature) => feature.database))];
 }
 
-/** @returns what the primary has to know of the app */
-export function describeApp(): AppManifest {
+/**
+ * @returns what the primary has to know of the app
+ * @throws Failure app_invalid for an app that may not start
+ */
+export async function describeApp(): Promise<AppManifest> {
+  await checkApp(app, String(appPath()));
   const root = fileURLToPath(ROOT);
+  const settings = await Promise.all(features.map(async (feature) => (await feature.settings?.()) ?? {}));
   return {
     databases: databaseNames(),
     backgrounds: features.flatMap(({ background = [] }) =>
@@ -38,12 +43,19 @@ export function describeApp(): AppManifest {
       })),
     ),
     codes: app.codes ?? {},
+    settings: settings
+      .flatMap((own) => Object.entries(own))
+      .map(([name, { changes, takenBy }]) => ({ name, changes, ...(takenBy && { takenBy }) })),
   };
 }
 
-async function loadApp(): Promise<App> {
+function appPath(): unknown {
   const text = readFileSync(new URL('package.json', ROOT), 'utf8');
-  const path: unknown = (JSON.parse(text) as { ninelives?: { app?: unknown } }).ninelives?.app;
+  return (JSON.parse(text) as { ninelives?: { app?: unknown } }).ninelives?.app;
+}
+
+async function loadApp(): Promise<App> {
+  const path = appPath();
   if (path === undefined) return NO_APP;
   const refuse = (reason: string, cause?: unknown): never => {
     throw new Failure('app_invalid', `package.json names ${String(path)} as ninelives.app, and ${reason}`, {
@@ -54,6 +66,5 @@ async function loadApp(): Promise<App> {
   const { default: found } = (await import(new URL(path, ROOT).href)) as { default?: App };
   if (!Array.isArray(found?.features))
     return refuse('that module exports no app as default: defineApp makes one');
-  checkApp(found, path);
   return found;
 }

@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { loadAppSettings } from '../src/app-settings.ts';
 import { loadConfig, restartSettings, settingNames } from '../src/config.ts';
 import { Failure } from '../src/errors.ts';
 import { nearest, unknownSettings } from '../src/settings-file.ts';
@@ -87,17 +88,13 @@ t.test(
   },
 );
 
-t.test('what delivery is set to is checked', async (t) => {
+t.test('what mails are sent by is checked', async (t) => {
   const wrong = {
     SMTP_URL: 'http://example.org',
     MAIL_FROM: 'nobody',
-    DELIVERY_HOUR: '24:00',
-    TIMEZONE: 'Europe/Atlantis',
   };
   const errors = failureOf(wrong).options.errors?.map(({ field }) => field);
   t.same(errors?.sort(), Object.keys(wrong).sort());
-  t.equal(loadConfig({ TIMEZONE: 'Pacific/Apia' }, CWD).config.TIMEZONE, 'Pacific/Apia');
-  t.equal(loadConfig({}, CWD).config.TIMEZONE, Intl.DateTimeFormat().resolvedOptions().timeZone);
 });
 
 t.test('a data folder whose sockets would have too long a path is refused', async (t) => {
@@ -110,11 +107,12 @@ t.test('an empty variable counts as unset', async (t) => {
 });
 
 t.test('the example file holds every setting, no other, and the true defaults', async (t) => {
+  const ofApp = await loadAppSettings();
   const text = readFileSync(new URL('../config/.env.example', import.meta.url), 'utf8');
   const example = new Map(
     [...text.matchAll(/^([A-Z0-9_]+)=(.*)$/gm)].map(([, name, value]) => [name as string, value]),
   );
-  t.same([...example.keys()].sort(), [...settingNames()].sort());
+  t.same([...example.keys()].sort(), [...settingNames(), ...Object.keys(ofApp)].sort());
   const defaults = loadConfig({}, CWD).config;
   t.same(
     loadConfig(Object.fromEntries(example), CWD).config,
@@ -131,22 +129,26 @@ t.test('the example file holds every setting, no other, and the true defaults', 
     'LITESTREAM_BIN',
     'SMTP_URL',
     'MAIL_FROM',
-    'TIMEZONE',
     'OPS_LISTEN',
   ];
-  const empty = [...example].filter(([, value]) => value === '').map(([name]) => name);
+  const empty = [...example]
+    .filter(([name, value]) => value === '' && !(name in ofApp))
+    .map(([name]) => name);
+  for (const [name, { default: fallback = '' }] of Object.entries(ofApp))
+    t.equal(example.get(name), fallback, name);
   t.same(empty.filter((name) => !/^AWS_/.test(name)).sort(), unsetByDefault.sort());
 });
 
 t.test('.env.example names each setting that only a restart brings in', async (t) => {
   const text = readFileSync(new URL('../config/.env.example', import.meta.url), 'utf8');
   const listed = /Only a restart brings in a change of:\n((?:# .*\n)+)/.exec(text)?.[1] ?? '';
+  const ofApp = Object.entries(await loadAppSettings()).filter(([, { changes }]) => changes === 'restart');
   t.strictSame(
     listed
       .replace(/[#\n.]/g, ' ')
       .split(',')
       .map((name) => name.trim()),
-    restartSettings(),
+    [...restartSettings(), ...ofApp.map(([name]) => name)],
   );
 });
 
@@ -218,7 +220,6 @@ t.test('a value is checked for what it will be used for', async (t) => {
         ...['example.org:9090', '::1:9090', '127.0.0.1:65536', '127.0.0.1:8080', `unix:/${'x'.repeat(107)}`],
       ],
     ],
-    ['DELIVERY_BACKOFF_MIN_MS', ['21600001']],
     ['RESTART_BACKOFF_MIN_MS', ['5001']],
   ] as const) {
     for (const value of values) {
@@ -299,10 +300,5 @@ t.test('no setting is so near to another that a release without it would refuse 
     ),
   );
   // They came together, with the first release.
-  t.same(near, [
-    'DELIVERY_BACKOFF_MIN_MS',
-    'DELIVERY_BACKOFF_MAX_MS',
-    'RESTART_BACKOFF_MIN_MS',
-    'RESTART_BACKOFF_MAX_MS',
-  ]);
+  t.same(near, ['RESTART_BACKOFF_MIN_MS', 'RESTART_BACKOFF_MAX_MS']);
 });

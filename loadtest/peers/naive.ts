@@ -6,6 +6,7 @@ import { commands } from '../../src/app/alerts/commands.ts';
 import { prepareQueries } from '../../src/app/alerts/queries.ts';
 import { alert } from '../../src/app/alerts/schema.ts';
 import { stateOf } from '../../src/app/alerts/state.ts';
+import { appConfigOf } from '../../src/app-settings.ts';
 import { loadConfig } from '../../src/config.ts';
 import { readMigrations } from '../../src/sqlite/migrations.ts';
 import { serveClustered } from '../support/serve-clustered.ts';
@@ -39,8 +40,6 @@ function createApp(): Koa {
   const db = open();
   const { find } = prepareQueries(db);
   const put = commands.put.prepare(db);
-  // The default settings.
-  const { config } = loadConfig({}, process.cwd());
   const router = new Router();
 
   router.get('/alert/movie/:movieId', (ctx) => {
@@ -81,6 +80,9 @@ function readJson(req: IncomingMessage): Promise<unknown> {
     });
   });
 }
+
+// The default settings.
+const config = await appConfigOf(loadConfig({}, process.cwd()).config);
 
 serveClustered({
   prepare,

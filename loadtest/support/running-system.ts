@@ -4,12 +4,14 @@ import { closeSync, fstatSync, mkdtempSync, openSync, readdirSync, readFileSync,
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { loadAppSettings } from '../../src/app-settings.ts';
 import { settingNames } from '../../src/config.ts';
 import { dyingWithParent, type Invocation } from '../../src/replication/litestream.ts';
 import { carriedLitestream } from './carried-litestream.ts';
 import { LogTail } from './log-tail.ts';
 
 const ROOT = new URL('../../', import.meta.url).pathname;
+const APP_SETTINGS = Object.keys(await loadAppSettings());
 const WAIT_TIMEOUT_MS = 30_000;
 const TRANSCRIPT_LINES = 15;
 /** Exit code of a start on a folder that is in use. */
@@ -281,6 +283,6 @@ function killQuietly(pid: number, signal: NodeJS.Signals): void {
  */
 export function cleanEnv(): NodeJS.ProcessEnv {
   const { PATH, HOME } = process.env;
-  const unset = Object.fromEntries(settingNames().map((name) => [name, '']));
+  const unset = Object.fromEntries([...settingNames(), ...APP_SETTINGS].map((name) => [name, '']));
   return { ...unset, PATH, HOME, LITESTREAM_BIN: carriedLitestream() };
 }

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { Config } from '../config.ts';
+import type { AppManifest } from '../contract/manifest.ts';
 import { addCodes } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import { findLitestream } from '../replication/binary.ts';
@@ -10,10 +11,12 @@ import { lockDataDir } from '../sqlite/lock.ts';
 import { Events } from '../supervisor/events.ts';
 import { endOrphans } from '../supervisor/orphans.ts';
 import { appManifestOf } from '../supervisor/release/app-manifest.ts';
+import { appSecretsOf, checkGiven, givenOf, unknownTo } from '../supervisor/release/app-settings.ts';
 import type { Deployment } from '../supervisor/release/deployment.ts';
 import type { Invocation } from '../supervisor/release/invocation.ts';
 import { Releases } from '../supervisor/release/releases.ts';
 import { dataOf, type Settled } from '../supervisor/release/settle.js';
+import type { StoredRelease } from '../supervisor/release/store.js';
 import type { SystemOptions } from '../supervisor/system.ts';
 
 /** Everything that a system is made from, but what happens when it cannot go on. */
@@ -34,24 +37,26 @@ export interface DataFolderOptions {
  * Takes the data folder for as long as `run` lasts, ends what a killed system left behind there, and gathers what a
  * system is made from.
  *
- * @throws Failure data_dir_locked, litestream_missing, or what `run` throws
+ * @throws Failure data_dir_locked, litestream_missing, app_invalid or config_invalid of the app, or what `run` throws
  */
 export async function withDataFolder<Result>(
-  { config, secrets, invocation, settled, log, purpose }: DataFolderOptions,
+  { config: given, secrets, invocation, settled, log, purpose }: DataFolderOptions,
   run: (parts: SystemParts) => Promise<Result>,
 ): Promise<Result> {
-  const lock = lockDataDir(config.DATA_DIR, purpose);
+  const lock = lockDataDir(given.DATA_DIR, purpose);
   try {
     // A release folder may be removed while it runs, and a folder that is gone can be nobody's working directory.
-    process.chdir(config.DATA_DIR);
-    await endOrphans(config.DATA_DIR, log);
+    process.chdir(given.DATA_DIR);
+    await endOrphans(given.DATA_DIR, log);
+    const manifest = await appManifestOf(settled.workers, given.START_TIMEOUT_MS);
+    addCodes(manifest.codes);
+    const { config, appSecrets } = await takeAppSettings(settled.workers, manifest, given, invocation, log);
     const litestream = await findLitestream({
       litestreamBin: config.LITESTREAM_BIN,
       packages: join(settled.workers.folder, 'package.json'),
     });
     log.info({ path: litestream.path, version: litestream.version }, `litestream ${litestream.version}`);
-    const { databases, backgrounds, codes } = await appManifestOf(settled.workers, config.START_TIMEOUT_MS);
-    addCodes(codes);
+    const { databases, backgrounds, settings } = manifest;
     const change = describeChange(litestream, config.DATA_DIR, databases);
     if (change) log.warn(change);
     const litestreamConfigPath = writeLitestreamConfig(config, databases, { format: litestream.format });
@@ -59,10 +64,12 @@ export async function withDataFolder<Result>(
       release: settled.workers,
       config,
       secrets,
+      appSecrets,
       litestream,
       litestreamConfigPath,
       databases,
       backgrounds,
+      settings,
     };
     const releases = new Releases({
       invocation,
@@ -76,6 +83,25 @@ export async function withDataFolder<Result>(
   } finally {
     lock.release();
   }
+}
+
+/** From here on a child has a secret of the app only when it is given it. */
+async function takeAppSettings(
+  release: StoredRelease,
+  manifest: AppManifest,
+  config: Config,
+  { installation }: Invocation,
+  log: Logger,
+): Promise<{ config: Config; appSecrets: Deployment['appSecrets'] }> {
+  const appSettings = givenOf(manifest, process.env);
+  const appSecrets = appSecretsOf(manifest, process.env);
+  const timeoutMs = config.START_TIMEOUT_MS;
+  await checkGiven(release, manifest, { env: process.env, installation, timeoutMs });
+  for (const name of Object.keys(appSecrets)) delete process.env[name];
+  const unknown = unknownTo(manifest, installation).others;
+  if (unknown.length > 0)
+    log.warn({ unknown }, `.env sets what this release does not know: ${unknown.join(', ')}`);
+  return { config: { ...config, appSettings }, appSecrets };
 }
 
 /** Another than that of everything else only where an exchange was cut in half. */

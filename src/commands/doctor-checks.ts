@@ -3,7 +3,7 @@ import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import type { Config } from '../config.ts';
 import { Failure } from '../errors.ts';
-import { describeApp } from '../features.ts';
+import { features } from '../features.ts';
 import { freeDiskMb } from '../free-disk.ts';
 import { findLitestream, type LitestreamBinary } from '../replication/binary.ts';
 import { proveRestore } from '../replication/proof.ts';
@@ -221,7 +221,9 @@ async function checkReplica(
 }
 
 function sendsMail(): boolean {
-  return describeApp().backgrounds.some(({ secrets }) => secrets.includes('SMTP_URL'));
+  return features.some(({ background = [] }) =>
+    background.some(({ secrets }) => secrets.includes('SMTP_URL')),
+  );
 }
 
 /** A warning: everything else works without. */

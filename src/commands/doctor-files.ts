@@ -1,13 +1,13 @@
-import { settingNames } from '../config.ts';
 import { Failure } from '../errors.ts';
-import { unknownSettings } from '../settings-file.ts';
+import { describeApp } from '../features.ts';
+import { unknownTo } from '../supervisor/release/app-settings.ts';
 import type { Invocation } from '../supervisor/release/invocation.ts';
 import type { Finding } from './doctor-finding.ts';
 import { refuseMisplaced } from './misplaced.ts';
 
 /** @returns what is wrong with where settings and data lie, and what `.env` sets that no release here knows */
-export function fileFindings(invocation: Invocation, dataDir: string): readonly Finding[] {
-  const { others } = unknownSettings(invocation.installation, settingNames());
+export async function fileFindings(invocation: Invocation, dataDir: string): Promise<readonly Finding[]> {
+  const { others } = unknownTo(await describeApp(), invocation.installation);
   const unknown: Finding = {
     name: 'settings',
     result: 'warning',

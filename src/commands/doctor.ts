@@ -1,5 +1,8 @@
+import { appSettingMistakes } from '../app-settings.ts';
 import { type LoadedConfig, loadConfig } from '../config.ts';
 import { Failure } from '../errors.ts';
+import { describeApp } from '../features.ts';
+import { refuseWrong } from '../supervisor/release/app-settings.ts';
 import type { Invocation } from '../supervisor/release/invocation.ts';
 import { readArguments } from './arguments.ts';
 import { checksFor, settingsFinding } from './doctor-checks.ts';
@@ -40,11 +43,11 @@ export async function doctor(args: readonly string[], invocation: Invocation): P
     findings.push(finding);
     if (!json) console.log(describe(finding));
   };
-  const loaded = load(installation);
+  const loaded = await load(installation);
   if (loaded instanceof Failure) note(settingsFinding(loaded));
   else {
     note({ name: 'settings', result: 'ok', detail: `DATA_DIR ${loaded.config.DATA_DIR}`, remedy: null });
-    for (const finding of fileFindings(invocation, loaded.config.DATA_DIR)) note(finding);
+    for (const finding of await fileFindings(invocation, loaded.config.DATA_DIR)) note(finding);
     for (const check of checksFor(loaded.config, loaded.secrets))
       for (const finding of await check()) note(finding);
   }
@@ -54,9 +57,22 @@ export async function doctor(args: readonly string[], invocation: Invocation): P
   throw new Failure('config_invalid', `Mend first: ${problems.map(({ name }) => name).join(', ')}`);
 }
 
-function load(installation: string): LoadedConfig | Failure {
+/** What is wrong with the app's settings stands behind what is wrong with those of the chassis. */
+async function load(installation: string): Promise<LoadedConfig | Failure> {
+  const own = attempt(() => loadConfig(process.env, installation));
+  const mistakes = await appSettingMistakes(process.env);
+  const app = await describeApp();
+  const apps = attempt(() => refuseWrong(mistakes, app, installation));
+  if (!(apps instanceof Failure)) return own;
+  if (!(own instanceof Failure)) return apps;
+  const errors = [...(own.options.errors ?? []), ...(apps.options.errors ?? [])];
+  const byField = new Map(errors.map((error) => [error.field, error]));
+  return new Failure('config_invalid', own.message, { errors: [...byField.values()] });
+}
+
+function attempt<Result>(run: () => Result): Result | Failure {
   try {
-    return loadConfig(process.env, installation);
+    return run();
   } catch (error) {
     if (error instanceof Failure) return error;
     throw error;

@@ -1,10 +1,9 @@
 import { join } from 'node:path';
-import { type Config, loadConfig, settingNames } from '../config.ts';
+import { type Config, loadConfig } from '../config.ts';
 import { type Code, Failure } from '../errors.ts';
 import { createLog } from '../log.ts';
 import { isSameDisk } from '../replication/same-disk.ts';
 import { hideSecrets } from '../secrets.ts';
-import { unknownSettings } from '../settings-file.ts';
 import { Control, controlSocketPath } from '../supervisor/control.ts';
 import { LastAlive } from '../supervisor/last-alive.ts';
 import type { ReloadRequest } from '../supervisor/release/exchange.ts';
@@ -58,7 +57,7 @@ export async function start(
 ): Promise<void> {
   const given = readArguments(args, OPTIONS, USAGE);
   if (given.help || settled === undefined) {
-    console.log(USAGE);
+    console.log(await usage());
     return;
   }
   const { config, secrets } = loadConfig(process.env, invocation.installation);
@@ -67,9 +66,6 @@ export async function start(
   // From here on a child has a secret only when it is given it.
   hideSecrets(process.env);
   const log = createLog('primary', config.LOG_LEVEL, config.LOG_FORMAT);
-  const unknown = unknownSettings(invocation.installation, settingNames()).others;
-  if (unknown.length > 0)
-    log.warn({ unknown }, `.env sets what this release does not know: ${unknown.join(', ')}`);
   for (const name of environment.sockets.unknown)
     log.warn(
       { name },
@@ -105,6 +101,15 @@ export async function start(
     }
     releases.stopped();
   }).finally(() => setTimeout(() => process.exit(), EXIT_GRACE_MS).unref());
+}
+
+/** Not of a primary: it has no code of the app. */
+async function usage(): Promise<string> {
+  const { describeAppSettings } = await import('../app-settings.ts');
+  const settings = await describeAppSettings();
+  return settings === ''
+    ? USAGE
+    : `${USAGE}\n\nThe app takes these settings beside those of the chassis:\n\n${settings}`;
 }
 
 function killed({ killedAtMs }: LastAlive): string {

@@ -1,5 +1,8 @@
-import { Failure, isCode } from '../errors.ts';
+import { settingNames } from '../config.ts';
+import { Failure, type FieldError, isOwnCode } from '../errors.ts';
+import { nearest } from '../settings-file.ts';
 import type { App } from './app.ts';
+import type { Setting } from './settings.ts';
 
 /** They are a part of commands' names, of files and of process titles. */
 const NAME = /^[a-z][a-z0-9-]*$/;
@@ -18,17 +21,22 @@ const RESERVED: readonly string[] = [
   'writer',
 ];
 const RESERVED_WORKER = /^worker-/;
+const SETTING_NAME = /^[A-Z][A-Z0-9_]*$/;
+/** Variables that the chassis, Node.js, a service manager or a shell go by. */
+const RESERVED_SETTING =
+  /^(?:NINELIVES|NODE|NPM|AWS|LISTEN|NOTIFY|SSL|LD|LC|XDG)_|^(?:PATH|HOME|USER|SHELL|PWD|LANG|TZ|TERM|TMPDIR|NO_COLOR|NO_PROXY|HTTPS?_PROXY|WATCHDOG_(?:USEC|PID)|INVOCATION_ID)$/;
 
 /**
  * Looks for what two would share, or what is the chassis' own: neither may start.
  * @param module where the app is defined, for people
  * @throws Failure app_invalid with one entry for each mistake
  */
-export function checkApp(app: App, module: string): void {
+export async function checkApp(app: App, module: string): Promise<void> {
   const mistakes = [
     ...namesIn(app),
+    ...(await settingsIn(app)),
     ...Object.keys(app.codes ?? {})
-      .filter(isCode)
+      .filter(isOwnCode)
       .map((code) => ({
         field: `codes.${code}`,
         message: 'is a code of the chassis; expected another name',
@@ -38,7 +46,47 @@ export function checkApp(app: App, module: string): void {
   throw new Failure('app_invalid', `The app in ${module} cannot be used`, { errors: mistakes });
 }
 
-function namesIn({ features }: App): { readonly field: string; readonly message: string }[] {
+/** A name near to one of the chassis' would be refused in `.env` by a release without the app, as a slip. */
+async function settingsIn({ features }: App): Promise<FieldError[]> {
+  const own = await Promise.all(
+    features.map(async ({ name, settings, background = [] }, place) => {
+      const takers = ['worker', ...background.map((one) => one.name)];
+      return Object.entries((await settings?.()) ?? {}).map(([setting, meaning]) => ({
+        setting,
+        field: `features[${place}] (${name}) settings.${setting}`,
+        message: mistakeIn(setting, meaning, takers),
+      }));
+    }),
+  );
+  const all = own.flat();
+  return all.flatMap(({ setting, field, message }, place) => {
+    if (message !== undefined) return [{ field, message }];
+    const first = all.slice(0, place).find((other) => other.setting === setting);
+    return first === undefined
+      ? []
+      : [{ field, message: `is one of ${first.field}, too; expected another name` }];
+  });
+}
+
+function mistakeIn(
+  name: string,
+  { unit, takenBy = [] }: Setting,
+  takers: readonly string[],
+): string | undefined {
+  if (!SETTING_NAME.test(name)) return 'expected a name of upper-case letters, digits and _';
+  const taken = settingNames();
+  if (taken.includes(name)) return 'is a setting of the chassis; expected another name';
+  if (RESERVED_SETTING.test(name)) return 'is a variable that others go by; expected another name';
+  const near = nearest(name, taken);
+  if (near !== undefined) return `is too near to ${near}, a setting of the chassis; expected another name`;
+  if (unit !== undefined && !name.endsWith(`_${unit}`))
+    return `expected a name that ends with _${unit}, its unit`;
+  const stranger = takenBy.find((taker) => !takers.includes(taker));
+  if (stranger !== undefined) return `is taken by ${stranger}; expected one of ${takers.join(', ')}`;
+  return undefined;
+}
+
+function namesIn({ features }: App): FieldError[] {
   const named = features.flatMap(({ name, background = [] }, place) => [
     { name, field: `features[${place}]`, kind: 'feature' },
     ...background.map((one) => ({ name: one.name, field: `features[${place}] (${name})`, kind: 'process' })),

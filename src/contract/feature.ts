@@ -10,6 +10,7 @@ import type { Background } from '../runtime/background.ts';
 import type { UnnamedProxy } from '../runtime/messages.ts';
 import type { Scope } from '../scope.ts';
 import type { RouteDescription } from '../worker/openapi/route-description.ts';
+import type { AppConfig, AppSecrets, Settings } from './settings.ts';
 
 /** What a command's `run` gets beside its validated input. */
 export interface CommandContext {
@@ -18,7 +19,7 @@ export interface CommandContext {
   /** Milliseconds since the epoch, the same for every operation of one commit. */
   readonly nowMs: number;
   /** What depends on a setting or on the time is checked with these, behind a repetition's answer, and not in a route. */
-  readonly config: Config;
+  readonly config: AppConfig;
 }
 
 /**
@@ -129,7 +130,9 @@ export interface RouteContext<C extends Commands = Commands> {
   /** Read-only connection to the feature's database. */
   readonly db: Database;
   readonly write: Write<C>;
-  readonly config: Config;
+  readonly config: AppConfig;
+  /** Those of the app that name `worker` among their takers. */
+  readonly secrets: AppSecrets;
   readonly log: Logger;
 }
 
@@ -171,6 +174,8 @@ export interface Feature {
   readonly describe?: () => Promise<readonly RouteDescription[]>;
   /** Of the one feature that guards the routes of all. Without one, everybody may do everything. */
   readonly guard?: () => Promise<(context: GuardContext) => Guard>;
+  /** What people can set of it. `defineSettings` makes them. */
+  readonly settings?: () => Promise<Settings>;
   /** Processes of its own, which do what no request asks for. */
   readonly background?: readonly (Omit<Background, 'entry'> & {
     /** Its module, such as `new URL('./mailer/main.ts', import.meta.url)`; exports `run(runtime)`. */

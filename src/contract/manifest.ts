@@ -9,6 +9,16 @@ export interface AppManifest {
   readonly databases: readonly string[];
   readonly backgrounds: readonly Background[];
   readonly codes: Readonly<Record<string, CodeMeaning>>;
+  /** A release from before there were any tells none. */
+  readonly settings: readonly SettingEntry[];
+}
+
+/** What the primary has to know of a setting: not what it means. */
+export interface SettingEntry {
+  readonly name: string;
+  readonly changes: 'reload' | 'restart';
+  /** Of a secret: the processes that get it, `worker` or the names of background processes. */
+  readonly takenBy?: readonly string[] | undefined;
 }
 
 const name = z.string().regex(/^[a-z][a-z0-9-]*$/);
@@ -20,6 +30,15 @@ const schema = z.object({
     z.string(),
     z.object({ title: z.string(), httpStatus: z.int(), exitCode: z.int().min(1).max(255) }),
   ),
+  settings: z
+    .array(
+      z.object({
+        name: z.string().regex(/^[A-Z][A-Z0-9_]*$/),
+        changes: z.enum(['reload', 'restart']),
+        takenBy: z.array(name).optional(),
+      }),
+    )
+    .default([]),
 });
 
 /** @returns the manifest in a text; undefined when it is none */

@@ -6,7 +6,7 @@ import { Child } from './child.ts';
 import { processClock } from './clock.ts';
 import type { Events } from './events.ts';
 import { fork } from './fork.ts';
-import { exchangeTimeoutMsOf, type ProcessSpec } from './processes.ts';
+import { exchangeTimeoutMsOf, type ProcessSpec, pickAppSecrets } from './processes.ts';
 import type { Deployment, Release } from './release/deployment.ts';
 import { RestartPolicy } from './restart-policy.ts';
 import { Slot, type SlotOptions } from './slot.ts';
@@ -131,7 +131,12 @@ export class ProcessFactory {
     const { name, deployment, input, standby = 'none' } = request;
     const { entry } = spec;
     if (entry === undefined) throw new TypeError(`${spec.role} has no module`);
-    const env = { ...pickSecrets(deployment.secrets, spec.secrets), ...request.env };
+    const { secrets, appSecrets, settings } = deployment;
+    const env = {
+      ...pickSecrets(secrets, spec.secrets),
+      ...pickAppSecrets(appSecrets, settings, spec),
+      ...request.env,
+    };
     const child = this.#child(spec, request, () => {
       check(deployment.release);
       return fork(deployment, entry, { role: name, standby, input }, env);

@@ -1,4 +1,5 @@
 import type { Config } from '../config.ts';
+import type { SettingEntry } from '../contract/manifest.ts';
 import { REQUEST_TIMEOUT_MS } from '../request-timeout.ts';
 import type { Background } from '../runtime/background.ts';
 import { REPLICA_SECRETS, type SecretName } from '../secrets.ts';
@@ -183,6 +184,19 @@ export function backgroundSpec({
   secrets,
 }: Background): ProcessSpec & { readonly handover: 'overlap' } {
   return { ...PROCESSES.background, role: name, entry, secrets };
+}
+
+/** @returns the secrets of the app that processes of one kind get; a spare is a worker */
+export function pickAppSecrets(
+  secrets: Readonly<Record<string, string>>,
+  settings: readonly SettingEntry[],
+  { role, entry }: ProcessSpec,
+): Readonly<Record<string, string>> {
+  const taker = entry === PROCESSES.worker.entry ? PROCESSES.worker.role : role;
+  const taken = settings.filter(({ takenBy }) => takenBy?.includes(taker));
+  return Object.fromEntries(
+    taken.flatMap(({ name }) => (secrets[name] ? [[name, secrets[name]] as const] : [])),
+  );
 }
 
 /** @returns the names of the processes of one kind, in order */

@@ -2,9 +2,9 @@ import type { RequestListener } from 'node:http';
 import type { Database } from 'better-sqlite3';
 import Koa from 'koa';
 import type { Logger } from 'pino';
-import type { Config } from '../config.ts';
 import type { App } from '../contract/app.ts';
 import type { Feature, Guard, GuardContext, Routes, Write } from '../contract/feature.ts';
+import type { AppConfig, AppSecrets } from '../contract/settings.ts';
 import { Failure } from '../errors.ts';
 import type { Meter } from '../metrics/meter.ts';
 import type { Ask } from '../runtime/answers.ts';
@@ -31,7 +31,9 @@ const CLIENT_GONE: ReadonlySet<string> = new Set([
 
 /** What the routes need. */
 export interface RoutesOptions {
-  readonly config: Config;
+  readonly config: AppConfig;
+  /** Those of the app that a worker takes. */
+  readonly secrets: AppSecrets;
   readonly log: Logger;
   /** What clients are told of the app. */
   readonly about: Pick<App, 'title' | 'description'>;
@@ -137,6 +139,7 @@ async function addFeature(route: Routes, feature: Feature, options: RoutesOption
     db,
     write: options.writeFor(feature),
     config: options.config,
+    secrets: options.secrets,
     log: options.log.child({ feature: feature.name }),
   };
   const late: unknown = prepared(feature.name, () => routes(context));

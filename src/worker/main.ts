@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
+import { appConfigOf, takeAppSecrets } from '../app-settings.ts';
 import { app as about, databaseNames, features } from '../features.ts';
 import { Limiter } from '../limits/limiter.ts';
 import { type Grant, QUESTION } from '../limits/policy.ts';
@@ -8,7 +9,6 @@ import type { Runtime } from '../runtime/runtime.ts';
 import { openReader } from '../sqlite/open.ts';
 import { WriterClient } from '../writer/client.ts';
 import { monotonicNowMs, writerSocketPath } from '../writer/protocol.ts';
-import { loadZod } from '../zod-without-locales.ts';
 import { createApp } from './app.ts';
 import { Connections } from './connections.ts';
 import { noteDoor } from './doors.ts';
@@ -20,7 +20,9 @@ import { writes } from './writes.ts';
 
 /** A worker: serves the connections that the primary hands it. */
 export async function run(runtime: Runtime): Promise<void> {
-  const { role, config, log, send } = runtime;
+  const { role, log, send } = runtime;
+  const config = await appConfigOf(runtime.config);
+  const secrets = await takeAppSecrets('worker');
   let status: SystemStatus = {
     ready: false,
     notReady: [{ name: 'system', reason: 'starting' }],
@@ -38,7 +40,6 @@ export async function run(runtime: Runtime): Promise<void> {
   );
   const lag = new LoopLag(config.OVERLOAD_LAG_MS);
   const primary = new PrimaryClient(send);
-  await loadZod();
   const limiter = new Limiter({
     config,
     ask: async (request) => (await writer.write(QUESTION, request)) as Grant,
@@ -47,6 +48,7 @@ export async function run(runtime: Runtime): Promise<void> {
   const sessions = new OpsSessions(primary.ask, monotonicNowMs);
   const app = await createApp({
     config,
+    secrets,
     log,
     about,
     features,

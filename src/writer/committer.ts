@@ -1,6 +1,6 @@
 import type { Database, Statement } from 'better-sqlite3';
-import type { Config } from '../config.ts';
 import type { Command, CommandContext } from '../contract/feature.ts';
+import type { AppConfig } from '../contract/settings.ts';
 import { Failure } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { IdempotencyKeys } from './idempotency.ts';
@@ -49,7 +49,7 @@ export interface CommitterOptions {
   readonly idempotencyKeys: IdempotencyKeys;
   /** By full name, `feature.command`. */
   readonly commands: ReadonlyMap<string, Command>;
-  readonly config: Config;
+  readonly config: AppConfig;
   readonly queueMax: number;
   readonly log: Logger;
   /** Asked at each operation: why it is refused; undefined lets it in. */

@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
+import { appConfigOf } from '../app-settings.ts';
 import { databaseNames } from '../features.ts';
 import { type GrantRequest, QUESTION } from '../limits/policy.ts';
 import { LimitPool } from '../limits/pool.ts';
 import type { Trouble } from '../runtime/messages.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { newestMigrations } from '../sqlite/migration-history.ts';
-import { loadZod } from '../zod-without-locales.ts';
 import { openDatabases } from './databases.ts';
 import { writerSocketPath } from './protocol.ts';
 import { WriterServer } from './server.ts';
@@ -40,7 +40,7 @@ export async function run(runtime: Runtime): Promise<void> {
 
   // New files are the owner's alone: databases, WALs and the socket.
   process.umask(0o077);
-  await loadZod();
+  const appConfig = await appConfigOf(config);
   const names = databaseNames();
   const commands = new Map(
     await Promise.all(names.map(async (name) => [name, await loadCommands(name)] as const)),
@@ -57,7 +57,10 @@ export async function run(runtime: Runtime): Promise<void> {
   const session = randomUUID();
   const { databases, notices } = await openDatabases(names, session, runtime);
   for (const [name, db] of databases)
-    stores.set(name, makeStore(name, db, commands.get(name) ?? new Map(), session, guard, runtime));
+    stores.set(
+      name,
+      makeStore(name, db, commands.get(name) ?? new Map(), session, guard, { ...runtime, config: appConfig }),
+    );
   const routing = [...stores.values()].flatMap(({ committer, commandNames }) =>
     commandNames.map((name) => [name, committer] as const),
   );

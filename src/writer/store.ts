@@ -1,4 +1,5 @@
 import type { Command } from '../contract/feature.ts';
+import type { AppConfig } from '../contract/settings.ts';
 import { features } from '../features.ts';
 import { monitorIntervalMs } from '../replication/litestream-config.ts';
 import type { Runtime } from '../runtime/runtime.ts';
@@ -41,7 +42,7 @@ export function makeStore(
   commands: ReadonlyMap<string, Command>,
   session: string,
   guard: StorageGuard,
-  { config, log, meter }: Runtime,
+  { config, log, meter }: Pick<Runtime, 'log' | 'meter'> & { readonly config: AppConfig },
 ): Store {
   const replication = new Replication(
     db,

@@ -1,7 +1,9 @@
 import t from 'tap';
+import { z } from 'zod';
 import type { App } from '../../src/contract/app.ts';
 import { checkApp } from '../../src/contract/check.ts';
 import type { Feature } from '../../src/contract/feature.ts';
+import type { Settings } from '../../src/contract/settings.ts';
 import { Failure, type FieldError } from '../../src/errors.ts';
 
 function feature(name: string, ...processes: readonly string[]): Feature {
@@ -19,9 +21,9 @@ function feature(name: string, ...processes: readonly string[]): Feature {
   };
 }
 
-function mistakesIn(app: Partial<App>): readonly FieldError[] {
+async function mistakesIn(app: Partial<App>): Promise<readonly FieldError[]> {
   try {
-    checkApp({ title: 'test', description: 'A test.', features: [], ...app }, 'src/app.ts');
+    await checkApp({ title: 'test', description: 'A test.', features: [], ...app }, 'src/app.ts');
     return [];
   } catch (error) {
     if (!(error instanceof Failure) || error.code !== 'app_invalid') throw error;
@@ -30,11 +32,11 @@ function mistakesIn(app: Partial<App>): readonly FieldError[] {
 }
 
 t.test('an app whose names are its own is taken', async (t) => {
-  t.strictSame(mistakesIn({ features: [feature('links', 'visits'), feature('visits-2')] }), []);
+  t.strictSame(await mistakesIn({ features: [feature('links', 'visits'), feature('visits-2')] }), []);
 });
 
 t.test('what two would share is refused with both places', async (t) => {
-  t.strictSame(mistakesIn({ features: [feature('links', 'mailer'), feature('links', 'mailer')] }), [
+  t.strictSame(await mistakesIn({ features: [feature('links', 'mailer'), feature('links', 'mailer')] }), [
     {
       field: 'features[1]',
       message: 'there is another feature links, of features[0]; expected another name',
@@ -47,7 +49,7 @@ t.test('what two would share is refused with both places', async (t) => {
 });
 
 t.test("what is the chassis' own is refused", async (t) => {
-  t.strictSame(mistakesIn({ features: [feature('keys', 'worker-1'), feature('writer')] }), [
+  t.strictSame(await mistakesIn({ features: [feature('keys', 'worker-1'), feature('writer')] }), [
     { field: 'features[0]', message: "the name keys is the chassis' own; expected another for the feature" },
     {
       field: 'features[0] (keys)',
@@ -59,16 +61,64 @@ t.test("what is the chassis' own is refused", async (t) => {
     },
   ]);
   t.strictSame(
-    mistakesIn({ codes: { not_found: { title: 'Gone', httpStatus: 404, exitCode: 65 } } as never }),
+    await mistakesIn({ codes: { not_found: { title: 'Gone', httpStatus: 404, exitCode: 65 } } as never }),
     [{ field: 'codes.not_found', message: 'is a code of the chassis; expected another name' }],
   );
 });
 
 t.test('a name that could be no command, file or title is refused', async (t) => {
-  t.strictSame(mistakesIn({ features: [feature('../Links')] }), [
+  t.strictSame(await mistakesIn({ features: [feature('../Links')] }), [
     {
       field: 'features[0]',
       message: "expected a feature's name of lower-case letters, digits and -: ../Links",
     },
   ]);
 });
+
+t.test(
+  'a setting that is reserved, doubled, or named against its unit is refused with both places',
+  async (t) => {
+    const of = (name: string, settings: Settings): Feature => ({
+      ...feature(name, 'visits'),
+      settings: async () => settings,
+    });
+    const plain = { schema: z.string().optional(), changes: 'reload', about: 'A test.' } as const;
+    const app = {
+      features: [
+        of('links', { LINKS_MAX: plain, PORT: plain, PORTT: plain, TZ: plain, links: plain }),
+        { ...of('words', { LINKS_MAX: plain, WAIT: { ...plain, unit: 'MS' } }), background: [] },
+        { ...of('pages', { PAGE_KEY: { ...plain, takenBy: ['worker', 'mailer'] } }), background: [] },
+      ],
+    } as const;
+    t.strictSame(await mistakesIn(app), [
+      {
+        field: 'features[0] (links) settings.PORT',
+        message: 'is a setting of the chassis; expected another name',
+      },
+      {
+        field: 'features[0] (links) settings.PORTT',
+        message: 'is too near to PORT, a setting of the chassis; expected another name',
+      },
+      {
+        field: 'features[0] (links) settings.TZ',
+        message: 'is a variable that others go by; expected another name',
+      },
+      {
+        field: 'features[0] (links) settings.links',
+        message: 'expected a name of upper-case letters, digits and _',
+      },
+      {
+        field: 'features[1] (words) settings.LINKS_MAX',
+        message: 'is one of features[0] (links) settings.LINKS_MAX, too; expected another name',
+      },
+      {
+        field: 'features[1] (words) settings.WAIT',
+        message: 'expected a name that ends with _MS, its unit',
+      },
+      {
+        field: 'features[2] (pages) settings.PAGE_KEY',
+        message: 'is taken by mailer; expected one of worker',
+      },
+    ]);
+  },
+);

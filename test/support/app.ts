@@ -7,8 +7,10 @@ import { join } from 'node:path';
 import { brotliDecompressSync, gunzipSync } from 'node:zlib';
 import pino from 'pino';
 import type { Test } from 'tap';
-import { type Config, loadConfig } from '../../src/config.ts';
+import { appConfigOf } from '../../src/app-settings.ts';
+import { loadConfig } from '../../src/config.ts';
 import type { AnyCommand, Feature, Write } from '../../src/contract/feature.ts';
+import type { AppConfig } from '../../src/contract/settings.ts';
 import { Failure } from '../../src/errors.ts';
 import { app as about, features as allFeatures } from '../../src/features.ts';
 import type { KeyScope } from '../../src/keys/schema.ts';
@@ -47,7 +49,7 @@ export interface CallOptions {
 export interface TestApp {
   readonly port: number;
   readonly server: Server;
-  readonly config: Config;
+  readonly config: AppConfig;
   /** The read-write connections by database name. */
   readonly writers: ReadonlyMap<string, Database>;
   /** Every line logged until now. */
@@ -89,7 +91,8 @@ export async function startApp(t: Test, options: TestAppOptions = {}): Promise<T
   const dir = mkdtempSync(join(tmpdir(), 'app-'));
   t.teardown(() => rmSync(dir, { recursive: true, force: true }));
   const features = options.features ?? allFeatures;
-  const { config } = loadConfig({ DATA_DIR: dir, ...options.env }, dir);
+  const { config: own } = loadConfig({ DATA_DIR: dir, ...options.env }, dir);
+  const config = await appConfigOf({ ...own, appSettings: options.env ?? {} });
   const log = captureLog();
   const writers = new Map<string, Database>();
   const readers = new Map<string, Database>();
@@ -117,6 +120,7 @@ export async function startApp(t: Test, options: TestAppOptions = {}): Promise<T
   const sessions = new OpsSessions(askPrimary, () => performance.now());
   const listener = await createApp({
     config,
+    secrets: {},
     log: log.logger,
     about,
     features,
@@ -188,7 +192,7 @@ function migrate(db: Database, { migrations }: Feature): void {
 function writeTo(
   db: Database,
   feature: Feature,
-  config: Config,
+  config: AppConfig,
   around: TestAppOptions['aroundWrite'],
 ): Write<never> {
   const prepared = new Map<string, ReturnType<AnyCommand['prepare']>>();

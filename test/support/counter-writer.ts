@@ -3,6 +3,7 @@ import { writeSync } from 'node:fs';
 import { join } from 'node:path';
 import pino from 'pino';
 import { z } from 'zod';
+import { appConfigOf } from '../../src/app-settings.ts';
 import { loadConfig } from '../../src/config.ts';
 import { type Command, defineCommand } from '../../src/contract/feature.ts';
 import { Failure } from '../../src/errors.ts';
@@ -88,7 +89,7 @@ const committer = new Committer({
   ledger: new Ledger(db, randomUUID()),
   idempotencyKeys: new IdempotencyKeys(db, retentionMs),
   commands: new Map(Object.entries(commands) as [string, Command][]),
-  config: loadConfig({}, folder).config,
+  config: await appConfigOf(loadConfig({}, folder).config),
   queueMax,
   log: pino({ level: 'silent' }),
   onCommit: () => {

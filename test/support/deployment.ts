@@ -17,9 +17,11 @@ export function makeDeployment(hash = 'none', dataDir = '/nowhere'): Deployment 
     },
     config: loadConfig({ DATA_DIR: dataDir }, '/').config,
     secrets: {},
+    appSecrets: {},
     litestream: { path: '/nowhere/litestream', version: '0.3.13', format: 'wal' },
     litestreamConfigPath: '/nowhere/litestream.yml',
     databases: [],
     backgrounds: [],
+    settings: [],
   };
 }

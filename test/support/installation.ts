@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Test } from 'tap';
 import { Deployment } from '../../loadtest/chaos/deployment.ts';
 import { cleanEnv, RunningSystem } from '../../loadtest/support/running-system.ts';
+import { loadAppSettings } from '../../src/app-settings.ts';
 import { settingNames } from '../../src/config.ts';
 import type { SystemSnapshot } from '../../src/runtime/snapshot.ts';
 import { temporaryFolder } from './system.ts';
@@ -14,6 +15,8 @@ interface Ran {
   readonly stderr: string;
 }
 
+const APP_SETTINGS = Object.keys(await loadAppSettings());
+
 /** An installation as an operator has it: release folders, the link to one of them, `.env` and data beside it. */
 export class Installation {
   readonly folder: string;
@@ -21,7 +24,7 @@ export class Installation {
   readonly dataDir: string;
   /** Settings come from `.env` here, which an empty variable would win over. */
   readonly env: NodeJS.ProcessEnv = {
-    ...Object.fromEntries(settingNames().map((name) => [name, undefined])),
+    ...Object.fromEntries([...settingNames(), ...APP_SETTINGS].map((name) => [name, undefined])),
     WORKERS: '1',
     PORT: '0',
     SPARE_WORKERS: '0',

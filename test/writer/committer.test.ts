@@ -2,6 +2,7 @@ import Sqlite from 'better-sqlite3';
 import pino from 'pino';
 import t, { type Test } from 'tap';
 import { z } from 'zod';
+import { appConfigOf } from '../../src/app-settings.ts';
 import { loadConfig } from '../../src/config.ts';
 import { type Command, defineCommand } from '../../src/contract/feature.ts';
 import { Failure } from '../../src/errors.ts';
@@ -12,6 +13,7 @@ import { Ledger } from '../../src/writer/ledger.ts';
 import { type Idempotency, monotonicNowMs, type Outcome } from '../../src/writer/protocol.ts';
 import { like } from '../support/like.ts';
 
+const CONFIG = await appConfigOf(loadConfig({}, '/tmp').config);
 const MIGRATIONS = new URL('../../src/writer/migrations/', import.meta.url);
 
 /** @param input what this release's command takes */
@@ -37,7 +39,7 @@ function makeCommitter(t: Test) {
       ledger: new Ledger(db, 'test'),
       idempotencyKeys: new IdempotencyKeys(db, 1000),
       commands: new Map([['test.count', countOf(input) as unknown as Command]]),
-      config: loadConfig({}, '/tmp').config,
+      config: CONFIG,
       queueMax,
       log: pino({ level: 'silent' }),
       refusal: () => refusal,

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import type { Config } from '../../config.ts';
 import { type Commands, defineCommand } from '../../contract/feature.ts';
+import type { AppConfig } from '../../contract/settings.ts';
 import { Failure } from '../../errors.ts';
 import { areMet, type Conditions, conditions } from '../../worker/middleware/conditions.ts';
 import { invalidRequest } from '../../worker/middleware/validate.ts';
@@ -199,7 +199,7 @@ function missing(): never {
  * Today is not past: its alerts are sent at the hour, or at once when that is over.
  * @returns what refuses a date that is past, with the clock that it has made
  */
-function pastRefuser(): (date: string, nowMs: number, config: Config) => void {
+function pastRefuser(): (date: string, nowMs: number, config: AppConfig) => void {
   let clock: DeliveryClock | undefined;
   return (date, nowMs, config) => {
     clock ??= new DeliveryClock(config);

@@ -5,6 +5,7 @@ export const images = defineFeature({
   name: 'images',
   database: 'media',
   migrations: new URL('./migrations/', import.meta.url),
+  settings: async () => (await import('./settings.ts')).settings,
   commands: async () => (await import('./commands.ts')).commands,
   routes: async () => (await import('./routes.ts')).routes,
   describe: async () => (await import('./description.ts')).description,

@@ -4,6 +4,7 @@ import { findLitestream } from '../../replication/binary.ts';
 import { CHILD_PROTOCOL } from '../../runtime/messages.ts';
 import { pickSecrets, SECRET_NAMES } from '../../secrets.ts';
 import { WRITER_PROTOCOL } from '../../writer/protocol.ts';
+import { appSecretsOf } from './app-settings.ts';
 import type { Deployment } from './deployment.ts';
 import { type Inspection, refusalOf } from './inspection.ts';
 import { nameOf } from './name-of.ts';
@@ -46,7 +47,8 @@ export async function deployable(options: DeployOptions): Promise<Deployable> {
       `${changed.join(', ')} ${verb} changed, which a reload cannot bring in. ${RESTART}`,
     );
   }
-  const { config, databases, backgrounds, compatibility } = inspection;
+  // A release from before an app had settings tells none.
+  const { config, databases, backgrounds, compatibility, settings = [] } = inspection;
   if (databases.join() !== running.databases.join()) {
     throw new Failure(
       'restart_needed',
@@ -70,10 +72,12 @@ export async function deployable(options: DeployOptions): Promise<Deployable> {
     release,
     config,
     secrets: pickSecrets(env, SECRET_NAMES),
+    appSecrets: appSecretsOf({ settings }, env),
     litestream,
     litestreamConfigPath: running.litestreamConfigPath,
     databases,
     backgrounds,
+    settings,
   };
   return { deployment, compatibility };
 }

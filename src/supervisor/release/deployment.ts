@@ -1,4 +1,5 @@
 import type { Config } from '../../config.ts';
+import type { SettingEntry } from '../../contract/manifest.ts';
 import type { LitestreamBinary } from '../../replication/binary.ts';
 import type { Background } from '../../runtime/background.ts';
 import type { Secrets } from '../../secrets.ts';
@@ -12,9 +13,13 @@ export interface Deployment {
   readonly release: Release;
   readonly config: Config;
   readonly secrets: Secrets;
+  /** Those of the app, by name. */
+  readonly appSecrets: Readonly<Record<string, string>>;
   readonly litestream: LitestreamBinary;
   readonly litestreamConfigPath: string;
   /** Names without `.db`. */
   readonly databases: readonly string[];
   readonly backgrounds: readonly Background[];
+  /** Those of the app. */
+  readonly settings: readonly SettingEntry[];
 }

@@ -5,7 +5,7 @@ import { loadZod } from '../../zod-without-locales.ts';
 try {
   await loadZod();
   const { describeApp } = await import('../../features.ts');
-  process.stdout.write(`${JSON.stringify(describeApp())}\n`);
+  process.stdout.write(`${JSON.stringify(await describeApp())}\n`);
 } catch (error) {
   if (!(error instanceof Failure)) throw error;
   const { message, options } = error;

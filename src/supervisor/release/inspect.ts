@@ -16,14 +16,20 @@ async function inspect({ installation }: InspectionInput): Promise<InspectionAns
     const { ownersOf } = await import('../../writer/databases.ts');
     const { compatibilityOf } = await import('../../sqlite/compatibility.ts');
     const { databasePath } = await import('../../replication/litestream-config.ts');
+    const { appSettingMistakes } = await import('../../app-settings.ts');
+    const { givenOf, refuseWrong } = await import('./app-settings.ts');
     const { config } = loadConfig(process.env, installation);
-    const app = describeApp();
+    const app = await describeApp();
+    refuseWrong(await appSettingMistakes(process.env), app, installation);
     return {
       ok: true,
       protocols: { child: CHILD_PROTOCOL, writer: WRITER_PROTOCOL },
       nodeVersion: process.versions.node,
-      config,
-      restartSettings: restartSettings(),
+      config: { ...config, appSettings: givenOf(app, process.env) },
+      restartSettings: [
+        ...restartSettings(),
+        ...app.settings.filter(({ changes }) => changes === 'restart').map(({ name }) => name),
+      ],
       ...app,
       compatibility: Object.fromEntries(
         app.databases.map((name) => [

@@ -13,7 +13,7 @@ export interface InspectionInput {
 }
 
 /** What a release says of itself and of the databases. */
-export interface Inspection extends AppManifest {
+export interface Inspection extends Omit<AppManifest, 'settings'>, Partial<Pick<AppManifest, 'settings'>> {
   /** The numbers of the messages between processes: others cannot be understood. */
   readonly protocols: { readonly child: number; readonly writer: number };
   readonly nodeVersion: string;
@@ -57,7 +57,9 @@ export async function inspectRelease(
 function answered(answer: InspectionAnswer): Inspection {
   if (answer.ok) return answer;
   const { code, message, errors } = answer;
-  throw new Failure(isCode(code) ? code : 'internal', message, { errors });
+  // What it becomes a part of has one sentence.
+  const details = errors.map((error) => `${error.field}: ${error.message}`).join('; ');
+  throw new Failure(isCode(code) ? code : 'internal', details === '' ? message : `${message}: ${details}`);
 }
 
 /** @returns why a release cannot go on with the databases as they are; undefined when it can */

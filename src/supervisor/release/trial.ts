@@ -102,15 +102,13 @@ async function standBy(
   who: string,
 ): Promise<void> {
   const { config, backgrounds } = deployment;
-  const onCopy: Deployment = { ...deployment, config: { ...config, DATA_DIR: folder } };
   // They belong to the system all the same, and get nothing that they could send anything with.
+  const copy = { secrets: {}, appSecrets: {}, config: { ...config, DATA_DIR: folder } };
+  const onCopy: Deployment = { ...deployment, ...copy };
   const env = { [DATA_DIR_VARIABLE]: config.DATA_DIR };
   const specs = [PROCESSES.worker, ...backgrounds.map(backgroundSpec)];
   const children = specs.map((spec) =>
-    factory.child(
-      { ...spec, secrets: [] },
-      { name: `${spec.role}-trial`, deployment: onCopy, standby: 'all', env },
-    ),
+    factory.child(spec, { name: `${spec.role}-trial`, deployment: onCopy, standby: 'all', env }),
   );
   try {
     await Promise.all(children.map((child, index) => loaded(child, `${specs[index]?.role} of ${who}`)));

@@ -24,6 +24,7 @@ t.test('what is served and what is described are the same routes with the same s
     { get: note('get'), post: note('post'), patch: note('patch'), delete: note('delete') },
     {
       config: app.config,
+      secrets: {},
       log: { child: () => undefined } as never,
       about: { title: 'test', description: 'A test.' },
       features,

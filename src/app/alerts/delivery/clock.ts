@@ -1,4 +1,4 @@
-import type { Config } from '../../../config.ts';
+import type { AppConfig } from '../../../contract/settings.ts';
 
 const MINUTE_MS = 60_000;
 const DAY_MS = 24 * 60 * MINUTE_MS;
@@ -14,7 +14,7 @@ export class DeliveryClock {
   #todayMinute = Number.NaN;
   #today = '';
 
-  constructor({ DELIVERY_HOUR, TIMEZONE }: Pick<Config, 'DELIVERY_HOUR' | 'TIMEZONE'>) {
+  constructor({ DELIVERY_HOUR, TIMEZONE }: Pick<AppConfig, 'DELIVERY_HOUR' | 'TIMEZONE'>) {
     this.#hour = DELIVERY_HOUR;
     this.timeZone = TIMEZONE;
     this.#format = new Intl.DateTimeFormat('en-US-u-ca-iso8601-nu-latn', {

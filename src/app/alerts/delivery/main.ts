@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { appConfigOf } from '../../../app-settings.ts';
 import { parseMailbox } from '../../../mail/address.ts';
 import type { Transport } from '../../../mail/mail.ts';
 import { Outbox } from '../../../mail/outbox.ts';
@@ -24,11 +25,12 @@ const OUTBOX_FROM = 'Movie alerts <alerts@ninelives.invalid>';
 
 /** The mailer: sends the alerts that are due. */
 export async function run(runtime: Runtime): Promise<void> {
-  const { config, log, send } = runtime;
+  const { log, send } = runtime;
   let mailer: Mailer | undefined;
   runtime.onMessage((message) => {
     if (message.kind === 'drain') mailer?.drain(message.timeoutMs);
   });
+  const config = await appConfigOf(runtime.config);
   const createTransport = await loadTransport(runtime);
   const writer = new WriterClient({
     socketPath: writerSocketPath(config.DATA_DIR),

@@ -1,0 +1,10 @@
+import { z } from 'zod';
+
+/** @returns what makes a number of the digits of a whole number in a range */
+export function wholeNumber(min: number, max: number): z.ZodType<number, string> {
+  const expected = `expected a whole number from ${min} to ${max}`;
+  return z
+    .string(expected)
+    .refine((text) => /^\d{1,15}$/.test(text) && Number(text) >= min && Number(text) <= max, expected)
+    .transform(Number);
+}
