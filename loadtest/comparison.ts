@@ -1,9 +1,13 @@
 import type { Turn } from './compare.ts';
 import { failureCount, type Measurement } from './measurement.ts';
 import { type Peer, peers } from './peers.ts';
+import { LOAD_GENERATOR, summarize } from './process-sampler.ts';
 import type { Chart, Section } from './report/section.ts';
 import { type Spread, spreadOf } from './statistics.ts';
 import { type Column, milliseconds, renderTable, whole } from './table.ts';
+
+const MB = 1024 * 1024;
+const WORKER = /^worker-\d+$/;
 
 /** All rounds of one peer in one scenario. */
 interface Row {
@@ -30,6 +34,31 @@ const RATIOS: readonly RatioOf[] = [
   { label: 'read: ours / bare node:http', of: ['ours', 'read'], to: ['http', 'read'], figure: rate },
   { label: 'read: ours / bare Koa', of: ['ours', 'read'], to: ['koa', 'read'], figure: rate },
   { label: 'read: ours / naive', of: ['ours', 'read'], to: ['naive-full', 'read'], figure: rate },
+  {
+    label: 'read with a key: ours / naive without',
+    of: ['ours-keyed', 'read'],
+    to: ['naive-full', 'read'],
+    figure: rate,
+  },
+  {
+    label: 'read by short connections: ours / naive',
+    of: ['ours', 'short-read'],
+    to: ['naive-full', 'short-read'],
+    figure: rate,
+  },
+  { label: 'µs of a read: ours / naive', of: ['ours', 'read'], to: ['naive-full', 'read'], figure: costUs },
+  {
+    label: 'µs of a read with a key: ours / naive without',
+    of: ['ours-keyed', 'read'],
+    to: ['naive-full', 'read'],
+    figure: costUs,
+  },
+  {
+    label: 'µs of a short connection: ours / naive',
+    of: ['ours', 'short-read'],
+    to: ['naive-full', 'short-read'],
+    figure: costUs,
+  },
   { label: 'write: ours / naive FULL', of: ['ours', 'write'], to: ['naive-full', 'write'], figure: rate },
   {
     label: 'write: ours / naive NORMAL',
@@ -60,13 +89,15 @@ const COLUMNS: readonly Column<Row>[] = [
   { title: 'p50 ms', cell: (row) => milliseconds(over(row, ({ latencyMs }) => latencyMs.p50).median) },
   { title: 'p99 ms', cell: (row) => milliseconds(over(row, ({ latencyMs }) => latencyMs.p99).median) },
   { title: 'server µs/request', cell: (row) => serverCost(row) },
+  { title: 'MB after, all', cell: (row) => whole(over(row, memoryMb).median) },
+  { title: 'a worker', cell: workerMb },
   { title: 'client busy', cell: (row) => `${whole(over(row, clientBusyPercent).median)} %` },
   { title: 'failed', cell: (row) => whole(over(row, ({ failures }) => failureCount(failures)).max) },
   { title: 'a write survives', align: 'left', cell: ({ peer }) => peer.survives },
 ];
 
 const RATIO_COLUMNS: readonly Column<Ratio>[] = [
-  { title: 'ratio of requests/s, or of p99', align: 'left', cell: ({ label }) => label },
+  { title: 'ratio of requests/s, p99 or µs', align: 'left', cell: ({ label }) => label },
   { title: 'median', cell: ({ median }) => median.toFixed(2) },
   { title: '(min–max)', cell: ({ min, max }) => `(${min.toFixed(2)}–${max.toFixed(2)})` },
 ];
@@ -85,13 +116,18 @@ export function ratiosOf(turns: readonly Turn[]): Ratio[] {
 
 const NOTES = [
   'Medians of the rounds; ratios are taken round by round.',
+  '"MB after" is the resident memory when the load ends: of all the server\'s processes, which counts what they share once for each, and of this system\'s largest worker.',
   '"server µs/request" is processor time of all the server\'s processes; "client busy" is the load generator\'s share of one core: it takes its part of the same cores, and the nearer to 100 % it comes, the more the requests/s are its limit and not the server\'s.',
   "Every peer runs under node:cluster, which is what PM2 in its cluster mode uses too. The naive stack has this system's table, statements and validation; only this system writes a log line a request, replicates, and is supervised.",
 ];
 
 /** @returns the whole comparison as tables, with what a reader has to know about them */
 export function comparisonTable(turns: readonly Turn[]): string {
-  const tables = [renderTable(COLUMNS, rowsOf(turns)), renderTable(RATIO_COLUMNS, ratiosOf(turns))];
+  const tables = [
+    loadLine(turns),
+    renderTable(COLUMNS, rowsOf(turns)),
+    renderTable(RATIO_COLUMNS, ratiosOf(turns)),
+  ];
   return [...tables, NOTES.join('\n')].join('\n\n');
 }
 
@@ -102,7 +138,7 @@ export function comparisonSections(turns: readonly Turn[]): Section[] {
   return [
     {
       title: 'Ratios',
-      notes: NOTES,
+      notes: turns.length === 0 ? NOTES : [loadLine(turns), ...NOTES],
       table: {
         head: RATIO_COLUMNS.map(({ title }) => title),
         rows: ratiosOf(turns).map((ratio) => RATIO_COLUMNS.map(({ cell }) => cell(ratio))),
@@ -121,6 +157,12 @@ export function comparisonSections(turns: readonly Turn[]): Section[] {
       ]),
     },
   ];
+}
+
+/** Who sent how much: figures of two generators are not comparable. */
+function loadLine(turns: readonly Turn[]): string {
+  const { connections, durationMs, generator = 'autocannon' } = turns[0]!.measurement.load;
+  return `Load generator: ${generator}, ${connections} connections, ${durationMs / 1000} s a turn.`;
 }
 
 function byRound(
@@ -175,7 +217,27 @@ function clientBusyPercent({ cpu, durationMs }: Measurement): number {
 
 function serverCost(row: Row): string {
   if (row.measurements.some(({ cpu }) => cpu.serverMs === undefined)) return '–';
-  return whole(over(row, ({ cpu, requests }) => (1000 * cpu.serverMs!) / requests).median);
+  return whole(over(row, costUs).median);
+}
+
+/** Not a number where the platform tells no processor times. */
+function costUs({ cpu, requests }: Measurement): number {
+  return (1000 * (cpu.serverMs ?? Number.NaN)) / requests;
+}
+
+/** What all processes of the server hold when the load ends. */
+function memoryMb({ processes }: Measurement): number {
+  const last = summarize(processes).filter(({ name }) => name !== LOAD_GENERATOR);
+  return last.reduce((sum, { rssBytes }) => sum + rssBytes, 0) / MB;
+}
+
+/** The largest of this system's workers; the peers' have no names. */
+function workerMb(row: Row): string {
+  const largest = over(row, ({ processes }) => {
+    const workers = summarize(processes).filter(({ name }) => WORKER.test(name));
+    return Math.max(...workers.map(({ rssBytes }) => rssBytes)) / MB;
+  }).median;
+  return Number.isFinite(largest) ? whole(largest) : '–';
 }
 
 function range({ min, max }: Spread): string {

@@ -19,6 +19,8 @@ export interface DriveOrder {
   readonly seededAlerts: number;
   /** The list's pages, where the scenario wants them. */
   readonly pages: readonly string[];
+  /** What the server wants with each request, such as a key. */
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 /** What it tells. */

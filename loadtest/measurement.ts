@@ -12,7 +12,12 @@ export interface Load {
   readonly ratePerSecond?: number | undefined;
   /** How much longer than usual the alerts are that are written. */
   readonly extraChars?: number;
+  /** Who sends in a closed loop; without it autocannon. */
+  readonly generator?: Generator;
 }
+
+/** wrk is lighter, but has to be there; a fixed rate has a generator of its own. */
+export type Generator = 'wrk' | 'autocannon';
 
 /** What went wrong, the warm-up included. */
 export interface Failures {

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { makeTemporaryFolder, removeFolder } from './support/running-system.ts';
-import { startSystem, type Target } from './target.ts';
+import { startKeyedSystem, startSystem, type Target } from './target.ts';
 
 const START_TIMEOUT_MS = 15_000;
 
@@ -38,7 +38,7 @@ export const peers: readonly Peer[] = [
     name: 'naive-full',
     title: 'naive: every worker writes SQLite, FULL',
     survives: 'process kill, power loss',
-    scenarios: ['read', 'write'],
+    scenarios: ['read', 'short-read', 'write'],
     start: (workers, signal, env) =>
       startPeer('naive.ts', { ...env, WORKERS: String(workers), SYNCHRONOUS: 'FULL' }, signal),
   },
@@ -55,8 +55,15 @@ export const peers: readonly Peer[] = [
     name: 'ours',
     title: 'this system, everything on',
     survives: 'process kill, power loss; a replica follows',
-    scenarios: ['read', 'write'],
+    scenarios: ['read', 'short-read', 'write'],
     start: (workers, signal, env) => startSystem(workers, signal, { env }),
+  },
+  {
+    name: 'ours-keyed',
+    title: 'this system, everything on, with a key',
+    survives: 'process kill, power loss; a replica follows',
+    scenarios: ['read'],
+    start: startKeyedSystem,
   },
 ];
 

@@ -1,6 +1,9 @@
 import type { ProcessSample } from './measurement.ts';
 import { nameOf, readFamily } from './support/cpu-time.ts';
 
+/** Its name among the processes. */
+export const LOAD_GENERATOR = 'load generator';
+
 /**
  * Looks at processor time and memory of processes and their descendants again and again.
  * States: idle → sampling (`start`) → done (`stop`). A name that two processes bear, the old and the new one of an
@@ -46,7 +49,7 @@ export class ProcessSampler {
       if (root === undefined) continue;
       for (const reading of readFamily(root)) {
         cpuMs.set(reading.pid, reading.cpuMs);
-        const name = root === this.#generatorPid ? 'load generator' : nameOf(reading.pid);
+        const name = root === this.#generatorPid ? LOAD_GENERATOR : nameOf(reading.pid);
         if (name === undefined) continue;
         const usedMs = reading.cpuMs - (this.#cpuMs.get(reading.pid) ?? reading.cpuMs);
         const known = byName.get(name);

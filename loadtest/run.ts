@@ -26,8 +26,8 @@ export async function measure(
   signal: AbortSignal,
 ): Promise<Measurement> {
   progress.show(`${label}: preparing`);
-  if (seededAlerts === undefined) await seedAlerts(target.url, scenario.seededAlerts, signal);
-  const pages = scenario.wantsPages ? await walkPages(target.url, signal) : [];
+  if (seededAlerts === undefined) await seedAlerts(target.url, scenario.seededAlerts, signal, target.headers);
+  const pages = scenario.wantsPages ? await walkPages(target.url, signal, target.headers) : [];
   const totalSeconds = (load.warmupMs + load.durationMs) / 1000;
   let second = 0;
   let forgetFaults: (() => void) | undefined;
@@ -36,6 +36,7 @@ export async function measure(
       scenario: scenario.name,
       url: target.url,
       load: fittingLoad(scenario, load),
+      ...(target.headers && { headers: target.headers }),
       seededAlerts: seededAlerts ?? scenario.seededAlerts,
       pages,
       target,

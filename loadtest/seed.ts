@@ -9,10 +9,16 @@ const PAGES_MAX = 100;
 /**
  * Makes the alerts that a scenario reads.
  * @param url base of the API
+ * @param headers what the server wants with each request
  * @throws Error when one is refused or all take too long, or the signal's reason
  */
-export async function seedAlerts(url: string, count: number, signal: AbortSignal): Promise<void> {
-  await withAgent(url, signal, async (ask) => {
+export async function seedAlerts(
+  url: string,
+  count: number,
+  signal: AbortSignal,
+  headers: Headers = {},
+): Promise<void> {
+  await withAgent(url, signal, headers, async (ask) => {
     await Promise.all(
       Array.from({ length: count }, (_, index) => {
         return ask('POST', `${url}/alert`, JSON.stringify(alertOf(seededMovieId(index))));
@@ -23,11 +29,12 @@ export async function seedAlerts(url: string, count: number, signal: AbortSignal
 
 /**
  * @param url base of the API
+ * @param headers what the server wants with each request
  * @returns the paths of the list's pages, from the newest alert on, by cursor
  * @throws Error when one is refused or all take too long, or the signal's reason
  */
-export async function walkPages(url: string, signal: AbortSignal): Promise<string[]> {
-  return await withAgent(url, signal, async (ask) => {
+export async function walkPages(url: string, signal: AbortSignal, headers: Headers = {}): Promise<string[]> {
+  return await withAgent(url, signal, headers, async (ask) => {
     const paths = ['/alert?limit=20'];
     while (paths.length < PAGES_MAX) {
       const page = JSON.parse(await ask('GET', `${url}${paths.at(-1)}`)) as { next_cursor?: string | null };
@@ -38,17 +45,21 @@ export async function walkPages(url: string, signal: AbortSignal): Promise<strin
   });
 }
 
+type Headers = Readonly<Record<string, string>>;
 type Ask = (method: string, url: string, body?: string) => Promise<string>;
 
 async function withAgent<Result>(
   base: string,
   signal: AbortSignal,
+  more: Headers,
   use: (ask: Ask) => Promise<Result>,
 ): Promise<Result> {
   const ended = AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]);
   const agent = new (clientOf(base).Agent)({ keepAlive: true, maxSockets: CONNECTIONS });
   try {
-    return await use((method, url, body) => ask(method, url, body, agent, ended));
+    return await use((method, url, body) =>
+      ask(method, url, body, { ...authorization(), ...more }, agent, ended),
+    );
   } finally {
     agent.destroy();
   }
@@ -58,13 +69,14 @@ function ask(
   method: string,
   url: string,
   body: string | undefined,
+  own: Headers,
   agent: Agent,
   signal: AbortSignal,
 ): Promise<string> {
   const headers =
     body === undefined
-      ? authorization()
-      : { ...authorization(), 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body) };
+      ? own
+      : { ...own, 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body) };
   return new Promise((resolve, reject) => {
     const sent = clientOf(url).request(url, { method, agent, headers, signal }, (response) => {
       let text = '';

@@ -1,4 +1,6 @@
+import { execFile } from 'node:child_process';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { readEvents } from '../src/supervisor/events.ts';
 import type { Mark } from './measurement.ts';
 import { readEnd } from './support/log-tail.ts';
@@ -6,6 +8,9 @@ import { LOG_FILE, makeTemporaryFolder, RunningSystem, removeFolder } from './su
 
 const STOP_TIMEOUT_MS = 30_000;
 const LOG_END_BYTES = 4000;
+const BIN = new URL('../src/bin.js', import.meta.url).pathname;
+/** Of requests in a minute: each is counted, none refused. */
+const UNREACHED_LIMIT = 1_000_000_000;
 
 /** A server under load. */
 export interface Target {
@@ -13,6 +18,8 @@ export interface Target {
   readonly url: string;
   /** Its first process, the others descend from it; undefined when it is not known. */
   readonly pid: number | undefined;
+  /** What it wants with each request. */
+  readonly headers?: Readonly<Record<string, string>>;
   /** Its data folder, where it is this system. */
   readonly dataDir?: string;
   /** @returns what it tells of itself between two moments; milliseconds since the epoch */
@@ -105,6 +112,27 @@ export async function startSystem(
       }
     },
   };
+}
+
+/** The same with a key that reaches all that is made, which each request then has to bring. */
+export async function startKeyedSystem(
+  workers: number,
+  signal: AbortSignal,
+  env: NodeJS.ProcessEnv,
+): Promise<Target> {
+  const settings = { ...env, RATE_LIMIT_KEY_PER_MINUTE: String(UNREACHED_LIMIT) };
+  const system = await startSystem(workers, signal, { env: settings });
+  try {
+    const args = [BIN, 'keys', 'create', '--name', 'loadtest', '--scope', 'write', '--owner', ''];
+    const { stdout } = await promisify(execFile)(process.execPath, args, {
+      env: { PATH: process.env.PATH, DATA_DIR: system.dataDir },
+      signal,
+    });
+    return { ...system, headers: { Authorization: `Bearer ${stdout.trim()}` } };
+  } catch (error) {
+    await system.stop(false);
+    throw error;
+  }
 }
 
 function marksOf(dataDir: string, fromMs: number, toMs: number): Mark[] {

@@ -1,12 +1,27 @@
+import { spawnSync } from 'node:child_process';
 import type { Command } from '../command.ts';
 import { compare } from '../compare.ts';
 import { comparisonSections, comparisonTable, ratiosOf } from '../comparison.ts';
 import { LOAD_OPTIONS, readLoad, readWorkers } from '../load-options.ts';
-import { failureComplaints } from '../measurement.ts';
+import { failureComplaints, type Generator } from '../measurement.ts';
+import { UsageError, type Values } from '../options.ts';
 import { peers } from '../peers.ts';
+import { shortRead } from '../scenarios.ts';
 
 const ROUNDS_MAX = 1000;
 const SLOWER_FSYNC_MAX_US = 100_000;
+
+/** @throws UsageError for another name, and for wrk where there is none */
+function readGenerator(values: Values): Generator {
+  const asked = values.text('generator');
+  if (asked !== undefined && asked !== 'wrk' && asked !== 'autocannon')
+    throw new UsageError(`--generator: expected wrk or autocannon, not ${asked}`);
+  // Its version: it exits with 1 after that.
+  const isThere = asked !== 'autocannon' && spawnSync('wrk', ['--version']).error === undefined;
+  if (asked === 'wrk' && !isThere)
+    throw new UsageError('--generator: wrk is not installed (Debian: apt install wrk)');
+  return isThere ? 'wrk' : 'autocannon';
+}
 
 /** This system beside its peers. */
 export const compareCommand: Command = {
@@ -17,6 +32,10 @@ export const compareCommand: Command = {
     // Five rounds of all take under five minutes.
     seconds: { ...LOAD_OPTIONS.seconds, default: '4' },
     rounds: { value: 'N', default: '5', help: 'turns of each peer' },
+    generator: {
+      value: 'NAME',
+      help: 'wrk or autocannon; wrk where it is installed, if not given. Only wrk can measure short connections',
+    },
     'slower-fsync': {
       value: 'US',
       default: '0',
@@ -25,9 +44,11 @@ export const compareCommand: Command = {
     only: { value: 'NAME', multiple: true, help: 'only this scenario; may be given again' },
   },
   prepare(values) {
-    const known = [...new Set(peers.flatMap(({ scenarios }) => scenarios))];
+    const generator = readGenerator(values);
+    const all = new Set(peers.flatMap(({ scenarios }) => scenarios));
+    const known = [...all].filter((name) => name !== shortRead.name || generator === 'wrk');
     const plan = {
-      load: readLoad(values),
+      load: { ...readLoad(values), generator },
       workers: readWorkers(values),
       rounds: values.whole('rounds', 1, ROUNDS_MAX),
       slowerFsyncUs: values.whole('slower-fsync', 0, SLOWER_FSYNC_MAX_US),

@@ -5,6 +5,7 @@ import { startClosedLoop } from './closed-loop.ts';
 import type { LoopOptions } from './loop.ts';
 import { startOpenLoop } from './open-loop.ts';
 import { Recorder } from './recorder.ts';
+import { driveWithWrk } from './wrk.ts';
 
 const US_PER_MS = 1000;
 const TELL_INTERVAL_MS = 1000;
@@ -21,12 +22,17 @@ async function run(order: DriveOrder): Promise<void> {
   const requestsOf: LoopOptions['requestsOf'] = (connection) => {
     const requests =
       known.get(connection) ??
-      scenario
-        .requests({ ...order, ...load, connection })
-        .map((request) => ({ ...request, headers: { ...request.headers, ...authorization() } }));
+      scenario.requests({ ...order, ...load, connection }).map((request) => ({
+        ...request,
+        headers: { ...request.headers, ...authorization(), ...order.headers },
+      }));
     known.set(connection, requests);
     return requests;
   };
+  if (load.generator === 'wrk' && load.ratePerSecond === undefined) {
+    await driveWithWrk(order, requestsOf, report);
+    return;
+  }
   const start = load.ratePerSecond === undefined ? startClosedLoop : startOpenLoop;
   const loop = start({ order, requestsOf, recorder });
 

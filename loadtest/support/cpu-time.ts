@@ -24,6 +24,14 @@ export function cpuTimeMs(rootPid: number): number | undefined {
   return family.length === 0 ? undefined : family.reduce((sum, { cpuMs }) => sum + cpuMs, 0);
 }
 
+/** @returns the processor time of what this process has started and seen end; 0 where there is no /proc */
+export function endedChildrenCpuMs(): number {
+  if (process.platform !== 'linux') return 0;
+  const stat = readFileSync('/proc/self/stat', 'latin1');
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return (Number(fields[13]) + Number(fields[14])) * TICK_MS;
+}
+
 /** @returns the processor time that all cores of the machine have spent on anything but idling */
 export function machineCpuTimeMs(): number {
   return cpus().reduce((sum, { times }) => sum + times.user + times.nice + times.sys + times.irq, 0);

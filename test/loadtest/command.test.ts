@@ -43,6 +43,7 @@ t.test('a wrong command line starts nothing and says what is wrong', async (t) =
     [['soak', '--minutes', '1.5'], /--minutes: expected a whole number/],
     [['ramp', '--by', 'magic'], /--by: expected connections or rate/],
     [['scale', '--only', 'no-such-curve'], /There is no curve no-such-curve/],
+    [['compare', '--generator', 'ab'], /--generator: expected wrk or autocannon, not ab/],
     [['compare', '--minutes', '3'], /Unknown option '--minutes'/],
   ];
   for (const [[name, ...args], says] of wrong) {
