@@ -167,6 +167,7 @@ const SETTINGS = z.object({
   REPLICA_STOP_TIMEOUT_MS: onRestart(whole(100, HOUR_MS, 5 * SECOND_MS)),
   REPLICA_SNAPSHOT_INTERVAL_MS: onRestart(whole(MINUTE_MS, 365 * 24 * HOUR_MS, 6 * HOUR_MS)),
   REPLICA_RETENTION_MS: onRestart(whole(MINUTE_MS, 365 * 24 * HOUR_MS, 72 * HOUR_MS)),
+  FAILOVER: onRestart(choice(['off', 'lease'], 'off')),
   DRILL_INTERVAL_MS: onRestart(whole(0, 30 * 24 * HOUR_MS, HOUR_MS)),
   DRILL_MAX_MB: onReload(whole(0, 1_000_000, 2048)),
   ALLOW_EMPTY: onReload(emptyId),
@@ -297,6 +298,13 @@ export function loadConfig(env: NodeJS.ProcessEnv, installation: string): Loaded
     errors.push({
       field: 'REPLICA_URL',
       message: `expected a folder of its own: ${replica.path} is for the system`,
+    });
+  }
+
+  if (parsed.success && parsed.data.FAILOVER === 'lease') {
+    errors.push({
+      field: 'FAILOVER',
+      message: 'expected off: in this release no second system takes over by itself',
     });
   }
 

@@ -88,6 +88,15 @@ t.test(
   },
 );
 
+t.test('a second system that takes over by itself is refused, since there is none yet', async (t) => {
+  const failure = failureOf({ FAILOVER: 'lease' });
+  t.equal(failure.meaning.exitCode, 78);
+  t.strictSame(failure.options.errors, [
+    { field: 'FAILOVER', message: 'expected off: in this release no second system takes over by itself' },
+  ]);
+  t.equal(loadConfig({ FAILOVER: 'off' }, CWD).config.FAILOVER, 'off');
+});
+
 t.test('what mails are sent by is checked', async (t) => {
   const wrong = {
     SMTP_URL: 'http://example.org',

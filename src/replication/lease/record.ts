@@ -19,6 +19,8 @@ export interface LeaseRecord extends Identity, LeasePositions {
   readonly n: number;
   /** `released`: the owner was stopped, and adds nothing more. */
   readonly state: 'held' | 'released';
+  /** How long whoever would take it waits for another `n`; undefined where the owner has no standby. */
+  readonly ttlMs?: number | undefined;
 }
 
 /** @returns the record in a file or an object; undefined for what is none */
@@ -54,8 +56,8 @@ export function newRecord(identity: Identity, session: string): LeaseRecord {
 }
 
 /** @returns whether it is of systems that stand by for each other, whose replicas this code cannot read */
-export function hasEpochs({ epoch, data }: Pick<LeaseRecord, 'epoch' | 'data'>): boolean {
-  return epoch !== ONLY_EPOCH || data !== '';
+export function hasEpochs({ epoch, data, ttlMs }: Pick<LeaseRecord, 'epoch' | 'data' | 'ttlMs'>): boolean {
+  return epoch !== ONLY_EPOCH || data !== '' || ttlMs !== undefined;
 }
 
 /** @returns whose record it is, for people */

@@ -1,0 +1,364 @@
+import type { LeasePositions } from '../../runtime/messages.ts';
+import { type Identity, isKnownGone, isSameBoot } from '../lease/identity.ts';
+import { type LeaseRecord, newRecord, parseRecord } from '../lease/record.ts';
+import type { Stored } from '../lease/store.ts';
+import { epochFolder } from './epoch.ts';
+import { SINGLE_TTL_MS, timesOf } from './times.ts';
+
+/**
+ * - standby: another holds the record, or nobody; it is watched.
+ * - challenging: a write that takes the record is under way.
+ * - restoring: the record is held; the databases come from the epoch that `data` names.
+ * - uploading: it serves, and its own epoch's folder is being filled. Nothing counts as replicated yet.
+ * - leader: `data` names its own epoch.
+ * - suspended: it holds the record as far as it knows, and has not been able to renew it for too long: it commits nothing.
+ * - demoted: it has given the record away by itself; final.
+ * - fenced: the record is another's; final.
+ * - refused: it cannot be told whose the replica is; a person has to decide; final.
+ */
+export type ContenderState =
+  | 'standby'
+  | 'challenging'
+  | 'restoring'
+  | 'uploading'
+  | 'leader'
+  | 'suspended'
+  | 'demoted'
+  | 'fenced'
+  | 'refused';
+
+/** What a look at the record has found. `silent`: there was no answer. */
+export type Look =
+  | { readonly kind: 'found'; readonly stored: Stored; readonly sentAtMs: number }
+  | { readonly kind: 'missing'; readonly sentAtMs: number }
+  | { readonly kind: 'silent'; readonly reason: string };
+
+/** A conditional write that is to be sent now. */
+export interface LeaseWrite {
+  readonly purpose: 'take' | 'renew' | 'switch' | 'release';
+  readonly record: LeaseRecord;
+  /** What is to be replaced; undefined where there is none. */
+  readonly over: Stored | undefined;
+}
+
+/** How a write went. `silent`: it may land, now or later. */
+export type WriteOutcome = 'written' | 'refused' | 'silent';
+
+/** What a data folder keeps of the record, by which whoever starts there knows its own. */
+export interface LeaseNote extends Pick<LeaseRecord, 'epoch' | 'session' | 'n'> {
+  /** The databases in the data folder are all that this epoch has. */
+  readonly isWhole: boolean;
+}
+
+export interface ContenderOptions {
+  readonly self: Identity;
+  /** Of this activation. */
+  readonly session: string;
+  readonly ttlMs: number;
+  /** Monotonic, in milliseconds. It is never compared with another machine's. */
+  readonly now: () => number;
+  /** What was noted last in the data folder; undefined where nothing was. */
+  readonly note?: LeaseNote | undefined;
+  /** Whether this code can lead with the databases that the record tells of. */
+  readonly canLead?: (record: LeaseRecord) => boolean;
+  /** Whether the replica has a folder of any epoch: then a record that is missing was removed. */
+  readonly hasEpochs: boolean;
+}
+
+/**
+ * One of the systems that stand by for each other, as far as the record is concerned: what it may do, and what it writes.
+ * It does nothing by itself. Whoever drives it reads the record (`looked`), sends the write that this returns, and tells
+ * how that went (`wrote`), one after the other; the clock alone tells whether it may commit.
+ *
+ * States and who moves them: standby → challenging (`looked` finds the record free, released, or unchanged for as long as
+ * its holder said) → restoring (`wrote`, or a `looked` that finds the write there after all) or standby; restoring, which
+ * who has its databases still skips, →
+ * uploading or leader (`restored`); uploading → leader (`wrote` or `looked`, once it is `covered`); these three ↔
+ * suspended, by the clock and by `wrote`; → demoted (`release`, then `wrote`); → fenced (`looked`). refused: `looked`.
+ */
+export class Contender {
+  readonly #options: ContenderOptions;
+  readonly #holdMs: number;
+  #state: Exclude<ContenderState, 'suspended'> = 'standby';
+  #refusal: string | undefined;
+  /** Who has the record now, for people. */
+  #holder: LeaseRecord | undefined;
+  /** Undefined before it has held it. */
+  #epoch: number | undefined;
+  /** What the record names as the place of the data, while it is held. */
+  #data = '';
+  /** The highest that this activation has written; undefined before the first. */
+  #n: number | undefined;
+  /** Until when it may commit; it may not before the first renewal. */
+  #deadlineMs = Number.NEGATIVE_INFINITY;
+  #renewedAtMs = Number.NEGATIVE_INFINITY;
+  /** The other's record, and since when it is known to be the same. */
+  #watched: { readonly tag: string; readonly sinceMs: number } | undefined;
+  /** What was last found there, also before the store fell silent. */
+  #lastSeen: { readonly tag: string; readonly session: string } | undefined;
+  /** It has promised to wait until then. */
+  #vowedUntilMs = Number.NEGATIVE_INFINITY;
+  /** What a write of ours would replace that had no answer: it may still land, as long as this is there. */
+  #undecidedOver: string | undefined;
+  #isCovered = false;
+  #isReleasing = false;
+  #positions: LeasePositions = { schema: {}, confirmed: {} };
+
+  constructor(options: ContenderOptions) {
+    const { note, session } = options;
+    this.#options = options;
+    // The process before this one has written so many.
+    if (note?.session === session) this.#n = note.n;
+    this.#holdMs = timesOf(options.ttlMs).holdMs;
+  }
+
+  get state(): ContenderState {
+    return this.isHolder && this.#options.now() >= this.#deadlineMs ? 'suspended' : this.#state;
+  }
+
+  /** The record is its own, as far as it knows. */
+  get isHolder(): boolean {
+    return this.#state === 'restoring' || this.#state === 'uploading' || this.#state === 'leader';
+  }
+
+  get isOver(): boolean {
+    return this.#state === 'demoted' || this.#state === 'fenced' || this.#state === 'refused';
+  }
+
+  /** It gives the record away when it can. */
+  get isReleasing(): boolean {
+    return this.#isReleasing;
+  }
+
+  /** The epoch that it writes. Undefined before it has held the record. */
+  get epoch(): number | undefined {
+    return this.#epoch;
+  }
+
+  /** The folder to restore from, below the shared replica; empty: that itself. */
+  get data(): string {
+    return this.#data;
+  }
+
+  /** The record that was found last and is not its own. */
+  get holder(): LeaseRecord | undefined {
+    return this.#holder;
+  }
+
+  /** Why a person has to decide; undefined unless it is refused. */
+  get refusal(): string | undefined {
+    return this.#refusal;
+  }
+
+  /** Until when it may commit, on its own clock. */
+  get deadlineMs(): number {
+    const isServing = this.#state === 'uploading' || this.#state === 'leader';
+    return isServing && !this.#isReleasing ? this.#deadlineMs : Number.NEGATIVE_INFINITY;
+  }
+
+  /** Whether its writer may commit now. */
+  get mayCommit(): boolean {
+    return this.#options.now() < this.deadlineMs;
+  }
+
+  /** What is to be kept in the data folder before a write is sent; undefined while there is nothing of its own. */
+  get note(): LeaseNote | undefined {
+    if (this.#epoch === undefined || this.#n === undefined) return undefined;
+    const isWhole = this.#state === 'uploading' || this.#state === 'leader' || this.#state === 'demoted';
+    return { epoch: this.#epoch, session: this.#options.session, n: this.#n, isWhole };
+  }
+
+  /** What the next write tells of the databases. */
+  tell(positions: LeasePositions): void {
+    this.#positions = positions;
+  }
+
+  /** The databases are there, whole, as the epoch had them that `data` names. */
+  restored(): void {
+    if (this.#state === 'restoring') this.#state = this.#isSwitched ? 'leader' : 'uploading';
+  }
+
+  /** Its own epoch's folder has a snapshot of each database and all behind it. */
+  covered(): void {
+    this.#isCovered = true;
+  }
+
+  /** It commits nothing more, and all is shipped: the next may take over without waiting. */
+  release(): void {
+    this.#isReleasing = true;
+  }
+
+  /**
+   * The holder asks, since the store does not answer it.
+   * @returns whether it is promised not to challenge that session for as long as its record says
+   */
+  vow(session: string): boolean {
+    if (this.#state !== 'standby' || this.#lastSeen?.session !== session) return false;
+    // A write that is under way takes the record when it lands, whatever is promised.
+    if (this.#undecidedOver === this.#lastSeen.tag) return false;
+    const waitMs = this.#holder?.ttlMs ?? SINGLE_TTL_MS;
+    this.#vowedUntilMs = Math.max(this.#vowedUntilMs, this.#options.now() + waitMs);
+    return true;
+  }
+
+  /** @param sentAtMs when the peer was asked that has promised to wait: not when it answered */
+  vowed(sentAtMs: number): void {
+    if (this.isHolder) this.#extend(sentAtMs);
+  }
+
+  /** @returns whether it was found leading by this look, so that what was confirmed before it was sent is replicated */
+  isConfirmedBy(look: Look): boolean {
+    return look.kind === 'found' && this.#state === 'leader';
+  }
+
+  /** @returns the write that is to be sent now, if any */
+  looked(look: Look): LeaseWrite | undefined {
+    if (this.isOver) return undefined;
+    if (look.kind === 'silent') {
+      this.#watched = undefined;
+      return undefined;
+    }
+    const stored = look.kind === 'found' ? look.stored : undefined;
+    const record = stored && parseRecord(stored.text);
+    return this.isHolder ? this.#asHolder(stored, record) : this.#asStandby(stored, record);
+  }
+
+  /** @param sentAtMs when it was sent: a holder's time counts from there */
+  wrote({ purpose, record, over }: LeaseWrite, outcome: WriteOutcome, sentAtMs: number): void {
+    if (outcome !== 'written') {
+      // Also of one that was refused: its first try may have landed, and have been sent again on the way.
+      if (purpose === 'take') this.#undecidedOver = over?.tag;
+      if (this.#state === 'challenging') this.#state = 'standby';
+      return;
+    }
+    if (purpose === 'take') this.#hold(record);
+    this.#extend(sentAtMs);
+    if (purpose === 'switch') this.#switched(record.data);
+    if (purpose === 'release') this.#state = 'demoted';
+  }
+
+  get #isSwitched(): boolean {
+    return this.#epoch !== undefined && this.#data === epochFolder(this.#epoch);
+  }
+
+  #hold(record: LeaseRecord): void {
+    const { note } = this.#options;
+    this.#state = 'restoring';
+    this.#epoch = record.epoch;
+    this.#data = record.data;
+    this.#undecidedOver = undefined;
+    // It goes on with its own databases: they have more than the replica.
+    if (note?.isWhole && note.epoch === record.epoch) this.restored();
+  }
+
+  #extend(sentAtMs: number): void {
+    this.#deadlineMs = Math.max(this.#deadlineMs, sentAtMs + this.#holdMs);
+    this.#renewedAtMs = Math.max(this.#renewedAtMs, sentAtMs);
+  }
+
+  #switched(data: string): void {
+    this.#data = data;
+    if (this.#state === 'uploading' && this.#isSwitched) this.#state = 'leader';
+  }
+
+  #asHolder(stored: Stored | undefined, record: LeaseRecord | undefined): LeaseWrite | undefined {
+    const { now } = this.#options;
+    if (!stored) {
+      // Who was away for long cannot know whether another had it meanwhile.
+      return now() < this.#deadlineMs ? this.#write('renew', undefined, undefined) : undefined;
+    }
+    if (!record || !this.#isOwn(record)) {
+      this.#holder = record;
+      this.#state = this.#isReleasing ? 'demoted' : 'fenced';
+      return undefined;
+    }
+    this.#switched(record.data);
+    if (this.#isReleasing && this.#isSwitched) return this.#write('release', stored, record);
+    if (this.#isCovered && this.#state === 'uploading') return this.#write('switch', stored, record);
+    const isDue = now() >= this.#renewedAtMs + timesOf(this.#options.ttlMs).renewIntervalMs;
+    return isDue ? this.#write('renew', stored, record) : undefined;
+  }
+
+  #asStandby(stored: Stored | undefined, record: LeaseRecord | undefined): LeaseWrite | undefined {
+    if (!stored) return this.#lastSeen === undefined ? this.#asFirst() : this.#missed();
+    if (!record) return this.#refuse('the record of its owner cannot be read');
+    if (this.#isOwn(record)) {
+      // A write that was taken for lost, or one of the process before this one.
+      this.#hold(record);
+      return this.#write('renew', stored, record);
+    }
+    this.#holder = record;
+    this.#lastSeen = { tag: stored.tag, session: record.session };
+    if (this.#undecidedOver !== stored.tag) this.#undecidedOver = undefined;
+    if (this.#watched?.tag !== stored.tag) this.#watched = { tag: stored.tag, sinceMs: this.#options.now() };
+    if (!this.#mayTake(record)) return undefined;
+    this.#state = 'challenging';
+    return this.#write('take', stored, record);
+  }
+
+  #asFirst(): LeaseWrite | undefined {
+    if (this.#options.hasEpochs) return this.#refuse('the record of its owner was removed');
+    this.#state = 'challenging';
+    return this.#write('take', undefined, undefined);
+  }
+
+  /** It was there: whoever holds it writes it anew. */
+  #missed(): undefined {
+    this.#watched = undefined;
+  }
+
+  #mayTake(record: LeaseRecord): boolean {
+    const { now, self, canLead = () => true } = this.#options;
+    if (!canLead(record)) return false;
+    if (record.state === 'released' || isKnownGone(record, self)) return true;
+    if (this.#isOfThisFolder(record)) return true;
+    const unchangedMs = now() - (this.#watched?.sinceMs ?? now());
+    return unchangedMs >= (record.ttlMs ?? SINGLE_TTL_MS) && now() >= this.#vowedUntilMs;
+  }
+
+  #isOwn(record: LeaseRecord): boolean {
+    // A copy of this very machine goes on with the same session.
+    return record.session === this.#options.session && this.#n !== undefined && record.n <= this.#n;
+  }
+
+  /** Whoever asks has the lock of the data folder, so that nothing of the activation before still runs. */
+  #isOfThisFolder(record: LeaseRecord): boolean {
+    const { note, self } = this.#options;
+    return isSameBoot(record, self) && record.session === note?.session && record.n <= note.n;
+  }
+
+  /** @param before what is there */
+  #write(
+    purpose: LeaseWrite['purpose'],
+    stored: Stored | undefined,
+    before: LeaseRecord | undefined,
+  ): LeaseWrite {
+    const { self, session, ttlMs } = this.#options;
+    const epoch = purpose === 'take' ? this.#nextEpoch(before) : (this.#epoch as number);
+    const n = Math.max(before?.n ?? 0, this.#n ?? 0) + 1;
+    this.#n = n;
+    const record: LeaseRecord = {
+      ...newRecord(self, session),
+      epoch,
+      data: purpose === 'switch' ? epochFolder(epoch) : (before?.data ?? this.#data),
+      n,
+      state: purpose === 'release' ? 'released' : 'held',
+      ttlMs,
+      schema: purpose === 'take' ? (before?.schema ?? {}) : this.#positions.schema,
+      confirmed: { ...before?.confirmed, ...this.#positions.confirmed },
+    };
+    return { purpose, record, over: stored };
+  }
+
+  /** The same machine with the same databases goes on in its epoch; any other begins one. */
+  #nextEpoch(before: LeaseRecord | undefined): number {
+    if (!before) return 1;
+    const isKept = this.#isOfThisFolder(before) && this.#options.note?.isWhole === true;
+    return isKept ? before.epoch : before.epoch + 1;
+  }
+
+  #refuse(reason: string): undefined {
+    this.#state = 'refused';
+    this.#refusal = reason;
+  }
+}
