@@ -51,3 +51,11 @@ export async function mustReload(stage: Stage): Promise<void> {
   const { code, output } = await reload(stage);
   if (code !== 0) throw new Error(`a good release was refused: ${output.trim()}`);
 }
+
+/**
+ * A damaged replica is told by another code, with what is before the damage in place.
+ * @returns whether a restore has replaced the databases
+ */
+export function hasReplaced({ code, output }: CommandEnd): boolean {
+  return code === 0 || output.includes('only what is before that was restored');
+}

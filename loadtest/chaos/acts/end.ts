@@ -1,4 +1,4 @@
-import { mustReload, run } from '../commands.ts';
+import { hasReplaced, mustReload, run } from '../commands.ts';
 import type { Stage } from '../stage.ts';
 import type { DataFolder } from './data-folder.ts';
 import type { Ledger } from './ledger.ts';
@@ -27,9 +27,9 @@ const RESTORE: End = {
   perform: stop,
   async decide({ stage, folder, ledger }) {
     const at = new Date(stage.random.pick(ledger.times().slice(-200))).toISOString();
-    const { code } = await run(stage, 'restore', '--in-place', '--at', at);
+    const restored = await run(stage, 'restore', '--in-place', '--at', at);
     // A time that the replica does not have is an answer, too, and has changed nothing.
-    if (code === 0) ledger.decide(folder.keys());
+    if (hasReplaced(restored)) ledger.decide(folder.keys());
   },
 };
 const ROLLBACK: End = {

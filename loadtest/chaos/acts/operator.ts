@@ -1,4 +1,4 @@
-import { run } from '../commands.ts';
+import { hasReplaced, run } from '../commands.ts';
 import type { Stage } from '../stage.ts';
 import type { DataFolder } from './data-folder.ts';
 import type { Ledger } from './ledger.ts';
@@ -59,8 +59,8 @@ export async function decide(place: Place, refusal: Refusal): Promise<Refusal | 
     stage.invokeBy({ env: { ...stage.invocation.env, ALLOW_EMPTY: emptyId } });
     site.dropOther();
   } else if (!isOffered || stage.random.below(2) === 0) {
-    const { code, output } = await run(stage, 'restore', '--in-place');
-    if (code !== 0) return { code, text: output };
+    const restored = await run(stage, 'restore', '--in-place');
+    if (!hasReplaced(restored)) return { code: restored.code, text: restored.output };
   } else {
     site.begin();
     configure(stage, site);

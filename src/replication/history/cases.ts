@@ -121,7 +121,7 @@ export function judge(facts: Facts): Verdict {
   if (!replica) return { cases: [isSafeAlone(facts) ? 'silent' : 'silent-unknown'], candidate: undefined };
   const verdict = compared(facts, replica.candidates);
   if (verdict) return verdict;
-  const cases: Verdict['cases'] = hasAbandoned(facts.database) ? ['given-up'] : whileGoingOn(facts, replica);
+  const cases: Verdict['cases'] = isGivenUp(facts) ? ['given-up'] : whileGoingOn(facts, replica);
   return { cases, candidate: undefined };
 }
 
@@ -129,7 +129,7 @@ export function judge(facts: Facts): Verdict {
 function isSafeAlone({ database, mark, isMarkOfThis, isBehindSidecar }: Facts): boolean {
   if (isOfOlderRelease(database) && mark === undefined) return true;
   // What is remembered is a second late after a kill.
-  if (hasAbandoned(database) || isBehindSidecar) return false;
+  if (isGivenUp({ database, mark }) || isBehindSidecar) return false;
   return mark !== undefined && isMarkOfThis && missingOf(database, mark) === undefined;
 }
 
@@ -185,6 +185,17 @@ function whileGoingOn(facts: Facts, { isEmpty, isShrunk, unreadable }: ReplicaFa
 /** @returns the newest commit that was told and that a history lacks; undefined when it has all */
 export function missingOf(history: History, { local, replicated }: DatabaseMark): Position | undefined {
   return [local, replicated].find((told) => !contains(history, told) && !abandons(history, told));
+}
+
+/** @returns whether a history goes on from where the database was begun anew, if it ever was */
+export function isOfBeginning({ last, sessions }: History, { beginning }: DatabaseMark): boolean {
+  return (
+    last === undefined || beginning === undefined || sessions.some(({ session }) => session === beginning)
+  );
+}
+
+function isGivenUp({ database, mark }: Pick<Facts, 'database' | 'mark'>): boolean {
+  return hasAbandoned(database) || (mark !== undefined && !isOfBeginning(database, mark));
 }
 
 /** @returns whether a history has commits that it was decided to be without: it is a copy of before that */

@@ -184,7 +184,14 @@ export class HistoryKeeper {
       const replicated = moved(known.replicated, confirmed);
       const behind = behindBy(known.behind, report, Date.now());
       if (local === known.local && replicated === known.replicated && behind === known.behind) continue;
-      this.#move(database, { ...known, local, replicated, behind });
+      const beginning = known.beginning ?? (known.isBegunAnew ? local?.session : undefined);
+      this.#move(database, {
+        ...known,
+        local,
+        replicated,
+        behind,
+        ...(beginning !== undefined && { beginning }),
+      });
     }
   }
 

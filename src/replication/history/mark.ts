@@ -41,6 +41,8 @@ export interface DatabaseMark {
   readonly behind?: Behind | undefined;
   /** It was begun anew without the replica: what is there when that can be read again is none of it. */
   readonly isBegunAnew?: boolean | undefined;
+  /** A session of the beginning: what has commits, and none of it, is of before that. */
+  readonly beginning?: string | undefined;
 }
 
 /**

@@ -1,3 +1,4 @@
+import { isOfBeginning } from './cases.ts';
 import { abandonedBy, stillAbandoned } from './decision.ts';
 import { type Abandoned, contains, type History, NO_HISTORY } from './history.ts';
 import { type DatabaseMark, emptyMark, type HistoryMark, newMark, type ToldPosition } from './mark.ts';
@@ -60,6 +61,7 @@ function nextOf(known: DatabaseMark, change: MarkChange, isSameReplica: boolean)
       generations,
       abandoned: withMore(stillAbandoned(known.abandoned, history), change.abandoned),
       restored: change.isBecauseAhead ? last : undefined,
+      beginning: beginningOf(history, known),
     };
   }
   const isComplete = contains(history, known.local) && contains(history, known.replicated);
@@ -76,7 +78,12 @@ function nextOf(known: DatabaseMark, change: MarkChange, isSameReplica: boolean)
     generations,
     abandoned: known.abandoned,
     behind: isComplete && isSameReplica ? known.behind : undefined,
+    beginning: beginningOf(history, known),
   };
+}
+
+function beginningOf(history: History, known: DatabaseMark): string | undefined {
+  return isOfBeginning(history, known) ? known.beginning : undefined;
 }
 
 function withMore(known: readonly Abandoned[] = [], more: readonly Abandoned[]): readonly Abandoned[] {

@@ -5,6 +5,7 @@ import { databasePath } from '../litestream-config.ts';
 import {
   ACTIONS,
   type Facts,
+  isOfBeginning,
   judge,
   missingOf,
   NEEDS_NEW_GENERATION,
@@ -130,7 +131,10 @@ async function look(database: string, here: Here, options: SettleOptions): Promi
   if (unmounted !== undefined) return { silence: unmounted };
   try {
     const names = await namesOf(database, here, options);
-    const { candidates, unreadable } = await restoreGenerations(database, names.doubtful, options);
+    const { candidates: restored, unreadable } = await restoreGenerations(database, names.doubtful, options);
+    const known = options.mark?.databases[database];
+    // What is of before the database was begun anew has nothing that it lacks.
+    const candidates = restored.filter(({ history }) => !known || isOfBeginning(history, known));
     const isEmpty = names.generations.length === 0;
     return {
       facts: { isEmpty, isShrunk: names.isShrunk, candidates, unreadable },
@@ -152,7 +156,7 @@ async function namesOf(database: string, { history, sidecar }: Here, options: Se
     return { generations: ['ltx'], isShrunk: false, doubtful: isDoubtful ? [NEWEST] : [] };
   }
   const listing = new ReplicaListing({ config, database, env });
-  if (known?.isBegunAnew) {
+  if (known?.isBegunAnew && known.beginning === undefined) {
     return { generations: await listing.generations(), isShrunk: false, doubtful: [] };
   }
   return examine({

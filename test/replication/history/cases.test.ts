@@ -56,6 +56,16 @@ const EXPECTED: readonly [string, readonly Case[], readonly Case[]][] = [
   ['the replica is behind', casesOf('a3 b2', { replica: replica('a3') }), ['plain']],
   ['nothing is remembered', casesOf('a3', { mark: undefined }), ['plain']],
   ['what was told is nowhere', casesOf('a2', { mark: told('a3') }), ['behind']],
+  [
+    'it is of before the database was begun anew',
+    casesOf('a3', { mark: told('b1', { beginning: 'b' }) }),
+    ['given-up'],
+  ],
+  [
+    'it goes on from where the database was begun anew',
+    casesOf('b1 c1', { mark: told('b1 c1', { beginning: 'b' }) }),
+    ['plain'],
+  ],
   ['the replica is another one', casesOf('a3', { isReplicaOfMark: false }), ['replica-changed']],
   ['the replica is empty', casesOf('a3', { replica: { ...replica(), isEmpty: true } }), ['replica-emptied']],
   [
