@@ -1,0 +1,134 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { LeaseStore } from '../lease/store.ts';
+import { AcknowledgeGate } from './acknowledge-gate.ts';
+import type { Contender, LeaseNote, LeaseWrite, Look, WriteOutcome } from './contender.ts';
+import type { LeaseTimes } from './times.ts';
+
+/** Somebody else wrote at the same time, or the next step is known already. */
+const AGAIN_MS = 20;
+
+export interface DriverOptions<Item> {
+  readonly contender: Contender;
+  readonly store: Pick<LeaseStore, 'read' | 'write'>;
+  readonly session: string;
+  readonly times: LeaseTimes;
+  /** As the contender's. */
+  readonly now: () => number;
+  /** Keeps what the data folder has to know, before the write is sent that it is about. */
+  readonly keep: (note: LeaseNote) => void;
+  /** Asks the other system not to challenge; as `askForVow`. Undefined where no peer is set. */
+  readonly askPeer?: ((session: string) => Promise<number | undefined>) | undefined;
+  /** These are replicated: whoever takes over next has them. Oldest first. */
+  readonly onReplicated: (items: readonly Item[]) => void;
+  /** Something may be other than before: the state, or until when it may commit. */
+  readonly onChange: () => void;
+}
+
+/**
+ * Moves a contender on: one look at the record after the other, and the write that a look brings. States are the
+ * contender's; it runs from `run` until that is over, or `end`. While the store is silent the holder asks its peer.
+ */
+export class Driver<Item> {
+  readonly #options: DriverOptions<Item>;
+  readonly #gate = new AcknowledgeGate<Item>();
+  #pause = new AbortController();
+  #isWoken = false;
+  #isEnding = false;
+  #reason: string | undefined;
+
+  constructor(options: DriverOptions<Item>) {
+    this.#options = options;
+  }
+
+  /** Why the store does not answer; undefined when it does. */
+  get silence(): string | undefined {
+    return this.#reason;
+  }
+
+  /** It is in the replica: the next look decides whether it counts. */
+  uploaded(item: Item): void {
+    this.#gate.add(item);
+    this.wake();
+  }
+
+  /** Looks now: there is something new to say or to hear. */
+  wake(): void {
+    this.#isWoken = true;
+    this.#pause.abort();
+  }
+
+  /** Ends it; the record stays as it is. */
+  end(): void {
+    this.#isEnding = true;
+    this.wake();
+  }
+
+  /** Resolves when the contender is over, or it was ended. */
+  async run(): Promise<void> {
+    const { contender } = this.#options;
+    while (!this.#isEnding && !contender.isOver) {
+      this.#pause = new AbortController();
+      this.#isWoken = false;
+      const delayMs = await this.#round();
+      if (contender.state === 'fenced') this.#gate.drop();
+      this.#options.onChange();
+      if (this.#isEnding || contender.isOver) return;
+      if (this.#isWoken) continue;
+      await sleep(delayMs, undefined, { signal: this.#pause.signal }).catch(() => {});
+    }
+  }
+
+  /** @returns after which time to look again */
+  async #round(): Promise<number> {
+    const { contender, onReplicated, times } = this.#options;
+    const covered = this.#gate.mark();
+    const look = await this.#look();
+    const write = contender.looked(look);
+    if (contender.isConfirmedBy(look)) onReplicated(this.#gate.pass(covered));
+    const outcome = write && (await this.#write(write));
+    const isSilent = look.kind === 'silent' || outcome === 'silent';
+    if (isSilent && contender.isHolder) await this.#askPeer();
+    if (outcome === 'refused' || (outcome === 'written' && write?.purpose !== 'renew')) return AGAIN_MS;
+    return contender.isHolder && !isSilent ? times.renewIntervalMs : times.renewIntervalMs / 2;
+  }
+
+  async #look(): Promise<Look> {
+    const { store, now } = this.#options;
+    const sentAtMs = now();
+    try {
+      const stored = await store.read();
+      this.#reason = undefined;
+      return stored ? { kind: 'found', stored, sentAtMs } : { kind: 'missing', sentAtMs };
+    } catch (error) {
+      this.#reason = (error as Error).message;
+      return { kind: 'silent', reason: this.#reason };
+    }
+  }
+
+  async #write(write: LeaseWrite): Promise<WriteOutcome> {
+    const { contender, store, now } = this.#options;
+    this.#keep();
+    const sentAtMs = now();
+    const outcome = await store.write(JSON.stringify(write.record), write.over).then(
+      (isWritten) => (isWritten ? 'written' : 'refused'),
+      (error: Error) => {
+        this.#reason = error.message;
+        return 'silent' as const;
+      },
+    );
+    contender.wrote(write, outcome, sentAtMs);
+    this.#keep();
+    return outcome;
+  }
+
+  #keep(): void {
+    const { note } = this.#options.contender;
+    if (note) this.#options.keep(note);
+  }
+
+  async #askPeer(): Promise<void> {
+    const { contender, session, askPeer } = this.#options;
+    const sentAtMs = await askPeer?.(session);
+    if (sentAtMs !== undefined) contender.vowed(sentAtMs);
+  }
+}

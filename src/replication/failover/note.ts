@@ -1,0 +1,32 @@
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { LeaseNote } from './contender.ts';
+
+const OWNER_ALONE = 0o600;
+
+/** @returns the note of a data folder; undefined where there is none, or none that can be read */
+export function readNote(dataDir: string): LeaseNote | undefined {
+  try {
+    const { epoch, session, n, isWhole } = JSON.parse(readFileSync(pathIn(dataDir), 'utf8'));
+    const isNote = Number.isSafeInteger(epoch) && Number.isSafeInteger(n) && typeof session === 'string';
+    return isNote ? { epoch, session, n, isWhole: isWhole === true } : undefined;
+  } catch {
+    // Without a note it begins another epoch, which is always right.
+    return undefined;
+  }
+}
+
+/**
+ * Replaces the note. It has to outlive this process, and not the machine: another boot begins another epoch.
+ *
+ * @param dataDir absolute; its folder `run` is there
+ */
+export function writeNote(dataDir: string, note: LeaseNote): void {
+  const path = pathIn(dataDir);
+  writeFileSync(`${path}.part`, JSON.stringify(note), { mode: OWNER_ALONE });
+  renameSync(`${path}.part`, path);
+}
+
+function pathIn(dataDir: string): string {
+  return join(dataDir, 'run', 'lease-note.json');
+}

@@ -1,0 +1,104 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { isSignedBy, Nonces, sign } from './signature.ts';
+
+/** A question is asked right behind its nonce. */
+const NONCE_LIFETIME_MS = 5000;
+const BODY_MAX_BYTES = 1024;
+const TIMEOUT_MS = 3000;
+const CONNECTIONS_MAX = 16;
+
+/** What the peer asks: that nobody challenges its session. */
+export interface VowQuestion {
+  /** Of the listener, for this question alone. */
+  readonly nonce: string;
+  /** Of who asks: the answer is to this question. */
+  readonly ask: string;
+  readonly session: string;
+}
+
+export interface PeerListenerOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly secret: string;
+  /** @returns whether it is promised */
+  readonly vow: (session: string) => boolean;
+  readonly now: () => number;
+}
+
+/**
+ * Where the other system asks, while the store does not answer it. It answers nobody who does not have the secret, and the
+ * secret is never sent: a question is signed with a nonce that this one has issued, and an answer with one of who asks.
+ */
+export class PeerListener {
+  readonly #options: PeerListenerOptions;
+  readonly #nonces: Nonces;
+  readonly #server: Server;
+
+  constructor(options: PeerListenerOptions) {
+    this.#options = options;
+    this.#nonces = new Nonces(NONCE_LIFETIME_MS, options.now);
+    this.#server = createServer((request, response) => void this.#handle(request, response));
+    this.#server.maxConnections = CONNECTIONS_MAX;
+    this.#server.requestTimeout = TIMEOUT_MS;
+    this.#server.headersTimeout = TIMEOUT_MS;
+    this.#server.keepAliveTimeout = TIMEOUT_MS;
+  }
+
+  /** Resolves with the port. @throws Error when it cannot listen */
+  async listen(): Promise<number> {
+    const { host, port } = this.#options;
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once('error', reject);
+      this.#server.listen(port, host, resolve);
+    });
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  async close(): Promise<void> {
+    this.#server.closeAllConnections();
+    await new Promise((resolve) => this.#server.close(resolve));
+  }
+
+  async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const text = await bodyOf(request).catch(() => undefined);
+    if (request.method !== 'POST' || text === undefined) return answer(response, 400, '');
+    if (request.url === '/nonce') return answer(response, 200, this.#nonces.issue());
+    if (request.url !== '/vow') return answer(response, 404, '');
+    const { secret, vow } = this.#options;
+    const question = isSignedBy(secret, 'vow', text, request.headers['x-signature'])
+      ? parse(text)
+      : undefined;
+    if (!question || !this.#nonces.use(question.nonce)) return answer(response, 403, '');
+    const isPromised = vow(question.session);
+    const said = JSON.stringify({ ask: question.ask, isPromised });
+    response.setHeader('x-signature', sign(secret, 'promise', said));
+    answer(response, 200, said);
+  }
+}
+
+function answer(response: ServerResponse, status: number, text: string): void {
+  response.writeHead(status, { 'content-type': 'text/plain', 'cache-control': 'no-store' }).end(text);
+}
+
+/** @throws Error when it is longer than any question */
+async function bodyOf(request: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  let sizeBytes = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    sizeBytes += chunk.length;
+    if (sizeBytes > BODY_MAX_BYTES) throw new Error('too long');
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString();
+}
+
+function parse(text: string): VowQuestion | undefined {
+  try {
+    const { nonce, ask, session } = JSON.parse(text);
+    const isQuestion = [nonce, ask, session].every((part) => typeof part === 'string');
+    return isQuestion ? { nonce, ask, session } : undefined;
+  } catch {
+    return undefined;
+  }
+}

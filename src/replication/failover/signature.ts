@@ -1,0 +1,58 @@
+import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+
+const NONCE_BYTES = 16;
+const PARTS = 3;
+
+/** @param purpose what is signed, so that no signature of one thing is one of another */
+export function sign(secret: string | Buffer, purpose: string, text: string): string {
+  return createHmac('sha256', secret).update(`${purpose}\n${text}`).digest('base64url');
+}
+
+/** In constant time. */
+export function isSignedBy(
+  secret: string | Buffer,
+  purpose: string,
+  text: string,
+  signature: unknown,
+): boolean {
+  if (typeof signature !== 'string') return false;
+  const expected = Buffer.from(sign(secret, purpose, text));
+  const given = Buffer.from(signature);
+  return expected.length === given.length && timingSafeEqual(expected, given);
+}
+
+/**
+ * Nonces that are known again without being kept, so that nobody can fill a memory with them. States of one: issued → used
+ * (`use`), or too old by the clock.
+ */
+export class Nonces {
+  readonly #key = randomBytes(32);
+  readonly #lifetimeMs: number;
+  readonly #now: () => number;
+  /** Those that were used, with when they are too old anyway. */
+  readonly #used = new Map<string, number>();
+
+  constructor(lifetimeMs: number, now: () => number) {
+    this.#lifetimeMs = lifetimeMs;
+    this.#now = now;
+  }
+
+  issue(): string {
+    const text = `${Math.ceil(this.#now())}.${randomBytes(NONCE_BYTES).toString('base64url')}`;
+    return `${text}.${sign(this.#key, 'nonce', text)}`;
+  }
+
+  /** @returns whether it was issued here, a moment ago, and is used for the first time */
+  use(nonce: string): boolean {
+    const parts = nonce.split('.');
+    const [issuedMs = '', random, signature] = parts;
+    if (parts.length !== PARTS || !isSignedBy(this.#key, 'nonce', `${issuedMs}.${random}`, signature))
+      return false;
+    const nowMs = this.#now();
+    for (const [used, endsMs] of this.#used) if (endsMs < nowMs) this.#used.delete(used);
+    const endsMs = Number(issuedMs) + this.#lifetimeMs;
+    if (endsMs < nowMs || this.#used.has(nonce)) return false;
+    this.#used.set(nonce, endsMs);
+    return true;
+  }
+}

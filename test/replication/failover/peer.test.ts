@@ -1,0 +1,125 @@
+import t, { type Test } from 'tap';
+import { askForVow } from '../../../src/replication/failover/peer-client.ts';
+import { PeerListener } from '../../../src/replication/failover/peer-listener.ts';
+import { isSignedBy, Nonces, sign } from '../../../src/replication/failover/signature.ts';
+
+const SECRET = 'between the two';
+
+async function listening(t: Test, isPromised = true) {
+  const asked: string[] = [];
+  const clock = { nowMs: 1000 };
+  const listener = new PeerListener({
+    host: '127.0.0.1',
+    port: 0,
+    secret: SECRET,
+    vow(session) {
+      asked.push(session);
+      return isPromised;
+    },
+    now: () => clock.nowMs,
+  });
+  t.teardown(() => listener.close());
+  const url = `http://127.0.0.1:${await listener.listen()}`;
+  const ask = (secret = SECRET) => askForVow('session', { url, secret, timeoutMs: 3000, now: () => 42 });
+  const post = (path: string, body: string, signature?: string) =>
+    fetch(`${url}${path}`, {
+      method: 'POST',
+      body,
+      ...(signature !== undefined && { headers: { 'x-signature': signature } }),
+    });
+  return { url, asked, ask, post, clock };
+}
+
+t.test('a promise comes with the time when it was asked for', async (t) => {
+  const { ask, asked } = await listening(t);
+  t.equal(await ask(), 42);
+  t.strictSame(asked, ['session']);
+});
+
+t.test('no promise is none', async (t) => {
+  const { ask, asked } = await listening(t, false);
+  t.equal(await ask(), undefined);
+  t.strictSame(asked, ['session']);
+});
+
+t.test('another secret asks for nothing, and believes nothing', async (t) => {
+  const { ask, asked } = await listening(t);
+  t.equal(await ask('another'), undefined);
+  t.strictSame(asked, []);
+});
+
+t.test('nobody listens', async (t) => {
+  t.equal(
+    await askForVow('session', {
+      url: 'http://127.0.0.1:1',
+      secret: SECRET,
+      timeoutMs: 1000,
+      now: () => 42,
+    }),
+    undefined,
+  );
+});
+
+t.test(
+  'a question that was heard on the way cannot be asked again, nor one without a signature',
+  async (t) => {
+    const { post, asked, clock } = await listening(t);
+    const question = async () =>
+      JSON.stringify({ nonce: await (await post('/nonce', '')).text(), ask: 'x', session: 'session' });
+    const one = await question();
+    t.equal((await post('/vow', one)).status, 403);
+    t.equal((await post('/vow', one, sign('another', 'vow', one))).status, 403);
+    t.equal((await post('/vow', one, sign(SECRET, 'promise', one))).status, 403);
+    t.equal((await post('/vow', one, sign(SECRET, 'vow', one))).status, 200);
+    t.equal((await post('/vow', one, sign(SECRET, 'vow', one))).status, 403);
+    const late = await question();
+    clock.nowMs += 5001;
+    t.equal((await post('/vow', late, sign(SECRET, 'vow', late))).status, 403);
+    const made = JSON.stringify({ nonce: 'made.up.nonce', ask: 'x', session: 'session' });
+    t.equal((await post('/vow', made, sign(SECRET, 'vow', made))).status, 403);
+    t.strictSame(asked, ['session']);
+  },
+);
+
+t.test('what is no question is refused', async (t) => {
+  const { post, url, asked } = await listening(t);
+  t.equal((await fetch(`${url}/nonce`)).status, 400);
+  t.equal((await post('/other', '')).status, 404);
+  t.equal((await post('/vow', 'x'.repeat(1025))).status, 400);
+  for (const text of ['', '{}', 'null', '{"nonce":1,"ask":"x","session":"s"}'])
+    t.equal((await post('/vow', text, sign(SECRET, 'vow', text))).status, 403, text);
+  t.strictSame(asked, []);
+});
+
+t.test('a promise that is of another question counts for nothing', async (t) => {
+  const answer = JSON.stringify({ ask: 'of before', isPromised: true });
+  const { createServer } = await import('node:http');
+  const server = createServer((request, response) => {
+    request.resume();
+    response.setHeader('x-signature', sign(SECRET, 'promise', answer));
+    response.end(request.url === '/nonce' ? 'nonce' : answer);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.teardown(() => server.close());
+  const address = server.address() as { readonly port: number };
+  const url = `http://127.0.0.1:${address.port}`;
+  t.equal(await askForVow('session', { url, secret: SECRET, timeoutMs: 3000, now: () => 42 }), undefined);
+});
+
+t.test('a signature is of one purpose, and of one text', async (t) => {
+  const signature = sign(SECRET, 'vow', 'text');
+  t.equal(isSignedBy(SECRET, 'vow', 'text', signature), true);
+  t.equal(isSignedBy(SECRET, 'promise', 'text', signature), false);
+  t.equal(isSignedBy(SECRET, 'vow', 'other', signature), false);
+  t.equal(isSignedBy(SECRET, 'vow', 'text', undefined), false);
+  t.equal(isSignedBy(SECRET, 'vow', 'text', `${signature}A`), false);
+});
+
+t.test('a nonce is of one listener, and is used once', async (t) => {
+  const clock = { nowMs: 0 };
+  const nonces = new Nonces(1000, () => clock.nowMs);
+  const nonce = nonces.issue();
+  t.equal(new Nonces(1000, () => clock.nowMs).use(nonce), false);
+  t.equal(nonces.use(nonce), true);
+  t.equal(nonces.use(nonce), false);
+});
