@@ -91,7 +91,7 @@ async function withSalvaged(
 
 /** Puts them in their places, and writes down what was decided by that: else the next start would undo it. */
 async function install(
-  { config, databases, env, binary }: ReplicaContext,
+  { config, databases, env }: ReplicaContext,
   scratchDir: string,
 ): Promise<string | undefined> {
   const { DATA_DIR, replica } = config;
@@ -104,8 +104,7 @@ async function install(
     const known = mark?.databases[database];
     const cut = readHistory(from);
     const before = historyOrNone(databasePath(DATA_DIR, database));
-    const generations =
-      binary.format === 'ltx' ? [] : await new ReplicaListing({ config, database, env }).generations();
+    const { names: generations } = await new ReplicaListing({ config, database, env }).states();
     const decision: Decision = {
       kind: 'restore',
       cut,

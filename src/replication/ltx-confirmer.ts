@@ -1,14 +1,13 @@
 import { http } from '../node-http.ts';
 import { WalIndex, type WalPosition } from '../writer/wal-index.ts';
 import type { Confirmer, ConfirmerOptions } from './confirmer.ts';
+import { LTX_GENERATION } from './history/segment.ts';
 import { databasePath, ltxSocketPath, syncIntervalMs } from './litestream-config.ts';
 import type { LitestreamLine } from './log-line.ts';
 
 /** What Litestream gets for one upload before it says that it could not; whole seconds. */
 const SYNC_TIMEOUT_S = 30;
 const ANSWER_TIMEOUT_MS = (SYNC_TIMEOUT_S + 5) * 1000;
-/** It has no generations: its history is one. */
-const GENERATION = 'ltx';
 
 interface Watched {
   readonly database: string;
@@ -83,7 +82,12 @@ export class LtxConfirmer implements Confirmer {
     watched.confirmed = position;
     if (this.#isOn) {
       const { salt, offsetBytes } = position;
-      this.#options.onConfirmed({ database: watched.database, generation: GENERATION, salt, offsetBytes });
+      this.#options.onConfirmed({
+        database: watched.database,
+        generation: LTX_GENERATION,
+        salt,
+        offsetBytes,
+      });
     }
   }
 

@@ -180,7 +180,10 @@ function rememberedOf(mark: DatabaseMark | undefined): ToldCommit | undefined {
 }
 
 /** Those that nobody can list now are compared at the next start. */
-async function generationsOf(database: string, { config, env, binary }: Looking): Promise<readonly string[]> {
-  if (binary.format === 'ltx') return [];
-  return new ReplicaListing({ config, database, env }).generations().catch(() => []);
+async function generationsOf(database: string, { config, env }: Looking): Promise<readonly string[]> {
+  const listing = new ReplicaListing({ config, database, env });
+  return listing.states().then(
+    ({ names }) => names,
+    () => [],
+  );
 }

@@ -3,7 +3,7 @@ import { contains, type History } from './history.ts';
 import type { DatabaseMark } from './mark.ts';
 import type { ReplicaListing } from './replica-listing.ts';
 import { NEWEST } from './restore-generations.ts';
-import { compareSegments } from './segment.ts';
+import { compareSegments, txidName } from './segment.ts';
 import type { Sidecar } from './sidecar.ts';
 
 export interface ExamineOptions {
@@ -61,6 +61,22 @@ export async function examine(options: ExamineOptions): Promise<Names> {
   }
   if (missingOf(database, mark)) for (const name of generations) doubtful.add(name);
   return { generations: found, isShrunk, doubtful: [...doubtful] };
+}
+
+/**
+ * As `examine`, for what Litestream 0.5 has uploaded, or a 0.3 before it. Its history is one, which each upload makes longer
+ * by transactions; what it uploads it has written beside the database before. So a replica that does not reach beyond
+ * that has nothing more, where the database has all that was told and all that is beside it; else a restore tells.
+ *
+ * @throws Error why the replica cannot be read
+ */
+export async function examineLtx({ listing, database, mark, sidecar }: ExamineOptions): Promise<Names> {
+  const { names, txid } = await listing.states();
+  const isGivenUp = names.every((name) => database.dismissed.includes(name));
+  const isOwn = sidecar?.isContained === true && txid !== undefined && txid <= sidecar.end.index;
+  const isCompared = txid !== undefined && mark?.generations.includes(txidName(txid));
+  const isPlain = isGivenUp || (mark && !missingOf(database, mark) && (isOwn || isCompared));
+  return { generations: names, isShrunk: false, doubtful: isPlain ? [] : [NEWEST] };
 }
 
 /** @returns whether the database has all that the generation of its sidecar has in the replica */

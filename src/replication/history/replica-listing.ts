@@ -1,7 +1,7 @@
 import type { Config } from '../../config.ts';
 import { openStore } from '../store/open.ts';
 import type { ReplicaStore } from '../store/store.ts';
-import { compareSegments, type SegmentRef, segmentFile, segmentOf } from './segment.ts';
+import { compareSegments, newestTxid, type SegmentRef, segmentFile, segmentOf, txidName } from './segment.ts';
 
 /** A store that says nothing for so long is out of reach. */
 const ANSWER_TIMEOUT_MS = 3000;
@@ -13,9 +13,7 @@ export interface ReplicaListingOptions {
   readonly env: NodeJS.ProcessEnv;
 }
 
-/**
- * Reads names in the replica of one database, as Litestream 0.3 has them; never its content, and never times.
- */
+/** Reads names in the replica of one database; never its content, and never times. */
 export class ReplicaListing {
   readonly #store: ReplicaStore;
   readonly #database: string;
@@ -26,12 +24,25 @@ export class ReplicaListing {
   }
 
   /**
-   * @returns the names of the generations; none when the replica can be reached and has none
+   * @returns the names of the generations that Litestream 0.3 has made; none when the replica can be reached and has none
    * @throws Error why the replica cannot be read, or is silent
    */
   async generations(): Promise<readonly string[]> {
     const names = await this.#names('generations', undefined);
     return names.filter((name) => /^[0-9a-f]{16}$/.test(name));
+  }
+
+  /**
+   * @returns the generations, and what Litestream 0.5 has uploaded, named by its last transaction; undefined where it has
+   *   uploaded nothing
+   * @throws Error as `generations`
+   */
+  async states(): Promise<{ readonly names: readonly string[]; readonly txid: number | undefined }> {
+    const levels = await this.#names('ltx', undefined);
+    const files = await Promise.all(levels.map((level) => this.#names(`ltx/${level}`, undefined)));
+    const txid = newestTxid(files.flat())?.txid;
+    const names = await this.generations();
+    return { names: txid === undefined ? names : [...names, txidName(txid)], txid };
   }
 
   /**

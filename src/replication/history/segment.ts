@@ -1,4 +1,8 @@
 const HEX_DIGITS = 8;
+const LTX_FILE = /^[0-9a-f]{16}-([0-9a-f]{16})\.ltx$/;
+
+/** Litestream 0.5 has no generations: its history is one. */
+export const LTX_GENERATION = 'ltx';
 
 /** Names a segment of a WAL in a replica: where it begins. */
 export interface SegmentRef {
@@ -31,4 +35,20 @@ export function compareSegments(
 
 function hex(value: number): string {
   return value.toString(16).padStart(HEX_DIGITS, '0');
+}
+
+/** @returns which of the files of Litestream 0.5 reaches furthest, and to which transaction; undefined where there is none */
+export function newestTxid(
+  files: readonly string[],
+): { readonly file: string; readonly txid: number } | undefined {
+  const found = files.flatMap((file) => {
+    const [, last] = LTX_FILE.exec(file) ?? [];
+    return last === undefined ? [] : { file, txid: Number.parseInt(last, 16) };
+  });
+  return found.sort((a, b) => a.txid - b.txid).at(-1);
+}
+
+/** @returns what names the state that Litestream 0.5 has uploaded up to a transaction */
+export function txidName(txid: number): string {
+  return `ltx-${txid}`;
 }

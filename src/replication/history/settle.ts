@@ -1,29 +1,24 @@
 import type { Config } from '../../config.ts';
 import { Failure } from '../../errors.ts';
 import { openReader } from '../../sqlite/open.ts';
+import type { ReplicaFormat } from '../binary.ts';
 import { databasePath } from '../litestream-config.ts';
 import {
   ACTIONS,
   type Facts,
   isOfBeginning,
   judge,
-  missingOf,
   NEEDS_NEW_GENERATION,
   type ReplicaFacts,
   type Verdict,
 } from './cases.ts';
-import { examine, type Names } from './examine.ts';
+import { examine, examineLtx, type Names } from './examine.ts';
 import { explain, type Subject } from './explain.ts';
 import { type Abandoned, type History, historyOf } from './history.ts';
 import { type HistoryMark, machineId } from './mark.ts';
 import { unmountedReason } from './mount.ts';
 import { ReplicaListing } from './replica-listing.ts';
-import {
-  NEWEST,
-  type RestoreGenerationsOptions,
-  restoreGenerations,
-  scratchPath,
-} from './restore-generations.ts';
+import { type RestoreGenerationsOptions, restoreGenerations, scratchPath } from './restore-generations.ts';
 import { readSidecar, type Sidecar } from './sidecar.ts';
 
 export interface SettleOptions extends RestoreGenerationsOptions {
@@ -58,7 +53,7 @@ export interface Settlement {
 export async function settle(database: string, options: SettleOptions): Promise<Settlement> {
   const { config, mark } = options;
   const path = databasePath(config.DATA_DIR, database);
-  const here = readHere(path, mark?.databases[database]?.abandoned ?? []);
+  const here = readHere(path, mark?.databases[database]?.abandoned ?? [], options.binary.format);
   const { history, sidecar } = here;
   const replica = await look(database, here, options);
   const known = mark?.databases[database];
@@ -110,12 +105,12 @@ interface Here {
   readonly sidecar: Sidecar | undefined;
 }
 
-function readHere(path: string, remembered: readonly Abandoned[]): Here {
+function readHere(path: string, remembered: readonly Abandoned[], format: ReplicaFormat): Here {
   const db = openReader(path);
   try {
     const history = db.transaction(() => historyOf(db)).deferred();
     const abandoned = [...history.abandoned, ...remembered];
-    return { history: { ...history, abandoned }, sidecar: readSidecar(db) };
+    return { history: { ...history, abandoned }, sidecar: readSidecar(db, format) };
   } finally {
     db.close();
   }
@@ -150,16 +145,11 @@ async function namesOf(database: string, { history, sidecar }: Here, options: Se
   const { config, env, mark, binary } = options;
   const known = mark?.databases[database];
   const isSameReplica = mark?.replicaUrl === config.replica.url;
-  if (binary.format === 'ltx') {
-    // Its files have other names, and its history is one.
-    const isDoubtful = known !== undefined && (!isSameReplica || missingOf(history, known) !== undefined);
-    return { generations: ['ltx'], isShrunk: false, doubtful: isDoubtful ? [NEWEST] : [] };
-  }
   const listing = new ReplicaListing({ config, database, env });
   if (known?.isBegunAnew && known.beginning === undefined) {
-    return { generations: await listing.generations(), isShrunk: false, doubtful: [] };
+    return { generations: (await listing.states()).names, isShrunk: false, doubtful: [] };
   }
-  return examine({
+  return (binary.format === 'ltx' ? examineLtx : examine)({
     listing,
     database: history,
     mark: isSameReplica ? known : undefined,

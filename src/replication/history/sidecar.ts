@@ -1,19 +1,28 @@
-import { readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readFileSync, readSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Database } from '../../sqlite/open.ts';
 import { WalIndex } from '../../writer/wal-index.ts';
+import type { ReplicaFormat } from '../binary.ts';
 import { saltOf } from '../confirmation.ts';
 import { databasePath, sidecarPath } from '../litestream-config.ts';
-import type { SegmentRef } from './segment.ts';
+import { LTX_GENERATION, newestTxid, type SegmentRef } from './segment.ts';
 
 const SALT_HEX_DIGITS = 8;
 const SALT_MAX = 2 ** 32;
+/** The header of an LTX file, https://github.com/superfly/ltx; big-endian. */
+const LTX_WAL_OFFSET_AT = 48;
+const LTX_WAL_SIZE_AT = 56;
+const LTX_SALT_AT = 64;
+const LTX_HEADER_BYTES = 72;
 
-/** What Litestream 0.3 keeps beside a database: a copy of its WAL, and how far that is. */
+/** What Litestream keeps beside a database: a copy of its WAL, and how far that is. */
 export interface Sidecar {
   /** The generation that it goes on with. */
   readonly generation: string;
-  /** Where its copy of the WAL ends: nothing in the replica that it has made is beyond. */
+  /**
+   * Where its copy of the WAL ends: nothing in the replica that it has made is beyond. Litestream 0.5 counts transactions
+   * in place of WALs.
+   */
   readonly end: SegmentRef;
   /** Whether the database has everything that the copy has. Litestream then goes on with its generation. */
   readonly isContained: boolean;
@@ -60,9 +69,14 @@ export function shadowsOf(databasePath: string): readonly Shadow[] {
  * Leaves a descriptor of the database's `-shm` open for good, so this is for a process that ends soon.
  *
  * @param db a connection to it
+ * @param format of the Litestream that is to go on with it
  * @returns undefined when there is none, or none that Litestream can go on with
  */
-export function readSidecar(db: Database): Sidecar | undefined {
+export function readSidecar(db: Database, format: ReplicaFormat): Sidecar | undefined {
+  return format === 'ltx' ? readLtxSidecar(db) : readWalSidecar(db);
+}
+
+function readWalSidecar(db: Database): Sidecar | undefined {
   const generation = liveGeneration(db.name);
   const newest = shadowsOf(db.name).at(-1);
   if (generation === undefined || newest === undefined) return undefined;
@@ -72,7 +86,32 @@ export function readSidecar(db: Database): Sidecar | undefined {
     return {
       generation,
       end: { generation, index, offsetBytes },
-      isContained: isContained(db, path, offsetBytes),
+      isContained: isContained(db, saltOf(path), offsetBytes),
+    };
+  } catch {
+    return undefined;
+  }
+}
+
+/** It keeps its newest transactions as it has uploaded them, and each tells which bytes of the WAL it was made of. */
+function readLtxSidecar(db: Database): Sidecar | undefined {
+  const folder = join(sidecarPath(db.name), 'ltx', '0');
+  try {
+    const newest = newestTxid(readdirSync(folder));
+    if (!newest) return undefined;
+    const header = Buffer.alloc(LTX_HEADER_BYTES);
+    const file = openSync(join(folder, newest.file), 'r');
+    try {
+      readSync(file, header, 0, LTX_HEADER_BYTES, 0);
+    } finally {
+      closeSync(file);
+    }
+    const endBytes = header.readBigUInt64BE(LTX_WAL_OFFSET_AT) + header.readBigUInt64BE(LTX_WAL_SIZE_AT);
+    const salt = header.toString('hex', LTX_SALT_AT, LTX_HEADER_BYTES);
+    return {
+      generation: LTX_GENERATION,
+      end: { generation: LTX_GENERATION, index: newest.txid, offsetBytes: 0 },
+      isContained: isContained(db, salt, Number(endBytes)),
     };
   } catch {
     return undefined;
@@ -84,8 +123,7 @@ export function readSidecar(db: Database): Sidecar | undefined {
  * only when the database itself has everything of the one before. The next one's first salt is higher by one
  * (https://sqlite.org/fileformat2.html#wal_file_format).
  */
-function isContained(db: Database, shadowPath: string, shadowBytes: number): boolean {
-  const shadowSalt = saltOf(shadowPath);
+function isContained(db: Database, shadowSalt: string | undefined, shadowBytes: number): boolean {
   const salt = saltOf(`${db.name}-wal`);
   if (shadowSalt === undefined || salt === undefined) return false;
   if (salt === shadowSalt) return committedBytes(db, salt) >= shadowBytes;

@@ -40,7 +40,7 @@ export async function copyWithShadow(options: WithShadowOptions): Promise<boolea
 function isContained(path: string): boolean {
   const db = openReader(path);
   try {
-    return readSidecar(db)?.isContained !== false;
+    return readSidecar(db, 'wal')?.isContained !== false;
   } finally {
     db.close();
   }
