@@ -174,6 +174,8 @@ export type ToChild =
   | { readonly kind: 'release' }
   /** For the writer: no write is accepted any more, and why. */
   | { readonly kind: 'refuse-writes'; readonly because: string }
+  /** For the writer of a system with a standby: until when it may commit, on the monotonic clock of this machine. */
+  | { readonly kind: 'commit-until'; readonly monotonicMs: number }
   | { readonly kind: 'status'; readonly status: SystemStatus }
   /** By which a worker knows passes to the operator's page, in base64. Without it, it asks for no link. */
   | { readonly kind: 'ops-secret'; readonly secret: string }

@@ -20,6 +20,8 @@ const BUSY_TIMEOUT_MS = 50;
 const BUSY_RETRY_MS = 50;
 const LOCK_RETRY_SECONDS = 5;
 
+const SUSPENDED =
+  'Nothing was written: it is not known whether this system still leads, or another has taken over';
 const NOT_YET_REPLICATED =
   'The write is applied and durable on this machine, and the replica has not confirmed it in time. Send it again to learn when it has.';
 
@@ -56,6 +58,11 @@ export interface CommitterOptions {
   readonly refusal?: () => Failure | undefined;
   /** Asked before each commit: how long it shall wait, in milliseconds; 0 lets it go. */
   readonly gate?: () => number;
+  /**
+   * Until when a commit may be made, on the monotonic clock: another system may lead after that. A commit takes a moment
+   * longer, for which whoever sets it leaves room. Without it there is no end.
+   */
+  readonly mayCommitUntilMs?: () => number;
   /** Calls back when the replica holds everything committed so far (true), or when the time is up (false). */
   readonly whenReplicated?: (timeoutMs: number, done: (isReplicated: boolean) => void) => void;
   readonly onCommit?: (stats: { operations: number; durationMs: number; atMs: number }) => void;
@@ -187,6 +194,7 @@ export class Committer {
     const outcomes: Outcome[] = [];
     const fresh = new Map<string, Map<number, Outcome>>();
     try {
+      this.#demandTime();
       this.#statements.begin.run();
       for (const operation of batch) {
         const ofClient = fresh.get(operation.client);
@@ -199,6 +207,7 @@ export class Committer {
       }
       this.ledger.stage(fresh, context.nowMs);
       this.idempotencyKeys.clean(context.nowMs);
+      this.#demandTime();
       this.#statements.commit.run();
     } catch (error) {
       this.#recover(batch, error);
@@ -300,18 +309,33 @@ export class Committer {
     if (code === 'SQLITE_FULL') {
       if (!this.#isFull) log.error({ database: db.name }, 'no space left on the disk: writes are refused');
       this.#isFull = true;
-      const full = new Failure('storage_full', 'The disk is full; nothing was written', {
-        retryAfterSeconds: 5,
-      });
-      for (const operation of batch) {
-        this.idempotencyKeys.leave(operation);
-        this.#answer(operation, this.ledger.find(operation.client, operation.seq) ?? refusal(full));
-      }
+      this.#refuse(
+        batch,
+        new Failure('storage_full', 'The disk is full; nothing was written', { retryAfterSeconds: 5 }),
+      );
+      return;
+    }
+    if (error instanceof Failure) {
+      this.#refuse(batch, error);
       return;
     }
     // After a failed fsync nobody knows what the disk holds: only recovery from the WAL tells. The clients keep
     // these operations and send them to the next writer.
     throw error;
+  }
+
+  /** What an earlier commit has applied is not denied. */
+  #refuse(batch: readonly Operation[], failure: Failure): void {
+    for (const operation of batch) {
+      this.idempotencyKeys.leave(operation);
+      this.#answer(operation, this.ledger.find(operation.client, operation.seq) ?? refusal(failure));
+    }
+  }
+
+  /** @throws Failure not_ready when this system may not commit any more, or not at the moment */
+  #demandTime(): void {
+    const untilMs = this.#options.mayCommitUntilMs?.() ?? Number.POSITIVE_INFINITY;
+    if (monotonicNowMs() >= untilMs) throw new Failure('not_ready', SUSPENDED, { retryAfterSeconds: 1 });
   }
 }
 

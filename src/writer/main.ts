@@ -8,7 +8,7 @@ import type { Trouble } from '../runtime/messages.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { newestMigrations } from '../sqlite/migration-history.ts';
 import { openDatabases } from './databases.ts';
-import { writerSocketPath } from './protocol.ts';
+import { monotonicNowMs, writerSocketPath } from './protocol.ts';
 import { WriterServer } from './server.ts';
 import { StorageGuard } from './storage-guard.ts';
 import { loadCommands, makeStore, type Store } from './store.ts';
@@ -23,11 +23,15 @@ export async function run(runtime: Runtime): Promise<void> {
   const stores = new Map<string, Store>();
   let server: WriterServer | undefined;
   let guard: StorageGuard | undefined;
+  // A system with a standby commits only while it is told that it leads.
+  let commitUntilMs = config.FAILOVER === 'off' ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY;
+  const mayCommitUntilMs = () => commitUntilMs;
   runtime.onMessage((message) => {
     if (message.kind === 'replicated') {
       stores.get(message.database)?.replication.confirm(message, message.generation);
     }
     if (message.kind === 'refuse-writes') guard?.refuse(message.because);
+    if (message.kind === 'commit-until') commitUntilMs = message.monotonicMs;
     if (message.kind === 'behind') stores.get(message.database)?.replication.behind(message);
     // It stays, with its connections open, until the primary has stopped Litestream and kills it.
     if (message.kind === 'drain') {
@@ -59,7 +63,11 @@ export async function run(runtime: Runtime): Promise<void> {
   for (const [name, db] of databases)
     stores.set(
       name,
-      makeStore(name, db, commands.get(name) ?? new Map(), session, guard, { ...runtime, config: appConfig }),
+      makeStore(name, db, commands.get(name) ?? new Map(), session, guard, {
+        ...runtime,
+        ...(config.FAILOVER !== 'off' && { mayCommitUntilMs }),
+        config: appConfig,
+      }),
     );
   const routing = [...stores.values()].flatMap(({ committer, commandNames }) =>
     commandNames.map((name) => [name, committer] as const),
@@ -68,19 +76,24 @@ export async function run(runtime: Runtime): Promise<void> {
   const questions = new Map([[QUESTION, async (input: unknown) => limits.grant(input as GrantRequest)]]);
   server = new WriterServer(new Map(routing), log, questions);
   await server.listen(writerSocketPath(config.DATA_DIR));
-  keepReporting([...stores.values()], guard, runtime);
+  keepReporting([...stores.values()], guard, runtime, () => monotonicNowMs() < commitUntilMs);
   const schema = Object.fromEntries([...databases].map(([name, db]) => [name, newestMigrations(db)]));
   runtime.ready(notices.length > 0 ? notices.join(' ') : undefined, schema);
 }
 
-function keepReporting(stores: readonly Store[], guard: StorageGuard, runtime: Runtime): void {
+function keepReporting(
+  stores: readonly Store[],
+  guard: StorageGuard,
+  runtime: Runtime,
+  mayCommit: () => boolean,
+): void {
   setInterval(() => {
     for (const { replication } of stores) replication.expire();
   }, EXPIRE_INTERVAL_MS).unref();
   setInterval(() => {
     for (const { replication } of stores) {
       replication.look(guard.isDiskShort);
-      if (guard.closedBecause === undefined) replication.beat();
+      if (guard.closedBecause === undefined && mayCommit()) replication.beat();
     }
     report(stores, guard, runtime);
   }, LAG_INTERVAL_MS).unref();

@@ -4,7 +4,7 @@ import { features } from '../features.ts';
 import { monitorIntervalMs } from '../replication/litestream-config.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import type { Database } from '../sqlite/open.ts';
-import { Committer } from './committer.ts';
+import { Committer, type CommitterOptions } from './committer.ts';
 import { IdempotencyKeys } from './idempotency.ts';
 import { Ledger } from './ledger.ts';
 import { Replication } from './replication.ts';
@@ -42,7 +42,13 @@ export function makeStore(
   commands: ReadonlyMap<string, Command>,
   session: string,
   guard: StorageGuard,
-  { config, log, meter }: Pick<Runtime, 'log' | 'meter'> & { readonly config: AppConfig },
+  {
+    config,
+    log,
+    meter,
+    mayCommitUntilMs,
+  }: Pick<Runtime, 'log' | 'meter'> &
+    Pick<CommitterOptions, 'mayCommitUntilMs'> & { readonly config: AppConfig },
 ): Store {
   const replication = new Replication(
     db,
@@ -62,6 +68,7 @@ export function makeStore(
     log,
     refusal: () => guard.refusal,
     gate: () => replication.waitMs(),
+    ...(mayCommitUntilMs && { mayCommitUntilMs }),
     whenReplicated: (timeoutMs, done) => replication.whenReplicated(timeoutMs, done),
     onCommit({ atMs, operations, durationMs }) {
       replication.committed(atMs);

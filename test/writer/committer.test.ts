@@ -33,8 +33,9 @@ function makeCommitter(t: Test) {
   migrate(db, [{ name: 'writer', migrations: MIGRATIONS }]);
   db.exec('CREATE TABLE counted (n INTEGER NOT NULL); INSERT INTO counted VALUES (0)');
   let refusal: Failure | undefined;
-  const make = (queueMax = 10, input: z.ZodType = z.object({})) =>
+  const make = (queueMax = 10, input: z.ZodType = z.object({}), mayCommitUntilMs?: () => number) =>
     new Committer({
+      ...(mayCommitUntilMs && { mayCommitUntilMs }),
       db,
       ledger: new Ledger(db, 'test'),
       idempotencyKeys: new IdempotencyKeys(db, 1000),
@@ -54,7 +55,8 @@ function makeCommitter(t: Test) {
   const close = (reason: string) => {
     refusal = new Failure('storage_reserved', reason);
   };
-  return { make, send, close };
+  const counted = () => db.prepare('SELECT n FROM counted').pluck().get();
+  return { make, send, close, counted };
 }
 
 t.test('what an earlier writer had applied is not denied when there is no room any more', async (t) => {
@@ -93,3 +95,29 @@ t.test(
     t.strictSame(await send(back, 3, { rank: 1 }, idempotency), { value: 2, replayed: true });
   },
 );
+
+t.test(
+  'past the time that it may commit until, nothing is written, and what was is not denied',
+  async (t) => {
+    const { make, send, counted } = makeCommitter(t);
+    let untilMs = monotonicNowMs() + 60_000;
+    const committer = make(10, z.object({}), () => untilMs);
+    like(t, await send(committer, 1), { value: 1 });
+    untilMs = monotonicNowMs();
+    like(t, await send(committer, 2), { code: 'not_ready', options: { retryAfterSeconds: 1 } });
+    like(t, await send(committer, 1), { value: 1 }, 'it was applied before');
+    t.equal(counted(), 1);
+    untilMs = monotonicNowMs() + 60_000;
+    like(t, await send(committer, 2), { value: 2 }, 'it goes on when it may again');
+  },
+);
+
+t.test('a commit whose time ends while it is prepared is undone', async (t) => {
+  const { make, send, counted } = makeCommitter(t);
+  const times = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  const committer = make(10, z.object({}), () => times.shift() ?? Number.POSITIVE_INFINITY);
+  like(t, await send(committer, 1), { code: 'not_ready' });
+  t.equal(counted(), 0);
+  like(t, await send(committer, 1), { value: 1 }, 'its sender may send it again');
+  t.equal(counted(), 1);
+});
