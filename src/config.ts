@@ -7,6 +7,7 @@ import { Failure, type FieldError } from './errors.ts';
 import { parseProxy } from './limits/trusted-proxies.ts';
 import { parseMailbox } from './mail/address.ts';
 import { smtpServerOf } from './mail/smtp-url.ts';
+import { NOTIFY_FORMATS } from './notify/message.ts';
 import { type OpsAddress, parseOpsAddress, SOCKET_PATH_MAX_BYTES } from './ops/address.ts';
 import { parseReplicaUrl, type Replica } from './replication/replica-url.ts';
 import { REPLICA_SECRETS, SECRET_NAMES, type SecretName, type Secrets } from './secrets.ts';
@@ -54,6 +55,15 @@ const httpUrl = z
   .url({ protocol: /^https?$/, message: 'expected an http:// or https:// URL' })
   .refine(isBaseUrl, 'expected a URL of a host, without credentials, query and fragment');
 
+/** Where something is sent to, as its owner gave it out: a path, a query and credentials may be part of the secret. */
+const secretUrl = z.string().refine(isWebUrl, 'expected an http:// or https:// URL').optional();
+
+function isWebUrl(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const { protocol, hostname, port } = new URL(text);
+  return /^https?:$/.test(protocol) && HOST_NAME.test(hostname) && port !== '0';
+}
+
 /** @returns whether one can listen on it: an address, or a name as RFC 1123 2.1 has them */
 function isHost(text: string): boolean {
   if (isIP(text.replace(/%[\w.-]+$/, '')) !== 0) return true;
@@ -68,6 +78,11 @@ function isServerAlone(text: string): boolean {
   if (!URL.canParse(text)) return true;
   const { hostname, port, pathname, hash } = new URL(text);
   return HOST_NAME.test(hostname) && port !== '0' && (pathname === '' || pathname === '/') && hash === '';
+}
+
+function isAddress(text: string): boolean {
+  const mailbox = parseMailbox(text);
+  return mailbox !== undefined && mailbox.address === text;
 }
 
 /** Of the home folder, which only a shell knows. */
@@ -149,6 +164,13 @@ const SETTINGS = z.object({
       .refine((text) => parseMailbox(text), 'expected an address, or Name <address>')
       .optional(),
   ),
+  NOTIFY_URL: onRestart(secretUrl),
+  NOTIFY_FORMAT: onRestart(choice(NOTIFY_FORMATS, 'json')),
+  NOTIFY_EMAIL: onRestart(z.string().refine(isAddress, 'expected one address').optional()),
+  NOTIFY_AFTER_MS: onReload(whole(SECOND_MS, 24 * HOUR_MS, 5 * MINUTE_MS)),
+  HEARTBEAT_URL: onRestart(secretUrl),
+  HEARTBEAT_INTERVAL_MS: onReload(whole(SECOND_MS, 24 * HOUR_MS, MINUTE_MS)),
+  HEARTBEAT_LAG_MAX_MS: onReload(whole(SECOND_MS, 24 * HOUR_MS, MINUTE_MS)),
   REPLICA_URL: onRestart(z.string().optional()),
   S3_ENDPOINT: onRestart(httpUrl.optional()),
   AWS_REGION: onRestart(
@@ -222,6 +244,9 @@ export interface Config extends Omit<Settings, SecretName | 'REPLICA_URL' | 'OPS
   readonly mailPausedBecause: string | undefined;
   /** The settings of the app as they are given, by name, without its secrets; who has its code makes values of them. */
   readonly appSettings: Readonly<Record<string, string>>;
+  /** A process tells the operator what is wrong, and whether there is a heartbeat too. */
+  readonly notifies: boolean;
+  readonly hasHeartbeat: boolean;
 }
 
 export interface LoadedConfig {
@@ -271,6 +296,11 @@ export function loadConfig(env: NodeJS.ProcessEnv, installation: string): Loaded
         field: 'REPLICA_SYNC_INTERVAL_MS',
         message: `expected no more than REPLICATED_TIMEOUT_MS, which is ${REPLICATED_TIMEOUT_MS}, because DURABILITY is replicated`,
       });
+  }
+
+  if (given.NOTIFY_EMAIL !== undefined) {
+    for (const field of ['SMTP_URL', 'MAIL_FROM'])
+      if (!given[field]) errors.push({ field, message: 'expected a value, because NOTIFY_EMAIL is set' });
   }
 
   const dataDir = absolute(given.DATA_DIR ?? './data', installation);
@@ -333,6 +363,8 @@ export function loadConfig(env: NodeJS.ProcessEnv, installation: string): Loaded
       mailPausedBecause: smtpServer && mailPausedBecause(given),
       // Which they are, only the app tells.
       appSettings: Object.freeze({}),
+      notifies: ['NOTIFY_URL', 'NOTIFY_EMAIL', 'HEARTBEAT_URL'].some((name) => given[name]),
+      hasHeartbeat: given.HEARTBEAT_URL !== undefined,
     }),
     secrets: Object.freeze(secrets),
   };

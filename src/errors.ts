@@ -86,6 +86,7 @@ const CODES = {
   restore_too_early: { title: 'The replica does not reach back so far', httpStatus: 500, exitCode: 81 },
   restore_too_late: { title: 'The replica ends before that time', httpStatus: 500, exitCode: 82 },
   stop_incomplete: { title: 'The stop has not ended in time', httpStatus: 500, exitCode: 83 },
+  notify_failed: { title: 'The operator was not told', httpStatus: 500, exitCode: 69 },
   address_unavailable: { title: 'Cannot listen', httpStatus: 500, exitCode: 69 },
   child_failed: { title: 'A process cannot be kept alive', httpStatus: 500, exitCode: 70 },
 } as const satisfies Record<string, CodeMeaning>;

@@ -69,6 +69,10 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     about: 'restore the replica now and compare it with the databases',
     load: async () => (await import('./commands/verify.ts')).verify,
   },
+  notify: {
+    about: 'send the operator a message now, to see that it arrives',
+    load: async () => (await import('./commands/notify.ts')).notify,
+  },
   acknowledge: {
     about: 'take what a start has found about the history of the data for known',
     load: async () => (await import('./commands/acknowledge.ts')).acknowledge,

@@ -23,7 +23,9 @@ export const CREDENTIAL_SOURCES = [
 
 /** Those that whoever reads or writes the replica needs. */
 export const REPLICA_SECRETS = [...REPLICA_CREDENTIALS, ...CREDENTIAL_SOURCES] as const;
-export const SECRET_NAMES = [...REPLICA_SECRETS, 'SMTP_URL'] as const;
+/** Whoever knows them can write to the operator, or keep the operator from being told. */
+export const NOTIFY_SECRETS = ['NOTIFY_URL', 'HEARTBEAT_URL'] as const;
+export const SECRET_NAMES = [...REPLICA_SECRETS, 'SMTP_URL', ...NOTIFY_SECRETS] as const;
 export type SecretName = (typeof SECRET_NAMES)[number];
 
 /** What only the process that needs it may know. Never logged, never written. */
@@ -45,7 +47,7 @@ export function hideSecrets(env: NodeJS.ProcessEnv): void {
 
 /** @returns what must never be shown */
 export function shownNever(from: NodeJS.ProcessEnv | Secrets): readonly string[] {
-  return Object.values(pickSecrets(from, [...REPLICA_CREDENTIALS, 'SMTP_URL'])).filter(
+  return Object.values(pickSecrets(from, [...REPLICA_CREDENTIALS, 'SMTP_URL', ...NOTIFY_SECRETS])).filter(
     (value) => value !== undefined,
   );
 }

@@ -111,6 +111,23 @@ t.test('a data folder whose sockets would have too long a path is refused', asyn
   like(t, errors, [{ field: 'DATA_DIR', message: /shorter path: by 10 bytes/ }]);
 });
 
+t.test('whom to tell is checked before it is needed, and the URLs are secrets', async (t) => {
+  const secrets = { NOTIFY_URL: 'https://u:p@a.example/path?token=x', HEARTBEAT_URL: 'http://b.example/x' };
+  const loaded = loadConfig(secrets, CWD);
+  t.strictSame(loaded.secrets, secrets);
+  t.notMatch(JSON.stringify(loaded.config), /a\.example|b\.example/);
+  like(t, loaded.config, { notifies: true, hasHeartbeat: true });
+  like(t, loadConfig({}, CWD).config, { notifies: false, hasHeartbeat: false });
+  for (const url of ['a.example', 'ftp://a.example', 'http://', 'file:///etc/passwd', 'http://*.a.example']) {
+    const errors = failureOf({ NOTIFY_URL: url }).options.errors;
+    t.strictSame(errors, [{ field: 'NOTIFY_URL', message: 'expected an http:// or https:// URL' }], url);
+  }
+  const fields = (env: NodeJS.ProcessEnv) => failureOf(env).options.errors?.map(({ field }) => field);
+  t.strictSame(fields({ NOTIFY_EMAIL: 'ops@example.org' }), ['SMTP_URL', 'MAIL_FROM']);
+  const mail = { SMTP_URL: 'smtp://127.0.0.1', MAIL_FROM: 'a@example.org' };
+  t.strictSame(fields({ ...mail, NOTIFY_EMAIL: 'Ops <ops@example.org>' }), ['NOTIFY_EMAIL']);
+});
+
 t.test('an empty variable counts as unset', async (t) => {
   t.equal(loadConfig({ PORT: '', REPLICA_URL: '' }, CWD).config.PORT, 8080);
 });
@@ -138,6 +155,9 @@ t.test('the example file holds every setting, no other, and the true defaults', 
     'LITESTREAM_BIN',
     'SMTP_URL',
     'MAIL_FROM',
+    'NOTIFY_URL',
+    'NOTIFY_EMAIL',
+    'HEARTBEAT_URL',
     'OPS_LISTEN',
   ];
   const empty = [...example]

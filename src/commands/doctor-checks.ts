@@ -16,6 +16,7 @@ import { askPrimary } from './control-client.ts';
 import { checkDatabases } from './doctor-databases.ts';
 import { type Finding, type Found, ok, problem, warning } from './doctor-finding.ts';
 import { checkKeys } from './doctor-keys.ts';
+import { checkNotify } from './doctor-notify.ts';
 import { checkOps } from './doctor-ops.ts';
 import { checkOwner } from './doctor-owner.ts';
 
@@ -52,6 +53,7 @@ export function checksFor(config: Config, secrets: Secrets): readonly Check[] {
     async () => checkReplica(config, secrets, litestream),
     async () => [named('owner', await checkOwner(config, secrets))],
     async () => (sendsMail() ? [named('mail', checkMail(config))] : []),
+    async () => [named('notify', checkNotify(config, secrets))],
   ];
 }
 

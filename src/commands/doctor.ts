@@ -13,7 +13,7 @@ const USAGE = `Usage: ninelives doctor [--json]
 
   Checks everything that a start needs, and says what is wrong and what to do: the settings, Node.js, SQLite,
   Litestream, the data folder, its lock, the databases, the keys, the disk, the port, the operator's socket, the replica
-  and its owner, the clock and the mail. In the replica a small object is written, read, listed and removed, and a small
+  and its owner, the clock, the mail and who is told. In the replica a small object is written, read, listed and removed, and a small
   database is uploaded by Litestream, restored and removed; what fails is named: name resolution, connection, TLS,
   credentials, a permission, or the restore. It changes nothing else, and may run beside a running system.
 

@@ -77,9 +77,14 @@ export async function start(
     const { events, releases } = parts;
     const { workers, writer, because } = settled;
     const lastAlive = new LastAlive(config.DATA_DIR);
+    if (lastAlive.killedAtMs !== undefined) {
+      const lastAliveAt = new Date(lastAlive.killedAtMs).toISOString();
+      const cause = `the primary before was not stopped, and was last known alive at ${lastAliveAt}`;
+      events.record('primary-died', { cause });
+    }
     events.record('start', {
       pid: process.pid,
-      cause: `release ${nameOf(workers)}, Node.js ${process.versions.node}${because ? `: ${because}` : ''}${killed(lastAlive)}`,
+      cause: `release ${nameOf(workers)}, Node.js ${process.versions.node}${because ? `: ${because}` : ''}`,
     });
     lastAlive.begin();
     for (const release of [workers, writer]) releases.watch(release);
@@ -110,11 +115,6 @@ async function usage(): Promise<string> {
   return settings === ''
     ? USAGE
     : `${USAGE}\n\nThe app takes these settings beside those of the chassis:\n\n${settings}`;
-}
-
-function killed({ killedAtMs }: LastAlive): string {
-  if (killedAtMs === undefined) return '';
-  return `; the primary before was not stopped, and was last known alive at ${new Date(killedAtMs).toISOString()}`;
 }
 
 async function run(parts: SystemParts, environment: ServiceEnvironment, isTakeOver: boolean): Promise<void> {

@@ -14,6 +14,7 @@ const RESERVED: readonly string[] = [
   'keys',
   'lease',
   'litestream',
+  'notify',
   'prepare',
   'primary',
   'worker',

@@ -17,7 +17,7 @@ export async function compile(mail: Mail): Promise<Buffer> {
     to: { name: '', address: mail.to },
     ...(!mail.subject.includes(ENCODED_WORD) && { subject: mail.subject }),
     text: mail.text,
-    html: mail.html,
+    ...(mail.html !== undefined && { html: mail.html }),
     attachments: mail.inline.map(({ cid, filename, type, bytes }) => ({
       cid,
       filename,
@@ -29,9 +29,11 @@ export async function compile(mail: Mail): Promise<Buffer> {
       ...(mail.subject.includes(ENCODED_WORD) && {
         Subject: { prepared: true, value: encodedWords(mail.subject) },
       }),
-      // As it is: a fold within the URL would break it.
-      'List-Unsubscribe': { prepared: true, value: `<${mail.unsubscribeUrl}>` },
-      'List-Unsubscribe-Post': 'List-Unsubscribe=One-Click',
+      ...(mail.unsubscribeUrl !== undefined && {
+        // As it is: a fold within the URL would break it.
+        'List-Unsubscribe': { prepared: true, value: `<${mail.unsubscribeUrl}>` },
+        'List-Unsubscribe-Post': 'List-Unsubscribe=One-Click',
+      }),
       // RFC 3834: nobody on holiday needs to answer this.
       'Auto-Submitted': 'auto-generated',
     },

@@ -9,11 +9,11 @@ export interface Mail {
   readonly to: string;
   readonly subject: string;
   readonly text: string;
-  readonly html: string;
+  readonly html?: string;
   /** Shown by `cid:` in the HTML. */
   readonly inline: readonly InlineFile[];
   /** Ends the mails of this sender to this recipient in one click (RFC 8058). */
-  readonly unsubscribeUrl: string;
+  readonly unsubscribeUrl?: string;
 }
 
 export interface InlineFile {

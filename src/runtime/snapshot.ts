@@ -129,6 +129,7 @@ export interface StorageSnapshot {
 /**
  * What can happen to a system:
  * - start, serving, stop, failed: of the system as a whole
+ * - primary-died: the primary before was not stopped: it was killed, or the machine lost power
  * - crash, restart, breaker-open: a child died; its place is filled again; or only slowly, since it keeps dying
  *   The cause of a restart, as that of a replace, is a sentence whose subject is the child
  * - replace: a child was exchanged for a new one that was ready before
@@ -146,6 +147,7 @@ export interface StorageSnapshot {
  */
 export type SystemEventKind =
   | 'start'
+  | 'primary-died'
   | 'serving'
   | 'stop'
   | 'failed'

@@ -2,7 +2,7 @@ import type { Config } from '../config.ts';
 import type { SettingEntry } from '../contract/manifest.ts';
 import { REQUEST_TIMEOUT_MS } from '../request-timeout.ts';
 import type { Background } from '../runtime/background.ts';
-import { REPLICA_SECRETS, type SecretName } from '../secrets.ts';
+import { NOTIFY_SECRETS, REPLICA_SECRETS, type SecretName } from '../secrets.ts';
 
 /** Settings that say how many there are of one kind of process. */
 type CountSetting = 'WORKERS' | 'SPARE_WORKERS';
@@ -51,6 +51,21 @@ export interface ProcessSpec {
  * one is due, a dry run when a release is to be brought in.
  */
 export const PROCESSES = {
+  /** Tells the operator, first of all and last of all; there is one where the settings say whom to tell. */
+  notify: {
+    role: 'notify',
+    entry: 'src/notify/main.ts',
+    count: 1,
+    isPreforked: false,
+    handover: 'gap',
+    restart: 'always',
+    drainBy: 'message',
+    // One message may be under way, and one about the end follows.
+    drainTimeout: [12_000],
+    exchangeTimeout: [6000],
+    beats: true,
+    secrets: [...NOTIFY_SECRETS, 'SMTP_URL'],
+  },
   /** Owns the replica, so that no second system adds to it; apart, so that nothing else keeps it from renewing that. */
   lease: {
     role: 'lease',

@@ -2,11 +2,13 @@ import type { SystemStatus } from '../runtime/messages.ts';
 import type { Child } from './child.ts';
 import type { DataTier } from './data-tier.ts';
 import type { Lifecycle } from './lifecycle.ts';
+import type { NotifyPlace } from './notify-place.ts';
 import type { Recycler } from './recycler.ts';
 import type { ServingTier } from './serving-tier.ts';
 
 export interface StatusBoardOptions {
   readonly lifecycle: Lifecycle;
+  readonly notify: NotifyPlace;
   readonly data: DataTier;
   readonly serving: ServingTier;
   /** What is out of order with the releases that run. */
@@ -30,7 +32,7 @@ export class StatusBoard {
   }
 
   get status(): SystemStatus {
-    const { lifecycle, data, serving, releaseTrouble, proxyProblem } = this.#options;
+    const { lifecycle, notify, data, serving, releaseTrouble, proxyProblem } = this.#options;
     const { replicator, writer, drills } = data;
     const notReady = [];
     const degraded = [];
@@ -41,7 +43,7 @@ export class StatusBoard {
     // Nobody can ask for this but at the control socket; the connections wait.
     if (!serving.workers.some(({ isReady }) => isReady))
       notReady.push({ name: 'worker', reason: 'none serves' });
-    for (const { name, trouble } of [replicator.slot, ...serving.slots]) {
+    for (const { name, trouble } of [...notify.slots, replicator.slot, ...serving.slots]) {
       if (trouble) degraded.push({ name, reason: trouble });
     }
     if (writer.readOnlyBecause)

@@ -13,6 +13,7 @@ import { DataTier } from './data-tier.ts';
 import type { Events } from './events.ts';
 import { Lifecycle } from './lifecycle.ts';
 import { Listener } from './listener.ts';
+import { NotifyPlace } from './notify-place.ts';
 import { OpsLinks } from './ops-links.ts';
 import { ProcessFactory } from './process-factory.ts';
 import { PROCESSES } from './processes.ts';
@@ -76,6 +77,7 @@ export class System {
   readonly #lifecycle = new Lifecycle();
   readonly #listener: Listener;
   readonly #factory: ProcessFactory;
+  readonly #notify: NotifyPlace;
   readonly #data: DataTier;
   readonly #serving: ServingTier;
   readonly #replacement: RollingReplacement;
@@ -110,6 +112,7 @@ export class System {
       onDamage: (reason) => this.#recovery.heal(reason),
     });
     this.#factory = factory;
+    this.#notify = new NotifyPlace({ deployment, factory, onReport: onChange });
     this.#data = new DataTier({ ...options, factory, lifecycle, onChange });
     this.#serving = new ServingTier({
       ...options,
@@ -126,6 +129,7 @@ export class System {
     this.#proxies = new UnnamedProxies(() => this.#serving.workers, log);
     this.#board = new StatusBoard({
       lifecycle,
+      notify: this.#notify,
       data: this.#data,
       serving: this.#serving,
       releaseTrouble: () => this.#exchange.trouble,
@@ -141,6 +145,7 @@ export class System {
       lifecycle,
       writer: this.#data.writer.slot,
       serving: this.#serving,
+      beside: this.#notify.slots,
       replacement: this.#replacement,
       factory,
       primary: deployment,
@@ -172,7 +177,7 @@ export class System {
 
   /** In start order. */
   get #slots(): readonly Slot[] {
-    return [...this.#data.slots, ...this.#serving.slots];
+    return [...this.#notify.slots, ...this.#data.slots, ...this.#serving.slots];
   }
 
   /** Where it listens; undefined until then. */
@@ -249,6 +254,7 @@ export class System {
    */
   async start(): Promise<void> {
     const { deployment, sockets, events } = this.#options;
+    this.#notify.start();
     const addresses = addressesOf(deployment.config, sockets);
     await tryAddresses(addresses);
     await this.#startData();
@@ -294,6 +300,7 @@ export class System {
     // Kept while it is healed: nobody shall come in between.
     await this.#data.lease.stop(cause);
     this.#listener.abandon();
+    await this.#notify.stop(cause);
   }
 
   /** As `Exchange.reload`. */

@@ -5,6 +5,7 @@ import { app as about, databaseNames, features } from '../features.ts';
 import { Limiter } from '../limits/limiter.ts';
 import { type Grant, QUESTION } from '../limits/policy.ts';
 import type { SystemStatus } from '../runtime/messages.ts';
+import { PrimaryClient } from '../runtime/primary-client.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { openReader } from '../sqlite/open.ts';
 import { WriterClient } from '../writer/client.ts';
@@ -15,7 +16,6 @@ import { noteDoor } from './doors.ts';
 import { createHttpServer } from './http-server.ts';
 import { LoopLag } from './loop-lag.ts';
 import { OpsSessions } from './ops/sessions.ts';
-import { PrimaryClient } from './primary-client.ts';
 import { writes } from './writes.ts';
 
 /** A worker: serves the connections that the primary hands it. */

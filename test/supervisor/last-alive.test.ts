@@ -8,9 +8,12 @@ t.test(
   async (t) => {
     const dataDir = temporaryFolder(t);
     const toldAtMs = () => {
-      const { cause = '' } = readEvents(dataDir).findLast(({ kind }) => kind === 'start') ?? {};
+      const events = readEvents(dataDir);
+      const started = events.findLastIndex(({ kind }) => kind === 'start');
+      const { kind, cause = '' } = events[started - 1] ?? {};
+      if (kind !== 'primary-died') return undefined;
       const [, time] =
-        /; the primary before was not stopped, and was last known alive at (\S+Z)$/.exec(cause) ?? [];
+        /^the primary before was not stopped, and was last known alive at (\S+Z)$/.exec(cause) ?? [];
       return time === undefined ? undefined : Date.parse(time);
     };
     const first = await start(t, {}, dataDir);

@@ -34,6 +34,8 @@ export interface ExchangeOptions {
   readonly lifecycle: Lifecycle;
   readonly writer: Slot;
   readonly serving: ServingTier;
+  /** What is exchanged with the background processes, and belongs to the chassis. */
+  readonly beside: readonly Slot[];
   readonly replacement: RollingReplacement;
   readonly factory: ProcessFactory;
   /** Of the primary itself: it does not change while it lives. */
@@ -181,7 +183,7 @@ export class Exchange {
     trial: TrialResult,
     cause: string,
   ): Promise<string[]> {
-    const { writer, serving, releases, replacement } = this.#options;
+    const { writer, serving, beside, releases, replacement } = this.#options;
     const done: Slot[] = [];
     const formerWriter = writer.deployment;
     try {
@@ -189,7 +191,7 @@ export class Exchange {
         releases.writerGoesTo(deployment.release);
         await replace(writer, { deployment, cause });
         done.push(writer);
-        for (const slot of [...serving.backgroundsOf(deployment), ...serving.workers]) {
+        for (const slot of [...beside, ...serving.backgroundsOf(deployment), ...serving.workers]) {
           await replace(slot, { deployment, cause });
           done.push(slot);
         }

@@ -29,6 +29,7 @@ const STATES = {
 const EVENTS = {
   crash: ['✕', 'bad'],
   'breaker-open': ['⚠', 'bad'],
+  'primary-died': ['✕', 'bad'],
   failed: ['✕', 'bad'],
   'reload-failed': ['⚠', 'bad'],
   'drill-failed': ['⚠', 'bad'],

@@ -1,11 +1,11 @@
 import { Failure } from '../errors.ts';
-import type { Answers, Ask } from '../runtime/answers.ts';
-import type { Question, ToPrimary } from '../runtime/messages.ts';
+import type { Answers, Ask } from './answers.ts';
+import type { Question, ToPrimary } from './messages.ts';
 
 const TIMEOUT_MS = 3000;
 
 /**
- * A worker's way to ask the primary. A question is: asked (`ask`) → answered (`told`), or given up when the primary
+ * A child's way to ask the primary. A question is: asked (`ask`) → answered (`told`), or given up when the primary
  * does not answer in time.
  */
 export class PrimaryClient {
