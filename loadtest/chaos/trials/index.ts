@@ -14,6 +14,7 @@ import { history } from './history.ts';
 import { litestreamKilled } from './litestream-killed.ts';
 import { mailerKilled } from './mailer-killed.ts';
 import { malicious } from './malicious.ts';
+import { notify } from './notify.ts';
 import { primaryKilled } from './primary-killed.ts';
 import { primaryStopped } from './primary-stopped.ts';
 import { processStopped } from './process-stopped.ts';
@@ -58,6 +59,7 @@ export const trials: readonly Trial[] = [
   storeOutage,
   bounds,
   ...diskFull,
+  ...notify,
   clockJump,
   ...malicious,
 ];

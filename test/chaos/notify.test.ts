@@ -1,0 +1,3 @@
+import { whatMustHoldDoes } from './holds.ts';
+
+whatMustHoldDoes(['notify-cut', 'notify-crashes']);
