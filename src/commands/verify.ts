@@ -74,7 +74,6 @@ async function drillAlone(dataDir: string, invocation: Invocation): Promise<Dril
   const signal = abortOnSignals();
   return withReplica(invocation, async ({ config, binary, configPath, databases, env, log }) => {
     await endOrphans(dataDir, log);
-    const confirmations = undefined;
     const result = await runDrill({
       config,
       binary,
@@ -82,7 +81,7 @@ async function drillAlone(dataDir: string, invocation: Invocation): Promise<Dril
       databases,
       env,
       log,
-      confirmations,
+      whenReplicated: undefined,
       confirmTimeoutMs: 0,
       past: pastDue(readRecord(dataDir), Date.now()),
       signal,

@@ -146,7 +146,7 @@ export type Question = 'system' | 'metrics' | 'history' | 'redeem';
 export type ToChild =
   /** A connection; its handle comes beside the message. `door`: by which of the operator's it came; everybody's has none. */
   | { readonly kind: 'connection'; readonly id: number; readonly door?: OpsDoor }
-  /** How far the replica holds a database's WAL; for the writer and a drill. */
+  /** How far the replica holds a database's WAL; for the writer. */
   | {
       readonly kind: 'replicated';
       readonly database: string;

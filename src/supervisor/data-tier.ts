@@ -74,10 +74,7 @@ export class DataTier {
       },
       onEnded: () => this.guard.litestreamEnded(),
       onWedged: (reason, database) => void this.guard.wedged(reason, database),
-      onConfirmed: (confirmation) => {
-        this.drills.confirmed(confirmation);
-        this.writer.confirmed(confirmation);
-      },
+      onConfirmed: (confirmation) => this.writer.confirmed(confirmation),
     });
     this.writer = new WriterPlace({
       deployment: writerDeployment,
@@ -109,7 +106,6 @@ export class DataTier {
       dataDir: config.DATA_DIR,
       intervalMs: config.DRILL_INTERVAL_MS,
       spawn: () => this.#withReplica(PROCESSES.drill, {}),
-      confirmations: () => this.replicator.confirmations,
       log,
       onChange,
       onResult: ({ ok, reason }) => {

@@ -1,7 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { Failure } from '../errors.ts';
 import type { Logger } from '../log.ts';
-import type { Confirmation } from '../replication/confirmation.ts';
 import {
   type DrillRecord,
   drillDir,
@@ -10,7 +9,7 @@ import {
   writeRecord,
 } from '../replication/drill/record.ts';
 import { type DrillResult, failedResult } from '../replication/drill/result.ts';
-import type { DrillStatus, ToChild } from '../runtime/messages.ts';
+import type { DrillStatus } from '../runtime/messages.ts';
 import type { Child } from './child.ts';
 
 /** A system that has just come up has better things to do; one that is restarted all the time never drills. */
@@ -27,8 +26,6 @@ export interface DrillsOptions {
   readonly intervalMs: number;
   /** Starts the process that does one drill. */
   readonly spawn: () => Child;
-  /** The last confirmation of each database. */
-  readonly confirmations: () => Iterable<Confirmation>;
   readonly log: Logger;
   /** `status` has changed. */
   readonly onChange: () => void;
@@ -96,11 +93,6 @@ export class Drills {
     await this.#running?.catch(() => {});
   }
 
-  /** Hands on how far the replica is. */
-  confirmed(confirmation: Confirmation): void {
-    this.#child?.send(messageOf(confirmation));
-  }
-
   /**
    * Drills now, or waits for the one that is under way.
    * @returns how it went
@@ -116,7 +108,7 @@ export class Drills {
   }
 
   async #drill(): Promise<DrillResult> {
-    const { spawn, confirmations, log } = this.#options;
+    const { spawn, log } = this.#options;
     clearTimeout(this.#timer);
     this.#state = 'drilling';
     this.#options.onChange();
@@ -128,7 +120,6 @@ export class Drills {
       if (message.kind === 'drilled') told = message.result;
     });
     child.markReady();
-    for (const confirmation of confirmations()) child.send(messageOf(confirmation));
     const closed = new Promise<void>((resolve) => child.once('close', resolve));
     const cause = await new Promise<string>((resolve) => child.once('exit', (exit) => resolve(exit.cause)));
     // What it said last may be heard after its end.
@@ -178,10 +169,6 @@ export class Drills {
       log.warn({ err: error }, 'what a drill has left could not be removed'),
     );
   }
-}
-
-function messageOf(confirmation: Confirmation): ToChild {
-  return { kind: 'replicated', ...confirmation };
 }
 
 function describe({ ok, reason, durationMs, restoredBytes, rowsCompared, rowsSkipped }: DrillResult): string {

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { appConfigOf } from '../app-settings.ts';
+import { Failure } from '../errors.ts';
 import { databaseNames } from '../features.ts';
 import { type GrantRequest, QUESTION } from '../limits/policy.ts';
 import { LimitPool } from '../limits/pool.ts';
@@ -8,7 +9,7 @@ import type { Trouble } from '../runtime/messages.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { newestMigrations } from '../sqlite/migration-history.ts';
 import { openDatabases } from './databases.ts';
-import { monotonicNowMs, writerSocketPath } from './protocol.ts';
+import { monotonicNowMs, REPLICATED_QUESTION, type ReplicatedRequest, writerSocketPath } from './protocol.ts';
 import { WriterServer } from './server.ts';
 import { StorageGuard } from './storage-guard.ts';
 import { loadCommands, makeStore, type Store } from './store.ts';
@@ -73,12 +74,26 @@ export async function run(runtime: Runtime): Promise<void> {
     commandNames.map((name) => [name, committer] as const),
   );
   const limits = new LimitPool(config);
-  const questions = new Map([[QUESTION, async (input: unknown) => limits.grant(input as GrantRequest)]]);
+  const questions = new Map<string, (input: unknown) => Promise<unknown>>([
+    [QUESTION, async (input) => limits.grant(input as GrantRequest)],
+    [REPLICATED_QUESTION, (input) => whenReplicated(stores, input as ReplicatedRequest)],
+  ]);
   server = new WriterServer(new Map(routing), log, questions);
   await server.listen(writerSocketPath(config.DATA_DIR));
   keepReporting([...stores.values()], guard, runtime, () => monotonicNowMs() < commitUntilMs);
   const schema = Object.fromEntries([...databases].map(([name, db]) => [name, newestMigrations(db)]));
   runtime.ready(notices.length > 0 ? notices.join(' ') : undefined, schema);
+}
+
+async function whenReplicated(
+  stores: ReadonlyMap<string, Store>,
+  { database, timeoutMs }: ReplicatedRequest,
+): Promise<boolean> {
+  const { promise, resolve } = Promise.withResolvers<boolean>();
+  const replication = stores.get(database)?.replication;
+  if (!replication) throw new Failure('internal', `there is no database ${database}`);
+  replication.whenReplicated(timeoutMs, resolve);
+  return promise;
 }
 
 function keepReporting(

@@ -8,6 +8,14 @@ import { Failure, type FailureOptions, isCode } from '../errors.ts';
  */
 export const WRITER_PROTOCOL = 1;
 
+/** Asks, under this name, whether the replica holds what a database has now, once it does or the time is up. */
+export const REPLICATED_QUESTION = 'writer.replicated';
+
+export interface ReplicatedRequest {
+  readonly database: string;
+  readonly timeoutMs: number;
+}
+
 /** Another writer soon takes over, or the release that this client runs is on its way back. */
 const MISMATCH_RETRY_SECONDS = 1;
 

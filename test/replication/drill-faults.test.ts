@@ -65,7 +65,7 @@ for (const kind of kinds(startS3)) {
 
 /** A drill of what the replica has, with nothing under way: as one without a running system. */
 async function drillStopped(site: DrillSite) {
-  return site.drill({ confirmations: undefined });
+  return site.drill({ whenReplicated: undefined });
 }
 
 t.test('a replica in another place is not this one', async (t) => {

@@ -3,15 +3,14 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Test } from 'tap';
 import { confirmationOf } from '../../src/replication/confirmation.ts';
-import { Confirmations } from '../../src/replication/drill/confirmations.ts';
 import { runDrill } from '../../src/replication/drill/drill.ts';
 import type { DrillOptions } from '../../src/replication/drill/options.ts';
-import { notePosition } from '../../src/replication/drill/position.ts';
 import type { DrillResult } from '../../src/replication/drill/result.ts';
 import { LogRelay, replicateCommand } from '../../src/replication/litestream.ts';
 import { databasePath } from '../../src/replication/litestream-config.ts';
 import { migrate } from '../../src/sqlite/migrations.ts';
 import { type Database, openWriter } from '../../src/sqlite/open.ts';
+import { ReplicationWatch } from '../support/replication-watch.ts';
 import type { TestStore } from '../support/s3.ts';
 import { filesIn, keepingLog, makeSite, type Site, s3Settings } from './fixture.ts';
 
@@ -25,7 +24,6 @@ const SETTLE_TRY_MS = 500;
 export interface DrillSite extends Site {
   readonly db: Database;
   readonly litestream: ChildProcess;
-  readonly confirmations: Confirmations;
   /** Makes one commit that adds, changes and deletes rows, some of a size. */
   readonly commit: () => void;
   /** Commits about 50 times a second until what it returns is called. */
@@ -47,7 +45,7 @@ export async function makeDrillSite(t: Test, settings: NodeJS.ProcessEnv = {}): 
   const insert = db.prepare('INSERT INTO rows (id, body) VALUES (?, ?)');
   for (let id = -50; id < 0; id += 1) insert.run(id, `row ${id} ${id}`);
   db.exec('CREATE TABLE words (word TEXT PRIMARY KEY, blob BLOB, n INTEGER) STRICT, WITHOUT ROWID');
-  const confirmations = new Confirmations();
+  const watch = new ReplicationWatch(db);
   const { command, args } = replicateCommand(binary, configPath);
   const litestream = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], env });
   await new Promise<void>((onReady, reject) => {
@@ -59,21 +57,25 @@ export async function makeDrillSite(t: Test, settings: NodeJS.ProcessEnv = {}): 
       onReady,
       onLine: (line) => {
         const confirmation = confirmationOf(line);
-        if (confirmation) confirmations.note(confirmation);
+        if (confirmation) watch.confirmed(confirmation);
       },
     }).attach(litestream);
   });
-  const commit = committer(db);
+  const commitRows = committer(db);
+  const commit = () => {
+    commitRows();
+    watch.committed();
+  };
   let stopLoad: (() => void) | undefined;
   const beat = db.prepare('UPDATE writer_heartbeat SET at_ms = max(at_ms + 1, ?) WHERE id = 1');
-  const heartbeat = setInterval(() => void beat.run(Date.now()), HEARTBEAT_MS);
+  const heartbeat = setInterval(() => {
+    beat.run(Date.now());
+    watch.committed();
+  }, HEARTBEAT_MS);
   const settle = async () => {
     clearInterval(heartbeat);
     stopLoad?.();
-    const { signal } = new AbortController();
-    while (!(await confirmations.reached('main', notePosition(db.name), SETTLE_TRY_MS, signal))) {
-      beat.run(Date.now());
-    }
+    while (!(await watch.whenReplicated(SETTLE_TRY_MS))) beat.run(Date.now());
   };
   t.teardown(() => {
     clearInterval(heartbeat);
@@ -94,12 +96,12 @@ export async function makeDrillSite(t: Test, settings: NodeJS.ProcessEnv = {}): 
       databases,
       env,
       log: keepingLog().log,
-      confirmations,
+      whenReplicated: (_, timeoutMs) => watch.whenReplicated(timeoutMs),
       confirmTimeoutMs: CONFIRM_TIMEOUT_MS,
       stallTimeoutMs: 5000,
       ...more,
     });
-  return { ...site, db, litestream, confirmations, commit, load, settle, drill };
+  return { ...site, db, litestream, commit, load, settle, drill };
 }
 
 /** Bounded in what there is at a time, so that the last of many drills takes as long as the first. */

@@ -5,8 +5,6 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { findLitestream, type LitestreamBinary } from '../../src/replication/binary.ts';
 import { confirmerFor } from '../../src/replication/confirmer-for.ts';
-import { Confirmations } from '../../src/replication/drill/confirmations.ts';
-import { notePosition } from '../../src/replication/drill/position.ts';
 import { LogRelay, litestreamEnv, replicateCommand } from '../../src/replication/litestream.ts';
 import { databasePath, writeLitestreamConfig } from '../../src/replication/litestream-config.ts';
 import { describeChange } from '../../src/replication/newer-format.ts';
@@ -17,6 +15,7 @@ import { restoreDatabase } from '../../src/replication/restore.ts';
 import { type Database, openWriter } from '../../src/sqlite/open.ts';
 import { like } from '../support/like.ts';
 import { nextSecond } from '../support/next-second.ts';
+import { ReplicationWatch } from '../support/replication-watch.ts';
 import { startS3 } from '../support/s3.ts';
 import {
   contentOf,
@@ -67,12 +66,12 @@ interface Running {
 async function run(t: Test, { binary, configPath, env, config, secrets, databases }: Site): Promise<Running> {
   const { command, args } = replicateCommand(binary, configPath);
   const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], env });
-  const confirmations = new Confirmations();
+  let watch: ReplicationWatch | undefined;
   const failures: string[] = [];
   const confirmer = confirmerFor(binary, {
     config,
     databases,
-    onConfirmed: (confirmation) => confirmations.note(confirmation),
+    onConfirmed: (confirmation) => watch?.confirmed(confirmation),
     onSnapshot: () => {},
     onSnapshotEnd: () => {},
     onFailed: (reason) => failures.push(reason),
@@ -93,13 +92,17 @@ async function run(t: Test, { binary, configPath, env, config, secrets, database
     }).attach(child);
   });
   confirmer.start();
-  const { signal } = new AbortController();
   const confirmed = async (db: Database) => {
     const nudge = db.prepare("UPDATE rows SET body = body || '.' WHERE id = 1");
     // Litestream 0.3 misses a commit that is made while it looks, until something else changes: as the writer's heartbeat.
-    const heartbeat = setInterval(() => void nudge.run(), 300);
+    const own = new ReplicationWatch(db);
+    watch = own;
+    const heartbeat = setInterval(() => {
+      nudge.run();
+      own.committed();
+    }, 300);
     try {
-      return await confirmations.reached('main', notePosition(db.name), CONFIRM_TIMEOUT_MS, signal);
+      return await own.whenReplicated(CONFIRM_TIMEOUT_MS);
     } finally {
       clearInterval(heartbeat);
     }

@@ -252,7 +252,7 @@ for (const [place, make] of Object.entries(PLACES)) {
       const drill = async (past: PastKind, more: Partial<typeof config> = {}) =>
         runDrill({
           ...{ config: { ...config, DISK_RESERVE_MB: 0, ...more }, binary, configPath, env, databases, past },
-          ...{ log: keepingLog().log, confirmations: undefined, confirmTimeoutMs: 0 },
+          ...{ log: keepingLog().log, whenReplicated: undefined, confirmTimeoutMs: 0 },
         });
       for (const past of ['time', 'oldest'] as const) {
         const { ok, reason, past: proven } = await drill(past);

@@ -7,7 +7,6 @@ import { databasePath } from '../litestream-config.ts';
 import { type Restored, restoreDatabase } from '../restore.ts';
 import { type Comparison, compare } from './compare.ts';
 import type { DrillOptions } from './options.ts';
-import { notePosition, type Position } from './position.ts';
 
 export interface Attempt extends Comparison {
   readonly restoredBytes: number;
@@ -37,7 +36,7 @@ export async function attempt(
   };
   try {
     const before = snapshot();
-    if (options.confirmations) await confirmed(database, notePosition(path), options, signal);
+    await replicated(database, options, signal);
     const restoredPath = await restore(database, path, folder, options, signal);
     const after = snapshot();
     await options.tamper?.(database, restoredPath);
@@ -48,13 +47,21 @@ export async function attempt(
   }
 }
 
-async function confirmed(
+async function replicated(
   database: string,
-  position: Position,
-  { confirmations, confirmTimeoutMs }: DrillOptions,
+  { whenReplicated, confirmTimeoutMs }: DrillOptions,
   signal: AbortSignal,
 ): Promise<void> {
-  if (await confirmations?.reached(database, position, confirmTimeoutMs, signal)) return;
+  if (!whenReplicated) return;
+  signal.throwIfAborted();
+  const aborted = Promise.withResolvers<never>();
+  const onAbort = () => aborted.reject(signal.reason);
+  signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    if (await Promise.race([whenReplicated(database, confirmTimeoutMs), aborted.promise])) return;
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
   throw new Failure(
     'replication_timeout',
     `what was committed ${Math.round(confirmTimeoutMs / 1000)} s ago is not in the replica yet`,

@@ -1,9 +1,10 @@
 import { constants, setPriority } from 'node:os';
 import type { Runtime } from '../../runtime/runtime.ts';
 import { pickSecrets, REPLICA_SECRETS } from '../../secrets.ts';
+import { WriterClient } from '../../writer/client.ts';
+import { REPLICATED_QUESTION, type ReplicatedRequest, writerSocketPath } from '../../writer/protocol.ts';
 import type { LitestreamBinary } from '../binary.ts';
 import { litestreamEnv } from '../litestream.ts';
-import { Confirmations } from './confirmations.ts';
 import { runDrill } from './drill.ts';
 import { pastDue, readRecord } from './record.ts';
 
@@ -17,15 +18,19 @@ export interface DrillInput {
   readonly databases: readonly string[];
 }
 
-/** The process that does one drill. The primary tells it what the replica confirms. */
-export async function run({ config, log, send, onMessage, standby }: Runtime): Promise<void> {
+/** The process that does one drill. The writer tells it when the replica holds what it looks for. */
+export async function run({ config, log, send, role, standby }: Runtime): Promise<void> {
   // Whatever it starts inherits this.
   setPriority(constants.priority.PRIORITY_LOW);
-  const confirmations = new Confirmations();
-  onMessage((message) => {
-    if (message.kind === 'replicated') confirmations.note(message);
-  });
   const { litestream, litestreamConfigPath, databases } = (await standby()) as DrillInput;
+  const writer = new WriterClient({
+    socketPath: writerSocketPath(config.DATA_DIR),
+    name: role,
+    deadlineMs: config.WRITE_DEADLINE_MS,
+    queueMax: 1,
+    log,
+  });
+  writer.connect();
   const secrets = pickSecrets(process.env, REPLICA_SECRETS);
   const result = await runDrill({
     config,
@@ -35,7 +40,10 @@ export async function run({ config, log, send, onMessage, standby }: Runtime): P
     env: litestreamEnv(process.env, secrets, { config, configPath: litestreamConfigPath }),
     log,
     past: pastDue(readRecord(config.DATA_DIR), Date.now()),
-    confirmations,
+    whenReplicated: async (database, timeoutMs) => {
+      const request: ReplicatedRequest = { database, timeoutMs };
+      return (await writer.write(REPLICATED_QUESTION, request, { replicatedTimeoutMs: timeoutMs })) === true;
+    },
     confirmTimeoutMs: CONFIRM_GRACE_MS + 2 * config.REPLICA_SYNC_INTERVAL_MS,
   });
   send({ kind: 'drilled', result });

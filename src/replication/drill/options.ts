@@ -1,7 +1,6 @@
 import type { Config } from '../../config.ts';
 import type { Logger } from '../../log.ts';
 import type { LitestreamBinary } from '../binary.ts';
-import type { Confirmations } from './confirmations.ts';
 import type { PastKind } from './result.ts';
 
 export interface DrillOptions {
@@ -14,8 +13,11 @@ export interface DrillOptions {
   /** What `litestreamEnv` returned. */
   readonly env: NodeJS.ProcessEnv;
   readonly log: Logger;
-  /** How far the replica is, as it goes on; undefined when nothing runs, so that the replica must hold everything. */
-  readonly confirmations: Confirmations | undefined;
+  /**
+   * Asks the writer to wait until the replica holds what a database has now, and whether it does; undefined when nothing
+   * runs, so that the replica must hold everything.
+   */
+  readonly whenReplicated: ((database: string, timeoutMs: number) => Promise<boolean>) | undefined;
   /** How long what is committed may take to the replica. */
   readonly confirmTimeoutMs: number;
   /** What of the past is proven, after the newest state; undefined for nothing. */
