@@ -91,13 +91,18 @@ const CODES = {
   child_failed: { title: 'A process cannot be kept alive', httpStatus: 500, exitCode: 70 },
 } as const satisfies Record<string, CodeMeaning>;
 
+const TABLE = Symbol.for('ninelives.codes');
+
 /** The app's codes. It adds them by declaration merging, and with `addCodes` when it is loaded. */
 // biome-ignore lint/suspicious/noEmptyInterface: an app fills it
 export interface AppCodes {}
 
 export type Code = keyof typeof CODES | keyof AppCodes;
 
-const known: Record<string, CodeMeaning> = { ...CODES };
+/** One in this process: a package of an app may have brought another copy of this module. */
+const shared = globalThis as { [TABLE]?: Record<string, CodeMeaning> };
+shared[TABLE] ??= { ...CODES };
+const known = shared[TABLE];
 
 /** @param codes the app's, by name; none may be one of the chassis' */
 export function addCodes(codes: Readonly<Record<string, CodeMeaning>>): void {
@@ -119,8 +124,17 @@ export interface FailureOptions {
   readonly cause?: unknown;
 }
 
-/** The one error type. `message` is safe to show to a client; what is not goes into `cause`. */
+/**
+ * The one error type. `message` is safe to show to a client; what is not goes into `cause`. It is known by its code: one of
+ * another copy of this module is a Failure, too.
+ */
 export class Failure extends Error {
+  static override [Symbol.hasInstance](thrown: unknown): boolean {
+    if (!(thrown instanceof Error)) return false;
+    const { code, options } = thrown as Partial<Failure>;
+    return typeof code === 'string' && isCode(code) && typeof options === 'object';
+  }
+
   readonly code: Code;
   readonly options: FailureOptions;
 

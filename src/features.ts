@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs';
-import { relative } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { readFileSync, realpathSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { App } from './contract/app.ts';
 import { checkApp } from './contract/check.ts';
 import type { Feature } from './contract/feature.ts';
@@ -10,10 +10,12 @@ import { keys } from './keys/feature.ts';
 
 // The only place where the chassis and an app meet. The primary never loads it: it outlives the releases, and their code.
 
-const ROOT = new URL('../', import.meta.url);
+/** Those of the project that has the chassis as a package; without them the app is named by the chassis' own. */
+const { NINELIVES_PROJECT: PROJECT = fileURLToPath(new URL('../', import.meta.url)), NINELIVES_APP } =
+  process.env;
 const NO_APP: App = { title: 'ninelives', description: 'An API without an app.', features: [] };
 
-/** What runs on the chassis: package.json names its module as `ninelives.app`. */
+/** What runs on the chassis: package.json names its module as `ninelives.app`, unless `--app` does. */
 export const app: App = await loadApp();
 addCodes(app.codes ?? {});
 
@@ -31,7 +33,7 @@ export function databaseNames(): readonly string[] {
  */
 export async function describeApp(): Promise<AppManifest> {
   await checkApp(app, String(appPath()));
-  const root = fileURLToPath(ROOT);
+  const root = realpathSync(PROJECT);
   const settings = await Promise.all(features.map(async (feature) => (await feature.settings?.()) ?? {}));
   return {
     databases: databaseNames(),
@@ -50,20 +52,22 @@ export async function describeApp(): Promise<AppManifest> {
 }
 
 function appPath(): unknown {
-  const text = readFileSync(new URL('package.json', ROOT), 'utf8');
+  if (NINELIVES_APP !== undefined) return NINELIVES_APP;
+  const text = readFileSync(join(PROJECT, 'package.json'), 'utf8');
   return (JSON.parse(text) as { ninelives?: { app?: unknown } }).ninelives?.app;
 }
 
 async function loadApp(): Promise<App> {
   const path = appPath();
   if (path === undefined) return NO_APP;
-  const refuse = (reason: string, cause?: unknown): never => {
-    throw new Failure('app_invalid', `package.json names ${String(path)} as ninelives.app, and ${reason}`, {
-      cause,
-    });
+  const refuse = (reason: string): never => {
+    throw new Failure(
+      'app_invalid',
+      `The app is ${String(path)}, by ninelives.app in package.json or --app, and ${reason}`,
+    );
   };
   if (typeof path !== 'string') return refuse('expected is the path of a module');
-  const { default: found } = (await import(new URL(path, ROOT).href)) as { default?: App };
+  const { default: found } = (await import(pathToFileURL(join(PROJECT, path)).href)) as { default?: App };
   if (!Array.isArray(found?.features))
     return refuse('that module exports no app as default: defineApp makes one');
   return found;

@@ -1,6 +1,8 @@
 // Plain JavaScript, so that an old Node.js can read it.
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
 
 /** The first descriptor that a service manager passes: sd_listen_fds(3). */
 const FIRST_LISTEN_FD = 3;
@@ -10,13 +12,28 @@ const ADDRESSES = ['LISTEN_PID', 'WATCHDOG_PID'];
 const FORWARDED = ['SIGTERM', 'SIGINT', 'SIGHUP'];
 
 /**
+ * @param {string} folder of a package.json
+ * @returns {string | undefined} the Node.js that npm has installed for it, there or further up
+ */
+export function ownNodeOf(folder) {
+  const linked = join(folder, 'node_modules', '.bin', 'node');
+  if (existsSync(linked)) return linked;
+  try {
+    const { resolve } = createRequire(join(folder, 'package.json'));
+    return join(dirname(resolve(`node-linux-${process.arch}/package.json`)), 'bin', 'node');
+  } catch {
+    return undefined;
+  }
+}
+
+/**
  * Goes on in the Node.js that `npm ci` has installed, with the same arguments, environment, descriptors and exit code. The
  * primary stops when this process is killed: src/supervisor/wrapper.ts.
- * @param {string} path of that Node.js
+ * @param {string | undefined} path of that Node.js; undefined when there is none
  */
 export function runByOwnNode(path) {
   // The one that runs may be it: it is then as old as what the platform has.
-  if (!existsSync(path) || process.env.NINELIVES_WRAPPER_PID) {
+  if (path === undefined || !existsSync(path) || process.env.NINELIVES_WRAPPER_PID) {
     console.error(
       `ninelives needs Node.js 22.18 or later, and this is ${process.versions.node}. ` +
         'Run npm ci, which installs one beside it on Linux, or install a later Node.js.',

@@ -38,11 +38,11 @@ export async function installService(args: readonly string[], invocation: Invoca
     return;
   }
   if (yes && dir !== undefined) throw new Failure('usage', `--yes or --dir, not both\n\n${USAGE}`);
-  const { root, installation } = invocation;
+  const { root, installation, program, app } = invocation;
   const { config } = loadConfig(process.env, installation);
   refuseMisplaced(invocation, config.DATA_DIR);
   const runAs = user ?? nameOf(statSync(root).uid);
-  const units = renderUnits({ config, root, workingDirectory: installation, ...owner(runAs) });
+  const units = renderUnits({ config, root, program, app, workingDirectory: installation, ...owner(runAs) });
   if (runAs === 'root') console.error('It would run as root. Better name a user without rights: --user USER');
   if (dir !== undefined) {
     const folder = absolutePath(invocation, dir);
@@ -55,7 +55,7 @@ export async function installService(args: readonly string[], invocation: Invoca
     console.error('Nothing is written yet. To write both: npx ninelives install-service --yes');
     return;
   }
-  const again = `sudo ${process.execPath} ${join(root, 'src', 'bin.js')} install-service --yes`;
+  const again = `sudo ${process.execPath} ${program} install-service --yes`;
   if (!isWritable(SYSTEM_DIR)) {
     throw new Failure('replica_denied', `${SYSTEM_DIR} is not writable for this user. Run:\n  ${again}`);
   }

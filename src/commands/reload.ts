@@ -48,16 +48,21 @@ export async function reload(args: readonly string[], invocation: Invocation): P
     console.log(describeOutcome(outcome as ReloadOutcome));
   } catch (error) {
     if (!(error instanceof Failure) || error.code !== 'not_ready' || release === undefined) throw error;
-    await choose(config.DATA_DIR, folder, error);
+    await choose(config.DATA_DIR, folder, invocation.app, error);
   }
 }
 
 /** While nothing runs, the next start is told what to take. @throws Failure what kept it from being asked */
-async function choose(dataDir: string, folder: string, failure: Failure): Promise<void> {
+async function choose(
+  dataDir: string,
+  folder: string,
+  app: string | undefined,
+  failure: Failure,
+): Promise<void> {
   demandDatabase(dataDir);
   const lock = lockDataDir(dataDir, 'reload --release');
   try {
-    const { version, hash } = await readTree(folder, [dataDir]);
+    const { version, hash } = await readTree(folder, [dataDir], app);
     writeCurrent(releasesFolder(dataDir), { next: folder });
     console.log(`${failure.message}\nThe next start takes ${version} (${hash}) from ${folder}`);
   } finally {

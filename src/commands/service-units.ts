@@ -16,6 +16,10 @@ export interface UnitOptions {
   readonly config: Config;
   /** Folder of the project, absolute. */
   readonly root: string;
+  /** What `ninelives` runs, absolute. */
+  readonly program: string;
+  /** As `--app` has named it. */
+  readonly app: string | undefined;
   /** Folder that `.env` and relative paths are of, absolute. */
   readonly workingDirectory: string;
   readonly user: string;
@@ -33,14 +37,16 @@ export function renderUnits(options: UnitOptions): readonly Unit[] {
   ];
 }
 
-function renderService({ config, root, workingDirectory, user, group }: UnitOptions): string {
+function renderService(options: UnitOptions): string {
+  const { config, root, program, app, workingDirectory, user, group } = options;
   const { DATA_DIR } = config;
-  for (const path of [root, workingDirectory, DATA_DIR]) checkPath(path);
+  for (const path of [root, program, app ?? '', workingDirectory, DATA_DIR]) checkPath(path);
   const ownNode = join(root, 'node_modules', '.bin', 'node');
   const node = existsSync(ownNode) ? ownNode : process.execPath;
   const writable = writableFolders(config);
   for (const path of writable) checkPath(path);
-  const command = (name: string) => `${node} ${join(root, 'src', 'bin.js')} ${name}`;
+  const named = app === undefined ? '' : ` --app ${join(root, app)}`;
+  const command = (name: string) => `${node} ${program} ${name}${named}`;
   return replaceAll(readFileSync(SERVICE_URL, 'utf8'), [
     [/^# A systemd unit(?:.*\n# )+.*\n/m, '# Written by `npx ninelives install-service`.\n'],
     [/^# ADAPT: where the project[^\n]*\n/m, ''],

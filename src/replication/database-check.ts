@@ -1,12 +1,13 @@
 import { spawn } from 'node:child_process';
 import { statSync } from 'node:fs';
+import { extname } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { Failure } from '../errors.ts';
 import { type Check, type CheckAnswer, checkHere } from './check-here.ts';
 import { dyingWithParent } from './litestream.ts';
 
-const ENTRY = fileURLToPath(new URL('./database-check-main.ts', import.meta.url));
+const ENTRY = fileURLToPath(new URL(`./database-check-main${extname(import.meta.url)}`, import.meta.url));
 
 /** A database that is not larger, its WAL included, is checked in less time than it takes to start a process. */
 const SMALL_MAX_BYTES = 8 * 1024 * 1024;

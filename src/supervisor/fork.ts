@@ -1,40 +1,40 @@
 import type { ChildProcess } from 'node:child_process';
 import cluster from 'node:cluster';
-import { join } from 'node:path';
 import { type ChildContext, CONTEXT_VARIABLE, type ForkedContext } from '../runtime/runtime.ts';
 import { REPLICA_SECRETS } from '../secrets.ts';
 import type { Deployment } from './release/deployment.ts';
+import { appVariables, moduleIn } from './release/modules.js';
 import { compileCacheOf } from './release/store.js';
 
 /** Every process of a system carries its data folder in this variable, so that orphans can be found. */
 export const DATA_DIR_VARIABLE = 'NINELIVES_DATA_DIR';
 
-const ENTRY = 'src/runtime/main.ts';
+const ENTRY = 'runtime/main.ts';
 /** What this process has for itself. */
 const NO_SECRETS: NodeJS.ProcessEnv = Object.fromEntries(REPLICA_SECRETS.map((name) => [name, undefined]));
 
 /**
  * Forks a Node process of a release by the cluster module.
- * @param entry of its role, below the release's folder
+ * @param entryPath its role's module, absolute, in the release
  * @param env variables beside the primary's own; the only way a secret reaches a child
  * @throws Error when the system has no process to give; other errors of the spawn come as `error` of what is returned
  */
 export function fork(
   { release, config }: Deployment,
-  entry: string,
+  entryPath: string,
   context: Omit<ChildContext, 'entryPath' | 'config'>,
   env: NodeJS.ProcessEnv = {},
 ): ChildProcess {
   const { DATA_DIR } = config;
   const full: ForkedContext = {
     ...context,
-    entryPath: join(release.folder, entry),
+    entryPath,
     config,
     primaryPid: process.pid,
   };
   // The role stands in the arguments for whoever reads `ps`.
   cluster.setupPrimary({
-    exec: join(release.folder, ENTRY),
+    exec: moduleIn(release, ENTRY),
     args: [context.role],
     execArgv: [],
     silent: false,
@@ -44,6 +44,7 @@ export function fork(
       NODE_COMPILE_CACHE: compileCacheOf(release.folder),
       NODE_COMPILE_CACHE_PORTABLE: '1',
       [DATA_DIR_VARIABLE]: DATA_DIR,
+      ...appVariables(release),
       [CONTEXT_VARIABLE]: JSON.stringify(full),
       ...NO_SECRETS,
       ...env,

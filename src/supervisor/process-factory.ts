@@ -6,7 +6,7 @@ import { Child } from './child.ts';
 import { processClock } from './clock.ts';
 import type { Events } from './events.ts';
 import { fork } from './fork.ts';
-import { exchangeTimeoutMsOf, type ProcessSpec, pickAppSecrets } from './processes.ts';
+import { entryPathOf, exchangeTimeoutMsOf, type ProcessSpec, pickAppSecrets } from './processes.ts';
 import type { Deployment, Release } from './release/deployment.ts';
 import { RestartPolicy } from './restart-policy.ts';
 import { Slot, type SlotOptions } from './slot.ts';
@@ -129,8 +129,7 @@ export class ProcessFactory {
   #fork(spec: ProcessSpec, request: ProcessRequest): Child {
     const { telemetry, check, onDamage } = this.#options;
     const { name, deployment, input, standby = 'none' } = request;
-    const { entry } = spec;
-    if (entry === undefined) throw new TypeError(`${spec.role} has no module`);
+    const entryPath = entryPathOf(spec, deployment.release);
     const { secrets, appSecrets, settings } = deployment;
     const env = {
       ...pickSecrets(secrets, spec.secrets),
@@ -139,7 +138,7 @@ export class ProcessFactory {
     };
     const child = this.#child(spec, request, () => {
       check(deployment.release);
-      return fork(deployment, entry, { role: name, standby, input }, env);
+      return fork(deployment, entryPath, { role: name, standby, input }, env);
     });
     telemetry.hear(child);
     child.on('message', (message) => {

@@ -1,8 +1,11 @@
+import { join } from 'node:path';
 import type { Config } from '../config.ts';
 import type { SettingEntry } from '../contract/manifest.ts';
 import { REQUEST_TIMEOUT_MS } from '../request-timeout.ts';
 import type { Background } from '../runtime/background.ts';
 import { NOTIFY_SECRETS, REPLICA_SECRETS, type SecretName } from '../secrets.ts';
+import type { Release } from './release/deployment.ts';
+import { moduleIn } from './release/modules.js';
 
 /** Settings that say how many there are of one kind of process. */
 type CountSetting = 'WORKERS' | 'SPARE_WORKERS';
@@ -17,8 +20,10 @@ const REQUEST_AND_ANSWER_MS = REQUEST_TIMEOUT_MS + 15_000;
 export interface ProcessSpec {
   /** Names its processes: `worker-1`, `worker-2` where a setting counts them, else as it is. */
   readonly role: string;
-  /** Its module below the release's folder, which exports `run(runtime)`; undefined for a binary. */
-  readonly entry: string | undefined;
+  /** Its module of the chassis, which exports `run(runtime)`; undefined for a binary. */
+  readonly entry?: string | undefined;
+  /** Its module of the app, below the release's folder, in place of one of the chassis. */
+  readonly appEntry?: string;
   /** How many there are; a setting, where a person chooses. 0: made when there is something to do. */
   readonly count: number | CountSetting;
   /** Whether it is forked ahead of its turn at a start, and loads its code while others come up. */
@@ -54,7 +59,7 @@ export const PROCESSES = {
   /** Tells the operator, first of all and last of all; there is one where the settings say whom to tell. */
   notify: {
     role: 'notify',
-    entry: 'src/notify/main.ts',
+    entry: 'notify/main.ts',
     count: 1,
     isPreforked: false,
     handover: 'gap',
@@ -69,7 +74,7 @@ export const PROCESSES = {
   /** Owns the replica, so that no second system adds to it; apart, so that nothing else keeps it from renewing that. */
   lease: {
     role: 'lease',
-    entry: 'src/replication/lease/main.ts',
+    entry: 'replication/lease/main.ts',
     count: 1,
     isPreforked: false,
     handover: 'gap',
@@ -83,7 +88,7 @@ export const PROCESSES = {
   /** Checks or restores the databases, which may take minutes, and may crash. Everything else waits for it. */
   prepare: {
     role: 'prepare',
-    entry: 'src/replication/prepare-main.ts',
+    entry: 'replication/prepare-main.ts',
     count: 1,
     isPreforked: false,
     handover: 'none',
@@ -110,7 +115,7 @@ export const PROCESSES = {
   /** When it has decided its last writes, it stays until Litestream has ended: a clean close would delete the WAL. */
   writer: {
     role: 'writer',
-    entry: 'src/writer/main.ts',
+    entry: 'writer/main.ts',
     count: 1,
     isPreforked: true,
     handover: 'standby',
@@ -123,7 +128,7 @@ export const PROCESSES = {
   },
   worker: {
     role: 'worker',
-    entry: 'src/worker/main.ts',
+    entry: 'worker/main.ts',
     count: 'WORKERS',
     isPreforked: true,
     handover: 'overlap',
@@ -151,7 +156,7 @@ export const PROCESSES = {
   /** A worker that has loaded everything, and waits for the place of one that dies. */
   spare: {
     role: 'worker-spare',
-    entry: 'src/worker/main.ts',
+    entry: 'worker/main.ts',
     count: 'SPARE_WORKERS',
     isPreforked: false,
     handover: 'none',
@@ -165,7 +170,7 @@ export const PROCESSES = {
   /** Restores the replica and compares it with the databases; stands still for as long as SQLite takes. */
   drill: {
     role: 'drill',
-    entry: 'src/replication/drill/main.ts',
+    entry: 'replication/drill/main.ts',
     count: 0,
     isPreforked: false,
     handover: 'none',
@@ -179,7 +184,7 @@ export const PROCESSES = {
   /** Tries a release's migrations on copies of the databases, which may take minutes. */
   dryRun: {
     role: 'dry-run',
-    entry: 'src/writer/dry-run-main.ts',
+    entry: 'writer/dry-run-main.ts',
     count: 0,
     isPreforked: false,
     handover: 'none',
@@ -198,7 +203,14 @@ export function backgroundSpec({
   entry,
   secrets,
 }: Background): ProcessSpec & { readonly handover: 'overlap' } {
-  return { ...PROCESSES.background, role: name, entry, secrets };
+  return { ...PROCESSES.background, role: name, appEntry: entry, secrets };
+}
+
+/** @returns the module of a process in a release, absolute */
+export function entryPathOf({ role, entry, appEntry }: ProcessSpec, release: Release): string {
+  if (appEntry !== undefined) return join(release.folder, appEntry);
+  if (entry === undefined) throw new TypeError(`${role} has no module`);
+  return moduleIn(release, entry);
 }
 
 /** @returns the secrets of the app that processes of one kind get; a spare is a worker */

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { chmodSync, copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import t from 'tap';
@@ -80,18 +80,19 @@ t.test('progress is one line on a terminal', async (t) => {
 
 t.test('an old Node.js hands over to the one that npm ci has installed', async (t) => {
   const folder = temporaryFolder(t);
-  mkdirSync(join(folder, 'src'));
-  mkdirSync(join(folder, 'node_modules', '.bin'), { recursive: true });
-  writeFileSync(join(folder, 'package.json'), '{"type":"module"}');
-  for (const file of ['bin.js', 'own-node.js']) {
-    copyFileSync(new URL(`../../src/${file}`, import.meta.url), join(folder, 'src', file));
+  const project = join(folder, 'node_modules', 'ninelives');
+  mkdirSync(join(project, 'src'), { recursive: true });
+  mkdirSync(join(project, 'node_modules', '.bin'), { recursive: true });
+  writeFileSync(join(project, 'package.json'), '{"type":"module"}');
+  for (const file of ['bin.js', 'launch.js', 'own-node.js']) {
+    copyFileSync(new URL(`../../src/${file}`, import.meta.url), join(project, 'src', file));
   }
   // Tells the real one that it is old, as nothing else here can be.
   const old = `data:text/javascript,Object.defineProperty(process.versions,'node',{value:'20.1.0'})`;
   const run = (env: NodeJS.ProcessEnv = {}) =>
     promisify(execFile)(
       process.execPath,
-      ['--import', old, join(folder, 'src', 'bin.js'), 'status', '--json'],
+      ['--import', old, join(project, 'src', 'bin.js'), 'status', '--json'],
       {
         env: { PATH: process.env.PATH, ...env },
       },
@@ -100,9 +101,15 @@ t.test('an old Node.js hands over to the one that npm ci has installed', async (
     code: 78,
     stderr: /needs Node.js 22.18 or later, and this is 20.1.0. Run npm ci/,
   });
-  const own = join(folder, 'node_modules', '.bin', 'node');
+  const own = join(project, 'node_modules', '.bin', 'node');
   writeFileSync(own, '#!/bin/sh\nshift\necho "own node: $*"\nexit 3\n');
   chmodSync(own, 0o755);
   await t.rejects(run(), { code: 3, stdout: 'own node: status --json\n' });
   await t.rejects(run({ NINELIVES_WRAPPER_PID: '1' }), { code: 78 }, 'and not for ever');
+  rmSync(own);
+  const hoisted = join(folder, 'node_modules', `node-linux-${process.arch}`);
+  mkdirSync(join(hoisted, 'bin'), { recursive: true });
+  writeFileSync(join(hoisted, 'package.json'), '{}');
+  writeFileSync(join(hoisted, 'bin', 'node'), '#!/bin/sh\nexit 4\n', { mode: 0o755 });
+  await t.rejects(run(), { code: 4 }, 'also one that npm has put further up');
 });

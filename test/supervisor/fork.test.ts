@@ -25,14 +25,14 @@ t.test('a child runs the code, the Node.js and the settings of its deployment', 
   const deployment = { ...rest, release: { ...release, folder, nodePath } };
   const before = process.execPath;
   const context = { role: 'worker-1', standby: 'none' } as const;
-  const child = fork(deployment, 'src/worker/main.ts', context, { SECRET: 'its own' });
+  const child = fork(deployment, '/code/worker/main.ts', context, { SECRET: 'its own' });
   t.equal(process.execPath, before);
   const exit = once(child, 'exit');
   const [told] = await once(child, 'message');
   t.same(told, {
     main,
     args: ['worker-1'],
-    entryPath: join(folder, 'src', 'worker', 'main.ts'),
+    entryPath: '/code/worker/main.ts',
     dataDir: '/data',
     cache: join(folder, '.cache'),
     ownNode: 'yes',
@@ -45,7 +45,7 @@ t.test('a child runs the code, the Node.js and the settings of its deployment', 
 t.test('a Node.js that is gone is an error of the child, and ends nobody', async (t) => {
   const { release, ...rest } = makeDeployment();
   const deployment = { ...rest, release: { ...release, nodePath: '/nowhere/node' } };
-  const child = fork(deployment, 'src/worker/main.ts', { role: 'worker-1', standby: 'none' });
+  const child = fork(deployment, '/code/worker/main.ts', { role: 'worker-1', standby: 'none' });
   const [error] = await once(child, 'error');
   t.equal(error.code, 'ENOENT');
   t.equal(child.pid, undefined);

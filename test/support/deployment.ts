@@ -13,6 +13,7 @@ export function makeDeployment(hash = 'none', dataDir = '/nowhere'): Deployment 
       root: '/nowhere',
       nodeModules: '/nowhere/node_modules',
       lockHash: '',
+      code: 'src',
       files: {},
     },
     config: loadConfig({ DATA_DIR: dataDir }, '/').config,

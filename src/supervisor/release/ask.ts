@@ -1,10 +1,10 @@
 import { execFile } from 'node:child_process';
-import { join } from 'node:path';
 import { Failure } from '../../errors.ts';
+import { appVariables, moduleIn } from './modules.js';
 import { nameOf } from './name-of.ts';
 import { compileCacheOf, type StoredRelease } from './store.js';
 
-const FOLDER = ['src', 'supervisor', 'release'];
+const FOLDER = 'supervisor/release';
 const ANSWER_MAX_BYTES = 1024 * 1024;
 /** Of what a release that cannot be loaded has printed: where it broke stands first. */
 const SAID_LINES = 6;
@@ -36,6 +36,7 @@ export async function askRelease(
         ...env,
         NODE_COMPILE_CACHE: compileCacheOf(release.folder),
         NODE_COMPILE_CACHE_PORTABLE: '1',
+        ...appVariables(release),
       },
       timeout: timeoutMs,
       killSignal: 'SIGKILL' as const,
@@ -44,7 +45,7 @@ export async function askRelease(
     try {
       execFile(
         release.nodePath,
-        [join(release.folder, ...FOLDER, script), ...args],
+        [moduleIn(release, `${FOLDER}/${script}`), ...args],
         options,
         (error, stdout, stderr) => {
           if (!error) resolve(stdout);

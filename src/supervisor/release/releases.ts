@@ -102,7 +102,7 @@ export class Releases {
     const { invocation, data } = this.#options;
     const source = folder ?? invocation.root;
     try {
-      const release = await storeRelease(source, this.#store, data);
+      const release = await storeRelease(source, this.#store, data, { app: invocation.app });
       await seedCompileCache(release.folder, compileCacheOf(running.folder));
       await syncRelease(release.folder);
       return release;

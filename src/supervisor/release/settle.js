@@ -30,6 +30,7 @@ const CHANGING_RETRY_MS = 500;
  * @property {string} dataDir absolute
  * @property {readonly string[]} data absolute paths that hold data, not code
  * @property {string | undefined} chosen a folder that somebody names for this start
+ * @property {string | undefined} [app] its module below the folder, where somebody names it
  * @property {boolean} isAttended whether a person sits at a terminal
  */
 
@@ -41,13 +42,13 @@ const CHANGING_RETRY_MS = 500;
  * @returns {Promise<Settled>}
  * @throws {import('../../errors.ts').Failure} release_unusable, release_changing
  */
-export async function settle({ root, dataDir, data, chosen, isAttended }) {
+export async function settle({ root, dataDir, data, chosen, app, isAttended }) {
   const store = releasesFolder(dataDir);
   // A folder that cannot be read is refused where it is locked.
   const current = currentIfReadable(store);
   const named = chosen ?? current.next ?? undefined;
   const source = named ?? root;
-  const tree = await readTree(source, data).catch((/** @type {Error} */ error) => error);
+  const tree = await readTree(source, data, app).catch((/** @type {Error} */ error) => error);
   const refusal =
     named !== undefined || tree instanceof Error
       ? undefined
@@ -74,7 +75,7 @@ export async function settle({ root, dataDir, data, chosen, isAttended }) {
   }
   if (tree instanceof Error) throw tree;
   const degraded = lacking === undefined ? undefined : `what is on the disk runs: ${lacking}`;
-  const release = await copied(source, store, data, tree);
+  const release = await copied({ source, store, data, app }, tree);
   return {
     workers: release.release,
     writer: release.release,
@@ -113,16 +114,14 @@ async function pairOf({ workers, writer }, store) {
 }
 
 /**
- * @param {string} source
- * @param {string} store
- * @param {readonly string[]} data
+ * @param {{ source: string, store: string, data: readonly string[], app: string | undefined }} place
  * @param {import('./tree.js').Tree} tree
  * @returns {Promise<{ release: StoredRelease, degraded: string | undefined }>}
  */
-async function copied(source, store, data, tree) {
+async function copied({ source, store, data, app }, tree) {
   for (let tries = 1; ; tries += 1) {
     try {
-      const release = await storeRelease(source, store, data, tries === 1 ? tree : undefined);
+      const release = await storeRelease(source, store, data, { known: tries === 1 ? tree : undefined, app });
       await seedCompileCache(release.folder, sharedCompileCache(release));
       return { release, degraded: undefined };
     } catch (error) {

@@ -3,6 +3,8 @@ import { chmodSync, existsSync, lstatSync, readFileSync } from 'node:fs';
 import { cp, mkdir, open, readdir, realpath, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join, sep } from 'node:path';
 import { makeFolder } from '../../folder.js';
+import { ownNodeOf } from '../../own-node.js';
+import { SOURCES } from './modules.js';
 import { LOCK, lockHashOf, readTree, sha256 } from './tree.js';
 
 // Plain JavaScript, as tree.js.
@@ -19,6 +21,8 @@ const SYNC_AT_ONCE = 16;
  * @property {string} nodeModules absolute, where its packages are
  * @property {string} lockHash of what npm had installed there
  * @property {string} nodePath the Node.js that its processes run, absolute
+ * @property {string} code the chassis' code below its folder
+ * @property {string} [app] its module below its folder; left out where the chassis' own package.json names it
  * @property {Readonly<Record<string, string>>} files the SHA-256 of each file by its path
  *
  * @typedef {Manifest & { readonly folder: string }} StoredRelease a release and the folder of its copy
@@ -36,20 +40,22 @@ export function releasesFolder(dataDir) {
  * @param {string} folder of package.json; may be a symbolic link
  * @param {string} store `releasesFolder`
  * @param {readonly string[]} data absolute paths that hold data, not code
- * @param {import('./tree.js').Tree} [known] what was read there just now
+ * @param {object} [options]
+ * @param {import('./tree.js').Tree | undefined} [options.known] what was read there just now
+ * @param {string | undefined} [options.app] its module below the folder, where package.json does not say it
  * @returns {Promise<StoredRelease>} the copy, or the one that was there already
  * @throws {import('../../errors.ts').Failure} release_unusable when it is no project, release_changing when a deploy is
  *   under way; or the error of the disk
  */
-export async function storeRelease(folder, store, data, known) {
-  const tree = known ?? (await readTree(folder, data));
+export async function storeRelease(folder, store, data, { known, app } = {}) {
+  const tree = known ?? (await readTree(folder, data, app));
   const stored = await findRelease(store, tree.hash);
   if (stored) return stored;
   makeFolder(store);
   const temporary = join(store, `${TEMPORARY}${tree.hash}-${randomBytes(4).toString('hex')}`);
   try {
     await writeCopy(tree, temporary);
-    const again = await readTree(folder, data);
+    const again = await readTree(folder, data, app);
     if (again.hash !== tree.hash) {
       const { Failure } = await import('../../errors.ts');
       throw new Failure(
@@ -84,7 +90,8 @@ export async function findRelease(store, hash) {
     for (const [path, expected] of Object.entries(manifest.files)) {
       if (sha256(readFileSync(join(folder, path))) !== expected) return undefined;
     }
-    return { ...manifest, folder };
+    // One that was written before there was a package is of the repository.
+    return { ...manifest, code: manifest.code ?? SOURCES, folder };
   } catch {
     return undefined;
   }
@@ -217,11 +224,7 @@ async function writeCopy(tree, folder) {
     chmodSync(full, isExecutable ? 0o500 : 0o400);
     hashes[path] = sha256(bytes);
   }
-  for (const path of tree.packageFolders) {
-    if (path === 'node_modules') continue;
-    await symlink(await realpath(join(tree.root, path)), join(folder, path));
-  }
-  await symlink(tree.nodeModules, join(folder, 'node_modules'));
+  for (const { path, target } of tree.links) await symlink(target, join(folder, path));
   const manifest = await manifestOf(tree, hashes);
   await writeFile(join(folder, MANIFEST), JSON.stringify(manifest), { mode: 0o400 });
 }
@@ -231,18 +234,31 @@ async function writeCopy(tree, folder) {
  * @param {Manifest['files']} files of its copy; none where there is no copy
  * @returns {Promise<Manifest>}
  */
-export async function manifestOf({ hash, version, root, nodeModules, lockHash }, files) {
-  return { hash, version, root, nodeModules, lockHash, nodePath: await nodePathOf(nodeModules), files };
+export async function manifestOf({ hash, version, root, nodeModules, lockHash, code, app }, files) {
+  const nodePath = await nodePathOf(nodeModules, join(root, dirname(code)));
+  return {
+    hash,
+    version,
+    root,
+    nodeModules,
+    lockHash,
+    nodePath,
+    code,
+    ...(app !== undefined && { app }),
+    files,
+  };
 }
 
 /**
  * The Node.js that npm has installed belongs to the release, like the other packages; any other one to the machine.
  * @param {string} nodeModules
+ * @param {string} chassis its folder
  * @returns {Promise<string>}
  */
-async function nodePathOf(nodeModules) {
+async function nodePathOf(nodeModules, chassis) {
   if (!process.execPath.includes(`${sep}node_modules${sep}`)) return process.execPath;
-  return (await realpath(join(nodeModules, '.bin', 'node')).catch(() => undefined)) ?? process.execPath;
+  const own = ownNodeOf(dirname(nodeModules)) ?? ownNodeOf(chassis);
+  return (own && (await realpath(own).catch(() => undefined))) ?? process.execPath;
 }
 
 /**

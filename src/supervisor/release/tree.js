@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { lstat, readdir, readFile, readlink, realpath } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
+import { EMITTED, PACKAGE, SOURCES } from './modules.js';
 
 // Plain JavaScript: it runs before a start has chosen its code, and with it the cache of compiled code.
 
@@ -10,8 +11,8 @@ const NAMED_MAX = 5;
 /** What npm tells of the packages that it has installed, beside them. */
 export const LOCK = '.package-lock.json';
 const MB = 1024 * 1024;
-/** What a project has at its top that no process of the system runs. */
-const LEFT_OUT_AT_TOP = new Set(['test', 'loadtest']);
+/** What the chassis' repository has at its top that no process of the system runs. */
+const LEFT_OUT_AT_TOP = new Set(['test', 'loadtest', 'packaging']);
 /** What a running system, or its operator's shell, writes beside the code. */
 const WRITTEN = /\.(?:log|db|db-wal|db-shm|sqlite3?|pid|sock)$/;
 const HASH_CHARACTERS = 16;
@@ -31,57 +32,72 @@ const HASH_CHARACTERS = 16;
  * @property {string} nodeModules absolute; where its packages are
  * @property {readonly TreeFile[]} files sorted by path
  * @property {readonly string[]} folders below the root, also those in which nothing is copied: a program may list them
- * @property {readonly string[]} packageFolders each `node_modules` below the root, as paths below the root
+ * @property {readonly Link[]} links what is not copied: the packages
+ * @property {string} code the chassis' code below the root
+ * @property {string | undefined} app its module below the root; undefined where the chassis' own package.json names it
+ *
+ * @typedef {object} Link
+ * @property {string} path below the root
+ * @property {string} target absolute
+ *
+ * @typedef {object} Found
+ * @property {string} path below the root
+ * @property {string} full
+ * @property {boolean} isLink
+ * @property {boolean} isExecutable
+ * @property {number} sizeBytes
  */
 
 /**
- * Reads a project's code: package.json's folder without node_modules, dot-files, what is data, test and loadtest.
+ * Reads a project's code. That is package.json's folder without node_modules, dot-files and what is data. Where the chassis
+ * is one of its packages, that one is a part of the code, too; in the chassis' repository it is, and test and loadtest are
+ * not.
  *
  * @param {string} folder of package.json; may be a symbolic link
  * @param {readonly string[]} data absolute paths that hold data, not code
+ * @param {string} [named] the app's module below the folder, where package.json does not say it
  * @returns {Promise<Tree>}
  * @throws {import('../../errors.ts').Failure} release_unusable when it is no project, or too large for one
  */
-export async function readTree(folder, data) {
+export async function readTree(folder, data, named) {
   const root = await realpath(folder).catch(() => undefined);
   if (root === undefined) throw await unusable(`There is no folder ${folder}`);
-  const version = await versionOf(root);
-  /** @type {{ path: string, isLink: boolean, isExecutable: boolean, sizeBytes: number }[]} */
+  const { version, app, dependsOnChassis } = await packageOf(root, named);
+  const chassis = dependsOnChassis ? await chassisOf(root) : undefined;
+  /** @type {Found[]} */
   const found = [];
   /** @type {string[]} */
-  const packageFolders = [];
-  /** @type {string[]} */
   const folders = [];
+  /** @type {Link[]} */
+  const links = [];
   const isData = new Set(data);
-  /** @param {string} below */
-  const walk = async (below) => {
-    for (const entry of await readdir(join(root, below), { withFileTypes: true })) {
-      const path = below === '' ? entry.name : `${below}/${entry.name}`;
-      if (entry.name.startsWith('.') || isData.has(join(root, path))) continue;
-      if (below === '' && LEFT_OUT_AT_TOP.has(entry.name)) continue;
-      if (entry.name === 'node_modules') packageFolders.push(path);
-      else if (entry.isDirectory()) {
-        folders.push(path);
-        await walk(path);
-      } else if ((entry.isFile() || entry.isSymbolicLink()) && !WRITTEN.test(entry.name)) {
-        const { size, mode } = await lstat(join(root, path));
-        found.push({
-          path,
-          isLink: entry.isSymbolicLink(),
-          isExecutable: (mode & 0o100) !== 0,
-          sizeBytes: size,
-        });
-      }
-    }
-  };
-  await walk('');
+  await walk({ base: root, below: '' }, (path, name) => {
+    if (name.startsWith('.') || isData.has(join(root, path)) || WRITTEN.test(name)) return 'skip';
+    if (chassis === undefined && LEFT_OUT_AT_TOP.has(path)) return 'skip';
+    return name === 'node_modules' ? 'link' : 'take';
+  });
+  const nodeModules = chassis?.nodeModules ?? (await nodeModulesOf(root));
+  if (chassis === undefined) {
+    if (!links.some(({ path }) => path === 'node_modules'))
+      links.push({ path: 'node_modules', target: nodeModules });
+  } else {
+    const at = links.findIndex(({ path }) => path === 'node_modules');
+    if (at !== -1) links.splice(at, 1);
+    links.push(...(await packagesBeside(root, chassis.folder)));
+    folders.push('node_modules', chassis.below);
+    await walk({ base: chassis.folder, below: chassis.below }, (path, name) => {
+      // Types are for whoever writes an app.
+      if (path.endsWith('.d.ts') || (name.startsWith('.') && path !== `${chassis.below}/${EMITTED}`))
+        return 'skip';
+      return name === 'node_modules' ? 'link' : 'take';
+    });
+  }
   await refuseTooLarge(root, found);
   found.sort((a, b) => (a.path < b.path ? -1 : 1));
   const digest = createHash('sha256');
   /** @type {TreeFile[]} */
   const files = [];
-  for (const { path, isLink, isExecutable } of found) {
-    const full = join(root, path);
+  for (const { path, full, isLink, isExecutable } of found) {
     if (isLink) {
       const target = resolve(dirname(full), await readlink(full));
       digest.update(`${path}\0link\0${target}\0`);
@@ -92,11 +108,39 @@ export async function readTree(folder, data) {
     digest.update(`${path}\0${isExecutable ? 'executable' : 'file'}\0${sha256(bytes)}\0`);
     files.push({ path, isExecutable, bytes });
   }
-  const nodeModules = await nodeModulesOf(root);
   const lockHash = await lockHashOf(nodeModules);
   digest.update(`${nodeModules}\0${lockHash}\0`);
+  if (named !== undefined) digest.update(`${named}\0`);
   const hash = digest.digest('hex').slice(0, HASH_CHARACTERS);
-  return { root, hash, version, lockHash, nodeModules, files, folders, packageFolders };
+  const code = chassis === undefined ? SOURCES : `${chassis.below}/${EMITTED}`;
+  return { root, hash, version, lockHash, nodeModules, files, folders, links, code, app };
+
+  /**
+   * @param {{ base: string, below: string }} place a folder, and where it is to lie below the root
+   * @param {(path: string, name: string) => 'take' | 'skip' | 'link'} judge
+   */
+  async function walk({ base, below }, judge) {
+    for (const entry of await readdir(base, { withFileTypes: true })) {
+      const path = below === '' ? entry.name : `${below}/${entry.name}`;
+      const full = join(base, entry.name);
+      const judged = judge(path, entry.name);
+      if (judged === 'skip') continue;
+      if (judged === 'link') links.push({ path, target: await realpath(full) });
+      else if (entry.isDirectory()) {
+        folders.push(path);
+        await walk({ base: full, below: path }, judge);
+      } else if (entry.isFile() || entry.isSymbolicLink()) {
+        const { size, mode } = await lstat(full);
+        found.push({
+          path,
+          full,
+          isLink: entry.isSymbolicLink(),
+          isExecutable: (mode & 0o100) !== 0,
+          sizeBytes: size,
+        });
+      }
+    }
+  }
 }
 
 /** @param {Buffer | string} content @returns {string} */
@@ -106,34 +150,112 @@ export function sha256(content) {
 
 /**
  * @param {string} nodeModules absolute
- * @returns {Promise<string>} names what npm has installed there; empty where npm tells nothing of it
+ * @returns {Promise<string>} names what npm has installed there; empty where npm tells nothing of it. The chassis does not
+ *   count: a release has a copy of it
  */
 export async function lockHashOf(nodeModules) {
-  const lock = await readFile(join(nodeModules, LOCK)).catch(() => undefined);
-  return lock === undefined ? '' : sha256(lock);
+  const lock = await readFile(join(nodeModules, LOCK), 'utf8').catch(() => undefined);
+  if (lock === undefined) return '';
+  const own = `node_modules/${PACKAGE}`;
+  if (!lock.includes(`"${own}"`)) return sha256(lock);
+  try {
+    const { packages } = JSON.parse(lock);
+    delete packages[own];
+    return sha256(JSON.stringify(packages));
+  } catch {
+    return sha256(lock);
+  }
 }
 
 /**
  * Node.js looks for packages in each folder upwards.
- * @param {string} root @returns {Promise<string>}
+ * @param {string} root
+ * @returns {Promise<string>}
  */
 async function nodeModulesOf(root) {
+  const [nearest] = await allNodeModules(root);
+  return nearest ?? join(root, 'node_modules');
+}
+
+/**
+ * @param {string} root
+ * @returns {Promise<string[]>} real paths, the nearest first
+ */
+async function allNodeModules(root) {
+  /** @type {string[]} */
+  const all = [];
   for (let folder = root; ; folder = dirname(folder)) {
-    const found = await realpath(join(folder, 'node_modules')).catch(() => undefined);
-    if (found !== undefined) return found;
-    if (folder === dirname(folder)) return join(root, 'node_modules');
+    const there = await realpath(join(folder, 'node_modules')).catch(() => undefined);
+    if (there !== undefined) all.push(there);
+    if (folder === dirname(folder)) return all;
   }
 }
 
-/** @param {string} root @returns {Promise<string>} */
-async function versionOf(root) {
+/**
+ * @param {string} root
+ * @returns {Promise<{ folder: string, below: string, nodeModules: string }>} the chassis that the project's app imports
+ */
+async function chassisOf(root) {
+  for (const nodeModules of await allNodeModules(root)) {
+    const folder = await realpath(join(nodeModules, PACKAGE)).catch(() => undefined);
+    if (folder === undefined) continue;
+    const isPackage =
+      /[\\/]node_modules[\\/]/.test(folder) && (await realpath(join(folder, EMITTED)).catch(() => undefined));
+    if (!isPackage) {
+      throw await unusable(
+        `${join(nodeModules, PACKAGE)} is not the package of ${PACKAGE} but its sources: run npm pack there, and install that`,
+      );
+    }
+    return { folder, below: `node_modules/${PACKAGE}`, nodeModules };
+  }
+  throw await unusable(`${PACKAGE} is not installed in ${root}: run npm install there`);
+}
+
+/**
+ * @param {string} root
+ * @param {string} chassis its real folder
+ * @returns {Promise<Link[]>} one for each package that the app or the chassis finds, the nearest one of each name
+ */
+async function packagesBeside(root, chassis) {
+  /** @type {Map<string, Link>} */
+  const links = new Map();
+  for (const folder of [...(await allNodeModules(root)), dirname(chassis)]) {
+    for (const name of await readdir(folder)) {
+      const path = `node_modules/${name}`;
+      if (name.startsWith('.') || name === PACKAGE || links.has(path)) continue;
+      links.set(path, { path, target: join(folder, name) });
+    }
+  }
+  return [...links.values()];
+}
+
+/**
+ * @param {string} root
+ * @param {string | undefined} named the app's module
+ * @returns {Promise<{ version: string, app: string | undefined, dependsOnChassis: boolean }>}
+ */
+async function packageOf(root, named) {
+  /** @type {{ version?: unknown, ninelives?: { app?: unknown }, dependencies?: object }} */
+  let content;
   try {
-    const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'));
-    return typeof version === 'string' ? version : '0.0.0';
+    content = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'));
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw await unusable(`${root} is no project: its package.json cannot be read (${reason})`);
   }
+  const { version, ninelives, dependencies } = content;
+  const dependsOnChassis = Object.hasOwn(dependencies ?? {}, PACKAGE);
+  const app = named ?? (dependsOnChassis ? ninelives?.app : undefined);
+  if (dependsOnChassis && typeof app !== 'string') {
+    throw await unusable(
+      `package.json in ${root} does not say where its app is: "ninelives": { "app": "app.ts" }`,
+    );
+  }
+  return {
+    version: typeof version === 'string' ? version : '0.0.0',
+    app: typeof app === 'string' ? app : undefined,
+    dependsOnChassis,
+  };
 }
 
 /**

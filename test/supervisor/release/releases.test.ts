@@ -10,7 +10,14 @@ t.test('nothing is started while packages are gone or being installed', async (t
   const { root, dataDir, write } = makeProject(t);
   const release = await storeRelease(root, releasesFolder(dataDir), [dataDir]);
   const releases = new Releases({
-    invocation: { root, installation: root, cwd: root, environment: {} },
+    invocation: {
+      root,
+      installation: root,
+      app: undefined,
+      program: join(root, 'src/bin.js'),
+      cwd: root,
+      environment: {},
+    },
     dataDir,
     data: [dataDir],
     log: createLog('test', 'silent', 'json'),

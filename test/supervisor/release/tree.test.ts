@@ -18,13 +18,13 @@ t.test(
       '.git/HEAD',
     ])
       write(path, 'x');
-    const { files, version, packageFolders } = await readTree(root, [join(root, 'data')]);
+    const { files, version, links } = await readTree(root, [join(root, 'data')]);
     t.strictSame(
       files.map(({ path }) => path),
       ['package.json', 'src/bin.js', 'src/deep/one.ts'],
     );
     t.equal(version, '1.2.3');
-    t.strictSame(packageFolders, ['node_modules']);
+    t.strictSame(links, [{ path: 'node_modules', target: join(root, 'node_modules') }]);
   },
 );
 

@@ -1,0 +1,290 @@
+// Plain JavaScript: what it does before it has chosen the code that runs is all here.
+import { existsSync, lstatSync, readdirSync, readFileSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { findProject } from './project.js';
+import { appVariables, EMITTED, moduleIn, SOURCES } from './supervisor/release/modules.js';
+
+/** sysexits.h. */
+const EXIT_CONFIGURATION = 78;
+/** Commands that concern no project. */
+const WITHOUT_PROJECT = new Set(['create', 'help', '--help', '-h', undefined]);
+
+/** The code beside this file. */
+const OWN = { folder: dirname(import.meta.dirname), code: basename(import.meta.dirname) };
+
+/**
+ * @typedef {import('./supervisor/release/invocation.ts').Invocation} Invocation
+ * @typedef {import('./supervisor/release/modules.js').Chassis} Chassis
+ * @typedef {Chassis & { readonly app?: string }} PinnedRelease
+ */
+
+/**
+ * Runs a command from the code beside this file; a start from the code that `settle` chooses, and what chooses it comes
+ * from what ran last, since a deploy may be under way here.
+ * @param {readonly string[]} words
+ */
+export async function launch(words) {
+  const cwd = workingDirectory();
+  try {
+    const { args, app: named } = takeApp(words);
+    const isHelp = WITHOUT_PROJECT.has(args[0]) || args.includes('--help') || args.includes('-h');
+    const project = findProject({ own: OWN.folder, isPackage: OWN.code === EMITTED, cwd: cwd ?? '/', named });
+    if (project === undefined) {
+      if (!isHelp) throw failure(NO_PROJECT);
+      const folder = cwd ?? '/';
+      await run(args, {
+        root: folder,
+        installation: folder,
+        app: undefined,
+        program: process.argv[1] ?? '',
+        cwd,
+        environment: { ...process.env },
+      });
+      return;
+    }
+    const { root, real, app, chassis, program } = project;
+    if (!isHelp && chassis !== OWN.folder) {
+      // The app imports the chassis of its project, and there shall be one in a process.
+      const { launch } = await import(pathToFileURL(join(chassis, EMITTED, 'launch.js')).href);
+      await launch(words);
+      return;
+    }
+    // A release folder is removed one day; what belongs to the installation lies beside the link to it.
+    const installation = lstatSync(root).isSymbolicLink() ? dirname(root) : real;
+    const environment = isHelp ? { ...process.env } : await takeSettings({ args, own: real, installation });
+    set(appVariables({ folder: real, app }));
+    const invocation = {
+      root,
+      installation,
+      app: named === undefined ? undefined : app,
+      program,
+      cwd,
+      environment,
+    };
+    const dataDir = resolve(installation, process.env.DATA_DIR || 'data');
+    // The code that runs lies in it, and there is no import from such a path.
+    if (!isHelp && dataDir.includes('\\')) {
+      throw failure(`DATA_DIR: expected a path without \\, from which Node.js loads no code: ${dataDir}`);
+    }
+    if (!isHelp && args[0] !== 'start' && !actsForCaller(args) && process.getuid?.() === 0) {
+      const { becomeOwnerOf } = await import('./unit.js');
+      becomeOwnerOf(dataDir, real);
+    }
+    const pinned = pinnedRelease(dataDir);
+    if (!isHelp && bringsWriterUp(args, dataDir)) await start(args, invocation, pinned);
+    else await run(args, invocation, pinned);
+  } catch (error) {
+    const { message, meaning } = /** @type {{ message: string, meaning?: { exitCode: number } }} */ (error);
+    console.error(`ninelives: ${message}`);
+    process.exitCode = meaning?.exitCode ?? 70;
+  }
+}
+
+const NO_PROJECT =
+  'There is no app here: neither this folder nor one above it has a package.json with "ninelives": { "app": "app.ts" }. ' +
+  'Run this in the folder of a project, or name the app: --app app.ts';
+
+/**
+ * @param {string} message
+ */
+function failure(message) {
+  return Object.assign(new Error(message), { meaning: { exitCode: EXIT_CONFIGURATION } });
+}
+
+/**
+ * @param {readonly string[]} words
+ * @returns {{ args: readonly string[], app: string | undefined }} the words without `--app`, which any command takes
+ */
+function takeApp(words) {
+  const at = words.findIndex((word) => /^--app(=|$)/.test(word));
+  const word = words[at];
+  if (word === undefined) return { args: words, app: undefined };
+  const isApart = word === '--app';
+  const app = isApart ? words[at + 1] : word.slice('--app='.length);
+  if (!app) throw failure('--app wants the path of a module, such as --app app.ts');
+  return { args: words.toSpliced(at, isApart ? 2 : 1), app };
+}
+
+/**
+ * What the environment has wins, then what the unit of a service sets, then `.env`.
+ * @param {{ args: readonly string[], own: string, installation: string }} options
+ * @returns {Promise<NodeJS.ProcessEnv>} the environment without `.env`
+ */
+async function takeSettings({ args, own, installation }) {
+  const { readSettings } = await import('./environment-file.js');
+  const { parseEnv } = await import('node:util');
+  let because = '';
+  if (process.env.DATA_DIR === undefined) {
+    const { unitOf, becomeUserOf } = await import('./unit.js');
+    const unit = unitOf([own, installation], process.env);
+    if (unit) {
+      take(unit.environment);
+      because = `, as ${unit.name} has it`;
+      if (!actsForCaller(args) && becomeUserOf(unit)) because += `, as its user ${unit.user}`;
+    }
+  }
+  const environment = { ...process.env };
+  take(parseEnv(readSettings(join(installation, '.env')) ?? ''));
+  if (because !== '')
+    console.error(
+      `ninelives: the data folder is ${resolve(installation, process.env.DATA_DIR || 'data')}${because}`,
+    );
+  return environment;
+}
+
+/**
+ * @param {NodeJS.ProcessEnv} variables
+ */
+function set(variables) {
+  for (const [name, value] of Object.entries(variables)) {
+    // An undefined one would read as that word.
+    if (value === undefined) delete process.env[name];
+    else process.env[name] = value;
+  }
+}
+
+/**
+ * @param {NodeJS.Dict<string>} settings
+ */
+function take(settings) {
+  for (const [name, value] of Object.entries(settings)) process.env[name] ??= value;
+}
+
+/**
+ * It writes for whoever runs it, and not into the data folder.
+ * @param {readonly string[]} args
+ */
+function actsForCaller([command, ...rest]) {
+  return command === 'install-service' || (command === 'restore' && !rest.includes('--in-place'));
+}
+
+/**
+ * A writer migrates, so that it has to be settled which one. Of the keys there are none without a database.
+ * @param {readonly string[]} args
+ * @param {string} dataDir
+ */
+function bringsWriterUp([command, word], dataDir) {
+  return command === 'start' || (command === 'keys' && (word === 'create' || holdsDatabase(dataDir)));
+}
+
+/** @param {string} dataDir */
+function holdsDatabase(dataDir) {
+  try {
+    return readdirSync(dataDir).some((name) => name.endsWith('.db'));
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * @param {readonly string[]} args
+ * @param {Invocation} invocation
+ * @param {PinnedRelease | undefined} pinned what ran last
+ */
+async function start(args, invocation, pinned) {
+  const { settle, dataOf } = await firstOf([pinned, OWN], (chassis) =>
+    load(chassis, 'supervisor/release/settle.js'),
+  );
+  const at = args[0] !== 'start' ? -1 : args.findIndex((arg) => /^--release(=|$)/.test(arg));
+  const named =
+    at === -1
+      ? undefined
+      : args[at]?.includes('=')
+        ? args[at].slice(args[at].indexOf('=') + 1)
+        : args[at + 1];
+  const settled = await settle({
+    root: invocation.root,
+    ...dataOf(invocation.installation, process.env),
+    chosen: named === undefined ? undefined : resolve(invocation.cwd ?? '/', named),
+    app: invocation.app,
+    isAttended: args[0] === 'start' && process.stdin.isTTY === true,
+  });
+  const { enableCompileCache } = await import('node:module');
+  // The compiled code goes with the release, and with its copies.
+  enableCompileCache({ directory: join(settled.workers.folder, '.cache'), portable: true });
+  set(appVariables(settled.workers));
+  const { prepare } = await load(settled.workers, 'main.ts');
+  await (await prepare(args, invocation, settled))();
+}
+
+/**
+ * @param {readonly string[]} args
+ * @param {Invocation} invocation
+ * @param {PinnedRelease} [pinned] what ran last
+ */
+async function run(args, invocation, pinned) {
+  const { enableCompileCache } = await import('node:module');
+  const packages = OWN.code === EMITTED ? dirname(OWN.folder) : join(OWN.folder, 'node_modules');
+  enableCompileCache(join(packages, '.cache', 'ninelives'));
+  const command = await firstOf([OWN, pinned], async (chassis) => {
+    // It has a copy of the app, too.
+    if (chassis === pinned) set(appVariables(pinned));
+    const { prepare } = await load(chassis, 'main.ts');
+    return prepare(args, invocation);
+  });
+  await command();
+}
+
+/**
+ * A deploy that is under way or broken shall keep nobody from asking what runs, or from going back.
+ * @template Result
+ * @param {readonly (Chassis | undefined)[]} all
+ * @param {(chassis: Chassis) => Promise<Result>} use
+ * @returns {Promise<Result>}
+ */
+async function firstOf(all, use) {
+  /** @type {unknown} */
+  let first;
+  for (const chassis of all) {
+    if (chassis === undefined) continue;
+    try {
+      const result = await use(chassis);
+      if (first !== undefined) console.error(`ninelives: ${reasonOf(first)}; using ${chassis.folder}`);
+      return result;
+    } catch (error) {
+      // What a command says of its use is no fault of the code.
+      if (error instanceof Error && 'meaning' in error) throw error;
+      first ??= new Error(`the code in ${chassis.folder} cannot be loaded (${reasonOf(error)})`);
+    }
+  }
+  throw first;
+}
+
+/** @param {unknown} error */
+function reasonOf(error) {
+  return error instanceof Error ? error.message.split('\n')[0] : String(error);
+}
+
+/**
+ * @param {Chassis} chassis
+ * @param {string} module
+ */
+function load(chassis, module) {
+  return import(pathToFileURL(moduleIn(chassis, module)).href);
+}
+
+/** @returns undefined where it was removed */
+function workingDirectory() {
+  try {
+    return process.cwd();
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * @param {string} dataDir
+ * @returns {PinnedRelease | undefined}
+ */
+function pinnedRelease(dataDir) {
+  const store = join(dataDir, 'run', 'releases');
+  try {
+    const { workers } = JSON.parse(readFileSync(join(store, 'current'), 'utf8'));
+    const folder = join(store, String(workers));
+    const { code = SOURCES, app } = JSON.parse(readFileSync(join(folder, '.release.json'), 'utf8'));
+    return existsSync(join(folder, code, 'launch.js')) ? { folder, code, app } : undefined;
+  } catch {
+    return undefined;
+  }
+}
