@@ -1,3 +1,5 @@
+import type { AppCodes } from './contract/codes.ts';
+
 /** What one code means: to an HTTP client, to the shell, or to both. */
 export interface CodeMeaning {
   readonly title: string;
@@ -92,10 +94,6 @@ const CODES = {
 } as const satisfies Record<string, CodeMeaning>;
 
 const TABLE = Symbol.for('ninelives.codes');
-
-/** The app's codes. It adds them by declaration merging, and with `addCodes` when it is loaded. */
-// biome-ignore lint/suspicious/noEmptyInterface: an app fills it
-export interface AppCodes {}
 
 export type Code = keyof typeof CODES | keyof AppCodes;
 

@@ -1,11 +1,10 @@
-/** What an app is made of: the contract between it and the chassis. What begins with it is public, and changes as CHANGELOG.md says. */
+/**
+ * What an app is made of: the contract between it and the chassis. The names here, in http.ts and in testing are public, and
+ * CHANGELOG.md says what changes of them; every other module may change at any time.
+ */
 export * from './contract/app.ts';
+export * from './contract/codes.ts';
 export * from './contract/feature.ts';
-export {
-  type AppCodes,
-  type Code,
-  type CodeMeaning,
-  Failure,
-  type FailureOptions,
-  type FieldError,
-} from './errors.ts';
+export * from './contract/settings.ts';
+export { type Code, type CodeMeaning, Failure, type FailureOptions, type FieldError } from './errors.ts';
+export { wholeNumber } from './whole-number.ts';

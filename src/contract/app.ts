@@ -1,4 +1,5 @@
-import type { AppCodes, CodeMeaning } from '../errors.ts';
+import type { CodeMeaning } from '../errors.ts';
+import type { AppCodes } from './codes.ts';
 import type { Feature } from './feature.ts';
 
 /** What is put on the chassis: package.json names its module as `ninelives.app`, which exports it as default. */

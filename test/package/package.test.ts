@@ -67,7 +67,7 @@ t.test(
     const { status, body } = await put('one');
     t.strictSame(
       [status, body.code],
-      [412, 'precondition_failed'],
+      [409, 'link_taken'],
       'the app has the contract of the chassis',
     );
 
@@ -89,6 +89,7 @@ t.test(
     const reloaded = await project.run(['reload'], join(place, 'server'));
     t.equal(reloaded.code, 0, reloaded.stderr);
     t.strictSame(await get('two'), { target: 'https://example.org/', release: 2 });
+    t.equal((await put('three')).status, 413, "its settings are the app's");
     t.equal((await system.stop()).code, 0);
   },
 );

@@ -8,9 +8,20 @@ import { cleanEnv, RunningSystem } from '../../loadtest/support/running-system.t
 const ROOT = new URL('../../', import.meta.url).pathname;
 
 const APP = `
-import { type AppCodes, defineApp, defineCommand, defineFeature, Failure, type RouteContext } from 'ninelives';
+import { defineApp, defineCommand, defineFeature, defineSettings, Failure, type RouteContext, type SettingsOf, wholeNumber } from 'ninelives';
 import { readJson, sendJson, validate } from 'ninelives/http';
 import { z } from 'zod';
+
+const codes = { link_taken: { title: 'There is such a link', httpStatus: 409, exitCode: 65 } };
+type Codes = typeof codes;
+const settings = defineSettings({
+  LINKS_MAX: { schema: wholeNumber(1, 1000), default: '2', changes: 'reload', about: 'how many links there may be' },
+});
+type Own = SettingsOf<typeof settings>;
+declare module 'ninelives' {
+  interface AppCodes extends Codes {}
+  interface AppSettings extends Own {}
+}
 
 const link = z.object({ name: z.string().regex(/^[a-z0-9-]{1,40}$/), target: z.url() });
 const commands = {
@@ -18,8 +29,10 @@ const commands = {
     input: link,
     prepare(db) {
       const insert = db.prepare('INSERT INTO links (name, target) VALUES (?, ?) ON CONFLICT DO NOTHING');
-      return ({ name, target }) => {
-        if (insert.run(name, target).changes === 0) throw new Failure('precondition_failed', \`There is a link \${name}\`);
+      const count = db.prepare<[], number>('SELECT count(*) FROM links').pluck();
+      return ({ name, target }, { config }) => {
+        if (count.get()! >= config.LINKS_MAX) throw new Failure('quota_exceeded', \`There are \${config.LINKS_MAX} links\`);
+        if (insert.run(name, target).changes === 0) throw new Failure('link_taken', \`There is a link \${name}\`);
         return { name };
       };
     },
@@ -39,12 +52,12 @@ function routes({ route, db, write }: RouteContext<typeof commands>): void {
 const links = defineFeature({
   name: 'links',
   database: 'main',
+  settings: async () => settings,
   migrations: new URL('./links/migrations/', import.meta.url),
   commands: async () => commands,
   routes: async () => routes,
 });
-export const codes: Readonly<Record<keyof AppCodes, never>> = {};
-export default defineApp({ title: 'Links', description: 'Short links.', features: [links] });
+export default defineApp({ title: 'Links', description: 'Short links.', codes, features: [links] });
 `;
 
 export interface Ran {
