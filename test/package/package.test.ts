@@ -65,11 +65,7 @@ t.test(
     t.strictSame(await put('one'), { status: 201, body: { name: 'one' } });
     t.strictSame(await get('one'), { target: 'https://example.org/', release: 1 });
     const { status, body } = await put('one');
-    t.strictSame(
-      [status, body.code],
-      [409, 'link_taken'],
-      'the app has the contract of the chassis',
-    );
+    t.strictSame([status, body.code], [409, 'link_taken'], 'the app has the contract of the chassis');
 
     // A deploy under way: the app's files and the chassis are broken, and its packages are there.
     project.write(
