@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
+import { makeTemporaryFolder, RunningSystem, removeFolder } from '../src/testing/running-system.ts';
 import type { Progress } from './progress.ts';
 import { nameOf, readFamily } from './support/cpu-time.ts';
-import { makeTemporaryFolder, RunningSystem, removeFolder } from './support/running-system.ts';
 
 const VICTIM = 'worker-1';
 /** Longer than a worker has to live to be started again without a back-off. */

@@ -1,9 +1,9 @@
+import { makeTemporaryFolder, removeFolder } from '../src/testing/running-system.ts';
 import { failureCount, type Load, type Measurement } from './measurement.ts';
 import { type Peer, peers } from './peers.ts';
 import type { Progress } from './progress.ts';
 import { measure } from './run.ts';
 import { scenarioOf } from './scenarios.ts';
-import { makeTemporaryFolder, removeFolder } from './support/running-system.ts';
 import { compileSlowFsync, slowFsyncEnv } from './support/slow-fsync.ts';
 import { withTarget } from './target.ts';
 

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { makeTemporaryFolder, removeFolder } from './support/running-system.ts';
+import { makeTemporaryFolder, removeFolder } from '../src/testing/running-system.ts';
 import { startKeyedSystem, startSystem, type Target } from './target.ts';
 
 const START_TIMEOUT_MS = 15_000;

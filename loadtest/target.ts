@@ -2,9 +2,9 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { readEvents } from '../src/supervisor/events.ts';
+import { readEnd } from '../src/testing/log-tail.ts';
+import { LOG_FILE, makeTemporaryFolder, RunningSystem, removeFolder } from '../src/testing/running-system.ts';
 import type { Mark } from './measurement.ts';
-import { readEnd } from './support/log-tail.ts';
-import { LOG_FILE, makeTemporaryFolder, RunningSystem, removeFolder } from './support/running-system.ts';
 
 const STOP_TIMEOUT_MS = 30_000;
 const LOG_END_BYTES = 4000;

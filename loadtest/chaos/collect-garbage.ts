@@ -1,4 +1,4 @@
-import type { RunningSystem } from '../support/running-system.ts';
+import type { RunningSystem } from '../../src/testing/running-system.ts';
 
 const TIMEOUT_MS = 10_000;
 

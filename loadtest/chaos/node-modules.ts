@@ -11,7 +11,7 @@ import {
 } from 'node:fs';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { carriedLitestream } from '../support/carried-litestream.ts';
+import { carriedLitestream } from '../../src/testing/carried-litestream.ts';
 
 const PROJECTS = fileURLToPath(new URL('../../node_modules', import.meta.url));
 const LOCK = '.package-lock.json';

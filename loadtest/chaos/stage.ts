@@ -1,7 +1,12 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Ended, makeTemporaryFolder, RunningSystem, removeFolder } from '../support/running-system.ts';
+import {
+  type Ended,
+  makeTemporaryFolder,
+  RunningSystem,
+  removeFolder,
+} from '../../src/testing/running-system.ts';
 import { Load, type LoadOptions } from './clients/load.ts';
 import type { RequestRecord } from './clients/record.ts';
 import { Deployment } from './deployment.ts';

@@ -1,9 +1,9 @@
 import { closeSync, fdatasyncSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
+import { makeTemporaryFolder, removeFolder } from '../../src/testing/running-system.ts';
 import { limitInWords } from '../busy.ts';
 import type { Measurement } from '../measurement.ts';
 import { spreadOf } from '../statistics.ts';
-import { makeTemporaryFolder, removeFolder } from '../support/running-system.ts';
 import { compileSlowFsync, slowFsyncEnv } from '../support/slow-fsync.ts';
 import { milliseconds, whole } from '../table.ts';
 import { startSystem, withTarget } from '../target.ts';

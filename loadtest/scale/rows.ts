@@ -1,7 +1,7 @@
 import { existsSync, globSync } from 'node:fs';
 import { join } from 'node:path';
+import { makeTemporaryFolder, removeFolder, until } from '../../src/testing/running-system.ts';
 import type { Context } from '../command.ts';
-import { makeTemporaryFolder, removeFolder, until } from '../support/running-system.ts';
 import { whole } from '../table.ts';
 import { startSystem, withTarget } from '../target.ts';
 import type { Curve, CurveResult } from './curve.ts';

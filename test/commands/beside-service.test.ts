@@ -12,7 +12,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import t from 'tap';
 import { freePort } from '../../loadtest/support/free-port.ts';
-import { cleanEnv } from '../../loadtest/support/running-system.ts';
+import { cleanEnv } from '../../src/testing/running-system.ts';
 import { boot, noBoot } from '../support/boot.ts';
 import { request } from '../support/http.ts';
 import { processesOf, temporaryFolder, until } from '../support/system.ts';

@@ -2,7 +2,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { text } from 'node:stream/consumers';
 import t from 'tap';
-import { cleanEnv } from '../../loadtest/support/running-system.ts';
+import { cleanEnv } from '../../src/testing/running-system.ts';
 import { start, temporaryFolder } from '../support/system.ts';
 
 const ENTRY = new URL('../../src/bin.js', import.meta.url).pathname;

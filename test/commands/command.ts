@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { text } from 'node:stream/consumers';
-import { cleanEnv } from '../../loadtest/support/running-system.ts';
+import { cleanEnv } from '../../src/testing/running-system.ts';
 
 /** The program. */
 export const ENTRY = new URL('../../src/bin.js', import.meta.url).pathname;

@@ -1,8 +1,8 @@
 import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import t, { type Test } from 'tap';
-import { cleanEnv } from '../../loadtest/support/running-system.ts';
 import { openReader } from '../../src/sqlite/open.ts';
+import { cleanEnv } from '../../src/testing/running-system.ts';
 import { alertOf, request } from '../support/http.ts';
 import { like } from '../support/like.ts';
 import { nextSecond } from '../support/next-second.ts';

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { cleanEnv } from '../../loadtest/support/running-system.ts';
+import { cleanEnv } from '../../src/testing/running-system.ts';
 import { temporaryFolder } from '../support/system.ts';
 
 const PROJECT = new URL('../..', import.meta.url).pathname.replace(/\/$/, '');

@@ -10,7 +10,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { cleanEnv } from '../../loadtest/support/running-system.ts';
+import { cleanEnv } from '../../src/testing/running-system.ts';
 import { request } from '../support/http.ts';
 import { start, temporaryFolder } from '../support/system.ts';
 

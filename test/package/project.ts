@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Test } from 'tap';
-import { cleanEnv, RunningSystem } from '../../loadtest/support/running-system.ts';
+import { cleanEnv, RunningSystem } from '../../src/testing/running-system.ts';
 
 const ROOT = new URL('../../', import.meta.url).pathname;
 

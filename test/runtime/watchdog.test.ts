@@ -4,7 +4,7 @@ import { closeSync, openSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { Deployment } from '../../loadtest/chaos/deployment.ts';
-import { RunningSystem } from '../../loadtest/support/running-system.ts';
+import { RunningSystem } from '../../src/testing/running-system.ts';
 import { processesOf, temporaryFolder, until } from '../support/system.ts';
 
 const WATCHDOG = new URL('../../src/runtime/watchdog.ts', import.meta.url).href;

@@ -3,10 +3,10 @@ import { mkdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Test } from 'tap';
 import { Deployment } from '../../loadtest/chaos/deployment.ts';
-import { cleanEnv, RunningSystem } from '../../loadtest/support/running-system.ts';
 import { loadAppSettings } from '../../src/app-settings.ts';
 import { settingNames } from '../../src/config.ts';
 import type { SystemSnapshot } from '../../src/runtime/snapshot.ts';
+import { cleanEnv, RunningSystem } from '../../src/testing/running-system.ts';
 import { temporaryFolder } from './system.ts';
 
 interface Ran {

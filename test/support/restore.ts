@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import type { Test } from 'tap';
-import { carriedLitestream } from '../../loadtest/support/carried-litestream.ts';
+import { carriedLitestream } from '../../src/testing/carried-litestream.ts';
 import { temporaryFolder } from './system.ts';
 
 const BINARY = carriedLitestream() ?? 'litestream';

@@ -1,5 +1,5 @@
 import type { Test } from 'tap';
-import { type S3Store, startS3Server } from '../../loadtest/support/s3-server.ts';
+import { type S3Store, startS3Server } from '../../src/testing/s3-server.ts';
 
 export type TestStore = S3Store;
 

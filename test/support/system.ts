@@ -4,14 +4,14 @@ import {
   makeTemporaryFolder,
   RunningSystem,
   removeFolder,
-} from '../../loadtest/support/running-system.ts';
+} from '../../src/testing/running-system.ts';
 
 export {
   type LogLine,
   processesOf,
   type RunningSystem,
   until,
-} from '../../loadtest/support/running-system.ts';
+} from '../../src/testing/running-system.ts';
 
 /** @returns a new folder, removed at the test's end */
 export function temporaryFolder(t: Test): string {

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import t from 'tap';
-import { s3Environment } from '../../loadtest/support/s3-server.ts';
 import { openReader } from '../../src/sqlite/open.ts';
+import { s3Environment } from '../../src/testing/s3-server.ts';
 import { alertOf, request } from '../support/http.ts';
 import { like } from '../support/like.ts';
 import { restoreByHand } from '../support/restore.ts';

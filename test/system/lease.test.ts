@@ -1,9 +1,9 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { s3Environment } from '../../loadtest/support/s3-server.ts';
 import { StoreProxy } from '../../loadtest/support/store-proxy.ts';
 import { readMark } from '../../src/replication/history/mark.ts';
+import { s3Environment } from '../../src/testing/s3-server.ts';
 import { command } from '../commands/command.ts';
 import { alertOf, request } from '../support/http.ts';
 import { like } from '../support/like.ts';

@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline';
 import t, { type Test } from 'tap';
 import { Deployment } from '../../loadtest/chaos/deployment.ts';
 import { freePort } from '../../loadtest/support/free-port.ts';
-import { RunningSystem } from '../../loadtest/support/running-system.ts';
+import { RunningSystem } from '../../src/testing/running-system.ts';
 import { command } from '../commands/command.ts';
 import { request } from '../support/http.ts';
 import { requestAt } from '../support/request-at.ts';

@@ -2,7 +2,7 @@ import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { Deployment } from '../../loadtest/chaos/deployment.ts';
-import { RunningSystem } from '../../loadtest/support/running-system.ts';
+import { RunningSystem } from '../../src/testing/running-system.ts';
 import { command } from '../commands/command.ts';
 import { alertOf, request } from '../support/http.ts';
 import { like } from '../support/like.ts';

@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
-import { s3Environment, startS3Server } from '../../support/s3-server.ts';
+import { s3Environment, startS3Server } from '../../../src/testing/s3-server.ts';
 import { StoreProxy } from '../../support/store-proxy.ts';
 import type { Random } from '../random.ts';
 import type { Stage } from '../stage.ts';

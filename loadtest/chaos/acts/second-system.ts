@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { readHistory } from '../../../src/replication/history/history.ts';
-import { RunningSystem, removeFolder } from '../../support/running-system.ts';
+import { RunningSystem, removeFolder } from '../../../src/testing/running-system.ts';
 import { DurableWriters } from '../clients/durable-writers.ts';
 import type { Stage } from '../stage.ts';
 import type { Ledger } from './ledger.ts';

@@ -2,7 +2,7 @@ import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { freeDiskBytes } from '../../../src/free-disk.ts';
 import { openReader } from '../../../src/sqlite/open.ts';
-import { s3Environment, startS3Server } from '../../support/s3-server.ts';
+import { s3Environment, startS3Server } from '../../../src/testing/s3-server.ts';
 import { StoreProxy } from '../../support/store-proxy.ts';
 import { request } from '../clients/request.ts';
 import { checkHistory } from '../history/check.ts';

@@ -1,7 +1,7 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { RunningSystem } from '../../../src/testing/running-system.ts';
 import { freePort } from '../../support/free-port.ts';
-import type { RunningSystem } from '../../support/running-system.ts';
 import { failedElsewhere } from '../blame.ts';
 import { collectGarbage, debuggerEnv } from '../collect-garbage.ts';
 import { type Death, killChildren } from '../faults.ts';

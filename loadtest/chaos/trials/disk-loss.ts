@@ -1,8 +1,8 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
-import { processesOf } from '../../support/running-system.ts';
-import { s3Environment, startS3Server } from '../../support/s3-server.ts';
+import { processesOf } from '../../../src/testing/running-system.ts';
+import { s3Environment, startS3Server } from '../../../src/testing/s3-server.ts';
 import { type DurableWrite, DurableWriters, type ShownLag } from '../clients/durable-writers.ts';
 import type { Stage } from '../stage.ts';
 import { atLeast, atMost, type Trial } from '../trial.ts';

@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { s3Environment, startS3Server } from '../../../src/testing/s3-server.ts';
 import { type MessageTrap, startMessageTrap } from '../../support/message-trap.ts';
-import { s3Environment, startS3Server } from '../../support/s3-server.ts';
 import { StoreProxy } from '../../support/store-proxy.ts';
 import { mustReload } from '../commands.ts';
 import { fill, mountDisk, obstacleToDisks } from '../small-disk.ts';

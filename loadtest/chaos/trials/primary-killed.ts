@@ -1,4 +1,4 @@
-import { processesOf } from '../../support/running-system.ts';
+import { processesOf } from '../../../src/testing/running-system.ts';
 import { descendantsOf, isAlive } from '../processes.ts';
 import { atLeast, atMost, type Trial } from '../trial.ts';
 import { enterLoop, LOOP_ROUTES } from './worker-looping.ts';

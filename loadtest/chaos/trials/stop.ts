@@ -1,5 +1,5 @@
 import { connect } from 'node:net';
-import { processesOf } from '../../support/running-system.ts';
+import { processesOf } from '../../../src/testing/running-system.ts';
 import type { Stage } from '../stage.ts';
 import { atMost, type Trial } from '../trial.ts';
 

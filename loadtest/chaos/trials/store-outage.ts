@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { s3Environment, startS3Server } from '../../support/s3-server.ts';
+import { s3Environment, startS3Server } from '../../../src/testing/s3-server.ts';
 import { STORMS, StoreProxy, type Weather } from '../../support/store-proxy.ts';
 import { alertFor } from '../clients/record.ts';
 import { request } from '../clients/request.ts';

@@ -1,4 +1,4 @@
-import type { LogLine } from '../../support/running-system.ts';
+import type { LogLine } from '../../../src/testing/running-system.ts';
 import { type Culprit, failedElsewhere, UNKNOWN_HOLDERS } from '../blame.ts';
 import { reload } from '../commands.ts';
 import { timeOf } from '../faults.ts';

@@ -4,9 +4,9 @@ import { closeSync, fstatSync, mkdtempSync, openSync, readdirSync, readFileSync,
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { loadAppSettings } from '../../src/app-settings.ts';
-import { settingNames } from '../../src/config.ts';
-import { dyingWithParent, type Invocation } from '../../src/replication/litestream.ts';
+import { loadAppSettings } from '../app-settings.ts';
+import { settingNames } from '../config.ts';
+import { dyingWithParent, type Invocation } from '../replication/litestream.ts';
 import { carriedLitestream } from './carried-litestream.ts';
 import { LogTail } from './log-tail.ts';
 
