@@ -21,8 +21,8 @@ export async function checkOwner(config: Config, secrets: Secrets): Promise<Foun
     const owner = record ? ownerOf(record) : 'somebody whose record cannot be read';
     if (judgement === 'refused')
       return problem(
-        `held by ${owner}, in a way that only a newer release can read`,
-        'Run that release, or set another REPLICA_URL.',
+        `held by ${owner}, with a second system that takes over from it (FAILOVER=lease)`,
+        'Set another REPLICA_URL.',
       );
     if (judgement === 'unknown') return warning(`last held by ${owner}`, STOP_THAT_ONE);
     if (await store.isConditional()) return ok(record ? 'this system, or one that is gone' : 'nobody yet');

@@ -5,6 +5,7 @@ import { type Config, loadConfig } from '../config.ts';
 import { databaseNames } from '../features.ts';
 import { createLog, type Logger } from '../log.ts';
 import { findLitestream, type LitestreamBinary } from '../replication/binary.ts';
+import { readLineage, replicaIn } from '../replication/failover/lineage.ts';
 import { litestreamEnv } from '../replication/litestream.ts';
 import { renderLitestreamConfig } from '../replication/litestream-config.ts';
 import type { Invocation } from '../supervisor/release/invocation.ts';
@@ -19,6 +20,12 @@ export interface ReplicaContext {
   /** For Litestream, with the credentials. */
   readonly env: NodeJS.ProcessEnv;
   readonly log: Logger;
+  /** The folder below the replica that is read; empty: that itself. */
+  readonly epoch: string;
+  /** What this one goes on from, by other systems: the newest first. */
+  readonly earlier: readonly ReplicaContext[];
+  /** Systems that stand by for each other write it. */
+  readonly isShared: boolean;
 }
 
 /**
@@ -38,12 +45,19 @@ export async function withReplica<Result>(
   });
   const folder = mkdtempSync(join(tmpdir(), 'ninelives-'));
   try {
-    const configPath = join(folder, 'litestream.yml');
-    writeFileSync(configPath, renderLitestreamConfig(config, databases, { format: binary.format }), {
-      mode: 0o600,
-    });
-    const env = litestreamEnv(process.env, secrets, { config, configPath });
-    return await run({ config, databases, binary, configPath, env, log });
+    const contextIn = (epoch: string): ReplicaContext => {
+      const configPath = join(folder, `litestream${epoch && `-${epoch}`}.yml`);
+      const there = { ...config, replica: replicaIn(config.replica, epoch) };
+      writeFileSync(configPath, renderLitestreamConfig(there, databases, { format: binary.format }), {
+        mode: 0o600,
+      });
+      const env = litestreamEnv(process.env, secrets, { config: there, configPath });
+      return { config: there, databases, binary, configPath, env, log, epoch, earlier: [], isShared: false };
+    };
+    const plain = contextIn('');
+    const { folders, isShared } = await readLineage(config, plain.env);
+    const [newest, ...earlier] = folders.map((epoch) => (epoch === '' ? plain : contextIn(epoch)));
+    return await run({ ...(newest as ReplicaContext), earlier, isShared });
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

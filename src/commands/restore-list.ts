@@ -1,4 +1,5 @@
 import { Failure } from '../errors.ts';
+import { epochOf } from '../replication/failover/epoch.ts';
 import { databasePath } from '../replication/litestream-config.ts';
 import type { Generation } from '../replication/points/generations.ts';
 import { listGenerations } from '../replication/points/list.ts';
@@ -8,6 +9,8 @@ import type { ReplicaContext } from './restore-context.ts';
 import { showBytes, showTable } from './sizes.ts';
 
 interface Listed {
+  /** The folder below the replica; empty: that itself. */
+  readonly epoch: string;
   readonly database: string;
   readonly generations: readonly Generation[];
 }
@@ -17,7 +20,7 @@ interface Listed {
  * @throws Failure why it could not be read
  */
 export async function listAll(
-  { config, binary, configPath, env }: ReplicaContext,
+  { config, binary, configPath, env, epoch }: ReplicaContext,
   databases: readonly string[],
   signal: AbortSignal,
 ): Promise<readonly Listed[]> {
@@ -32,7 +35,7 @@ export async function listAll(
       stallTimeoutMs: STALL_TIMEOUT_MS,
       signal,
     });
-    listed.push({ database, generations });
+    listed.push({ epoch, database, generations });
   }
   return listed;
 }
@@ -47,18 +50,30 @@ export async function listRestorable(
   asJson: boolean,
   signal: AbortSignal,
 ): Promise<void> {
-  const listed = await listAll(context, databases, signal);
+  const listed: Listed[] = [];
+  for (const each of [...context.earlier].reverse()) listed.push(...(await listAll(each, databases, signal)));
+  listed.push(...(await listAll(context, databases, signal)));
   if (listed.every(({ generations }) => generations.length === 0)) {
     throw new Failure(
       'replica_empty',
       `The replica ${context.config.replica.url} has nothing of ${databases.join(', ')}`,
     );
   }
-  console.log(asJson ? JSON.stringify(listed.flatMap(toJson), undefined, 2) : toTable(listed));
+  const hasEpochs = listed.some(({ epoch }) => epoch !== '');
+  console.log(
+    asJson
+      ? JSON.stringify(
+          listed.flatMap((each) => toJson(each, hasEpochs)),
+          undefined,
+          2,
+        )
+      : toTable(listed, hasEpochs),
+  );
 }
 
-function toJson({ database, generations }: Listed) {
+function toJson({ epoch, database, generations }: Listed, hasEpochs: boolean) {
   return generations.map(({ name, fromMs, toMs, snapshots, segments, sizeBytes }) => ({
+    ...(hasEpochs && { epoch: epochOf(epoch) ?? null }),
     database,
     generation: name,
     from: fromMs === undefined ? null : showStamp(fromMs),
@@ -69,10 +84,12 @@ function toJson({ database, generations }: Listed) {
   }));
 }
 
-function toTable(listed: readonly Listed[]): string {
-  const rows = listed.flatMap(({ database, generations }) => {
-    if (generations.length === 0) return [[database, 'none', '', '', '', '', '']];
+function toTable(listed: readonly Listed[], hasEpochs: boolean): string {
+  const rows = listed.flatMap(({ epoch, database, generations }) => {
+    const place = hasEpochs ? [String(epochOf(epoch) ?? 'before')] : [];
+    if (generations.length === 0) return [[...place, database, 'none', '', '', '', '', '']];
     return generations.map(({ name, fromMs, toMs, snapshots, segments, sizeBytes }) => [
+      ...place,
       database,
       name,
       fromMs === undefined ? 'nothing' : showStamp(fromMs),
@@ -82,5 +99,6 @@ function toTable(listed: readonly Listed[]): string {
       showBytes(sizeBytes),
     ]);
   });
-  return showTable(['database', 'generation', 'from', 'to', 'snapshots', 'segments', 'size'], rows);
+  const columns = ['database', 'generation', 'from', 'to', 'snapshots', 'segments', 'size'];
+  return showTable(hasEpochs ? ['epoch', ...columns] : columns, rows);
 }

@@ -72,16 +72,22 @@ export async function restore(args: readonly string[], invocation: Invocation): 
       await listRestorable(context, database === undefined ? context.databases : [database], json, signal);
       return;
     }
-    const point = atMs === undefined ? undefined : await pointOf(context, atMs, signal);
+    if (to === undefined && context.isShared)
+      throw new Failure(
+        'replica_in_use',
+        `The replica ${context.config.replica.url} is that of systems that take over from each other (FAILOVER=lease): what is put in place here would not be its newest. Nothing was done. To look at it: --to FILE`,
+      );
+    const { place, point } =
+      atMs === undefined ? { place: context, point: undefined } : await placeOf(context, atMs, signal);
     if (to === undefined) {
-      const { reports, movedTo } = await restoreInPlace(context, point, signal);
+      const { reports, movedTo } = await restoreInPlace(place, point, signal);
       if (movedTo && !json) console.log(`what was there before is in ${movedTo}`);
       print(reports, json, { movedTo });
     } else {
       print(
         [
           await restoreTo(
-            context,
+            place,
             absolutePath(invocation, to),
             database ?? (context.databases[0] as string),
             point,
@@ -114,11 +120,26 @@ function parseTime(text: string): number {
   return atMs;
 }
 
-/** A database that nobody wrote to ends earlier than the others, and is still known up to where they end. */
-async function pointOf(context: ReplicaContext, atMs: number, signal: AbortSignal): Promise<Point> {
-  const listed = await listAll(context, context.databases, signal);
-  const ends = listed.flatMap(({ generations }) => rangeOf(generations)?.toMs ?? []);
-  return { atMs, replicaEndMs: Math.max(0, ...ends) };
+/**
+ * Finds who led at a time: the newest whose folder begins before it. A database that nobody wrote to ends earlier than the
+ * others, and is still known up to where they end; so is one whose successor goes on.
+ */
+async function placeOf(
+  context: ReplicaContext,
+  atMs: number,
+  signal: AbortSignal,
+): Promise<{ readonly place: ReplicaContext; readonly point: Point }> {
+  let replicaEndMs = 0;
+  let place = context;
+  for (const each of [context, ...context.earlier]) {
+    const listed = await listAll(each, context.databases, signal);
+    const ranges = listed.flatMap(({ generations }) => rangeOf(generations) ?? []);
+    if (ranges.length === 0) continue;
+    place = each;
+    replicaEndMs = Math.max(replicaEndMs, ...ranges.map(({ toMs }) => toMs));
+    if (ranges.every(({ fromMs }) => fromMs <= atMs)) break;
+  }
+  return { place, point: { atMs, replicaEndMs } };
 }
 
 async function restoreTo(

@@ -136,6 +136,8 @@ export interface Ownership {
   readonly reason?: string | undefined;
   /** While it waits: the system may serve meanwhile, and add nothing to the replica. */
   readonly isToServe?: boolean | undefined;
+  /** When it is lost: nobody's record is there, and these folders, of which only a record tells which counts. */
+  readonly epochs?: readonly string[] | undefined;
   /** While it is held: why the record cannot be renewed. */
   readonly trouble?: string | undefined;
 }

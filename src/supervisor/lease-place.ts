@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Failure } from '../errors.ts';
+import { unknownEpochs } from '../replication/failover/lineage.ts';
 import type { LeaseInput } from '../replication/lease/main.ts';
 import { isCoveredByDataDir } from '../replication/lease/open-store.ts';
 import type { LagReport, LeasePositions, Ownership, Schema } from '../runtime/messages.ts';
@@ -70,6 +71,8 @@ export class LeasePlace {
   get failure(): Failure | undefined {
     if (this.#ownership?.state !== 'lost') return undefined;
     const { url } = this.#options.deployment.config.replica;
+    const unknown = unknownEpochs(url, this.#ownership.epochs ?? []);
+    if (unknown) return unknown;
     return new Failure(
       'replica_in_use',
       `The replica ${url} is used by ${this.#ownership.reason}. Stop that one, or give this one another REPLICA_URL. If it is gone for good: ninelives start --take-over`,

@@ -341,6 +341,7 @@ export class Contender {
       ...newRecord(self, session),
       epoch,
       data: purpose === 'switch' ? epochFolder(epoch) : (before?.data ?? this.#data),
+      past: purpose === 'switch' ? [...(before?.past ?? []), before?.data ?? this.#data] : before?.past,
       n,
       state: purpose === 'release' ? 'released' : 'held',
       ttlMs,

@@ -63,6 +63,11 @@ export class FileLeaseStore implements LeaseStore {
     return this.#store.write(LEASE_NAME, text, over);
   }
 
+  /** In a folder no second system takes over. */
+  async epochs(): Promise<readonly string[]> {
+    return [];
+  }
+
   /** Without a lock two may read the same before both write. */
   async isConditional(): Promise<boolean> {
     return this.#isLockable;

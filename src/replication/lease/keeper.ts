@@ -125,14 +125,24 @@ export class LeaseKeeper {
       return this.#lose(record ? ownerOf(record) : 'somebody whose record cannot be read');
     if (!isFree) return this.#lockedOut(found, record);
     this.#lockedOutSinceMs = undefined;
-    if (!found) return this.#write(found, record);
+    if (!found) return this.#hasHeld ? this.#write(found, record) : this.#first();
     const judgement = record ? judge({ record, self, session, isLocked: store.isLockable }) : 'unknown';
     if (judgement === 'refused')
-      return this.#lose(`${nameOf(record)}, in a way that only a newer release can read`);
+      return this.#lose(
+        `${nameOf(record)}, and by a second system that takes over from that (FAILOVER=lease)`,
+      );
     if (judgement === 'own' || judgement === 'free') return this.#write(found, record);
     if (!isTakeOver) return this.#watch(found, record, judgement);
     this.#event = `it was taken over from ${nameOf(record)}`;
     return this.#write(found, record);
+  }
+
+  /** Without a record the replica is nobody's, unless it holds what only a record can tell of. */
+  async #first(): Promise<number> {
+    const epochs = await this.#options.store.epochs();
+    if (epochs.length === 0) return this.#write(undefined, undefined);
+    this.#tell({ state: 'lost', epochs });
+    return 0;
   }
 
   #isOwn(record: LeaseRecord): boolean {

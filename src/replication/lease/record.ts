@@ -19,6 +19,8 @@ export interface LeaseRecord extends Identity, LeasePositions {
   readonly n: number;
   /** `released`: the owner was stopped, and adds nothing more. */
   readonly state: 'held' | 'released';
+  /** What `data` was before, the oldest first; undefined where it has never been anything else. */
+  readonly past?: readonly string[] | undefined;
   /** How long whoever would take it waits for another `n`; undefined where the owner has no standby. */
   readonly ttlMs?: number | undefined;
 }
@@ -67,11 +69,12 @@ export function ownerOf({ name, pid }: LeaseRecord): string {
 
 function isRecord(value: unknown): value is LeaseRecord {
   if (typeof value !== 'object' || value === null) return false;
-  const { epoch, session, data, n, state, name, instance, folder, pid } = value as Partial<LeaseRecord>;
+  const { epoch, session, data, past, n, state, name, instance, folder, pid } = value as Partial<LeaseRecord>;
   return (
     [epoch, n, pid].every(Number.isSafeInteger) &&
     [session, name, instance, folder].every((text) => typeof text === 'string') &&
     (typeof data === 'string' || typeof data === 'number') &&
+    (past === undefined || (Array.isArray(past) && past.every((folder) => typeof folder === 'string'))) &&
     (state === 'held' || state === 'released')
   );
 }

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { epochOf } from '../failover/epoch.ts';
 import type { ReplicaStore } from '../store/store.ts';
 import { LEASE_NAME, type LeaseStore, type Stored } from './store.ts';
 
@@ -23,6 +24,10 @@ export class S3LeaseStore implements LeaseStore {
 
   async write(text: string, over: Stored | undefined): Promise<boolean> {
     return this.#store.write(LEASE_NAME, text, over);
+  }
+
+  async epochs(): Promise<readonly string[]> {
+    return (await this.#store.names('', 'e')).filter((name) => epochOf(name) !== undefined);
   }
 
   async isConditional(): Promise<boolean> {

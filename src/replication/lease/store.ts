@@ -19,6 +19,8 @@ export interface LeaseStore {
    * @returns whether it was written; not where something else stands there by now
    */
   write(text: string, over: Stored | undefined): Promise<boolean>;
+  /** @returns the folders of epochs in the replica */
+  epochs(): Promise<readonly string[]>;
   /** @returns whether of two who write at once one is refused */
   isConditional(): Promise<boolean>;
 }

@@ -55,7 +55,7 @@ export class S3Store implements ReplicaStore {
   }
 
   async names(folder: string, from?: string): Promise<readonly string[]> {
-    const prefix = `${this.#prefix}${folder}/`;
+    const prefix = folder === '' ? this.#prefix : `${this.#prefix}${folder}/`;
     const names: string[] = [];
     // A page begins behind its marker; one that is a character shorter is just before the name.
     let marker = from === undefined ? undefined : `${prefix}${from.slice(0, -1)}`;

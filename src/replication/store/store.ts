@@ -18,7 +18,7 @@ export interface Stored {
 
 /** Where a replica is, asked for what no Litestream can be asked. Paths are below the replica; what cannot be done throws. */
 export interface ReplicaStore {
-  /** @returns the names directly in a folder, from one on where the store can begin there; none where it is missing */
+  /** @returns the names directly in a folder, or in the replica itself where that is empty, from one on where the store can begin there; none where it is missing */
   names(folder: string, from?: string): Promise<readonly string[]>;
   /** Lists all below a folder. */
   files(folder: string): AsyncIterable<StoredFile>;

@@ -10,6 +10,8 @@ import type { Ownership } from '../../../src/runtime/messages.ts';
 class MemoryStore implements LeaseStore {
   readonly isLockable = false;
   text: string | undefined;
+  /** Of epochs. */
+  folders: readonly string[] = [];
   silence: string | undefined;
   /** Of a write whose answer is lost. */
   isDeaf = false;
@@ -31,6 +33,10 @@ class MemoryStore implements LeaseStore {
     this.text = text;
     if (this.isDeaf) throw new Error('no answer');
     return true;
+  }
+
+  async epochs(): Promise<readonly string[]> {
+    return this.folders;
   }
 
   async isConditional(): Promise<boolean> {
@@ -107,6 +113,14 @@ t.test("another system's record is taken when it has not changed for 30 s", asyn
   );
   t.equal(told[0]?.isToServe, false);
   t.equal(told[1]?.reason, 'it was taken from other (process 7), which showed no life for 30 s');
+});
+
+t.test('without a record it is not taken where there are epochs', async (t) => {
+  const store = new MemoryStore();
+  store.folders = ['e000001', 'e000002'];
+  const told = await run(store, () => true);
+  t.strictSame(told, [{ state: 'lost', epochs: ['e000001', 'e000002'], atMs: 0 }]);
+  t.equal(store.text, undefined);
 });
 
 t.test('one that changes belongs to a system that lives', async (t) => {

@@ -1,0 +1,64 @@
+import type { Config } from '../../config.ts';
+import { Failure } from '../../errors.ts';
+import { openLeaseStore } from '../lease/open-store.ts';
+import { hasEpochs, parseRecord } from '../lease/record.ts';
+import { clarified } from '../points/clarified.ts';
+import type { Replica } from '../replica-url.ts';
+import { replicaUnreachable } from '../restore-failure.ts';
+import { epochOf } from './epoch.ts';
+
+/** Where the data of a replica is that more than one system may have led. */
+export interface Lineage {
+  /** Folders below the replica, each the continuation of the next: the newest first. Empty: the replica itself. */
+  readonly folders: readonly [string, ...string[]];
+  /** Systems that stand by for each other write it. */
+  readonly isShared: boolean;
+}
+
+/**
+ * @param env what `litestreamEnv` returned
+ * @returns where a replica has its data, as its record says
+ * @throws Failure history_unsettled where the record is missing or unreadable, and only it could tell
+ */
+export async function readLineage(config: Config, env: NodeJS.ProcessEnv): Promise<Lineage> {
+  const plain: Lineage = { folders: [''], isShared: false };
+  // In a folder no second system can take over.
+  if (config.replica.type === 'file') return plain;
+  const { record, epochs } = await read(config, env);
+  if (record) {
+    const folders = [...(record.past ?? []), record.data].reverse();
+    return { folders: folders as [string, ...string[]], isShared: hasEpochs(record) };
+  }
+  const unknown = unknownEpochs(config.replica.url, epochs);
+  if (unknown) throw unknown;
+  return plain;
+}
+
+async function read(config: Config, env: NodeJS.ProcessEnv) {
+  const store = openLeaseStore(config, env);
+  try {
+    const record = parseRecord((await store.read())?.text ?? '');
+    return { record, epochs: record ? [] : await store.epochs() };
+  } catch (error) {
+    throw clarified(replicaUnreachable(config.replica, (error as Error).message));
+  }
+}
+
+/** @returns why a replica without a record cannot be used; undefined where it has no epochs */
+export function unknownEpochs(url: string, folders: readonly string[]): Failure | undefined {
+  const newest = [...folders].sort((a, b) => (epochOf(a) ?? 0) - (epochOf(b) ?? 0)).at(-1);
+  if (newest === undefined) return undefined;
+  return new Failure(
+    'history_unsettled',
+    `The replica ${url} has the folders ${folders.join(', ')} of systems that took over from each other, and no record that says which of them counts. Nothing was changed. To restore one of them, name it: REPLICA_URL=${url}/${newest}`,
+  );
+}
+
+/** @returns the replica in a folder below it; itself where that is empty */
+export function replicaIn<Kind extends Replica>(replica: Kind, folder: string): Kind {
+  if (folder === '') return replica;
+  const url = `${replica.url}/${folder}`;
+  return replica.type === 'file'
+    ? { ...replica, url, path: `${replica.path}/${folder}` }
+    : { ...replica, url, prefix: replica.prefix === '' ? folder : `${replica.prefix}/${folder}` };
+}
