@@ -8,7 +8,7 @@ import { onClientError, sendProblem } from './middleware/client-error.ts';
 import { isContinue } from './middleware/request-head.ts';
 
 const HEADERS_TIMEOUT_MS = 10_000;
-const KEEP_ALIVE_TIMEOUT_MS = 72_000;
+export const KEEP_ALIVE_TIMEOUT_MS = 72_000;
 const CONNECTIONS_CHECK_INTERVAL_MS = 1000;
 
 /**
