@@ -1,0 +1,107 @@
+import { existsSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { StoreProxy } from '../../../loadtest/support/store-proxy.ts';
+import { loadConfig } from '../../../src/config.ts';
+import { Mirror } from '../../../src/replication/failover/mirror.ts';
+import { S3Store } from '../../../src/replication/store/s3-store.ts';
+import { openReader } from '../../../src/sqlite/open.ts';
+import { s3Environment } from '../../../src/testing/s3-server.ts';
+import { command } from '../../commands/command.ts';
+import { alertOf, request } from '../../support/http.ts';
+import { startS3, type TestStore } from '../../support/s3.ts';
+import { type RunningSystem, start, temporaryFolder } from '../../support/system.ts';
+
+const DATABASES = ['main', 'media'];
+const { signal } = new AbortController();
+
+function storeOf(env: NodeJS.ProcessEnv, { credentials }: TestStore): S3Store {
+  const { config } = loadConfig(env, '/tmp');
+  if (config.replica.type !== 's3') throw new Error('expected a bucket');
+  return new S3Store({ config, env: credentials }, config.replica);
+}
+
+async function write(system: RunningSystem, id: string): Promise<void> {
+  const headers = { Durability: 'replicated' };
+  const answer = await request(`${system.url}/alert`, { method: 'POST', body: alertOf(id), headers });
+  if (answer.status !== 201) throw new Error(answer.text);
+}
+
+/** Restores what a folder has by the stock binary, as from any replica. */
+async function alertsOf(t: Test, folder: string): Promise<unknown[]> {
+  const file = join(temporaryFolder(t), 'main.db');
+  const { code, stderr } = await command(['restore', '--to', file], { REPLICA_URL: `file:${folder}` });
+  if (code !== 0) throw new Error(stderr);
+  const db = openReader(file);
+  try {
+    return db.prepare('SELECT movie_id FROM alerts ORDER BY movie_id').pluck().all();
+  } finally {
+    db.close();
+  }
+}
+
+function filesBelow(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name));
+}
+
+t.test('a mirror of an epoch is a replica of its own, and follows', async (t) => {
+  const store = await startS3(t);
+  const proxy = await StoreProxy.start(store.endpoint);
+  t.teardown(() => proxy.close());
+  const shared = { ...s3Environment(store, 'app'), S3_ENDPOINT: proxy.endpoint };
+  const system = await start(t, { ...s3Environment(store, 'app/e000002') });
+  const folder = join(temporaryFolder(t), 'mirror');
+  const mirror = new Mirror(storeOf(shared, store), folder);
+  await write(system, 'a');
+
+  const first = await mirror.sync('e000002', DATABASES, signal);
+  t.strictSame(await alertsOf(t, join(folder, 'e000002')), ['a']);
+  t.equal(first.removed, 0);
+  t.equal(first.files, filesBelow(folder).length);
+
+  await t.test('only what is new is brought', async (t) => {
+    await write(system, 'b');
+    const gets = proxy.counts.GET ?? 0;
+    const { files, removed } = await mirror.sync('e000002', DATABASES, signal);
+    t.ok(files > 0 && files < first.files + 10, `${files}`);
+    t.equal(removed, 0);
+    t.equal(proxy.counts.GET, gets + DATABASES.length + files, 'a listing of each database, and each file');
+    t.strictSame(await alertsOf(t, join(folder, 'e000002')), ['a', 'b']);
+  });
+  await system.stop();
+
+  await t.test('each file has the time that the store has', async (t) => {
+    await mirror.sync('e000002', DATABASES, signal);
+    for await (const { path, storedMs, sizeBytes } of storeOf(shared, store).files('e000002/main')) {
+      const found = statSync(join(folder, path));
+      t.strictSame([found.mtimeMs, found.size], [storedMs, sizeBytes]);
+    }
+  });
+
+  await t.test('what is half there, or was never in the store, is put right', async (t) => {
+    const [one, other] = filesBelow(join(folder, 'e000002', 'main')) as [string, string];
+    rmSync(one);
+    writeFileSync(`${one}.part`, 'half');
+    writeFileSync(other, '');
+    const { files, removed } = await mirror.sync('e000002', DATABASES, signal);
+    t.strictSame([files, removed], [2, 1]);
+    t.equal(existsSync(`${one}.part`), false);
+    t.strictSame(await alertsOf(t, join(folder, 'e000002')), ['a', 'b']);
+  });
+
+  await t.test('a store that does not answer takes nothing away', async (t) => {
+    const before = filesBelow(folder);
+    await proxy.become('refuse');
+    await t.rejects(mirror.sync('e000002', DATABASES, signal), /RequestError/);
+    await proxy.become('open');
+    t.strictSame(filesBelow(folder), before);
+  });
+
+  await t.test('what the store has no more goes, and so does another epoch', async (t) => {
+    const removed = await mirror.sync('e000003', DATABASES, signal);
+    t.equal(removed.files, 0);
+    t.strictSame(filesBelow(folder), []);
+  });
+});
