@@ -77,6 +77,14 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     about: 'take what a start has found about the history of the data for known',
     load: async () => (await import('./commands/acknowledge.ts')).acknowledge,
   },
+  create: {
+    about: 'make a new project in a folder, with an app and a test',
+    load: async () => (await import('./commands/create.ts')).create,
+  },
+  dev: {
+    about: 'start with a log as text, and reload when a file of the project changes',
+    load: async () => (await import('./commands/dev.ts')).dev,
+  },
   'install-service': {
     about: 'show, and with --yes write, the units of systemd for this folder and user',
     load: async () => (await import('./commands/install-service.ts')).installService,

@@ -1,64 +1,11 @@
 import { execFile, execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { Test } from 'tap';
 import { cleanEnv, RunningSystem } from '../../src/testing/running-system.ts';
 
 const ROOT = new URL('../../', import.meta.url).pathname;
-
-const APP = `
-import { defineApp, defineCommand, defineFeature, defineSettings, Failure, type RouteContext, type SettingsOf, wholeNumber } from 'ninelives';
-import { readJson, sendJson, validate } from 'ninelives/http';
-import { z } from 'zod';
-
-const codes = { link_taken: { title: 'There is such a link', httpStatus: 409, exitCode: 65 } };
-type Codes = typeof codes;
-const settings = defineSettings({
-  LINKS_MAX: { schema: wholeNumber(1, 1000), default: '2', changes: 'reload', about: 'how many links there may be' },
-});
-type Own = SettingsOf<typeof settings>;
-declare module 'ninelives' {
-  interface AppCodes extends Codes {}
-  interface AppSettings extends Own {}
-}
-
-const link = z.object({ name: z.string().regex(/^[a-z0-9-]{1,40}$/), target: z.url() });
-const commands = {
-  put: defineCommand({
-    input: link,
-    prepare(db) {
-      const insert = db.prepare('INSERT INTO links (name, target) VALUES (?, ?) ON CONFLICT DO NOTHING');
-      const count = db.prepare<[], number>('SELECT count(*) FROM links').pluck();
-      return ({ name, target }, { config }) => {
-        if (count.get()! >= config.LINKS_MAX) throw new Failure('quota_exceeded', \`There are \${config.LINKS_MAX} links\`);
-        if (insert.run(name, target).changes === 0) throw new Failure('link_taken', \`There is a link \${name}\`);
-        return { name };
-      };
-    },
-  }),
-};
-function routes({ route, db, write }: RouteContext<typeof commands>): void {
-  const find = db.prepare<[string], { target: string }>('SELECT target FROM links WHERE name = ?');
-  route.post('/links', 'write', async (ctx) => {
-    sendJson(ctx, 201, await write(ctx, 'put', validate(link, await readJson(ctx))));
-  });
-  route.get('/links/:name', 'read', (ctx) => {
-    const found = find.get(ctx.params.name!);
-    if (found === undefined) throw new Failure('not_found', 'There is no such link');
-    sendJson(ctx, 200, { ...found, release: 1 });
-  });
-}
-const links = defineFeature({
-  name: 'links',
-  database: 'main',
-  settings: async () => settings,
-  migrations: new URL('./links/migrations/', import.meta.url),
-  commands: async () => commands,
-  routes: async () => routes,
-});
-export default defineApp({ title: 'Links', description: 'Short links.', codes, features: [links] });
-`;
 
 export interface Ran {
   readonly code: number;
@@ -76,6 +23,24 @@ export function pack(folder: string): string {
   const args = ['run', '--silent', 'package', '--', '--silent', '--pack-destination', folder];
   const name = runPlain('npm', args, ROOT).trim();
   return join(folder, name);
+}
+
+/**
+ * Makes a project by `create` of the package alone, as README.md says it.
+ * @param folder with the tarball in it
+ */
+export function createProject(t: Test, folder: string, tarball: string): Project {
+  const first = join(folder, 'npx');
+  mkdirSync(first);
+  const spec = `file:../${basename(tarball)}`;
+  writeFileSync(join(first, 'package.json'), JSON.stringify({ dependencies: { ninelives: spec } }));
+  const options = ['--ignore-scripts', '--no-audit', '--no-fund', '--silent', '--prefer-offline'];
+  runPlain('npm', ['install', ...options], first);
+  runPlain(process.execPath, ['node_modules/.bin/ninelives', 'create', '../links'], first);
+  const project = new Project(t, join(folder, 'links'));
+  renameSync(join(first, 'node_modules'), join(project.folder, 'node_modules'));
+  project.install();
+  return project;
 }
 
 /** @returns a new folder that npm runs in, removed at the test's end; npm's own cache may be elsewhere */
@@ -97,34 +62,16 @@ export class Project {
     this.dataDir = join(folder, 'data');
   }
 
-  write(path: string, text: string): void {
-    mkdirSync(dirname(join(this.folder, path)), { recursive: true });
-    writeFileSync(join(this.folder, path), text);
+  /** Has npm install what package.json names. */
+  install(): void {
+    runPlain('npm', ['install', '--no-audit', '--no-fund', '--silent', '--prefer-offline'], this.folder);
   }
 
-  /** A small app, and npm's packages with the tarball among them. */
-  install(tarball: string): void {
-    this.write(
-      'package.json',
-      JSON.stringify({
-        name: 'links',
-        version: '1.0.0',
-        private: true,
-        type: 'module',
-        ninelives: { app: 'server/app.ts' },
-        dependencies: { ninelives: `file:${tarball}`, zod: '4.6.7' },
-      }),
-    );
-    this.write('server/app.ts', APP);
-    this.write(
-      'server/links/migrations/0001_create_links.sql',
-      'CREATE TABLE links (name TEXT PRIMARY KEY, target TEXT NOT NULL) STRICT;\n',
-    );
-    runPlain(
-      'npm',
-      ['install', '--ignore-scripts', '--no-audit', '--no-fund', '--silent', '--prefer-offline'],
-      this.folder,
-    );
+  /** Changes a file as an editor does. */
+  replace(path: string, from: string, to: string): void {
+    const text = readFileSync(join(this.folder, path), 'utf8');
+    if (!text.includes(from)) throw new Error(`${path} has no ${from}`);
+    writeFileSync(join(this.folder, path), text.replace(from, to));
   }
 
   /** Starts the system by the package's program. */

@@ -1,0 +1,18 @@
+import { defineApp, defineFeature } from 'ninelives';
+
+/** Short texts that are kept for a while. */
+const notes = defineFeature({
+  name: 'notes',
+  database: 'main',
+  migrations: new URL('./notes/migrations/', import.meta.url),
+  settings: async () => (await import('./notes/settings.ts')).settings,
+  commands: async () => (await import('./notes/commands.ts')).commands,
+  routes: async () => (await import('./notes/routes.ts')).routes,
+  background: [{ name: 'cleaner', entry: new URL('./notes/cleaner.ts', import.meta.url), secrets: [] }],
+});
+
+export default defineApp({
+  title: 'Notes',
+  description: 'Short texts that are kept for a while.',
+  features: [notes],
+});

@@ -1,0 +1,27 @@
+import { defineCommand } from 'ninelives';
+import { z } from 'zod';
+
+const DAY_MS = 24 * 3600 * 1000;
+
+/** Every write goes through one of these. They run in the writer, inside a transaction. */
+export const commands = {
+  add: defineCommand({
+    input: z.object({ owner: z.string(), text: z.string().min(1).max(1000) }),
+    prepare(db) {
+      const insert = db.prepare<[string, string, number], number>(
+        'INSERT INTO notes (owner, text, created_ms) VALUES (?, ?, ?) RETURNING id',
+      );
+      return ({ owner, text }, { nowMs }) => ({ id: insert.pluck().get(owner, text, nowMs)!, text });
+    },
+  }),
+  removeOld: defineCommand({
+    input: z.object({}),
+    prepare(db) {
+      const remove = db.prepare('DELETE FROM notes WHERE created_ms < ?');
+      return (_, { nowMs, config }) => {
+        const { changes } = remove.run(nowMs - config.NOTE_LIFETIME_DAYS * DAY_MS);
+        return { removed: changes };
+      };
+    },
+  }),
+};
