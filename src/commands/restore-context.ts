@@ -1,29 +1,22 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Config, loadConfig } from '../config.ts';
+import { loadConfig } from '../config.ts';
 import { databaseNames } from '../features.ts';
-import { createLog, type Logger } from '../log.ts';
-import { findLitestream, type LitestreamBinary } from '../replication/binary.ts';
+import { createLog } from '../log.ts';
+import { findLitestream } from '../replication/binary.ts';
 import { readLineage, replicaIn } from '../replication/failover/lineage.ts';
 import { litestreamEnv } from '../replication/litestream.ts';
 import { renderLitestreamConfig } from '../replication/litestream-config.ts';
+import type { SystemReplica } from '../replication/replica-context.ts';
 import type { Invocation } from '../supervisor/release/invocation.ts';
 
-/** What every command needs that reads the replica by itself. */
-export interface ReplicaContext {
-  readonly config: Config;
-  readonly databases: readonly string[];
-  readonly binary: LitestreamBinary;
-  /** Of a configuration of its own: a running system's must not change under it. */
-  readonly configPath: string;
-  /** For Litestream, with the credentials. */
-  readonly env: NodeJS.ProcessEnv;
-  readonly log: Logger;
+/** A replica as every command needs it that reads one by itself. */
+export interface CommandReplica extends SystemReplica {
   /** The folder below the replica that is read; empty: that itself. */
   readonly epoch: string;
   /** What this one goes on from, by other systems: the newest first. */
-  readonly earlier: readonly ReplicaContext[];
+  readonly earlier: readonly CommandReplica[];
   /** Systems that stand by for each other write it. */
   readonly isShared: boolean;
 }
@@ -34,7 +27,7 @@ export interface ReplicaContext {
  */
 export async function withReplica<Result>(
   { installation }: Invocation,
-  run: (context: ReplicaContext) => Promise<Result>,
+  run: (replica: CommandReplica) => Promise<Result>,
 ): Promise<Result> {
   const { config, secrets } = loadConfig(process.env, installation);
   const databases = databaseNames();
@@ -45,7 +38,8 @@ export async function withReplica<Result>(
   });
   const folder = mkdtempSync(join(tmpdir(), 'ninelives-'));
   try {
-    const contextIn = (epoch: string): ReplicaContext => {
+    const contextIn = (epoch: string): CommandReplica => {
+      // Of its own: a running system's must not change under it.
       const configPath = join(folder, `litestream${epoch && `-${epoch}`}.yml`);
       const there = { ...config, replica: replicaIn(config.replica, epoch) };
       writeFileSync(configPath, renderLitestreamConfig(there, databases, { format: binary.format }), {
@@ -57,7 +51,7 @@ export async function withReplica<Result>(
     const plain = contextIn('');
     const { folders, isShared } = await readLineage(config, plain.env);
     const [newest, ...earlier] = folders.map((epoch) => (epoch === '' ? plain : contextIn(epoch)));
-    return await run({ ...(newest as ReplicaContext), earlier, isShared });
+    return await run({ ...(newest as CommandReplica), earlier, isShared });
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

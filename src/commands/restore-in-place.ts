@@ -14,10 +14,10 @@ import { ReplicaListing } from '../replication/history/replica-listing.ts';
 import { fileTime } from '../replication/leftovers.ts';
 import { databasePath } from '../replication/litestream-config.ts';
 import { readLastCommit } from '../replication/points/last-commit.ts';
+import type { SystemReplica } from '../replication/replica-context.ts';
 import { salvage } from '../replication/salvage/salvage.ts';
 import { lockDataDir } from '../sqlite/lock.ts';
 import { endOrphans } from '../supervisor/orphans.ts';
-import type { ReplicaContext } from './restore-context.ts';
 import { type Point, type RestoreReport, restoreOne, shownCommit } from './restore-one.ts';
 
 /** What an in-place restore did. */
@@ -35,7 +35,7 @@ export interface Replaced {
  * @throws Failure data_dir_locked while a system runs, or as `restoreOne`
  */
 export async function restoreInPlace(
-  context: ReplicaContext,
+  context: SystemReplica,
   point: Point | undefined,
   signal: AbortSignal,
 ): Promise<Replaced> {
@@ -91,7 +91,7 @@ async function withSalvaged(
 
 /** Puts them in their places, and writes down what was decided by that: else the next start would undo it. */
 async function install(
-  { config, databases, env }: ReplicaContext,
+  { config, databases, env }: SystemReplica,
   scratchDir: string,
 ): Promise<string | undefined> {
   const { DATA_DIR, replica } = config;

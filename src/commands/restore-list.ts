@@ -1,11 +1,9 @@
 import { Failure } from '../errors.ts';
 import { epochOf } from '../replication/failover/epoch.ts';
-import { databasePath } from '../replication/litestream-config.ts';
 import type { Generation } from '../replication/points/generations.ts';
 import { listGenerations } from '../replication/points/list.ts';
 import { showStamp } from '../replication/points/stamp.ts';
-import { STALL_TIMEOUT_MS } from '../replication/restore.ts';
-import type { ReplicaContext } from './restore-context.ts';
+import type { CommandReplica } from './restore-context.ts';
 import { showBytes, showTable } from './sizes.ts';
 
 interface Listed {
@@ -20,22 +18,14 @@ interface Listed {
  * @throws Failure why it could not be read
  */
 export async function listAll(
-  { config, binary, configPath, env, epoch }: ReplicaContext,
+  replica: CommandReplica,
   databases: readonly string[],
   signal: AbortSignal,
 ): Promise<readonly Listed[]> {
   const listed: Listed[] = [];
   for (const database of databases) {
-    const generations = await listGenerations({
-      binary,
-      configPath,
-      env,
-      databasePath: databasePath(config.DATA_DIR, database),
-      config,
-      stallTimeoutMs: STALL_TIMEOUT_MS,
-      signal,
-    });
-    listed.push({ epoch, database, generations });
+    const generations = await listGenerations({ ...replica, database, signal });
+    listed.push({ epoch: replica.epoch, database, generations });
   }
   return listed;
 }
@@ -45,7 +35,7 @@ export async function listAll(
  * @throws Failure replica_empty when it has nothing at all, or why it could not be read
  */
 export async function listRestorable(
-  context: ReplicaContext,
+  context: CommandReplica,
   databases: readonly string[],
   asJson: boolean,
   signal: AbortSignal,

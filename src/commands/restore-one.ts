@@ -5,7 +5,7 @@ import { refuseOlderFormat } from '../replication/newer-format.ts';
 import { clarified } from '../replication/points/clarified.ts';
 import type { LastCommit } from '../replication/points/last-commit.ts';
 import { type Reached, restorePoint } from '../replication/points/restore-point.ts';
-import type { ReplicaContext } from './restore-context.ts';
+import type { SystemReplica } from '../replication/replica-context.ts';
 import { RestoreProgressView } from './restore-progress.ts';
 import { showBytes, showDuration } from './sizes.ts';
 
@@ -48,9 +48,10 @@ export interface RestoreReport {
  * @throws Failure as `restorePoint`
  */
 export async function restoreOne(
-  { config, binary, configPath, env, log }: ReplicaContext,
+  replica: SystemReplica,
   { database, point, outputPath, scratchDir, signal }: RestoreOne,
 ): Promise<RestoreReport> {
+  const { config, binary, env } = replica;
   let totalBytes: number | undefined;
   const view = new RestoreProgressView(database, () => totalBytes);
   const startMs = performance.now();
@@ -59,13 +60,8 @@ export async function restoreOne(
       throw error instanceof Failure ? clarified(error) : error;
     });
     const reached = await restorePoint({
-      binary,
-      configPath,
-      env,
-      log,
+      ...replica,
       database,
-      databasePath: databasePath(config.DATA_DIR, database),
-      config,
       atMs: point?.atMs,
       replicaEndMs: point?.replicaEndMs,
       outputPath,

@@ -6,7 +6,7 @@ import { isoTimeMs } from '../iso-time.ts';
 import { rangeOf } from '../replication/points/generations.ts';
 import type { Invocation } from '../supervisor/release/invocation.ts';
 import { absolutePath, readArguments } from './arguments.ts';
-import { abortOnSignals, type ReplicaContext, withReplica } from './restore-context.ts';
+import { abortOnSignals, type CommandReplica, withReplica } from './restore-context.ts';
 import { restoreInPlace } from './restore-in-place.ts';
 import { listAll, listRestorable } from './restore-list.ts';
 import { describeReport, isTaken, type Point, type RestoreReport, restoreOne } from './restore-one.ts';
@@ -125,10 +125,10 @@ function parseTime(text: string): number {
  * others, and is still known up to where they end; so is one whose successor goes on.
  */
 async function placeOf(
-  context: ReplicaContext,
+  context: CommandReplica,
   atMs: number,
   signal: AbortSignal,
-): Promise<{ readonly place: ReplicaContext; readonly point: Point }> {
+): Promise<{ readonly place: CommandReplica; readonly point: Point }> {
   let replicaEndMs = 0;
   let place = context;
   for (const each of [context, ...context.earlier]) {
@@ -143,7 +143,7 @@ async function placeOf(
 }
 
 async function restoreTo(
-  context: ReplicaContext,
+  context: CommandReplica,
   outputPath: string,
   database: string,
   point: Point | undefined,

@@ -72,15 +72,10 @@ function tryLock(dataDir: string): Lock | undefined {
 
 async function drillAlone(dataDir: string, invocation: Invocation): Promise<DrillResult> {
   const signal = abortOnSignals();
-  return withReplica(invocation, async ({ config, binary, configPath, databases, env, log }) => {
-    await endOrphans(dataDir, log);
+  return withReplica(invocation, async (replica) => {
+    await endOrphans(dataDir, replica.log);
     const result = await runDrill({
-      config,
-      binary,
-      configPath,
-      databases,
-      env,
-      log,
+      ...replica,
       whenReplicated: undefined,
       confirmTimeoutMs: 0,
       past: pastDue(readRecord(dataDir), Date.now()),

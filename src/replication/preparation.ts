@@ -1,25 +1,11 @@
 import { join } from 'node:path';
-import type { Config } from '../config.ts';
-import type { Logger } from '../log.ts';
 import type { ToldCommit } from '../runtime/messages.ts';
-import type { LitestreamBinary } from './binary.ts';
 import type { Check } from './check-here.ts';
 import type { HistoryMark } from './history/mark.ts';
 import type { MarkChange } from './history/replacement.ts';
+import type { SystemReplica } from './replica-context.ts';
 
-export interface PrepareOptions {
-  readonly config: Config;
-  readonly binary: LitestreamBinary;
-  /** What `writeLitestreamConfig` returned. */
-  readonly configPath: string;
-  /** Names without `.db`. */
-  readonly databases: readonly string[];
-  /** What `litestreamEnv` returned. */
-  readonly env: NodeJS.ProcessEnv;
-  readonly log: Logger;
-  readonly signal?: AbortSignal;
-  /** How long a restore may stand still. */
-  readonly stallTimeoutMs?: number;
+export interface PrepareOptions extends SystemReplica {
   /** The last commit that a writer has told of, by database; none when none has run. */
   readonly lastCommits?: Readonly<Record<string, ToldCommit>> | undefined;
   /** The system serves, and only waits for its databases to be compared with the replica. */

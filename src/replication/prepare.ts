@@ -207,7 +207,7 @@ function refuseIfThereWasOne(database: string, { config: { DATA_DIR, replica }, 
 
 /** Restores into the scratch folder, telling about it. */
 async function fetch(database: string, options: Looking): Promise<Restored | undefined> {
-  const { config, binary, configPath, check, env, log, signal, stallTimeoutMs } = options;
+  const { config, binary, env, log } = options;
   const unmounted = unmountedReason(options.mark, config.replica);
   if (unmounted !== undefined) throw replicaUnreachable(config.replica, unmounted);
   log.info(
@@ -216,19 +216,12 @@ async function fetch(database: string, options: Looking): Promise<Restored | und
   );
   await refuseOlderFormat(binary, config, databasePath(config.DATA_DIR, database), env);
   return restoreDatabase({
-    binary,
-    configPath,
-    databasePath: databasePath(config.DATA_DIR, database),
-    config,
+    // A copy that has the same damage is no cure: it is looked at as closely.
+    ...options,
+    database,
     mark: options.mark?.databases[database],
     outputPath: fetchedPath(database, config.DATA_DIR),
     scratchDir: scratchDirOf(options),
-    env,
-    log,
-    // A copy that has the same damage is no cure.
-    check,
-    signal,
-    stallTimeoutMs,
     onProgress: ({ sizeBytes, elapsedMs }) => {
       const sizeMiB = Math.round(sizeBytes / MIB_BYTES);
       const elapsedS = Math.round(elapsedMs / 1000);

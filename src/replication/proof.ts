@@ -57,9 +57,8 @@ export async function proveRestore(
     const onLine = (line: LitestreamLine) => lines.push(line);
     new LogRelay({ log, secrets, databases: 1, onLine }).attach(child);
     try {
-      const databaseFile = databasePath(own.DATA_DIR, DATABASE);
       const scratchDir = join(folder, 'restore');
-      const options = { config: own, binary, configPath, databasePath: databaseFile, scratchDir, env, log };
+      const options = { config: own, binary, configPath, database: DATABASE, scratchDir, env, log };
       const reason = await restored({ ...options, outputPath: join(folder, 'restored.db') }, name);
       if (reason === undefined) return undefined;
       const complaints = lines.filter(({ level }) => level === 'error');

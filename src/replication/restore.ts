@@ -1,33 +1,24 @@
 import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Config } from '../config.ts';
 import { Failure } from '../errors.ts';
-import type { Logger } from '../log.ts';
-import { shownNever } from '../secrets.ts';
-import type { LitestreamBinary } from './binary.ts';
 import type { Check } from './check-here.ts';
 import { findDamage } from './database-check.ts';
 import { syncToDisk } from './files.ts';
 import { readHistory } from './history/history.ts';
 import type { DatabaseMark } from './history/mark.ts';
 import { lostSince, readRecorded } from './lease/recorded.ts';
-import { configArguments } from './litestream.ts';
+import { type RestoreProgress, runLitestream } from './litestream-run.ts';
 import type { LitestreamLine } from './log-line.ts';
-import { redactor } from './redact.ts';
+import type { DatabaseReplica } from './replica-context.ts';
 import type { CommitRow } from './restore/commit-row.ts';
 import { localFiles } from './restore/local-files.ts';
 import { restoreNewest } from './restore/newest.ts';
 import { type GenerationFiles, listReplicaFiles } from './restore/replica-files.ts';
 import { restoreFromWals, type WalRestoreOptions } from './restore/wal-restore.ts';
-import { reasonIn, replicaUnreachable, restoreFailure } from './restore-failure.ts';
-import { type RestoreEnd, type RestoreProgress, runRestore } from './restore-process.ts';
+import { reasonIn, restoreFailure } from './restore-failure.ts';
 import { isFileReplicaEmpty } from './store/file-replica.ts';
 
-/**
- * How long a restore may stand still. A store that answers sends something at all times; Litestream itself would
- * wait for ever for one that took the connection and says nothing.
- */
-export const STALL_TIMEOUT_MS = 2 * 60_000;
 const PROGRESS_INTERVAL_MS = 1000;
 
 /** What Litestream 0.5 says when it has nothing so old. */
@@ -53,30 +44,20 @@ export interface Restored {
   readonly next: CommitRow | undefined;
 }
 
-export interface RestoreOptions {
-  readonly binary: LitestreamBinary;
-  /** What `writeLitestreamConfig` returned. */
-  readonly configPath: string;
-  /** The database as the configuration names it, `DATA_DIR/<name>.db`. It is not touched. */
-  readonly databasePath: string;
-  readonly config: Config;
+/** The live database is not touched. */
+export interface RestoreOptions extends DatabaseReplica {
   /** Where the restored database goes. Must not exist, nor anything beside it under its name. */
   readonly outputPath: string;
   /** A folder for work in progress, on the output's file system; made if it does not exist. */
   readonly scratchDir: string;
-  /** What `litestreamEnv` returned. */
-  readonly env: NodeJS.ProcessEnv;
-  readonly log: Logger;
   /** What of the replica; its newest state without. */
   readonly selection?: Selection | undefined;
   /** What is remembered of the database; it settles what else only times would. */
   readonly mark?: DatabaseMark | undefined;
   /** How the result is checked; integrity_check also holds the indexes against their tables, and takes longer. */
   readonly check?: Check | undefined;
-  readonly signal?: AbortSignal | undefined;
   /** Called about once a second. */
   readonly onProgress?: ((progress: RestoreProgress) => void) | undefined;
-  readonly stallTimeoutMs?: number | undefined;
 }
 
 /**
@@ -88,8 +69,7 @@ export interface RestoreOptions {
  * @throws Failure replica_unreachable, restore_failed (the replica is damaged), storage_full, not_ready (aborted)
  */
 export async function restoreDatabase(options: RestoreOptions): Promise<Restored | undefined> {
-  const { binary, databasePath, outputPath, scratchDir, config, env, selection, mark, log } = options;
-  const database = basename(databasePath, '.db');
+  const { binary, database, outputPath, scratchDir, config, env, selection, mark, log } = options;
   refuseToOverwrite(outputPath);
   mkdirSync(scratchDir, { recursive: true, mode: 0o700 });
   const folder = mkdtempSync(join(scratchDir, `${database}-`));
@@ -100,8 +80,8 @@ export async function restoreDatabase(options: RestoreOptions): Promise<Restored
     const recorded = selection ? undefined : await readRecorded(config, env, database);
     const restored =
       binary.format === 'ltx'
-        ? await fetchLtx(scratchPath, database, options)
-        : await fetchWal(folder, scratchPath, database, options);
+        ? await fetchLtx(scratchPath, options)
+        : await fetchWal(folder, scratchPath, options);
     if (!restored) return undefined;
     const lost = lostSince(recorded, readHistory(scratchPath), mark);
     const faults = lost === undefined ? restored.faults : [...restored.faults, lost];
@@ -125,18 +105,10 @@ function refuseToOverwrite(path: string): void {
 async function fetchWal(
   folder: string,
   scratchPath: string,
-  database: string,
   options: RestoreOptions,
 ): Promise<Restored | undefined> {
-  const { config, env, signal, selection, check = 'quick_check', onProgress } = options;
-  const source = {
-    config,
-    database,
-    env,
-    signal,
-    stallTimeoutMs: options.stallTimeoutMs ?? STALL_TIMEOUT_MS,
-  };
-  const generations = await listReplicaFiles(source);
+  const { config, database, selection, check = 'quick_check', onProgress } = options;
+  const generations = await listReplicaFiles(options);
   const wanted = selection?.generation;
   const whole = selection?.atMs === undefined && !selection?.isFromOldest;
   const generation =
@@ -148,12 +120,12 @@ async function fetchWal(
     const elapsedMs = performance.now() - startMs;
     if (gotBytes > 0) onProgress?.({ sizeBytes: gotBytes, elapsedMs, readBytes: gotBytes, wals: undefined });
   }, PROGRESS_INTERVAL_MS);
-  const files = localFiles(source, join(folder, 'mirror'), (sizeBytes) => {
+  const files = localFiles(options, join(folder, 'mirror'), (sizeBytes) => {
     gotBytes += sizeBytes;
   });
   try {
     const walOptions: WalRestoreOptions = {
-      ...source,
+      ...options,
       files,
       folder,
       outputPath: scratchPath,
@@ -162,7 +134,10 @@ async function fetchWal(
       isFromOldest: selection?.isFromOldest ?? false,
       run: (configPath, outputPath) => {
         clearInterval(progress);
-        return runLitestream([], configPath, outputPath, options);
+        return runLitestream(
+          { name: 'restore', args: ['-o', outputPath], folder: dirname(outputPath), onProgress },
+          { ...options, configPath },
+        );
       },
     };
     return await (wanted === undefined && whole
@@ -186,18 +161,18 @@ function nothingIn({ replica }: Config, database: string): undefined {
   );
 }
 
-async function fetchLtx(
-  scratchPath: string,
-  database: string,
-  options: RestoreOptions,
-): Promise<Restored | undefined> {
-  const { configPath, config, selection, signal, check } = options;
+async function fetchLtx(scratchPath: string, options: RestoreOptions): Promise<Restored | undefined> {
+  const { config, database, selection, signal, check, onProgress } = options;
   const { replica } = config;
   if (replica.type === 'file' && isFileReplicaEmpty(replica, database)) return undefined;
   const atMs = selection?.atMs;
   const timed = atMs === undefined ? [] : ['-timestamp', new Date(atMs).toISOString()];
-  const end = await runLitestream(['-if-replica-exists', ...timed], configPath, scratchPath, options);
-  if (end.outcome === 'failed') {
+  const args = ['-if-replica-exists', ...timed, '-o', scratchPath];
+  const end = await runLitestream(
+    { name: 'restore', args, folder: dirname(scratchPath), onProgress },
+    options,
+  );
+  if (!end.isDone) {
     if (atMs !== undefined && isBeforeAnything(end.lines)) return undefined;
     throw restoreFailure(database, replica, reasonIn(end.lines));
   }
@@ -212,39 +187,6 @@ async function fetchLtx(
     );
   }
   return { generation: undefined, faults: [], next: undefined };
-}
-
-/** @throws Failure not_ready when aborted, replica_unreachable when it stands still */
-async function runLitestream(
-  more: readonly string[],
-  configPath: string,
-  outputPath: string,
-  options: RestoreOptions,
-): Promise<RestoreEnd> {
-  const {
-    binary,
-    databasePath,
-    config,
-    env,
-    stallTimeoutMs = STALL_TIMEOUT_MS,
-    signal,
-    onProgress,
-  } = options;
-  const end = await runRestore({
-    binaryPath: binary.path,
-    args: [...more, '-o', outputPath, ...configArguments(configPath), databasePath],
-    env,
-    folder: dirname(outputPath),
-    stallTimeoutMs,
-    signal,
-    redact: redactor(shownNever(env)),
-    onProgress,
-  });
-  if (end.outcome === 'aborted') throw new Failure('not_ready', 'Stopped while restoring');
-  if (end.outcome === 'stalled') {
-    throw replicaUnreachable(config.replica, `nothing came from it for ${stallTimeoutMs / 1000} s`);
-  }
-  return end;
 }
 
 /** At the time that was selected there was no snapshot yet. */

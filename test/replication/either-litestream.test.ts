@@ -128,7 +128,7 @@ async function restored(site: Site, name: string): Promise<string | 'empty'> {
   const { binary, configPath, env, config } = site;
   const outcome = await restoreDatabase({
     ...{ binary, configPath, env, outputPath, log: keepingLog().log, config },
-    databasePath: databasePath(config.DATA_DIR, 'main'),
+    database: 'main',
     scratchDir: join(site.root, 'scratch'),
   });
   return outcome ? outputPath : 'empty';
@@ -177,7 +177,8 @@ for (const { name, binary, skip } of versions) {
         configPath,
         env,
         config,
-        databasePath: db.name,
+        database: 'main',
+        log: keepingLog().log,
         stallTimeoutMs: 10_000,
       };
       const [generation] = await listGenerations(place);
@@ -239,7 +240,7 @@ for (const kind of ['a folder', 'a bucket']) {
       const point = { binary, configPath, env, config, database: 'main', atMs: undefined };
       await restorePoint({
         ...point,
-        databasePath: databasePath(config.DATA_DIR, 'main'),
+        database: 'main',
         log: keepingLog().log,
         outputPath: join(site.root, 'by-hand.db'),
         scratchDir: join(site.root, 'scratch'),

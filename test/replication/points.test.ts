@@ -1,9 +1,8 @@
 import { copyFileSync, cpSync, readdirSync, rmSync, statSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { databasePath } from '../../src/replication/litestream-config.ts';
 import { attemptsFor, bytesToRead } from '../../src/replication/points/attempts.ts';
-import { type Generation, GenerationCollector, rangeOf } from '../../src/replication/points/generations.ts';
+import { type Generation, generationOf, rangeOf } from '../../src/replication/points/generations.ts';
 import { readLastCommit } from '../../src/replication/points/last-commit.ts';
 import { listGenerations } from '../../src/replication/points/list.ts';
 import { type Reached, restorePoint } from '../../src/replication/points/restore-point.ts';
@@ -17,18 +16,19 @@ const S = 1000;
 function collect(
   generations: Record<string, { s: [number, number][]; w: [number, number][] }>,
 ): Generation[] {
-  const collector = new GenerationCollector();
-  for (const [generation, { s }] of Object.entries(generations)) {
-    for (const [index, second] of s) {
-      collector.snapshot({ generation, index, sizeBytes: 100, createdMs: second * S });
-    }
-  }
-  for (const [generation, { w }] of Object.entries(generations)) {
-    for (const [index, second] of w) {
-      collector.segment({ generation, index, sizeBytes: 10, createdMs: second * S });
-    }
-  }
-  return collector.collected();
+  return Object.entries(generations)
+    .map(([name, { s, w }]) =>
+      generationOf({
+        name,
+        storedMs: Math.max(...[...s, ...w].map(([, second]) => second * S)),
+        snapshots: s.map(([index, second]) => ({ path: '', index, sizeBytes: 100, storedMs: second * S })),
+        segments: w.map(([index, second]) => ({
+          ...{ path: '', index, offsetBytes: 0 },
+          ...{ sizeBytes: 10, storedMs: second * S },
+        })),
+      }),
+    )
+    .sort((a, b) => (a.fromMs ?? a.toMs) - (b.fromMs ?? b.toMs));
 }
 
 t.test('a generation can be restored from its first snapshot with WAL behind it', async (t) => {
@@ -160,7 +160,6 @@ async function restoreAt(site: DrillSite, atMs: number | undefined): Promise<Rea
     env,
     log: keepingLog().log,
     database: 'main',
-    databasePath: databasePath(config.DATA_DIR, 'main'),
     config,
     atMs,
     outputPath,
@@ -279,7 +278,8 @@ t.test('listing fails when it is aborted', async (t) => {
       binary,
       configPath,
       env,
-      databasePath: databasePath(config.DATA_DIR, 'main'),
+      database: 'main',
+      log: keepingLog().log,
       config,
       stallTimeoutMs: 1000,
       signal: AbortSignal.abort(),

@@ -35,7 +35,7 @@ function optionsFor(site: Site, more: Partial<RestoreOptions> = {}): RestoreOpti
     configPath,
     env,
     config,
-    databasePath: databasePath(config.DATA_DIR, 'main'),
+    database: 'main',
     outputPath: join(site.root, 'out.db'),
     scratchDir: join(site.root, 'scratch'),
     log: keepingLog().log,

@@ -120,7 +120,7 @@ async function restore(
   for (const suffix of ['', '-wal', '-shm']) rmSync(outputPath + suffix, { force: true });
   return restoreDatabase({
     ...{ binary, configPath, env, config, outputPath, selection, log: keepingLog().log },
-    databasePath: databasePath(config.DATA_DIR, 'main'),
+    database: 'main',
     scratchDir: join(root, 'scratch'),
   });
 }

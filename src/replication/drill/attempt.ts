@@ -72,23 +72,19 @@ async function restore(
   database: string,
   path: string,
   folder: string,
-  { config, binary, configPath, env, log, stallTimeoutMs }: DrillOptions,
+  options: DrillOptions,
   signal: AbortSignal,
 ): Promise<string> {
+  const { config, binary } = options;
   const generation = binary.format === 'wal' ? liveGeneration(path) : undefined;
   const outputPath = join(folder, `${database}.db`);
   const restored = await restoreDatabase({
-    binary,
-    configPath,
-    databasePath: path,
-    config,
+    ...options,
+    database,
     outputPath,
     scratchDir: folder,
-    env,
-    log,
     selection: { generation },
     check: 'integrity_check',
-    stallTimeoutMs,
     signal,
   });
   if (!restored) {

@@ -1,18 +1,7 @@
-import type { Config } from '../../config.ts';
-import type { Logger } from '../../log.ts';
-import type { LitestreamBinary } from '../binary.ts';
+import type { SystemReplica } from '../replica-context.ts';
 import type { PastKind } from './result.ts';
 
-export interface DrillOptions {
-  readonly config: Config;
-  readonly binary: LitestreamBinary;
-  /** What `writeLitestreamConfig` returned. */
-  readonly configPath: string;
-  /** Names without `.db`. */
-  readonly databases: readonly string[];
-  /** What `litestreamEnv` returned. */
-  readonly env: NodeJS.ProcessEnv;
-  readonly log: Logger;
+export interface DrillOptions extends SystemReplica {
   /**
    * Asks the writer to wait until the replica holds what a database has now, and whether it does; undefined when nothing
    * runs, so that the replica must hold everything.
@@ -22,9 +11,7 @@ export interface DrillOptions {
   readonly confirmTimeoutMs: number;
   /** What of the past is proven, after the newest state; undefined for nothing. */
   readonly past?: PastKind | undefined;
-  readonly signal?: AbortSignal | undefined;
   readonly snapshotAgeMaxMs?: number | undefined;
-  readonly stallTimeoutMs?: number | undefined;
   /** Called between restore and comparison, for tests. */
   readonly tamper?: ((database: string, restoredPath: string) => void | Promise<void>) | undefined;
 }

@@ -8,7 +8,7 @@ import { bytesToRead } from '../points/attempts.ts';
 import { type Generation, rangeOf } from '../points/generations.ts';
 import { listGenerations } from '../points/list.ts';
 import { restorePoint } from '../points/restore-point.ts';
-import { restoreDatabase, STALL_TIMEOUT_MS } from '../restore.ts';
+import { restoreDatabase } from '../restore.ts';
 import { demandSound } from './attempt.ts';
 import type { DrillOptions } from './options.ts';
 import { drillDir } from './record.ts';
@@ -57,9 +57,9 @@ async function restorePast(
   options: DrillOptions,
   random: number,
 ): Promise<string> {
-  const { config, stallTimeoutMs = STALL_TIMEOUT_MS } = options;
+  const { config } = options;
   const path = databasePath(config.DATA_DIR, database);
-  const generations = await listGenerations({ ...options, databasePath: path, stallTimeoutMs });
+  const generations = await listGenerations({ ...options, database });
   const range = rangeOf(generations);
   if (!range) throw new Failure('replica_empty', 'there is nothing in the replica');
   const atMs = kind === 'time' ? Math.round(range.fromMs + random * (range.toMs - range.fromMs)) : undefined;
@@ -71,12 +71,12 @@ async function restorePast(
   const lack = lackOfSpace(config.DATA_DIR, databaseSizeBytes(path) + sizeBytes, config.DISK_RESERVE_MB);
   if (lack) return `left out: ${lack}`;
   const outputPath = join(folder, `${database}.db`);
-  const target = { ...options, databasePath: path, outputPath, scratchDir: folder, stallTimeoutMs };
+  const target = { ...options, database, outputPath, scratchDir: folder };
   const check = 'integrity_check';
   const reached =
     atMs === undefined
       ? await restoreDatabase({ ...target, check, selection: { generation: live?.name, isFromOldest: true } })
-      : await restorePoint({ ...target, database, check, atMs });
+      : await restorePoint({ ...target, check, atMs });
   if (!reached) throw new Failure('replica_empty', 'there is nothing in the replica');
   demandSound(reached);
   const history = readHistory(outputPath);

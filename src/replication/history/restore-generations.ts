@@ -1,10 +1,7 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Config } from '../../config.ts';
 import { Failure } from '../../errors.ts';
-import type { Logger } from '../../log.ts';
-import type { LitestreamBinary } from '../binary.ts';
-import { databasePath } from '../litestream-config.ts';
+import type { ReplicaContext } from '../replica-context.ts';
 import { restoreDatabase } from '../restore.ts';
 import type { Candidate } from './cases.ts';
 import { contains, readHistory } from './history.ts';
@@ -12,16 +9,9 @@ import { contains, readHistory } from './history.ts';
 /** Stands for the generation that Litestream itself would restore. */
 export const NEWEST = 'newest';
 
-export interface RestoreGenerationsOptions {
-  readonly config: Config;
-  readonly binary: LitestreamBinary;
-  readonly configPath: string;
-  readonly env: NodeJS.ProcessEnv;
-  readonly log: Logger;
+export interface RestoreGenerationsOptions extends ReplicaContext {
   /** On the data folder's file system; emptied by the caller. */
   readonly scratchDir: string;
-  readonly signal?: AbortSignal | undefined;
-  readonly stallTimeoutMs?: number | undefined;
 }
 
 export interface Restored {
@@ -40,7 +30,7 @@ export async function restoreGenerations(
   generations: readonly string[],
   options: RestoreGenerationsOptions,
 ): Promise<Restored> {
-  const { config, binary, configPath, env, log, scratchDir, signal, stallTimeoutMs } = options;
+  const { log, scratchDir } = options;
   const candidates: Candidate[] = [];
   const unreadable: string[] = [];
   for (const generation of generations) {
@@ -48,18 +38,14 @@ export async function restoreGenerations(
     const outputPath = scratchPath(database, generation, scratchDir);
     try {
       const selection = generation === NEWEST ? undefined : { generation };
+      // What is remembered of the database, and how closely that was looked at, is nothing to these.
       const restored = await restoreDatabase({
-        binary,
-        configPath,
-        databasePath: databasePath(config.DATA_DIR, database),
-        config,
+        ...options,
+        database,
         outputPath,
-        scratchDir,
-        env,
-        log,
         selection,
-        signal,
-        stallTimeoutMs,
+        mark: undefined,
+        check: undefined,
       });
       if (restored) candidates.push({ generation, history: readHistory(outputPath) });
     } catch (error) {

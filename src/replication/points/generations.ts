@@ -1,19 +1,4 @@
-/** A snapshot in a replica. Times are the store's, in whole seconds. */
-export interface SnapshotRow {
-  readonly generation: string;
-  /** Of the WAL that follows it. */
-  readonly index: number;
-  readonly sizeBytes: number;
-  readonly createdMs: number;
-}
-
-/** A piece of a WAL in a replica. */
-export interface SegmentRow {
-  readonly generation: string;
-  readonly index: number;
-  readonly sizeBytes: number;
-  readonly createdMs: number;
-}
+import type { GenerationFiles } from '../restore/replica-files.ts';
 
 export interface Snapshot {
   readonly index: number;
@@ -38,79 +23,28 @@ export interface Generation {
   readonly sizeBytes: number;
 }
 
-interface Growing {
-  readonly snapshots: SnapshotRow[];
-  /** For each snapshot, by its place, the time of the first segment that can follow it. */
-  readonly followedMs: (number | undefined)[];
-  readonly walBytes: number[];
-  segments: number;
-  segmentBytes: number;
-  toMs: number;
-}
-
-/**
- * Gathers what a replica holds of one database, row by row: it may have hundreds of thousands of segments. All
- * snapshots come before the first segment.
- */
-export class GenerationCollector {
-  readonly #generations = new Map<string, Growing>();
-
-  snapshot(row: SnapshotRow): void {
-    const generation = this.#of(row.generation);
-    generation.snapshots.push(row);
-    generation.followedMs.push(undefined);
-    generation.walBytes.push(0);
-    generation.toMs = Math.max(generation.toMs, row.createdMs);
-  }
-
-  segment(row: SegmentRow): void {
-    const generation = this.#of(row.generation);
-    generation.segments += 1;
-    generation.segmentBytes += row.sizeBytes;
-    generation.toMs = Math.max(generation.toMs, row.createdMs);
-    generation.snapshots.forEach(({ index }, place) => {
-      if (row.index < index) return;
-      const known = generation.followedMs[place] ?? Number.POSITIVE_INFINITY;
-      generation.followedMs[place] = Math.min(known, row.createdMs);
-      generation.walBytes[place] = (generation.walBytes[place] ?? 0) + row.sizeBytes;
-    });
-  }
-
-  /** @returns the generations, the one that began first in front */
-  collected(): Generation[] {
-    return [...this.#generations]
-      .map(([name, growing]) => finished(name, growing))
-      .sort((a, b) => (a.fromMs ?? a.toMs) - (b.fromMs ?? b.toMs));
-  }
-
-  #of(name: string): Growing {
-    let generation = this.#generations.get(name);
-    if (!generation) {
-      generation = { snapshots: [], followedMs: [], walBytes: [], segments: 0, segmentBytes: 0, toMs: 0 };
-      this.#generations.set(name, generation);
-    }
-    return generation;
-  }
-}
-
-function finished(name: string, growing: Growing): Generation {
-  const { segments, segmentBytes, toMs } = growing;
-  const snapshots = growing.snapshots
-    .map(({ index, createdMs, sizeBytes }, place) => {
+/** @returns what can be restored of a generation of Litestream 0.3. Times are the store's, in whole seconds. */
+export function generationOf({ name, storedMs, segments, ...files }: GenerationFiles): Generation {
+  const sumBytes = (all: readonly { readonly sizeBytes: number }[]) =>
+    all.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  const snapshots = files.snapshots
+    .map(({ index, storedMs: createdMs, sizeBytes }) => {
+      const following = segments.filter((segment) => segment.index >= index);
+      const followedMs = following.reduce((first, segment) => Math.min(first, segment.storedMs), Infinity);
       // A snapshot without any WAL in its whole generation is restored as it is.
-      const followedMs = segments === 0 ? createdMs : growing.followedMs[place];
-      const usableFromMs = followedMs === undefined ? undefined : Math.max(createdMs, followedMs);
-      return { index, createdMs, sizeBytes, walBytes: growing.walBytes[place] ?? 0, usableFromMs };
+      const usableMs = segments.length === 0 ? createdMs : Math.max(createdMs, followedMs);
+      const usableFromMs = usableMs === Infinity ? undefined : usableMs;
+      return { index, createdMs, sizeBytes, walBytes: sumBytes(following), usableFromMs };
     })
     .sort((a, b) => a.createdMs - b.createdMs);
   const usable = snapshots.flatMap(({ usableFromMs }) => usableFromMs ?? []);
   return {
     name,
     fromMs: usable.length === 0 ? undefined : Math.min(...usable),
-    toMs,
+    toMs: storedMs,
     snapshots,
-    segments,
-    sizeBytes: segmentBytes + snapshots.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
+    segments: segments.length,
+    sizeBytes: sumBytes(segments) + sumBytes(snapshots),
   };
 }
 

@@ -1,3 +1,4 @@
+import { LTX_GENERATION } from '../history/segment.ts';
 import type { Generation } from './generations.ts';
 
 /** One file of a replica that a Litestream of version 0.5 writes. */
@@ -14,34 +15,28 @@ export interface LtxRow {
 const SNAPSHOT_LEVEL = 9;
 const FIRST_TXID = '0000000000000001';
 
-/** Gathers what such a replica holds of one database. It is one unbroken history, shown as one generation. */
-export class LtxCollector {
-  readonly #rows: LtxRow[] = [];
-
-  file(row: LtxRow): void {
-    this.#rows.push(row);
-  }
-
-  /** @returns it; none when there is no file */
-  collected(): Generation[] {
-    if (this.#rows.length === 0) return [];
-    const isBase = ({ level, minTxid }: LtxRow) => level === SNAPSHOT_LEVEL || minTxid === FIRST_TXID;
-    const bases = this.#rows.filter(isBase).sort((a, b) => a.createdMs - b.createdMs);
-    const sumBytes = (rows: readonly LtxRow[]) => rows.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-    const snapshots = bases.map(({ createdMs, sizeBytes }, index) => {
-      // What was merged stands there twice for a while, so this is no more than a good guess.
-      const later = this.#rows.filter((row) => row.level === 1 && row.createdMs > createdMs);
-      return { index, createdMs, sizeBytes, walBytes: sumBytes(later), usableFromMs: createdMs };
-    });
-    return [
-      {
-        name: 'ltx',
-        fromMs: bases[0]?.createdMs,
-        toMs: Math.max(...this.#rows.map(({ createdMs }) => createdMs)),
-        snapshots,
-        segments: this.#rows.length - bases.length,
-        sizeBytes: sumBytes(this.#rows),
-      },
-    ];
-  }
+/**
+ * @returns what such a replica holds of one database: one unbroken history, shown as one generation; none when there is no
+ *   file
+ */
+export function ltxGeneration(rows: readonly LtxRow[]): readonly Generation[] {
+  if (rows.length === 0) return [];
+  const isBase = ({ level, minTxid }: LtxRow) => level === SNAPSHOT_LEVEL || minTxid === FIRST_TXID;
+  const bases = rows.filter(isBase).sort((a, b) => a.createdMs - b.createdMs);
+  const sumBytes = (all: readonly LtxRow[]) => all.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  const snapshots = bases.map(({ createdMs, sizeBytes }, index) => {
+    // What was merged stands there twice for a while, so this is no more than a good guess.
+    const later = rows.filter((row) => row.level === 1 && row.createdMs > createdMs);
+    return { index, createdMs, sizeBytes, walBytes: sumBytes(later), usableFromMs: createdMs };
+  });
+  return [
+    {
+      name: LTX_GENERATION,
+      fromMs: bases[0]?.createdMs,
+      toMs: rows.reduce((last, { createdMs }) => Math.max(last, createdMs), 0),
+      snapshots,
+      segments: rows.length - bases.length,
+      sizeBytes: sumBytes(rows),
+    },
+  ];
 }

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { Failure } from '../../errors.ts';
 import { syncToDisk } from '../files.ts';
 import { readHistory, relate } from '../history/history.ts';
-import { type Restored, type RestoreOptions, restoreDatabase, STALL_TIMEOUT_MS } from '../restore.ts';
+import { type Restored, type RestoreOptions, restoreDatabase } from '../restore.ts';
 import { attemptsFor, bytesToRead } from './attempts.ts';
 import { clarified } from './clarified.ts';
 import { type Generation, rangeOf } from './generations.ts';
@@ -15,8 +15,6 @@ import { STAMP_RESOLUTION_MS, showStamp } from './stamp.ts';
 const STEPS_BACK_MAX = 8;
 
 export interface RestorePointOptions extends Omit<RestoreOptions, 'selection'> {
-  /** The database's name. */
-  readonly database: string;
   /** Milliseconds since the epoch; the newest state when undefined. */
   readonly atMs: number | undefined;
   /**
@@ -68,9 +66,9 @@ function refuseToOverwrite(path: string): void {
 }
 
 async function restore(options: RestorePointOptions): Promise<Reached> {
-  const { database, config, stallTimeoutMs = STALL_TIMEOUT_MS, atMs } = options;
+  const { database, config, atMs } = options;
   const { url } = config.replica;
-  const generations = await listGenerations({ ...options, stallTimeoutMs });
+  const generations = await listGenerations(options);
   if (generations.length === 0) {
     // Litestream 0.5 lists only its own files, and restores those of 0.3 as well.
     const mayBeOlder = options.binary.format === 'ltx' && atMs === undefined;

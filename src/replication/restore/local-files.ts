@@ -4,9 +4,10 @@ import { dirname, join } from 'node:path';
 import { Failure } from '../../errors.ts';
 import { freeDiskBytes } from '../../free-disk.ts';
 import { errorCode } from '../files.ts';
+import { type DatabaseReplica, STALL_TIMEOUT_MS } from '../replica-context.ts';
 import { replicaUnreachable } from '../restore-failure.ts';
 import { S3Store } from '../store/s3-store.ts';
-import type { ReplicaFile, ReplicaSource } from './replica-files.ts';
+import type { ReplicaFile } from './replica-files.ts';
 import { retried } from './retry.ts';
 
 /** A large one comes in parts, several at a time. */
@@ -33,7 +34,7 @@ export interface LocalFiles {
  * @param onBytes hears of each piece that has been downloaded
  */
 export function localFiles(
-  source: ReplicaSource,
+  source: DatabaseReplica,
   folder: string,
   onBytes: (sizeBytes: number) => void,
 ): LocalFiles {
@@ -55,14 +56,14 @@ export function localFiles(
 
 /** Downloads each once. */
 class Mirror implements LocalFiles {
-  readonly #source: ReplicaSource;
+  readonly #source: DatabaseReplica;
   readonly #store: S3Store;
   readonly #folder: string;
   readonly #onBytes: (sizeBytes: number) => void;
   #lastByteMs = performance.now();
   readonly #got = new Map<string, Promise<string | undefined>>();
 
-  constructor(source: ReplicaSource, store: S3Store, folder: string, onBytes: (sizeBytes: number) => void) {
+  constructor(source: DatabaseReplica, store: S3Store, folder: string, onBytes: (sizeBytes: number) => void) {
     this.#source = source;
     this.#store = store;
     this.#folder = folder;
@@ -124,7 +125,7 @@ class Mirror implements LocalFiles {
     part: number,
     parts: number,
   ): Promise<boolean> {
-    const { stallTimeoutMs } = this.#source;
+    const { stallTimeoutMs = STALL_TIMEOUT_MS } = this.#source;
     const from = part * PART_BYTES;
     const end = Math.min(from + PART_BYTES, file.sizeBytes);
     const abort = new AbortController();

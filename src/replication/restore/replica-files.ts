@@ -1,6 +1,6 @@
-import type { Config } from '../../config.ts';
 import { Failure } from '../../errors.ts';
 import { compareSegments, segmentFile, segmentOf } from '../history/segment.ts';
+import { type DatabaseReplica, STALL_TIMEOUT_MS } from '../replica-context.ts';
 import { replicaUnreachable } from '../restore-failure.ts';
 import { openStore } from '../store/open.ts';
 import type { StoredFile } from '../store/store.ts';
@@ -32,23 +32,12 @@ export interface GenerationFiles {
   readonly storedMs: number;
 }
 
-export interface ReplicaSource {
-  readonly config: Config;
-  /** Its name without `.db`. */
-  readonly database: string;
-  /** Holds the credentials. */
-  readonly env: NodeJS.ProcessEnv;
-  /** How long the store may say nothing. */
-  readonly stallTimeoutMs: number;
-  readonly signal?: AbortSignal | undefined;
-}
-
 /**
  * @returns the generations that the replica has of a database, in no order
  * @throws Failure replica_unreachable
  */
-export async function listReplicaFiles(source: ReplicaSource): Promise<GenerationFiles[]> {
-  const { config, database, env, stallTimeoutMs, signal } = source;
+export async function listReplicaFiles(source: DatabaseReplica): Promise<GenerationFiles[]> {
+  const { config, database, env, stallTimeoutMs = STALL_TIMEOUT_MS, signal } = source;
   const found = new Map<string, { snapshots: SnapshotFile[]; segments: SegmentFile[]; storedMs: number }>();
   const note = (file: ReplicaFile) => {
     const [, name = '', kind, base = ''] =

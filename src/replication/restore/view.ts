@@ -2,11 +2,12 @@ import { createReadStream, mkdirSync, rmSync, symlinkSync, writeFileSync } from 
 import { dirname, join } from 'node:path';
 import { Failure } from '../../errors.ts';
 import { renderLitestreamConfig } from '../litestream-config.ts';
+import type { DatabaseReplica } from '../replica-context.ts';
 import type { CheckedWals } from './checked-wals.ts';
 import type { LocalFiles } from './local-files.ts';
 import { decodeLz4, storedLz4 } from './lz4.ts';
 import type { Plan } from './plan.ts';
-import type { ReplicaFile, ReplicaSource } from './replica-files.ts';
+import type { ReplicaFile } from './replica-files.ts';
 
 /**
  * Makes a replica that has what is planned and nothing else, of links to the files that are there.
@@ -22,7 +23,7 @@ export async function makeView(
   files: LocalFiles,
   folder: string,
   isAnew: boolean,
-  { config, database }: ReplicaSource,
+  { config, database }: DatabaseReplica,
 ): Promise<string | undefined> {
   rmSync(folder, { recursive: true, force: true });
   const place = ({ path }: ReplicaFile) => {

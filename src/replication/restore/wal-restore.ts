@@ -3,21 +3,22 @@ import { dirname, join } from 'node:path';
 import { openReader } from '../../sqlite/open.ts';
 import type { Check } from '../check-here.ts';
 import { findDamage } from '../database-check.ts';
+import type { RunEnd } from '../litestream-run.ts';
 import type { LitestreamLine } from '../log-line.ts';
 import { readLastCommit } from '../points/last-commit.ts';
+import type { DatabaseReplica } from '../replica-context.ts';
 import { reasonIn, restoreFailure } from '../restore-failure.ts';
-import type { RestoreEnd } from '../restore-process.ts';
 import { CheckedWals } from './checked-wals.ts';
 import type { CommitRow } from './commit-row.ts';
 import type { LocalFiles } from './local-files.ts';
 import { isSamePlan, isWhole, type Plan, planFrom } from './plan.ts';
-import type { GenerationFiles, ReplicaSource, SnapshotFile } from './replica-files.ts';
+import type { GenerationFiles, SnapshotFile } from './replica-files.ts';
 import { makeView } from './view.ts';
 
 /** Litestream itself, or what became of it: nothing that the replica could be blamed for. */
 const NOT_THE_REPLICA = /cannot be started|killed by/;
 
-export interface WalRestoreOptions extends ReplicaSource {
+export interface WalRestoreOptions extends DatabaseReplica {
   readonly files: LocalFiles;
   /** For work in progress. */
   readonly folder: string;
@@ -29,7 +30,7 @@ export interface WalRestoreOptions extends ReplicaSource {
   /** From its oldest snapshot, up to the next one. */
   readonly isFromOldest: boolean;
   /** Runs Litestream's restore. */
-  readonly run: (configPath: string, outputPath: string) => Promise<RestoreEnd>;
+  readonly run: (configPath: string, outputPath: string) => Promise<RunEnd>;
 }
 
 /** What came of it. */
@@ -181,8 +182,8 @@ async function runLitestream(
   mkdirSync(dirname(outputPath), { mode: 0o700 });
   const configPath = await makeView(plan, wals, files, join(folder, 'view'), isAnew, options);
   if (configPath === undefined) return 'it is missing';
-  const { outcome, lines } = await run(configPath, outputPath);
-  return outcome === 'failed' ? blamed(lines, options) : undefined;
+  const { isDone, lines } = await run(configPath, outputPath);
+  return isDone ? undefined : blamed(lines, options);
 }
 
 /** @returns why, where the replica is to blame. @throws Failure where it is not */

@@ -1,9 +1,15 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { Failure } from '../errors.ts';
+import { shownNever } from '../secrets.ts';
 import { folderSizeBytes } from './files.ts';
 import { LineSplitter } from './line-splitter.ts';
-import { dyingWithParent } from './litestream.ts';
+import { configArguments, dyingWithParent } from './litestream.ts';
+import { databasePath } from './litestream-config.ts';
 import { type LitestreamLine, parseLogLine } from './log-line.ts';
+import { redactor } from './redact.ts';
+import { type DatabaseReplica, STALL_TIMEOUT_MS } from './replica-context.ts';
+import { replicaUnreachable } from './restore-failure.ts';
 
 const PROGRESS_INTERVAL_MS = 1000;
 const LINE_MAX_CHARS = 16_384;
@@ -20,44 +26,57 @@ export interface RestoreProgress {
   readonly wals: { readonly applied: number; readonly total: number } | undefined;
 }
 
-export interface RestoreProcessOptions {
-  readonly binaryPath: string;
+/** One command of Litestream that ends by itself. */
+export interface LitestreamTask {
+  readonly name: 'restore' | 'ltx';
   readonly args: readonly string[];
-  readonly env: NodeJS.ProcessEnv;
-  /** The folder that it writes into; nothing else does. */
-  readonly folder: string;
-  /** It is killed when for this long it has neither read, written nor said anything. */
-  readonly stallTimeoutMs: number;
-  readonly signal?: AbortSignal | undefined;
-  readonly redact: (text: string) => string;
+  /** The folder that it writes into, and nothing else does; undefined where it writes nothing. */
+  readonly folder?: string;
+  /** Gets the columns of each row of the table that it prints, which shares an output with its log. */
+  readonly onRow?: (columns: readonly string[]) => void;
+  /** Called about once a second. */
   readonly onProgress?: ((progress: RestoreProgress) => void) | undefined;
 }
 
-export interface RestoreEnd {
-  readonly outcome: 'done' | 'failed' | 'stalled' | 'aborted';
+export interface RunEnd {
+  readonly isDone: boolean;
   /** The first and the last that it logged. */
   readonly lines: readonly LitestreamLine[];
 }
 
-/** Runs one `litestream restore` to its end, or until it stalls or is aborted. Never throws. */
-export async function runRestore(options: RestoreProcessOptions): Promise<RestoreEnd> {
-  const { binaryPath, args, env, folder, stallTimeoutMs, signal, redact, onProgress } = options;
-  if (signal?.aborted) return { outcome: 'aborted', lines: [] };
-  const { command, args: allArgs } = dyingWithParent(binaryPath, ['restore', ...args]);
-  const child = spawn(command, allArgs, { stdio: ['ignore', 'pipe', 'pipe'], env });
+/**
+ * Runs one command of Litestream on a database's replica to its end. It is killed when for `stallTimeoutMs` it has neither
+ * read, written nor said anything.
+ * @throws Failure not_ready when aborted, replica_unreachable when it stands still
+ */
+export async function runLitestream(task: LitestreamTask, replica: DatabaseReplica): Promise<RunEnd> {
+  const { name, folder, onRow, onProgress } = task;
+  const { config, database, binary, configPath, env, signal } = replica;
+  const { stallTimeoutMs = STALL_TIMEOUT_MS } = replica;
+  const stopped = () => new Failure('not_ready', 'Stopped while reading the replica');
+  if (signal?.aborted) throw stopped();
+  const args = [name, ...task.args, ...configArguments(configPath), databasePath(config.DATA_DIR, database)];
+  const invocation = dyingWithParent(binary.path, args);
+  const child = spawn(invocation.command, invocation.args, { stdio: ['ignore', 'pipe', 'pipe'], env });
+  const redact = redactor(shownNever(env));
   const lines: LitestreamLine[] = [];
   let lineCount = 0;
   let wals: RestoreProgress['wals'];
-  let outcome: RestoreEnd['outcome'] = 'failed';
-  const note = (text: string) => {
+  let killedBecause: 'stalled' | 'aborted' | undefined;
+  const note = (text: string, isOutput: boolean) => {
     lineCount += 1;
+    if (onRow && isOutput && !text.startsWith('{')) {
+      onRow(text.trim().split(/\s+/));
+      return;
+    }
     if (lines.length === LINES_MAX) lines.splice(LINES_MAX / 2, 1);
-    const line = parseLogLine(text, redact, 'info');
+    // What a listing says beside its table is a complaint.
+    const line = parseLogLine(text, redact, onRow ? 'error' : 'info');
     lines.push(line);
     wals = walsAfter(line, wals);
   };
-  const kill = (because: RestoreEnd['outcome']) => {
-    outcome = because;
+  const kill = (because: typeof killedBecause) => {
+    killedBecause = because;
     child.kill('SIGKILL');
   };
 
@@ -66,7 +85,7 @@ export async function runRestore(options: RestoreProcessOptions): Promise<Restor
   let lastActivity = '';
   const watch = () => {
     const nowMs = performance.now();
-    const sizeBytes = folderSizeBytes(folder);
+    const sizeBytes = folder === undefined ? 0 : folderSizeBytes(folder);
     const read = bytesRead(child.pid);
     const activity = `${sizeBytes} ${lineCount} ${read}`;
     if (activity !== lastActivity) lastSignOfLifeMs = nowMs;
@@ -82,12 +101,14 @@ export async function runRestore(options: RestoreProcessOptions): Promise<Restor
   signal?.addEventListener('abort', onAbort, { once: true });
   try {
     const code = await ended(child, note);
-    if (outcome === 'failed' && code === 0) outcome = 'done';
+    if (signal?.aborted) throw stopped();
+    if (killedBecause === 'stalled')
+      throw replicaUnreachable(config.replica, `nothing came from it for ${stallTimeoutMs / 1000} s`);
+    return { isDone: code === 0, lines };
   } finally {
     clearInterval(timer);
     signal?.removeEventListener('abort', onAbort);
   }
-  return { outcome, lines };
 }
 
 function walsAfter({ message, fields }: LitestreamLine, before: RestoreProgress['wals']): typeof before {
@@ -98,21 +119,24 @@ function walsAfter({ message, fields }: LitestreamLine, before: RestoreProgress[
 }
 
 /** Resolves when the process is gone and everything that it said has been read. */
-async function ended(child: ChildProcess, onLine: (text: string) => void): Promise<number | null> {
-  const splitters = [child.stdout, child.stderr].map((stream) => {
-    const splitter = new LineSplitter(LINE_MAX_CHARS, onLine);
+async function ended(
+  child: ChildProcess,
+  onLine: (text: string, isOutput: boolean) => void,
+): Promise<number | null> {
+  const splitters = [child.stdout, child.stderr].map((stream, place) => {
+    const splitter = new LineSplitter(LINE_MAX_CHARS, (text) => onLine(text, place === 0));
     stream?.on('data', (chunk: Buffer) => splitter.push(chunk));
     return splitter;
   });
   return new Promise((resolve) => {
     const end = (code: number | null, killedBy?: NodeJS.Signals | null) => {
       for (const splitter of splitters) splitter.end();
-      if (killedBy) onLine(`killed by ${killedBy}`);
+      if (killedBy) onLine(`killed by ${killedBy}`, false);
       resolve(code);
     };
     child.once('close', end);
     child.once('error', (error) => {
-      onLine(`cannot be started: ${error.message}`);
+      onLine(`cannot be started: ${error.message}`, false);
       if (child.pid === undefined) end(null);
     });
   });
@@ -124,7 +148,7 @@ async function ended(child: ChildProcess, onLine: (text: string) => void): Promi
  *
  * @returns a decimal number, or '' where nobody tells
  */
-export function bytesRead(pid: number | undefined): string {
+function bytesRead(pid: number | undefined): string {
   try {
     return /^rchar: (\d+)$/m.exec(readFileSync(`/proc/${pid}/io`, 'utf8'))?.[1] ?? '';
   } catch {
