@@ -90,6 +90,8 @@ export function litestreamEnv(
     ...(isRole
       ? { AWS_SDK_LOAD_CONFIG: 'true', AWS_REGION: config.AWS_REGION }
       : { AWS_EC2_METADATA_DISABLED: 'true' }),
+    // Where the store is only the configuration says, and not ~/.aws/config too, which 0.5 would read.
+    ...(config.replica.type === 's3' && { AWS_IGNORE_CONFIGURED_ENDPOINT_URLS: 'true' }),
     ...pickSecrets(secrets, REPLICA_SECRETS),
   };
 }

@@ -1,5 +1,4 @@
 import { spawn } from 'node:child_process';
-import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -16,6 +15,7 @@ import type { LitestreamLine } from './log-line.ts';
 import { type RestoreOptions, restoreDatabase } from './restore.ts';
 import { reasonIn } from './restore-failure.ts';
 import { openStore } from './store/open.ts';
+import { removeOldTrials, removeTrial, trialName } from './store/trial.ts';
 
 /** A store that takes longer for a few kilobytes is of no use. */
 const TIMEOUT_MS = 15_000;
@@ -24,7 +24,7 @@ const DATABASE = 'probe';
 
 /**
  * Has the real Litestream upload a small database to a place of its own in the replica, restores that as a start would,
- * compares it, and removes it.
+ * compares it, and removes it, as it does what one before has left that was killed.
  * @returns what is wrong, in words; undefined when nothing is
  */
 export async function proveRestore(
@@ -34,7 +34,7 @@ export async function proveRestore(
 ): Promise<string | undefined> {
   const folder = mkdtempSync(join(tmpdir(), 'ninelives-'));
   const { replica } = config;
-  const name = `.doctor-${randomUUID()}`;
+  const name = trialName();
   const place = replicaPath(replica, name);
   const own: Config = {
     ...config,
@@ -67,7 +67,9 @@ export async function proveRestore(
       // SIGTERM would upload.
       child.kill('SIGKILL');
       await ended;
-      await removeAll(config, { ...process.env, ...secrets }, name);
+      const store = openStore({ config, env: { ...process.env, ...secrets } });
+      await removeTrial(store, name);
+      await removeOldTrials(store);
     }
   } finally {
     db.close();
@@ -102,10 +104,4 @@ function readName(path: string): unknown {
   } finally {
     db.close();
   }
-}
-
-async function removeAll(config: Config, env: NodeJS.ProcessEnv, name: string): Promise<void> {
-  const store = openStore({ config, env });
-  if (config.replica.type === 's3') for await (const { path } of store.files(name)) await store.remove(path);
-  else await store.remove(name);
 }

@@ -95,7 +95,10 @@ t.test('it gets what it needs of the environment, and nothing else', async (t) =
   const env = { PATH: '/bin', HOME: '/root', HTTPS_PROXY: 'http://proxy', DATABASE_PASSWORD: 'mine', TZ: '' };
   const { config } = loadConfig({ REPLICA_URL: 's3://bucket/p', AWS_REGION: 'eu-west-1' }, folder);
   const options = { config, configPath: join(folder, 'litestream.yml') };
-  const plain = { PATH: '/bin', HOME: '/root', HTTPS_PROXY: 'http://proxy' };
+  const plain = {
+    ...{ PATH: '/bin', HOME: '/root', HTTPS_PROXY: 'http://proxy' },
+    AWS_IGNORE_CONFIGURED_ENDPOINT_URLS: 'true',
+  };
   t.strictSame(litestreamEnv(env, secrets, options), {
     ...plain,
     AWS_EC2_METADATA_DISABLED: 'true',

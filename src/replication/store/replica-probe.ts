@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { rmdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Config } from '../../config.ts';
@@ -7,6 +6,7 @@ import { openStore } from './open.ts';
 import { storeUrl } from './reach.ts';
 import { refusalOf, S3Store } from './s3-store.ts';
 import type { ReplicaStore } from './store.ts';
+import { trialName } from './trial.ts';
 
 const TIMEOUT_MS = 10_000;
 
@@ -50,7 +50,7 @@ export async function probeReplica(
   prove: () => Promise<string | undefined> = async () => undefined,
 ): Promise<ReplicaProbe> {
   const { replica } = config;
-  const folder = `.doctor-${randomUUID()}`;
+  const folder = trialName();
   let store: ReplicaStore | undefined;
   let firstMade: string | undefined;
   let layer: Layer = 'permission to write';

@@ -168,7 +168,8 @@ export function refusalOf(error: unknown): Refusal | undefined {
 function connect(config: StoreSettings, env: NodeJS.ProcessEnv): Connected {
   const { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey } = env;
   const { AWS_SESSION_TOKEN: sessionToken } = env;
-  const { S3_ENDPOINT: endpoint, AWS_REGION: region } = config;
+  const { AWS_REGION: region } = config;
+  const endpoint = storeUrl(config).href;
   const forcePathStyle = isPathStyle(config);
   const ways = [endpoint, region, forcePathStyle, ...REACH_VARIABLES.map((variable) => env[variable])];
   const name = JSON.stringify([accessKeyId, secretAccessKey, sessionToken, ...ways]);
@@ -177,7 +178,10 @@ function connect(config: StoreSettings, env: NodeJS.ProcessEnv): Connected {
   const agent = agentFor(storeUrl(config), env, { maxSockets: CONNECTIONS_MAX });
   const client = new (sdk().S3Client)({
     region,
-    ...(endpoint !== undefined && { endpoint }),
+    // Not what AWS_ENDPOINT_URL or ~/.aws/config say beside: Litestream does not hear of that, and would be elsewhere.
+    endpoint,
+    useFipsEndpoint: false,
+    useDualstackEndpoint: false,
     forcePathStyle,
     // Without keys of its own it has those of a role, by the order that all AWS tools look for them.
     ...(accessKeyId &&

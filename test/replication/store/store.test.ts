@@ -1,10 +1,11 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { loadConfig } from '../../../src/config.ts';
 import { openStore } from '../../../src/replication/store/open.ts';
 import type { ReplicaStore } from '../../../src/replication/store/store.ts';
 import { startS3 } from '../../support/s3.ts';
+import { forwardProxy } from '../../support/store-ways.ts';
 import { temporaryFolder } from '../../support/system.ts';
 
 /** More than one page of a listing. */
@@ -43,6 +44,23 @@ t.test('a folder keeps files', async (t) => {
   await keepsFiles(t, openStore({ config, env: {} }), (folder) =>
     mkdirSync(join(root, 'r', folder), { recursive: true }),
   );
+});
+
+t.test('where the store is only the settings say, not what other tools of AWS are told', async (t) => {
+  const root = temporaryFolder(t);
+  const { config } = loadConfig({ DATA_DIR: root, REPLICA_URL: 's3://bucket-of-ours/p' }, root);
+  const path = join(root, 'config');
+  writeFileSync(path, '[default]\nendpoint_url = http://127.0.0.1:2\nuse_fips_endpoint = true\n');
+  const others = { AWS_ENDPOINT_URL: 'http://127.0.0.1:1', AWS_ENDPOINT_URL_S3: 'http://127.0.0.1:1' };
+  const before = { ...process.env };
+  Object.assign(process.env, { ...others, AWS_USE_DUALSTACK_ENDPOINT: 'true', AWS_CONFIG_FILE: path });
+  t.teardown(() => {
+    process.env = before;
+  });
+  const { url, counts } = await forwardProxy(t, 1);
+  const env = { HTTPS_PROXY: url, AWS_ACCESS_KEY_ID: 'key', AWS_SECRET_ACCESS_KEY: 'secret' };
+  await t.rejects(openStore({ config, env, timeoutMs: 1000 }).read('a'));
+  t.strictSame([...counts.keys()], ['bucket-of-ours.s3.us-east-1.amazonaws.com:443']);
 });
 
 t.test('a bucket keeps files, over all pages of a listing, and tells the code of a refusal', async (t) => {
