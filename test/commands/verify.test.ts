@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { join } from 'node:path';
 import t from 'tap';
 import { HonestClients } from '../../loadtest/support/honest-client.ts';
+import { liveGeneration } from '../../src/replication/history/sidecar.ts';
 import { alertOf, request } from '../support/http.ts';
 import { like } from '../support/like.ts';
 import { startS3 } from '../support/s3.ts';
@@ -21,9 +22,10 @@ function breakReplica(dataDir: string, database: string): void {
   for (const name of readdirSync(snapshots)) writeFileSync(join(snapshots, name), 'nothing to restore');
 }
 
-/** @returns the paths of the WAL segments in a database's replica, in their order */
+/** @returns the paths of the WAL segments of the generation that Litestream goes on with, in their order */
 function segmentsOf(dataDir: string, database: string): string[] {
-  const folder = join(dataDir, 'replica', database);
+  const generation = liveGeneration(join(dataDir, `${database}.db`)) ?? '';
+  const folder = join(dataDir, 'replica', database, 'generations', generation);
   return readdirSync(folder, { recursive: true, encoding: 'utf8' })
     .filter((path) => path.endsWith('.wal.lz4'))
     .sort()
