@@ -1,5 +1,7 @@
 import type { SeriesDelta } from '../metrics/series.ts';
+import type { Confirmation } from '../replication/confirmation.ts';
 import type { DrillResult } from '../replication/drill/result.ts';
+import type { ContenderState } from '../replication/failover/contender.ts';
 import type { DryRunResult } from '../writer/dry-run.ts';
 
 /**
@@ -142,6 +144,20 @@ export interface Ownership {
   readonly trouble?: string | undefined;
 }
 
+/** What one of two systems that stand by for each other may do, as its own process has found. */
+export interface Leadership {
+  readonly state: ContenderState;
+  /** While it holds the record, and what it found there as the place of the data. */
+  readonly epoch?: number | undefined;
+  readonly data?: string | undefined;
+  /** Until when its writer may commit; undefined while it may not. */
+  readonly commitUntilMonotonicMs?: number | undefined;
+  /** Who has the record, where that is another. */
+  readonly holder?: string | undefined;
+  /** Why a person has to decide, or why the store does not answer. */
+  readonly reason?: string | undefined;
+}
+
 /** `redeem`: whether a link to the operator's page, named by its id, is still to be exchanged; it is not then. */
 export type Question = 'system' | 'metrics' | 'history' | 'redeem';
 
@@ -170,6 +186,12 @@ export type ToChild =
   | { readonly kind: 'activate'; readonly name: string; readonly input?: unknown }
   /** What the owner's record tells of the databases. */
   | ({ readonly kind: 'positions' } & LeasePositions)
+  /** Litestream has uploaded this: whether it counts the record decides. */
+  | ({ readonly kind: 'uploaded' } & Confirmation)
+  /** The databases are whole, as the epoch had them that was to be restored. */
+  | { readonly kind: 'databases-restored' }
+  /** The own epoch has a snapshot of each database, and all behind it. */
+  | { readonly kind: 'epoch-covered' }
   /** Renew the record now, and say whose the replica is. */
   | { readonly kind: 'renew' }
   /** The replica is nobody's from now on; then exit. */
@@ -227,6 +249,10 @@ export type ToPrimary =
   | { readonly kind: 'drained' }
   /** Whose the replica is. */
   | ({ readonly kind: 'ownership' } & Ownership)
+  /** What this system may do beside another that stands by, and until when. */
+  | ({ readonly kind: 'leadership' } & Leadership)
+  /** It is replicated from now on: whoever takes over has it. */
+  | ({ readonly kind: 'counted' } & Pick<Confirmation, 'database' | 'generation' | 'salt' | 'offsetBytes'>)
   /** How the drill went that this process was made for. */
   | { readonly kind: 'drilled'; readonly result: DrillResult }
   /** What the dry run has found that this process was made for; the databases are in the folder that it was given. */

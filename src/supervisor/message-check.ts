@@ -99,6 +99,15 @@ const MESSAGES: { readonly [Kind in ToPrimary['kind']]: Fields<Kind> } = {
     isToServe: optional(flag),
     trouble: optional(text),
   },
+  leadership: {
+    state: text,
+    epoch: optional(id),
+    data: optional(text),
+    commitUntilMonotonicMs: optional(finite),
+    holder: optional(text),
+    reason: optional(text),
+  },
+  counted: { database: text, generation: text, salt: text, offsetBytes: finite },
   drilled: {
     result: shape({ ...drilled, at: isDate, databases: mapOf(shape(drilled)), past: optional(past) }),
   },

@@ -17,11 +17,16 @@ export function isCoveredByDataDir({ DATA_DIR, replica }: Pick<Config, 'DATA_DIR
 
 /**
  * @param env holds the credentials, or tells where they are to be had
+ * @param timeoutMs how long it waits for an answer
  * @returns the place of the record of a replica
  */
-export function openLeaseStore(config: Config, env: NodeJS.ProcessEnv): LeaseStore {
+export function openLeaseStore(
+  config: Config,
+  env: NodeJS.ProcessEnv,
+  timeoutMs: number = TIMEOUT_MS,
+): LeaseStore {
   const { replica } = config;
   if (replica.type === 'file')
     return new FileLeaseStore(replica, () => unmountedReason(readMark(config.DATA_DIR), replica));
-  return new S3LeaseStore(openStore({ config, env, timeoutMs: TIMEOUT_MS }));
+  return new S3LeaseStore(openStore({ config, env, timeoutMs }));
 }

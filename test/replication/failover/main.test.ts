@@ -1,0 +1,134 @@
+import { mkdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import type { ContenderInput } from '../../../src/replication/failover/main.ts';
+import type { Leadership } from '../../../src/runtime/messages.ts';
+import { s3Environment } from '../../../src/testing/s3-server.ts';
+import { monotonicNowMs } from '../../../src/writer/protocol.ts';
+import { TestChild } from '../../support/child.ts';
+import { startS3, type TestStore } from '../../support/s3.ts';
+import { temporaryFolder, until } from '../../support/system.ts';
+
+const TTL_MS = 3000;
+const HOLD_MS = (TTL_MS * 2) / 3;
+const UPLOAD = { database: 'main', generation: 'g', salt: 's', offsetBytes: 1 };
+
+interface Place {
+  readonly store: TestStore;
+  readonly dataDir?: string;
+  readonly input?: Partial<ContenderInput>;
+}
+
+/** The process as the primary has it, and what it has said last. */
+function contend(t: Test, { store, dataDir = temporaryFolder(t), input = {} }: Place) {
+  mkdirSync(join(dataDir, 'run'), { recursive: true, mode: 0o700 });
+  const child = new TestChild(t, {
+    entry: 'replication/failover/main.ts',
+    dataDir,
+    input: { session: dataDir, pid: process.pid, ttlMs: TTL_MS, ...input },
+    settings: s3Environment(store, 'app') as Record<string, string>,
+    env: { ...store.credentials, PEER_SECRET: 'of both' },
+  });
+  const said: { leadership: Leadership; counted: object[] } = {
+    leadership: { state: 'standby' },
+    counted: [],
+  };
+  child.process.on('message', (message: { kind: string }) => {
+    if (message.kind === 'leadership') said.leadership = message as unknown as Leadership;
+    if (message.kind === 'counted') said.counted.push(message);
+  });
+  const becomes = (state: Leadership['state']) => until(() => said.leadership.state === state, state);
+  /** What its system does in between: its databases are there at once. */
+  const lead = async () => {
+    await becomes('restoring');
+    child.send({ kind: 'databases-restored' });
+    await becomes('uploading');
+    child.send({ kind: 'epoch-covered' });
+    await becomes('leader');
+  };
+  return { child, said, becomes, lead, dataDir };
+}
+
+t.test('it says what it is, until when a writer may commit, and which uploads count', async (t) => {
+  const store = await startS3(t);
+  const { child, said, becomes, lead, dataDir } = contend(t, { store });
+  await becomes('restoring');
+  t.strictSame(said.leadership, { kind: 'leadership', state: 'restoring', epoch: 1, data: '' });
+  await lead();
+  t.equal(said.leadership.data, 'e000001');
+  const leftMs = (said.leadership.commitUntilMonotonicMs ?? 0) - monotonicNowMs();
+  t.ok(leftMs > 0 && leftMs <= HOLD_MS, `${leftMs} ms`);
+  child.send({ kind: 'uploaded', ...UPLOAD });
+  await until(() => said.counted.length === 1, 'an upload that counts');
+  t.strictSame(said.counted, [{ kind: 'counted', ...UPLOAD }]);
+  const note = join(dataDir, 'run', 'lease-note.json');
+  t.equal(JSON.parse(readFileSync(note, 'utf8')).isWhole, true);
+  t.equal(statSync(note).mode & 0o077, 0);
+});
+
+t.test('killed, another one in its place goes on in its epoch with its session', async (t) => {
+  const store = await startS3(t);
+  const first = contend(t, { store });
+  await first.lead();
+  first.child.process.kill('SIGKILL');
+  await first.child.exitCode();
+  const next = contend(t, { store, dataDir: first.dataDir });
+  await next.becomes('leader');
+  t.equal(next.said.leadership.epoch, 1);
+});
+
+t.test('its system started again on the same machine keeps the epoch, and does not wait', async (t) => {
+  const store = await startS3(t);
+  const first = contend(t, { store });
+  await first.lead();
+  first.child.process.kill('SIGKILL');
+  await first.child.exitCode();
+  const startMs = performance.now();
+  const next = contend(t, { store, dataDir: first.dataDir, input: { session: 'after' } });
+  await next.becomes('leader');
+  t.equal(next.said.leadership.epoch, 1);
+  t.ok(performance.now() - startMs < TTL_MS, 'at once');
+});
+
+t.test(
+  'stopped for longer than it may be, it is fenced, and what it has uploaded never counts',
+  async (t) => {
+    const store = await startS3(t);
+    const leader = contend(t, { store });
+    await leader.lead();
+    const { commitUntilMonotonicMs = 0 } = leader.said.leadership;
+    // Of another machine: nobody there can look whether that process lives.
+    const standby = contend(t, { store, input: { pid: 1 } });
+    await until(() => standby.said.leadership.holder !== undefined, 'a look at the record');
+    leader.child.process.kill('SIGSTOP');
+    leader.child.send({ kind: 'uploaded', ...UPLOAD });
+    await standby.becomes('restoring');
+    t.ok(monotonicNowMs() > commitUntilMonotonicMs, 'its writer had ended before');
+    t.equal(standby.said.leadership.epoch, 2);
+    leader.child.process.kill('SIGCONT');
+    await leader.becomes('fenced');
+    t.strictSame(leader.said.counted, []);
+  },
+);
+
+t.test('what is given away is taken without waiting', async (t) => {
+  const store = await startS3(t);
+  const leader = contend(t, { store });
+  await leader.lead();
+  const standby = contend(t, { store });
+  await until(() => standby.said.leadership.holder !== undefined, 'a look at the record');
+  const startMs = performance.now();
+  leader.child.send({ kind: 'release' });
+  await leader.becomes('demoted');
+  await standby.becomes('restoring');
+  t.ok(performance.now() - startMs < TTL_MS, 'at once');
+  t.equal(standby.said.leadership.data, 'e000001');
+});
+
+t.test('a store that ignores conditions is refused', async (t) => {
+  const store = await startS3(t, 'unconditional', false);
+  const { child } = contend(t, { store });
+  const { code, message } = await child.said('failed');
+  t.equal(code, 'config_invalid');
+  t.match(message, /takes every write, whatever its condition is/);
+});
