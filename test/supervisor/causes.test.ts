@@ -4,7 +4,7 @@ import type { ChildExit } from '../../src/supervisor/child.ts';
 import { PROCESSES } from '../../src/supervisor/processes.ts';
 import { factoryOf } from '../support/process-factory.ts';
 
-const WORKER = { ...PROCESSES.worker, entry: 'test/support/failing-child.ts' };
+const WORKER = { ...PROCESSES.worker, appEntry: 'test/support/failing-child.ts' };
 
 t.test('whatever ends a process by its own code has a name', async (t) => {
   const { factory, deployment } = factoryOf(t);

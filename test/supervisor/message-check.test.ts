@@ -6,7 +6,7 @@ import { PROCESSES } from '../../src/supervisor/processes.ts';
 import { factoryOf } from '../support/process-factory.ts';
 import type { SendingInput } from '../support/sending-child.ts';
 
-const WORKER = { ...PROCESSES.worker, entry: 'test/support/sending-child.ts' };
+const WORKER = { ...PROCESSES.worker, appEntry: 'test/support/sending-child.ts' };
 const BEAT = { kind: 'beat', rssBytes: 1, heapUsedBytes: 1, served: 1, deltas: [] };
 const FLOOD_COUNT = 100_000;
 const BIG_TEXT = 'x'.repeat(10 * 1024 * 1024);
