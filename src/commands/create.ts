@@ -88,6 +88,6 @@ function chassisSpec(folder: string): string {
   }
   throw new Failure(
     'usage',
-    `A project depends on the package of ${PACKAGE}: npm run package, then npx --package=./${PACKAGE}-X.tgz ${PACKAGE} create DIR`,
+    `A project depends on the package of ${PACKAGE}: npm pack, then npx --package=./${PACKAGE}-X.tgz ${PACKAGE} create DIR`,
   );
 }

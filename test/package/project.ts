@@ -18,9 +18,9 @@ export function runPlain(command: string, args: readonly string[], cwd: string):
   return execFileSync('env', ['--unset=NODE_OPTIONS', command, ...args], { cwd, encoding: 'utf8' });
 }
 
-/** @returns the tarball, as `npm run package` makes it */
+/** @returns the tarball, as `npm pack` makes it */
 export function pack(folder: string): string {
-  const args = ['run', '--silent', 'package', '--', '--silent', '--pack-destination', folder];
+  const args = ['pack', '--silent', '--pack-destination', folder];
   const name = runPlain('npm', args, ROOT).trim();
   return join(folder, name);
 }

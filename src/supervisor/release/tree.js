@@ -12,7 +12,7 @@ const NAMED_MAX = 5;
 export const LOCK = '.package-lock.json';
 const MB = 1024 * 1024;
 /** What the chassis' repository has at its top that no process of the system runs. */
-const LEFT_OUT_AT_TOP = new Set(['test', 'loadtest', 'packaging']);
+const LEFT_OUT_AT_TOP = new Set(['test', 'loadtest']);
 /** What a running system, or its operator's shell, writes beside the code. */
 const WRITTEN = /\.(?:log|db|db-wal|db-shm|sqlite3?|pid|sock)$/;
 const HASH_CHARACTERS = 16;

@@ -23,7 +23,7 @@ const compiler = join(
   'bin',
   'tsc',
 );
-const { status } = spawnSync(process.execPath, [compiler, '-p', join(ROOT, 'packaging')], {
+const { status } = spawnSync(process.execPath, [compiler, '-p', join(ROOT, '.packaging')], {
   stdio: 'inherit',
 });
 if (status !== 0) process.exit(1);
