@@ -68,13 +68,13 @@ export class DataTier {
     this.replicator = new Replicator({
       ...options,
       running: () => this.running,
-      onUploaded: (confirmation) => {
+      onConfirmed: (confirmation) => {
         this.history.confirmed(confirmation);
         this.guard.confirmed(confirmation);
       },
       onEnded: () => this.guard.litestreamEnded(),
       onWedged: (reason, database) => void this.guard.wedged(reason, database),
-      onConfirmed: (confirmation) => this.writer.confirmed(confirmation),
+      onCounted: (confirmation) => this.writer.confirmed(confirmation),
     });
     this.writer = new WriterPlace({
       deployment: writerDeployment,

@@ -27,10 +27,10 @@ export interface ReplicatorOptions {
   readonly events: Events;
   readonly factory: ProcessFactory;
   readonly onChange: () => void;
-  /** The replica holds more than before. */
+  /** Litestream has confirmed something. */
   readonly onConfirmed: (confirmation: Confirmation) => void;
-  /** Litestream has uploaded something, which may be held back. */
-  readonly onUploaded: (confirmation: Confirmation) => void;
+  /** It counts, at once or when it is held back no more. */
+  readonly onCounted: (confirmation: Confirmation) => void;
   /** A Litestream has ended. */
   readonly onEnded: () => void;
   /** Litestream fails again and again at the same, though the store is there. */
@@ -114,7 +114,7 @@ export class Replicator {
   /** What is confirmed counts, also what was kept. */
   pass(): void {
     this.#isHeld = false;
-    for (const confirmation of this.#held.values()) this.#handOn(confirmation);
+    for (const confirmation of this.#held.values()) this.#count(confirmation);
     this.#held.clear();
   }
 
@@ -200,13 +200,13 @@ export class Replicator {
 
   #onConfirmed(confirmation: Confirmation): void {
     this.monitor.confirmed(confirmation);
-    this.#options.onUploaded(confirmation);
+    this.#options.onConfirmed(confirmation);
     if (this.#isHeld) this.#held.set(confirmation.database, confirmation);
-    else this.#handOn(confirmation);
+    else this.#count(confirmation);
   }
 
-  #handOn(confirmation: Confirmation): void {
+  #count(confirmation: Confirmation): void {
     this.#confirmations.set(confirmation.database, confirmation);
-    this.#options.onConfirmed(confirmation);
+    this.#options.onCounted(confirmation);
   }
 }

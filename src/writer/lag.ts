@@ -1,3 +1,4 @@
+import type { Confirmation } from '../replication/confirmation.ts';
 import type { CommitMark, Confirmed, LagReport } from '../runtime/messages.ts';
 import type { WalPosition } from './wal-index.ts';
 
@@ -8,12 +9,14 @@ interface Unconfirmed extends WalPosition {
   readonly monotonicMs: number;
 }
 
+type Place = Pick<Confirmation, 'salt' | 'offsetBytes' | 'generation'>;
+
 /** Beyond this many, neighbours are merged: an outage of hours must not eat the writer's memory. */
 const UNCONFIRMED_MAX = 4096;
 
 /**
  * Knows for every commit of one database whether the replica holds it. A commit is unconfirmed (`committed`) →
- * confirmed (`confirm`, when the replica has reached its end in the WAL). Replication is sequential, so commits are
+ * confirmed (`confirmed`, when the replica has reached its end in the WAL). Replication is sequential, so commits are
  * confirmed in their order, also across a WAL that was begun anew.
  */
 export class Lag {
@@ -56,13 +59,13 @@ export class Lag {
    * Takes note of how far the replica is.
    * @returns whether this confirmed anything
    */
-  confirm(position: WalPosition, generation: string): boolean {
-    let confirmed = -1;
+  confirmed({ salt: walSalt, offsetBytes: endBytes, generation }: Place): boolean {
+    let place = -1;
     this.#unconfirmed.forEach(({ salt, offsetBytes }, index) => {
-      if (salt === position.salt && offsetBytes <= position.offsetBytes) confirmed = index;
+      if (salt === walSalt && offsetBytes <= endBytes) place = index;
     });
-    if (confirmed === -1) return false;
-    const done = this.#unconfirmed.splice(0, confirmed + 1);
+    if (place === -1) return false;
+    const done = this.#unconfirmed.splice(0, place + 1);
     const newest = done.at(-1) as Unconfirmed;
     const { salt, offsetBytes, mark } = newest;
     this.#confirmed = { ...mark, generation, salt, offsetBytes };

@@ -29,7 +29,7 @@ export async function run(runtime: Runtime): Promise<void> {
   const mayCommitUntilMs = () => commitUntilMs;
   runtime.onMessage((message) => {
     if (message.kind === 'replicated') {
-      stores.get(message.database)?.replication.confirm(message, message.generation);
+      stores.get(message.database)?.replication.confirmed(message);
     }
     if (message.kind === 'refuse-writes') guard?.refuse(message.because);
     if (message.kind === 'commit-until') commitUntilMs = message.monotonicMs;

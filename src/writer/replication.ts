@@ -1,10 +1,11 @@
+import type { Confirmation } from '../replication/confirmation.ts';
 import { historyOf } from '../replication/history/history.ts';
 import type { LagReport, Trouble } from '../runtime/messages.ts';
 import type { Database } from '../sqlite/open.ts';
 import { CheckpointWindow } from './checkpoint-window.ts';
 import { Lag } from './lag.ts';
 import { monotonicNowMs } from './protocol.ts';
-import { WalIndex, type WalPosition } from './wal-index.ts';
+import { WalIndex } from './wal-index.ts';
 import { WalWatch } from './wal-watch.ts';
 
 /** The pause before each heartbeat that follows another, as long as nothing of them arrives. */
@@ -75,11 +76,12 @@ export class Replication {
     this.#lag.committed(this.#walIndex.read(), mark, this.#lastCommitMs);
   }
 
-  confirm(position: WalPosition, generation: string): void {
-    this.#watch.replicated(position.salt);
+  /** Takes note of how far the replica is. */
+  confirmed(confirmation: Pick<Confirmation, 'salt' | 'offsetBytes' | 'generation'>): void {
+    this.#watch.confirmed(confirmation.salt);
     // The store takes something, though it may be of a WAL that was begun after the last commit: then a heartbeat tells.
     this.#heartbeats = 0;
-    if (!this.#lag.confirm(position, generation)) return;
+    if (!this.#lag.confirmed(confirmation)) return;
     // In the order of their commits: the first that is not confirmed ends it.
     while (this.#waiting[0] && this.#waiting[0].sequence <= this.#lag.confirmedSequence) {
       this.#waiting.shift()?.done(true);

@@ -40,7 +40,7 @@ export class WalWatch {
   #locker: Holder | undefined;
   #wal: WalState;
   #fileBytes = 0;
-  #replicatedSalt = '';
+  #confirmedSalt = '';
   #segments = 0;
   #isPostponed = false;
 
@@ -52,9 +52,9 @@ export class WalWatch {
   }
 
   /** The replica has another segment of a WAL. */
-  replicated(salt: string): void {
-    this.#segments = salt === this.#replicatedSalt ? this.#segments + 1 : 1;
-    this.#replicatedSalt = salt;
+  confirmed(salt: string): void {
+    this.#segments = salt === this.#confirmedSalt ? this.#segments + 1 : 1;
+    this.#confirmedSalt = salt;
   }
 
   /** Looks at it; between commits. @param nowMs on a clock that nobody can set */
@@ -131,7 +131,7 @@ export class WalWatch {
   trim(isShort: boolean): void {
     const spareMaxBytes = isShort ? SPARE_MAX_SHORT_BYTES : SPARE_MAX_BYTES;
     const { salt, offsetBytes } = this.#wal;
-    if (salt !== this.#replicatedSalt || this.#fileBytes - offsetBytes <= spareMaxBytes) return;
+    if (salt !== this.#confirmedSalt || this.#fileBytes - offsetBytes <= spareMaxBytes) return;
     try {
       this.#db.exec('BEGIN IMMEDIATE');
     } catch {

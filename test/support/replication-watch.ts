@@ -22,7 +22,7 @@ export class ReplicationWatch {
   }
 
   confirmed(confirmation: Confirmation): void {
-    this.#lag.confirm(confirmation, confirmation.generation);
+    this.#lag.confirmed(confirmation);
   }
 
   /** @returns whether the replica gets everything committed so far in time */

@@ -11,15 +11,15 @@ t.test('the lag is the age of the oldest commit that is not confirmed', async (t
   lag.committed(at(100), mark(5000, 7), 1000);
   lag.committed(at(250), mark(5001, 8), 1500);
   like(t, lag.report(2000), { lagMs: 1000, unconfirmedBytes: 250, unconfirmedCommits: 2 });
-  t.notOk(lag.confirm(at(99), 'g'), 'a part of a commit confirms nothing');
-  t.ok(lag.confirm(at(249), 'g'));
+  t.notOk(lag.confirmed({ ...at(99), generation: 'g' }), 'a part of a commit confirms nothing');
+  t.ok(lag.confirmed({ ...at(249), generation: 'g' }));
   like(t, lag.report(2000), {
     lagMs: 500,
     unconfirmedBytes: 150,
     lastCommit: { ordinal: 8, atMs: 5001 },
     confirmed: { ordinal: 7, atMs: 5000, generation: 'g', salt: 'a', offsetBytes: 100 },
   });
-  t.ok(lag.confirm(at(250), 'g'));
+  t.ok(lag.confirmed({ ...at(250), generation: 'g' }));
   like(t, lag.report(9000), {
     lagMs: 0,
     unconfirmedBytes: 0,
@@ -35,14 +35,14 @@ t.test('a confirmation in a later WAL confirms everything of the earlier ones', 
   lag.committed(at(50, 'b'), mark(3), 3);
   lag.committed(at(80, 'b'), mark(4), 4);
   t.equal(lag.report(4).unconfirmedBytes, 980);
-  lag.confirm(at(60, 'b'), 'g');
+  lag.confirmed({ ...at(60, 'b'), generation: 'g' });
   like(t, lag.report(4), { unconfirmedCommits: 1, unconfirmedBytes: 30, confirmed: { atMs: 3 } });
 });
 
 t.test('a confirmation of a WAL that nothing waits for says nothing', async (t) => {
   const lag = new Lag();
   lag.committed(at(100, 'b'), mark(1), 1);
-  t.notOk(lag.confirm(at(5000, 'a'), 'g'));
+  t.notOk(lag.confirmed({ ...at(5000, 'a'), generation: 'g' }));
   t.equal(lag.report(1).unconfirmedCommits, 1);
 });
 
@@ -53,7 +53,7 @@ t.test('in a long outage it keeps the oldest and the newest, in bounded memory',
   t.equal(report.lagMs, 99_999);
   t.equal(report.unconfirmedBytes, 1_000_000);
   t.ok(report.unconfirmedCommits <= 4096, `${report.unconfirmedCommits} kept`);
-  lag.confirm(at(1_000_000), 'g');
+  lag.confirmed({ ...at(1_000_000), generation: 'g' });
   like(t, lag.report(100_000), { lagMs: 0, unconfirmedBytes: 0, confirmed: { atMs: 100_000 } });
 });
 
@@ -63,7 +63,7 @@ t.test('a new writer takes over how far the replica was behind, until it has cau
   lag.behind(10_000, 5_000_000);
   lag.committed(at(300), mark(5001), 61_000);
   like(t, lag.report(61_000), { lagMs: 51_000, unconfirmedBytes: 5_000_200 });
-  lag.confirm(at(100), 'g');
+  lag.confirmed({ ...at(100), generation: 'g' });
   like(t, lag.report(61_000), { lagMs: 0, unconfirmedBytes: 200 });
   lag.behind(10_000, 5_000_000);
   like(t, lag.report(61_000), { lagMs: 0, unconfirmedBytes: 200 }, 'which is over then');

@@ -30,10 +30,10 @@ t.test('heartbeats get rarer while nothing arrives, end, and begin again when so
   t.equal(beats(60), 5, 'after 2, 4, 8, 16 and 32 s more');
   t.equal(beats(3600), 11);
   t.equal(beats(24 * 3600), 0, 'the rest of the outage');
-  replication.confirm({ salt: 'of a WAL begun since', offsetBytes: 32 }, 'generation');
+  replication.confirmed({ salt: 'of a WAL begun since', offsetBytes: 32, generation: 'generation' });
   t.equal(beats(60), 5, 'the store is back, and a heartbeat tells that the last commit is there, too');
   const { salt, offsetBytes } = index.read();
-  replication.confirm({ salt, offsetBytes }, 'generation');
+  replication.confirmed({ salt, offsetBytes, generation: 'generation' });
   replication.committed(Date.now());
   t.equal(beats(60), 5);
 });

@@ -113,7 +113,7 @@ t.test('a foreign write lock is told with its holder, the own one is not', { ski
 t.test('a WAL that has grown is cut when it has begun anew and the replica has some of it', async (t) => {
   const { path, db, index, watch, grow, sizeMb } = databaseOf(t);
   grow(70);
-  watch.replicated(index.read().salt);
+  watch.confirmed(index.read().salt);
   watch.look(0);
   watch.trim(false);
   t.equal(sizeMb(), 71, 'all of it is needed');
@@ -123,7 +123,7 @@ t.test('a WAL that has grown is cut when it has begun anew and the replica has s
   watch.look(0);
   watch.trim(false);
   t.equal(sizeMb(), 71, 'the end of the one before may be needed');
-  watch.replicated(index.read().salt);
+  watch.confirmed(index.read().salt);
   watch.look(0);
   watch.trim(false);
   t.equal(statSync(`${path}-wal`).size, index.read().offsetBytes);
@@ -140,7 +140,7 @@ t.test('a smaller WAL is cut only where the disk is short', async (t) => {
   grow(20);
   db.pragma('wal_checkpoint(PASSIVE)');
   grow(1);
-  watch.replicated(index.read().salt);
+  watch.confirmed(index.read().salt);
   watch.look(0);
   watch.trim(false);
   t.equal(sizeMb(), 20);
@@ -150,9 +150,9 @@ t.test('a smaller WAL is cut only where the disk is short', async (t) => {
 
 t.test('segments count for the WAL that they are of', async (t) => {
   const { watch } = databaseOf(t);
-  for (let count = 0; count < 201; count += 1) watch.replicated('one');
+  for (let count = 0; count < 201; count += 1) watch.confirmed('one');
   t.equal(watch.report(0).segments, 201);
   t.match(watch.problems('main', 0)[0]?.reason, /the replica has more than 200 segments of it\.$/);
-  watch.replicated('other');
+  watch.confirmed('other');
   t.equal(watch.report(0).segments, 1);
 });
