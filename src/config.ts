@@ -244,9 +244,8 @@ export interface Config extends Omit<Settings, SecretName | 'REPLICA_URL' | 'OPS
   readonly mailPausedBecause: string | undefined;
   /** The settings of the app as they are given, by name, without its secrets; who has its code makes values of them. */
   readonly appSettings: Readonly<Record<string, string>>;
-  /** A process tells the operator what is wrong, and whether there is a heartbeat too. */
+  /** A setting says whom to tell what is wrong: there is a process for that. */
   readonly notifies: boolean;
-  readonly hasHeartbeat: boolean;
 }
 
 export interface LoadedConfig {
@@ -364,7 +363,6 @@ export function loadConfig(env: NodeJS.ProcessEnv, installation: string): Loaded
       // Which they are, only the app tells.
       appSettings: Object.freeze({}),
       notifies: ['NOTIFY_URL', 'NOTIFY_EMAIL', 'HEARTBEAT_URL'].some((name) => given[name]),
-      hasHeartbeat: given.HEARTBEAT_URL !== undefined,
     }),
     secrets: Object.freeze(secrets),
   };

@@ -116,8 +116,8 @@ t.test('whom to tell is checked before it is needed, and the URLs are secrets', 
   const loaded = loadConfig(secrets, CWD);
   t.strictSame(loaded.secrets, secrets);
   t.notMatch(JSON.stringify(loaded.config), /a\.example|b\.example/);
-  like(t, loaded.config, { notifies: true, hasHeartbeat: true });
-  like(t, loadConfig({}, CWD).config, { notifies: false, hasHeartbeat: false });
+  t.equal(loaded.config.notifies, true);
+  t.equal(loadConfig({}, CWD).config.notifies, false);
   for (const url of ['a.example', 'ftp://a.example', 'http://', 'file:///etc/passwd', 'http://*.a.example']) {
     const errors = failureOf({ NOTIFY_URL: url }).options.errors;
     t.strictSame(errors, [{ field: 'NOTIFY_URL', message: 'expected an http:// or https:// URL' }], url);

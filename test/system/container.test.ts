@@ -1,5 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import t, { type Test } from 'tap';
@@ -93,4 +93,13 @@ t.test('the image is pinned, has an init, a user that is not root, and a check o
   t.match(text, /^ENTRYPOINT \["tini", "--", /m);
   t.match(text, /^USER 1000:1000$/m);
   t.match(text, /^HEALTHCHECK /m);
+  const copied = [...text.matchAll(/^COPY (?!--from)(.+) \S+$/gm)].flatMap(([, names = '']) =>
+    names.split(' '),
+  );
+  t.strictSame(
+    copied.filter((name) => !existsSync(`${ROOT}${name}`)),
+    [],
+  );
+  // Of what the processes read, beside the packages.
+  for (const name of ['src', 'config', 'package.json']) t.ok(copied.includes(name), name);
 });
