@@ -251,10 +251,11 @@ export async function until(
 
 /** The process id is the command's own. */
 function asUser(uid: number | undefined, { command, args }: Invocation): Invocation {
-  if (uid === undefined) return { command, args };
+  // A test runner loads its own code into each Node.js process, and has it write into a folder of its own user.
+  const bare = ['env', '--unset=NODE_OPTIONS', command, ...args];
+  if (uid === undefined) return { command: 'env', args: bare.slice(1) };
   const user = ['--reuid', String(uid), '--regid', String(uid), '--clear-groups', '--'];
-  // A test runner has each Node.js process write into a folder that belongs to its own user.
-  return { command: 'setpriv', args: [...user, 'env', '--unset=NODE_OPTIONS', command, ...args] };
+  return { command: 'setpriv', args: [...user, ...bare] };
 }
 
 function isReady(line: LogLine): boolean {
