@@ -1,10 +1,3 @@
 import { whatMustHoldDoes } from './holds.ts';
 
-whatMustHoldDoes([
-  'worker-killed',
-  'all-workers-killed',
-  'primary-killed',
-  'writer-killed',
-  'mailer-killed',
-  'litestream-killed',
-]);
+whatMustHoldDoes(['worker-killed', 'writer-killed']);

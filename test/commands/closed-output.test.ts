@@ -1,11 +1,10 @@
-import { spawn, spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { spawn } from 'node:child_process';
 import { text } from 'node:stream/consumers';
 import t from 'tap';
 import { cleanEnv } from '../../src/testing/running-system.ts';
-import { start, temporaryFolder } from '../support/system.ts';
+import { start } from '../support/system.ts';
+import { ENTRY } from './closed-output-fixture.ts';
 
-const ENTRY = new URL('../../src/bin.js', import.meta.url).pathname;
 /** The exit code is that of the command, not that of `head`. */
 const SCRIPT = `"$0" "$@" | head -n 1; exit "\${PIPESTATUS[0]}"`;
 
@@ -35,35 +34,3 @@ t.test('a reader that has gone ends what only shows, without a stack', async (t)
     t.strictSame(await shown, { exitCode: 141, lines: 1, stderr: '' }, args.join(' '));
   }
 });
-
-const FULL = '/dev/full';
-
-t.test(
-  'an output that is full is told, and what was asked for is done',
-  { skip: !existsSync(FULL) && `no ${FULL}` },
-  (t) => {
-    const DATA_DIR = temporaryFolder(t);
-    const intoFull = (words: string) =>
-      spawnSync('sh', ['-c', `exec "$0" "$@" > ${FULL}`, process.execPath, ENTRY, ...words.split(' ')], {
-        env: { ...cleanEnv(), LITESTREAM_BIN: '', DATA_DIR, PORT: '8080' },
-        encoding: 'utf8',
-      });
-    for (const words of [
-      'doctor',
-      'keys create --name ops --scope admin',
-      'events',
-      'keys list',
-      'install-service',
-    ]) {
-      const { status, stderr } = intoFull(words);
-      t.equal(status, 74, words);
-      t.ok(
-        stderr.endsWith(
-          'ninelives: The output could not be written: ENOSPC: no space left on device, write\n',
-        ),
-        `${words}: ${stderr}`,
-      );
-    }
-    t.end();
-  },
-);

@@ -1,27 +1,14 @@
-import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync } from 'node:fs';
 import { createServer } from 'node:http';
-import { type AddressInfo, createServer as createTcpServer } from 'node:net';
+import { createServer as createTcpServer } from 'node:net';
 import { join } from 'node:path';
-import Sqlite from 'better-sqlite3';
-import t, { type Test } from 'tap';
-import type { Finding } from '../../src/commands/doctor-finding.ts';
+import t from 'tap';
 import { like } from '../support/like.ts';
 import { startS3 } from '../support/s3.ts';
 import { gate, tlsStore } from '../support/store-ways.ts';
 import { start, temporaryFolder } from '../support/system.ts';
 import { command } from './command.ts';
-
-async function findings(env: NodeJS.ProcessEnv): Promise<{ code: number | null; by: Map<string, Finding> }> {
-  const { code, stdout } = await command(['doctor', '--json'], env);
-  const found = (JSON.parse(stdout) as { findings: Finding[] }).findings;
-  return { code, by: new Map(found.map((finding) => [finding.name, finding])) };
-}
-
-async function listen(t: Test, server: ReturnType<typeof createTcpServer>): Promise<number> {
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  t.teardown(() => server.close());
-  return (server.address() as AddressInfo).port;
-}
+import { findings, listen } from './doctor-fixture.ts';
 
 t.test('on a sound machine everything is well, and nothing is left behind', async (t) => {
   const s3 = await startS3(t);
@@ -97,21 +84,6 @@ t.test('the layer that fails is named', async (t) => {
   }
 });
 
-t.test('whose the replica is, and a store that cannot keep it, are warnings', async (t) => {
-  const s3 = await startS3(t, 'owner-test', false);
-  const replica = join(temporaryFolder(t), 'replica');
-  const env = { DATA_DIR: temporaryFolder(t), PORT: '0', ...s3.credentials };
-  const { by } = await findings({ ...env, REPLICA_URL: 's3://owner-test/p', S3_ENDPOINT: s3.endpoint });
-  like(t, by.get('owner'), { result: 'warning', detail: 'the store ignores the conditions of a write' });
-  const system = await start(t, { REPLICA_URL: `file:${replica}` });
-  const other = await findings({ ...env, REPLICA_URL: `file:${replica}` });
-  t.equal(other.code, 0);
-  like(t, other.by.get('owner'), { result: 'warning', remedy: /--take-over/ });
-  t.match(other.by.get('owner')?.detail, new RegExp(`^last held by .* \\(process ${system.pid}\\)$`));
-  const own = await findings({ ...env, DATA_DIR: system.dataDir, REPLICA_URL: `file:${replica}` });
-  like(t, own.by.get('owner'), { result: 'ok', detail: 'this system, or one that is gone' });
-});
-
 t.test('a clock that is wrong is noticed by the store', async (t) => {
   let firstPath = '';
   const hour = 3_600_000;
@@ -135,28 +107,6 @@ t.test('a clock that is wrong is noticed by the store', async (t) => {
   t.match(firstPath, /^\/bucket\/p\/\.doctor-/);
   t.equal(code, 78);
   like(t, by.get('clock'), { result: 'problem', detail: /^3(599|600) s behind the store's/ });
-});
-
-t.test("what keeps the operator's socket from being had is named, and what lies there stays", async (t) => {
-  const folder = temporaryFolder(t);
-  const operator = async (OPS_LISTEN: string) => {
-    const { code, by } = await findings({ DATA_DIR: folder, PORT: '0', OPS_LISTEN });
-    const { result, detail } = by.get('operator') as Finding;
-    return [code, result, detail];
-  };
-  t.same(await operator(''), [0, 'ok', `unix:${folder}/run/ops.sock, for this user alone`]);
-  const file = join(folder, 'file');
-  writeFileSync(file, '');
-  const reason = 'there is something else than a socket, which is yours to remove';
-  t.same(await operator(`unix:${file}`), [78, 'problem', `cannot listen on unix:${file}: ${reason}`]);
-  t.ok(existsSync(file));
-  const port = await listen(t, createTcpServer());
-  const taken = await operator(`127.0.0.1:${port}`);
-  t.same(taken.slice(0, 2), [78, 'problem']);
-  t.match(taken[2], /^Cannot listen on 127\.0\.0\.1:\d+: .*EADDRINUSE/);
-  const system = await start(t);
-  const { by } = await findings({ DATA_DIR: system.dataDir, PORT: '0' });
-  t.equal(by.get('operator')?.detail, `unix:${system.dataDir}/run/ops.sock, held by the system that runs`);
 });
 
 t.test('a port in use, a disk without room and an open folder are named', async (t) => {
@@ -194,61 +144,4 @@ t.test('beside a running system all is well too', async (t) => {
   t.equal(code, 0);
   like(t, by.get('lock'), { detail: `a system runs here: process ${system.pid}, serving` });
   like(t, by.get('port'), { detail: `${system.url}, held by the system that runs` });
-});
-
-t.test(
-  'without keys, doctor says what that means, and finds the HOST that a start would refuse',
-  async (t) => {
-    const dataDir = temporaryFolder(t);
-    const local = await findings({ DATA_DIR: dataDir, PORT: '0' });
-    t.equal(local.code, 0);
-    like(t, local.by.get('keys'), {
-      result: 'ok',
-      detail: /^no keys: only this machine is served; put no proxy in front/,
-    });
-    const open = { DATA_DIR: dataDir, PORT: '0', HOST: '0.0.0.0' };
-    const refused = await findings(open);
-    t.equal(refused.code, 78);
-    like(t, refused.by.get('keys'), { result: 'problem', detail: /^HOST=0\.0\.0\.0 would open the API/ });
-    const pages = await findings({ DATA_DIR: dataDir, PORT: '0', CORS_ORIGINS: '*' });
-    like(t, pages.by.get('keys'), { result: 'problem', detail: /^CORS_ORIGINS=\* would open the API/ });
-    t.equal(
-      (await command(['keys', 'create', '--name', 'a', '--scope', 'admin'], { DATA_DIR: dataDir })).code,
-      0,
-    );
-    const keyed = await findings(open);
-    t.equal(keyed.code, 0);
-    t.same(keyed.by.get('keys'), {
-      name: 'keys',
-      result: 'ok',
-      detail: 'every request needs one',
-      remedy: null,
-    });
-  },
-);
-
-t.test('a database that a start would refuse is a problem', async (t) => {
-  const DATA_DIR = temporaryFolder(t);
-  const env = { DATA_DIR, PORT: '0' };
-  t.equal((await command(['keys', 'create', '--name', 'ops', '--scope', 'admin'], env)).code, 0);
-  const path = join(DATA_DIR, 'main.db');
-  t.equal((await findings(env)).code, 0);
-  const db = new Sqlite(path);
-  db.exec(
-    "INSERT INTO migrations (owner, number, name, checksum, applied_at_ms) SELECT 'keys', max(number) + 1, '0099_next.sql', '', 0 FROM migrations WHERE owner = 'keys'",
-  );
-  db.close();
-  const newer = await command(['doctor'], env);
-  like(t, newer, { code: 78, stderr: 'ninelives: Mend first: database\n' });
-  t.ok(
-    newer.stdout.includes(`PROBLEM  database     ${path}: This database has keys/0099_next.sql, `),
-    newer.stdout,
-  );
-
-  for (const name of readdirSync(DATA_DIR))
-    if (/main\.db|replica/.test(name)) rmSync(join(DATA_DIR, name), { recursive: true });
-  writeFileSync(path, 'no database at all. '.repeat(1000));
-  const damaged = await command(['doctor'], env);
-  like(t, damaged, { code: 78, stderr: 'ninelives: Mend first: database\n' });
-  t.ok(damaged.stdout.includes(`PROBLEM  database     ${path}: file is not a database\n`), damaged.stdout);
 });

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import t from 'tap';
 import type { SystemEvent, SystemSnapshot } from '../../src/runtime/snapshot.ts';
 import { like } from '../support/like.ts';
-import { start, temporaryFolder, until } from '../support/system.ts';
-import { command, startCommand } from './command.ts';
+import { start } from '../support/system.ts';
+import { command } from './command.ts';
 
 t.test('status tells of every process, and events of a crash and its restart', async (t) => {
   const system = await start(t);
@@ -70,17 +70,4 @@ t.test('status tells of every process, and events of a crash and its restart', a
     ['stop', null],
   );
   t.match((await command(['events', '--limit', '1'], env)).stdout, /^\S+ \S+Z {2}stop +SIGTERM\n$/);
-});
-
-t.test('status --watch goes on while the system comes and goes', async (t) => {
-  const dataDir = temporaryFolder(t);
-  const watching = startCommand(['status', '--watch', '--json'], { DATA_DIR: dataDir });
-  const lines: string[] = [];
-  watching.process.stdout?.on('data', (chunk) => lines.push(...String(chunk).trim().split('\n')));
-  t.teardown(() => watching.process.kill('SIGKILL'));
-  await until(() => lines.some((line) => JSON.parse(line).code === 'not_ready'), 'it says that none runs');
-  await start(t, {}, dataDir);
-  await until(() => lines.some((line) => JSON.parse(line).state === 'serving'), 'it says that one serves');
-  watching.process.kill('SIGINT');
-  t.equal((await watching.ended).code, null);
 });

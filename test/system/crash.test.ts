@@ -1,13 +1,9 @@
-import { readFileSync } from 'node:fs';
 import t from 'tap';
 import { HonestClients } from '../../loadtest/support/honest-client.ts';
-import type { SystemSnapshot } from '../../src/runtime/snapshot.ts';
-import { command } from '../commands/command.ts';
 import { everyWriteIsThere } from '../support/history.ts';
-import { alertOf, request } from '../support/http.ts';
+import { request } from '../support/http.ts';
 import { launch, processesOf, start, until } from '../support/system.ts';
-
-const HUNG_AFTER_MS = 10_000;
+import { HUNG_AFTER_MS } from './crash-fixture.ts';
 
 t.test('a killed worker is replaced, and the service goes on', async (t) => {
   const system = await start(t);
@@ -17,57 +13,6 @@ t.test('a killed worker is replaced, and the service goes on', async (t) => {
   }
   const death = system.lines.find((line) => line.msg.startsWith('worker-1 died: killed by SIGKILL'));
   t.ok(death, 'the log says why');
-});
-
-t.test('when all workers are killed at once under load, no connection is refused', async (t) => {
-  const system = await start(t);
-  const clients = new HonestClients({
-    url: system.url,
-    connections: 20,
-    prefix: 'all',
-    hungAfterMs: HUNG_AFTER_MS,
-    keepAlive: false,
-  });
-  for (let round = 0; round < 5; round += 1) {
-    const from = system.lines.length;
-    const before = clients.acknowledged.length;
-    await until(() => clients.acknowledged.length > before + 50, 'writes are answered');
-    for (const name of ['worker-1', 'worker-2']) process.kill(system.pidOf(name), 'SIGKILL');
-    await Promise.all(
-      ['worker-1', 'worker-2'].map((name) => system.waitFor((line) => line.msg === `${name} ready`, from)),
-    );
-  }
-  await clients.stop();
-  const kinds = new Set(clients.failed.map(({ error, status }) => error ?? status));
-  t.notOk(kinds.has('ECONNREFUSED'), 'none was refused');
-  t.notOk(kinds.has('HUNG'), 'none hung');
-  t.same(
-    [...kinds].filter((kind) => kind !== 'ECONNRESET'),
-    [],
-    'only requests in flight failed',
-  );
-  everyWriteIsThere(t, system.dataDir, clients.acknowledged);
-});
-
-t.test('with as many spares as workers, all workers killed at once are made up for by them', async (t) => {
-  const system = await start(t, { SPARE_WORKERS: '2' });
-  const waiting = async () => {
-    const { stdout } = await command(['status', '--json'], { DATA_DIR: system.dataDir });
-    const { children } = JSON.parse(stdout) as SystemSnapshot;
-    return children.filter(({ role, state }) => role === 'worker-spare' && state === 'standby');
-  };
-  await until(async () => (await waiting()).length === 2, 'both wait');
-  const spares = await waiting();
-  t.same(
-    spares.map(({ name }) => name),
-    ['worker-spare-1', 'worker-spare-2'],
-  );
-  const names = ['worker-1', 'worker-2'];
-  const from = system.lines.length;
-  for (const name of names) process.kill(system.pidOf(name), 'SIGKILL');
-  await Promise.all(names.map((name) => system.waitFor((line) => line.msg === `${name} ready`, from)));
-  t.same(new Set(names.map((name) => system.pidOf(name))), new Set(spares.map(({ pid }) => pid)));
-  t.equal((await request(`${system.url}/health`)).status, 200);
 });
 
 t.test(
@@ -90,12 +35,6 @@ t.test(
     everyWriteIsThere(t, system.dataDir, clients.acknowledged);
   },
 );
-
-t.test('a killed Litestream is started again, and nobody notices', async (t) => {
-  const system = await start(t);
-  await system.killChild('litestream');
-  t.equal((await request(`${system.url}/alert`, { method: 'POST', body: alertOf('a') })).status, 201);
-});
 
 t.test(
   'when the primary is killed every process goes within 2 s, and the next start works at once',
@@ -120,20 +59,6 @@ t.test(
     everyWriteIsThere(t, next.dataDir, clients.acknowledged);
   },
 );
-
-t.test('a child that outlives its killed primary is ended by the next start', async (t) => {
-  const system = await start(t);
-  const stopped = system.pidOf('worker-1');
-  process.kill(stopped, 'SIGSTOP');
-  system.kill('SIGKILL');
-  await until(() => processesOf(system.dataDir).length === 1, 'only the stopped worker is left');
-  const next = await start(t, {}, system.dataDir);
-  t.ok(
-    next.lines.some((line) => line.orphanPid === stopped),
-    'the log names it',
-  );
-  t.throws(() => readFileSync(`/proc/${stopped}/environ`), 'it is gone');
-});
 
 t.test('a second start on the same folder says who holds it', async (t) => {
   const system = await start(t);

@@ -1,34 +1,13 @@
-import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { isDeepStrictEqual } from 'node:util';
-import Sqlite from 'better-sqlite3';
 import { simpleParser } from 'mailparser';
 import t from 'tap';
-import { newLeaseOwner } from '../../src/app/alerts/delivery/lease-owner.ts';
-import { alertOf, request } from '../support/http.ts';
+import { request } from '../support/http.ts';
 import { IMAGES } from '../support/images.ts';
 import { like } from '../support/like.ts';
 import { startSmtp } from '../support/smtp.ts';
 import { processesOf, type RunningSystem, start, until } from '../support/system.ts';
-
-const DAY_MS = 86_400_000;
-/** A zone in which midnight is hours away, and the date there. */
-const isMorning = new Date().getUTCHours() < 12;
-const TIMEZONE = isMorning ? 'UTC' : 'Etc/GMT+12';
-const today = () => new Date(Date.now() - (isMorning ? 0 : DAY_MS / 2)).toISOString().slice(0, 10);
-const DUE = { TIMEZONE, DELIVERY_HOUR: '00:00' };
-const SENDER = { MAIL_FROM: 'alerts@example.org', PUBLIC_URL: 'https://example.org' };
-
-async function put(system: RunningSystem, id: string, change: object = {}): Promise<void> {
-  const body = { ...alertOf(id), notification_date: today(), ...change };
-  const answer = await request(`${system.url}/alert`, { method: 'POST', body });
-  if (answer.status !== 201) throw new Error(answer.text);
-}
-
-async function statusOf(system: RunningSystem, id: string): Promise<string> {
-  return (await request(`${system.url}/alert/movie/${id}`)).json.status;
-}
+import { DUE, put, SENDER, statusOf, TIMEZONE } from './mailer-fixture.ts';
 
 async function upload(system: RunningSystem): Promise<string> {
   const head = '--x\r\nContent-Disposition: form-data; name="file"; filename="a.png"\r\n\r\n';
@@ -110,39 +89,3 @@ t.test(
     t.notMatch(text, /hunter/);
   },
 );
-
-t.test('what a mailer of another machine is sending is left to it until its lease expires', async (t) => {
-  const server = await startSmtp(t);
-  const early = await start(t, { TIMEZONE, DELIVERY_HOUR: '23:59' });
-  for (const id of ['here', 'elsewhere']) await put(early, id);
-  await early.stop();
-  const gone = spawnSync(process.execPath, ['--version']).pid;
-  const db = new Sqlite(join(early.dataDir, 'main.db'));
-  db.pragma('wal_autocheckpoint = 0');
-  const lease = db.prepare(
-    "UPDATE alerts SET status = 'sending', lease_owner = ?, lease_until_ms = ? WHERE movie_id = ?",
-  );
-  const here = newLeaseOwner().replace(`/${process.pid}-`, `/${gone}-`);
-  const untilMs = Date.now() + 1_800_000;
-  lease.run(here, untilMs, 'here');
-  lease.run(here.replace(/^[^/]+/, crypto.randomUUID()), untilMs, 'elsewhere');
-  db.close();
-  const leases = { DELIVERY_LEASE_MS: '3600000' };
-  const system = await start(t, { ...DUE, ...SENDER, ...leases, SMTP_URL: server.url }, early.dataDir);
-  await until(async () => (await statusOf(system, 'here')) === 'sent', 'the dead one is made up for');
-  t.equal(await statusOf(system, 'elsewhere'), 'sending');
-});
-
-t.test('a mail server without a sender of its own pauses the mailer, and nothing else', async (t) => {
-  const server = await startSmtp(t);
-  const system = await start(t, { ...DUE, SMTP_URL: server.url });
-  const reason = 'SMTP_URL needs MAIL_FROM and PUBLIC_URL too';
-  t.equal((await system.ready()).mail, `${server.url}, paused: ${reason}`);
-  await put(system, 'm');
-  await until(async () => {
-    const { json } = await request(`${system.url}/ready`);
-    return isDeepStrictEqual(json, { ready: true, degraded: [{ name: 'mailer', reason }] });
-  }, 'it is degraded');
-  t.equal(await statusOf(system, 'm'), 'scheduled');
-  t.equal(server.connections().total, 0);
-});

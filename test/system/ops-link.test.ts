@@ -2,26 +2,11 @@ import t from 'tap';
 import { command } from '../commands/command.ts';
 import { request } from '../support/http.ts';
 import { like } from '../support/like.ts';
-import { type RunningSystem, start, temporaryFolder } from '../support/system.ts';
+import { start, temporaryFolder } from '../support/system.ts';
+import { exchange, linkOf, makeKey } from './ops-link-fixture.ts';
 
 /** More than there are workers, on connections of their own. */
 const TRIES = 12;
-
-async function linkOf({ dataDir }: RunningSystem): Promise<URL> {
-  const printed = await command(['ops'], { DATA_DIR: dataDir });
-  if (printed.code !== 0) throw new Error(printed.stderr);
-  return new URL(printed.stdout.trim());
-}
-
-async function makeKey({ dataDir }: RunningSystem): Promise<void> {
-  const args = ['keys', 'create', '--name', 'admin', '--scope', 'admin'];
-  const { code, stderr } = await command(args, { DATA_DIR: dataDir });
-  if (code !== 0) throw new Error(stderr);
-}
-
-async function exchange(url: string, token: string) {
-  return request(`${url}/ops/session`, { method: 'POST', body: { token } });
-}
 
 t.test(
   'a link is exchanged once, over all workers, for a session that is good in each and only reads',
@@ -80,21 +65,6 @@ t.test(
     t.equal((await exchange(next.url, unused)).status, 401);
   },
 );
-
-t.test('a link leads to the operator where that listens on a port, and to no wildcard', async (t) => {
-  const system = await start(t, { OPS_LISTEN: '127.0.0.1:0' });
-  const link = await linkOf(system);
-  t.equal(link.origin, (await system.ready()).ops);
-  t.not(link.origin, system.url);
-  await makeKey(system);
-  const dataDir = system.dataDir;
-  await system.stop();
-  const open = await start(t, { HOST: '0.0.0.0' }, dataDir);
-  const { port } = new URL(open.url);
-  const other = await linkOf(open);
-  t.equal(other.origin, `http://127.0.0.1:${port}`);
-  t.equal((await exchange(other.origin, other.hash.slice(1))).status, 200);
-});
 
 t.test('without a system there is no link', async (t) => {
   const ran = await command(['ops'], { DATA_DIR: temporaryFolder(t) });

@@ -1,49 +1,17 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import t, { type Test } from 'tap';
-import type { Deployment } from '../../loadtest/chaos/deployment.ts';
+import t from 'tap';
 import { alertOf, request } from '../support/http.ts';
 import { Installation } from '../support/installation.ts';
 import { start, temporaryFolder } from '../support/system.ts';
-
-/** Starts release 1.0.0, and has the link lead to 2.0.0. */
-async function deploy(t: Test, change: (next: Deployment, first: Deployment) => void) {
-  const place = new Installation(t);
-  const first = place.release('1.0.0');
-  const next = place.release('2.0.0');
-  change(next, first);
-  place.point('1.0.0');
-  const system = await place.start();
-  const pidsOf = async () => (await place.status()).children.map(({ name, pid }) => `${name} ${pid}`);
-  const before = await pidsOf();
-  place.point('2.0.0');
-  return {
-    place,
-    system,
-    /** Reloads, which has to fail without a process exchanged. */
-    async isRefused(t: Test, code: number, reason: RegExp) {
-      const refused = await place.run('reload');
-      t.equal(refused.code, code);
-      t.match(refused.stderr, reason);
-      t.match(refused.stderr, / Nothing was exchanged: release 1\.0\.0 \([0-9a-f]{16}\) goes on\.\n$/);
-      t.strictSame(await pidsOf(), before);
-    },
-  };
-}
+import { deploy } from './release-refused-fixture.ts';
 
 t.test('a release with other messages between its processes needs a restart', async (t) => {
   const { isRefused } = await deploy(t, (next) => {
     next.replace('src/runtime/messages.ts', 'CHILD_PROTOCOL = 1', 'CHILD_PROTOCOL = 2');
   });
   await isRefused(t, 84, /Release 2\.0\.0 \([0-9a-f]{16}\) has other messages between its processes/);
-});
-
-t.test('a release with another database needs a restart', async (t) => {
-  const { isRefused } = await deploy(t, (next) => {
-    next.replace('src/app/images/feature.ts', "database: 'media',", "database: 'pictures',");
-  });
-  await isRefused(t, 84, /has the databases main, pictures, and main, media are replicated/);
 });
 
 t.test('a migration that breaks the release that runs is refused, and says what to do', async (t) => {
@@ -64,28 +32,6 @@ t.test('a migration that breaks the release that runs is refused, and says what 
     /The migrations main probe\/0002_drop\.sql break the release that runs: .*no such table: probe\. Expand first: /,
   );
   t.notOk(existsSync(join(place.dataDir, 'run', 'dry-run')), 'the copies are removed');
-});
-
-t.test('a migration for which writes would wait too long needs a yes', async (t) => {
-  const { isRefused, place, system } = await deploy(t, (next) => {
-    next.addMigration(
-      'count_slowly',
-      `CREATE TABLE numbers (n INTEGER PRIMARY KEY) STRICT;
-INSERT INTO numbers WITH RECURSIVE all_of(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM all_of WHERE n < 300000) SELECT n FROM all_of;`,
-      true,
-    );
-  });
-  place.settings('WRITE_DEADLINE_MS=10\n');
-  await isRefused(
-    t,
-    64,
-    /Writes would wait \d+ ms for main alerts\/\d{4}_count_slowly\.sql, as tried on a copy, .* To do it all the same: ninelives reload --yes\./,
-  );
-  const { code, stderr } = await place.run('reload', '--yes');
-  t.equal(code, 0, stderr);
-  place.settings('');
-  t.equal((await place.run('reload')).code, 0);
-  t.equal((await request(`${system.url}/alert`, { method: 'POST', body: alertOf('x') })).status, 201);
 });
 
 t.test('the units of an installation with a link name the link, not the folder of a release', async (t) => {

@@ -1,51 +1,9 @@
-import { cpSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import t, { type Test } from 'tap';
-import { readMark, writeMark } from '../../src/replication/history/mark.ts';
-import { openReader } from '../../src/sqlite/open.ts';
-import { command } from '../commands/command.ts';
-import { alertOf, request } from '../support/http.ts';
-import { startS3 } from '../support/s3.ts';
-import { type RunningSystem, start, temporaryFolder, until } from '../support/system.ts';
-import { told } from '../support/told.ts';
-
-/** A system whose replica is beside its data folder. No drill begins by itself. */
-async function systemOf(t: Test, env: NodeJS.ProcessEnv = {}) {
-  const folder = temporaryFolder(t);
-  const dataDir = join(folder, 'data');
-  mkdirSync(dataDir);
-  const replica = join(folder, 'replica');
-  const system = await start(t, { REPLICA_URL: `file:${replica}`, ...env }, dataDir);
-  return { folder, dataDir, replica, generations: join(replica, 'main', 'generations'), system };
-}
-
-function write(system: RunningSystem, id: string, durability = 'replicated') {
-  const headers = { Durability: durability };
-  return request(`${system.url}/alert`, { method: 'POST', body: alertOf(id), headers });
-}
-
-async function historyTrouble(system: RunningSystem): Promise<string | undefined> {
-  const { json } = await request(`${system.url}/ready?verbose`);
-  return json.degraded.find(({ name }: { name: string }) => name === 'history')?.reason;
-}
-
-/** Waits for what a look tells of. */
-async function toldAfter(dataDir: string, count: number): Promise<string> {
-  await until(() => told(dataDir).length > count, 'a look tells of it', 20_000);
-  return told(dataDir)[count] ?? '';
-}
-
-async function restoredIds(t: Test, dataDir: string, replica: string): Promise<unknown[]> {
-  const file = join(temporaryFolder(t), 'restored.db');
-  const ran = await command(['restore', '--to', file], { REPLICA_URL: `file:${replica}`, DATA_DIR: dataDir });
-  t.equal(ran.code, 0, ran.stderr);
-  const db = openReader(file);
-  try {
-    return db.prepare('SELECT movie_id FROM alerts ORDER BY movie_id').pluck().all();
-  } finally {
-    db.close();
-  }
-}
+import t from 'tap';
+import { readMark } from '../../src/replication/history/mark.ts';
+import { until } from '../support/system.ts';
+import { historyTrouble, restoredIds, systemOf, toldAfter, write } from './replica-watch-fixture.ts';
 
 t.test(
   'a replica that loses objects gets a new generation, and counts again when that is there',
@@ -67,89 +25,6 @@ t.test(
   },
 );
 
-t.test(
-  'where a generation began only just now, nothing counts as replicated, and writes go on',
-  async (t) => {
-    const { dataDir, replica, generations, system } = await systemOf(t, { REPLICA_SYNC_INTERVAL_MS: '100' });
-    t.equal((await write(system, 'a')).status, 201);
-    const renewal = { atMs: Date.now(), pauseMs: 3_600_000 };
-    await system.stop();
-    writeMark(dataDir, { ...readMark(dataDir)!, renewal }, true);
-    const next = await start(t, { REPLICA_URL: `file:${replica}`, WRITE_DEADLINE_MS: '2000' }, dataDir);
-    t.equal((await write(next, 'b')).status, 201);
-    rmSync(join(replica, 'main'), { recursive: true });
-    t.match(
-      await toldAfter(dataDir, 0),
-      /is empty, and was not.* until a new generation has begun, in 60 min/,
-    );
-    t.match(await historyTrouble(next), /Nothing counts as replicated/);
-    t.equal((await write(next, 'c', 'local')).status, 201);
-    t.not((await write(next, 'd')).status, 201, 'it is not told as replicated');
-    t.ok(!existsSync(generations) || readdirSync(generations).length <= 1);
-    await next.stop();
-  },
-);
-
-t.test(
-  'a generation that somebody else put there is compared before anything more is uploaded',
-  async (t) => {
-    const { dataDir, generations, replica, system } = await systemOf(t);
-    t.equal((await write(system, 'a')).status, 201);
-    const [first = ''] = readdirSync(generations);
-    cpSync(join(generations, first), join(generations, 'ffffffffffffffff'), { recursive: true });
-    t.match(
-      await toldAfter(dataDir, 0),
-      /has the generation ffffffffffffffff, which this system did not make/,
-    );
-    t.equal((await write(system, 'b')).status, 201, 'it has nothing more, so it goes on');
-    t.strictSame(await restoredIds(t, dataDir, replica), ['a', 'b']);
-    t.equal(told(dataDir).length, 1, 'and it is told once');
-    await system.stop();
-  },
-);
-
-t.test('another history in the replica ends the uploads for good, and reads and writes go on', async (t) => {
-  const { folder, dataDir, generations, replica, system } = await systemOf(t);
-  t.equal((await write(system, 'a')).status, 201);
-  const foreign = join(folder, 'foreign');
-  cpSync(dataDir, foreign, { recursive: true });
-  rmSync(join(foreign, 'run'), { recursive: true });
-  const elsewhere = join(folder, 'elsewhere');
-  const other = await start(t, { REPLICA_URL: `file:${elsewhere}` }, foreign);
-  t.equal((await write(other, 'theirs')).status, 201);
-  await other.stop();
-  t.equal((await write(system, 'ours')).status, 201);
-  const theirs = join(elsewhere, 'main', 'generations');
-  for (const name of readdirSync(theirs)) {
-    const target = readdirSync(generations).includes(name) ? 'eeeeeeeeeeeeeeee' : name;
-    cpSync(join(theirs, name), join(generations, target), { recursive: true });
-  }
-  await toldAfter(dataDir, 0);
-  const refusal = await toldAfter(dataDir, 1);
-  t.match(refusal, /main.*each has commits|fork|apart/i);
-  const before = readdirSync(generations, { recursive: true }).length;
-  t.equal((await write(system, 'more', 'local')).status, 201);
-  t.equal((await request(`${system.url}/alert`)).status, 200);
-  t.match(await historyTrouble(system), refusal);
-  t.equal(readdirSync(generations, { recursive: true }).length, before, 'nothing is added');
-  t.equal(existsSync(replica), true);
-  await system.stop();
-});
-
-t.test('the same is seen in a store that speaks S3', async (t) => {
-  const store = await startS3(t);
-  const { dataDir, system } = await systemOf(t, {
-    REPLICA_URL: `s3://${store.bucket}/replica`,
-    S3_ENDPOINT: store.endpoint,
-    ...store.credentials,
-  });
-  t.equal((await write(system, 'a')).status, 201);
-  rmSync(join(store.directory, store.bucket, 'replica', 'main'), { recursive: true });
-  t.match(await toldAfter(dataDir, 0), /^The replica s3:.* of main is empty, and was not\. A new generation/);
-  t.equal((await write(system, 'b')).status, 201);
-  await system.stop();
-});
-
 t.test('Litestream that fails at its own files again and again is restarted', async (t) => {
   const { dataDir, generations, replica, system } = await systemOf(t, { REPLICA_STALL_TIMEOUT_MS: '300' });
   t.equal((await write(system, 'a')).status, 201);
@@ -167,55 +42,3 @@ t.test('Litestream that fails at its own files again and again is restarted', as
   await system.stop();
   t.strictSame(await restoredIds(t, dataDir, replica), ['a', 'b']);
 });
-
-t.test('where a restart does not help either, a new generation begins', async (t) => {
-  const { dataDir, replica, system } = await systemOf(t, { REPLICA_STALL_TIMEOUT_MS: '300' });
-  t.equal((await write(system, 'a')).status, 201);
-  const sidecar = join(dataDir, '.main.db-litestream');
-  rmSync(sidecar, { recursive: true });
-  writeFileSync(sidecar, '');
-  t.equal((await write(system, 'b')).status, 201);
-  t.match(told(dataDir)[0], /^Litestream fails again and again \(.*\)\. A new generation of main begins/);
-  await system.stop();
-  t.strictSame(await restoredIds(t, dataDir, replica), ['a', 'b']);
-});
-
-t.test(
-  'the first replica again, after another one, gets a new generation: what lies between is not in it',
-  async (t) => {
-    const { folder, dataDir, generations, replica, system } = await systemOf(t);
-    t.equal((await write(system, 'a')).status, 201);
-    await system.stop();
-    const other = await start(t, { REPLICA_URL: `file:${join(folder, 'b')}` }, dataDir);
-    t.equal((await write(other, 'b')).status, 201);
-    await other.stop();
-    const again = await start(t, { REPLICA_URL: `file:${replica}` }, dataDir);
-    t.equal((await write(again, 'c')).status, 201);
-    await again.stop();
-    t.equal(readdirSync(generations).length, 2);
-    t.strictSame(await restoredIds(t, dataDir, replica), ['a', 'b', 'c']);
-  },
-);
-
-t.test(
-  'a folder whose disk goes away while the system runs gets nothing more until it is back',
-  async (t) => {
-    const { dataDir, folder, generations, replica, system } = await systemOf(t);
-    t.equal((await write(system, 'a')).status, 201);
-    // As if a disk had been mounted where the replica is; then what is below the mount point is empty.
-    await until(() => readMark(dataDir)?.databases.main?.generations.length === 1, 'it is remembered');
-    await system.stop();
-    writeMark(dataDir, { ...readMark(dataDir)!, mountPoint: replica }, true);
-    const next = await start(t, { REPLICA_URL: `file:${replica}` }, dataDir);
-    // A start notes where it is mounted; here it is no mount point.
-    writeMark(dataDir, { ...readMark(dataDir)!, mountPoint: replica }, true);
-    renameSync(replica, join(folder, 'on-disk'));
-    t.match(await toldAfter(dataDir, 0), /is away: .*, which it was on, is not mounted/);
-    t.equal((await write(next, 'b', 'local')).status, 201);
-    renameSync(join(folder, 'on-disk'), replica);
-    t.equal((await write(next, 'c')).status, 201);
-    t.equal(readdirSync(generations).length, 1, 'it goes on with what is there');
-    t.strictSame(await restoredIds(t, dataDir, replica), ['a', 'b', 'c']);
-    await next.stop();
-  },
-);

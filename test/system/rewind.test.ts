@@ -1,75 +1,11 @@
-import { existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import t, { type Test } from 'tap';
-import { readHistory } from '../../src/replication/history/history.ts';
-import { readMark, writeMark } from '../../src/replication/history/mark.ts';
-import { openReader } from '../../src/sqlite/open.ts';
+import t from 'tap';
+import { readMark } from '../../src/replication/history/mark.ts';
 import { command } from '../commands/command.ts';
-import { alertOf, request } from '../support/http.ts';
+import { request } from '../support/http.ts';
 import { like } from '../support/like.ts';
-import { nextSecond } from '../support/next-second.ts';
-import { launch, type RunningSystem, start, until } from '../support/system.ts';
+import { type RunningSystem, start, until } from '../support/system.ts';
 import { told } from '../support/told.ts';
-
-const DAY_MS = 86_400_000;
-const isMorning = new Date().getUTCHours() < 12;
-const DUE = { TIMEZONE: isMorning ? 'UTC' : 'Etc/GMT+12', DELIVERY_HOUR: '00:00' };
-const NOT_YET = { ...DUE, DELIVERY_HOUR: '23:59' };
-const today = () => new Date(Date.now() - (isMorning ? 0 : DAY_MS / 2)).toISOString().slice(0, 10);
-const IDS = ['a', 'b', 'c', 'd', 'e'];
-
-async function put(system: RunningSystem, ...ids: readonly string[]): Promise<void> {
-  for (const id of ids) {
-    const body = { ...alertOf(id), email: `${id}@example.org`, notification_date: today() };
-    const headers = { Durability: 'replicated' };
-    const answer = await request(`${system.url}/alert`, { method: 'POST', body, headers });
-    if (answer.status !== 201) throw new Error(answer.text);
-  }
-}
-
-async function statusesOf(system: RunningSystem, ids: readonly string[]): Promise<string[]> {
-  const answers = await Promise.all(ids.map((id) => request(`${system.url}/alert/movie/${id}`)));
-  return answers.map(({ json }) => json.status);
-}
-
-async function allAre(system: RunningSystem, status: string): Promise<void> {
-  await until(
-    async () => (await statusesOf(system, IDS)).every((found) => found === status),
-    `each is ${status}`,
-  );
-}
-
-interface Mails {
-  readonly dataDir: string;
-  /** When nothing had been sent yet. */
-  readonly before: string;
-  readonly mails: () => number;
-}
-
-/** Five alerts, each of which has been sent. */
-async function makeSent(t: Test): Promise<Mails> {
-  const early = await start(t, NOT_YET);
-  const { dataDir } = early;
-  await put(early, ...IDS);
-  await nextSecond();
-  const before = new Date().toISOString();
-  await early.stop();
-  await nextSecond();
-  const system = await start(t, DUE, dataDir);
-  await allAre(system, 'sent');
-  const mails = () => readdirSync(join(dataDir, 'outbox')).length;
-  t.equal(mails(), IDS.length);
-  await system.stop();
-  // The names are of the mails' ids: one that is sent again would be there once.
-  rmSync(join(dataDir, 'outbox'), { recursive: true });
-  return { dataDir, before, mails: () => (existsSync(join(dataDir, 'outbox')) ? mails() : 0) };
-}
-
-async function goBack(t: Test, { dataDir, before }: Mails): Promise<string> {
-  const ran = await command(['restore', '--in-place', '--at', before], { DATA_DIR: dataDir });
-  t.equal(ran.code, 0, ran.stderr);
-  return ran.stderr;
-}
+import { DUE, goBack, IDS, makeSent, put, statusesOf } from './rewind-fixture.ts';
 
 /** Gives the mailer the time in which it would have sent another that is due. */
 async function othersAreSent(system: RunningSystem): Promise<void> {
@@ -116,52 +52,4 @@ t.test('what was sent stays sent when its database goes back: 5 of 5', async (t)
   );
   await system.stop();
   t.strictSame(readMark(dataDir)?.rewinds, []);
-});
-
-t.test('it is done once, whatever is killed meanwhile', async (t) => {
-  const sent = await makeSent(t);
-  const { dataDir } = sent;
-  await goBack(t, sent);
-  const mark = readMark(dataDir)!;
-  t.equal(mark.rewinds?.length, 1);
-  const killed = launch(t, DUE, dataDir);
-  await killed.waitFor(({ msg }) => msg === 'litestream ready');
-  killed.kill('SIGKILL');
-  await killed.ended();
-  const system = await start(t, DUE, dataDir);
-  t.strictSame(
-    await statusesOf(system, IDS),
-    IDS.map(() => 'sent'),
-  );
-  await system.stop();
-  const { last } = readHistory(join(dataDir, 'main.db'));
-  // As after a kill between the commit and the mark.
-  writeMark(dataDir, { ...readMark(dataDir)!, rewinds: mark.rewinds }, false);
-  const next = await start(t, DUE, dataDir);
-  await next.stop();
-  t.strictSame(readHistory(join(dataDir, 'main.db')).last, last, 'nothing more was committed');
-  const rewinds = told(dataDir, 'rewind');
-  t.ok(rewinds.length >= 2, 'but told again, since nobody knows whether it was');
-  t.equal(new Set(rewinds).size, 1);
-  const db = openReader(join(dataDir, 'main.db'));
-  t.equal(db.prepare('SELECT count(*) FROM writer_rewind').pluck().get(), 1);
-  db.close();
-});
-
-t.test('where what was replaced cannot be read, it says what may happen', async (t) => {
-  const sent = await makeSent(t);
-  const { dataDir } = sent;
-  await goBack(t, sent);
-  const [folder = ''] = readdirSync(join(dataDir, 'replaced'));
-  writeFileSync(join(dataDir, 'replaced', folder, 'main.db'), Buffer.alloc(100_000, 0xa5));
-  rmSync(join(dataDir, 'replaced', folder, 'main.db-wal'));
-  const system = await start(t, DUE, dataDir);
-  await allAre(system, 'sent');
-  t.equal(sent.mails(), IDS.length, 'they come twice');
-  const [rewind = '', ...more] = told(dataDir, 'rewind');
-  t.strictSame(more, []);
-  t.match(
-    rewind,
-    /What was replaced, \S+main\.db, cannot be read\. keys: keys revoked .*alerts: mails sent since \S+Z may be sent again/,
-  );
 });

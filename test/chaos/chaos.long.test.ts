@@ -1,0 +1,3 @@
+import { whatMustHoldDoes } from './holds.ts';
+
+whatMustHoldDoes(['all-workers-killed', 'primary-killed', 'mailer-killed', 'litestream-killed']);

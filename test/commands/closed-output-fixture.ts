@@ -1,0 +1,1 @@
+export const ENTRY = new URL('../../src/bin.js', import.meta.url).pathname;

@@ -1,0 +1,139 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { liveGeneration } from '../../src/replication/history/sidecar.ts';
+import { alertOf, request } from '../support/http.ts';
+import { like } from '../support/like.ts';
+import { processesOf, start, temporaryFolder, until } from '../support/system.ts';
+import { command } from './command.ts';
+import { degraded, isDrill } from './verify-fixture.ts';
+
+/** Makes the snapshots of a database in its replica useless. */
+function breakReplica(dataDir: string, database: string): void {
+  const generations = join(dataDir, 'replica', database, 'generations');
+  const [generation = ''] = readdirSync(generations);
+  const snapshots = join(generations, generation, 'snapshots');
+  // By content alone: what is gone the system itself makes good.
+  for (const name of readdirSync(snapshots)) writeFileSync(join(snapshots, name), 'nothing to restore');
+}
+
+/** @returns the paths of the WAL segments of the generation that Litestream goes on with, in their order */
+function segmentsOf(dataDir: string, database: string): string[] {
+  const generation = liveGeneration(join(dataDir, `${database}.db`)) ?? '';
+  const folder = join(dataDir, 'replica', database, 'generations', generation);
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((path) => path.endsWith('.wal.lz4'))
+    .sort()
+    .map((path) => join(folder, path));
+}
+
+t.test('a failed drill is an error wherever one looks, until one succeeds', async (t) => {
+  const system = await start(t);
+  breakReplica(system.dataDir, 'media');
+  const env = { DATA_DIR: system.dataDir };
+  const failed = await command(['verify'], env);
+  t.equal(failed.code, 80);
+  t.match(failed.stdout, /^main: ok, .*\nmedia: FAILED: .*the snapshot 00000000 cannot be used/);
+  t.match(failed.stderr, /The replica is not proven/);
+  like(t, await system.waitFor(isDrill), { level: 'error', msg: /^drill failed: media: / });
+  await until(async () => (await degraded(system)).length > 0, '/ready tells of it');
+  like(t, await degraded(system), [{ name: 'drill', reason: /^the drill of \d{4}-\S+Z failed: media: / }]);
+  like(t, JSON.parse((await command(['verify', '--json'], env)).stdout), { ok: false });
+  await system.stop();
+
+  // A drill of the past would fail for as long as it is there.
+  rmSync(join(system.dataDir, 'replica', 'media'), { recursive: true });
+  const next = await start(t, {}, system.dataDir);
+  const names = (await degraded(next)).map(({ name }: { name: string }) => name);
+  t.strictSame(names, ['history', 'drill'], 'the next start remembers');
+  t.equal((await command(['verify'], env)).code, 0);
+  await until(async () => (await degraded(next)).length === 0, '/ready is well again');
+});
+
+t.test('drills take place by themselves, at low priority, and leave nothing behind', async (t) => {
+  const dataDir = temporaryFolder(t);
+  // As one leaves it that was killed together with its primary.
+  mkdirSync(join(dataDir, 'drill'));
+  writeFileSync(join(dataDir, 'drill', 'main.db'), 'half a database');
+  const system = await start(t, { DRILL_INTERVAL_MS: '300' }, dataDir);
+  let niceness: string | undefined;
+  await until(() => {
+    for (const pid of processesOf(dataDir)) {
+      try {
+        const isDrilling = /ninelives drill/.test(readFileSync(`/proc/${pid}/cmdline`, 'utf8'));
+        if (isDrilling) niceness = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ')[16];
+      } catch {
+        // It has just ended.
+      }
+    }
+    return niceness === '19' && system.lines.filter(isDrill).length >= 3;
+  }, 'three drills');
+  for (const line of system.lines.filter(isDrill)) like(t, line, { drill: { ok: true } });
+  like(t, JSON.parse(readFileSync(join(dataDir, 'run', 'drill.json'), 'utf8')), { last: { ok: true } });
+  await request(`${system.url}/alert`, { method: 'POST', body: alertOf('a') });
+  t.equal((await system.stop()).code, 0, 'a stop does not wait for one');
+  t.notOk(existsSync(join(dataDir, 'drill')));
+});
+
+t.test('that no drill has succeeded for long is trouble', async (t) => {
+  const dataDir = temporaryFolder(t);
+  mkdirSync(join(dataDir, 'run'));
+  const last = { ok: true, at: '2020-01-01T00:00:00.000Z', databases: {} };
+  writeFileSync(
+    join(dataDir, 'run', 'drill.json'),
+    JSON.stringify({ last, lastOkAtMs: Date.parse(last.at) }),
+  );
+  const system = await start(t, { DRILL_INTERVAL_MS: '3600000' }, dataDir);
+  like(t, await degraded(system), [
+    { name: 'drill', reason: 'the last drill that succeeded was at 2020-01-01T00:00:00.000Z' },
+  ]);
+  await system.stop();
+  const off = await start(t, { DRILL_INTERVAL_MS: '0' }, dataDir);
+  t.same(await degraded(off), [], 'unless nobody wants any');
+});
+
+t.test('without a running system the files that it left are verified', async (t) => {
+  const system = await start(t);
+  await request(`${system.url}/alert`, { method: 'POST', body: alertOf('a') });
+  await system.stop();
+  const env = { DATA_DIR: system.dataDir };
+  like(t, await command(['verify'], env), { code: 0, stdout: /^main: ok, .* \d+ rows compared/ });
+  like(t, JSON.parse(readFileSync(join(system.dataDir, 'run', 'drill.json'), 'utf8')), {
+    last: { ok: true },
+  });
+  rmSync(join(system.dataDir, 'replica', 'main'), { recursive: true });
+  const failed = await command(['verify'], env);
+  like(t, failed, { code: 80, stdout: /main: FAILED: .*nothing of this database/, stderr: /start it/ });
+  const next = await start(t, {}, system.dataDir);
+  t.equal((await request(`${next.url}/alert/movie/a`)).status, 200, 'and a start goes on with them');
+});
+
+t.test('a replica that has lost a segment begins anew as the README says, and can be restored', async (t) => {
+  const system = await start(t, { REPLICA_SYNC_INTERVAL_MS: '50' });
+  const { dataDir } = system;
+  const env = { DATA_DIR: dataDir };
+  const movies = Array.from({ length: 6 }, (_, index) => `renewed-${index}`);
+  for (const movieId of movies) {
+    const options = { method: 'POST', body: alertOf(movieId), headers: { Durability: 'replicated' } };
+    t.equal((await request(`${system.url}/alert`, options)).status, 201);
+  }
+  await system.stop();
+  const segments = segmentsOf(dataDir, 'main');
+  rmSync(segments[Math.floor(segments.length / 2)]!);
+
+  const wrong = await start(t, {}, dataDir);
+  t.equal((await command(['verify'], env)).code, 80, 'a restart alone does not mend it');
+  await wrong.stop();
+  for (const database of ['main', 'media'])
+    rmSync(join(dataDir, `.${database}.db-litestream`), { recursive: true });
+  const renewed = await start(t, {}, dataDir);
+  const proven = await command(['verify'], env);
+  t.equal(proven.code, 0, proven.stdout + proven.stderr);
+  await renewed.stop();
+
+  for (const file of ['main.db', 'main.db-wal', 'main.db-shm']) rmSync(join(dataDir, file), { force: true });
+  const restored = await start(t, {}, dataDir);
+  for (const movieId of movies) {
+    t.equal((await request(`${restored.url}/alert/movie/${movieId}`)).status, 200);
+  }
+});

@@ -1,0 +1,98 @@
+import { existsSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { HonestClients } from '../../loadtest/support/honest-client.ts';
+import { everyWriteIsThere } from '../support/history.ts';
+import { alertOf, request } from '../support/http.ts';
+import { launch, processesOf, start, until } from '../support/system.ts';
+import { slowStore, upload } from './boot-fixture.ts';
+
+function deleteDatabases(dataDir: string): void {
+  for (const name of ['main', 'media']) {
+    for (const suffix of ['.db', '.db-wal', '.db-shm']) rmSync(join(dataDir, name + suffix), { force: true });
+  }
+}
+
+t.test('with the databases deleted, a start brings back every alert and image from a folder', async (t) => {
+  const system = await start(t);
+  const clients = new HonestClients({ url: system.url, connections: 10, prefix: 'f', hungAfterMs: 10_000 });
+  await until(() => clients.acknowledged.length > 500, 'writes are answered');
+  await clients.stop();
+  const image = await upload(system);
+  t.equal((await system.stop()).code, 0);
+  deleteDatabases(system.dataDir);
+  const next = await start(t, {}, system.dataDir);
+  everyWriteIsThere(t, next.dataDir, clients.acknowledged);
+  t.equal((await request(next.url + image)).status, 200);
+});
+
+t.test('a damaged database is kept aside and the replica takes its place', async (t) => {
+  const system = await start(t);
+  await request(`${system.url}/alert`, { method: 'POST', body: alertOf('kept') });
+  t.equal((await system.stop()).code, 0);
+  for (const suffix of ['.db-wal', '.db-shm']) rmSync(join(system.dataDir, `main${suffix}`));
+  writeFileSync(join(system.dataDir, 'main.db'), 'this is no database, whatever its name says');
+  const next = await start(t, {}, system.dataDir);
+  t.equal((await request(`${next.url}/alert/movie/kept`)).status, 200);
+  t.ok(
+    next.lines.some((line) => /damaged/.test(JSON.stringify(line))),
+    'the log says so',
+  );
+});
+
+t.test('an edited past migration stops the start with its name', async (t) => {
+  const system = await start(t);
+  await system.stop();
+  const { openWriter } = await import('../../src/sqlite/open.ts');
+  const db = openWriter(join(system.dataDir, 'main.db'));
+  db.prepare("UPDATE migrations SET checksum = 'other' WHERE owner = 'alerts' AND number = 1").run();
+  const next = launch(t, {}, system.dataDir);
+  t.equal((await next.ended()).code, 78);
+  t.match(next.stderr, /alerts\/0001_.*edited/);
+  db.close();
+});
+
+t.test(
+  'what serves has loaded while the databases are still prepared, and one that dies then is made anew',
+  async (t) => {
+    const { env, proxy } = await slowStore(t);
+    const system = launch(t, { ...env, WORKERS: '2' });
+    const pidOf = (title: string) =>
+      processesOf(system.dataDir).find((pid) =>
+        readFileSync(`/proc/${pid}/cmdline`, 'utf8').startsWith(title),
+      );
+    await until(
+      () => pidOf('ninelives worker-1') !== undefined && pidOf('ninelives worker-2') !== undefined,
+      'the workers are there',
+    );
+    t.notOk(
+      system.lines.some(({ msg }) => msg === 'litestream ready'),
+      'the databases are not prepared yet',
+    );
+    const [first, second] = [pidOf('ninelives worker-1')!, pidOf('ninelives worker-2')!];
+    process.kill(first, 'SIGKILL');
+    await until(() => !processesOf(system.dataDir).includes(first), 'the first is gone');
+    await proxy.become('open');
+    await system.ready();
+    t.not(system.pidOf('worker-1'), first);
+    t.equal(system.pidOf('worker-2'), second);
+  },
+);
+
+t.test('a port in use is said plainly, before anything is made', async (t) => {
+  const system = await start(t);
+  const second = launch(t, { PORT: new URL(system.url).port });
+  t.equal((await second.ended()).code, 69);
+  t.match(second.stderr, /Cannot listen on 127\.0\.0\.1:\d+: .*EADDRINUSE.*Set HOST or PORT/);
+  t.notOk(existsSync(join(second.dataDir, 'main.db')));
+});
+
+t.test('a truncated database does not start empty', async (t) => {
+  const system = await start(t);
+  await request(`${system.url}/alert`, { method: 'POST', body: alertOf('kept') });
+  await system.stop();
+  for (const suffix of ['.db-wal', '.db-shm']) rmSync(join(system.dataDir, `main${suffix}`));
+  truncateSync(join(system.dataDir, 'main.db'), 0);
+  const next = await start(t, {}, system.dataDir);
+  t.equal((await request(`${next.url}/alert/movie/kept`)).status, 200);
+});

@@ -1,0 +1,1 @@
+export const HUNG_AFTER_MS = 10_000;

@@ -1,0 +1,42 @@
+import { closeSync, openSync, statSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import Sqlite from 'better-sqlite3';
+import type { Test } from 'tap';
+import { alertOf, request } from '../support/http.ts';
+import { type RunningSystem, start } from '../support/system.ts';
+
+export const ALERTS = 300;
+export const PAGE_BYTES = 4096;
+
+/** A system whose alerts are in main.db itself and in the replica, not only in the WAL. */
+export async function systemWithAlerts(t: Test, settings: NodeJS.ProcessEnv): Promise<RunningSystem> {
+  // On a machine that does other things too, nothing shall be refused for that.
+  const env = { OVERLOAD_LAG_MS: '0', REPLICATED_TIMEOUT_MS: '60000', ...settings };
+  const first = await start(t, env);
+  for (let alert = 0; alert < ALERTS; alert += 20) {
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, (_, index) =>
+        request(`${first.url}/alert`, { method: 'POST', body: alertOf(`${alert + index}`) }),
+      ),
+    );
+    t.ok(answers.every(({ status }) => status === 201));
+  }
+  await first.stop();
+  // Closing the last connection checkpoints.
+  new Sqlite(join(first.dataDir, 'main.db')).exec('PRAGMA wal_checkpoint(TRUNCATE)').close();
+  const system = await start(t, env, first.dataDir);
+  // Its replica begins a new generation after a foreign checkpoint: wait until that holds everything.
+  const probe = { method: 'POST', body: alertOf('0'), headers: { Durability: 'replicated' } };
+  t.equal((await request(`${system.url}/alert`, probe)).status, 200);
+  return system;
+}
+
+/** Overwrites everything but the first page, as a bad disk would. */
+export function damage(dataDir: string): void {
+  const path = join(dataDir, 'main.db');
+  const pages = Math.floor(statSync(path).size / PAGE_BYTES);
+  const file = openSync(path, 'r+');
+  for (let page = 1; page < pages; page += 1)
+    writeSync(file, Buffer.alloc(PAGE_BYTES, 0xa5), 0, PAGE_BYTES, page * PAGE_BYTES);
+  closeSync(file);
+}

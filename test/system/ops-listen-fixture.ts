@@ -1,0 +1,19 @@
+import { command } from '../commands/command.ts';
+import type { RunningSystem } from '../support/system.ts';
+
+export const OF_OTHERS = [
+  '/',
+  '/alert',
+  '/alert/movie/x',
+  '/docs',
+  '/openapi.json',
+  '/unsubscribe/x',
+  '/movie/image/x',
+];
+
+export async function keyOf(system: RunningSystem, scope: string): Promise<{ Authorization: string }> {
+  const made = await command(['keys', 'create', '--name', scope, '--scope', scope], {
+    DATA_DIR: system.dataDir,
+  });
+  return { Authorization: `Bearer ${made.stdout.trim()}` };
+}

@@ -1,0 +1,180 @@
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import type { ReleaseName, SystemSnapshot } from '../../src/runtime/snapshot.ts';
+import { readCurrent } from '../../src/supervisor/release/current.js';
+import { releasesFolder } from '../../src/supervisor/release/store.js';
+import { alertOf, request } from '../support/http.ts';
+import { Installation } from '../support/installation.ts';
+
+function versionsOf({ primary, writer, workers }: Record<'primary' | 'writer' | 'workers', ReleaseName>) {
+  return [primary, writer, workers].map(({ version }) => version);
+}
+
+t.test(
+  'a link that is moved on is the next release, and there is a way back, also when its folder is gone',
+  async (t) => {
+    const place = new Installation(t);
+    place.release('1.0.0');
+    place.release('2.0.0');
+    place.point('1.0.0');
+    const system = await place.start();
+    const before = await place.status();
+    t.strictSame(versionsOf(before.releases), ['1.0.0', '1.0.0', '1.0.0']);
+    t.equal(before.onDisk, null);
+    t.equal(before.releases.previous, null);
+
+    place.point('2.0.0');
+    const between = await place.status();
+    t.strictSame(versionsOf(between.releases), ['1.0.0', '1.0.0', '1.0.0'], 'a link alone changes nothing');
+    t.match(
+      between.onDisk,
+      /^2\.0\.0 \([0-9a-f]{16}\) in .*\/releases\/2\.0\.0, which does not run: ninelives reload brings it in$/,
+    );
+    const reloaded = await place.run('reload');
+    t.equal(reloaded.code, 0, reloaded.stderr);
+    t.match(
+      reloaded.stdout,
+      /^reloaded: 1\.0\.0 \([0-9a-f]{16}\) → 2\.0\.0 \([0-9a-f]{16}\): writer, mailer, worker-1\nthe primary still runs 1\.0\.0 \([0-9a-f]{16}\); restart when convenient\n$/,
+    );
+    const after = await place.status();
+    t.strictSame(versionsOf(after.releases), ['1.0.0', '2.0.0', '2.0.0']);
+    t.equal(after.releases.previous?.version, '1.0.0');
+    t.equal(after.releases.rollbackProblem, null);
+    const ready = (await request(`${system.url}/ready?verbose`)).json.releases as Record<string, string>;
+    const { hash } = after.releases.workers;
+    t.strictSame(
+      { ...ready, litestream: hash },
+      { litestream: hash, writer: hash, mailer: hash, 'worker-1': hash },
+    );
+    const metrics = (await request(`${system.url}/metrics`)).text;
+    t.equal(metrics.includes(`ninelives_process_release{child="worker-1",release="${hash}"} 1`), true);
+
+    const back = await place.run('rollback');
+    t.equal(back.code, 0, back.stderr);
+    t.strictSame(versionsOf((await place.status()).releases), ['1.0.0', '1.0.0', '1.0.0']);
+    place.point('1.0.0');
+    rmSync(join(place.folder, 'releases', '2.0.0'), { recursive: true });
+    const again = await place.run('rollback');
+    t.equal(again.code, 0, again.stderr);
+    t.strictSame(
+      versionsOf((await place.status()).releases),
+      ['1.0.0', '2.0.0', '2.0.0'],
+      'of a release only its packages have to be there',
+    );
+  },
+);
+
+t.test(
+  'a reload brings settings in, and tells before it exchanges anything which ones need a restart',
+  async (t) => {
+    const place = new Installation(t);
+    place.release('1.0.0');
+    place.point('1.0.0');
+    place.settings('PUBLIC_URL=https://one.example\nWRITE_QUEUE_MAX=500\n');
+    const system = await place.start();
+    const location = async (id: string) => (await request(`${system.url}/openapi.json`)).text.includes(id);
+    t.equal(await location('https://one.example'), true);
+    const { children } = await place.status();
+
+    place.settings('PUBLIC_URL=https://two.example\nDRILL_INTERVAL_MS=0\nAWS_SECRET_ACCESS_KEY=topsecret\n');
+    const refused = await place.run('reload');
+    t.equal(refused.code, 84);
+    t.equal(refused.stderr.includes('topsecret'), false);
+    t.match(
+      refused.stderr,
+      /AWS_SECRET_ACCESS_KEY, DRILL_INTERVAL_MS have changed, which a reload cannot bring in\. Restart the system .* Nothing was exchanged: release 1\.0\.0 \([0-9a-f]{16}\) goes on\./,
+    );
+    const pids = (of: SystemSnapshot['children']) => of.map(({ name, pid }) => [name, pid]);
+    t.strictSame(pids((await place.status()).children), pids(children), 'nothing was exchanged');
+
+    place.settings('PUBLIC_URL=https://two.example\n');
+    const reloaded = await place.run('reload');
+    t.equal(reloaded.code, 0, reloaded.stderr);
+    t.match(reloaded.stdout, /^nothing changed: 1\.0\.0 \([0-9a-f]{16}\) runs, as before; /);
+    t.equal(await location('https://two.example'), true);
+    place.settings('WRITE_QUEUE_MAX=none\n');
+    const wrong = await place.run('reload');
+    t.equal(wrong.code, 78);
+    t.match(wrong.stderr, /WRITE_QUEUE_MAX: expected a whole number/);
+  },
+);
+
+t.test('what somebody chooses for the next start is taken, also where it was refused', async (t) => {
+  const place = new Installation(t);
+  place.release('1.0.0');
+  const bad = place.release('2.0.0');
+  place.point('1.0.0');
+  const first = await place.start();
+  await first.stop();
+
+  bad.prepend('src/worker/main.ts', "throw new Error('this one is broken');");
+  place.point('2.0.0');
+  const failed = await place.launch().ended();
+  t.equal(failed.code, 70);
+  const { refused } = readCurrent(releasesFolder(place.dataDir));
+  t.equal(refused.length, 1);
+  t.match(refused[0]?.reason, /this one is broken/);
+  const again = await place.start();
+  const line = again.lines.find(({ msg }) => msg.startsWith('ready: '));
+  t.match(line?.because, /^what is on the disk was refused: .*this one is broken/);
+  t.strictSame(versionsOf((await place.status()).releases), ['1.0.0', '1.0.0', '1.0.0']);
+  await again.stop();
+
+  bad.replace('src/worker/main.ts', "import './main-chaos.ts';\n", '');
+  const chosen = await place.run('reload', '--release', bad.root);
+  t.equal(chosen.code, 0, chosen.stderr);
+  t.match(chosen.stdout, /The next start takes 2\.0\.0 \([0-9a-f]{16}\) from /);
+  place.point('1.0.0');
+  await place.start();
+  t.strictSame(versionsOf((await place.status()).releases), ['2.0.0', '2.0.0', '2.0.0']);
+});
+
+t.test('signals that come during a reload lead to one more', async (t) => {
+  const place = new Installation(t);
+  place.release('1.0.0');
+  place.point('1.0.0');
+  const system = await place.start();
+  system.kill('SIGHUP');
+  for (let count = 0; count < 3; count += 1) {
+    await system.waitFor(({ msg }) => msg.startsWith('writer ready, replaces'));
+    system.kill('SIGHUP');
+  }
+  const isDone = ({ msg }: { msg: string }) => msg.startsWith('reload done');
+  await system.waitFor(isDone);
+  const from = system.lines.findIndex(isDone) + 1;
+  await system.waitFor(isDone, from);
+  const { stdout } = await place.run('events', '--json');
+  t.equal(stdout.split('\n').filter((text) => text.includes('"kind":"reload"')).length, 2);
+});
+
+t.test('everything goes back when a background process that a release adds does not come up', async (t) => {
+  const place = new Installation(t);
+  place.release('1.0.0');
+  const next = place.release('2.0.0');
+  next.replace('src/app/alerts/feature.ts', "name: 'mailer',", "name: 'postman',");
+  // It passes the trial, which ends at standby.
+  next.replace(
+    'src/app/alerts/delivery/main.ts',
+    'const { url } = (await runtime.standby()) as BackgroundInput;',
+    "const { url } = (await runtime.standby()) as BackgroundInput;\n  if (url) throw new Error('this one is broken');",
+  );
+  place.point('1.0.0');
+  const system = await place.start();
+  place.point('2.0.0');
+  const refused = await place.run('reload');
+  t.equal(refused.code, 70);
+  t.match(refused.stderr, /this one is broken.* Everything went back to release 1\.0\.0 /);
+  const { releases, children, status } = await place.status();
+  t.strictSame(versionsOf(releases), ['1.0.0', '1.0.0', '1.0.0']);
+  t.strictSame(
+    children.map(({ name, state }) => `${name} ${state}`),
+    ['litestream ready', 'writer ready', 'worker-1 ready', 'mailer ready'],
+  );
+  t.strictSame(
+    status.degraded.map(({ name }) => name).filter((name) => name !== 'replication'),
+    [],
+  );
+  t.equal((await request(`${system.url}/alert`, { method: 'POST', body: alertOf('x') })).status, 201);
+  t.equal(readCurrent(releasesFolder(place.dataDir)).refused.length, 1, 'the next start does not take it');
+});

@@ -1,0 +1,46 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Test } from 'tap';
+import { openReader } from '../../src/sqlite/open.ts';
+import { command } from '../commands/command.ts';
+import { alertOf, request } from '../support/http.ts';
+import { type RunningSystem, start, temporaryFolder, until } from '../support/system.ts';
+import { told } from '../support/told.ts';
+
+/** A system whose replica is beside its data folder. No drill begins by itself. */
+export async function systemOf(t: Test, env: NodeJS.ProcessEnv = {}) {
+  const folder = temporaryFolder(t);
+  const dataDir = join(folder, 'data');
+  mkdirSync(dataDir);
+  const replica = join(folder, 'replica');
+  const system = await start(t, { REPLICA_URL: `file:${replica}`, ...env }, dataDir);
+  return { folder, dataDir, replica, generations: join(replica, 'main', 'generations'), system };
+}
+
+export function write(system: RunningSystem, id: string, durability = 'replicated') {
+  const headers = { Durability: durability };
+  return request(`${system.url}/alert`, { method: 'POST', body: alertOf(id), headers });
+}
+
+export async function historyTrouble(system: RunningSystem): Promise<string | undefined> {
+  const { json } = await request(`${system.url}/ready?verbose`);
+  return json.degraded.find(({ name }: { name: string }) => name === 'history')?.reason;
+}
+
+/** Waits for what a look tells of. */
+export async function toldAfter(dataDir: string, count: number): Promise<string> {
+  await until(() => told(dataDir).length > count, 'a look tells of it', 20_000);
+  return told(dataDir)[count] ?? '';
+}
+
+export async function restoredIds(t: Test, dataDir: string, replica: string): Promise<unknown[]> {
+  const file = join(temporaryFolder(t), 'restored.db');
+  const ran = await command(['restore', '--to', file], { REPLICA_URL: `file:${replica}`, DATA_DIR: dataDir });
+  t.equal(ran.code, 0, ran.stderr);
+  const db = openReader(file);
+  try {
+    return db.prepare('SELECT movie_id FROM alerts ORDER BY movie_id').pluck().all();
+  } finally {
+    db.close();
+  }
+}
