@@ -1,6 +1,7 @@
 import { existsSync, globSync } from 'node:fs';
 import { join } from 'node:path';
-import { makeTemporaryFolder, removeFolder, until } from '../../src/testing/running-system.ts';
+import { makeTemporaryFolder, removeFolder } from '../../src/testing/running-system.ts';
+import { until } from '../../src/testing/wait.ts';
 import type { Context } from '../command.ts';
 import { whole } from '../table.ts';
 import { startSystem, withTarget } from '../target.ts';

@@ -9,10 +9,12 @@ import { settingNames } from '../config.ts';
 import { dyingWithParent, type Invocation } from '../replication/litestream.ts';
 import { carriedLitestream } from './carried-litestream.ts';
 import { LogTail } from './log-tail.ts';
+import { until, WAIT_TIMEOUT_MS, within } from './wait.ts';
 
 const ROOT = new URL('../../', import.meta.url).pathname;
 const APP_SETTINGS = Object.keys(await loadAppSettings());
-const WAIT_TIMEOUT_MS = 30_000;
+/** A stop ships what is left, and has deadlines of its own. */
+const END_TIMEOUT_MS = 120_000;
 const TRANSCRIPT_LINES = 15;
 /** Exit code of a start on a folder that is in use. */
 const EXIT_LOCKED = 73;
@@ -200,8 +202,9 @@ export class RunningSystem {
   }
 
   /** Resolves when the primary has ended and its output is read. */
-  async ended(): Promise<Ended> {
-    if (!this.#ended) await EventEmitter.once(this.#events, 'end');
+  async ended(timeoutMs = END_TIMEOUT_MS): Promise<Ended> {
+    const said = () => `the system ends\n${this.transcript()}`;
+    if (!this.#ended) await within(EventEmitter.once(this.#events, 'end'), said, timeoutMs);
     return this.#ended as Ended;
   }
 
@@ -234,19 +237,6 @@ export function processesOf(dataDir: string): number[] {
         return false;
       }
     });
-}
-
-/** Polls a condition that no event tells of. */
-export async function until(
-  condition: () => boolean | Promise<boolean>,
-  what: string,
-  timeoutMs = WAIT_TIMEOUT_MS,
-) {
-  const deadlineMs = performance.now() + timeoutMs;
-  while (!(await condition())) {
-    if (performance.now() > deadlineMs) throw new Error(`not within ${timeoutMs} ms: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
 }
 
 /** The process id is the command's own. */

@@ -8,6 +8,7 @@ import { featureOf, startApp } from '../support/app.ts';
 import { alertOf } from '../support/http.ts';
 import { IMAGES, upload } from '../support/images.ts';
 import { like } from '../support/like.ts';
+import { until } from '../support/system.ts';
 
 const probe = featureOf(({ route }) => {
   route.get('/operator', 'operator', (ctx) => {
@@ -344,7 +345,7 @@ t.test('the last use of a key is noted in a write of its own', { timeout: 20_000
   const beforeMs = Date.now();
   for (let n = 0; n < 5; n += 1) await app.call('GET', '/alert', { headers: key });
   t.equal(lastUse.get(), null, 'no request waits for it');
-  while (lastUse.get() === null) await new Promise((resolve) => setTimeout(resolve, 50));
+  await until(() => lastUse.get() !== null, 'the use is noted');
   t.ok(Number(lastUse.get()) >= beforeMs);
 });
 

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { mkdirSync, readdirSync, readFileSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { until } from '../../src/testing/running-system.ts';
+import { until } from '../../src/testing/wait.ts';
 import { createProject, makeFolder, pack, runPlain } from './project.ts';
 
 const folder = makeFolder(t);

@@ -15,6 +15,7 @@ import type { LitestreamLine } from '../../src/replication/log-line.ts';
 import type { Secrets } from '../../src/secrets.ts';
 import { openReader, openWriter } from '../../src/sqlite/open.ts';
 import type { TestStore } from '../support/s3.ts';
+import { until } from '../support/system.ts';
 
 /** Longer than any pause between two uploads while there is something to upload. */
 const QUIET_MS = 150;
@@ -105,15 +106,6 @@ export async function replicate(t: Test, site: Site, log = keepingLog().log): Pr
   return child;
 }
 
-/** Polls where no event tells. */
-export async function until(what: string, holds: () => boolean, timeoutMs = 20_000): Promise<void> {
-  const deadlineMs = performance.now() + timeoutMs;
-  while (!holds()) {
-    if (performance.now() > deadlineMs) throw new Error(`not within ${timeoutMs} ms: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-}
-
 function isQuiet({ lines, lastLineMs }: Site): boolean {
   const count = (text: string) => lines.filter(({ message }) => message === text).length;
   const isUploading = count('write wal segment') > count('wal segment written');
@@ -142,15 +134,15 @@ export async function makeReplicated(t: Test, site: Site, commits = 4): Promise<
       db.transaction(() => {
         for (let row = 0; row < 50; row += 1) insert.run(`${database} ${commit} ${row} `.repeat(20));
       }).immediate();
-      await until('the commit is uploaded', () => {
+      await until(() => {
         // Litestream misses a commit that is made just while it looks, until something else changes.
         nudge.run();
         return segmentsWritten(site) > before;
-      });
+      }, 'the commit is uploaded');
     }
   }
   // Litestream 0.3.13 may hang for ever when it is asked to end in the middle of an upload.
-  await until('no upload is under way', () => isQuiet(site));
+  await until(() => isQuiet(site), 'no upload is under way');
   child.kill('SIGTERM');
   const [code] = await once(child, 'exit');
   if (code !== 0)

@@ -9,7 +9,7 @@ import { dyingWithParent, litestreamEnv, replicateCommand } from '../../src/repl
 import { databasePath } from '../../src/replication/litestream-config.ts';
 import { openReader, openWriter } from '../../src/sqlite/open.ts';
 import { startS3 } from '../support/s3.ts';
-import { temporaryFolder } from '../support/system.ts';
+import { temporaryFolder, until } from '../support/system.ts';
 import {
   contentOf,
   keepingLog,
@@ -18,7 +18,6 @@ import {
   replicate,
   s3Settings,
   segmentsWritten,
-  until,
 } from './fixture.ts';
 
 t.test('what our configuration replicates, a stock Litestream restores without us', async (t) => {
@@ -50,7 +49,7 @@ t.test('it may start before there is a database, and takes it up when it comes',
   const db = openWriter(databasePath(site.config.DATA_DIR, 'main'));
   t.teardown(() => db.close());
   db.exec('CREATE TABLE rows (id INTEGER PRIMARY KEY)');
-  await until('it is uploaded', () => segmentsWritten(site) > 0);
+  await until(() => segmentsWritten(site) > 0, 'it is uploaded');
   t.ok(existsSync(join(site.root, 'replica', 'main', 'generations')));
 });
 
@@ -63,7 +62,7 @@ t.test('its outages are warnings, and it says that it is ready without a store',
   const db = openWriter(databasePath(site.config.DATA_DIR, 'main'));
   t.teardown(() => db.close());
   db.exec('CREATE TABLE rows (id INTEGER PRIMARY KEY)');
-  await until('the outage shows', () => lines.some(({ msg }) => /monitor error.*refused/.test(msg)));
+  await until(() => lines.some(({ msg }) => /monitor error.*refused/.test(msg)), 'the outage shows');
   t.ok(lines.every(({ level, msg }) => level === 40 || !/monitor error.*refused/.test(msg)));
 });
 
@@ -85,7 +84,7 @@ t.test('it dies with its parent, even by SIGKILL', async (t) => {
   parent.kill('SIGKILL');
   const isGone = () =>
     !existsSync(`/proc/${pid}`) || /^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
-  await until('it is gone', isGone);
+  await until(isGone, 'it is gone');
   t.ok(isGone());
 });
 

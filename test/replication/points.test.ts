@@ -7,8 +7,9 @@ import { readLastCommit } from '../../src/replication/points/last-commit.ts';
 import { listGenerations } from '../../src/replication/points/list.ts';
 import { type Reached, restorePoint } from '../../src/replication/points/restore-point.ts';
 import { like } from '../support/like.ts';
+import { until } from '../support/system.ts';
 import { type DrillSite, makeDrillSite } from './drill-fixture.ts';
-import { failureOf, keepingLog, until } from './fixture.ts';
+import { failureOf, keepingLog } from './fixture.ts';
 
 const S = 1000;
 
@@ -145,7 +146,7 @@ async function commits(site: DrillSite, count: number, paceMs = 0): Promise<Comm
     await site.settle();
     const { ordinal = 0, atMs = 0 } = readLastCommit(site.db.name) ?? {};
     done.push({ ordinal, atMs });
-    await until('the next is due', () => Date.now() >= atMs + paceMs);
+    await until(() => Date.now() >= atMs + paceMs, 'the next is due');
   }
   return done;
 }
@@ -220,7 +221,7 @@ t.test('a time within an outage of the store has the commits of that time', asyn
     site.commit();
     const { ordinal = 0, atMs = 0 } = readLastCommit(site.db.name) ?? {};
     done.push({ ordinal, atMs });
-    await until('the next is due', () => Date.now() >= atMs + 300);
+    await until(() => Date.now() >= atMs + 300, 'the next is due');
   }
   site.litestream.kill('SIGCONT');
   await site.settle();

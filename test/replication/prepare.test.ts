@@ -20,6 +20,7 @@ import { type Prepared, prepareDatabases } from '../../src/replication/prepare.t
 import { openWriter } from '../../src/sqlite/open.ts';
 import { like } from '../support/like.ts';
 import { startS3 } from '../support/s3.ts';
+import { until } from '../support/system.ts';
 import {
   contentOf,
   failureOf,
@@ -31,7 +32,6 @@ import {
   type Site,
   s3Settings,
   segmentsWritten,
-  until,
   writeAndDie,
 } from './fixture.ts';
 
@@ -309,7 +309,7 @@ t.test('the database is there and whole', async (t) => {
     const before = generations();
     site.lines.length = 0;
     await replicate(t, site);
-    await until('the rest is uploaded', () => segmentsWritten(site) > 0);
+    await until(() => segmentsWritten(site) > 0, 'the rest is uploaded');
     t.same(generations(), before);
   });
   await t.test('the replica cannot be asked: it serves', async (t) => {
@@ -456,8 +456,9 @@ t.test('a copy that has the same damage is no cure', async (t) => {
   spoilIndex(site);
   const count = site.lines.length;
   const child = await replicate(t, site);
-  await until('the damage is in the replica', () =>
-    site.lines.slice(count).some(({ message }) => message === 'wal segment written'),
+  await until(
+    () => site.lines.slice(count).some(({ message }) => message === 'wal segment written'),
+    'the damage is in the replica',
   );
   child.kill('SIGKILL');
   await once(child, 'exit');

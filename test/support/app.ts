@@ -26,6 +26,7 @@ import { OpsSessions } from '../../src/worker/ops/sessions.ts';
 import { parseInput } from '../../src/writer/input.ts';
 import { writerMismatch } from '../../src/writer/protocol.ts';
 import { describedBy } from './described.ts';
+import { within } from './system.ts';
 
 export type LogLine = Readonly<Record<string, unknown>>;
 
@@ -232,7 +233,7 @@ function captureLog() {
     };
     waiting.add(look);
     look();
-    return promise;
+    return within(promise, `a line with ${JSON.stringify(members)}`);
   };
   return { logger, lines, logged };
 }

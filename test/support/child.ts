@@ -6,6 +6,7 @@ import { loadConfig } from '../../src/config.ts';
 import { dyingWithParent } from '../../src/replication/litestream.ts';
 import type { ToChild, ToPrimary } from '../../src/runtime/messages.ts';
 import { CONTEXT_VARIABLE, type ForkedContext } from '../../src/runtime/runtime.ts';
+import { within } from './system.ts';
 
 const ENTRY = fileURLToPath(new URL('../../src/runtime/main.ts', import.meta.url));
 
@@ -67,15 +68,16 @@ export class TestChild {
       const found = this.#messages.find((message) => message.kind === kind);
       if (found) return found as Extract<ToPrimary, { kind: Kind }>;
       if (!this.process.connected) throw new Error(`it ended: ${JSON.stringify(this.#messages)}`);
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-      });
+      const { promise, resolve } = Promise.withResolvers<void>();
+      this.#wake = resolve;
+      await within(promise, `${kind} is said`);
     }
   }
 
   /** Its exit code, once it has ended. */
   async exitCode(): Promise<number | null> {
-    if (this.process.exitCode === null && this.process.signalCode === null) await once(this.process, 'exit');
+    if (this.process.exitCode === null && this.process.signalCode === null)
+      await within(once(this.process, 'exit'), 'the child ends');
     return this.process.exitCode;
   }
 }

@@ -10,8 +10,8 @@ export {
   type LogLine,
   processesOf,
   type RunningSystem,
-  until,
 } from '../../src/testing/running-system.ts';
+export { until, within } from '../../src/testing/wait.ts';
 
 /** @returns a new folder, removed at the test's end */
 export function temporaryFolder(t: Test): string {

@@ -15,6 +15,7 @@ import { parseRecord } from '../../../src/replication/lease/record.ts';
 import { S3LeaseStore } from '../../../src/replication/lease/s3-store.ts';
 import { openStore } from '../../../src/replication/store/open.ts';
 import { startS3, type TestStore } from '../../support/s3.ts';
+import { within } from '../../support/system.ts';
 
 const TTL_MS = 2400;
 const TIMES = timesOf(TTL_MS);
@@ -77,7 +78,7 @@ class Member extends EventEmitter<{ change: [] }> {
   }
 
   async until(isMet: () => boolean): Promise<void> {
-    while (!isMet()) await once(this, 'change');
+    while (!isMet()) await within(once(this, 'change'), `a change that makes ${isMet} true`);
   }
 
   async becomes(state: ContenderState): Promise<void> {

@@ -4,7 +4,8 @@ import { dirname, join } from 'node:path';
 import t, { type Test } from 'tap';
 import { HistoryKeeper } from '../../../src/replication/history/keeper.ts';
 import { markPath, newMark, readMark, writeMark } from '../../../src/replication/history/mark.ts';
-import { keepingLog, until } from '../fixture.ts';
+import { until } from '../../support/system.ts';
+import { keepingLog } from '../fixture.ts';
 
 const REPLICA_URL = 'file:/replica';
 
@@ -45,7 +46,7 @@ t.test('what was told is remembered, for the owner alone, and found by the next 
   keeper.open();
   keeper.told(report(5));
   keeper.confirmed(confirmation);
-  await until('it is written by itself', () => readMark(dataDir) !== undefined);
+  await until(() => readMark(dataDir) !== undefined, 'it is written by itself');
   const { databases, replicaUrl } = readMark(dataDir)!;
   t.equal(replicaUrl, REPLICA_URL);
   t.strictSame(databases, {
@@ -71,14 +72,14 @@ t.test('the file is written only when something has moved', async (t) => {
   const { dataDir, keeper } = keeperOf(t);
   keeper.open();
   keeper.told(report(5));
-  await until('it is written', () => readMark(dataDir) !== undefined);
+  await until(() => readMark(dataDir) !== undefined, 'it is written');
   const { ino } = statSync(markPath(dataDir));
   keeper.told(report(5));
   // Longer than the delay after which it would be.
   await new Promise((resolve) => setTimeout(resolve, 1300));
   t.equal(statSync(markPath(dataDir)).ino, ino);
   keeper.told(report(6));
-  await until('it is written again', () => readMark(dataDir)?.databases.main?.local?.ordinal === 6);
+  await until(() => readMark(dataDir)?.databases.main?.local?.ordinal === 6, 'it is written again');
   t.not(statSync(markPath(dataDir)).ino, ino);
   keeper.close(true);
 });

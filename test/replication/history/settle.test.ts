@@ -13,7 +13,8 @@ import { databasePath } from '../../../src/replication/litestream-config.ts';
 import { type Prepared, prepareDatabases } from '../../../src/replication/prepare.ts';
 import { commitAndDie } from '../../support/commits.ts';
 import { startS3 } from '../../support/s3.ts';
-import { failureOf, keepingLog, makeSite, replicate, type Site, s3Settings, until } from '../fixture.ts';
+import { until } from '../../support/system.ts';
+import { failureOf, keepingLog, makeSite, replicate, type Site, s3Settings } from '../fixture.ts';
 
 const PLACES: Record<string, (t: Test) => Promise<Site>> = {
   'a folder': async (t) => makeSite(t),
@@ -56,7 +57,7 @@ async function run(t: Test, site: Site, session: string, count: number): Promise
   const child = await replicate(t, site);
   await commitAndDie(pathOf(site), session, count);
   const confirmations = () => site.lines.slice(from).flatMap((line) => confirmationOf(line) ?? []);
-  await until('some of it is uploaded', () => confirmations().length > 0);
+  await until(() => confirmations().length > 0, 'some of it is uploaded');
   child.kill('SIGTERM');
   await once(child, 'close');
   for (const confirmation of confirmations()) keeper.confirmed(confirmation);

@@ -17,7 +17,8 @@ import { salvage } from '../../../src/replication/salvage/salvage.ts';
 import { openReader, openWriter } from '../../../src/sqlite/open.ts';
 import { commitAndDie, commitAs, openWithHistory } from '../../support/commits.ts';
 import { like } from '../../support/like.ts';
-import { keepingLog, makeSite, replicate, until } from '../fixture.ts';
+import { until } from '../../support/system.ts';
+import { keepingLog, makeSite, replicate } from '../fixture.ts';
 
 function rowsIn(path: string): number {
   const db = openReader(path);
@@ -113,18 +114,18 @@ t.test('several WALs that Litestream could not upload are added in their order',
   const db = openWithHistory(path);
   t.teardown(() => db.close());
   commitAs(db, 'a', 10);
-  await until('it is uploaded', () => site.lines.some(({ message }) => message === 'wal segment written'));
+  await until(() => site.lines.some(({ message }) => message === 'wal segment written'), 'it is uploaded');
   // From now on its uploads fail.
   const replica = join(site.root, 'replica');
   renameSync(replica, `${replica}.away`);
   writeFileSync(replica, '');
   const shadows = () => readdirSync(shadow).flatMap((name) => readdirSync(join(shadow, name, 'wal'))).length;
   let commits = 10;
-  await until('Litestream has begun its third WAL', () => {
+  await until(() => {
     commitAs(db, `b-${commits}`, 10, 'x'.repeat(20_000));
     commits += 10;
     return shadows() >= 3;
-  });
+  }, 'Litestream has begun its third WAL');
   child.kill('SIGKILL');
   await once(child, 'exit');
   rmSync(replica);

@@ -1,0 +1,31 @@
+/** Longest wait for what should happen by itself, also on a machine that is busy. */
+export const WAIT_TIMEOUT_MS = 30_000;
+
+/** Polls a condition that no event tells of. */
+export async function until(
+  condition: () => boolean | Promise<boolean>,
+  what: string,
+  timeoutMs = WAIT_TIMEOUT_MS,
+): Promise<void> {
+  const deadlineMs = performance.now() + timeoutMs;
+  while (!(await condition())) {
+    if (performance.now() > deadlineMs) throw new Error(`not within ${timeoutMs} ms: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+/**
+ * Waits for what an event brings, and no longer than its bound.
+ * @param what is waited for; a function is asked when it did not come
+ */
+export async function within<Value>(
+  event: Promise<Value>,
+  what: string | (() => string),
+  timeoutMs = WAIT_TIMEOUT_MS,
+): Promise<Value> {
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => {
+    reject(new Error(`not within ${timeoutMs} ms: ${typeof what === 'string' ? what : what()}`));
+  }, timeoutMs);
+  return await Promise.race([event, late]).finally(() => clearTimeout(timer));
+}
