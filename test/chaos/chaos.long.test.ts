@@ -1,3 +1,9 @@
 import { whatMustHoldDoes } from './holds.ts';
 
-whatMustHoldDoes(['all-workers-killed', 'primary-killed', 'mailer-killed', 'litestream-killed']);
+whatMustHoldDoes([
+  'worker-killed',
+  'all-workers-killed',
+  'primary-killed',
+  'mailer-killed',
+  'litestream-killed',
+]);

@@ -1,3 +1,3 @@
 import { whatMustHoldDoes } from './holds.ts';
 
-whatMustHoldDoes(['worker-killed', 'writer-killed']);
+whatMustHoldDoes(['writer-killed']);

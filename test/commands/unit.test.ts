@@ -1,95 +1,12 @@
-import { type SpawnSyncReturns, spawnSync } from 'node:child_process';
-import {
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  rmdirSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import t, { type Test } from 'tap';
-import { cleanEnv } from '../../src/testing/running-system.ts';
+import t from 'tap';
 import { request } from '../support/http.ts';
-import { start, temporaryFolder } from '../support/system.ts';
+import { start } from '../support/system.ts';
+import { CREATE, created, Place, PROJECT, type RunOptions } from './unit-fixture.ts';
 
-const PROJECT = new URL('../..', import.meta.url).pathname.replace(/\/$/, '');
 const NOBODY = 65_534;
 const isRoot = process.getuid?.() === 0;
-const KEY = /^nl_[0-9a-f]{16}_[\w-]{51}\n$/;
-
-/** An installation with a link to this project, a systemctl that answers what a test writes, and a folder elsewhere. */
-class Place {
-  readonly folder: string;
-  readonly link: string;
-  readonly elsewhere: string;
-  readonly #bin: string;
-
-  constructor(t: Test) {
-    this.folder = temporaryFolder(t);
-    chmodSync(this.folder, 0o755);
-    this.link = join(this.folder, 'current');
-    symlinkSync(PROJECT, this.link);
-    this.elsewhere = join(this.folder, 'elsewhere');
-    this.#bin = join(this.folder, 'bin');
-    for (const folder of [this.elsewhere, this.#bin]) mkdirSync(folder);
-  }
-
-  /** What `systemctl show` prints, and that it was asked. */
-  units(...units: readonly Readonly<Record<string, string>>[]): void {
-    const text = units.map((unit) =>
-      Object.entries({
-        Id: 'ninelives.service',
-        ExecStart: '{ path=/n ; argv[]=/n src/bin.js start ; pid=0 }',
-        ...unit,
-      })
-        .map(([name, value]) => `${name}=${value}\n`)
-        .join(''),
-    );
-    const path = join(this.#bin, 'systemctl');
-    const asked = join(this.folder, 'asked');
-    writeFileSync(path, `#!/bin/sh\ntouch ${asked}\ncat <<'END'\n${text.join('\n')}END\n`, { mode: 0o755 });
-  }
-
-  get wasAsked(): boolean {
-    return existsSync(join(this.folder, 'asked'));
-  }
-
-  run(
-    words: string,
-    { path = join(this.link, 'src/bin.js'), uid = process.getuid?.(), ...env }: RunOptions = {},
-  ) {
-    const { PATH, LITESTREAM_BIN } = cleanEnv();
-    const set = Object.entries({ PATH: `${this.#bin}:${PATH}`, LITESTREAM_BIN, ...env });
-    // With nothing of this process's environment: what tap puts there writes into its own folder.
-    return spawnSync(
-      'env',
-      ['-i', ...set.map(([name, value]) => `${name}=${value}`), process.execPath, path, ...words.split(' ')],
-      { cwd: this.elsewhere, encoding: 'utf8', ...(uid !== undefined && { uid }) },
-    );
-  }
-}
-
-interface RunOptions {
-  readonly path?: string;
-  readonly uid?: number | undefined;
-  readonly [setting: string]: string | number | undefined;
-}
-
-const CREATE = 'keys create --name ops --scope admin';
-
-function created(t: Test, ran: SpawnSyncReturns<string>, dataDir: string): void {
-  t.equal(ran.status, 0, ran.stderr);
-  t.match(ran.stdout, KEY);
-  t.ok(
-    ran.stderr.endsWith(
-      `The key ops, in ${dataDir}. It is shown only this once; send it as Authorization: Bearer <key>\n`,
-    ),
-    ran.stderr,
-  );
-  t.ok(existsSync(join(dataDir, 'main.db')));
-}
 
 t.test('a key that is made beside a service is one of the data of its unit', async (t) => {
   const place = new Place(t);
@@ -127,32 +44,6 @@ t.test('a key that is made beside a service is one of the data of its unit', asy
   const status = place.run('status --json');
   t.equal(JSON.parse(status.stdout).dataDir, dataDir);
 });
-
-t.test(
-  'a unit is asked only where it starts this project, and no DATA_DIR stands in the environment',
-  (t) => {
-    const place = new Place(t);
-    place.units({ WorkingDirectory: place.folder, Environment: 'DATA_DIR=/nowhere' });
-    const own = join(place.folder, 'own');
-    created(t, place.run(CREATE, { DATA_DIR: own }), own);
-    t.notOk(place.wasAsked);
-
-    place.units({ WorkingDirectory: place.elsewhere, Environment: 'DATA_DIR=/nowhere' });
-    created(t, place.run(CREATE), join(place.folder, 'data'));
-    t.ok(place.wasAsked);
-    t.same(readdirSync(place.elsewhere), []);
-
-    place.units({
-      WorkingDirectory: place.folder,
-      Environment: 'DATA_DIR=/nowhere',
-      InvocationID: 'it-is-this-one',
-    });
-    const within = place.run('keys list --json', { INVOCATION_ID: 'it-is-this-one' });
-    t.equal(JSON.parse(within.stdout)[0].name, 'ops', 'what the unit itself runs has its environment');
-    t.equal(within.stderr, '');
-    t.end();
-  },
-);
 
 t.test('a unit whose WorkingDirectory is the link, and a link to the program, are this project', (t) => {
   const place = new Place(t);
@@ -273,47 +164,3 @@ t.test(
     t.end();
   },
 );
-
-t.test('in a folder that was removed every command works, but with a relative path', (t) => {
-  const place = new Place(t);
-  place.units({});
-  const inRemoved = (words: string) =>
-    spawnSync(
-      'sh',
-      [
-        '-c',
-        'mkdir gone && cd gone && rmdir ../gone && exec "$0" "$@"',
-        'env',
-        '-i',
-        `PATH=${cleanEnv().PATH}`,
-        `LITESTREAM_BIN=${cleanEnv().LITESTREAM_BIN}`,
-        'PORT=8080',
-        process.execPath,
-        join(place.link, 'src/bin.js'),
-        ...words.split(' '),
-      ],
-      { cwd: place.elsewhere, encoding: 'utf8' },
-    );
-  created(t, inRemoved(CREATE), join(place.folder, 'data'));
-  const to = join(place.folder, 'copy.db');
-  for (const words of [
-    'keys list',
-    'verify',
-    'doctor',
-    'install-service --user daemon',
-    `restore --to ${to}`,
-  ]) {
-    const { status, stderr } = inRemoved(words);
-    t.equal(status, 0, `${words}: ${stderr}`);
-  }
-  for (const words of [
-    'restore --to copy.db',
-    'reload --release code',
-    'install-service --user daemon --dir units',
-  ]) {
-    const { status, stderr } = inRemoved(words);
-    t.equal(status, 64, words);
-    t.match(stderr, /^ninelives: The working directory was removed: give \w+(\.db)? as an absolute path\n$/);
-  }
-  t.end();
-});

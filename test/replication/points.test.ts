@@ -1,17 +1,15 @@
-import { copyFileSync, cpSync, readdirSync, rmSync, statSync, utimesSync } from 'node:fs';
+import { copyFileSync, cpSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
-import t, { type Test } from 'tap';
+import t from 'tap';
 import { attemptsFor, bytesToRead } from '../../src/replication/points/attempts.ts';
 import { type Generation, generationOf, rangeOf } from '../../src/replication/points/generations.ts';
 import { readLastCommit } from '../../src/replication/points/last-commit.ts';
 import { listGenerations } from '../../src/replication/points/list.ts';
-import { type Reached, restorePoint } from '../../src/replication/points/restore-point.ts';
 import { like } from '../support/like.ts';
 import { until } from '../support/system.ts';
-import { type DrillSite, makeDrillSite } from './drill-fixture.ts';
+import { makeDrillSite } from './drill-fixture.ts';
 import { failureOf, keepingLog } from './fixture.ts';
-
-const S = 1000;
+import { type Commit, commits, generationDirs, restoreAt, S, setClock } from './points-fixture.ts';
 
 /** @param rows `s` snapshots and `w` segments, each `[index, second]` */
 function collect(
@@ -132,84 +130,6 @@ t.test('Litestream 0.5 is asked for what is not later, the best first', async (t
   );
   t.strictSame(attemptsFor(generation, 300 * S), [{}]);
 });
-
-interface Commit {
-  readonly ordinal: number;
-  readonly atMs: number;
-}
-
-/** Commits and waits for the replica, so often. @returns what was committed when */
-async function commits(site: DrillSite, count: number, paceMs = 0): Promise<Commit[]> {
-  const done: Commit[] = [];
-  for (let index = 0; index < count; index += 1) {
-    site.commit();
-    await site.settle();
-    const { ordinal = 0, atMs = 0 } = readLastCommit(site.db.name) ?? {};
-    done.push({ ordinal, atMs });
-    await until(() => Date.now() >= atMs + paceMs, 'the next is due');
-  }
-  return done;
-}
-
-async function restoreAt(site: DrillSite, atMs: number | undefined): Promise<Reached> {
-  const { binary, configPath, env, config, root } = site;
-  const outputPath = join(root, 'out.db');
-  rmSync(outputPath, { force: true });
-  return restorePoint({
-    binary,
-    configPath,
-    env,
-    log: keepingLog().log,
-    database: 'main',
-    config,
-    atMs,
-    outputPath,
-    scratchDir: join(root, 'scratch'),
-  });
-}
-
-function generationDirs(site: DrillSite): string[] {
-  const folder = join(site.root, 'replica', 'main', 'generations');
-  return readdirSync(folder).map((name) => join(folder, name));
-}
-
-t.test(
-  'a result is never later than asked for, however coarse and wrong the clock of the store',
-  async (t) => {
-    const site = await makeDrillSite(t, { REPLICA_SYNC_INTERVAL_MS: '200' });
-    await site.settle();
-    const done = await commits(site, 18, 500);
-    site.litestream.kill('SIGKILL');
-    const clocks: Record<string, (ms: number) => number> = {
-      exact: (ms) => ms,
-      'in whole seconds': (ms) => Math.floor(ms / S) * S,
-      'a second and a half slow': (ms) => ms - 1.5 * S,
-    };
-    for (const [name, clock] of Object.entries(clocks)) {
-      await t.test(name, async (t: Test) => {
-        for (const dir of generationDirs(site)) setClock(dir, clock);
-        for (const [index, { atMs, ordinal }] of done.entries()) {
-          const next = done[index + 1];
-          // Nearer to an end, a clock that is wrong by seconds makes it seem outside.
-          if (index < 6 || index > 7 || !next) continue;
-          const wantedMs = Math.floor((atMs + next.atMs) / 2);
-          const { lastCommit } = await restoreAt(site, wantedMs);
-          t.ok(lastCommit && lastCommit.atMs <= wantedMs, `${wantedMs}: ${lastCommit?.atMs}`);
-          if (name === 'exact') t.ok((lastCommit?.ordinal ?? 0) >= ordinal - 1, 'nor much earlier');
-        }
-      });
-    }
-  },
-);
-
-function setClock(folder: string, clock: (ms: number) => number): void {
-  const entries = readdirSync(folder, { recursive: true, withFileTypes: true });
-  for (const entry of entries) {
-    if (!entry.isFile()) continue;
-    const path = join(entry.parentPath, entry.name);
-    utimesSync(path, new Date(), clock(statSync(path).mtimeMs) / S);
-  }
-}
 
 t.test('a time within an outage of the store has the commits of that time', async (t) => {
   const site = await makeDrillSite(t);

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Test } from 'tap';
 import { openReader } from '../../src/sqlite/open.ts';
 import { alertOf, request } from '../support/http.ts';
-import { launch, type RunningSystem, start, temporaryFolder } from '../support/system.ts';
+import { type RunningSystem, start, temporaryFolder } from '../support/system.ts';
 
 /** A data folder whose replica is beside it, not in it. */
 export interface Place {
@@ -52,14 +52,4 @@ export async function session(t: Test, { dataDir, env }: Place, ...ids: readonly
   const system = await start(t, env, dataDir);
   await write(system, ...ids);
   await system.stop();
-}
-
-export async function refused(t: Test, { dataDir, env }: Place, code: number): Promise<string> {
-  const system = launch(t, env, dataDir);
-  system.ready().then(
-    () => system.kill('SIGTERM'),
-    () => {},
-  );
-  t.equal((await system.ended()).code, code);
-  return system.stderr;
 }

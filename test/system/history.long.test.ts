@@ -11,7 +11,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { readHistory } from '../../src/replication/history/history.ts';
 import { markPath, readMark, writeMark } from '../../src/replication/history/mark.ts';
 import { mountPointOf } from '../../src/replication/history/mount.ts';
@@ -20,9 +20,40 @@ import { command } from '../commands/command.ts';
 import { alertOf, request } from '../support/http.ts';
 import { like } from '../support/like.ts';
 import { nextSecond } from '../support/next-second.ts';
-import { start, temporaryFolder } from '../support/system.ts';
+import { launch, start, temporaryFolder } from '../support/system.ts';
 import { told } from '../support/told.ts';
-import { alertsIn, degraded, type Place, placeOf, refused, session, write } from './history-fixture.ts';
+import { alertsIn, degraded, type Place, placeOf, session, write } from './history-fixture.ts';
+
+async function refused(t: Test, { dataDir, env }: Place, code: number): Promise<string> {
+  const system = launch(t, env, dataDir);
+  system.ready().then(
+    () => system.kill('SIGTERM'),
+    () => {},
+  );
+  t.equal((await system.ended()).code, code);
+  return system.stderr;
+}
+
+t.test(
+  'after a stop the mark names the last commit of each database, and what the replica has',
+  async (t) => {
+    const place = placeOf(t);
+    await session(t, place, 'a');
+    await session(t, place, 'b', 'c');
+    const { databases, isFinal, notices } = readMark(place.dataDir)!;
+    t.equal(isFinal, true);
+    t.strictSame(notices, [], 'two starts in a row find nothing');
+    for (const name of ['main', 'media']) {
+      const { sessions, last } = readHistory(join(place.dataDir, `${name}.db`));
+      const mark = databases[name]!;
+      const { atMs: _, ...local } = mark.local!;
+      t.strictSame(local, last, name);
+      t.equal(sessions.length, name === 'main' ? 2 : 1, 'a session that commits nothing is none');
+      t.equal(mark.generations.length, 1);
+      t.equal(mark.segment!.generation, mark.generations[0]);
+    }
+  },
+);
 
 t.test('a WAL that is removed after a clean stop comes back from the replica, once', async (t) => {
   const place = placeOf(t);
@@ -203,6 +234,20 @@ t.test('a folder whose disk is not mounted gets nothing, and the database serves
     /which it was on, is not mounted/,
     'without a database it is a refusal',
   );
+});
+
+t.test('with the store away a database of which nothing is known does not serve', async (t) => {
+  const folder = temporaryFolder(t);
+  const mount = join(folder, 'mount');
+  mkdirSync(mount);
+  const place = { ...placeOf(t), env: { REPLICA_URL: `file:${join(mount, 'replica')}` } };
+  await session(t, place, 'a');
+  renameSync(mount, join(folder, 'away'));
+  rmSync(join(place.dataDir, 'run', 'history.json'));
+  t.match(await refused(t, place, 75), /nothing is remembered of it.*cannot be compared/);
+  renameSync(join(folder, 'away'), mount);
+  await session(t, place, 'b');
+  t.strictSame(told(place.dataDir), [], 'and with it there all is plain');
 });
 
 t.test(

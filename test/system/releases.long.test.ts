@@ -148,6 +148,25 @@ t.test('signals that come during a reload lead to one more', async (t) => {
   t.equal(stdout.split('\n').filter((text) => text.includes('"kind":"reload"')).length, 2);
 });
 
+t.test('background processes that a release adds or drops are started and ended', async (t) => {
+  const place = new Installation(t);
+  place.release('1.0.0');
+  const next = place.release('2.0.0');
+  next.replace('src/app/alerts/feature.ts', "name: 'mailer',", "name: 'postman',");
+  place.point('1.0.0');
+  const system = await place.start();
+  place.point('2.0.0');
+  const reloaded = await place.run('reload');
+  t.equal(reloaded.code, 0, reloaded.stderr);
+  t.match(reloaded.stdout, /: writer, worker-1, postman, mailer\n/);
+  const { children } = await place.status();
+  t.strictSame(
+    children.map(({ name, state }) => `${name} ${state}`),
+    ['litestream ready', 'writer ready', 'worker-1 ready', 'postman ready'],
+  );
+  t.equal((await request(`${system.url}/alert`, { method: 'POST', body: alertOf('x') })).status, 201);
+});
+
 t.test('everything goes back when a background process that a release adds does not come up', async (t) => {
   const place = new Installation(t);
   place.release('1.0.0');

@@ -2,7 +2,6 @@ import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:
 import { join } from 'node:path';
 import t from 'tap';
 import { releasesFolder } from '../../src/supervisor/release/store.js';
-import { alertOf, request } from '../support/http.ts';
 import { Installation } from '../support/installation.ts';
 
 t.test('settings and data that would not count are refused with both places', async (t) => {
@@ -46,23 +45,4 @@ t.test('a copy that was changed starts nothing, and says what to do', async (t) 
   await system.stop();
   await place.start();
   t.equal(readFileSync(path, 'utf8'), text, 'a start has copied it anew');
-});
-
-t.test('background processes that a release adds or drops are started and ended', async (t) => {
-  const place = new Installation(t);
-  place.release('1.0.0');
-  const next = place.release('2.0.0');
-  next.replace('src/app/alerts/feature.ts', "name: 'mailer',", "name: 'postman',");
-  place.point('1.0.0');
-  const system = await place.start();
-  place.point('2.0.0');
-  const reloaded = await place.run('reload');
-  t.equal(reloaded.code, 0, reloaded.stderr);
-  t.match(reloaded.stdout, /: writer, worker-1, postman, mailer\n/);
-  const { children } = await place.status();
-  t.strictSame(
-    children.map(({ name, state }) => `${name} ${state}`),
-    ['litestream ready', 'writer ready', 'worker-1 ready', 'postman ready'],
-  );
-  t.equal((await request(`${system.url}/alert`, { method: 'POST', body: alertOf('x') })).status, 201);
 });

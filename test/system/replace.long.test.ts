@@ -18,6 +18,18 @@ import { stoppedNext, titleOf } from './replace-fixture.ts';
 const LIMIT_TROUBLE =
   /^MEMORY_LIMIT_MB=40 is below what a process takes that has just started: \S+ took \d+ MB$/;
 
+t.test('workers that have served enough are replaced one after the other, unnoticed', async (t) => {
+  const system = await start(t, { MAX_REQUESTS: '200' });
+  const clients = new HonestClients({ url: system.url, connections: 10, prefix: 'age', hungAfterMs: 10_000 });
+  for (const name of ['worker-1', 'worker-2']) {
+    await system.waitFor(
+      (line) => line.msg.startsWith(`${name} ready, replaces`) && /served/.test(String(line.cause)),
+    );
+  }
+  await clients.stop();
+  t.same(clients.failed, []);
+});
+
 t.test('a memory limit below what an idle process takes replaces each once, and is told of', async (t) => {
   const system = await start(t, { MEMORY_LIMIT_MB: '40' });
   const names = ['worker-1', 'worker-2', 'mailer', 'writer'];

@@ -30,18 +30,6 @@ t.test('reloads under load replace every child and fail no request', async (t) =
   everyWriteIsThere(t, system.dataDir, clients.acknowledged);
 });
 
-t.test('workers that have served enough are replaced one after the other, unnoticed', async (t) => {
-  const system = await start(t, { MAX_REQUESTS: '200' });
-  const clients = new HonestClients({ url: system.url, connections: 10, prefix: 'age', hungAfterMs: 10_000 });
-  for (const name of ['worker-1', 'worker-2']) {
-    await system.waitFor(
-      (line) => line.msg.startsWith(`${name} ready, replaces`) && /served/.test(String(line.cause)),
-    );
-  }
-  await clients.stop();
-  t.same(clients.failed, []);
-});
-
 t.test('the writer dies while its successor stands still: another one writes at once', async (t) => {
   const system = await start(t);
   const before = new Set(processesOf(system.dataDir));

@@ -1,0 +1,76 @@
+import { spawnSync } from 'node:child_process';
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { cleanEnv } from '../../src/testing/running-system.ts';
+import { CREATE, created, Place } from './unit-fixture.ts';
+
+t.test(
+  'a unit is asked only where it starts this project, and no DATA_DIR stands in the environment',
+  (t) => {
+    const place = new Place(t);
+    place.units({ WorkingDirectory: place.folder, Environment: 'DATA_DIR=/nowhere' });
+    const own = join(place.folder, 'own');
+    created(t, place.run(CREATE, { DATA_DIR: own }), own);
+    t.notOk(place.wasAsked);
+
+    place.units({ WorkingDirectory: place.elsewhere, Environment: 'DATA_DIR=/nowhere' });
+    created(t, place.run(CREATE), join(place.folder, 'data'));
+    t.ok(place.wasAsked);
+    t.same(readdirSync(place.elsewhere), []);
+
+    place.units({
+      WorkingDirectory: place.folder,
+      Environment: 'DATA_DIR=/nowhere',
+      InvocationID: 'it-is-this-one',
+    });
+    const within = place.run('keys list --json', { INVOCATION_ID: 'it-is-this-one' });
+    t.equal(JSON.parse(within.stdout)[0].name, 'ops', 'what the unit itself runs has its environment');
+    t.equal(within.stderr, '');
+    t.end();
+  },
+);
+
+t.test('in a folder that was removed every command works, but with a relative path', (t) => {
+  const place = new Place(t);
+  place.units({});
+  const inRemoved = (words: string) =>
+    spawnSync(
+      'sh',
+      [
+        '-c',
+        'mkdir gone && cd gone && rmdir ../gone && exec "$0" "$@"',
+        'env',
+        '-i',
+        `PATH=${cleanEnv().PATH}`,
+        `LITESTREAM_BIN=${cleanEnv().LITESTREAM_BIN}`,
+        'PORT=8080',
+        process.execPath,
+        join(place.link, 'src/bin.js'),
+        ...words.split(' '),
+      ],
+      { cwd: place.elsewhere, encoding: 'utf8' },
+    );
+  created(t, inRemoved(CREATE), join(place.folder, 'data'));
+  const to = join(place.folder, 'copy.db');
+  for (const words of [
+    'keys list',
+    'verify',
+    'doctor',
+    'install-service --user daemon',
+    `restore --to ${to}`,
+  ]) {
+    const { status, stderr } = inRemoved(words);
+    t.equal(status, 0, `${words}: ${stderr}`);
+  }
+  for (const words of [
+    'restore --to copy.db',
+    'reload --release code',
+    'install-service --user daemon --dir units',
+  ]) {
+    const { status, stderr } = inRemoved(words);
+    t.equal(status, 64, words);
+    t.match(stderr, /^ninelives: The working directory was removed: give \w+(\.db)? as an absolute path\n$/);
+  }
+  t.end();
+});
