@@ -9,6 +9,8 @@ import type { Target } from './targets.ts';
 
 /** Its own failure to tell: nobody could be told of it. */
 const OWN_NAME = 'notify';
+/** What comes of one and the same: a store that is out of reach takes no upload, and no owner's record. */
+const ONE_OF_TWO: Readonly<Record<string, string>> = { replica: 'replication' };
 /** An event that is older is history, and not what is wrong now. */
 const NEWS_MIN_MS = 60_000;
 /** How old the file of the state may get while something is wrong. */
@@ -153,7 +155,9 @@ export class Notifier {
 function troublesOf(state: SystemState, { notReady, degraded }: SystemStatus): readonly Trouble[] {
   if (state === 'stopping' || state === 'stopped') return [];
   if (state !== 'serving') return notReady.filter(({ name }) => name === 'system');
-  return [...notReady, ...degraded].filter(({ name }) => name !== OWN_NAME);
+  return [...notReady, ...degraded]
+    .filter(({ name }) => name !== OWN_NAME)
+    .map(({ name, reason }) => ({ name: ONE_OF_TWO[name] ?? name, reason }));
 }
 
 /** What is told at once, and of which condition it is. */

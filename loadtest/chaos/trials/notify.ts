@@ -22,6 +22,7 @@ const CRASH = `  setInterval(() => {
 /** What each condition has to bring: one message, and one at its end. */
 const ONCE = [
   atMost(0, 'conditions', 'not told once and ended once'),
+  atMost(0, 'messages', 'of something else'),
   atMost(10, 'messages', 'told within the hour'),
 ];
 
@@ -88,6 +89,8 @@ export const notify: readonly Trial[] = [
         ...settings(trap, seconds),
         REPLICA_URL: `file:${join(stage.folder, 'replica')}`,
         RESTART_INTENSITY: '2',
+        // One has no room on a full disk, and says so: another condition, at its own time.
+        DRILL_INTERVAL_MS: '0',
       };
       const killed = await stage.start(env);
       const load = await stage.startLoad({ requestsPerSecond: 100 });
@@ -114,10 +117,14 @@ export const notify: readonly Trial[] = [
         fill(ballast);
         return second.counts.storageFull > full;
       }, 'writes are answered with 507');
-      await stage.until(() => {
-        fill(ballast);
-        return isTold(trap, 'storage', 'problem');
-      }, 'the full disk is told');
+      await stage.until(
+        () => {
+          fill(ballast);
+          return isTold(trap, 'storage', 'problem');
+        },
+        'the full disk is told',
+        TOLD_TIMEOUT_MS,
+      );
       rmSync(ballast);
       await told(stage, trap, 'storage', 'ended');
       await stage.stopLoad();
@@ -156,7 +163,13 @@ function judged(trap: MessageTrap, names: readonly string[]): Record<string, num
     const statuses = messages.filter(({ condition }) => condition === name).map(({ status }) => status);
     return statuses.join() !== 'problem,ended';
   });
-  return { 'not told once and ended once': wrong.length, 'told within the hour': messages.length };
+  // A start that takes long on a busy machine is told too.
+  const others = messages.filter(({ condition }) => !names.includes(condition) && condition !== 'system');
+  return {
+    'not told once and ended once': wrong.length,
+    'of something else': others.length,
+    'told within the hour': messages.length,
+  };
 }
 
 /** A machine that is busy brings others, such as a start that takes long. */
