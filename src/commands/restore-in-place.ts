@@ -1,8 +1,7 @@
 import { existsSync, mkdirSync, rmSync, statSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
-import { abandonedBy, type Decision } from '../replication/history/decision.ts';
-import { historyOrNone, readHistory } from '../replication/history/history.ts';
+import { readHistory } from '../replication/history/history.ts';
 import { readMark } from '../replication/history/mark.ts';
 import {
   finishReplacement,
@@ -97,22 +96,13 @@ async function install(
   const { DATA_DIR, replica } = config;
   const nowMs = Date.now();
   const folder = replacedFolder(DATA_DIR, fileTime(nowMs));
-  const mark = readMark(DATA_DIR);
   const requests: ReplaceRequest[] = [];
   for (const database of databases) {
     const from = databasePath(scratchDir, database);
-    const known = mark?.databases[database];
     const cut = readHistory(from);
-    const before = historyOrNone(databasePath(DATA_DIR, database));
     const { names: generations } = await new ReplicaListing({ config, database, env }).states();
-    const decision: Decision = {
-      kind: 'restore',
-      cut,
-      abandoned: abandonedBy(before, [known?.local, known?.replicated], cut),
-      dismissed: generations,
-      decidedBy: userInfo().username,
-      atMs: nowMs,
-    };
+    const decidedBy = userInfo().username;
+    const decision = { kind: 'restore', cut, dismissed: generations, decidedBy, atMs: nowMs } as const;
     requests.push({ database, from, folder, decision, generations, isBecauseAhead: false });
   }
   replaceDatabases(DATA_DIR, replica.url, requests);

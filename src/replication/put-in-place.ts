@@ -2,8 +2,7 @@ import { existsSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { Failure } from '../errors.ts';
 import type { ToldCommit } from '../runtime/messages.ts';
-import { abandonedBy, type Decision } from './history/decision.ts';
-import { abandons, historyOrNone, type Position, readHistory } from './history/history.ts';
+import { abandons, type Position, readHistory } from './history/history.ts';
 import { type DatabaseMark, readMark } from './history/mark.ts';
 import { replaceDatabases, replacedFolder } from './history/replace.ts';
 import type { MarkChange } from './history/replacement.ts';
@@ -127,27 +126,11 @@ export async function installed(database: string, options: Looking, source?: Sou
   if (lostCount(loss) > config.HEAL_MAX_LOST_COMMITS) throw tooMuchLost(database, path, loss, config);
   // What reading it has left: beside a renamed database it would be another's.
   for (const suffix of ['-wal', '-shm']) rmSync(from + suffix, { force: true });
-  const abandoned = abandonedBy(historyOrNone(path), [mark?.local, mark?.replicated, positionOf(told)], cut);
-  const decision: Decision = {
-    kind: isBecauseAhead ? 'settle' : 'heal',
-    cut,
-    abandoned,
-    dismissed: [],
-    decidedBy: 'start',
-    atMs: nowMs,
-  };
-  replaceDatabases(DATA_DIR, replica.url, [
-    { database, from, folder, decision, generations, isBecauseAhead },
-  ]);
-  const { ino: inode } = statSync(path);
-  const change: MarkChange = {
-    kind: 'restored',
-    inode,
-    history: cut,
-    generations,
-    abandoned,
-    isBecauseAhead,
-  };
+  const kind = isBecauseAhead ? 'settle' : 'heal';
+  const decision = { kind, cut, dismissed: [], decidedBy: 'start', atMs: nowMs } as const;
+  const [change] = replaceDatabases(DATA_DIR, replica.url, [
+    { database, from, folder, decision, told: positionOf(told), generations, isBecauseAhead },
+  ]) as [MarkChange];
   return {
     outcome: 'restored',
     movedTo: existsSync(folder) ? folder : undefined,

@@ -6,17 +6,20 @@ import { syncToDisk } from '../files.ts';
 import { moveBack, moveInto } from '../leftovers.ts';
 import { databasePath } from '../litestream-config.ts';
 import { markContained } from './cleanup.ts';
-import { type Decision, recordDecision } from './decision.ts';
-import { type Abandoned, contains, historyOrNone } from './history.ts';
+import { abandonedBy, type Decision, recordDecision } from './decision.ts';
+import { type Abandoned, contains, historyOrNone, type Position } from './history.ts';
 import { newMark, readMark, writeMark } from './mark.ts';
 import { nextMark } from './next-mark.ts';
 import { noticeOf } from './quarantine.ts';
-import type { ReplacedDatabase, Replacement } from './replacement.ts';
+import type { MarkChange, ReplacedDatabase, Replacement } from './replacement.ts';
 import { rewindOf } from './rewind.ts';
 
 /** What takes a place, with why. */
 export interface ReplaceRequest extends Omit<ReplacedDatabase, 'change' | 'rewind' | 'isContaining'> {
-  readonly decision: Decision;
+  /** What is given up with it is found out from what is in its place, and from what is remembered of that. */
+  readonly decision: Omit<Decision, 'abandoned'>;
+  /** The last commit that is known of what is in its place beside. */
+  readonly told?: Position | undefined;
   /** All that are in the replica. */
   readonly generations: readonly string[];
   /** A whole one was there, which the replica was ahead of. */
@@ -27,29 +30,44 @@ export interface ReplaceRequest extends Omit<ReplacedDatabase, 'change' | 'rewin
  * Replaces databases, and writes what was decided by that into each and into the mark. What it is about to do is in the
  * mark before the first file moves, so that whoever comes after a crash can finish it (`finishReplacement`).
  *
+ * @returns what each has become, in their order
  * @throws Failure restore_failed when the disk does not take it
  */
 export function replaceDatabases(
   dataDir: string,
   replicaUrl: string,
   requests: readonly ReplaceRequest[],
-): void {
+): MarkChange[] {
   const known = readMark(dataDir) ?? newMark(replicaUrl);
-  const databases = requests.map(({ database, from, folder, decision, generations, isBecauseAhead }) => {
-    const { kind, cut, abandoned } = decision;
-    // One that is only brought back has decided nothing, and stays byte for byte what the replica gave.
-    if (kind !== 'heal' || abandoned.length > 0) recordDecision(from, decision);
-    const inode = statSync(from).ino;
-    const change = { kind: 'restored' as const, inode, history: cut, generations, abandoned, isBecauseAhead };
-    const rewind = rewindOf(dataDir, database, decision, folder, known.databases[database]?.local?.atMs);
-    const before = historyOrNone(databasePath(dataDir, database));
-    const isKnown = (one: Abandoned) => before.abandoned.some((known) => isDeepStrictEqual(known, one));
-    // What was given up now may be in a WAL beside it that nobody can read.
-    const isContaining = before.last !== undefined && contains(cut, before.last) && abandoned.every(isKnown);
-    return { database, from, folder, change, rewind, isContaining };
-  });
+  const databases = requests.map(
+    ({ database, from, folder, told, generations, isBecauseAhead, ...request }) => {
+      const { kind, cut } = request.decision;
+      const { local, replicated } = known.databases[database] ?? {};
+      const before = historyOrNone(databasePath(dataDir, database));
+      const abandoned = abandonedBy(before, [local, replicated, told], cut);
+      const decision = { ...request.decision, abandoned };
+      // One that is only brought back has decided nothing, and stays byte for byte what the replica gave.
+      if (kind !== 'heal' || abandoned.length > 0) recordDecision(from, decision);
+      const inode = statSync(from).ino;
+      const change = {
+        kind: 'restored' as const,
+        inode,
+        history: cut,
+        generations,
+        abandoned,
+        isBecauseAhead,
+      };
+      const rewind = rewindOf(dataDir, database, decision, folder, local?.atMs);
+      const isKnown = (one: Abandoned) => before.abandoned.some((known) => isDeepStrictEqual(known, one));
+      // What was given up now may be in a WAL beside it that nobody can read.
+      const isContaining =
+        before.last !== undefined && contains(cut, before.last) && abandoned.every(isKnown);
+      return { database, from, folder, change, rewind, isContaining };
+    },
+  );
   writeMark(dataDir, { ...known, replacement: { databases } }, true);
   apply(dataDir, replicaUrl, { databases });
+  return databases.map(({ change }) => change);
 }
 
 /**

@@ -3,8 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { removeOldLeftovers } from '../../../src/replication/history/cleanup.ts';
-import { abandonedBy } from '../../../src/replication/history/decision.ts';
-import { historyOrNone, readHistory } from '../../../src/replication/history/history.ts';
+import { readHistory } from '../../../src/replication/history/history.ts';
 import { newMark, readMark, writeMark } from '../../../src/replication/history/mark.ts';
 import { replaceDatabases, replacedFolder } from '../../../src/replication/history/replace.ts';
 import { damagedFolder, fileTime } from '../../../src/replication/leftovers.ts';
@@ -30,8 +29,7 @@ function setup(t: Test) {
     const from = join(dataDir, 'next.db');
     make(from, commits);
     const cut = readHistory(from);
-    const abandoned = abandonedBy(historyOrNone(path), [], cut);
-    const decision = { kind: 'heal' as const, cut, abandoned, dismissed: [], decidedBy: 'test', atMs: 1 };
+    const decision = { kind: 'heal' as const, cut, dismissed: [], decidedBy: 'test', atMs: 1 };
     replaceDatabases(dataDir, REPLICA_URL, [
       { database: 'main', from, folder, decision, generations: [], isBecauseAhead: false },
     ]);

@@ -3,7 +3,6 @@ import { copyFileSync, cpSync, mkdirSync, readdirSync, renameSync, rmSync, utime
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { confirmationOf } from '../../../src/replication/confirmation.ts';
-import { abandonedBy } from '../../../src/replication/history/decision.ts';
 import { readHistory } from '../../../src/replication/history/history.ts';
 import { HistoryKeeper } from '../../../src/replication/history/keeper.ts';
 import { readMark } from '../../../src/replication/history/mark.ts';
@@ -240,11 +239,9 @@ t.test('a restored earlier state is not undone by the longer history that it was
     database: 'main',
     env: site.env,
   }).generations();
-  const abandoned = abandonedBy(readHistory(pathOf(site)), [], cut);
   const decision = {
     kind: 'restore',
     cut,
-    abandoned,
     dismissed: generations,
     decidedBy: 'me',
     atMs: 1,
