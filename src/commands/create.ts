@@ -65,6 +65,13 @@ function packageOf(name: string, folder: string): object {
       dev: 'exec ninelives dev',
       test: 'exec node --test',
       check: 'tsc --noEmit',
+      // Those that messages name.
+      ...Object.fromEntries(
+        ['status', 'doctor', 'keys', 'restore', 'stop'].map((command) => [
+          command,
+          `exec ninelives ${command}`,
+        ]),
+      ),
     },
     dependencies: { [PACKAGE]: chassisSpec(folder), zod: own.dependencies.zod },
     devDependencies: { ...own.peerDependencies, typescript: own.devDependencies.typescript },
