@@ -1,7 +1,8 @@
 import type { Config } from '../config.ts';
+import { isCoveredByDataDir } from '../replication/lease/covered.ts';
 import { identityOf } from '../replication/lease/identity.ts';
 import { judge } from '../replication/lease/judge.ts';
-import { isCoveredByDataDir, openLeaseStore } from '../replication/lease/open-store.ts';
+import { openLeaseStore } from '../replication/lease/open-store.ts';
 import { ownerOf, parseRecord } from '../replication/lease/record.ts';
 import type { Secrets } from '../secrets.ts';
 import { type Found, ok, problem, warning } from './doctor-finding.ts';

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { Failure } from '../errors.ts';
-import { unknownEpochs } from '../replication/failover/lineage.ts';
+import { unknownEpochs } from '../replication/failover/unknown-epochs.ts';
+import { isCoveredByDataDir } from '../replication/lease/covered.ts';
 import type { LeaseInput } from '../replication/lease/main.ts';
-import { isCoveredByDataDir } from '../replication/lease/open-store.ts';
 import type { LagReport, LeasePositions, Ownership, Schema } from '../runtime/messages.ts';
 import { processClock } from './clock.ts';
 import type { ProcessFactory } from './process-factory.ts';

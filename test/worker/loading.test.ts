@@ -27,13 +27,13 @@ t.test('a worker loads neither fetch nor the languages of Zod', async (t) => {
   t.equal(loaded.trim(), '0 0');
 });
 
-t.test('the primary loads neither fetch nor Koa nor SQLite', async (t) => {
+t.test('the primary loads neither fetch nor Koa nor SQLite nor what speaks to stores', async (t) => {
   const loaded = await output(`
     import { createRequire } from 'node:module';
     await import('./src/supervisor/system.ts');
     const { cache } = createRequire(import.meta.url);
     const strangers = [...process.moduleLoadList.filter((name) => /undici/.test(name)), ...Object.keys(cache)];
-    console.log(strangers.filter((name) => /undici|koa|sqlite/.test(name)).join());
+    console.log(strangers.filter((name) => /undici|koa|sqlite|aws-sdk/.test(name)).join());
   `);
   t.equal(loaded.trim(), '');
 });

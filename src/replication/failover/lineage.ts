@@ -1,11 +1,10 @@
 import type { Config } from '../../config.ts';
-import { Failure } from '../../errors.ts';
 import { openLeaseStore } from '../lease/open-store.ts';
 import { hasEpochs, parseRecord } from '../lease/record.ts';
 import { clarified } from '../points/clarified.ts';
 import type { Replica } from '../replica-url.ts';
 import { replicaUnreachable } from '../restore-failure.ts';
-import { epochOf } from './epoch.ts';
+import { unknownEpochs } from './unknown-epochs.ts';
 
 /** Where the data of a replica is that more than one system may have led. */
 export interface Lineage {
@@ -42,16 +41,6 @@ async function read(config: Config, env: NodeJS.ProcessEnv) {
   } catch (error) {
     throw clarified(replicaUnreachable(config.replica, (error as Error).message));
   }
-}
-
-/** @returns why a replica without a record cannot be used; undefined where it has no epochs */
-export function unknownEpochs(url: string, folders: readonly string[]): Failure | undefined {
-  const newest = [...folders].sort((a, b) => (epochOf(a) ?? 0) - (epochOf(b) ?? 0)).at(-1);
-  if (newest === undefined) return undefined;
-  return new Failure(
-    'history_unsettled',
-    `The replica ${url} has the folders ${folders.join(', ')} of systems that took over from each other, and no record that says which of them counts. Nothing was changed. To restore one of them, name it: REPLICA_URL=${url}/${newest}`,
-  );
 }
 
 /** @returns the replica in a folder below it; itself where that is empty */

@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import type { Config } from '../../config.ts';
 import { readMark } from '../history/mark.ts';
 import { unmountedReason } from '../history/mount.ts';
@@ -9,11 +8,6 @@ import type { LeaseStore } from './store.ts';
 
 /** A store that says nothing for so long is out of reach. */
 const TIMEOUT_MS = 3000;
-
-/** @returns whether the replica needs no owner: it is within the data folder, whose lock covers it, as without REPLICA_URL */
-export function isCoveredByDataDir({ DATA_DIR, replica }: Pick<Config, 'DATA_DIR' | 'replica'>): boolean {
-  return replica.type === 'file' && replica.path === join(DATA_DIR, 'replica');
-}
 
 /**
  * @param env holds the credentials, or tells where they are to be had

@@ -1,7 +1,8 @@
 import type { Config } from '../../config.ts';
 import { abandons, contains, type History, type Position } from '../history/history.ts';
 import type { DatabaseMark } from '../history/mark.ts';
-import { isCoveredByDataDir, openLeaseStore } from './open-store.ts';
+import { isCoveredByDataDir } from './covered.ts';
+import { openLeaseStore } from './open-store.ts';
 import { parseRecord } from './record.ts';
 
 /**
