@@ -29,15 +29,15 @@ export function pack(folder: string): string {
  * Makes a project by `create` of the package alone, as README.md says it.
  * @param folder with the tarball in it
  */
-export function createProject(t: Test, folder: string, tarball: string): Project {
+export function createProject(t: Test, folder: string, tarball: string, name = 'links'): Project {
   const first = join(folder, 'npx');
   mkdirSync(first);
   const spec = `file:../${basename(tarball)}`;
   writeFileSync(join(first, 'package.json'), JSON.stringify({ dependencies: { ninelives: spec } }));
   const options = ['--ignore-scripts', '--no-audit', '--no-fund', '--silent', '--prefer-offline'];
   runPlain('npm', ['install', ...options], first);
-  runPlain(process.execPath, ['node_modules/.bin/ninelives', 'create', '../links'], first);
-  const project = new Project(t, join(folder, 'links'));
+  runPlain(process.execPath, ['node_modules/.bin/ninelives', 'create', `../${name}`], first);
+  const project = new Project(t, join(folder, name));
   renameSync(join(first, 'node_modules'), join(project.folder, 'node_modules'));
   project.install();
   return project;
@@ -94,12 +94,12 @@ export class Project {
   }
 
   /** Runs a command as npm has linked it. */
-  async run(words: readonly string[], cwd = this.folder): Promise<Ran> {
+  async run(words: readonly string[], cwd = this.folder, env: NodeJS.ProcessEnv = {}): Promise<Ran> {
     return new Promise((resolve) => {
       execFile(
         process.execPath,
         [join(this.folder, 'node_modules', '.bin', 'ninelives'), ...words],
-        { cwd, env: { ...cleanEnv(), PWD: cwd, DATA_DIR: this.dataDir } },
+        { cwd, env: { ...cleanEnv(), PWD: cwd, DATA_DIR: this.dataDir, ...env } },
         (error, stdout, stderr) => resolve({ code: Number(error?.code ?? 0), stdout, stderr }),
       );
     });
