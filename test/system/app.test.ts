@@ -99,7 +99,7 @@ t.test('an app that cannot be used is refused in a sentence', async (t) => {
     [
       'a module that exports none',
       ['src/app/app.ts', 'export default defineApp(', 'export const app = defineApp('],
-      'package.json names src/app/app.ts as ninelives.app, and that module exports no app as default: defineApp makes one',
+      'The app is src/app/app.ts, by ninelives.app in package.json or --app, and that module exports no app as default: defineApp makes one',
     ],
   ] as const) {
     const place = placeOf(t, (place) => {
