@@ -26,6 +26,8 @@ export const REPLICA_SECRETS = [...REPLICA_CREDENTIALS, ...CREDENTIAL_SOURCES] a
 /** Whoever knows them can write to the operator, or keep the operator from being told. */
 export const NOTIFY_SECRETS = ['NOTIFY_URL', 'HEARTBEAT_URL'] as const;
 export const SECRET_NAMES = [...REPLICA_SECRETS, 'SMTP_URL', ...NOTIFY_SECRETS] as const;
+/** Those that a process of an app may be given, beside the ones that its features declare. */
+export const APP_SECRETS = ['SMTP_URL'] as const;
 export type SecretName = (typeof SECRET_NAMES)[number];
 
 /** What only the process that needs it may know. Never logged, never written. */

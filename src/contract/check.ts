@@ -1,5 +1,6 @@
 import { settingNames } from '../config.ts';
 import { Failure, type FieldError, isOwnCode } from '../errors.ts';
+import { APP_SECRETS } from '../secrets.ts';
 import { nearest } from '../settings-file.ts';
 import type { App } from './app.ts';
 import type { Setting } from './settings.ts';
@@ -35,6 +36,7 @@ const RESERVED_SETTING =
 export async function checkApp(app: App, module: string): Promise<void> {
   const mistakes = [
     ...namesIn(app),
+    ...secretsIn(app),
     ...(await settingsIn(app)),
     ...Object.keys(app.codes ?? {})
       .filter(isOwnCode)
@@ -85,6 +87,20 @@ function mistakeIn(
   const stranger = takenBy.find((taker) => !takers.includes(taker));
   if (stranger !== undefined) return `is taken by ${stranger}; expected one of ${takers.join(', ')}`;
   return undefined;
+}
+
+/** Types keep an app from it, and nobody has to check them. */
+function secretsIn({ features }: App): FieldError[] {
+  return features.flatMap(({ name, background = [] }, place) =>
+    background.flatMap((process) =>
+      process.secrets
+        .filter((secret) => !APP_SECRETS.includes(secret))
+        .map((secret) => ({
+          field: `features[${place}] (${name})`,
+          message: `its process ${process.name} takes ${secret}; expected ${APP_SECRETS.join(', ')}, or a setting of its own with takenBy`,
+        })),
+    ),
+  );
 }
 
 function namesIn({ features }: App): FieldError[] {

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { CodeMeaning } from '../errors.ts';
 import type { Background } from '../runtime/background.ts';
-import { SECRET_NAMES } from '../secrets.ts';
+import { APP_SECRETS } from '../secrets.ts';
 
 /** What the primary has to know of an app, without its code. */
 export interface AppManifest {
@@ -25,7 +25,7 @@ const name = z.string().regex(/^[a-z][a-z0-9-]*$/);
 
 const schema = z.object({
   databases: z.array(name).min(1),
-  backgrounds: z.array(z.object({ name, entry: z.string().min(1), secrets: z.array(z.enum(SECRET_NAMES)) })),
+  backgrounds: z.array(z.object({ name, entry: z.string().min(1), secrets: z.array(z.enum(APP_SECRETS)) })),
   codes: z.record(
     z.string(),
     z.object({ title: z.string(), httpStatus: z.int(), exitCode: z.int().min(1).max(255) }),

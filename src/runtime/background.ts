@@ -1,4 +1,4 @@
-import type { SecretName } from '../secrets.ts';
+import type { APP_SECRETS } from '../secrets.ts';
 
 /**
  * A process of a feature's own beside the workers. There is one of it; two for the moment in which a new one takes over
@@ -10,7 +10,7 @@ export interface Background {
   /** Its module below the release's folder, such as `src/app/mailer/main.ts`; exports `run(runtime)`. */
   readonly entry: string;
   /** Those that it gets; no other process gets them. */
-  readonly secrets: readonly SecretName[];
+  readonly secrets: readonly (typeof APP_SECRETS)[number][];
 }
 
 /** What the primary gives such a process. */

@@ -48,6 +48,26 @@ t.test('what two would share is refused with both places', async (t) => {
   ]);
 });
 
+t.test('a process of an app gets no secret of the chassis but that of sending mail', async (t) => {
+  const links = feature('links', 'visits');
+  const taking = (secrets: readonly string[]) => ({
+    ...links,
+    background: links.background?.map((one) => ({ ...one, secrets })),
+  });
+  t.strictSame(await mistakesIn({ features: [taking(['SMTP_URL']) as Feature] }), []);
+  t.strictSame(await mistakesIn({ features: [taking(['NOTIFY_URL', 'AWS_SECRET_ACCESS_KEY']) as Feature] }), [
+    {
+      field: 'features[0] (links)',
+      message: 'its process visits takes NOTIFY_URL; expected SMTP_URL, or a setting of its own with takenBy',
+    },
+    {
+      field: 'features[0] (links)',
+      message:
+        'its process visits takes AWS_SECRET_ACCESS_KEY; expected SMTP_URL, or a setting of its own with takenBy',
+    },
+  ]);
+});
+
 t.test("what is the chassis' own is refused", async (t) => {
   t.strictSame(await mistakesIn({ features: [feature('keys', 'worker-1'), feature('writer')] }), [
     { field: 'features[0]', message: "the name keys is the chassis' own; expected another for the feature" },
