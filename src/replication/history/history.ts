@@ -119,13 +119,16 @@ function decidedIn(db: Database): Pick<History, 'abandoned' | 'dismissed'> {
   };
 }
 
-/** @returns whether it was decided that a history is without a commit */
+/**
+ * What a session has made after a commit that was given up follows from that one, and is given up with it, also where nobody
+ * knew of it: a writer that is killed may leave one more in the replica than its database has.
+ * @returns whether it was decided that a history is without a commit
+ */
 export function abandons({ abandoned }: Pick<History, 'abandoned'>, position: Position | undefined): boolean {
   return (
     position !== undefined &&
     abandoned.some(
-      ({ session, firstOrdinal, lastOrdinal }) =>
-        session === position.session && position.ordinal >= firstOrdinal && position.ordinal <= lastOrdinal,
+      ({ session, firstOrdinal }) => session === position.session && position.ordinal >= firstOrdinal,
     )
   );
 }

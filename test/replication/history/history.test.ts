@@ -218,6 +218,12 @@ t.test('what it was decided to be without is no fork, on whichever side that is 
   t.strictSame(decided.abandoned, [{ session: 'b', firstOrdinal: 6, lastOrdinal: 7 }]);
   t.strictSame(decided.dismissed, ['0123456789abcdef']);
   t.strictSame([relate(decided, lost), relate(lost, decided)], ['ahead', 'behind']);
+  const oneMore = { ...lost, last: { session: 'b', ordinal: 8 } };
+  t.equal(
+    relate(decided, oneMore),
+    'ahead',
+    'what the replica has of the same writer beyond them goes with them',
+  );
   const next = openWriter(cutPath);
   t.teardown(() => next.close());
   commitAs(next, 'd', 1);
