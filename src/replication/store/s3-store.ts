@@ -129,7 +129,8 @@ export class S3Store implements ReplicaStore {
     const Range = range && `bytes=${range.from}-${range.to}`;
     const command = new (sdk().GetObjectCommand)({ ...this.#object(path), Range });
     try {
-      const answer = await unlessMissing(this.#connected.client.send(command, { abortSignal: signal }));
+      const send = () => this.#connected.client.send(command, { abortSignal: signal });
+      const answer = await unlessMissing(patiently(send, signal));
       return answer?.Body as Readable | undefined;
     } catch (error) {
       throw signal.aborted ? signal.reason : reasoned(error);
@@ -149,8 +150,9 @@ export class S3Store implements ReplicaStore {
   async #ask<Result>(ask: (client: S3Client, signal: AbortSignal) => Promise<Result>): Promise<Result> {
     const { timeoutMs, signal } = this.#options;
     const late = AbortSignal.timeout(timeoutMs);
+    const either = signal ? AbortSignal.any([late, signal]) : late;
     try {
-      return await ask(this.#connected.client, signal ? AbortSignal.any([late, signal]) : late);
+      return await patiently(() => ask(this.#connected.client, either), either);
     } catch (error) {
       if (!late.aborted) throw reasoned(error);
       throw new Error(`RequestError: no answer within ${timeoutMs} ms`, { cause: error });
@@ -216,6 +218,16 @@ function connect(config: StoreSettings, env: NodeJS.ProcessEnv): Connected {
 /** A listing that goes on where it has begun would never end. */
 function nextMarker(isTruncated: boolean | undefined, marker: string | undefined, last: string | undefined) {
   return isTruncated && last !== marker ? last : undefined;
+}
+
+/** A store that is busy answers: it is asked for twice as long as one that is away. */
+async function patiently<Result>(ask: () => Promise<Result>, signal: AbortSignal): Promise<Result> {
+  try {
+    return await ask();
+  } catch (error) {
+    if (refusalOf(error)?.status !== 503 || signal.aborted) throw error;
+    return ask();
+  }
 }
 
 /** @returns undefined for an object that is not there, though its bucket is */
