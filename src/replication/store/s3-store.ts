@@ -154,7 +154,7 @@ export class S3Store implements ReplicaStore {
     try {
       return await patiently(() => ask(this.#connected.client, either), either);
     } catch (error) {
-      if (!late.aborted) throw reasoned(error);
+      if (!late.aborted || refusalOf(error)) throw reasoned(error);
       throw new Error(`RequestError: no answer within ${timeoutMs} ms`, { cause: error });
     }
   }
@@ -226,7 +226,10 @@ async function patiently<Result>(ask: () => Promise<Result>, signal: AbortSignal
     return await ask();
   } catch (error) {
     if (refusalOf(error)?.status !== 503 || signal.aborted) throw error;
-    return ask();
+    return await ask().catch((again) => {
+      // Why it was asked again tells more than that the time is up.
+      throw signal.aborted ? error : again;
+    });
   }
 }
 
