@@ -1,6 +1,6 @@
 import type { LogLine } from '../../src/testing/running-system.ts';
 import { type Culprit, type Holders, UNKNOWN_HOLDERS } from './blame.ts';
-import { clientPortsOf } from './processes.ts';
+import { clientPortsOf, isAlive } from './processes.ts';
 import type { Stage } from './stage.ts';
 
 /** One child that was made to die. */
@@ -57,6 +57,8 @@ export async function killChildren(
   signal: NodeJS.Signals = 'SIGKILL',
 ): Promise<Death[]> {
   const { system } = stage;
+  // A reload that was refused may have left a successor on its way.
+  await stage.until(() => names.every((name) => isAlive(system.pidOf(name))), `${names.join(', ')} run`);
   const from = system.lines.length;
   const pids = names.map((name) => system.pidOf(name));
   // Only a worker has clients to lose; the look takes milliseconds, in which others would get away.
