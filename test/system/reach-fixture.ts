@@ -1,0 +1,45 @@
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Test } from 'tap';
+import { openReader } from '../../src/sqlite/open.ts';
+import { command } from '../commands/command.ts';
+import { alertOf, request } from '../support/http.ts';
+import { start, temporaryFolder } from '../support/system.ts';
+
+function idsIn(path: string): unknown[] {
+  const db = openReader(path);
+  try {
+    return db.prepare('SELECT movie_id FROM alerts ORDER BY movie_id').pluck().all();
+  } finally {
+    db.close();
+  }
+}
+
+/** Writes, drills, loses the disk, restores by hand and by a start, and asks the doctor. */
+export async function drive(t: Test, env: NodeJS.ProcessEnv): Promise<void> {
+  const dataDir = temporaryFolder(t);
+  const settings = { REPLICA_SYNC_INTERVAL_MS: '200', DRILL_INTERVAL_MS: '0', ...env };
+  const system = await start(t, settings, dataDir);
+  const headers = { Durability: 'replicated' };
+  for (const id of ['a', 'b'])
+    t.equal(
+      (await request(`${system.url}/alert`, { method: 'POST', body: alertOf(id), headers })).status,
+      201,
+    );
+  const drill = await command(['verify'], { DATA_DIR: dataDir });
+  t.equal(drill.code, 0, drill.stderr);
+  t.strictSame((await request(`${system.url}/ready?verbose`)).json.degraded ?? [], []);
+  await system.stop();
+  rmSync(dataDir, { recursive: true });
+  const elsewhere = temporaryFolder(t);
+  const where = { ...settings, DATA_DIR: elsewhere, PORT: '0' };
+  const doctor = await command(['doctor'], where);
+  t.equal(doctor.code, 0, doctor.stdout);
+  const file = join(elsewhere, 'restored.db');
+  const restore = await command(['restore', '--to', file], where);
+  t.equal(restore.code, 0, restore.stderr);
+  t.strictSame(idsIn(file), ['a', 'b']);
+  const next = await start(t, settings, elsewhere);
+  t.strictSame(idsIn(join(next.dataDir, 'main.db')), ['a', 'b']);
+  await next.stop();
+}

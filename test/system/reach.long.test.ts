@@ -1,0 +1,60 @@
+import t from 'tap';
+import { command } from '../commands/command.ts';
+import { startS3 } from '../support/s3.ts';
+import { forwardProxy, gate, metadataService, tlsStore } from '../support/store-ways.ts';
+import { temporaryFolder } from '../support/system.ts';
+import { drive } from './reach-fixture.ts';
+
+t.test('a store behind TLS with a private authority, that any of three variables names', async (t) => {
+  const s3 = await startS3(t);
+  const folder = temporaryFolder(t);
+  const { port, authority } = await tlsStore(t, s3.endpoint, folder);
+  const env = {
+    REPLICA_URL: `s3://${s3.bucket}/p`,
+    S3_ENDPOINT: `https://127.0.0.1:${port}`,
+    ...s3.credentials,
+  };
+  for (const name of ['AWS_CA_BUNDLE', 'SSL_CERT_FILE']) {
+    const doctor = await command(['doctor'], { ...env, DATA_DIR: folder, PORT: '0', [name]: authority });
+    t.equal(doctor.code, 0, doctor.stdout);
+  }
+  await drive(t, { ...env, NODE_EXTRA_CA_CERTS: authority });
+});
+
+t.test('a store that only a proxy reaches, with the bucket in its host', async (t) => {
+  const s3 = await startS3(t, 'a-bucket');
+  const { port, authority } = await tlsStore(t, s3.endpoint, temporaryFolder(t));
+  const proxy = await forwardProxy(t, port);
+  await drive(t, {
+    REPLICA_URL: 's3://a-bucket/p',
+    S3_ENDPOINT: 'https://store.internal',
+    S3_ADDRESSING: 'virtual',
+    ...s3.credentials,
+    SSL_CERT_FILE: authority,
+    HTTPS_PROXY: proxy.url,
+  });
+  // Whether the store is there is asked without a bucket.
+  t.strictSame([...proxy.counts.keys()].sort(), ['a-bucket.store.internal:443', 'store.internal:443']);
+  t.ok((proxy.counts.get('a-bucket.store.internal:443') ?? 0) > 5);
+});
+
+t.test('the credentials of a role, which expire', async (t) => {
+  const s3 = await startS3(t, 'dotted.bucket.name');
+  const service = await metadataService(t, 2000);
+  const S3_ENDPOINT = await gate(t, s3.endpoint, ({ headers }) => {
+    // The store is also asked without any, whether it is there.
+    if (headers.authorization === undefined) return [403, 'AccessDenied'];
+    return service.isValid(headers['x-amz-security-token']?.toString()) ? undefined : [400, 'ExpiredToken'];
+  });
+  const sources = {
+    container: { AWS_CONTAINER_CREDENTIALS_FULL_URI: `${service.url}/role` },
+    machine: { AWS_EC2_METADATA_SERVICE_ENDPOINT: service.url },
+  };
+  for (const [name, source] of Object.entries(sources)) {
+    await t.test(name, async (t) => {
+      const before = service.handedOut();
+      await drive(t, { REPLICA_URL: `s3://dotted.bucket.name/${name}`, S3_ENDPOINT, ...source });
+      t.ok(service.handedOut() - before > 5, `${service.handedOut() - before} were handed out`);
+    });
+  }
+});
