@@ -121,7 +121,7 @@ export class Replication {
   look(isShort: boolean): void {
     const nowMs = monotonicNowMs();
     this.#watch.look(nowMs);
-    this.#watch.postpone(nowMs);
+    this.#watch.postpone(nowMs, isShort);
     this.#watch.trim(isShort);
   }
 

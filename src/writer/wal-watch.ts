@@ -80,11 +80,16 @@ export class WalWatch {
   /**
    * Puts off Litestream's next checkpoint while a reader keeps it from copying anything. Each one adds a page to the WAL,
    * and one that copies nothing leaves the time of the database's file as it is, by which Litestream then tries again at
-   * every look: ten pages a second, for as long as the reader stays. When it has gone, one is due at once.
+   * every look: ten pages a second, for as long as the reader stays. When it has gone, one is due at once; and where the
+   * disk needs what the WAL holds, again until that has begun anew: a read that is under way can keep it from that, and
+   * the next checkpoint would come a minute later.
+   *
+   * @param isShort whether the disk has little room
    */
-  postpone(nowMs: number): void {
+  postpone(nowMs: number, isShort: boolean): void {
     const isBlocked = this.report(nowMs).oldestReaderMs > READER_BLOCKS_MS;
-    if (!isBlocked && !this.#isPostponed) return;
+    const isNeeded = isShort && this.#wal.offsetBytes > SPARE_MAX_SHORT_BYTES;
+    if (!isBlocked && !this.#isPostponed && !isNeeded) return;
     this.#isPostponed = isBlocked;
     const time = new Date(isBlocked ? Date.now() : Date.now() - OVERDUE_MS);
     utimesSync(this.#db.name, time, time);

@@ -76,9 +76,9 @@ t.test(
     grow(1);
     const old = new Date(1_000_000);
     utimesSync(path, old, old);
-    const ageAtMs = (nowMs: number) => {
+    const ageAtMs = (nowMs: number, isShort = false) => {
       watch.look(nowMs);
-      watch.postpone(nowMs);
+      watch.postpone(nowMs, isShort);
       return Date.now() - statSync(path).mtimeMs;
     };
     const dayMs = 24 * 60 * 60_000;
@@ -90,6 +90,10 @@ t.test(
     t.ok(ageMs > 60_000 && ageMs < dayMs, 'due at once');
     utimesSync(path, old, old);
     t.ok(ageAtMs(8000) > dayMs);
+    const now = new Date();
+    utimesSync(path, now, now);
+    t.ok(ageAtMs(9000) < 60_000);
+    t.ok(ageAtMs(10_000, true) > 60_000, 'due, where the disk needs what the WAL holds');
   },
 );
 
