@@ -2,6 +2,7 @@ import type { Config } from '../../config.ts';
 import { Failure } from '../../errors.ts';
 import { openReader } from '../../sqlite/open.ts';
 import type { ReplicaFormat } from '../binary.ts';
+import { lostSince, readRecorded } from '../lease/recorded.ts';
 import { databasePath } from '../litestream-config.ts';
 import {
   ACTIONS,
@@ -74,7 +75,11 @@ export async function settle(database: string, options: SettleOptions): Promise<
     silence: 'silence' in replica ? replica.silence : undefined,
     previousUrl: mark?.replicaUrl,
   };
-  const notice = explain(verdict, facts, subject);
+  const explained = explain(verdict, facts, subject);
+  const lost = facts.replica && (await lostOf(database, verdict.candidate?.history ?? history, options));
+  // What is missing is told already where the database itself says so.
+  const isNamed = lost === undefined || verdict.cases.includes('behind');
+  const notice = isNamed ? explained : [explained, lost].filter((text) => text !== undefined).join(' ');
   const action = refuseOr(verdict, notice, config);
   const { candidate } = verdict;
   const restored =
@@ -84,6 +89,16 @@ export async function settle(database: string, options: SettleOptions): Promise<
   const generations = 'silence' in replica ? undefined : replica.generations;
   const isReplicaBroken = verdict.cases.some((each) => NEEDS_NEW_GENERATION.includes(each));
   return { action, notice, database: history, generations, isReplicaBroken, restored };
+}
+
+/** @returns what was in the replica, by its owner's record, and is in nothing that is left; undefined where nothing is */
+async function lostOf(
+  database: string,
+  left: History,
+  { config, env, mark }: SettleOptions,
+): Promise<string | undefined> {
+  const lost = lostSince(await readRecorded(config, env, database), left, mark?.databases[database]);
+  return lost && `The replica ${config.replica.url} of the database ${database} has lost a part: ${lost}.`;
 }
 
 /** @returns what may be done. @throws Failure */

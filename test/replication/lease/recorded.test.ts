@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { type Position, readHistory } from '../../../src/replication/history/history.ts';
@@ -34,6 +34,7 @@ t.test(
 
     const whole = await command(['restore', '--to', join(folder, 'whole')], there);
     t.equal(whole.code, 0, whole.stderr);
+    let shortest = '';
     let kept = await restoredEnd(0);
     for (let turn = 1; kept?.ordinal === last!.ordinal; turn += 1) {
       rmSync(newestSegment(replica));
@@ -42,6 +43,18 @@ t.test(
     const text = `its owner's record names commits ${kept!.ordinal + 1} to ${last!.ordinal} of session ${last!.session} as replicated, and they are not there any more`;
     const cut = await command(['restore', '--to', join(folder, 'told')], there);
     t.ok(`${cut.stdout}${cut.stderr}`.includes(text), `${cut.stdout}${cut.stderr}`);
+
+    const [copy, olderDir] = [join(folder, 'copy'), join(folder, 'c')];
+    cpSync(replica, copy, { recursive: true });
+    mkdirSync(olderDir);
+    cpSync(shortest, join(olderDir, 'main.db'));
+    const older = await start(t, { REPLICA_URL: `file:${copy}` }, olderDir);
+    t.equal((await older.stop()).code, 0);
+    t.strictSame(
+      told(olderDir),
+      [`The replica file:${copy} of the database main has lost a part: ${text}.`],
+      'also where an older database is there, and the replica has nothing beyond it',
+    );
 
     const second = await start(t, env, otherDir);
     t.equal((await second.stop()).code, 0);
@@ -52,6 +65,7 @@ t.test(
     async function restoredEnd(turn: number): Promise<Position | undefined> {
       const path = join(folder, `restored-${turn}`);
       await command(['restore', '--to', path], there);
+      shortest = path;
       return readHistory(path).last;
     }
   },
