@@ -8,6 +8,7 @@ import {
   ACTIONS,
   type Facts,
   isOfBeginning,
+  isOfOlderRelease,
   judge,
   NEEDS_NEW_GENERATION,
   type ReplicaFacts,
@@ -97,6 +98,8 @@ async function lostOf(
   left: History,
   { config, env, mark }: SettleOptions,
 ): Promise<string | undefined> {
+  // Commits of a release that opened no sessions cannot be told from others.
+  if (isOfOlderRelease(left)) return undefined;
   const lost = lostSince(await readRecorded(config, env, database), left, mark?.databases[database]);
   return lost && `The replica ${config.replica.url} of the database ${database} has lost a part: ${lost}.`;
 }
