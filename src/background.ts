@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { Database } from 'better-sqlite3';
+import { appConfigOf } from './app-settings.ts';
 import type { AppConfig } from './contract/settings.ts';
 import type { Logger } from './log.ts';
 import type { BackgroundInput } from './runtime/background.ts';
@@ -38,7 +39,8 @@ export function repeat(
   round: (context: Round) => Promise<void>,
 ): (runtime: Runtime) => Promise<void> {
   return async (runtime) => {
-    const { config, log, role } = runtime;
+    const { log, role } = runtime;
+    const config = await appConfigOf(runtime.config);
     const drained = Promise.withResolvers<void>();
     let isDraining = false;
     runtime.onMessage((message) => {
@@ -60,7 +62,7 @@ export function repeat(
     runtime.ready();
     const write = (name: string, input: unknown) => writer.write(`${feature}.${name}`, input);
     while (!isDraining) {
-      await round({ db, write, config: config as AppConfig, log, url }).catch((err) =>
+      await round({ db, write, config, log, url }).catch((err) =>
         log.error({ err }, `${role} has failed, and tries again in ${everyMs} ms`),
       );
       await Promise.race([drained.promise, new Promise((resolve) => setTimeout(resolve, everyMs).unref())]);
