@@ -77,10 +77,10 @@ export async function settle(database: string, options: SettleOptions): Promise<
     previousUrl: mark?.replicaUrl,
   };
   const explained = explain(verdict, facts, subject);
-  const lost = facts.replica && (await lostOf(database, verdict.candidate?.history ?? history, options));
-  // What is missing is told already where the database itself says so.
-  const isNamed = lost === undefined || verdict.cases.includes('behind');
-  const notice = isNamed ? explained : [explained, lost].filter((text) => text !== undefined).join(' ');
+  // What is missing is told already where the database is behind what is remembered.
+  const isToAsk = facts.replica !== undefined && !verdict.cases.includes('behind');
+  const lost = isToAsk ? await lostOf(database, verdict.candidate?.history ?? history, options) : undefined;
+  const notice = [explained, lost].filter((text) => text !== undefined).join(' ') || undefined;
   const action = refuseOr(verdict, notice, config);
   const { candidate } = verdict;
   const restored =
