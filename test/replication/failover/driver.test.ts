@@ -86,6 +86,17 @@ class Member extends EventEmitter<{ change: [] }> {
   }
 }
 
+/** @returns where a member answers its peer */
+function listenerOf({ contender }: Member): PeerListener {
+  return new PeerListener({
+    host: '127.0.0.1',
+    port: 0,
+    secret: SECRET,
+    vow: (session) => contender.vow(session),
+    now,
+  });
+}
+
 function end(t: Test, ...members: readonly Member[]): void {
   t.teardown(async () => {
     for (const { driver } of members) driver.end();
@@ -167,13 +178,7 @@ t.test('while the store answers nobody the standby lets the leader go on', async
   await leader.becomes('leader');
   const standby = new Member(store, { name: 'b', endpoint: path.endpoint });
   end(t, leader, standby);
-  const listener = new PeerListener({
-    host: '127.0.0.1',
-    port: 0,
-    secret: SECRET,
-    vow: (session) => standby.contender.vow(session),
-    now,
-  });
+  const listener = listenerOf(standby);
   t.teardown(() => listener.close());
   peer.url = `http://127.0.0.1:${await listener.listen()}`;
   await standby.until(() => standby.contender.holder !== undefined);
@@ -195,13 +200,7 @@ t.test('a leader that is cut from the store alone goes on, too', async (t) => {
   await leader.becomes('leader');
   const standby = new Member(store, { name: 'b', endpoint: store.endpoint });
   end(t, leader, standby);
-  const listener = new PeerListener({
-    host: '127.0.0.1',
-    port: 0,
-    secret: SECRET,
-    vow: (session) => standby.contender.vow(session),
-    now,
-  });
+  const listener = listenerOf(standby);
   peer.url = `http://127.0.0.1:${await listener.listen()}`;
   await standby.until(() => standby.contender.holder !== undefined);
   await path.become('refuse');
