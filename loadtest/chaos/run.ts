@@ -71,13 +71,14 @@ async function perform(trial: Trial, stage: Stage, size: number): Promise<TrialR
   stage.progress('checking the history');
   const records = await stage.stopLoad();
   const { code } = await stage.stopSystem();
+  const strangers = strangersThatDied(trial, stage);
   const result = resultOf(
     trial,
-    observation,
+    { ...observation, notes: [...(observation.notes ?? []), ...strangers] },
     {
       ...figuresOf(records),
       ...disagreementFigures(checkHistory(join(stage.dataDir, 'main.db'), records)),
-      'others that died': strangersDied(trial, stage),
+      'others that died': strangers.length,
       'unclean stops': code === 0 ? 0 : 1,
       ...recoveryFigures(observation),
       ...observation.figures,
@@ -96,12 +97,13 @@ function recoveryFigures({ recoveryMs = [] }: Observation): Record<string, numbe
   return { 'recovery p99': percentile(recoveryMs, 0.99), 'worst recovery': percentile(recoveryMs, 1) };
 }
 
-/** Children that died though the trial had nothing against them. */
-function strangersDied({ victims }: Trial, stage: Stage): number {
-  const deaths = stage.systems
+/** @returns what is told of each child that died though the trial had nothing against it */
+function strangersThatDied({ victims }: Trial, stage: Stage): readonly string[] {
+  return stage.systems
     .flatMap(({ lines }) => lines)
-    .filter(({ msg, level }) => level === 'error' && /^\S+ died: /.test(msg));
-  return deaths.filter(({ child }) => !victims?.test(String(child))).length;
+    .filter(({ msg, level }) => level === 'error' && /^\S+ died: /.test(msg))
+    .filter(({ child }) => !victims?.test(String(child)))
+    .map(({ msg }) => msg);
 }
 
 function sizeOf({ size }: Trial, { short, seconds, rounds }: RunOptions): number {

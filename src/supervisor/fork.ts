@@ -2,9 +2,9 @@ import type { ChildProcess } from 'node:child_process';
 import cluster from 'node:cluster';
 import { type ChildContext, CONTEXT_VARIABLE, type ForkedContext } from '../runtime/runtime.ts';
 import { REPLICA_SECRETS } from '../secrets.ts';
+import { compileCacheOf } from './release/compile-cache.js';
 import type { Deployment } from './release/deployment.ts';
 import { appVariables, moduleIn } from './release/modules.js';
-import { compileCacheOf } from './release/store.js';
 
 /** Every process of a system carries its data folder in this variable, so that orphans can be found. */
 export const DATA_DIR_VARIABLE = 'NINELIVES_DATA_DIR';

@@ -1,8 +1,9 @@
 import { execFile } from 'node:child_process';
 import { Failure } from '../../errors.ts';
+import { compileCacheOf } from './compile-cache.js';
 import { appVariables, moduleIn } from './modules.js';
 import { nameOf } from './name-of.ts';
-import { compileCacheOf, type StoredRelease } from './store.js';
+import type { StoredRelease } from './store.js';
 
 const FOLDER = 'supervisor/release';
 const ANSWER_MAX_BYTES = 1024 * 1024;

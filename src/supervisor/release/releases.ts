@@ -1,17 +1,16 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { cp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseEnv } from 'node:util';
 import type { Config } from '../../config.ts';
 import { Failure } from '../../errors.ts';
 import type { Logger } from '../../log.ts';
+import { addCompiled, compileCacheOf, seedCompileCache, sharedCompileCache } from './compile-cache.js';
 import { type Current, readCurrent, withoutRefusal, withRefusal, writeCurrent } from './current.js';
 import type { Release } from './deployment.ts';
 import { type Inspection, inspectRelease } from './inspection.ts';
 import type { Invocation } from './invocation.ts';
 import { nameOf } from './name-of.ts';
 import {
-  compileCacheOf,
   findRelease,
   hasPackages,
   isCopy,
@@ -19,8 +18,6 @@ import {
   pruneReleases,
   releasesFolder,
   type StoredRelease,
-  seedCompileCache,
-  sharedCompileCache,
   storeRelease,
   syncRelease,
   watchRelease,
@@ -103,7 +100,7 @@ export class Releases {
     const source = folder ?? invocation.root;
     try {
       const release = await storeRelease(source, this.#store, data, { app: invocation.app });
-      await seedCompileCache(release.folder, compileCacheOf(running.folder));
+      seedCompileCache(release.folder, compileCacheOf(running.folder));
       await syncRelease(release.folder);
       return release;
     } catch (error) {
@@ -179,11 +176,7 @@ export class Releases {
     await syncRelease(workers.folder).catch((err) =>
       this.#options.log.warn({ err }, 'the copy of the code may not survive a loss of power'),
     );
-    const share = () =>
-      cp(compileCacheOf(workers.folder), sharedCompileCache(workers), { recursive: true }).catch(
-        // An installation that belongs to another user, or a full disk: the next data folder compiles by itself.
-        () => {},
-      );
+    const share = () => addCompiled(compileCacheOf(workers.folder), sharedCompileCache(workers));
     setTimeout(share, SHARE_DELAY_MS).unref();
   }
 

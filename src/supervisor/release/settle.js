@@ -1,14 +1,7 @@
 import { join, resolve } from 'node:path';
+import { seedCompileCache, sharedCompileCache } from './compile-cache.js';
 import { currentIfReadable } from './current.js';
-import {
-  findRelease,
-  manifestOf,
-  packagesProblem,
-  releasesFolder,
-  seedCompileCache,
-  sharedCompileCache,
-  storeRelease,
-} from './store.js';
+import { findRelease, manifestOf, packagesProblem, releasesFolder, storeRelease } from './store.js';
 import { readTree } from './tree.js';
 
 // Plain JavaScript, as tree.js.
@@ -122,7 +115,7 @@ async function copied({ source, store, data, app }, tree) {
   for (let tries = 1; ; tries += 1) {
     try {
       const release = await storeRelease(source, store, data, { known: tries === 1 ? tree : undefined, app });
-      await seedCompileCache(release.folder, sharedCompileCache(release));
+      seedCompileCache(release.folder, sharedCompileCache(release));
       return { release, degraded: undefined };
     } catch (error) {
       const code = error instanceof Error && 'code' in error ? String(error.code) : '';

@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { chmodSync, existsSync, lstatSync, readFileSync } from 'node:fs';
-import { cp, mkdir, open, readdir, realpath, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, open, readdir, realpath, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join, sep } from 'node:path';
 import { makeFolder } from '../../folder.js';
 import { ownNodeOf } from '../../own-node.js';
+import { compileCacheOf } from './compile-cache.js';
 import { SOURCES } from './modules.js';
 import { LOCK, lockHashOf, readTree, sha256 } from './tree.js';
 
@@ -139,31 +140,6 @@ export async function syncRelease(folder) {
  */
 export function isCopy({ files }) {
   return Object.keys(files).length > 0;
-}
-
-/** @param {string} folder of a copy @returns {string} where its processes keep their compiled code */
-export function compileCacheOf(folder) {
-  return join(folder, '.cache');
-}
-
-/**
- * Gives a copy what others have compiled already: each entry names the content that it is of, and what is not the same
- * is compiled anew. Nobody needs it; it saves the first start of a release its time and memory.
- * @param {string} folder of the copy
- * @param {string} from a folder of compiled code
- */
-export async function seedCompileCache(folder, from) {
-  const cache = compileCacheOf(folder);
-  if (existsSync(cache) || !existsSync(from)) return;
-  await cp(from, cache, { recursive: true }).catch(() => {});
-}
-
-/**
- * @param {Pick<Manifest, 'nodeModules'>} release
- * @returns {string} where compiled code is kept for the next data folder that runs the same code
- */
-export function sharedCompileCache({ nodeModules }) {
-  return join(nodeModules, '.cache', 'ninelives', 'releases');
 }
 
 /**
