@@ -1,12 +1,13 @@
 import { randomBytes } from 'node:crypto';
-import { chmodSync, existsSync, lstatSync, readFileSync } from 'node:fs';
+import { chmodSync, existsSync, lstatSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { mkdir, open, readdir, realpath, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join, sep } from 'node:path';
+import { setImmediate as turn } from 'node:timers/promises';
 import { makeFolder } from '../../folder.js';
 import { ownNodeOf } from '../../own-node.js';
 import { compileCacheOf } from './compile-cache.js';
 import { SOURCES } from './modules.js';
-import { LOCK, lockHashOf, readTree, sha256 } from './tree.js';
+import { FILES_A_TURN, LOCK, lockHashOf, readTree, sha256 } from './tree.js';
 
 // Plain JavaScript, as tree.js.
 
@@ -186,16 +187,17 @@ function stampOf(path) {
  */
 async function writeCopy(tree, folder) {
   await mkdir(folder, { mode: 0o700 });
-  for (const path of tree.folders) await mkdir(join(folder, path), { mode: 0o700 });
+  for (const path of tree.folders) mkdirSync(join(folder, path), { mode: 0o700 });
   /** @type {Record<string, string>} */
   const hashes = {};
-  for (const { path, bytes, target, isExecutable } of tree.files) {
+  for (const [index, { path, bytes, target, isExecutable }] of tree.files.entries()) {
+    if (index % FILES_A_TURN === 0) await turn();
     const full = join(folder, path);
     if (bytes === undefined) {
       await symlink(/** @type {string} */ (target), full);
       continue;
     }
-    await writeFile(full, bytes, { mode: isExecutable ? 0o500 : 0o400, flag: 'wx' });
+    writeFileSync(full, bytes, { mode: isExecutable ? 0o500 : 0o400, flag: 'wx' });
     // A file mode of the process's umask would be wider or narrower.
     chmodSync(full, isExecutable ? 0o500 : 0o400);
     hashes[path] = sha256(bytes);
