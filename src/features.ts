@@ -32,7 +32,9 @@ export function databaseNames(): readonly string[] {
  * @throws Failure app_invalid for an app that may not start
  */
 export async function describeApp(): Promise<AppManifest> {
-  await checkApp(app, String(appPath()));
+  // Only here: no process but the one that describes a release has use for all of them.
+  const { CHASSIS_ROUTES } = await import('./worker/chassis-routes.ts');
+  await checkApp(app, String(appPath()), Object.values(CHASSIS_ROUTES).flat());
   const root = realpathSync(PROJECT);
   const settings = await Promise.all(features.map(async (feature) => (await feature.settings?.()) ?? {}));
   return {

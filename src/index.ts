@@ -5,6 +5,7 @@
 export * from './contract/app.ts';
 export * from './contract/codes.ts';
 export * from './contract/feature.ts';
+export * from './contract/route.ts';
 export * from './contract/settings.ts';
 export { type Code, type CodeMeaning, Failure, type FailureOptions, type FieldError } from './errors.ts';
 export { wholeNumber } from './whole-number.ts';

@@ -103,13 +103,28 @@ export class Deployment {
   }
 
   /**
-   * Adds a feature to the monolith, as its maker would.
-   * @param routes the body of a function that gets `route`
+   * Adds a feature with one route, `GET /NAME`, to the monolith, as its maker would.
+   * @param prepare the body of a function that gets `db` and returns the route's handler
    */
-  addFeature(name: string, routes: string): void {
+  addFeature(name: string, prepare: string): void {
     this.write(
       `src/app/${name}/routes.ts`,
-      `export function routes({ route }: { route: any }): void {\n${routes}\n}\n`,
+      `import { defineRoute } from '../../contract/route.ts';
+export const routes = [
+  defineRoute({
+    method: 'get',
+    path: '/${name}',
+    scope: 'public',
+    rate: 'public',
+    id: '${name}',
+    summary: 'A test.',
+    answers: { 200: { description: 'Done.' } },
+    prepare({ db }) {
+${prepare}
+    },
+  }),
+];
+`,
     );
     this.write(
       `src/app/${name}/feature.ts`,

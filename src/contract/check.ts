@@ -3,6 +3,8 @@ import { Failure, type FieldError, isOwnCode } from '../errors.ts';
 import { APP_SECRETS } from '../secrets.ts';
 import { nearest } from '../settings-file.ts';
 import type { App } from './app.ts';
+import { mistakesInCommands, mistakesInRoutes } from './check-routes.ts';
+import type { RouteDeclaration } from './route.ts';
 import type { Setting } from './settings.ts';
 
 /** They are a part of commands' names, of files and of process titles. */
@@ -31,13 +33,20 @@ const RESERVED_SETTING =
 /**
  * Looks for what two would share, or what is the chassis' own: neither may start.
  * @param module where the app is defined, for people
+ * @param chassis the routes of the chassis
  * @throws Failure app_invalid with one entry for each mistake
  */
-export async function checkApp(app: App, module: string): Promise<void> {
+export async function checkApp(
+  app: App,
+  module: string,
+  chassis: readonly RouteDeclaration[],
+): Promise<void> {
   const mistakes = [
     ...namesIn(app),
     ...secretsIn(app),
     ...(await settingsIn(app)),
+    ...(await mistakesInCommands(app)),
+    ...(await mistakesInRoutes(app, chassis)),
     ...Object.keys(app.codes ?? {})
       .filter(isOwnCode)
       .map((code) => ({

@@ -1,4 +1,3 @@
-import type { RouterContext } from '@koa/router';
 import type { Database } from 'better-sqlite3';
 import type { Context } from 'koa';
 import type { Logger } from 'pino';
@@ -8,9 +7,8 @@ import type { Policy } from '../limits/policy.ts';
 import type { RewindEnd } from '../replication/history/rewind.ts';
 import type { Background } from '../runtime/background.ts';
 import type { UnnamedProxy } from '../runtime/messages.ts';
-import type { Scope } from '../scope.ts';
-import type { RouteDescription } from '../worker/openapi/route-description.ts';
-import type { AppConfig, AppSecrets, Settings } from './settings.ts';
+import type { Access, Route } from './route.ts';
+import type { AppConfig, Settings } from './settings.ts';
 
 /** What a command's `run` gets beside its validated input. */
 export interface CommandContext {
@@ -83,11 +81,11 @@ export interface Caller {
 }
 
 /**
- * Decides whether a request may go on to its route, and notes its caller. The scope is undefined where no route takes the
+ * Decides whether a request may go on to its route, and notes its caller. The access is undefined where no route takes the
  * request: it is about to be refused, and counts all the same.
  * @throws Failure why it may not
  */
-export type Guard = (ctx: Context, scope: Scope | undefined) => void | Promise<void>;
+export type Guard = (ctx: Context, access: Access | undefined) => void | Promise<void>;
 
 /** What a guard is made from. */
 export interface GuardContext {
@@ -111,29 +109,6 @@ export interface GuardContext {
 /** @returns who sends this request, as the guard has noted it */
 export function callerOf(ctx: Context): Caller {
   return ctx.state.caller as Caller;
-}
-
-/** Answers one request, synchronously or not. */
-export type Handler = (ctx: RouterContext) => unknown;
-
-/**
- * Registers a route; a path is a pattern of the router. No route without a scope: what is open says so. Of the scopes read
- * and write, one takes the query parameters of `queryNames` and refuses others with 422; the others ignore what they do not
- * know, since mail programs and proxies add to links.
- */
-export type AddRoute = (path: string, scope: Scope, handler: Handler, queryNames?: readonly string[]) => void;
-export type Routes = Readonly<Record<'get' | 'post' | 'patch' | 'delete', AddRoute>>;
-
-/** What a feature's routes get. */
-export interface RouteContext<C extends Commands = Commands> {
-  readonly route: Routes;
-  /** Read-only connection to the feature's database. */
-  readonly db: Database;
-  readonly write: Write<C>;
-  readonly config: AppConfig;
-  /** Those of the app that name `worker` among their takers. */
-  readonly secrets: AppSecrets;
-  readonly log: Logger;
 }
 
 /** What a feature gets to know when its database has gone back in time: a restore to a time, or one that lost commits. */
@@ -169,9 +144,8 @@ export interface Feature {
   /** Folder of numbered SQL files, `0001_name.sql`. */
   readonly migrations: URL;
   readonly commands: () => Promise<Commands>;
-  readonly routes: () => Promise<(context: RouteContext<never>) => void>;
-  /** What clients are told of each route; a test holds it against what is served. Left out by one without routes. */
-  readonly describe?: () => Promise<readonly RouteDescription[]>;
+  /** `defineRoute` makes each. */
+  readonly routes: () => Promise<readonly Route[]>;
   /** Of the one feature that guards the routes of all. Without one, everybody may do everything. */
   readonly guard?: () => Promise<(context: GuardContext) => Guard>;
   /** What people can set of it. `defineSettings` makes them. */

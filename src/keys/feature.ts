@@ -7,7 +7,7 @@ export const keys = defineFeature({
   migrations: new URL('./migrations/', import.meta.url),
   commands: async () => (await import('./commands.ts')).commands,
   // Keys are made and ended by whoever has the machine, not over HTTP.
-  routes: async () => () => {},
+  routes: async () => [],
   guard: async () => (await import('./guard.ts')).createGuard,
   checkStart: async () => (await import('./check-start.ts')).checkStart,
   onRewind: {

@@ -1,10 +1,10 @@
 import type { Context } from 'koa';
 import type { Caller, Guard, GuardContext } from '../contract/feature.ts';
+import type { Access, RateClass } from '../contract/route.ts';
 import { Failure } from '../errors.ts';
 import { ClientAddresses } from '../limits/client-address.ts';
 import type { Scope } from '../scope.ts';
 import { doorOf } from '../worker/doors.ts';
-import { PROBES } from '../worker/middleware/probes.ts';
 import { LastUse } from './last-use.ts';
 import { isOwnName, localRequests } from './local-requests.ts';
 import { type KeyQueries, type KeyRow, prepareQueries } from './queries.ts';
@@ -29,6 +29,8 @@ const READS: ReadonlySet<string> = new Set(['GET', 'HEAD']);
 /** Whoever calls while there are no keys; and who asks for what is public. */
 const NOBODY: Caller = Object.freeze({ owner: '' });
 const ANONYMOUS: Caller = Object.freeze({ owner: '', isAnonymous: true });
+/** What no route takes. */
+const UNMATCHED: Partial<Access> = {};
 
 /**
  * Guards the routes by keys. Each request looks its key up, by one read of the primary key on this process's own
@@ -47,24 +49,23 @@ export function createGuard(context: GuardContext): Guard {
   const lastUse = new LastUse((uses) => write('touch', { uses }), log);
   // Keys are revoked, never deleted: once there is one, it need not be asked again.
   let isKeyed = false;
-  // One that is answered for long is asked about again, since its key may be revoked: it was counted when it began. What
-  // a probe tells an operator is no other request.
-  const count: typeof limit = (ctx, policy, id) =>
-    ctx.headerSent || PROBES.has(ctx._matchedRoute) ? undefined : limit(ctx, policy, id);
+  const limitKey = (ctx: Context, rate: RateClass | undefined, id: string) =>
+    rate === 'none' ? undefined : limit(ctx, 'key', id);
   const addresses = new ClientAddresses(config, onUnnamedProxies);
-  const limitAddress = (ctx: Context, policy: 'address' | 'public') =>
-    count(ctx, policy, addresses.countedOf(ctx.req));
+  const limitAddress = (ctx: Context, rate: RateClass | undefined) =>
+    rate === 'none'
+      ? undefined
+      : limit(ctx, rate === 'public' ? 'public' : 'address', addresses.countedOf(ctx.req));
   /** What needs no key: one that is not valid changes nothing. */
-  const limitOpen = (ctx: Context, scope: 'public' | undefined) => {
+  const limitOpen = (ctx: Context, rate: RateClass | undefined) => {
     const key = ctx.req.headers.authorization === undefined ? undefined : keyOrNone(ctx, queries);
-    return key === undefined
-      ? limitAddress(ctx, scope === 'public' ? 'public' : 'address')
-      : count(ctx, 'key', key.id);
+    return key === undefined ? limitAddress(ctx, rate) : limitKey(ctx, rate, key.id);
   };
 
-  return (ctx, scope) => {
+  return (ctx, access) => {
+    const { scope, rate } = access ?? UNMATCHED;
     ctx.state.caller = scope === 'public' ? ANONYMOUS : NOBODY;
-    if (scope === 'public' && PROBES.has(ctx._matchedRoute)) return;
+    if (scope === 'public' && rate === 'none') return;
     const door = doorOf(ctx.req);
     // Whoever could open that socket is the operator.
     if (door === 'ops-unix') return;
@@ -72,18 +73,18 @@ export function createGuard(context: GuardContext): Guard {
     addresses.note(ctx.req);
     // Each request while there are none: what is answered a moment after the first key must not be open.
     isKeyed ||= queries.any();
-    if (scope === 'public' || scope === undefined) return isKeyed ? limitOpen(ctx, scope) : undefined;
+    if (scope === 'public' || scope === undefined) return isKeyed ? limitOpen(ctx, rate) : undefined;
     if (!isKeyed && door === undefined && isLocal(ctx.req)) return;
     if (READ_BY_SESSIONS.has(scope) && READS.has(ctx.method) && isOpsSession(bearerOf(ctx) ?? '')) return;
     let key: CheckedKey;
     try {
       key = keyOf(ctx, queries, isKeyed || door !== undefined);
     } catch (failure) {
-      return isKeyed ? after(limitAddress(ctx, 'address'), () => refuse(failure)) : refuse(failure);
+      return isKeyed ? after(limitAddress(ctx, rate), () => refuse(failure)) : refuse(failure);
     }
     lastUse.note(key.id, key.row.lastUsedAtMs, Date.now());
     ctx.state.caller = { owner: key.row.owner, keyId: key.id } satisfies Caller;
-    return after(count(ctx, 'key', key.id), () => requireScope(key.row, scope));
+    return after(limitKey(ctx, rate, key.id), () => requireScope(key.row, scope));
   };
 }
 

@@ -3,23 +3,23 @@ import type { Database } from 'better-sqlite3';
 import Koa from 'koa';
 import type { Logger } from 'pino';
 import type { App } from '../contract/app.ts';
-import type { Feature, Guard, GuardContext, Routes, Write } from '../contract/feature.ts';
+import type { Commands, Feature, Guard, GuardContext, Write } from '../contract/feature.ts';
+import type { RouteContext } from '../contract/route.ts';
 import type { AppConfig, AppSecrets } from '../contract/settings.ts';
 import { Failure } from '../errors.ts';
 import type { Meter } from '../metrics/meter.ts';
 import type { Ask } from '../runtime/answers.ts';
 import type { SystemStatus } from '../runtime/messages.ts';
 import { prepared } from '../sqlite/prepared.ts';
-import { homeRoute } from './home.ts';
+import { hasHome, home } from './home.ts';
 import { dispatch } from './middleware/dispatch.ts';
-import { guardedRoutes } from './middleware/guarded-routes.ts';
 import { probes } from './middleware/probes.ts';
 import { requestPipeline } from './middleware/request-pipeline.ts';
+import { type ServedRoute, serve } from './middleware/served-route.ts';
 import { openApiRoutes } from './openapi/routes.ts';
 import { opsRoutes } from './ops/routes.ts';
 import type { OpsSessions } from './ops/sessions.ts';
 import { RequestMeter } from './request-meter.ts';
-import { Router } from './router.ts';
 
 /** How a socket says that its other side has gone. */
 const CLIENT_GONE: ReadonlySet<string> = new Set([
@@ -40,7 +40,7 @@ export interface RoutesOptions {
   readonly features: readonly Feature[];
   /** Read-only connections by the database's name. */
   readonly databases: ReadonlyMap<string, Database>;
-  readonly writeFor: (feature: Feature) => Write<never>;
+  readonly writeFor: (feature: Feature) => Write<Commands>;
   readonly status: () => SystemStatus;
   readonly ask: Ask;
   /** Of the operator's page. */
@@ -72,19 +72,19 @@ export interface AppOptions extends RoutesOptions {
  */
 export async function createApp(options: AppOptions): Promise<RequestListener> {
   const { config, log, meter, draining, overloaded, onDamage } = options;
-  // Exactly as they are written: a rule of a proxy for /metrics must also hold for whatever leads there.
-  const router = new Router({ sensitive: true, strict: true });
   const guard = await createGuard(options);
-  const routes = guardedRoutes(router, guard);
-  addOperatorRoutes(routes, { ...options, guard });
-  const operatorPaths = new Set(router.stack.map(({ path }) => path));
-  await addOtherRoutes(routes, options);
+  const needs = { ...options, guard };
+  const operator = [...serve(probes, needs, guard), ...serve(opsRoutes, needs, guard)];
+  const own = await Promise.all(options.features.map((feature) => serveFeature(feature, options, guard)));
+  const ofFeatures = own.flat();
+  const pages = hasHome(ofFeatures.map(({ route }) => route)) ? openApiRoutes : [...openApiRoutes, home];
+  const others = [...serve(pages, needs, guard), ...ofFeatures];
 
   const app = new Koa();
   app.on('error', (err: Error) => logLateError(log, err));
   const requests = new RequestMeter(meter);
   app.use(requestPipeline({ log, requests, draining, overloaded, onDamage, config }));
-  app.use(dispatch(router, (pattern) => operatorPaths.has(pattern), guard));
+  app.use(dispatch(operator, others, guard));
   const listener = app.callback();
   return (req, res) => void listener(req, res);
 }
@@ -109,46 +109,21 @@ async function createGuard(options: AppOptions): Promise<Guard> {
   return prepared(feature.name, () => create(context));
 }
 
-/** Registers every route that is served: those of the chassis, and those of each feature. */
-export async function addRoutes(
-  route: Routes,
-  options: RoutesOptions & { readonly guard: Guard },
-): Promise<void> {
-  addOperatorRoutes(route, options);
-  await addOtherRoutes(route, options);
-}
-
-/** What the operator's sockets serve, too. */
-function addOperatorRoutes(route: Routes, options: RoutesOptions & { readonly guard: Guard }): void {
-  const { guard, status, ask, sessions, draining } = options;
-  probes(route, status, guard);
-  opsRoutes(route, { ask, sessions, draining, guard });
-}
-
-async function addOtherRoutes(route: Routes, options: RoutesOptions): Promise<void> {
-  openApiRoutes(route, options);
-  await Promise.all(options.features.map((feature) => addFeature(route, feature, options)));
-  homeRoute(route, options.about.title);
-}
-
-async function addFeature(route: Routes, feature: Feature, options: RoutesOptions): Promise<void> {
-  const db = databaseOf(feature, options);
+async function serveFeature(
+  feature: Feature,
+  options: RoutesOptions,
+  guard: Guard,
+): Promise<readonly ServedRoute[]> {
   const routes = await feature.routes();
-  const context = {
-    route,
-    db,
+  const context: RouteContext = {
+    db: databaseOf(feature, options),
     write: options.writeFor(feature),
     config: options.config,
     secrets: options.secrets,
     log: options.log.child({ feature: feature.name }),
   };
-  const late: unknown = prepared(feature.name, () => routes(context));
-  // What it adds later nobody would find.
-  if (late instanceof Promise)
-    throw new Failure(
-      'app_invalid',
-      `The routes of the feature ${feature.name} are added by an async function; expected one that has added them when it returns`,
-    );
+  // Each knows by its own types what it gets; here they are gone.
+  return prepared(feature.name, () => serve(routes, context as never, guard));
 }
 
 function databaseOf({ database }: Feature, { databases }: RoutesOptions): Database {

@@ -1,7 +1,7 @@
-import type { Routes } from '../contract/feature.ts';
+import { type RouteDeclaration, routesWith } from '../contract/route.ts';
 import { escapeHtml } from './escape-html.ts';
 import { PAGE_POLICY } from './page-policy.ts';
-import { sendFile } from './send-file.ts';
+import { IF_NONE_MATCH, NOT_MODIFIED, sendFile } from './send-file.ts';
 
 /** Links are relative, so that they hold under whatever path a proxy takes away. Nothing here is for the operator. */
 const page = (title: string) => `<!doctype html>
@@ -20,11 +20,28 @@ const page = (title: string) => `<!doctype html>
 </html>
 `;
 
-/** `GET /`: what this is, for whoever opens the address. Registered last, so that one of a feature goes before it. */
-export function homeRoute(route: Routes, title: string): void {
-  const text = page(escapeHtml(title));
-  route.get('/', 'public', (ctx) => {
-    ctx.set('Content-Security-Policy', PAGE_POLICY);
-    sendFile(ctx, 'text/html; charset=utf-8', text);
-  });
+const defineRoute = routesWith<{ readonly about: { readonly title: string } }>();
+
+/** `GET /`: what this is, for whoever opens the address. Where a feature has a page of its own there, that is served. */
+export const home = defineRoute({
+  method: 'get',
+  path: '/',
+  scope: 'public',
+  rate: 'public',
+  id: 'getHome',
+  summary: 'A page that says what this is',
+  headers: IF_NONE_MATCH,
+  answers: { 200: { description: 'The page.', content: { 'text/html': {} } }, 304: NOT_MODIFIED },
+  prepare({ about }) {
+    const text = page(escapeHtml(about.title));
+    return (ctx) => {
+      ctx.set('Content-Security-Policy', PAGE_POLICY);
+      sendFile(ctx, 'text/html; charset=utf-8', text);
+    };
+  },
+});
+
+/** @returns whether one of these routes is a page at the place of ours */
+export function hasHome(routes: readonly RouteDeclaration[]): boolean {
+  return routes.some(({ method, path }) => method === home.method && path === home.path);
 }

@@ -1,5 +1,12 @@
 import { createHash } from 'node:crypto';
 import type { RouterContext } from '@koa/router';
+import type { Answer, Parameter } from '../contract/route.ts';
+
+/** What routes say that answer so. */
+export const NOT_MODIFIED: Answer = { description: 'It is still what If-None-Match names.' };
+export const IF_NONE_MATCH: Readonly<Record<string, Parameter>> = {
+  'If-None-Match': { schema: { type: 'string' }, description: 'The ETag of what the client has.' },
+};
 
 /** What is read only when it has to be sent. */
 export interface StreamedBody {

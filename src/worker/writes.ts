@@ -1,6 +1,6 @@
 import type { Context } from 'koa';
 import type { Config } from '../config.ts';
-import type { Feature, Write } from '../contract/feature.ts';
+import type { Commands, Feature, Write } from '../contract/feature.ts';
 import { Failure } from '../errors.ts';
 import type { WriteOptions, WriterClient } from '../writer/client.ts';
 import { idempotencyOf } from './idempotency-key.ts';
@@ -14,9 +14,9 @@ const REPLAYED = 'Idempotent-Replayed';
  * Gives each feature its way to the writer. What a request wants of a write beyond the write itself stands in its
  * headers, and is dealt with here, so that no feature has to know of it.
  */
-export function writes(writer: WriterClient, config: Config): (feature: Feature) => Write<never> {
+export function writes(writer: WriterClient, config: Config): (feature: Feature) => Write<Commands> {
   return (feature) => {
-    const write = async (ctx: Context, name: string, input: unknown, blob?: Buffer): Promise<unknown> => {
+    return async (ctx, name, input, blob) => {
       const isReplicated = durabilityOf(ctx, config) === 'replicated';
       const fullName = `${feature.name}.${name}`;
       const replicatedTimeoutMs = isReplicated ? config.REPLICATED_TIMEOUT_MS : 0;
@@ -27,7 +27,6 @@ export function writes(writer: WriterClient, config: Config): (feature: Feature)
       if (isReplicated) ctx.set(DURABILITY, 'replicated');
       return value;
     };
-    return write as unknown as Write<never>;
   };
 
   async function writeOnce(

@@ -3,8 +3,12 @@ import { z } from 'zod';
 import type { App } from '../../src/contract/app.ts';
 import { checkApp } from '../../src/contract/check.ts';
 import type { Feature } from '../../src/contract/feature.ts';
+import { defineRoute, type Route } from '../../src/contract/route.ts';
 import type { Settings } from '../../src/contract/settings.ts';
 import { Failure, type FieldError } from '../../src/errors.ts';
+import { CHASSIS_ROUTES } from '../../src/worker/chassis-routes.ts';
+
+const CHASSIS = Object.values(CHASSIS_ROUTES).flat();
 
 function feature(name: string, ...processes: readonly string[]): Feature {
   return {
@@ -12,7 +16,7 @@ function feature(name: string, ...processes: readonly string[]): Feature {
     database: 'main',
     migrations: new URL('file:///nowhere/'),
     commands: async () => ({}),
-    routes: async () => () => {},
+    routes: async () => [],
     background: processes.map((process) => ({
       name: process,
       entry: new URL('file:///nowhere.ts'),
@@ -23,7 +27,7 @@ function feature(name: string, ...processes: readonly string[]): Feature {
 
 async function mistakesIn(app: Partial<App>): Promise<readonly FieldError[]> {
   try {
-    await checkApp({ title: 'test', description: 'A test.', features: [], ...app }, 'src/app.ts');
+    await checkApp({ title: 'test', description: 'A test.', features: [], ...app }, 'src/app.ts', CHASSIS);
     return [];
   } catch (error) {
     if (!(error instanceof Failure) || error.code !== 'app_invalid') throw error;
@@ -142,3 +146,99 @@ t.test(
     ]);
   },
 );
+
+function route(
+  method: Route['method'],
+  path: string,
+  id: string,
+  names = path.match(/(?<=:)\w+/g) ?? [],
+): Route {
+  const params = Object.fromEntries(names.map((name) => [name, { schema: z.string(), description: 'It.' }]));
+  return defineRoute({
+    ...{ method, path, id, params, scope: 'read', rate: 'caller', summary: id, answers: {} },
+    prepare: () => () => {},
+  });
+}
+
+t.test(
+  'routes that share nothing are taken, also a page of its own and what begins with a parameter',
+  async (t) => {
+    const routes = [
+      route('get', '/', 'getOwnHome'),
+      route('get', '/:code', 'follow'),
+      route('post', '/:code', 'make'),
+      route('get', '/links/:id', 'getLink'),
+      route('get', '/links/newest', 'getNewest'),
+      route('get', '/opsimath', 'getOpsimath'),
+    ];
+    t.strictSame(await mistakesIn({ features: [{ ...feature('links'), routes: async () => routes }] }), []);
+  },
+);
+
+t.test(
+  'a route that is reserved, doubled, or not declared as its path is is refused with both places',
+  async (t) => {
+    const links = [
+      route('get', '/links/:id', 'getLink'),
+      route('put', '/links/:id', 'putLink'),
+      route('get', '/ops/links', 'getOpsLinks'),
+      route('post', '/health', 'sendHealth'),
+      route('get', '/state', 'getReady'),
+      route('get', 'state', 'getState'),
+      route('get', '/sites/:site', 'getSite', []),
+      route('get', '/sites', 'getSites', ['site']),
+    ];
+    const words = [
+      route('get', '/links/:word', 'getWord'),
+      route('get', '/words', 'putLink'),
+      route('get', '/words/:word', 'getWords'),
+    ];
+    const app = {
+      features: [
+        { ...feature('links'), routes: async () => links },
+        { ...feature('words'), routes: async () => words },
+      ],
+    };
+    t.strictSame(await mistakesIn(app), [
+      {
+        field: 'features[0] (links) GET /ops/links',
+        message: "is below GET /ops, which is the chassis' own; expected another path",
+      },
+      {
+        field: 'features[0] (links) POST /health',
+        message: "is below GET /health, which is the chassis' own; expected another path",
+      },
+      {
+        field: 'features[0] (links) GET /state',
+        message: "its id getReady is that of GET /ready, which is the chassis' own; expected another id",
+      },
+      { field: 'features[0] (links) GET state', message: 'expected a path that begins with /' },
+      {
+        field: 'features[0] (links) GET /sites/:site',
+        message: 'its parameter site is not among its params',
+      },
+      {
+        field: 'features[0] (links) GET /sites',
+        message: 'its params name site, which its path does not have',
+      },
+      {
+        field: 'features[1] (words) GET /links/:word',
+        message: 'is served by features[0] (links) GET /links/:id, too; expected another path or method',
+      },
+      {
+        field: 'features[1] (words) GET /words',
+        message: 'its id putLink is that of features[0] (links) PUT /links/:id, too; expected another id',
+      },
+    ]);
+  },
+);
+
+t.test('a command whose name could be taken for that of another feature is refused', async (t) => {
+  const commands = async () => ({ add: {}, 'x.add': {} }) as never;
+  t.strictSame(await mistakesIn({ features: [{ ...feature('links'), commands }] }), [
+    {
+      field: 'features[0] (links) commands.x.add',
+      message: 'expected a name of letters and digits that begins with a lower-case one',
+    },
+  ]);
+});

@@ -79,7 +79,7 @@ t.test(
       'sendJson(ctx, 200, note)',
       'sendJson(ctx, 200, { ...note, release: 2 })',
     );
-    const worker = join(place, 'node_modules/ninelives/.build/worker');
+    const worker = join(place, 'node_modules/ninelives/.build/worker/main.js');
     renameSync(worker, `${worker}.gone`);
     for (const name of ['worker-1', 'writer', 'cleaner', 'litestream']) await system.killChild(name);
     t.strictSame(await add('two'), { status: 201, note: { id: 2, text: 'two' } });

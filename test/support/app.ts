@@ -9,7 +9,8 @@ import pino from 'pino';
 import type { Test } from 'tap';
 import { appConfigOf } from '../../src/app-settings.ts';
 import { loadConfig } from '../../src/config.ts';
-import type { AnyCommand, Feature, Write } from '../../src/contract/feature.ts';
+import type { AnyCommand, Commands, Feature, Write } from '../../src/contract/feature.ts';
+import type { Route, RouteDeclaration } from '../../src/contract/route.ts';
 import type { AppConfig } from '../../src/contract/settings.ts';
 import { Failure } from '../../src/errors.ts';
 import { app as about, features as allFeatures } from '../../src/features.ts';
@@ -19,14 +20,18 @@ import { Limiter } from '../../src/limits/limiter.ts';
 import type { Grant, GrantRequest } from '../../src/limits/policy.ts';
 import { LimitPool } from '../../src/limits/pool.ts';
 import { Meter } from '../../src/metrics/meter.ts';
+import type { Scope } from '../../src/scope.ts';
 import { type Database, openReader, openWriter } from '../../src/sqlite/open.ts';
 import { type AppOptions, createApp } from '../../src/worker/app.ts';
 import { createHttpServer } from '../../src/worker/http-server.ts';
+import type { Handler } from '../../src/worker/middleware/served-route.ts';
 import { OpsSessions } from '../../src/worker/ops/sessions.ts';
 import { parseInput } from '../../src/writer/input.ts';
 import { writerMismatch } from '../../src/writer/protocol.ts';
 import { describedBy } from './described.ts';
 import { within } from './system.ts';
+
+const PROBE = 'probe';
 
 export type LogLine = Readonly<Record<string, unknown>>;
 
@@ -148,7 +153,9 @@ export async function startApp(t: Test, options: TestAppOptions = {}): Promise<T
     for (const db of [...readers.values(), ...writers.values()]) db.close();
   });
   const { port } = server.address() as AddressInfo;
-  const described = await describedBy(features);
+  const described = await describedBy(
+    features === allFeatures ? features : features.filter(({ name }) => name !== PROBE),
+  );
   return {
     port,
     server,
@@ -174,10 +181,23 @@ export async function startApp(t: Test, options: TestAppOptions = {}): Promise<T
   };
 }
 
-/** A feature of routes only, for tests of what surrounds a route. */
-export function featureOf(routes: Awaited<ReturnType<Feature['routes']>>): Feature {
+type AddRoute = (path: string, scope: Scope, handler: Handler) => void;
+type Adding = { readonly route: Readonly<Record<RouteDeclaration['method'], AddRoute>> };
+
+/** A feature of routes only, for tests of what surrounds a route. What it answers is described nowhere. */
+export function featureOf(add: (adding: Adding) => void): Feature {
+  const routes: Route[] = [];
+  const note =
+    (method: RouteDeclaration['method']): AddRoute =>
+    (path, scope, handler) => {
+      const rate = scope === 'public' ? 'public' : 'caller';
+      const id = `probe${routes.length}`;
+      routes.push({ method, path, scope, rate, id, summary: id, answers: {}, prepare: () => handler });
+    };
+  const [get, post, put, patch] = [note('get'), note('post'), note('put'), note('patch')];
+  add({ route: { get, post, put, patch, delete: note('delete') } });
   return {
-    name: 'probe',
+    name: PROBE,
     database: 'main',
     migrations: new URL('./no-migrations/', import.meta.url),
     commands: async () => ({}),
@@ -195,7 +215,7 @@ function writeTo(
   feature: Feature,
   config: AppConfig,
   around: TestAppOptions['aroundWrite'],
-): Write<never> {
+): Write<Commands> {
   const prepared = new Map<string, ReturnType<AnyCommand['prepare']>>();
   return async (_ctx, name, input, blob) => {
     const command = (await feature.commands())[name]!;

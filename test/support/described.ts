@@ -109,7 +109,7 @@ function closed(schema: unknown): unknown {
 
 function fail(name: string, problem: string, answer: DescribedAnswer): never {
   throw new AssertionError({
-    message: `${name}: ${problem}. Describe it in the description.ts of its feature.\n${answer.text.slice(0, 500)}`,
+    message: `${name}: ${problem}. Describe it in its route.\n${answer.text.slice(0, 500)}`,
   });
 }
 

@@ -8,6 +8,7 @@ const SECRET = 'a-secret-that-nobody-shows';
 /** Tells by its answer what the workers have of the settings. */
 const APP = `import { z } from 'zod';
 import { defineApp, defineFeature } from '../src/contract/app.ts';
+import { defineRoute } from '../src/contract/route.ts';
 export default defineApp({
   title: 'Words',
   description: 'Words.',
@@ -22,11 +23,15 @@ export default defineApp({
         WORDS_KEY: { schema: z.string().min(9, 'expected 9 characters').optional(), changes: 'reload', takenBy: ['worker'], about: 'a key' },
       }),
       commands: async () => ({}),
-      routes: async () => ({ route, config, secrets }) => {
-        route.get('/words', 'read', (ctx) => {
-          ctx.body = [config.WORDS_MAX, config.WORDS_KEY ?? 'none', secrets.WORDS_KEY, process.env.WORDS_KEY ?? 'none'].join();
-        });
-      },
+      routes: async () => [
+        defineRoute({
+          method: 'get', path: '/words', scope: 'read', rate: 'caller', id: 'getWords', summary: 'The words',
+          answers: { 200: { description: 'They.' } },
+          prepare: ({ config, secrets }) => (ctx) => {
+            ctx.body = [config.WORDS_MAX, config.WORDS_KEY ?? 'none', secrets.WORDS_KEY, process.env.WORDS_KEY ?? 'none'].join();
+          },
+        }),
+      ],
     }),
   ],
 });

@@ -50,6 +50,7 @@ t.test('an app of another is served by the same chassis', async (t) => {
       'things/app.ts',
       `import { Failure } from '../src/errors.ts';
 import { defineApp, defineFeature } from '../src/contract/app.ts';
+import { defineRoute } from '../src/contract/route.ts';
 export default defineApp({
   title: 'Things & more',
   description: 'Things.',
@@ -60,9 +61,13 @@ export default defineApp({
       database: 'main',
       migrations: new URL('./migrations/', import.meta.url),
       commands: async () => ({}),
-      routes: async () => ({ route }) => {
-        route.get('/thing', 'read', () => { throw new Failure('thing_lost', 'It is gone'); });
-      },
+      routes: async () => [
+        defineRoute({
+          method: 'get', path: '/thing', scope: 'read', rate: 'caller', id: 'getThing', summary: 'A thing',
+          answers: {}, errors: ['thing_lost'],
+          prepare: () => () => { throw new Failure('thing_lost', 'It is gone'); },
+        }),
+      ],
     }),
   ],
 });
@@ -95,6 +100,11 @@ t.test('an app that cannot be used is refused in a sentence', async (t) => {
         "database: 'media',\n  background: [{ name: 'mailer', entry: new URL(import.meta.url), secrets: [] }],",
       ],
       'The app in src/app/app.ts cannot be used; features[1] (images): there is another process mailer, of features[0] (alerts); expected another name',
+    ],
+    [
+      'one route of two features',
+      ['src/app/images/routes.ts', "path: '/movie/image',", "path: '/alert',"],
+      'The app in src/app/app.ts cannot be used; features[1] (images) POST /alert: is served by features[0] (alerts) POST /alert, too; expected another path or method',
     ],
     [
       'a module that exports none',

@@ -52,6 +52,5 @@ t.test('the first feature works as it stands', { skip: obstacle() }, async (t) =
   const script = block('first feature').replace('npm run reload ', 'npm start &\n: ');
   const ready = 'until curl -sf localhost:8080/ready; do sleep 0.2; done';
   const out = await paste(t, script.replace(/^curl/m, `${ready}\ncurl`));
-  t.ok(out.includes('{"text":"hello","id":1}'), out);
-  t.ok(out.includes('{"items":[{"id":1,"text":"hello"}]}'));
+  t.equal(out.match(/\{"id":1,"text":"hello"\}/g)?.length, 2, out);
 });

@@ -16,14 +16,11 @@ t.test('a release with other messages between its processes needs a restart', as
 
 t.test('a migration that breaks the release that runs is refused, and says what to do', async (t) => {
   const { isRefused, place } = await deploy(t, (next, first) => {
+    first.addFeature('probe', "db.prepare('SELECT x FROM probe'); return () => {};");
+    next.addFeature('probe', 'return () => {};');
     for (const deployment of [first, next]) {
-      deployment.addFeature('probe', '');
       deployment.write('src/app/probe/migrations/0001_make.sql', 'CREATE TABLE probe (x INTEGER) STRICT;\n');
     }
-    first.write(
-      'src/app/probe/routes.ts',
-      "export function routes({ db }: { db: any }): void {\n  db.prepare('SELECT x FROM probe');\n}\n",
-    );
     next.write('src/app/probe/migrations/0002_drop.sql', 'DROP TABLE probe;\n');
   });
   await isRefused(

@@ -331,41 +331,44 @@ t.test('a client that goes away before the answer is logged as such', async (t) 
   t.equal((await app.call('GET', '/health')).status, 200);
 });
 
-t.test('the guard decides before any route, with the scope that the route asks for', async (t) => {
-  const asked: string[] = [];
-  const guard: Guard = (ctx, scope) => {
-    asked.push(`${ctx.method} ${ctx.path} ${scope}`);
-    if (ctx.get('X-Test') === 'throws') throw new Failure('not_found', 'refused at once');
-    if (ctx.get('X-Test') === 'rejects') return Promise.reject(new Failure('not_found', 'refused later'));
-    ctx.state.caller = { owner: ctx.get('X-Owner') };
-    return ctx.get('X-Test') === 'waits' ? nextTurn() : undefined;
-  };
-  let handled = 0;
-  const feature = featureOf(({ route }) => {
-    route.get('/probe', 'read', (ctx) => {
-      handled += 1;
-      ctx.body = callerOf(ctx).owner;
+t.test(
+  'the guard decides before any route, with the scope and the rate class that the route asks for',
+  async (t) => {
+    const asked: string[] = [];
+    const guard: Guard = (ctx, access) => {
+      asked.push(`${ctx.method} ${ctx.path} ${access?.scope} ${access?.rate}`);
+      if (ctx.get('X-Test') === 'throws') throw new Failure('not_found', 'refused at once');
+      if (ctx.get('X-Test') === 'rejects') return Promise.reject(new Failure('not_found', 'refused later'));
+      ctx.state.caller = { owner: ctx.get('X-Owner') };
+      return ctx.get('X-Test') === 'waits' ? nextTurn() : undefined;
+    };
+    let handled = 0;
+    const feature = featureOf(({ route }) => {
+      route.get('/probe', 'read', (ctx) => {
+        handled += 1;
+        ctx.body = callerOf(ctx).owner;
+      });
+      route.patch('/probe', 'admin', (ctx) => {
+        ctx.body = 'patched';
+      });
     });
-    route.patch('/probe', 'admin', (ctx) => {
-      ctx.body = 'patched';
-    });
-  });
-  const app = await startApp(t, { features: [{ ...feature, guard: async () => () => guard }] });
-  const ask = (test: string) =>
-    app.call('GET', '/probe', { headers: { 'X-Test': test, 'X-Owner': 'someone' } });
-  like(t, (await ask('throws')).json(), { status: 404, detail: 'refused at once' });
-  like(t, (await ask('rejects')).json(), { status: 404, detail: 'refused later' });
-  t.equal(handled, 0, 'a refused request does not reach its route');
-  t.equal((await ask('waits')).text, 'someone');
-  t.equal((await ask('')).text, 'someone');
-  await app.call('PATCH', '/probe');
-  await app.call('GET', '/health');
-  t.same(
-    asked.slice(-3),
-    ['GET /probe read', 'PATCH /probe admin', 'GET /health public'],
-    'no route goes without',
-  );
-});
+    const app = await startApp(t, { features: [{ ...feature, guard: async () => () => guard }] });
+    const ask = (test: string) =>
+      app.call('GET', '/probe', { headers: { 'X-Test': test, 'X-Owner': 'someone' } });
+    like(t, (await ask('throws')).json(), { status: 404, detail: 'refused at once' });
+    like(t, (await ask('rejects')).json(), { status: 404, detail: 'refused later' });
+    t.equal(handled, 0, 'a refused request does not reach its route');
+    t.equal((await ask('waits')).text, 'someone');
+    t.equal((await ask('')).text, 'someone');
+    await app.call('PATCH', '/probe');
+    await app.call('GET', '/health');
+    t.same(
+      asked.slice(-3),
+      ['GET /probe read caller', 'PATCH /probe admin caller', 'GET /health public none'],
+      'no route goes without',
+    );
+  },
+);
 
 t.test('an app that could not serve is not assembled', async (t) => {
   const missing = createApp({

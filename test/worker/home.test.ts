@@ -1,7 +1,8 @@
 import t from 'tap';
-import { app, features } from '../../src/features.ts';
-import { describeApi } from '../../src/worker/openapi/describe.ts';
+import { defineRoute } from '../../src/contract/route.ts';
+import { features } from '../../src/features.ts';
 import { featureOf, startApp } from '../support/app.ts';
+import { describedBy } from '../support/described.ts';
 
 t.test('the root says what this is, and leads to what is public alone', async (t) => {
   const app = await startApp(t);
@@ -20,28 +21,24 @@ t.test('the root says what this is, and leads to what is public alone', async (t
 });
 
 t.test('a feature that has a page there goes before it', async (t) => {
-  const own = {
-    ...featureOf(({ route }) => {
-      route.get('/', 'public', (ctx) => {
-        ctx.type = 'text/plain';
-        ctx.body = 'own';
-      });
-    }),
-    describe: async () => [
-      {
-        method: 'get' as const,
-        path: '/',
-        scope: 'public' as const,
-        id: 'getOwn',
-        summary: 'Own',
-        answers: { 200: { description: 'Own.', content: { 'text/plain': {} } } },
-      },
-    ],
-  };
-  const started = await startApp(t, { features: [own] });
+  const own = featureOf(() => {});
+  const page = defineRoute({
+    method: 'get',
+    path: '/',
+    scope: 'public',
+    rate: 'public',
+    id: 'getOwn',
+    summary: 'Own',
+    answers: { 200: { description: 'Own.', content: { 'text/plain': {} } } },
+    prepare: () => (ctx) => {
+      ctx.type = 'text/plain';
+      ctx.body = 'own';
+    },
+  });
+  const started = await startApp(t, { features: [{ ...own, name: 'pages', routes: async () => [page] }] });
   t.equal((await started.call('GET', '/')).text, 'own');
-  const { paths } = await describeApi({ about: app, features: [own], config: {} });
-  t.equal(paths['/']!.get!.operationId, 'getOwn');
-  const { paths: usual } = await describeApi({ about: app, features, config: {} });
-  t.equal(usual['/']!.get!.operationId, 'getHome');
+  const { paths } = JSON.parse((await started.call('GET', '/openapi.json')).text);
+  t.equal(paths['/'].get.operationId, 'getOwn');
+  const { document } = await describedBy(features);
+  t.equal(document.paths['/']!.get!.operationId, 'getHome');
 });

@@ -17,7 +17,8 @@ const DISK_MIB = 512;
 const VICTIM = 'worker-1';
 const CRASH = `  setInterval(() => {
     if (process.title === 'ninelives ${VICTIM}') throw new Error('crashes again and again');
-  }, 500);`;
+  }, 500);
+  return () => {};`;
 
 /** What each condition has to bring: one message, and one at its end. */
 const ONCE = [

@@ -1,7 +1,7 @@
 import { processesOf } from '../../../src/testing/running-system.ts';
 import { descendantsOf, isAlive } from '../processes.ts';
 import { atLeast, atMost, type Trial } from '../trial.ts';
-import { enterLoop, LOOP_ROUTES } from './worker-looping.ts';
+import { enterLoop, LOOP } from './worker-looping.ts';
 
 const GONE_TIMEOUT_MS = 15_000;
 const UNDER_WAY_MS = 1000;
@@ -19,7 +19,7 @@ export const primaryKilled: Trial = {
     atLeast(1, 'times', 'killed'),
   ],
   async run(stage, times) {
-    stage.deployment.addFeature('chaos', LOOP_ROUTES);
+    stage.deployment.addFeature('chaos', LOOP);
     // The hang shall last, so that the primary's end is all that can end it.
     const env = { HANG_TIMEOUT_MS: '60000' };
     let system = await stage.start(env);

@@ -13,7 +13,8 @@ const CRASH = `  let sinceMs: number | undefined;
     if (process.title !== 'ninelives ${VICTIM}') return;
     sinceMs ??= performance.now();
     if (performance.now() - sinceMs > 2000) throw new Error('crashes after a while');
-  }, 50);`;
+  }, 50);
+  return () => {};`;
 
 export const workerCrashing: Trial = {
   name: 'worker-crashing',

@@ -12,8 +12,8 @@ const NOTICED_TIMEOUT_MS = HANG_TIMEOUT_MS + 20_000;
 /** What the log must say of the place that hangs. */
 const CULPRIT = /loopForEver [^"]*chaos\/routes\.ts/;
 
-/** The body of the routes of a feature whose handler never returns. */
-export const LOOP_ROUTES = `  route.get('/chaos/loop', 'public', function loopForEver() { while (true); });`;
+/** What prepares a route whose handler never returns. */
+export const LOOP = 'return function loopForEver() { while (true); };';
 
 export const workerLooping: Trial = {
   name: 'worker-looping',
@@ -28,7 +28,7 @@ export const workerLooping: Trial = {
     atMost(0, 'requests', 'failed elsewhere than on the victim'),
   ],
   async run(stage, times) {
-    stage.deployment.addFeature('chaos', LOOP_ROUTES);
+    stage.deployment.addFeature('chaos', LOOP);
     await stage.start({ HANG_TIMEOUT_MS: String(HANG_TIMEOUT_MS) });
     await stage.startLoad();
     const deaths: Death[] = [];
@@ -85,5 +85,5 @@ async function loopOnce(stage: Stage): Promise<{ death: Death; stack: unknown }>
 
 /** Sends one worker into the loop. The answer never comes. */
 export function enterLoop(url: string): void {
-  fetch(`${url}/chaos/loop`, { signal: AbortSignal.timeout(NOTICED_TIMEOUT_MS) }).catch(() => {});
+  fetch(`${url}/chaos`, { signal: AbortSignal.timeout(NOTICED_TIMEOUT_MS) }).catch(() => {});
 }

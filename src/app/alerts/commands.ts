@@ -158,9 +158,11 @@ export const commands = {
   ...deliveryCommands,
 } satisfies Commands;
 
-/** @returns the one answer for a movie without an alert. */
+/** The one answer for a movie without an alert. */
+export const NO_SUCH_ALERT = 'There is no alert for this movie';
+
 export function noSuchAlert(): Failure {
-  return new Failure('not_found', 'There is no alert for this movie');
+  return new Failure('not_found', NO_SUCH_ALERT);
 }
 
 /** @returns the row, when it is there, as the request expects it, and not sent or being sent */

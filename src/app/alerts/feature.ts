@@ -8,7 +8,6 @@ export const alerts = defineFeature({
   settings: async () => (await import('./settings.ts')).settings,
   commands: async () => (await import('./commands.ts')).commands,
   routes: async () => (await import('./routes.ts')).routes,
-  describe: async () => (await import('./description.ts')).description,
   background: [
     {
       name: 'mailer',

@@ -29,8 +29,6 @@ export interface AlertQueries {
    * than `limit` and yet not be the last: see SCAN_MAX.
    */
   readonly list: (owner: string, beforeId: number, limit: number, filter: ListFilter) => AlertPage;
-  /** The key that unsubscribe links are sealed with; undefined as long as there is none. */
-  readonly unsubscribeKey: () => Buffer | undefined;
   /** The key that cursors are sealed with. */
   readonly cursorKey: () => Buffer;
 }
@@ -43,6 +41,12 @@ export function prepareFind(db: Database): AlertQueries['find'] {
   return (owner, movieId) => find.get(owner, movieId);
 }
 
+/** @returns the key that unsubscribe links are sealed with; undefined as long as there is none */
+export function prepareUnsubscribeKey(db: Database): () => Buffer | undefined {
+  const find = db.prepare<[], Buffer>('SELECT value FROM unsubscribe_key').pluck();
+  return () => find.get();
+}
+
 /** Prepares the reads once for a connection. */
 export function prepareQueries(db: Database): AlertQueries {
   const newest = `SELECT ${FIELDS}, id FROM alerts WHERE owner = ? AND id < ?`;
@@ -51,8 +55,6 @@ export function prepareQueries(db: Database): AlertQueries {
   const outOfLine = db.prepare<[string, number, string, number], ListedAlert>(
     `${newest} AND status = ? AND status IN ('sending', 'failed', 'cancelled') ORDER BY id DESC LIMIT ?`,
   );
-  const unsubscribeKey = db.prepare<[], Buffer>('SELECT value FROM unsubscribe_key').pluck();
-
   const cursorKey = db.prepare<[], Buffer>('SELECT value FROM cursor_key').pluck();
 
   function candidates(owner: string, beforeId: number, status: Status | undefined): Iterable<ListedAlert> {
@@ -90,7 +92,6 @@ export function prepareQueries(db: Database): AlertQueries {
       const page = rows.slice(0, limit);
       return { rows: page, nextBeforeId: rows.length > limit ? page.at(-1)!.id : undefined };
     },
-    unsubscribeKey: () => unsubscribeKey.get(),
     cursorKey: () => cursorKey.get()!,
   };
 }

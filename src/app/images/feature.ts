@@ -8,5 +8,4 @@ export const images = defineFeature({
   settings: async () => (await import('./settings.ts')).settings,
   commands: async () => (await import('./commands.ts')).commands,
   routes: async () => (await import('./routes.ts')).routes,
-  describe: async () => (await import('./description.ts')).description,
 });

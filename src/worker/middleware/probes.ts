@@ -1,5 +1,7 @@
 import type { RouterContext } from '@koa/router';
-import type { Guard, Routes } from '../../contract/feature.ts';
+import { z } from 'zod';
+import type { Guard } from '../../contract/feature.ts';
+import { routesWith } from '../../contract/route.ts';
 import { Failure } from '../../errors.ts';
 import type { SystemStatus } from '../../runtime/messages.ts';
 import { sendJson } from './json.ts';
@@ -9,33 +11,107 @@ export const PROBES: ReadonlySet<string> = new Set(['/health', '/ready']);
 
 const RETRY_AFTER_SECONDS = 1;
 
+interface ProbeNeeds {
+  readonly status: () => SystemStatus;
+  readonly guard: Guard;
+}
+
+const trouble = z.object({ name: z.string(), reason: z.string() }).meta({ id: 'Trouble' });
+const ready = z
+  .object({
+    ready: z.boolean(),
+    notReady: z.array(trouble).optional(),
+    degraded: z
+      .array(trouble)
+      .optional()
+      .meta({ description: 'What is out of order while the rest serves.' }),
+    replication: z.looseObject({}).optional().meta({ description: 'With ?verbose: how far the replica is.' }),
+    releases: z
+      .record(z.string(), z.string())
+      .optional()
+      .meta({ description: 'With ?verbose: the release of each process.' }),
+    drill: z.looseObject({}).optional().meta({ description: 'With ?verbose: how the last drill went.' }),
+  })
+  .meta({ id: 'Readiness' });
+
+const defineRoute = routesWith<ProbeNeeds>();
+
 /**
  * `GET /health`: this process answers. `GET /ready`: the system as a whole can serve, or a 503 that names what
  * is missing. What is out of order while the rest serves stands in `degraded`. `GET /ready?verbose`: for the
  * operator all that is known, of the replication and of the drills too, whether it is ready or not; it would tell owners of
  * keys how much the others do. Everybody else gets what `/ready` says, lest a load balancer take it for an error.
  */
-export function probes(route: Routes, status: () => SystemStatus, guard: Guard): void {
-  route.get('/health', 'public', (ctx) => sendJson(ctx, 200, { service: 'online' }));
-
-  route.get('/ready', 'public', async (ctx) => {
-    // Not ctx.URL: that is made of the Host too, which may be no host at all.
-    if (ctx.query.verbose !== undefined && (await isOperator(ctx, guard))) {
-      const known = status();
-      if (!known.ready) ctx.set('Retry-After', String(RETRY_AFTER_SECONDS));
-      sendJson(ctx, known.ready ? 200 : 503, aged(known));
-      return;
-    }
-    const { ready, notReady, degraded } = status();
-    if (!ready) {
-      throw new Failure('not_ready', 'The system cannot serve yet', {
-        errors: notReady.map(({ name, reason }) => ({ field: name, message: reason })),
-        retryAfterSeconds: RETRY_AFTER_SECONDS,
-      });
-    }
-    sendJson(ctx, 200, degraded.length === 0 ? { ready: true } : { ready: true, degraded });
-  });
-}
+export const probes = [
+  defineRoute({
+    method: 'get',
+    path: '/health',
+    scope: 'public',
+    rate: 'none',
+    id: 'getHealth',
+    summary: 'Whether a worker answers',
+    answers: {
+      200: {
+        description: 'It does.',
+        content: {
+          'application/json': {
+            schema: z.object({ service: z.literal('online') }).meta({ id: 'Health' }),
+            example: { service: 'online' },
+          },
+        },
+      },
+    },
+    prepare: () => (ctx) => sendJson(ctx, 200, { service: 'online' }),
+  }),
+  defineRoute({
+    method: 'get',
+    path: '/ready',
+    scope: 'public',
+    rate: 'none',
+    id: 'getReady',
+    summary: 'Whether the system as a whole can serve',
+    query: {
+      verbose: {
+        schema: { type: 'string' },
+        description: 'With any value: all that is known, of the replication and of the drills too.',
+      },
+    },
+    answers: {
+      200: {
+        description: 'It can.',
+        content: { 'application/json': { schema: ready, example: { ready: true } } },
+      },
+      503: {
+        description: 'It cannot. With ?verbose the body is as that of 200, else it is a problem document.',
+        content: {
+          'application/json': {
+            schema: ready,
+            example: { ready: false, notReady: [{ name: 'writer', reason: 'starting' }], degraded: [] },
+          },
+        },
+      },
+    },
+    errors: ['not_ready'],
+    prepare:
+      ({ status, guard }) =>
+      async (ctx) => {
+        if (ctx.query.verbose !== undefined && (await isOperator(ctx, guard))) {
+          const known = status();
+          if (!known.ready) ctx.set('Retry-After', String(RETRY_AFTER_SECONDS));
+          sendJson(ctx, known.ready ? 200 : 503, aged(known));
+          return;
+        }
+        const { ready, notReady, degraded } = status();
+        if (!ready) {
+          throw new Failure('not_ready', 'The system cannot serve yet', {
+            errors: notReady.map(({ name, reason }) => ({ field: name, message: reason })),
+            retryAfterSeconds: RETRY_AFTER_SECONDS,
+          });
+        }
+        sendJson(ctx, 200, degraded.length === 0 ? { ready: true } : { ready: true, degraded });
+      },
+  }),
+];
 
 /** How old the last drill is, only whoever asks knows. */
 function aged(status: SystemStatus): object {
@@ -46,7 +122,7 @@ function aged(status: SystemStatus): object {
 
 async function isOperator(ctx: RouterContext, guard: Guard): Promise<boolean> {
   try {
-    await guard(ctx, 'operator');
+    await guard(ctx, { scope: 'operator', rate: 'none' });
     return true;
   } catch (failure) {
     if (failure instanceof Failure) return false;

@@ -92,7 +92,7 @@ function writeLine(this: ServerResponse & { [LOGGED]?: LoggedRequest }): void {
 }
 
 function routeOf(ctx: ParameterizedContext): string | undefined {
-  const pattern: unknown = ctx._matchedRoute;
+  const pattern: unknown = ctx.routerPath;
   return typeof pattern === 'string' ? pattern : undefined;
 }
 

@@ -1,8 +1,7 @@
 import { z } from 'zod';
+import type { Parameter, RouteDeclaration } from '../../contract/route.ts';
 import { allCodes, type Code } from '../../errors.ts';
 import { KEY_HEADER } from '../idempotency-key.ts';
-import { PROBES } from '../middleware/probes.ts';
-import type { ParameterDescription, RouteDescription } from './route-description.ts';
 
 /** What any request may get. */
 const ANY: readonly Code[] = [
@@ -38,7 +37,7 @@ const BODY: readonly Code[] = ['too_large', 'unsupported_media_type', 'request_t
 const JSON_BODY: readonly Code[] = ['malformed_json'];
 
 /** The headers that any write takes. */
-const WRITE_HEADERS: Readonly<Record<string, ParameterDescription>> = {
+const WRITE_HEADERS: Readonly<Record<string, Parameter>> = {
   Durability: {
     schema: z.enum(['local', 'replicated']),
     description:
@@ -75,17 +74,17 @@ export const problemSchema = z
   .meta({ id: 'Problem', description: 'An error (RFC 9457).' });
 
 /** @returns whether a route changes something */
-function isWrite({ method }: RouteDescription): boolean {
+function isWrite({ method }: RouteDeclaration): boolean {
   return method !== 'get';
 }
 
 /** @returns every code that a route may answer, its own and those of its kind, each once, in the order of the table */
-export function codesOf(route: RouteDescription): readonly Code[] {
+export function codesOf(route: RouteDeclaration): readonly Code[] {
   const all = new Set<Code>([...ANY, ...(route.errors ?? [])]);
   const add = (codes: readonly Code[]) => {
     for (const code of codes) all.add(code);
   };
-  if (!PROBES.has(route.path)) add(COUNTED);
+  if (route.rate !== 'none') add(COUNTED);
   if (route.scope !== 'public') add(SCOPED);
   if (route.scope === 'read' || route.scope === 'write') add(QUERY);
   if (isWrite(route)) add(WRITE);
@@ -95,11 +94,11 @@ export function codesOf(route: RouteDescription): readonly Code[] {
 }
 
 /** @returns every header that a route takes, its own and those of its kind */
-export function headersOf(route: RouteDescription): Readonly<Record<string, ParameterDescription>> {
+export function headersOf(route: RouteDeclaration): Readonly<Record<string, Parameter>> {
   return { ...(isWrite(route) && WRITE_HEADERS), ...route.headers };
 }
 
 /** @returns what the headers mean that answers of its kind have */
-export function answerHeadersOf(route: RouteDescription): Readonly<Record<string, string>> {
+export function answerHeadersOf(route: RouteDeclaration): Readonly<Record<string, string>> {
   return isWrite(route) ? WRITE_ANSWER_HEADERS : {};
 }

@@ -1,23 +1,25 @@
 import type { Config } from '../../config.ts';
 import type { App } from '../../contract/app.ts';
 import type { Feature } from '../../contract/feature.ts';
+import type { RouteDeclaration } from '../../contract/route.ts';
 import { publicBaseOf } from '../../public-url.ts';
 import { version } from '../../version.ts';
-import { chassisRoutes, homeDescription } from './description.ts';
+import { CHASSIS_ROUTES } from '../chassis-routes.ts';
+import { hasHome, home } from '../home.ts';
 import { buildDocument, type OpenApiDocument } from './document.ts';
-import type { RouteDescription } from './route-description.ts';
 
-/** Every description, by the feature or the part of the chassis that it belongs to. */
+/** @returns what every route declares, by the feature or the part of the chassis that it belongs to */
 export async function describeRoutes(
   features: readonly Feature[],
-): Promise<Readonly<Record<string, readonly RouteDescription[]>>> {
-  const described = features.map(async ({ name, describe }) => [name, (await describe?.()) ?? []] as const);
-  const ofFeatures = Object.fromEntries(await Promise.all(described));
-  const hasHome = Object.values(ofFeatures).some((routes) =>
-    routes.some(({ method, path }) => method === 'get' && path === homeDescription.path),
-  );
-  const docs = [...(hasHome ? [] : [homeDescription]), ...chassisRoutes.docs];
-  return { ...ofFeatures, ...chassisRoutes, docs };
+): Promise<Readonly<Record<string, readonly RouteDeclaration[]>>> {
+  const loaded = features.map(async ({ name, routes }) => [name, await routes()] as const);
+  const ofFeatures: readonly (readonly [string, readonly RouteDeclaration[]])[] = await Promise.all(loaded);
+  const isHomeTheirs = hasHome(ofFeatures.flatMap(([, routes]) => routes));
+  const ofChassis = Object.entries(CHASSIS_ROUTES).map(([tag, routes]): [string, typeof routes] => [
+    tag,
+    isHomeTheirs ? routes.filter((route) => route !== home) : routes,
+  ]);
+  return Object.fromEntries([...ofFeatures, ...ofChassis]);
 }
 
 /** What there is to describe. */

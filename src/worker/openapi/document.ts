@@ -1,14 +1,14 @@
 import type { App } from '../../contract/app.ts';
+import type {
+  JsonSchema,
+  Content as RouteContent,
+  RouteDeclaration,
+  Parameter as RouteParameter,
+} from '../../contract/route.ts';
 import { allCodes, type Code, Failure } from '../../errors.ts';
 import type { Scope } from '../../scope.ts';
 import { PROBLEM_TYPE, problemOf } from '../middleware/problem.ts';
 import { answerHeadersOf, codesOf, headersOf, problemSchema } from './common.ts';
-import type {
-  ContentDescription,
-  JsonSchema,
-  ParameterDescription,
-  RouteDescription,
-} from './route-description.ts';
 import { type Direction, Schemas } from './schemas.ts';
 
 /** https://spec.openapis.org/oas/v3.1.1.html, as far as it is used here. */
@@ -69,7 +69,7 @@ Where requests are counted, \`RateLimit\` and \`RateLimit-Policy\` (draft-ietf-h
 
 /** @returns the OpenAPI description of these routes, by the tag that groups them */
 export function buildDocument(
-  routes: Readonly<Record<string, readonly RouteDescription[]>>,
+  routes: Readonly<Record<string, readonly RouteDeclaration[]>>,
   { about, version, url }: DocumentOptions,
 ): OpenApiDocument {
   const schemas = new Schemas();
@@ -107,7 +107,7 @@ export function buildDocument(
   };
 }
 
-function operationOf(route: RouteDescription, tag: string, schemas: Schemas, problem: JsonSchema): Operation {
+function operationOf(route: RouteDeclaration, tag: string, schemas: Schemas, problem: JsonSchema): Operation {
   const parameters = [
     ...Object.entries(route.params ?? {}).map((entry) => parameterOf('path', entry, schemas)),
     ...Object.entries(route.query ?? {}).map((entry) => parameterOf('query', entry, schemas)),
@@ -138,7 +138,7 @@ function securityOf(scope: Scope): Operation['security'] {
 
 function parameterOf(
   place: Parameter['in'],
-  [name, { schema, description, example, required = false }]: [string, ParameterDescription],
+  [name, { schema, told, description, example, required = false }]: [string, RouteParameter],
   schemas: Schemas,
 ): Parameter {
   return {
@@ -146,12 +146,12 @@ function parameterOf(
     in: place,
     required: required || place === 'path',
     description,
-    schema: schemas.add(schema, 'input'),
+    schema: schemas.add(told ?? schema, 'input'),
     ...(example !== undefined && { example }),
   };
 }
 
-function contentOf(content: ContentDescription, direction: Direction, schemas: Schemas): Content {
+function contentOf(content: RouteContent, direction: Direction, schemas: Schemas): Content {
   return Object.fromEntries(
     Object.entries(content).map(([type, { schema, example }]) => [
       type,
@@ -164,7 +164,7 @@ function contentOf(content: ContentDescription, direction: Direction, schemas: S
 }
 
 function responsesOf(
-  route: RouteDescription,
+  route: RouteDeclaration,
   schemas: Schemas,
   problem: JsonSchema,
 ): Record<string, Response> {

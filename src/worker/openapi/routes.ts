@@ -1,11 +1,12 @@
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import type { Routes } from '../../contract/feature.ts';
+import { z } from 'zod';
+import { routesWith } from '../../contract/route.ts';
 import { Failure } from '../../errors.ts';
 import { version } from '../../version.ts';
 import { escapeHtml } from '../escape-html.ts';
 import { PAGE_POLICY } from '../page-policy.ts';
-import { contentTag, sendFile, sendPage, sendTagged } from '../send-file.ts';
+import { contentTag, IF_NONE_MATCH, NOT_MODIFIED, sendFile, sendPage, sendTagged } from '../send-file.ts';
 import type { DescribedApi } from './describe.ts';
 
 /** What of Swagger UI is served, by name; nothing else of its package can be asked for. */
@@ -41,44 +42,95 @@ const INIT_SCRIPT = `SwaggerUIBundle({
 });
 `;
 
+const defineRoute = routesWith<DescribedApi>();
+
 /**
  * `GET /openapi.json`: the description of the API. `GET /docs`: Swagger UI, which shows it. Both are made when they
  * are first asked for: most workers' lives pass without.
  */
-export function openApiRoutes(route: Routes, api: DescribedApi): void {
-  const text = page(escapeHtml(api.about.title));
-  let document: Promise<{ text: string; etag: string }> | undefined;
-
-  route.get('/openapi.json', 'public', async (ctx) => {
-    document ??= render(api).catch((error) => {
-      // The next one may have better luck.
-      document = undefined;
-      throw error;
-    });
-    const { text, etag } = await document;
-    sendTagged(ctx, 'application/json', etag, text);
-  });
-
-  route.get('/docs', 'public', (ctx) => {
-    ctx.set('Content-Security-Policy', PAGE_POLICY);
-    sendPage(ctx, 'docs', text);
-  });
-
-  route.get('/docs/:file', 'public', async (ctx) => {
-    const name = ctx.params.file!;
-    if (name === 'init.js') {
-      sendFile(ctx, 'text/javascript; charset=utf-8', INIT_SCRIPT);
-      return;
-    }
-    if (!Object.hasOwn(ASSETS, name)) throw new Failure('not_found', 'There is no such file');
-    const file = new URL(name, import.meta.resolve('swagger-ui-dist/package.json'));
-    const { size, mtimeMs } = await stat(file);
-    // The bundle is large: neither held nor hashed.
-    const body = () => createReadStream(file);
-    const etag = `"${version}-${size}-${Math.floor(mtimeMs)}"`;
-    sendTagged(ctx, ASSETS[name]!, etag, { body, sizeBytes: size });
-  });
-}
+export const openApiRoutes = [
+  defineRoute({
+    method: 'get',
+    path: '/openapi.json',
+    scope: 'public',
+    rate: 'public',
+    id: 'getDescription',
+    summary: 'This description',
+    headers: IF_NONE_MATCH,
+    answers: {
+      200: {
+        description: 'An OpenAPI 3.1 document.',
+        content: { 'application/json': { schema: z.looseObject({ openapi: z.string() }) } },
+        headers: { ETag: 'Names this version of it.' },
+      },
+      304: NOT_MODIFIED,
+    },
+    prepare(api) {
+      let document: Promise<{ text: string; etag: string }> | undefined;
+      return async (ctx) => {
+        document ??= render(api).catch((error) => {
+          // The next one may have better luck.
+          document = undefined;
+          throw error;
+        });
+        const { text, etag } = await document;
+        sendTagged(ctx, 'application/json', etag, text);
+      };
+    },
+  }),
+  defineRoute({
+    method: 'get',
+    path: '/docs',
+    scope: 'public',
+    rate: 'public',
+    id: 'getDocs',
+    summary: 'This description as a page',
+    headers: IF_NONE_MATCH,
+    answers: { 200: { description: 'The page.', content: { 'text/html': {} } }, 304: NOT_MODIFIED },
+    prepare({ about }) {
+      const text = page(escapeHtml(about.title));
+      return (ctx) => {
+        ctx.set('Content-Security-Policy', PAGE_POLICY);
+        sendPage(ctx, 'docs', text);
+      };
+    },
+  }),
+  defineRoute({
+    method: 'get',
+    path: '/docs/:file',
+    scope: 'public',
+    rate: 'public',
+    id: 'getDocsFile',
+    summary: 'A file of that page',
+    params: {
+      file: { schema: z.string(), description: 'The name of the file.', example: 'swagger-ui.css' },
+    },
+    headers: IF_NONE_MATCH,
+    answers: {
+      200: {
+        description: 'The file.',
+        content: { 'text/css': {}, 'text/javascript': {}, 'image/png': {} },
+      },
+      304: NOT_MODIFIED,
+    },
+    errors: ['not_found'],
+    prepare:
+      () =>
+      async (ctx, { params: { file: name } }) => {
+        if (name === 'init.js') {
+          sendFile(ctx, 'text/javascript; charset=utf-8', INIT_SCRIPT);
+          return;
+        }
+        if (!Object.hasOwn(ASSETS, name)) throw new Failure('not_found', 'There is no such file');
+        const file = new URL(name, import.meta.resolve('swagger-ui-dist/package.json'));
+        const { size, mtimeMs } = await stat(file);
+        // The bundle is large: neither held nor hashed.
+        const body = () => createReadStream(file);
+        const etag = `"${version}-${size}-${Math.floor(mtimeMs)}"`;
+        sendTagged(ctx, ASSETS[name]!, etag, { body, sizeBytes: size });
+      },
+  }),
+];
 
 async function render(api: DescribedApi): Promise<{ text: string; etag: string }> {
   const { describeApi } = await import('./describe.ts');

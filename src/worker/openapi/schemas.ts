@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { JsonSchema } from './route-description.ts';
+import type { JsonSchema } from '../../contract/route.ts';
 
 /** Where a schema is used: what clients send, or what they get. */
 export type Direction = 'input' | 'output';

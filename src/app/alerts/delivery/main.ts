@@ -12,7 +12,7 @@ import { prepared } from '../../../sqlite/prepared.ts';
 import { WriterClient } from '../../../writer/client.ts';
 import { writerSocketPath } from '../../../writer/protocol.ts';
 import { prepareQueries as prepareImageQueries } from '../../images/queries.ts';
-import { prepareQueries } from '../queries.ts';
+import { prepareUnsubscribeKey } from '../queries.ts';
 import { DeliveryClock } from './clock.ts';
 import { composer } from './compose.ts';
 import { isKnownDead, newLeaseOwner } from './lease-owner.ts';
@@ -44,7 +44,7 @@ export async function run(runtime: Runtime): Promise<void> {
   const media = openReader(join(config.DATA_DIR, 'media.db'));
   const images = prepared('images', () => prepareImageQueries(media));
   const queries = prepared('alerts', () => prepareDeliveryQueries(main));
-  const { unsubscribeKey } = prepared('alerts', () => prepareQueries(main));
+  const unsubscribeKey = prepared('alerts', () => prepareUnsubscribeKey(main));
   const clock = new DeliveryClock(config);
   // Until it has its place it connects to nothing and changes nothing.
   const { url } = (await runtime.standby()) as BackgroundInput;

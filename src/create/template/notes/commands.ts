@@ -1,12 +1,15 @@
 import { defineCommand } from 'ninelives';
 import { z } from 'zod';
 
+/** Of a note. */
+export const text = z.string().min(1).max(1000);
+
 const DAY_MS = 24 * 3600 * 1000;
 
 /** Every write goes through one of these. They run in the writer, inside a transaction. */
 export const commands = {
   add: defineCommand({
-    input: z.object({ owner: z.string(), text: z.string().min(1).max(1000) }),
+    input: z.object({ owner: z.string(), text }),
     prepare(db) {
       const insert = db.prepare<[string, string, number], number>(
         'INSERT INTO notes (owner, text, created_ms) VALUES (?, ?, ?) RETURNING id',

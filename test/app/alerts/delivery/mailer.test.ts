@@ -3,7 +3,7 @@ import { DeliveryClock } from '../../../../src/app/alerts/delivery/clock.ts';
 import { composer } from '../../../../src/app/alerts/delivery/compose.ts';
 import { Mailer, type MailerOptions } from '../../../../src/app/alerts/delivery/mailer.ts';
 import { prepareDeliveryQueries } from '../../../../src/app/alerts/delivery/queries.ts';
-import { prepareQueries } from '../../../../src/app/alerts/queries.ts';
+import { prepareUnsubscribeKey } from '../../../../src/app/alerts/queries.ts';
 import { Failure } from '../../../../src/errors.ts';
 import { Smtp } from '../../../../src/mail/smtp.ts';
 import { startApp, type TestApp } from '../../../support/app.ts';
@@ -53,7 +53,7 @@ function startMailer(t: Test, scene: Scene, url: string, change: Partial<MailerO
       from: { name: '', address: 'movies@example.org' },
       publicUrl: 'https://example.org',
       findImage: () => undefined,
-      unsubscribeKey: () => prepareQueries(db).unsubscribeKey()!,
+      unsubscribeKey: () => prepareUnsubscribeKey(db)()!,
     }),
     transport,
     clock: new DeliveryClock(scene.app.config),

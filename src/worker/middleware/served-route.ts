@@ -1,0 +1,86 @@
+import type { RouterContext } from '@koa/router';
+import { z } from 'zod';
+import type { Guard } from '../../contract/feature.ts';
+import type { Parameter, Route, RouteDeclaration } from '../../contract/route.ts';
+import { Failure } from '../../errors.ts';
+import { readJson } from './json.ts';
+import { queryCheck } from './known-query.ts';
+import { validate } from './validate.ts';
+
+/** Answers one request, synchronously or not. */
+export type Handler = (ctx: RouterContext) => unknown;
+
+/** A route in this process. */
+export interface ServedRoute {
+  readonly route: RouteDeclaration;
+  readonly handle: Handler;
+}
+
+interface Input {
+  readonly params: Readonly<Record<string, unknown>>;
+  readonly query: Readonly<Record<string, unknown>>;
+  readonly body: unknown;
+}
+
+/**
+ * Has routes served. A request goes through the guard first, so that none can be left open by accident, then its input is
+ * checked as the route declares it, and its handler gets what has come of that.
+ * @param context what each is prepared with
+ */
+export function serve<RouteNeeds>(
+  routes: readonly Route<RouteNeeds>[],
+  context: RouteNeeds,
+  guard: Guard,
+): readonly ServedRoute[] {
+  return routes.map((route) => {
+    const answer = route.prepare(context);
+    const read = inputReader(route);
+    const answered: Handler = (ctx) => {
+      const input = read(ctx);
+      return input instanceof Promise
+        ? input.then((late) => answer(ctx, late as never))
+        : answer(ctx, input as never);
+    };
+    return {
+      route,
+      handle(ctx) {
+        // Where there is nothing to wait for, a request costs no turn of the event loop.
+        const pending = guard(ctx, route);
+        return pending === undefined ? answered(ctx) : pending.then(() => answered(ctx));
+      },
+    };
+  });
+}
+
+function inputReader({ scope, params = {}, query = {}, body }: RouteDeclaration) {
+  const checkNames = queryCheck(scope, Object.keys(query));
+  const checked = Object.entries(params);
+  const querySchema = schemaOf(query);
+  const bodySchema = body?.['application/json']?.schema;
+  return (ctx: RouterContext): Input | Promise<Input> => {
+    checkNames?.(ctx);
+    const found = checked.length === 0 ? ctx.params : { ...ctx.params };
+    for (const [name, { schema, absent = 'There is nothing at this path' }] of checked) {
+      if (!(schema instanceof z.ZodType)) continue;
+      const parsed = schema.safeParse(found[name] ?? '');
+      if (!parsed.success) throw new Failure('not_found', absent);
+      found[name] = parsed.data as string;
+    }
+    const asked = querySchema === undefined ? ctx.query : validate(querySchema, ctx.query);
+    if (!(bodySchema instanceof z.ZodType)) return { params: found, query: asked, body: undefined };
+    return readJson(ctx).then((value) => ({
+      params: found,
+      query: asked,
+      body: validate(bodySchema, value),
+    }));
+  };
+}
+
+/** @returns what validates a query string; undefined where nothing of it is checked */
+function schemaOf(
+  query: Readonly<Record<string, Parameter>>,
+): z.ZodType<Readonly<Record<string, unknown>>> | undefined {
+  const shape = Object.entries(query).map(([name, { schema }]) => [name, schema] as const);
+  const checked = shape.filter((entry): entry is [string, z.ZodType] => entry[1] instanceof z.ZodType);
+  return checked.length === 0 ? undefined : z.looseObject(Object.fromEntries(checked));
+}
