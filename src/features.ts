@@ -1,5 +1,5 @@
 import { readFileSync, realpathSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { extname, join, relative } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { App } from './contract/app.ts';
 import { checkApp } from './contract/check.ts';
@@ -35,16 +35,14 @@ export async function describeApp(): Promise<AppManifest> {
   // Only here: no process but the one that describes a release has use for all of them.
   const { CHASSIS_ROUTES } = await import('./worker/chassis-routes.ts');
   await checkApp(app, String(appPath()), Object.values(CHASSIS_ROUTES).flat());
-  const root = realpathSync(PROJECT);
+  // A package has JavaScript.
+  const main = join(import.meta.dirname, `background/main${extname(import.meta.filename)}`);
+  const entry = relative(realpathSync(PROJECT), main);
   const settings = await Promise.all(features.map(async (feature) => (await feature.settings?.()) ?? {}));
   return {
     databases: databaseNames(),
     backgrounds: features.flatMap(({ background = [] }) =>
-      background.map(({ name, entry, secrets }) => ({
-        name,
-        entry: relative(root, fileURLToPath(entry)),
-        secrets,
-      })),
+      background.map(({ name, secrets = [] }) => ({ name, entry, secrets })),
     ),
     codes: app.codes ?? {},
     settings: settings

@@ -3,6 +3,7 @@
  * CHANGELOG.md says what changes of them; every other module may change at any time.
  */
 export * from './contract/app.ts';
+export * from './contract/background.ts';
 export * from './contract/codes.ts';
 export * from './contract/feature.ts';
 export * from './contract/route.ts';

@@ -224,7 +224,7 @@ async function checkReplica(
 
 function sendsMail(): boolean {
   return features.some(({ background = [] }) =>
-    background.some(({ secrets }) => secrets.includes('SMTP_URL')),
+    background.some(({ secrets = [] }) => secrets.includes('SMTP_URL')),
   );
 }
 

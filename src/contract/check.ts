@@ -24,7 +24,7 @@ const RESERVED: readonly string[] = [
   'worker-spare',
   'writer',
 ];
-const RESERVED_WORKER = /^worker-/;
+const RESERVED_FORM = /^worker-|-trial$/;
 const SETTING_NAME = /^[A-Z][A-Z0-9_]*$/;
 /** Variables that the chassis, Node.js, a service manager or a shell go by. */
 const RESERVED_SETTING =
@@ -102,7 +102,7 @@ function mistakeIn(
 function secretsIn({ features }: App): FieldError[] {
   return features.flatMap(({ name, background = [] }, place) =>
     background.flatMap((process) =>
-      process.secrets
+      (process.secrets ?? [])
         .filter((secret) => !APP_SECRETS.includes(secret))
         .map((secret) => ({
           field: `features[${place}] (${name})`,
@@ -120,7 +120,7 @@ function namesIn({ features }: App): FieldError[] {
   return named.flatMap(({ name, field, kind }, place) => {
     if (!NAME.test(name))
       return [{ field, message: `expected a ${kind}'s name of lower-case letters, digits and -: ${name}` }];
-    if (RESERVED.includes(name) || RESERVED_WORKER.test(name))
+    if (RESERVED.includes(name) || RESERVED_FORM.test(name))
       return [{ field, message: `the name ${name} is the chassis' own; expected another for the ${kind}` }];
     const first = named.slice(0, place).find((other) => other.kind === kind && other.name === name);
     return first === undefined

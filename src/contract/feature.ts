@@ -7,6 +7,7 @@ import type { Policy } from '../limits/policy.ts';
 import type { RewindEnd } from '../replication/history/rewind.ts';
 import type { Background } from '../runtime/background.ts';
 import type { UnnamedProxy } from '../runtime/messages.ts';
+import type { PrepareBackground } from './background.ts';
 import type { Access, Route } from './route.ts';
 import type { AppConfig, Settings } from './settings.ts';
 
@@ -70,6 +71,16 @@ export type Write<C extends Commands> = <Name extends keyof C & string>(
   blob?: Buffer,
 ) => Promise<OutputOf<C[Name]>>;
 
+/**
+ * Sends one write on no request's behalf, and resolves when it is committed and on disk.
+ * @throws Failure as `Write` does
+ */
+export type OwnWrite<C extends Commands> = <Name extends keyof C & string>(
+  name: Name,
+  input: InputOf<C[Name]>,
+  blob?: Buffer,
+) => Promise<OutputOf<C[Name]>>;
+
 /** Who sends a request. */
 export interface Caller {
   /** Names whose data it is; empty while there are no keys. */
@@ -92,7 +103,7 @@ export interface GuardContext {
   /** Read-only connection to the database of the feature that guards. */
   readonly db: Database;
   /** Sends one of that feature's commands, on no request's behalf. */
-  readonly write: (name: string, input: unknown) => Promise<unknown>;
+  readonly write: OwnWrite<Commands>;
   /**
    * Counts a request, of the key or the address with this id, over all workers. Returns undefined when it may go on at
    * once; throws, or rejects with, Failure rate_limited.
@@ -136,6 +147,17 @@ export interface RewindContext {
  */
 export type RewindHandler = (db: Database, context: RewindContext) => string;
 
+/**
+ * A process of a feature's own beside the workers. There is one of it; two for the moment in which a new one takes over from
+ * the old one, and what it does must bear that.
+ */
+export interface FeatureProcess {
+  readonly name: string;
+  /** Secrets of the chassis that it gets, beside those of the feature that name it among their takers. */
+  readonly secrets?: Background['secrets'];
+  readonly prepare: () => Promise<PrepareBackground<never>>;
+}
+
 /** One replaceable part of the monolith. Its modules load lazily: each process takes what it runs. */
 export interface Feature {
   readonly name: string;
@@ -151,10 +173,7 @@ export interface Feature {
   /** What people can set of it. `defineSettings` makes them. */
   readonly settings?: () => Promise<Settings>;
   /** Processes of its own, which do what no request asks for. */
-  readonly background?: readonly (Omit<Background, 'entry'> & {
-    /** Its module, such as `new URL('./mailer/main.ts', import.meta.url)`; exports `run(runtime)`. */
-    readonly entry: URL;
-  })[];
+  readonly background?: readonly FeatureProcess[];
   /**
    * Asked by each new writer when the tables are there; throws the Failure because of which nothing may start. What it
    * returns is shown to whoever starts the system.

@@ -1,13 +1,16 @@
 import type { APP_SECRETS } from '../secrets.ts';
 
+/** What the name of a process ends with that is only tried, on copies of the databases. */
+export const TRIAL_SUFFIX = '-trial';
+
 /**
  * A process of a feature's own beside the workers. There is one of it; two for the moment in which a new one takes over
  * from the old one, and what it does must bear that.
  */
 export interface Background {
-  /** Its role, such as mailer. */
+  /** Its role. */
   readonly name: string;
-  /** Its module below the release's folder, such as `src/app/mailer/main.ts`; exports `run(runtime)`. */
+  /** Its module below the release's folder, which exports `run(runtime)`: that of the chassis, which loads the feature's. */
   readonly entry: string;
   /** Those that it gets; no other process gets them. */
   readonly secrets: readonly (typeof APP_SECRETS)[number][];

@@ -17,11 +17,7 @@ function feature(name: string, ...processes: readonly string[]): Feature {
     migrations: new URL('file:///nowhere/'),
     commands: async () => ({}),
     routes: async () => [],
-    background: processes.map((process) => ({
-      name: process,
-      entry: new URL('file:///nowhere.ts'),
-      secrets: [],
-    })),
+    background: processes.map((process) => ({ name: process, prepare: async () => () => async () => {} })),
   };
 }
 
@@ -73,11 +69,15 @@ t.test('a process of an app gets no secret of the chassis but that of sending ma
 });
 
 t.test("what is the chassis' own is refused", async (t) => {
-  t.strictSame(await mistakesIn({ features: [feature('keys', 'worker-1'), feature('writer')] }), [
+  t.strictSame(await mistakesIn({ features: [feature('keys', 'worker-1', 'x-trial'), feature('writer')] }), [
     { field: 'features[0]', message: "the name keys is the chassis' own; expected another for the feature" },
     {
       field: 'features[0] (keys)',
       message: "the name worker-1 is the chassis' own; expected another for the process",
+    },
+    {
+      field: 'features[0] (keys)',
+      message: "the name x-trial is the chassis' own; expected another for the process",
     },
     {
       field: 'features[1]',

@@ -16,7 +16,7 @@ const ORPHANED_TIMEOUT_MS = 2000;
 t.test('a child that blocks while it loads does not outlive a killed primary', async (t) => {
   const folder = temporaryFolder(t);
   const code = new Deployment(join(folder, 'project'));
-  for (const entry of ['src/worker/main.ts', 'src/writer/main.ts', 'src/app/alerts/delivery/main.ts']) {
+  for (const entry of ['src/worker/main.ts', 'src/writer/main.ts', 'src/background/main.ts']) {
     code.prepend(entry, `${MARK}\n${BLOCK}`);
   }
   const dataDir = temporaryFolder(t);

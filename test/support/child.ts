@@ -11,6 +11,8 @@ import { within } from './system.ts';
 const ENTRY = fileURLToPath(new URL('../../src/runtime/main.ts', import.meta.url));
 
 export interface ChildOptions {
+  /** A process of a feature goes by it. */
+  readonly role?: string;
   /** Below src/. */
   readonly entry: string;
   readonly dataDir: string;
@@ -28,12 +30,13 @@ export class TestChild {
   /** Of the one that waits. */
   #wake: () => void = () => {};
 
-  constructor(t: Test, { entry, dataDir, input, standby = false, settings = {}, env = {} }: ChildOptions) {
+  constructor(t: Test, options: ChildOptions) {
+    const { role = 'test', entry, dataDir, input, standby = false, settings = {}, env = {} } = options;
     const { config } = loadConfig({ DATA_DIR: dataDir, LOG_LEVEL: 'silent', ...settings }, dataDir);
     const entryPath = fileURLToPath(new URL(`../../src/${entry}`, import.meta.url));
     const context: ForkedContext = {
       primaryPid: process.pid,
-      role: 'test',
+      role,
       entryPath,
       config,
       standby: standby ? 'all' : 'none',

@@ -1,14 +1,19 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import t, { type Test } from 'tap';
+import { openReader } from '../../src/sqlite/open.ts';
 import { Installation } from '../support/installation.ts';
+import { until } from '../support/system.ts';
 
 const SECRET = 'a-secret-that-nobody-shows';
 
 /** Tells by its answer what the workers have of the settings. */
 const APP = `import { z } from 'zod';
 import { defineApp, defineFeature } from '../src/contract/app.ts';
+import { defineCommand } from '../src/contract/feature.ts';
 import { defineRoute } from '../src/contract/route.ts';
+import { repeat } from '../src/background.ts';
 export default defineApp({
   title: 'Words',
   description: 'Words.',
@@ -16,14 +21,55 @@ export default defineApp({
     defineFeature({
       name: 'words',
       database: 'main',
-      migrations: new URL('./none/', import.meta.url),
+      migrations: new URL('./migrations/', import.meta.url),
       settings: async () => ({
         WORDS_MAX: { schema: z.string().regex(/^\\d$/, 'expected a digit'), default: '3', changes: 'reload', about: 'how many' },
         WORDS_FOLDER: { schema: z.string().optional(), changes: 'restart', about: 'where' },
         WORDS_KEY: { schema: z.string().min(9, 'expected 9 characters').optional(), changes: 'reload', takenBy: ['worker'], about: 'a key' },
+        RUN_KEY: { schema: z.string().optional(), changes: 'reload', takenBy: ['runner'], about: 'another key' },
       }),
-      commands: async () => ({}),
+      commands: async () => ({
+        note: defineCommand({
+          input: z.object({ by: z.string(), text: z.string() }),
+          prepare(db) {
+            const note = db.prepare('INSERT INTO noted (by, text) VALUES (?, ?) ON CONFLICT DO UPDATE SET text = excluded.text');
+            return ({ by, text }) => void note.run(by, text);
+          },
+        }),
+      }),
+      background: [
+        {
+          name: 'repeater',
+          prepare: async () => repeat({ everyMs: 50 }, async ({ db, write, config, secrets }) => {
+            const [{ count }] = db.prepare('SELECT count(*) AS count FROM noted').all();
+            const text = [config.WORDS_MAX, config.WORDS_KEY ?? 'none', secrets.WORDS_KEY ?? 'none', count > 0].join();
+            await write('note', { by: 'repeater', text });
+          }),
+        },
+        {
+          name: 'runner',
+          prepare: async () => ({ write, config, secrets, report, onDrain }) => {
+            const drained = Promise.withResolvers();
+            onDrain(drained.resolve);
+            return async ({ url }) => {
+              const text = [config.WORDS_MAX, secrets.RUN_KEY, process.env.RUN_KEY ?? 'none', url.startsWith('http')].join();
+              await write('note', { by: 'runner', text });
+              report({ gauges: { words: 7 }, trouble: 'words are missing' });
+              await drained.promise;
+              await write('note', { by: 'drained', text: config.WORDS_MAX });
+            };
+          },
+        },
+      ],
       routes: async () => [
+        defineRoute({
+          method: 'get', path: '/noted', scope: 'read', rate: 'caller', id: 'getNoted', summary: 'What is noted',
+          answers: { 200: { description: 'It.' } },
+          prepare({ db }) {
+            const all = db.prepare('SELECT by, text FROM noted ORDER BY by');
+            return (ctx) => { ctx.body = JSON.stringify(Object.fromEntries(all.all().map(({ by, text }) => [by, text]))); };
+          },
+        }),
         defineRoute({
           method: 'get', path: '/words', scope: 'read', rate: 'caller', id: 'getWords', summary: 'The words',
           answers: { 200: { description: 'They.' } },
@@ -41,7 +87,10 @@ function placeOf(t: Test): Installation {
   const place = new Installation(t);
   const release = place.release('1.0.0');
   release.write('words/app.ts', APP);
-  release.write('words/none/.keep', '');
+  release.write(
+    'words/migrations/0001_create_noted.sql',
+    'CREATE TABLE noted (by TEXT PRIMARY KEY, text TEXT) STRICT;',
+  );
   release.replace('package.json', '"app": "src/app/app.ts"', '"app": "words/app.ts"');
   place.point('1.0.0');
   return place;
@@ -108,10 +157,39 @@ t.test(
     t.equal((await system.ended()).code, 78);
     t.strictSame(system.stderr.trim().split('\n').slice(-2), wrong);
     const help = await place.run('start', '--help');
-    t.strictSame(help.stdout.trimEnd().split('\n').slice(-3), [
+    t.strictSame(help.stdout.trimEnd().split('\n').slice(-4), [
       '  WORDS_MAX     how many (default 3)',
       '  WORDS_FOLDER  where (takes a restart)',
       '  WORDS_KEY     a key (secret)',
+      '  RUN_KEY       another key (secret)',
     ]);
+  },
+);
+
+t.test(
+  'a background process has the settings and its secrets, writes, reports, and is drained',
+  async (t) => {
+    const place = placeOf(t);
+    const env = join(place.folder, '.env');
+    writeFileSync(env, 'WORDS_MAX=4\nWORDS_KEY=nothing-of-theirs\nRUN_KEY=mine\n');
+    const system = await place.start();
+    const noted = async () => (await fetch(`${system.url}/noted`)).text();
+    const isNoted = (all: object) =>
+      until(async () => (await noted()) === JSON.stringify(all), JSON.stringify(all));
+    await isNoted({ repeater: '4,none,none,true', runner: '4,mine,none,true' });
+    await until(async () => {
+      const { degraded } = (await (await fetch(`${system.url}/ready`)).json()) as { degraded?: unknown[] };
+      return isDeepStrictEqual(degraded, [{ name: 'runner', reason: 'words are missing' }]);
+    }, 'its trouble is told');
+    const { gauges } = (await place.status()).children.find(({ name }) => name === 'runner')!;
+    t.strictSame(gauges, { words: 7 });
+    writeFileSync(env, 'WORDS_MAX=5\nRUN_KEY=mine-2\n');
+    t.equal((await place.run('reload', '--yes')).code, 0);
+    await isNoted({ drained: '4', repeater: '5,none,none,true', runner: '5,mine-2,none,true' });
+    t.equal((await system.stop()).code, 0);
+    const db = openReader(join(place.dataDir, 'main.db'));
+    t.teardown(() => db.close());
+    const last = db.prepare("SELECT text FROM noted WHERE by = 'drained'").pluck().get();
+    t.equal(last, '5', 'what it wrote last is in the database');
   },
 );

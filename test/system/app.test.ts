@@ -97,7 +97,7 @@ t.test('an app that cannot be used is refused in a sentence', async (t) => {
       [
         'src/app/images/feature.ts',
         "database: 'media',",
-        "database: 'media',\n  background: [{ name: 'mailer', entry: new URL(import.meta.url), secrets: [] }],",
+        "database: 'media',\n  background: [{ name: 'mailer', prepare: async () => () => async () => {} }],",
       ],
       'The app in src/app/app.ts cannot be used; features[1] (images): there is another process mailer, of features[0] (alerts); expected another name',
     ],

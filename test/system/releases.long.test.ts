@@ -175,8 +175,8 @@ t.test('everything goes back when a background process that a release adds does 
   // It passes the trial, which ends at standby.
   next.replace(
     'src/app/alerts/delivery/main.ts',
-    'const { url } = (await runtime.standby()) as BackgroundInput;',
-    "const { url } = (await runtime.standby()) as BackgroundInput;\n  if (url) throw new Error('this one is broken');",
+    'return async ({ url }) => {',
+    "return async ({ url }) => {\n  if (url) throw new Error('this one is broken');",
   );
   place.point('1.0.0');
   const system = await place.start();

@@ -19,7 +19,7 @@ const DATABASES = ['main', 'media'];
 /** The mailer's name of one that is dead: no process has this id. */
 /** Of this boot and this container, with an id that no process has. */
 const DEAD_MAILER = newLeaseOwner().replace(/\d+-[0-9a-f]+$/, '4194305-dead');
-const STANDBYS = { worker: 'worker/main.ts', mailer: 'app/alerts/delivery/main.ts' };
+const STANDBYS = { worker: 'worker/main.ts', mailer: 'background/main.ts' };
 
 /** Databases that a release finds before its migrations: the features' tables are pending. */
 function makeLive(t: Test): string {
@@ -95,7 +95,7 @@ function messagesOf(socket: Socket): () => Promise<unknown> {
 for (const [role, entry] of Object.entries(STANDBYS)) {
   t.test(`a ${role} stands by on what a dry run has left, and adds nothing to it`, async (t) => {
     const dataDir = makeTried(t);
-    const child = new TestChild(t, { entry, dataDir, standby: true });
+    const child = new TestChild(t, { role, entry, dataDir, standby: true });
     await child.said('standby');
     t.strictSame(
       readdirSync(dataDir).filter((name) => !/^(main|media)\.db(-wal|-shm)?$/.test(name)),
@@ -111,7 +111,7 @@ for (const [role, entry] of Object.entries(STANDBYS)) {
                '${DEAD_MAILER}', 1)`,
     });
     const writer = await listenAsWriter(t, dataDir);
-    const child = new TestChild(t, { entry, dataDir, standby: true });
+    const child = new TestChild(t, { role, entry, dataDir, standby: true });
     await child.said('standby');
     t.equal(await writer.connections(), 0);
 
@@ -170,7 +170,7 @@ t.test('a statement that does not fit is told with its feature, before standby',
   ] as const;
   for (const [role, database, sql, feature, reason] of cases) {
     const dataDir = makeTried(t, { [database]: sql });
-    const child = new TestChild(t, { entry: STANDBYS[role], dataDir, standby: true });
+    const child = new TestChild(t, { role, entry: STANDBYS[role], dataDir, standby: true });
     const { code, message } = await child.said('failed');
     t.strictSame(
       { code, message, exitCode: await child.exitCode() },

@@ -11,8 +11,8 @@ export const alerts = defineFeature({
   background: [
     {
       name: 'mailer',
-      entry: new URL('./delivery/main.ts', import.meta.url),
       secrets: ['SMTP_URL'],
+      prepare: async () => (await import('./delivery/main.ts')).prepareMailer,
     },
   ],
   onRewind: {

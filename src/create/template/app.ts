@@ -8,7 +8,7 @@ const notes = defineFeature({
   settings: async () => (await import('./notes/settings.ts')).settings,
   commands: async () => (await import('./notes/commands.ts')).commands,
   routes: async () => (await import('./notes/routes.ts')).routes,
-  background: [{ name: 'cleaner', entry: new URL('./notes/cleaner.ts', import.meta.url), secrets: [] }],
+  background: [{ name: 'cleaner', prepare: async () => (await import('./notes/cleaner.ts')).cleaner }],
 });
 
 export default defineApp({

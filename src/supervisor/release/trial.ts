@@ -1,6 +1,7 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { Failure } from '../../errors.ts';
+import { TRIAL_SUFFIX } from '../../runtime/background.ts';
 import type { DryRunResult } from '../../writer/dry-run.ts';
 import type { Child, ChildExit } from '../child.ts';
 import { DATA_DIR_VARIABLE } from '../fork.ts';
@@ -108,7 +109,7 @@ async function standBy(
   const env = { [DATA_DIR_VARIABLE]: config.DATA_DIR };
   const specs = [PROCESSES.worker, ...backgrounds.map(backgroundSpec)];
   const children = specs.map((spec) =>
-    factory.child(spec, { name: `${spec.role}-trial`, deployment: onCopy, standby: 'all', env }),
+    factory.child(spec, { name: `${spec.role}${TRIAL_SUFFIX}`, deployment: onCopy, standby: 'all', env }),
   );
   try {
     await Promise.all(children.map((child, index) => loaded(child, `${specs[index]?.role} of ${who}`)));

@@ -1,4 +1,5 @@
 import { backoffMs, jittered } from '../../../backoff.ts';
+import type { OwnWrite } from '../../../contract/feature.ts';
 import { Failure } from '../../../errors.ts';
 import type { Logger } from '../../../log.ts';
 import { compile } from '../../../mail/compile.ts';
@@ -18,11 +19,8 @@ const RENEWALS_PER_LEASE = 3;
 const PAUSE_MIN_MS = 1000;
 const PAUSE_MAX_MS = 60_000;
 
-/** Sends one of the delivery's commands to the writer. */
-export type DeliveryWrite = (name: keyof typeof deliveryCommands, input: unknown) => Promise<unknown>;
-
 export interface MailerOptions {
-  readonly write: DeliveryWrite;
+  readonly write: OwnWrite<typeof deliveryCommands>;
   readonly queries: DeliveryQueries;
   readonly compose: (alert: DueAlert) => Mail;
   readonly transport: Transport;
@@ -118,7 +116,7 @@ export class Mailer {
     const held = [...this.#leases.keys()];
     try {
       const input = { leaseOwner, leaseMs, dueThrough, limit: room - held.length, held };
-      const { ids, cancelled } = (await write('claim', input)) as { ids: number[]; cancelled: number };
+      const { ids, cancelled } = await write('claim', input);
       this.#wrote();
       for (const id of ids) this.#leases.set(id, claimedMs + leaseMs);
       if (this.#isDraining) for (const id of ids) this.#detach(this.#giveBack(id));

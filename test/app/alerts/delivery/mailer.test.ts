@@ -47,7 +47,7 @@ function startMailer(t: Test, scene: Scene, url: string, change: Partial<MailerO
   const db = scene.app.writers.get('main')!;
   const transport = new Smtp({ url, connections: 2, timeoutMs: 2000 });
   const mailer = new Mailer({
-    write: (name, input) => scene.app.write('alerts', name, input),
+    write: (async (name, input) => scene.app.write('alerts', name, input)) as MailerOptions['write'],
     queries: prepareDeliveryQueries(db),
     compose: composer({
       from: { name: '', address: 'movies@example.org' },
@@ -207,12 +207,12 @@ t.test('what the writer does not take is told to it until it does, and the mail 
   await put(my.app, 'm');
   let refusals = 3;
   startMailer(t, my, server.url, {
-    write: async (name, input) => {
+    write: (async (name, input) => {
       const value = await my.app.write('alerts', name, input);
       // Applied, and the answer lost: as a writer leaves it that dies.
       if (name === 'settle' && refusals-- > 0) throw new Failure('write_undecided', 'nobody knows');
       return value;
-    },
+    }) as MailerOptions['write'],
   });
   await until(() => refusals < 0, 'it was told again');
   like(t, await stateOf(my, 'm'), { status: 'sent', attempts: 1 });

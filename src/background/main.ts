@@ -1,0 +1,67 @@
+import { join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { appConfigOf, takeAppSecrets } from '../app-settings.ts';
+import type { BackgroundContext } from '../contract/background.ts';
+import { features } from '../features.ts';
+import { type BackgroundInput, TRIAL_SUFFIX } from '../runtime/background.ts';
+import type { Runtime } from '../runtime/runtime.ts';
+import { pickSecrets } from '../secrets.ts';
+import { openReader } from '../sqlite/open.ts';
+import { prepared } from '../sqlite/prepared.ts';
+import { WriterClient } from '../writer/client.ts';
+import { writerSocketPath } from '../writer/protocol.ts';
+
+/** A process that a feature brings: what of it is the chassis', around what the feature does. */
+export async function run(runtime: Runtime): Promise<void> {
+  const { role, log, send } = runtime;
+  const drained = Promise.withResolvers<number>();
+  runtime.onMessage((message) => {
+    if (message.kind === 'drain') drained.resolve(message.timeoutMs);
+  });
+  const { feature, process: own } = processOf(role);
+  const config = await appConfigOf(runtime.config);
+  const ofChassis = pickSecrets(process.env, own.secrets ?? []);
+  for (const name of Object.keys(ofChassis)) delete process.env[name];
+  const secrets = { ...ofChassis, ...(await takeAppSecrets(own.name)) };
+  const prepare = await own.prepare();
+  const writer = new WriterClient({
+    socketPath: writerSocketPath(config.DATA_DIR),
+    name: role,
+    deadlineMs: config.WRITE_DEADLINE_MS,
+    queueMax: config.WRITE_QUEUE_MAX,
+    log,
+  });
+  const open = (database: string) => openReader(join(config.DATA_DIR, `${database}.db`));
+  const context: BackgroundContext = {
+    db: open(feature.database),
+    openOther: open,
+    write: async (name, input, blob) =>
+      (await writer.write(`${feature.name}.${name}`, input, { blob })) as never,
+    config,
+    secrets,
+    log,
+    report: ({ gauges, trouble }) => send({ kind: 'report', gauges, trouble }),
+    onDrain: (listener) => void drained.promise.then(listener),
+  };
+  // It knows by its own types what it gets; here they are gone.
+  const work = await prepared(feature.name, () => prepare(context as never));
+  // Until it has its place it connects to nothing and changes nothing.
+  const { url } = (await runtime.standby()) as BackgroundInput;
+  writer.connect();
+  const working = work({ url });
+  // What fails at once has never been ready.
+  await Promise.race([working, nextTurn()]);
+  runtime.ready();
+  await working;
+  writer.close();
+  log.flush(() => process.exit(0));
+}
+
+function processOf(role: string) {
+  const name = role.endsWith(TRIAL_SUFFIX) ? role.slice(0, -TRIAL_SUFFIX.length) : role;
+  for (const feature of features) {
+    const process = feature.background?.find((one) => one.name === name);
+    if (process) return { feature, process };
+  }
+  throw new TypeError(`No feature has a process ${name}`);
+}
