@@ -389,7 +389,7 @@ function missingCredentials(given: Record<string, string | undefined>): FieldErr
 
 /**
  * What recipients see must lead to them and back, whichever server takes the mail: one on this machine passes it on. The
- * mailer pauses without these. That is no reason to refuse a start, since everything else works.
+ * process that sends pauses without these. That is no reason to refuse a start, since everything else works.
  */
 function mailPausedBecause(given: Record<string, string | undefined>): string | undefined {
   const missing = ['MAIL_FROM', 'PUBLIC_URL'].filter((name) => !given[name]);

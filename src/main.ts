@@ -49,7 +49,7 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     load: async () => (await import('./commands/rollback.ts')).rollback,
   },
   restart: {
-    about: 'exchange the processes of one role: worker, worker-1, writer, mailer, litestream',
+    about: 'exchange the processes of one role: worker, worker-1, writer, litestream, a background process',
     load: async () => (await import('./commands/restart.ts')).restart,
   },
   stop: {

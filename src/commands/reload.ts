@@ -14,8 +14,9 @@ import { refuseMisplaced } from './misplaced.ts';
 const USAGE = `Usage: ninelives reload [--release DIR] [--yes]
 
   Brings the code on disk, and the settings as they are now, into service: the migrations are tried on a copy, the new
-  processes are brought up beside the old ones, then the writer, the mailer and the workers are exchanged, each ready
-  before the old one goes. When something does not come up, the old release goes on, and the reason is told.
+  processes are brought up beside the old ones, then the writer, the background processes and the workers are
+  exchanged, each ready before the old one goes. When something does not come up, the old release goes on, and the
+  reason is told.
 
   --release DIR  that folder instead of the one that the system was started from; while nothing runs, the next start
                  takes it

@@ -44,7 +44,7 @@ export class Outbox implements Transport {
   close(): void {}
 }
 
-/** Or else the name could be lost with the power, and the alert would say sent. */
+/** Or else the name, and with it a mail that counts as sent, could be lost with the power. */
 async function syncFolder(path: string): Promise<void> {
   const folder = await open(path, 'r');
   try {

@@ -68,7 +68,7 @@ export class ReplicaGuard {
       env: { ...process.env, ...deployment.secrets },
       databases: deployment.databases,
       isCompared: (database, generation) => history.isCompared(database, generation),
-      isAlert: () => this.#state === 'proving',
+      isUrgent: () => this.#state === 'proving',
       onLook: (findings) => this.#onLook(findings),
       onRefused: (reason) => this.#onRefused(reason),
     });

@@ -81,7 +81,7 @@ export class Replicator {
     });
     this.#storeProbe = new StoreProbe({
       config,
-      isAlert: () => this.monitor.state !== 'streaming',
+      isUrgent: () => this.monitor.state !== 'streaming',
       onResult: (silence) => this.monitor.probed(silence),
     });
   }

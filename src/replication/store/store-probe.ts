@@ -8,7 +8,7 @@ import { agentFor, type StoreSettings, storeUrl } from './reach.ts';
 /** While all is well, so that an outage shows within ten seconds even when nothing is written. */
 const CALM_INTERVAL_MS = 4000;
 /** While something is wrong, so that the end of it is noticed at once. */
-const ALERT_INTERVAL_MS = 500;
+const URGENT_INTERVAL_MS = 500;
 const ANSWER_TIMEOUT_MS = 2000;
 /** One lost answer is no outage, unless something else is wrong too. */
 const SILENCES_MIN = 2;
@@ -16,7 +16,7 @@ const SILENCES_MIN = 2;
 export interface StoreProbeOptions {
   readonly config: Pick<Config, 'replica'> & StoreSettings;
   /** Whether something is wrong with the replication. */
-  readonly isAlert: () => boolean;
+  readonly isUrgent: () => boolean;
   /** Gets the result of each try: why the store does not answer, in words; undefined when it does. */
   readonly onResult: (silence: string | undefined) => void;
 }
@@ -54,20 +54,20 @@ export class StoreProbe {
 
   /** Something may have gone wrong: asks now, unless it has only just asked. */
   wake(): void {
-    if (this.#isOn && this.#options.isAlert()) this.#schedule();
+    if (this.#isOn && this.#options.isUrgent()) this.#schedule();
   }
 
   #schedule(): void {
     clearTimeout(this.#timer);
-    const isAlert = this.#silences > 0 || this.#options.isAlert();
-    const intervalMs = isAlert ? ALERT_INTERVAL_MS : CALM_INTERVAL_MS;
+    const isUrgent = this.#silences > 0 || this.#options.isUrgent();
+    const intervalMs = isUrgent ? URGENT_INTERVAL_MS : CALM_INTERVAL_MS;
     const delayMs = Math.max(0, this.#askedMs + intervalMs - performance.now());
     this.#timer = setTimeout(() => void this.#ask(), delayMs).unref();
   }
 
   /** The next one does not wait for this: a store that is back answers it, and never what it took before. */
   async #ask(): Promise<void> {
-    const { config, isAlert, onResult } = this.#options;
+    const { config, isUrgent, onResult } = this.#options;
     this.#askedMs = performance.now();
     this.#asked += 1;
     const number = this.#asked;
@@ -76,7 +76,7 @@ export class StoreProbe {
     if (!this.#isOn || number < this.#heard) return;
     this.#heard = number;
     this.#silences = silence === undefined ? 0 : this.#silences + 1;
-    if (silence === undefined || isAlert() || this.#silences >= SILENCES_MIN) onResult(silence);
+    if (silence === undefined || isUrgent() || this.#silences >= SILENCES_MIN) onResult(silence);
     // How soon to ask again follows from this, too.
     if (this.#isOn) this.#schedule();
   }

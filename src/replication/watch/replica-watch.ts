@@ -11,7 +11,7 @@ import { type Finding, lookAtReplica } from './look.ts';
 /** What is found shows within fifteen seconds. Requests to a store may cost money, and reading a folder does not. */
 const INTERVALS_MS = { s3: 10_000, file: 2000 } as const;
 /** While somebody waits for the result. */
-const ALERT_INTERVAL_MS = 1000;
+const URGENT_INTERVAL_MS = 1000;
 /** Of the newest segments; one page of a listing has a thousand. */
 const UPLOADED_MAX = 200;
 
@@ -23,7 +23,7 @@ export interface ReplicaWatchOptions {
   /** Whether the mark has a generation as one that was compared with the database. */
   readonly isCompared: (database: string, generation: string) => boolean;
   /** Whether somebody waits for the replica to be whole. */
-  readonly isAlert: () => boolean;
+  readonly isUrgent: () => boolean;
   /** Gets what each look has found; nothing, when all is as it should be. */
   readonly onLook: (findings: readonly Finding[]) => void;
   /** Why the replica could not be read, in words; undefined when it was. */
@@ -90,8 +90,8 @@ export class ReplicaWatch {
   }
 
   #schedule(): void {
-    const { config, isAlert } = this.#options;
-    const intervalMs = isAlert() ? ALERT_INTERVAL_MS : INTERVALS_MS[config.replica.type];
+    const { config, isUrgent } = this.#options;
+    const intervalMs = isUrgent() ? URGENT_INTERVAL_MS : INTERVALS_MS[config.replica.type];
     this.#timer = setTimeout(() => void this.#look(), intervalMs).unref();
   }
 

@@ -62,7 +62,7 @@ t.test('one lost answer is no outage, unless something else is wrong already', a
   const dir = temporaryFolder(t);
   const { config } = loadConfig({ DATA_DIR: dir, REPLICA_URL: `file:${join(dir, 'disk', 'replica')}` }, dir);
   const told = Promise.withResolvers<string | undefined>();
-  const probe = new StoreProbe({ config, isAlert: () => false, onResult: told.resolve });
+  const probe = new StoreProbe({ config, isUrgent: () => false, onResult: told.resolve });
   t.teardown(() => probe.stop());
   probe.start();
   // The timers do not keep this process alive.
@@ -70,7 +70,7 @@ t.test('one lost answer is no outage, unless something else is wrong already', a
   t.match(await told.promise, /cannot be read/);
   probe.stop();
   const toldAtOnce = Promise.withResolvers<string | undefined>();
-  const alert = new StoreProbe({ config, isAlert: () => true, onResult: toldAtOnce.resolve });
+  const alert = new StoreProbe({ config, isUrgent: () => true, onResult: toldAtOnce.resolve });
   t.teardown(() => alert.stop());
   alert.start();
   alert.wake();
@@ -91,7 +91,7 @@ t.test('a store that is back is heard, though what was asked before is never ans
   const told = Promise.withResolvers<void>();
   const probe = new StoreProbe({
     config,
-    isAlert: () => true,
+    isUrgent: () => true,
     onResult(silence) {
       results.push(silence);
       told.resolve();
@@ -113,7 +113,7 @@ t.test('a first silence is asked about again soon, not at the pace of calm weath
   const S3_ENDPOINT = await serve(t, store);
   const { config } = loadConfig({ DATA_DIR: dir, S3_ENDPOINT, ...ANY_BUCKET }, dir);
   const told = Promise.withResolvers<string | undefined>();
-  const probe = new StoreProbe({ config, isAlert: () => false, onResult: told.resolve });
+  const probe = new StoreProbe({ config, isUrgent: () => false, onResult: told.resolve });
   t.teardown(() => probe.stop());
   probe.start();
   t.match(await told.promise, /answers with 503/);
