@@ -20,6 +20,12 @@ export function temporaryFolder(t: Test): string {
   return folder;
 }
 
+/**
+ * What a test is not about. What else this machine does is no reason to refuse its requests, and a spare costs it as much of
+ * a processor as a worker.
+ */
+const QUICK = { OVERLOAD_LAG_MS: '0', SPARE_WORKERS: '0' };
+
 /** Starts a real system without waiting for anything; it ends with the test, and so does all that it left behind. */
 export function launch(
   t: Test,
@@ -27,8 +33,7 @@ export function launch(
   dataDir = temporaryFolder(t),
   options: LaunchOptions = {},
 ): RunningSystem {
-  // What else this machine does is no reason to refuse the requests of a test.
-  const system = RunningSystem.launch(dataDir, { OVERLOAD_LAG_MS: '0', ...env }, 'pipe', options);
+  const system = RunningSystem.launch(dataDir, { ...QUICK, ...env }, 'pipe', options);
   t.teardown(() => system.destroy());
   return system;
 }

@@ -39,7 +39,7 @@ t.test(
 t.test(
   'when the primary is killed every process goes within 2 s, and the next start works at once',
   async (t) => {
-    const system = await start(t);
+    const system = await start(t, { SPARE_WORKERS: '1' });
     const clients = new HonestClients({
       url: system.url,
       connections: 10,
