@@ -6,6 +6,7 @@ const COMMAND_TIMEOUT_MS = 120_000;
 
 export interface CommandEnd {
   readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
   readonly stdout: string;
   /** Everything that it printed, to whichever stream. */
   readonly output: string;
@@ -37,7 +38,7 @@ export async function run(stage: Stage, ...words: readonly string[]): Promise<Co
   });
   return await new Promise((resolve, reject) => {
     child.once('error', reject);
-    child.once('close', (code) => resolve({ code, stdout, output }));
+    child.once('close', (code, signal) => resolve({ code, signal, stdout, output }));
   });
 }
 
@@ -48,8 +49,8 @@ export async function reload(stage: Stage): Promise<CommandEnd> {
 
 /** @throws Error with what was said when the release on disk does not come into service */
 export async function mustReload(stage: Stage): Promise<void> {
-  const { code, output } = await reload(stage);
-  if (code !== 0) throw new Error(`a good release was refused: ${output.trim()}`);
+  const { code, signal, output } = await reload(stage);
+  if (code !== 0) throw new Error(`a good release was refused (${signal ?? code}): ${output.trim()}`);
 }
 
 /**

@@ -80,7 +80,8 @@ export const notify: readonly Trial[] = [
     name: 'notify-crashes',
     fault: 'a primary killed, a crash loop, a full disk; the operator is told of each',
     size: { unit: 'seconds', full: 60, short: 4 },
-    victims: /^worker-1$/,
+    // Litestream ends where it has no room.
+    victims: /^(worker-1|litestream)$/,
     obstacle: obstacleToDisks,
     limits: ONCE,
     async run(stage, seconds) {
