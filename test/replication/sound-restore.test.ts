@@ -262,7 +262,7 @@ for (const [place, make] of Object.entries(PLACES)) {
       // Of the first second of a replica a store does not tell what was before a commit in it.
       const late = await drillPast('time', optionsFor('time'), 0.8);
       like(t, late, { kind: 'time', reason: undefined, restored: { main: /^as of commit \d+$/ } });
-      const small = await drill('oldest', { DRILL_MAX_MB: 0.001 });
+      const small = await drill('oldest', { DRILL_MAX_MB: 0.0001 });
       t.ok(small.ok);
       t.match(small.past?.restored.main, /^left out: 1 MB would have to be read, more than DRILL_MAX_MB$/);
       const before = segments.filter((path) => indexOf(path) < newest);

@@ -22,10 +22,14 @@ const TIMES = timesOf(TTL_MS);
 const SECRET = 'of both';
 const now = () => performance.now();
 
-function leaseStore(endpoint: string, { bucket, credentials }: TestStore): S3LeaseStore {
+function leaseStore(
+  endpoint: string,
+  { bucket, credentials }: TestStore,
+  timeoutMs = TIMES.requestTimeoutMs,
+): S3LeaseStore {
   const env = { REPLICA_URL: `s3://${bucket}/app`, S3_ENDPOINT: endpoint, ...credentials };
   const { config } = loadConfig(env, '/tmp');
-  return new S3LeaseStore(openStore({ config, env: credentials, timeoutMs: TIMES.requestTimeoutMs }));
+  return new S3LeaseStore(openStore({ config, env: credentials, timeoutMs }));
 }
 
 interface Options {
@@ -110,8 +114,11 @@ async function proxy(t: Test, store: TestStore): Promise<StoreProxy> {
   return started;
 }
 
+/** A test only looks, and the members' own time is short. */
+const LOOK_TIMEOUT_MS = 10_000;
+
 async function recordOf(store: TestStore) {
-  const { text } = (await leaseStore(store.endpoint, store).read()) ?? { text: '' };
+  const { text } = (await leaseStore(store.endpoint, store, LOOK_TIMEOUT_MS).read()) ?? { text: '' };
   return parseRecord(text);
 }
 
@@ -120,6 +127,7 @@ t.test('of two that start at once one leads, again and again', async (t) => {
   for (let round = 1; round <= 10; round += 1) {
     const options = { endpoint: store.endpoint };
     const members = ['a', 'b'].map((name) => new Member(store, { ...options, name: `${name}${round}` }));
+    end(t, ...members);
     await Promise.race(members.map((member) => member.becomes('leader')));
     const leader = members.find(({ contender }) => contender.state === 'leader') as Member;
     const other = members.find((member) => member !== leader) as Member;
