@@ -1,6 +1,6 @@
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import t, { type Test } from 'tap';
@@ -28,6 +28,62 @@ t.test('an exit loses no line, and each is whole and in order', async (t) => {
     Array.from({ length: 1000 }, (_, index) => index),
   );
 });
+
+for (const kind of ['file', 'pipe']) {
+  t.test(`lines of several processes stay whole in one ${kind}`, async (t) => {
+    const path = join(temporaryFolder(t), 'log');
+    const fd = kind === 'file' ? openSync(path, 'a') : 'pipe';
+    const chunks: Buffer[] = [];
+    if (kind === 'pipe') execFileSync('mkfifo', [path]);
+    const reader =
+      kind === 'pipe' ? spawn('cat', [path], { stdio: ['ignore', 'pipe', 'inherit'] }) : undefined;
+    reader?.stdout.on('data', (chunk) => chunks.push(chunk));
+    const shared = fd === 'pipe' ? openSync(path, 'w') : fd;
+    const children = Array.from({ length: 3 }, () =>
+      spawn(process.execPath, [WRITER, 'beside-others'], { stdio: ['ignore', shared, 'inherit'] }),
+    );
+    await Promise.all(children.map((child) => once(child, 'close')));
+    const end = reader && once(reader, 'close');
+    closeSync(shared);
+    await end;
+    const text = kind === 'file' ? readFileSync(path) : Buffer.concat(chunks);
+    const lines = text
+      .toString()
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    for (const { pid } of children) {
+      const own = lines.filter((line) => line.pid === pid).map(({ index }) => index);
+      t.strictSame(
+        own,
+        Array.from({ length: 3000 }, (_, index) => index),
+      );
+    }
+    t.equal(lines.length, 9000);
+  });
+
+  t.test(`a SIGKILL loses no line that is older than a batch (${kind})`, async (t) => {
+    const path = join(temporaryFolder(t), 'log');
+    const fd = openSync(path, 'a');
+    const child = spawn(process.execPath, [WRITER, 'kill'], {
+      stdio: ['ignore', kind === 'file' ? fd : 'pipe', 'inherit'],
+    });
+    const chunks: Buffer[] = [];
+    child.stdout?.on('data', (chunk) => chunks.push(chunk));
+    const [, signal] = await once(child, 'close');
+    closeSync(fd);
+    t.equal(signal, 'SIGKILL');
+    const text = kind === 'file' ? readFileSync(path, 'utf8') : Buffer.concat(chunks).toString();
+    const indices = text
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line).index);
+    t.strictSame(
+      indices,
+      Array.from({ length: 1000 }, (_, index) => index),
+    );
+  });
+}
 
 t.test('a line that no other follows is written too', async (t) => {
   const { child } = logging(t, 'one-then-idle');

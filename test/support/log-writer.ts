@@ -1,6 +1,6 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
-import { createLog } from '../../src/log.ts';
+import { createLog, membersWriterOf } from '../../src/log.ts';
 
 /** A process that logs as the argument says. */
 const [mode, format] = process.argv.slice(2);
@@ -13,6 +13,21 @@ if (mode === 'many-then-exit') {
 if (mode === 'one-then-idle') {
   log.info('alone');
   setInterval(() => {}, 60_000);
+}
+if (mode === 'kill') {
+  // What is older than a batch waits must be out, whatever its size.
+  const write = membersWriterOf(log)!;
+  for (let index = 0; index < 1000; index += 1) write(`,"index":${index},"filler":"${'x'.repeat(300)}"`);
+  await setTimeout(50);
+  process.kill(process.pid, 'SIGKILL');
+}
+if (mode === 'beside-others') {
+  const write = membersWriterOf(log)!;
+  for (let index = 0; index < 3000; index += 1) {
+    write(`,"index":${index},"filler":"${'x'.repeat(index % 700)}"`);
+    if (index % 50 === 0) await setTimeout(1);
+  }
+  process.exit();
 }
 if (mode === 'warning-then-busy') {
   log.info('before');

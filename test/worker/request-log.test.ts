@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
+import fc from 'fast-check';
 import t from 'tap';
 import { hashOfAddress, KEY_BYTES, seal } from '../../src/app/alerts/unsubscribe/token.ts';
-import { loggablePath } from '../../src/worker/middleware/request-log.ts';
+import { loggablePath, membersOf, type RequestLine } from '../../src/worker/middleware/request-log.ts';
 
 /** The shortest there is. */
 const TOKEN = seal({ owner: '', addressHash: hashOfAddress('a@b.c') }, randomBytes(KEY_BYTES));
@@ -26,4 +27,42 @@ t.test('a path is logged without query, addresses, secrets or excess', async (t)
   for (const [target, path] of cases) t.equal(loggablePath(target), path, target);
   t.equal(loggablePath(`/${'a/'.repeat(4500)}`).length, 513);
   t.equal(loggablePath(`${'/a'.repeat(230)}/${TOKEN}`).includes(TOKEN.slice(0, 40)), false);
+});
+
+t.test('a line is JSON of what it tells, in one line, whatever a client sends', async (t) => {
+  const text = fc.string({ unit: 'binary', maxLength: 60 });
+  const hostile = fc.constantFrom(
+    '"',
+    '\\',
+    '\n',
+    '\u2028',
+    '\ud800',
+    '"}\n{"level":"fatal"',
+    '\u0000',
+    'é😀',
+  );
+  const any = fc.oneof(
+    text,
+    fc.tuple(text, hostile, text).map((parts) => parts.join('')),
+  );
+  const given = fc.record<RequestLine>({
+    requestId: any,
+    method: any,
+    route: fc.option(any, { nil: undefined }),
+    path: any,
+    status: fc.integer({ min: 100, max: 599 }),
+    code: fc.option(any, { nil: undefined }),
+    durationMs: fc.integer({ min: 0, max: 1e9 }).map((us) => us / 1000),
+    bytes: fc.option(fc.nat(), { nil: undefined }),
+  });
+  fc.assert(
+    fc.property(given, (line) => {
+      const own = `{"level":"info"${membersOf(line)}}`;
+      // What is sent is UTF-8, and one line.
+      const expected = JSON.parse(JSON.stringify({ level: 'info', ...line, msg: 'request' }));
+      t.strictSame(JSON.parse(Buffer.from(own).toString()), expected);
+      t.equal(own.includes('\n'), false);
+    }),
+    { numRuns: 300 },
+  );
 });

@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import type { ParameterizedContext } from 'koa';
-import type { Logger } from 'pino';
+import { type Logger, membersWriterOf, type WriteMembers } from '../../log.ts';
 import type { RequestMeter } from '../request-meter.ts';
 
 /** A line must stay well below what a pipe writes in one piece. */
@@ -14,11 +14,17 @@ const SECRET_MIN_CHARS = 80;
 
 const LOGGED = Symbol('logged request');
 
+/** Where the requests of a process are told. */
+interface RequestSink {
+  readonly log: Logger;
+  readonly writeMembers: WriteMembers | undefined;
+  readonly requests: RequestMeter;
+}
+
 interface LoggedRequest {
   readonly ctx: ParameterizedContext;
   readonly requestId: string;
-  readonly log: Logger;
-  readonly requests: RequestMeter;
+  readonly sink: RequestSink;
   /** Its length says nothing of the system: the client chose it. */
   isStream: boolean;
   readonly startedMs: number;
@@ -26,23 +32,35 @@ interface LoggedRequest {
   code: string | undefined;
 }
 
+/** What the line of a request has that was answered. */
+export interface RequestLine {
+  readonly requestId: string;
+  readonly method: string | undefined;
+  /** The pattern. */
+  readonly route: string | undefined;
+  readonly path: string;
+  readonly status: number;
+  readonly code: string | undefined;
+  readonly durationMs: number;
+  readonly bytes: number | undefined;
+}
+
+/** @returns where the requests of this process are told */
+export function requestSink(log: Logger, requests: RequestMeter): RequestSink {
+  return { log, writeMembers: membersWriterOf(log), requests };
+}
+
 /**
  * Counts a request and writes one line when the response is over, however it ends: method, route pattern, path, status, durationMs,
  * request id and the bytes of the answer's body. Neither query string nor body, no e-mail address, and no secret that a link
  * holds.
  */
-export function logWhenOver(
-  ctx: ParameterizedContext,
-  requestId: string,
-  log: Logger,
-  requests: RequestMeter,
-): void {
+export function logWhenOver(ctx: ParameterizedContext, requestId: string, sink: RequestSink): void {
   const res = ctx.res as ServerResponse & { [LOGGED]?: LoggedRequest };
   res[LOGGED] = {
     ctx,
     requestId,
-    log,
-    requests,
+    sink,
     isStream: false,
     startedMs: performance.now(),
     code: undefined,
@@ -64,13 +82,13 @@ export function noteStream(res: ServerResponse & { [LOGGED]?: LoggedRequest }): 
 function writeLine(this: ServerResponse & { [LOGGED]?: LoggedRequest }): void {
   const logged = this[LOGGED];
   if (logged === undefined) return;
-  const { ctx, requestId, log, requests, isStream, startedMs, code } = logged;
+  const { ctx, requestId, sink, isStream, startedMs, code } = logged;
   const durationMs = performance.now() - startedMs;
   const route = routeOf(ctx);
   if (!isStream) {
-    requests.count(ctx.method, route, this.writableFinished ? this.statusCode : 'aborted', durationMs);
+    sink.requests.count(ctx.method, route, this.writableFinished ? this.statusCode : 'aborted', durationMs);
   }
-  const line = {
+  const line: RequestLine = {
     requestId,
     method: ctx.req.method,
     route,
@@ -80,15 +98,23 @@ function writeLine(this: ServerResponse & { [LOGGED]?: LoggedRequest }): void {
     durationMs: Math.round(durationMs * 1000) / 1000,
     bytes: bodyBytes(this),
   };
-  if (this.writableFinished) {
-    log.info(line, 'request');
-  } else {
+  if (!this.writableFinished) {
     // Whatever status was meant, nobody has seen it.
-    log.info(
+    sink.log.info(
       { ...line, status: undefined, bytes: undefined, aborted: true },
       'client went away before the answer',
     );
-  }
+  } else if (sink.writeMembers) sink.writeMembers(membersOf(line));
+  else sink.log.info(line, 'request');
+}
+
+/** @returns the line as JSON without its brackets, a comma before each member */
+export function membersOf(line: RequestLine): string {
+  const { requestId, method, route, path, status, code, durationMs, bytes } = line;
+  const routeMember = route === undefined ? '' : `,"route":${JSON.stringify(route)}`;
+  const codeMember = code === undefined ? '' : `,"code":${JSON.stringify(code)}`;
+  const bytesMember = bytes === undefined ? '' : `,"bytes":${bytes}`;
+  return `,"requestId":${JSON.stringify(requestId)},"method":${JSON.stringify(method)}${routeMember},"path":${JSON.stringify(path)},"status":${status}${codeMember},"durationMs":${durationMs}${bytesMember},"msg":"request"`;
 }
 
 function routeOf(ctx: ParameterizedContext): string | undefined {
@@ -98,8 +124,8 @@ function routeOf(ctx: ParameterizedContext): string | undefined {
 
 function bodyBytes(res: ServerResponse): number | undefined {
   if (res.req.method === 'HEAD' || res.statusCode === 304 || res.statusCode === 204) return 0;
-  const length = res.getHeader('Content-Length');
-  return length === undefined ? undefined : Number(length);
+  const length = Number(res.getHeader('Content-Length'));
+  return Number.isFinite(length) ? length : undefined;
 }
 
 /**

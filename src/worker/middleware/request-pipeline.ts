@@ -11,7 +11,7 @@ import { PROBES } from './probes.ts';
 import { asFailure, PROBLEM_TYPE, problemHeaders, problemOf } from './problem.ts';
 import { checkHead } from './request-head.ts';
 import { requestId } from './request-id.ts';
-import { logWhenOver, noteCode } from './request-log.ts';
+import { logWhenOver, noteCode, requestSink } from './request-log.ts';
 import { securityHeaders, setAll } from './security-headers.ts';
 import { TARGET_MAX_CHARS, uriTooLong } from './target.ts';
 
@@ -39,13 +39,14 @@ const OVERLOAD_RETRY_SECONDS = 1;
 export function requestPipeline(options: RequestPipelineOptions): Koa.Middleware {
   const { log, requests, draining, overloaded, onDamage, config } = options;
   const security = securityHeaders(config);
+  const sink = requestSink(log, requests);
   const origins = cors(config.CORS_ORIGINS);
   return async (ctx, next) => {
     const id = requestId(ctx.req.headers['x-request-id']);
     ctx.res.setHeader('X-Request-Id', id);
     setAll(ctx.res, security);
     origins?.allow(ctx);
-    logWhenOver(ctx, id, log, requests);
+    logWhenOver(ctx, id, sink);
     try {
       checkHead(ctx.req);
       checkTarget(ctx);
