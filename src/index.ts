@@ -6,6 +6,7 @@ export * from './contract/app.ts';
 export * from './contract/background.ts';
 export * from './contract/codes.ts';
 export * from './contract/feature.ts';
+export * from './contract/finding.ts';
 export * from './contract/route.ts';
 export * from './contract/settings.ts';
 export { type Code, type CodeMeaning, Failure, type FailureOptions, type FieldError } from './errors.ts';

@@ -2,6 +2,7 @@ import { constants, lstatSync, mkdtempSync, rmdirSync, type Stats, statSync } fr
 import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import type { Config } from '../config.ts';
+import { type Finding, type Found, ok, problem, warning } from '../contract/finding.ts';
 import { Failure } from '../errors.ts';
 import { features } from '../features.ts';
 import { freeDiskMb } from '../free-disk.ts';
@@ -14,8 +15,7 @@ import { lockDataDir } from '../sqlite/lock.ts';
 import { isWritable } from '../writable.ts';
 import { askPrimary } from './control-client.ts';
 import { checkDatabases } from './doctor-databases.ts';
-import { type Finding, type Found, ok, problem, warning } from './doctor-finding.ts';
-import { checkKeys } from './doctor-keys.ts';
+import { checkFeatures } from './doctor-features.ts';
 import { checkNotify } from './doctor-notify.ts';
 import { checkOps } from './doctor-ops.ts';
 import { checkOwner } from './doctor-owner.ts';
@@ -45,7 +45,7 @@ export function checksFor(config: Config, secrets: Secrets): readonly Check[] {
       return [named('lock', checkLock(config.DATA_DIR, running))];
     },
     async () => checkDatabases(config),
-    async () => [named('keys', checkKeys(config))],
+    async () => checkFeatures(config),
     async () => [named('disk', checkDisk(config))],
     async () => [named('port', await checkPort(config, running))],
     async () => [named('operator', await checkOps(config, running))],

@@ -1,11 +1,11 @@
 import { existsSync } from 'node:fs';
 import type { Config } from '../config.ts';
+import { type Finding, type Found, ok, problem, warning } from '../contract/finding.ts';
 import { databaseNames } from '../features.ts';
 import { databasePath } from '../replication/litestream-config.ts';
 import { compatibilityOf } from '../sqlite/compatibility.ts';
 import { isDamage } from '../sqlite/damage.ts';
 import { ownersOf } from '../writer/databases.ts';
-import { type Finding, type Found, ok, problem, warning } from './doctor-finding.ts';
 
 /** @returns what a start would make of each database that is there */
 export function checkDatabases(config: Config): readonly Finding[] {

@@ -1,8 +1,8 @@
+import type { Finding } from '../contract/finding.ts';
 import { Failure } from '../errors.ts';
 import { describeApp } from '../features.ts';
 import { unknownTo } from '../supervisor/release/app-settings.ts';
 import type { Invocation } from '../supervisor/release/invocation.ts';
-import type { Finding } from './doctor-finding.ts';
 import { refuseMisplaced } from './misplaced.ts';
 
 /** @returns what is wrong with where settings and data lie, and what `.env` sets that no release here knows */

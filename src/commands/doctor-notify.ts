@@ -1,7 +1,7 @@
 import type { Config } from '../config.ts';
+import { type Found, ok, warning } from '../contract/finding.ts';
 import { readRecord } from '../replication/drill/record.ts';
 import type { Secrets } from '../secrets.ts';
-import { type Found, ok, warning } from './doctor-finding.ts';
 
 /** Nothing is sent: what a heartbeat's owner sees shall come from a system that runs. */
 export function checkNotify(config: Config, secrets: Secrets): Found {

@@ -1,9 +1,9 @@
 import { dirname, join } from 'node:path';
 import type { Config } from '../config.ts';
+import { type Found, ok, problem } from '../contract/finding.ts';
 import type { SystemSnapshot } from '../runtime/snapshot.ts';
 import { type ListenAddress, stateOfSocket, tryAddress } from '../supervisor/listen-address.ts';
 import { isWritable } from '../writable.ts';
-import { type Found, ok, problem } from './doctor-finding.ts';
 
 const REMEDY = 'Set OPS_LISTEN to another address, or end what listens there.';
 

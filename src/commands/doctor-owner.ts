@@ -1,11 +1,11 @@
 import type { Config } from '../config.ts';
+import { type Found, ok, problem, warning } from '../contract/finding.ts';
 import { isCoveredByDataDir } from '../replication/lease/covered.ts';
 import { identityOf } from '../replication/lease/identity.ts';
 import { judge } from '../replication/lease/judge.ts';
 import { openLeaseStore } from '../replication/lease/open-store.ts';
 import { ownerOf, parseRecord } from '../replication/lease/record.ts';
 import type { Secrets } from '../secrets.ts';
-import { type Found, ok, problem, warning } from './doctor-finding.ts';
 
 const STOP_THAT_ONE =
   'Stop that one, or set another REPLICA_URL. If it is gone for good, a start waits for 30 s, or takes it at once with --take-over.';

@@ -1,13 +1,13 @@
 import { appSettingMistakes } from '../app-settings.ts';
 import { type LoadedConfig, loadConfig } from '../config.ts';
+import type { Finding } from '../contract/finding.ts';
 import { Failure } from '../errors.ts';
 import { describeApp } from '../features.ts';
-import { refuseWrong } from '../supervisor/release/app-settings.ts';
+import { givenOf, refuseWrong } from '../supervisor/release/app-settings.ts';
 import type { Invocation } from '../supervisor/release/invocation.ts';
 import { readArguments } from './arguments.ts';
 import { checksFor, settingsFinding } from './doctor-checks.ts';
 import { fileFindings } from './doctor-files.ts';
-import type { Finding } from './doctor-finding.ts';
 
 const USAGE = `Usage: ninelives doctor [--json]
 
@@ -63,7 +63,10 @@ async function load(installation: string): Promise<LoadedConfig | Failure> {
   const mistakes = await appSettingMistakes(process.env);
   const app = await describeApp();
   const apps = attempt(() => refuseWrong(mistakes, app, installation));
-  if (!(apps instanceof Failure)) return own;
+  if (!(apps instanceof Failure)) {
+    if (own instanceof Failure) return own;
+    return { ...own, config: { ...own.config, appSettings: givenOf(app, process.env) } };
+  }
   if (!(own instanceof Failure)) return apps;
   const errors = [...(own.options.errors ?? []), ...(apps.options.errors ?? [])];
   const byField = new Map(errors.map((error) => [error.field, error]));

@@ -8,6 +8,7 @@ import type { RewindEnd } from '../replication/history/rewind.ts';
 import type { Background } from '../runtime/background.ts';
 import type { UnnamedProxy } from '../runtime/messages.ts';
 import type { PrepareBackground } from './background.ts';
+import type { Found } from './finding.ts';
 import type { Access, Route } from './route.ts';
 import type { AppConfig, Settings } from './settings.ts';
 
@@ -147,6 +148,18 @@ export interface RewindContext {
  */
 export type RewindHandler = (db: Database, context: RewindContext) => string;
 
+/** What a check of `ninelives doctor` gets. It runs beside the system, or without one, and changes nothing. */
+export interface CheckContext {
+  /**
+   * Read-only connection to the feature's database; undefined where there is none yet. Its tables may be those of an older
+   * release: what a check throws is told as a warning.
+   */
+  readonly db: Database | undefined;
+  readonly config: AppConfig;
+}
+
+export type DoctorCheck = (context: CheckContext) => Found | Promise<Found>;
+
 /**
  * A process of a feature's own beside the workers. There is one of it; two for the moment in which a new one takes over from
  * the old one, and what it does must bear that.
@@ -179,6 +192,8 @@ export interface Feature {
    * returns is shown to whoever starts the system.
    */
   readonly checkStart?: () => Promise<(db: Database, config: Config) => string | undefined>;
+  /** What `ninelives doctor` looks at, by the names of its findings. */
+  readonly doctor?: () => Promise<Readonly<Record<string, DoctorCheck>>>;
   /** For one whose work leaves the system. Without it, it goes on with what its database says. */
   readonly onRewind?: {
     /** What it does, for whoever is about to go back, as the end of a sentence. */

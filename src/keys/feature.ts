@@ -10,6 +10,7 @@ export const keys = defineFeature({
   routes: async () => [],
   guard: async () => (await import('./guard.ts')).createGuard,
   checkStart: async () => (await import('./check-start.ts')).checkStart,
+  doctor: async () => ({ keys: (await import('./doctor.ts')).checkKeys }),
   onRewind: {
     does: 'what was revoked or rotated since stays so; keys made since are gone',
     load: async () => (await import('./rewind.ts')).onRewind,

@@ -1,6 +1,6 @@
 import type { AddressInfo, createServer as createTcpServer } from 'node:net';
 import type { Test } from 'tap';
-import type { Finding } from '../../src/commands/doctor-finding.ts';
+import type { Finding } from '../../src/contract/finding.ts';
 import { command } from './command.ts';
 
 export async function findings(

@@ -3,7 +3,7 @@ import { createServer as createTcpServer } from 'node:net';
 import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import t from 'tap';
-import type { Finding } from '../../src/commands/doctor-finding.ts';
+import type { Finding } from '../../src/contract/finding.ts';
 import { like } from '../support/like.ts';
 import { startS3 } from '../support/s3.ts';
 import { start, temporaryFolder } from '../support/system.ts';

@@ -3,6 +3,7 @@ import { createServer } from 'node:http';
 import { createServer as createTcpServer } from 'node:net';
 import { join } from 'node:path';
 import t from 'tap';
+import { openWriter } from '../../src/sqlite/open.ts';
 import { like } from '../support/like.ts';
 import { startS3 } from '../support/s3.ts';
 import { gate, tlsStore } from '../support/store-ways.ts';
@@ -142,6 +143,27 @@ t.test('beside a running system all is well too', async (t) => {
   const system = await start(t);
   const { code, by } = await findings({ DATA_DIR: system.dataDir, PORT: '0' });
   t.equal(code, 0);
+  t.strictSame(by.get('alerts'), {
+    name: 'alerts',
+    result: 'ok',
+    detail: '0 are due, 0 are tried again, none has failed',
+    remedy: null,
+  });
   like(t, by.get('lock'), { detail: `a system runs here: process ${system.pid}, serving` });
   like(t, by.get('port'), { detail: `${system.url}, held by the system that runs` });
+});
+
+t.test('a feature looks at its own tables, and what it cannot look at is a warning', async (t) => {
+  const dataDir = temporaryFolder(t);
+  const none = await findings({ DATA_DIR: dataDir, PORT: '0' });
+  like(t, none.by.get('alerts'), { result: 'ok', detail: 'none yet' });
+  openWriter(join(dataDir, 'main.db')).close();
+  const empty = await findings({ DATA_DIR: dataDir, PORT: '0' });
+  t.equal(empty.code, 0);
+  t.strictSame(empty.by.get('alerts'), {
+    name: 'alerts',
+    result: 'warning',
+    detail: 'not looked at: no such table: alerts',
+    remedy: 'A start restores or migrates the database; see the message of npm start.',
+  });
 });

@@ -1,5 +1,5 @@
 import t from 'tap';
-import type { Finding } from '../../src/commands/doctor-finding.ts';
+import type { Finding } from '../../src/contract/finding.ts';
 import { command } from '../commands/command.ts';
 import { request } from '../support/http.ts';
 import { start, until } from '../support/system.ts';

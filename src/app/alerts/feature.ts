@@ -15,6 +15,7 @@ export const alerts = defineFeature({
       prepare: async () => (await import('./delivery/main.ts')).prepareMailer,
     },
   ],
+  doctor: async () => ({ alerts: (await import('./doctor.ts')).checkAlerts }),
   onRewind: {
     does: 'what was sent since stays sent, and whoever has unsubscribed since stays so',
     load: async () => (await import('./rewind.ts')).onRewind,

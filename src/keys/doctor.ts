@@ -1,19 +1,16 @@
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
-import type { Config } from '../config.ts';
+import type { CheckContext } from '../contract/feature.ts';
+import { type Found, ok, problem } from '../contract/finding.ts';
 import { Failure } from '../errors.ts';
-import { checkStart, keylessProblem } from '../keys/check-start.ts';
-import { openReader } from '../sqlite/open.ts';
-import { type Found, ok, problem, warning } from './doctor-finding.ts';
+import { checkStart, keylessProblem } from './check-start.ts';
 
 const CREATE = 'npm run keys -- create --name admin --scope admin';
 const KEYLESS = ok(`no keys: only this machine is served; put no proxy in front before: ${CREATE}`);
 
 /** @returns whether there are keys, and what a start would refuse without them */
-export function checkKeys(config: Config): Found {
-  const { DATA_DIR, replica } = config;
-  const path = join(DATA_DIR, 'main.db');
-  if (!existsSync(path)) {
+export function checkKeys({ db, config }: CheckContext): Found {
+  if (db === undefined) {
+    const { replica } = config;
     const found = keylessProblem(config);
     if (found === undefined) return KEYLESS;
     const mayBeRestored = replica.type !== 'file' || existsSync(replica.path);
@@ -26,17 +23,9 @@ export function checkKeys(config: Config): Found {
     };
   }
   try {
-    const db = openReader(path);
-    try {
-      return checkStart(db, config) === undefined ? ok('every request needs one') : KEYLESS;
-    } finally {
-      db.close();
-    }
+    return checkStart(db, config) === undefined ? ok('every request needs one') : KEYLESS;
   } catch (error) {
     if (error instanceof Failure) return problem(error.message, `Run: ${CREATE}`);
-    return warning(
-      `the keys cannot be read: ${(error as Error).message}`,
-      'A start restores or migrates the database; see the message of npm start.',
-    );
+    throw error;
   }
 }
