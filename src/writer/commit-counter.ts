@@ -11,6 +11,7 @@ export class CommitCounter {
   readonly #nameOlder: Statement;
   readonly #open: Statement;
   readonly #count: Statement;
+  readonly #countWith: Statement;
   #isOpen = false;
 
   /**
@@ -30,15 +31,23 @@ export class CommitCounter {
     this.#count = db.prepare(
       'UPDATE writer_commit SET ordinal = ordinal + 1, session_ordinal = ordinal + 1, at_ms = ? WHERE id = 1',
     );
+    this.#countWith = db.prepare(
+      'UPDATE writer_commit SET ordinal = ordinal + 1, session_ordinal = ordinal + 1, at_ms = ?, outcomes = ? WHERE id = 1',
+    );
   }
 
-  /** Writes that there is one more commit, inside its transaction. @param nowMs milliseconds since the epoch */
-  count(nowMs: number): void {
+  /**
+   * Writes that there is one more commit, inside its transaction.
+   * @param nowMs milliseconds since the epoch
+   * @param outcomes goes into the same row, as the ledger has it; left out, what is there stays
+   */
+  count(nowMs: number, outcomes?: string | null): void {
     if (!this.#isOpen) {
       this.#nameOlder.run();
       this.#open.run(this.session);
     }
-    this.#count.run(nowMs);
+    if (outcomes === undefined) this.#count.run(nowMs);
+    else this.#countWith.run(nowMs, outcomes);
   }
 
   /** The transaction has committed. */

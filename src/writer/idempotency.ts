@@ -3,9 +3,17 @@ import { allCodes, Failure, isCode } from '../errors.ts';
 import { type Idempotency, type Outcome, refusal } from './protocol.ts';
 
 const CLEAN_INTERVAL_MS = 1000;
-/** Most rows that one commit removes beside twice those that it adds: old ones go faster than new ones come. */
-const CLEAN_MAX = 100;
+/** How many rows are looked at in that time, */
+const CLEAN_ROWS = 200;
+/** and for each that is added: old ones go faster than new ones come. */
+const CLEAN_ROWS_AN_ADDED = 4;
+const BEFORE_ALL: StoredKey = { owner: '', key: '' };
 const IN_PROGRESS_RETRY_SECONDS = 1;
+
+interface StoredKey {
+  readonly owner: string;
+  readonly key: string;
+}
 
 /** An operation of a client, as the ledger knows it too. */
 interface Sent {
@@ -28,9 +36,12 @@ export class IdempotencyKeys {
   readonly #inProgress = new Map<string, Sent & { readonly idempotency: Idempotency }>();
   readonly #select: Statement<[string, string, number], { fingerprint: string; outcome: string }>;
   readonly #insert: Statement;
-  readonly #delete: Statement;
+  readonly #page: Statement<[string, string, number], StoredKey & { readonly atMs: number }>;
+  readonly #delete: Statement<[string, string]>;
   #lastCleanMs = 0;
   #addedCount = 0;
+  /** The last that was looked at. */
+  #cleanedTo = BEFORE_ALL;
 
   /**
    * @param db the writer's connection, migrated
@@ -44,9 +55,10 @@ export class IdempotencyKeys {
     this.#insert = db.prepare(
       'INSERT OR REPLACE INTO writer_idempotency (owner, key, fingerprint, outcome, at_ms) VALUES (?, ?, ?, ?, ?)',
     );
-    this.#delete = db.prepare(`
-      DELETE FROM writer_idempotency WHERE (owner, key) IN
-        (SELECT owner, key FROM writer_idempotency WHERE at_ms <= ? ORDER BY at_ms LIMIT ?)`);
+    this.#page = db.prepare(
+      `SELECT owner, key, at_ms AS atMs FROM writer_idempotency WHERE (owner, key) > (?, ?) ORDER BY owner, key LIMIT ?`,
+    );
+    this.#delete = db.prepare('DELETE FROM writer_idempotency WHERE owner = ? AND key = ?');
   }
 
   /** @returns whether a write under this key is in progress here, or was decided */
@@ -96,12 +108,21 @@ export class IdempotencyKeys {
     return outcome;
   }
 
-  /** Inside a transaction: removes a few of those whose time is over, now and then. */
+  /**
+   * Inside a transaction: removes a few of those whose time is over, now and then. It goes round in the order of the keys, not
+   * of their times: an index of those would cost every write with a key another page.
+   */
   clean(nowMs: number): void {
-    if (this.#addedCount === 0 && nowMs - this.#lastCleanMs < CLEAN_INTERVAL_MS) return;
-    this.#lastCleanMs = nowMs;
-    this.#delete.run(nowMs - this.#retentionMs, CLEAN_MAX + 2 * this.#addedCount);
+    const isDue = nowMs < this.#lastCleanMs || nowMs - this.#lastCleanMs >= CLEAN_INTERVAL_MS;
+    const rows = (isDue ? CLEAN_ROWS : 0) + CLEAN_ROWS_AN_ADDED * this.#addedCount;
+    if (rows === 0) return;
+    if (isDue) this.#lastCleanMs = nowMs;
     this.#addedCount = 0;
+    const found = this.#page.all(this.#cleanedTo.owner, this.#cleanedTo.key, rows);
+    for (const { owner, key, atMs } of found) {
+      if (atMs <= nowMs - this.#retentionMs) this.#delete.run(owner, key);
+    }
+    this.#cleanedTo = found.length < rows ? BEFORE_ALL : found[found.length - 1]!;
   }
 
   #find(owner: string, key: string, nowMs: number): { fingerprint: string; outcome: string } | undefined {

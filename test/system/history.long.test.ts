@@ -368,6 +368,8 @@ async function makeOlder(path: string): Promise<void> {
     db.exec(\`BEGIN;
       DROP TABLE writer_session; DROP TABLE writer_decision; DROP TABLE writer_rewind;
       ALTER TABLE writer_commit DROP COLUMN session_ordinal;
+      ALTER TABLE writer_commit DROP COLUMN outcomes;
+      CREATE INDEX writer_idempotency_by_age ON writer_idempotency (at_ms);
       DELETE FROM migrations WHERE owner = 'writer' AND number > 2;
       COMMIT\`);
     process.kill(process.pid, 'SIGKILL');`;

@@ -9,9 +9,13 @@ export interface CommitRow {
 
 const LEAF_OF_TABLE = 0x0d;
 const LEAF_HEADER_BYTES = 8;
-/** `id`, `ordinal`, `at_ms`, and since sessions are known `session_ordinal`. */
+/** `id`, `ordinal`, `at_ms`, and since sessions are known `session_ordinal`: numbers. Then `outcomes`, a text or null. */
 const COLUMNS_MIN = 3;
-const COLUMNS_MAX = 4;
+const NUMBERS_MAX = 4;
+const COLUMNS_MAX = 5;
+const TEXT_TYPE_MIN = 13;
+/** Enough for whatever fits a page. */
+const VARINT_MAX_BYTES = 4;
 /** Where the first column, the key of its row, stands for itself. */
 const NULL_TYPE = 0;
 /** Bytes of a whole number, by its type; 8 and 9 are the numbers 0 and 1. */
@@ -36,15 +40,24 @@ export function commitPageOf(db: Database): number | undefined {
 export function commitRowIn(page: Uint8Array): CommitRow | undefined {
   if (page[0] !== LEAF_OF_TABLE || page[3] !== 0 || page[4] !== 1) return undefined;
   const cell = ((page[LEAF_HEADER_BYTES] as number) << 8) | (page[LEAF_HEADER_BYTES + 1] as number);
-  // Its size, its key (always 1), and the size of its header take a byte each.
-  const [, key, headerBytes = 0] = page.subarray(cell, cell + 3);
-  const columns = headerBytes - 1;
-  if (key !== 1 || columns < COLUMNS_MIN || columns > COLUMNS_MAX) return undefined;
-  const types = page.subarray(cell + 3, cell + 3 + columns);
-  if (types[0] !== NULL_TYPE) return undefined;
+  let place = cell;
+  const next = (): number => {
+    const [value, end] = varint(page, place);
+    place = end;
+    return value;
+  };
+  next(); // its size
+  const key = next();
+  const headerAt = place;
+  const headerEnd = headerAt + next();
+  const types: number[] = [];
+  while (place < headerEnd && types.length <= COLUMNS_MAX) types.push(next());
+  if (key !== 1 || types.length < COLUMNS_MIN || types.length > COLUMNS_MAX) return undefined;
+  const [id, ...others] = types;
+  const numbers = others.slice(0, NUMBERS_MAX - 1);
+  if (id !== NULL_TYPE || !others.slice(NUMBERS_MAX - 1).every(isTextOrNull)) return undefined;
   const values: number[] = [];
-  let place = cell + 3 + columns;
-  for (const type of types.subarray(1)) {
+  for (const type of numbers) {
     const size = INTEGER_BYTES[type];
     if (size === undefined || place + size > page.length) return undefined;
     values.push(type >= 8 ? type - 8 : integer(page, place, size));
@@ -52,6 +65,22 @@ export function commitRowIn(page: Uint8Array): CommitRow | undefined {
   }
   const [ordinal = 0, atMs = 0] = values;
   return ordinal >= 0 && (atMs === 0 || atMs > TIME_MIN_MS) ? { ordinal, atMs } : undefined;
+}
+
+function isTextOrNull(type: number): boolean {
+  return type === NULL_TYPE || (type >= TEXT_TYPE_MIN && type % 2 === 1);
+}
+
+/** @returns a number of variable length, of those that are met here, and where it ends */
+function varint(page: Uint8Array, at: number): readonly [number, number] {
+  let value = 0;
+  let place = at;
+  for (; place < at + VARINT_MAX_BYTES; place += 1) {
+    const byte = page[place] ?? 0;
+    value = value * 128 + (byte & 0x7f);
+    if (byte < 0x80) break;
+  }
+  return [value, place + 1];
 }
 
 function integer(page: Uint8Array, place: number, size: number): number {
