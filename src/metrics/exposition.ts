@@ -17,9 +17,18 @@ export const CONTENT_TYPE: string = Registry.PROMETHEUS_CONTENT_TYPE;
 
 /** @returns the whole system in Prometheus' text format */
 export async function expose(snapshot: SystemSnapshot, series: readonly Series[]): Promise<string> {
+  return spell([...describeSystem(snapshot), ...countedIn(series)]);
+}
+
+/** @returns what the processes have counted, as metrics */
+export function countedIn(series: readonly Series[]): Metric[] {
+  return (Object.keys(CATALOG) as MetricName[]).map((name) => metricOf(name, series));
+}
+
+/** @returns metrics in Prometheus' text format; those without a value are left out */
+export async function spell(metrics: readonly Metric[]): Promise<string> {
   const registry = new Registry();
-  const counted = (Object.keys(CATALOG) as MetricName[]).map((name) => metricOf(name, series));
-  for (const metric of [...describeSystem(snapshot), ...counted]) {
+  for (const metric of metrics) {
     if (metric.values.length === 0) continue;
     const spelled = { ...metric, name: PREFIX + metric.name };
     // Of a metric it uses only this much.

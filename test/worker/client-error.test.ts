@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
+import { PassThrough } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
 import { featureOf, startApp } from '../support/app.ts';
@@ -97,6 +98,27 @@ t.test('what no route can be asked gets a problem with a logged id, and a closed
     t.equal(line.code, code, name);
   }
   t.equal((await app.call('GET', '/health')).status, 200);
+});
+
+t.test('nothing is written into an answer that has begun', async (t) => {
+  const begun = new PassThrough();
+  const feature = featureOf(({ route }) => {
+    route.get('/begun', 'public', (ctx) => {
+      ctx.body = begun;
+    });
+  });
+  const app = await startApp(t, { features: [feature] });
+  const socket = connect(app.port, '127.0.0.1');
+  socket.write('GET /begun HTTP/1.1\r\nHost: localhost\r\n\r\n');
+  begun.write('the begin');
+  const [first] = await once(socket, 'data');
+  let text = String(first);
+  socket.on('data', (chunk) => (text += chunk));
+  socket.on('error', () => {});
+  const closed = once(socket, 'close');
+  socket.write('garbage\r\n\r\n');
+  await closed;
+  t.equal(text.match(/HTTP\/1\.1 /g)?.length, 1, text);
 });
 
 t.test('a request that does not arrive in time gets a problem with an id', async (t) => {
