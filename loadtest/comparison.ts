@@ -1,10 +1,10 @@
+import { type Column, milliseconds, renderTable, whole } from '../src/testing/chaos/table.ts';
 import type { Turn } from './compare.ts';
 import { failureCount, type Measurement } from './measurement.ts';
 import { type Peer, peers } from './peers.ts';
 import { LOAD_GENERATOR, summarize } from './process-sampler.ts';
 import type { Chart, Section } from './report/section.ts';
 import { type Spread, spreadOf } from './statistics.ts';
-import { type Column, milliseconds, renderTable, whole } from './table.ts';
 
 const MB = 1024 * 1024;
 const WORKER = /^worker-\d+$/;

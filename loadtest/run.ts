@@ -1,10 +1,10 @@
+import { type Column, milliseconds, renderTable, whole } from '../src/testing/chaos/table.ts';
 import { drive } from './drive.ts';
 import { type Fault, scheduleFaults } from './faults.ts';
 import type { Load, Measurement } from './measurement.ts';
 import type { Progress } from './progress.ts';
 import { type Scenario, scenarioOf } from './scenarios.ts';
 import { seedAlerts, walkPages } from './seed.ts';
-import { type Column, milliseconds, renderTable, whole } from './table.ts';
 import type { Target } from './target.ts';
 
 /** What is measured, and how. */

@@ -1,94 +1,16 @@
-import { writeFileSync } from 'node:fs';
+import { main } from '../../src/testing/chaos/main.ts';
 import { describeMachine, machineLine } from '../machine.ts';
-import { type ChaosOptions, parseOptions, USAGE, UsageError } from './options.ts';
-import { ChaosProgress } from './progress.ts';
-import { renderReport, verdictLine } from './report.ts';
-import type { TrialResult } from './result.ts';
-import { runTrial } from './run.ts';
-import { ALWAYS, type Limit } from './trial.ts';
+import { Stage } from './stage.ts';
+import { ALWAYS_OF_ALERTS } from './trial.ts';
 import { trials } from './trials/index.ts';
 
-const EXIT_FELL_SHORT = 1;
-const EXIT_USAGE = 64;
-const EXIT_INTERRUPTED = 130;
-
-class Interrupted extends Error {}
-
-const interrupt = new AbortController();
-// Whatever is under way hears of it and ends what it has started; only then does this process end.
-for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-  process.on(name, () => interrupt.abort(new Interrupted(`interrupted by ${name}`)));
-}
-process.on('uncaughtException', (error) => interrupt.abort(error));
-
-process.exitCode = await main(process.argv.slice(2));
-
-/** @returns the exit code */
-async function main(args: readonly string[]): Promise<number> {
-  try {
-    const options = parseOptions(args, trials);
-    if (!options) {
-      console.log(USAGE);
-      return 0;
-    }
-    if (options.list) {
-      console.log(listOf(options));
-      return 0;
-    }
-    return await run(options);
-  } catch (error) {
-    console.error(error instanceof Error ? error.message : error);
-    if (error instanceof UsageError) console.error(`\n${USAGE}`);
-    if (error instanceof Interrupted) return EXIT_INTERRUPTED;
-    return error instanceof UsageError ? EXIT_USAGE : EXIT_FELL_SHORT;
-  }
-}
-
-async function run(options: ChaosOptions): Promise<number> {
-  const { trials: chosen, seed, short, seconds, rounds, jsonFile, logsFolder } = options;
-  const progress = new ChaosProgress();
-  progress.note(`seed ${seed}`);
-  const results: TrialResult[] = [];
-  try {
-    for (const [index, trial] of chosen.entries()) {
-      const place = `${index + 1}/${chosen.length}`;
-      const result = await runTrial(trial, {
-        seed,
-        short,
-        seconds,
-        rounds,
-        logsFolder,
-        signal: interrupt.signal,
-        progress: (name, text) => progress.show(place, name, text),
-      });
-      results.push(result);
-      progress.note(`[${place}] ${result.name}: ${verdictLine(result)}`);
-    }
-  } finally {
-    progress.clear();
-    // Also what there is when it is interrupted.
-    const machine = describeMachine();
-    if (results.length > 0) {
-      console.log(`${renderReport(results)}\n\nseed ${seed} · ${machineLine(machine)}`);
-    }
-    if (jsonFile !== undefined) {
-      writeFileSync(jsonFile, `${JSON.stringify({ machine, seed, short, results }, null, 2)}\n`);
-    }
-  }
-  return results.some(({ verdict }) => verdict === 'falls short') ? EXIT_FELL_SHORT : 0;
-}
-
-function listOf({ trials: chosen }: ChaosOptions): string {
-  const rows = [{ name: 'in every trial', fault: '', limits: ALWAYS }, ...chosen];
-  const width = Math.max(...rows.map(({ name }) => name.length));
-  return rows
-    .map(({ name, fault, limits }) => {
-      const lines = limits.map((limit) => `${' '.repeat(width)}    ${limitInWords(limit)}`);
-      return [`${name.padEnd(width)}  ${fault}`.trimEnd(), ...lines].join('\n');
-    })
-    .join('\n');
-}
-
-function limitInWords({ figure, max, min, unit }: Limit): string {
-  return max === undefined ? `${figure} ≥ ${min} ${unit}` : `${figure} ≤ ${max} ${unit}`;
-}
+const machine = describeMachine();
+process.exitCode = await main(
+  {
+    trials,
+    makeStage: (options) => new Stage(options),
+    always: ALWAYS_OF_ALERTS,
+    machine: { ...machine, line: machineLine(machine) },
+  },
+  process.argv.slice(2),
+);

@@ -1,6 +1,6 @@
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { request } from './clients/request.ts';
+import { request } from '../../src/testing/request.ts';
 
 const INTERVAL_MS = 100;
 

@@ -2,8 +2,8 @@ import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
-import { holdingsOf } from './processes.ts';
-import type { Random } from './random.ts';
+import { holdingsOf } from '../../src/testing/chaos/processes.ts';
+import type { Random } from '../../src/testing/chaos/random.ts';
 
 /** A user that nobody else is, so that what it may have is what the system may have. */
 export const STARVED_UID = 12_345;

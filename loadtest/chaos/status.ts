@@ -1,4 +1,4 @@
-import { run } from './commands.ts';
+import { run } from '../../src/testing/chaos/commands.ts';
 import type { Stage } from './stage.ts';
 
 /** What a trial reads of `ninelives status --json`. */

@@ -1,8 +1,8 @@
+import { percentile } from '../../src/testing/chaos/statistics.ts';
+import { type Column, milliseconds, renderTable, whole } from '../../src/testing/chaos/table.ts';
 import { type BootFigures, measureBoot, type ProcessMemory } from '../boot.ts';
-import { percentile } from '../chaos/statistics.ts';
 import type { Command } from '../command.ts';
 import { readWorkers } from '../load-options.ts';
-import { type Column, milliseconds, renderTable, whole } from '../table.ts';
 
 const TIMES_MAX = 10_000;
 const MB = 1024 * 1024;

@@ -1,3 +1,4 @@
+import { type Column, milliseconds, renderTable, whole } from '../../src/testing/chaos/table.ts';
 import { busyInWords, limitInWords } from '../busy.ts';
 import type { Command, Context } from '../command.ts';
 import { failedPercent, type Load, type Measurement } from '../measurement.ts';
@@ -6,7 +7,6 @@ import type { Section } from '../report/section.ts';
 import { loadInWords, measure } from '../run.ts';
 import { type Scenario, scenarioOf, scenarios } from '../scenarios.ts';
 import { readSystem, SYSTEM_OPTIONS, startChoice } from '../system-options.ts';
-import { type Column, milliseconds, renderTable, whole } from '../table.ts';
 import { type Target, withTarget } from '../target.ts';
 
 const WARMUP_MS = 1000;

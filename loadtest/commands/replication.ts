@@ -1,7 +1,7 @@
+import { type Column, milliseconds, renderTable } from '../../src/testing/chaos/table.ts';
 import type { Command } from '../command.ts';
 import { UsageError } from '../options.ts';
 import { type ConfirmationCost, measureConfirmations } from '../replica/confirmations.ts';
-import { type Column, milliseconds, renderTable } from '../table.ts';
 
 /** What p99 may be at the default interval and below. */
 const P99_MAX_MS = 1000;

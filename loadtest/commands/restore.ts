@@ -1,6 +1,6 @@
+import { type Column, renderTable, whole } from '../../src/testing/chaos/table.ts';
 import type { Command } from '../command.ts';
 import { measureRestores, type RestoreTiming, restoreLimitMs } from '../replica/restores.ts';
-import { type Column, renderTable, whole } from '../table.ts';
 
 const MB = 1024 * 1024;
 

@@ -1,3 +1,4 @@
+import { whole } from '../../src/testing/chaos/table.ts';
 import type { Command, Context } from '../command.ts';
 import { LOAD_OPTIONS, readLoad } from '../load-options.ts';
 import type { Load, Measurement } from '../measurement.ts';
@@ -6,7 +7,6 @@ import { measurementSection } from '../report/measurement-section.ts';
 import { measure, runTable } from '../run.ts';
 import { scenarioOf, scenarios } from '../scenarios.ts';
 import { readSystem, SYSTEM_OPTIONS, type SystemChoice, startChoice } from '../system-options.ts';
-import { whole } from '../table.ts';
 import { withTarget } from '../target.ts';
 import { BASELINE, judge, needsBaseline, readThresholds, THRESHOLDS_FILE } from '../thresholds.ts';
 

@@ -1,9 +1,9 @@
+import { renderTable, whole } from '../../src/testing/chaos/table.ts';
 import type { Command } from '../command.ts';
 import { failureComplaints } from '../measurement.ts';
 import type { Section } from '../report/section.ts';
 import type { CurveResult } from '../scale/curve.ts';
 import { curves } from '../scale/index.ts';
-import { renderTable, whole } from '../table.ts';
 
 const ROWS_MAX = 10_000_000;
 

@@ -1,3 +1,4 @@
+import { renderTable, whole } from '../../src/testing/chaos/table.ts';
 import type { Command } from '../command.ts';
 import type { ProcessSample } from '../measurement.ts';
 import { measurementSection } from '../report/measurement-section.ts';
@@ -5,7 +6,6 @@ import { measure, runTable } from '../run.ts';
 import { scenarioOf, scenarios } from '../scenarios.ts';
 import { slopePerHour } from '../statistics.ts';
 import { readSystem, SYSTEM_OPTIONS, startChoice } from '../system-options.ts';
-import { renderTable, whole } from '../table.ts';
 import { withTarget } from '../target.ts';
 import { judge, readThresholds, THRESHOLDS_FILE } from '../thresholds.ts';
 

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { type Column, renderTable, whole } from '../../src/testing/chaos/table.ts';
 import type { Command, Context } from '../command.ts';
 import { LOAD_OPTIONS, readLoad, readWorkers } from '../load-options.ts';
 import { failureComplaints, type Measurement } from '../measurement.ts';
@@ -7,7 +8,6 @@ import { scenarioOf } from '../scenarios.ts';
 import { spreadOf } from '../statistics.ts';
 import { cpuTimeMs } from '../support/cpu-time.ts';
 import { Onlookers } from '../support/onlookers.ts';
-import { type Column, renderTable, whole } from '../table.ts';
 import { type SystemTarget, startSystem, withTarget } from '../target.ts';
 
 const ROUNDS_MAX = 1000;

@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { percentile } from '../../src/testing/chaos/statistics.ts';
+import { request } from '../../src/testing/request.ts';
 import { makeTemporaryFolder, RunningSystem, removeFolder } from '../../src/testing/running-system.ts';
 import { s3Environment, startS3Server } from '../../src/testing/s3-server.ts';
 import { alertOf } from '../alert.ts';
-import { request } from '../chaos/clients/request.ts';
-import { percentile } from '../chaos/statistics.ts';
 import { StoreProxy } from '../support/store-proxy.ts';
 
 const WRITE_INTERVAL_MS = 50;

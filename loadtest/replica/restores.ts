@@ -1,9 +1,9 @@
 import { rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { runToEnd } from '../../src/testing/run-to-end.ts';
 import { makeTemporaryFolder, removeFolder } from '../../src/testing/running-system.ts';
 import { s3Environment, startS3Server } from '../../src/testing/s3-server.ts';
-import { runToEnd } from '../support/run-to-end.ts';
 import { StoreProxy } from '../support/store-proxy.ts';
 import { makeSource, type Source } from './source.ts';
 

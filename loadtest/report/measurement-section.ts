@@ -1,7 +1,7 @@
+import { milliseconds, whole } from '../../src/testing/chaos/table.ts';
 import { failedPercent, type Measurement } from '../measurement.ts';
 import { loadInWords } from '../run.ts';
 import { scenarioOf } from '../scenarios.ts';
-import { milliseconds, whole } from '../table.ts';
 import type { Chart, Section, Series } from './section.ts';
 
 const MB = 1024 * 1024;

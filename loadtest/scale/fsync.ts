@@ -1,11 +1,11 @@
 import { closeSync, fdatasyncSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
+import { milliseconds, whole } from '../../src/testing/chaos/table.ts';
 import { makeTemporaryFolder, removeFolder } from '../../src/testing/running-system.ts';
 import { limitInWords } from '../busy.ts';
 import type { Measurement } from '../measurement.ts';
 import { spreadOf } from '../statistics.ts';
 import { compileSlowFsync, slowFsyncEnv } from '../support/slow-fsync.ts';
-import { milliseconds, whole } from '../table.ts';
 import { startSystem, withTarget } from '../target.ts';
 import type { Curve, Point } from './curve.ts';
 import { measureStep, WARMUP_MS } from './load-points.ts';

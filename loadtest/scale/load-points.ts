@@ -1,9 +1,9 @@
+import { whole } from '../../src/testing/chaos/table.ts';
 import { busyInWords, limitInWords } from '../busy.ts';
 import type { Context } from '../command.ts';
 import type { Load, Measurement } from '../measurement.ts';
 import { measure } from '../run.ts';
 import { type Scenario, scenarioOf } from '../scenarios.ts';
-import { whole } from '../table.ts';
 import type { Target } from '../target.ts';
 import type { CurveResult, Point } from './curve.ts';
 

@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
-import { whole } from '../table.ts';
+import { whole } from '../../src/testing/chaos/table.ts';
 import { type SystemTarget, startSystem, withTarget } from '../target.ts';
 import type { Curve, Point } from './curve.ts';
 import { withSeeded } from './rows.ts';

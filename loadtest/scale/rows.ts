@@ -1,9 +1,9 @@
 import { existsSync, globSync } from 'node:fs';
 import { join } from 'node:path';
+import { whole } from '../../src/testing/chaos/table.ts';
 import { makeTemporaryFolder, removeFolder } from '../../src/testing/running-system.ts';
 import { until } from '../../src/testing/wait.ts';
 import type { Context } from '../command.ts';
-import { whole } from '../table.ts';
 import { startSystem, withTarget } from '../target.ts';
 import type { Curve, CurveResult } from './curve.ts';
 import { type LoadPoint, loadCurve, measureStep, WARMUP_MS } from './load-points.ts';

@@ -65,6 +65,7 @@ function packageOf(name: string, folder: string): object {
       dev: 'exec ninelives dev',
       test: 'exec node --test',
       check: 'tsc --noEmit',
+      chaos: 'exec node chaos/main.ts',
       // Those that messages name.
       ...Object.fromEntries(
         ['status', 'doctor', 'keys', 'restore', 'stop'].map((command) => [

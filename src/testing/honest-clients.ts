@@ -1,6 +1,10 @@
-import http from 'node:http';
+import http, { type IncomingHttpHeaders } from 'node:http';
+import { isDeepStrictEqual } from 'node:util';
+import { HUNG_AFTER_MS, isAcknowledged, type RequestRecord } from './record.ts';
+import { type Reply, request } from './request.ts';
 
-const HUNG_AFTER_MS = 20_000;
+/** How many are read back at a time. */
+const LANES_READING_BACK = 16;
 
 /** A request in an app's own terms. */
 export interface TestRequest {
@@ -12,48 +16,85 @@ export interface TestRequest {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** What became of one write. */
-export interface TestRecord {
+/** What became of one request; a read is of the write with the same number. */
+export interface TestRecord extends RequestRecord {
   readonly sequence: number;
-  /** Undefined when no answer came. */
-  readonly status: number | undefined;
   /** The answer, where it was JSON. */
   readonly body: unknown;
-  /** The system error that stood in place of an answer. */
-  readonly error: string | undefined;
-  readonly latencyMs: number;
+  /** What a write asked for. */
+  readonly durability: 'local' | 'replicated';
 }
 
-export interface HonestClientsOptions {
-  /** Base of the API. */
-  readonly url: string;
-  readonly connections: number;
+/** What a read was answered with. */
+export interface TestAnswer {
+  readonly status: number | undefined;
+  readonly headers: IncomingHttpHeaders;
+  /** Undefined where it was no JSON. */
+  readonly body: unknown;
+}
+
+/** An app in terms that clients and trials of any app understand. */
+export interface TestedApp {
   /** Makes the write with this number, unlike any other. */
   readonly write: (sequence: number) => TestRequest;
-  /** Reads what a write has made; it has to be answered with 200, and in the same words as the write. */
+  /** Reads what a write has made. */
   readonly read: (written: TestRecord) => TestRequest;
+  /** Whether a read found what was written. Unless told: it is answered with 200, and in the same words as the write. */
+  readonly isSame?: (found: TestAnswer, written: TestRecord) => boolean;
+}
+
+export interface HonestClientsOptions extends TestedApp {
+  /** Base of the API. */
+  readonly url: string;
+  /** Clients that keep their connection. */
+  readonly connections: number;
+  /** Beside them: clients that make a connection for each request. */
+  readonly fresh?: number;
+  /** Of all of them together; as fast as they are answered unless told. */
+  readonly requestsPerSecond?: number;
+  /** Whether each second request reads what was acknowledged. */
+  readonly isReading?: boolean;
+  /** Whether each second write asks for the replica's confirmation. */
+  readonly isReplicating?: boolean;
+  /** Number of the first write. */
+  readonly firstSequence?: number;
+  readonly hungAfterMs?: number;
+  /** From 0 to 1. */
+  readonly random?: () => number;
+  /** Told of each record; none is kept here then. */
+  readonly onRecord?: (record: TestRecord) => void;
 }
 
 /**
- * Clients that write as fast as they are answered, never retry, and remember every answer, so that a history can be held
- * against what is there afterwards. States: running → stopping (`stop`) → done.
+ * Clients that never retry and remember every answer, so that a history can be held against what is there afterwards. Each
+ * has one request under way at a time. States: running → stopping (`stop`) → done.
  */
 export class HonestClients {
   readonly records: TestRecord[] = [];
   readonly #options: HonestClientsOptions;
-  readonly #agent: http.Agent;
+  readonly #random: () => number;
+  readonly #intervalMs: number;
   readonly #done: Promise<unknown>;
   #stopping = false;
-  #sequence = 0;
+  #sequence: number;
 
   constructor(options: HonestClientsOptions) {
+    const { connections, fresh = 0, requestsPerSecond, random = Math.random, firstSequence = 1 } = options;
     this.#options = options;
-    this.#agent = new http.Agent({ keepAlive: true, maxSockets: options.connections });
-    this.#done = Promise.all(Array.from({ length: options.connections }, () => this.#lane()));
+    this.#random = random;
+    this.#sequence = firstSequence - 1;
+    const lanes = connections + fresh;
+    this.#intervalMs = requestsPerSecond === undefined ? 0 : (1000 * lanes) / requestsPerSecond;
+    this.#done = Promise.all(Array.from({ length: lanes }, (_, index) => this.#lane(index < connections)));
   }
 
   get acknowledged(): TestRecord[] {
     return this.records.filter(isAcknowledged);
+  }
+
+  /** Those that promise nothing: refused, or without an answer, as when the worker dies that has the request. */
+  get failed(): TestRecord[] {
+    return this.records.filter((record) => record.failure !== undefined);
   }
 
   /** Resolves when every request under way has ended. */
@@ -62,73 +103,112 @@ export class HonestClients {
     await this.#done;
   }
 
-  /** Those that promise nothing: refused, or without an answer, as when the worker dies that has the request. */
-  get failed(): TestRecord[] {
-    return this.records.filter((record) => !isAcknowledged(record));
-  }
-
   /**
    * Holds the history against what is served now.
    * @param url of a system that was started anew, or restored
+   * @param written what must be there; all that was acknowledged unless told
    * @returns what was acknowledged and is not there as it was, in words; it is empty for an honest system
    */
-  async lost(url = this.#options.url): Promise<string[]> {
+  async lost(url = this.#options.url, written: readonly TestRecord[] = this.acknowledged): Promise<string[]> {
     const lost: string[] = [];
-    for (const record of this.acknowledged) {
-      const found = await this.#send(record.sequence, this.#options.read(record), url);
-      if (found.status === 200 && JSON.stringify(found.body) === JSON.stringify(record.body)) continue;
-      lost.push(`write ${record.sequence} was acknowledged, and is read as ${found.error ?? found.status}`);
-    }
+    const agent = new http.Agent({ keepAlive: true });
+    const next = written.values();
+    const read = async () => {
+      for (const record of next) {
+        const { failure, detail } = await this.#read(record, agent, true, url);
+        if (failure !== undefined)
+          lost.push(`write ${record.sequence} was acknowledged, and is read as ${detail}`);
+      }
+    };
+    await Promise.all(Array.from({ length: LANES_READING_BACK }, read));
+    agent.destroy();
     return lost;
   }
 
-  async #lane(): Promise<void> {
-    while (!this.#stopping) {
-      const sequence = ++this.#sequence;
-      this.records.push(await this.#send(sequence, this.#options.write(sequence), this.#options.url));
+  async #lane(isKept: boolean): Promise<void> {
+    const agent = isKept ? new http.Agent({ keepAlive: true, maxSockets: 1 }) : undefined;
+    const acknowledged: TestRecord[] = [];
+    let nextMs = performance.now() + this.#random() * this.#intervalMs;
+    for (let turn = 0; ; turn += 1) {
+      const waitMs = nextMs - performance.now();
+      if (waitMs > 0) await pause(waitMs);
+      if (this.#stopping) break;
+      // A late answer delays what follows; there is no burst to catch up.
+      nextMs = Math.max(nextMs, performance.now()) + this.#intervalMs;
+      const written = this.#options.isReading && turn % 2 === 1 ? this.#pick(acknowledged) : undefined;
+      const record =
+        written === undefined ? await this.#write(agent, isKept) : await this.#read(written, agent, isKept);
+      if (this.#options.isReading && isAcknowledged(record)) acknowledged.push(record);
+      if (this.#options.onRecord) this.#options.onRecord(record);
+      else this.records.push(record);
     }
+    agent?.destroy();
   }
 
-  #send(
-    sequence: number,
-    { method = 'GET', path, body, headers }: TestRequest,
-    url: string,
+  /** Half of the time the newest, which a worker that lags would not know; else any. */
+  #pick(acknowledged: readonly TestRecord[]): TestRecord | undefined {
+    const any = Math.floor(this.#random() * acknowledged.length);
+    return this.#random() < 0.5 ? acknowledged.at(-1) : acknowledged[any];
+  }
+
+  async #write(agent: http.Agent | undefined, isKept: boolean): Promise<TestRecord> {
+    this.#sequence += 1;
+    const sequence = this.#sequence;
+    const durability = this.#options.isReplicating && sequence % 2 === 0 ? 'replicated' : 'local';
+    const { headers = {}, ...wanted } = this.#options.write(sequence);
+    const asked = durability === 'replicated' ? { ...headers, Durability: 'replicated' } : headers;
+    const sent = await this.#send({ ...wanted, headers: asked }, agent, isKept, this.#options.url);
+    const { reply, ...record } = sent;
+    const isRefused = reply.status !== undefined && reply.status >= 300 && reply.failure === undefined;
+    const refusal = isRefused ? ({ failure: 'other', detail: `${reply.status}` } as const) : {};
+    return { kind: 'write', sequence, durability, ...record, ...refusal };
+  }
+
+  async #read(
+    written: TestRecord,
+    agent: http.Agent | undefined,
+    isKept: boolean,
+    url = this.#options.url,
   ): Promise<TestRecord> {
+    const { isSame = isRepeated, read } = this.#options;
+    const { reply, ...record } = await this.#send(read(written), agent, isKept, url);
+    const { sequence, durability } = written;
+    const isWrong = reply.failure === undefined && !isSame({ ...reply, body: record.body }, written);
+    const wrong = isWrong
+      ? ({ failure: 'wrong', detail: `${reply.status} ${reply.text.slice(0, 200)}` } as const)
+      : {};
+    return { kind: 'read', sequence, durability, ...record, ...wrong };
+  }
+
+  async #send(
+    { method = 'GET', path, body, headers }: TestRequest,
+    agent: http.Agent | undefined,
+    isKept: boolean,
+    url: string,
+  ) {
+    const { hungAfterMs = HUNG_AFTER_MS } = this.#options;
+    const startMs = Date.now();
+    const startedMs = performance.now();
     const text = body === undefined ? undefined : JSON.stringify(body);
-    const startMs = performance.now();
-    return new Promise((resolve) => {
-      const end = (status: number | undefined, answer: string, error?: string) =>
-        resolve({ sequence, status, body: parsed(answer), error, latencyMs: performance.now() - startMs });
-      const request = http.request(`${url}${path}`, {
-        method,
-        agent: this.#agent,
-        timeout: HUNG_AFTER_MS,
-        headers: {
-          ...(text !== undefined && {
-            'Content-Type': 'application/json',
-            'Content-Length': Buffer.byteLength(text),
-          }),
-          ...headers,
-        },
-      });
-      request.on('response', (response) => {
-        let answer = '';
-        response.setEncoding('utf8');
-        response.on('data', (chunk) => {
-          answer += chunk;
-        });
-        response.on('end', () => end(response.statusCode, answer));
-        response.on('error', (error) => end(undefined, '', error.message));
-      });
-      request.on('timeout', () => request.destroy(new Error('no answer came')));
-      request.on('error', (error) => end(undefined, '', error.message));
-      request.end(text);
-    });
+    const reply = await request(`${url}${path}`, method, text, agent, headers, hungAfterMs);
+    const answer = parsed(reply.text);
+    const { port, status, failure, detail } = reply;
+    const connection: RequestRecord['connection'] = isKept ? 'kept' : 'new';
+    const latencyMs = performance.now() - startedMs;
+    return {
+      ...{ connection, port, startMs, latencyMs, status, failure, detail },
+      ...{ code: problemCode(reply, answer), body: answer, reply },
+    };
   }
 }
 
-function isAcknowledged({ status }: TestRecord): boolean {
-  return status !== undefined && status >= 200 && status < 300;
+function isRepeated({ status, body }: TestAnswer, written: TestRecord): boolean {
+  return status === 200 && isDeepStrictEqual(body, written.body);
+}
+
+function problemCode({ status }: Reply, answer: unknown): string | undefined {
+  if (status === undefined || status < 400) return undefined;
+  return (answer as { readonly code?: string } | undefined)?.code;
 }
 
 function parsed(text: string): unknown {
@@ -137,4 +217,8 @@ function parsed(text: string): unknown {
   } catch {
     return undefined;
   }
+}
+
+async function pause(ms: number): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, ms));
 }

@@ -1,6 +1,6 @@
 import t from 'tap';
-import { type Culprit, failedElsewhere } from '../../loadtest/chaos/blame.ts';
 import type { RequestRecord } from '../../loadtest/chaos/clients/record.ts';
+import { type Culprit, failedElsewhere } from '../../src/testing/chaos/blame.ts';
 
 const DEATH: Culprit = {
   faultMs: 10_000,

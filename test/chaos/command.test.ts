@@ -1,6 +1,6 @@
 import t from 'tap';
-import { parseOptions } from '../../loadtest/chaos/options.ts';
 import { trials } from '../../loadtest/chaos/trials/index.ts';
+import { parseOptions } from '../../src/testing/chaos/options.ts';
 import { like } from '../support/like.ts';
 import { chaos, endOf } from './command-fixture.ts';
 

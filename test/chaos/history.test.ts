@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { alertFor, type RequestRecord } from '../../loadtest/chaos/clients/record.ts';
 import { checkHistory } from '../../loadtest/chaos/history/check.ts';
-import { differingRows } from '../../loadtest/chaos/history/restore.ts';
 import { openWriter } from '../../src/sqlite/open.ts';
+import { differingRows } from '../../src/testing/chaos/restore.ts';
 import { like } from '../support/like.ts';
 import { temporaryFolder } from '../support/system.ts';
 

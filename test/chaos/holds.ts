@@ -1,7 +1,9 @@
 import t from 'tap';
-import { runTrial } from '../../loadtest/chaos/run.ts';
+import { Stage } from '../../loadtest/chaos/stage.ts';
+import { ALWAYS_OF_ALERTS } from '../../loadtest/chaos/trial.ts';
 import { trials } from '../../loadtest/chaos/trials/index.ts';
-import { inWords, needsSpeed } from '../../loadtest/chaos/verdict.ts';
+import { runTrial } from '../../src/testing/chaos/run.ts';
+import { inWords, needsSpeed } from '../../src/testing/chaos/verdict.ts';
 
 /**
  * Runs the short form of some trials. How fast the system recovers depends on what else the machine does, and is
@@ -13,6 +15,8 @@ export function whatMustHoldDoes(names: readonly string[]): void {
       const interrupt = new AbortController();
       t.teardown(() => interrupt.abort());
       const result = await runTrial(trial, {
+        makeStage: (options) => new Stage(options),
+        always: ALWAYS_OF_ALERTS,
         seed: 1,
         short: true,
         seconds: undefined,

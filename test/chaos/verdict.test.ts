@@ -1,6 +1,6 @@
 import t from 'tap';
-import { atLeast, atMost, withSpeed } from '../../loadtest/chaos/trial.ts';
-import { inWords, judge, needsSpeed } from '../../loadtest/chaos/verdict.ts';
+import { atLeast, atMost, withSpeed } from '../../src/testing/chaos/trial.ts';
+import { inWords, judge, needsSpeed } from '../../src/testing/chaos/verdict.ts';
 
 t.test('a figure at its limit holds, one beyond it does not', async (t) => {
   const limits = [atMost(3, 'files', 'a'), atMost(3, 'files', 'b'), atLeast(5, 'writes', 'c')];

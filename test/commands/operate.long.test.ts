@@ -1,6 +1,6 @@
 import t from 'tap';
-import { HonestClients } from '../../loadtest/support/honest-client.ts';
 import { version } from '../../src/version.ts';
+import { writeAlerts } from '../support/alert-clients.ts';
 import { like } from '../support/like.ts';
 import { start, until } from '../support/system.ts';
 import { command } from './command.ts';
@@ -8,7 +8,7 @@ import { command } from './command.ts';
 t.test('each role is restarted while the rest serves, and the whole is stopped', async (t) => {
   const system = await start(t);
   const env = { DATA_DIR: system.dataDir };
-  const clients = new HonestClients({ url: system.url, connections: 4, prefix: 'r', hungAfterMs: 10_000 });
+  const clients = writeAlerts({ url: system.url, connections: 4, prefix: 'r', hungAfterMs: 10_000 });
   await until(() => clients.acknowledged.length > 20, 'writes are answered');
   const pids = async () => {
     const { stdout } = await command(['status', '--json'], env);

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { HonestClients } from '../../loadtest/support/honest-client.ts';
+import { writeAlerts } from '../support/alert-clients.ts';
 import { everyWriteIsThere } from '../support/history.ts';
 import { alertOf, request } from '../support/http.ts';
 import { launch, processesOf, start, until } from '../support/system.ts';
@@ -15,7 +15,7 @@ function deleteDatabases(dataDir: string): void {
 
 t.test('with the databases deleted, a start brings back every alert and image from a folder', async (t) => {
   const system = await start(t);
-  const clients = new HonestClients({ url: system.url, connections: 10, prefix: 'f', hungAfterMs: 10_000 });
+  const clients = writeAlerts({ url: system.url, connections: 10, prefix: 'f', hungAfterMs: 10_000 });
   await until(() => clients.acknowledged.length > 500, 'writes are answered');
   await clients.stop();
   const image = await upload(system);

@@ -1,7 +1,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { HonestClients } from '../../loadtest/support/honest-client.ts';
+import { writeAlerts } from '../support/alert-clients.ts';
 import { everyWriteIsThere } from '../support/history.ts';
 import { alertOf, request } from '../support/http.ts';
 import { like } from '../support/like.ts';
@@ -33,7 +33,7 @@ t.test('with the whole data folder deleted, a start brings back every alert and 
   };
   const system = await start(t, env);
   t.notMatch(String((await system.ready()).warning), /same disk/, 'the replica is elsewhere');
-  const clients = new HonestClients({ url: system.url, connections: 10, prefix: 's', hungAfterMs: 10_000 });
+  const clients = writeAlerts({ url: system.url, connections: 10, prefix: 's', hungAfterMs: 10_000 });
   await until(() => clients.acknowledged.length > 500, 'writes are answered');
   await clients.stop();
   const image = await upload(system);

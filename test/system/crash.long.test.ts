@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import t from 'tap';
-import { HonestClients } from '../../loadtest/support/honest-client.ts';
 import type { SystemSnapshot } from '../../src/runtime/snapshot.ts';
 import { command } from '../commands/command.ts';
+import { writeAlerts } from '../support/alert-clients.ts';
 import { everyWriteIsThere } from '../support/history.ts';
 import { alertOf, request } from '../support/http.ts';
 import { processesOf, start, until } from '../support/system.ts';
@@ -10,7 +10,7 @@ import { HUNG_AFTER_MS } from './crash-fixture.ts';
 
 t.test('when all workers are killed at once under load, no connection is refused', async (t) => {
   const system = await start(t);
-  const clients = new HonestClients({
+  const clients = writeAlerts({
     url: system.url,
     connections: 20,
     prefix: 'all',
@@ -27,7 +27,7 @@ t.test('when all workers are killed at once under load, no connection is refused
     );
   }
   await clients.stop();
-  const kinds = new Set(clients.failed.map(({ error, status }) => error ?? status));
+  const kinds = new Set(clients.failed.map(({ detail }) => detail));
   t.notOk(kinds.has('ECONNREFUSED'), 'none was refused');
   t.notOk(kinds.has('HUNG'), 'none hung');
   t.same(

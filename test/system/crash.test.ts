@@ -1,5 +1,5 @@
 import t from 'tap';
-import { HonestClients } from '../../loadtest/support/honest-client.ts';
+import { writeAlerts } from '../support/alert-clients.ts';
 import { everyWriteIsThere } from '../support/history.ts';
 import { request } from '../support/http.ts';
 import { launch, processesOf, start, until } from '../support/system.ts';
@@ -19,7 +19,7 @@ t.test(
   'a writer killed under a stream of writes loses none, doubles none, and no client sees it',
   async (t) => {
     const system = await start(t);
-    const clients = new HonestClients({
+    const clients = writeAlerts({
       url: system.url,
       connections: 30,
       prefix: 'writer',
@@ -40,7 +40,7 @@ t.test(
   'when the primary is killed every process goes within 2 s, and the next start works at once',
   async (t) => {
     const system = await start(t, { SPARE_WORKERS: '1' });
-    const clients = new HonestClients({
+    const clients = writeAlerts({
       url: system.url,
       connections: 10,
       prefix: 'primary',

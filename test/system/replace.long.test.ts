@@ -5,11 +5,11 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { Deployment } from '../../loadtest/chaos/deployment.ts';
-import { HonestClients } from '../../loadtest/support/honest-client.ts';
 import type { ChildSnapshot, SystemSnapshot } from '../../src/runtime/snapshot.ts';
 import { readEvents } from '../../src/supervisor/events.ts';
 import { RunningSystem } from '../../src/testing/running-system.ts';
 import { command } from '../commands/command.ts';
+import { writeAlerts } from '../support/alert-clients.ts';
 import { alertOf, request } from '../support/http.ts';
 import { like } from '../support/like.ts';
 import { type LogLine, processesOf, start, temporaryFolder, until } from '../support/system.ts';
@@ -20,7 +20,7 @@ const LIMIT_TROUBLE =
 
 t.test('workers that have served enough are replaced one after the other, unnoticed', async (t) => {
   const system = await start(t, { MAX_REQUESTS: '200' });
-  const clients = new HonestClients({ url: system.url, connections: 10, prefix: 'age', hungAfterMs: 10_000 });
+  const clients = writeAlerts({ url: system.url, connections: 10, prefix: 'age', hungAfterMs: 10_000 });
   for (const name of ['worker-1', 'worker-2']) {
     await system.waitFor(
       (line) => line.msg.startsWith(`${name} ready, replaces`) && /served/.test(String(line.cause)),
@@ -48,7 +48,7 @@ t.test('a memory limit below what an idle process takes replaces each once, and 
 
 t.test('a Litestream that stands still is noticed, shown and replaced', async (t) => {
   const system = await start(t, { REPLICA_SYNC_INTERVAL_MS: '100', REPLICA_STALL_TIMEOUT_MS: '1500' });
-  const clients = new HonestClients({
+  const clients = writeAlerts({
     url: system.url,
     connections: 2,
     prefix: 'stall',
@@ -70,7 +70,7 @@ t.test('a Litestream that stands still is noticed, shown and replaced', async (t
 t.test('a system that stood still as a whole goes on as if nothing had happened', async (t) => {
   const stall = { REPLICA_SYNC_INTERVAL_MS: '100', REPLICA_STALL_TIMEOUT_MS: '1500' };
   const system = await start(t, { ...stall, HANG_TIMEOUT_MS: '500', WRITE_DEADLINE_MS: '20000' });
-  const clients = new HonestClients({
+  const clients = writeAlerts({
     url: system.url,
     connections: 4,
     prefix: 'still',

@@ -1,6 +1,6 @@
 import t from 'tap';
-import { HonestClients } from '../../loadtest/support/honest-client.ts';
 import { command } from '../commands/command.ts';
+import { writeAlerts } from '../support/alert-clients.ts';
 import { everyWriteIsThere } from '../support/history.ts';
 import { alertOf, request } from '../support/http.ts';
 import { like } from '../support/like.ts';
@@ -10,7 +10,7 @@ import { stoppedNext } from './replace-fixture.ts';
 t.test('reloads under load replace every child and fail no request', async (t) => {
   const system = await start(t);
   const old = system.pidOf('worker-1');
-  const clients = new HonestClients({
+  const clients = writeAlerts({
     url: system.url,
     connections: 20,
     prefix: 'reload',

@@ -1,8 +1,8 @@
 import { connect } from 'node:net';
 import t from 'tap';
-import { HonestClients } from '../../loadtest/support/honest-client.ts';
 import { stopTimeoutMsOf } from '../../src/supervisor/stop-deadline.ts';
 import { startCommand } from '../commands/command.ts';
+import { writeAlerts } from '../support/alert-clients.ts';
 import { everyWriteIsThere } from '../support/history.ts';
 import { restoreByHand } from '../support/restore.ts';
 import { processesOf, start, until } from '../support/system.ts';
@@ -11,7 +11,7 @@ const DRAIN_TIMEOUT_MS = 3000;
 
 t.test('SIGTERM under load answers what is under way, ships the last write and exits 0', async (t) => {
   const system = await start(t, { DRAIN_TIMEOUT_MS: String(DRAIN_TIMEOUT_MS) });
-  const clients = new HonestClients({
+  const clients = writeAlerts({
     url: system.url,
     connections: 30,
     prefix: 'stop',
@@ -24,7 +24,7 @@ t.test('SIGTERM under load answers what is under way, ships the last write and e
   const { code, tookMs } = await stopped;
   t.equal(code, 0);
   t.ok(tookMs < DRAIN_TIMEOUT_MS, `within the deadline: ${Math.round(tookMs)} ms`);
-  const kinds = new Set(clients.failed.map(({ error, status }) => error ?? status));
+  const kinds = new Set(clients.failed.map(({ detail }) => detail));
   t.same([...kinds], ['ECONNREFUSED'], 'no request under way was cut; only new connections are refused');
   t.same(processesOf(system.dataDir), [], 'nothing is left behind');
   everyWriteIsThere(t, restoreByHand(t, system.dataDir), clients.acknowledged);

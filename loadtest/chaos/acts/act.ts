@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 
-import type { Random } from '../random.ts';
+import type { Random } from '../../../src/testing/chaos/random.ts';
 import type { Stage } from '../stage.ts';
 import type { DataFolder } from './data-folder.ts';
 import { flip } from './flip.ts';

@@ -1,4 +1,4 @@
-import { hasReplaced, mustReload, run } from '../commands.ts';
+import { hasReplaced, mustReload, run } from '../../../src/testing/chaos/commands.ts';
 import type { Stage } from '../stage.ts';
 import type { DataFolder } from './data-folder.ts';
 import type { Ledger } from './ledger.ts';

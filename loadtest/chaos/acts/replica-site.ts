@@ -1,8 +1,8 @@
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Random } from '../../../src/testing/chaos/random.ts';
 import { s3Environment, startS3Server } from '../../../src/testing/s3-server.ts';
 import { StoreProxy } from '../../support/store-proxy.ts';
-import type { Random } from '../random.ts';
 import type { Stage } from '../stage.ts';
 import { flip } from './flip.ts';
 

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import type { Random } from '../random.ts';
+import type { Random } from '../../../src/testing/chaos/random.ts';
 import type { AttackName } from './messages.ts';
 
 /** What each connection of an attack does. */

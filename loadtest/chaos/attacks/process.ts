@@ -1,5 +1,5 @@
 import { connect, type Socket } from 'node:net';
-import { Random } from '../random.ts';
+import { Random } from '../../../src/testing/chaos/random.ts';
 import { behaviours } from './behaviours.ts';
 import type { AttackCounts, AttackOrder } from './messages.ts';
 

@@ -1,6 +1,6 @@
 import http from 'node:http';
+import { request } from '../../../src/testing/request.ts';
 import { alertFor } from './record.ts';
-import { request } from './request.ts';
 
 /** One write and what its answer promised. */
 export interface DurableWrite {

@@ -1,6 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
+import { HUNG_AFTER_MS } from '../../../src/testing/record.ts';
 import type { Counts, FromClients, ToClients } from './messages.ts';
-import { HUNG_AFTER_MS, type RequestRecord } from './record.ts';
+import type { RequestRecord } from './record.ts';
 
 const STOP_GRACE_MS = 20_000;
 

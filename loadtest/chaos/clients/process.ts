@@ -1,7 +1,8 @@
-import { Random } from '../random.ts';
-import { Lane } from './lane.ts';
+import { Random } from '../../../src/testing/chaos/random.ts';
+import { HonestClients, type TestAnswer } from '../../../src/testing/honest-clients.ts';
+import { isAcknowledged } from '../../../src/testing/record.ts';
 import type { FromClients, ToClients } from './messages.ts';
-import { isAcknowledged, type RequestRecord } from './record.ts';
+import { alertFor, newFieldOf, type RequestRecord } from './record.ts';
 
 const COUNTS_INTERVAL_MS = 50;
 /** Records in one message: bounds what is serialized in one go. */
@@ -10,7 +11,7 @@ const CHUNK_RECORDS = 5000;
 /** The clients' entry: a process of its own, so that nothing but the clients delays what they measure. */
 const records: RequestRecord[] = [];
 const counts = { requests: 0, failed: 0, acknowledged: 0, storageFull: 0 };
-let lanes: Lane[] = [];
+let clients: HonestClients | undefined;
 
 process.on('message', (message: ToClients) => {
   if (message.kind === 'start') start(message);
@@ -23,22 +24,36 @@ process.on('SIGINT', () => {});
 
 function start(message: ToClients & { kind: 'start' }): void {
   const { url, kept, fresh, requestsPerSecond, prefix, seed, newField } = message;
-  const intervalMs = (1000 * (kept + fresh)) / requestsPerSecond;
-  lanes = Array.from({ length: kept + fresh }, (_, index) => {
-    const random = new Random(seed, `${prefix}-${index}`);
-    const keepAlive = index < kept;
-    const lanePrefix = `${prefix}-${index}`;
-    return new Lane({
-      url,
-      prefix: lanePrefix,
-      intervalMs,
-      keepAlive,
-      newField,
-      random: () => random.next(),
-      onRecord,
-    });
+  const random = new Random(seed, prefix);
+  const keyOf = (sequence: number) => `${prefix}-${sequence}`;
+  const alertOf = (key: string) => ({ ...alertFor(key), ...(newField && { [newField]: newFieldOf(key) }) });
+  clients = new HonestClients({
+    url,
+    connections: kept,
+    fresh,
+    requestsPerSecond,
+    isReading: true,
+    random: () => random.next(),
+    write: (sequence) => ({ method: 'POST', path: '/alert', body: alertOf(keyOf(sequence)) }),
+    read: ({ sequence }) => ({ path: `/alert/movie/${keyOf(sequence)}` }),
+    isSame: (found, { sequence }) => holds(found, keyOf(sequence)),
+    onRecord({ sequence, body, durability: _durability, ...record }) {
+      const key = keyOf(sequence);
+      const isNewFieldTaken =
+        newField && JSON.stringify(body ?? '').includes(JSON.stringify(newFieldOf(key)));
+      onRecord({
+        key,
+        ...record,
+        ...(newField && record.kind === 'write' && { isNewFieldTaken: isNewFieldTaken === true }),
+      });
+    },
   });
   setInterval(() => tell({ kind: 'counts', counts }), COUNTS_INTERVAL_MS);
+}
+
+function holds({ status, body }: TestAnswer, key: string): boolean {
+  const read = body as Readonly<Record<string, unknown>> | undefined;
+  return status === 200 && Object.entries(alertFor(key)).every(([field, value]) => read?.[field] === value);
 }
 
 function onRecord(record: RequestRecord): void {
@@ -50,7 +65,7 @@ function onRecord(record: RequestRecord): void {
 }
 
 async function stop(): Promise<void> {
-  await Promise.all(lanes.map((lane) => lane.stop()));
+  await clients?.stop();
   tell({ kind: 'counts', counts });
   do {
     const chunk = records.splice(0, CHUNK_RECORDS);

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import Sqlite from 'better-sqlite3';
-import { alertFor, isAcknowledged, isDenied, type RequestRecord } from '../clients/record.ts';
+import { isAcknowledged } from '../../../src/testing/record.ts';
+import { alertFor, isDenied, type RequestRecord } from '../clients/record.ts';
 
 interface Row {
   readonly movieId: string;

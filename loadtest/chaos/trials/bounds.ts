@@ -2,14 +2,15 @@ import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { freeDiskBytes } from '../../../src/free-disk.ts';
 import { openReader } from '../../../src/sqlite/open.ts';
+import { differingRows, restoreFromStore } from '../../../src/testing/chaos/restore.ts';
+import { atLeast, atMost } from '../../../src/testing/chaos/trial.ts';
+import { request } from '../../../src/testing/request.ts';
 import { s3Environment, startS3Server } from '../../../src/testing/s3-server.ts';
 import { StoreProxy } from '../../support/store-proxy.ts';
-import { request } from '../clients/request.ts';
 import { checkHistory } from '../history/check.ts';
-import { differingRows, restoreFromStore } from '../history/restore.ts';
 import { fill, mountDisk, obstacleToDisks } from '../small-disk.ts';
 import type { Stage } from '../stage.ts';
-import { atLeast, atMost, type Trial } from '../trial.ts';
+import type { Trial } from '../trial.ts';
 
 const MB_BYTES = 1024 * 1024;
 const DISK_MIB = 512;

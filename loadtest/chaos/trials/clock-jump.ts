@@ -1,8 +1,9 @@
 import { renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { atLeast, atMost, withSpeed } from '../../../src/testing/chaos/trial.ts';
 import type { Stage } from '../stage.ts';
-import { atLeast, atMost, type Trial, withSpeed } from '../trial.ts';
+import type { Trial } from '../trial.ts';
 
 const HOUR_MS = 3_600_000;
 const SHIFTED_CLOCK = fileURLToPath(new URL('../shifted-clock.js', import.meta.url));

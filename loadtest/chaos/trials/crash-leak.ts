@@ -1,13 +1,14 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { failedElsewhere } from '../../../src/testing/chaos/blame.ts';
+import { type Death, killChildren } from '../../../src/testing/chaos/faults.ts';
+import { type Holdings, holdingsOf } from '../../../src/testing/chaos/processes.ts';
+import { atLeast, atMost } from '../../../src/testing/chaos/trial.ts';
 import type { RunningSystem } from '../../../src/testing/running-system.ts';
 import { freePort } from '../../support/free-port.ts';
-import { failedElsewhere } from '../blame.ts';
 import { collectGarbage, debuggerEnv } from '../collect-garbage.ts';
-import { type Death, killChildren } from '../faults.ts';
-import { type Holdings, holdingsOf } from '../processes.ts';
 import type { Stage } from '../stage.ts';
-import { atLeast, atMost, type Trial } from '../trial.ts';
+import type { Trial } from '../trial.ts';
 
 /** By then the primary's code is compiled and its heap has its size; what grows after that is a leak. */
 const WARM_SHARE = 0.1;

@@ -1,10 +1,11 @@
-import { reload } from '../commands.ts';
+import { reload } from '../../../src/testing/chaos/commands.ts';
+import { type Death, killChildren, recoveryMs } from '../../../src/testing/chaos/faults.ts';
+import { atMost } from '../../../src/testing/chaos/trial.ts';
 import { isMigrated, readDatabase } from '../database.ts';
 import { DEPLOY_LOAD } from '../deploys.ts';
-import { type Death, killChildren, recoveryMs } from '../faults.ts';
 import type { Stage } from '../stage.ts';
 import { notOfRelease, statusOf } from '../status.ts';
-import { atMost, type Trial } from '../trial.ts';
+import type { Trial } from '../trial.ts';
 
 const TABLE = 'made_by_a_failing_migration';
 /** They succeed on an empty database. */

@@ -1,11 +1,12 @@
+import { type CommandEnd, mustReload, reload } from '../../../src/testing/chaos/commands.ts';
+import { killPrimary, type NextStart } from '../../../src/testing/chaos/faults.ts';
+import { atMost } from '../../../src/testing/chaos/trial.ts';
 import type { RequestRecord } from '../clients/record.ts';
-import { type CommandEnd, mustReload, reload } from '../commands.ts';
 import { isMigrated } from '../database.ts';
 import { addField, DEPLOY_LOAD, failInPlace, mendInPlace } from '../deploys.ts';
-import { killPrimary, type NextStart } from '../faults.ts';
 import type { Stage } from '../stage.ts';
 import { type ChildStatus, inWords, notOfRelease, type Status, statusOf } from '../status.ts';
-import { atMost, type Trial } from '../trial.ts';
+import type { Trial } from '../trial.ts';
 
 const FAIL = "throw new Error('fails in its place');";
 const HANG = 'Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 60_000);';

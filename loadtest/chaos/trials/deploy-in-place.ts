@@ -1,11 +1,18 @@
-import { type Culprit, failedElsewhere } from '../blame.ts';
+import { type Culprit, failedElsewhere } from '../../../src/testing/chaos/blame.ts';
+import {
+  childNames,
+  connectionsOf,
+  holdersOf,
+  timeOf,
+  workerNames,
+} from '../../../src/testing/chaos/faults.ts';
+import { isAlive } from '../../../src/testing/chaos/processes.ts';
+import { atLeast, atMost } from '../../../src/testing/chaos/trial.ts';
 import { PROJECT } from '../deployment.ts';
 import { DEPLOY_LOAD } from '../deploys.ts';
-import { childNames, connectionsOf, holdersOf, timeOf, workerNames } from '../faults.ts';
-import { isAlive } from '../processes.ts';
 import type { Stage } from '../stage.ts';
 import { statusOf } from '../status.ts';
-import { atLeast, atMost, type Trial } from '../trial.ts';
+import type { Trial } from '../trial.ts';
 
 const WORKERS = 4;
 const BACKOFF_MAX_MS = 2000;

@@ -1,9 +1,11 @@
-import { isAcknowledged, newFieldOf, type RequestRecord } from '../clients/record.ts';
-import { reload } from '../commands.ts';
+import { reload } from '../../../src/testing/chaos/commands.ts';
+import { atLeast, atMost, withSpeed } from '../../../src/testing/chaos/trial.ts';
+import { isAcknowledged } from '../../../src/testing/record.ts';
+import { newFieldOf, type RequestRecord } from '../clients/record.ts';
 import { readDatabase } from '../database.ts';
 import { addField, DEPLOY_LOAD } from '../deploys.ts';
 import type { Stage } from '../stage.ts';
-import { atLeast, atMost, type Trial, withSpeed } from '../trial.ts';
+import type { Trial } from '../trial.ts';
 
 /** Longer than a request takes, so that the new release has been asked for itself. */
 const AFTERWARDS_MS = 1000;

@@ -1,11 +1,18 @@
-import { failedElsewhere } from '../blame.ts';
-import { mustReload, reload } from '../commands.ts';
+import { failedElsewhere } from '../../../src/testing/chaos/blame.ts';
+import { mustReload, reload } from '../../../src/testing/chaos/commands.ts';
+import {
+  type Death,
+  killEachChild,
+  killPrimary,
+  recoveryMs,
+  workerNames,
+} from '../../../src/testing/chaos/faults.ts';
+import { atMost } from '../../../src/testing/chaos/trial.ts';
 import type { Deployment } from '../deployment.ts';
 import { DEPLOY_LOAD } from '../deploys.ts';
-import { type Death, killEachChild, killPrimary, recoveryMs, workerNames } from '../faults.ts';
 import type { Stage } from '../stage.ts';
 import { notOfRelease, statusOf } from '../status.ts';
-import { atMost, type Trial } from '../trial.ts';
+import type { Trial } from '../trial.ts';
 
 const START_TIMEOUT_MS = 4000;
 const ENV = { START_TIMEOUT_MS: String(START_TIMEOUT_MS) };

@@ -1,10 +1,11 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { atLeast, atMost } from '../../../src/testing/chaos/trial.ts';
+import { request } from '../../../src/testing/request.ts';
 import { alertFor } from '../clients/record.ts';
-import { request } from '../clients/request.ts';
 import { fill, mountDisk, obstacleToDisks } from '../small-disk.ts';
 import type { Stage } from '../stage.ts';
-import { atLeast, atMost, type Trial } from '../trial.ts';
+import type { Trial } from '../trial.ts';
 
 const DISK_MIB = 512;
 const FULL_TIMEOUT_MS = 30_000;

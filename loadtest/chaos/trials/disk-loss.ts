@@ -1,11 +1,12 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
+import { atLeast, atMost } from '../../../src/testing/chaos/trial.ts';
 import { processesOf } from '../../../src/testing/running-system.ts';
 import { s3Environment, startS3Server } from '../../../src/testing/s3-server.ts';
 import { type DurableWrite, DurableWriters, type ShownLag } from '../clients/durable-writers.ts';
 import type { Stage } from '../stage.ts';
-import { atLeast, atMost, type Trial } from '../trial.ts';
+import type { Trial } from '../trial.ts';
 
 const LANES = 24;
 /** When the disk goes, counted from the first write. */

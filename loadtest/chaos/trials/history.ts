@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { readHistory } from '../../../src/replication/history/history.ts';
+import { atLeast, atMost } from '../../../src/testing/chaos/trial.ts';
 import { ACTS, type Act, NOTHING } from '../acts/act.ts';
 import { DataFolder } from '../acts/data-folder.ts';
 import { ENDS, type End } from '../acts/end.ts';
@@ -10,7 +11,7 @@ import { FAULTS, type Fault, Tally } from '../acts/tally.ts';
 import { DurableWriters } from '../clients/durable-writers.ts';
 import { checkHistory } from '../history/check.ts';
 import type { Stage } from '../stage.ts';
-import { atLeast, atMost, type Trial } from '../trial.ts';
+import type { Trial } from '../trial.ts';
 
 const LANES = 4;
 /** How long the clients write, counted from the first write that was acknowledged as replicated. */

@@ -1,5 +1,13 @@
+import { allWorkersKilled } from '../../../src/testing/chaos/trials/all-workers-killed.ts';
+import { litestreamKilled } from '../../../src/testing/chaos/trials/litestream-killed.ts';
+import { primaryStopped } from '../../../src/testing/chaos/trials/primary-stopped.ts';
+import { processStopped } from '../../../src/testing/chaos/trials/process-stopped.ts';
+import { reloads } from '../../../src/testing/chaos/trials/reload.ts';
+import { spareStopped } from '../../../src/testing/chaos/trials/spare-stopped.ts';
+import { stop } from '../../../src/testing/chaos/trials/stop.ts';
+import { workerKilled } from '../../../src/testing/chaos/trials/worker-killed.ts';
+import { writerKilled } from '../../../src/testing/chaos/trials/writer-killed.ts';
 import type { Trial } from '../trial.ts';
-import { allWorkersKilled } from './all-workers-killed.ts';
 import { bounds } from './bounds.ts';
 import { clockJump } from './clock-jump.ts';
 import { crashLeak } from './crash-leak.ts';
@@ -11,24 +19,16 @@ import { deployRefused } from './deploy-refused.ts';
 import { diskFull } from './disk-full.ts';
 import { diskLoss } from './disk-loss.ts';
 import { history } from './history.ts';
-import { litestreamKilled } from './litestream-killed.ts';
 import { mailerKilled } from './mailer-killed.ts';
 import { malicious } from './malicious.ts';
 import { notify } from './notify.ts';
 import { primaryKilled } from './primary-killed.ts';
-import { primaryStopped } from './primary-stopped.ts';
-import { processStopped } from './process-stopped.ts';
 import { releaseLink } from './release-link.ts';
-import { reloads } from './reload.ts';
 import { rollback } from './rollback.ts';
-import { spareStopped } from './spare-stopped.ts';
 import { starved } from './starved.ts';
-import { stop } from './stop.ts';
 import { storeOutage } from './store-outage.ts';
 import { workerCrashing } from './worker-crashing.ts';
-import { workerKilled } from './worker-killed.ts';
 import { workerLooping } from './worker-looping.ts';
-import { writerKilled } from './writer-killed.ts';
 
 /** Every trial, in the order in which they run. */
 export const trials: readonly Trial[] = [

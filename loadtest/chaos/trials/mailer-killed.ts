@@ -1,10 +1,11 @@
 import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
+import { type Death, killChildren, recoveryMs } from '../../../src/testing/chaos/faults.ts';
+import { atMost } from '../../../src/testing/chaos/trial.ts';
+import { request } from '../../../src/testing/request.ts';
 import { type SunkMail, startMailSink } from '../../support/mail-sink.ts';
-import { request } from '../clients/request.ts';
-import { type Death, killChildren, recoveryMs } from '../faults.ts';
 import type { Stage } from '../stage.ts';
-import { atMost, type Trial } from '../trial.ts';
+import type { Trial } from '../trial.ts';
 
 /** So many alerts are due for each kill. */
 const ALERTS_PER_KILL = 10;

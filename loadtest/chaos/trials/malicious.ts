@@ -1,9 +1,10 @@
+import { percentile } from '../../../src/testing/chaos/statistics.ts';
+import { atLeast, atMost, type Observation, withSpeed } from '../../../src/testing/chaos/trial.ts';
 import { Attack } from '../attacks/attack.ts';
 import { behaviours } from '../attacks/behaviours.ts';
 import type { AttackName } from '../attacks/messages.ts';
 import type { Stage } from '../stage.ts';
-import { percentile } from '../statistics.ts';
-import { atLeast, atMost, type Observation, type Trial, withSpeed } from '../trial.ts';
+import type { Trial } from '../trial.ts';
 
 const ESTABLISHED_TIMEOUT_MS = 60_000;
 

@@ -1,12 +1,13 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { mustReload } from '../../../src/testing/chaos/commands.ts';
+import { atLeast, atMost, withSpeed } from '../../../src/testing/chaos/trial.ts';
 import { s3Environment, startS3Server } from '../../../src/testing/s3-server.ts';
 import { type MessageTrap, startMessageTrap } from '../../support/message-trap.ts';
 import { StoreProxy } from '../../support/store-proxy.ts';
-import { mustReload } from '../commands.ts';
 import { fill, mountDisk, obstacleToDisks } from '../small-disk.ts';
 import type { Stage } from '../stage.ts';
-import { atLeast, atMost, type Trial, withSpeed } from '../trial.ts';
+import type { Trial } from '../trial.ts';
 
 const HEARTBEAT_MS = 1000;
 const LAG_MAX_MS = 1000;

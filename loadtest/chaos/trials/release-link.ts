@@ -1,13 +1,14 @@
 import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { failedElsewhere } from '../../../src/testing/chaos/blame.ts';
+import { run } from '../../../src/testing/chaos/commands.ts';
+import { type Death, killChildren, recoveryMs, workerNames } from '../../../src/testing/chaos/faults.ts';
+import { atMost } from '../../../src/testing/chaos/trial.ts';
 import { freePort } from '../../support/free-port.ts';
-import { failedElsewhere } from '../blame.ts';
-import { run } from '../commands.ts';
 import { DEPLOY_LOAD } from '../deploys.ts';
-import { type Death, killChildren, recoveryMs, workerNames } from '../faults.ts';
 import type { Stage } from '../stage.ts';
 import { notOfRelease, statusOf } from '../status.ts';
-import { atMost, type Trial } from '../trial.ts';
+import type { Trial } from '../trial.ts';
 
 export const releaseLink: Trial = {
   name: 'release-link',

@@ -1,7 +1,8 @@
-import { mustReload, run } from '../commands.ts';
+import { mustReload, run } from '../../../src/testing/chaos/commands.ts';
+import { atMost } from '../../../src/testing/chaos/trial.ts';
 import { addField, DEPLOY_LOAD } from '../deploys.ts';
 import { notOfRelease, type Status, statusOf } from '../status.ts';
-import { atMost, type Trial } from '../trial.ts';
+import type { Trial } from '../trial.ts';
 
 export const rollback: Trial = {
   name: 'rollback',

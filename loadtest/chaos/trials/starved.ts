@@ -1,10 +1,11 @@
 import { chmodSync, chownSync } from 'node:fs';
-import { childNames } from '../faults.ts';
-import { isAlive } from '../processes.ts';
+import { childNames } from '../../../src/testing/chaos/faults.ts';
+import { isAlive } from '../../../src/testing/chaos/processes.ts';
+import { atLeast, atMost } from '../../../src/testing/chaos/trial.ts';
 import { limitOf, obstacleToLimits, RESOURCES, STARVED_UID, setLimit } from '../resource-limit.ts';
 import type { Stage } from '../stage.ts';
 import { statusOf } from '../status.ts';
-import { atLeast, atMost, type Trial } from '../trial.ts';
+import type { Trial } from '../trial.ts';
 
 const BACKOFF_MAX_MS = 2000;
 /** One that was begun with too few threads may hang. */

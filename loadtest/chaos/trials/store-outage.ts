@@ -1,13 +1,14 @@
 import { join } from 'node:path';
+import { differingRows, restoreFromStore } from '../../../src/testing/chaos/restore.ts';
+import { atMost } from '../../../src/testing/chaos/trial.ts';
+import { request } from '../../../src/testing/request.ts';
 import { s3Environment, startS3Server } from '../../../src/testing/s3-server.ts';
 import { STORMS, StoreProxy, type Weather } from '../../support/store-proxy.ts';
 import { alertFor } from '../clients/record.ts';
-import { request } from '../clients/request.ts';
 import { checkHistory } from '../history/check.ts';
-import { differingRows, restoreFromStore } from '../history/restore.ts';
 import { ReplicationWatch, type Shown } from '../replication-watch.ts';
 import type { Stage } from '../stage.ts';
-import { atMost, type Trial } from '../trial.ts';
+import type { Trial } from '../trial.ts';
 
 const MB = 1024 * 1024;
 const DATABASES = ['main', 'media'];

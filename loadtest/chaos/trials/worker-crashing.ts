@@ -1,8 +1,9 @@
+import { type Culprit, failedElsewhere, UNKNOWN_HOLDERS } from '../../../src/testing/chaos/blame.ts';
+import { reload } from '../../../src/testing/chaos/commands.ts';
+import { timeOf } from '../../../src/testing/chaos/faults.ts';
+import { atMost } from '../../../src/testing/chaos/trial.ts';
 import type { LogLine } from '../../../src/testing/running-system.ts';
-import { type Culprit, failedElsewhere, UNKNOWN_HOLDERS } from '../blame.ts';
-import { reload } from '../commands.ts';
-import { timeOf } from '../faults.ts';
-import { atMost, type Trial } from '../trial.ts';
+import type { Trial } from '../trial.ts';
 
 const VICTIM = 'worker-1';
 /** Several windows of the breaker: it must have opened by then. */

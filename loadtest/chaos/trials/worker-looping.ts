@@ -1,7 +1,15 @@
-import { failedElsewhere } from '../blame.ts';
-import { connectionsOf, type Death, holdersOf, recoveryMs, timeOf, workerNames } from '../faults.ts';
+import { failedElsewhere } from '../../../src/testing/chaos/blame.ts';
+import {
+  connectionsOf,
+  type Death,
+  holdersOf,
+  recoveryMs,
+  timeOf,
+  workerNames,
+} from '../../../src/testing/chaos/faults.ts';
+import { atMost, withSpeed } from '../../../src/testing/chaos/trial.ts';
 import type { Stage } from '../stage.ts';
-import { atMost, type Trial, withSpeed } from '../trial.ts';
+import type { Trial } from '../trial.ts';
 
 const HANG_TIMEOUT_MS = 2000;
 /** By then the worker is in the loop, and no connection changes hands any more. */

@@ -1,14 +1,17 @@
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { keepEvidence } from './evidence.ts';
-import { checkHistory, disagreementFigures } from './history/check.ts';
 import { Random } from './random.ts';
 import { emptyResult, resultOf, type TrialResult } from './result.ts';
-import { Stage } from './stage.ts';
+import type { Stage, StageOptions } from './stage.ts';
 import { percentile } from './statistics.ts';
-import { figuresOf, type Observation, type Trial } from './trial.ts';
+import { ALWAYS, figuresOf, type Limit, type Observation, type Size, type Trial } from './trial.ts';
 
-export interface RunOptions {
+type SizeOptions = Pick<RunOptions, 'short' | 'seconds' | 'rounds'>;
+
+export interface RunOptions<SomeStage extends Stage = Stage> {
+  /** Makes the place of a trial. */
+  readonly makeStage: (options: StageOptions) => SomeStage;
+  /** What must hold in every trial, in place of `ALWAYS`. */
+  readonly always?: readonly Limit[];
   readonly seed: number;
   readonly short: boolean;
   /** In place of the length of those faults that last. */
@@ -25,7 +28,10 @@ export interface RunOptions {
  * Runs one trial on a stage of its own and judges it. What goes wrong in it is a verdict.
  * @throws the signal's reason when it is called off
  */
-export async function runTrial(trial: Trial, options: RunOptions): Promise<TrialResult> {
+export async function runTrial<SomeStage extends Stage>(
+  trial: Trial<SomeStage>,
+  options: RunOptions<SomeStage>,
+): Promise<TrialResult> {
   const { seed, signal } = options;
   signal.throwIfAborted();
   const startMs = performance.now();
@@ -33,14 +39,14 @@ export async function runTrial(trial: Trial, options: RunOptions): Promise<Trial
   if (obstacle !== undefined) return { ...emptyResult(trial), verdict: 'skipped', reasons: [obstacle] };
   const random = new Random(seed, trial.name);
   const progress = (text: string) => options.progress(trial.name, text);
-  const stage = new Stage({ random, seed, signal, progress });
+  const stage = options.makeStage({ random, seed, signal, progress });
   const calledOff = Promise.withResolvers<never>();
   const onAbort = () => calledOff.reject(signal.reason);
   signal.addEventListener('abort', onAbort);
   calledOff.promise.catch(() => {});
   let result: TrialResult;
   try {
-    const performed = perform(trial, stage, sizeOf(trial, options));
+    const performed = perform(trial, stage, sizeOf(trial.size, options), options.always ?? ALWAYS);
     // When it is called off, what is still under way fails with the system that the stage's end takes away.
     performed.catch(() => {});
     result = await Promise.race([performed, calledOff.promise]);
@@ -56,7 +62,12 @@ export async function runTrial(trial: Trial, options: RunOptions): Promise<Trial
   return { ...result, tookMs: performance.now() - startMs };
 }
 
-async function perform(trial: Trial, stage: Stage, size: number): Promise<TrialResult> {
+async function perform<SomeStage extends Stage>(
+  trial: Trial<SomeStage>,
+  stage: SomeStage,
+  size: number,
+  always: readonly Limit[],
+): Promise<TrialResult> {
   stage.progress('starting');
   let failure: unknown;
   const observation = await trial.run(stage, size).catch((error: unknown): Observation => {
@@ -66,20 +77,20 @@ async function perform(trial: Trial, stage: Stage, size: number): Promise<TrialR
   });
   stage.signal.throwIfAborted();
   // Why nothing came up says more than that there is no history then.
-  const hasStarted = existsSync(join(stage.dataDir, 'main.db'));
-  if (!hasStarted) throw failure ?? new Error('no system came up');
+  if (!stage.hasStarted) throw failure ?? new Error('no system came up');
   stage.progress('checking the history');
-  const records = await stage.stopLoad();
-  const { code } = await stage.stopSystem();
-  const strangers = strangersThatDied(trial, stage);
+  const { records, figures } = await stage.settle().catch((error: unknown) => {
+    throw failure ?? error;
+  });
+  const strangers = strangersThatDied(trial.victims, stage);
   const result = resultOf(
     trial,
+    always,
     { ...observation, notes: [...(observation.notes ?? []), ...strangers] },
     {
       ...figuresOf(records),
-      ...disagreementFigures(checkHistory(join(stage.dataDir, 'main.db'), records)),
+      ...figures,
       'others that died': strangers.length,
-      'unclean stops': code === 0 ? 0 : 1,
       ...recoveryFigures(observation),
       ...observation.figures,
     },
@@ -98,7 +109,7 @@ function recoveryFigures({ recoveryMs = [] }: Observation): Record<string, numbe
 }
 
 /** @returns what is told of each child that died though the trial had nothing against it */
-function strangersThatDied({ victims }: Trial, stage: Stage): readonly string[] {
+function strangersThatDied(victims: RegExp | undefined, stage: Stage): readonly string[] {
   return stage.systems
     .flatMap(({ lines }) => lines)
     .filter(({ msg, level }) => level === 'error' && /^\S+ died: /.test(msg))
@@ -106,7 +117,7 @@ function strangersThatDied({ victims }: Trial, stage: Stage): readonly string[] 
     .map(({ msg }) => msg);
 }
 
-function sizeOf({ size }: Trial, { short, seconds, rounds }: RunOptions): number {
+function sizeOf(size: Size, { short, seconds, rounds }: SizeOptions): number {
   if (seconds !== undefined && size.unit === 'seconds') return seconds;
   if (rounds !== undefined && size.unit === 'times') return rounds;
   return short ? (size.short ?? size.full) : size.full;

@@ -1,4 +1,4 @@
-import http from 'node:http';
+import http, { type IncomingHttpHeaders } from 'node:http';
 import type { Socket } from 'node:net';
 import { type FailureKind, HUNG_AFTER_MS } from './record.ts';
 
@@ -6,6 +6,7 @@ import { type FailureKind, HUNG_AFTER_MS } from './record.ts';
 export interface Reply {
   readonly status: number | undefined;
   readonly text: string;
+  readonly headers: IncomingHttpHeaders;
   readonly port: number | undefined;
   readonly failure: FailureKind | undefined;
   readonly detail: string | undefined;
@@ -30,17 +31,18 @@ export function request(
   body?: string,
   agent?: http.Agent,
   more: Readonly<Record<string, string>> = {},
+  hungAfterMs = HUNG_AFTER_MS,
 ): Promise<Reply> {
   return new Promise((resolve) => {
     let port: number | undefined;
     const headers =
       body === undefined
         ? more
-        : { ...more, 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body) };
+        : { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body), ...more };
     const fail = (error: NodeJS.ErrnoException) => {
       clearTimeout(timer);
       const detail = error.code ?? error.message;
-      resolve({ status: undefined, text: '', port, failure: KINDS[detail] ?? 'other', detail });
+      resolve({ status: undefined, text: '', headers: {}, port, failure: KINDS[detail] ?? 'other', detail });
     };
     const sent = http.request(url, { method, headers, agent: agent ?? false }, (response) => {
       let text = '';
@@ -51,14 +53,14 @@ export function request(
       response.on('error', fail);
       response.on('end', () => {
         clearTimeout(timer);
-        const { statusCode: status = 0 } = response;
+        const { statusCode: status = 0, headers } = response;
         const failure = status >= 500 ? '5xx' : undefined;
-        resolve({ status, text, port, failure, detail: failure && `${status}` });
+        resolve({ status, text, headers, port, failure, detail: failure && `${status}` });
       });
     });
     const timer = setTimeout(
       () => sent.destroy(Object.assign(new Error('no answer'), { code: 'HUNG' })),
-      HUNG_AFTER_MS,
+      hungAfterMs,
     );
     const noteTcpPort = (socket: Socket) => {
       port = socket.localPort;

@@ -1,5 +1,5 @@
 import { connect } from 'node:net';
-import { processesOf } from '../../../src/testing/running-system.ts';
+import { processesOf } from '../../running-system.ts';
 import type { Stage } from '../stage.ts';
 import { atMost, type Trial } from '../trial.ts';
 
@@ -63,8 +63,7 @@ function halfRequests(stage: Stage): () => void {
   const sockets = Array.from({ length: HALF_REQUESTS }, (_, index) => {
     const socket = connect(Number(port), hostname);
     socket.on('error', () => {});
-    const head =
-      'POST /alert HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n';
+    const head = `POST ${stage.writePath} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n`;
     socket.write(index % 2 === 0 ? head : `${head}\r\n{"half":`);
     return socket;
   });

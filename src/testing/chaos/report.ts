@@ -1,6 +1,6 @@
-import { type Column, milliseconds, renderTable, whole } from '../table.ts';
-import type { FailureKind } from './clients/record.ts';
+import type { FailureKind } from '../record.ts';
 import type { TrialResult } from './result.ts';
+import { type Column, milliseconds, renderTable, whole } from './table.ts';
 
 const KINDS: readonly FailureKind[] = ['refused', 'reset', 'hung', '5xx', 'wrong', 'other'];
 

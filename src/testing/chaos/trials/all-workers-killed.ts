@@ -1,5 +1,5 @@
+import type { RequestRecord } from '../../record.ts';
 import { failedElsewhere } from '../blame.ts';
-import type { RequestRecord } from '../clients/record.ts';
 import { type Death, killChildren, recoveryMs, workerNames } from '../faults.ts';
 import { atMost, type Trial } from '../trial.ts';
 

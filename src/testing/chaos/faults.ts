@@ -1,4 +1,4 @@
-import type { LogLine } from '../../src/testing/running-system.ts';
+import type { LogLine } from '../running-system.ts';
 import { type Culprit, type Holders, UNKNOWN_HOLDERS } from './blame.ts';
 import { clientPortsOf, isAlive } from './processes.ts';
 import type { Stage } from './stage.ts';

@@ -1,5 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { parseArgs } from 'node:util';
+import type { Stage } from './stage.ts';
 import type { Trial } from './trial.ts';
 
 const SEED_MAX = 2 ** 31 - 1;
@@ -10,7 +11,7 @@ export const USAGE = `Usage: npm run chaos -- [options]
   the history of every request against the database. Prints one row a trial; the exit code is 1 when one falls short.
 
   --only A,B     only these trials
-  --short        a few seconds of each that shows something in so little, about five minutes in all
+  --short        a few seconds of each that shows something in so little
   --seconds N    the length of those faults that last
   --rounds N     how often those are injected that are counted
   --seed N       all random choices follow from it (printed; default: random)
@@ -19,8 +20,8 @@ export const USAGE = `Usage: npm run chaos -- [options]
   --list         the trials, with what must hold in each
   --help`;
 
-export interface ChaosOptions {
-  readonly trials: readonly Trial[];
+export interface ChaosOptions<SomeStage extends Stage = Stage> {
+  readonly trials: readonly Trial<SomeStage>[];
   readonly short: boolean;
   readonly seconds: number | undefined;
   readonly rounds: number | undefined;
@@ -39,7 +40,10 @@ export class UsageError extends Error {}
  * @returns undefined when help was asked for
  * @throws UsageError
  */
-export function parseOptions(args: readonly string[], trials: readonly Trial[]): ChaosOptions | undefined {
+export function parseOptions<SomeStage extends Stage>(
+  args: readonly string[],
+  trials: readonly Trial<SomeStage>[],
+): ChaosOptions<SomeStage> | undefined {
   const values = parse(args);
   if (values.help) return undefined;
   const wanted = values.only?.flatMap((names) => names.split(',')).filter((name) => name !== '');

@@ -19,7 +19,7 @@ export const reloads: Trial = {
     const before = load.counts.requests;
     for (let turn = 0; turn < times; turn += 1) {
       stage.progress(`${turn} of ${times}`);
-      stage.deployment.setVersion(`1.${turn}.0`);
+      stage.makeRelease(`1.${turn}.0`);
       const startMs = performance.now();
       const { code } = await reload(stage);
       if (code !== 0) failed += 1;

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
+import { cleanEnv } from '../running-system.ts';
 import type { Stage } from './stage.ts';
 
 const COMMAND_TIMEOUT_MS = 120_000;
@@ -17,11 +18,10 @@ export interface CommandEnd {
  * @param words the command's name and its arguments
  */
 export async function run(stage: Stage, ...words: readonly string[]): Promise<CommandEnd> {
-  const { PATH, HOME } = process.env;
   const { root, cwd, nodePath, env } = stage.invocation;
   const child = spawn(nodePath, [join(root, 'src/bin.js'), ...words], {
     cwd,
-    env: { PATH, HOME, ...env },
+    env: { ...cleanEnv(), ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
     timeout: COMMAND_TIMEOUT_MS,
     signal: stage.signal,

@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { RequestRecord } from './clients/record.ts';
+import type { RequestRecord } from '../record.ts';
 import type { Stage } from './stage.ts';
 
 /**

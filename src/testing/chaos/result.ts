@@ -1,7 +1,9 @@
-import type { RequestRecord } from './clients/record.ts';
+import type { RequestRecord } from '../record.ts';
 import { percentile } from './statistics.ts';
-import { ALWAYS, type Observation, type Trial } from './trial.ts';
+import type { Limit, Observation, Trial } from './trial.ts';
 import { type Finding, inWords, judge } from './verdict.ts';
+
+type AnyTrial = Pick<Trial, 'name' | 'fault' | 'limits'>;
 
 /** One row of the table. Figures that were not measured are NaN. */
 export interface TrialResult {
@@ -21,12 +23,13 @@ export interface TrialResult {
 
 /** @returns the row of a trial that was injected and observed */
 export function resultOf(
-  trial: Trial,
+  trial: AnyTrial,
+  always: readonly Limit[],
   { injected, recoveryMs = [], notes = [] }: Observation,
   figures: Readonly<Record<string, number>>,
   records: readonly RequestRecord[],
 ): TrialResult {
-  const findings = judge([...ALWAYS, ...trial.limits], figures);
+  const findings = judge([...always, ...trial.limits], figures);
   const broken = findings.filter(({ holds }) => !holds);
   return {
     ...emptyResult(trial),
@@ -46,7 +49,7 @@ export function resultOf(
 }
 
 /** @returns the row of a trial that did not take place */
-export function emptyResult({ name, fault }: Trial): TrialResult {
+export function emptyResult({ name, fault }: AnyTrial): TrialResult {
   return {
     name,
     fault,

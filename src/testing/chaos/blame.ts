@@ -1,4 +1,4 @@
-import type { RequestRecord } from './clients/record.ts';
+import type { RequestRecord } from '../record.ts';
 
 /** A client hears of a death a little earlier or later than the log tells of it. */
 const SLACK_MS = 60;

@@ -1,10 +1,10 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
-import { carriedLitestream } from '../../../src/testing/carried-litestream.ts';
-import type { S3Store } from '../../../src/testing/s3-server.ts';
-import { runToEnd } from '../../support/run-to-end.ts';
-import type { Stage } from '../stage.ts';
+import { carriedLitestream } from '../carried-litestream.ts';
+import { runToEnd } from '../run-to-end.ts';
+import type { S3Store } from '../s3-server.ts';
+import type { Stage } from './stage.ts';
 
 const RESTORE_TIMEOUT_MS = 120_000;
 

@@ -1,0 +1,259 @@
+import { existsSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { RequestRecord } from '../record.ts';
+import { type Ended, makeTemporaryFolder, RunningSystem, removeFolder } from '../running-system.ts';
+import type { Random } from './random.ts';
+
+/** Longer than a child has to live to be started again without a back-off. */
+const LIFE_MIN_MS = 600;
+const STOP_TIMEOUT_MS = 40_000;
+/** With the load on, something must have been answered within this. */
+const FIRST_ANSWERS_MS = 20_000;
+
+/** How the system of a stage and its commands are called. */
+export interface Invocation {
+  /** Folder of the code. */
+  readonly root: string;
+  readonly cwd: string;
+  /** Node.js that runs it. */
+  readonly nodePath: string;
+  /** Settings that both the system and its commands get. */
+  readonly env: NodeJS.ProcessEnv;
+  /** User that the system runs as; undefined: this one. */
+  readonly uid: number | undefined;
+  /** What follows `ninelives start`. */
+  readonly args: readonly string[];
+}
+
+/** How many clients ask how often. */
+export interface LoadShape {
+  /** Clients that keep their connection. */
+  readonly kept: number;
+  /** Clients that make a connection for each request. */
+  readonly fresh: number;
+  /** Of all of them together. */
+  readonly requestsPerSecond: number;
+}
+
+/** Enough that every fault meets requests under way, little enough that the clients do not starve the system. */
+export const LOAD: LoadShape = { kept: 12, fresh: 12, requestsPerSecond: 600 };
+
+/** The honest clients that are on a system. */
+export interface Load<SomeRecord extends RequestRecord = RequestRecord> {
+  /** As of a moment ago. */
+  readonly counts: { readonly requests: number; readonly failed: number; readonly acknowledged: number };
+  /** Resolves, when every request under way has ended, with what became of each. */
+  stop(): Promise<readonly SomeRecord[]>;
+  /** Ends them at once. */
+  destroy(): void;
+}
+
+export interface StageOptions {
+  readonly random: Random;
+  readonly seed: number;
+  readonly signal: AbortSignal;
+  /** Tells whoever watches what goes on. */
+  readonly progress: (text: string) => void;
+}
+
+/** What a trial has left: every request, and what was found wrong with the data, by the figures' names. */
+export interface Settled {
+  readonly records: readonly RequestRecord[];
+  readonly figures: Readonly<Record<string, number>>;
+}
+
+/**
+ * Where one trial takes place: a temporary folder with a data folder, the system that runs there, its clients, and their
+ * end. `close` leaves nothing behind, whatever has happened.
+ */
+export abstract class Stage<
+  SomeRecord extends RequestRecord = RequestRecord,
+  SomeLoad extends Load<SomeRecord> = Load<SomeRecord>,
+  Shape extends Partial<LoadShape> = Partial<LoadShape>,
+> {
+  readonly folder: string;
+  readonly random: Random;
+  readonly signal: AbortSignal;
+  readonly progress: (text: string) => void;
+  readonly seed: number;
+  dataDir: string;
+  readonly #systems: RunningSystem[] = [];
+  readonly #loads: SomeLoad[] = [];
+  readonly #cleanups: (() => void | Promise<void>)[] = [];
+  #records: readonly SomeRecord[] = [];
+  #invocation: Partial<Invocation> = {};
+  #lastEnv: NodeJS.ProcessEnv = {};
+  #closed = false;
+
+  constructor({ random, seed, signal, progress }: StageOptions) {
+    this.random = random;
+    this.signal = signal;
+    this.progress = progress;
+    this.seed = seed;
+    this.folder = makeTemporaryFolder();
+    this.#cleanups.push(() => removeFolder(this.folder));
+    this.dataDir = join(this.folder, 'data');
+    mkdirSync(this.dataDir);
+  }
+
+  /** Below the base of the API: what a write is sent to. */
+  abstract readonly writePath: string;
+
+  protected abstract get defaultInvocation(): Invocation;
+
+  /** Puts clients on the system. @param index how many loads there were before */
+  protected abstract makeLoad(index: number, shape: Shape): SomeLoad;
+
+  /** Makes what the next reload brings into service another release, where this stage has code of its own. */
+  abstract makeRelease(version: string): void;
+
+  /** Stops load and system, and holds every answer against the data. */
+  abstract settle(): Promise<Settled>;
+
+  /** The one that was started last. */
+  get system(): RunningSystem {
+    const system = this.#systems.at(-1);
+    if (!system) throw new Error('no system was started');
+    return system;
+  }
+
+  get systems(): readonly RunningSystem[] {
+    return this.#systems;
+  }
+
+  get load(): SomeLoad {
+    const load = this.#loads.at(-1);
+    if (!load) throw new Error('there is no load');
+    return load;
+  }
+
+  get loads(): readonly SomeLoad[] {
+    return this.#loads;
+  }
+
+  get invocation(): Invocation {
+    return { ...this.defaultInvocation, ...this.#invocation };
+  }
+
+  /** Has the system and its commands called in another way from now on. */
+  invokeBy(change: Partial<Invocation>): void {
+    this.#invocation = { ...this.#invocation, ...change };
+  }
+
+  /** Settings of the last start. */
+  protected get lastEnv(): NodeJS.ProcessEnv {
+    return this.#lastEnv;
+  }
+
+  /** What `stopLoad` has returned; empty before. */
+  get records(): readonly SomeRecord[] {
+    return this.#records;
+  }
+
+  /** Whether there is a database, so that something can be held against it. */
+  get hasStarted(): boolean {
+    return existsSync(join(this.dataDir, 'main.db'));
+  }
+
+  /** Has something done at the end, before the folder goes. The last one is done first. */
+  defer(cleanup: () => void | Promise<void>): void {
+    this.#cleanups.push(cleanup);
+  }
+
+  /** Starts the system on the stage's data folder and waits until it is ready. @param env settings */
+  async start(env: NodeJS.ProcessEnv = {}, readyTimeoutMs?: number): Promise<RunningSystem> {
+    this.#mustBeOpen();
+    this.#lastEnv = env;
+    // So that a trial can be held on another version of it.
+    const { LITESTREAM_BIN } = process.env;
+    const carried = LITESTREAM_BIN ? { LITESTREAM_BIN } : {};
+    const { root, cwd, nodePath, uid, args, env: common } = this.invocation;
+    const settings = { LOG_LEVEL: 'info', ...carried, ...common, ...env };
+    const system = RunningSystem.launch(this.dataDir, settings, 'pipe', {
+      root,
+      cwd,
+      nodePath,
+      args,
+      ...(uid !== undefined && { uid }),
+      skip: (text) => text.includes('"msg":"request"'),
+    });
+    this.#systems.push(system);
+    await system.ready(readyTimeoutMs);
+    return system;
+  }
+
+  /** Puts the honest clients on the system, and waits until they are served. */
+  async startLoad(shape: Shape = {} as Shape): Promise<SomeLoad> {
+    this.#mustBeOpen();
+    const load = this.makeLoad(this.#loads.length, shape);
+    this.#loads.push(load);
+    await this.until(() => load.counts.acknowledged >= 20, 'the clients are served', FIRST_ANSWERS_MS);
+    return load;
+  }
+
+  /** Ends the clients gently. @returns what became of every request of the trial */
+  async stopLoad(): Promise<readonly SomeRecord[]> {
+    this.#records = (await Promise.all(this.#loads.map((load) => load.stop()))).flat();
+    return this.#records;
+  }
+
+  /** Stops the system gracefully, if it runs. @throws Error when it does not end well */
+  async stopSystem(): Promise<Ended> {
+    const { system } = this;
+    const timer = setTimeout(() => system.kill('SIGKILL'), STOP_TIMEOUT_MS);
+    const ended = await system.stop();
+    clearTimeout(timer);
+    return ended;
+  }
+
+  /** @param ms milliseconds; @throws the signal's reason when the trial is called off */
+  async sleep(ms: number): Promise<void> {
+    await delay(Math.max(0, ms), undefined, { signal: this.signal });
+  }
+
+  /** Polls a condition that no event tells of. @throws Error when it is not met in time */
+  async until(condition: () => boolean | Promise<boolean>, what: string, timeoutMs = 30_000): Promise<void> {
+    const deadlineMs = performance.now() + timeoutMs;
+    while (!(await condition())) {
+      if (performance.now() > deadlineMs) throw new Error(`not within ${timeoutMs} ms: ${what}`);
+      await this.sleep(5);
+    }
+  }
+
+  /**
+   * Calls `inject` once a second for so long; less often when what it did takes longer, since what has only just
+   * come back shall have served a moment before it is hit again.
+   */
+  async everySecond(seconds: number, inject: (turn: number) => Promise<void>): Promise<void> {
+    const startMs = performance.now();
+    for (let turn = 0; performance.now() - startMs < seconds * 1000; turn += 1) {
+      this.progress(`${Math.round((performance.now() - startMs) / 1000)} of ${seconds} s`);
+      const turnMs = performance.now();
+      await inject(turn);
+      await this.sleep(Math.max(turnMs + 1000 - performance.now(), LIFE_MIN_MS));
+    }
+  }
+
+  /** Ends every process and removes every file of the trial. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const load of this.#loads) load.destroy();
+    const ends = [...this.#systems.map((system) => () => system.destroy()), ...this.#cleanups.reverse()];
+    const errors: unknown[] = [];
+    for (const end of ends) {
+      try {
+        await end();
+      } catch (error) {
+        errors.push(error);
+      }
+    }
+    if (errors.length > 0) throw new AggregateError(errors, 'the trial could not be cleaned up');
+  }
+
+  #mustBeOpen(): void {
+    this.signal.throwIfAborted();
+    if (this.#closed) throw new Error('the trial is over');
+  }
+}
