@@ -35,7 +35,7 @@ export type Settings = Readonly<Record<string, Setting>>;
  * Every setting of the app with the type of its value. An app adds its own by declaration merging, and they are typed
  * wherever a feature gets a `config`:
  *
- *     declare module '…/contract/settings.ts' {
+ *     declare module 'ninelives' {
  *       interface AppSettings extends SettingsOf<typeof settings> {}
  *     }
  */

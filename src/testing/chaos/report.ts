@@ -1,6 +1,7 @@
 import type { FailureKind } from '../record.ts';
 import type { TrialResult } from './result.ts';
 import { type Column, milliseconds, renderTable, whole } from './table.ts';
+import { needsSpeed } from './verdict.ts';
 
 const KINDS: readonly FailureKind[] = ['refused', 'reset', 'hung', '5xx', 'wrong', 'other'];
 
@@ -30,6 +31,10 @@ export function renderReport(results: readonly TrialResult[]): string {
       (text) => `${name}: ${text.split('\n', 1)[0]}`,
     ),
   );
+  if (results.some(({ findings }) => findings.some((one) => !one.holds && needsSpeed(one))))
+    below.push(
+      'Limits in ms are for a machine that does nothing else: hold such a trial again on a quiet one.',
+    );
   return [renderTable(COLUMNS, results), ...(below.length > 0 ? ['', ...below] : [])].join('\n');
 }
 
