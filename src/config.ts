@@ -9,6 +9,7 @@ import { parseMailbox } from './mail/address.ts';
 import { smtpServerOf } from './mail/smtp-url.ts';
 import { NOTIFY_FORMATS } from './notify/message.ts';
 import { type OpsAddress, parseOpsAddress, SOCKET_PATH_MAX_BYTES } from './ops/address.ts';
+import { failoverErrors, type PeerAddress, parsePeerAddress } from './replication/failover/settings.ts';
 import { parseReplicaUrl, type Replica } from './replication/replica-url.ts';
 import { REPLICA_SECRETS, SECRET_NAMES, type SecretName, type Secrets } from './secrets.ts';
 import { unknownSettings } from './settings-file.ts';
@@ -190,6 +191,16 @@ const SETTINGS = z.object({
   REPLICA_SNAPSHOT_INTERVAL_MS: onRestart(whole(MINUTE_MS, 365 * 24 * HOUR_MS, 6 * HOUR_MS)),
   REPLICA_RETENTION_MS: onRestart(whole(MINUTE_MS, 365 * 24 * HOUR_MS, 72 * HOUR_MS)),
   FAILOVER: onRestart(choice(['off', 'lease'], 'off')),
+  NODE_NAME: onRestart(
+    z
+      .string()
+      .regex(/^[\w.-]{1,63}$/, 'expected letters, digits, . - and _')
+      .optional(),
+  ),
+  LEASE_TTL_MS: onRestart(whole(3 * SECOND_MS, 10 * MINUTE_MS, 12 * SECOND_MS)),
+  PEER_URL: onRestart(httpUrl.optional()),
+  PEER_LISTEN: onRestart(z.string().optional()),
+  PEER_SECRET: onRestart(z.string().min(32, 'expected 32 characters or more').optional()),
   DRILL_INTERVAL_MS: onRestart(whole(0, 30 * 24 * HOUR_MS, HOUR_MS)),
   DRILL_MAX_MB: onReload(whole(0, 1_000_000, 2048)),
   ALLOW_EMPTY: onReload(emptyId),
@@ -231,13 +242,16 @@ function replicaSecrets() {
 type Settings = z.infer<typeof SETTINGS>;
 
 /** What every process may know. Frozen; holds no secret. */
-export interface Config extends Omit<Settings, SecretName | 'REPLICA_URL' | 'OPS_LISTEN' | 'LOG_FORMAT'> {
+export interface Config
+  extends Omit<Settings, SecretName | 'REPLICA_URL' | 'OPS_LISTEN' | 'PEER_LISTEN' | 'LOG_FORMAT'> {
   readonly LOG_FORMAT: 'json' | 'text';
   /** Absolute. */
   readonly DATA_DIR: string;
   readonly replica: Replica;
   /** Where the operator's routes are served beside HOST and PORT. */
   readonly opsListen: OpsAddress;
+  /** Where the other system asks this one; undefined where it cannot. */
+  readonly peerListen: PeerAddress | undefined;
   /** Where mails go, such as `smtps://mail.example.org:465`, without the credentials; undefined: into DATA_DIR/outbox. */
   readonly smtpServer: string | undefined;
   /** Why no mail may go to that server, in words: settings are missing; undefined when none is. */
@@ -330,12 +344,8 @@ export function loadConfig(env: NodeJS.ProcessEnv, installation: string): Loaded
     });
   }
 
-  if (parsed.success && parsed.data.FAILOVER === 'lease') {
-    errors.push({
-      field: 'FAILOVER',
-      message: 'expected off: in this release no second system takes over by itself',
-    });
-  }
+  if (parsed.success)
+    errors.push(...failoverErrors(parsed.data, 'expected' in replica ? 's3' : replica.type));
 
   const opsListen = parseOpsAddress(given.OPS_LISTEN, dataDir, installation);
   const opsProblem = 'expected' in opsListen ? opsListen.expected : clashOf(opsListen, parsed.data?.PORT);
@@ -347,7 +357,7 @@ export function loadConfig(env: NodeJS.ProcessEnv, installation: string): Loaded
   const secrets = Object.fromEntries(
     SECRET_NAMES.flatMap((name) => (given[name] ? [[name, given[name]] as const] : [])),
   );
-  const { REPLICA_URL: _replica, OPS_LISTEN: _ops, ...all } = parsed.data;
+  const { REPLICA_URL: _replica, OPS_LISTEN: _ops, PEER_LISTEN, ...all } = parsed.data;
   const rest = withoutSecrets(all);
   const LOG_FORMAT = rest.LOG_FORMAT === 'auto' ? (process.stdout.isTTY ? 'text' : 'json') : rest.LOG_FORMAT;
   return {
@@ -358,6 +368,7 @@ export function loadConfig(env: NodeJS.ProcessEnv, installation: string): Loaded
       ...(rest.LITESTREAM_BIN && { LITESTREAM_BIN: resolve(installation, rest.LITESTREAM_BIN) }),
       replica: Object.freeze(replica),
       opsListen: Object.freeze(opsListen),
+      peerListen: PEER_LISTEN === undefined ? undefined : parsePeerAddress(PEER_LISTEN),
       smtpServer: smtpServer?.origin,
       mailPausedBecause: smtpServer && mailPausedBecause(given),
       // Which they are, only the app tells.

@@ -79,6 +79,8 @@ const CODES = {
   replica_unreachable: { title: 'The replica cannot be reached', httpStatus: 500, exitCode: 75 },
   restore_failed: { title: 'The restore failed', httpStatus: 500, exitCode: 75 },
   replica_in_use: { title: 'The replica is used by another system', httpStatus: 503, exitCode: 73 },
+  standby: { title: 'This system stands by: another one leads', httpStatus: 503, exitCode: 75 },
+  fenced: { title: 'Another system leads now', httpStatus: 503, exitCode: 85 },
   replica_empty: { title: 'The replica has nothing to restore', httpStatus: 500, exitCode: 66 },
   bucket_missing: { title: 'The bucket does not exist', httpStatus: 500, exitCode: 68 },
   file_exists: { title: 'The file exists', httpStatus: 500, exitCode: 73 },

@@ -25,7 +25,9 @@ export const CREDENTIAL_SOURCES = [
 export const REPLICA_SECRETS = [...REPLICA_CREDENTIALS, ...CREDENTIAL_SOURCES] as const;
 /** Whoever knows them can write to the operator, or keep the operator from being told. */
 export const NOTIFY_SECRETS = ['NOTIFY_URL', 'HEARTBEAT_URL'] as const;
-export const SECRET_NAMES = [...REPLICA_SECRETS, 'SMTP_URL', ...NOTIFY_SECRETS] as const;
+/** Whoever knows it can keep the other system from taking over. */
+export const PEER_SECRETS = ['PEER_SECRET'] as const;
+export const SECRET_NAMES = [...REPLICA_SECRETS, 'SMTP_URL', ...NOTIFY_SECRETS, ...PEER_SECRETS] as const;
 /** Those that a process of an app may be given, beside the ones that its features declare. */
 export const APP_SECRETS = ['SMTP_URL'] as const;
 export type SecretName = (typeof SECRET_NAMES)[number];
@@ -49,7 +51,6 @@ export function hideSecrets(env: NodeJS.ProcessEnv): void {
 
 /** @returns what must never be shown */
 export function shownNever(from: NodeJS.ProcessEnv | Secrets): readonly string[] {
-  return Object.values(pickSecrets(from, [...REPLICA_CREDENTIALS, 'SMTP_URL', ...NOTIFY_SECRETS])).filter(
-    (value) => value !== undefined,
-  );
+  const names = [...REPLICA_CREDENTIALS, 'SMTP_URL', ...NOTIFY_SECRETS, ...PEER_SECRETS] as const;
+  return Object.values(pickSecrets(from, names)).filter((value) => value !== undefined);
 }

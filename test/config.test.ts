@@ -88,14 +88,42 @@ t.test(
   },
 );
 
-t.test('a second system that takes over by itself is refused, since there is none yet', async (t) => {
-  const failure = failureOf({ FAILOVER: 'lease' });
-  t.equal(failure.meaning.exitCode, 78);
-  t.strictSame(failure.options.errors, [
-    { field: 'FAILOVER', message: 'expected off: in this release no second system takes over by itself' },
-  ]);
-  t.equal(loadConfig({ FAILOVER: 'off' }, CWD).config.FAILOVER, 'off');
-});
+t.test(
+  'a second system that takes over by itself needs a store, and all of its peer or nothing',
+  async (t) => {
+    const failure = failureOf({ FAILOVER: 'lease' });
+    t.equal(failure.meaning.exitCode, 78);
+    t.strictSame(failure.options.errors, [
+      {
+        field: 'FAILOVER',
+        message:
+          'expected off, because REPLICA_URL is a folder: two machines decide who leads in a store of S3 (REPLICA_URL=s3://bucket/prefix)',
+      },
+    ]);
+    const lease = { FAILOVER: 'lease', REPLICA_URL: 's3://bucket/prefix' };
+    const { config } = loadConfig(lease, CWD);
+    t.equal(config.FAILOVER, 'lease');
+    t.equal(config.LEASE_TTL_MS, 12_000);
+    t.equal(config.peerListen, undefined);
+    const secret = 'x'.repeat(32);
+    const peer = { PEER_URL: 'http://10.0.0.2:81', PEER_LISTEN: '[::1]:81', PEER_SECRET: secret };
+    const both = loadConfig({ ...lease, ...peer }, CWD);
+    t.strictSame(both.config.peerListen, { host: '::1', port: 81 });
+    t.equal(both.secrets.PEER_SECRET, secret);
+    t.equal(JSON.stringify(both.config).includes(secret), false);
+    for (const name of Object.keys(peer)) {
+      const { errors = [] } = failureOf({ ...lease, ...peer, [name]: '' }).options;
+      t.strictSame(
+        errors.map(({ field }) => field),
+        [name],
+      );
+    }
+    for (const PEER_LISTEN of ['8081', '10.0.0.1', '10.0.0.1:0', '10.0.0.1:65536', '[10.0.0.1]:81'])
+      t.equal(failureOf({ PEER_LISTEN }).options.errors?.[0]?.field, 'PEER_LISTEN', PEER_LISTEN);
+    t.equal(failureOf({ PEER_SECRET: 'short' }).options.errors?.[0]?.field, 'PEER_SECRET');
+    t.equal(loadConfig({}, CWD).config.FAILOVER, 'off');
+  },
+);
 
 t.test('what mails are sent by is checked', async (t) => {
   const wrong = {
@@ -159,6 +187,10 @@ t.test('the example file holds every setting, no other, and the true defaults', 
     'NOTIFY_EMAIL',
     'HEARTBEAT_URL',
     'OPS_LISTEN',
+    'NODE_NAME',
+    'PEER_URL',
+    'PEER_LISTEN',
+    'PEER_SECRET',
   ];
   const empty = [...example]
     .filter(([name, value]) => value === '' && !(name in ofApp))

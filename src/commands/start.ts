@@ -5,6 +5,7 @@ import { createLog } from '../log.ts';
 import { isSameDisk } from '../replication/same-disk.ts';
 import { hideSecrets } from '../secrets.ts';
 import { Control, controlSocketPath } from '../supervisor/control.ts';
+import { FailoverSystem, type StartedSystem } from '../supervisor/failover/failover-system.ts';
 import { LastAlive } from '../supervisor/last-alive.ts';
 import type { ReloadRequest } from '../supervisor/release/exchange.ts';
 import type { Invocation } from '../supervisor/release/invocation.ts';
@@ -122,7 +123,22 @@ async function run(parts: SystemParts, environment: ServiceEnvironment, isTakeOv
   const { config } = deployment;
   const end = Promise.withResolvers<void>();
   const { sockets } = environment;
-  const system = new System({ ...parts, sockets, isTakeOver, onFatal: (failure) => end.reject(failure) });
+  const onFatal = (failure: Failure) => end.reject(failure);
+  const options = { ...parts, sockets, isTakeOver, onFatal };
+  const isAlone = config.FAILOVER === 'off';
+  if (isTakeOver && !isAlone)
+    throw new Failure(
+      'usage',
+      '--take-over is for FAILOVER=off. With FAILOVER=lease this system takes over by itself when the other one is gone.',
+    );
+  const onStandby = () => {
+    log.info(
+      { url: system.url, pids: system.pids },
+      `stands by: ${system.url} | replica ${config.replica.url}`,
+    );
+    service.ready();
+  };
+  const system: StartedSystem = isAlone ? new System(options) : new FailoverSystem({ ...options, onStandby });
   const service = new Service({
     environment,
     snapshot: () => system.snapshot(),
@@ -182,7 +198,7 @@ async function run(parts: SystemParts, environment: ServiceEnvironment, isTakeOv
     await control.listen(controlSocketPath(config.DATA_DIR));
     const ready = system.start().then(() => {
       log.info(...readyLine(parts, system, performance.now() - startedMs));
-      service.ready();
+      if (isAlone) service.ready();
       return releases.served(settled.writer, settled.workers);
     });
     // A stop in the middle of the start ends the start with a failure of no interest.
@@ -204,7 +220,11 @@ async function run(parts: SystemParts, environment: ServiceEnvironment, isTakeOv
   log.info('stopped');
 }
 
-function readyLine({ deployment, settled }: SystemParts, system: System, startMs: number): [object, string] {
+function readyLine(
+  { deployment, settled }: SystemParts,
+  system: StartedSystem,
+  startMs: number,
+): [object, string] {
   const { url } = system;
   const { config } = deployment;
   const { DATA_DIR, replica } = config;

@@ -36,7 +36,8 @@ export interface SystemSnapshot {
   readonly events: readonly SystemEvent[];
 }
 
-export type SystemState = 'starting' | 'serving' | 'healing' | 'stopping' | 'stopped';
+/** `standby`: another system leads, and this one takes over when that is gone. */
+export type SystemState = 'standby' | 'starting' | 'serving' | 'healing' | 'stopping' | 'stopped';
 
 /** Names a release: the version in its package.json, and the hash of its code and packages. */
 export interface ReleaseName {
@@ -140,6 +141,7 @@ export interface StorageSnapshot {
  * - history: a start has found that a database, what was told of it and the replica do not fit; what was done
  * - rewind: a database has gone back in time; what each feature did about what had happened since
  * - replica-taken, replica-lost: it was another system's, which is gone; or is another system's now
+ * - leads: this system leads from now on, where another one stood by or stands by; it serves
  * - heal, healed: a database was found damaged; it serves again
  * - database: a lock, the size of a WAL or the room on the disk is out of bounds while it serves
  * - writes-refused, writes-accepted: the disk or the backlog is full; there is room again
@@ -165,6 +167,7 @@ export type SystemEventKind =
   | 'rewind'
   | 'replica-taken'
   | 'replica-lost'
+  | 'leads'
   | 'heal'
   | 'healed'
   | 'writes-refused'

@@ -1,15 +1,18 @@
 import { existsSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
 import { Failure } from '../errors.ts';
 import { HistoryKeeper } from '../replication/history/keeper.ts';
 import { describeCommits } from '../replication/history/quarantine.ts';
 import { databasePath } from '../replication/litestream-config.ts';
 import type { Child, ChildExit } from './child.ts';
 import { Drills } from './drills.ts';
+import type { ContenderPlace } from './failover/contender-place.ts';
 import { LeasePlace } from './lease-place.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import { drainTimeoutMsOf, PROCESSES, type ProcessSpec } from './processes.ts';
 import type { Deployment } from './release/deployment.ts';
 import { ReplicaGuard } from './replica-guard.ts';
+import type { ReplicaOwner } from './replica-owner.ts';
 import { Replicator, type ReplicatorOptions } from './replicator.ts';
 import { finalFailure, type Slot } from './slot.ts';
 import { WriterPlace } from './writer-place.ts';
@@ -21,7 +24,15 @@ export interface DataTierOptions
   readonly lifecycle: Lifecycle;
   /** The replica is taken from whoever owns it. */
   readonly isTakeOver?: boolean | undefined;
+  /** By which it leads, beside another system that stands by; undefined where there is none. */
+  readonly contender?: ContenderPlace | undefined;
+  /** It leads no more, which nothing here can mend. */
+  readonly onFatal: (failure: Failure) => void;
 }
+
+/** What the replica may take at a stop to say that it has the last commit. */
+const SHIPPED_MAX_MS = 2000;
+const SHIPPED_LOOK_MS = 50;
 
 /**
  * Everything that has the databases open: they are prepared, then Litestream starts, then the writer, and down in
@@ -29,7 +40,7 @@ export interface DataTierOptions
  * → up → down (`stop`); a start that fails is stopped too.
  */
 export class DataTier {
-  readonly lease: LeasePlace;
+  readonly lease: ReplicaOwner;
   readonly replicator: Replicator;
   readonly writer: WriterPlace;
   readonly drills: Drills;
@@ -53,18 +64,20 @@ export class DataTier {
       onNotice: (cause) => events.record('history', { cause }),
       onChange,
     });
-    this.lease = new LeasePlace({
-      deployment,
-      isTakeOver: options.isTakeOver ?? false,
-      factory,
-      onTaken(how) {
-        const { url } = config.replica;
-        log.warn({ replica: url }, `the replica ${url} is this system's now: ${how}`);
-        events.record('replica-taken', { cause: how });
-      },
-      onLost: (failure) => void this.#lose(failure),
-      onChange,
-    });
+    this.lease =
+      options.contender ??
+      new LeasePlace({
+        deployment,
+        isTakeOver: options.isTakeOver ?? false,
+        factory,
+        onTaken(how) {
+          const { url } = config.replica;
+          log.warn({ replica: url }, `the replica ${url} is this system's now: ${how}`);
+          events.record('replica-taken', { cause: how });
+        },
+        onLost: (failure) => void this.#lose(failure),
+        onChange,
+      });
     this.replicator = new Replicator({
       ...options,
       running: () => this.running,
@@ -75,6 +88,7 @@ export class DataTier {
       onEnded: () => this.guard.litestreamEnded(),
       onWedged: (reason, database) => void this.guard.wedged(reason, database),
       onCounted: (confirmation) => this.writer.confirmed(confirmation),
+      gate: options.contender && ((confirmation) => options.contender?.uploaded(confirmation)),
     });
     this.writer = new WriterPlace({
       deployment: writerDeployment,
@@ -90,6 +104,12 @@ export class DataTier {
         this.replicator.monitor.look(reports);
         onChange();
       },
+    });
+    options.contender?.lead({
+      onCounted: (confirmation) => this.replicator.counted(confirmation),
+      onDeadline: (monotonicMs) => this.writer.commitUntil(monotonicMs),
+      onLost: (failure) => void this.#lose(failure).then(() => options.onFatal(failure)),
+      onChange,
     });
     this.guard = new ReplicaGuard({
       deployment,
@@ -150,11 +170,28 @@ export class DataTier {
   /** Takes it down, with nobody left who writes: the last commit is shipped. */
   async stop(cause: string): Promise<void> {
     await this.writer.retire(cause);
+    const { contender } = this.#options;
+    // While Litestream runs: what it ships at its end it may not say.
+    const isShipped = contender !== undefined && (await this.#isShipped());
     await this.replicator.stop(cause);
+    if (isShipped) contender.shipped();
     // Only now may the writer's connections go.
     await this.writer.kill(cause);
     this.history.close(this.writer.isDrained && this.lease.failure === undefined);
     await this.#preparing?.ended();
+  }
+
+  /** @returns whether the last commit of each database counts as replicated; the writer, which knows, still runs */
+  async #isShipped(): Promise<boolean> {
+    const endMs = performance.now() + SHIPPED_MAX_MS;
+    while (this.writer.isDrained && this.lease.isHeld) {
+      const reports = Object.values(this.replicator.monitor.reports);
+      if (reports.length > 0 && reports.every(({ unconfirmedCommits }) => unconfirmedCommits === 0))
+        return true;
+      if (performance.now() > endMs) return false;
+      await delay(SHIPPED_LOOK_MS);
+    }
+    return false;
   }
 
   /** The replica is another's: nothing is added to it any more, and what is here can only be read. */

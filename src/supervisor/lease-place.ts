@@ -8,6 +8,7 @@ import { processClock } from './clock.ts';
 import type { ProcessFactory } from './process-factory.ts';
 import { drainTimeoutMsOf, PROCESSES } from './processes.ts';
 import type { Deployment } from './release/deployment.ts';
+import type { ReplicaOwner } from './replica-owner.ts';
 import type { Slot } from './slot.ts';
 
 /** What everything else waits for what its process finds first; what takes longer is waited for where it counts. */
@@ -32,7 +33,7 @@ export interface LeasePlaceOptions {
  * within the data folder, whose lock covers it), or unknown → waiting ↔ held → lost, by the messages of the process; lost
  * is final. Another process in the place goes on with the same session.
  */
-export class LeasePlace {
+export class LeasePlace implements ReplicaOwner {
   /** Undefined where nothing has to be owned. */
   readonly slot: Slot | undefined;
   readonly #options: LeasePlaceOptions;

@@ -3,6 +3,7 @@ import type { SystemState } from '../runtime/snapshot.ts';
 import { demandTransition, type Transitions } from './transitions.ts';
 
 export const SYSTEM_TRANSITIONS: Transitions<SystemState> = {
+  standby: ['starting', 'stopping'],
   starting: ['serving', 'stopping'],
   serving: ['healing', 'stopping'],
   healing: ['serving', 'stopping'],

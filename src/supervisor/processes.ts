@@ -3,7 +3,7 @@ import type { Config } from '../config.ts';
 import type { SettingEntry } from '../contract/manifest.ts';
 import { REQUEST_TIMEOUT_MS } from '../request-timeout.ts';
 import type { Background } from '../runtime/background.ts';
-import { NOTIFY_SECRETS, REPLICA_SECRETS, type SecretName } from '../secrets.ts';
+import { NOTIFY_SECRETS, PEER_SECRETS, REPLICA_SECRETS, type SecretName } from '../secrets.ts';
 import type { Release } from './release/deployment.ts';
 import { moduleIn } from './release/modules.js';
 
@@ -84,6 +84,34 @@ export const PROCESSES = {
     exchangeTimeout: [1000],
     beats: true,
     secrets: REPLICA_SECRETS,
+  },
+  /** The same beside another system that stands by (FAILOVER=lease): finds out which of the two leads. */
+  contender: {
+    role: 'contender',
+    entry: 'replication/failover/main.ts',
+    count: 1,
+    isPreforked: false,
+    handover: 'gap',
+    restart: 'always',
+    drainBy: 'message',
+    drainTimeout: [2000],
+    exchangeTimeout: [1000],
+    beats: true,
+    secrets: [...REPLICA_SECRETS, ...PEER_SECRETS],
+  },
+  /** Answers in place of the workers while the other system leads. */
+  standby: {
+    role: 'standby',
+    entry: 'worker/standby.ts',
+    count: 1,
+    isPreforked: false,
+    handover: 'overlap',
+    restart: 'always',
+    drainBy: 'message',
+    drainTimeout: [1000],
+    exchangeTimeout: [1000],
+    beats: true,
+    secrets: [],
   },
   /** Checks or restores the databases, which may take minutes, and may crash. Everything else waits for it. */
   prepare: {

@@ -31,6 +31,8 @@ export interface ReplicatorOptions {
   readonly onConfirmed: (confirmation: Confirmation) => void;
   /** It counts, at once or when it is held back no more. */
   readonly onCounted: (confirmation: Confirmation) => void;
+  /** Finds out whether what is confirmed counts, which `counted` then tells. Without it, it does. */
+  readonly gate?: ((confirmation: Confirmation) => void) | undefined;
   /** A Litestream has ended. */
   readonly onEnded: () => void;
   /** Litestream fails again and again at the same, though the store is there. */
@@ -206,6 +208,17 @@ export class Replicator {
   }
 
   #count(confirmation: Confirmation): void {
+    const { gate } = this.#options;
+    if (gate) gate(confirmation);
+    else this.counted(confirmation);
+  }
+
+  /** It is replicated. */
+  counted(confirmation: Confirmation): void {
+    if (this.#isHeld) {
+      this.#held.set(confirmation.database, confirmation);
+      return;
+    }
     this.#confirmations.set(confirmation.database, confirmation);
     this.#options.onCounted(confirmation);
   }

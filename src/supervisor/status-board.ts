@@ -37,6 +37,8 @@ export class StatusBoard {
     const notReady = [];
     const degraded = [];
     if (data.lease.failure) notReady.push({ name: 'replica', reason: data.lease.failure.message });
+    const { suspendedBecause } = data.lease;
+    if (suspendedBecause) notReady.push({ name: 'suspended', reason: suspendedBecause });
     if (data.lease.trouble) degraded.push({ name: 'replica', reason: data.lease.trouble });
     if (!lifecycle.isServing) notReady.push({ name: 'system', reason: lifecycle.trouble ?? lifecycle.state });
     if (writer.slot.trouble) notReady.push({ name: 'writer', reason: writer.slot.trouble });

@@ -11,6 +11,7 @@ import type { Child } from './child.ts';
 import { processClock } from './clock.ts';
 import { DataTier } from './data-tier.ts';
 import type { Events } from './events.ts';
+import type { ContenderPlace } from './failover/contender-place.ts';
 import { Lifecycle } from './lifecycle.ts';
 import { Listener } from './listener.ts';
 import { NotifyPlace } from './notify-place.ts';
@@ -57,8 +58,17 @@ export interface SystemOptions {
   readonly events: Events;
   /** The replica is taken from whoever owns it. */
   readonly isTakeOver?: boolean;
+  /** What a system has already that stood by. */
+  readonly leading?: Leading | undefined;
   /** Called once when the system cannot go on. */
   readonly onFatal: (failure: Failure) => void;
+}
+
+/** What a system has that leads beside another that stands by. */
+export interface Leading {
+  readonly contender: ContenderPlace;
+  readonly listener: Listener;
+  readonly listening: Listening;
 }
 
 /** A link to the operator's page: `url#token`. */
@@ -96,7 +106,7 @@ export class System {
     this.#options = options;
     const lifecycle = this.#lifecycle;
     const onChange = () => this.#board.changed();
-    this.#listener = new Listener(config.CONNECTION_QUEUE_MAX, log);
+    this.#listener = options.leading?.listener ?? new Listener(config.CONNECTION_QUEUE_MAX, log);
     const telemetry = new Telemetry({
       events,
       snapshot: () => this.snapshot(),
@@ -113,7 +123,8 @@ export class System {
     });
     this.#factory = factory;
     this.#notify = new NotifyPlace({ deployment, factory, onReport: onChange });
-    this.#data = new DataTier({ ...options, factory, lifecycle, onChange });
+    const contender = options.leading?.contender;
+    this.#data = new DataTier({ ...options, contender, factory, lifecycle, onChange });
     this.#serving = new ServingTier({
       ...options,
       factory,
@@ -253,12 +264,12 @@ export class System {
    * @throws Failure the reason that it cannot start; everything started is then stopped
    */
   async start(): Promise<void> {
-    const { deployment, sockets, events } = this.#options;
+    const { deployment, sockets, events, leading } = this.#options;
     this.#notify.start();
     const addresses = addressesOf(deployment.config, sockets);
-    await tryAddresses(addresses);
+    if (!leading) await tryAddresses(addresses);
     await this.#startData();
-    this.#listening = await listenAtAll(this.#listener, addresses);
+    this.#listening = leading?.listening ?? (await listenAtAll(this.#listener, addresses));
     await this.#serve();
     const durationMs = Date.now() - this.#lifecycle.startedAtMs;
     events.record('serving', { cause: this.#listening.url, durationMs });

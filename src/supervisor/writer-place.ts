@@ -38,6 +38,7 @@ export class WriterPlace {
   #isDrained = false;
   #readOnlyBecause: string | undefined;
   #refusesBecause: string | undefined;
+  #commitUntilMs: number | undefined;
   #problems: readonly Trouble[] = [];
 
   constructor(options: WriterPlaceOptions) {
@@ -80,6 +81,12 @@ export class WriterPlace {
     this.slot.child?.send({ kind: 'refuse-writes', because });
   }
 
+  /** Until when it, and every one after it, may commit; on the monotonic clock. */
+  commitUntil(monotonicMs: number): void {
+    this.#commitUntilMs = monotonicMs;
+    this.slot.child?.send({ kind: 'commit-until', monotonicMs });
+  }
+
   /** Resolves when it has decided what it had, or cannot; its connections stay open. */
   async retire(cause: string): Promise<void> {
     this.slot.retire(drainTimeoutMsOf(PROCESSES.writer, this.slot.deployment.config), cause);
@@ -102,6 +109,7 @@ export class WriterPlace {
   #watch(child: Child): void {
     child.once('ready', () => {
       if (this.#refusesBecause !== undefined) this.refuse(this.#refusesBecause);
+      if (this.#commitUntilMs !== undefined) this.commitUntil(this.#commitUntilMs);
       const { confirmations, behind } = this.#options;
       for (const confirmation of confirmations()) child.send({ kind: 'replicated', ...confirmation });
       for (const [database, { lagMs, unconfirmedBytes }] of Object.entries(behind())) {

@@ -50,7 +50,7 @@ export async function run({ config, log, send, standby, ready, onMessage }: Runt
       `The store of ${url} takes every write, whatever its condition is: of two systems that take over at once both would lead. FAILOVER=lease needs another store.`,
     );
   const contender = new Contender({
-    self: identityOf(config.DATA_DIR, pid),
+    self: { ...identityOf(config.DATA_DIR, pid), ...(config.NODE_NAME && { name: config.NODE_NAME }) },
     session,
     ttlMs,
     now: monotonicNowMs,

@@ -70,7 +70,8 @@ export async function deployable(options: DeployOptions): Promise<Deployable> {
   }
   const deployment: Deployment = {
     release,
-    config,
+    // It does not change, as its setting; of systems that stand by for each other it is a folder below that.
+    config: { ...config, replica: running.config.replica },
     secrets: pickSecrets(env, SECRET_NAMES),
     appSecrets: appSecretsOf({ settings }, env),
     litestream,

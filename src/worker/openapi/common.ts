@@ -12,8 +12,8 @@ const ANY: readonly Code[] = [
   'overloaded',
   'internal',
 ];
-/** What any request may get that is counted: all but those that tell whether the system lives. */
-const COUNTED: readonly Code[] = ['rate_limited'];
+/** What any request may get but those that tell whether the system lives: they are counted, and served where it leads. */
+const COUNTED: readonly Code[] = ['rate_limited', 'standby'];
 /** What any request may get that needs a scope, and so reads data. */
 const SCOPED: readonly Code[] = ['unauthorized', 'forbidden', 'storage_corrupt'];
 /** What any request may get whose route refuses query parameters that it does not take. */

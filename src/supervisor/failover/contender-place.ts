@@ -1,0 +1,279 @@
+import { randomUUID } from 'node:crypto';
+import { Failure } from '../../errors.ts';
+import type { Confirmation } from '../../replication/confirmation.ts';
+import type { ContenderInput } from '../../replication/failover/main.ts';
+import type { LagReport, Leadership, LeasePositions, Schema } from '../../runtime/messages.ts';
+import { monotonicNowMs } from '../../writer/protocol.ts';
+import { type Clock, processClock } from '../clock.ts';
+import type { ProcessFactory } from '../process-factory.ts';
+import { drainTimeoutMsOf, PROCESSES } from '../processes.ts';
+import type { Deployment } from '../release/deployment.ts';
+import type { ReplicaOwner } from '../replica-owner.ts';
+import type { Slot } from '../slot.ts';
+
+const CHECK_MS = 3000;
+/** What giving the record away may take: a look and a write. */
+const RELEASE_MS = 3000;
+
+/** A system that leads, as far as its place is concerned. */
+export interface Led {
+  /** These are replicated from now on. */
+  readonly onCounted: (confirmation: Confirmation) => void;
+  /** Until when its writer may commit; 0 when it may not. */
+  readonly onDeadline: (monotonicMs: number) => void;
+  /** It leads no more. */
+  readonly onLost: (failure: Failure) => void;
+  readonly onChange: () => void;
+}
+
+/**
+ * The process that contends for this system, in its place, and what it has found. States are the contender's, moved by its
+ * messages; what the primary has done about them (the databases are restored, its folder is covered, nothing more is to be
+ * shipped) is told again to each process in the place, which goes on with the same session.
+ */
+export class ContenderPlace implements ReplicaOwner {
+  readonly slot: Slot;
+  readonly #deployment: Deployment;
+  readonly #session = randomUUID();
+  #leadership: Leadership = { state: 'standby' };
+  #led: Led | undefined;
+  #heard = 0;
+  #isRestored = false;
+  #isShipped = false;
+  /** What Litestream has uploaded last of each database, whether or not it counts yet. */
+  readonly #uploaded = new Map<string, Confirmation>();
+  #waiting: (() => void)[] = [];
+  #positions: LeasePositions = { schema: {}, confirmed: {} };
+  /** When the time of its writer ends: who does not hear of a renewal has none. */
+  #expiry: ReturnType<Clock['after']> | undefined;
+  readonly #onChange: () => void;
+
+  /** @param deployment whose replica is the one that both systems share */
+  constructor(deployment: Deployment, factory: ProcessFactory, onChange: () => void) {
+    this.#deployment = deployment;
+    this.#onChange = onChange;
+    const name = PROCESSES.contender.role;
+    this.slot = factory.slot(PROCESSES.contender, { name, deployment }, () =>
+      factory.child(PROCESSES.contender, { name, deployment, input: this.#input }),
+    );
+    this.slot.on('child', (child) => {
+      child.once('ready', () => this.#brief());
+      child.on('message', (message) => {
+        if (message.kind === 'leadership') this.#hear(message);
+        if (message.kind === 'counted') {
+          const { kind: _kind, ...confirmation } = message;
+          this.#led?.onCounted(confirmation);
+        }
+      });
+    });
+  }
+
+  get leadership(): Leadership {
+    return this.#leadership;
+  }
+
+  get isHeld(): boolean {
+    return ['restoring', 'uploading', 'leader', 'suspended'].includes(this.#leadership.state);
+  }
+
+  get failure(): Failure | undefined {
+    const { state, holder, reason } = this.#leadership;
+    const { url } = this.#deployment.config.replica;
+    if (state === 'fenced')
+      return new Failure('fenced', `The replica ${url} is led by ${holder ?? 'another system'} now`);
+    if (state !== 'refused') return undefined;
+    return new Failure(
+      'history_unsettled',
+      `It cannot be told which system leads the replica ${url}: ${reason}. Nothing was changed. To go on from one of its folders, start one system with FAILOVER=off and REPLICA_URL=${url}/eNNNNNN.`,
+    );
+  }
+
+  /** Why nothing may be committed now, though it leads as far as it knows; undefined when it may. */
+  get suspendedBecause(): string | undefined {
+    const { state, reason } = this.#leadership;
+    if (!this.isHeld || state === 'restoring' || monotonicNowMs() < this.#deadlineMs) return undefined;
+    return `it is not known whether this system still leads, and nothing is committed: ${reason ?? 'its record was not renewed in time'}`;
+  }
+
+  get trouble(): string | undefined {
+    const { state, reason } = this.#leadership;
+    if (state === 'uploading')
+      return 'the own folder of this leader is being filled: nothing counts as replicated yet';
+    return this.isHeld && reason !== undefined
+      ? `the record of the leader cannot be read: ${reason}`
+      : undefined;
+  }
+
+  readonly waitsForOther = false;
+
+  /** The system that leads from now on. */
+  lead(led: Led): void {
+    this.#led = led;
+    led.onDeadline(this.#deadlineMs);
+  }
+
+  /** Resolves when its process runs. @throws Failure why it cannot */
+  async contend(): Promise<void> {
+    this.slot.start();
+    await this.slot.ready();
+  }
+
+  /** Resolves when this system is to lead. @throws Failure fenced, history_unsettled; not_ready when it is stopped */
+  async leads(): Promise<void> {
+    await this.#until(() => this.isHeld);
+    this.demand();
+  }
+
+  /** The databases are there, as the folder had them that the record names. */
+  restored(): void {
+    this.#isRestored = true;
+    this.#send({ kind: 'databases-restored' });
+  }
+
+  /** Resolves when its writer may commit. */
+  async start(): Promise<void> {
+    this.#isShipped = false;
+    this.demand();
+    await this.#until(() => this.#deadlineMs > monotonicNowMs());
+    this.demand();
+  }
+
+  async settled(): Promise<void> {
+    this.demand();
+  }
+
+  demand(): void {
+    if (this.failure) throw this.failure;
+  }
+
+  async check(): Promise<void> {
+    const heard = this.#heard;
+    this.#send({ kind: 'renew' });
+    await this.#until(() => this.#heard > heard, CHECK_MS);
+    this.demand();
+  }
+
+  migrated(schema: Schema): void {
+    this.#describe({ ...this.#positions, schema });
+  }
+
+  told(reports: Readonly<Record<string, LagReport>>): void {
+    const confirmed = Object.fromEntries(
+      Object.entries(reports).flatMap(([database, report]) =>
+        report.confirmed ? [[database, report.confirmed]] : [],
+      ),
+    );
+    this.#describe({ ...this.#positions, confirmed });
+  }
+
+  /** Litestream has uploaded this: its process finds out whether it counts. */
+  uploaded(confirmation: Confirmation): void {
+    const wasCovered = this.#isCovered;
+    this.#uploaded.set(confirmation.database, confirmation);
+    this.#send({ kind: 'uploaded', ...confirmation });
+    if (!wasCovered && this.#isCovered) this.#send({ kind: 'epoch-covered' });
+  }
+
+  /** Nothing is committed any more, and the replica has all: whoever takes over need not wait. */
+  shipped(): void {
+    this.#isShipped = true;
+  }
+
+  async stop(cause: string): Promise<void> {
+    const { slot } = this;
+    if (slot.state === 'stopped') return;
+    if (this.#isShipped && slot.child?.isReachable) {
+      this.#send({ kind: 'release' });
+      await this.#until(() => !this.isHeld, RELEASE_MS).catch(() => {});
+    }
+    this.#expiry?.cancel();
+    await slot.stop(drainTimeoutMsOf(PROCESSES.contender, slot.deployment.config), cause);
+    this.#wake();
+  }
+
+  get #input(): ContenderInput {
+    const { LEASE_TTL_MS, PEER_URL, peerListen } = this.#deployment.config;
+    return {
+      session: this.#session,
+      pid: process.pid,
+      ttlMs: LEASE_TTL_MS,
+      peerUrl: PEER_URL,
+      peerListen,
+    };
+  }
+
+  get #deadlineMs(): number {
+    return this.#leadership.commitUntilMonotonicMs ?? 0;
+  }
+
+  get #isCovered(): boolean {
+    return this.#deployment.databases.every((database) => this.#uploaded.has(database));
+  }
+
+  /** Tells a process in the place what the one before it was told. */
+  #brief(): void {
+    this.#send({ kind: 'positions', ...this.#positions });
+    for (const confirmation of this.#uploaded.values()) this.#send({ kind: 'uploaded', ...confirmation });
+  }
+
+  #send(message: Parameters<NonNullable<Slot['child']>['send']>[0]): void {
+    if (this.slot.child?.isReachable) this.slot.child.send(message);
+  }
+
+  #describe(positions: LeasePositions): void {
+    const isNew = JSON.stringify(positions) !== JSON.stringify(this.#positions);
+    this.#positions = positions;
+    if (isNew) this.#send({ kind: 'positions', ...positions });
+  }
+
+  #hear(leadership: Leadership): void {
+    if (this.failure) return;
+    const { state: before, reason, holder } = this.#leadership;
+    this.#leadership = leadership;
+    this.#heard += 1;
+    const { state } = leadership;
+    // A process that was killed in between has not kept it.
+    if (state === 'restoring' && this.#isRestored) this.#send({ kind: 'databases-restored' });
+    if (state === 'uploading' && before !== 'uploading' && this.#isCovered)
+      this.#send({ kind: 'epoch-covered' });
+    this.#led?.onDeadline(this.#deadlineMs);
+    this.#watchDeadline();
+    this.#wake();
+    if (this.failure) this.#led?.onLost(this.failure);
+    if (state !== before || reason !== leadership.reason || holder !== leadership.holder) this.#changed();
+  }
+
+  /** Nobody says that a time has passed. */
+  #watchDeadline(): void {
+    this.#expiry?.cancel();
+    const leftMs = this.#deadlineMs - monotonicNowMs();
+    this.#expiry = leftMs > 0 ? processClock.after(leftMs + 1, () => this.#changed()) : undefined;
+  }
+
+  #changed(): void {
+    this.#onChange();
+    this.#led?.onChange();
+  }
+
+  #wake(): void {
+    for (const wake of this.#waiting.splice(0)) wake();
+  }
+
+  /** Resolves also when there is a failure, or that takes too long. @throws Failure not_ready when it is stopped */
+  async #until(condition: () => boolean, timeoutMs?: number): Promise<void> {
+    let isLate = false;
+    const timer =
+      timeoutMs === undefined
+        ? undefined
+        : processClock.after(timeoutMs, () => {
+            isLate = true;
+            this.#wake();
+          });
+    while (!condition() && !isLate && this.failure === undefined) {
+      if (this.slot.state === 'stopping' || this.slot.state === 'stopped')
+        throw new Failure('not_ready', 'Stopped while it was found out which system leads');
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    }
+    timer?.cancel();
+  }
+}

@@ -1,0 +1,248 @@
+import { Failure } from '../../errors.ts';
+import { epochFolder } from '../../replication/failover/epoch.ts';
+import type { SystemStatus, Trouble } from '../../runtime/messages.ts';
+import type { SystemSnapshot } from '../../runtime/snapshot.ts';
+import { version } from '../../version.ts';
+import type { Listening } from '../addresses.ts';
+import { processClock } from '../clock.ts';
+import { ProcessFactory } from '../process-factory.ts';
+import type { ReloadRequest } from '../release/exchange.ts';
+import { freeMb, snapshotOfPrimary, snapshotOfSlot } from '../snapshot.ts';
+import { stopInTime, stopTimeoutMsOf } from '../stop-deadline.ts';
+import { System, type SystemOptions } from '../system.ts';
+import { Telemetry } from '../telemetry.ts';
+import { ContenderPlace } from './contender-place.ts';
+import { StandbyPlace } from './standby-place.ts';
+import { deploymentIn, forgetEpochWithoutDatabases, Takeover } from './takeover.ts';
+
+const SNAPSHOT_EVENTS = 50;
+
+export interface FailoverOptions extends SystemOptions {
+  /** The port is open, and who leads is found out. */
+  readonly onStandby: () => void;
+}
+
+/** What the command `start` needs of a system. */
+export type StartedSystem = Pick<
+  System,
+  | 'start'
+  | 'stop'
+  | 'snapshot'
+  | 'reload'
+  | 'restart'
+  | 'opsLink'
+  | 'verify'
+  | 'acknowledge'
+  | 'pids'
+  | 'url'
+  | 'opsUrl'
+  | 'notice'
+>;
+
+/**
+ * A system beside another one. States and who moves them: standby (`start`: its contender runs, and one process answers
+ * that it stands by) → taking over (the record is its own: the databases come from the folder that it names) → leading (a
+ * `System` of its own, whose replica is the folder of its epoch) → stopped (`stop`). Who was fenced, or could not take over,
+ * is over: another start begins as a standby.
+ */
+export class FailoverSystem implements StartedSystem {
+  readonly #options: FailoverOptions;
+  readonly #contender: ContenderPlace;
+  readonly #standby: StandbyPlace;
+  readonly #takeover: Takeover;
+  readonly #factory: ProcessFactory;
+  readonly #startedAtMs = Date.now();
+  #listening: Listening | undefined;
+  #system: System | undefined;
+  #isStopping = false;
+
+  constructor(options: FailoverOptions) {
+    const { deployment, log, events, releases } = options;
+    this.#options = options;
+    const telemetry = new Telemetry({
+      events,
+      snapshot: () => this.snapshot(),
+      lagMs: () => 0,
+      redeem: () => false,
+    });
+    this.#factory = new ProcessFactory({
+      log,
+      events,
+      telemetry,
+      onChange: () => this.#standby?.tell(),
+      check: (release) => releases.check(release),
+      onDamage: () => {},
+    });
+    this.#contender = new ContenderPlace(deployment, this.#factory, () => this.#changed());
+    this.#standby = new StandbyPlace(options, this.#factory, () => this.#status);
+    this.#takeover = new Takeover(this.#factory, events);
+  }
+
+  get url(): string | undefined {
+    return this.#listening?.url;
+  }
+
+  get opsUrl(): string | undefined {
+    return this.#listening?.opsUrl;
+  }
+
+  get notice(): string | undefined {
+    return this.#system?.notice;
+  }
+
+  get pids(): Record<string, number> {
+    if (this.#system) return this.#system.pids;
+    return Object.fromEntries(
+      [this.#contender.slot, this.#standby.slot].flatMap(({ name, child }) =>
+        child?.pid ? [[name, child.pid]] : [],
+      ),
+    );
+  }
+
+  /**
+   * Stands by until it is to lead, and resolves when it serves.
+   * @throws Failure why it cannot stand by, or cannot take over
+   */
+  async start(): Promise<void> {
+    const { deployment, writerDeployment, onStandby, events, onFatal } = this.#options;
+    forgetEpochWithoutDatabases(deployment);
+    const [listening] = await Promise.all([this.#standby.start(), this.#contender.contend()]);
+    this.#listening = listening;
+    onStandby();
+    await this.#contender.leads();
+    const startMs = performance.now();
+    const { epoch = 0, data = '' } = this.#contender.leadership;
+    const folder = epochFolder(epoch);
+    events.record('leads', {
+      cause: `this system leads from now on, in ${folder}, from ${data || 'the replica itself'}`,
+    });
+    if (this.#contender.leadership.state === 'restoring') {
+      await this.#takeover.bring(deployment, data, folder);
+      this.#contender.demand();
+      this.#contender.restored();
+    }
+    this.#demandRunning();
+    const own = deploymentIn(deployment, folder);
+    const ofWriter = {
+      ...writerDeployment,
+      config: { ...writerDeployment.config, replica: own.config.replica },
+    };
+    this.#system = new System({
+      ...this.#options,
+      deployment: own,
+      writerDeployment: writerDeployment === deployment ? own : ofWriter,
+      leading: { contender: this.#contender, listener: this.#standby.listener, listening },
+      onFatal,
+    });
+    await this.#system.start();
+    await this.#standby.stop('this system leads');
+    const durationMs = Math.round(performance.now() - startMs);
+    events.record('leads', { cause: `serves in ${folder}`, durationMs });
+  }
+
+  async stop(cause: string): Promise<void> {
+    if (this.#isStopping) return;
+    this.#isStopping = true;
+    const { log, events, deployment } = this.#options;
+    this.#takeover.abort(cause);
+    const stopStandby = this.#standby.stop(cause);
+    try {
+      if (this.#system) await this.#system.stop(cause);
+      else events.record('stop', { cause });
+    } finally {
+      this.#standby.listener.close();
+      this.#standby.listener.abandon();
+      await stopInTime(
+        Promise.all([stopStandby, this.#contender.stop(cause)]).then(() => {}),
+        {
+          timeoutMs: stopTimeoutMsOf(deployment.config),
+          living: () => this.#factory.living,
+          log,
+          clock: processClock,
+        },
+      );
+    }
+  }
+
+  snapshot(): SystemSnapshot {
+    if (this.#system) return this.#system.snapshot();
+    const { deployment, writerDeployment, settled, events } = this.#options;
+    const { DATA_DIR, DISK_RESERVE_MB, replica } = deployment.config;
+    const { version: ofWorkers, hash } = deployment.release;
+    const release = { version: ofWorkers, hash };
+    return {
+      atMs: Date.now(),
+      version,
+      nodeVersion: process.versions.node,
+      state: this.#isStopping ? 'stopping' : this.#contender.isHeld ? 'starting' : 'standby',
+      stateSinceAtMs: this.#startedAtMs,
+      startedAtMs: this.#startedAtMs,
+      url: this.#listening?.url ?? null,
+      ops: this.#listening?.opsUrl ?? null,
+      dataDir: DATA_DIR,
+      replica: { url: replica.url, isOnSameDisk: false },
+      releases: {
+        primary: release,
+        writer: { version: writerDeployment.release.version, hash: writerDeployment.release.hash },
+        workers: release,
+        previous: null,
+        rollbackProblem: STANDS_BY,
+        because: settled.because ?? null,
+      },
+      status: this.#status,
+      primary: snapshotOfPrimary(),
+      children: [this.#contender.slot, this.#standby.slot].map(snapshotOfSlot),
+      replication: { state: 'streaming', lagMs: 0, trouble: null, databases: {}, renewedBytes: 0 },
+      lastDrill: null,
+      storage: { freeMb: freeMb(DATA_DIR), reserveMb: DISK_RESERVE_MB, readOnlyBecause: null },
+      listener: { waitingConnections: this.#standby.listener.waitingCount },
+      unnamedProxies: [],
+      events: events.newest(SNAPSHOT_EVENTS),
+    };
+  }
+
+  async reload(request: ReloadRequest): ReturnType<System['reload']> {
+    return this.#leading.reload(request);
+  }
+
+  async restart(target: string, cause: string): Promise<string[]> {
+    return this.#leading.restart(target, cause);
+  }
+
+  opsLink(): ReturnType<System['opsLink']> {
+    return this.#leading.opsLink();
+  }
+
+  async verify(): ReturnType<System['verify']> {
+    return this.#leading.verify();
+  }
+
+  acknowledge(): number {
+    return this.#leading.acknowledge();
+  }
+
+  get #leading(): System {
+    if (!this.#system) throw new Failure('standby', STANDS_BY);
+    return this.#system;
+  }
+
+  get #status(): SystemStatus {
+    const { state, holder, reason } = this.#contender.leadership;
+    const { failure, isHeld } = this.#contender;
+    const leader = isHeld ? 'this system takes over' : `${holder ?? 'nobody that is known yet'} leads`;
+    const notReady: Trouble[] = [{ name: 'standby', reason: failure?.message ?? `${leader} (${state})` }];
+    const degraded = reason === undefined ? [] : [{ name: 'replica', reason }];
+    return { ready: false, notReady, degraded };
+  }
+
+  #changed(): void {
+    this.#standby.tell();
+  }
+
+  #demandRunning(): void {
+    if (this.#isStopping) throw new Failure('not_ready', 'Stopped while taking over');
+  }
+}
+
+const STANDS_BY =
+  'This system stands by, and another one leads: ask that one. ninelives status tells which it is.';

@@ -1,0 +1,113 @@
+import { existsSync, mkdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { Failure } from '../../errors.ts';
+import { replicaIn } from '../../replication/failover/lineage.ts';
+import { type HistoryMark, markPath, readMark, writeMark } from '../../replication/history/mark.ts';
+import { removeSidecar } from '../../replication/history/sidecar.ts';
+import { moveAside } from '../../replication/leftovers.ts';
+import { databasePath, writeLitestreamConfig } from '../../replication/litestream-config.ts';
+import { replicaUnreachable } from '../../replication/restore-failure.ts';
+import type { Child, ChildExit } from '../child.ts';
+import type { Events } from '../events.ts';
+import type { ProcessFactory } from '../process-factory.ts';
+import { drainTimeoutMsOf, PROCESSES } from '../processes.ts';
+import type { Deployment } from '../release/deployment.ts';
+import { finalFailure } from '../slot.ts';
+
+/** @returns the same with a folder of the shared replica as its replica, for which Litestream's configuration is written */
+export function deploymentIn(deployment: Deployment, folder: string): Deployment {
+  const config = { ...deployment.config, replica: replicaIn(deployment.config.replica, folder) };
+  const { format } = deployment.litestream;
+  writeLitestreamConfig(config, deployment.databases, { format });
+  return { ...deployment, config };
+}
+
+/**
+ * What is noted of the own epoch counts with its databases alone: where one is missing, it begins another epoch, whose
+ * databases come from the replica. Whoever calls this has the lock of the data folder.
+ */
+export function forgetEpochWithoutDatabases({ config, databases }: Deployment): void {
+  const { DATA_DIR } = config;
+  if (databases.every((database) => existsSync(databasePath(DATA_DIR, database)))) return;
+  rmSync(join(DATA_DIR, 'run', 'lease-note.json'), { force: true });
+}
+
+/**
+ * Brings the databases of this system to what the epoch has that the record names. States and who moves them: idle →
+ * restoring (`bring`) → idle; `abort` ends it.
+ */
+export class Takeover {
+  readonly #factory: ProcessFactory;
+  readonly #events: Events;
+  #preparing: Child | undefined;
+
+  constructor(factory: ProcessFactory, events: Events) {
+    this.#factory = factory;
+    this.#events = events;
+  }
+
+  /**
+   * Databases that have all of the replica stay; others are restored. Those that have gone on apart from it are put aside: the
+   * other system has led meanwhile, and what counts is what that was followed in.
+   * @param folder below the shared replica
+   * @param own the folder of the epoch that begins
+   * @throws Failure why that cannot be
+   */
+  async bring(deployment: Deployment, folder: string, own: string): Promise<void> {
+    const source = deploymentIn(deployment, folder);
+    const { DATA_DIR, replica } = source.config;
+    mkdirSync(DATA_DIR, { recursive: true, mode: 0o700 });
+    try {
+      await this.#prepare(source);
+    } catch (failure) {
+      if (!(failure instanceof Failure) || failure.code !== 'history_unsettled') throw failure;
+      this.#putAside(source, failure.message);
+      await this.#prepare(source);
+    }
+    const mark = readMark(DATA_DIR);
+    const waitsBecause = mark?.waitsBecause;
+    // A single system would serve with them; but the other may have gone on without this one.
+    if (waitsBecause !== undefined) throw replicaUnreachable(replica, waitsBecause);
+    // That it goes on in another folder, whose generations are other ones, is no news to anybody.
+    for (const database of deployment.databases) removeSidecar(DATA_DIR, database);
+    if (mark) writeMark(DATA_DIR, continuedIn(mark, replicaIn(deployment.config.replica, own).url), true);
+  }
+
+  abort(cause: string): void {
+    const child = this.#preparing;
+    if (child) child.drain(drainTimeoutMsOf(PROCESSES.prepare, child.deployment.config), cause);
+  }
+
+  #putAside({ config, databases }: Deployment, because: string): void {
+    for (const database of databases) {
+      const movedTo = moveAside(config.DATA_DIR, database, Date.now());
+      if (movedTo === undefined) continue;
+      this.#events.record('history', { cause: `${because} ${database} was put aside: ${movedTo}` });
+    }
+    rmSync(markPath(config.DATA_DIR), { force: true });
+  }
+
+  async #prepare(deployment: Deployment): Promise<void> {
+    const { litestream, litestreamConfigPath, databases } = deployment;
+    const { role: name } = PROCESSES.prepare;
+    const input = { litestream, litestreamConfigPath, databases, lastCommits: {} };
+    const child = this.#factory.child(PROCESSES.prepare, { name, deployment, input });
+    this.#preparing = child;
+    child.on('message', (message) => {
+      if (message.kind === 'restored')
+        this.#events.record('restored', { cause: `${message.database} was restored: ${message.loss}` });
+    });
+    child.markReady();
+    const exit = await new Promise<ChildExit>((resolve) => child.once('exit', resolve));
+    if (exit.code === 0) return;
+    throw finalFailure(exit) ?? new Failure('child_failed', `Preparing the databases failed: ${exit.cause}`);
+  }
+}
+
+/** @returns what is known of the databases, of which nothing has been uploaded to where they go on */
+function continuedIn(mark: HistoryMark, replicaUrl: string): HistoryMark {
+  const databases = Object.entries(mark.databases).map(([name, known]) => {
+    return [name, { ...known, replicated: undefined, segment: undefined, generations: [] }] as const;
+  });
+  return { ...mark, replicaUrl, databases: Object.fromEntries(databases) };
+}

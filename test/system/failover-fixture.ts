@@ -1,0 +1,43 @@
+import { readFileSync } from 'node:fs';
+import type { Test } from 'tap';
+import { s3Environment } from '../../src/testing/s3-server.ts';
+import { startS3, type TestStore } from '../support/s3.ts';
+import { launch, type RunningSystem, temporaryFolder, until } from '../support/system.ts';
+import { objectPath } from './lease-fixture.ts';
+
+export const TTL_MS = 3000;
+
+/** Two systems on one replica, each with its data folder, and the record that decides which leads. */
+export interface Pair {
+  readonly store: TestStore;
+  readonly env: NodeJS.ProcessEnv;
+  /** Starts one; with the data folder of another that has ended, it is that one again. */
+  readonly member: (name: string, dataDir?: string) => RunningSystem;
+  readonly record: () => { readonly epoch: number; readonly data: string; readonly state: string };
+}
+
+export async function pair(t: Test): Promise<Pair> {
+  const store = await startS3(t);
+  const env = {
+    ...s3Environment(store, 'app'),
+    FAILOVER: 'lease',
+    LEASE_TTL_MS: String(TTL_MS),
+    WORKERS: '1',
+    SPARE_WORKERS: '0',
+    REPLICA_SYNC_INTERVAL_MS: '200',
+    DRILL_INTERVAL_MS: '0',
+  };
+  return {
+    store,
+    env,
+    member: (name, dataDir = temporaryFolder(t)) => launch(t, { ...env, NODE_NAME: name }, dataDir),
+    record: () => JSON.parse(readFileSync(objectPath(store, 'app/lease.json'), 'utf8')),
+  };
+}
+
+/** Resolves with the address of one that has said that it stands by, or leads. */
+export async function standsBy(system: RunningSystem): Promise<string> {
+  const line = () => system.lines.find(({ msg }) => msg.startsWith('stands by: '));
+  await until(() => line() !== undefined, 'it stands by');
+  return String(line()?.url);
+}
