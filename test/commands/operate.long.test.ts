@@ -2,11 +2,11 @@ import t from 'tap';
 import { version } from '../../src/version.ts';
 import { writeAlerts } from '../support/alert-clients.ts';
 import { like } from '../support/like.ts';
-import { start, until } from '../support/system.ts';
+import { startPair, until } from '../support/system.ts';
 import { command } from './command.ts';
 
 t.test('each role is restarted while the rest serves, and the whole is stopped', async (t) => {
-  const system = await start(t);
+  const system = await startPair(t);
   const env = { DATA_DIR: system.dataDir };
   const clients = writeAlerts({ url: system.url, connections: 4, prefix: 'r', hungAfterMs: 10_000 });
   await until(() => clients.acknowledged.length > 20, 'writes are answered');

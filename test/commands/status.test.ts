@@ -3,11 +3,11 @@ import { join } from 'node:path';
 import t from 'tap';
 import type { SystemEvent, SystemSnapshot } from '../../src/runtime/snapshot.ts';
 import { like } from '../support/like.ts';
-import { start } from '../support/system.ts';
+import { startPair } from '../support/system.ts';
 import { command } from './command.ts';
 
 t.test('status tells of every process, and events of a crash and its restart', async (t) => {
-  const system = await start(t);
+  const system = await startPair(t);
   const env = { DATA_DIR: system.dataDir };
   await system.waitFor(({ msg }) => msg.startsWith('ready:'));
   const victim = system.pidOf('worker-1');

@@ -3,7 +3,7 @@ import { command } from '../commands/command.ts';
 import { startApp } from '../support/app.ts';
 import { request } from '../support/http.ts';
 import { like } from '../support/like.ts';
-import { start } from '../support/system.ts';
+import { startPair } from '../support/system.ts';
 
 t.test('a key past its limit gets 429 and is told when to come back', async (t) => {
   const env = { RATE_LIMIT_KEY_PER_MINUTE: '3', RATE_LIMIT_ADDRESS_PER_MINUTE: '2' };
@@ -100,7 +100,7 @@ t.test(
 
 t.test('the limit holds over two workers that each serve a part', async (t) => {
   const quota = 200;
-  const system = await start(t, { RATE_LIMIT_KEY_PER_MINUTE: String(quota) });
+  const system = await startPair(t, { RATE_LIMIT_KEY_PER_MINUTE: String(quota) });
   const made = await command(['keys', 'create', '--name', 'k', '--scope', 'read'], {
     DATA_DIR: system.dataDir,
   });

@@ -4,7 +4,7 @@ import t from 'tap';
 import { writeAlerts } from '../support/alert-clients.ts';
 import { everyWriteIsThere } from '../support/history.ts';
 import { alertOf, request } from '../support/http.ts';
-import { launch, processesOf, start, until } from '../support/system.ts';
+import { launch, processesOf, startPair, until } from '../support/system.ts';
 import { slowStore, upload } from './boot-fixture.ts';
 
 function deleteDatabases(dataDir: string): void {
@@ -14,25 +14,25 @@ function deleteDatabases(dataDir: string): void {
 }
 
 t.test('with the databases deleted, a start brings back every alert and image from a folder', async (t) => {
-  const system = await start(t);
+  const system = await startPair(t);
   const clients = writeAlerts({ url: system.url, connections: 10, prefix: 'f', hungAfterMs: 10_000 });
   await until(() => clients.acknowledged.length > 500, 'writes are answered');
   await clients.stop();
   const image = await upload(system);
   t.equal((await system.stop()).code, 0);
   deleteDatabases(system.dataDir);
-  const next = await start(t, {}, system.dataDir);
+  const next = await startPair(t, {}, system.dataDir);
   everyWriteIsThere(t, next.dataDir, clients.acknowledged);
   t.equal((await request(next.url + image)).status, 200);
 });
 
 t.test('a damaged database is kept aside and the replica takes its place', async (t) => {
-  const system = await start(t);
+  const system = await startPair(t);
   await request(`${system.url}/alert`, { method: 'POST', body: alertOf('kept') });
   t.equal((await system.stop()).code, 0);
   for (const suffix of ['.db-wal', '.db-shm']) rmSync(join(system.dataDir, `main${suffix}`));
   writeFileSync(join(system.dataDir, 'main.db'), 'this is no database, whatever its name says');
-  const next = await start(t, {}, system.dataDir);
+  const next = await startPair(t, {}, system.dataDir);
   t.equal((await request(`${next.url}/alert/movie/kept`)).status, 200);
   t.ok(
     next.lines.some((line) => /damaged/.test(JSON.stringify(line))),
@@ -41,7 +41,7 @@ t.test('a damaged database is kept aside and the replica takes its place', async
 });
 
 t.test('an edited past migration stops the start with its name', async (t) => {
-  const system = await start(t);
+  const system = await startPair(t);
   await system.stop();
   const { openWriter } = await import('../../src/sqlite/open.ts');
   const db = openWriter(join(system.dataDir, 'main.db'));
@@ -80,7 +80,7 @@ t.test(
 );
 
 t.test('a port in use is said plainly, before anything is made', async (t) => {
-  const system = await start(t);
+  const system = await startPair(t);
   const second = launch(t, { PORT: new URL(system.url).port });
   t.equal((await second.ended()).code, 69);
   t.match(second.stderr, /Cannot listen on 127\.0\.0\.1:\d+: .*EADDRINUSE.*Set HOST or PORT/);
@@ -88,11 +88,11 @@ t.test('a port in use is said plainly, before anything is made', async (t) => {
 });
 
 t.test('a truncated database does not start empty', async (t) => {
-  const system = await start(t);
+  const system = await startPair(t);
   await request(`${system.url}/alert`, { method: 'POST', body: alertOf('kept') });
   await system.stop();
   for (const suffix of ['.db-wal', '.db-shm']) rmSync(join(system.dataDir, `main${suffix}`));
   truncateSync(join(system.dataDir, 'main.db'), 0);
-  const next = await start(t, {}, system.dataDir);
+  const next = await startPair(t, {}, system.dataDir);
   t.equal((await request(`${next.url}/alert/movie/kept`)).status, 200);
 });

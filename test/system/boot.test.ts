@@ -6,11 +6,11 @@ import { everyWriteIsThere } from '../support/history.ts';
 import { alertOf, request } from '../support/http.ts';
 import { like } from '../support/like.ts';
 import { startS3 } from '../support/s3.ts';
-import { launch, processesOf, start, temporaryFolder, until } from '../support/system.ts';
+import { launch, processesOf, startPair, temporaryFolder, until } from '../support/system.ts';
 import { slowStore, upload } from './boot-fixture.ts';
 
 t.test('one line says ready, with all that one needs to know and the warning about the disk', async (t) => {
-  const system = await start(t);
+  const system = await startPair(t);
   const line = await system.ready();
   like(t, line, {
     url: /^http:\/\/127\.0\.0\.1:\d+$/,
@@ -31,14 +31,14 @@ t.test('with the whole data folder deleted, a start brings back every alert and 
     S3_ENDPOINT: s3.endpoint,
     ...s3.credentials,
   };
-  const system = await start(t, env);
+  const system = await startPair(t, env);
   t.notMatch(String((await system.ready()).warning), /same disk/, 'the replica is elsewhere');
   const clients = writeAlerts({ url: system.url, connections: 10, prefix: 's', hungAfterMs: 10_000 });
   await until(() => clients.acknowledged.length > 500, 'writes are answered');
   await clients.stop();
   const image = await upload(system);
   t.equal((await system.stop()).code, 0);
-  const next = await start(t, env, temporaryFolder(t));
+  const next = await startPair(t, env, temporaryFolder(t));
   everyWriteIsThere(t, next.dataDir, clients.acknowledged);
   t.equal((await request(next.url + image)).status, 200);
   t.match(
@@ -69,7 +69,7 @@ t.test(
     t.equal((await system.ended()).code, 75);
     const [, id] = /set ALLOW_EMPTY=([0-9a-f]{8}), which works once/.exec(system.stderr) ?? [];
     t.throws(() => statSync(join(system.dataDir, 'main.db')), 'no empty database was made');
-    const forced = await start(t, { ...env, ALLOW_EMPTY: id }, system.dataDir);
+    const forced = await startPair(t, { ...env, ALLOW_EMPTY: id }, system.dataDir);
     t.equal((await request(`${forced.url}/alert`, { method: 'POST', body: alertOf('a') })).status, 201);
   },
 );

@@ -5,11 +5,11 @@ import { command } from '../commands/command.ts';
 import { writeAlerts } from '../support/alert-clients.ts';
 import { everyWriteIsThere } from '../support/history.ts';
 import { alertOf, request } from '../support/http.ts';
-import { processesOf, start, until } from '../support/system.ts';
+import { processesOf, startPair, until } from '../support/system.ts';
 import { HUNG_AFTER_MS } from './crash-fixture.ts';
 
 t.test('when all workers are killed at once under load, no connection is refused', async (t) => {
-  const system = await start(t);
+  const system = await startPair(t);
   const clients = writeAlerts({
     url: system.url,
     connections: 20,
@@ -39,7 +39,7 @@ t.test('when all workers are killed at once under load, no connection is refused
 });
 
 t.test('with as many spares as workers, all workers killed at once are made up for by them', async (t) => {
-  const system = await start(t, { SPARE_WORKERS: '2' });
+  const system = await startPair(t, { SPARE_WORKERS: '2' });
   const waiting = async () => {
     const { stdout } = await command(['status', '--json'], { DATA_DIR: system.dataDir });
     const { children } = JSON.parse(stdout) as SystemSnapshot;
@@ -60,18 +60,18 @@ t.test('with as many spares as workers, all workers killed at once are made up f
 });
 
 t.test('a killed Litestream is started again, and nobody notices', async (t) => {
-  const system = await start(t);
+  const system = await startPair(t);
   await system.killChild('litestream');
   t.equal((await request(`${system.url}/alert`, { method: 'POST', body: alertOf('a') })).status, 201);
 });
 
 t.test('a child that outlives its killed primary is ended by the next start', async (t) => {
-  const system = await start(t);
+  const system = await startPair(t);
   const stopped = system.pidOf('worker-1');
   process.kill(stopped, 'SIGSTOP');
   system.kill('SIGKILL');
   await until(() => processesOf(system.dataDir).length === 1, 'only the stopped worker is left');
-  const next = await start(t, {}, system.dataDir);
+  const next = await startPair(t, {}, system.dataDir);
   t.ok(
     next.lines.some((line) => line.orphanPid === stopped),
     'the log names it',

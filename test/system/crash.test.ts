@@ -2,11 +2,11 @@ import t from 'tap';
 import { writeAlerts } from '../support/alert-clients.ts';
 import { everyWriteIsThere } from '../support/history.ts';
 import { request } from '../support/http.ts';
-import { launch, processesOf, start, until } from '../support/system.ts';
+import { launch, processesOf, startPair, until } from '../support/system.ts';
 import { HUNG_AFTER_MS } from './crash-fixture.ts';
 
 t.test('a killed worker is replaced, and the service goes on', async (t) => {
-  const system = await start(t);
+  const system = await startPair(t);
   await system.killChild('worker-1');
   for (let turn = 0; turn < 4; turn += 1) {
     t.equal((await request(`${system.url}/health`)).status, 200);
@@ -18,7 +18,7 @@ t.test('a killed worker is replaced, and the service goes on', async (t) => {
 t.test(
   'a writer killed under a stream of writes loses none, doubles none, and no client sees it',
   async (t) => {
-    const system = await start(t);
+    const system = await startPair(t);
     const clients = writeAlerts({
       url: system.url,
       connections: 30,
@@ -39,7 +39,7 @@ t.test(
 t.test(
   'when the primary is killed every process goes within 2 s, and the next start works at once',
   async (t) => {
-    const system = await start(t, { SPARE_WORKERS: '1' });
+    const system = await startPair(t, { SPARE_WORKERS: '1' });
     const clients = writeAlerts({
       url: system.url,
       connections: 10,
@@ -55,13 +55,13 @@ t.test(
     system.kill('SIGKILL');
     await until(() => processesOf(system.dataDir).length === 0, 'every process is gone', 2000);
     await clients.stop();
-    const next = await start(t, {}, system.dataDir);
+    const next = await startPair(t, {}, system.dataDir);
     everyWriteIsThere(t, next.dataDir, clients.acknowledged);
   },
 );
 
 t.test('a second start on the same folder says who holds it', async (t) => {
-  const system = await start(t);
+  const system = await startPair(t, { SPARE_WORKERS: '1' });
   const second = launch(t, {}, system.dataDir);
   const { code } = await second.ended();
   t.equal(code, 73);

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import type { Test } from 'tap';
 import { alertOf, request } from '../support/http.ts';
-import { type RunningSystem, start } from '../support/system.ts';
+import { type RunningSystem, startPair } from '../support/system.ts';
 
 export const ALERTS = 300;
 export const PAGE_BYTES = 4096;
@@ -12,7 +12,7 @@ export const PAGE_BYTES = 4096;
 export async function systemWithAlerts(t: Test, settings: NodeJS.ProcessEnv): Promise<RunningSystem> {
   // On a machine that does other things too, nothing shall be refused for that.
   const env = { OVERLOAD_LAG_MS: '0', REPLICATED_TIMEOUT_MS: '60000', ...settings };
-  const first = await start(t, env);
+  const first = await startPair(t, env);
   for (let alert = 0; alert < ALERTS; alert += 20) {
     const answers = await Promise.all(
       Array.from({ length: 20 }, (_, index) =>
@@ -24,7 +24,7 @@ export async function systemWithAlerts(t: Test, settings: NodeJS.ProcessEnv): Pr
   await first.stop();
   // Closing the last connection checkpoints.
   new Sqlite(join(first.dataDir, 'main.db')).exec('PRAGMA wal_checkpoint(TRUNCATE)').close();
-  const system = await start(t, env, first.dataDir);
+  const system = await startPair(t, env, first.dataDir);
   // Its replica begins a new generation after a foreign checkpoint: wait until that holds everything.
   const probe = { method: 'POST', body: alertOf('0'), headers: { Durability: 'replicated' } };
   t.equal((await request(`${system.url}/alert`, probe)).status, 200);

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { command } from '../commands/command.ts';
 import { alertOf, request } from '../support/http.ts';
-import { launch, type RunningSystem, start, until } from '../support/system.ts';
+import { launch, type RunningSystem, startPair, until } from '../support/system.ts';
 import { damage, systemWithAlerts } from './heal-fixture.ts';
 
 /** Overwrites the WAL, and leaves what stands in it nowhere. */
@@ -114,6 +114,6 @@ t.test('more than HEAL_MAX_LOST_COMMITS are not given up by itself, at no start'
   t.equal((await next.ended()).code, 65);
   t.match(next.stderr, choice);
   t.notOk(existsSync(join(system.dataDir, 'damaged')));
-  const last = await start(t, { ...env, HEAL_MAX_LOST_COMMITS: '3' }, system.dataDir);
+  const last = await startPair(t, { ...env, HEAL_MAX_LOST_COMMITS: '3' }, system.dataDir);
   t.equal(await isThere(last, '1'), true);
 });

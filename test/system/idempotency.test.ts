@@ -2,11 +2,11 @@ import t from 'tap';
 import { type Answer, request } from '../support/http.ts';
 import { IMAGES, upload } from '../support/images.ts';
 import { like } from '../support/like.ts';
-import { start } from '../support/system.ts';
+import { startPair } from '../support/system.ts';
 import { isReplay, post, versions } from './idempotency-fixture.ts';
 
 t.test('a request that is sent again with its key gets the same answer, and does nothing', async (t) => {
-  const system = await start(t);
+  const system = await startPair(t);
   const { url } = system;
   const first = await post(system, 'm1', '"key-1"');
   const again = await post(system, 'm1', 'key-1');
@@ -72,15 +72,20 @@ t.test('a request that is sent again with its key gets the same answer, and does
 });
 
 t.test('whatever is killed meanwhile, a write repeated with its key is applied once', async (t) => {
-  const system = await start(t);
+  const system = await startPair(t);
   const ids = Array.from({ length: 60 }, (_, index) => `killed-${index}`);
   let reset = 0;
+  let isOver = false;
+  t.teardown(() => {
+    isOver = true;
+  });
   /** As a client or a proxy does it that was not told what became of its request. */
   const insist = async (id: string) => {
     for (;;) {
       const answer = await post(system, id, id).catch(() => undefined);
       if (answer === undefined) reset += 1;
       else if (answer.status !== 409 && answer.status !== 503) return answer;
+      if (isOver) throw new Error('the test is over');
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
   };

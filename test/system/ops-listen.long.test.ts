@@ -5,13 +5,13 @@ import { freePort } from '../../loadtest/support/free-port.ts';
 import { command } from '../commands/command.ts';
 import { request } from '../support/http.ts';
 import { requestAt } from '../support/request-at.ts';
-import { start } from '../support/system.ts';
+import { startPair } from '../support/system.ts';
 import { keyOf, OF_OTHERS } from './ops-listen-fixture.ts';
 
 t.test(
   'connections of the operator wait for a worker, as all do, and are still known for what they are',
   async (t) => {
-    const system = await start(t, { SPARE_WORKERS: '0' });
+    const system = await startPair(t, { SPARE_WORKERS: '0' });
     const path = join(system.dataDir, 'run', 'ops.sock');
     await keyOf(system, 'admin');
     const from = system.lines.length;
@@ -30,7 +30,7 @@ t.test(
 
 t.test('a port of the operator takes a key, and no name but its own', async (t) => {
   const port = await freePort();
-  const system = await start(t, { OPS_LISTEN: `127.0.0.1:${port}` });
+  const system = await startPair(t, { OPS_LISTEN: `127.0.0.1:${port}` });
   t.equal((await system.ready()).ops, `http://127.0.0.1:${port}`);
   t.notOk(existsSync(join(system.dataDir, 'run', 'ops.sock')));
   const statusOf = async (target: string, headers = {}) =>

@@ -12,14 +12,14 @@ import { command } from '../commands/command.ts';
 import { writeAlerts } from '../support/alert-clients.ts';
 import { alertOf, request } from '../support/http.ts';
 import { like } from '../support/like.ts';
-import { type LogLine, processesOf, start, temporaryFolder, until } from '../support/system.ts';
+import { type LogLine, processesOf, startPair, temporaryFolder, until } from '../support/system.ts';
 import { stoppedNext, titleOf } from './replace-fixture.ts';
 
 const LIMIT_TROUBLE =
   /^MEMORY_LIMIT_MB=40 is below what a process takes that has just started: \S+ took \d+ MB$/;
 
 t.test('workers that have served enough are replaced one after the other, unnoticed', async (t) => {
-  const system = await start(t, { MAX_REQUESTS: '200' });
+  const system = await startPair(t, { MAX_REQUESTS: '200' });
   const clients = writeAlerts({ url: system.url, connections: 10, prefix: 'age', hungAfterMs: 10_000 });
   for (const name of ['worker-1', 'worker-2']) {
     await system.waitFor(
@@ -31,7 +31,7 @@ t.test('workers that have served enough are replaced one after the other, unnoti
 });
 
 t.test('a memory limit below what an idle process takes replaces each once, and is told of', async (t) => {
-  const system = await start(t, { MEMORY_LIMIT_MB: '40' });
+  const system = await startPair(t, { MEMORY_LIMIT_MB: '40' });
   const names = ['worker-1', 'worker-2', 'mailer', 'writer'];
   const isReplacement = ({ msg, cause }: LogLine) =>
     / ready, replaces \d+: memory \d+ MB is past its limit of 40 MB/.test(msg) && cause !== undefined;
@@ -47,7 +47,7 @@ t.test('a memory limit below what an idle process takes replaces each once, and 
 });
 
 t.test('a Litestream that stands still is noticed, shown and replaced', async (t) => {
-  const system = await start(t, { REPLICA_SYNC_INTERVAL_MS: '100', REPLICA_STALL_TIMEOUT_MS: '1500' });
+  const system = await startPair(t, { REPLICA_SYNC_INTERVAL_MS: '100', REPLICA_STALL_TIMEOUT_MS: '1500' });
   const clients = writeAlerts({
     url: system.url,
     connections: 2,
@@ -69,7 +69,7 @@ t.test('a Litestream that stands still is noticed, shown and replaced', async (t
 
 t.test('a system that stood still as a whole goes on as if nothing had happened', async (t) => {
   const stall = { REPLICA_SYNC_INTERVAL_MS: '100', REPLICA_STALL_TIMEOUT_MS: '1500' };
-  const system = await start(t, { ...stall, HANG_TIMEOUT_MS: '500', WRITE_DEADLINE_MS: '20000' });
+  const system = await startPair(t, { ...stall, HANG_TIMEOUT_MS: '500', WRITE_DEADLINE_MS: '20000' });
   const clients = writeAlerts({
     url: system.url,
     connections: 4,
@@ -98,7 +98,7 @@ t.test('a system that stood still as a whole goes on as if nothing had happened'
 });
 
 t.test('a next writer that dies while the old one drains leaves no empty place', async (t) => {
-  const system = await start(t, { DRAIN_TIMEOUT_MS: '5000' });
+  const system = await startPair(t, { DRAIN_TIMEOUT_MS: '5000' });
   const env = { DATA_DIR: system.dataDir };
   const old = system.pidOf('writer');
   const before = new Set(processesOf(system.dataDir));
@@ -208,7 +208,7 @@ async function slowUpload({ url }: RunningSystem, id: string) {
 }
 
 t.test('an upload that is slower than DRAIN_TIMEOUT_MS survives a reload and a restart', async (t) => {
-  const system = await start(t, { DRAIN_TIMEOUT_MS: '100' });
+  const system = await startPair(t, { DRAIN_TIMEOUT_MS: '100' });
   const first = await slowUpload(system, 'first');
   const from = system.lines.length;
   system.kill('SIGHUP');
@@ -221,7 +221,7 @@ t.test('an upload that is slower than DRAIN_TIMEOUT_MS survives a reload and a r
 });
 
 t.test('a stop does not wait for a slow upload that an exchange had time for', async (t) => {
-  const system = await start(t, { DRAIN_TIMEOUT_MS: '100' });
+  const system = await startPair(t, { DRAIN_TIMEOUT_MS: '100' });
   const { upload } = await slowUpload(system, 'cut');
   t.equal((await command(['restart', 'worker'], { DATA_DIR: system.dataDir })).code, 0);
   const closed = new Promise((resolve) => upload.once('close', resolve));
@@ -232,7 +232,7 @@ t.test('a stop does not wait for a slow upload that an exchange had time for', a
 });
 
 t.test('the only worker dies while its successor stands still: the spare serves at once', async (t) => {
-  const system = await start(t, { WORKERS: '1' });
+  const system = await startPair(t, { WORKERS: '1' });
   let spare: number | null | undefined;
   await until(async () => {
     const { stdout } = await command(['status', '--json'], { DATA_DIR: system.dataDir });

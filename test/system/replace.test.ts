@@ -4,11 +4,11 @@ import { writeAlerts } from '../support/alert-clients.ts';
 import { everyWriteIsThere } from '../support/history.ts';
 import { alertOf, request } from '../support/http.ts';
 import { like } from '../support/like.ts';
-import { processesOf, start, until } from '../support/system.ts';
+import { processesOf, startPair, until } from '../support/system.ts';
 import { stoppedNext } from './replace-fixture.ts';
 
 t.test('reloads under load replace every child and fail no request', async (t) => {
-  const system = await start(t);
+  const system = await startPair(t);
   const old = system.pidOf('worker-1');
   const clients = writeAlerts({
     url: system.url,
@@ -31,7 +31,7 @@ t.test('reloads under load replace every child and fail no request', async (t) =
 });
 
 t.test('the writer dies while its successor stands still: another one writes at once', async (t) => {
-  const system = await start(t);
+  const system = await startPair(t);
   const before = new Set(processesOf(system.dataDir));
   const old = system.pidOf('writer');
   const restarting = command(['restart', 'writer'], { DATA_DIR: system.dataDir });

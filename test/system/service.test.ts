@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { get } from 'node:http';
 import t from 'tap';
 import { command } from '../commands/command.ts';
-import { start, temporaryFolder, until } from '../support/system.ts';
+import { startPair, temporaryFolder, until } from '../support/system.ts';
 import { missing } from '../support/tools.ts';
 import { BIN, endWithTest, notifySocket, run } from './service-fixture.ts';
 
@@ -25,7 +25,7 @@ t.test(
   async (t) => {
     const dataDir = temporaryFolder(t);
     const { socket, lines, told } = await notifySocket(t, dataDir);
-    const system = await start(t, { NOTIFY_SOCKET: socket, WATCHDOG_USEC: '600000' }, dataDir);
+    const system = await startPair(t, { NOTIFY_SOCKET: socket, WATCHDOG_USEC: '600000' }, dataDir);
     await told(/^READY=1\|STATUS=serving: 2 of 2 workers, replication streaming/);
     await told(/^WATCHDOG=1$/);
     const from = lines.length;

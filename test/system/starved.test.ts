@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import t from 'tap';
 import type { RunningSystem } from '../../src/testing/running-system.ts';
-import { start } from '../support/system.ts';
+import { startPair } from '../support/system.ts';
 import { SETTINGS, serves } from './starved-fixture.ts';
 
 const CHILDREN = ['worker-1', 'worker-2', 'writer', 'mailer', 'litestream'];
@@ -23,7 +23,7 @@ async function killAll(system: RunningSystem, from: number): Promise<void> {
 }
 
 t.test('a primary that can open no file lives on, and brings everything back when it can', async (t) => {
-  const system = await start(t, SETTINGS);
+  const system = await startPair(t, SETTINGS);
   await system.waitFor(({ msg }) => msg === 'mailer ready');
   const [, soft] = /^Max open files\s+(\d+)/m.exec(readFileSync(`/proc/${system.pid}/limits`, 'utf8'))!;
   limitFiles(system.pid, 1);

@@ -7,10 +7,10 @@ import t from 'tap';
 import { controlSocketPath } from '../../src/supervisor/control.ts';
 import { command } from '../commands/command.ts';
 import { request } from '../support/http.ts';
-import { processesOf, start, temporaryFolder, until } from '../support/system.ts';
+import { processesOf, startPair, temporaryFolder, until } from '../support/system.ts';
 
 t.test('an interrupt at the terminal, which reaches every process, stops as gracefully', async (t) => {
-  const system = await start(t);
+  const system = await startPair(t);
   for (const name of ['worker-1', 'worker-2', 'writer']) process.kill(system.pidOf(name), 'SIGINT');
   system.kill('SIGINT');
   t.equal((await system.ended()).code, 0);
@@ -21,7 +21,7 @@ t.test('an interrupt at the terminal, which reaches every process, stops as grac
 });
 
 t.test('idle clients of the control socket hold no stop', async (t) => {
-  const system = await start(t);
+  const system = await startPair(t);
   const path = controlSocketPath(system.dataDir);
   const idle = connect(path);
   const halfSent = connect(path);

@@ -1,10 +1,10 @@
 import t from 'tap';
 import { alertOf, request } from '../../support/http.ts';
-import { start } from '../../support/system.ts';
+import { startPair } from '../../support/system.ts';
 import { scrapeUntil } from './metrics-fixture.ts';
 
 t.test('one scrape shows the whole system, and a death takes no count along', async (t) => {
-  const system = await start(t);
+  const system = await startPair(t);
   const answer = await request(`${system.url}/metrics`);
   t.equal(answer.headers['content-type'], 'text/plain; version=0.0.4; charset=utf-8');
 

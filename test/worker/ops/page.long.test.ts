@@ -2,14 +2,14 @@ import t from 'tap';
 import { command } from '../../commands/command.ts';
 import { openPage } from '../../support/browser.ts';
 import { request } from '../../support/http.ts';
-import { start } from '../../support/system.ts';
+import { startPair } from '../../support/system.ts';
 import { pidOf, skip } from './page-fixture.ts';
 
 /** What says that a request has come through a proxy, and so from elsewhere. */
 const FROM_ELSEWHERE = { Via: '1.1 proxy' };
 
 t.test('the page outlives the workers that serve it', { skip }, async (t) => {
-  const system = await start(t);
+  const system = await startPair(t);
   const { page } = await openPage(t);
   await page.goto(`${system.url}/ops`);
   const before = [await pidOf(page, 'worker-1'), await pidOf(page, 'worker-2')];
@@ -22,7 +22,7 @@ t.test(
   'a link of the operator opens it without a key, once, and leaves nothing behind',
   { skip },
   async (t) => {
-    const system = await start(t);
+    const system = await startPair(t);
     const env = { DATA_DIR: system.dataDir };
     await command(['keys', 'create', '--name', 'admin', '--scope', 'admin'], env);
     const link = (await command(['ops'], env)).stdout.trim();
@@ -52,7 +52,7 @@ t.test(
 );
 
 t.test('from elsewhere it asks for a key, and takes one of an admin alone', { skip }, async (t) => {
-  const system = await start(t);
+  const system = await startPair(t);
   const keyOf = async (scope: string) => {
     const made = await command(['keys', 'create', '--name', scope, '--scope', scope], {
       DATA_DIR: system.dataDir,

@@ -1,11 +1,11 @@
 import t from 'tap';
 import { openPage } from '../../support/browser.ts';
 import { alertOf, request } from '../../support/http.ts';
-import { start } from '../../support/system.ts';
+import { startPair } from '../../support/system.ts';
 import { pidOf, skip } from './page-fixture.ts';
 
 t.test('the page shows the system live, and each process that comes back', { skip }, async (t) => {
-  const system = await start(t);
+  const system = await startPair(t);
   const { page, complaints, requested } = await openPage(t);
   await page.goto(`${system.url}/ops`);
   for (const name of ['worker-1', 'worker-2', 'writer', 'litestream']) {
