@@ -29,6 +29,7 @@ t.test('the events of a restart and of an exchange say what became of which proc
     factory.child(WORKER, { name: 'worker-1', deployment: from, input: 'nothing' }),
   );
   slot.start();
+  t.equal(slot.trouble, undefined, 'that it comes up for the first time is none');
   await slot.ready();
   const first = slot.child?.pid;
   const restarted = new Promise((resolve) => slot.once('restarted', resolve));

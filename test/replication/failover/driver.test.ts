@@ -46,6 +46,8 @@ class Member extends EventEmitter<{ change: [] }> {
   readonly states: ContenderState[] = [];
   readonly replicated: number[] = [];
   readonly notes: LeaseNote[] = [];
+  /** How often the peer was asked for a vow. */
+  asked = 0;
   readonly ended: Promise<void>;
 
   constructor(store: TestStore, { name, endpoint, peer, isRestored = true }: Options) {
@@ -65,7 +67,12 @@ class Member extends EventEmitter<{ change: [] }> {
       times: TIMES,
       now,
       keep: (note) => this.notes.push(note),
-      askPeer: peer && ((of) => askForVow(of, { url: peer.url, secret: SECRET, timeoutMs: 300, now })),
+      askPeer:
+        peer &&
+        ((of) => {
+          this.asked += 1;
+          return askForVow(of, { url: peer.url, secret: SECRET, timeoutMs: 300, now });
+        }),
       onReplicated: (items) => this.replicated.push(...items),
       onChange: () => {
         const { state } = this.contender;
@@ -190,9 +197,11 @@ t.test('while the store answers nobody the standby lets the leader go on', async
   t.teardown(() => listener.close());
   peer.url = `http://127.0.0.1:${await listener.listen()}`;
   await standby.until(() => standby.contender.holder !== undefined);
+  t.equal(leader.asked, 0, 'nobody is asked while the store answers');
   await path.become('refuse');
   const untilMs = now() + 2 * TTL_MS;
   await leader.until(() => now() > untilMs);
+  t.not(leader.asked, 0);
   await path.become('open');
   await leader.until(() => leader.driver.silence === undefined && leader.contender.deadlineMs > now());
   t.strictSame(leader.states, ['restoring', 'leader'], 'it was never suspended');
