@@ -5,6 +5,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   truncateSync,
   writeFileSync,
@@ -14,6 +15,7 @@ import Sqlite from 'better-sqlite3';
 import t, { type Test } from 'tap';
 import type { Code } from '../../src/errors.ts';
 import { isDamageMarked, markDamage } from '../../src/replication/damage-mark.ts';
+import { historyOrNone } from '../../src/replication/history/history.ts';
 import { emptyMark, newMark, readMark, writeMark } from '../../src/replication/history/mark.ts';
 import { databasePath } from '../../src/replication/litestream-config.ts';
 import { type Prepared, prepareDatabases } from '../../src/replication/prepare.ts';
@@ -403,6 +405,36 @@ t.test('what an interrupted restore left behind is cleared away', async (t) => {
   writeFileSync(join(scratch, 'main.db'), 'half a database');
   like(t, await prepare(site), [{ outcome: 'restored' }]);
   t.same(readdirSync(scratch), []);
+});
+
+t.test('a start finishes what a crash has cut in half of a replacement, before it looks', async (t) => {
+  const site = await makeSite(t);
+  const { DATA_DIR, replica } = site.config;
+  const db = openWriter(mainPath(site));
+  db.exec(
+    "CREATE TABLE rows (id INTEGER PRIMARY KEY, body TEXT NOT NULL); INSERT INTO rows VALUES (1, 'kept')",
+  );
+  db.close();
+  const folder = join(DATA_DIR, 'replaced', 'now');
+  mkdirSync(folder, { recursive: true });
+  renameSync(mainPath(site), join(folder, 'main.db'));
+  const change = {
+    kind: 'restored',
+    inode: 1,
+    history: historyOrNone(join(folder, 'main.db')),
+    generations: [],
+    abandoned: [],
+    isBecauseAhead: false,
+  } as const;
+  const from = join(DATA_DIR, 'restore', 'main.db');
+  const replacement = {
+    databases: [{ database: 'main', from, folder, change, rewind: undefined, isContaining: false }],
+  };
+  writeMark(DATA_DIR, { ...(readMark(DATA_DIR) ?? newMark(replica.url)), replacement }, true);
+  const [main] = await prepare(site);
+  t.equal(main?.outcome, 'present');
+  t.same(contentOf(mainPath(site)), [{ id: 1, body: 'kept' }], 'it is back, since what was to come is gone');
+  t.equal(readMark(DATA_DIR)?.replacement, undefined);
 });
 
 t.test('a stop in the middle ends it at once', async (t) => {
