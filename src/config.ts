@@ -1,8 +1,8 @@
 import { existsSync, realpathSync } from 'node:fs';
 import { isIP } from 'node:net';
-import { availableParallelism } from 'node:os';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { z } from 'zod';
+import { defaultProcesses } from './default-processes.ts';
 import { Failure, type FieldError } from './errors.ts';
 import { parseProxy } from './limits/trusted-proxies.ts';
 import { parseMailbox } from './mail/address.ts';
@@ -136,6 +136,8 @@ function onRestart<Setting extends z.ZodType>(setting: Setting): Setting {
   return setting.meta({ changes: 'restart' });
 }
 
+const PROCESSES = defaultProcesses();
+
 /** Every setting, and what brings a change of it in. Names are the environment's; `.env.example` explains each. */
 const SETTINGS = z.object({
   HOST: onRestart(
@@ -146,8 +148,8 @@ const SETTINGS = z.object({
   PUBLIC_URL: onReload(httpUrl.optional()),
   HSTS_MAX_AGE_SECONDS: onReload(whole(0, 10 * YEAR_SECONDS, YEAR_SECONDS)),
   DATA_DIR: onRestart(z.string().regex(NOT_HOME, EXPECTED_PATH).default('./data')),
-  WORKERS: onRestart(whole(1, 256, availableParallelism())),
-  SPARE_WORKERS: onRestart(whole(0, 4, 1)),
+  WORKERS: onRestart(whole(1, 256, PROCESSES.workers)),
+  SPARE_WORKERS: onRestart(whole(0, 4, PROCESSES.spares)),
   SMTP_URL: onReload(
     z
       .string()
