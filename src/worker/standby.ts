@@ -7,7 +7,7 @@ import { Connections } from './connections.ts';
 import { createHttpServer } from './http-server.ts';
 import { PROBLEM_TYPE, problemHeaders, problemOf } from './middleware/problem.ts';
 import { requestId } from './middleware/request-id.ts';
-import { securityHeaders, setAll } from './middleware/security-headers.ts';
+import { NO_STORE, securityHeaders } from './middleware/security-headers.ts';
 
 const RETRY_AFTER_SECONDS = 1;
 
@@ -15,7 +15,7 @@ const RETRY_AFTER_SECONDS = 1;
 export async function run(runtime: Runtime): Promise<void> {
   const { config, log, send } = runtime;
   let status: SystemStatus = { ready: false, notReady: [], degraded: [] };
-  const headers = securityHeaders(config);
+  const headers = new Map([...securityHeaders(config).ofJson, ['Cache-Control', NO_STORE] as const]);
   const server = createHttpServer(answer, log);
   server.on('request', runtime.countServed);
   const connections = new Connections(server);
@@ -31,7 +31,7 @@ export async function run(runtime: Runtime): Promise<void> {
   runtime.ready();
 
   function answer(req: IncomingMessage, res: ServerResponse): void {
-    setAll(res, headers);
+    res.setHeaders(headers);
     if (connections.draining) res.setHeader('Connection', 'close');
     const isProbe = req.method === 'GET' || req.method === 'HEAD';
     const path = isProbe ? req.url?.split('?', 1)[0] : undefined;

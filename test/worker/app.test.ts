@@ -241,7 +241,7 @@ t.test('what a handler throws becomes a problem that tells nothing of its cause'
     t.notMatch(answer.text + JSON.stringify(answer.headers), SECRET, name);
     t.notMatch(answer.text, 'at ', `${name}: no stack`);
     t.equal(answer.headers.etag, undefined, `${name}: no header of the answer that failed`);
-    t.equal(answer.headers['cache-control'], undefined, name);
+    t.equal(answer.headers['cache-control'], 'no-store', `${name}: an error's own`);
     if (name === 'busy') {
       t.equal(answer.headers['retry-after'], '2', 'in whole seconds, rounded up');
       t.equal(answer.headers['x-extra'], 'yes');

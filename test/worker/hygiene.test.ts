@@ -5,68 +5,115 @@ import { featureOf, startApp, type TestApp } from '../support/app.ts';
 import { alertOf } from '../support/http.ts';
 import { like } from '../support/like.ts';
 
-const SECURITY = {
-  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
-  'cross-origin-opener-policy': 'same-origin',
+const OF_JSON = {
+  'content-security-policy': "frame-ancestors 'none'",
   'cross-origin-resource-policy': 'same-origin',
+  'x-content-type-options': 'nosniff',
+};
+const OF_OTHERS_ONLY = {
+  'cross-origin-opener-policy': 'same-origin',
   'origin-agent-cluster': '?1',
   'referrer-policy': 'no-referrer',
-  'x-content-type-options': 'nosniff',
   'x-dns-prefetch-control': 'off',
   'x-download-options': 'noopen',
   'x-frame-options': 'DENY',
   'x-permitted-cross-domain-policies': 'none',
   'x-xss-protection': '0',
 };
+/** What JSON lacks, and whatever else must not be there. */
+const NONE = Object.fromEntries(Object.keys(OF_OTHERS_ONLY).map((name) => [name, undefined]));
 
-t.test('every answer has the security headers, an error too, and a page its own policy', async (t) => {
-  const feature = featureOf(({ route }) => {
-    const policy = (ctx: { set: (name: string, value: string) => void }) =>
-      ctx.set('Content-Security-Policy', "default-src 'self'");
-    route.get('/page', 'public', (ctx) => {
-      policy(ctx);
-      ctx.body = 'page';
+t.test(
+  'JSON has the security headers that mean something there, an error too, and a page all and its own policy',
+  async (t) => {
+    const feature = featureOf(({ route }) => {
+      const policy = (ctx: { set: (name: string, value: string) => void }) =>
+        ctx.set('Content-Security-Policy', "default-src 'self'");
+      route.get('/page', 'public', (ctx) => {
+        policy(ctx);
+        ctx.body = 'page';
+      });
+      route.get('/plain', 'public', (ctx) => {
+        ctx.body = 'text';
+      });
+      route.get('/broken', 'public', (ctx) => {
+        policy(ctx);
+        throw new Error('broken');
+      });
     });
-    route.get('/broken', 'public', (ctx) => {
-      policy(ctx);
-      throw new Error('broken');
+    const app = await startApp(t, { features: [feature] });
+    for (const [method, path] of [
+      ['GET', '/health'],
+      ['HEAD', '/health'],
+      ['OPTIONS', '/health'],
+      ['GET', '/nope'],
+      ['PUT', '/health'],
+      ['GET', '/%'],
+      ['GET', '/broken'],
+    ] as const) {
+      const { headers } = await app.call(method, path);
+      like(t, headers, { ...OF_JSON, ...NONE }, `${method} ${path}`);
+      t.equal(headers['strict-transport-security'], undefined, 'nobody says that clients come by HTTPS');
+      t.equal(headers['access-control-allow-origin'], undefined);
+      t.equal(headers['x-powered-by'], undefined);
+    }
+    like(t, (await app.call('GET', '/page')).headers, {
+      ...OF_JSON,
+      ...OF_OTHERS_ONLY,
+      'content-security-policy': "default-src 'self'",
     });
-  });
-  const app = await startApp(t, { features: [feature] });
-  for (const [method, path] of [
-    ['GET', '/health'],
-    ['HEAD', '/health'],
-    ['OPTIONS', '/health'],
-    ['GET', '/nope'],
-    ['PUT', '/health'],
-    ['GET', '/%'],
-    ['GET', '/broken'],
-  ] as const) {
-    const { headers } = await app.call(method, path);
-    t.match(headers, SECURITY, `${method} ${path}`);
-    t.equal(headers['strict-transport-security'], undefined, 'nobody says that clients come by HTTPS');
-    t.equal(headers['access-control-allow-origin'], undefined);
-    t.equal(headers['x-powered-by'], undefined);
-  }
-  like(t, (await app.call('GET', '/page')).headers, {
-    ...SECURITY,
-    'content-security-policy': "default-src 'self'",
-  });
-  const text = (await app.raw('nonsense\r\n\r\n')).toLowerCase();
-  for (const [name, value] of Object.entries(SECURITY))
-    t.ok(text.includes(`${name}: ${value.toLowerCase()}\r\n`), text);
-  const https = await startApp(t, { env: { PUBLIC_URL: 'https://api.example.org' } });
-  const hstsOf = async (app: TestApp) =>
-    (await app.call('GET', '/health')).headers['strict-transport-security'];
-  t.equal(await hstsOf(https), 'max-age=31536000', 'nothing of the domains below');
-  for (const [HSTS_MAX_AGE_SECONDS, expected] of [
-    ['60', 'max-age=60'],
-    ['0', undefined],
-  ] as const) {
-    const env = { PUBLIC_URL: 'https://api.example.org', HSTS_MAX_AGE_SECONDS };
-    t.equal(await hstsOf(await startApp(t, { env })), expected);
-  }
-});
+    const text = (await app.raw('nonsense\r\n\r\n')).toLowerCase();
+    for (const [name, value] of Object.entries({ ...OF_JSON, 'cache-control': 'no-store' }))
+      t.ok(text.includes(`${name}: ${value.toLowerCase()}\r\n`), text);
+    like(t, (await app.call('GET', '/plain')).headers, {
+      ...OF_JSON,
+      ...OF_OTHERS_ONLY,
+      'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+    });
+    const https = await startApp(t, { env: { PUBLIC_URL: 'https://api.example.org' } });
+    const hstsOf = async (app: TestApp) =>
+      (await app.call('GET', '/health')).headers['strict-transport-security'];
+    t.equal(await hstsOf(https), 'max-age=31536000', 'nothing of the domains below');
+    for (const [HSTS_MAX_AGE_SECONDS, expected] of [
+      ['60', 'max-age=60'],
+      ['0', undefined],
+    ] as const) {
+      const env = { PUBLIC_URL: 'https://api.example.org', HSTS_MAX_AGE_SECONDS };
+      t.equal(await hstsOf(await startApp(t, { env })), expected);
+    }
+  },
+);
+
+t.test(
+  'JSON with a tag is kept by its client alone, and asked for again; other JSON by nobody',
+  async (t) => {
+    const feature = featureOf(({ route }) => {
+      route.get('/tagged', 'public', (ctx) => {
+        ctx.set('ETag', '"x"');
+        ctx.status = 200;
+        if (ctx.fresh) ctx.status = 304;
+        else ctx.body = { a: 1 };
+      });
+      route.get('/untagged', 'public', (ctx) => {
+        ctx.body = { a: 1 };
+      });
+      route.get('/own', 'public', (ctx) => {
+        ctx.set('Cache-Control', 'max-age=5');
+        ctx.body = { a: 1 };
+      });
+    });
+    const app = await startApp(t, { features: [feature] });
+    const kept = async (path: string, headers: Record<string, string> = {}) => {
+      const answer = await app.call('GET', path, { headers });
+      return [answer.status, answer.headers['cache-control']];
+    };
+    t.strictSame(await kept('/tagged'), [200, 'private, no-cache']);
+    t.strictSame(await kept('/tagged', { 'if-none-match': '"x"' }), [304, 'private, no-cache']);
+    t.strictSame(await kept('/untagged'), [200, 'no-store']);
+    t.strictSame(await kept('/own'), [200, 'max-age=5']);
+    t.strictSame(await kept('/nope'), [404, 'no-store']);
+  },
+);
 
 t.test('without CORS_ORIGINS no page of another origin gets anything', async (t) => {
   const app = await startApp(t);

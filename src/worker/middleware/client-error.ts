@@ -4,14 +4,15 @@ import type { Logger } from '../../log.ts';
 import { http } from '../../node-http.ts';
 import { PROBLEM_TYPE, problemOf } from './problem.ts';
 import { requestId } from './request-id.ts';
-import { securityHeaders } from './security-headers.ts';
+import { NO_STORE, securityHeaders } from './security-headers.ts';
 import { beginsTooLong, uriTooLong } from './target.ts';
 
 /** What Node tells of the bytes that it could not parse. */
 type ParserError = NodeJS.ErrnoException & { readonly rawPacket?: Buffer };
 
 /** No request was read, so nothing is known of the client but that it is no browser with a page of ours. */
-const HEADERS = securityHeaders({ PUBLIC_URL: undefined, HSTS_MAX_AGE_SECONDS: 0 })
+const { ofJson } = securityHeaders({ PUBLIC_URL: undefined, HSTS_MAX_AGE_SECONDS: 0 });
+const HEADERS = [...ofJson, ['Cache-Control', NO_STORE]]
   .map(([name, value]) => `${name}: ${value}\r\n`)
   .join('');
 

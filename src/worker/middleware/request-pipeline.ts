@@ -12,7 +12,7 @@ import { asFailure, PROBLEM_TYPE, problemHeaders, problemOf } from './problem.ts
 import { checkHead } from './request-head.ts';
 import { requestId } from './request-id.ts';
 import { logWhenOver, noteCode, requestSink } from './request-log.ts';
-import { securityHeaders, setAll } from './security-headers.ts';
+import { secure, securityHeaders } from './security-headers.ts';
 import { TARGET_MAX_CHARS, uriTooLong } from './target.ts';
 
 export interface RequestPipelineOptions {
@@ -44,7 +44,6 @@ export function requestPipeline(options: RequestPipelineOptions): Koa.Middleware
   return async (ctx, next) => {
     const id = requestId(ctx.req.headers['x-request-id']);
     ctx.res.setHeader('X-Request-Id', id);
-    setAll(ctx.res, security);
     origins?.allow(ctx);
     logWhenOver(ctx, id, sink);
     try {
@@ -61,9 +60,10 @@ export function requestPipeline(options: RequestPipelineOptions): Koa.Middleware
       if (!ctx.res.shouldKeepAlive || draining()) await discardBody(ctx.req);
       const failure = asFailure(thrown);
       if (failure.code === 'storage_corrupt') onDamage(String(failure.options.cause ?? failure.message));
-      if (!ctx.res.headersSent) clear(ctx.res, security);
+      if (!ctx.res.headersSent) clear(ctx.res);
       answerProblem(ctx, failure, id, log);
     }
+    if (!ctx.res.headersSent) secure(ctx.res, security);
     if (isCompressible(ctx)) await compress(ctx);
     // After the handler: the draining may have begun while it worked.
     if (draining() && !ctx.res.headersSent) ctx.res.setHeader('Connection', 'close');
@@ -83,9 +83,8 @@ function checkTarget(ctx: Koa.Context): void {
 }
 
 /** Takes back what was to go with the answer that failed. */
-function clear(res: ServerResponse, security: ReturnType<typeof securityHeaders>): void {
+function clear(res: ServerResponse): void {
   for (const name of res.getHeaderNames()) if (!KEPT.has(name)) res.removeHeader(name);
-  for (const [name, value] of security) if (!res.hasHeader(name)) res.setHeader(name, value);
 }
 
 function answerProblem(ctx: Koa.Context, failure: Failure, id: string, log: Logger): void {
