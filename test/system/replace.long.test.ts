@@ -232,7 +232,7 @@ t.test('a stop does not wait for a slow upload that an exchange had time for', a
 });
 
 t.test('the only worker dies while its successor stands still: the spare serves at once', async (t) => {
-  const system = await startPair(t, { WORKERS: '1' });
+  const system = await startPair(t, { WORKERS: '1', SPARE_WORKERS: '1' });
   let spare: number | null | undefined;
   await until(async () => {
     const { stdout } = await command(['status', '--json'], { DATA_DIR: system.dataDir });
