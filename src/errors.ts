@@ -84,6 +84,7 @@ const CODES = {
   replica_empty: { title: 'The replica has nothing to restore', httpStatus: 500, exitCode: 66 },
   bucket_missing: { title: 'The bucket does not exist', httpStatus: 500, exitCode: 68 },
   file_exists: { title: 'The file exists', httpStatus: 500, exitCode: 73 },
+  not_made: { title: 'The project cannot be made', httpStatus: 500, exitCode: 73 },
   replica_damaged: { title: 'The replica is damaged', httpStatus: 500, exitCode: 76 },
   replica_denied: { title: 'The replica refuses the credentials', httpStatus: 500, exitCode: 77 },
   drill_failed: { title: 'The replica does not hold what it should', httpStatus: 500, exitCode: 80 },

@@ -1,4 +1,14 @@
-import { cpSync, existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  lstatSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Failure } from '../errors.ts';
@@ -17,6 +27,9 @@ const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 /** Names that npm would not pack as they are. */
 const RENAMED = { gitignore: '.gitignore', npmrc: '.npmrc', 'env.example': '.env.example' };
 
+/** That npm keeps for itself. */
+const NAMES_OF_NPM = new Set(['node_modules', 'favicon.ico']);
+
 interface Manifest {
   readonly version: string;
   readonly dependencies: Readonly<Record<string, string>>;
@@ -27,7 +40,7 @@ interface Manifest {
 /**
  * Makes a project.
  * @param args what follows the command's name
- * @throws Failure usage, or file_exists where something is there already
+ * @throws Failure usage, file_exists where something is there already, not_made by the error of the disk
  */
 export async function create(args: readonly string[], invocation: Invocation): Promise<void> {
   const [given, ...more] = args;
@@ -37,23 +50,70 @@ export async function create(args: readonly string[], invocation: Invocation): P
     return;
   }
   const folder = absolutePath(invocation, given);
-  if (existsSync(folder) && readdirSync(folder).length > 0)
-    throw new Failure('file_exists', `${folder} is not empty: name another folder`);
-  const name = basename(folder).toLowerCase();
-  if (!/^[a-z0-9][a-z0-9._-]*$/.test(name))
-    throw new Failure('usage', `${name} is no name of a package: use letters, digits and -`);
+  refuseTaken(folder);
+  const name = nameOf(folder);
   const packageJson = packageOf(name, folder);
-  makeFolder(folder, 0o755);
-  cpSync(TEMPLATE, folder, { recursive: true });
-  for (const [from, to] of Object.entries(RENAMED)) renameSync(join(folder, from), join(folder, to));
-  const readme = join(folder, 'README.md');
-  writeFileSync(readme, readFileSync(readme, 'utf8').replace('# NAME', `# ${name}`));
-  writeFileSync(join(folder, 'package.json'), `${JSON.stringify(packageJson, undefined, 2)}\n`);
-  console.log(`made ${folder}\nNext: cd ${given} && npm install && npm run dev`);
+  try {
+    makeFolder(folder, 0o755);
+    cpSync(TEMPLATE, folder, { recursive: true });
+    for (const [from, to] of Object.entries(RENAMED)) renameSync(join(folder, from), join(folder, to));
+    const readme = join(folder, 'README.md');
+    writeFileSync(readme, readFileSync(readme, 'utf8').replace('# NAME', `# ${name}`));
+    writeFileSync(join(folder, 'package.json'), `${JSON.stringify(packageJson, undefined, 2)}\n`);
+  } catch (cause) {
+    // It was new or empty: what is there now is half a project.
+    if (existsSync(folder)) {
+      for (const entry of readdirSync(folder)) rmSync(join(folder, entry), { recursive: true, force: true });
+    }
+    throw new Failure('not_made', `The project cannot be made: ${(cause as Error).message}`, { cause });
+  }
+  console.log(`made ${folder}\nNext: cd ${inShell(given)} && npm install && npm run dev`);
+}
+
+/** @throws Failure file_exists */
+function refuseTaken(folder: string): void {
+  const there = lstatSync(folder, { throwIfNoEntry: false });
+  if (there === undefined) return;
+  // A link to nowhere counts, too.
+  if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory())
+    throw new Failure('file_exists', `${folder} is there, and is no folder: name another one`);
+  if (readdirSync(folder).length > 0)
+    throw new Failure('file_exists', `${folder} is not empty: name another folder`);
+}
+
+/**
+ * @returns the name of the package that a folder becomes
+ * @throws Failure usage where npm would refuse it
+ */
+function nameOf(folder: string): string {
+  const name = basename(folder).toLowerCase();
+  if (!/^[a-z0-9][a-z0-9._-]{0,213}$/.test(name))
+    throw new Failure('usage', `${name} is no name of a package: use letters, digits and -`);
+  // A package cannot depend on one of its own name.
+  const { dependencies, devDependencies } = dependenciesOf(ownManifest(), PACKAGE);
+  if (name in dependencies || name in devDependencies || NAMES_OF_NPM.has(name))
+    throw new Failure('usage', `${name} is the name of another package: name another folder`);
+  return name;
+}
+
+/** @returns a word as a shell takes it for itself */
+function inShell(word: string): string {
+  return /^[\w./~@%+=:,-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+}
+
+function ownManifest(): Manifest {
+  return JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
+}
+
+/** @param spec what the chassis is installed as */
+function dependenciesOf(own: Manifest, spec: string) {
+  return {
+    dependencies: { [PACKAGE]: spec, zod: own.dependencies.zod },
+    devDependencies: { ...own.peerDependencies, typescript: own.devDependencies.typescript },
+  };
 }
 
 function packageOf(name: string, folder: string): object {
-  const own: Manifest = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
   return {
     name,
     version: '0.1.0',
@@ -74,8 +134,7 @@ function packageOf(name: string, folder: string): object {
         ]),
       ),
     },
-    dependencies: { [PACKAGE]: chassisSpec(folder), zod: own.dependencies.zod },
-    devDependencies: { ...own.peerDependencies, typescript: own.devDependencies.typescript },
+    ...dependenciesOf(ownManifest(), chassisSpec(folder)),
   };
 }
 
