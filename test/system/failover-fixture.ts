@@ -12,7 +12,7 @@ export interface Pair {
   readonly store: TestStore;
   readonly env: NodeJS.ProcessEnv;
   /** Starts one; with the data folder of another that has ended, it is that one again. */
-  readonly member: (name: string, dataDir?: string) => RunningSystem;
+  readonly member: (name: string, dataDir?: string, more?: NodeJS.ProcessEnv) => RunningSystem;
   readonly record: () => { readonly epoch: number; readonly data: string; readonly state: string };
 }
 
@@ -30,7 +30,8 @@ export async function pair(t: Test): Promise<Pair> {
   return {
     store,
     env,
-    member: (name, dataDir = temporaryFolder(t)) => launch(t, { ...env, NODE_NAME: name }, dataDir),
+    member: (name, dataDir = temporaryFolder(t), more = {}) =>
+      launch(t, { ...env, NODE_NAME: name, ...more }, dataDir),
     record: () => JSON.parse(readFileSync(objectPath(store, 'app/lease.json'), 'utf8')),
   };
 }

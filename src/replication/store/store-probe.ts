@@ -1,5 +1,6 @@
 import { access } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Config } from '../../config.ts';
 import { http, https } from '../../node-http.ts';
 import type { Replica } from '../replica-url.ts';
@@ -12,6 +13,9 @@ const URGENT_INTERVAL_MS = 500;
 const ANSWER_TIMEOUT_MS = 2000;
 /** One lost answer is no outage, unless something else is wrong too. */
 const SILENCES_MIN = 2;
+/** A store that is asked too much answers 503 now and then, and is there: only so many in a row count. */
+const BUSY_ANSWERS = 3;
+const BUSY_PAUSE_MS = 100;
 
 export interface StoreProbeOptions {
   readonly config: Pick<Config, 'replica'> & StoreSettings;
@@ -89,18 +93,27 @@ export async function silenceOf(config: StoreProbeOptions['config']): Promise<st
 }
 
 async function silenceOfUrl(url: URL): Promise<string | undefined> {
+  for (let tries = 1; ; tries += 1) {
+    const answer = await answerOf(url);
+    if (typeof answer === 'string') return answer;
+    if (answer < 500) return undefined;
+    if (tries === BUSY_ANSWERS) return `the store answers with ${answer}`;
+    await delay(BUSY_PAUSE_MS);
+  }
+}
+
+/** @returns the status; or why there is none, in words */
+async function answerOf(url: URL): Promise<number | string> {
   return new Promise((resolve) => {
     const { request } = url.protocol === 'https:' ? https() : http;
     const agent = agentFor(url, process.env, { takesAnyCertificate: true });
-    const end = (silence: string | undefined) => {
+    const end = (answer: number | string) => {
       clearTimeout(timer);
       sent.destroy();
       agent.destroy();
-      resolve(silence);
+      resolve(answer);
     };
-    const sent = request(url, { agent }, ({ statusCode = 0 }) =>
-      end(statusCode >= 500 ? `the store answers with ${statusCode}` : undefined),
-    );
+    const sent = request(url, { agent }, ({ statusCode = 0 }) => end(statusCode));
     const timer = setTimeout(
       () => end(`the store says nothing for ${ANSWER_TIMEOUT_MS / 1000} s`),
       ANSWER_TIMEOUT_MS,

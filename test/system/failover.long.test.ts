@@ -1,0 +1,103 @@
+import { randomBytes } from 'node:crypto';
+import t, { type Test } from 'tap';
+import { freePort } from '../../loadtest/support/free-port.ts';
+import { StoreProxy } from '../../loadtest/support/store-proxy.ts';
+import { command } from '../commands/command.ts';
+import { writeAlerts } from '../support/alert-clients.ts';
+import { request } from '../support/http.ts';
+import { type RunningSystem, until } from '../support/system.ts';
+import { pair, standsBy, TTL_MS } from './failover-fixture.ts';
+import { post } from './lease-fixture.ts';
+
+async function wayTo(t: Test, endpoint: string): Promise<StoreProxy> {
+  const way = await StoreProxy.start(endpoint);
+  t.teardown(() => way.close());
+  return way;
+}
+
+async function readiness({ url }: RunningSystem): Promise<{ status: number; text: string }> {
+  return request(`${url}/ready`);
+}
+
+t.test('a leader that is cut from the store takes no write any more when the other one leads', async (t) => {
+  const { store, member, record } = await pair(t);
+  const way = await wayTo(t, store.endpoint);
+  const leader = member('a', undefined, { S3_ENDPOINT: way.endpoint });
+  await leader.ready();
+  const standby = member('b');
+  await standsBy(standby);
+  t.equal((await post(leader, 'one')).status, 201);
+  await way.become('hang');
+  await until(async () => (await readiness(leader)).status === 503, 'the leader is suspended');
+  const late = post(leader, 'late').then(
+    ({ status }) => status,
+    () => 'no answer',
+  );
+  await standby.ready();
+  t.equal(record().epoch, 2);
+  t.equal((await post(standby, 'two')).status, 201);
+  await way.become('open');
+  t.equal((await leader.ended()).code, 85);
+  t.not(await late, 201);
+  t.equal((await request(`${standby.url}/alert/movie/one`)).status, 200);
+  t.equal((await request(`${standby.url}/alert/movie/late`)).status, 404);
+});
+
+t.test('while nobody reaches the store the leader goes on, since its peer lets it', async (t) => {
+  const { store, member, record } = await pair(t);
+  const way = await wayTo(t, store.endpoint);
+  const [portOfA, portOfB] = [await freePort(), await freePort()];
+  const common = { S3_ENDPOINT: way.endpoint, PEER_SECRET: randomBytes(32).toString('hex') };
+  const peers = (own: number, other: number) => ({
+    ...common,
+    PEER_LISTEN: `127.0.0.1:${own}`,
+    PEER_URL: `http://127.0.0.1:${other}`,
+  });
+  const leader = member('a', undefined, peers(portOfA, portOfB));
+  await leader.ready();
+  const standby = member('b', undefined, peers(portOfB, portOfA));
+  await standsBy(standby);
+  t.equal((await post(leader, 'one')).status, 201);
+  await until(
+    async () => (await request(`${await standsBy(standby)}/ready`)).text.includes(`process ${leader.pid}`),
+    'the standby has seen who leads',
+  );
+  await way.become('refuse');
+  const fromMs = performance.now();
+  let writes = 0;
+  while (performance.now() - fromMs < 4 * TTL_MS) {
+    const { status } = await post(leader, `out-${writes}`, 'local');
+    t.equal(status, 201);
+    writes += 1;
+  }
+  t.equal(record().epoch, 1, 'nobody has taken over');
+  await way.become('open');
+  t.equal((await post(leader, 'again')).status, 201, 'what is written then is replicated');
+  t.equal(record().epoch, 1);
+  leader.kill('SIGKILL');
+  await standby.ready();
+  for (const id of ['one', 'out-0', `out-${writes - 1}`, 'again'])
+    t.equal((await request(`${standby.url}/alert/movie/${id}`)).status, 200, id);
+});
+
+t.test('a reload of a leader fails no request, and it goes on leading', async (t) => {
+  const { member, record } = await pair(t);
+  const leader = member('a');
+  await leader.ready();
+  const standby = member('b');
+  await standsBy(standby);
+  const clients = writeAlerts({ url: leader.url, connections: 4, prefix: 'reload', hungAfterMs: 20_000 });
+  t.teardown(() => clients.stop());
+  await until(() => clients.acknowledged.length > 50, 'writes are answered');
+  for (let round = 1; round <= 2; round += 1) {
+    const { code, stderr } = await command(['reload'], { DATA_DIR: leader.dataDir });
+    t.equal(code, 0, stderr);
+    t.equal((await post(leader, `round-${round}`)).status, 201, 'a new writer hears what is replicated');
+  }
+  await clients.stop();
+  t.same(clients.failed, []);
+  t.strictSame([record().epoch, record().state], [1, 'held']);
+  t.equal((await leader.stop()).code, 0);
+  await standby.ready();
+  t.same(await clients.lost(standby.url), []);
+});
