@@ -25,6 +25,7 @@ const WRITE: readonly Code[] = [
   'writer_mismatch',
   'write_timeout',
   'write_undecided',
+  'not_ready',
   'replication_timeout',
   'storage_full',
   'storage_reserved',
