@@ -12,7 +12,7 @@ import { command } from '../commands/command.ts';
 import { type Front, fronts } from '../support/fronts.ts';
 import { alertOf } from '../support/http.ts';
 import { IMAGES } from '../support/images.ts';
-import { type RunningSystem, start, temporaryFolder, until } from '../support/system.ts';
+import { type RunningSystem, startPair, temporaryFolder, until } from '../support/system.ts';
 import { missing } from '../support/tools.ts';
 
 const MIB = 1024 * 1024;
@@ -77,7 +77,7 @@ let system: RunningSystem;
 let key: { readonly Authorization: string };
 
 t.before(async () => {
-  system = await start(t, { RATE_LIMIT_KEY_PER_MINUTE: '1000000', TRUSTED_PROXIES: '127.0.0.1' });
+  system = await startPair(t, { RATE_LIMIT_KEY_PER_MINUTE: '1000000', TRUSTED_PROXIES: '127.0.0.1' });
   const made = await command(['keys', 'create', '--name', 'a', '--scope', 'admin'], {
     DATA_DIR: system.dataDir,
   });

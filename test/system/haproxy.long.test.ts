@@ -1,54 +1,23 @@
-import { spawn, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { readFileSync, writeFileSync } from 'node:fs';
 import { Agent, createServer as createHttpServer, request as send } from 'node:http';
-import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 import t, { type Test } from 'tap';
-import { freePort } from '../../loadtest/support/free-port.ts';
 import type { SystemSnapshot } from '../../src/runtime/snapshot.ts';
 import { command } from '../commands/command.ts';
+import { CONFIG, oneServer, startHaproxy } from '../support/haproxy.ts';
 import { alertOf } from '../support/http.ts';
-import { type RunningSystem, start, temporaryFolder, until } from '../support/system.ts';
+import { type RunningSystem, startPair, temporaryFolder, until } from '../support/system.ts';
 import { missing } from '../support/tools.ts';
 
-const CONFIG = new URL('../../config/haproxy.cfg', import.meta.url);
 /** How often the configuration has a request sent that gets no answer. */
 const TRIES = 2;
 /** Enough to show that the rules hold; HAPROXY_KILLS makes it longer. */
 const KILLS = Number(process.env.HAPROXY_KILLS ?? 6);
 const KILL_INTERVAL_MS = 1000;
 const CLIENTS = 8;
-
-/**
- * Starts HAProxy with the project's configuration, only its two addresses changed.
- * @param folder where the changed configuration is put
- * @param serverPort where the system listens
- * @param log gets what it logs
- * @returns its port
- */
-async function startHaproxy(
-  t: Test,
-  folder: string,
-  serverPort: number,
-  log: string[] = [],
-): Promise<number> {
-  const port = await freePort();
-  const path = join(folder, 'haproxy.cfg');
-  const config = readFileSync(CONFIG, 'utf8')
-    .replace('log /dev/log local0', 'log stdout format raw local0')
-    .replace('bind 127.0.0.1:8000', `bind 127.0.0.1:${port}`)
-    .replace('server vm1 127.0.0.1:8080', `server vm1 127.0.0.1:${serverPort}`);
-  writeFileSync(path, config);
-  const child = spawn('haproxy', ['-db', '-f', path], { stdio: ['ignore', 'pipe', 'ignore'] });
-  createInterface({ input: child.stdout }).on('line', (line) => log.push(line));
-  t.teardown(() => child.kill('SIGKILL'));
-  await until(async () => (await call(port, 'GET', '/ready').catch(() => undefined)) === 200, 'it serves');
-  return port;
-}
 
 /** A server that takes every request but the health checks and closes its connection unanswered, as a worker dies. */
 async function dyingServer(t: Test): Promise<{ port: number; seen: string[] }> {
@@ -116,7 +85,7 @@ t.test(
   { skip: missing('haproxy') },
   async (t) => {
     const server = await dyingServer(t);
-    const port = await startHaproxy(t, temporaryFolder(t), server.port);
+    const port = await startHaproxy(t, temporaryFolder(t), oneServer(server.port));
     const keyed = { 'Idempotency-Key': '"one"' };
     const json = { 'Content-Type': 'application/json' };
     // On a connection of its own: on one that was used before, HAProxy answers by closing it.
@@ -142,7 +111,7 @@ t.test(
   async (t) => {
     const server = await dyingServer(t);
     const log: string[] = [];
-    const port = await startHaproxy(t, temporaryFolder(t), server.port, log);
+    const port = await startHaproxy(t, temporaryFolder(t), oneServer(server.port), log);
     const token = randomBytes(60).toString('base64url');
     await call(port, 'GET', `/unsubscribe/${token}?q=${token}`, {}, undefined, false);
     await call(port, 'GET', `/alert/movie/x?email=${token}`, {}, undefined, false);
@@ -158,8 +127,8 @@ t.test(
   'what is for the operator is not passed on by HAProxy, without keys and with one',
   { skip: missing('haproxy') },
   async (t) => {
-    const system = await start(t);
-    const port = await startHaproxy(t, system.dataDir, Number(new URL(system.url).port));
+    const system = await startPair(t);
+    const port = await startHaproxy(t, system.dataDir, oneServer(Number(new URL(system.url).port)));
     const statusOf = (path: string, headers = {}) => call(port, 'GET', path, headers);
     for (const path of [
       '/metrics',
@@ -186,13 +155,13 @@ t.test(
   'behind HAProxy no read and no keyed write fails while workers are killed and the code is reloaded',
   { skip: missing('haproxy') },
   async (t) => {
-    const system = await start(t, { RATE_LIMIT_KEY_PER_MINUTE: '1000000' });
+    const system = await startPair(t, { RATE_LIMIT_KEY_PER_MINUTE: '1000000' });
     // Behind a proxy nobody is local, so that a key is needed.
     const made = await command(['keys', 'create', '--name', 'h', '--scope', 'write'], {
       DATA_DIR: system.dataDir,
     });
     const authorized = { Authorization: `Bearer ${made.stdout.trim()}` };
-    const port = await startHaproxy(t, system.dataDir, Number(new URL(system.url).port));
+    const port = await startHaproxy(t, system.dataDir, oneServer(Number(new URL(system.url).port)));
     let isOver = false;
     const failures: string[] = [];
     const count = { reads: 0, writes: 0 };
