@@ -1,14 +1,14 @@
 import t from 'tap';
 import { request } from '../support/http.ts';
 import { like } from '../support/like.ts';
-import { start, temporaryFolder } from '../support/system.ts';
+import { startPair, temporaryFolder } from '../support/system.ts';
 import { command } from './command.ts';
 import { headersOf, KEY } from './keys-fixture.ts';
 
 t.test(
   'keys are made, rotated and revoked while the system runs, and that counts at once in every worker',
   async (t) => {
-    const system = await start(t);
+    const system = await startPair(t);
     const env = { DATA_DIR: system.dataDir };
     const ask = async (key: string) => {
       // Connections of their own go to the workers in turn.
