@@ -5,13 +5,14 @@ import { gate } from '../support/store-ways.ts';
 import { start, until } from '../support/system.ts';
 import { drive } from './reach-fixture.ts';
 
-t.test('a store that answers every third request with 503', async (t) => {
+t.test('a store that answers a third of the requests with 503', async (t) => {
   const s3 = await startS3(t);
   let asked = 0;
   let refused = 0;
   const S3_ENDPOINT = await gate(t, s3.endpoint, () => {
     asked += 1;
-    if (asked % 3 !== 0) return undefined;
+    // Not each third: Litestream tries again by rounds of its own, which may fall in step with that.
+    if (![2, 5, 9].includes(asked % 10)) return undefined;
     refused += 1;
     return [503, 'SlowDown'];
   });
