@@ -112,10 +112,8 @@ export class Ledger {
 
 /** @returns what the row of the commit gets; null where that is too much */
 function commitText(all: ReadonlyMap<string, Outcomes>): string | null {
-  const lists = [...all].flatMap(([client, outcomes]) =>
-    outcomes.size === 0 ? [] : ([[client, [...outcomes]]] as const),
-  );
-  if (lists.reduce((sum, [, outcomes]) => sum + outcomes.length, 0) > ROW_OUTCOMES_MAX) return null;
-  const text = JSON.stringify(lists);
+  const kept = [...all].filter(([, outcomes]) => outcomes.size > 0);
+  if (kept.reduce((sum, [, { size }]) => sum + size, 0) > ROW_OUTCOMES_MAX) return null;
+  const text = JSON.stringify(kept.map(([client, outcomes]) => [client, [...outcomes]]));
   return Buffer.byteLength(text) <= ROW_MAX_BYTES ? text : null;
 }
