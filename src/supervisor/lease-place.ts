@@ -3,10 +3,11 @@ import { Failure } from '../errors.ts';
 import { unknownEpochs } from '../replication/failover/unknown-epochs.ts';
 import { isCoveredByDataDir } from '../replication/lease/covered.ts';
 import type { LeaseInput } from '../replication/lease/main.ts';
-import type { LagReport, LeasePositions, Ownership, Schema } from '../runtime/messages.ts';
-import { processClock } from './clock.ts';
+import type { LagReport, Ownership, Schema } from '../runtime/messages.ts';
+import { Changes } from './changes.ts';
 import type { ProcessFactory } from './process-factory.ts';
 import { drainTimeoutMsOf, PROCESSES } from './processes.ts';
+import { RecordPositions } from './record-positions.ts';
 import type { Deployment } from './release/deployment.ts';
 import type { ReplicaOwner } from './replica-owner.ts';
 import type { Slot } from './slot.ts';
@@ -44,8 +45,8 @@ export class LeasePlace implements ReplicaOwner {
   #heard = 0;
   /** The start goes on by what was found. */
   #isSettled = false;
-  #waiting: (() => void)[] = [];
-  #positions: LeasePositions = { schema: {}, confirmed: {} };
+  readonly #changes = new Changes();
+  readonly #positions = new RecordPositions((message) => this.slot?.child?.send(message));
 
   constructor(options: LeasePlaceOptions) {
     this.#options = options;
@@ -56,7 +57,7 @@ export class LeasePlace implements ReplicaOwner {
       factory.child(PROCESSES.lease, { name, deployment, input: this.#input }),
     );
     this.slot.on('child', (child) => {
-      child.once('ready', () => child.send({ kind: 'positions', ...this.#positions }));
+      child.once('ready', () => child.send(this.#positions.message));
       child.on('message', (message) => {
         if (message.kind === 'ownership') this.#hear(message);
       });
@@ -129,17 +130,12 @@ export class LeasePlace implements ReplicaOwner {
 
   /** Hands on what the databases have. */
   migrated(schema: Schema): void {
-    this.#describe({ ...this.#positions, schema });
+    this.#positions.migrated(schema);
   }
 
   /** Hands on how far the replica is. */
   told(reports: Readonly<Record<string, LagReport>>): void {
-    const confirmed = Object.fromEntries(
-      Object.entries(reports).flatMap(([database, report]) =>
-        report.confirmed ? [[database, report.confirmed]] : [],
-      ),
-    );
-    this.#describe({ ...this.#positions, confirmed });
+    this.#positions.told(reports);
   }
 
   /** Nothing is added to the replica any more: others need not wait. */
@@ -149,14 +145,8 @@ export class LeasePlace implements ReplicaOwner {
     slot.child?.send({ kind: 'release' });
     // It ends by itself.
     slot.retire(drainTimeoutMsOf(PROCESSES.lease, slot.deployment.config), cause);
-    this.#wake();
+    this.#changes.announce();
     await slot.stopped();
-  }
-
-  #describe(positions: LeasePositions): void {
-    const isNew = JSON.stringify(positions) !== JSON.stringify(this.#positions);
-    this.#positions = positions;
-    if (isNew) this.slot?.child?.send({ kind: 'positions', ...positions });
   }
 
   get #input(): LeaseInput {
@@ -176,7 +166,7 @@ export class LeasePlace implements ReplicaOwner {
     this.#heard += 1;
     if (ownership.state === 'held' && ownership.reason) onTaken(ownership.reason);
     if (ownership.state === 'held') this.#hasHeld = true;
-    this.#wake();
+    this.#changes.announce();
     if (this.failure) {
       this.slot?.retire(0, this.failure.message);
       if (this.#isSettled) onLost(this.failure);
@@ -184,34 +174,15 @@ export class LeasePlace implements ReplicaOwner {
     onChange();
   }
 
-  #wake(): void {
-    for (const wake of this.#waiting.splice(0)) wake();
-  }
-
   async #until(condition: () => boolean, timeoutMs?: number): Promise<void> {
     const { slot } = this;
     if (!slot) return;
-    let isLate = false;
-    const timer =
-      timeoutMs === undefined
-        ? undefined
-        : processClock.after(timeoutMs, () => {
-            isLate = true;
-            this.#wake();
-          });
     // One that cannot be brought up ends the start as any other.
     const failed = slot.ready().then(() => new Promise<never>(() => {}));
-    const met = (async () => {
-      while (!condition() && !isLate) {
-        if (slot.state === 'stopping' || slot.state === 'stopped')
-          throw new Failure('not_ready', 'Stopped while it was found out whose the replica is');
-        await new Promise<void>((resolve) => this.#waiting.push(resolve));
-      }
-    })();
-    try {
-      await Promise.race([met, failed]);
-    } finally {
-      timer?.cancel();
-    }
+    const demandGoingOn = () => {
+      if (slot.state === 'stopping' || slot.state === 'stopped')
+        throw new Failure('not_ready', 'Stopped while it was found out whose the replica is');
+    };
+    await this.#changes.until(condition, { demandGoingOn, failed, timeoutMs });
   }
 }

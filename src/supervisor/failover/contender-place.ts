@@ -2,11 +2,13 @@ import { randomUUID } from 'node:crypto';
 import { Failure } from '../../errors.ts';
 import type { Confirmation } from '../../replication/confirmation.ts';
 import type { ContenderInput } from '../../replication/failover/main.ts';
-import type { LagReport, Leadership, LeasePositions, Schema } from '../../runtime/messages.ts';
+import type { LagReport, Leadership, Schema } from '../../runtime/messages.ts';
 import { monotonicNowMs } from '../../writer/protocol.ts';
+import { Changes } from '../changes.ts';
 import { type Clock, processClock } from '../clock.ts';
 import type { ProcessFactory } from '../process-factory.ts';
 import { drainTimeoutMsOf, PROCESSES } from '../processes.ts';
+import { RecordPositions } from '../record-positions.ts';
 import type { Deployment } from '../release/deployment.ts';
 import type { ReplicaOwner } from '../replica-owner.ts';
 import type { Slot } from '../slot.ts';
@@ -42,8 +44,8 @@ export class ContenderPlace implements ReplicaOwner {
   #isShipped = false;
   /** What Litestream has uploaded last of each database, whether or not it counts yet. */
   readonly #uploaded = new Map<string, Confirmation>();
-  #waiting: (() => void)[] = [];
-  #positions: LeasePositions = { schema: {}, confirmed: {} };
+  readonly #changes = new Changes();
+  readonly #positions = new RecordPositions((message) => this.#send(message));
   /** When the time of its writer ends: who does not hear of a renewal has none. */
   #expiry: ReturnType<Clock['after']> | undefined;
   readonly #onChange: () => void;
@@ -154,16 +156,11 @@ export class ContenderPlace implements ReplicaOwner {
   }
 
   migrated(schema: Schema): void {
-    this.#describe({ ...this.#positions, schema });
+    this.#positions.migrated(schema);
   }
 
   told(reports: Readonly<Record<string, LagReport>>): void {
-    const confirmed = Object.fromEntries(
-      Object.entries(reports).flatMap(([database, report]) =>
-        report.confirmed ? [[database, report.confirmed]] : [],
-      ),
-    );
-    this.#describe({ ...this.#positions, confirmed });
+    this.#positions.told(reports);
   }
 
   /** Litestream has uploaded this: its process finds out whether it counts. */
@@ -188,7 +185,7 @@ export class ContenderPlace implements ReplicaOwner {
     }
     this.#expiry?.cancel();
     await slot.stop(drainTimeoutMsOf(PROCESSES.contender, slot.deployment.config), cause);
-    this.#wake();
+    this.#changes.announce();
   }
 
   get #input(): ContenderInput {
@@ -212,18 +209,12 @@ export class ContenderPlace implements ReplicaOwner {
 
   /** Tells a process in the place what the one before it was told. */
   #brief(): void {
-    this.#send({ kind: 'positions', ...this.#positions });
+    this.#send(this.#positions.message);
     for (const confirmation of this.#uploaded.values()) this.#send({ kind: 'uploaded', ...confirmation });
   }
 
   #send(message: Parameters<NonNullable<Slot['child']>['send']>[0]): void {
     if (this.slot.child?.isReachable) this.slot.child.send(message);
-  }
-
-  #describe(positions: LeasePositions): void {
-    const isNew = JSON.stringify(positions) !== JSON.stringify(this.#positions);
-    this.#positions = positions;
-    if (isNew) this.#send({ kind: 'positions', ...positions });
   }
 
   #hear(leadership: Leadership): void {
@@ -238,7 +229,7 @@ export class ContenderPlace implements ReplicaOwner {
       this.#send({ kind: 'epoch-covered' });
     this.#led?.onDeadline(this.#deadlineMs);
     this.#watchDeadline();
-    this.#wake();
+    this.#changes.announce();
     if (this.failure) this.#led?.onLost(this.failure);
     if (state !== before || reason !== leadership.reason || holder !== leadership.holder) this.#changed();
   }
@@ -255,25 +246,13 @@ export class ContenderPlace implements ReplicaOwner {
     this.#led?.onChange();
   }
 
-  #wake(): void {
-    for (const wake of this.#waiting.splice(0)) wake();
-  }
-
   /** Resolves also when there is a failure, or that takes too long. @throws Failure not_ready when it is stopped */
   async #until(condition: () => boolean, timeoutMs?: number): Promise<void> {
-    let isLate = false;
-    const timer =
-      timeoutMs === undefined
-        ? undefined
-        : processClock.after(timeoutMs, () => {
-            isLate = true;
-            this.#wake();
-          });
-    while (!condition() && !isLate && this.failure === undefined) {
+    const demandGoingOn = () => {
       if (this.slot.state === 'stopping' || this.slot.state === 'stopped')
         throw new Failure('not_ready', 'Stopped while it was found out which system leads');
-      await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    }
-    timer?.cancel();
+    };
+    const isOver = () => condition() || this.failure !== undefined;
+    await this.#changes.until(isOver, { demandGoingOn, timeoutMs });
   }
 }

@@ -1,0 +1,40 @@
+import type { LagReport, LeasePositions, Schema } from '../runtime/messages.ts';
+
+type PositionsMessage = { readonly kind: 'positions' } & LeasePositions;
+
+/** What the record of the replica is to say of the databases: told to the process that keeps it when it has changed. */
+export class RecordPositions {
+  readonly #send: (message: PositionsMessage) => void;
+  #positions: LeasePositions = { schema: {}, confirmed: {} };
+
+  /** @param send reaches the process in the place, where there is one */
+  constructor(send: (message: PositionsMessage) => void) {
+    this.#send = send;
+  }
+
+  /** For a process that is new in the place. */
+  get message(): PositionsMessage {
+    return { kind: 'positions', ...this.#positions };
+  }
+
+  /** What the databases have. */
+  migrated(schema: Schema): void {
+    this.#describe({ ...this.#positions, schema });
+  }
+
+  /** How far the replica is. */
+  told(reports: Readonly<Record<string, LagReport>>): void {
+    const confirmed = Object.fromEntries(
+      Object.entries(reports).flatMap(([database, report]) =>
+        report.confirmed ? [[database, report.confirmed]] : [],
+      ),
+    );
+    this.#describe({ ...this.#positions, confirmed });
+  }
+
+  #describe(positions: LeasePositions): void {
+    const isNew = JSON.stringify(positions) !== JSON.stringify(this.#positions);
+    this.#positions = positions;
+    if (isNew) this.#send(this.message);
+  }
+}
