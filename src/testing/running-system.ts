@@ -260,7 +260,8 @@ function parseLine(text: string): LogLine {
   }
 }
 
-function killQuietly(pid: number, signal: NodeJS.Signals): void {
+/** One that is gone already needs no signal. */
+export function killQuietly(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal);
   } catch {

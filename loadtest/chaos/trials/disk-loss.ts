@@ -2,7 +2,7 @@ import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { atLeast, atMost } from '../../../src/testing/chaos/trial.ts';
-import { processesOf } from '../../../src/testing/running-system.ts';
+import { killQuietly, processesOf } from '../../../src/testing/running-system.ts';
 import { s3Environment, startS3Server } from '../../../src/testing/s3-server.ts';
 import { type DurableWrite, DurableWriters, type ShownLag } from '../clients/durable-writers.ts';
 import type { Stage } from '../stage.ts';
@@ -108,7 +108,7 @@ async function loseDisks(
     const pids = processesOf(stage.dataDir);
     const { shown } = clients;
     const lostAtMs = Date.now();
-    for (const pid of [stage.system.pid, ...pids]) kill(pid);
+    for (const pid of [stage.system.pid, ...pids]) killQuietly(pid, 'SIGKILL');
     await stage.system.destroy();
     await clients.stop();
     emptyDisk(stage);
@@ -154,12 +154,4 @@ function keysIn(path: string): Set<string> {
 function emptyDisk({ dataDir }: Stage): void {
   rmSync(dataDir, { recursive: true, force: true, maxRetries: 5 });
   mkdirSync(dataDir);
-}
-
-function kill(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch {
-    // Gone already.
-  }
 }

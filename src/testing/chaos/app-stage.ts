@@ -4,7 +4,7 @@ import Sqlite, { type Database } from 'better-sqlite3';
 import type { TestedApp, TestRecord } from '../honest-clients.ts';
 import { project } from '../project.ts';
 import { isAcknowledged } from '../record.ts';
-import { processesOf } from '../running-system.ts';
+import { killQuietly, processesOf } from '../running-system.ts';
 import { AppLoad } from './app-load.ts';
 import { isAlive } from './processes.ts';
 import { type Invocation, LOAD, type LoadShape, type Settled, Stage, type StageOptions } from './stage.ts';
@@ -81,7 +81,7 @@ export class AppStage extends Stage<TestRecord, AppLoad, AppLoadShape> {
 
   /** Kills everything at once, and removes the data folder. */
   async loseMachine(): Promise<void> {
-    for (const pid of [this.system.pid, ...processesOf(this.dataDir)]) killQuietly(pid);
+    for (const pid of [this.system.pid, ...processesOf(this.dataDir)]) killQuietly(pid, 'SIGKILL');
     await this.system.destroy();
     await this.stopLoad();
     this.#loadsBeforeLoss = this.loads.length;
@@ -135,13 +135,5 @@ export class AppStage extends Stage<TestRecord, AppLoad, AppLoadShape> {
     }
     for (const text of broken) this.progress(text);
     return { damage, broken };
-  }
-}
-
-function killQuietly(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch {
-    // Gone already.
   }
 }
