@@ -8,8 +8,7 @@ import type { Runtime } from '../runtime/runtime.ts';
 import { pickSecrets } from '../secrets.ts';
 import { openReader } from '../sqlite/open.ts';
 import { prepared } from '../sqlite/prepared.ts';
-import { WriterClient } from '../writer/client.ts';
-import { writerSocketPath } from '../writer/protocol.ts';
+import { writerClientOf } from '../writer/client.ts';
 
 /** A process that a feature brings: what of it is the chassis', around what the feature does. */
 export async function run(runtime: Runtime): Promise<void> {
@@ -24,13 +23,7 @@ export async function run(runtime: Runtime): Promise<void> {
   for (const name of Object.keys(ofChassis)) delete process.env[name];
   const secrets = { ...ofChassis, ...(await takeAppSecrets(own.name)) };
   const prepare = await own.prepare();
-  const writer = new WriterClient({
-    socketPath: writerSocketPath(config.DATA_DIR),
-    name: role,
-    deadlineMs: config.WRITE_DEADLINE_MS,
-    queueMax: config.WRITE_QUEUE_MAX,
-    log,
-  });
+  const writer = writerClientOf(config, { name: role, log });
   const open = (database: string) => openReader(join(config.DATA_DIR, `${database}.db`));
   const context: BackgroundContext = {
     db: open(feature.database),

@@ -8,8 +8,7 @@ import { openReader } from '../sqlite/open.ts';
 import type { Invocation } from '../supervisor/release/invocation.ts';
 import type { Settled } from '../supervisor/release/settle.js';
 import { System } from '../supervisor/system.ts';
-import { WriterClient } from '../writer/client.ts';
-import { writerSocketPath } from '../writer/protocol.ts';
+import { writerClientOf } from '../writer/client.ts';
 import { type DataFolderOptions, withDataFolder } from './data-folder.ts';
 import { demandDatabase } from './demand-data.ts';
 
@@ -78,14 +77,8 @@ async function useKeys<Result>(
   log: Logger,
   run: (store: KeyStore) => Promise<Result>,
 ): Promise<Result> {
-  const { DATA_DIR, WRITE_DEADLINE_MS, REPLICATED_TIMEOUT_MS } = config;
-  const writer = new WriterClient({
-    socketPath: writerSocketPath(DATA_DIR),
-    name: 'keys',
-    deadlineMs: WRITE_DEADLINE_MS,
-    queueMax: 1,
-    log,
-  });
+  const { DATA_DIR, REPLICATED_TIMEOUT_MS } = config;
+  const writer = writerClientOf(config, { name: 'keys', log, queueMax: 1 });
   writer.connect();
   try {
     return await run({

@@ -8,8 +8,8 @@ import type { SystemStatus } from '../runtime/messages.ts';
 import { PrimaryClient } from '../runtime/primary-client.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { openReader } from '../sqlite/open.ts';
-import { WriterClient } from '../writer/client.ts';
-import { monotonicNowMs, writerSocketPath } from '../writer/protocol.ts';
+import { writerClientOf } from '../writer/client.ts';
+import { monotonicNowMs } from '../writer/protocol.ts';
 import { createApp } from './app.ts';
 import { Connections } from './connections.ts';
 import { noteDoor } from './doors.ts';
@@ -28,13 +28,7 @@ export async function run(runtime: Runtime): Promise<void> {
     notReady: [{ name: 'system', reason: 'starting' }],
     degraded: [],
   };
-  const writer = new WriterClient({
-    socketPath: writerSocketPath(config.DATA_DIR),
-    name: role,
-    deadlineMs: config.WRITE_DEADLINE_MS,
-    queueMax: config.WRITE_QUEUE_MAX,
-    log,
-  });
+  const writer = writerClientOf(config, { name: role, log });
   const databases = new Map(
     databaseNames().map((name) => [name, openReader(join(config.DATA_DIR, `${name}.db`))]),
   );

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { createConnection, type Socket } from 'node:net';
+import type { Config } from '../config.ts';
 import { Failure } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import { encodeFrame, FrameReader } from './frames.ts';
@@ -12,6 +13,7 @@ import {
   type WireOperation,
   type WireOutcomes,
   WRITER_PROTOCOL,
+  writerSocketPath,
 } from './protocol.ts';
 
 const RECONNECT_MS = 10;
@@ -52,6 +54,27 @@ export interface WriterClientOptions {
   readonly deadlineMs: number;
   readonly queueMax: number;
   readonly log: Logger;
+}
+
+/**
+ * @param config of this process
+ * @param options its name among the writer's clients; how many operations may wait, where that is not as the settings say
+ * @returns a way to the writer, not connected yet
+ */
+export function writerClientOf(
+  {
+    DATA_DIR,
+    WRITE_DEADLINE_MS,
+    WRITE_QUEUE_MAX,
+  }: Pick<Config, 'DATA_DIR' | 'WRITE_DEADLINE_MS' | 'WRITE_QUEUE_MAX'>,
+  {
+    name,
+    log,
+    queueMax = WRITE_QUEUE_MAX,
+  }: Pick<WriterClientOptions, 'name' | 'log'> & { readonly queueMax?: number },
+): WriterClient {
+  const socketPath = writerSocketPath(DATA_DIR);
+  return new WriterClient({ socketPath, name, deadlineMs: WRITE_DEADLINE_MS, queueMax, log });
 }
 
 /**

@@ -1,7 +1,7 @@
 import { constants, setPriority } from 'node:os';
 import type { Runtime } from '../../runtime/runtime.ts';
-import { WriterClient } from '../../writer/client.ts';
-import { REPLICATED_QUESTION, type ReplicatedRequest, writerSocketPath } from '../../writer/protocol.ts';
+import { writerClientOf } from '../../writer/client.ts';
+import { REPLICATED_QUESTION, type ReplicatedRequest } from '../../writer/protocol.ts';
 import { type ReplicaInput, replicaOf } from '../replica-context.ts';
 import { runDrill } from './drill.ts';
 import { pastDue, readRecord } from './record.ts';
@@ -14,13 +14,7 @@ export async function run({ config, log, send, role, standby }: Runtime): Promis
   // Whatever it starts inherits this.
   setPriority(constants.priority.PRIORITY_LOW);
   const replica = replicaOf({ config, log }, (await standby()) as ReplicaInput);
-  const writer = new WriterClient({
-    socketPath: writerSocketPath(config.DATA_DIR),
-    name: role,
-    deadlineMs: config.WRITE_DEADLINE_MS,
-    queueMax: 1,
-    log,
-  });
+  const writer = writerClientOf(config, { name: role, log, queueMax: 1 });
   writer.connect();
   const result = await runDrill({
     ...replica,
