@@ -1,7 +1,7 @@
 import { type RouteDeclaration, routesWith } from '../contract/route.ts';
 import { escapeHtml } from './escape-html.ts';
 import { PAGE_POLICY } from './page-policy.ts';
-import { IF_NONE_MATCH, NOT_MODIFIED, sendFile } from './send-file.ts';
+import { IF_NONE_MATCH, PAGE_ANSWERS, sendFile } from './send-file.ts';
 
 /** Links are relative, so that they hold under whatever path a proxy takes away. Nothing here is for the operator. */
 const page = (title: string) => `<!doctype html>
@@ -31,7 +31,7 @@ export const home = defineRoute({
   id: 'getHome',
   summary: 'A page that says what this is',
   headers: IF_NONE_MATCH,
-  answers: { 200: { description: 'The page.', content: { 'text/html': {} } }, 304: NOT_MODIFIED },
+  answers: PAGE_ANSWERS,
   prepare({ about }) {
     const text = page(escapeHtml(about.title));
     return (ctx) => {

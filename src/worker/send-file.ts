@@ -4,6 +4,10 @@ import type { Answer, Parameter } from '../contract/route.ts';
 
 /** What routes say that answer so. */
 export const NOT_MODIFIED: Answer = { description: 'It is still what If-None-Match names.' };
+export const PAGE_ANSWERS = {
+  200: { description: 'The page.', content: { 'text/html': {} } },
+  304: NOT_MODIFIED,
+};
 export const IF_NONE_MATCH: Readonly<Record<string, Parameter>> = {
   'If-None-Match': { schema: { type: 'string' }, description: 'The ETag of what the client has.' },
 };

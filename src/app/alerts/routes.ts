@@ -230,9 +230,7 @@ export const routes = [
     prepare:
       ({ write }) =>
       async (ctx, { params, body: patch }) => {
-        const { state, tag } = await write(ctx, 'patch', { ...targetOf(ctx, params), patch });
-        ctx.set('ETag', tag);
-        sendJson(ctx, 200, state);
+        sendState(ctx, await write(ctx, 'patch', { ...targetOf(ctx, params), patch }));
       },
   }),
   defineRoute({
@@ -249,9 +247,7 @@ export const routes = [
     prepare:
       ({ write }) =>
       async (ctx, { params }) => {
-        const { state, tag } = await write(ctx, 'cancel', targetOf(ctx, params));
-        ctx.set('ETag', tag);
-        sendJson(ctx, 200, state);
+        sendState(ctx, await write(ctx, 'cancel', targetOf(ctx, params)));
       },
   }),
   defineRoute({
@@ -268,9 +264,7 @@ export const routes = [
     prepare:
       ({ write }) =>
       async (ctx, { params }) => {
-        const { state, tag } = await write(ctx, 'retry', targetOf(ctx, params));
-        ctx.set('ETag', tag);
-        sendJson(ctx, 200, state);
+        sendState(ctx, await write(ctx, 'retry', targetOf(ctx, params)));
       },
   }),
   defineRoute({
@@ -304,6 +298,11 @@ export const routes = [
   }),
   ...unsubscribeRoutes,
 ];
+
+function sendState(ctx: Context, { state, tag }: { readonly state: object; readonly tag: string }): void {
+  ctx.set('ETag', tag);
+  sendJson(ctx, 200, state);
+}
 
 function targetOf(ctx: Context, { movieId }: { readonly movieId: string }) {
   const conditions = conditionsOf(ctx);

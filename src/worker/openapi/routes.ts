@@ -6,7 +6,15 @@ import { Failure } from '../../errors.ts';
 import { version } from '../../version.ts';
 import { escapeHtml } from '../escape-html.ts';
 import { PAGE_POLICY } from '../page-policy.ts';
-import { contentTag, IF_NONE_MATCH, NOT_MODIFIED, sendFile, sendPage, sendTagged } from '../send-file.ts';
+import {
+  contentTag,
+  IF_NONE_MATCH,
+  NOT_MODIFIED,
+  PAGE_ANSWERS,
+  sendFile,
+  sendPage,
+  sendTagged,
+} from '../send-file.ts';
 import type { DescribedApi } from './describe.ts';
 
 /** What of Swagger UI is served, by name; nothing else of its package can be asked for. */
@@ -86,7 +94,7 @@ export const openApiRoutes = [
     id: 'getDocs',
     summary: 'This description as a page',
     headers: IF_NONE_MATCH,
-    answers: { 200: { description: 'The page.', content: { 'text/html': {} } }, 304: NOT_MODIFIED },
+    answers: PAGE_ANSWERS,
     prepare({ about }) {
       const text = page(escapeHtml(about.title));
       return (ctx) => {
