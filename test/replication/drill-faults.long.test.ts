@@ -1,10 +1,9 @@
 import { spawn } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
-import { StoreProxy } from '../../loadtest/support/store-proxy.ts';
 import { replicateCommand } from '../../src/replication/litestream.ts';
 import { like } from '../support/like.ts';
-import { startS3 } from '../support/s3.ts';
+import { startS3, startStoreProxy } from '../support/s3.ts';
 import { makeDrillSite } from './drill-fixture.ts';
 import { s3Settings } from './fixture.ts';
 
@@ -12,8 +11,7 @@ t.test(
   'credentials that may only read are found, although everything of before can be restored',
   async (t) => {
     const store = await startS3(t);
-    const proxy = await StoreProxy.start(store.endpoint);
-    t.teardown(() => proxy.close());
+    const proxy = await startStoreProxy(t, store);
     const site = await makeDrillSite(t, s3Settings({ ...store, endpoint: proxy.endpoint }));
     t.equal((await site.drill()).reason, undefined, 'all is well before');
     await proxy.become('read-only');

@@ -1,4 +1,5 @@
 import type { Test } from 'tap';
+import { StoreProxy } from '../../loadtest/support/store-proxy.ts';
 import { type S3Store, startS3Server } from '../../src/testing/s3-server.ts';
 
 export type TestStore = S3Store;
@@ -8,4 +9,14 @@ export async function startS3(t: Test, bucket?: string, isConditional?: boolean)
   const store = await startS3Server(bucket, isConditional);
   t.teardown(() => store.destroy());
   return store;
+}
+
+/** Starts a proxy in front of a store, whose weather a test makes. It ends with the test. */
+export async function startStoreProxy(
+  t: Test,
+  { endpoint }: Pick<TestStore, 'endpoint'>,
+): Promise<StoreProxy> {
+  const proxy = await StoreProxy.start(endpoint);
+  t.teardown(() => proxy.close());
+  return proxy;
 }

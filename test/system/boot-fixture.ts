@@ -1,7 +1,6 @@
 import type { Test } from 'tap';
-import { StoreProxy } from '../../loadtest/support/store-proxy.ts';
 import { request } from '../support/http.ts';
-import { startS3 } from '../support/s3.ts';
+import { startS3, startStoreProxy } from '../support/s3.ts';
 import type { RunningSystem } from '../support/system.ts';
 
 export const PNG = Buffer.from(
@@ -24,8 +23,7 @@ export async function upload(system: RunningSystem): Promise<string> {
 /** A store that keeps the preparing of the databases waiting until its proxy opens. */
 export async function slowStore(t: Test) {
   const store = await startS3(t);
-  const proxy = await StoreProxy.start(store.endpoint);
-  t.teardown(() => proxy.close());
+  const proxy = await startStoreProxy(t, store);
   await proxy.become('slow');
   const env = {
     REPLICA_URL: `s3://${store.bucket}/some/prefix`,

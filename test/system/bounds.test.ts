@@ -2,13 +2,12 @@ import { statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
-import { StoreProxy } from '../../loadtest/support/store-proxy.ts';
 import { freeDiskMb } from '../../src/free-disk.ts';
 import { readMark } from '../../src/replication/history/mark.ts';
 import { s3Environment } from '../../src/testing/s3-server.ts';
 import { foreignConnection } from '../support/foreign-connection.ts';
 import { alertOf, request } from '../support/http.ts';
-import { startS3 } from '../support/s3.ts';
+import { startS3, startStoreProxy } from '../support/s3.ts';
 import { launch, type RunningSystem, start, temporaryFolder, until } from '../support/system.ts';
 
 const MB_BYTES = 1024 * 1024;
@@ -115,8 +114,7 @@ t.test('what a long reader has let grow is given back when it goes', async (t) =
 t.test('a restart in an outage keeps age and size of the backlog', async (t) => {
   const store = await startS3(t);
   const dataDir = temporaryFolder(t);
-  const proxy = await StoreProxy.start(store.endpoint);
-  t.teardown(() => proxy.close());
+  const proxy = await startStoreProxy(t, store);
   const env = {
     ...s3Environment({ ...store, endpoint: proxy.endpoint }, 'bounds'),
     REPLICA_STOP_TIMEOUT_MS: '100',

@@ -1,22 +1,16 @@
 import { randomBytes } from 'node:crypto';
 import { rmSync } from 'node:fs';
-import t, { type Test } from 'tap';
+import t from 'tap';
 import { freePort } from '../../loadtest/support/free-port.ts';
-import { StoreProxy } from '../../loadtest/support/store-proxy.ts';
 import { command } from '../commands/command.ts';
 import { writeAlerts } from '../support/alert-clients.ts';
 import { startHaproxy, twoServers } from '../support/haproxy.ts';
 import { alertOf, request } from '../support/http.ts';
+import { startStoreProxy } from '../support/s3.ts';
 import { type RunningSystem, temporaryFolder, until } from '../support/system.ts';
 import { missing } from '../support/tools.ts';
 import { pair, standsBy, TTL_MS } from './failover-fixture.ts';
 import { post } from './lease-fixture.ts';
-
-async function wayTo(t: Test, endpoint: string): Promise<StoreProxy> {
-  const way = await StoreProxy.start(endpoint);
-  t.teardown(() => way.close());
-  return way;
-}
 
 async function readiness({ url }: RunningSystem): Promise<{ status: number; text: string }> {
   return request(`${url}/ready`);
@@ -24,7 +18,7 @@ async function readiness({ url }: RunningSystem): Promise<{ status: number; text
 
 t.test('a leader that is cut from the store takes no write any more when the other one leads', async (t) => {
   const { store, member, record } = await pair(t);
-  const way = await wayTo(t, store.endpoint);
+  const way = await startStoreProxy(t, store);
   const leader = member('a', undefined, { S3_ENDPOINT: way.endpoint });
   await leader.ready();
   const standby = member('b');
@@ -48,7 +42,7 @@ t.test('a leader that is cut from the store takes no write any more when the oth
 
 t.test('while nobody reaches the store the leader goes on, since its peer lets it', async (t) => {
   const { store, member, record } = await pair(t);
-  const way = await wayTo(t, store.endpoint);
+  const way = await startStoreProxy(t, store);
   const [portOfA, portOfB] = [await freePort(), await freePort()];
   const common = { S3_ENDPOINT: way.endpoint, PEER_SECRET: randomBytes(32).toString('hex') };
   const peers = (own: number, other: number) => ({

@@ -1,13 +1,12 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { StoreProxy } from '../../loadtest/support/store-proxy.ts';
 import { readMark } from '../../src/replication/history/mark.ts';
 import { s3Environment } from '../../src/testing/s3-server.ts';
 import { command } from '../commands/command.ts';
 import { request } from '../support/http.ts';
 import { like } from '../support/like.ts';
-import { startS3 } from '../support/s3.ts';
+import { startS3, startStoreProxy } from '../support/s3.ts';
 import { launch, type RunningSystem, start, until } from '../support/system.ts';
 import { KINDS, objectPath, post, refused } from './lease-fixture.ts';
 
@@ -165,8 +164,7 @@ t.test('of a machine that is dead the replica is restored and taken', async (t) 
 
 t.test('with the store silent it serves, and owns the replica before anything is added to it', async (t) => {
   const store = await startS3(t);
-  const proxy = await StoreProxy.start(store.endpoint);
-  t.teardown(() => proxy.close());
+  const proxy = await startStoreProxy(t, store);
   const env = { ...s3Environment(store, 'p'), S3_ENDPOINT: proxy.endpoint };
   const first = await start(t, env);
   t.equal((await post(first, 'a')).status, 201);

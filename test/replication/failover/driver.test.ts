@@ -1,6 +1,5 @@
 import { EventEmitter, once } from 'node:events';
 import t, { type Test } from 'tap';
-import { StoreProxy } from '../../../loadtest/support/store-proxy.ts';
 import { loadConfig } from '../../../src/config.ts';
 import {
   Contender,
@@ -14,7 +13,7 @@ import { timesOf } from '../../../src/replication/failover/times.ts';
 import { parseRecord } from '../../../src/replication/lease/record.ts';
 import { S3LeaseStore } from '../../../src/replication/lease/s3-store.ts';
 import { openStore } from '../../../src/replication/store/open.ts';
-import { startS3, type TestStore } from '../../support/s3.ts';
+import { startS3, startStoreProxy, type TestStore } from '../../support/s3.ts';
 import { within } from '../../support/system.ts';
 
 const TTL_MS = 2400;
@@ -115,12 +114,6 @@ function end(t: Test, ...members: readonly Member[]): void {
   });
 }
 
-async function proxy(t: Test, store: TestStore): Promise<StoreProxy> {
-  const started = await StoreProxy.start(store.endpoint);
-  t.teardown(() => started.close());
-  return started;
-}
-
 /** A test only looks, and the members' own time is short. */
 const LOOK_TIMEOUT_MS = 10_000;
 
@@ -167,7 +160,7 @@ t.test('what is uploaded counts when the leader has looked again', async (t) => 
 
 t.test('a leader that is gone is followed by the standby, and nothing of it counts any more', async (t) => {
   const store = await startS3(t);
-  const path = await proxy(t, store);
+  const path = await startStoreProxy(t, store);
   const leader = new Member(store, { name: 'a', endpoint: path.endpoint });
   await leader.becomes('leader');
   const standby = new Member(store, { name: 'b', endpoint: store.endpoint });
@@ -187,7 +180,7 @@ t.test('a leader that is gone is followed by the standby, and nothing of it coun
 
 t.test('while the store answers nobody the standby lets the leader go on', async (t) => {
   const store = await startS3(t);
-  const path = await proxy(t, store);
+  const path = await startStoreProxy(t, store);
   const peer = { url: '' };
   const leader = new Member(store, { name: 'a', endpoint: path.endpoint, peer });
   await leader.becomes('leader');
@@ -211,7 +204,7 @@ t.test('while the store answers nobody the standby lets the leader go on', async
 
 t.test('a leader that is cut from the store alone goes on, too', async (t) => {
   const store = await startS3(t);
-  const path = await proxy(t, store);
+  const path = await startStoreProxy(t, store);
   const peer = { url: '' };
   const leader = new Member(store, { name: 'a', endpoint: path.endpoint, peer });
   await leader.becomes('leader');

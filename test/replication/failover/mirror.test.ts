@@ -1,7 +1,6 @@
 import { existsSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { StoreProxy } from '../../../loadtest/support/store-proxy.ts';
 import { loadConfig } from '../../../src/config.ts';
 import { Mirror } from '../../../src/replication/failover/mirror.ts';
 import { S3Store } from '../../../src/replication/store/s3-store.ts';
@@ -9,7 +8,7 @@ import { openReader } from '../../../src/sqlite/open.ts';
 import { s3Environment } from '../../../src/testing/s3-server.ts';
 import { command } from '../../commands/command.ts';
 import { alertOf, request } from '../../support/http.ts';
-import { startS3, type TestStore } from '../../support/s3.ts';
+import { startS3, startStoreProxy, type TestStore } from '../../support/s3.ts';
 import { type RunningSystem, start, temporaryFolder } from '../../support/system.ts';
 
 const DATABASES = ['main', 'media'];
@@ -48,8 +47,7 @@ function filesBelow(folder: string): string[] {
 
 t.test('a mirror of an epoch is a replica of its own, and follows', async (t) => {
   const store = await startS3(t);
-  const proxy = await StoreProxy.start(store.endpoint);
-  t.teardown(() => proxy.close());
+  const proxy = await startStoreProxy(t, store);
   const shared = { ...s3Environment(store, 'app'), S3_ENDPOINT: proxy.endpoint };
   const system = await start(t, { ...s3Environment(store, 'app/e000002') });
   const folder = join(temporaryFolder(t), 'mirror');

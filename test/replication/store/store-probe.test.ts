@@ -3,10 +3,10 @@ import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { StoreProxy, type Weather } from '../../../loadtest/support/store-proxy.ts';
+import type { Weather } from '../../../loadtest/support/store-proxy.ts';
 import { loadConfig } from '../../../src/config.ts';
 import { StoreProbe, silenceOf } from '../../../src/replication/store/store-probe.ts';
-import { startS3 } from '../../support/s3.ts';
+import { startS3, startStoreProxy } from '../../support/s3.ts';
 import { temporaryFolder } from '../../support/system.ts';
 
 const ANY_BUCKET = {
@@ -30,8 +30,7 @@ t.test(
   'a store is silent when it refuses, hangs or is unavailable, and not when it answers anything',
   async (t) => {
     const store = await startS3(t);
-    const proxy = await StoreProxy.start(store.endpoint);
-    t.teardown(() => proxy.close());
+    const proxy = await startStoreProxy(t, store);
     const dir = temporaryFolder(t);
     const settings = { DATA_DIR: dir, REPLICA_URL: 's3://any/prefix', S3_ENDPOINT: proxy.endpoint };
     const { config } = loadConfig({ ...settings, ...store.credentials }, dir);
