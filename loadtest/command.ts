@@ -1,7 +1,6 @@
 import type { Measurement } from './measurement.ts';
 import type { OptionTable, Values } from './options.ts';
 import type { Progress } from './progress.ts';
-import type { Section } from './report/section.ts';
 
 /** What a command has at hand while it runs. */
 export interface Context {
@@ -19,8 +18,6 @@ export interface Outcome {
   readonly measurements: readonly Measurement[];
   /** What was not as it must be, each in words; one is enough for exit code 1. */
   readonly complaints: readonly string[];
-  /** What `--report` shows; a command without it has no report. */
-  readonly sections?: readonly Section[];
 }
 
 /** One thing that `npm run loadtest` can do. A new one is a file in commands/ and its line in commands/index.ts. */

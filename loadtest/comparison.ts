@@ -3,7 +3,6 @@ import type { Turn } from './compare.ts';
 import { failureCount, type Measurement } from './measurement.ts';
 import { type Peer, peers } from './peers.ts';
 import { LOAD_GENERATOR, summarize } from './process-sampler.ts';
-import type { Chart, Section } from './report/section.ts';
 import { type Spread, spreadOf } from './statistics.ts';
 
 const MB = 1024 * 1024;
@@ -131,57 +130,10 @@ export function comparisonTable(turns: readonly Turn[]): string {
   return [...tables, NOTES.join('\n')].join('\n\n');
 }
 
-/** @returns the same for a report, with each round beside the others */
-export function comparisonSections(turns: readonly Turn[]): Section[] {
-  const rows = rowsOf(turns);
-  const scenarios = [...new Set(rows.map(({ scenario }) => scenario))];
-  return [
-    {
-      title: 'Ratios',
-      notes: turns.length === 0 ? NOTES : [loadLine(turns), ...NOTES],
-      table: {
-        head: RATIO_COLUMNS.map(({ title }) => title),
-        rows: ratiosOf(turns).map((ratio) => RATIO_COLUMNS.map(({ cell }) => cell(ratio))),
-      },
-      charts: [],
-    },
-    {
-      title: 'Every peer',
-      table: {
-        head: COLUMNS.map(({ title }) => title),
-        rows: rows.map((row) => COLUMNS.map(({ cell }) => cell(row))),
-      },
-      charts: scenarios.flatMap((scenario) => [
-        byRound(rows, scenario, 'requests/s', rate),
-        byRound(rows, scenario, 'p99 ms', p99),
-      ]),
-    },
-  ];
-}
-
 /** Who sent how much: figures of two generators are not comparable. */
 function loadLine(turns: readonly Turn[]): string {
   const { connections, durationMs, generator = 'autocannon' } = turns[0]!.measurement.load;
   return `Load generator: ${generator}, ${connections} connections, ${durationMs / 1000} s a turn.`;
-}
-
-function byRound(
-  rows: readonly Row[],
-  scenario: string,
-  unit: string,
-  figure: (measurement: Measurement) => number,
-): Chart {
-  return {
-    title: `${scenario}, round by round`,
-    x: { label: 'round' },
-    y: { label: unit, scale: 'log' },
-    series: rows
-      .filter((row) => row.scenario === scenario)
-      .map(({ peer, measurements }) => ({
-        label: peer.title,
-        points: measurements.map((measurement, index) => [index + 1, figure(measurement)]),
-      })),
-  };
 }
 
 function rowsOf(turns: readonly Turn[]): Row[] {

@@ -4,7 +4,6 @@ import { commands } from './commands/index.ts';
 import { describeMachine, machineLine, noiseWarning } from './machine.ts';
 import { UsageError, Values } from './options.ts';
 import { Progress } from './progress.ts';
-import { renderReport } from './report/render.ts';
 import { COMMON_OPTIONS, usage } from './usage.ts';
 
 const EXIT_FAILED = 1;
@@ -56,30 +55,16 @@ function exitCodeOf(error: unknown): number {
 
 async function execute(command: Command, values: Values): Promise<number> {
   const jsonFile = values.text('json');
-  const reportFile = values.text('report');
   const start = command.prepare(values);
   // A path that cannot be written fails now, and not after all the load.
-  for (const file of [jsonFile, reportFile]) {
-    if (file !== undefined && file !== '-') closeSync(openSync(file, 'a'));
-  }
+  if (jsonFile !== undefined && jsonFile !== '-') closeSync(openSync(jsonFile, 'a'));
   const machine = describeMachine();
-  const { text, results, measurements, complaints, sections } = await start({
+  const { text, results, measurements, complaints } = await start({
     progress,
     signal: interrupt.signal,
   });
   progress.clear();
   const warning = noiseWarning(measurements, machine);
-  if (reportFile !== undefined) {
-    const page = renderReport({
-      title: `ninelives load test: ${command.name}`,
-      command: ['npm run loadtest --', ...process.argv.slice(2)].join(' '),
-      machine,
-      warnings: warning === undefined ? [] : [warning],
-      complaints,
-      sections: sections ?? [],
-    });
-    writeFileSync(reportFile, page);
-  }
   const json = `${JSON.stringify({ command: command.name, machine, complaints, ...results }, null, 2)}\n`;
   if (jsonFile === '-') process.stdout.write(json);
   else {

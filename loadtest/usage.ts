@@ -8,7 +8,6 @@ export const COMMON_OPTIONS: OptionTable = {
     value: 'FILE',
     help: 'write the results to FILE too; with - to standard output, in place of the table',
   },
-  report: { value: 'FILE', help: 'write an HTML page with charts to FILE, which needs nothing else' },
   help: { help: 'this text; after a command, its options' },
 };
 

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import type { Command } from '../command.ts';
 import { compare } from '../compare.ts';
-import { comparisonSections, comparisonTable, ratiosOf } from '../comparison.ts';
+import { comparisonTable, ratiosOf } from '../comparison.ts';
 import { LOAD_OPTIONS, readLoad, readWorkers } from '../load-options.ts';
 import { failureComplaints, type Generator } from '../measurement.ts';
 import { UsageError, type Values } from '../options.ts';
@@ -63,7 +63,6 @@ export const compareCommand: Command = {
         measurements: turns.map(({ measurement }) => measurement),
         // How its peers did does not count.
         complaints: failureComplaints(ours),
-        sections: comparisonSections(turns),
       };
     };
   },

@@ -3,7 +3,6 @@ import { busyInWords, limitInWords } from '../busy.ts';
 import type { Command, Context } from '../command.ts';
 import { failedPercent, type Load, type Measurement } from '../measurement.ts';
 import { UsageError } from '../options.ts';
-import type { Section } from '../report/section.ts';
 import { loadInWords, measure } from '../run.ts';
 import { type Scenario, scenarioOf, scenarios } from '../scenarios.ts';
 import { readSystem, SYSTEM_OPTIONS, startChoice } from '../system-options.ts';
@@ -69,7 +68,6 @@ export const rampCommand: Command = {
         results: { ramps: ramps.map((ramp) => ({ ...ramp, verdict: verdictOf(ramp) })) },
         measurements,
         complaints: [],
-        sections: ramps.map(rampSection),
       };
     };
   },
@@ -138,37 +136,3 @@ const COLUMNS: readonly Column<Measurement>[] = [
   { title: 'failed', cell: (step) => `${failedPercent(step).toFixed(2)} %` },
   { title: 'busy, of a core', align: 'left', cell: busyInWords },
 ];
-
-function rampSection(ramp: Ramp): Section {
-  const { scenario, steps } = ramp;
-  const x = ({ load }: Measurement) => load.ratePerSecond ?? load.connections;
-  const axis = {
-    label: steps[0]!.load.ratePerSecond === undefined ? 'connections' : 'requests/s asked for',
-    scale: 'log' as const,
-  };
-  return {
-    title: `${scenario}: ${scenarioOf(scenario).title}`,
-    notes: [verdictOf(ramp)],
-    table: {
-      head: COLUMNS.map(({ title }) => title),
-      rows: steps.map((step) => COLUMNS.map(({ cell }) => cell(step))),
-    },
-    charts: [
-      {
-        title: 'Throughput',
-        x: axis,
-        y: { label: 'requests/s' },
-        series: [{ label: 'answered/s', points: steps.map((step) => [x(step), step.requestsPerSecond]) }],
-      },
-      {
-        title: 'Latency',
-        x: axis,
-        y: { label: 'ms', scale: 'log' },
-        series: [
-          { label: 'p50', points: steps.map((step) => [x(step), step.latencyMs.p50]) },
-          { label: 'p99', points: steps.map((step) => [x(step), step.latencyMs.p99]) },
-        ],
-      },
-    ],
-  };
-}

@@ -3,7 +3,6 @@ import type { Command, Context } from '../command.ts';
 import { LOAD_OPTIONS, readLoad } from '../load-options.ts';
 import type { Load, Measurement } from '../measurement.ts';
 import { startBaseline } from '../peers.ts';
-import { measurementSection } from '../report/measurement-section.ts';
 import { measure, runTable } from '../run.ts';
 import { scenarioOf, scenarios } from '../scenarios.ts';
 import { readSystem, SYSTEM_OPTIONS, type SystemChoice, startChoice } from '../system-options.ts';
@@ -63,7 +62,6 @@ export const runCommand: Command = {
         results: { plan, baseline, measurements, crossings, skipped },
         measurements,
         complaints: crossings,
-        sections: measurements.map(measurementSection),
       };
     };
   },

@@ -1,7 +1,6 @@
 import { renderTable, whole } from '../../src/testing/chaos/table.ts';
 import type { Command } from '../command.ts';
 import { failureComplaints } from '../measurement.ts';
-import type { Section } from '../report/section.ts';
 import type { CurveResult } from '../scale/curve.ts';
 import { curves } from '../scale/index.ts';
 
@@ -46,7 +45,6 @@ export const scaleCommand: Command = {
         results: { plan, curves: results.map(({ measurements: _all, ...curve }) => curve) },
         measurements,
         complaints: failureComplaints(measurements),
-        sections: results.map(curveSection),
       };
     };
   },
@@ -72,24 +70,6 @@ function curveText(result: CurveResult): string {
     cell: (row: string[]) => row[index]!,
   }));
   return [result.title, renderTable(columns, rows), ...result.remarks].join('\n');
-}
-
-function curveSection(result: CurveResult): Section {
-  const { title, xLabel, points, charts, remarks } = result;
-  return {
-    title,
-    notes: remarks,
-    table: tableOf(result),
-    charts: charts.map(({ unit, figures }) => ({
-      title: figures.join(', '),
-      x: { label: xLabel, scale: xLabel === 'workers' ? 'linear' : 'log' },
-      y: { label: unit },
-      series: figures.map((label) => ({
-        label,
-        points: points.map((point) => [point.x, point.figures[label] ?? 0] as const),
-      })),
-    })),
-  };
 }
 
 function short(value: number): string {

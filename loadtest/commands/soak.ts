@@ -1,7 +1,6 @@
 import { renderTable, whole } from '../../src/testing/chaos/table.ts';
 import type { Command } from '../command.ts';
 import type { ProcessSample } from '../measurement.ts';
-import { measurementSection } from '../report/measurement-section.ts';
 import { measure, runTable } from '../run.ts';
 import { scenarioOf, scenarios } from '../scenarios.ts';
 import { slopePerHour } from '../statistics.ts';
@@ -88,7 +87,6 @@ still grow. The system's log takes about 300 bytes of disk a request.`,
         results: { load, measurement, growths },
         measurements: [measurement],
         complaints: [...crossings, ...grew],
-        sections: [{ ...measurementSection(measurement), table: { head, rows } }],
       };
     };
   },

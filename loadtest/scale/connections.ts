@@ -30,8 +30,6 @@ export const connections: Curve = {
         return found;
       },
     );
-    return loadCurve({ name: this.name, title: this.title, xLabel: 'connections' }, points, [
-      { unit: 'MB', figures: [MEMORY] },
-    ]);
+    return loadCurve({ name: this.name, title: this.title, xLabel: 'connections' }, points);
   },
 };

@@ -15,8 +15,6 @@ export interface CurveResult {
   readonly name: string;
   readonly title: string;
   readonly xLabel: string;
-  /** Figures that share a chart. */
-  readonly charts: readonly { readonly unit: string; readonly figures: readonly string[] }[];
   readonly points: readonly Point[];
   /** Why it bends, what limits it; one sentence each. */
   readonly remarks: readonly string[];

@@ -63,11 +63,6 @@ export const fsync: Curve = {
       }
       return {
         ...empty,
-        charts: [
-          { unit: 'per second', figures: [WRITES, COMMITS] },
-          { unit: 'writes', figures: [PER_COMMIT] },
-          { unit: 'ms', figures: [P99] },
-        ],
         points,
         remarks: [
           'The longer an fsync takes, the more writes gather for the next commit, so writes/s fall far less than commits/s; they end at connections / fsync time.',

@@ -48,7 +48,6 @@ export async function measureStep(
 export function loadCurve(
   curve: Pick<CurveResult, 'name' | 'title' | 'xLabel'>,
   loadPoints: readonly LoadPoint[],
-  moreCharts: CurveResult['charts'] = [],
 ): CurveResult {
   const names = [...new Set(loadPoints.flatMap(({ measurements }) => measurements.map(nameOf)))];
   const points: Point[] = loadPoints.map(({ x, measurements, more }) => ({
@@ -62,11 +61,6 @@ export function loadCurve(
   }));
   return {
     ...curve,
-    charts: [
-      { unit: 'requests/s', figures: names.map((name) => `${name}/s`) },
-      { unit: 'ms', figures: names.map((name) => `${name} p99 ms`) },
-      ...moreCharts,
-    ],
     points,
     remarks: names.flatMap((name) => bendOf(name, curve.xLabel, loadPoints)),
     measurements: loadPoints.flatMap(({ measurements }) => measurements),

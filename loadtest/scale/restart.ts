@@ -41,7 +41,6 @@ export const restart: Curve = {
       name: this.name,
       title: this.title,
       xLabel: 'MB',
-      charts: [{ unit: 'ms', figures: [AFTER_STOP, AFTER_KILL] }],
       points,
       remarks: ['A start checks the whole of the database, and of the replica asks only what it has.'],
       measurements: [],
