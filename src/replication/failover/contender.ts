@@ -310,8 +310,9 @@ export class Contender {
   #mayTake(record: LeaseRecord): boolean {
     const { now, self, canLead = () => true } = this.#options;
     if (!canLead(record)) return false;
-    if (record.state === 'released' || isKnownGone(record, self)) return true;
-    if (this.#isOfThisFolder(record)) return true;
+    if (record.state === 'released' || this.#isOfThisFolder(record)) return true;
+    // What a primary leaves behind that was killed may still commit, and has the lock of its folder.
+    if (record.folder === self.folder && isKnownGone(record, self)) return true;
     const unchangedMs = now() - (this.#watched?.sinceMs ?? now());
     return unchangedMs >= (record.ttlMs ?? SINGLE_TTL_MS) && now() >= this.#vowedUntilMs;
   }
@@ -321,10 +322,14 @@ export class Contender {
     return record.session === this.#options.session && this.#n !== undefined && record.n <= this.#n;
   }
 
-  /** Whoever asks has the lock of the data folder, so that nothing of the activation before still runs. */
+  /**
+   * Whoever asks has the lock of the data folder, so that nothing of the activation before still runs. A copy of the folder
+   * has the note, too, and is another folder.
+   */
   #isOfThisFolder(record: LeaseRecord): boolean {
     const { note, self } = this.#options;
-    return isSameBoot(record, self) && record.session === note?.session && record.n <= note.n;
+    const isFolder = isSameBoot(record, self) && record.folder === self.folder;
+    return isFolder && record.session === note?.session && record.n <= note.n;
   }
 
   /** @param before what is there */

@@ -1,3 +1,4 @@
+import { readlinkSync } from 'node:fs';
 import t from 'tap';
 import {
   Contender,
@@ -275,10 +276,21 @@ t.test('who starts again with its databases keeps its epoch, and is not restored
 
   const rebooted = contend({ session: 'after', note, self: { ...SELF, bootId: 'next' } });
   t.equal(rebooted.contender.looked(found(record)), undefined, 'of another boot it waits');
+  const copied = contend({ session: 'after', note, self: { ...SELF, folder: '1:2' } });
+  t.equal(copied.contender.looked(found(record)), undefined, 'so does a copy of the folder');
   const older = contend({ session: 'after', note: { ...note!, n: 7 } });
-  t.equal(older.contender.looked(found(record)), undefined, 'so does a copy of it');
+  t.equal(older.contender.looked(found(record)), undefined, 'so does one with an older note');
   const half = contend({ session: 'after', note: { ...note!, isWhole: false } });
   t.equal(half.contender.looked(found(record))?.record.epoch, 6, 'half restored, it begins another');
+});
+
+t.test('a primary that is gone under the same kernel is waited for, unless its folder is held', async (t) => {
+  const gone = { pidNamespace: readlinkSync('/proc/self/ns/pid'), pid: 2 ** 22 + 1, startTime: '1' };
+  const theirs = { ...THEIRS, ...gone, bootId: SELF.bootId, folder: '1:2' };
+  const self = { ...SELF, pidNamespace: gone.pidNamespace };
+  t.equal(contend({ self }).contender.looked(found(theirs)), undefined);
+  const ofThisFolder = found({ ...theirs, folder: SELF.folder });
+  t.equal(contend({ self }).contender.looked(ofThisFolder)?.purpose, 'take');
 });
 
 t.test('the process that takes the place of another goes on with its session', async (t) => {
