@@ -4,12 +4,14 @@ import type { Access, RateClass } from '../contract/route.ts';
 import { Failure } from '../errors.ts';
 import { ClientAddresses } from '../limits/client-address.ts';
 import type { Scope } from '../scope.ts';
+import { CommitWatch } from '../sqlite/commit-watch.ts';
 import { doorOf } from '../worker/doors.ts';
 import { LastUse } from './last-use.ts';
 import { isOwnName, localRequests } from './local-requests.ts';
 import { type KeyQueries, type KeyRow, prepareQueries } from './queries.ts';
 import type { KeyScope } from './schema.ts';
 import { hashOf, isSame, parseToken } from './token.ts';
+import { type VerifiedKey, VerifiedKeys } from './verified-keys.ts';
 
 const BEARER = /^bearer +(\S+)$/i;
 const REALM = 'Bearer realm="ninelives"';
@@ -33,8 +35,8 @@ const ANONYMOUS: Caller = Object.freeze({ owner: '', isAnonymous: true });
 const UNMATCHED: Partial<Access> = {};
 
 /**
- * Guards the routes by keys. Each request looks its key up, by one read of the primary key on this process's own
- * connection, so that a revoked one ends at once in every worker.
+ * Guards the routes by keys. A key is looked up on this process's own connection, and looked up anew as soon as anything was
+ * committed, so that a revoked one ends at once in every worker.
  *
  * By OPS_LISTEN the operator's routes are reached without one where it is a socket of Unix, and where it is one of TCP by a
  * key alone. While there has never been a key, whoever is on this machine may do everything, and nobody else anything. With the
@@ -46,6 +48,8 @@ export function createGuard(context: GuardContext): Guard {
   const { db, write, limit, config, log, onUnnamedProxies, isOpsSession } = context;
   const isLocal = localRequests(config);
   const queries = prepareQueries(db);
+  const lookup: Lookup = { verified: new VerifiedKeys(db), queries };
+  const firstKey = new CommitWatch(db);
   const lastUse = new LastUse((uses) => write('touch', { uses }), log);
   // Keys are revoked, never deleted: once there is one, it need not be asked again.
   let isKeyed = false;
@@ -58,7 +62,7 @@ export function createGuard(context: GuardContext): Guard {
       : limit(ctx, rate === 'public' ? 'public' : 'address', addresses.countedOf(ctx.req));
   /** What needs no key: one that is not valid changes nothing. */
   const limitOpen = (ctx: Context, rate: RateClass | undefined) => {
-    const key = ctx.req.headers.authorization === undefined ? undefined : keyOrNone(ctx, queries);
+    const key = ctx.req.headers.authorization === undefined ? undefined : keyOrNone(ctx, lookup);
     return key === undefined ? limitAddress(ctx, rate) : limitKey(ctx, rate, key.id);
   };
 
@@ -72,25 +76,29 @@ export function createGuard(context: GuardContext): Guard {
     if (door === 'ops-tcp' && !isOwnName(ctx.req.headers)) throw misdirected();
     addresses.note(ctx.req);
     // Each request while there are none: what is answered a moment after the first key must not be open.
-    isKeyed ||= queries.any();
+    isKeyed ||= firstKey.mayHaveChanged() && queries.any();
     if (scope === 'public' || scope === undefined) return isKeyed ? limitOpen(ctx, rate) : undefined;
     if (!isKeyed && door === undefined && isLocal(ctx.req)) return;
     if (READ_BY_SESSIONS.has(scope) && READS.has(ctx.method) && isOpsSession(bearerOf(ctx) ?? '')) return;
-    let key: CheckedKey;
+    const nowMs = Date.now();
+    let key: VerifiedKey;
     try {
-      key = keyOf(ctx, queries, isKeyed || door !== undefined);
+      key = keyOf(ctx, lookup, isKeyed || door !== undefined, nowMs);
     } catch (failure) {
       return isKeyed ? after(limitAddress(ctx, rate), () => refuse(failure)) : refuse(failure);
     }
-    lastUse.note(key.id, key.row.lastUsedAtMs, Date.now());
-    ctx.state.caller = { owner: key.row.owner, keyId: key.id } satisfies Caller;
-    return after(limitKey(ctx, rate, key.id), () => requireScope(key.row, scope));
+    lastUse.note(key.id, key.lastUsedAtMs, nowMs);
+    ctx.state.caller = key.caller;
+    const pending = limitKey(ctx, rate, key.id);
+    if (pending !== undefined) return pending.then(() => requireScope(key, scope));
+    requireScope(key, scope);
   };
 }
 
-interface CheckedKey {
-  readonly id: string;
-  readonly row: KeyRow;
+/** Where keys are looked up: first among those that were verified, then in the database. */
+interface Lookup {
+  readonly verified: VerifiedKeys;
+  readonly queries: KeyQueries;
 }
 
 function bearerOf(ctx: Context): string | undefined {
@@ -98,7 +106,7 @@ function bearerOf(ctx: Context): string | undefined {
 }
 
 /** @throws Failure unauthorized */
-function keyOf(ctx: Context, queries: KeyQueries, isKeyed: boolean): CheckedKey {
+function keyOf(ctx: Context, { verified, queries }: Lookup, isKeyed: boolean, nowMs: number): VerifiedKey {
   const { authorization } = ctx.req.headers;
   if (authorization === undefined) {
     throw unauthorized(
@@ -107,11 +115,13 @@ function keyOf(ctx: Context, queries: KeyQueries, isKeyed: boolean): CheckedKey 
         : 'There are no keys yet, so only this machine itself is served: as localhost, through no proxy, and to no page of another site',
     );
   }
+  const known = verified.find(authorization, nowMs);
+  if (known !== undefined) return known;
   const token = parseToken(bearerOf(ctx) ?? '');
   if (token === undefined) throw unauthorized('This is no key, or it is not whole', 'invalid_token');
   const row = queries.find(token.id);
-  const nowMs = Date.now();
-  if (row === undefined || !isSecretOf(row, hashOf(token.secret), nowMs)) {
+  const secretUntilMs = row === undefined ? undefined : secretEndOf(row, hashOf(token.secret), nowMs);
+  if (row === undefined || secretUntilMs === undefined) {
     throw unauthorized('This key is not known', 'invalid_token');
   }
   // Only to who has the secret.
@@ -119,12 +129,20 @@ function keyOf(ctx: Context, queries: KeyQueries, isKeyed: boolean): CheckedKey 
   if (row.expiresAtMs !== null && row.expiresAtMs <= nowMs) {
     throw unauthorized('This key has expired', 'invalid_token');
   }
-  return { id: token.id, row };
+  const key: VerifiedKey = {
+    id: token.id,
+    caller: Object.freeze({ owner: row.owner, keyId: token.id }),
+    scope: row.scope,
+    lastUsedAtMs: row.lastUsedAtMs,
+    untilMs: Math.min(secretUntilMs, row.expiresAtMs ?? Number.POSITIVE_INFINITY),
+  };
+  verified.remember(authorization, key);
+  return key;
 }
 
-function keyOrNone(ctx: Context, queries: KeyQueries): CheckedKey | undefined {
+function keyOrNone(ctx: Context, lookup: Lookup): VerifiedKey | undefined {
   try {
-    return keyOf(ctx, queries, true);
+    return keyOf(ctx, lookup, true, Date.now());
   } catch (failure) {
     if (failure instanceof Failure) return undefined;
     throw failure;
@@ -147,14 +165,16 @@ function refuse(failure: unknown): never {
 }
 
 /** @throws Failure forbidden */
-function requireScope({ scope }: KeyRow, asked: Exclude<Scope, 'public'>): void {
+function requireScope({ scope }: VerifiedKey, asked: Exclude<Scope, 'public'>): void {
   if (!OPENED_BY[asked].includes(scope)) throw forbidden(scope, OPENED_BY[asked][0]);
 }
 
-function isSecretOf(row: KeyRow, hash: Buffer, nowMs: number): boolean {
-  if (isSame(hash, row.secretHash)) return true;
+/** @returns until when a secret is this key's, were it not to expire; undefined when it is not */
+function secretEndOf(row: KeyRow, hash: Buffer, nowMs: number): number | undefined {
+  if (isSame(hash, row.secretHash)) return Number.POSITIVE_INFINITY;
   const { oldSecretHash, oldSecretUntilMs } = row;
-  return oldSecretHash !== null && nowMs < (oldSecretUntilMs ?? 0) && isSame(hash, oldSecretHash);
+  const isOld = oldSecretHash !== null && nowMs < (oldSecretUntilMs ?? 0) && isSame(hash, oldSecretHash);
+  return isOld ? oldSecretUntilMs! : undefined;
 }
 
 /** The challenge is RFC 6750 3's. @param error left out where no key was given, as it asks */

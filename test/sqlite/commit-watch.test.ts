@@ -1,0 +1,54 @@
+import { copyFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { CommitWatch } from '../../src/sqlite/commit-watch.ts';
+import { openReader, openWriter } from '../../src/sqlite/open.ts';
+import { temporaryFolder } from '../support/system.ts';
+
+t.test('a watch sees each commit of another connection, and nothing else', async (t) => {
+  const path = join(temporaryFolder(t), 'main.db');
+  const writer = openWriter(path);
+  writer.exec('CREATE TABLE kept (id INTEGER PRIMARY KEY) STRICT');
+  const reader = openReader(path);
+  const count = reader.prepare('SELECT count(*) FROM kept').pluck();
+  count.get();
+  const watch = new CommitWatch(reader);
+  t.ok(watch.mayHaveChanged(), 'nothing is known yet');
+  t.notOk(watch.mayHaveChanged());
+  const insert = writer.prepare('INSERT INTO kept DEFAULT VALUES');
+  for (let commit = 1; commit <= 100; commit += 1) {
+    writer.exec('BEGIN IMMEDIATE');
+    insert.run();
+    t.notOk(watch.mayHaveChanged(), 'not committed');
+    writer.exec('COMMIT');
+    t.ok(watch.mayHaveChanged());
+    t.equal(count.get(), commit);
+    t.notOk(watch.mayHaveChanged());
+  }
+  writer.exec('BEGIN IMMEDIATE');
+  insert.run();
+  writer.exec('ROLLBACK');
+  t.notOk(watch.mayHaveChanged(), 'given up');
+  // All of it goes into the database, and the WAL begins anew.
+  writer.pragma('wal_checkpoint(RESTART)');
+  watch.mayHaveChanged();
+  insert.run();
+  t.ok(watch.mayHaveChanged(), 'the first of a new WAL');
+  t.equal(count.get(), 101);
+  writer.close();
+  reader.close();
+});
+
+t.test('where there is no WAL, each look says that there may be something', async (t) => {
+  const folder = temporaryFolder(t);
+  const writer = openWriter(join(folder, 'main.db'));
+  writer.pragma('wal_checkpoint(TRUNCATE)');
+  writer.pragma('journal_mode = DELETE');
+  writer.close();
+  copyFileSync(join(folder, 'main.db'), join(folder, 'copy.db'));
+  const copy = openReader(join(folder, 'copy.db'));
+  const watch = new CommitWatch(copy);
+  t.ok(watch.mayHaveChanged());
+  t.ok(watch.mayHaveChanged());
+  copy.close();
+});
