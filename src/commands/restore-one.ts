@@ -1,11 +1,10 @@
 import { existsSync, statSync } from 'node:fs';
-import { Failure } from '../errors.ts';
 import { databasePath } from '../replication/litestream-config.ts';
 import { refuseOlderFormat } from '../replication/newer-format.ts';
-import { clarified } from '../replication/points/clarified.ts';
 import type { LastCommit } from '../replication/points/last-commit.ts';
 import { type Reached, restorePoint } from '../replication/points/restore-point.ts';
 import type { SystemReplica } from '../replication/replica-context.ts';
+import { clarified } from '../replication/restore-failure.ts';
 import { RestoreProgressView } from './restore-progress.ts';
 import { showBytes, showDuration } from './sizes.ts';
 
@@ -57,7 +56,7 @@ export async function restoreOne(
   const startMs = performance.now();
   try {
     await refuseOlderFormat(binary, config, databasePath(config.DATA_DIR, database), env).catch((error) => {
-      throw error instanceof Failure ? clarified(error) : error;
+      throw clarified(error);
     });
     const reached = await restorePoint({
       ...replica,

@@ -9,12 +9,14 @@ import { databasePath } from './litestream-config.ts';
 import { type LitestreamLine, parseLogLine } from './log-line.ts';
 import { redactor } from './redact.ts';
 import { type DatabaseReplica, STALL_TIMEOUT_MS } from './replica-context.ts';
-import { replicaUnreachable } from './restore-failure.ts';
+import { replicaUnreachable } from './store/unreachable.ts';
 
 const PROGRESS_INTERVAL_MS = 1000;
 const LINE_MAX_CHARS = 16_384;
 /** Enough for a stack of Go's with its reason in front. */
 const LINES_MAX = 200;
+/** What `setpriv` ends with when it cannot start it. */
+const NOT_STARTED: readonly number[] = [126, 127];
 
 export interface RestoreProgress {
   /** Written so far: the database and the WALs that wait for being applied. */
@@ -40,6 +42,8 @@ export interface LitestreamTask {
 
 export interface RunEnd {
   readonly isDone: boolean;
+  /** It could not be started, or somebody has killed it. */
+  readonly isGone: boolean;
   /** The first and the last that it logged. */
   readonly lines: readonly LitestreamLine[];
 }
@@ -104,7 +108,7 @@ export async function runLitestream(task: LitestreamTask, replica: DatabaseRepli
     if (signal?.aborted) throw stopped();
     if (killedBecause === 'stalled')
       throw replicaUnreachable(config.replica, `nothing came from it for ${stallTimeoutMs / 1000} s`);
-    return { isDone: code === 0, lines };
+    return { isDone: code === 0, isGone: code === null || NOT_STARTED.includes(code), lines };
   } finally {
     clearInterval(timer);
     signal?.removeEventListener('abort', onAbort);

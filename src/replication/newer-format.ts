@@ -4,8 +4,8 @@ import type { Config } from '../config.ts';
 import { Failure } from '../errors.ts';
 import type { LitestreamBinary } from './binary.ts';
 import { databasePath, sidecarPath } from './litestream-config.ts';
-import { replicaUnreachable } from './restore-failure.ts';
 import { openStore } from './store/open.ts';
+import { replicaUnreachable } from './store/unreachable.ts';
 
 /** How the names of the files end that each version writes. */
 const ENDINGS = { wal: '.lz4', ltx: '.ltx' } as const;
@@ -64,7 +64,7 @@ async function newestOf(config: Config, database: string, env: NodeJS.ProcessEnv
       }
     }
   } catch (error) {
-    throw error instanceof Failure ? error : replicaUnreachable(config.replica, (error as Error).message);
+    throw replicaUnreachable(config.replica, error);
   }
   return newest;
 }

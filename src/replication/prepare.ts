@@ -26,7 +26,7 @@ import { INSTRUCTIONS } from './prepare-advice.ts';
 import { applySettled, installed, type Settled, settleWhole } from './put-in-place.ts';
 import type { Replica } from './replica-url.ts';
 import { type Restored, restoreDatabase } from './restore.ts';
-import { replicaUnreachable } from './restore-failure.ts';
+import { replicaUnreachable } from './store/unreachable.ts';
 import { misfitOf } from './wal-fit.ts';
 
 export type { Prepared } from './preparation.ts';

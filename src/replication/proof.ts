@@ -62,7 +62,7 @@ export async function proveRestore(
       const reason = await restored({ ...options, outputPath: join(folder, 'restored.db') }, name);
       if (reason === undefined) return undefined;
       const complaints = lines.filter(({ level }) => level === 'error');
-      return complaints.length === 0 ? reason : `${reason}; Litestream says: ${reasonIn(complaints)}`;
+      return complaints.length === 0 ? reason : `${reason}; Litestream says: ${reasonIn(complaints).shown}`;
     } finally {
       // SIGTERM would upload.
       child.kill('SIGKILL');

@@ -1,31 +1,32 @@
 import { Failure } from '../errors.ts';
+import { errorCode } from './files.ts';
+import type { RunEnd } from './litestream-run.ts';
 import type { LitestreamLine } from './log-line.ts';
-import type { Replica } from './replica-url.ts';
+import type { DatabaseReplica } from './replica-context.ts';
+import { openStore } from './store/open.ts';
+import { StoreRefusal } from './store/store.ts';
+import { replicaUnreachable } from './store/unreachable.ts';
 
-/** What Litestream says when the store cannot be asked: no way to it, wrong credentials, no such bucket. */
-const UNREACHABLE = new RegExp(
-  [
-    'RequestError|RequestCanceled|SerializationError|NoCredentialProviders|NoSuchBucket|InvalidBucketName',
-    'AccessDenied|InvalidAccessKeyId|SignatureDoesNotMatch|ExpiredToken|InvalidToken|RequestTimeTooSkewed',
-    'AuthorizationHeaderMalformed|PermanentRedirect|SlowDown|(status code|StatusCode): (301|401|403|407|429|5\\d\\d)',
-    'exceeded maximum number of attempts|context deadline exceeded',
-    'connection (refused|reset)|no such host|i/o timeout|no route to host|network is unreachable|x509|tls:',
-    'permission denied|input/output error|stale NFS file handle|transport endpoint is not connected',
-  ].join('|'),
-  'i',
-);
+/**
+ * What the system and SQLite say of a full disk. Litestream ends with 1 whatever it was, and removes what it has written, so
+ * that only its words tell.
+ */
 const NO_SPACE = /no space left on device|disk quota exceeded|database or disk is full/i;
 const REASON_MAX_CHARS = 500;
+/** How long a store may take to say whether it is there. */
+const LOOK_TIMEOUT_MS = 20_000;
 
-/** @returns what to look at when a replica cannot be reached */
-function adviceFor(replica: Replica): string {
-  return replica.type === 's3'
-    ? 'Check REPLICA_URL, S3_ENDPOINT, AWS_REGION, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.'
-    : 'Check REPLICA_URL, and that its disk is mounted and readable.';
-}
+const DENIALS: readonly (string | number | undefined)[] = [
+  ...['NoCredentialProviders', 'AccessDenied', 'InvalidAccessKeyId', 'SignatureDoesNotMatch'],
+  ...['ExpiredToken', 'InvalidToken', 401, 403, 'EACCES', 'EPERM'],
+];
+const NO_BUCKET: readonly string[] = ['NoSuchBucket', 'InvalidBucketName'];
+
+/** Litestream has not come to the replica: it could not be started, or somebody has killed it. */
+class LitestreamGone extends Error {}
 
 /** Why a restore failed, in one line of bounded length. */
-export interface Reason {
+interface Reason {
   /** As Litestream gave it, to be understood. */
   readonly given: string;
   /** Without credentials, to be shown. */
@@ -48,26 +49,57 @@ function textOf(said: LitestreamLine['shown'] | undefined): string {
 }
 
 /**
- * @param database its name
- * @param replica where it was restored from
- * @param reason what `reasonIn` found
- * @returns the failure that it means: storage_full, replica_unreachable, or else restore_failed
+ * @param reason in words
+ * @returns the failure for a database of which nothing in its replica can be restored
  */
-export function restoreFailure(database: string, replica: Replica, { given, shown }: Reason): Failure {
-  if (NO_SPACE.test(given)) {
-    return new Failure('storage_full', `No space to restore the database ${database}: ${shown}`);
-  }
-  if (UNREACHABLE.test(given)) return replicaUnreachable(replica, shown);
-  return new Failure(
-    'restore_failed',
-    `The database ${database} cannot be restored from ${replica.url}: ${shown}`,
-  );
+export function notRestored(
+  { config: { replica }, database }: Pick<DatabaseReplica, 'config' | 'database'>,
+  reason: string,
+  cause?: Error,
+): Failure {
+  const text = `The database ${database} cannot be restored from ${replica.url}: ${reason}`;
+  return new Failure('restore_failed', text, { cause });
 }
 
-/** @returns the failure for a replica that does not answer, with what to look at */
-export function replicaUnreachable(replica: Replica, reason: string): Failure {
-  return new Failure(
-    'replica_unreachable',
-    `The replica ${replica.url} cannot be reached: ${reason}. ${adviceFor(replica)}`,
-  );
+/**
+ * Finds out what a failure of Litestream means. It tells no causes from each other, so the store itself is asked whether it
+ * is there.
+ *
+ * @returns storage_full, replica_unreachable, or else restore_failed
+ */
+export async function restoreFailure(source: DatabaseReplica, { lines, isGone }: RunEnd): Promise<Failure> {
+  const { config, database, env, signal } = source;
+  const { given, shown } = reasonIn(lines);
+  if (isGone) return notRestored(source, shown, new LitestreamGone(shown));
+  if (NO_SPACE.test(given))
+    return new Failure('storage_full', `No space to restore the database ${database}: ${shown}`);
+  try {
+    await openStore({ config, env, timeoutMs: LOOK_TIMEOUT_MS, signal }).names(database);
+  } catch (error) {
+    return replicaUnreachable(config.replica, error);
+  }
+  return notRestored(source, shown);
+}
+
+/**
+ * A start treats everything that keeps it from the replica alike. A person who restores by hand can do something
+ * about it, and wants to know what.
+ *
+ * @param failure of a restore or of a listing
+ * @returns the failure with the code that says most: replica_denied, bucket_missing or replica_damaged where it is
+ *   one of those; else itself
+ */
+export function clarified(failure: unknown): unknown {
+  if (!(failure instanceof Failure)) return failure;
+  const code = clearerCode(failure);
+  return code === failure.code ? failure : new Failure(code, failure.message, { cause: failure });
+}
+
+function clearerCode({ code, cause }: Failure): Failure['code'] {
+  if (code === 'restore_failed') return cause instanceof LitestreamGone ? code : 'replica_damaged';
+  if (code !== 'replica_unreachable') return code;
+  const reason = errorCode(cause);
+  if (NO_BUCKET.includes(reason)) return 'bucket_missing';
+  const status = cause instanceof StoreRefusal ? cause.status : undefined;
+  return DENIALS.includes(reason) || DENIALS.includes(status) ? 'replica_denied' : code;
 }

@@ -16,7 +16,7 @@ import { localFiles } from './restore/local-files.ts';
 import { restoreNewest } from './restore/newest.ts';
 import { type GenerationFiles, listReplicaFiles } from './restore/replica-files.ts';
 import { restoreFromWals, type WalRestoreOptions } from './restore/wal-restore.ts';
-import { reasonIn, restoreFailure } from './restore-failure.ts';
+import { restoreFailure } from './restore-failure.ts';
 import { isFileReplicaEmpty } from './store/file-replica.ts';
 
 const PROGRESS_INTERVAL_MS = 1000;
@@ -99,7 +99,7 @@ export async function restoreDatabase(options: RestoreOptions): Promise<Restored
 }
 
 function refuseToOverwrite(path: string): void {
-  if (existsSync(path)) throw new Failure('restore_failed', `${path} exists; a restore never overwrites`);
+  if (existsSync(path)) throw new Failure('file_exists', `${path} exists, and a restore never overwrites`);
 }
 
 async function fetchWal(
@@ -174,7 +174,7 @@ async function fetchLtx(scratchPath: string, options: RestoreOptions): Promise<R
   );
   if (!end.isDone) {
     if (atMs !== undefined && isBeforeAnything(end.lines)) return undefined;
-    throw restoreFailure(database, replica, reasonIn(end.lines));
+    throw await restoreFailure(options, end);
   }
   if (!existsSync(scratchPath)) {
     return selection ? undefined : nothingIn(config, database);

@@ -15,6 +15,7 @@ import { execPath } from 'node:process';
 import t, { type Test } from 'tap';
 import { databasePath } from '../../src/replication/litestream-config.ts';
 import { type RestoreOptions, restoreDatabase } from '../../src/replication/restore.ts';
+import { clarified } from '../../src/replication/restore-failure.ts';
 import { like } from '../support/like.ts';
 import { startS3 } from '../support/s3.ts';
 import {
@@ -230,17 +231,23 @@ t.test('a snapshot that no WAL follows yet is passed over for the one before', a
 t.test('it never overwrites', async (t) => {
   const site = await makeSite(t);
   writeFileSync(join(site.root, 'out.db'), 'precious');
-  t.equal((await failureOf(restoreDatabase(optionsFor(site)))).code, 'restore_failed');
+  t.equal((await failureOf(restoreDatabase(optionsFor(site)))).code, 'file_exists');
 });
 
 t.test('a Litestream that cannot be started is a failure, not an empty replica', async (t) => {
   const site = await makeSite(t, s3Settings(await startS3(t)));
   await makeReplicated(t, site);
   const binary = { path: join(site.root, 'nothing'), version: '0.3.13', format: 'wal' as const };
-  t.equal((await failureOf(restoreDatabase(optionsFor(site, { binary })))).code, 'restore_failed');
+  const unstarted = await failureOf(restoreDatabase(optionsFor(site, { binary })));
+  t.equal(unstarted.code, 'restore_failed');
+  like(t, clarified(unstarted), { code: 'restore_failed' }, 'nor one that is damaged');
+  const killed = { ...binary, path: join(site.root, 'killed') };
+  writeFileSync(killed.path, '#!/bin/sh\nkill -KILL $$', { mode: 0o700 });
+  like(t, clarified(await failureOf(restoreDatabase(optionsFor(site, { binary: killed })))), {
+    code: 'restore_failed',
+  });
   const notLitestream = { path: execPath, version: '0.3.13', format: 'wal' as const };
-  t.equal(
-    (await failureOf(restoreDatabase(optionsFor(site, { binary: notLitestream })))).code,
-    'restore_failed',
-  );
+  const ended = await failureOf(restoreDatabase(optionsFor(site, { binary: notLitestream })));
+  t.equal(ended.code, 'restore_failed');
+  like(t, clarified(ended), { code: 'replica_damaged' });
 });

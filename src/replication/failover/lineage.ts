@@ -1,9 +1,9 @@
 import type { Config } from '../../config.ts';
 import { openLeaseStore } from '../lease/open-store.ts';
 import { hasEpochs, parseRecord } from '../lease/record.ts';
-import { clarified } from '../points/clarified.ts';
 import type { Replica } from '../replica-url.ts';
-import { replicaUnreachable } from '../restore-failure.ts';
+import { clarified } from '../restore-failure.ts';
+import { replicaUnreachable } from '../store/unreachable.ts';
 import { unknownEpochs } from './unknown-epochs.ts';
 
 /** Where the data of a replica is that more than one system may have led. */
@@ -39,7 +39,7 @@ async function read(config: Config, env: NodeJS.ProcessEnv) {
     const record = parseRecord((await store.read())?.text ?? '');
     return { record, epochs: record ? [] : await store.epochs() };
   } catch (error) {
-    throw clarified(replicaUnreachable(config.replica, (error as Error).message));
+    throw clarified(replicaUnreachable(config.replica, error));
   }
 }
 

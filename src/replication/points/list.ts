@@ -1,10 +1,8 @@
-import { Failure } from '../../errors.ts';
 import { runLitestream } from '../litestream-run.ts';
 import type { DatabaseReplica } from '../replica-context.ts';
 import { listReplicaFiles } from '../restore/replica-files.ts';
-import { reasonIn, restoreFailure } from '../restore-failure.ts';
+import { clarified, restoreFailure } from '../restore-failure.ts';
 import { isFileReplicaEmpty } from '../store/file-replica.ts';
-import { clarified } from './clarified.ts';
 import { type Generation, generationOf } from './generations.ts';
 import { type LtxRow, ltxGeneration } from './ltx.ts';
 
@@ -19,7 +17,7 @@ export async function listGenerations(source: DatabaseReplica): Promise<readonly
   if (replica.type === 'file' && isFileReplicaEmpty(replica, database)) return [];
   if (binary.format === 'ltx') return listLtx(source);
   const files = await listReplicaFiles(source).catch((error) => {
-    throw error instanceof Failure ? clarified(error) : error;
+    throw clarified(error);
   });
   return files.map(generationOf).sort((a, b) => (a.fromMs ?? a.toMs) - (b.fromMs ?? b.toMs));
 }
@@ -31,10 +29,9 @@ async function listLtx(source: DatabaseReplica): Promise<readonly Generation[]> 
     if (!Number.isNaN(createdMs))
       rows.push({ level: Number(level), minTxid, sizeBytes: Number(sizeBytes), createdMs });
   };
-  const { isDone, lines } = await runLitestream({ name: 'ltx', args: ['-level', 'all'], onRow }, source);
+  const end = await runLitestream({ name: 'ltx', args: ['-level', 'all'], onRow }, source);
   // It exits 0 even when it could list nothing.
-  if (!isDone || lines.some(({ level }) => level === 'error')) {
-    throw clarified(restoreFailure(source.database, source.config.replica, reasonIn(lines)));
-  }
+  if (!end.isDone || end.lines.some(({ level }) => level === 'error'))
+    throw clarified(await restoreFailure(source, end));
   return ltxGeneration(rows);
 }

@@ -4,8 +4,8 @@ import { Failure } from '../../errors.ts';
 import { syncToDisk } from '../files.ts';
 import { readHistory, relate } from '../history/history.ts';
 import { type Restored, type RestoreOptions, restoreDatabase } from '../restore.ts';
+import { clarified } from '../restore-failure.ts';
 import { attemptsFor, bytesToRead } from './attempts.ts';
-import { clarified } from './clarified.ts';
 import { type Generation, rangeOf } from './generations.ts';
 import { type LastCommit, readLastCommit } from './last-commit.ts';
 import { listGenerations } from './list.ts';
@@ -55,7 +55,7 @@ export async function restorePoint(options: RestorePointOptions): Promise<Reache
     syncToDisk(dirname(outputPath));
     return reached;
   } catch (error) {
-    throw error instanceof Failure ? clarified(error) : error;
+    throw clarified(error);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

@@ -1,12 +1,12 @@
 import { mkdirSync } from 'node:fs';
-import { open, stat } from 'node:fs/promises';
+import { access, constants, open } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Failure } from '../../errors.ts';
 import { freeDiskBytes } from '../../free-disk.ts';
 import { errorCode } from '../files.ts';
 import { type DatabaseReplica, STALL_TIMEOUT_MS } from '../replica-context.ts';
-import { replicaUnreachable } from '../restore-failure.ts';
 import { S3Store } from '../store/s3-store.ts';
+import { replicaUnreachable } from '../store/unreachable.ts';
 import type { ReplicaFile } from './replica-files.ts';
 import { retried } from './retry.ts';
 
@@ -43,11 +43,11 @@ export function localFiles(
   return {
     get: async ({ path: below }) => {
       try {
-        await stat(join(replica.path, below));
+        await access(join(replica.path, below), constants.R_OK);
         return join(replica.path, below);
       } catch (error) {
         if (errorCode(error) === 'ENOENT') return undefined;
-        throw replicaUnreachable(replica, (error as Error).message);
+        throw replicaUnreachable(replica, error);
       }
     },
     reserve: () => {},
@@ -114,7 +114,7 @@ class Mirror implements LocalFiles {
       if (signal?.aborted) throw new Failure('not_ready', 'Stopped while restoring');
       if (errorCode(error) === 'ENOSPC')
         throw new Failure('storage_full', `No space to restore the database ${this.#source.database}`);
-      throw replicaUnreachable(config.replica, (error as Error).message);
+      throw replicaUnreachable(config.replica, error);
     }
   }
 

@@ -1,9 +1,9 @@
 import { Failure } from '../../errors.ts';
 import { compareSegments, segmentFile, segmentOf } from '../history/segment.ts';
 import { type DatabaseReplica, STALL_TIMEOUT_MS } from '../replica-context.ts';
-import { replicaUnreachable } from '../restore-failure.ts';
 import { openStore } from '../store/open.ts';
 import type { StoredFile } from '../store/store.ts';
+import { replicaUnreachable } from '../store/unreachable.ts';
 
 /** A page of a listing takes a store no longer. */
 const LIST_TIMEOUT_MS = 20_000;
@@ -55,8 +55,7 @@ export async function listReplicaFiles(source: DatabaseReplica): Promise<Generat
     const store = openStore({ config, env, timeoutMs: Math.min(stallTimeoutMs, LIST_TIMEOUT_MS), signal });
     for await (const file of store.files(`${database}/generations`)) note(file);
   } catch (error) {
-    if (!signal?.aborted)
-      throw error instanceof Failure ? error : replicaUnreachable(config.replica, (error as Error).message);
+    if (!signal?.aborted) throw replicaUnreachable(config.replica, error);
   }
   if (signal?.aborted) throw new Failure('not_ready', 'Stopped while listing the replica');
   return [...found].map(([name, { snapshots, segments, storedMs }]) => ({

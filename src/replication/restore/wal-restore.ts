@@ -4,19 +4,15 @@ import { openReader } from '../../sqlite/open.ts';
 import type { Check } from '../check-here.ts';
 import { findDamage } from '../database-check.ts';
 import type { RunEnd } from '../litestream-run.ts';
-import type { LitestreamLine } from '../log-line.ts';
 import { readLastCommit } from '../points/last-commit.ts';
 import type { DatabaseReplica } from '../replica-context.ts';
-import { reasonIn, restoreFailure } from '../restore-failure.ts';
+import { notRestored, reasonIn, restoreFailure } from '../restore-failure.ts';
 import { CheckedWals } from './checked-wals.ts';
 import type { CommitRow } from './commit-row.ts';
 import type { LocalFiles } from './local-files.ts';
 import { isSamePlan, isWhole, type Plan, planFrom } from './plan.ts';
 import type { GenerationFiles, SnapshotFile } from './replica-files.ts';
 import { makeView } from './view.ts';
-
-/** Litestream itself, or what became of it: nothing that the replica could be blamed for. */
-const NOT_THE_REPLICA = /cannot be started|killed by/;
 
 export interface WalRestoreOptions extends DatabaseReplica {
   readonly files: LocalFiles;
@@ -100,7 +96,7 @@ export async function restoreFromWals(
   }
   if (isTooEarly || (atMs !== undefined && generation.snapshots.length === 0)) return undefined;
   const reason = generation.snapshots.length === 0 ? 'it has no snapshot' : faults.join('; ');
-  throw restoreFailure(options.database, options.config.replica, { given: reason, shown: reason });
+  throw notRestored(options, reason);
 }
 
 /** @returns what of a generation is before its second snapshot */
@@ -169,7 +165,7 @@ async function make(plan: Plan, wals: CheckedWals, options: WalRestoreOptions): 
   return { damage: undefined, ordinal, atMs, page: pageOfLastCommit(outputPath) };
 }
 
-/** @returns why it did not succeed, where the replica is to blame */
+/** @returns why it did not succeed, where the replica is to blame. @throws Failure where it is not */
 async function runLitestream(
   plan: Plan,
   wals: CheckedWals,
@@ -182,16 +178,11 @@ async function runLitestream(
   mkdirSync(dirname(outputPath), { mode: 0o700 });
   const configPath = await makeView(plan, wals, files, join(folder, 'view'), isAnew, options);
   if (configPath === undefined) return 'it is missing';
-  const { isDone, lines } = await run(configPath, outputPath);
-  return isDone ? undefined : blamed(lines, options);
-}
-
-/** @returns why, where the replica is to blame. @throws Failure where it is not */
-function blamed(lines: readonly LitestreamLine[], { database, config }: WalRestoreOptions): string {
-  const reason = reasonIn(lines);
-  const failure = restoreFailure(database, config.replica, reason);
-  if (failure.code !== 'restore_failed' || NOT_THE_REPLICA.test(reason.given)) throw failure;
-  return reason.shown;
+  const end = await run(configPath, outputPath);
+  if (end.isDone) return undefined;
+  const failure = await restoreFailure(options, end);
+  if (end.isGone || failure.code !== 'restore_failed') throw failure;
+  return reasonIn(end.lines).shown;
 }
 
 function pageOfLastCommit(path: string): number | undefined {

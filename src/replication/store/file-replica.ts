@@ -1,9 +1,9 @@
 import { readdirSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { Failure } from '../../errors.ts';
 import { containsFile, errorCode } from '../files.ts';
 import { replicaPath } from '../litestream-config.ts';
 import type { Replica } from '../replica-url.ts';
+import { replicaUnreachable } from './unreachable.ts';
 
 type FileReplica = Extract<Replica, { readonly type: 'file' }>;
 
@@ -22,7 +22,7 @@ export function isFileReplicaEmpty(replica: FileReplica, database: string): bool
     return !containsFile(path);
   } catch (error) {
     if (errorCode(error) === 'ENOENT') return true;
-    throw unreachable(replica, `${path} cannot be read (${reasonOf(error)})`, error);
+    throw replicaUnreachable(replica, error);
   }
 }
 
@@ -35,25 +35,13 @@ export function demandReplicaFolder(replica: FileReplica): boolean {
   try {
     if (!statSync(parent).isDirectory()) throw new Error(`${parent} is not a folder`);
   } catch (error) {
-    throw unreachable(replica, `${parent} cannot be read (${reasonOf(error)})`, error);
+    throw replicaUnreachable(replica, error);
   }
   try {
     readdirSync(replica.path);
     return true;
   } catch (error) {
     if (errorCode(error) === 'ENOENT') return false;
-    throw unreachable(replica, `it cannot be read (${reasonOf(error)})`, error);
+    throw replicaUnreachable(replica, error);
   }
-}
-
-function reasonOf(error: unknown): string {
-  return errorCode(error) || (error as Error).message;
-}
-
-function unreachable(replica: Replica, reason: string, cause: unknown): Failure {
-  return new Failure(
-    'replica_unreachable',
-    `The replica ${replica.url} cannot be reached: ${reason}. Check REPLICA_URL, and that its disk is mounted.`,
-    { cause },
-  );
 }

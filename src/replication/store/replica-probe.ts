@@ -4,8 +4,8 @@ import type { Config } from '../../config.ts';
 import { makeFolder } from '../../folder.js';
 import { openStore } from './open.ts';
 import { storeUrl } from './reach.ts';
-import { refusalOf, S3Store } from './s3-store.ts';
-import type { ReplicaStore } from './store.ts';
+import { S3Store } from './s3-store.ts';
+import { type ReplicaStore, StoreRefusal } from './store.ts';
 import { trialName } from './trial.ts';
 
 const TIMEOUT_MS = 10_000;
@@ -110,6 +110,10 @@ const DOES: Readonly<Partial<Record<Layer, string>>> = {
 };
 /** By what a store answers: where that comes from, and what to do. */
 const REMEDIES: Readonly<Record<string, readonly [layer: Layer | undefined, remedy: string]>> = {
+  NoCredentialProviders: [
+    'credentials',
+    'Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run where a role gives credentials.',
+  ],
   NoSuchBucket: [undefined, 'Make the bucket, or correct REPLICA_URL.'],
   InvalidAccessKeyId: ['credentials', 'Correct AWS_ACCESS_KEY_ID.'],
   SignatureDoesNotMatch: ['credentials', 'Correct AWS_SECRET_ACCESS_KEY.'],
@@ -141,16 +145,14 @@ const UNANSWERED: readonly (readonly [RegExp, Layer, string])[] = [
   [/^/, 'connection', 'Check S3_ENDPOINT, the network, and HTTPS_PROXY, HTTP_PROXY and NO_PROXY.'],
 ];
 
-function explain({ message, cause }: Error, asked: Layer, { host }: URL) {
-  const refusal = refusalOf(cause);
-  if (refusal) {
-    const [layer = asked, remedy] = REMEDIES[refusal.code] ?? [undefined, CHECK_ALL];
-    const problem = `${DOES[asked]} an object was answered with ${refusal.status} ${refusal.code}`;
+function explain(error: Error, asked: Layer, { host }: URL) {
+  const { message, cause } = error;
+  if (error instanceof StoreRefusal) {
+    const { code, status } = error;
+    const [layer = asked, remedy] = REMEDIES[code] ?? [undefined, CHECK_ALL];
+    const problem =
+      status === undefined ? message : `${DOES[asked]} an object was answered with ${status} ${code}`;
     return { layer, problem, remedy };
-  }
-  if (message.startsWith('NoCredentialProviders')) {
-    const remedy = 'Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run where a role gives credentials.';
-    return { layer: 'credentials', problem: message, remedy } as const;
   }
   const { code = '' } = (cause ?? {}) as NodeJS.ErrnoException;
   const [, layer, remedy] = UNANSWERED.find(([codes]) => codes.test(code)) ?? [/^/, 'connection', CHECK_ALL];

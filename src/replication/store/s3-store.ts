@@ -3,7 +3,7 @@ import type { Readable } from 'node:stream';
 import type { S3Client } from '@aws-sdk/client-s3';
 import type { Replica } from '../replica-url.ts';
 import { agentFor, isPathStyle, REACH_VARIABLES, type StoreSettings, storeUrl } from './reach.ts';
-import type { ReplicaStore, Stored, StoredFile, StoreOptions } from './store.ts';
+import { type ReplicaStore, type Stored, type StoredFile, type StoreOptions, StoreRefusal } from './store.ts';
 
 const require = createRequire(import.meta.url);
 const TIMEOUT_MS = 20_000;
@@ -161,7 +161,7 @@ export class S3Store implements ReplicaStore {
 }
 
 /** @returns what the store has refused; undefined where it was not reached, or nothing was asked */
-export function refusalOf(error: unknown): Refusal | undefined {
+function refusalOf(error: unknown): Refusal | undefined {
   const { name, $metadata } = error as { name: string; $metadata?: { httpStatusCode?: number } };
   const status = $metadata?.httpStatusCode;
   return status === undefined ? undefined : { code: name, status };
@@ -246,9 +246,15 @@ async function unlessMissing<Value>(pending: Promise<Value>): Promise<Value | un
 
 function reasoned(cause: unknown): Error {
   const refusal = refusalOf(cause);
-  if (refusal) return new Error(`${refusal.code}, status code: ${refusal.status}`, { cause });
+  if (refusal) {
+    const { code, status } = refusal;
+    return new StoreRefusal(code, status, `${code}, status code: ${status}`, cause);
+  }
   const { name, message, code } = cause as NodeJS.ErrnoException;
-  if (name === 'CredentialsProviderError') return new Error(`NoCredentialProviders: ${message}`, { cause });
+  if (name === 'CredentialsProviderError') {
+    const code = 'NoCredentialProviders';
+    return new StoreRefusal(code, undefined, `${code}: ${message}`, cause);
+  }
   // Of several addresses that all fail the message is empty.
   return new Error(`RequestError: ${message || code}`, { cause });
 }

@@ -32,6 +32,19 @@ export interface ReplicaStore {
   remove(path: string): Promise<void>;
 }
 
+/** What a store has refused; `NoCredentialProviders` where there is nothing to ask it with. */
+export class StoreRefusal extends Error {
+  readonly code: string;
+  /** Of its answer; undefined where it was not asked. */
+  readonly status: number | undefined;
+
+  constructor(code: string, status: number | undefined, message: string, cause: unknown) {
+    super(message, { cause });
+    this.code = code;
+    this.status = status;
+  }
+}
+
 export interface StoreOptions {
   readonly config: Config;
   /** Holds the credentials, or tells where they are to be had. */

@@ -6,7 +6,7 @@ import { type HistoryMark, markPath, readMark, writeMark } from '../../replicati
 import { removeSidecar } from '../../replication/history/sidecar.ts';
 import { moveAside } from '../../replication/leftovers.ts';
 import { databasePath, writeLitestreamConfig } from '../../replication/litestream-config.ts';
-import { replicaUnreachable } from '../../replication/restore-failure.ts';
+import { replicaUnreachable } from '../../replication/store/unreachable.ts';
 import type { Child, ChildExit } from '../child.ts';
 import type { Events } from '../events.ts';
 import type { ProcessFactory } from '../process-factory.ts';
