@@ -3,6 +3,8 @@ import { type Config, loadConfig } from '../config.ts';
 import { type Code, Failure } from '../errors.ts';
 import { createLog } from '../log.ts';
 import { isSameDisk } from '../replication/same-disk.ts';
+import { keepCompiledCode } from '../runtime/compiled-code.ts';
+import { giveIdleMemoryBack } from '../runtime/idle-memory.ts';
 import { hideSecrets } from '../secrets.ts';
 import { Control, controlSocketPath } from '../supervisor/control.ts';
 import { FailoverSystem, type StartedSystem } from '../supervisor/failover/failover-system.ts';
@@ -73,6 +75,7 @@ export async function start(
       `the service manager passes a socket named ${name}, which is not served: expected http or ops`,
     );
   process.title = 'ninelives primary';
+  giveIdleMemoryBack();
   const options = { config, secrets, invocation, settled, log, purpose: 'start' };
   await withDataFolder(options, async (parts) => {
     const { events, releases } = parts;
@@ -199,6 +202,7 @@ async function run(parts: SystemParts, environment: ServiceEnvironment, isTakeOv
     const ready = system.start().then(() => {
       log.info(...readyLine(parts, system, performance.now() - startedMs));
       if (isAlone) service.ready();
+      keepCompiledCode();
       return releases.served(settled.writer, settled.workers);
     });
     // A stop in the middle of the start ends the start with a failure of no interest.

@@ -5,6 +5,7 @@ import { createLog, type Logger } from '../log.ts';
 import { Meter } from '../metrics/meter.ts';
 import { isDamage } from '../sqlite/damage.ts';
 import { keepCompiledCode } from './compiled-code.ts';
+import { giveIdleMemoryBack } from './idle-memory.ts';
 import type { Schema, ToChild, ToPrimary } from './messages.ts';
 import { ownMemory } from './own-memory.ts';
 import { meterSelf } from './self-meter.ts';
@@ -96,6 +97,7 @@ export function startRuntime(): StartedRuntime {
   let served = 0;
   const meter = new Meter();
   meterSelf(meter);
+  giveIdleMemoryBack();
   setInterval(() => {
     send({ kind: 'beat', ...ownMemory(), served, deltas: meter.take() });
   }, BEAT_INTERVAL_MS).unref();
