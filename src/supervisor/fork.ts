@@ -10,6 +10,11 @@ import { appVariables, moduleIn } from './release/modules.js';
 export const DATA_DIR_VARIABLE = 'NINELIVES_DATA_DIR';
 
 const ENTRY = 'runtime/main.ts';
+/**
+ * Each of a process's threads would have a heap of its own (glibc has eight a processor), and none gives back what another
+ * could use.
+ */
+const MALLOC_ARENAS_MAX = '2';
 /** What this process has for itself. */
 const NO_SECRETS: NodeJS.ProcessEnv = Object.fromEntries(REPLICA_SECRETS.map((name) => [name, undefined]));
 
@@ -43,6 +48,7 @@ export function fork(
     cluster.fork({
       NODE_COMPILE_CACHE: compileCacheOf(release.folder),
       NODE_COMPILE_CACHE_PORTABLE: '1',
+      MALLOC_ARENA_MAX: process.env.MALLOC_ARENA_MAX ?? MALLOC_ARENAS_MAX,
       [DATA_DIR_VARIABLE]: DATA_DIR,
       ...appVariables(release),
       [CONTEXT_VARIABLE]: JSON.stringify(full),

@@ -8,9 +8,9 @@ import { temporaryFolder } from '../support/system.ts';
 
 /** Tells what it was started with. */
 const MAIN = `
-const { NODE_COMPILE_CACHE: cache, OWN_NODE: ownNode, SECRET: secret } = process.env;
+const { NODE_COMPILE_CACHE: cache, OWN_NODE: ownNode, SECRET: secret, MALLOC_ARENA_MAX: arenas } = process.env;
 const { entryPath, config } = JSON.parse(process.env.NINELIVES_CHILD!);
-process.send!({ main: import.meta.filename, args: process.argv.slice(2), entryPath, dataDir: config.DATA_DIR, cache, ownNode, secret });
+process.send!({ main: import.meta.filename, args: process.argv.slice(2), entryPath, dataDir: config.DATA_DIR, cache, ownNode, secret, arenas });
 `;
 
 t.test('a child runs the code, the Node.js and the settings of its deployment', async (t) => {
@@ -37,6 +37,7 @@ t.test('a child runs the code, the Node.js and the settings of its deployment', 
     cache: join(folder, '.cache'),
     ownNode: 'yes',
     secret: 'its own',
+    arenas: '2',
   });
   child.disconnect();
   t.same(await exit, [0, null]);
