@@ -32,8 +32,6 @@ const CODES = {
   too_large: { title: 'The body is too large', httpStatus: 413, exitCode: 65 },
   uri_too_long: { title: 'The URL is too long', httpStatus: 414, exitCode: 65 },
   headers_too_large: { title: 'The headers are too large', httpStatus: 431, exitCode: 65 },
-  // 413 and not 507, which WebDAV has for it: it is the client's to mend, and a 5xx asks to be tried again.
-  quota_exceeded: { title: 'More than the owner may have', httpStatus: 413, exitCode: 65 },
   expectation_failed: { title: 'The Expect header cannot be met', httpStatus: 417, exitCode: 65 },
   unsupported_media_type: { title: 'Unsupported media type', httpStatus: 415, exitCode: 65 },
   rate_limited: { title: 'Too many requests', httpStatus: 429, exitCode: 75 },

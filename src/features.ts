@@ -7,6 +7,7 @@ import type { Feature } from './contract/feature.ts';
 import type { AppManifest } from './contract/manifest.ts';
 import { addCodes, Failure } from './errors.ts';
 import { keys } from './keys/feature.ts';
+import type { Families } from './metrics/catalog.ts';
 
 // The only place where the chassis and an app meet. The primary never loads it: it outlives the releases, and their code.
 
@@ -17,10 +18,21 @@ const NO_APP: App = { title: 'ninelives', description: 'An API without an app.',
 
 /** What runs on the chassis: package.json names its module as `ninelives.app`, unless `--app` does. */
 export const app: App = await loadApp();
-addCodes(app.codes ?? {});
-
 /** The chassis' own, then the app's. */
 export const features: readonly Feature[] = [keys, ...app.features];
+
+const codes: AppManifest['codes'] = Object.assign({}, ...features.map((feature) => feature.codes));
+addCodes(codes);
+
+/** What the features count. A gauge is each process' own. */
+export const appMetrics: Families = Object.fromEntries(
+  features
+    .flatMap(({ metrics = {} }) => Object.entries(metrics))
+    .map(([name, { unit: _, ...family }]) => [
+      name,
+      { labels: [], ...family, ...(family.type === 'gauge' && { isPerChild: true }) },
+    ]),
+);
 
 /** @returns the names of the database files that the features use, each once, in order. */
 export function databaseNames(): readonly string[] {
@@ -44,7 +56,8 @@ export async function describeApp(): Promise<AppManifest> {
     backgrounds: features.flatMap(({ background = [] }) =>
       background.map(({ name, secrets = [] }) => ({ name, entry, secrets })),
     ),
-    codes: app.codes ?? {},
+    codes,
+    metrics: appMetrics,
     settings: settings
       .flatMap((own) => Object.entries(own))
       .map(([name, { changes, takenBy }]) => ({ name, changes, ...(takenBy && { takenBy }) })),

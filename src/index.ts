@@ -7,6 +7,7 @@ export * from './contract/background.ts';
 export * from './contract/codes.ts';
 export * from './contract/feature.ts';
 export * from './contract/finding.ts';
+export * from './contract/metrics.ts';
 export * from './contract/route.ts';
 export * from './contract/settings.ts';
 export { type Code, type CodeMeaning, Failure, type FailureOptions, type FieldError } from './errors.ts';

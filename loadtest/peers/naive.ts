@@ -53,7 +53,7 @@ function createApp(): Koa {
     if (!parsed.success) return ctx.throw(422, 'The request has invalid fields');
     const { isNew } = put(
       { owner: OWNER, alert: parsed.data },
-      { blob: undefined, nowMs: Date.now(), config },
+      { blob: undefined, nowMs: Date.now(), config, observe() {} },
     );
     ctx.status = isNew ? 201 : 200;
     ctx.body = parsed.data;

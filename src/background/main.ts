@@ -2,7 +2,8 @@ import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { appConfigOf, takeAppSecrets } from '../app-settings.ts';
 import type { BackgroundContext } from '../contract/background.ts';
-import { features } from '../features.ts';
+import { appMetrics, features } from '../features.ts';
+import { Observer } from '../metrics/observer.ts';
 import { type BackgroundInput, TRIAL_SUFFIX } from '../runtime/background.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { pickSecrets } from '../secrets.ts';
@@ -32,6 +33,7 @@ export async function run(runtime: Runtime): Promise<void> {
       (await writer.write(`${feature.name}.${name}`, input, { blob })) as never,
     config,
     secrets,
+    observe: new Observer(runtime.meter, appMetrics).observe,
     log,
     report: ({ gauges, trouble }) => send({ kind: 'report', gauges, trouble }),
     onDrain: (listener) => void drained.promise.then(listener),

@@ -56,7 +56,7 @@ export async function withDataFolder<Result>(
       packages: join(settled.workers.folder, 'package.json'),
     });
     log.info({ path: litestream.path, version: litestream.version }, `litestream ${litestream.version}`);
-    const { databases, backgrounds, settings } = manifest;
+    const { databases, backgrounds, settings, metrics } = manifest;
     const change = describeChange(litestream, config.DATA_DIR, databases);
     if (change) log.warn(change);
     const litestreamConfigPath = writeLitestreamConfig(config, databases, { format: litestream.format });
@@ -70,6 +70,7 @@ export async function withDataFolder<Result>(
       databases,
       backgrounds,
       settings,
+      metrics,
     };
     const releases = new Releases({
       invocation,

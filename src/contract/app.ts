@@ -1,5 +1,3 @@
-import type { CodeMeaning } from '../errors.ts';
-import type { AppCodes } from './codes.ts';
 import type { Feature } from './feature.ts';
 
 /** What is put on the chassis: package.json names its module as `ninelives.app`, which exports it as default. */
@@ -8,8 +6,6 @@ export interface App {
   readonly title: string;
   /** What it is for, in a sentence or two; begins the description of the API. */
   readonly description: string;
-  /** The codes of its errors, beside those of the chassis. Declare them in `AppCodes`, too, and they are typed. */
-  readonly codes?: Readonly<Record<keyof AppCodes, CodeMeaning>>;
   /** In the order in which their migrations are applied. */
   readonly features: readonly Feature[];
 }

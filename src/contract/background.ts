@@ -1,6 +1,7 @@
 import type { Database } from 'better-sqlite3';
 import type { Logger } from 'pino';
 import type { Commands, OwnWrite } from './feature.ts';
+import type { Observe } from './metrics.ts';
 import type { AppConfig, AppSecrets } from './settings.ts';
 
 /** How a background process is. */
@@ -22,6 +23,7 @@ export interface BackgroundContext<Own extends Commands = Commands> {
   readonly config: AppConfig;
   /** Those that name this process among their takers, and those of the chassis that the feature lists for it. */
   readonly secrets: AppSecrets;
+  readonly observe: Observe;
   readonly log: Logger;
   /** Tells how it is; what was told last counts. */
   readonly report: (report: BackgroundReport) => void;

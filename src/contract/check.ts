@@ -1,9 +1,12 @@
 import { settingNames } from '../config.ts';
-import { Failure, type FieldError, isOwnCode } from '../errors.ts';
+import { Failure, type FieldError } from '../errors.ts';
 import { APP_SECRETS } from '../secrets.ts';
 import { nearest } from '../settings-file.ts';
 import type { App } from './app.ts';
+import { mistakesInCodes } from './check-codes.ts';
+import { mistakesInMetrics } from './check-metrics.ts';
 import { mistakesInCommands, mistakesInRoutes } from './check-routes.ts';
+import { mistakesAmong } from './declared.ts';
 import type { RouteDeclaration } from './route.ts';
 import type { Setting } from './settings.ts';
 
@@ -47,12 +50,8 @@ export async function checkApp(
     ...(await settingsIn(app)),
     ...(await mistakesInCommands(app)),
     ...(await mistakesInRoutes(app, chassis)),
-    ...Object.keys(app.codes ?? {})
-      .filter(isOwnCode)
-      .map((code) => ({
-        field: `codes.${code}`,
-        message: 'is a code of the chassis; expected another name',
-      })),
+    ...mistakesInCodes(app),
+    ...mistakesInMetrics(app),
   ];
   if (mistakes.length === 0) return;
   throw new Failure('app_invalid', `The app in ${module} cannot be used`, { errors: mistakes });
@@ -71,13 +70,7 @@ async function settingsIn({ features }: App): Promise<FieldError[]> {
     }),
   );
   const all = own.flat();
-  return all.flatMap(({ setting, field, message }, place) => {
-    if (message !== undefined) return [{ field, message }];
-    const first = all.slice(0, place).find((other) => other.setting === setting);
-    return first === undefined
-      ? []
-      : [{ field, message: `is one of ${first.field}, too; expected another name` }];
-  });
+  return mistakesAmong(all.map(({ setting, ...rest }) => ({ name: setting, ...rest })));
 }
 
 function mistakeIn(

@@ -1,5 +1,5 @@
 /**
- * The app's codes. It adds them by declaration merging, and with `codes` of `defineApp` when it is loaded:
+ * The app's codes. A feature adds its own by declaration merging, and with its `codes` when it is loaded:
  *
  *     export const codes = { code_taken: { title: 'The code is taken', httpStatus: 409, exitCode: 65 } };
  *     type Codes = typeof codes;

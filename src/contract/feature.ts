@@ -3,12 +3,14 @@ import type { Context } from 'koa';
 import type { Logger } from 'pino';
 import type { z } from 'zod';
 import type { Config } from '../config.ts';
+import type { CodeMeaning } from '../errors.ts';
 import type { Policy } from '../limits/policy.ts';
 import type { RewindEnd } from '../replication/history/rewind.ts';
 import type { Background } from '../runtime/background.ts';
 import type { UnnamedProxy } from '../runtime/messages.ts';
 import type { PrepareBackground } from './background.ts';
 import type { Found } from './finding.ts';
+import type { Metrics, Observe } from './metrics.ts';
 import type { Access, Route } from './route.ts';
 import type { AppConfig, Settings } from './settings.ts';
 
@@ -20,6 +22,8 @@ export interface CommandContext {
   readonly nowMs: number;
   /** What depends on a setting or on the time is checked with these, behind a repetition's answer, and not in a route. */
   readonly config: AppConfig;
+  /** Counts when it is committed. */
+  readonly observe: Observe;
 }
 
 /**
@@ -183,6 +187,10 @@ export interface Feature {
   readonly routes: () => Promise<readonly Route[]>;
   /** Of the one feature that guards the routes of all. Without one, everybody may do everything. */
   readonly guard?: () => Promise<(context: GuardContext) => Guard>;
+  /** The codes of its errors, beside those of the chassis. Declare them in `AppCodes`, too, and they are typed. */
+  readonly codes?: Readonly<Record<string, CodeMeaning>>;
+  /** What it counts. `defineMetrics` makes them; declare them in `AppMetrics`, too, and `observe` is typed. */
+  readonly metrics?: Metrics;
   /** What people can set of it. `defineSettings` makes them. */
   readonly settings?: () => Promise<Settings>;
   /** Processes of its own, which do what no request asks for. */

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { CodeMeaning } from '../errors.ts';
+import type { Families } from '../metrics/catalog.ts';
 import type { Background } from '../runtime/background.ts';
 import { APP_SECRETS } from '../secrets.ts';
 
@@ -11,6 +12,8 @@ export interface AppManifest {
   readonly codes: Readonly<Record<string, CodeMeaning>>;
   /** A release from before there were any tells none. */
   readonly settings: readonly SettingEntry[];
+  /** By name, as whoever counts them has to know. A release from before there were any tells none. */
+  readonly metrics: Families;
 }
 
 /** What the primary has to know of a setting: not what it means. */
@@ -21,6 +24,7 @@ export interface SettingEntry {
   readonly takenBy?: readonly string[] | undefined;
 }
 
+const METRIC_NAME = /^[a-z][a-z0-9_]*$/;
 const name = z.string().regex(/^[a-z][a-z0-9-]*$/);
 
 const schema = z.object({
@@ -39,6 +43,18 @@ const schema = z.object({
       }),
     )
     .default([]),
+  metrics: z
+    .record(
+      z.string().regex(METRIC_NAME),
+      z.object({
+        type: z.enum(['counter', 'gauge', 'histogram']),
+        help: z.string(),
+        labels: z.array(z.string().regex(METRIC_NAME)).optional(),
+        isPerChild: z.boolean().optional(),
+        bounds: z.array(z.number()).optional(),
+      }),
+    )
+    .default({}),
 });
 
 /** @returns the manifest in a text; undefined when it is none */

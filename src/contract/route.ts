@@ -5,6 +5,7 @@ import type { z } from 'zod';
 import type { Code } from '../errors.ts';
 import type { Scope } from '../scope.ts';
 import type { Commands, Write } from './feature.ts';
+import type { Observe } from './metrics.ts';
 import type { AppConfig, AppSecrets } from './settings.ts';
 
 /** A JSON Schema, for what zod cannot say. */
@@ -93,6 +94,7 @@ export interface RouteContext<Own extends Commands = Commands> {
   readonly config: AppConfig;
   /** Those of the app that name `worker` among their takers. */
   readonly secrets: AppSecrets;
+  readonly observe: Observe;
   readonly log: Logger;
 }
 

@@ -1,18 +1,26 @@
 /** Seconds, from a read that finds its page in memory to an answer that nobody waits for any more. */
-const LATENCY_BOUNDS_S = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+export const LATENCY_BOUNDS_S = [
+  0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
+];
 const BATCH_BOUNDS = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512];
 
-interface Family {
+/** One metric, of which there may be many series. */
+export interface Family {
   readonly type: 'counter' | 'gauge' | 'histogram';
   readonly help: string;
+  /** Of an app's; those of the chassis' are known to whoever counts. */
+  readonly labels?: readonly string[] | undefined;
   /** Each process has a series of its own, by its name. */
-  readonly isPerChild?: boolean;
+  readonly isPerChild?: boolean | undefined;
   /** Upper bounds of a histogram's buckets, rising; beyond the last one is a bucket without a bound. */
-  readonly bounds?: readonly number[];
+  readonly bounds?: readonly number[] | undefined;
 }
 
+/** By the name without `ninelives_`. */
+export type Families = Readonly<Record<string, Family>>;
+
 /**
- * What the processes count of themselves, by the name without `ninelives_`. Base units, and labels of which there are
+ * What the processes of any app count of themselves, by the name without `ninelives_`. Base units, and labels of which there are
  * few: routes are patterns, never paths.
  */
 export const CATALOG = {
@@ -47,24 +55,17 @@ export const CATALOG = {
     help: 'Processes that were exchanged for new ones which were ready before, by role.',
   },
   events_total: { type: 'counter', help: 'What happened, by kind: crash, restart, reload, stall, heal, …' },
-} as const satisfies Readonly<Record<string, Family>>;
+} as const satisfies Families;
 
 export type MetricName = keyof typeof CATALOG;
 export type Labels = Readonly<Record<string, string>>;
 
-/** @returns what sort of series it is; undefined for a name that is not in the catalog */
-export function typeOf(name: string): Family['type'] | undefined {
-  return Object.hasOwn(CATALOG, name) ? CATALOG[name as MetricName].type : undefined;
-}
-
-/** @returns whether each process has a series of its own */
-export function isPerChild(name: MetricName): boolean {
-  const family: Family = CATALOG[name];
-  return family.isPerChild === true;
-}
-
 /** @returns the bounds of a histogram's buckets; empty for what is none */
 export function boundsOf(name: MetricName): readonly number[] {
-  const family: Family = CATALOG[name];
-  return family.bounds ?? [];
+  return boundsIn(CATALOG[name]);
+}
+
+/** @returns the same of any metric */
+export function boundsIn({ type, bounds = LATENCY_BOUNDS_S }: Family): readonly number[] {
+  return type === 'histogram' ? bounds : [];
 }

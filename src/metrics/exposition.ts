@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 import type { SystemSnapshot } from '../runtime/snapshot.ts';
-import { boundsOf, CATALOG, type MetricName } from './catalog.ts';
+import { boundsIn, CATALOG, type Families, type Family } from './catalog.ts';
 import type { Metric, Value } from './metric.ts';
 import { describeSystem } from './of-system.ts';
 import type { Series } from './series.ts';
@@ -15,14 +15,21 @@ const PREFIX = 'ninelives_';
 /** Of the answer that `expose` makes. */
 export const CONTENT_TYPE: string = Registry.PROMETHEUS_CONTENT_TYPE;
 
-/** @returns the whole system in Prometheus' text format */
-export async function expose(snapshot: SystemSnapshot, series: readonly Series[]): Promise<string> {
-  return spell([...describeSystem(snapshot), ...countedIn(series)]);
+/**
+ * @param ofApp what the app has declared
+ * @returns the whole system in Prometheus' text format
+ */
+export async function expose(
+  snapshot: SystemSnapshot,
+  series: readonly Series[],
+  ofApp: Families,
+): Promise<string> {
+  return spell([...describeSystem(snapshot), ...countedIn(series, { ...CATALOG, ...ofApp })]);
 }
 
 /** @returns what the processes have counted, as metrics */
-export function countedIn(series: readonly Series[]): Metric[] {
-  return (Object.keys(CATALOG) as MetricName[]).map((name) => metricOf(name, series));
+export function countedIn(series: readonly Series[], families: Families = CATALOG): Metric[] {
+  return Object.entries(families).map(([name, family]) => metricOf(name, family, series));
 }
 
 /** @returns metrics in Prometheus' text format; those without a value are left out */
@@ -37,16 +44,21 @@ export async function spell(metrics: readonly Metric[]): Promise<string> {
   return registry.metrics();
 }
 
-function metricOf(name: MetricName, series: readonly Series[]): Metric {
-  const { type, help } = CATALOG[name];
+function metricOf(name: string, family: Family, series: readonly Series[]): Metric {
+  const { type, help } = family;
   const own = series.filter((one) => one.name === name);
-  return { name, type, help, values: own.flatMap((one): Value[] => (one.counts ? bucketsOf(one) : [one])) };
+  return {
+    name,
+    type,
+    help,
+    values: own.flatMap((one): Value[] => (one.counts ? bucketsOf(one, family) : [one])),
+  };
 }
 
 /** Cumulated, as Prometheus has them. */
-function bucketsOf({ name, labels, value, counts }: Series): Value[] {
+function bucketsOf({ name, labels, value, counts }: Series, family: Family): Value[] {
   const full = PREFIX + name;
-  const bounds = [...boundsOf(name).map(String), '+Inf'];
+  const bounds = [...boundsIn(family).map(String), '+Inf'];
   let count = 0;
   const buckets = bounds.map((le, bucket) => {
     count += counts?.[bucket] ?? 0;

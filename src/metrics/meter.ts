@@ -14,7 +14,7 @@ export class Meter {
   readonly #sources: (() => SeriesDelta | undefined)[] = [];
 
   /** @param read the whole count so far; only ever grows */
-  counter(name: MetricName, labels: Labels, read: () => number): void {
+  counter(name: string, labels: Labels, read: () => number): void {
     let told = 0;
     this.#sources.push(() => {
       const add = read() - told;
@@ -24,12 +24,14 @@ export class Meter {
   }
 
   /** @param read the value now */
-  gauge(name: MetricName, labels: Labels, read: () => number): void {
+  gauge(name: string, labels: Labels, read: () => number): void {
     this.#sources.push(() => ({ name, labels, is: read() }));
   }
 
-  histogram(name: MetricName, labels: Labels): Histogram {
-    const bounds = boundsOf(name);
+  /** @param bounds upper ones of its buckets, rising, of what is not in the catalog */
+  histogram(name: MetricName, labels: Labels): Histogram;
+  histogram(name: string, labels: Labels, bounds: readonly number[]): Histogram;
+  histogram(name: string, labels: Labels, bounds = boundsOf(name as MetricName)): Histogram {
     const { length } = bounds;
     let counts: number[] = Array(length + 1).fill(0);
     let sum = 0;

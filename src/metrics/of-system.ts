@@ -1,144 +1,153 @@
-import type { LagReport, WalReport } from '../runtime/messages.ts';
+import type { WalReport } from '../runtime/messages.ts';
 import type { ChildSnapshot, SystemSnapshot } from '../runtime/snapshot.ts';
 import type { Metric, Value } from './metric.ts';
 
 const MS_PER_S = 1000;
 const MB = 1024 * 1024;
 
-/** @returns what a snapshot tells, as metrics */
-export function describeSystem(snapshot: SystemSnapshot): Metric[] {
-  const { status, replication, storage, listener, children, primary } = snapshot;
-  const processes = [{ name: 'primary', ...primary }, ...children];
-  const databases = Object.entries(replication.databases);
-  return [
-    gauge('build_info', 'The version that runs.', [
-      { labels: { version: snapshot.version, node: snapshot.nodeVersion }, value: 1 },
-    ]),
-    gauge(
-      'process_release',
-      'Which release a process runs: its hash; 1.',
-      [{ name: 'primary', release: snapshot.releases.primary.hash }, ...children].flatMap(
-        ({ name, release }) => (release === null ? [] : [{ labels: { child: name, release }, value: 1 }]),
-      ),
+/** A metric that follows from a snapshot. */
+interface OfSystem extends Omit<Metric, 'values'> {
+  readonly valuesIn: (snapshot: SystemSnapshot) => readonly Value[];
+}
+
+type Drill = NonNullable<SystemSnapshot['lastDrill']>;
+
+const METRICS: readonly OfSystem[] = [
+  gauge('build_info', 'The version that runs.', ({ version, nodeVersion }) => [
+    { labels: { version, node: nodeVersion }, value: 1 },
+  ]),
+  gauge('process_release', 'Which release a process runs: its hash; 1.', ({ releases, children }) =>
+    [{ name: 'primary', release: releases.primary.hash }, ...children].flatMap(({ name, release }) =>
+      release === null ? [] : [{ labels: { child: name, release }, value: 1 }],
     ),
-    gauge('start_time_seconds', 'When the primary started, since the epoch.', [
-      plain(snapshot.startedAtMs / MS_PER_S),
-    ]),
-    gauge('ready', 'Whether the system can serve.', [plain(Number(status.ready))]),
-    gauge(
-      'degraded',
-      'What does not work while the rest serves.',
-      status.degraded.map(({ name }) => ({ labels: { name }, value: 1 })),
-    ),
-    gauge('child_up', 'Whether a process is ready.', children.map(upOf)),
-    gauge(
-      'breaker_open',
-      'Whether a process failed again and again, and is tried again slowly.',
+  ),
+  gauge('start_time_seconds', 'When the primary started, since the epoch.', ({ startedAtMs }) =>
+    plain(startedAtMs / MS_PER_S),
+  ),
+  gauge('ready', 'Whether the system can serve.', ({ status }) => plain(Number(status.ready))),
+  gauge('degraded', 'What does not work while the rest serves.', ({ status }) =>
+    status.degraded.map(({ name }) => ({ labels: { name }, value: 1 })),
+  ),
+  gauge('child_up', 'Whether a process is ready.', ({ children }) => children.map(upOf)),
+  gauge(
+    'breaker_open',
+    'Whether a process failed again and again, and is tried again slowly.',
+    ({ children }) =>
       children.map(({ name, breaker }) => ({ labels: { child: name }, value: Number(breaker === 'open') })),
-    ),
-    gauge(
-      'background',
-      'What a process that a feature brings beside the workers tells of itself, such as the mails that have failed.',
+  ),
+  gauge(
+    'background',
+    'What a process that a feature brings beside the workers reports of itself, by figure.',
+    ({ children }) =>
       children.flatMap(({ name, gauges }) =>
         Object.entries(gauges).map(([figure, value]) => ({ labels: { child: name, figure }, value })),
       ),
-    ),
-    gauge('process_resident_memory_bytes', 'Memory (RSS), by process.', valuesOf(processes, 'rssBytes')),
-    gauge('process_heap_used_bytes', 'JavaScript heap, by process.', valuesOf(processes, 'heapUsedBytes')),
-    gauge('process_age_seconds', 'Age, by process.', valuesOf(processes, 'ageMs', MS_PER_S)),
-    gauge(
-      'replication_lag_seconds',
-      'Age of the oldest commit that the replica has not confirmed, by database; 0 when it has all.',
-      databases.map(([database, { lagMs }]) => ({ labels: { database }, value: lagMs / MS_PER_S })),
-    ),
-    gauge(
-      'replication_unconfirmed_bytes',
-      'Committed bytes that the replica has not confirmed, by database.',
-      databases.map(([database, { unconfirmedBytes }]) => ({
-        labels: { database },
-        value: unconfirmedBytes,
-      })),
-    ),
-    ...walMetrics(databases),
-    {
-      name: 'replication_renewed_bytes_total',
-      type: 'counter',
-      help: 'Sizes of the databases of which the replica got a new generation because it had lost something.',
-      values: [plain(replication.renewedBytes)],
-    },
-    gauge('replication_state', 'The state that the replication is in.', [
-      { labels: { state: replication.state }, value: 1 },
-    ]),
-    ...drillMetrics(snapshot),
-    gauge(
-      'disk_free_bytes',
-      'On the disk of the data folder.',
-      storage.freeMb === null ? [] : [plain(storage.freeMb * MB)],
-    ),
-    gauge('writes_refused', 'Whether writes are refused to keep the disk from filling.', [
-      plain(Number(storage.readOnlyBecause !== null)),
-    ]),
-    gauge('listener_waiting_connections', 'Connections that wait for a worker.', [
-      plain(listener.waitingConnections),
-    ]),
-  ];
+  ),
+  ofProcesses('process_resident_memory_bytes', 'Memory (RSS), by process.', 'rssBytes'),
+  ofProcesses('process_heap_used_bytes', 'JavaScript heap, by process.', 'heapUsedBytes'),
+  ofProcesses('process_age_seconds', 'Age, by process.', 'ageMs', MS_PER_S),
+  gauge(
+    'replication_lag_seconds',
+    'Age of the oldest commit that the replica has not confirmed, by database; 0 when it has all.',
+    ({ replication }) => byDatabase(replication, ({ lagMs }) => lagMs / MS_PER_S),
+  ),
+  gauge(
+    'replication_unconfirmed_bytes',
+    'Committed bytes that the replica has not confirmed, by database.',
+    ({ replication }) => byDatabase(replication, ({ unconfirmedBytes }) => unconfirmedBytes),
+  ),
+  ofWal('wal_bytes', 'Size of the WAL, by database.', ({ bytes }) => bytes),
+  ofWal(
+    'wal_oldest_reader_seconds',
+    'How long a reader has kept the WAL from beginning anew, by database; 0 when none does.',
+    ({ oldestReaderMs }) => oldestReaderMs / MS_PER_S,
+  ),
+  ofWal(
+    'wal_segments',
+    'How many segments of the present WAL the replica has, by database: a restore opens all of them.',
+    ({ segments }) => segments,
+  ),
+  {
+    name: 'replication_renewed_bytes_total',
+    type: 'counter',
+    help: 'Sizes of the databases of which the replica got a new generation because it had lost something.',
+    valuesIn: ({ replication }) => plain(replication.renewedBytes),
+  },
+  gauge('replication_state', 'The state that the replication is in.', ({ replication }) => [
+    { labels: { state: replication.state }, value: 1 },
+  ]),
+  ofDrill('drill_ok', 'Whether the last drill found the replica to be whole.', ({ ok }) => Number(ok)),
+  ofDrill('drill_age_seconds', 'Since the last drill.', ({ at }, nowMs) => {
+    return Math.max(0, nowMs - Date.parse(at)) / MS_PER_S;
+  }),
+  ofDrill('drill_duration_seconds', 'Of the last drill.', ({ durationMs }) => durationMs / MS_PER_S),
+  ofDrill('drill_restored_bytes', 'By the last drill.', ({ restoredBytes }) => restoredBytes),
+  ofDrill('drill_rows_compared', 'By the last drill.', ({ rowsCompared }) => rowsCompared),
+  gauge('disk_free_bytes', 'On the disk of the data folder.', ({ storage }) =>
+    storage.freeMb === null ? [] : plain(storage.freeMb * MB),
+  ),
+  gauge('writes_refused', 'Whether writes are refused to keep the disk from filling.', ({ storage }) =>
+    plain(Number(storage.readOnlyBecause !== null)),
+  ),
+  gauge('listener_waiting_connections', 'Connections that wait for a worker.', ({ listener }) =>
+    plain(listener.waitingConnections),
+  ),
+];
+
+/** No app may have one of these names. */
+export const SYSTEM_METRICS: readonly Omit<Metric, 'values'>[] = METRICS;
+
+/** @returns what a snapshot tells, as metrics */
+export function describeSystem(snapshot: SystemSnapshot): Metric[] {
+  return METRICS.map(({ valuesIn, ...metric }) => ({ ...metric, values: valuesIn(snapshot) }));
 }
 
-function walMetrics(databases: readonly (readonly [string, LagReport])[]): Metric[] {
-  const valuesOf = (of: (wal: WalReport) => number): Value[] =>
-    databases.flatMap(([database, { wal }]) => (wal ? [{ labels: { database }, value: of(wal) }] : []));
-  return [
-    gauge(
-      'wal_bytes',
-      'Size of the WAL, by database.',
-      valuesOf(({ bytes }) => bytes),
-    ),
-    gauge(
-      'wal_oldest_reader_seconds',
-      'How long a reader has kept the WAL from beginning anew, by database; 0 when none does.',
-      valuesOf(({ oldestReaderMs }) => oldestReaderMs / MS_PER_S),
-    ),
-    gauge(
-      'wal_segments',
-      'How many segments of the present WAL the replica has, by database: a restore opens all of them.',
-      valuesOf(({ segments }) => segments),
-    ),
-  ];
+function gauge(name: string, help: string, valuesIn: OfSystem['valuesIn']): OfSystem {
+  return { name, type: 'gauge', help, valuesIn };
 }
 
-function drillMetrics({ lastDrill, atMs }: SystemSnapshot): Metric[] {
-  if (lastDrill === null) return [];
-  const { ok, at, durationMs, restoredBytes, rowsCompared } = lastDrill;
-  return [
-    gauge('drill_ok', 'Whether the last drill found the replica to be whole.', [plain(Number(ok))]),
-    gauge('drill_age_seconds', 'Since the last drill.', [
-      plain(Math.max(0, atMs - Date.parse(at)) / MS_PER_S),
-    ]),
-    gauge('drill_duration_seconds', 'Of the last drill.', [plain(durationMs / MS_PER_S)]),
-    gauge('drill_restored_bytes', 'By the last drill.', [plain(restoredBytes)]),
-    gauge('drill_rows_compared', 'By the last drill.', [plain(rowsCompared)]),
-  ];
+function ofProcesses(
+  name: string,
+  help: string,
+  key: 'rssBytes' | 'heapUsedBytes' | 'ageMs',
+  divisor = 1,
+): OfSystem {
+  return gauge(name, help, ({ primary, children }) =>
+    [{ name: 'primary', ...primary }, ...children].flatMap((process) => {
+      const value = process[key];
+      return value === null ? [] : [{ labels: { child: process.name }, value: value / divisor }];
+    }),
+  );
+}
+
+function ofWal(name: string, help: string, valueIn: (wal: WalReport) => number): OfSystem {
+  return gauge(name, help, ({ replication }) =>
+    Object.entries(replication.databases).flatMap(([database, { wal }]) =>
+      wal ? [{ labels: { database }, value: valueIn(wal) }] : [],
+    ),
+  );
+}
+
+function ofDrill(name: string, help: string, valueIn: (drill: Drill, nowMs: number) => number): OfSystem {
+  return gauge(name, help, ({ lastDrill, atMs }) =>
+    lastDrill === null ? [] : plain(valueIn(lastDrill, atMs)),
+  );
+}
+
+function byDatabase(
+  { databases }: SystemSnapshot['replication'],
+  valueIn: (report: SystemSnapshot['replication']['databases'][string]) => number,
+): Value[] {
+  return Object.entries(databases).map(([database, report]) => ({
+    labels: { database },
+    value: valueIn(report),
+  }));
 }
 
 function upOf({ name, role, state }: ChildSnapshot): Value {
   return { labels: { child: name, role }, value: Number(state === 'ready' || state === 'standby') };
 }
 
-function valuesOf<Key extends string>(
-  processes: readonly ({ readonly name: string } & Readonly<Record<Key, number | null>>)[],
-  key: Key,
-  divisor = 1,
-): Value[] {
-  return processes.flatMap((one) => {
-    const value = one[key];
-    return value === null ? [] : [{ labels: { child: one.name }, value: value / divisor }];
-  });
-}
-
-function plain(value: number): Value {
-  return { labels: {}, value };
-}
-
-function gauge(name: string, help: string, values: readonly Value[]): Metric {
-  return { name, type: 'gauge', help, values };
+function plain(value: number): Value[] {
+  return [{ labels: {}, value }];
 }

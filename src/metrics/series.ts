@@ -1,13 +1,13 @@
-import type { Labels, MetricName } from './catalog.ts';
+import type { Labels } from './catalog.ts';
 
 /** What a process has counted in one series since it told last; JSON, for its way to the primary. */
 export type SeriesDelta =
-  | { readonly name: MetricName; readonly labels: Labels; readonly add: number }
+  | { readonly name: string; readonly labels: Labels; readonly add: number }
   /** The value itself, which replaces the one before. */
-  | { readonly name: MetricName; readonly labels: Labels; readonly is: number }
+  | { readonly name: string; readonly labels: Labels; readonly is: number }
   /** One count a bucket, not cumulated, the one without a bound last. */
   | {
-      readonly name: MetricName;
+      readonly name: string;
       readonly labels: Labels;
       readonly counts: readonly number[];
       readonly sum: number;
@@ -15,13 +15,13 @@ export type SeriesDelta =
 
 /** One series of the whole system: its value, or its buckets as in `SeriesDelta`. */
 export interface Series {
-  readonly name: MetricName;
+  readonly name: string;
   readonly labels: Labels;
   readonly value: number;
   readonly counts: readonly number[] | null;
 }
 
 /** @returns the one spelling of a series' name and labels */
-export function seriesKey(name: MetricName, labels: Labels): string {
+export function seriesKey(name: string, labels: Labels): string {
   return `${name}${JSON.stringify(labels)}`;
 }

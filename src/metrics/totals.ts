@@ -1,11 +1,11 @@
-import type { Labels, MetricName } from './catalog.ts';
+import type { Labels } from './catalog.ts';
 import { type Series, type SeriesDelta, seriesKey } from './series.ts';
 
 /** Labels are few by design: beyond this a process makes them up. */
 const SERIES_MAX = 10_000;
 
 interface Total {
-  readonly name: MetricName;
+  readonly name: string;
   readonly labels: Labels;
   value: number;
   counts: number[] | null;
@@ -31,7 +31,10 @@ export class Totals {
         total.source = source;
       } else {
         total.value += delta.sum;
-        total.counts = delta.counts.map((count, bucket) => count + (total.counts?.[bucket] ?? 0));
+        // Another release may have other buckets: it begins anew.
+        const before = total.counts?.length === delta.counts.length ? total.counts : [];
+        if (before.length === 0) total.value = delta.sum;
+        total.counts = delta.counts.map((count, bucket) => count + (before[bucket] ?? 0));
       }
     }
   }
@@ -50,7 +53,7 @@ export class Totals {
     }));
   }
 
-  #of(name: MetricName, labels: Labels): Total | undefined {
+  #of(name: string, labels: Labels): Total | undefined {
     const key = seriesKey(name, labels);
     const known = this.#totals.get(key);
     if (known || this.#totals.size >= SERIES_MAX) return known;

@@ -1,4 +1,4 @@
-import { boundsOf, isPerChild, typeOf } from '../metrics/catalog.ts';
+import { boundsIn, CATALOG, type Families, type Family } from '../metrics/catalog.ts';
 import { History } from '../metrics/history.ts';
 import { Meter } from '../metrics/meter.ts';
 import type { SeriesDelta } from '../metrics/series.ts';
@@ -32,6 +32,8 @@ export interface TelemetryOptions {
 export class Telemetry {
   readonly #options: TelemetryOptions;
   readonly #totals = new Totals();
+  /** The app's, apart: were it to make up labels, the chassis' series would go on. */
+  readonly #ofApp = new Totals();
   readonly #history = new History();
   readonly #own = new Meter();
 
@@ -42,7 +44,7 @@ export class Telemetry {
       this.#count([{ name: 'events_total', labels: { kind }, add: 1 }]),
     );
     setInterval(() => {
-      this.#add(PRIMARY, PRIMARY, this.#own.take());
+      this.#totals.add(PRIMARY, knownIn(CATALOG, this.#own.take(), PRIMARY));
       this.#history.look(this.#totals.series(), options.lagMs(), Date.now());
     }, SAMPLE_INTERVAL_MS).unref();
   }
@@ -50,12 +52,15 @@ export class Telemetry {
   /** Hears what a child counts, and answers what it asks. */
   hear(child: Child): void {
     child.on('message', (message) => {
-      if (message.kind === 'beat') this.#add(child, child.name, message.deltas);
+      if (message.kind === 'beat') this.#add(child, message.deltas);
       else if (message.kind === 'ask') {
         child.send({ kind: 'told', id: message.id, answer: this.#answer(message.question, message.about) });
       }
     });
-    child.once('exit', () => this.#totals.forget(child));
+    child.once('exit', () => {
+      this.#totals.forget(child);
+      this.#ofApp.forget(child);
+    });
   }
 
   /** Counts the deaths and exchanges in a place. */
@@ -72,7 +77,8 @@ export class Telemetry {
     const { snapshot, redeem } = this.#options;
     if (question === 'redeem') return redeem(about);
     if (question === 'history') return this.#history.samples;
-    if (question === 'metrics') return { snapshot: snapshot(), series: this.#totals.series() };
+    if (question === 'metrics')
+      return { snapshot: snapshot(), series: [...this.#totals.series(), ...this.#ofApp.series()] };
     return { snapshot: snapshot(), sample: this.#history.samples.at(-1) ?? null };
   }
 
@@ -80,20 +86,25 @@ export class Telemetry {
     this.#totals.add(this, deltas);
   }
 
-  #add(source: unknown, child: string, deltas: readonly SeriesDelta[]): void {
-    this.#totals.add(
-      source,
-      deltas
-        .filter(isKnown)
-        .map((delta) => (isPerChild(delta.name) ? { ...delta, labels: { ...delta.labels, child } } : delta)),
-    );
+  #add(child: Child, deltas: readonly SeriesDelta[]): void {
+    this.#totals.add(child, knownIn(CATALOG, deltas, child.name));
+    this.#ofApp.add(child, knownIn(child.deployment.metrics, deltas, child.name));
   }
 }
 
-/** A process of another release may count what this primary does not know. */
-function isKnown(delta: SeriesDelta): boolean {
-  const type = typeOf(delta.name);
+/** A process may count what this primary does not know, and what its release has not declared. */
+function knownIn(families: Families, deltas: readonly SeriesDelta[], child: string): SeriesDelta[] {
+  return deltas.flatMap((delta) => {
+    const family = Object.hasOwn(families, delta.name) ? families[delta.name]! : undefined;
+    if (family === undefined || !isOf(family, delta)) return [];
+    return [family.isPerChild ? { ...delta, labels: { ...delta.labels, child } } : delta];
+  });
+}
+
+function isOf(family: Family, delta: SeriesDelta): boolean {
+  const { type, labels } = family;
+  if (labels !== undefined && Object.keys(delta.labels).join() !== labels.join()) return false;
   if ('add' in delta) return type === 'counter';
   if ('is' in delta) return type === 'gauge';
-  return type === 'histogram' && delta.counts.length === boundsOf(delta.name).length + 1;
+  return type === 'histogram' && delta.counts.length === boundsIn(family).length + 1;
 }

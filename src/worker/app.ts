@@ -4,9 +4,11 @@ import Koa from 'koa';
 import type { Logger } from 'pino';
 import type { App } from '../contract/app.ts';
 import type { Commands, Feature, Guard, GuardContext, Write } from '../contract/feature.ts';
+import type { Observe } from '../contract/metrics.ts';
 import type { RouteContext } from '../contract/route.ts';
 import type { AppConfig, AppSecrets } from '../contract/settings.ts';
 import { Failure } from '../errors.ts';
+import type { Families } from '../metrics/catalog.ts';
 import type { Meter } from '../metrics/meter.ts';
 import type { Ask } from '../runtime/answers.ts';
 import type { SystemStatus } from '../runtime/messages.ts';
@@ -34,6 +36,10 @@ export interface RoutesOptions {
   readonly config: AppConfig;
   /** Those of the app that a worker takes. */
   readonly secrets: AppSecrets;
+  /** Counts what the app has declared. */
+  readonly observe: Observe;
+  /** What that is. */
+  readonly appMetrics: Families;
   readonly log: Logger;
   /** What clients are told of the app. */
   readonly about: Pick<App, 'title' | 'description'>;
@@ -120,6 +126,7 @@ async function serveFeature(
     write: options.writeFor(feature),
     config: options.config,
     secrets: options.secrets,
+    observe: options.observe,
     log: options.log.child({ feature: feature.name }),
   };
   // Each knows by its own types what it gets; here they are gone.

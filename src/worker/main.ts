@@ -1,9 +1,10 @@
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { appConfigOf, takeAppSecrets } from '../app-settings.ts';
-import { app as about, databaseNames, features } from '../features.ts';
+import { app as about, appMetrics, databaseNames, features } from '../features.ts';
 import { Limiter } from '../limits/limiter.ts';
 import { type Grant, QUESTION } from '../limits/policy.ts';
+import { Observer } from '../metrics/observer.ts';
 import type { SystemStatus } from '../runtime/messages.ts';
 import { PrimaryClient } from '../runtime/primary-client.ts';
 import type { Runtime } from '../runtime/runtime.ts';
@@ -53,6 +54,8 @@ export async function run(runtime: Runtime): Promise<void> {
     status: () => status,
     ask: primary.ask,
     sessions,
+    observe: new Observer(runtime.meter, appMetrics).observe,
+    appMetrics,
     meter: runtime.meter,
     draining: () => connections.draining,
     overloaded: () => lag.overloaded,

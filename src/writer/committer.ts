@@ -1,8 +1,10 @@
 import type { Database, Statement } from 'better-sqlite3';
 import type { Command, CommandContext } from '../contract/feature.ts';
+import type { Observe } from '../contract/metrics.ts';
 import type { AppConfig } from '../contract/settings.ts';
 import { Failure } from '../errors.ts';
 import type { Logger } from '../log.ts';
+import type { Observer } from '../metrics/observer.ts';
 import type { IdempotencyKeys } from './idempotency.ts';
 import { parseInput } from './input.ts';
 import type { Ledger } from './ledger.ts';
@@ -54,6 +56,8 @@ export interface CommitterOptions {
   readonly config: AppConfig;
   readonly queueMax: number;
   readonly log: Logger;
+  /** Counts what the commands observe, and checks that it can. */
+  readonly observer: Observer;
   /** Asked at each operation: why it is refused; undefined lets it in. */
   readonly refusal?: () => Failure | undefined;
   /** Asked before each commit: how long it shall wait, in milliseconds; 0 lets it go. */
@@ -82,13 +86,19 @@ export class Committer {
   /** The number of the last operation that was let in, by client. */
   readonly #lastSeqs = new Map<string, number>();
   #scheduled = false;
+  /** What the operations of the commit under way have observed: it counts with the commit, or never. */
+  #observed: (() => void)[] = [];
+  readonly #observe: Observe;
   /** Whether the last commit met a full disk; so that the log tells of it once. */
   #isFull = false;
   #idle: (() => void)[] = [];
 
   constructor(options: CommitterOptions) {
     this.#options = options;
-    const { db, commands } = options;
+    const { db, commands, observer } = options;
+    this.#observe = (...observed: Parameters<Observer['checked']>) => {
+      this.#observed.push(observer.checked(...observed));
+    };
     db.pragma(`busy_timeout = ${BUSY_TIMEOUT_MS}`);
     for (const [name, command] of commands) this.#prepared.set(name, { command, run: command.prepare(db) });
     this.#statements = {
@@ -216,6 +226,7 @@ export class Committer {
     if (this.#isFull) this.#options.log.info({ database: this.#options.db.name }, 'writes succeed again');
     this.#isFull = false;
     this.ledger.hold(fresh);
+    for (const count of this.#observed.splice(0)) count();
     this.#options.onCommit?.({
       operations: batch.length,
       durationMs: monotonicNowMs() - startMs,
@@ -260,15 +271,19 @@ export class Committer {
       this.#options.log.warn({ command: operation.name, field: misfit }, 'an input of another release');
       return refusal(writerMismatch());
     }
+    const observedBefore = this.#observed.length;
     this.#statements.savepoint.run();
     try {
-      const value = prepared.run(input.value, { blob: operation.blob, nowMs, config: this.#options.config });
+      const { config } = this.#options;
+      const context = { blob: operation.blob, nowMs, config, observe: this.#observe };
+      const value = prepared.run(input.value, context);
       this.#statements.release.run();
       return { value: value ?? null };
     } catch (error) {
       if (isStorageError(error) || !this.#options.db.inTransaction) throw error;
       this.#statements.undo.run();
       this.#statements.release.run();
+      this.#observed.length = observedBefore;
       if (error instanceof Failure) return refusal(error);
       this.#options.log.error({ command: operation.name, err: error }, 'operation failed');
       return refusal(new Failure('internal', 'The operation failed'));
@@ -299,6 +314,7 @@ export class Committer {
   #recover(batch: Operation[], error: unknown): void {
     const { db, log } = this.#options;
     if (db.inTransaction) db.exec('ROLLBACK');
+    this.#observed = [];
     const code = sqliteCode(error);
     if (code.startsWith('SQLITE_BUSY')) {
       this.#queue = [...batch, ...this.#queue];

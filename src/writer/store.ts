@@ -1,6 +1,7 @@
 import type { Command } from '../contract/feature.ts';
 import type { AppConfig } from '../contract/settings.ts';
-import { features } from '../features.ts';
+import { appMetrics, features } from '../features.ts';
+import { Observer } from '../metrics/observer.ts';
 import { monitorIntervalMs } from '../replication/litestream-config.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import type { Database } from '../sqlite/open.ts';
@@ -66,6 +67,7 @@ export function makeStore(
     config,
     queueMax: config.WRITE_QUEUE_MAX,
     log,
+    observer: new Observer(meter, appMetrics),
     refusal: () => guard.refusal,
     gate: () => replication.waitMs(),
     ...(mayCommitUntilMs && { mayCommitUntilMs }),

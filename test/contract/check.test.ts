@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { App } from '../../src/contract/app.ts';
 import { checkApp } from '../../src/contract/check.ts';
 import type { Feature } from '../../src/contract/feature.ts';
+import type { Metrics } from '../../src/contract/metrics.ts';
 import { defineRoute, type Route } from '../../src/contract/route.ts';
 import type { Settings } from '../../src/contract/settings.ts';
 import { Failure, type FieldError } from '../../src/errors.ts';
@@ -84,11 +85,78 @@ t.test("what is the chassis' own is refused", async (t) => {
       message: "the name writer is the chassis' own; expected another for the feature",
     },
   ]);
-  t.strictSame(
-    await mistakesIn({ codes: { not_found: { title: 'Gone', httpStatus: 404, exitCode: 65 } } as never }),
-    [{ field: 'codes.not_found', message: 'is a code of the chassis; expected another name' }],
-  );
 });
+
+t.test("a code that is the chassis' own, doubled, or no error is refused with both places", async (t) => {
+  const of = (name: string, codes: Feature['codes']): Feature => ({ ...feature(name), codes: codes! });
+  const meaning = { title: 'Gone', httpStatus: 404, exitCode: 65 };
+  const features = [
+    of('links', { not_found: meaning, link_gone: meaning, 'Link-Gone': meaning }),
+    of('words', { link_gone: meaning, word_fine: { ...meaning, httpStatus: 200 } }),
+  ];
+  t.strictSame(await mistakesIn({ features }), [
+    {
+      field: 'features[0] (links) codes.not_found',
+      message: 'is a code of the chassis; expected another name',
+    },
+    {
+      field: 'features[0] (links) codes.Link-Gone',
+      message: 'expected a name of lower-case letters, digits and _',
+    },
+    {
+      field: 'features[1] (words) codes.link_gone',
+      message: 'is one of features[0] (links) codes.link_gone, too; expected another name',
+    },
+    {
+      field: 'features[1] (words) codes.word_fine',
+      message: 'has the status 200; expected one of 400 to 599',
+    },
+  ]);
+});
+
+t.test(
+  "a metric that is the chassis' own, doubled, or named against its kind is refused with both places",
+  async (t) => {
+    const of = (name: string, metrics: Metrics): Feature => ({ ...feature(name), metrics });
+    const counter = { type: 'counter', help: 'A test.' } as const;
+    const gauge = { type: 'gauge', help: 'A test.' } as const;
+    const features = [
+      of('links', {
+        links_total: counter,
+        events_total: counter,
+        drill_ok: gauge,
+        links: counter,
+        kept_total: gauge,
+        links_count: gauge,
+        'links-now': gauge,
+        wait_ms: { ...gauge, unit: 'seconds' },
+        kept_bytes_total: { ...counter, unit: 'bytes' },
+        links_now: { ...gauge, labels: ['child'] },
+        wait_seconds: { type: 'histogram', help: 'A test.', unit: 'seconds', bounds: [1, 1] },
+      }),
+      of('words', { links_total: counter }),
+    ];
+    const places = (await mistakesIn({ features })).map(({ field, message }) => [
+      field.replace('features[0] (links) metrics.', ''),
+      message,
+    ]);
+    t.strictSame(places, [
+      ['events_total', 'is a metric of the chassis; expected another name'],
+      ['drill_ok', 'is a metric of the chassis; expected another name'],
+      ['links', 'is a counter; expected a name that ends with _total'],
+      ['kept_total', 'is a gauge; expected a name that does not end with _total'],
+      ['links_count', 'ends as the series of a histogram do; expected another name'],
+      ['links-now', 'expected a name of lower-case letters, digits and _'],
+      ['wait_ms', 'expected a name that ends with _seconds, its unit'],
+      ['links_now', 'has the label child; expected lower-case letters, digits and _, but not le or child'],
+      ['wait_seconds', 'has bounds that do not rise'],
+      [
+        'features[1] (words) metrics.links_total',
+        'is one of features[0] (links) metrics.links_total, too; expected another name',
+      ],
+    ]);
+  },
+);
 
 t.test('a name that could be no command, file or title is refused', async (t) => {
   t.strictSame(await mistakesIn({ features: [feature('../Links')] }), [

@@ -25,7 +25,7 @@ function add(db: Database, name: string): void {
 }
 
 function context(nowMs: number): CommandContext {
-  return { blob: undefined, nowMs, config: {} as CommandContext['config'] };
+  return { blob: undefined, nowMs, config: {} as CommandContext['config'], observe() {} };
 }
 
 function rowsOf(db: Database): unknown[] {

@@ -13,13 +13,14 @@ import type { AnyCommand, Commands, Feature, Write } from '../../src/contract/fe
 import type { Route, RouteDeclaration } from '../../src/contract/route.ts';
 import type { AppConfig } from '../../src/contract/settings.ts';
 import { Failure } from '../../src/errors.ts';
-import { app as about, features as allFeatures } from '../../src/features.ts';
+import { app as about, features as allFeatures, appMetrics } from '../../src/features.ts';
 import type { KeyScope } from '../../src/keys/schema.ts';
 import { hashOf, newKeyId, newSecret, tokenOf } from '../../src/keys/token.ts';
 import { Limiter } from '../../src/limits/limiter.ts';
 import type { Grant, GrantRequest } from '../../src/limits/policy.ts';
 import { LimitPool } from '../../src/limits/pool.ts';
 import { Meter } from '../../src/metrics/meter.ts';
+import { Observer } from '../../src/metrics/observer.ts';
 import type { Scope } from '../../src/scope.ts';
 import { type Database, openReader, openWriter } from '../../src/sqlite/open.ts';
 import { type AppOptions, createApp } from '../../src/worker/app.ts';
@@ -124,6 +125,8 @@ export async function startApp(t: Test, options: TestAppOptions = {}): Promise<T
   const askPrimary: AppOptions['ask'] =
     options.primary ?? (() => Promise.reject(new Failure('not_ready', 'There is no primary here')));
   const sessions = new OpsSessions(askPrimary, () => performance.now());
+  const meter = new Meter();
+  const { observe } = new Observer(meter, appMetrics);
   const listener = await createApp({
     config,
     secrets: {},
@@ -137,7 +140,9 @@ export async function startApp(t: Test, options: TestAppOptions = {}): Promise<T
     status: options.status ?? (() => ({ ready: true, notReady: [], degraded: [] })),
     draining: options.draining ?? (() => false),
     overloaded: options.overloaded ?? (() => false),
-    meter: new Meter(),
+    meter,
+    observe,
+    appMetrics,
     ask: askPrimary,
     sessions,
     onUnnamedProxies: options.onUnnamedProxies ?? (() => {}),
@@ -224,7 +229,9 @@ function writeTo(
     const parsed = parseInput(command, JSON.parse(JSON.stringify(input)));
     if ('misfit' in parsed) throw writerMismatch();
     const apply = () =>
-      db.transaction(() => run(parsed.value as never, { blob, nowMs: Date.now(), config }))();
+      db.transaction(() =>
+        run(parsed.value as never, { blob, nowMs: Date.now(), config, observe: () => {} }),
+      )();
     return (await (around?.(apply) ?? apply())) as never;
   };
 }

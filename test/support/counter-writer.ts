@@ -7,6 +7,8 @@ import { appConfigOf } from '../../src/app-settings.ts';
 import { loadConfig } from '../../src/config.ts';
 import { type Command, defineCommand } from '../../src/contract/feature.ts';
 import { Failure } from '../../src/errors.ts';
+import { Meter } from '../../src/metrics/meter.ts';
+import { Observer } from '../../src/metrics/observer.ts';
 import { migrate } from '../../src/sqlite/migrations.ts';
 import { type Database, openWriter } from '../../src/sqlite/open.ts';
 import { Committer } from '../../src/writer/committer.ts';
@@ -92,6 +94,7 @@ const committer = new Committer({
   config: await appConfigOf(loadConfig({}, folder).config),
   queueMax,
   log: pino({ level: 'silent' }),
+  observer: new Observer(new Meter(), {}),
   onCommit: () => {
     commits += 1;
   },

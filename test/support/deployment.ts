@@ -24,5 +24,6 @@ export function makeDeployment(hash = 'none', dataDir = '/nowhere'): Deployment 
     databases: [],
     backgrounds: [],
     settings: [],
+    metrics: {},
   };
 }

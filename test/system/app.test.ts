@@ -1,9 +1,11 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import t, { type Test } from 'tap';
 import type { Deployment } from '../../loadtest/chaos/deployment.ts';
 import { request } from '../support/http.ts';
 import { Installation } from '../support/installation.ts';
+import { until } from '../support/system.ts';
 
 const DECLARED = '"app": "src/app/app.ts"';
 
@@ -54,18 +56,26 @@ import { defineRoute } from '../src/contract/route.ts';
 export default defineApp({
   title: 'Things & more',
   description: 'Things.',
-  codes: { thing_lost: { title: 'The thing is lost', httpStatus: 410, exitCode: 65 } },
   features: [
     defineFeature({
       name: 'things',
       database: 'main',
       migrations: new URL('./migrations/', import.meta.url),
+      codes: { thing_lost: { title: 'The thing is lost', httpStatus: 410, exitCode: 65 } },
+      metrics: {
+        things_asked_total: { type: 'counter', help: 'Things asked for.', labels: ['how'] },
+        thing_seconds: { type: 'histogram', help: 'How long one takes.', unit: 'seconds', bounds: [1, 10] },
+      },
       commands: async () => ({}),
       routes: async () => [
         defineRoute({
           method: 'get', path: '/thing', scope: 'read', rate: 'caller', id: 'getThing', summary: 'A thing',
           answers: {}, errors: ['thing_lost'],
-          prepare: () => () => { throw new Failure('thing_lost', 'It is gone'); },
+          prepare: ({ observe }) => () => {
+            observe('things_asked_total', 1, { how: 'twice' });
+            observe('thing_seconds', 2);
+            throw new Failure('thing_lost', 'It is gone');
+          },
         }),
       ],
     }),
@@ -85,7 +95,24 @@ export default defineApp({
   t.equal(status, 410);
   const { code, title } = JSON.parse(text);
   t.strictSame({ code, title }, { code: 'thing_lost', title: 'The thing is lost' });
-  t.equal(JSON.parse((await request(`${system.url}/openapi.json`)).text).info.title, 'Things & more');
+  const { info, paths } = JSON.parse((await request(`${system.url}/openapi.json`)).text);
+  t.equal(info.title, 'Things & more');
+  t.equal(paths['/thing'].get.responses[410].description, '`thing_lost`: The thing is lost.');
+  const counted = async () => {
+    const { text } = await request(`${system.url}/metrics`);
+    return text.split('\n').filter((line) => /^ninelives_thing/.test(line));
+  };
+  const expected = [
+    'ninelives_things_asked_total{how="twice"} 1',
+    'ninelives_thing_seconds_bucket{le="1"} 0',
+    'ninelives_thing_seconds_bucket{le="10"} 1',
+    'ninelives_thing_seconds_bucket{le="+Inf"} 1',
+    'ninelives_thing_seconds_sum 2',
+    'ninelives_thing_seconds_count 1',
+  ];
+  await until(async () => isDeepStrictEqual(await counted(), expected), 'the worker has told what it counts');
+  await system.killChild('worker-1');
+  t.strictSame(await counted(), expected, 'a count outlives its process');
   const home = (await request(`${system.url}/`)).text;
   t.equal(/<h1>(.*)<\/h1>/.exec(home)?.[1], 'Things &amp; more');
 });

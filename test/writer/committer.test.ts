@@ -6,6 +6,9 @@ import { appConfigOf } from '../../src/app-settings.ts';
 import { loadConfig } from '../../src/config.ts';
 import { type Command, defineCommand } from '../../src/contract/feature.ts';
 import { Failure } from '../../src/errors.ts';
+import type { Families } from '../../src/metrics/catalog.ts';
+import { Meter } from '../../src/metrics/meter.ts';
+import { Observer } from '../../src/metrics/observer.ts';
 import { migrate } from '../../src/sqlite/migrations.ts';
 import { Committer } from '../../src/writer/committer.ts';
 import { IdempotencyKeys } from '../../src/writer/idempotency.ts';
@@ -26,6 +29,22 @@ const countOf = (input: z.ZodType) =>
     },
   });
 
+const METRICS: Families = { counts_total: { type: 'counter', help: 'Counts.', labels: [] } };
+
+/** Observes, and then does as it is told. */
+const observing = defineCommand({
+  input: z.object({ fate: z.enum(['kept', 'refused', 'full', 'unknown']) }),
+  prepare:
+    () =>
+    ({ fate }, context) => {
+      const observe = context.observe as (name: string, value: number) => void;
+      observe(fate === 'unknown' ? 'nothing_total' : 'counts_total', 1);
+      if (fate === 'refused') throw new Failure('not_found', 'It is not to be');
+      if (fate === 'full') throw Object.assign(new Error('full'), { code: 'SQLITE_FULL' });
+      return {};
+    },
+});
+
 /** A committer as each new writer has it, over one database. */
 function makeCommitter(t: Test) {
   const db = new Sqlite(':memory:');
@@ -33,22 +52,33 @@ function makeCommitter(t: Test) {
   migrate(db, [{ name: 'writer', migrations: MIGRATIONS }]);
   db.exec('CREATE TABLE counted (n INTEGER NOT NULL); INSERT INTO counted VALUES (0)');
   let refusal: Failure | undefined;
+  const meter = new Meter();
   const make = (queueMax = 10, input: z.ZodType = z.object({}), mayCommitUntilMs?: () => number) =>
     new Committer({
       ...(mayCommitUntilMs && { mayCommitUntilMs }),
       db,
       ledger: new Ledger(db, 'test'),
       idempotencyKeys: new IdempotencyKeys(db, 1000),
-      commands: new Map([['test.count', countOf(input) as unknown as Command]]),
+      commands: new Map([
+        ['test.count', countOf(input) as unknown as Command],
+        ['test.observe', observing as unknown as Command],
+      ]),
       config: CONFIG,
       queueMax,
       log: pino({ level: 'silent' }),
+      observer: new Observer(meter, METRICS),
       refusal: () => refusal,
     });
-  const send = (committer: Committer, seq: number, input: object = {}, idempotency?: Idempotency) =>
+  const send = (
+    committer: Committer,
+    seq: number,
+    input: object = {},
+    idempotency?: Idempotency,
+    name = 'test.count',
+  ) =>
     new Promise<Outcome>((reply) => {
       committer.submit({
-        ...{ client: 'one', seq, name: 'test.count', deadlineMonotonicMs: monotonicNowMs() + 5000 },
+        ...{ client: 'one', seq, name, deadlineMonotonicMs: monotonicNowMs() + 5000 },
         ...{ input, blob: undefined, replicatedTimeoutMs: 0, idempotency, reply },
       });
     });
@@ -56,7 +86,7 @@ function makeCommitter(t: Test) {
     refusal = new Failure('storage_reserved', reason);
   };
   const counted = () => db.prepare('SELECT n FROM counted').pluck().get();
-  return { make, send, close, counted };
+  return { make, send, close, counted, meter };
 }
 
 t.test('what an earlier writer had applied is not denied when there is no room any more', async (t) => {
@@ -120,4 +150,23 @@ t.test('a commit whose time ends while it is prepared is undone', async (t) => {
   t.equal(counted(), 0);
   like(t, await send(committer, 1), { value: 1 }, 'its sender may send it again');
   t.equal(counted(), 1);
+});
+
+t.test('what an operation observes counts when it is committed, and never else', async (t) => {
+  const { make, send, meter } = makeCommitter(t);
+  const committer = make();
+  const observe = (seq: number, fate: string) => send(committer, seq, { fate }, undefined, 'test.observe');
+  const [kept, refused, unknown] = await Promise.all([
+    observe(1, 'kept'),
+    observe(2, 'refused'),
+    observe(3, 'unknown'),
+  ]);
+  like(t, [kept, refused, unknown], [{ value: {} }, { code: 'not_found' }, { code: 'internal' }]);
+  t.strictSame(meter.take(), [{ name: 'counts_total', labels: {}, add: 1 }], 'of one commit, what was kept');
+  const [first, full] = await Promise.all([observe(4, 'kept'), observe(5, 'full')]);
+  like(t, [first, full], [{ code: 'storage_full' }, { code: 'storage_full' }]);
+  t.strictSame(meter.take(), [], 'the whole commit failed');
+  like(t, await observe(6, 'kept'), { value: {} });
+  like(t, await observe(6, 'kept'), { value: {} });
+  t.strictSame(meter.take(), [{ name: 'counts_total', labels: {}, add: 1 }], 'applied once, counted once');
 });

@@ -1,10 +1,14 @@
 import { defineFeature } from '../../contract/app.ts';
+import { codes } from './codes.ts';
+import { metrics } from './metrics.ts';
 
 /** Reminders of movies by e-mail. */
 export const alerts = defineFeature({
   name: 'alerts',
   database: 'main',
   migrations: new URL('./migrations/', import.meta.url),
+  codes,
+  metrics,
   settings: async () => (await import('./settings.ts')).settings,
   commands: async () => (await import('./commands.ts')).commands,
   routes: async () => (await import('./routes.ts')).routes,

@@ -47,8 +47,8 @@ export async function deployable(options: DeployOptions): Promise<Deployable> {
       `${changed.join(', ')} ${verb} changed, which a reload cannot bring in. ${RESTART}`,
     );
   }
-  // A release from before an app had settings tells none.
-  const { config, databases, backgrounds, compatibility, settings = [] } = inspection;
+  // A release from before an app had settings, or metrics, tells none.
+  const { config, databases, backgrounds, compatibility, settings = [], metrics = {} } = inspection;
   if (databases.join() !== running.databases.join()) {
     throw new Failure(
       'restart_needed',
@@ -79,6 +79,7 @@ export async function deployable(options: DeployOptions): Promise<Deployable> {
     databases,
     backgrounds,
     settings,
+    metrics,
   };
   return { deployment, compatibility };
 }

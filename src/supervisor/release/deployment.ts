@@ -1,5 +1,6 @@
 import type { Config } from '../../config.ts';
 import type { SettingEntry } from '../../contract/manifest.ts';
+import type { Families } from '../../metrics/catalog.ts';
 import type { LitestreamBinary } from '../../replication/binary.ts';
 import type { Background } from '../../runtime/background.ts';
 import type { Secrets } from '../../secrets.ts';
@@ -22,4 +23,6 @@ export interface Deployment {
   readonly backgrounds: readonly Background[];
   /** Those of the app. */
   readonly settings: readonly SettingEntry[];
+  /** What the app counts. */
+  readonly metrics: Families;
 }

@@ -13,7 +13,9 @@ export interface InspectionInput {
 }
 
 /** What a release says of itself and of the databases. */
-export interface Inspection extends Omit<AppManifest, 'settings'>, Partial<Pick<AppManifest, 'settings'>> {
+export interface Inspection
+  extends Omit<AppManifest, 'settings' | 'metrics'>,
+    Partial<Pick<AppManifest, 'settings' | 'metrics'>> {
   /** The numbers of the messages between processes: others cannot be understood. */
   readonly protocols: { readonly child: number; readonly writer: number };
   readonly nodeVersion: string;

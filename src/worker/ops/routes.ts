@@ -4,6 +4,7 @@ import { z } from 'zod';
 import type { Guard } from '../../contract/feature.ts';
 import { routesWith } from '../../contract/route.ts';
 import { Failure } from '../../errors.ts';
+import type { Families } from '../../metrics/catalog.ts';
 import type { Ask } from '../../runtime/answers.ts';
 import { sendJson } from '../middleware/json.ts';
 import { noteStream } from '../middleware/request-log.ts';
@@ -35,6 +36,7 @@ const FILES: Readonly<Record<string, { readonly type: string; readonly path: () 
 export interface OpsNeeds {
   readonly ask: Ask;
   readonly sessions: OpsSessions;
+  readonly appMetrics: Families;
   readonly draining: () => boolean;
   readonly guard: Guard;
 }
@@ -57,14 +59,14 @@ export const opsRoutes = [
     answers: { 200: { description: "Prometheus' text format.", content: { 'text/plain': {} } } },
     errors: ['not_ready'],
     prepare:
-      ({ ask }) =>
+      ({ ask, appMetrics }) =>
       async (ctx) => {
         const { snapshot, series } = await ask('metrics');
         // Loaded with the first scrape: it goes to one worker or to few.
         const { CONTENT_TYPE, expose } = await import('../../metrics/exposition.ts');
         ctx.status = 200;
         ctx.set({ 'Content-Type': CONTENT_TYPE, 'Cache-Control': 'no-store' });
-        ctx.body = await expose(snapshot, series);
+        ctx.body = await expose(snapshot, series, appMetrics);
       },
   }),
   defineRoute({

@@ -1,5 +1,6 @@
 import { backoffMs, jittered } from '../../../backoff.ts';
 import type { OwnWrite } from '../../../contract/feature.ts';
+import type { Observe } from '../../../contract/metrics.ts';
 import { Failure } from '../../../errors.ts';
 import type { Logger } from '../../../log.ts';
 import { compile } from '../../../mail/compile.ts';
@@ -36,6 +37,7 @@ export interface MailerOptions {
   /** Milliseconds since the epoch. */
   readonly now: () => number;
   readonly random: () => number;
+  readonly observe: Observe;
   readonly log: Logger;
 }
 
@@ -178,6 +180,7 @@ export class Mailer {
     const { log, random } = this.#options;
     const isLost = delivery.outcome === 'deferred' && delivery.isConnectionLost;
     if (delivery.outcome !== 'unavailable') {
+      this.#options.observe('mails_total', 1, { outcome: delivery.outcome });
       if (delivery.outcome === 'sent') this.totals.sent += 1;
       else this.totals[delivery.outcome] += 1;
       if (!isLost) {

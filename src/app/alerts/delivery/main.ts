@@ -22,7 +22,7 @@ type Context = BackgroundContext<typeof deliveryCommands>;
 
 /** The mailer: sends the alerts that are due. */
 export async function prepareMailer(context: Context): Promise<BackgroundWork> {
-  const { db, openOther, write, config, log, report, onDrain } = context;
+  const { db, openOther, write, config, observe, log, report, onDrain } = context;
   const createTransport = await loadTransport(context);
   const images = prepared('images', () => prepareImageQueries(openOther('media')));
   const queries = prepareDeliveryQueries(db);
@@ -55,6 +55,7 @@ export async function prepareMailer(context: Context): Promise<BackgroundWork> {
       backoffMaxMs: config.DELIVERY_BACKOFF_MAX_MS,
       now: Date.now,
       random: Math.random,
+      observe,
       log,
     });
     onDrain((timeoutMs) => mailer.drain(timeoutMs));

@@ -1,4 +1,4 @@
-import { defineCommand } from 'ninelives';
+import { defineCommand, Failure } from 'ninelives';
 import { z } from 'zod';
 
 /** Of a note. */
@@ -14,7 +14,12 @@ export const commands = {
       const insert = db.prepare<[string, string, number], number>(
         'INSERT INTO notes (owner, text, created_ms) VALUES (?, ?, ?) RETURNING id',
       );
-      return ({ owner, text }, { nowMs }) => ({ id: insert.pluck().get(owner, text, nowMs)!, text });
+      return ({ owner, text }, { nowMs, observe }) => {
+        if (text.trim() === '') throw new Failure('note_blank', 'A note has more than blanks');
+        const id = insert.pluck().get(owner, text, nowMs)!;
+        observe('notes_total', 1);
+        return { id, text };
+      };
     },
   }),
   removeOld: defineCommand({

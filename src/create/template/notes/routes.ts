@@ -22,6 +22,7 @@ export const routes = [
     summary: 'Keep a note',
     body: { 'application/json': { schema: z.object({ text }).meta({ id: 'NewNote' }) } },
     answers: { 201: { description: 'It is kept.', content: NOTE, headers: { Location: 'Where it is.' } } },
+    errors: ['note_blank'],
     prepare:
       ({ write }) =>
       async (ctx, { body }) => {

@@ -64,6 +64,7 @@ function startMailer(t: Test, scene: Scene, url: string, change: Partial<MailerO
     backoffMaxMs: 2,
     now: () => scene.nowMs,
     random: () => 0.5,
+    observe() {},
     log: { debug() {}, info() {}, warn() {}, error() {} } as never,
     ...change,
   });

@@ -1,0 +1,72 @@
+import type { Observe } from '../contract/metrics.ts';
+import { type Families, type Family, LATENCY_BOUNDS_S, type Labels } from './catalog.ts';
+import type { Meter } from './meter.ts';
+import { seriesKey } from './series.ts';
+
+/** Labels are few by design: what comes beyond this is left out, and a beat stays small. */
+const SERIES_MAX = 1000;
+const LABEL_MAX_CHARS = 100;
+
+/** Takes one value of an app's metric. */
+type Take = (value: number) => void;
+
+/** Counts what an app observes in this process, of the metrics that it has declared. A series begins with its first value. */
+export class Observer {
+  readonly #meter: Meter;
+  readonly #families: Families;
+  readonly #series = new Map<string, Take>();
+
+  constructor(meter: Meter, families: Families) {
+    this.#meter = meter;
+    this.#families = families;
+  }
+
+  /** @throws TypeError for what is not declared so */
+  readonly observe: Observe = (name: string, value: number, labels: Labels = {}): void => {
+    this.checked(name, value, labels)();
+  };
+
+  /**
+   * @returns what counts it, for one who has to wait whether it counts
+   * @throws TypeError for what is not declared so
+   */
+  checked(name: string, value: number, labels: Labels = {}): () => void {
+    const family = Object.hasOwn(this.#families, name) ? this.#families[name] : undefined;
+    if (family === undefined) throw new TypeError(`No feature declares a metric ${name}`);
+    if (!Number.isFinite(value) || (family.type === 'counter' && value < 0))
+      throw new TypeError(`The metric ${name} cannot take ${value}`);
+    const known = labelsOf(name, family, labels);
+    return () => this.#take(name, family, known)?.(value);
+  }
+
+  #take(name: string, family: Family, labels: Labels): Take | undefined {
+    const key = seriesKey(name, labels);
+    const known = this.#series.get(key);
+    if (known !== undefined || this.#series.size >= SERIES_MAX) return known;
+    const take = this.#begin(name, family, labels);
+    this.#series.set(key, take);
+    return take;
+  }
+
+  #begin(name: string, { type, bounds = LATENCY_BOUNDS_S }: Family, labels: Labels): Take {
+    if (type === 'histogram') {
+      const histogram = this.#meter.histogram(name, labels, bounds);
+      return (value) => histogram.observe(value);
+    }
+    let now = 0;
+    this.#meter[type](name, labels, () => now);
+    return (value) => {
+      now = type === 'counter' ? now + value : value;
+    };
+  }
+}
+
+/** In the order in which they are declared. */
+function labelsOf(name: string, { labels: declared = [] }: Family, given: Labels): Labels {
+  const isDeclared =
+    Object.keys(given).length === declared.length &&
+    declared.every((label) => Object.hasOwn(given, label) && typeof given[label] === 'string');
+  if (!isDeclared)
+    throw new TypeError(`The metric ${name} takes the labels ${declared.join(', ') || '(none)'}, as text`);
+  return Object.fromEntries(declared.map((label) => [label, given[label]!.slice(0, LABEL_MAX_CHARS)]));
+}
