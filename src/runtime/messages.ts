@@ -2,6 +2,7 @@ import type { SeriesDelta } from '../metrics/series.ts';
 import type { Confirmation } from '../replication/confirmation.ts';
 import type { DrillResult } from '../replication/drill/result.ts';
 import type { ContenderState } from '../replication/failover/contender.ts';
+import type { Rehearsal } from '../replication/failover/fitness.ts';
 import type { DryRunResult } from '../writer/dry-run.ts';
 
 /**
@@ -127,6 +128,8 @@ export interface Confirmed extends CommitMark {
 /** What an owner tells of its databases, by their names. */
 export interface LeasePositions {
   readonly schema: Schema;
+  /** As `schema`, of those that older code cannot live with; undefined from a release that does not tell them apart. */
+  readonly needs?: Schema | undefined;
   /** How far the replica is known to hold each. */
   readonly confirmed: Readonly<Record<string, Confirmed>>;
 }
@@ -144,6 +147,35 @@ export interface Ownership {
   readonly trouble?: string | undefined;
 }
 
+/** What the record of a leader tells a standby. */
+export interface HeldRecord extends LeasePositions {
+  readonly epoch: number;
+  /** The folder that counts, below the replica; empty: that itself. */
+  readonly data: string;
+}
+
+/** What one of two systems says of itself to the other one; JSON. */
+export interface PeerState {
+  readonly name: string;
+  readonly state: ContenderState;
+  /** The hash of its release. */
+  readonly release: string;
+  /** Why it would not take over now; undefined when it would. */
+  readonly heldBackBecause?: string | undefined;
+  /** Of its own clock, in milliseconds since the epoch: told to people, and never used. */
+  readonly clockAtMs: number;
+}
+
+/** What is known of the other system. */
+export interface Peer {
+  /** What it has said last; undefined while it cannot be asked. */
+  readonly said?: PeerState | undefined;
+  /** Why it cannot be asked. */
+  readonly problem?: string | undefined;
+  /** How far its clock was ahead of this one's, in milliseconds. */
+  readonly clockAheadMs?: number | undefined;
+}
+
 /** What one of two systems that stand by for each other may do, as its own process has found. */
 export interface Leadership {
   readonly state: ContenderState;
@@ -154,6 +186,16 @@ export interface Leadership {
   readonly commitUntilMonotonicMs?: number | undefined;
   /** Who has the record, where that is another. */
   readonly holder?: string | undefined;
+  /** What that one tells in it. */
+  readonly held?: HeldRecord | undefined;
+  /** When it was renewed last, as far as seen here; milliseconds since the epoch, for people. */
+  readonly renewedAtMs?: number | undefined;
+  /** Why this system would not take over now; undefined when it would. */
+  readonly heldBackBecause?: string | undefined;
+  /** This code has migrations that the databases lack, and that are to be tried before it takes over. */
+  readonly isToTry?: boolean | undefined;
+  /** The other system, where the settings name it. */
+  readonly peer?: Peer | undefined;
   /** Why a person has to decide, or why the store does not answer. */
   readonly reason?: string | undefined;
 }
@@ -190,6 +232,8 @@ export type ToChild =
   | ({ readonly kind: 'uploaded' } & Confirmation)
   /** The databases are whole, as the epoch had them that was to be restored. */
   | { readonly kind: 'databases-restored' }
+  /** What a restore of what the standby has, and this code's migrations on that, have come to. */
+  | { readonly kind: 'rehearsed'; readonly rehearsal: Rehearsal }
   /** The own epoch has a snapshot of each database, and all behind it. */
   | { readonly kind: 'epoch-covered' }
   /** Renew the record now, and say whose the replica is. */
@@ -210,7 +254,7 @@ export type ToChild =
 
 export type ToPrimary =
   /** `notice`: what whoever starts the system should know. `schema`: of the writer, what the databases have. */
-  | { readonly kind: 'ready'; readonly notice?: string; readonly schema?: Schema }
+  | { readonly kind: 'ready'; readonly notice?: string; readonly schema?: Schema; readonly needs?: Schema }
   /** It was told to wait: it has loaded, and waits for `activate`. */
   | { readonly kind: 'standby' }
   /** Still starting, and not hung: the start deadline begins anew. */

@@ -69,8 +69,9 @@ export interface Runtime extends Pick<ChildContext, 'role' | 'config'> {
    * From now on the watchdog ends this process when its event loop blocks for HANG_TIMEOUT_MS.
    * @param notice what whoever starts the system should know
    * @param schema of a writer: what the databases have
+   * @param needs of a writer: the same of those migrations alone that older code cannot live with
    */
-  ready(notice?: string, schema?: Schema): void;
+  ready(notice?: string, schema?: Schema, needs?: Schema): void;
   /** Ends this process, saying why: an unknown state is not repaired, the process is replaced. @param thrown of any type */
   fail(thrown: unknown): void;
 }
@@ -118,11 +119,12 @@ export function startRuntime(): StartedRuntime {
     countServed() {
       served += 1;
     },
-    ready(notice, schema) {
+    ready(notice, schema, needs) {
       send({
         kind: 'ready',
         ...(notice !== undefined && { notice }),
         ...(schema !== undefined && { schema }),
+        ...(needs !== undefined && { needs }),
       });
       keepCompiledCode();
       watchdog.arm();

@@ -61,6 +61,12 @@ export function newestMigrations(db: Database): Readonly<Record<string, number>>
   return Object.fromEntries(recordedMigrations(db).map(({ owner, number }) => [owner, number]));
 }
 
+/** @returns the same of those alone that older releases cannot live with */
+export function newestNeeded(db: Database): Readonly<Record<string, number>> {
+  const needed = recordedMigrations(db).filter(({ isCompatible }) => !isCompatible);
+  return Object.fromEntries(needed.map(({ owner, number }) => [owner, number]));
+}
+
 /**
  * Compares what a database has with what a release has. What both have must be the same, file for file. What only the
  * database has must be marked as one that older releases can live with: this release is one of those.

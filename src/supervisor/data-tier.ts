@@ -97,7 +97,7 @@ export class DataTier {
       confirmations: () => this.replicator.confirmations,
       behind: () => ({ ...this.#behindAtStart, ...this.replicator.monitor.reports }),
       onRewound: (id) => this.history.rewound(id),
-      onSchema: (schema) => this.lease.migrated(schema),
+      onSchema: (schema, needs) => this.lease.migrated(schema, needs),
       onLag: (reports) => {
         this.history.told(reports);
         this.lease.told(reports);

@@ -129,8 +129,8 @@ export class LeasePlace implements ReplicaOwner {
   }
 
   /** Hands on what the databases have. */
-  migrated(schema: Schema): void {
-    this.#positions.migrated(schema);
+  migrated(schema: Schema, needs: Schema | undefined): void {
+    this.#positions.migrated(schema, needs);
   }
 
   /** Hands on how far the replica is. */

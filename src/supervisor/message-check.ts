@@ -49,12 +49,14 @@ const delta = either(
   shape({ ...series, counts: listOf(finite), sum: finite }),
 );
 const commit = { session: optional(text), ordinal: finite, atMs: finite };
+const confirmed = shape({ ...commit, generation: text, salt: text, offsetBytes: finite });
+const schema = mapOf(mapOf(finite));
 const lagReport = shape({
   lagMs: finite,
   unconfirmedBytes: finite,
   unconfirmedCommits: finite,
   lastCommit: shape(commit),
-  confirmed: optional(shape({ ...commit, generation: text, salt: text, offsetBytes: finite })),
+  confirmed: optional(confirmed),
   wal: optional(shape({ bytes: finite, oldestReaderMs: finite, segments: finite })),
 });
 const drilled = {
@@ -75,7 +77,7 @@ const migration = shape({ owner: text, name: text, isCompatible: flag });
 const isDate: Check = (value) => typeof value === 'string' && !Number.isNaN(Date.parse(value));
 
 const MESSAGES: { readonly [Kind in ToPrimary['kind']]: Fields<Kind> } = {
-  ready: { notice: optional(text), schema: optional(mapOf(mapOf(finite))) },
+  ready: { notice: optional(text), schema: optional(schema), needs: optional(schema) },
   standby: {},
   progress: { detail: text },
   beat: { rssBytes: finite, heapUsedBytes: finite, served: finite, deltas: listOf(delta) },
@@ -105,6 +107,19 @@ const MESSAGES: { readonly [Kind in ToPrimary['kind']]: Fields<Kind> } = {
     data: optional(text),
     commitUntilMonotonicMs: optional(finite),
     holder: optional(text),
+    held: optional(
+      shape({ epoch: id, data: text, schema, needs: optional(schema), confirmed: mapOf(confirmed) }),
+    ),
+    renewedAtMs: optional(finite),
+    heldBackBecause: optional(text),
+    isToTry: optional(flag),
+    peer: optional(
+      shape({
+        said: optional(shape({ name: text, state: text, release: text, clockAtMs: finite })),
+        problem: optional(text),
+        clockAheadMs: optional(finite),
+      }),
+    ),
     reason: optional(text),
   },
   counted: { database: text, generation: text, salt: text, offsetBytes: finite },

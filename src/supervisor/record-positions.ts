@@ -18,8 +18,8 @@ export class RecordPositions {
   }
 
   /** What the databases have. */
-  migrated(schema: Schema): void {
-    this.#describe({ ...this.#positions, schema });
+  migrated(schema: Schema, needs: Schema | undefined): void {
+    this.#describe({ ...this.#positions, schema, needs });
   }
 
   /** How far the replica is. */

@@ -1,3 +1,4 @@
+import type { Trouble } from '../runtime/messages.ts';
 import type { LeasePlace } from './lease-place.ts';
 
 /** What finds out for a system whether it may add to the replica. */
@@ -19,4 +20,6 @@ export interface ReplicaOwner
   > {
   /** Why nothing may be committed now; undefined when it may. */
   readonly suspendedBecause?: string | undefined;
+  /** What is out of order with the system that stands by. */
+  readonly peerTroubles?: readonly Trouble[] | undefined;
 }

@@ -40,6 +40,7 @@ export class StatusBoard {
     const { suspendedBecause } = data.lease;
     if (suspendedBecause) notReady.push({ name: 'suspended', reason: suspendedBecause });
     if (data.lease.trouble) degraded.push({ name: 'replica', reason: data.lease.trouble });
+    degraded.push(...(data.lease.peerTroubles ?? []));
     if (!lifecycle.isServing) notReady.push({ name: 'system', reason: lifecycle.trouble ?? lifecycle.state });
     if (writer.slot.trouble) notReady.push({ name: 'writer', reason: writer.slot.trouble });
     // Nobody can ask for this but at the control socket; the connections wait.

@@ -23,7 +23,7 @@ export interface WriterPlaceOptions {
   /** The features have heard that a database has gone back. */
   readonly onRewound: (id: string) => void;
   /** What the databases have, as one that is ready tells it. */
-  readonly onSchema: (schema: Schema) => void;
+  readonly onSchema: (schema: Schema, needs: Schema | undefined) => void;
   /** It has measured how far the replica is behind. */
   readonly onLag: (reports: Readonly<Record<string, LagReport>>) => void;
 }
@@ -119,7 +119,7 @@ export class WriterPlace {
     child.on('message', (message) => {
       if (message.kind === 'ready') {
         this.#isDrained = false;
-        if (message.schema) this.#options.onSchema(message.schema);
+        if (message.schema) this.#options.onSchema(message.schema, message.needs);
       }
       if (message.kind === 'drained') this.#isDrained = true;
       if (message.kind === 'rewound') {

@@ -4,7 +4,6 @@ import type { Command } from '../contract/feature.ts';
 import { features } from '../features.ts';
 import { readMark } from '../replication/history/mark.ts';
 import type { Runtime } from '../runtime/runtime.ts';
-import type { Owner } from '../sqlite/migrations.ts';
 import { BUSY_TIMEOUT_MS, type Database, openReader, openWriter } from '../sqlite/open.ts';
 import { prepared } from '../sqlite/prepared.ts';
 import { type UpgradeTarget, upgrade } from '../sqlite/upgrade.ts';
@@ -13,6 +12,7 @@ import { CommitCounter } from './commit-counter.ts';
 import { type DryRunResult, dryRun } from './dry-run.ts';
 import { IdempotencyKeys } from './idempotency.ts';
 import { Ledger } from './ledger.ts';
+import { ownersOf } from './owners.ts';
 import { type Listener, tellRewind, toldOf } from './rewinds.ts';
 import { loadCommands } from './store.ts';
 
@@ -155,10 +155,4 @@ function prepareAll(path: string, commands: ReadonlyMap<string, Command>): void 
   } finally {
     db.close();
   }
-}
-
-/** Whose tables a database has: the writer's own, then those of the features. */
-export function ownersOf(database: string): readonly Owner[] {
-  const own = { name: 'writer', migrations: new URL('./migrations/', import.meta.url) };
-  return [own, ...features.filter((feature) => feature.database === database)];
 }

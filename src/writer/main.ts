@@ -7,7 +7,7 @@ import { type GrantRequest, QUESTION } from '../limits/policy.ts';
 import { LimitPool } from '../limits/pool.ts';
 import type { Trouble } from '../runtime/messages.ts';
 import type { Runtime } from '../runtime/runtime.ts';
-import { newestMigrations } from '../sqlite/migration-history.ts';
+import { newestMigrations, newestNeeded } from '../sqlite/migration-history.ts';
 import { openDatabases } from './databases.ts';
 import { monotonicNowMs, REPLICATED_QUESTION, type ReplicatedRequest, writerSocketPath } from './protocol.ts';
 import { WriterServer } from './server.ts';
@@ -82,7 +82,8 @@ export async function run(runtime: Runtime): Promise<void> {
   await server.listen(writerSocketPath(config.DATA_DIR));
   keepReporting([...stores.values()], guard, runtime, () => monotonicNowMs() < commitUntilMs);
   const schema = Object.fromEntries([...databases].map(([name, db]) => [name, newestMigrations(db)]));
-  runtime.ready(notices.length > 0 ? notices.join(' ') : undefined, schema);
+  const needs = Object.fromEntries([...databases].map(([name, db]) => [name, newestNeeded(db)]));
+  runtime.ready(notices.length > 0 ? notices.join(' ') : undefined, schema, needs);
 }
 
 async function whenReplicated(

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { openWriter } from '../../src/sqlite/open.ts';
 import { upgrade } from '../../src/sqlite/upgrade.ts';
-import { ownersOf } from '../../src/writer/databases.ts';
+import { ownersOf } from '../../src/writer/owners.ts';
 import { monotonicNowMs } from '../../src/writer/protocol.ts';
 import { Replication } from '../../src/writer/replication.ts';
 import { WalIndex } from '../../src/writer/wal-index.ts';

@@ -59,8 +59,11 @@ export interface ContenderOptions {
   readonly now: () => number;
   /** What was noted last in the data folder; undefined where nothing was. */
   readonly note?: LeaseNote | undefined;
-  /** Whether this code can lead with the databases that the record tells of. */
-  readonly canLead?: (record: LeaseRecord) => boolean;
+  /**
+   * Why this system cannot lead with the databases that the record tells of; undefined when it can.
+   * @param isOwn they are here, whole: nothing would be restored
+   */
+  readonly heldBack?: (record: LeaseRecord, isOwn: boolean) => string | undefined;
   /** Whether the replica has a folder of any epoch: then a record that is missing was removed. */
   readonly hasEpochs: boolean;
 }
@@ -81,6 +84,7 @@ export class Contender {
   readonly #holdMs: number;
   #state: Exclude<ContenderState, 'suspended'> = 'standby';
   #refusal: string | undefined;
+  #heldBackBecause: string | undefined;
   /** Who has the record now, for people. */
   #holder: LeaseRecord | undefined;
   /** Undefined before it has held it. */
@@ -148,6 +152,17 @@ export class Contender {
   /** Why a person has to decide; undefined unless it is refused. */
   get refusal(): string | undefined {
     return this.#refusal;
+  }
+
+  /** Why it would not take the record now; undefined when it would, and once it has it. */
+  get heldBackBecause(): string | undefined {
+    return this.#state === 'standby' ? this.#heldBackBecause : undefined;
+  }
+
+  /** When the record was renewed last: by itself, or by the other one as far as it has seen; undefined before. */
+  get renewedAtMs(): number | undefined {
+    if (!this.isHolder) return this.#watched?.sinceMs;
+    return Number.isFinite(this.#renewedAtMs) ? this.#renewedAtMs : undefined;
   }
 
   /** Until when it may commit, on its own clock. */
@@ -308,8 +323,10 @@ export class Contender {
   }
 
   #mayTake(record: LeaseRecord): boolean {
-    const { now, self, canLead = () => true } = this.#options;
-    if (!canLead(record)) return false;
+    const { now, self, note, heldBack } = this.#options;
+    const isHere = this.#isOfThisFolder(record) && note?.isWhole === true;
+    this.#heldBackBecause = heldBack?.(record, isHere);
+    if (this.#heldBackBecause !== undefined) return false;
     if (record.state === 'released' || this.#isOfThisFolder(record)) return true;
     // What a primary leaves behind that was killed may still commit, and has the lock of its folder.
     if (record.folder === self.folder && isKnownGone(record, self)) return true;
@@ -350,7 +367,9 @@ export class Contender {
       n,
       state: purpose === 'release' ? 'released' : 'held',
       ttlMs,
-      schema: purpose === 'take' ? (before?.schema ?? {}) : this.#positions.schema,
+      // A writer that has not said it yet takes nothing away from what the databases have.
+      schema: { ...before?.schema, ...this.#positions.schema },
+      needs: this.#positions.needs ?? before?.needs,
       confirmed: { ...before?.confirmed, ...this.#positions.confirmed },
     };
     return { purpose, record, over: stored };

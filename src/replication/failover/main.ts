@@ -1,6 +1,8 @@
 import { Failure } from '../../errors.ts';
-import type { Leadership, ToChild } from '../../runtime/messages.ts';
+import { freeDiskBytes } from '../../free-disk.ts';
+import type { Leadership, Peer, PeerState, ToChild } from '../../runtime/messages.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
+import { ownSchema } from '../../writer/owners.ts';
 import { monotonicNowMs } from '../../writer/protocol.ts';
 import type { Confirmation } from '../confirmation.ts';
 import { identityOf } from '../lease/identity.ts';
@@ -8,8 +10,9 @@ import { openLeaseStore } from '../lease/open-store.ts';
 import { ownerOf } from '../lease/record.ts';
 import { Contender } from './contender.ts';
 import { Driver } from './driver.ts';
+import { Fitness } from './fitness.ts';
 import { readNote, writeNote } from './note.ts';
-import { askForVow } from './peer-client.ts';
+import { askAbout, askForVow, type PeerOptions } from './peer-client.ts';
 import { PeerListener } from './peer-listener.ts';
 import { timesOf } from './times.ts';
 
@@ -20,17 +23,23 @@ export interface ContenderInput {
   /** Of the primary. */
   readonly pid: number;
   readonly ttlMs: number;
+  /** The hash of the release that runs, for the other one. */
+  readonly release: string;
   /** Where the other system is asked; undefined where none is set. */
   readonly peerUrl?: string | undefined;
   /** Where the other system asks; undefined where it cannot. */
   readonly peerListen?: { readonly host: string; readonly port: number } | undefined;
 }
 
+/** Between two questions to the other system how it is. */
+const PEER_INTERVAL_MS = 5000;
+
 /** After these there may be something to write. */
 const TURNS: ReadonlySet<ToChild['kind']> = new Set([
   'databases-restored',
   'epoch-covered',
   'release',
+  'rehearsed',
   'renew',
 ]);
 
@@ -40,7 +49,7 @@ const TURNS: ReadonlySet<ToChild['kind']> = new Set([
  */
 export async function run({ config, log, send, standby, ready, onMessage }: Runtime): Promise<void> {
   process.umask(0o077);
-  const { session, pid, ttlMs, peerUrl, peerListen } = (await standby()) as ContenderInput;
+  const { session, pid, ttlMs, release, peerUrl, peerListen } = (await standby()) as ContenderInput;
   const times = timesOf(ttlMs);
   const { url } = config.replica;
   const store = openLeaseStore(config, process.env, times.requestTimeoutMs);
@@ -49,15 +58,25 @@ export async function run({ config, log, send, standby, ready, onMessage }: Runt
       'config_invalid',
       `The store of ${url} takes every write, whatever its condition is: of two systems that take over at once both would lead. FAILOVER=lease needs another store.`,
     );
+  const self = { ...identityOf(config.DATA_DIR, pid), ...(config.NODE_NAME && { name: config.NODE_NAME }) };
+  const fitness = new Fitness({ own: ownSchema(), freeBytes: () => freeDiskBytes(config.DATA_DIR) });
   const contender = new Contender({
-    self: { ...identityOf(config.DATA_DIR, pid), ...(config.NODE_NAME && { name: config.NODE_NAME }) },
+    self,
     session,
+    heldBack: (record, isHere) => fitness.heldBackBecause(record, isHere),
     ttlMs,
     now: monotonicNowMs,
     note: readNote(config.DATA_DIR),
     hasEpochs: (await store.epochs()).length > 0,
   });
   const secret = process.env.PEER_SECRET ?? '';
+  const peerOptions: PeerOptions | undefined =
+    peerUrl === undefined
+      ? undefined
+      : { url: peerUrl, secret, timeoutMs: times.requestTimeoutMs, now: monotonicNowMs };
+  let peer: Peer | undefined;
+  const tell = () =>
+    send({ kind: 'leadership', ...describe(contender, driver, fitness), ...(peer && { peer }) });
   const driver: Driver<Confirmation> = new Driver({
     contender,
     store,
@@ -72,15 +91,12 @@ export async function run({ config, log, send, standby, ready, onMessage }: Runt
         log.warn({ err }, 'what is known of the own epoch could not be kept');
       }
     },
-    ...(peerUrl && {
-      askPeer: (of: string) =>
-        askForVow(of, { url: peerUrl, secret, timeoutMs: times.requestTimeoutMs, now: monotonicNowMs }),
-    }),
+    ...(peerOptions && { askPeer: (of: string) => askForVow(of, peerOptions) }),
     onReplicated(confirmations) {
       for (const { database, generation, salt, offsetBytes } of confirmations)
         send({ kind: 'counted', database, generation, salt, offsetBytes });
     },
-    onChange: () => send({ kind: 'leadership', ...describe(contender, driver) }),
+    onChange: tell,
   });
   onMessage((message) => {
     if (message.kind === 'uploaded') {
@@ -91,6 +107,7 @@ export async function run({ config, log, send, standby, ready, onMessage }: Runt
     if (message.kind === 'databases-restored') contender.restored();
     if (message.kind === 'epoch-covered') contender.covered();
     if (message.kind === 'release') contender.release();
+    if (message.kind === 'rehearsed') fitness.rehearsed(message.rehearsal);
     if (TURNS.has(message.kind)) driver.wake();
     if (message.kind === 'drain') {
       driver.end();
@@ -99,19 +116,56 @@ export async function run({ config, log, send, standby, ready, onMessage }: Runt
   });
   if (peerListen && secret !== '') {
     const vow = (of: string) => contender.vow(of);
-    await new PeerListener({ ...peerListen, secret, vow, now: monotonicNowMs }).listen();
+    const about = (): PeerState => {
+      const { state, heldBackBecause } = contender;
+      return { name: self.name, state, release, heldBackBecause, clockAtMs: Date.now() };
+    };
+    await new PeerListener({ ...peerListen, secret, vow, about, now: monotonicNowMs }).listen();
+  }
+  const askPeer = async (options: PeerOptions) => {
+    const before = JSON.stringify(peer);
+    peer = await lookAtPeer(options);
+    if (JSON.stringify(peer) !== before && !contender.isOver) tell();
+  };
+  if (peerOptions) {
+    setInterval(() => void askPeer(peerOptions), PEER_INTERVAL_MS).unref();
+    void askPeer(peerOptions);
   }
   ready();
   await driver.run();
 }
 
-function describe(contender: Contender, driver: Driver<Confirmation>): Leadership {
-  const { state, epoch, data, deadlineMs, holder, refusal } = contender;
+/** @returns what the other system says of itself, or why it does not */
+export async function lookAtPeer(options: PeerOptions): Promise<Peer> {
+  try {
+    const said = await askAbout(options);
+    return { said, clockAheadMs: said.clockAtMs - Date.now() };
+  } catch (error) {
+    return { problem: (error as Error).message };
+  }
+}
+
+function describe(contender: Contender, driver: Driver<Confirmation>, fitness: Fitness): Leadership {
+  const { state, epoch, data, deadlineMs, holder, refusal, renewedAtMs, heldBackBecause } = contender;
   return {
     state,
     ...(epoch !== undefined && { epoch, data }),
     ...(Number.isFinite(deadlineMs) && { commitUntilMonotonicMs: deadlineMs }),
-    ...(holder && { holder: ownerOf(holder) }),
+    ...(renewedAtMs !== undefined && {
+      renewedAtMs: Math.round(Date.now() - monotonicNowMs() + renewedAtMs),
+    }),
+    ...(holder && {
+      holder: ownerOf(holder),
+      held: {
+        epoch: holder.epoch,
+        data: holder.data,
+        schema: holder.schema,
+        needs: holder.needs,
+        confirmed: holder.confirmed,
+      },
+      isToTry: fitness.isNewer(holder),
+    }),
+    ...(heldBackBecause !== undefined && { heldBackBecause }),
     ...((refusal ?? driver.silence) && { reason: refusal ?? driver.silence }),
   };
 }

@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import type { VowQuestion } from './peer-listener.ts';
+import type { PeerState } from '../../runtime/messages.ts';
+import { ANSWER_PURPOSES, type PeerQuestion } from './peer-listener.ts';
 import { isSignedBy, sign } from './signature.ts';
 
 const ASK_BYTES = 16;
+const WRONG_SECRET = 'PEER_SECRET is not the same on both';
 
 export interface PeerOptions {
   /** PEER_URL. */
@@ -12,30 +14,62 @@ export interface PeerOptions {
   readonly now: () => number;
 }
 
+interface Answer {
+  readonly said: Readonly<Record<string, unknown>>;
+  readonly sentAtMs: number;
+}
+
 /**
  * Asks the other system not to challenge a session.
  *
  * @returns when the question was sent that it has promised to; undefined where it does not, or cannot be asked
  */
 export async function askForVow(session: string, options: PeerOptions): Promise<number | undefined> {
-  const { url, secret, timeoutMs, now } = options;
-  const signal = AbortSignal.timeout(timeoutMs);
-  const post = (path: string, body: string, headers: Record<string, string> = {}) =>
-    fetch(new URL(path, url), { method: 'POST', body, headers, signal, redirect: 'error' });
   try {
-    const issued = await post('/nonce', '');
-    if (!issued.ok) return undefined;
-    const ask = randomBytes(ASK_BYTES).toString('base64url');
-    const question = JSON.stringify({ nonce: await issued.text(), ask, session } satisfies VowQuestion);
-    const sentAtMs = now();
-    const answer = await post('/vow', question, { 'x-signature': sign(secret, 'vow', question) });
-    const text = await answer.text();
-    if (!answer.ok || !isSignedBy(secret, 'promise', text, answer.headers.get('x-signature')))
-      return undefined;
-    const said = JSON.parse(text) as { readonly ask?: unknown; readonly isPromised?: unknown };
-    return said.ask === ask && said.isPromised === true ? sentAtMs : undefined;
+    const { said, sentAtMs } = await ask('vow', { session }, options);
+    return said.isPromised === true ? sentAtMs : undefined;
   } catch {
     // It is as one that does not promise.
     return undefined;
   }
+}
+
+/**
+ * Asks the other system what it is.
+ * @throws Error why it cannot be asked, as its message
+ */
+export async function askAbout(options: PeerOptions): Promise<PeerState> {
+  const { said } = await ask('about', {}, options);
+  return said.about as PeerState;
+}
+
+/** @throws Error why there is no answer that can be believed */
+async function ask(kind: PeerQuestion['kind'], about: object, options: PeerOptions): Promise<Answer> {
+  const { url, secret, timeoutMs, now } = options;
+  const signal = AbortSignal.timeout(timeoutMs);
+  const post = (path: string, body: string, headers: Record<string, string> = {}) =>
+    fetch(new URL(path, url), { method: 'POST', body, headers, signal, redirect: 'error' }).catch((error) => {
+      throw new Error(`it cannot be reached: ${reasonOf(error, timeoutMs)}`);
+    });
+  const issued = await post('/nonce', '');
+  if (!issued.ok)
+    throw new Error(`${url} is not PEER_LISTEN of the other system: it answers ${issued.status}`);
+  const id = randomBytes(ASK_BYTES).toString('base64url');
+  const question = JSON.stringify({ ...about, nonce: await issued.text(), ask: id });
+  const sentAtMs = now();
+  const answer = await post(`/${kind}`, question, { 'x-signature': sign(secret, kind, question) });
+  if (answer.status === 403) throw new Error(WRONG_SECRET);
+  if (!answer.ok) throw new Error(`it does not know what it was asked: it answers ${answer.status}`);
+  const text = await answer.text();
+  if (!isSignedBy(secret, ANSWER_PURPOSES[kind], text, answer.headers.get('x-signature')))
+    throw new Error(WRONG_SECRET);
+  const said = JSON.parse(text) as Answer['said'];
+  if (said.ask !== id) throw new Error('its answer is to another question');
+  return { said, sentAtMs };
+}
+
+function reasonOf(error: Error, timeoutMs: number): string {
+  if (error.name === 'TimeoutError') return `no answer within ${timeoutMs} ms`;
+  const { code, message } = (error.cause ?? error) as NodeJS.ErrnoException;
+  return code ?? message;
 }

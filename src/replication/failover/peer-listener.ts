@@ -1,5 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { Failure } from '../../errors.ts';
+import type { PeerState } from '../../runtime/messages.ts';
 import { isSignedBy, Nonces, sign } from './signature.ts';
 
 /** A question is asked right behind its nonce. */
@@ -7,15 +9,24 @@ const NONCE_LIFETIME_MS = 5000;
 const BODY_MAX_BYTES = 1024;
 const TIMEOUT_MS = 3000;
 const CONNECTIONS_MAX = 16;
+const KINDS: ReadonlyMap<string, PeerQuestion['kind']> = new Map([
+  ['/vow', 'vow'],
+  ['/about', 'about'],
+]);
 
-/** What the peer asks: that nobody challenges its session. */
-export interface VowQuestion {
+/** What the peer asks. `vow`: that nobody challenges its session; `about`: what this system is. */
+export interface PeerQuestion {
+  readonly kind: 'vow' | 'about';
   /** Of the listener, for this question alone. */
   readonly nonce: string;
   /** Of who asks: the answer is to this question. */
   readonly ask: string;
-  readonly session: string;
+  /** With `vow`. */
+  readonly session?: string | undefined;
 }
+
+/** What an answer to each is signed as. */
+export const ANSWER_PURPOSES = { vow: 'promise', about: 'said' } as const;
 
 export interface PeerListenerOptions {
   readonly host: string;
@@ -23,11 +34,12 @@ export interface PeerListenerOptions {
   readonly secret: string;
   /** @returns whether it is promised */
   readonly vow: (session: string) => boolean;
+  readonly about: () => PeerState;
   readonly now: () => number;
 }
 
 /**
- * Where the other system asks, while the store does not answer it. It answers nobody who does not have the secret, and the
+ * Where the other system asks: for a vow while the store does not answer it, and now and then how this one is. It answers nobody who does not have the secret, and the
  * secret is never sent: a question is signed with a nonce that this one has issued, and an answer with one of who asks.
  */
 export class PeerListener {
@@ -45,11 +57,19 @@ export class PeerListener {
     this.#server.keepAliveTimeout = TIMEOUT_MS;
   }
 
-  /** Resolves with the port. @throws Error when it cannot listen */
+  /** Resolves with the port. @throws Failure address_unavailable */
   async listen(): Promise<number> {
     const { host, port } = this.#options;
     await new Promise<void>((resolve, reject) => {
-      this.#server.once('error', reject);
+      this.#server.once('error', (cause) =>
+        reject(
+          new Failure(
+            'address_unavailable',
+            `Cannot listen on ${host}:${port}: ${cause.message}. Set PEER_LISTEN.`,
+            { cause },
+          ),
+        ),
+      );
       this.#server.listen(port, host, resolve);
     });
     return (this.#server.address() as AddressInfo).port;
@@ -64,16 +84,22 @@ export class PeerListener {
     const text = await bodyOf(request).catch(() => undefined);
     if (request.method !== 'POST' || text === undefined) return answer(response, 400, '');
     if (request.url === '/nonce') return answer(response, 200, this.#nonces.issue());
-    if (request.url !== '/vow') return answer(response, 404, '');
-    const { secret, vow } = this.#options;
-    const question = isSignedBy(secret, 'vow', text, request.headers['x-signature'])
-      ? parse(text)
+    const kind = KINDS.get(request.url ?? '');
+    if (kind === undefined) return answer(response, 404, '');
+    const { secret } = this.#options;
+    const question = isSignedBy(secret, kind, text, request.headers['x-signature'])
+      ? parse(kind, text)
       : undefined;
     if (!question || !this.#nonces.use(question.nonce)) return answer(response, 403, '');
-    const isPromised = vow(question.session);
-    const said = JSON.stringify({ ask: question.ask, isPromised });
-    response.setHeader('x-signature', sign(secret, 'promise', said));
+    const said = JSON.stringify({ ask: question.ask, ...this.#answer(question) });
+    response.setHeader('x-signature', sign(secret, ANSWER_PURPOSES[kind], said));
     answer(response, 200, said);
+  }
+
+  #answer({ kind, session }: PeerQuestion): object {
+    const { vow, about } = this.#options;
+    if (kind === 'about') return { about: about() };
+    return { isPromised: session !== undefined && vow(session) };
   }
 }
 
@@ -93,11 +119,11 @@ async function bodyOf(request: IncomingMessage): Promise<string> {
   return Buffer.concat(chunks).toString();
 }
 
-function parse(text: string): VowQuestion | undefined {
+function parse(kind: PeerQuestion['kind'], text: string): PeerQuestion | undefined {
   try {
     const { nonce, ask, session } = JSON.parse(text);
-    const isQuestion = [nonce, ask, session].every((part) => typeof part === 'string');
-    return isQuestion ? { nonce, ask, session } : undefined;
+    const parts = kind === 'vow' ? [nonce, ask, session] : [nonce, ask];
+    return parts.every((part) => typeof part === 'string') ? { kind, nonce, ask, session } : undefined;
   } catch {
     return undefined;
   }

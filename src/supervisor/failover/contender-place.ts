@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { Failure } from '../../errors.ts';
 import type { Confirmation } from '../../replication/confirmation.ts';
+import type { Rehearsal } from '../../replication/failover/fitness.ts';
 import type { ContenderInput } from '../../replication/failover/main.ts';
-import type { LagReport, Leadership, Schema } from '../../runtime/messages.ts';
+import type { LagReport, Leadership, Schema, Trouble } from '../../runtime/messages.ts';
 import { monotonicNowMs } from '../../writer/protocol.ts';
 import { Changes } from '../changes.ts';
 import { type Clock, processClock } from '../clock.ts';
@@ -41,6 +42,7 @@ export class ContenderPlace implements ReplicaOwner {
   #led: Led | undefined;
   #heard = 0;
   #isRestored = false;
+  #rehearsal: Rehearsal | undefined;
   #isShipped = false;
   /** What Litestream has uploaded last of each database, whether or not it counts yet. */
   readonly #uploaded = new Map<string, Confirmation>();
@@ -106,6 +108,14 @@ export class ContenderPlace implements ReplicaOwner {
       : undefined;
   }
 
+  /** What is out of order with the other system, as far as that says it. */
+  get peerTroubles(): readonly Trouble[] {
+    const { problem, said } = this.#leadership.peer ?? {};
+    if (problem !== undefined) return [{ name: 'peer', reason: `the other system: ${problem}` }];
+    if (said?.heldBackBecause === undefined) return [];
+    return [{ name: 'standby', reason: `${said.name} would not take over: ${said.heldBackBecause}` }];
+  }
+
   readonly waitsForOther = false;
 
   /** The system that leads from now on. */
@@ -155,8 +165,8 @@ export class ContenderPlace implements ReplicaOwner {
     this.demand();
   }
 
-  migrated(schema: Schema): void {
-    this.#positions.migrated(schema);
+  migrated(schema: Schema, needs: Schema | undefined): void {
+    this.#positions.migrated(schema, needs);
   }
 
   told(reports: Readonly<Record<string, LagReport>>): void {
@@ -169,6 +179,12 @@ export class ContenderPlace implements ReplicaOwner {
     this.#uploaded.set(confirmation.database, confirmation);
     this.#send({ kind: 'uploaded', ...confirmation });
     if (!wasCovered && this.#isCovered) this.#send({ kind: 'epoch-covered' });
+  }
+
+  /** What the standby has was restored, and its code's migrations were tried on that. */
+  rehearsed(rehearsal: Rehearsal): void {
+    this.#rehearsal = rehearsal;
+    this.#send({ kind: 'rehearsed', rehearsal });
   }
 
   /** Nothing is committed any more, and the replica has all: whoever takes over need not wait. */
@@ -189,11 +205,13 @@ export class ContenderPlace implements ReplicaOwner {
   }
 
   get #input(): ContenderInput {
-    const { LEASE_TTL_MS, PEER_URL, peerListen } = this.#deployment.config;
+    const { release, config } = this.#deployment;
+    const { LEASE_TTL_MS, PEER_URL, peerListen } = config;
     return {
       session: this.#session,
       pid: process.pid,
       ttlMs: LEASE_TTL_MS,
+      release: release.hash,
       peerUrl: PEER_URL,
       peerListen,
     };
@@ -210,6 +228,7 @@ export class ContenderPlace implements ReplicaOwner {
   /** Tells a process in the place what the one before it was told. */
   #brief(): void {
     this.#send(this.#positions.message);
+    if (this.#rehearsal) this.#send({ kind: 'rehearsed', rehearsal: this.#rehearsal });
     for (const confirmation of this.#uploaded.values()) this.#send({ kind: 'uploaded', ...confirmation });
   }
 
@@ -219,7 +238,7 @@ export class ContenderPlace implements ReplicaOwner {
 
   #hear(leadership: Leadership): void {
     if (this.failure) return;
-    const { state: before, reason, holder } = this.#leadership;
+    const { state: before, ...shown } = this.#leadership;
     this.#leadership = leadership;
     this.#heard += 1;
     const { state } = leadership;
@@ -231,7 +250,14 @@ export class ContenderPlace implements ReplicaOwner {
     this.#watchDeadline();
     this.#changes.announce();
     if (this.failure) this.#led?.onLost(this.failure);
-    if (state !== before || reason !== leadership.reason || holder !== leadership.holder) this.#changed();
+    const { reason, holder, heldBackBecause, peer } = leadership;
+    const isOther =
+      reason !== shown.reason ||
+      holder !== shown.holder ||
+      heldBackBecause !== shown.heldBackBecause ||
+      peer?.problem !== shown.peer?.problem ||
+      peer?.said?.heldBackBecause !== shown.peer?.said?.heldBackBecause;
+    if (state !== before || isOther) this.#changed();
   }
 
   /** Nobody says that a time has passed. */

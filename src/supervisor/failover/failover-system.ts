@@ -227,11 +227,14 @@ export class FailoverSystem implements StartedSystem {
   }
 
   get #status(): SystemStatus {
-    const { state, holder, reason } = this.#contender.leadership;
-    const { failure, isHeld } = this.#contender;
+    const { state, holder, reason, heldBackBecause } = this.#contender.leadership;
+    const { failure, isHeld, peerTroubles } = this.#contender;
     const leader = isHeld ? 'this system takes over' : `${holder ?? 'nobody that is known yet'} leads`;
     const notReady: Trouble[] = [{ name: 'standby', reason: failure?.message ?? `${leader} (${state})` }];
-    const degraded = reason === undefined ? [] : [{ name: 'replica', reason }];
+    const degraded: Trouble[] = reason === undefined ? [] : [{ name: 'replica', reason }];
+    if (heldBackBecause !== undefined)
+      degraded.push({ name: 'standby', reason: `this system would not take over: ${heldBackBecause}` });
+    degraded.push(...peerTroubles);
     return { ready: false, notReady, degraded };
   }
 

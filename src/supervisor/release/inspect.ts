@@ -13,7 +13,7 @@ async function inspect({ installation }: InspectionInput): Promise<InspectionAns
     const { loadConfig, restartSettings } = await import('../../config.ts');
     const { describeApp } = await import('../../features.ts');
     const { WRITER_PROTOCOL } = await import('../../writer/protocol.ts');
-    const { ownersOf } = await import('../../writer/databases.ts');
+    const { ownersOf } = await import('../../writer/owners.ts');
     const { compatibilityOf } = await import('../../sqlite/compatibility.ts');
     const { databasePath } = await import('../../replication/litestream-config.ts');
     const { appSettingMistakes } = await import('../../app-settings.ts');

@@ -139,11 +139,16 @@ t.test('a change, and a store that does not answer, begin the wait anew', async 
 t.test('what was released is taken without waiting, unless this code cannot lead with it', async (t) => {
   const released = found({ ...THEIRS, state: 'released' });
   t.equal(contend().contender.looked(released)?.purpose, 'take');
-  const { contender, clock } = contend({ canLead: ({ schema }) => schema.main === undefined });
+  const { contender, clock } = contend({
+    heldBack: ({ schema }) => (schema.main === undefined ? undefined : 'old code'),
+  });
   t.equal(contender.looked(found({ ...THEIRS, state: 'released', schema: { main: { app: 9 } } })), undefined);
   clock.nowMs = 60_000;
   t.equal(contender.looked(found({ ...THEIRS, state: 'released', schema: { main: { app: 9 } } })), undefined);
   t.equal(contender.state, 'standby');
+  t.equal(contender.heldBackBecause, 'old code');
+  t.equal(contender.looked(released)?.purpose, 'take');
+  t.equal(contender.heldBackBecause, undefined);
 });
 
 t.test('of two that take it at once the one that is refused stands by', async (t) => {

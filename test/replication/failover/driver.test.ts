@@ -103,6 +103,7 @@ function listenerOf({ contender }: Member): PeerListener {
     port: 0,
     secret: SECRET,
     vow: (session) => contender.vow(session),
+    about: () => ({ name: 'peer', state: contender.state, release: 'r', clockAtMs: 0 }),
     now,
   });
 }

@@ -17,17 +17,18 @@ interface Place {
   readonly store: TestStore;
   readonly dataDir?: string;
   readonly input?: Partial<ContenderInput>;
+  readonly secret?: string;
 }
 
 /** The process as the primary has it, and what it has said last. */
-function contend(t: Test, { store, dataDir = temporaryFolder(t), input = {} }: Place) {
+function contend(t: Test, { store, dataDir = temporaryFolder(t), input = {}, secret = 'of both' }: Place) {
   mkdirSync(join(dataDir, 'run'), { recursive: true, mode: 0o700 });
   const child = new TestChild(t, {
     entry: 'replication/failover/main.ts',
     dataDir,
-    input: { session: dataDir, pid: process.pid, ttlMs: TTL_MS, ...input },
+    input: { session: dataDir, pid: process.pid, ttlMs: TTL_MS, release: 'r', ...input },
     settings: s3Environment(store, 'app') as Record<string, string>,
-    env: { ...store.credentials, PEER_SECRET: 'of both' },
+    env: { ...store.credentials, PEER_SECRET: secret },
   });
   const said: { leadership: Leadership; counted: object[] } = {
     leadership: { state: 'standby' },
@@ -53,7 +54,9 @@ t.test('it says what it is, until when a writer may commit, and which uploads co
   const store = await startS3(t);
   const { child, said, becomes, lead, dataDir } = contend(t, { store });
   await becomes('restoring');
-  t.strictSame(said.leadership, { kind: 'leadership', state: 'restoring', epoch: 1, data: '' });
+  const { renewedAtMs, ...told } = said.leadership;
+  t.strictSame(told, { kind: 'leadership', state: 'restoring', epoch: 1, data: '' });
+  t.ok(Math.abs(Date.now() - (renewedAtMs ?? 0)) < 10_000);
   await lead();
   t.equal(said.leadership.data, 'e000001');
   const leftMs = (said.leadership.commitUntilMonotonicMs ?? 0) - monotonicNowMs();
@@ -131,4 +134,44 @@ t.test('a store that ignores conditions is refused', async (t) => {
   const { code, message } = await child.said('failed');
   t.equal(code, 'config_invalid');
   t.match(message, /takes every write, whatever its condition is/);
+});
+
+t.test('each knows how the other one is, and with another secret each says so', async (t) => {
+  const store = await startS3(t);
+  // None that the connections to a store may have just taken.
+  const one = 20_000 + (process.pid % 5000) * 2;
+  const other = one + 1;
+  const peers = (own: number, its: number) => ({
+    peerListen: { host: '127.0.0.1', port: own },
+    peerUrl: `http://127.0.0.1:${its}`,
+  });
+  const leader = contend(t, { store, input: peers(one, other) });
+  await leader.lead();
+  const standby = contend(t, { store, input: peers(other, one) });
+  await until(() => leader.said.leadership.peer?.said?.state === 'standby', 'the leader knows the standby');
+  await until(() => standby.said.leadership.peer?.said?.state === 'leader', 'and that knows the leader');
+  t.equal(leader.said.leadership.peer?.said?.release, 'r');
+  t.ok(Math.abs(leader.said.leadership.peer?.clockAheadMs ?? 99_999) < 10_000);
+  const stranger = contend(t, { store, input: { peerUrl: `http://127.0.0.1:${one}` }, secret: 'another' });
+  await until(() => stranger.said.leadership.peer !== undefined, 'it has asked');
+  t.strictSame(stranger.said.leadership.peer, { problem: 'PEER_SECRET is not the same on both' });
+});
+
+t.test('older code does not take what is given away, and tells why', async (t) => {
+  const store = await startS3(t);
+  const leader = contend(t, { store });
+  await leader.lead();
+  leader.child.send({ kind: 'positions', schema: { main: { alerts: 99 } }, confirmed: {} });
+  leader.child.send({ kind: 'renew' });
+  const standby = contend(t, { store });
+  await until(() => standby.said.leadership.heldBackBecause !== undefined, 'a look at the record');
+  t.match(standby.said.leadership.heldBackBecause, /^its code lacks migration 99 of alerts in main/);
+  leader.child.send({ kind: 'release' });
+  await leader.becomes('demoted');
+  leader.child.process.kill('SIGKILL');
+  await leader.child.exitCode();
+  // Whoever would lead does so at its next look.
+  const next = contend(t, { store, dataDir: leader.dataDir, input: { session: 'next' } });
+  await until(() => next.said.leadership.heldBackBecause !== undefined, 'a look at the record');
+  t.equal(standby.said.leadership.state, 'standby');
 });

@@ -1,9 +1,10 @@
 import t, { type Test } from 'tap';
-import { askForVow } from '../../../src/replication/failover/peer-client.ts';
+import { askAbout, askForVow } from '../../../src/replication/failover/peer-client.ts';
 import { PeerListener } from '../../../src/replication/failover/peer-listener.ts';
 import { isSignedBy, Nonces, sign } from '../../../src/replication/failover/signature.ts';
 
 const SECRET = 'between the two';
+const ABOUT = { name: 'b', state: 'standby', release: 'r', heldBackBecause: 'old', clockAtMs: 7 } as const;
 
 async function listening(t: Test, isPromised = true) {
   const asked: string[] = [];
@@ -16,6 +17,7 @@ async function listening(t: Test, isPromised = true) {
       asked.push(session);
       return isPromised;
     },
+    about: () => ABOUT,
     now: () => clock.nowMs,
   });
   t.teardown(() => listener.close());
@@ -34,6 +36,14 @@ t.test('a promise comes with the time when it was asked for', async (t) => {
   const { ask, asked } = await listening(t);
   t.equal(await ask(), 42);
   t.strictSame(asked, ['session']);
+});
+
+t.test('it says what it is to who has the secret, and a wrong one is named', async (t) => {
+  const { url } = await listening(t);
+  const about = (secret: string, at = url) => askAbout({ url: at, secret, timeoutMs: 3000, now: () => 42 });
+  t.strictSame(await about(SECRET), ABOUT);
+  await t.rejects(about('another'), { message: 'PEER_SECRET is not the same on both' });
+  await t.rejects(about(SECRET, 'http://127.0.0.1:2'), { message: 'it cannot be reached: ECONNREFUSED' });
 });
 
 t.test('no promise is none', async (t) => {

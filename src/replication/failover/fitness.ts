@@ -1,0 +1,87 @@
+import type { LeasePositions, Schema } from '../../runtime/messages.ts';
+
+const MB = 1024 * 1024;
+/** A restored database needs a little more than its size while it is made. */
+const MARGIN = 1.1;
+const SPARE_BYTES = 16 * MB;
+
+/** What a restore of what the standby has, and this code's migrations on that, have come to; JSON. */
+export interface Rehearsal {
+  /** Why this code's migrations cannot be applied; undefined when they were. */
+  readonly refusal?: string | undefined;
+  /** Why they could not be tried; undefined when they were. */
+  readonly untried?: string | undefined;
+  /** What the databases take. */
+  readonly restoredBytes: number;
+}
+
+export interface FitnessOptions {
+  /** The newest migrations that this code has. */
+  readonly own: Schema;
+  /** On the disk that the databases are restored to. */
+  readonly freeBytes: () => number;
+}
+
+type Told = Pick<LeasePositions, 'schema' | 'needs'>;
+
+/**
+ * Whether this system could lead with the databases that a record tells of: it has the migrations that they need, those that
+ * it would apply itself were tried before, and there is room. State: what was tried last (`rehearsed`).
+ */
+export class Fitness {
+  readonly #options: FitnessOptions;
+  #rehearsal: Rehearsal | undefined;
+
+  constructor(options: FitnessOptions) {
+    this.#options = options;
+  }
+
+  rehearsed(rehearsal: Rehearsal): void {
+    this.#rehearsal = rehearsal;
+  }
+
+  /** Whether this code would apply migrations to such databases. Of those that nothing is told of that is not known. */
+  isNewer({ schema }: Told): boolean {
+    return differing(this.#options.own, schema).length > 0;
+  }
+
+  /**
+   * @param isHere the databases are here already, so that nothing is restored, and a start migrates them as ever
+   * @returns why it could not lead, for people; undefined when it could
+   */
+  heldBackBecause(record: Told, isHere: boolean): string | undefined {
+    const lacking = differing(record.needs ?? record.schema, this.#options.own);
+    if (lacking.length > 0)
+      return `its code lacks ${lacking.join(', ')}, which the databases of the leader have: deploy the leader's release here`;
+    if (isHere) return undefined;
+    return this.#untried(record) ?? this.#lackOfRoom();
+  }
+
+  #untried(record: Told): string | undefined {
+    if (!this.isNewer(record)) return undefined;
+    const names = differing(this.#options.own, record.schema).join(', ');
+    const { refusal, untried } = this.#rehearsal ?? {};
+    if (refusal !== undefined) return `its code would apply ${names}, and that fails: ${refusal}`;
+    if (this.#rehearsal && untried === undefined) return undefined;
+    return `its code would apply ${names}, and that has not been tried on a copy yet${untried === undefined ? '' : `: ${untried}`}`;
+  }
+
+  #lackOfRoom(): string | undefined {
+    if (!this.#rehearsal) return undefined;
+    const neededBytes = this.#rehearsal.restoredBytes * MARGIN + SPARE_BYTES;
+    const freeBytes = this.#options.freeBytes();
+    if (freeBytes >= neededBytes) return undefined;
+    return `the databases take ${Math.ceil(neededBytes / MB)} MB, and ${Math.floor(freeBytes / MB)} MB of disk are free`;
+  }
+}
+
+/** @returns the newest migrations that the one names and the other has not, of the databases that both name */
+function differing(one: Schema, other: Schema): readonly string[] {
+  return Object.entries(one).flatMap(([database, owners]) => {
+    const known = other[database];
+    if (!known) return [];
+    return Object.entries(owners).flatMap(([owner, number]) =>
+      number > (known[owner] ?? 0) ? [`migration ${number} of ${owner} in ${database}`] : [],
+    );
+  });
+}
