@@ -10,8 +10,17 @@ import type { AddressInfo, Socket } from 'node:net';
  * - slow: each request waits before it is passed
  * - cut: uploads break off half-way
  * - read-only: the credentials may read and not write
+ * - deaf: what is written under a condition arrives, and its answer is lost
  */
-export type Weather = 'open' | 'refuse' | 'hang' | 'unavailable' | 'slow' | 'cut' | 'read-only';
+export type Weather = 'open' | 'refuse' | 'hang' | 'unavailable' | 'slow' | 'cut' | 'read-only' | 'deaf';
+
+/** A request that was passed, and what the store has answered. */
+export interface Passed {
+  readonly method: string;
+  readonly url: string;
+  readonly status: number;
+  readonly body: Buffer;
+}
 
 export const STORMS = ['refuse', 'hang', 'unavailable', 'slow', 'cut'] as const;
 
@@ -33,6 +42,8 @@ export class StoreProxy {
   uploadedBytes = 0;
   /** How long each request that is passed has to wait, as on a way over a network. */
   latencyMs = 0;
+  /** Hears of each request that the store has answered, before who has sent it does. */
+  onPassed: ((passed: Passed) => void) | undefined;
 
   private constructor(target: URL) {
     this.#target = target;
@@ -118,7 +129,17 @@ export class StoreProxy {
     };
     passed.on('error', breakOff);
     request.on('error', breakOff);
+    const body: Buffer[] = [];
+    const { onPassed } = this;
+    if (onPassed) request.on('data', (chunk: Buffer) => body.push(chunk));
     passed.on('response', (answer) => {
+      const status = answer.statusCode ?? 502;
+      onPassed?.({ method, url: url ?? '', status, body: Buffer.concat(body) });
+      if (this.#weather === 'deaf' && (headers['if-match'] ?? headers['if-none-match'])) {
+        answer.resume();
+        request.socket.destroy();
+        return;
+      }
       response.writeHead(answer.statusCode ?? 502, answer.headers);
       answer.pipe(response);
       answer.on('error', breakOff);

@@ -18,6 +18,11 @@ import { deployMigrating } from './deploy-migrating.ts';
 import { deployRefused } from './deploy-refused.ts';
 import { diskFull } from './disk-full.ts';
 import { diskLoss } from './disk-loss.ts';
+import { failoverBothStart } from './failover-both-start.ts';
+import { failoverCut } from './failover-cut.ts';
+import { failoverKilled } from './failover-killed.ts';
+import { failoverPaused } from './failover-paused.ts';
+import { failoverRandom } from './failover-random.ts';
 import { history } from './history.ts';
 import { mailerKilled } from './mailer-killed.ts';
 import { malicious } from './malicious.ts';
@@ -56,6 +61,11 @@ export const trials: readonly Trial[] = [
   litestreamKilled,
   diskLoss,
   history,
+  failoverKilled,
+  failoverPaused,
+  failoverCut,
+  failoverBothStart,
+  failoverRandom,
   storeOutage,
   bounds,
   ...diskFull,

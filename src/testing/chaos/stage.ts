@@ -163,14 +163,21 @@ export abstract class Stage<
 
   /** Starts the system on the stage's data folder and waits until it is ready. @param env settings */
   async start(env: NodeJS.ProcessEnv = {}, readyTimeoutMs?: number): Promise<RunningSystem> {
-    this.#mustBeOpen();
     this.#lastEnv = env;
+    const system = this.launch(this.dataDir, env);
+    await system.ready(readyTimeoutMs);
+    return system;
+  }
+
+  /** Starts a system on any data folder without waiting for anything. @param env settings */
+  launch(dataDir: string, env: NodeJS.ProcessEnv): RunningSystem {
+    this.#mustBeOpen();
     // So that a trial can be held on another version of it.
     const { LITESTREAM_BIN } = process.env;
     const carried = LITESTREAM_BIN ? { LITESTREAM_BIN } : {};
     const { root, cwd, nodePath, uid, args, env: common } = this.invocation;
-    const settings = { LOG_LEVEL: 'info', ...carried, ...common, ...env };
-    const system = RunningSystem.launch(this.dataDir, settings, 'pipe', {
+    const settings = { LOG_LEVEL: 'info', ...carried, ...common, DATA_DIR: dataDir, ...env };
+    const system = RunningSystem.launch(dataDir, settings, 'pipe', {
       root,
       cwd,
       nodePath,
@@ -179,8 +186,14 @@ export abstract class Stage<
       skip: (text) => text.includes('"msg":"request"'),
     });
     this.#systems.push(system);
-    await system.ready(readyTimeoutMs);
     return system;
+  }
+
+  /** Of several systems, this one is what is held against the history at the end. */
+  keep(system: RunningSystem, dataDir: string): void {
+    this.#systems.splice(this.#systems.indexOf(system), 1);
+    this.#systems.push(system);
+    this.dataDir = dataDir;
   }
 
   /** Puts the honest clients on the system, and waits until they are served. */

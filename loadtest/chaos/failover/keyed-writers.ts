@@ -1,0 +1,113 @@
+import http from 'node:http';
+import { setTimeout as delay } from 'node:timers/promises';
+import { request } from '../../../src/testing/request.ts';
+import type { ShownLag } from '../clients/durable-writers.ts';
+import { alertFor } from '../clients/record.ts';
+
+/** One write that somebody has acknowledged. */
+export interface Acknowledged {
+  readonly key: string;
+  readonly promise: 'local' | 'replicated';
+  /** Which of the addresses has answered. */
+  readonly by: number;
+  /** When the try was sent that was answered, and when its answer was there; milliseconds since the epoch. */
+  readonly sentAtMs: number;
+  readonly answeredAtMs: number;
+}
+
+export interface KeyedWritersOptions {
+  /** Bases of the API: of all systems, or of what stands before them. */
+  readonly urls: readonly string[];
+  readonly lanes: number;
+  /** Makes the keys unlike any other's. */
+  readonly prefix: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** One that is stopped answers nobody: half of the lanes turn to the other soon, and half may hear of it when it wakes. */
+const PATIENCE_MS = [3000, 30_000] as const;
+const PAUSE_MS = 50;
+const LAG_POLL_MS = 50;
+
+/**
+ * Clients that write to whichever system takes it: each write has an Idempotency-Key, and is sent again, to the next
+ * address, until it is acknowledged. Every second one asks for the replica's confirmation. Beside them somebody watches the
+ * lag that each system shows. States: running → stopped (`stop`).
+ */
+export class KeyedWriters {
+  readonly acknowledged: Acknowledged[] = [];
+  /** How often an answer was none that acknowledges, by status; `none` where there was no answer. */
+  readonly refusals: Record<string, number> = {};
+  readonly #options: KeyedWritersOptions;
+  readonly #agent = new http.Agent({ keepAlive: true });
+  readonly #stopped = new AbortController();
+  readonly #shown: ShownLag[];
+  readonly #done: Promise<unknown>;
+  #sequence = 0;
+
+  constructor(options: KeyedWritersOptions) {
+    this.#options = options;
+    this.#shown = options.urls.map(() => ({ confirmedUntilMs: 0, lagMs: Number.POSITIVE_INFINITY }));
+    const lanes = Array.from({ length: options.lanes }, (_, lane) => this.#lane(lane));
+    this.#done = Promise.all([...lanes, ...options.urls.map((url, index) => this.#watch(url, index))]);
+  }
+
+  /** @param index of the address; what it has shown last */
+  shown(index: number): ShownLag {
+    return this.#shown[index] as ShownLag;
+  }
+
+  /** Resolves when every request under way has ended; what is not acknowledged then never is. */
+  async stop(): Promise<void> {
+    this.#stopped.abort();
+    await this.#done;
+    this.#agent.destroy();
+  }
+
+  async #lane(lane: number): Promise<void> {
+    const { urls, prefix, headers } = this.#options;
+    let by = lane % urls.length;
+    const patienceMs = PATIENCE_MS[Math.floor(lane / urls.length) % PATIENCE_MS.length];
+    for (let turn = 0; !this.#stopped.signal.aborted; turn += 1) {
+      const key = `${prefix}-${++this.#sequence}`;
+      const promise = turn % 2 === 0 ? 'replicated' : 'local';
+      const body = JSON.stringify(alertFor(key));
+      while (!this.#stopped.signal.aborted) {
+        const sentAtMs = Date.now();
+        const { status } = await request(
+          `${urls[by]}/alert`,
+          'POST',
+          body,
+          this.#agent,
+          { ...headers, 'Idempotency-Key': `"${key}"`, Durability: promise },
+          patienceMs,
+        );
+        if (status === 200 || status === 201) {
+          this.acknowledged.push({ key, promise, by, sentAtMs, answeredAtMs: Date.now() });
+          break;
+        }
+        const name = String(status ?? 'none');
+        this.refusals[name] = (this.refusals[name] ?? 0) + 1;
+        by = (by + 1) % urls.length;
+        await this.#pause(PAUSE_MS);
+      }
+    }
+  }
+
+  async #watch(url: string, index: number): Promise<void> {
+    const { headers } = this.#options;
+    while (!this.#stopped.signal.aborted) {
+      const path = `${url}/ready?verbose`;
+      const { status, text } = await request(path, 'GET', undefined, this.#agent, headers, PATIENCE_MS[0]);
+      if (status === 200) {
+        const { lagMs, databases } = JSON.parse(text).replication ?? {};
+        this.#shown[index] = { lagMs, confirmedUntilMs: databases?.main?.confirmed?.atMs ?? 0 };
+      }
+      await this.#pause(LAG_POLL_MS);
+    }
+  }
+
+  async #pause(ms: number): Promise<void> {
+    await delay(ms, undefined, { signal: this.#stopped.signal }).catch(() => {});
+  }
+}

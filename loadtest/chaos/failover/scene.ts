@@ -1,0 +1,45 @@
+import type { Observation } from '../../../src/testing/chaos/trial.ts';
+import type { Stage } from '../stage.ts';
+import { KeyedWriters } from './keyed-writers.ts';
+import { Pair, type PairOptions } from './pair.ts';
+import { Promises } from './promises.ts';
+
+const LANES = 8;
+
+/** Two systems that serve clients. */
+export interface Scene {
+  readonly stage: Stage;
+  readonly pair: Pair;
+  readonly clients: KeyedWriters;
+  readonly promises: Promises;
+  /** From each fault until somebody serves. */
+  readonly recoveryMs: number[];
+}
+
+/**
+ * Starts both, puts clients on them, and holds at the end what those were told against what is there.
+ * @param perform does what the trial is about; its figures and notes go with those of the clients
+ */
+export async function onPair(
+  stage: Stage,
+  options: PairOptions,
+  perform: (scene: Scene) => Promise<Observation>,
+): Promise<Observation> {
+  const pair = await Pair.make(stage, options);
+  await pair.start();
+  const clients = new KeyedWriters({ urls: pair.urls, lanes: LANES, prefix: 'w' });
+  stage.defer(() => clients.stop());
+  const promises = new Promises(pair, clients);
+  const recoveryMs: number[] = [];
+  const seen = await perform({ stage, pair, clients, promises, recoveryMs });
+  const leader = await pair.heal();
+  await clients.stop();
+  await pair.leaveTo(leader);
+  const { figures, notes } = promises.end(leader);
+  return {
+    ...seen,
+    recoveryMs,
+    figures: { ...figures, ...seen.figures },
+    notes: [...notes, ...(seen.notes ?? [])],
+  };
+}

@@ -1,0 +1,9 @@
+import { whatMustHoldDoes } from './holds.ts';
+
+whatMustHoldDoes([
+  'failover-killed',
+  'failover-paused',
+  'failover-cut',
+  'failover-both-start',
+  'failover-random',
+]);
