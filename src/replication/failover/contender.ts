@@ -30,7 +30,8 @@ export type ContenderState =
 /** What a look at the record has found. `silent`: there was no answer. */
 export type Look =
   | { readonly kind: 'found'; readonly stored: Stored; readonly sentAtMs: number }
-  | { readonly kind: 'missing'; readonly sentAtMs: number }
+  /** `hasEpochs`: the replica has a folder of an epoch, so that the record was removed. */
+  | { readonly kind: 'missing'; readonly hasEpochs: boolean; readonly sentAtMs: number }
   | { readonly kind: 'silent'; readonly reason: string };
 
 /** A conditional write that is to be sent now. */
@@ -64,8 +65,6 @@ export interface ContenderOptions {
    * @param isOwn they are here, whole: nothing would be restored
    */
   readonly heldBack?: (record: LeaseRecord, isOwn: boolean) => string | undefined;
-  /** Whether the replica has a folder of any epoch: then a record that is missing was removed. */
-  readonly hasEpochs: boolean;
 }
 
 /**
@@ -89,8 +88,8 @@ export class Contender {
   #holder: LeaseRecord | undefined;
   /** Undefined before it has held it. */
   #epoch: number | undefined;
-  /** What the record names as the place of the data, while it is held. */
-  #data = '';
+  /** The record while it is held, as it was known last. */
+  #own: LeaseRecord | undefined;
   /** The highest that this activation has written; undefined before the first. */
   #n: number | undefined;
   /** Until when it may commit; it may not before the first renewal. */
@@ -111,8 +110,7 @@ export class Contender {
   constructor(options: ContenderOptions) {
     const { note, session } = options;
     this.#options = options;
-    // The process before this one has written so many.
-    if (note?.session === session) this.#n = note.n;
+    if (note?.session === session) this.#resume(note);
     this.#holdMs = timesOf(options.ttlMs).holdMs;
   }
 
@@ -141,7 +139,7 @@ export class Contender {
 
   /** The folder to restore from, below the shared replica; empty: that itself. */
   get data(): string {
-    return this.#data;
+    return this.#own?.data ?? '';
   }
 
   /** The record that was found last and is not its own. */
@@ -235,7 +233,8 @@ export class Contender {
     }
     const stored = look.kind === 'found' ? look.stored : undefined;
     const record = stored && parseRecord(stored.text);
-    return this.isHolder ? this.#asHolder(stored, record) : this.#asStandby(stored, record);
+    if (this.isHolder) return this.#asHolder(stored, record);
+    return look.kind === 'missing' ? this.#asFirst(look.hasEpochs) : this.#asStandby(look.stored, record);
   }
 
   /** @param sentAtMs when it was sent: a holder's time counts from there */
@@ -248,19 +247,27 @@ export class Contender {
     }
     if (purpose === 'take') this.#hold(record);
     this.#extend(sentAtMs);
-    if (purpose === 'switch') this.#switched(record.data);
+    this.#know(record);
     if (purpose === 'release') this.#state = 'demoted';
   }
 
+  /** The process before this one has held the record, and written so many. Suspended, until the store or the peer answers. */
+  #resume({ n, epoch, isWhole }: LeaseNote): void {
+    this.#n = n;
+    if (!isWhole) return;
+    this.#epoch = epoch;
+    this.#state = 'uploading';
+  }
+
   get #isSwitched(): boolean {
-    return this.#epoch !== undefined && this.#data === epochFolder(this.#epoch);
+    return this.#epoch !== undefined && this.data === epochFolder(this.#epoch);
   }
 
   #hold(record: LeaseRecord): void {
     const { note } = this.#options;
     this.#state = 'restoring';
     this.#epoch = record.epoch;
-    this.#data = record.data;
+    this.#own = record;
     this.#undecidedOver = undefined;
     // It goes on with its own databases: they have more than the replica.
     if (note?.isWhole && note.epoch === record.epoch) this.restored();
@@ -271,8 +278,8 @@ export class Contender {
     this.#renewedAtMs = Math.max(this.#renewedAtMs, sentAtMs);
   }
 
-  #switched(data: string): void {
-    this.#data = data;
+  #know(record: LeaseRecord): void {
+    this.#own = record;
     if (this.#state === 'uploading' && this.#isSwitched) this.#state = 'leader';
   }
 
@@ -280,22 +287,21 @@ export class Contender {
     const { now } = this.#options;
     if (!stored) {
       // Who was away for long cannot know whether another had it meanwhile.
-      return now() < this.#deadlineMs ? this.#write('renew', undefined, undefined) : undefined;
+      return this.#own && now() < this.#deadlineMs ? this.#write('renew', undefined, this.#own) : undefined;
     }
     if (!record || !this.#isOwn(record)) {
       this.#holder = record;
       this.#state = this.#isReleasing ? 'demoted' : 'fenced';
       return undefined;
     }
-    this.#switched(record.data);
+    this.#know(record);
     if (this.#isReleasing && this.#isSwitched) return this.#write('release', stored, record);
     if (this.#isCovered && this.#state === 'uploading') return this.#write('switch', stored, record);
     const isDue = now() >= this.#renewedAtMs + timesOf(this.#options.ttlMs).renewIntervalMs;
     return isDue ? this.#write('renew', stored, record) : undefined;
   }
 
-  #asStandby(stored: Stored | undefined, record: LeaseRecord | undefined): LeaseWrite | undefined {
-    if (!stored) return this.#lastSeen === undefined ? this.#asFirst() : this.#missed();
+  #asStandby(stored: Stored, record: LeaseRecord | undefined): LeaseWrite | undefined {
     if (!record) return this.#refuse('the record of its owner cannot be read');
     if (this.#isOwn(record)) {
       // A write that was taken for lost, or one of the process before this one.
@@ -311,13 +317,14 @@ export class Contender {
     return this.#write('take', stored, record);
   }
 
-  #asFirst(): LeaseWrite | undefined {
-    if (this.#options.hasEpochs) return this.#refuse('the record of its owner was removed');
+  #asFirst(hasEpochs: boolean): LeaseWrite | undefined {
+    // It was there: whoever holds it writes it anew.
+    if (this.#lastSeen !== undefined) return this.#missed();
+    if (hasEpochs) return this.#refuse('the record of its owner was removed');
     this.#state = 'challenging';
     return this.#write('take', undefined, undefined);
   }
 
-  /** It was there: whoever holds it writes it anew. */
   #missed(): undefined {
     this.#watched = undefined;
   }
@@ -362,8 +369,8 @@ export class Contender {
     const record: LeaseRecord = {
       ...newRecord(self, session),
       epoch,
-      data: purpose === 'switch' ? epochFolder(epoch) : (before?.data ?? this.#data),
-      past: purpose === 'switch' ? [...(before?.past ?? []), before?.data ?? this.#data] : before?.past,
+      data: purpose === 'switch' ? epochFolder(epoch) : (before?.data ?? ''),
+      past: purpose === 'switch' ? [...(before?.past ?? []), before?.data ?? ''] : before?.past,
       n,
       state: purpose === 'release' ? 'released' : 'held',
       ttlMs,

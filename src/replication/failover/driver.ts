@@ -9,7 +9,7 @@ const AGAIN_MS = 20;
 
 export interface DriverOptions<Item> {
   readonly contender: Contender;
-  readonly store: Pick<LeaseStore, 'read' | 'write'>;
+  readonly store: Pick<LeaseStore, 'read' | 'write' | 'epochs'>;
   readonly session: string;
   readonly times: LeaseTimes;
   /** As the contender's. */
@@ -97,8 +97,11 @@ export class Driver<Item> {
     const sentAtMs = now();
     try {
       const stored = await store.read();
+      const look: Look = stored
+        ? { kind: 'found', stored, sentAtMs }
+        : { kind: 'missing', hasEpochs: (await store.epochs()).length > 0, sentAtMs };
       this.#reason = undefined;
-      return stored ? { kind: 'found', stored, sentAtMs } : { kind: 'missing', sentAtMs };
+      return look;
     } catch (error) {
       this.#reason = (error as Error).message;
       return { kind: 'silent', reason: this.#reason };

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Failure } from '../../errors.ts';
 import { freeDiskBytes } from '../../free-disk.ts';
 import type { Leadership, Peer, PeerState, ToChild } from '../../runtime/messages.ts';
@@ -8,6 +9,7 @@ import type { Confirmation } from '../confirmation.ts';
 import { identityOf } from '../lease/identity.ts';
 import { openLeaseStore } from '../lease/open-store.ts';
 import { ownerOf } from '../lease/record.ts';
+import type { LeaseStore } from '../lease/store.ts';
 import { Contender } from './contender.ts';
 import { Driver } from './driver.ts';
 import { Fitness } from './fitness.ts';
@@ -25,6 +27,8 @@ export interface ContenderInput {
   readonly ttlMs: number;
   /** The hash of the release that runs, for the other one. */
   readonly release: string;
+  /** A process before this one has found that the store can decide. */
+  readonly isResumed: boolean;
   /** Where the other system is asked; undefined where none is set. */
   readonly peerUrl?: string | undefined;
   /** Where the other system asks; undefined where it cannot. */
@@ -47,17 +51,13 @@ const TURNS: ReadonlySet<ToChild['kind']> = new Set([
  * The process that contends for its system: apart, so that nothing else keeps it from renewing. It says what it is and
  * until when a writer may commit, and which uploads count; it hears what the primary has done about that.
  */
-export async function run({ config, log, send, standby, ready, onMessage }: Runtime): Promise<void> {
+export async function run(runtime: Runtime): Promise<void> {
+  const { config, log, send, standby, ready, onMessage } = runtime;
   process.umask(0o077);
-  const { session, pid, ttlMs, release, peerUrl, peerListen } = (await standby()) as ContenderInput;
+  const { session, pid, ttlMs, release, isResumed, peerUrl, peerListen } =
+    (await standby()) as ContenderInput;
   const times = timesOf(ttlMs);
-  const { url } = config.replica;
   const store = openLeaseStore(config, process.env, times.requestTimeoutMs);
-  if (!(await store.isConditional()))
-    throw new Failure(
-      'config_invalid',
-      `The store of ${url} takes every write, whatever its condition is: of two systems that take over at once both would lead. FAILOVER=lease needs another store.`,
-    );
   const self = { ...identityOf(config.DATA_DIR, pid), ...(config.NODE_NAME && { name: config.NODE_NAME }) };
   const fitness = new Fitness({ own: ownSchema(), freeBytes: () => freeDiskBytes(config.DATA_DIR) });
   const contender = new Contender({
@@ -67,7 +67,6 @@ export async function run({ config, log, send, standby, ready, onMessage }: Runt
     ttlMs,
     now: monotonicNowMs,
     note: readNote(config.DATA_DIR),
-    hasEpochs: (await store.epochs()).length > 0,
   });
   const secret = process.env.PEER_SECRET ?? '';
   const peerOptions: PeerOptions | undefined =
@@ -131,8 +130,33 @@ export async function run({ config, log, send, standby, ready, onMessage }: Runt
     setInterval(() => void askPeer(peerOptions), PEER_INTERVAL_MS).unref();
     void askPeer(peerOptions);
   }
+  // What is there is gone on with also while the store does not answer.
+  if (!isResumed)
+    await demandConditional(openLeaseStore(config, process.env), runtime, times.renewIntervalMs);
   ready();
   await driver.run();
+}
+
+/** Resolves when the store has told that it can decide between two. @throws Failure config_invalid when it cannot */
+async function demandConditional(store: LeaseStore, { config, log, send }: Runtime, pauseMs: number) {
+  const { url } = config.replica;
+  let isTold = false;
+  for (;;) {
+    try {
+      if (await store.isConditional()) return;
+      break;
+    } catch (error) {
+      const detail = `it is not known who leads before the store of ${url} answers: ${(error as Error).message}`;
+      if (!isTold) log.warn(detail);
+      isTold = true;
+      send({ kind: 'progress', detail });
+    }
+    await sleep(pauseMs);
+  }
+  throw new Failure(
+    'config_invalid',
+    `The store of ${url} takes every write, whatever its condition is: of two systems that take over at once both would lead. FAILOVER=lease needs another store.`,
+  );
 }
 
 /** @returns what the other system says of itself, or why it does not */

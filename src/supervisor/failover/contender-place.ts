@@ -41,6 +41,7 @@ export class ContenderPlace implements ReplicaOwner {
   #leadership: Leadership = { state: 'standby' };
   #led: Led | undefined;
   #heard = 0;
+  #hasHeld = false;
   #isRestored = false;
   #rehearsal: Rehearsal | undefined;
   #isShipped = false;
@@ -94,8 +95,8 @@ export class ContenderPlace implements ReplicaOwner {
 
   /** Why nothing may be committed now, though it leads as far as it knows; undefined when it may. */
   get suspendedBecause(): string | undefined {
-    const { state, reason } = this.#leadership;
-    if (!this.isHeld || state === 'restoring' || monotonicNowMs() < this.#deadlineMs) return undefined;
+    const { reason } = this.#leadership;
+    if (!this.#led || this.failure || monotonicNowMs() < this.#deadlineMs) return undefined;
     return `it is not known whether this system still leads, and nothing is committed: ${reason ?? 'its record was not renewed in time'}`;
   }
 
@@ -130,10 +131,17 @@ export class ContenderPlace implements ReplicaOwner {
     await this.slot.ready();
   }
 
-  /** Resolves when this system is to lead. @throws Failure fenced, history_unsettled; not_ready when it is stopped */
-  async leads(): Promise<void> {
-    await this.#until(() => this.isHeld);
-    this.demand();
+  /**
+   * Resolves when this system is to lead, with what it is then. One that is suspended has yet to find out whether it still is.
+   * @throws Failure fenced, history_unsettled; not_ready when it is stopped
+   */
+  async leads(): Promise<Leadership> {
+    for (;;) {
+      await this.#until(() => this.isHeld && this.#leadership.state !== 'suspended');
+      this.demand();
+      const leadership = this.#leadership;
+      if (leadership.state !== 'suspended') return leadership;
+    }
   }
 
   /** The databases are there, as the folder had them that the record names. */
@@ -241,6 +249,7 @@ export class ContenderPlace implements ReplicaOwner {
     const { state: before, ...shown } = this.#leadership;
     this.#leadership = leadership;
     this.#heard += 1;
+    this.#hasHeld ||= this.isHeld;
     const { state } = leadership;
     // A process that was killed in between has not kept it.
     if (state === 'restoring' && this.#isRestored) this.#send({ kind: 'databases-restored' });

@@ -109,14 +109,13 @@ export class FailoverSystem implements StartedSystem {
     const [listening] = await Promise.all([this.#standby.start(), this.#contender.contend()]);
     this.#listening = listening;
     onStandby();
-    await this.#contender.leads();
+    const { state, epoch = 0, data = '' } = await this.#contender.leads();
     const startMs = performance.now();
-    const { epoch = 0, data = '' } = this.#contender.leadership;
     const folder = epochFolder(epoch);
     events.record('leads', {
       cause: `this system leads from now on, in ${folder}, from ${data || 'the replica itself'}`,
     });
-    if (this.#contender.leadership.state === 'restoring') {
+    if (state === 'restoring') {
       await this.#takeover.bring(deployment, data, folder);
       this.#contender.demand();
       this.#contender.restored();

@@ -32,6 +32,7 @@ t.test('in every schedule no acknowledged write is lost, and never two may commi
     'acknowledged by epoch 3',
     'restored',
     'restarts',
+    'exchanges',
     'losses',
     'released',
     'fenced',

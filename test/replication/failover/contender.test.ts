@@ -27,7 +27,6 @@ function contend(more: Partial<ContenderOptions> = {}) {
     session: 'own',
     ttlMs: 12_000,
     now: () => clock.nowMs,
-    hasEpochs: false,
     ...more,
   });
   return { contender, clock };
@@ -38,7 +37,7 @@ function found(record: LeaseRecord): Look {
   return { kind: 'found', stored: { text, tag: text }, sentAtMs: 0 };
 }
 
-const MISSING: Look = { kind: 'missing', sentAtMs: 0 };
+const MISSING: Look = { kind: 'missing', hasEpochs: false, sentAtMs: 0 };
 const SILENT: Look = { kind: 'silent', reason: 'no answer' };
 
 function summary(write: LeaseWrite | undefined) {
@@ -71,8 +70,8 @@ t.test('the first of all begins epoch 1, and restores from the replica itself', 
 });
 
 t.test('a record that is missing where epochs are is not made anew by a newcomer', async (t) => {
-  const { contender } = contend({ hasEpochs: true });
-  t.equal(contender.looked(MISSING), undefined);
+  const { contender } = contend();
+  t.equal(contender.looked({ ...MISSING, hasEpochs: true }), undefined);
   t.equal(contender.state, 'refused');
   t.equal(contender.refusal, 'the record of its owner was removed');
 });
@@ -303,6 +302,12 @@ t.test('the process that takes the place of another goes on with its session', a
   const next = contend({ note: contender.note });
   t.equal(next.contender.looked(found(record))?.purpose, 'renew');
   t.equal(next.contender.state, 'suspended');
+  const deaf = contend({ note: contender.note });
+  deaf.contender.looked(SILENT);
+  t.equal(deaf.contender.state, 'suspended');
+  deaf.contender.vowed(0);
+  t.equal(deaf.contender.mayCommit, true, 'its peer lets it, before the store answers');
+  t.equal(deaf.contender.looked(MISSING), undefined, 'what it does not know it does not write anew');
   t.equal(contend().contender.looked(found(record)), undefined, 'without a note it is another');
 });
 

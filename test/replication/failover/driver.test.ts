@@ -57,7 +57,6 @@ class Member extends EventEmitter<{ change: [] }> {
       session,
       ttlMs: TTL_MS,
       now,
-      hasEpochs: false,
     });
     this.driver = new Driver({
       contender: this.contender,

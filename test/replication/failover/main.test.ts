@@ -6,7 +6,7 @@ import type { Leadership } from '../../../src/runtime/messages.ts';
 import { s3Environment } from '../../../src/testing/s3-server.ts';
 import { monotonicNowMs } from '../../../src/writer/protocol.ts';
 import { TestChild } from '../../support/child.ts';
-import { startS3, type TestStore } from '../../support/s3.ts';
+import { startS3, startStoreProxy, type TestStore } from '../../support/s3.ts';
 import { temporaryFolder, until } from '../../support/system.ts';
 
 const TTL_MS = 3000;
@@ -26,7 +26,7 @@ function contend(t: Test, { store, dataDir = temporaryFolder(t), input = {}, sec
   const child = new TestChild(t, {
     entry: 'replication/failover/main.ts',
     dataDir,
-    input: { session: dataDir, pid: process.pid, ttlMs: TTL_MS, release: 'r', ...input },
+    input: { session: dataDir, pid: process.pid, ttlMs: TTL_MS, release: 'r', isResumed: false, ...input },
     settings: s3Environment(store, 'app') as Record<string, string>,
     env: { ...store.credentials, PEER_SECRET: secret },
   });
@@ -78,6 +78,36 @@ t.test('killed, another one in its place goes on in its epoch with its session',
   const next = contend(t, { store, dataDir: first.dataDir });
   await next.becomes('leader');
   t.equal(next.said.leadership.epoch, 1);
+});
+
+t.test('killed while the store is silent, another one in its place still holds the record', async (t) => {
+  const store = await startS3(t);
+  const way = await startStoreProxy(t, store);
+  const first = contend(t, { store: { ...store, endpoint: way.endpoint } });
+  await first.lead();
+  await way.become('hang');
+  first.child.process.kill('SIGKILL');
+  await first.child.exitCode();
+  const { dataDir } = first;
+  const next = contend(t, {
+    store: { ...store, endpoint: way.endpoint },
+    dataDir,
+    input: { isResumed: true },
+  });
+  await next.becomes('suspended');
+  await way.become('open');
+  await next.becomes('leader');
+  t.equal(next.said.leadership.epoch, 1);
+});
+
+t.test('it waits for a store that is silent when it is started', async (t) => {
+  const store = await startS3(t);
+  const way = await startStoreProxy(t, store);
+  await way.become('hang');
+  const { child, becomes } = contend(t, { store: { ...store, endpoint: way.endpoint } });
+  t.match((await child.said('progress')).detail, /^it is not known who leads before the store of/);
+  await way.become('open');
+  await becomes('restoring');
 });
 
 t.test('its system started again on the same machine keeps the epoch, and does not wait', async (t) => {

@@ -81,6 +81,13 @@ class SystemNode {
 
   activate(): void {
     this.life += 1;
+    this.upload = undefined;
+    this.uploaded = -1;
+    this.begin();
+  }
+
+  /** A process of the same activation. */
+  begin(): void {
     const self: Identity = {
       name: this.name,
       instance: this.name,
@@ -95,13 +102,11 @@ class SystemNode {
       ttlMs: TTL_MS,
       now: () => this.clockMs,
       note: this.note,
-      hasEpochs: this.world.prefixes.size > 1,
     });
     this.gate = new AcknowledgeGate();
     this.look = undefined;
+    this.write = undefined;
     this.vow = undefined;
-    this.upload = undefined;
-    this.uploaded = -1;
   }
 
   get id(): string {
@@ -307,7 +312,21 @@ export class World {
     };
     steps.push([3, stop]);
     steps.push([1, () => this.#crash(node)]);
+    steps.push([2, () => this.#exchange(node)]);
     return steps;
+  }
+
+  /** Its contender's process is another one, which its primary tells what the one before was told. */
+  #exchange(node: SystemNode): void {
+    const { isReleasing } = node.contender;
+    if (node.write && !node.write.isHandled) this.stray.push(node.write.write);
+    node.begin();
+    if (node.uploaded >= 0) {
+      node.contender.covered();
+      node.gate.add(node.uploaded);
+    }
+    if (isReleasing) node.contender.release();
+    this.#count('exchanges');
   }
 
   #asHolder(node: SystemNode): Step[] {
@@ -364,7 +383,7 @@ export class World {
     const stored = look.answer as World['stored'];
     const found: Look = stored
       ? { kind: 'found', stored, sentAtMs: look.sentAtMs }
-      : { kind: 'missing', sentAtMs: look.sentAtMs };
+      : { kind: 'missing', hasEpochs: this.prefixes.size > 1, sentAtMs: look.sentAtMs };
     // Its own copy, made before the record is taken.
     if (this.mutation.restoresBefore && contender.state === 'standby')
       node.db = [...(this.prefixes.get(this.record?.data ?? '')?.items ?? [])];
