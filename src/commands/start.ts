@@ -188,7 +188,8 @@ async function run(parts: SystemParts, environment: ServiceEnvironment, isTakeOv
       ops: () => system.opsLink(),
       verify: () => system.verify(),
       acknowledge: () => ({ acknowledged: system.acknowledge() }),
-      stop() {
+      stop([keep]) {
+        if (keep !== undefined) system.keep();
         // The answer shall leave before its socket goes.
         setImmediate(() => stop('operator'));
         return { pid: process.pid };

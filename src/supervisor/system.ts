@@ -314,6 +314,11 @@ export class System {
     await this.#notify.stop(cause);
   }
 
+  /** @throws Failure usage: nobody else would take over */
+  keep(): void {
+    throw new Failure('usage', '--keep is for FAILOVER=lease: nobody takes over from this system');
+  }
+
   /** As `Exchange.reload`. */
   async reload(request: ReloadRequest): Promise<ReloadOutcome> {
     await this.#data.lease.check();

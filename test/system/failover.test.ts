@@ -1,9 +1,14 @@
 import { rmSync } from 'node:fs';
 import t from 'tap';
+import { command } from '../commands/command.ts';
 import { request } from '../support/http.ts';
+import { startStoreProxy } from '../support/s3.ts';
 import { processesOf, start, until } from '../support/system.ts';
 import { pair, standsBy, TTL_MS } from './failover-fixture.ts';
 import { post } from './lease-fixture.ts';
+
+/** Longer than a start takes on a busy machine. */
+const LONG = { LEASE_TTL_MS: '12000' };
 
 t.test(
   'of two one leads; when it is killed and its data is gone, the other serves all that was replicated',
@@ -109,6 +114,40 @@ t.test('alone, killed or stopped and started again, it keeps its epoch and its d
   t.equal(record().epoch, 2);
   t.equal(record().data, 'e000002');
   t.strictSame((await request(`${third.url}/ready`)).json, { ready: true });
+});
+
+t.test('stopped to come back, it leads again within its time, and another one does after that', async (t) => {
+  const { member, record } = await pair(t);
+  const leader = member('a', undefined, LONG);
+  await leader.ready();
+  const standby = member('b', undefined, LONG);
+  await standsBy(standby);
+  t.equal((await post(leader, 'one', 'local')).status, 201);
+  const keep = async (dataDir: string) => {
+    const { code, stderr } = await command(['stop', '--keep'], { DATA_DIR: dataDir });
+    t.equal(code, 0, stderr);
+  };
+  await keep(leader.dataDir);
+  t.equal((await leader.ended()).code, 0);
+  t.strictSame([record().epoch, record().state], [1, 'held']);
+  const again = member('a', leader.dataDir, LONG);
+  await again.ready();
+  t.equal(record().epoch, 1);
+  await keep(again.dataDir);
+  await standby.ready();
+  t.equal((await request(`${standby.url}/alert/movie/one`)).status, 200);
+  t.equal(record().epoch, 2);
+});
+
+t.test('a leader that is stopped before the replica has all does not give the record away', async (t) => {
+  const { store, member, record } = await pair(t);
+  const way = await startStoreProxy(t, store);
+  const leader = member('a', undefined, { S3_ENDPOINT: way.endpoint, REPLICA_STOP_TIMEOUT_MS: '1000' });
+  await leader.ready();
+  await way.become('read-only');
+  t.equal((await post(leader, 'one', 'local')).status, 201);
+  await leader.stop();
+  t.strictSame([record().epoch, record().state], [1, 'held']);
 });
 
 t.test('a leader that is stopped gives the record away, and the other one does not wait', async (t) => {

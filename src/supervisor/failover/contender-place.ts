@@ -45,6 +45,7 @@ export class ContenderPlace implements ReplicaOwner {
   #isRestored = false;
   #rehearsal: Rehearsal | undefined;
   #isShipped = false;
+  #isKept = false;
   /** What Litestream has uploaded last of each database, whether or not it counts yet. */
   readonly #uploaded = new Map<string, Confirmation>();
   readonly #changes = new Changes();
@@ -200,10 +201,15 @@ export class ContenderPlace implements ReplicaOwner {
     this.#isShipped = true;
   }
 
+  /** It is not given away at a stop. */
+  keep(): void {
+    this.#isKept = true;
+  }
+
   async stop(cause: string): Promise<void> {
     const { slot } = this;
     if (slot.state === 'stopped') return;
-    if (this.#isShipped && slot.child?.isReachable) {
+    if (this.#isShipped && !this.#isKept && slot.child?.isReachable) {
       this.#send({ kind: 'release' });
       await this.#until(() => !this.isHeld, RELEASE_MS).catch(() => {});
     }
@@ -220,6 +226,7 @@ export class ContenderPlace implements ReplicaOwner {
       pid: process.pid,
       ttlMs: LEASE_TTL_MS,
       release: release.hash,
+      isResumed: this.#hasHeld,
       peerUrl: PEER_URL,
       peerListen,
     };

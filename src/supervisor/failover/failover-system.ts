@@ -33,6 +33,7 @@ export type StartedSystem = Pick<
   | 'opsLink'
   | 'verify'
   | 'acknowledge'
+  | 'keep'
   | 'pids'
   | 'url'
   | 'opsUrl'
@@ -218,6 +219,11 @@ export class FailoverSystem implements StartedSystem {
 
   acknowledge(): number {
     return this.#leading.acknowledge();
+  }
+
+  /** The record is not given away when this system is stopped: it leads again when it is back in time. */
+  keep(): void {
+    this.#contender.keep();
   }
 
   get #leading(): System {
