@@ -52,15 +52,23 @@ export function membersWriterOf(log: Logger): WriteMembers | undefined {
   return writers.get(log);
 }
 
+const MS_PER_S = 1000;
 let lastMs = 0;
 let lastTime = '';
+let lastSecond = -1;
+/** Up to the point behind the seconds. */
+let ofSecond = '';
 
-/** As pino's own, but made once a millisecond instead of once a line. */
+/** As pino's own, but made once a millisecond instead of once a line, and its seconds once a second. */
 function isoTime(): string {
   const nowMs = Date.now();
-  if (nowMs !== lastMs) {
-    lastMs = nowMs;
-    lastTime = `,"time":"${new Date(nowMs).toISOString()}"`;
+  if (nowMs === lastMs) return lastTime;
+  lastMs = nowMs;
+  const second = Math.floor(nowMs / MS_PER_S);
+  if (second !== lastSecond) {
+    lastSecond = second;
+    ofSecond = new Date(second * MS_PER_S).toISOString().slice(0, -'000Z'.length);
   }
+  lastTime = `,"time":"${ofSecond}${String(nowMs - second * MS_PER_S).padStart(3, '0')}Z"`;
   return lastTime;
 }

@@ -24,9 +24,16 @@ export function localRequests({
 }: Pick<Config, 'CORS_ORIGINS'>): (req: IncomingMessage) => boolean {
   const isOurPage = (origin: string) =>
     CORS_ORIGINS.includes(origin) || (URL.canParse(origin) && LOCAL_NAME.test(new URL(origin).host));
+  // That of the last request: most come from the same one.
+  let peer: string | undefined;
+  let isLoopbackPeer = false;
+  const isFromHere = (address: string | undefined) => {
+    if (address !== peer) isLoopbackPeer = isLoopbackAddress(address);
+    peer = address;
+    return isLoopbackPeer;
+  };
   return ({ socket, headers, httpVersionMinor }) => {
-    if (!isLoopbackAddress(socket.remoteAddress) || httpVersionMinor === 0 || isForwarding(headers))
-      return false;
+    if (!isFromHere(socket.remoteAddress) || httpVersionMinor === 0 || isForwarding(headers)) return false;
     // Every browser names both; what is no browser leaves out the origin.
     if (!isOwnName(headers)) return false;
     return headers.origin === undefined || isOurPage(headers.origin);

@@ -30,7 +30,12 @@ export interface LimiterOptions {
  */
 export class Limiter {
   readonly #options: LimiterOptions;
-  readonly #leases = new Map<string, Lease>();
+  readonly #leases: Readonly<Record<Policy, Map<string, Lease>>> = {
+    key: new Map(),
+    address: new Map(),
+    public: new Map(),
+  };
+  readonly #policyHeaders = new Map<Policy, string>();
   readonly #asking = new Map<string, Promise<void>>();
 
   constructor(options: LimiterOptions) {
@@ -47,15 +52,14 @@ export class Limiter {
   take(ctx: Context, policy: Policy, id: string): void | Promise<void> {
     const quota = quotaOf(policy, this.#options.config);
     if (quota === 0) return;
-    const name = `${policy}:${id}`;
-    const lease = this.#leases.get(name);
+    const lease = this.#leases[policy].get(id);
     const nowMs = this.#options.now();
-    if (lease === undefined || nowMs >= lease.untilMs) return this.#askAndTake(ctx, policy, id, name);
+    if (lease === undefined || nowMs >= lease.untilMs) return this.#askAndTake(ctx, policy, id);
     const resetSeconds = Math.ceil((lease.untilMs - nowMs) / 1000);
-    if (lease.tokens === 0 && lease.pooled > 0) return this.#askAndTake(ctx, policy, id, name);
+    if (lease.tokens === 0 && lease.pooled > 0) return this.#askAndTake(ctx, policy, id);
     const isRefused = lease.tokens === 0;
     if (!isRefused) lease.tokens -= 1;
-    ctx.res.setHeader('RateLimit-Policy', `"${policy}";q=${quota};w=${WINDOW_MS / 1000}`);
+    ctx.res.setHeader('RateLimit-Policy', this.#policyHeader(policy, quota));
     ctx.res.setHeader('RateLimit', `"${policy}";r=${lease.tokens + lease.pooled};t=${resetSeconds}`);
     if (isRefused) {
       throw new Failure('rate_limited', `More than ${quota} requests in a minute`, {
@@ -64,19 +68,29 @@ export class Limiter {
     }
   }
 
-  async #askAndTake(ctx: Context, policy: Policy, id: string, name: string): Promise<void> {
-    const asking = this.#asking.get(name) ?? this.#renew(policy, id, name);
+  #policyHeader(policy: Policy, quota: number): string {
+    let header = this.#policyHeaders.get(policy);
+    if (header === undefined) {
+      header = `"${policy}";q=${quota};w=${WINDOW_MS / 1000}`;
+      this.#policyHeaders.set(policy, header);
+    }
+    return header;
+  }
+
+  async #askAndTake(ctx: Context, policy: Policy, id: string): Promise<void> {
+    const asking = this.#asking.get(`${policy}:${id}`) ?? this.#renew(policy, id);
     await asking;
     // Those who waited with it may have used it up.
     await this.take(ctx, policy, id);
   }
 
-  #renew(policy: Policy, id: string, name: string): Promise<void> {
+  #renew(policy: Policy, id: string): Promise<void> {
+    const name = `${policy}:${id}`;
     const askedMs = this.#options.now();
     const renewal = this.#ask({ policy, id }).then(({ tokens, pooled, resetMs }) => {
       this.#asking.delete(name);
       // Counted from before the question, so that it never outlives its window. A grant of none is the end of it.
-      this.#leases.set(name, { tokens, pooled: tokens === 0 ? 0 : pooled, untilMs: askedMs + resetMs });
+      this.#leases[policy].set(id, { tokens, pooled: tokens === 0 ? 0 : pooled, untilMs: askedMs + resetMs });
     });
     this.#asking.set(name, renewal);
     return renewal;
@@ -102,6 +116,8 @@ export class Limiter {
 
   #sweep(): void {
     const nowMs = this.#options.now();
-    for (const [name, { untilMs }] of this.#leases) if (nowMs >= untilMs) this.#leases.delete(name);
+    for (const leases of Object.values(this.#leases)) {
+      for (const [id, { untilMs }] of leases) if (nowMs >= untilMs) leases.delete(id);
+    }
   }
 }

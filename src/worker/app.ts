@@ -89,8 +89,8 @@ export async function createApp(options: AppOptions): Promise<RequestListener> {
   const app = new Koa();
   app.on('error', (err: Error) => logLateError(log, err));
   const requests = new RequestMeter(meter);
-  app.use(requestPipeline({ log, requests, draining, overloaded, onDamage, config }));
-  app.use(dispatch(operator, others, guard));
+  const answer = dispatch(operator, others, guard);
+  app.use(requestPipeline({ log, requests, draining, overloaded, onDamage, config }, answer));
   const listener = app.callback();
   return (req, res) => void listener(req, res);
 }

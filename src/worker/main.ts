@@ -62,8 +62,11 @@ export async function run(runtime: Runtime): Promise<void> {
     onUnnamedProxies: (proxies) => send({ kind: 'report', gauges: {}, trouble: undefined, proxies }),
     onDamage: (reason) => send({ kind: 'damaged', reason }),
   });
-  const server = createHttpServer(app, log);
-  server.on('request', runtime.countServed);
+  // One listener: for two of them Node copies their list with each request.
+  const server = createHttpServer((req, res) => {
+    runtime.countServed();
+    app(req, res);
+  }, log);
   const connections = new Connections(server);
 
   runtime.onMessage((message, handle) => {

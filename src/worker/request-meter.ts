@@ -7,7 +7,8 @@ const NO_ROUTE = 'none';
 /** Counts the requests of this process by method, route and status: each at most a handful, whatever clients send. */
 export class RequestMeter {
   readonly #meter: Meter;
-  readonly #histograms = new Map<string, Histogram>();
+  /** By route, then by status, then by method. */
+  readonly #histograms = new Map<string | undefined, Map<number | 'aborted', Map<string, Histogram>>>();
 
   constructor(meter: Meter) {
     this.#meter = meter;
@@ -18,13 +19,18 @@ export class RequestMeter {
    * @param status as it was answered; 'aborted' when the client went away before that
    */
   count(method: string, route: string | undefined, status: number | 'aborted', durationMs: number): void {
-    const key = `${method} ${route} ${status}`;
-    let histogram = this.#histograms.get(key);
-    if (histogram === undefined) {
-      const labels = { method, route: route ?? NO_ROUTE, status: String(status) };
-      histogram = this.#meter.histogram('http_request_duration_seconds', labels);
-      this.#histograms.set(key, histogram);
-    }
+    // Each name is known already: a key made of them would be hashed anew with each request.
+    const histogram =
+      this.#histograms.get(route)?.get(status)?.get(method) ?? this.#add(method, route, status);
     histogram.observe(durationMs / MS_PER_S);
+  }
+
+  #add(method: string, route: string | undefined, status: number | 'aborted'): Histogram {
+    const labels = { method, route: route ?? NO_ROUTE, status: String(status) };
+    const histogram = this.#meter.histogram('http_request_duration_seconds', labels);
+    const ofRoute = this.#histograms.get(route) ?? new Map();
+    const ofStatus = ofRoute.get(status) ?? new Map();
+    this.#histograms.set(route, ofRoute.set(status, ofStatus.set(method, histogram)));
+    return histogram;
   }
 }

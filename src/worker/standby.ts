@@ -15,7 +15,8 @@ const RETRY_AFTER_SECONDS = 1;
 export async function run(runtime: Runtime): Promise<void> {
   const { config, log, send } = runtime;
   let status: SystemStatus = { ready: false, notReady: [], degraded: [] };
-  const headers = new Map([...securityHeaders(config).ofJson, ['Cache-Control', NO_STORE] as const]);
+  const headers = new Map(securityHeaders(config).ofJson.map(([name, value]) => [name, value]));
+  headers.set('Cache-Control', NO_STORE);
   const server = createHttpServer(answer, log);
   server.on('request', runtime.countServed);
   const connections = new Connections(server);

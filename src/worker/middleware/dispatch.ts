@@ -5,6 +5,9 @@ import { doorOf } from '../doors.ts';
 import { Router } from '../router.ts';
 import type { ServedRoute } from './served-route.ts';
 
+/** One whose parameters are segments: it takes paths of as many slashes as it has itself. */
+const PLAIN_PATTERN = /^[/\w.~:-]*$/;
+
 /**
  * Serves routes by @koa/router, and answers for what is none: 404, 405 with Allow, OPTIONS with 204 and Allow.
  *
@@ -20,23 +23,39 @@ export function dispatch(
   const ofOperator = routerOf(operator);
   const ofAll = routerOf([...operator, ...others]);
   return (ctx) => {
-    const { middleware, methods } = doorOf(ctx.req) === undefined ? ofAll : ofOperator;
+    const { bySlashes, methods } = doorOf(ctx.req) === undefined ? ofAll : ofOperator;
+    const middleware = bySlashes[Math.min(slashesOf(ctx.path), bySlashes.length - 1)]!;
     return middleware(ctx, async () => answerUnmatched(ctx, methods, guard));
   };
 }
 
 interface Served {
-  readonly middleware: RouterMiddleware;
+  /** By how many slashes a path has; the last for all that have more. */
+  readonly bySlashes: readonly RouterMiddleware[];
   /** Of any path. */
   readonly methods: readonly string[];
 }
 
+/** A router tries its routes one by one, so there is one for the few that a path of so many slashes can be. */
 function routerOf(routes: readonly ServedRoute[]): Served {
-  // Exactly as they are written: a rule of a proxy for /metrics must also hold for whatever leads there.
-  const router = new Router({ sensitive: true, strict: true });
-  for (const { route, handle } of routes) router[route.method](route.path, handle);
+  const most = Math.max(...routes.map(({ route }) => slashesOf(route.path)));
+  const bySlashes = Array.from({ length: most + 2 }, (_, slashes) => {
+    // Exactly as they are written: a rule of a proxy for /metrics must also hold for whatever leads there.
+    const router = new Router({ sensitive: true, strict: true });
+    for (const { route, handle } of routes) {
+      const isPossible = !PLAIN_PATTERN.test(route.path) || slashesOf(route.path) === slashes;
+      if (isPossible) router[route.method](route.path, handle);
+    }
+    return router.routes();
+  });
   const methods = routes.map(({ route }) => route.method.toUpperCase());
-  return { middleware: router.routes(), methods: methods.includes('GET') ? [...methods, 'HEAD'] : methods };
+  return { bySlashes, methods: methods.includes('GET') ? [...methods, 'HEAD'] : methods };
+}
+
+function slashesOf(path: string): number {
+  let slashes = 0;
+  for (let at = path.indexOf('/'); at !== -1; at = path.indexOf('/', at + 1)) slashes += 1;
+  return slashes;
 }
 
 function answerUnmatched(ctx: RouterContext, all: readonly string[], guard: Guard): void | Promise<void> {

@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import type { RouterContext } from '@koa/router';
 import type Koa from 'koa';
 import type { Logger } from 'pino';
 import type { Config } from '../../config.ts';
@@ -35,13 +36,17 @@ const OVERLOAD_RETRY_SECONDS = 1;
 /**
  * What surrounds every request, in one middleware because each costs: its id, its log line, the headers that
  * every answer has, the answer for what was thrown, its compression, and `Connection: close` while draining.
+ * @param answer what is surrounded
  */
-export function requestPipeline(options: RequestPipelineOptions): Koa.Middleware {
+export function requestPipeline(
+  options: RequestPipelineOptions,
+  answer: (ctx: RouterContext) => unknown,
+): (ctx: RouterContext) => Promise<void> {
   const { log, requests, draining, overloaded, onDamage, config } = options;
   const security = securityHeaders(config);
   const sink = requestSink(log, requests);
   const origins = cors(config.CORS_ORIGINS);
-  return async (ctx, next) => {
+  return async (ctx) => {
     const id = requestId(ctx.req.headers['x-request-id']);
     ctx.res.setHeader('X-Request-Id', id);
     origins?.allow(ctx);
@@ -54,7 +59,7 @@ export function requestPipeline(options: RequestPipelineOptions): Koa.Middleware
           retryAfterSeconds: OVERLOAD_RETRY_SECONDS,
         });
       }
-      await next();
+      await answer(ctx);
       origins?.finish(ctx);
     } catch (thrown) {
       if (!ctx.res.shouldKeepAlive || draining()) await discardBody(ctx.req);

@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { Config } from '../../config.ts';
 
-type Header = readonly [name: string, value: string];
+type Header = readonly [name: string, value: string, lowerCaseName: string];
 
 export interface SecurityHeaders {
   /** What means something on an answer that is JSON, or nothing. */
@@ -13,8 +13,8 @@ export interface SecurityHeaders {
 export const NO_STORE = 'no-store';
 const JSON_TYPE = /^application\/(?:[\w.-]+\+)?json\b/;
 const OF_BOTH: readonly Header[] = [
-  ['Cross-Origin-Resource-Policy', 'same-origin'],
-  ['X-Content-Type-Options', 'nosniff'],
+  header('Cross-Origin-Resource-Policy', 'same-origin'),
+  header('X-Content-Type-Options', 'nosniff'),
 ];
 
 /**
@@ -31,20 +31,20 @@ export function securityHeaders({
 }: Pick<Config, 'PUBLIC_URL' | 'HSTS_MAX_AGE_SECONDS'>): SecurityHeaders {
   const isHttps = PUBLIC_URL?.startsWith('https:') && HSTS_MAX_AGE_SECONDS > 0;
   const hsts: readonly Header[] = isHttps
-    ? [['Strict-Transport-Security', `max-age=${HSTS_MAX_AGE_SECONDS}`]]
+    ? [header('Strict-Transport-Security', `max-age=${HSTS_MAX_AGE_SECONDS}`)]
     : [];
   return {
-    ofJson: [['Content-Security-Policy', "frame-ancestors 'none'"], ...OF_BOTH, ...hsts],
+    ofJson: [header('Content-Security-Policy', "frame-ancestors 'none'"), ...OF_BOTH, ...hsts],
     ofOthers: [
-      ['Content-Security-Policy', "default-src 'none'; frame-ancestors 'none'"],
-      ['Cross-Origin-Opener-Policy', 'same-origin'],
-      ['Origin-Agent-Cluster', '?1'],
-      ['Referrer-Policy', 'no-referrer'],
-      ['X-DNS-Prefetch-Control', 'off'],
-      ['X-Download-Options', 'noopen'],
-      ['X-Frame-Options', 'DENY'],
-      ['X-Permitted-Cross-Domain-Policies', 'none'],
-      ['X-XSS-Protection', '0'],
+      header('Content-Security-Policy', "default-src 'none'; frame-ancestors 'none'"),
+      header('Cross-Origin-Opener-Policy', 'same-origin'),
+      header('Origin-Agent-Cluster', '?1'),
+      header('Referrer-Policy', 'no-referrer'),
+      header('X-DNS-Prefetch-Control', 'off'),
+      header('X-Download-Options', 'noopen'),
+      header('X-Frame-Options', 'DENY'),
+      header('X-Permitted-Cross-Domain-Policies', 'none'),
+      header('X-XSS-Protection', '0'),
       ...OF_BOTH,
       ...hsts,
     ],
@@ -56,14 +56,19 @@ export function securityHeaders({
  * whether it still holds; else by nobody.
  */
 export function secure(res: ServerResponse, { ofJson, ofOthers }: SecurityHeaders): void {
-  const type = res.getHeader('Content-Type');
-  const isJson = typeof type === 'string' && JSON_TYPE.test(type);
+  // Names in small letters: those of another would be made anew, and looked for as what they are, with each request.
+  const type = res.getHeader('content-type');
+  const isJson = type === 'application/json' || (typeof type === 'string' && JSON_TYPE.test(type));
   const isEmpty = type === undefined;
-  for (const [name, value] of isJson || isEmpty ? ofJson : ofOthers) {
-    if (!res.hasHeader(name)) res.setHeader(name, value);
+  for (const [name, value, key] of isJson || isEmpty ? ofJson : ofOthers) {
+    if (!res.hasHeader(key)) res.setHeader(name, value);
   }
-  const hasTag = res.hasHeader('ETag');
-  if ((isJson || hasTag) && !res.hasHeader('Cache-Control')) {
+  const hasTag = res.hasHeader('etag');
+  if ((isJson || hasTag) && !res.hasHeader('cache-control')) {
     res.setHeader('Cache-Control', hasTag ? 'private, no-cache' : NO_STORE);
   }
+}
+
+function header(name: string, value: string): Header {
+  return [name, value, name.toLowerCase()];
 }

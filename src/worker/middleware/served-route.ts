@@ -22,6 +22,9 @@ interface Input {
   readonly body: unknown;
 }
 
+/** Koa would parse it all the same. */
+const NO_QUERY: Input['query'] = Object.freeze({});
+
 /**
  * Has routes served. A request goes through the guard first, so that none can be left open by accident, then its input is
  * checked as the route declares it, and its handler gets what has come of that.
@@ -66,7 +69,8 @@ function inputReader({ scope, params = {}, query = {}, body }: RouteDeclaration)
       if (!parsed.success) throw new Failure('not_found', absent);
       found[name] = parsed.data as string;
     }
-    const asked = querySchema === undefined ? ctx.query : validate(querySchema, ctx.query);
+    const given = ctx.querystring === '' ? NO_QUERY : ctx.query;
+    const asked = querySchema === undefined ? given : validate(querySchema, given);
     if (!(bodySchema instanceof z.ZodType)) return { params: found, query: asked, body: undefined };
     return readJson(ctx).then((value) => ({
       params: found,
