@@ -20,6 +20,8 @@ export interface ReplicaContext {
   /** What `litestreamEnv` returned: with the credentials, or what tells where they are to be had. */
   readonly env: NodeJS.ProcessEnv;
   readonly log: Logger;
+  /** A folder that may have files of the replica, as a standby mirrors them; what it has not comes from the replica. */
+  readonly mirrorDir?: string | undefined;
   readonly signal?: AbortSignal | undefined;
   /** How long the store may say nothing, and Litestream stand still. */
   readonly stallTimeoutMs?: number | undefined;
@@ -42,6 +44,7 @@ export interface ReplicaInput {
   readonly litestream: LitestreamBinary;
   readonly litestreamConfigPath: string;
   readonly databases: readonly string[];
+  readonly mirrorDir?: string | undefined;
 }
 
 /** @returns the replica as such a process has it */
@@ -49,7 +52,7 @@ export function replicaOf(
   { config, log }: Pick<Runtime, 'config' | 'log'>,
   input: ReplicaInput,
 ): SystemReplica {
-  const { litestream: binary, litestreamConfigPath: configPath, databases } = input;
+  const { litestream: binary, litestreamConfigPath: configPath, databases, mirrorDir } = input;
   const secrets = pickSecrets(process.env, REPLICA_SECRETS);
   return {
     config,
@@ -58,5 +61,6 @@ export function replicaOf(
     databases,
     env: litestreamEnv(process.env, secrets, { config, configPath }),
     log,
+    mirrorDir,
   };
 }

@@ -3,6 +3,7 @@ import type { Confirmation } from '../replication/confirmation.ts';
 import type { DrillResult } from '../replication/drill/result.ts';
 import type { ContenderState } from '../replication/failover/contender.ts';
 import type { Rehearsal } from '../replication/failover/fitness.ts';
+import type { Followed } from '../replication/failover/mirror-main.ts';
 import type { DryRunResult } from '../writer/dry-run.ts';
 
 /**
@@ -232,6 +233,8 @@ export type ToChild =
   | ({ readonly kind: 'uploaded' } & Confirmation)
   /** The databases are whole, as the epoch had them that was to be restored. */
   | { readonly kind: 'databases-restored' }
+  /** What the record of the leader tells: this is to be mirrored. */
+  | { readonly kind: 'mirror'; readonly followed: Followed }
   /** What a restore of what the standby has, and this code's migrations on that, have come to. */
   | { readonly kind: 'rehearsed'; readonly rehearsal: Rehearsal }
   /** The own epoch has a snapshot of each database, and all behind it. */

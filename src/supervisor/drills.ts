@@ -3,6 +3,7 @@ import { Failure } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import {
   type DrillRecord,
+  type DrillRecordName,
   drillDir,
   readRecord,
   recordOf,
@@ -22,6 +23,8 @@ const TIMER_MAX_MS = 2 ** 31 - 1;
 
 export interface DrillsOptions {
   readonly dataDir: string;
+  /** Under which name the results are kept. */
+  readonly record?: DrillRecordName;
   /** How long after the end of one the next begins, or sooner after a failure; 0 for never by itself. */
   readonly intervalMs: number;
   /** Starts the process that does one drill. */
@@ -48,7 +51,7 @@ export class Drills {
 
   constructor(options: DrillsOptions) {
     this.#options = options;
-    this.#record = readRecord(options.dataDir);
+    this.#record = readRecord(options.dataDir, options.record);
   }
 
   /** What is wrong, in words that do not change by themselves; undefined when the replica is proven. */
@@ -139,10 +142,10 @@ export class Drills {
   }
 
   #keep(result: DrillResult): void {
-    const { dataDir, log, onChange, onResult } = this.#options;
+    const { dataDir, record, log, onChange, onResult } = this.#options;
     this.#record = recordOf(result, this.#record);
     try {
-      writeRecord(dataDir, this.#record);
+      writeRecord(dataDir, this.#record, record);
     } catch (error) {
       log.warn({ err: error }, 'the result of the drill could not be kept for the next start');
     }
@@ -171,8 +174,13 @@ export class Drills {
   }
 }
 
-function describe({ ok, reason, durationMs, restoredBytes, rowsCompared, rowsSkipped }: DrillResult): string {
+function describe(result: DrillResult): string {
+  const { ok, reason, durationMs, restoredBytes, rowsCompared, rowsSkipped, takeover } = result;
   if (!ok) return `drill failed: ${reason}`;
   const sizeMiB = (restoredBytes / 1024 / 1024).toFixed(1);
+  if (takeover) {
+    const tried = takeover.refusal ?? takeover.untried;
+    return `drill ok: a takeover would restore ${sizeMiB} MiB in ${takeover.restoreMs} ms${tried === undefined ? '' : `; the migrations of this code: ${tried}`}`;
+  }
   return `drill ok: restored ${sizeMiB} MiB and compared ${rowsCompared} rows in ${durationMs} ms, ${rowsSkipped} changed meanwhile`;
 }

@@ -73,6 +73,7 @@ const past = shape({
   reason: optional(text),
   restored: mapOf(text),
 });
+const takeover = shape({ restoreMs: finite, refusal: optional(text), untried: optional(text) });
 const migration = shape({ owner: text, name: text, isCompatible: flag });
 const isDate: Check = (value) => typeof value === 'string' && !Number.isNaN(Date.parse(value));
 
@@ -124,7 +125,13 @@ const MESSAGES: { readonly [Kind in ToPrimary['kind']]: Fields<Kind> } = {
   },
   counted: { database: text, generation: text, salt: text, offsetBytes: finite },
   drilled: {
-    result: shape({ ...drilled, at: isDate, databases: mapOf(shape(drilled)), past: optional(past) }),
+    result: shape({
+      ...drilled,
+      at: isDate,
+      databases: mapOf(shape(drilled)),
+      past: optional(past),
+      takeover: optional(takeover),
+    }),
   },
   'dry-run': { result: mapOf(shape({ applied: listOf(migration), durationMs: finite })) },
   restored: { database: text, loss: text },

@@ -113,6 +113,20 @@ export const PROCESSES = {
     beats: true,
     secrets: [],
   },
+  /** Has the replica of the leader in a folder of this machine, as long as the other system leads. */
+  mirror: {
+    role: 'mirror',
+    entry: 'replication/failover/mirror-main.ts',
+    count: 1,
+    isPreforked: false,
+    handover: 'gap',
+    restart: 'always',
+    drainBy: 'message',
+    drainTimeout: [1000],
+    exchangeTimeout: [1000],
+    beats: true,
+    secrets: REPLICA_SECRETS,
+  },
   /** Checks or restores the databases, which may take minutes, and may crash. Everything else waits for it. */
   prepare: {
     role: 'prepare',
@@ -199,6 +213,20 @@ export const PROCESSES = {
   drill: {
     role: 'drill',
     entry: 'replication/drill/main.ts',
+    count: 0,
+    isPreforked: false,
+    handover: 'none',
+    restart: 'never',
+    drainBy: 'message',
+    drainTimeout: [0],
+    exchangeTimeout: [0],
+    beats: false,
+    secrets: REPLICA_SECRETS,
+  },
+  /** The same while the other system leads: what a takeover would restore, and this code's migrations on that. */
+  standbyDrill: {
+    role: 'drill',
+    entry: 'replication/failover/drill-main.ts',
     count: 0,
     isPreforked: false,
     handover: 'none',

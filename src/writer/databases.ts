@@ -4,6 +4,7 @@ import type { Command } from '../contract/feature.ts';
 import { features } from '../features.ts';
 import { readMark } from '../replication/history/mark.ts';
 import type { Runtime } from '../runtime/runtime.ts';
+import { migrate } from '../sqlite/migrations.ts';
 import { BUSY_TIMEOUT_MS, type Database, openReader, openWriter } from '../sqlite/open.ts';
 import { prepared } from '../sqlite/prepared.ts';
 import { type UpgradeTarget, upgrade } from '../sqlite/upgrade.ts';
@@ -144,6 +145,24 @@ export async function dryRunOn(
   });
   for (const name of names) prepareAll(join(folder, `${name}.db`), await loadCommands(name));
   return result;
+}
+
+/**
+ * The same with databases that nobody else has, and that are migrated where they are.
+ * @param folder holds them
+ * @throws Failure migration_mismatch, or why it could not be tried
+ */
+export async function tryOn(folder: string, names: readonly string[]): Promise<void> {
+  for (const name of names) {
+    const path = join(folder, `${name}.db`);
+    const db = openWriter(path);
+    try {
+      migrate(db, ownersOf(name));
+    } finally {
+      db.close();
+    }
+    prepareAll(path, await loadCommands(name));
+  }
 }
 
 /** @throws Failure migration_mismatch when a statement of the writer does not fit the database */

@@ -4,6 +4,9 @@ import type { DrillResult, PastDrill, PastKind } from './result.ts';
 
 const PAST_INTERVAL_MS = 24 * 60 * 60_000;
 
+/** Those of a system that serves, and those of one that stands by: the one proves nothing of what the other has. */
+export type DrillRecordName = 'drill' | 'standby-drill';
+
 /** What is remembered of the drills, also by the next start. */
 export interface DrillRecord {
   readonly last: DrillResult | undefined;
@@ -19,9 +22,9 @@ export function drillDir(dataDir: string): string {
 }
 
 /** @returns what the last system here remembered; nothing when it is not there or cannot be read */
-export function readRecord(dataDir: string): DrillRecord {
+export function readRecord(dataDir: string, name: DrillRecordName = 'drill'): DrillRecord {
   try {
-    const { last, lastOkAtMs, past } = JSON.parse(readFileSync(pathOf(dataDir), 'utf8')) as DrillRecord;
+    const { last, lastOkAtMs, past } = JSON.parse(readFileSync(pathOf(dataDir, name), 'utf8')) as DrillRecord;
     const isWhole = last === undefined || !Number.isNaN(Date.parse(last.at));
     if (isWhole) return { last, lastOkAtMs, past };
   } catch {
@@ -47,13 +50,13 @@ export function pastDue({ past }: DrillRecord, nowMs: number): PastKind | undefi
 }
 
 /** Keeps a record, atomically. @throws the system's error when the disk does not take it */
-export function writeRecord(dataDir: string, record: DrillRecord): void {
-  const path = pathOf(dataDir);
+export function writeRecord(dataDir: string, record: DrillRecord, name: DrillRecordName = 'drill'): void {
+  const path = pathOf(dataDir, name);
   mkdirSync(join(dataDir, 'run'), { recursive: true, mode: 0o700 });
   writeFileSync(`${path}.tmp`, JSON.stringify(record), { mode: 0o600 });
   renameSync(`${path}.tmp`, path);
 }
 
-function pathOf(dataDir: string): string {
-  return join(dataDir, 'run', 'drill.json');
+function pathOf(dataDir: string, name: DrillRecordName): string {
+  return join(dataDir, 'run', `${name}.json`);
 }

@@ -26,8 +26,20 @@ export interface DatabaseDrill {
   readonly rowsSkipped: number;
 }
 
+/** What a drill of a standby says of a takeover. */
+export interface Takeover {
+  /** How long the databases took to be restored, without what else a takeover does. */
+  readonly restoreMs: number;
+  /** Why this code's migrations cannot be applied to them; undefined when they were. */
+  readonly refusal?: string | undefined;
+  /** Why that could not be tried. */
+  readonly untried?: string | undefined;
+}
+
 /** How a drill went. */
 export interface DrillResult extends DatabaseDrill {
+  /** Undefined where this system does not stand by. */
+  readonly takeover?: Takeover | undefined;
   /** What of the past was proven; undefined where this was not the time for it. */
   readonly past?: PastDrill | undefined;
   /** When it ended; UTC. */

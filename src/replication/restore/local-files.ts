@@ -7,6 +7,7 @@ import { errorCode } from '../files.ts';
 import { type DatabaseReplica, STALL_TIMEOUT_MS } from '../replica-context.ts';
 import { S3Store } from '../store/s3-store.ts';
 import { replicaUnreachable } from '../store/unreachable.ts';
+import { isMirrored } from './mirrored.ts';
 import type { ReplicaFile } from './replica-files.ts';
 import { retried } from './retry.ts';
 
@@ -39,7 +40,7 @@ export function localFiles(
   onBytes: (sizeBytes: number) => void,
 ): LocalFiles {
   const { replica } = source.config;
-  if (replica.type === 's3') return new Mirror(source, new S3Store(source, replica), folder, onBytes);
+  if (replica.type === 's3') return new Downloads(source, new S3Store(source, replica), folder, onBytes);
   return {
     get: async ({ path: below }) => {
       try {
@@ -54,8 +55,8 @@ export function localFiles(
   };
 }
 
-/** Downloads each once. */
-class Mirror implements LocalFiles {
+/** Downloads each once, but for what a mirror has. */
+class Downloads implements LocalFiles {
   readonly #source: DatabaseReplica;
   readonly #store: S3Store;
   readonly #folder: string;
@@ -74,7 +75,7 @@ class Mirror implements LocalFiles {
     const known = this.#got.get(file.path);
     if (known) return known;
     const path = join(this.#folder, file.path);
-    const got = this.#download(file, path);
+    const got = this.#mirrored(file) ?? this.#download(file, path);
     this.#got.set(file.path, got);
     // Whoever awaits it hears of it.
     got.catch(() => {});
@@ -83,7 +84,7 @@ class Mirror implements LocalFiles {
 
   reserve(files: readonly ReplicaFile[]): void {
     const neededBytes = files
-      .filter(({ path }) => !this.#got.has(path))
+      .filter((file) => !this.#got.has(file.path) && !this.#mirrored(file))
       .reduce((sum, { sizeBytes }) => sum + sizeBytes, SPARE_BYTES);
     mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
     const freeBytes = freeDiskBytes(this.#folder);
@@ -92,6 +93,14 @@ class Mirror implements LocalFiles {
       'storage_full',
       `No space to restore the database ${this.#source.database}: what is needed of its replica takes ${Math.ceil(neededBytes / MB)} MB in ${this.#folder} beside the database, and ${Math.floor(freeBytes / MB)} MB are free`,
     );
+  }
+
+  /** What the store lists decides: a mirror that lacks something, or has something else, is no source of it. */
+  #mirrored(file: ReplicaFile): Promise<string> | undefined {
+    const { mirrorDir } = this.#source;
+    return mirrorDir !== undefined && isMirrored(mirrorDir, file)
+      ? Promise.resolve(join(mirrorDir, file.path))
+      : undefined;
   }
 
   async #download(file: ReplicaFile, path: string): Promise<string | undefined> {

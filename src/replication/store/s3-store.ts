@@ -72,9 +72,10 @@ export class S3Store implements ReplicaStore {
     return names;
   }
 
-  async *files(folder: string): AsyncGenerator<StoredFile> {
+  /** @param after only those whose names come after this one's */
+  async *files(folder: string, after?: string): AsyncGenerator<StoredFile> {
     const prefix = `${this.#prefix}${folder}/`;
-    let marker: string | undefined;
+    let marker = after === undefined ? undefined : `${this.#prefix}${after}`;
     do {
       const page = await this.#page(prefix, marker);
       for (const { Key = '', Size = 0, LastModified } of page.Contents ?? []) {

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 import { Failure } from '../../errors.ts';
 import type { Confirmation } from '../../replication/confirmation.ts';
 import type { Rehearsal } from '../../replication/failover/fitness.ts';
@@ -266,11 +267,12 @@ export class ContenderPlace implements ReplicaOwner {
     this.#watchDeadline();
     this.#changes.announce();
     if (this.failure) this.#led?.onLost(this.failure);
-    const { reason, holder, heldBackBecause, peer } = leadership;
+    const { reason, holder, held, heldBackBecause, peer } = leadership;
     const isOther =
       reason !== shown.reason ||
       holder !== shown.holder ||
       heldBackBecause !== shown.heldBackBecause ||
+      !isDeepStrictEqual(held, shown.held) ||
       peer?.problem !== shown.peer?.problem ||
       peer?.said?.heldBackBecause !== shown.peer?.said?.heldBackBecause;
     if (state !== before || isOther) this.#changed();

@@ -1,17 +1,23 @@
 import { Failure } from '../../errors.ts';
+import type { DrillResult } from '../../replication/drill/result.ts';
 import { epochFolder } from '../../replication/failover/epoch.ts';
 import type { SystemStatus, Trouble } from '../../runtime/messages.ts';
 import type { SystemSnapshot } from '../../runtime/snapshot.ts';
 import { version } from '../../version.ts';
 import type { Listening } from '../addresses.ts';
+import type { Child } from '../child.ts';
 import { processClock } from '../clock.ts';
+import { Drills } from '../drills.ts';
 import { ProcessFactory } from '../process-factory.ts';
+import { PROCESSES } from '../processes.ts';
 import type { ReloadRequest } from '../release/exchange.ts';
+import type { Slot } from '../slot.ts';
 import { freeMb, snapshotOfPrimary, snapshotOfSlot } from '../snapshot.ts';
 import { stopInTime, stopTimeoutMsOf } from '../stop-deadline.ts';
 import { System, type SystemOptions } from '../system.ts';
 import { Telemetry } from '../telemetry.ts';
 import { ContenderPlace } from './contender-place.ts';
+import { MirrorPlace } from './mirror-place.ts';
 import { StandbyPlace } from './standby-place.ts';
 import { deploymentIn, forgetEpochWithoutDatabases, Takeover } from './takeover.ts';
 
@@ -51,6 +57,10 @@ export class FailoverSystem implements StartedSystem {
   readonly #contender: ContenderPlace;
   readonly #standby: StandbyPlace;
   readonly #takeover: Takeover;
+  readonly #mirror: MirrorPlace;
+  readonly #drills: Drills;
+  /** This code's migrations were tried, or begun to be, since its start. */
+  #isTried = false;
   readonly #factory: ProcessFactory;
   readonly #startedAtMs = Date.now();
   #listening: Listening | undefined;
@@ -77,6 +87,16 @@ export class FailoverSystem implements StartedSystem {
     this.#contender = new ContenderPlace(deployment, this.#factory, () => this.#changed());
     this.#standby = new StandbyPlace(options, this.#factory, () => this.#status);
     this.#takeover = new Takeover(this.#factory, events);
+    this.#mirror = new MirrorPlace(deployment, this.#factory, () => this.#prove());
+    this.#drills = new Drills({
+      dataDir: deployment.config.DATA_DIR,
+      record: 'standby-drill',
+      intervalMs: deployment.config.DRILL_INTERVAL_MS,
+      spawn: () => this.#spawnDrill(),
+      log,
+      onChange: () => this.#changed(),
+      onResult: (result) => this.#drilled(result),
+    });
   }
 
   get url(): string | undefined {
@@ -94,9 +114,7 @@ export class FailoverSystem implements StartedSystem {
   get pids(): Record<string, number> {
     if (this.#system) return this.#system.pids;
     return Object.fromEntries(
-      [this.#contender.slot, this.#standby.slot].flatMap(({ name, child }) =>
-        child?.pid ? [[name, child.pid]] : [],
-      ),
+      this.#slots.flatMap(({ name, child }) => (child?.pid ? [[name, child.pid]] : [])),
     );
   }
 
@@ -112,6 +130,7 @@ export class FailoverSystem implements StartedSystem {
     onStandby();
     const { state, epoch = 0, data = '' } = await this.#contender.leads();
     const startMs = performance.now();
+    await this.#endStandby('this system leads');
     const folder = epochFolder(epoch);
     events.record('leads', {
       cause: `this system leads from now on, in ${folder}, from ${data || 'the replica itself'}`,
@@ -136,6 +155,7 @@ export class FailoverSystem implements StartedSystem {
     });
     await this.#system.start();
     await this.#standby.stop('this system leads');
+    await this.#mirror.remove();
     const durationMs = Math.round(performance.now() - startMs);
     events.record('leads', { cause: `serves in ${folder}`, durationMs });
   }
@@ -145,7 +165,7 @@ export class FailoverSystem implements StartedSystem {
     this.#isStopping = true;
     const { log, events, deployment } = this.#options;
     this.#takeover.abort(cause);
-    const stopStandby = this.#standby.stop(cause);
+    const stopStandby = Promise.all([this.#standby.stop(cause), this.#endStandby(cause)]);
     try {
       if (this.#system) await this.#system.stop(cause);
       else events.record('stop', { cause });
@@ -191,9 +211,9 @@ export class FailoverSystem implements StartedSystem {
       },
       status: this.#status,
       primary: snapshotOfPrimary(),
-      children: [this.#contender.slot, this.#standby.slot].map(snapshotOfSlot),
+      children: this.#slots.map(snapshotOfSlot),
       replication: { state: 'streaming', lagMs: 0, trouble: null, databases: {}, renewedBytes: 0 },
-      lastDrill: null,
+      lastDrill: this.#drills.last ?? null,
       storage: { freeMb: freeMb(DATA_DIR), reserveMb: DISK_RESERVE_MB, readOnlyBecause: null },
       listener: { waitingConnections: this.#standby.listener.waitingCount },
       unnamedProxies: [],
@@ -214,7 +234,7 @@ export class FailoverSystem implements StartedSystem {
   }
 
   async verify(): ReturnType<System['verify']> {
-    return this.#leading.verify();
+    return this.#system ? this.#system.verify() : this.#drills.run();
   }
 
   acknowledge(): number {
@@ -240,11 +260,57 @@ export class FailoverSystem implements StartedSystem {
     if (heldBackBecause !== undefined)
       degraded.push({ name: 'standby', reason: `this system would not take over: ${heldBackBecause}` });
     degraded.push(...peerTroubles);
-    return { ready: false, notReady, degraded };
+    if (this.#mirror.trouble) degraded.push({ name: 'mirror', reason: this.#mirror.trouble });
+    if (this.#drills.trouble) degraded.push({ name: 'drill', reason: this.#drills.trouble });
+    return { ready: false, notReady, degraded, drill: this.#drills.status };
+  }
+
+  /** In the order that they start in. */
+  get #slots(): readonly Slot[] {
+    return [this.#contender.slot, this.#standby.slot, ...(this.#mirror.isStarted ? [this.#mirror.slot] : [])];
   }
 
   #changed(): void {
     this.#standby.tell();
+    const { state, held } = this.#contender.leadership;
+    if (state !== 'standby' || held === undefined) return;
+    this.#mirror.follow(held);
+    if (!this.#mirror.isWanted) this.#prove();
+  }
+
+  /** What a takeover would restore can be drilled from now on. New migrations are tried at once. */
+  #prove(): void {
+    const { state, isToTry } = this.#contender.leadership;
+    if (state !== 'standby' || this.#isStopping) return;
+    this.#drills.start();
+    if (!isToTry || this.#isTried) return;
+    this.#isTried = true;
+    this.#drills.run().catch(() => {});
+  }
+
+  #spawnDrill(): Child {
+    const { deployment } = this.#options;
+    const { data = '', confirmed = {} } = this.#contender.leadership.held ?? {};
+    const { litestream, databases, litestreamConfigPath } = deploymentIn(deployment, data);
+    const last = this.#drills.last?.databases ?? {};
+    const sizesBytes = Object.fromEntries(
+      Object.entries(last).map(([name, { restoredBytes }]) => [name, restoredBytes]),
+    );
+    const input = { litestream, litestreamConfigPath, databases, sizesBytes, confirmed };
+    const { role: name } = PROCESSES.standbyDrill;
+    return this.#factory.child(PROCESSES.standbyDrill, { name, deployment, input });
+  }
+
+  #drilled({ ok, reason, restoredBytes, takeover }: DrillResult): void {
+    const { refusal } = takeover ?? {};
+    const untried = takeover?.untried ?? (ok ? undefined : reason);
+    this.#contender.rehearsed({ refusal, untried, restoredBytes });
+    if (!ok) this.#options.events.record('drill-failed', { cause: reason ?? 'no reason told' });
+  }
+
+  /** Ends what only a standby does: it reads what a takeover restores. */
+  async #endStandby(cause: string): Promise<void> {
+    await Promise.all([this.#drills.stop(cause), this.#mirror.stop(cause)]);
   }
 
   #demandRunning(): void {

@@ -6,6 +6,7 @@ import { type HistoryMark, markPath, readMark, writeMark } from '../../replicati
 import { removeSidecar } from '../../replication/history/sidecar.ts';
 import { moveAside } from '../../replication/leftovers.ts';
 import { databasePath, writeLitestreamConfig } from '../../replication/litestream-config.ts';
+import { mirrorDir } from '../../replication/restore/mirrored.ts';
 import { replicaUnreachable } from '../../replication/store/unreachable.ts';
 import type { Child, ChildExit } from '../child.ts';
 import type { Events } from '../events.ts';
@@ -58,11 +59,11 @@ export class Takeover {
     const { DATA_DIR, replica } = source.config;
     mkdirSync(DATA_DIR, { recursive: true, mode: 0o700 });
     try {
-      await this.#prepare(source);
+      await this.#prepare(source, folder);
     } catch (failure) {
       if (!(failure instanceof Failure) || failure.code !== 'history_unsettled') throw failure;
       this.#putAside(source, failure.message);
-      await this.#prepare(source);
+      await this.#prepare(source, folder);
     }
     const mark = readMark(DATA_DIR);
     const waitsBecause = mark?.waitsBecause;
@@ -87,10 +88,11 @@ export class Takeover {
     rmSync(markPath(config.DATA_DIR), { force: true });
   }
 
-  async #prepare(deployment: Deployment): Promise<void> {
+  async #prepare(deployment: Deployment, folder: string): Promise<void> {
     const { litestream, litestreamConfigPath, databases } = deployment;
     const { role: name } = PROCESSES.prepare;
-    const input = { litestream, litestreamConfigPath, databases, lastCommits: {} };
+    const mirror = join(mirrorDir(deployment.config.DATA_DIR), folder);
+    const input = { litestream, litestreamConfigPath, databases, mirrorDir: mirror, lastCommits: {} };
     const child = this.#factory.child(PROCESSES.prepare, { name, deployment, input });
     this.#preparing = child;
     child.on('message', (message) => {

@@ -51,28 +51,63 @@ t.test('a mirror of an epoch is a replica of its own, and follows', async (t) =>
   const shared = { ...s3Environment(store, 'app'), S3_ENDPOINT: proxy.endpoint };
   const system = await start(t, { ...s3Environment(store, 'app/e000002') });
   const folder = join(temporaryFolder(t), 'mirror');
-  const mirror = new Mirror(storeOf(shared, store), folder);
+  const clock = { nowMs: 0 };
+  const disk = { freeBytes: 10 ** 12 };
+  const remote = storeOf(shared, store);
+  const mirror = new Mirror({
+    store: remote,
+    folder,
+    freeBytes: () => disk.freeBytes,
+    reserveBytes: 1024 * 1024,
+    now: () => clock.nowMs,
+  });
+  const pass = (epoch = 'e000002') => mirror.sync({ folder: epoch, generations }, signal);
+  /** With a look at everything. */
+  const fullPass = () => {
+    clock.nowMs += 10 * 60_000;
+    return pass();
+  };
   await write(system, 'a');
+  const generations = Object.fromEntries(
+    await Promise.all(
+      DATABASES.map(async (name) => [name, (await remote.names(`e000002/${name}/generations`))[0]]),
+    ),
+  );
 
-  const first = await mirror.sync('e000002', DATABASES, signal);
+  const first = await pass();
   t.strictSame(await alertsOf(t, join(folder, 'e000002')), ['a']);
   t.equal(first.removed, 0);
   t.equal(first.files, filesBelow(folder).length);
+  t.equal(first.totalFiles, first.files);
 
-  await t.test('only what is new is brought', async (t) => {
+  await t.test('only what is new is asked for, and brought', async (t) => {
     await write(system, 'b');
     const gets = proxy.counts.GET ?? 0;
-    const { files, removed } = await mirror.sync('e000002', DATABASES, signal);
+    const { files, removed } = await pass();
     t.ok(files > 0 && files < first.files + 10, `${files}`);
     t.equal(removed, 0);
     t.equal(proxy.counts.GET, gets + DATABASES.length + files, 'a listing of each database, and each file');
     t.strictSame(await alertsOf(t, join(folder, 'e000002')), ['a', 'b']);
   });
+
+  await t.test('without room for it nothing is brought, and nothing goes', async (t) => {
+    await write(system, 'c');
+    const before = filesBelow(folder);
+    disk.freeBytes = 1024 * 1024;
+    await t.rejects(pass(), {
+      code: 'storage_full',
+      message: '1 MB are to be mirrored, and 0 MB of disk are free beside what DISK_RESERVE_MB keeps',
+    });
+    t.strictSame(filesBelow(folder), before);
+    disk.freeBytes = 10 ** 12;
+    await pass();
+    t.strictSame(await alertsOf(t, join(folder, 'e000002')), ['a', 'b', 'c']);
+  });
   await system.stop();
 
   await t.test('each file has the time that the store has', async (t) => {
-    await mirror.sync('e000002', DATABASES, signal);
-    for await (const { path, storedMs, sizeBytes } of storeOf(shared, store).files('e000002/main')) {
+    await fullPass();
+    for await (const { path, storedMs, sizeBytes } of remote.files('e000002/main')) {
       const found = statSync(join(folder, path));
       t.strictSame([found.mtimeMs, found.size], [storedMs, sizeBytes]);
     }
@@ -83,23 +118,36 @@ t.test('a mirror of an epoch is a replica of its own, and follows', async (t) =>
     rmSync(one);
     writeFileSync(`${one}.part`, 'half');
     writeFileSync(other, '');
-    const { files, removed } = await mirror.sync('e000002', DATABASES, signal);
-    t.strictSame([files, removed], [2, 1]);
+    const { files, removed } = await fullPass();
+    t.strictSame([files, removed], [2, 0]);
     t.equal(existsSync(`${one}.part`), false);
-    t.strictSame(await alertsOf(t, join(folder, 'e000002')), ['a', 'b']);
+    t.strictSame(await alertsOf(t, join(folder, 'e000002')), ['a', 'b', 'c']);
+  });
+
+  await t.test('nothing is kept that is before the newest snapshot', async (t) => {
+    const place = `e000002/main/generations/${generations.main}`;
+    const newer = `${place}/snapshots/000000ff.snapshot.lz4`;
+    const before = filesBelow(join(folder, 'e000002', 'main'));
+    await remote.write(newer, 'snapshot', undefined);
+    const { files, removed } = await fullPass();
+    t.strictSame([files, removed], [1, before.length]);
+    t.strictSame(filesBelow(join(folder, 'e000002', 'main')), [join(folder, newer)]);
+    await remote.remove(newer);
+    await fullPass();
+    t.strictSame(filesBelow(join(folder, 'e000002', 'main')).sort(), before.sort());
   });
 
   await t.test('a store that does not answer takes nothing away', async (t) => {
     const before = filesBelow(folder);
     await proxy.become('refuse');
-    await t.rejects(mirror.sync('e000002', DATABASES, signal), /RequestError/);
+    await t.rejects(fullPass(), /RequestError/);
     await proxy.become('open');
     t.strictSame(filesBelow(folder), before);
   });
 
-  await t.test('what the store has no more goes, and so does another epoch', async (t) => {
-    const removed = await mirror.sync('e000003', DATABASES, signal);
+  await t.test('another epoch takes the place of this one', async (t) => {
+    const removed = await pass('e000003');
     t.equal(removed.files, 0);
-    t.strictSame(filesBelow(folder), []);
+    t.strictSame(readdirSync(folder), []);
   });
 });

@@ -1,0 +1,107 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
+import { freeDiskBytes } from '../../free-disk.ts';
+import type { HeldRecord } from '../../runtime/messages.ts';
+import type { Runtime } from '../../runtime/runtime.ts';
+import { monotonicNowMs } from '../../writer/protocol.ts';
+import { mirrorDir } from '../restore/mirrored.ts';
+import { S3Store } from '../store/s3-store.ts';
+import { Mirror, type MirrorTarget, type Synced } from './mirror.ts';
+import { type MirrorState, writeMirrorState } from './mirror-state.ts';
+
+/** At most so often. */
+const PASS_INTERVAL_MS = 1000;
+/** After one that failed. */
+const RETRY_MS = 5000;
+/** Without anything new: what the retention removes, and snapshots, move nothing that the record tells. */
+const IDLE_INTERVAL_MS = 10 * 60_000;
+const MB = 1024 * 1024;
+/** As a drill: well away from where writes would be refused. */
+const RESERVE_MARGIN = 1.25;
+
+/** What the primary gives the process; the credentials come in its environment. */
+export interface MirrorInput {
+  /** Names without `.db`. */
+  readonly databases: readonly string[];
+}
+
+/** What the record of the leader tells. */
+export type Followed = Pick<HeldRecord, 'data' | 'confirmed'>;
+
+/**
+ * The process that mirrors the replica of the leader while this system stands by. States: it waits for the record to move
+ * (`mirror`), and then makes a pass.
+ */
+export async function run({ config, log, send, standby, ready, onMessage }: Runtime): Promise<void> {
+  process.umask(0o077);
+  const { databases } = (await standby()) as MirrorInput;
+  const { replica, DATA_DIR, DISK_RESERVE_MB } = config;
+  if (replica.type !== 's3') throw new TypeError('a folder is not mirrored');
+  const mirror = new Mirror({
+    store: new S3Store({ config, env: process.env }, replica),
+    folder: mirrorDir(DATA_DIR),
+    freeBytes: freeDiskBytes,
+    reserveBytes: DISK_RESERVE_MB * RESERVE_MARGIN * MB,
+    now: monotonicNowMs,
+  });
+  const end = new AbortController();
+  let followed: Followed | undefined;
+  let has: Followed | undefined;
+  /** Since when there is something that the mirror lacks; undefined while there is nothing. */
+  let behindSinceMs: number | undefined;
+  let synced: Synced | undefined;
+  let syncedAtMs: number | undefined;
+  onMessage((message) => {
+    if (message.kind === 'mirror') {
+      followed = message.followed;
+      if (!isDeepStrictEqual(followed, has)) behindSinceMs ??= monotonicNowMs();
+    }
+    if (message.kind === 'drain') {
+      end.abort();
+      log.flush(() => process.exit(0));
+    }
+  });
+  const report = (trouble?: string) =>
+    send({
+      kind: 'report',
+      gauges: {
+        lag_seconds: behindSinceMs === undefined ? 0 : (monotonicNowMs() - behindSinceMs) / 1000,
+        ...(synced && { files: synced.totalFiles, bytes: synced.totalBytes }),
+        ...(syncedAtMs !== undefined && { synced_at_seconds: syncedAtMs / 1000 }),
+      },
+      trouble,
+    });
+  const pass = async (target: Followed): Promise<void> => {
+    const startMs = monotonicNowMs();
+    synced = await mirror.sync(targetOf(target, databases), end.signal);
+    writeMirrorState(DATA_DIR, { folder: target.data, confirmed: target.confirmed } satisfies MirrorState);
+    has = target;
+    syncedAtMs = Date.now();
+    behindSinceMs = isDeepStrictEqual(followed, has) ? undefined : startMs;
+  };
+  ready();
+  let dueMs = 0;
+  while (!end.signal.aborted) {
+    const isBehind = followed !== undefined && !isDeepStrictEqual(followed, has);
+    const nowMs = monotonicNowMs();
+    if (followed && (isBehind ? nowMs >= dueMs : nowMs >= dueMs + IDLE_INTERVAL_MS)) {
+      try {
+        await pass(followed);
+        dueMs = nowMs;
+        report();
+      } catch (error) {
+        if (end.signal.aborted) return;
+        const reason = (error as Error).message;
+        log.warn(`the replica could not be mirrored: ${reason}`);
+        report(`the replica is not mirrored: ${reason}`);
+        dueMs = monotonicNowMs() + RETRY_MS;
+      }
+    }
+    await sleep(PASS_INTERVAL_MS, undefined, { signal: end.signal }).catch(() => {});
+  }
+}
+
+function targetOf({ data, confirmed }: Followed, databases: readonly string[]): MirrorTarget {
+  const generations = databases.map((database) => [database, confirmed[database]?.generation] as const);
+  return { folder: data, generations: Object.fromEntries(generations) };
+}

@@ -1,0 +1,84 @@
+import { rm } from 'node:fs/promises';
+import type { Followed } from '../../replication/failover/mirror-main.ts';
+import { mirrorDir } from '../../replication/restore/mirrored.ts';
+import type { ProcessFactory } from '../process-factory.ts';
+import { drainTimeoutMsOf, PROCESSES } from '../processes.ts';
+import type { Deployment } from '../release/deployment.ts';
+import type { Slot } from '../slot.ts';
+
+/**
+ * The process that mirrors the replica of the leader, in its place. It starts when a leader is known (`follow`); what
+ * Litestream 0.5 writes is not mirrored, and restored from the store. States are its slot's.
+ */
+export class MirrorPlace {
+  readonly slot: Slot;
+  readonly #deployment: Deployment;
+  readonly #onSynced: () => void;
+  #followed: Followed | undefined;
+  /** It has followed a leader. */
+  isStarted = false;
+  #isEnding = false;
+
+  /** @param onSynced the mirror has all that was known when its pass began */
+  constructor(deployment: Deployment, factory: ProcessFactory, onSynced: () => void) {
+    this.#deployment = deployment;
+    this.#onSynced = onSynced;
+    const name = PROCESSES.mirror.role;
+    const input = { databases: deployment.databases };
+    this.slot = factory.slot(PROCESSES.mirror, { name, deployment }, () =>
+      factory.child(PROCESSES.mirror, { name, deployment, input }),
+    );
+    this.slot.on('child', (child) => {
+      child.once('ready', () => this.#tell());
+      child.on('message', (message) => {
+        if (message.kind === 'report' && this.isSynced) this.#onSynced();
+      });
+    });
+  }
+
+  /** Whether a takeover would find something here. */
+  get isSynced(): boolean {
+    return this.slot.child?.gauges.synced_at_seconds !== undefined;
+  }
+
+  /** What it tells of itself: `lag_seconds`, `files`, `bytes`, `synced_at_seconds`. */
+  get gauges(): Readonly<Record<string, number>> {
+    return this.slot.child?.gauges ?? {};
+  }
+
+  get trouble(): string | undefined {
+    return this.isStarted && !this.#isEnding ? this.slot.trouble : undefined;
+  }
+
+  get isWanted(): boolean {
+    return this.#deployment.litestream.format === 'wal';
+  }
+
+  /** What the record tells now. */
+  follow({ data, confirmed }: Followed): void {
+    this.#followed = { data, confirmed };
+    if (!this.isWanted || this.#isEnding) return;
+    if (this.isStarted) this.#tell();
+    else {
+      this.isStarted = true;
+      this.slot.start();
+    }
+  }
+
+  /** What it has stays. */
+  async stop(cause: string): Promise<void> {
+    this.#isEnding = true;
+    if (!this.isStarted || this.slot.state === 'stopped') return;
+    await this.slot.stop(drainTimeoutMsOf(PROCESSES.mirror, this.slot.deployment.config), cause);
+  }
+
+  /** Nobody needs it while this system leads. */
+  async remove(): Promise<void> {
+    await rm(mirrorDir(this.#deployment.config.DATA_DIR), { recursive: true, force: true });
+  }
+
+  #tell(): void {
+    const { child } = this.slot;
+    if (child?.isReachable && this.#followed) child.send({ kind: 'mirror', followed: this.#followed });
+  }
+}
