@@ -21,6 +21,7 @@ import { type ServedRoute, serve } from './middleware/served-route.ts';
 import { openApiRoutes } from './openapi/routes.ts';
 import { opsRoutes } from './ops/routes.ts';
 import type { OpsSessions } from './ops/sessions.ts';
+import { ReadBatch } from './read-batch.ts';
 import { RequestMeter } from './request-meter.ts';
 
 /** How a socket says that its other side has gone. */
@@ -78,7 +79,7 @@ export interface AppOptions extends RoutesOptions {
  */
 export async function createApp(options: AppOptions): Promise<RequestListener> {
   const { config, log, meter, draining, overloaded, onDamage } = options;
-  const guard = await createGuard(options);
+  const guard = inBatches(await createGuard(options), new ReadBatch(options.databases.values()));
   const needs = { ...options, guard };
   const operator = [...serve(probes, needs, guard), ...serve(opsRoutes, needs, guard)];
   const own = await Promise.all(options.features.map((feature) => serveFeature(feature, options, guard)));
@@ -113,6 +114,12 @@ async function createGuard(options: AppOptions): Promise<Guard> {
     log: options.log.child({ feature: feature.name }),
   };
   return prepared(feature.name, () => create(context));
+}
+
+/** Whoever asks whether this process lives does not wait for others. */
+function inBatches(guard: Guard, batch: ReadBatch): Guard {
+  return (ctx, access) =>
+    access?.rate === 'none' ? guard(ctx, access) : batch.join().then(() => guard(ctx, access));
 }
 
 async function serveFeature(

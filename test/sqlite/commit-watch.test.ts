@@ -1,4 +1,3 @@
-import { copyFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { CommitWatch } from '../../src/sqlite/commit-watch.ts';
@@ -37,18 +36,4 @@ t.test('a watch sees each commit of another connection, and nothing else', async
   t.equal(count.get(), 101);
   writer.close();
   reader.close();
-});
-
-t.test('where there is no WAL, each look says that there may be something', async (t) => {
-  const folder = temporaryFolder(t);
-  const writer = openWriter(join(folder, 'main.db'));
-  writer.pragma('wal_checkpoint(TRUNCATE)');
-  writer.pragma('journal_mode = DELETE');
-  writer.close();
-  copyFileSync(join(folder, 'main.db'), join(folder, 'copy.db'));
-  const copy = openReader(join(folder, 'copy.db'));
-  const watch = new CommitWatch(copy);
-  t.ok(watch.mayHaveChanged());
-  t.ok(watch.mayHaveChanged());
-  copy.close();
 });

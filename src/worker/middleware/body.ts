@@ -43,9 +43,11 @@ export async function readBody(req: IncomingMessage, options: ReadBodyOptions): 
     return await promise;
   } finally {
     clearTimeout(timer);
-    req.off('data', onData).off('end', onEnd).off('close', onClose);
-    // 'error' keeps its listener: an abort after a refusal must not be an uncaught exception.
-    if (!req.readableEnded) req.resume();
+    // One that has ended calls none of them again.
+    if (!req.readableEnded) {
+      // 'error' keeps its listener: an abort after a refusal must not be an uncaught exception.
+      req.off('data', onData).off('end', onEnd).off('close', onClose).resume();
+    }
   }
 }
 

@@ -47,7 +47,6 @@ export function serve<RouteNeeds>(
     return {
       route,
       handle(ctx) {
-        // Where there is nothing to wait for, a request costs no turn of the event loop.
         const pending = guard(ctx, route);
         return pending === undefined ? answered(ctx) : pending.then(() => answered(ctx));
       },
