@@ -1,9 +1,8 @@
-import { closeSync, openSync, readSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { SegmentRef } from './history/segment.ts';
 import { sidecarPath } from './litestream-config.ts';
 import type { LitestreamLine } from './log-line.ts';
-import { SALT_AT, SALT_BYTES, WAL_HEADER_BYTES } from './wal-format.ts';
+import { walHeaderOf } from './wal.ts';
 
 const POSITION = /^([0-9a-f]{16})\/([0-9a-f]{8}):(\d+)$/;
 
@@ -37,25 +36,9 @@ export function confirmationOf(line: LitestreamLine): Confirmation | undefined {
   if (generation === undefined || index === undefined) return undefined;
   // A segment is named by its start.
   const offsetBytes = Number(start) + sz;
-  const salt = saltOf(join(sidecarPath(db), 'generations', generation, 'wal', `${index}.wal`));
-  if (salt === undefined) return undefined;
+  // It has been removed after a newer one was confirmed.
+  const header = walHeaderOf(join(sidecarPath(db), 'generations', generation, 'wal', `${index}.wal`));
+  if (!header) return undefined;
   const segment = { generation, index: Number.parseInt(index, 16), offsetBytes: Number(start) };
-  return { database: basename(db, '.db'), generation, salt, offsetBytes, segment };
-}
-
-/** @returns the salts of a WAL or of a shadow of one; undefined when it has been removed, after a newer one was confirmed */
-export function saltOf(path: string): string | undefined {
-  let file: number;
-  try {
-    file = openSync(path, 'r');
-  } catch {
-    return undefined;
-  }
-  try {
-    const header = Buffer.alloc(WAL_HEADER_BYTES);
-    if (readSync(file, header, 0, WAL_HEADER_BYTES, 0) < WAL_HEADER_BYTES) return undefined;
-    return header.toString('hex', SALT_AT, SALT_AT + SALT_BYTES);
-  } finally {
-    closeSync(file);
-  }
+  return { database: basename(db, '.db'), generation, salt: header.salt, offsetBytes, segment };
 }

@@ -1,14 +1,7 @@
-import { closeSync, openSync, readSync, statSync } from 'node:fs';
+import { closeSync, openSync, readSync } from 'node:fs';
 import { openReader } from '../sqlite/open.ts';
 import { commitPageOf, commitRowIn } from './restore/commit-row.ts';
-import {
-  FRAME_HEADER_BYTES,
-  FRAME_SALT_AT,
-  PAGE_SIZE_AT,
-  SALT_AT,
-  SALT_BYTES,
-  WAL_HEADER_BYTES,
-} from './wal-format.ts';
+import { framesOf } from './wal.ts';
 
 /**
  * SQLite knows a WAL by its own checksums, and does not ask whether the file beside it is the one that it was made for:
@@ -20,9 +13,9 @@ import {
  */
 export function misfitOf(path: string): string | undefined {
   const found = lastOf(path);
-  const inWal = found && firstInWal(`${path}-wal`, found.page);
+  const inWal = found && firstOrdinalInWal(`${path}-wal`, found.page);
   if (!inWal) return undefined;
-  const inFile = ordinalOn(readAt(path, (found.page - 1) * inWal.pageBytes, inWal.pageBytes));
+  const inFile = ordinalInFile(path, found.page, inWal.pageBytes);
   if (inFile === undefined) return undefined;
   if (inFile < inWal.ordinal - 1)
     return `its WAL goes on from commit ${inWal.ordinal - 1}, and the file without it ends with commit ${inFile}: they are of two moments`;
@@ -43,41 +36,26 @@ function lastOf(path: string): { readonly page: number; readonly ordinal: number
   }
 }
 
-function firstInWal(
+/** @returns the number of the first commit in a WAL that has written that page, and how large a page is */
+function firstOrdinalInWal(
   path: string,
   page: number,
 ): { readonly ordinal: number; readonly pageBytes: number } | undefined {
-  const header = readAt(path, 0, WAL_HEADER_BYTES);
-  if (!header) return undefined;
-  const pageBytes = header.readUInt32BE(PAGE_SIZE_AT);
-  const frameBytes = FRAME_HEADER_BYTES + pageBytes;
-  for (let offset = WAL_HEADER_BYTES; ; offset += frameBytes) {
-    const frame = readAt(path, offset, FRAME_HEADER_BYTES);
-    const isOfThis = frame?.compare(
-      header,
-      SALT_AT,
-      SALT_AT + SALT_BYTES,
-      FRAME_SALT_AT,
-      FRAME_SALT_AT + SALT_BYTES,
-    );
-    if (!frame || isOfThis !== 0) return undefined;
-    if (frame.readUInt32BE(0) !== page) continue;
-    const ordinal = ordinalOn(readAt(path, offset + FRAME_HEADER_BYTES, pageBytes));
-    return ordinal === undefined ? undefined : { ordinal, pageBytes };
+  for (const { page: each, image } of framesOf(path)) {
+    if (each !== page) continue;
+    const ordinal = commitRowIn(image)?.ordinal;
+    return ordinal === undefined ? undefined : { ordinal, pageBytes: image.length };
   }
+  return undefined;
 }
 
-function ordinalOn(page: Buffer | undefined): number | undefined {
-  return page && commitRowIn(page)?.ordinal;
-}
-
-/** @returns undefined when the file does not reach so far, or is not there */
-function readAt(path: string, offset: number, bytes: number): Buffer | undefined {
-  if ((statSync(path, { throwIfNoEntry: false })?.size ?? 0) < offset + bytes) return undefined;
+/** @returns what a page of the file itself says; undefined where it is none with such a number */
+function ordinalInFile(path: string, page: number, pageBytes: number): number | undefined {
   const file = openSync(path, 'r');
   try {
-    const buffer = Buffer.alloc(bytes);
-    return readSync(file, buffer, 0, bytes, offset) === bytes ? buffer : undefined;
+    const image = Buffer.alloc(pageBytes);
+    const gotBytes = readSync(file, image, 0, pageBytes, (page - 1) * pageBytes);
+    return gotBytes === pageBytes ? commitRowIn(image)?.ordinal : undefined;
   } finally {
     closeSync(file);
   }

@@ -3,12 +3,10 @@ import { join } from 'node:path';
 import type { Database } from '../../sqlite/open.ts';
 import { WalIndex } from '../../writer/wal-index.ts';
 import type { ReplicaFormat } from '../binary.ts';
-import { saltOf } from '../confirmation.ts';
 import { databasePath, sidecarPath } from '../litestream-config.ts';
+import { isNextSalt, walHeaderOf } from '../wal.ts';
 import { LTX_GENERATION, newestTxid, type SegmentRef } from './segment.ts';
 
-const SALT_HEX_DIGITS = 8;
-const SALT_MAX = 2 ** 32;
 /** The header of an LTX file, https://github.com/superfly/ltx; big-endian. */
 const LTX_WAL_OFFSET_AT = 48;
 const LTX_WAL_SIZE_AT = 56;
@@ -86,7 +84,7 @@ function readWalSidecar(db: Database): Sidecar | undefined {
     return {
       generation,
       end: { generation, index, offsetBytes },
-      isContained: isContained(db, saltOf(path), offsetBytes),
+      isContained: isContained(db, walHeaderOf(path)?.salt, offsetBytes),
     };
   } catch {
     return undefined;
@@ -124,11 +122,10 @@ function readLtxSidecar(db: Database): Sidecar | undefined {
  * (https://sqlite.org/fileformat2.html#wal_file_format).
  */
 function isContained(db: Database, shadowSalt: string | undefined, shadowBytes: number): boolean {
-  const salt = saltOf(`${db.name}-wal`);
+  const salt = walHeaderOf(`${db.name}-wal`)?.salt;
   if (shadowSalt === undefined || salt === undefined) return false;
   if (salt === shadowSalt) return committedBytes(db, salt) >= shadowBytes;
-  const firstOf = (text: string) => Number.parseInt(text.slice(0, SALT_HEX_DIGITS), 16);
-  return firstOf(salt) === (firstOf(shadowSalt) + 1) % SALT_MAX;
+  return isNextSalt(shadowSalt, salt);
 }
 
 /** @returns where the last whole commit ends in the WAL, as SQLite recovers it */

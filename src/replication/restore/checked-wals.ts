@@ -2,7 +2,6 @@ import { createReadStream } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { Failure } from '../../errors.ts';
 import { segmentFile } from '../history/segment.ts';
-import { WAL_HEADER_BYTES } from '../wal-format.ts';
 import type { LocalFiles } from './local-files.ts';
 import { decodeLz4 } from './lz4.ts';
 import { type GenerationFiles, type SegmentFile, segmentName } from './replica-files.ts';
@@ -63,23 +62,23 @@ export class CheckedWals {
   async #check(index: number): Promise<CheckedWal> {
     const scan = new WalScan(this.#untilMs);
     const end = (problem: string | undefined): CheckedWal => {
-      const soundBytes = scan.soundBytes <= WAL_HEADER_BYTES ? 0 : scan.soundBytes;
-      return { index, soundBytes, problem, rows: scan.rows };
+      const { soundBytes, rows } = scan;
+      return { index, soundBytes, problem, rows };
     };
     const segments = this.#segments.get(index) ?? [];
     this.#segments.set(index, segments);
     for (let place = 0; place < Math.max(1, segments.length); place += 1) {
       const next = segments[place];
-      if (next === undefined || next.offsetBytes > scan.readBytes) {
-        const unlisted = await this.#unlisted(index, scan.readBytes);
+      if (next === undefined || next.offsetBytes > scan.nextBytes) {
+        const unlisted = await this.#unlisted(index, scan.nextBytes);
         if (unlisted) segments.splice(place, 0, unlisted);
       }
       const segment = segments[place];
       if (!segment) return end(`all segments of WAL ${index.toString(16).padStart(8, '0')} are missing`);
       const name = segmentName(segment);
-      if (segment.offsetBytes < scan.readBytes) return end(`the segment ${name} overlaps the one before`);
-      if (segment.offsetBytes > scan.readBytes)
-        return end(`the segment ${segmentName({ index, offsetBytes: scan.readBytes })} is missing`);
+      if (segment.offsetBytes < scan.nextBytes) return end(`the segment ${name} overlaps the one before`);
+      if (segment.offsetBytes > scan.nextBytes)
+        return end(`the segment ${segmentName({ index, offsetBytes: scan.nextBytes })} is missing`);
       this.#loadAhead(index, place);
       const loaded = this.#load(segment);
       try {

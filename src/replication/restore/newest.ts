@@ -6,7 +6,7 @@ import { openReader } from '../../sqlite/open.ts';
 import { isOfOlderRelease, missingOf } from '../history/cases.ts';
 import { commonEnd, type History, readHistory, relate } from '../history/history.ts';
 import type { DatabaseMark } from '../history/mark.ts';
-import { FRAME_HEADER_BYTES, WAL_HEADER_BYTES } from '../wal-format.ts';
+import { FRAME_HEADER_BYTES, WAL_HEADER_BYTES } from '../wal.ts';
 import { commitPageOf, commitRowIn } from './commit-row.ts';
 import type { LocalFiles } from './local-files.ts';
 import { decodeLz4 } from './lz4.ts';

@@ -1,4 +1,3 @@
-import { WAL_HEADER_BYTES } from '../wal-format.ts';
 import type { CheckedWal, CheckedWals } from './checked-wals.ts';
 import type { CommitRow } from './commit-row.ts';
 import type { SnapshotFile } from './replica-files.ts';
@@ -40,7 +39,7 @@ export async function planFrom(
       );
     }
     if (row?.later) {
-      if (row.later.fromBytes > WAL_HEADER_BYTES) end = { index, bytes: row.later.fromBytes };
+      if (row.later.fromBytes > 0) end = { index, bytes: row.later.fromBytes };
       return stop(undefined, row.later.row);
     }
     if (wal.soundBytes > 0) end = { index, bytes: wal.soundBytes };

@@ -8,7 +8,7 @@ import { readLastCommit } from '../points/last-commit.ts';
 import type { DatabaseReplica } from '../replica-context.ts';
 import { notRestored, reasonIn, restoreFailure } from '../restore-failure.ts';
 import { CheckedWals } from './checked-wals.ts';
-import type { CommitRow } from './commit-row.ts';
+import { type CommitRow, commitPageOf } from './commit-row.ts';
 import type { LocalFiles } from './local-files.ts';
 import { isSamePlan, isWhole, type Plan, planFrom } from './plan.ts';
 import type { GenerationFiles, SnapshotFile } from './replica-files.ts';
@@ -188,10 +188,7 @@ async function runLitestream(
 function pageOfLastCommit(path: string): number | undefined {
   const db = openReader(path);
   try {
-    return db
-      .prepare<[], number>("SELECT rootpage FROM sqlite_schema WHERE name = 'writer_commit'")
-      .pluck()
-      .get();
+    return commitPageOf(db);
   } finally {
     db.close();
   }

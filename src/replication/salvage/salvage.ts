@@ -4,7 +4,7 @@ import { Failure } from '../../errors.ts';
 import { findDamage } from '../database-check.ts';
 import { errorCode } from '../files.ts';
 import { type Abandoned, abandons, contains, readHistory, relate } from '../history/history.ts';
-import { framesOf } from './wal-file.ts';
+import { framesOf } from '../wal.ts';
 import { type WalRun, walRunsOf } from './wal-runs.ts';
 
 export interface SalvageOptions {
@@ -76,7 +76,7 @@ function beyond(path: string, run: WalRun): WalRun {
     let found: { readonly place: number; readonly commit: number } | undefined;
     let commits = 0;
     for (const [place, wal] of run.entries()) {
-      for (const frame of framesOf(wal)) {
+      for (const frame of framesOf(wal.path)) {
         const isThere = readSync(file, page, 0, pageBytes, (frame.page - 1) * pageBytes) === pageBytes;
         if (isThere && page.equals(frame.image)) different.delete(frame.page);
         else different.add(frame.page);
