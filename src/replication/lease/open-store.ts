@@ -1,10 +1,10 @@
 import type { Config } from '../../config.ts';
 import { readMark } from '../history/mark.ts';
 import { unmountedReason } from '../history/mount.ts';
+import { FileStore } from '../store/file-store.ts';
 import { openStore } from '../store/open.ts';
-import { FileLeaseStore } from './file-store.ts';
-import { S3LeaseStore } from './s3-store.ts';
-import type { LeaseStore } from './store.ts';
+import { FolderLock } from './folder-lock.ts';
+import { LeaseFile, type LeaseStore } from './store.ts';
 
 /** A store that says nothing for so long is out of reach. */
 const TIMEOUT_MS = 3000;
@@ -20,7 +20,8 @@ export function openLeaseStore(
   timeoutMs: number = TIMEOUT_MS,
 ): LeaseStore {
   const { replica } = config;
-  if (replica.type === 'file')
-    return new FileLeaseStore(replica, () => unmountedReason(readMark(config.DATA_DIR), replica));
-  return new S3LeaseStore(openStore({ config, env, timeoutMs }));
+  if (replica.type === 's3') return new LeaseFile(openStore({ config, env, timeoutMs }));
+  const store = new FileStore(replica);
+  const awayBecause = () => unmountedReason(readMark(config.DATA_DIR), replica);
+  return new LeaseFile(store, new FolderLock(replica.path, store, awayBecause));
 }

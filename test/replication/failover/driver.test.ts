@@ -11,7 +11,7 @@ import { askForVow } from '../../../src/replication/failover/peer-client.ts';
 import { PeerListener } from '../../../src/replication/failover/peer-listener.ts';
 import { timesOf } from '../../../src/replication/failover/times.ts';
 import { parseRecord } from '../../../src/replication/lease/record.ts';
-import { S3LeaseStore } from '../../../src/replication/lease/s3-store.ts';
+import { LeaseFile } from '../../../src/replication/lease/store.ts';
 import { openStore } from '../../../src/replication/store/open.ts';
 import { startS3, startStoreProxy, type TestStore } from '../../support/s3.ts';
 import { within } from '../../support/system.ts';
@@ -25,10 +25,10 @@ function leaseStore(
   endpoint: string,
   { bucket, credentials }: TestStore,
   timeoutMs = TIMES.requestTimeoutMs,
-): S3LeaseStore {
+): LeaseFile {
   const env = { REPLICA_URL: `s3://${bucket}/app`, S3_ENDPOINT: endpoint, ...credentials };
   const { config } = loadConfig(env, '/tmp');
-  return new S3LeaseStore(openStore({ config, env: credentials, timeoutMs }));
+  return new LeaseFile(openStore({ config, env: credentials, timeoutMs }));
 }
 
 interface Options {

@@ -3,25 +3,26 @@ import { rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { loadConfig } from '../../../src/config.ts';
-import { FileLeaseStore } from '../../../src/replication/lease/file-store.ts';
-import { S3LeaseStore } from '../../../src/replication/lease/s3-store.ts';
-import type { LeaseStore } from '../../../src/replication/lease/store.ts';
+import { FolderLock } from '../../../src/replication/lease/folder-lock.ts';
+import { LeaseFile, type LeaseStore } from '../../../src/replication/lease/store.ts';
+import { FileStore } from '../../../src/replication/store/file-store.ts';
 import { openStore } from '../../../src/replication/store/open.ts';
 import { startS3 } from '../../support/s3.ts';
 import { temporaryFolder } from '../../support/system.ts';
 
-async function s3StoreOf(t: Test, isConditional: boolean): Promise<S3LeaseStore> {
+async function s3StoreOf(t: Test, isConditional: boolean): Promise<LeaseFile> {
   const store = await startS3(t, 'lease-test', isConditional);
   const url = 's3://lease-test/some/prefix';
   const { config } = loadConfig(
     { REPLICA_URL: url, S3_ENDPOINT: store.endpoint, ...store.credentials },
     '/tmp',
   );
-  return new S3LeaseStore(openStore({ config, env: store.credentials }));
+  return new LeaseFile(openStore({ config, env: store.credentials }));
 }
 
-function replicaIn(path: string) {
-  return { type: 'file', path, url: `file:${path}` } as const;
+function storeIn(path: string): LeaseFile {
+  const store = new FileStore({ type: 'file', path, url: `file:${path}` });
+  return new LeaseFile(store, new FolderLock(path, store));
 }
 
 async function replaces(t: Test, store: LeaseStore): Promise<void> {
@@ -61,7 +62,7 @@ t.test('a bucket that ignores conditions is found out', async (t) => {
 
 t.test('a folder, with the lock of the kernel', async (t) => {
   const folder = join(temporaryFolder(t), 'replica');
-  const store = new FileLeaseStore(replicaIn(folder));
+  const store = storeIn(folder);
   t.equal(store.lock(), true);
   await replaces(t, store);
   t.equal(statSync(join(folder, 'lease.json')).mode & 0o777, 0o600);
@@ -76,6 +77,6 @@ t.test('a folder, with the lock of the kernel', async (t) => {
 });
 
 t.test('a folder whose disk is not there', async (t) => {
-  const store = new FileLeaseStore(replicaIn(join(temporaryFolder(t), 'disk', 'replica')));
+  const store = storeIn(join(temporaryFolder(t), 'disk', 'replica'));
   t.throws(() => store.lock(), { code: 'ENOENT' });
 });
