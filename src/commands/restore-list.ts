@@ -1,7 +1,7 @@
 import { Failure } from '../errors.ts';
 import { epochOf } from '../replication/failover/epoch.ts';
 import type { Generation } from '../replication/points/generations.ts';
-import { listGenerations } from '../replication/points/list.ts';
+import { listGenerations } from '../replication/points/generations.ts';
 import { showStamp } from '../replication/points/stamp.ts';
 import type { CommandReplica } from './restore-context.ts';
 import { showBytes, showTable } from './sizes.ts';

@@ -1,5 +1,4 @@
 import { existsSync, statSync } from 'node:fs';
-import { databasePath } from '../replication/litestream-config.ts';
 import { refuseOlderFormat } from '../replication/newer-format.ts';
 import type { LastCommit } from '../replication/points/last-commit.ts';
 import { type Reached, restorePoint } from '../replication/points/restore-point.ts';
@@ -50,12 +49,11 @@ export async function restoreOne(
   replica: SystemReplica,
   { database, point, outputPath, scratchDir, signal }: RestoreOne,
 ): Promise<RestoreReport> {
-  const { config, binary, env } = replica;
   let totalBytes: number | undefined;
   const view = new RestoreProgressView(database, () => totalBytes);
   const startMs = performance.now();
   try {
-    await refuseOlderFormat(binary, config, databasePath(config.DATA_DIR, database), env).catch((error) => {
+    await refuseOlderFormat({ ...replica, database, signal }).catch((error) => {
       throw clarified(error);
     });
     const reached = await restorePoint({

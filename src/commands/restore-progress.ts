@@ -1,4 +1,4 @@
-import type { RestoreProgress } from '../replication/litestream-run.ts';
+import type { RestoreProgress } from '../replication/restore-run.ts';
 import { showBytes, showDuration } from './sizes.ts';
 
 /** Where nobody looks on, a line now and then is enough. */

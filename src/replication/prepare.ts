@@ -207,14 +207,14 @@ function refuseIfThereWasOne(database: string, { config: { DATA_DIR, replica }, 
 
 /** Restores into the scratch folder, telling about it. */
 async function fetch(database: string, options: Looking): Promise<Restored | undefined> {
-  const { config, binary, env, log } = options;
+  const { config, log } = options;
   const unmounted = unmountedReason(options.mark, config.replica);
   if (unmounted !== undefined) throw replicaUnreachable(config.replica, unmounted);
   log.info(
     { database, replica: config.replica.url },
     `looking for database ${database} in ${config.replica.url}`,
   );
-  await refuseOlderFormat(binary, config, databasePath(config.DATA_DIR, database), env);
+  await refuseOlderFormat({ ...options, database });
   return restoreDatabase({
     // A copy that has the same damage is no cure: it is looked at as closely.
     ...options,

@@ -1,8 +1,8 @@
 import { Failure } from '../errors.ts';
 import { errorCode } from './files.ts';
-import type { RunEnd } from './litestream-run.ts';
 import type { LitestreamLine } from './log-line.ts';
 import type { DatabaseReplica } from './replica-context.ts';
+import type { RunEnd } from './restore-run.ts';
 import { openStore } from './store/open.ts';
 import { StoreRefusal } from './store/store.ts';
 import { replicaUnreachable } from './store/unreachable.ts';

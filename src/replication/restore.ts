@@ -8,7 +8,6 @@ import { syncToDisk } from './files.ts';
 import { readHistory } from './history/history.ts';
 import type { DatabaseMark } from './history/mark.ts';
 import { lostSince, readRecorded } from './lease/recorded.ts';
-import { type RestoreProgress, runLitestream } from './litestream-run.ts';
 import type { LitestreamLine } from './log-line.ts';
 import type { DatabaseReplica } from './replica-context.ts';
 import type { CommitRow } from './restore/commit-row.ts';
@@ -17,6 +16,7 @@ import { restoreNewest } from './restore/newest.ts';
 import { type GenerationFiles, listReplicaFiles } from './restore/replica-files.ts';
 import { restoreFromWals, type WalRestoreOptions } from './restore/wal-restore.ts';
 import { restoreFailure } from './restore-failure.ts';
+import { type RestoreProgress, runRestore } from './restore-run.ts';
 import { isFileReplicaEmpty } from './store/file-replica.ts';
 
 const PROGRESS_INTERVAL_MS = 1000;
@@ -108,7 +108,7 @@ async function fetchWal(
   options: RestoreOptions,
 ): Promise<Restored | undefined> {
   const { config, database, selection, check = 'quick_check', onProgress } = options;
-  const generations = await listReplicaFiles(options);
+  const { generations } = await listReplicaFiles(options);
   const wanted = selection?.generation;
   const whole = selection?.atMs === undefined && !selection?.isFromOldest;
   const generation =
@@ -134,8 +134,8 @@ async function fetchWal(
       isFromOldest: selection?.isFromOldest ?? false,
       run: (configPath, outputPath) => {
         clearInterval(progress);
-        return runLitestream(
-          { name: 'restore', args: ['-o', outputPath], folder: dirname(outputPath), onProgress },
+        return runRestore(
+          { args: ['-o', outputPath], folder: dirname(outputPath), onProgress },
           { ...options, configPath },
         );
       },
@@ -168,10 +168,7 @@ async function fetchLtx(scratchPath: string, options: RestoreOptions): Promise<R
   const atMs = selection?.atMs;
   const timed = atMs === undefined ? [] : ['-timestamp', new Date(atMs).toISOString()];
   const args = ['-if-replica-exists', ...timed, '-o', scratchPath];
-  const end = await runLitestream(
-    { name: 'restore', args, folder: dirname(scratchPath), onProgress },
-    options,
-  );
+  const end = await runRestore({ args, folder: dirname(scratchPath), onProgress }, options);
   if (!end.isDone) {
     if (atMs !== undefined && isBeforeAnything(end.lines)) return undefined;
     throw await restoreFailure(options, end);

@@ -8,7 +8,7 @@ import { confirmerFor } from '../../src/replication/confirmer-for.ts';
 import { LogRelay, litestreamEnv, replicateCommand } from '../../src/replication/litestream.ts';
 import { databasePath, writeLitestreamConfig } from '../../src/replication/litestream-config.ts';
 import { describeChange } from '../../src/replication/newer-format.ts';
-import { listGenerations } from '../../src/replication/points/list.ts';
+import { listGenerations } from '../../src/replication/points/generations.ts';
 import { restorePoint } from '../../src/replication/points/restore-point.ts';
 import { prepareDatabases } from '../../src/replication/prepare.ts';
 import { restoreDatabase } from '../../src/replication/restore.ts';

@@ -2,9 +2,13 @@ import { copyFileSync, cpSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { attemptsFor, bytesToRead } from '../../src/replication/points/attempts.ts';
-import { type Generation, generationOf, rangeOf } from '../../src/replication/points/generations.ts';
+import {
+  type Generation,
+  generationOf,
+  listGenerations,
+  rangeOf,
+} from '../../src/replication/points/generations.ts';
 import { readLastCommit } from '../../src/replication/points/last-commit.ts';
-import { listGenerations } from '../../src/replication/points/list.ts';
 import { like } from '../support/like.ts';
 import { until } from '../support/system.ts';
 import { makeDrillSite } from './drill-fixture.ts';

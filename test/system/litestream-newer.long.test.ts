@@ -3,9 +3,11 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { findLitestream } from '../../src/replication/binary.ts';
 import { openReader } from '../../src/sqlite/open.ts';
+import { s3Environment } from '../../src/testing/s3-server.ts';
 import { command } from '../commands/command.ts';
 import { alertOf, request } from '../support/http.ts';
 import { nextSecond } from '../support/next-second.ts';
+import { startS3 } from '../support/s3.ts';
 import { launch, type RunningSystem, start, temporaryFolder } from '../support/system.ts';
 import { told } from '../support/told.ts';
 
@@ -27,6 +29,14 @@ function placeOf(t: Test): Place {
   mkdirSync(dataDir);
   const env = { REPLICA_URL: `file:${join(folder, 'replica')}`, LITESTREAM_BIN: LITESTREAM_05_BIN };
   return { folder, dataDir, mainPath: join(dataDir, 'main.db'), env };
+}
+
+/** A data folder whose replica is elsewhere, or beside it. */
+async function placeWith(t: Test, kind: string): Promise<Place> {
+  const place = placeOf(t);
+  if (kind === 'a folder') return place;
+  const store = s3Environment(await startS3(t), 'newer');
+  return { ...place, env: { ...place.env, ...store } };
 }
 
 async function write(system: RunningSystem, ...ids: readonly string[]): Promise<void> {
@@ -85,37 +95,39 @@ t.test('what fits stays, and nothing is said or restored', { skip }, async (t) =
   t.strictSame(alertsIn(place.mainPath), ['a', 'b', 'c', 'd']);
 });
 
-t.test('a WAL that is lost comes back from the replica', { skip }, async (t) => {
-  const place = placeOf(t);
-  await session(t, place, 'a', 'b');
-  rmSync(join(place.dataDir, 'main.db-wal'));
-  const system = await start(t, place.env, place.dataDir);
-  t.strictSame(alertsIn(place.mainPath), ['a', 'b']);
-  const [text = '', ...more] = told(place.dataDir);
-  t.match(text, /main ends with .* contains it and has commits .*What was there is in .*replaced/);
-  t.strictSame(more, []);
-  await write(system, 'c');
-  await system.stop();
-});
+for (const kind of ['a folder', 'a bucket']) {
+  t.test(`a WAL that is lost comes back from ${kind}`, { skip }, async (t) => {
+    const place = await placeWith(t, kind);
+    await session(t, place, 'a', 'b');
+    rmSync(join(place.dataDir, 'main.db-wal'));
+    const system = await start(t, place.env, place.dataDir);
+    t.strictSame(alertsIn(place.mainPath), ['a', 'b']);
+    const [text = '', ...more] = told(place.dataDir);
+    t.match(text, /main ends with .* contains it and has commits .*What was there is in .*replaced/);
+    t.strictSame(more, []);
+    await write(system, 'c');
+    await system.stop();
+  });
 
-t.test('an old folder that is put back gets what the replica has beyond it', { skip }, async (t) => {
-  const place = placeOf(t);
-  await session(t, place, 'a');
-  const earlier = join(place.folder, 'earlier');
-  cpSync(place.dataDir, earlier, { recursive: true });
-  await session(t, place, 'b');
-  await session(t, place, 'c');
-  rmSync(place.dataDir, { recursive: true });
-  renameSync(earlier, place.dataDir);
-  const system = await start(t, place.env, place.dataDir);
-  t.strictSame(alertsIn(place.mainPath), ['a', 'b', 'c']);
-  t.equal(told(place.dataDir).length, 1);
-  await write(system, 'd');
-  await system.stop();
-  await session(t, place, 'e');
-  t.equal(told(place.dataDir).length, 1, 'the next start finds nothing more');
-  t.strictSame(alertsIn(place.mainPath), ['a', 'b', 'c', 'd', 'e']);
-});
+  t.test(`an old folder that is put back gets what ${kind} has beyond it`, { skip }, async (t) => {
+    const place = await placeWith(t, kind);
+    await session(t, place, 'a');
+    const earlier = join(place.folder, 'earlier');
+    cpSync(place.dataDir, earlier, { recursive: true });
+    await session(t, place, 'b');
+    await session(t, place, 'c');
+    rmSync(place.dataDir, { recursive: true });
+    renameSync(earlier, place.dataDir);
+    const system = await start(t, place.env, place.dataDir);
+    t.strictSame(alertsIn(place.mainPath), ['a', 'b', 'c']);
+    t.equal(told(place.dataDir).length, 1);
+    await write(system, 'd');
+    await system.stop();
+    await session(t, place, 'e');
+    t.equal(told(place.dataDir).length, 1, 'the next start finds nothing more');
+    t.strictSame(alertsIn(place.mainPath), ['a', 'b', 'c', 'd', 'e']);
+  });
+}
 
 t.test('two copies that have gone on apart are not mixed', { skip }, async (t) => {
   const place = placeOf(t);

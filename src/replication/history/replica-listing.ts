@@ -5,6 +5,8 @@ import { compareSegments, newestTxid, type SegmentRef, segmentFile, segmentOf, t
 
 /** A store that says nothing for so long is out of reach. */
 const ANSWER_TIMEOUT_MS = 3000;
+/** A folder of Litestream 0.5 in a bucket; elsewhere they are below `ltx`. */
+const LTX_LEVEL = /^[0-9a-f]{4}$/;
 
 export interface ReplicaListingOptions {
   readonly config: Config;
@@ -38,8 +40,9 @@ export class ReplicaListing {
    * @throws Error as `generations`
    */
   async states(): Promise<{ readonly names: readonly string[]; readonly txid: number | undefined }> {
-    const levels = await this.#names('ltx', undefined);
-    const files = await Promise.all(levels.map((level) => this.#names(`ltx/${level}`, undefined)));
+    const [own, below] = await Promise.all([this.#names('', undefined), this.#names('ltx', undefined)]);
+    const levels = [...own.filter((name) => LTX_LEVEL.test(name)), ...below.map((level) => `ltx/${level}`)];
+    const files = await Promise.all(levels.map((level) => this.#names(level, undefined)));
     const txid = newestTxid(files.flat())?.txid;
     const names = await this.generations();
     return { names: txid === undefined ? names : [...names, txidName(txid)], txid };
@@ -72,7 +75,9 @@ export class ReplicaListing {
 
   /** @returns the names directly in a folder of this replica, from one on where the store can begin there */
   async #names(folder: string, from: string | undefined): Promise<readonly string[]> {
-    return withinTime(this.#store.names(`${this.#database}/${folder}`, from));
+    return withinTime(
+      this.#store.names([this.#database, folder].filter((part) => part !== '').join('/'), from),
+    );
   }
 }
 

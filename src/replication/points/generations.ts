@@ -1,4 +1,15 @@
-import type { GenerationFiles } from '../restore/replica-files.ts';
+import { LTX_GENERATION } from '../history/segment.ts';
+import type { DatabaseReplica } from '../replica-context.ts';
+import {
+  type GenerationFiles,
+  type LtxFile,
+  listReplicaFiles,
+  newestMs,
+  type ReplicaFile,
+} from '../restore/replica-files.ts';
+import { clarified } from '../restore-failure.ts';
+
+const SNAPSHOT_LEVEL = 9;
 
 export interface Snapshot {
   readonly index: number;
@@ -23,10 +34,21 @@ export interface Generation {
   readonly sizeBytes: number;
 }
 
+/**
+ * Lists what a replica holds of one database.
+ * @returns its generations, the oldest first; none when the replica is there and has nothing of it
+ * @throws Failure replica_unreachable, replica_denied, bucket_missing, not_ready (aborted)
+ */
+export async function listGenerations(source: DatabaseReplica): Promise<readonly Generation[]> {
+  const { generations, ltx } = await listReplicaFiles(source).catch((error) => {
+    throw clarified(error);
+  });
+  if (source.binary.format === 'ltx') return ltxGeneration(ltx);
+  return generations.map(generationOf).sort((a, b) => (a.fromMs ?? a.toMs) - (b.fromMs ?? b.toMs));
+}
+
 /** @returns what can be restored of a generation of Litestream 0.3. Times are the store's, in whole seconds. */
 export function generationOf({ name, storedMs, segments, ...files }: GenerationFiles): Generation {
-  const sumBytes = (all: readonly { readonly sizeBytes: number }[]) =>
-    all.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
   const snapshots = files.snapshots
     .map(({ index, storedMs: createdMs, sizeBytes }) => {
       const following = segments.filter((segment) => segment.index >= index);
@@ -58,4 +80,32 @@ export function rangeOf(
     fromMs: Math.min(...usable.map(({ fromMs = 0 }) => fromMs)),
     toMs: Math.max(...usable.map(({ toMs }) => toMs)),
   };
+}
+
+/**
+ * @returns what Litestream 0.5 has of one database: one unbroken history, shown as one generation; none when there is no file
+ */
+function ltxGeneration(files: readonly LtxFile[]): readonly Generation[] {
+  if (files.length === 0) return [];
+  const isBase = ({ level, firstTxid }: LtxFile) => level === SNAPSHOT_LEVEL || firstTxid === 1;
+  const bases = files.filter(isBase).sort((a, b) => a.storedMs - b.storedMs);
+  const snapshots = bases.map(({ storedMs: createdMs, sizeBytes }, index) => {
+    // What was merged stands there twice for a while, so this is no more than a good guess.
+    const later = files.filter(({ level, storedMs }) => level === 1 && storedMs > createdMs);
+    return { index, createdMs, sizeBytes, walBytes: sumBytes(later), usableFromMs: createdMs };
+  });
+  return [
+    {
+      name: LTX_GENERATION,
+      fromMs: bases[0]?.storedMs,
+      toMs: newestMs(files),
+      snapshots,
+      segments: files.length - bases.length,
+      sizeBytes: sumBytes(files),
+    },
+  ];
+}
+
+function sumBytes(files: readonly Pick<ReplicaFile, 'sizeBytes'>[]): number {
+  return files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
 }

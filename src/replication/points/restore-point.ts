@@ -6,9 +6,8 @@ import { readHistory, relate } from '../history/history.ts';
 import { type Restored, type RestoreOptions, restoreDatabase } from '../restore.ts';
 import { clarified } from '../restore-failure.ts';
 import { attemptsFor, bytesToRead } from './attempts.ts';
-import { type Generation, rangeOf } from './generations.ts';
+import { type Generation, listGenerations, rangeOf } from './generations.ts';
 import { type LastCommit, readLastCommit } from './last-commit.ts';
-import { listGenerations } from './list.ts';
 import { STAMP_RESOLUTION_MS, showStamp } from './stamp.ts';
 
 /** How often a result that turns out later than asked for is tried again with an earlier time. */

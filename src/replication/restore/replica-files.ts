@@ -7,8 +7,10 @@ import { replicaUnreachable } from '../store/unreachable.ts';
 
 /** A page of a listing takes a store no longer. */
 const LIST_TIMEOUT_MS = 20_000;
+/** In a bucket its level is directly below the database. */
+const LTX_PATH = /^[^/]+\/(?:ltx\/)?([0-9a-f]+)\/([0-9a-f]{16})-[0-9a-f]{16}\.ltx$/;
 
-/** One file of a replica that a Litestream of version 0.3 writes. When it was stored decides nothing. */
+/** One file of a replica. When it was stored decides nothing. */
 export type ReplicaFile = StoredFile;
 
 export interface SnapshotFile extends ReplicaFile {
@@ -32,14 +34,30 @@ export interface GenerationFiles {
   readonly storedMs: number;
 }
 
-/**
- * @returns the generations that the replica has of a database, in no order
- * @throws Failure replica_unreachable
- */
-export async function listReplicaFiles(source: DatabaseReplica): Promise<GenerationFiles[]> {
+/** A file of Litestream 0.5. */
+export interface LtxFile extends ReplicaFile {
+  /** How often it was merged; the highest is for snapshots. */
+  readonly level: number;
+  /** The first transaction in it. */
+  readonly firstTxid: number;
+}
+
+/** What a replica holds of a database. */
+export interface ReplicaFiles {
+  /** Of Litestream 0.3, in no order. */
+  readonly generations: readonly GenerationFiles[];
+  readonly ltx: readonly LtxFile[];
+}
+
+/** @throws Failure replica_unreachable, not_ready (aborted) */
+export async function listReplicaFiles(source: DatabaseReplica): Promise<ReplicaFiles> {
   const { config, database, env, stallTimeoutMs = STALL_TIMEOUT_MS, signal } = source;
   const found = new Map<string, { snapshots: SnapshotFile[]; segments: SegmentFile[]; storedMs: number }>();
+  const ltx: LtxFile[] = [];
   const note = (file: ReplicaFile) => {
+    const [, level, firstTxid] = LTX_PATH.exec(file.path) ?? [];
+    if (level && firstTxid)
+      ltx.push({ ...file, level: Number.parseInt(level, 16), firstTxid: Number.parseInt(firstTxid, 16) });
     const [, name = '', kind, base = ''] =
       /^[^/]+\/generations\/([0-9a-f]{16})\/(snapshots|wal)\/([^/]+)$/.exec(file.path) ?? [];
     const snapshot = kind === 'snapshots' ? /^([0-9a-f]{8})\.snapshot\.lz4$/.exec(base)?.[1] : undefined;
@@ -53,17 +71,23 @@ export async function listReplicaFiles(source: DatabaseReplica): Promise<Generat
   };
   try {
     const store = openStore({ config, env, timeoutMs: Math.min(stallTimeoutMs, LIST_TIMEOUT_MS), signal });
-    for await (const file of store.files(`${database}/generations`)) note(file);
+    for await (const file of store.files(database)) note(file);
   } catch (error) {
     if (!signal?.aborted) throw replicaUnreachable(config.replica, error);
   }
   if (signal?.aborted) throw new Failure('not_ready', 'Stopped while listing the replica');
-  return [...found].map(([name, { snapshots, segments, storedMs }]) => ({
+  const generations = [...found].map(([name, { snapshots, segments, storedMs }]) => ({
     name,
     snapshots: snapshots.sort((a, b) => a.index - b.index),
     segments: segments.sort(compareSegments),
     storedMs,
   }));
+  return { generations, ltx };
+}
+
+/** @returns when the newest was stored, in milliseconds since the epoch; 0 where there is none */
+export function newestMs(files: readonly ReplicaFile[]): number {
+  return files.reduce((newest, { storedMs }) => Math.max(newest, storedMs), 0);
 }
 
 /** @returns the name of a segment, for people */

@@ -28,14 +28,11 @@ export interface RestoreProgress {
   readonly wals: { readonly applied: number; readonly total: number } | undefined;
 }
 
-/** One command of Litestream that ends by itself. */
-export interface LitestreamTask {
-  readonly name: 'restore' | 'ltx';
+/** A restore by Litestream. */
+export interface RestoreRun {
   readonly args: readonly string[];
-  /** The folder that it writes into, and nothing else does; undefined where it writes nothing. */
-  readonly folder?: string;
-  /** Gets the columns of each row of the table that it prints, which shares an output with its log. */
-  readonly onRow?: (columns: readonly string[]) => void;
+  /** The folder that it writes into, and nothing else does. */
+  readonly folder: string;
   /** Called about once a second. */
   readonly onProgress?: ((progress: RestoreProgress) => void) | undefined;
 }
@@ -49,17 +46,21 @@ export interface RunEnd {
 }
 
 /**
- * Runs one command of Litestream on a database's replica to its end. It is killed when for `stallTimeoutMs` it has neither
- * read, written nor said anything.
+ * Has Litestream restore a database. It is killed when for `stallTimeoutMs` it has neither read, written nor said anything.
  * @throws Failure not_ready when aborted, replica_unreachable when it stands still
  */
-export async function runLitestream(task: LitestreamTask, replica: DatabaseReplica): Promise<RunEnd> {
-  const { name, folder, onRow, onProgress } = task;
+export async function runRestore(run: RestoreRun, replica: DatabaseReplica): Promise<RunEnd> {
+  const { folder, onProgress } = run;
   const { config, database, binary, configPath, env, signal } = replica;
   const { stallTimeoutMs = STALL_TIMEOUT_MS } = replica;
   const stopped = () => new Failure('not_ready', 'Stopped while reading the replica');
   if (signal?.aborted) throw stopped();
-  const args = [name, ...task.args, ...configArguments(configPath), databasePath(config.DATA_DIR, database)];
+  const args = [
+    'restore',
+    ...run.args,
+    ...configArguments(configPath),
+    databasePath(config.DATA_DIR, database),
+  ];
   const invocation = dyingWithParent(binary.path, args);
   const child = spawn(invocation.command, invocation.args, { stdio: ['ignore', 'pipe', 'pipe'], env });
   const redact = redactor(shownNever(env));
@@ -67,15 +68,10 @@ export async function runLitestream(task: LitestreamTask, replica: DatabaseRepli
   let lineCount = 0;
   let wals: RestoreProgress['wals'];
   let killedBecause: 'stalled' | 'aborted' | undefined;
-  const note = (text: string, isOutput: boolean) => {
+  const note = (text: string) => {
     lineCount += 1;
-    if (onRow && isOutput && !text.startsWith('{')) {
-      onRow(text.trim().split(/\s+/));
-      return;
-    }
     if (lines.length === LINES_MAX) lines.splice(LINES_MAX / 2, 1);
-    // What a listing says beside its table is a complaint.
-    const line = parseLogLine(text, redact, onRow ? 'error' : 'info');
+    const line = parseLogLine(text, redact, 'info');
     lines.push(line);
     wals = walsAfter(line, wals);
   };
@@ -89,7 +85,7 @@ export async function runLitestream(task: LitestreamTask, replica: DatabaseRepli
   let lastActivity = '';
   const watch = () => {
     const nowMs = performance.now();
-    const sizeBytes = folder === undefined ? 0 : folderSizeBytes(folder);
+    const sizeBytes = folderSizeBytes(folder);
     const read = bytesRead(child.pid);
     const activity = `${sizeBytes} ${lineCount} ${read}`;
     if (activity !== lastActivity) lastSignOfLifeMs = nowMs;
@@ -123,24 +119,21 @@ function walsAfter({ message, fields }: LitestreamLine, before: RestoreProgress[
 }
 
 /** Resolves when the process is gone and everything that it said has been read. */
-async function ended(
-  child: ChildProcess,
-  onLine: (text: string, isOutput: boolean) => void,
-): Promise<number | null> {
-  const splitters = [child.stdout, child.stderr].map((stream, place) => {
-    const splitter = new LineSplitter(LINE_MAX_CHARS, (text) => onLine(text, place === 0));
+async function ended(child: ChildProcess, onLine: (text: string) => void): Promise<number | null> {
+  const splitters = [child.stdout, child.stderr].map((stream) => {
+    const splitter = new LineSplitter(LINE_MAX_CHARS, onLine);
     stream?.on('data', (chunk: Buffer) => splitter.push(chunk));
     return splitter;
   });
   return new Promise((resolve) => {
     const end = (code: number | null, killedBy?: NodeJS.Signals | null) => {
       for (const splitter of splitters) splitter.end();
-      if (killedBy) onLine(`killed by ${killedBy}`, false);
+      if (killedBy) onLine(`killed by ${killedBy}`);
       resolve(code);
     };
     child.once('close', end);
     child.once('error', (error) => {
-      onLine(`cannot be started: ${error.message}`, false);
+      onLine(`cannot be started: ${error.message}`);
       if (child.pid === undefined) end(null);
     });
   });
