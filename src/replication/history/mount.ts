@@ -29,7 +29,10 @@ export function unmountedReason(mark: HistoryMark | undefined, replica: Replica)
   if (replica.type !== 'file' || replicaUrl !== replica.url || mountPoint === undefined) return undefined;
   if (mountPoints().includes(mountPoint)) return undefined;
   const isThere = Object.entries(databases).some(([database, { generations }]) =>
-    generations.some((name) => existsSync(join(replica.path, database, 'generations', name))),
+    // That of Litestream 0.5 is named as its folder is.
+    generations.some((name) =>
+      [join('generations', name), name].some((below) => existsSync(join(replica.path, database, below))),
+    ),
   );
   if (isThere) return undefined;
   return `${mountPoint}, which it was on, is not mounted`;

@@ -3,13 +3,14 @@ import { join } from 'node:path';
 import t from 'tap';
 import { emptyMark, type HistoryMark, newMark } from '../../../src/replication/history/mark.ts';
 import { mountPointOf, unmountedReason } from '../../../src/replication/history/mount.ts';
+import { LTX_GENERATION } from '../../../src/replication/history/segment.ts';
 import type { Replica } from '../../../src/replication/replica-url.ts';
 
 const GENERATION = '0123456789abcdef';
 
 /** A replica that was on a disk at `mountPoint`. */
-function markOf(replica: Replica, mountPoint: string | undefined): HistoryMark {
-  const databases = { main: { ...emptyMark(), generations: [GENERATION] } };
+function markOf(replica: Replica, mountPoint: string | undefined, generation = GENERATION): HistoryMark {
+  const databases = { main: { ...emptyMark(), generations: [generation] } };
   return { ...newMark(replica.url), mountPoint, databases };
 }
 
@@ -35,6 +36,10 @@ t.test('a replica whose disk is not mounted', async (t) => {
   t.equal(unmountedReason(markOf(replica, undefined), replica), undefined, 'it was on no disk of its own');
   t.equal(unmountedReason(mark, replicaIn(join(folder, 'other'))), undefined, 'it is another replica');
   t.equal(unmountedReason(markOf(replica, '/proc'), replica), undefined, 'it is mounted');
+  const newer = markOf(replica, folder, LTX_GENERATION);
+  t.ok(unmountedReason(newer, replica));
+  mkdirSync(join(replica.path, 'main', 'ltx'), { recursive: true });
+  t.equal(unmountedReason(newer, replica), undefined, 'that of Litestream 0.5 is there');
   mkdirSync(join(replica.path, 'main', 'generations', GENERATION), { recursive: true });
   t.equal(unmountedReason(mark, replica), undefined, 'it is there without');
 });
