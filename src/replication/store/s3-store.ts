@@ -228,8 +228,8 @@ async function patiently<Result>(ask: () => Promise<Result>, signal: AbortSignal
   } catch (error) {
     if (refusalOf(error)?.status !== 503 || signal.aborted) throw error;
     return await ask().catch((again) => {
-      // Why it was asked again tells more than that the time is up.
-      throw signal.aborted ? error : again;
+      // Why it was asked again tells more than that the time is up, or that it hangs up on who waits for so long.
+      throw signal.aborted || refusalOf(again) === undefined ? error : again;
     });
   }
 }
