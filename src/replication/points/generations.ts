@@ -49,16 +49,14 @@ export async function listGenerations(source: DatabaseReplica): Promise<readonly
 
 /** @returns what can be restored of a generation of Litestream 0.3. Times are the store's, in whole seconds. */
 export function generationOf({ name, storedMs, segments, ...files }: GenerationFiles): Generation {
-  const snapshots = files.snapshots
-    .map(({ index, storedMs: createdMs, sizeBytes }) => {
-      const following = segments.filter((segment) => segment.index >= index);
-      const followedMs = following.reduce((first, segment) => Math.min(first, segment.storedMs), Infinity);
-      // A snapshot without any WAL in its whole generation is restored as it is.
-      const usableMs = segments.length === 0 ? createdMs : Math.max(createdMs, followedMs);
-      const usableFromMs = usableMs === Infinity ? undefined : usableMs;
-      return { index, createdMs, sizeBytes, walBytes: sumBytes(following), usableFromMs };
-    })
-    .sort((a, b) => a.createdMs - b.createdMs);
+  const snapshots = files.snapshots.map(({ index, storedMs: createdMs, sizeBytes }) => {
+    const following = segments.filter((segment) => segment.index >= index);
+    const followedMs = following.reduce((first, segment) => Math.min(first, segment.storedMs), Infinity);
+    // A snapshot without any WAL in its whole generation is restored as it is.
+    const usableMs = segments.length === 0 ? createdMs : Math.max(createdMs, followedMs);
+    const usableFromMs = usableMs === Infinity ? undefined : usableMs;
+    return { index, createdMs, sizeBytes, walBytes: sumBytes(following), usableFromMs };
+  });
   const usable = snapshots.flatMap(({ usableFromMs }) => usableFromMs ?? []);
   return {
     name,
