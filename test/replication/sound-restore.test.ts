@@ -9,6 +9,7 @@ import { drillPast } from '../../src/replication/drill/past.ts';
 import type { PastKind } from '../../src/replication/drill/result.ts';
 import { databasePath } from '../../src/replication/litestream-config.ts';
 import { readLastCommit } from '../../src/replication/points/last-commit.ts';
+import { decodeLz4, storedLz4 } from '../../src/replication/restore/lz4.ts';
 import { type Restored, type RestoreOptions, restoreDatabase } from '../../src/replication/restore.ts';
 import { openReader } from '../../src/sqlite/open.ts';
 import { CommitCounter } from '../../src/writer/commit-counter.ts';
@@ -248,6 +249,23 @@ for (const [place, make] of Object.entries(PLACES)) {
         t.equal(restoredCommit(t, replica), ordinal);
         t.strictSame(restored?.next, commits[place + 1]);
       }
+    });
+    await t.test('what was uploaded twice, the second time with what follows', async (t) => {
+      const contentOf = async (path: string) => {
+        const parts: Uint8Array[] = [];
+        for await (const bytes of decodeLz4([readFileSync(path)])) parts.push(bytes);
+        return Buffer.concat(parts);
+      };
+      const [one = '', two = '', three = ''] = after(first);
+      const contents = await Promise.all([one, two, three].map(contentOf));
+      writeFileSync(one, storedLz4(Buffer.concat(contents.slice(0, 2))));
+      t.strictSame((await restore(replica))?.faults, []);
+      t.equal(restoredCommit(t, replica), last, 'the other is within it');
+      const half = contents[2]!.subarray(0, contents[2]!.length / 2);
+      writeFileSync(one, storedLz4(Buffer.concat([...contents.slice(0, 2), half])));
+      t.strictSame((await restore(replica))?.faults, []);
+      t.equal(restoredCommit(t, replica), last, 'and a part of the one after that');
+      mend();
     });
     await t.test('a drill looks at the past too', async (t) => {
       const { config, binary, configPath, env, databases } = replica.site;

@@ -23,6 +23,14 @@ export interface CheckedWal {
   /** What is wrong with what follows; undefined when nothing is. */
   readonly problem: string | undefined;
   readonly rows: ReadonlyMap<number, RowTrack>;
+  /** The segments that it is made of, in their order. */
+  readonly pieces: readonly Piece[];
+}
+
+/** A segment, and from where in its WAL on it is used: before that it has what the one before it has, too. */
+export interface Piece {
+  readonly segment: SegmentFile;
+  readonly fromBytes: number;
 }
 
 /** Checks the WALs of one generation, each once, and only those that are asked for. */
@@ -55,15 +63,12 @@ export class CheckedWals {
     return checked;
   }
 
-  segmentsOf(index: number): readonly SegmentFile[] {
-    return this.#segments.get(index) ?? [];
-  }
-
   async #check(index: number): Promise<CheckedWal> {
     const scan = new WalScan(this.#untilMs);
+    const pieces: Piece[] = [];
     const end = (problem: string | undefined): CheckedWal => {
       const { soundBytes, rows } = scan;
-      return { index, soundBytes, problem, rows };
+      return { index, soundBytes, problem, rows, pieces };
     };
     const segments = this.#segments.get(index) ?? [];
     this.#segments.set(index, segments);
@@ -76,7 +81,6 @@ export class CheckedWals {
       const segment = segments[place];
       if (!segment) return end(`all segments of WAL ${index.toString(16).padStart(8, '0')} are missing`);
       const name = segmentName(segment);
-      if (segment.offsetBytes < scan.nextBytes) return end(`the segment ${name} overlaps the one before`);
       if (segment.offsetBytes > scan.nextBytes)
         return end(`the segment ${segmentName({ index, offsetBytes: scan.nextBytes })} is missing`);
       this.#loadAhead(index, place);
@@ -84,8 +88,17 @@ export class CheckedWals {
       try {
         const content = await loaded;
         if (content === undefined) return end(`the segment ${name} is missing`);
-        const pieces = typeof content === 'string' ? createReadStream(content) : [content];
-        for await (const bytes of decodeLz4(pieces)) scan.push(bytes);
+        const source = typeof content === 'string' ? createReadStream(content) : [content];
+        const fromBytes = scan.nextBytes;
+        // Litestream that is stopped while it uploads may upload from the same place again, and further, and then what
+        // follows it: some bytes are there twice. That they are the same the frames' checksums tell.
+        let twiceBytes = fromBytes - segment.offsetBytes;
+        pieces.push({ segment, fromBytes });
+        for await (const bytes of decodeLz4(source)) {
+          scan.push(bytes.subarray(twiceBytes));
+          twiceBytes = Math.max(0, twiceBytes - bytes.length);
+        }
+        if (scan.nextBytes === fromBytes) pieces.pop();
       } catch (error) {
         if (error instanceof Failure) throw error;
         return end(`the segment ${name} is damaged: ${(error as Error).message}`);
@@ -107,7 +120,7 @@ export class CheckedWals {
     let left = AHEAD;
     let from = place;
     for (let next = index; next <= this.lastIndex && left > 0; next += 1) {
-      const ahead = this.segmentsOf(next).slice(from, from + left);
+      const ahead = (this.#segments.get(next) ?? []).slice(from, from + left);
       // Whoever awaits it hears of its failure.
       for (const segment of ahead) this.#load(segment).catch(() => {});
       left -= ahead.length;

@@ -1,6 +1,7 @@
 import { createReadStream, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { Failure } from '../../errors.ts';
+import { segmentFile } from '../history/segment.ts';
 import { renderLitestreamConfig } from '../litestream-config.ts';
 import type { DatabaseReplica } from '../replica-context.ts';
 import type { CheckedWals } from './checked-wals.ts';
@@ -26,7 +27,7 @@ export async function makeView(
   { config, database }: DatabaseReplica,
 ): Promise<string | undefined> {
   rmSync(folder, { recursive: true, force: true });
-  const place = ({ path }: ReplicaFile) => {
+  const place = ({ path }: Pick<ReplicaFile, 'path'>) => {
     const target = join(folder, path);
     mkdirSync(dirname(target), { recursive: true, mode: 0o700 });
     return target;
@@ -35,20 +36,23 @@ export async function makeView(
   if (local === undefined) return undefined;
   symlinkSync(local, place(snapshot));
   for (let index = snapshot.index; end && index <= end.index; index += 1) {
-    const segments = wals.segmentsOf(index);
-    const endBytes = index === end.index ? end.bytes : (await wals.check(index)).soundBytes;
-    for (const [each, segment] of segments.entries()) {
-      if (segment.offsetBytes >= endBytes) break;
+    const { pieces, soundBytes } = await wals.check(index);
+    const endBytes = index === end.index ? end.bytes : soundBytes;
+    for (const [each, { segment, fromBytes }] of pieces.entries()) {
+      if (fromBytes >= endBytes) break;
       const path = await files.get(segment);
       if (path === undefined) throw new Failure('restore_failed', `${segment.path} is gone from the replica`);
-      const follower = segments[each + 1];
-      const isWhole = index < end.index || (follower !== undefined && follower.offsetBytes <= endBytes);
-      if (isWhole && !isAnew) symlinkSync(path, place(segment));
-      else
-        writeFileSync(
-          place(segment),
-          await written(path, isWhole ? undefined : endBytes - segment.offsetBytes),
-        );
+      const follower = pieces[each + 1];
+      const isToItsEnd = index < end.index || (follower !== undefined && follower.fromBytes <= endBytes);
+      const skippedBytes = fromBytes - segment.offsetBytes;
+      if (isToItsEnd && skippedBytes === 0 && !isAnew) {
+        symlinkSync(path, place(segment));
+        continue;
+      }
+      const content = await contentOf(path, isToItsEnd ? undefined : endBytes - segment.offsetBytes);
+      const name = segmentFile({ index, offsetBytes: fromBytes });
+      const target = place({ path: join(dirname(segment.path), name) });
+      writeFileSync(target, storedLz4(content.subarray(skippedBytes)));
     }
   }
   const configPath = join(folder, 'litestream.yml');
@@ -57,8 +61,8 @@ export async function makeView(
   return configPath;
 }
 
-/** @returns a segment with the same content, or so many bytes of it */
-async function written(path: string, sizeBytes: number | undefined): Promise<Buffer> {
+/** @returns the content of a segment, or so many bytes of it */
+async function contentOf(path: string, sizeBytes: number | undefined): Promise<Buffer> {
   const parts: Uint8Array[] = [];
   let gotBytes = 0;
   for await (const bytes of decodeLz4(createReadStream(path))) {
@@ -67,5 +71,5 @@ async function written(path: string, sizeBytes: number | undefined): Promise<Buf
     // What follows may be damaged.
     if (gotBytes >= (sizeBytes ?? Number.POSITIVE_INFINITY)) break;
   }
-  return storedLz4(Buffer.concat(parts).subarray(0, sizeBytes));
+  return Buffer.concat(parts).subarray(0, sizeBytes);
 }
