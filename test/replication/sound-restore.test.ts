@@ -85,6 +85,11 @@ async function makeReplica(
   await commitUntil('2s', ({ snapshots }) => snapshots.length >= 2);
   await commitUntil('6h', (stored) => wholeWal(stored) !== undefined);
   db.close();
+  // On a busy machine Litestream may have begun another one meanwhile, and each snapshot is one of its own.
+  if (readdirSync(join(folder, 'generations')).length > 1) {
+    rmSync(folder, { recursive: true });
+    return makeReplica(t, settings, folderOf);
+  }
   return { site, commits, folder };
 }
 
