@@ -15,6 +15,7 @@ import { lockDataDir } from '../sqlite/lock.ts';
 import { isWritable } from '../writable.ts';
 import { askPrimary } from './control-client.ts';
 import { checkDatabases } from './doctor-databases.ts';
+import { checkFailover } from './doctor-failover.ts';
 import { checkFeatures } from './doctor-features.ts';
 import { checkNotify } from './doctor-notify.ts';
 import { checkOps } from './doctor-ops.ts';
@@ -51,7 +52,10 @@ export function checksFor(config: Config, secrets: Secrets): readonly Check[] {
     async () => [named('operator', await checkOps(config, running))],
     async () => [named('proxy', checkProxies(running))],
     async () => checkReplica(config, secrets, litestream),
-    async () => [named('owner', await checkOwner(config, secrets))],
+    async () =>
+      config.FAILOVER === 'off'
+        ? [named('owner', await checkOwner(config, secrets))]
+        : checkFailover(config, secrets),
     async () => (sendsMail() ? [named('mail', checkMail(config))] : []),
     async () => [named('notify', checkNotify(config, secrets))],
   ];

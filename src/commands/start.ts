@@ -212,7 +212,8 @@ async function run(parts: SystemParts, environment: ServiceEnvironment, isTakeOv
   } catch (failure) {
     const told = failure instanceof Failure ? { code: failure.code } : { code: 'internal', err: failure };
     log.fatal(told, (failure as Error).message);
-    events.record('failed', { cause: (failure as Error).message });
+    // That the other system leads was recorded, and is told there.
+    if (told.code !== 'fenced') events.record('failed', { cause: (failure as Error).message });
     control.close();
     service.stopping((failure as Error).message);
     // What could not be stopped is logged, and less than what has failed.

@@ -26,6 +26,7 @@ export function describeStatus(snapshot: SystemSnapshot, columns?: number, onDis
     ['replica', `${replica.url}${replica.isOnSameDisk ? ' (on the same disk as the data)' : ''}`],
     ['replication', describeReplication(snapshot)],
     ['drill', describeDrill(snapshot)],
+    ...describeFailover(snapshot),
     ['release', `${describeReleases(snapshot.releases)}, Node.js ${nodeVersion}`],
     ['rollback', describeRollback(snapshot.releases)],
   ];
@@ -74,9 +75,30 @@ function describeReplication({ replication: { state, lagMs, databases } }: Syste
   return `${state}, lag ${showDuration(lagMs)}${backlog}`;
 }
 
+/** Nothing of a system that is alone. */
+function describeFailover({ failover, atMs }: SystemSnapshot): [string, string][] {
+  if (!failover) return [];
+  const { role, epoch, holder, renewedAtMs, peer, mirror, restoreMs } = failover;
+  const facts = [
+    role,
+    ...(epoch === null ? [] : [`epoch ${epoch}`]),
+    ...(holder === null ? [] : [`${holder} leads`]),
+    ...(renewedAtMs === null ? [] : [`renewed ${showDuration(Math.max(0, atMs - renewedAtMs))} ago`]),
+  ];
+  const lines: [string, string][] = [['failover', facts.join(', ')]];
+  if (peer) lines.push(['peer', peer.said ? `${peer.said.name}: ${peer.said.state}` : `${peer.problem}`]);
+  if (mirror) {
+    const lag = showDuration(mirror.lagMs);
+    lines.push(['mirror', `${showBytes(mirror.bytes)} in ${mirror.files} files, lag ${lag}`]);
+  }
+  if (restoreMs !== null) lines.push(['takeover', `the last drill restored in ${showDuration(restoreMs)}`]);
+  return lines;
+}
+
 function describeDrill({ atMs, lastDrill }: SystemSnapshot): string {
   if (!lastDrill) return 'none yet';
   const age = showDuration(Math.max(0, atMs - Date.parse(lastDrill.at)));
+  if (lastDrill.ok && lastDrill.takeover) return `ok, restored what a takeover would, ${age} ago`;
   const result = lastDrill.ok ? `ok, ${lastDrill.rowsCompared} rows compared` : `FAILED: ${lastDrill.reason}`;
   return `${result}, ${age} ago`;
 }

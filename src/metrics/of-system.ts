@@ -11,6 +11,7 @@ interface OfSystem extends Omit<Metric, 'values'> {
 }
 
 type Drill = NonNullable<SystemSnapshot['lastDrill']>;
+type Failover = NonNullable<SystemSnapshot['failover']>;
 
 const METRICS: readonly OfSystem[] = [
   gauge('build_info', 'The version that runs.', ({ version, nodeVersion }) => [
@@ -83,6 +84,34 @@ const METRICS: readonly OfSystem[] = [
   ofDrill('drill_duration_seconds', 'Of the last drill.', ({ durationMs }) => durationMs / MS_PER_S),
   ofDrill('drill_restored_bytes', 'By the last drill.', ({ restoredBytes }) => restoredBytes),
   ofDrill('drill_rows_compared', 'By the last drill.', ({ rowsCompared }) => rowsCompared),
+  gauge('failover_role', 'What this system is beside the other one.', ({ failover }) =>
+    failover ? [{ labels: { role: failover.role }, value: 1 }] : [],
+  ),
+  ofFailover('failover_epoch', 'Of the record: rises with each change of leader.', ({ epoch }) => epoch),
+  ofFailover(
+    'failover_renewal_age_seconds',
+    'Since the record was renewed last, as far as seen here.',
+    ({ renewedAtMs }, nowMs) => renewedAtMs && Math.max(0, nowMs - renewedAtMs) / MS_PER_S,
+  ),
+  ofFailover('failover_held_back', 'Whether this system would not take over now.', ({ heldBackBecause }) =>
+    Number(heldBackBecause !== null),
+  ),
+  ofFailover(
+    'failover_peer_up',
+    'Whether the other system answers.',
+    ({ peer }) => peer && Number(peer.said !== undefined),
+  ),
+  ofFailover(
+    'failover_restore_seconds',
+    'How long the last drill of a standby took to restore what a takeover would.',
+    ({ restoreMs }) => restoreMs && restoreMs / MS_PER_S,
+  ),
+  ofFailover(
+    'mirror_lag_seconds',
+    'How long the mirror of a standby has lacked something; 0 when it lacks nothing.',
+    ({ mirror }) => mirror && mirror.lagMs / MS_PER_S,
+  ),
+  ofFailover('mirror_bytes', 'Size of the mirror of a standby.', ({ mirror }) => mirror?.bytes ?? null),
   gauge('disk_free_bytes', 'On the disk of the data folder.', ({ storage }) =>
     storage.freeMb === null ? [] : plain(storage.freeMb * MB),
   ),
@@ -132,6 +161,17 @@ function ofDrill(name: string, help: string, valueIn: (drill: Drill, nowMs: numb
   return gauge(name, help, ({ lastDrill, atMs }) =>
     lastDrill === null ? [] : plain(valueIn(lastDrill, atMs)),
   );
+}
+
+function ofFailover(
+  name: string,
+  help: string,
+  valueIn: (failover: Failover, nowMs: number) => number | null,
+): OfSystem {
+  return gauge(name, help, ({ failover, atMs }) => {
+    const value = failover ? valueIn(failover, atMs) : null;
+    return value === null ? [] : plain(value);
+  });
 }
 
 function byDatabase(

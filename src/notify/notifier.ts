@@ -9,6 +9,8 @@ import type { Target } from './targets.ts';
 
 /** Its own failure to tell: nobody could be told of it. */
 const OWN_NAME = 'notify';
+/** It is told once: that it is over says nothing. */
+const TAKEOVER = 'takeover';
 /** What comes of one and the same: a store that is out of reach takes no upload, and no owner's record. */
 const ONE_OF_TWO: Readonly<Record<string, string>> = { replica: 'replication' };
 /** An event that is older is history, and not what is wrong now. */
@@ -68,8 +70,8 @@ export class Notifier {
     const isNew = this.#conditions.look({
       nowMs,
       troubles: troublesOf(state, status),
-      strikes: news.filter(({ atMs }) => nowMs - atMs < newsMs).flatMap(strikeOf),
-      isServing: state === 'serving',
+      strikes: news.filter(({ atMs }) => nowMs - atMs < newsMs).flatMap((event) => strikeOf(event, state)),
+      isServing: state === 'serving' || state === 'standby',
     });
     const isWanted = this.#conditions.kept.length > 0 || !this.#limit.isRecording;
     const isStale = isWanted && nowMs - this.#writtenAtMs > REFRESH_MS;
@@ -86,6 +88,10 @@ export class Notifier {
 
   async #tell(): Promise<void> {
     for (const due of this.#conditions.due(Date.now())) {
+      if (due.kind === 'ended' && due.condition.name === TAKEOVER) {
+        this.#conditions.told(due);
+        continue;
+      }
       const atMs = Date.now();
       if (!this.#limit.allows(atMs)) {
         if (!this.#isHeldBack) this.#options.log.warn('messages wait: there are no more than 10 an hour');
@@ -154,14 +160,22 @@ export class Notifier {
 /** Until a system serves, what is not there comes of that; and it is none that a system is taken down. */
 function troublesOf(state: SystemState, { notReady, degraded }: SystemStatus): readonly Trouble[] {
   if (state === 'stopping' || state === 'stopped') return [];
+  // Of a link between the two the leader tells.
+  if (state === 'standby') return degraded.filter(({ name }) => name !== OWN_NAME && name !== 'peer');
   if (state !== 'serving') return notReady.filter(({ name }) => name === 'system');
-  return [...notReady, ...degraded]
-    .filter(({ name }) => name !== OWN_NAME)
-    .map(({ name, reason }) => ({ name: ONE_OF_TWO[name] ?? name, reason }));
+  return (
+    [...notReady, ...degraded]
+      // Of what keeps the standby from taking over that one tells.
+      .filter(({ name }) => name !== OWN_NAME && name !== 'standby')
+      .map(({ name, reason }) => ({ name: ONE_OF_TWO[name] ?? name, reason }))
+  );
 }
 
 /** What is told at once, and of which condition it is. */
-function strikeOf({ kind, child, cause, atMs }: SystemEvent): readonly Strike[] {
+function strikeOf({ kind, child, cause, atMs }: SystemEvent, state: SystemState): readonly Strike[] {
+  if (kind === 'took-over' || kind === 'orphaned') return [{ name: TAKEOVER, reason: cause, atMs }];
+  // The other system has told that it took over.
+  if (kind === 'primary-died' && state === 'standby') return [];
   if (kind === 'primary-died' || kind === 'failed') return [{ name: 'primary', reason: cause, atMs }];
   if (kind === 'breaker-open' && child !== null)
     return [{ name: child, reason: `it fails again and again: ${cause}`, atMs }];

@@ -1,5 +1,6 @@
 import type { DrillResult } from '../replication/drill/result.ts';
-import type { LagReport, ReplicationState, SystemStatus } from './messages.ts';
+import type { ContenderState } from '../replication/failover/contender.ts';
+import type { LagReport, Peer, ReplicationState, SystemStatus } from './messages.ts';
 
 /**
  * The whole system at one moment, as its primary knows it: what `ninelives status --json` prints, and what everything
@@ -28,6 +29,8 @@ export interface SystemSnapshot {
   readonly children: readonly ChildSnapshot[];
   readonly replication: ReplicationSnapshot;
   readonly lastDrill: DrillResult | null;
+  /** Undefined with FAILOVER=off. */
+  readonly failover?: FailoverSnapshot | undefined;
   readonly storage: StorageSnapshot;
   readonly listener: { readonly waitingConnections: number };
   /** Addresses of peers that pass requests on, and that TRUSTED_PROXIES does not name. */
@@ -119,6 +122,33 @@ export interface ReplicationSnapshot {
   readonly renewedBytes: number;
 }
 
+/** How a system and the other one stand to each other. */
+export interface FailoverSnapshot {
+  readonly role: ContenderState;
+  /** Of the record. */
+  readonly epoch: number | null;
+  /** The folder that counts, below the replica; empty: that itself. */
+  readonly data: string | null;
+  /** Who leads, where that is the other one. */
+  readonly holder: string | null;
+  /** When the record was renewed last, as far as seen here. */
+  readonly renewedAtMs: number | null;
+  /** Why this system would not take over now; null when it would, or leads. */
+  readonly heldBackBecause: string | null;
+  /** The other system; null where no setting names it, or it was not asked yet. */
+  readonly peer: Peer | null;
+  /** What a standby has of the replica; null before it has anything, and for who leads. */
+  readonly mirror: {
+    readonly files: number;
+    readonly bytes: number;
+    /** How old the oldest is that is confirmed and not mirrored. */
+    readonly lagMs: number;
+    readonly syncedAtMs: number;
+  } | null;
+  /** How long the last drill of a standby took to restore what a takeover would. */
+  readonly restoreMs: number | null;
+}
+
 export interface StorageSnapshot {
   /** On the disk of the data folder. */
   readonly freeMb: number | null;
@@ -141,6 +171,12 @@ export interface StorageSnapshot {
  * - history: a start has found that a database, what was told of it and the replica do not fit; what was done
  * - rewind: a database has gone back in time; what each feature did about what had happened since
  * - replica-taken, replica-lost: it was another system's, which is gone; or is another system's now
+ * - standby: the other system leads, and this one stands by
+ * - took-over: this system leads in the place of the other one, and serves
+ * - suspended, resumed: it is not known whether this system still leads, and it commits nothing; it is known again
+ * - fenced: the other system leads, and this one ends
+ * - demoted: this system has given the lead away
+ * - orphaned: commits of a system that was fenced, which the replica is not known to have
  * - leads: this system leads from now on, where another one stood by or stands by; it serves
  * - heal, healed: a database was found damaged; it serves again
  * - database: a lock, the size of a WAL or the room on the disk is out of bounds while it serves
@@ -168,6 +204,13 @@ export type SystemEventKind =
   | 'replica-taken'
   | 'replica-lost'
   | 'leads'
+  | 'standby'
+  | 'took-over'
+  | 'suspended'
+  | 'resumed'
+  | 'fenced'
+  | 'demoted'
+  | 'orphaned'
   | 'heal'
   | 'healed'
   | 'writes-refused'

@@ -205,22 +205,28 @@ export class DataTier {
     this.writer.refuse(failure.message);
     log.error({ code: failure.code }, `${cause} Writes are refused, reads go on.`);
     events.record('replica-lost', { cause });
+    if (this.#options.contender && this.#commitsOnlyHere().length > 0)
+      events.record('orphaned', { cause: `The other system leads. ${this.#onlyHere()}` });
     onChange();
     await Promise.all([killed, this.drills.stop(failure.message)]);
   }
 
   /** Which commits the replica is not known to have, for people. */
   #onlyHere(): string {
-    const texts = Object.entries(this.replicator.monitor.reports).flatMap(
+    const texts = this.#commitsOnlyHere();
+    return texts.length === 0
+      ? 'Every commit of this one was confirmed there.'
+      : `Only here are, as far as known: ${texts.join('; ')}.`;
+  }
+
+  #commitsOnlyHere(): readonly string[] {
+    return Object.entries(this.replicator.monitor.reports).flatMap(
       ([database, { lastCommit, confirmed, unconfirmedCommits }]) => {
         if (unconfirmedCommits === 0 || lastCommit.ordinal === 0) return [];
         const first = (confirmed?.ordinal ?? 0) + 1;
         return [`${describeCommits(first, lastCommit.ordinal)} of ${database}`];
       },
     );
-    return texts.length === 0
-      ? 'Every commit of this one was confirmed there.'
-      : `Only here are, as far as known: ${texts.join('; ')}.`;
   }
 
   async #prepare(): Promise<void> {

@@ -12,6 +12,7 @@ import { processClock } from './clock.ts';
 import { DataTier } from './data-tier.ts';
 import type { Events } from './events.ts';
 import type { ContenderPlace } from './failover/contender-place.ts';
+import { failoverSnapshot } from './failover/failover-snapshot.ts';
 import { Lifecycle } from './lifecycle.ts';
 import { Listener } from './listener.ts';
 import { NotifyPlace } from './notify-place.ts';
@@ -69,6 +70,9 @@ export interface Leading {
   readonly contender: ContenderPlace;
   readonly listener: Listener;
   readonly listening: Listening;
+  /** It runs. */
+  readonly notify: NotifyPlace;
+  readonly links: OpsLinks;
 }
 
 /** A link to the operator's page: `url#token`. */
@@ -96,7 +100,7 @@ export class System {
   readonly #recovery: Recovery;
   readonly #recycler: Recycler;
   readonly #proxies: UnnamedProxies;
-  readonly #links = new OpsLinks();
+  readonly #links: OpsLinks;
   #listening: Listening | undefined;
   #isReplicaOnSameDisk: boolean | undefined;
 
@@ -122,7 +126,8 @@ export class System {
       onDamage: (reason) => this.#recovery.heal(reason),
     });
     this.#factory = factory;
-    this.#notify = new NotifyPlace({ deployment, factory, onReport: onChange });
+    this.#links = options.leading?.links ?? new OpsLinks();
+    this.#notify = options.leading?.notify ?? new NotifyPlace({ deployment, factory, onReport: onChange });
     const contender = options.leading?.contender;
     this.#data = new DataTier({ ...options, contender, factory, lifecycle, onChange });
     this.#serving = new ServingTier({
@@ -218,7 +223,7 @@ export class System {
 
   /** Everything that is known of the system now. Cheap enough to ask for several times a second. */
   snapshot(): SystemSnapshot {
-    const { deployment, events } = this.#options;
+    const { deployment, events, leading } = this.#options;
     const { config } = deployment;
     const { DATA_DIR, DISK_RESERVE_MB, replica } = config;
     const { replicator, writer, drills } = this.#data;
@@ -241,6 +246,7 @@ export class System {
       children: [...this.#slots.map(snapshotOfSlot), ...this.#serving.spare.children.map(snapshotOfSpare)],
       replication: snapshotOfReplication(replicator.monitor, replicator.renewedBytes),
       lastDrill: drills.last ?? null,
+      failover: leading && failoverSnapshot(leading.contender),
       storage: {
         freeMb: freeMb(DATA_DIR),
         reserveMb: DISK_RESERVE_MB,
@@ -265,7 +271,7 @@ export class System {
    */
   async start(): Promise<void> {
     const { deployment, sockets, events, leading } = this.#options;
-    this.#notify.start();
+    if (!leading) this.#notify.start();
     const addresses = addressesOf(deployment.config, sockets);
     if (!leading) await tryAddresses(addresses);
     await this.#startData();

@@ -1,17 +1,26 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { Failure } from '../errors.ts';
 import type { SystemStatus } from '../runtime/messages.ts';
+import { PrimaryClient } from '../runtime/primary-client.ts';
 import type { Runtime } from '../runtime/runtime.ts';
+import { monotonicNowMs } from '../writer/protocol.ts';
 import { Connections } from './connections.ts';
+import { noteDoor } from './doors.ts';
 import { createHttpServer } from './http-server.ts';
 import { PROBLEM_TYPE, problemHeaders, problemOf } from './middleware/problem.ts';
 import { requestId } from './middleware/request-id.ts';
 import { NO_STORE, securityHeaders } from './middleware/security-headers.ts';
+import { OpsSessions } from './ops/sessions.ts';
 
 const RETRY_AFTER_SECONDS = 1;
+/** What is the operator's, in any method. */
+const OPERATOR = /^\/(?:metrics|ops|ops\/[^?]*)(?:\?|$)/;
 
-/** Answers while the other system leads: that this process is there, and to all else that this system only stands by. */
+/**
+ * Answers while the other system leads: that this process is there, to the operator how the system is, and to all else that
+ * it only stands by.
+ */
 export async function run(runtime: Runtime): Promise<void> {
   const { config, log, send } = runtime;
   let status: SystemStatus = { ready: false, notReady: [], degraded: [] };
@@ -20,18 +29,44 @@ export async function run(runtime: Runtime): Promise<void> {
   const server = createHttpServer(answer, log);
   server.on('request', runtime.countServed);
   const connections = new Connections(server);
+  const primary = new PrimaryClient(send);
+  const sessions = new OpsSessions(primary.ask, monotonicNowMs);
+  let ops: Promise<RequestListener> | undefined;
   runtime.onMessage((message, handle) => {
     if (message.kind === 'connection') {
       send({ kind: 'accepted', id: message.id });
-      if (handle) connections.adopt(handle as Socket);
+      if (!handle) return;
+      if (message.door !== undefined) noteDoor(handle as Socket, message.door);
+      connections.adopt(handle as Socket);
     } else if (message.kind === 'status') status = message.status;
+    else if (message.kind === 'ops-secret') sessions.know(message.secret);
+    else if (message.kind === 'told') primary.told(message.id, message.answer);
     else if (message.kind === 'drain')
       void connections.drain(message.timeoutMs).then(() => log.flush(() => process.exit(0)));
   });
   await runtime.standby();
   runtime.ready();
 
+  /** With the first who asks: it takes as much memory as the rest. */
+  async function loadOps(): Promise<RequestListener> {
+    const { createStandbyOps } = await import('./standby-ops.ts');
+    const { meter } = runtime;
+    return createStandbyOps({
+      config,
+      log,
+      meter,
+      ask: primary.ask,
+      sessions,
+      draining: () => connections.draining,
+    });
+  }
+
   function answer(req: IncomingMessage, res: ServerResponse): void {
+    if (OPERATOR.test(req.url ?? '')) {
+      ops ??= loadOps();
+      void ops.then((handle) => handle(req, res));
+      return;
+    }
     res.setHeaders(headers);
     if (connections.draining) res.setHeader('Connection', 'close');
     const isProbe = req.method === 'GET' || req.method === 'HEAD';

@@ -1,11 +1,14 @@
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { startMessageTrap } from '../../loadtest/support/message-trap.ts';
 import type { SystemSnapshot } from '../../src/runtime/snapshot.ts';
 import { command } from '../commands/command.ts';
+import { findings } from '../commands/doctor-fixture.ts';
 import { request } from '../support/http.ts';
+import { requestAt } from '../support/request-at.ts';
 import { startStoreProxy } from '../support/s3.ts';
-import { until } from '../support/system.ts';
+import { temporaryFolder, until } from '../support/system.ts';
 import { pair, standsBy } from './failover-fixture.ts';
 import { post } from './lease-fixture.ts';
 
@@ -37,6 +40,35 @@ t.test('a standby mirrors the replica, proves it, and takes over from it', async
   t.equal(lastDrill?.takeover?.refusal, undefined);
   t.equal(existsSync(join(standby.dataDir, 'drill')), false, 'it leaves nothing behind');
 
+  await t.test('its operator sees how it is', async (t) => {
+    const snapshot = await statusOf(standby.dataDir);
+    t.equal(snapshot.failover?.role, 'standby');
+    t.equal(snapshot.failover?.epoch, 1);
+    t.equal(snapshot.failover?.holder, `a (process ${leader.pid})`);
+    t.ok((snapshot.failover?.mirror?.bytes ?? 0) > 0);
+    t.ok(Date.now() - (snapshot.failover?.renewedAtMs ?? 0) < 30_000);
+    t.strictSame(snapshot.status.degraded, []);
+    const { stdout } = await command(['status'], { DATA_DIR: standby.dataDir });
+    t.match(stdout, /^failover +standby, epoch 1, a \(process \d+\) leads, renewed .* ago$/m);
+    t.match(stdout, /^mirror +.* in \d+ files, lag 0 /m);
+    t.match(stdout, /^takeover +the last drill restored in /m);
+    const socket = join(standby.dataDir, 'run', 'ops.sock');
+    const { status, text } = await requestAt(socket, '/metrics');
+    t.equal(status, 200);
+    t.match(text, /^ninelives_failover_role\{role="standby"\} 1$/m);
+    t.match(text, /^ninelives_mirror_lag_seconds 0$/m);
+    const port = Number(new URL(standby.url).port);
+    t.equal((await requestAt(port, '/metrics')).status, 401);
+    t.equal((await requestAt(port, '/ops')).status, 200);
+    t.equal((await requestAt(port, '/ops/view.js')).status, 200);
+    const { stdout: link } = await command(['ops'], { DATA_DIR: standby.dataDir });
+    const token = /#(\S+)/.exec(link)?.[1];
+    const opened = await requestAt(port, '/ops/session', { method: 'POST', body: { token } });
+    t.equal(opened.status, 200, opened.text);
+    const headers = { Authorization: `Bearer ${JSON.parse(opened.text).session}` };
+    t.equal((await requestAt(port, '/metrics', { headers })).status, 200);
+  });
+
   leader.kill('SIGKILL');
   await leader.ended();
   rmSync(leader.dataDir, { recursive: true, force: true });
@@ -47,6 +79,63 @@ t.test('a standby mirrors the replica, proves it, and takes over from it', async
   t.equal(record().epoch, 2);
   t.comment(`${(way.counts.GET ?? 0) - gets} GETs from the kill to serving`);
   t.equal(existsSync(mirror), false, 'a leader needs none');
+  const { events, failover } = await statusOf(standby.dataDir);
+  t.strictSame([failover?.role, failover?.epoch, failover?.mirror], ['leader', 2, null]);
+  const kinds = events.map(({ kind }) => kind);
+  t.strictSame(
+    kinds.filter((kind) => ['standby', 'leads', 'took-over'].includes(kind)),
+    ['standby', 'leads', 'leads', 'took-over'],
+  );
+});
+
+t.test('of a takeover the operator is told once, and of a standby that waits nothing', async (t) => {
+  const { member } = await pair(t);
+  const trap = await startMessageTrap();
+  t.teardown(trap.close);
+  const env = { NOTIFY_AFTER_MS: '1000', NOTIFY_URL: `${trap.url}/messages` };
+  const leader = member('a', undefined, env);
+  await leader.ready();
+  const standby = member('b', undefined, env);
+  await standsBy(standby);
+  await until(async () => (await statusOf(standby.dataDir)).failover?.holder != null, 'it knows who leads');
+  t.equal((await post(leader, 'one')).status, 201);
+  leader.kill('SIGKILL');
+  await leader.ended();
+  await standby.ready();
+  await until(() => trap.messages().some(({ condition }) => condition === 'takeover'), 'it is told');
+  const again = member('a', leader.dataDir, env);
+  await standsBy(again);
+  await until(async () => (await statusOf(again.dataDir)).failover?.holder != null, 'it knows who leads');
+  t.equal((await again.stop()).code, 0);
+  t.equal((await standby.stop()).code, 0);
+  const told = trap.messages().filter(({ condition }) => condition !== 'replication');
+  t.strictSame(
+    told.map(({ condition, status }) => [condition, status]),
+    [['takeover', 'problem']],
+  );
+  t.match(told[0]?.cause, /^took over from a \(process \d+\), and serves in e000002$/);
+});
+
+t.test('doctor asks the other system, and names a wrong secret', async (t) => {
+  const { env, member } = await pair(t);
+  const one = 30_000 + (process.pid % 1000) * 2;
+  const secret = 'between the two, and nobody else';
+  const peers = (own: number, other: number) => ({
+    PEER_LISTEN: `127.0.0.1:${own}`,
+    PEER_URL: `http://127.0.0.1:${other}`,
+    PEER_SECRET: secret,
+  });
+  const leader = member('a', undefined, peers(one, one + 1));
+  await leader.ready();
+  const doctor = (more: NodeJS.ProcessEnv) =>
+    findings({ ...env, ...peers(one + 1, one), DATA_DIR: temporaryFolder(t), PORT: '0', ...more });
+  const { by } = await doctor({});
+  t.match(by.get('owner')?.detail, /^a \(process \d+\) leads, epoch 1; of two writes at once/);
+  t.equal(by.get('peer')?.detail, `http://127.0.0.1:${one}: a answers, and accepts the signature: leader`);
+  t.equal(by.get('peer clock')?.detail, 'within 1 s of this one; it is never used');
+  const wrong = await doctor({ PEER_SECRET: `another ${secret}` });
+  t.equal(wrong.by.get('peer')?.result, 'problem');
+  t.equal(wrong.by.get('peer')?.detail, `http://127.0.0.1:${one}: PEER_SECRET is not the same on both`);
 });
 
 t.test('what the mirror lacks, or has otherwise, comes from the store', async (t) => {

@@ -14,7 +14,7 @@ import { Contender } from './contender.ts';
 import { Driver } from './driver.ts';
 import { Fitness } from './fitness.ts';
 import { readNote, writeNote } from './note.ts';
-import { askAbout, askForVow, type PeerOptions } from './peer-client.ts';
+import { askForVow, lookAtPeer, type PeerOptions } from './peer-client.ts';
 import { PeerListener } from './peer-listener.ts';
 import { timesOf } from './times.ts';
 
@@ -157,16 +157,6 @@ async function demandConditional(store: LeaseStore, { config, log, send }: Runti
     'config_invalid',
     `The store of ${url} takes every write, whatever its condition is: of two systems that take over at once both would lead. FAILOVER=lease needs another store.`,
   );
-}
-
-/** @returns what the other system says of itself, or why it does not */
-export async function lookAtPeer(options: PeerOptions): Promise<Peer> {
-  try {
-    const said = await askAbout(options);
-    return { said, clockAheadMs: said.clockAtMs - Date.now() };
-  } catch (error) {
-    return { problem: (error as Error).message };
-  }
 }
 
 function describe(contender: Contender, driver: Driver<Confirmation>, fitness: Fitness): Leadership {

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { PeerState } from '../../runtime/messages.ts';
+import type { Peer, PeerState } from '../../runtime/messages.ts';
 import { ANSWER_PURPOSES, type PeerQuestion } from './peer-listener.ts';
 import { isSignedBy, sign } from './signature.ts';
 
@@ -41,6 +41,16 @@ export async function askForVow(session: string, options: PeerOptions): Promise<
 export async function askAbout(options: PeerOptions): Promise<PeerState> {
   const { said } = await ask('about', {}, options);
   return said.about as PeerState;
+}
+
+/** @returns what the other system says of itself, or why it does not */
+export async function lookAtPeer(options: PeerOptions): Promise<Peer> {
+  try {
+    const said = await askAbout(options);
+    return { said, clockAheadMs: said.clockAtMs - Date.now() };
+  } catch (error) {
+    return { problem: (error as Error).message };
+  }
 }
 
 /** @throws Error why there is no answer that can be believed */

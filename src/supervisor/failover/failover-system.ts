@@ -2,12 +2,14 @@ import { Failure } from '../../errors.ts';
 import type { DrillResult } from '../../replication/drill/result.ts';
 import { epochFolder } from '../../replication/failover/epoch.ts';
 import type { SystemStatus, Trouble } from '../../runtime/messages.ts';
-import type { SystemSnapshot } from '../../runtime/snapshot.ts';
+import type { SystemEventKind, SystemSnapshot } from '../../runtime/snapshot.ts';
 import { version } from '../../version.ts';
-import type { Listening } from '../addresses.ts';
+import { type Listening, pageUrlOf } from '../addresses.ts';
 import type { Child } from '../child.ts';
 import { processClock } from '../clock.ts';
 import { Drills } from '../drills.ts';
+import { NotifyPlace } from '../notify-place.ts';
+import { OpsLinks } from '../ops-links.ts';
 import { ProcessFactory } from '../process-factory.ts';
 import { PROCESSES } from '../processes.ts';
 import type { ReloadRequest } from '../release/exchange.ts';
@@ -17,6 +19,7 @@ import { stopInTime, stopTimeoutMsOf } from '../stop-deadline.ts';
 import { System, type SystemOptions } from '../system.ts';
 import { Telemetry } from '../telemetry.ts';
 import { ContenderPlace } from './contender-place.ts';
+import { failoverSnapshot } from './failover-snapshot.ts';
 import { MirrorPlace } from './mirror-place.ts';
 import { StandbyPlace } from './standby-place.ts';
 import { deploymentIn, forgetEpochWithoutDatabases, Takeover } from './takeover.ts';
@@ -57,10 +60,15 @@ export class FailoverSystem implements StartedSystem {
   readonly #contender: ContenderPlace;
   readonly #standby: StandbyPlace;
   readonly #takeover: Takeover;
+  readonly #notify: NotifyPlace;
+  readonly #links = new OpsLinks();
   readonly #mirror: MirrorPlace;
   readonly #drills: Drills;
   /** This code's migrations were tried, or begun to be, since its start. */
   #isTried = false;
+  /** What was recorded last of who leads. */
+  #recorded = '';
+  #isServing = false;
   readonly #factory: ProcessFactory;
   readonly #startedAtMs = Date.now();
   #listening: Listening | undefined;
@@ -74,7 +82,7 @@ export class FailoverSystem implements StartedSystem {
       events,
       snapshot: () => this.snapshot(),
       lagMs: () => 0,
-      redeem: () => false,
+      redeem: (id) => this.#links.redeem(id),
     });
     this.#factory = new ProcessFactory({
       log,
@@ -85,8 +93,16 @@ export class FailoverSystem implements StartedSystem {
       onDamage: () => {},
     });
     this.#contender = new ContenderPlace(deployment, this.#factory, () => this.#changed());
-    this.#standby = new StandbyPlace(options, this.#factory, () => this.#status);
+    this.#standby = new StandbyPlace(options, this.#factory, {
+      status: () => this.#status,
+      secret: this.#links.secret.toString('base64'),
+    });
     this.#takeover = new Takeover(this.#factory, events);
+    this.#notify = new NotifyPlace({
+      deployment,
+      factory: this.#factory,
+      onReport: () => this.#changed(),
+    });
     this.#mirror = new MirrorPlace(deployment, this.#factory, () => this.#prove());
     this.#drills = new Drills({
       dataDir: deployment.config.DATA_DIR,
@@ -125,10 +141,11 @@ export class FailoverSystem implements StartedSystem {
   async start(): Promise<void> {
     const { deployment, writerDeployment, onStandby, events, onFatal } = this.#options;
     forgetEpochWithoutDatabases(deployment);
+    this.#notify.start();
     const [listening] = await Promise.all([this.#standby.start(), this.#contender.contend()]);
     this.#listening = listening;
     onStandby();
-    const { state, epoch = 0, data = '' } = await this.#contender.leads();
+    const { state, epoch = 0, data = '', holder: from } = await this.#contender.leads();
     const startMs = performance.now();
     await this.#endStandby('this system leads');
     const folder = epochFolder(epoch);
@@ -150,14 +167,23 @@ export class FailoverSystem implements StartedSystem {
       ...this.#options,
       deployment: own,
       writerDeployment: writerDeployment === deployment ? own : ofWriter,
-      leading: { contender: this.#contender, listener: this.#standby.listener, listening },
+      leading: {
+        contender: this.#contender,
+        listener: this.#standby.listener,
+        listening,
+        notify: this.#notify,
+        links: this.#links,
+      },
       onFatal,
     });
     await this.#system.start();
     await this.#standby.stop('this system leads');
     await this.#mirror.remove();
     const durationMs = Math.round(performance.now() - startMs);
+    this.#isServing = true;
     events.record('leads', { cause: `serves in ${folder}`, durationMs });
+    if (state === 'restoring' && from !== undefined)
+      events.record('took-over', { cause: `took over from ${from}, and serves in ${folder}`, durationMs });
   }
 
   async stop(cause: string): Promise<void> {
@@ -173,7 +199,7 @@ export class FailoverSystem implements StartedSystem {
       this.#standby.listener.close();
       this.#standby.listener.abandon();
       await stopInTime(
-        Promise.all([stopStandby, this.#contender.stop(cause)]).then(() => {}),
+        Promise.all([stopStandby, this.#contender.stop(cause)]).then(() => this.#notify.stop(cause)),
         {
           timeoutMs: stopTimeoutMsOf(deployment.config),
           living: () => this.#factory.living,
@@ -214,6 +240,7 @@ export class FailoverSystem implements StartedSystem {
       children: this.#slots.map(snapshotOfSlot),
       replication: { state: 'streaming', lagMs: 0, trouble: null, databases: {}, renewedBytes: 0 },
       lastDrill: this.#drills.last ?? null,
+      failover: failoverSnapshot(this.#contender, this.#mirror, this.#drills.last),
       storage: { freeMb: freeMb(DATA_DIR), reserveMb: DISK_RESERVE_MB, readOnlyBecause: null },
       listener: { waitingConnections: this.#standby.listener.waitingCount },
       unnamedProxies: [],
@@ -230,7 +257,9 @@ export class FailoverSystem implements StartedSystem {
   }
 
   opsLink(): ReturnType<System['opsLink']> {
-    return this.#leading.opsLink();
+    if (this.#system) return this.#system.opsLink();
+    if (!this.#listening) throw new Failure('not_ready', 'The system does not listen yet');
+    return { url: pageUrlOf(this.#listening), token: this.#links.issue() };
   }
 
   async verify(): ReturnType<System['verify']> {
@@ -267,15 +296,37 @@ export class FailoverSystem implements StartedSystem {
 
   /** In the order that they start in. */
   get #slots(): readonly Slot[] {
-    return [this.#contender.slot, this.#standby.slot, ...(this.#mirror.isStarted ? [this.#mirror.slot] : [])];
+    const mirrors = this.#mirror.isStarted ? [this.#mirror.slot] : [];
+    return [...this.#notify.slots, this.#contender.slot, this.#standby.slot, ...mirrors];
   }
 
   #changed(): void {
     this.#standby.tell();
+    this.#record();
     const { state, held } = this.#contender.leadership;
     if (state !== 'standby' || held === undefined) return;
     this.#mirror.follow(held);
     if (!this.#mirror.isWanted) this.#prove();
+  }
+
+  /** What has become of this system beside the other one. */
+  #record(): void {
+    const { events } = this.#options;
+    const { state, holder, epoch } = this.#contender.leadership;
+    const { failure, suspendedBecause } = this.#contender;
+    const [kind, cause] = ((): [SystemEventKind, string] | [] => {
+      if (state === 'standby' && holder !== undefined) return ['standby', `${holder} leads`];
+      if (state === 'fenced') return ['fenced', failure?.message ?? ''];
+      if (state === 'demoted') return ['demoted', 'the lead was given away: another system need not wait'];
+      if (!this.#isServing) return [];
+      if (suspendedBecause !== undefined) return ['suspended', suspendedBecause];
+      return this.#recorded.startsWith('suspended') ? ['resumed', `it leads on in epoch ${epoch}`] : [];
+    })();
+    // Why the store is silent may be said in many ways.
+    const text = kind === 'suspended' ? kind : `${kind} ${cause}`;
+    if (kind === undefined || cause === undefined || text === this.#recorded) return;
+    this.#recorded = text;
+    events.record(kind, { cause });
   }
 
   /** What a takeover would restore can be drilled from now on. New migrations are tried at once. */

@@ -6,21 +6,28 @@ import { drainTimeoutMsOf, PROCESSES } from '../processes.ts';
 import type { Slot } from '../slot.ts';
 import type { SystemOptions } from '../system.ts';
 
+/** What the process is told. */
+export interface StandbyTold {
+  readonly status: () => SystemStatus;
+  /** By which it knows passes to the operator's page, in base64. */
+  readonly secret: string;
+}
+
 /** The process that answers in place of the workers while the other system leads, and the port. States are its slot's. */
 export class StandbyPlace {
   readonly slot: Slot;
   readonly listener: Listener;
   readonly #options: Pick<SystemOptions, 'deployment' | 'sockets'>;
-  readonly #status: () => SystemStatus;
+  readonly #told: StandbyTold;
 
   constructor(
     options: Pick<SystemOptions, 'deployment' | 'sockets' | 'log'>,
     factory: ProcessFactory,
-    status: () => SystemStatus,
+    told: StandbyTold,
   ) {
     const { deployment, log } = options;
     this.#options = options;
-    this.#status = status;
+    this.#told = told;
     this.listener = new Listener(deployment.config.CONNECTION_QUEUE_MAX, log);
     const name = PROCESSES.standby.role;
     this.slot = factory.slot(PROCESSES.standby, { name, deployment }, () =>
@@ -29,6 +36,7 @@ export class StandbyPlace {
     this.slot.on('child', (child) =>
       child.once('ready', () => {
         this.tell();
+        child.send({ kind: 'ops-secret', secret: told.secret });
         this.listener.add(child);
       }),
     );
@@ -46,7 +54,7 @@ export class StandbyPlace {
 
   tell(): void {
     const { child } = this.slot;
-    if (child?.isReachable) child.send({ kind: 'status', status: this.#status() });
+    if (child?.isReachable) child.send({ kind: 'status', status: this.#told.status() });
   }
 
   /** The workers answer from now on, or nobody. */

@@ -40,6 +40,14 @@ const EVENTS = {
   history: ['⚠', 'warn'],
   rewind: ['⚠', 'warn'],
   replication: ['⇅', 'warn'],
+  suspended: ['⚠', 'bad'],
+  fenced: ['✕', 'bad'],
+  orphaned: ['⚠', 'bad'],
+  'took-over': ['⚠', 'warn'],
+  demoted: ['■', 'warn'],
+  resumed: ['✓', 'good'],
+  standby: ['○', 'good'],
+  leads: ['●', 'good'],
   restart: ['↻', 'good'],
   replace: ['⇄', 'good'],
   reload: ['⇄', 'good'],
@@ -171,9 +179,29 @@ export function showFigures(snapshot, sample) {
     ),
     figure('Waiting connections', String(listener.waitingConnections), 'for a worker'),
     figure('Memory', size(memoryBytes(snapshot)), `${children.length + 1} processes (RSS)`),
+    ...failoverFigures(snapshot),
     ...children.flatMap((child) => gaugesOf(child)),
   ];
   byId('figures').replaceChildren(...figures);
+}
+
+/** Of a system beside another one. @param {Snapshot} snapshot */
+function failoverFigures({ failover, atMs }) {
+  if (!failover) return [];
+  const { role, epoch, holder, renewedAtMs, heldBackBecause, restoreMs } = failover;
+  const renewed = renewedAtMs === null ? '' : `, renewed ${duration(Math.max(0, atMs - renewedAtMs))} ago`;
+  const who = holder === null ? '' : `${holder} leads; `;
+  return [
+    figure(
+      'Failover',
+      role,
+      `${who}epoch ${epoch ?? '–'}${renewed}`,
+      role === 'suspended' || heldBackBecause !== null ? 'bad' : '',
+    ),
+    ...(restoreMs === null
+      ? []
+      : [figure('A takeover restores in', duration(restoreMs), 'by the last drill')]),
+  ];
 }
 
 /** @param {Snapshot} snapshot */

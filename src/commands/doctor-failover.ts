@@ -1,0 +1,78 @@
+import type { Config } from '../config.ts';
+import { type Finding, type Found, ok, problem, warning } from '../contract/finding.ts';
+import { lookAtPeer } from '../replication/failover/peer-client.ts';
+import { openLeaseStore } from '../replication/lease/open-store.ts';
+import { ownerOf, parseRecord } from '../replication/lease/record.ts';
+import type { Peer } from '../runtime/messages.ts';
+import type { Secrets } from '../secrets.ts';
+
+const PEER_TIMEOUT_MS = 3000;
+const MS_PER_S = 1000;
+
+/** @returns how it stands with a second system that takes over: who leads, the store's conditions, the other system, its clock */
+export async function checkFailover(config: Config, secrets: Secrets): Promise<readonly Finding[]> {
+  const { PEER_URL: url } = config;
+  const owner = { name: 'owner', ...(await checkRecord(config, secrets)) };
+  if (url === undefined)
+    return [
+      owner,
+      {
+        name: 'peer',
+        ...warning(
+          'no PEER_URL: an outage of the store stops writes after two thirds of LEASE_TTL_MS',
+          'Set PEER_URL, PEER_LISTEN and PEER_SECRET on both.',
+        ),
+      },
+    ];
+  const now = () => performance.now();
+  const peer = await lookAtPeer({ url, secret: secrets.PEER_SECRET ?? '', timeoutMs: PEER_TIMEOUT_MS, now });
+  return [
+    owner,
+    { name: 'peer', ...checkPeer(url, peer) },
+    ...(peer.said ? [{ name: 'peer clock', ...checkClock(peer.clockAheadMs ?? 0) }] : []),
+  ];
+}
+
+async function checkRecord(config: Config, secrets: Secrets): Promise<Found> {
+  try {
+    const store = openLeaseStore(config, { ...process.env, ...secrets });
+    if (!(await store.isConditional()))
+      return problem(
+        `the store of ${config.replica.url} takes every write, whatever its condition is`,
+        'FAILOVER=lease needs a store that evaluates If-None-Match and If-Match.',
+      );
+    const found = await store.read();
+    const record = found && parseRecord(found.text);
+    if (found && !record)
+      return problem('the record of the leader cannot be read', 'A start says what is left.');
+    if (!record) return ok('nobody leads yet; of two writes at once the store refuses one');
+    const state = record.state === 'released' ? 'gave the lead away' : 'leads';
+    return ok(
+      `${ownerOf(record)} ${state}, epoch ${record.epoch}; of two writes at once the store refuses one`,
+    );
+  } catch (error) {
+    return warning(`not known: ${(error as Error).message}`, 'See what is said of the replica.');
+  }
+}
+
+function checkPeer(url: string, { said, problem: reason }: Peer): Found {
+  if (said === undefined)
+    return problem(
+      `${url}: ${reason}`,
+      'Check that the other system runs, PEER_URL here and PEER_LISTEN there, and that PEER_SECRET is the same on both.',
+    );
+  const { name, state, heldBackBecause } = said;
+  return heldBackBecause === undefined
+    ? ok(`${url}: ${name} answers, and accepts the signature: ${state}`)
+    : warning(`${url}: ${name} would not take over: ${heldBackBecause}`, 'See to that on the other machine.');
+}
+
+/** It is told, and never used: a leader is judged by one clock alone. */
+function checkClock(aheadMs: number): Found {
+  const seconds = Math.round(Math.abs(aheadMs) / MS_PER_S);
+  return ok(
+    seconds <= 1
+      ? 'within 1 s of this one; it is never used'
+      : `${seconds} s ${aheadMs > 0 ? 'ahead of' : 'behind'} this one; it is never used`,
+  );
+}
