@@ -23,7 +23,7 @@ t.test('a standby mirrors the replica, proves it, and takes over from it', async
   t.equal((await post(leader, 'one')).status, 201);
   const way = await startStoreProxy(t, store);
   const standby = member('b', undefined, { S3_ENDPOINT: way.endpoint });
-  await standsBy(standby);
+  const standbyUrl = await standsBy(standby);
   const mirror = join(standby.dataDir, 'mirror');
   await until(() => existsSync(join(mirror, 'e000001', 'main')), 'the mirror has the epoch that counts');
   t.equal((await post(leader, 'two')).status, 201);
@@ -50,14 +50,14 @@ t.test('a standby mirrors the replica, proves it, and takes over from it', async
     t.strictSame(snapshot.status.degraded, []);
     const { stdout } = await command(['status'], { DATA_DIR: standby.dataDir });
     t.match(stdout, /^failover +standby, epoch 1, a \(process \d+\) leads, renewed .* ago$/m);
-    t.match(stdout, /^mirror +.* in \d+ files, lag 0 /m);
+    t.match(stdout, /^mirror +.* in \d+ files, lag 0\.0 s$/m);
     t.match(stdout, /^takeover +the last drill restored in /m);
     const socket = join(standby.dataDir, 'run', 'ops.sock');
     const { status, text } = await requestAt(socket, '/metrics');
     t.equal(status, 200);
     t.match(text, /^ninelives_failover_role\{role="standby"\} 1$/m);
     t.match(text, /^ninelives_mirror_lag_seconds 0$/m);
-    const port = Number(new URL(standby.url).port);
+    const port = Number(new URL(standbyUrl).port);
     t.equal((await requestAt(port, '/metrics')).status, 401);
     t.equal((await requestAt(port, '/ops')).status, 200);
     t.equal((await requestAt(port, '/ops/view.js')).status, 200);
@@ -108,7 +108,8 @@ t.test('of a takeover the operator is told once, and of a standby that waits not
   await until(async () => (await statusOf(again.dataDir)).failover?.holder != null, 'it knows who leads');
   t.equal((await again.stop()).code, 0);
   t.equal((await standby.stop()).code, 0);
-  const told = trap.messages().filter(({ condition }) => condition !== 'replication');
+  // A start that takes long on a busy machine is told as well.
+  const told = trap.messages().filter(({ condition }) => !['replication', 'system'].includes(condition));
   t.strictSame(
     told.map(({ condition, status }) => [condition, status]),
     [['takeover', 'problem']],
