@@ -3,7 +3,7 @@ import { constants, fstatSync, openSync, readFileSync, write, writeSync } from '
 import pino, { type DestinationStream } from 'pino';
 
 export const STANDARD_OUTPUT = 1;
-const OWN_OUTPUT = '/proc/self/fd/1';
+export const STANDARD_ERROR = 2;
 /** A pipe takes writes up to this size in one piece, so lines of several processes never mix. */
 const PIPE_BUF_BYTES = 4096;
 /** So does a file that is opened for append, whatever the size; each write to it takes a thread. */
@@ -21,7 +21,8 @@ const FATAL = pino.levels.values.fatal!;
 const METADATA: unique symbol = Symbol.for('pino.metadata');
 
 /**
- * Standard output for a logger: a write for every line of a busy process would cost more than the line. A batch is
+ * Standard output for a logger: a write for every line of a busy process would cost more than the line. (Or standard error,
+ * for what children say there.) A batch is
  * empty → waiting (the first line) → passed (it is full, the time is up, or a line is a warning or an error) → written. An
  * exit writes what waits; a SIGKILL takes at most the last BATCH_MS along. A slow reader or disk never blocks the event loop, and
  * an output that fails, such as a file on a full disk, ends nobody: the service is worth more than its log, and the next
@@ -44,12 +45,13 @@ export class LineBatch implements DestinationStream {
   /** Where the output stood when the write that is under way began. */
   #position: string | undefined;
 
-  readonly #output = openWithoutWaiting();
+  readonly #output: Output;
   readonly #textOf: (line: string) => string;
 
   /** @param textOf makes of pino's line what is written */
-  constructor(textOf: (line: string) => string = (line) => line) {
+  constructor(textOf: (line: string) => string = (line) => line, fd: number = STANDARD_OUTPUT) {
     this.#textOf = textOf;
+    this.#output = openWithoutWaiting(fd);
     process.once('exit', () => {
       this.#queue();
       this.#writeRest();
@@ -181,37 +183,41 @@ interface Output {
  * @returns standard output, whose writes fail with EAGAIN instead; a file as it is, since one opened anew would be written
  *   from its beginning, unless it is written at its end anyway
  */
-function openWithoutWaiting(): Output {
-  const asItIs = { fd: STANDARD_OUTPUT, canBlock: true, hasPosition: false, writeMaxBytes: PIPE_BUF_BYTES };
+function openWithoutWaiting(fd: number): Output {
+  const asItIs = { fd, canBlock: true, hasPosition: false, writeMaxBytes: PIPE_BUF_BYTES };
   try {
-    const stat = fstatSync(STANDARD_OUTPUT);
+    const stat = fstatSync(fd);
     if (stat.isFile()) return openFile(asItIs);
     // Opened anew, so that whoever has the same pipe or terminal still waits as it did.
     const { O_WRONLY, O_NONBLOCK, O_NOCTTY } = constants;
     if (!stat.isSocket()) {
-      const fd = openSync(OWN_OUTPUT, O_WRONLY | O_NONBLOCK | O_NOCTTY);
-      return { ...asItIs, fd, canBlock: false };
+      const own = openSync(pathOf(fd), O_WRONLY | O_NONBLOCK | O_NOCTTY);
+      return { ...asItIs, fd: own, canBlock: false };
     }
   } catch {
     // No /proc, a terminal of another user, or a pipe without a reader.
   }
   // A socket cannot be opened anew. Node's stream makes it one that does not wait, but whoever shares it may undo that.
-  void process.stdout;
+  void (fd === STANDARD_ERROR ? process.stderr : process.stdout);
   return asItIs;
 }
 
 function openFile(asItIs: Output): Output {
-  const [, flags = '0'] = /^flags:\s+(\d+)$/m.exec(describe(STANDARD_OUTPUT) ?? '') ?? [];
+  const [, flags = '0'] = /^flags:\s+(\d+)$/m.exec(describe(asItIs.fd) ?? '') ?? [];
   if ((Number.parseInt(flags, 8) & constants.O_APPEND) === 0) return { ...asItIs, hasPosition: true };
   const forAppend = { ...asItIs, writeMaxBytes: APPEND_MAX_BYTES };
   try {
     // Its position is then moved by nobody else.
-    const fd = openSync(OWN_OUTPUT, constants.O_WRONLY | constants.O_APPEND);
+    const fd = openSync(pathOf(asItIs.fd), constants.O_WRONLY | constants.O_APPEND);
     return { ...forAppend, fd, hasPosition: true };
   } catch {
     // Another user's file.
     return { ...forAppend, hasPosition: true };
   }
+}
+
+function pathOf(fd: number): string {
+  return `/proc/self/fd/${fd}`;
 }
 
 function positionOf(fd: number): string | undefined {

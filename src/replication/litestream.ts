@@ -1,7 +1,7 @@
-import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Config } from '../config.ts';
+import { dyingWithParent, type Invocation } from '../dying-with-parent.ts';
 import { pickSecrets, REPLICA_SECRETS, type Secrets } from '../secrets.ts';
 import type { LitestreamBinary } from './binary.ts';
 import { namedAuthorities } from './store/reach.ts';
@@ -25,13 +25,6 @@ const PASSED_VARIABLES = [
   'NINELIVES_DATA_DIR',
 ] as const;
 
-export interface Invocation {
-  readonly command: string;
-  readonly args: string[];
-}
-
-let parentDeathSignalWorks: boolean | undefined;
-
 /**
  * @param configPath what `writeLitestreamConfig` returned
  * @returns how to start the replication. Where the system can do that, it dies with the process that starts it,
@@ -45,23 +38,6 @@ export function replicateCommand(binary: LitestreamBinary, configPath: string): 
 /** The paths in our configuration are final: a `$` in one is a part of its name. */
 export function configArguments(configPath: string): string[] {
   return ['-config', configPath, '-no-expand-env'];
-}
-
-/**
- * @returns an invocation whose process the kernel kills when the thread that started it ends; unchanged where there
- *   is no `setpriv` that can do it. The process id is the command's own.
- */
-export function dyingWithParent(command: string, args: string[]): Invocation {
-  parentDeathSignalWorks ??= process.platform === 'linux' ? triedSetpriv() : false;
-  if (!parentDeathSignalWorks) return { command, args };
-  return { command: 'setpriv', args: ['--pdeathsig', 'KILL', '--', command, ...args] };
-}
-
-/** @returns undefined when the machine had no process to try it with, which says nothing */
-function triedSetpriv(): boolean | undefined {
-  const { status, error } = spawnSync('setpriv', ['--pdeathsig', 'KILL', '--', 'true'], { stdio: 'ignore' });
-  if (!error) return status === 0;
-  return (error as NodeJS.ErrnoException).code === 'ENOENT' ? false : undefined;
 }
 
 export interface EnvironmentOptions {

@@ -1,10 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { dyingWithParent } from '../dying-with-parent.ts';
 import { Failure } from '../errors.ts';
 import { shownNever } from '../secrets.ts';
 import { folderSizeBytes } from './files.ts';
 import { LineSplitter } from './line-splitter.ts';
-import { configArguments, dyingWithParent } from './litestream.ts';
+import { configArguments } from './litestream.ts';
 import { databasePath } from './litestream-config.ts';
 import { type LitestreamLine, parseLogLine } from './log-line.ts';
 import { redactor } from './redact.ts';

@@ -4,15 +4,13 @@ import { Failure } from '../errors.ts';
 import { createLog, type Logger } from '../log.ts';
 import { Meter } from '../metrics/meter.ts';
 import { isDamage } from '../sqlite/damage.ts';
+import { beatIntervalMs } from './beat.ts';
 import { keepCompiledCode } from './compiled-code.ts';
 import { giveIdleMemoryBack } from './idle-memory.ts';
 import type { Schema, ToChild, ToPrimary } from './messages.ts';
 import { ownMemory } from './own-memory.ts';
 import { meterSelf } from './self-meter.ts';
-import { startWatchdog } from './watchdog.ts';
 
-/** How often a child shows that its event loop turns, with its memory. */
-const BEAT_INTERVAL_MS = 500;
 /** Of what was thrown. */
 const SHOWN_MAX_CHARS = 200;
 /** The environment variable that carries a child's context. It holds no secret. */
@@ -66,7 +64,7 @@ export interface Runtime extends Pick<ChildContext, 'role' | 'config'> {
   /** Counts one request served, for the limit on a worker's life. */
   countServed(): void;
   /**
-   * From now on the watchdog ends this process when its event loop blocks for HANG_TIMEOUT_MS.
+   * From now on the primary ends this process when its event loop blocks for HANG_TIMEOUT_MS.
    * @param notice what whoever starts the system should know
    * @param schema of a writer: what the databases have
    * @param needs of a writer: the same of those migrations alone that older code cannot live with
@@ -76,13 +74,12 @@ export interface Runtime extends Pick<ChildContext, 'role' | 'config'> {
   fail(thrown: unknown): void;
 }
 
-/** Starts everything that each child process has: its watchdog, its log, its heartbeat, and an end that says why. */
+/** Starts everything that each child process has: its log, its heartbeat, and an end that says why. */
 export function startRuntime(): StartedRuntime {
   const context = JSON.parse(process.env[CONTEXT_VARIABLE] ?? '') as ForkedContext;
   const { role, entryPath, config } = context;
   process.title = `ninelives ${role}`;
-  // First: the role's code may block while it loads, and shall not outlive its primary then.
-  const watchdog = startWatchdog(config.HANG_TIMEOUT_MS, context.primaryPid);
+  endWithPrimary(context.primaryPid);
   const log = createLog(role, config.LOG_LEVEL, config.LOG_FORMAT);
   const send = (message: ToPrimary) => {
     // The channel closes when the primary dies; this process is then about to end too.
@@ -101,7 +98,7 @@ export function startRuntime(): StartedRuntime {
   giveIdleMemoryBack();
   setInterval(() => {
     send({ kind: 'beat', ...ownMemory(), served, deltas: meter.take() });
-  }, BEAT_INTERVAL_MS).unref();
+  }, beatIntervalMs(config.HANG_TIMEOUT_MS)).unref();
   const runtime: Runtime = {
     role,
     config,
@@ -127,10 +124,20 @@ export function startRuntime(): StartedRuntime {
         ...(needs !== undefined && { needs }),
       });
       keepCompiledCode();
-      watchdog.arm();
     },
   };
   return { entryPath, runtime, loaded: async () => void (await waitForPlace('code')) };
+}
+
+/**
+ * An orphan serves nobody and may hold the data folder's files: it ends at once. Where the kernel can, it has done so
+ * already; elsewhere one whose code blocks is ended by the next start.
+ */
+function endWithPrimary(primaryPid: number): void {
+  const end = () => process.kill(process.pid, 'SIGKILL');
+  // Before the cluster module, which would have it exit, and close the databases.
+  process.prependListener('disconnect', end);
+  if (process.ppid !== primaryPid) end();
 }
 
 /** @returns what waits for this child's place where its context says so, and resolves to what its role needs */

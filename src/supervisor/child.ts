@@ -4,18 +4,21 @@ import { Server, Socket } from 'node:net';
 import type { Logger } from '../log.ts';
 import type { ToChild, ToPrimary, UnnamedProxy } from '../runtime/messages.ts';
 import { type Clock, processClock, type Timer } from './clock.ts';
+import { STACK_TIMEOUT_MS, stackOfHung } from './hung-stack.ts';
 import { checkedMessage } from './message-check.ts';
 import type { ProcessSpec } from './processes.ts';
 import type { Deployment } from './release/deployment.ts';
 import { demandTransition, type Transitions } from './transitions.ts';
 
-/** By which the watchdog in a child ends it when its event loop is blocked. */
+/** By which a child of a release before ends itself when its event loop is blocked: it had a watchdog of its own. */
 const HANG_SIGNAL = 'SIGALRM';
 /** Those that somebody sends who wants a process gone; every other one is of its own making. */
 const OUTSIDE_SIGNALS: readonly (string | null)[] = ['SIGKILL', 'SIGTERM', 'SIGINT'];
 /** A child keeps the deadline of its drain itself; past this it is taken for one that cannot. */
 const DRAIN_GRACE_MS = 250;
-const SILENCE_LOOK_MIN_MS = 50;
+const SILENCE_LOOK_INTERVAL_MS = 100;
+/** What one gets beyond its timeout that has not said that it is ready: it loads its code, or opens databases. */
+const SILENCE_GRACE_MS = 2500;
 /**
  * Within one second, beside one for each connection that it is handed: many times what a busy child says, and a tenth of
  * what the primary can hear.
@@ -64,8 +67,10 @@ export interface ChildOptions extends Pick<ProcessSpec, 'drainBy'> {
   /** Whether it was told to wait, once loaded, for `activate`. */
   readonly isToStandBy?: boolean;
   readonly startTimeoutMs: number;
-  /** Silence after which a child that beats is taken for hung; 0 for one that does not beat. */
+  /** Silence after which a child that beats and is ready is taken for hung; 0 for one that does not beat. */
   readonly silenceTimeoutMs: number;
+  /** What its stack gets when it is. */
+  readonly stackTimeoutMs?: number;
   readonly log: Logger;
   readonly clock?: Clock;
 }
@@ -115,6 +120,9 @@ export class Child extends EventEmitter<ChildEvents> {
   #drainedByMs = 0;
   #lastHeardMs = 0;
   #hasSpoken = false;
+  #hasSaidReady = false;
+  /** Looks in a row at which it had been silent for too long. */
+  #silentLooks = 0;
   /** It has sent what it may not: only what it has accepted still counts, lest that be served twice. */
   #isMuted = false;
   /** Messages that it may send until the window ends. */
@@ -339,7 +347,10 @@ export class Child extends EventEmitter<ChildEvents> {
   #becomeReady(): void {
     if (this.#state === 'standby' || (this.#state === 'starting' && !this.#isActive))
       this.fault('it says ready, though it has no place yet');
-    else this.markReady();
+    else {
+      this.#hasSaidReady = true;
+      this.markReady();
+    }
   }
 
   #standBy(): void {
@@ -372,23 +383,59 @@ export class Child extends EventEmitter<ChildEvents> {
   }
 
   #watchSilence(): void {
-    const { silenceTimeoutMs, startTimeoutMs } = this.#options;
-    if (silenceTimeoutMs === 0) return;
+    if (this.#options.silenceTimeoutMs === 0) return;
     this.#lastHeardMs = this.#clock.nowMs();
     this.#silenceTimer?.cancel();
-    this.#silenceTimer = this.#clock.every(Math.max(SILENCE_LOOK_MIN_MS, silenceTimeoutMs / 10), () => {
+    this.#silenceTimer = this.#clock.every(SILENCE_LOOK_INTERVAL_MS, () => {
       const silentMs = this.#clock.nowMs() - this.#lastHeardMs;
-      // One that is watched from its fork on loads its code first, as any other that starts.
-      if (silentMs > (this.#hasSpoken ? silenceTimeoutMs : Math.max(startTimeoutMs, silenceTimeoutMs)))
-        this.#stop({ endedBy: 'hang', cause: `hung: no sign of life for ${Math.round(silentMs)} ms` });
+      this.#silentLooks = silentMs > this.#silenceMaxMs ? this.#silentLooks + 1 : 0;
+      // At the first one what it has said may not have been read yet.
+      if (this.#silentLooks === 2) this.#endHung(Math.round(silentMs));
     });
   }
 
+  get #silenceMaxMs(): number {
+    const { silenceTimeoutMs, startTimeoutMs } = this.#options;
+    if (this.#hasSaidReady) return silenceTimeoutMs;
+    // One that is watched from its fork on loads its code first, as any other that starts.
+    return (
+      (this.#hasSpoken ? silenceTimeoutMs : Math.max(startTimeoutMs, silenceTimeoutMs)) + SILENCE_GRACE_MS
+    );
+  }
+
   #stop(ending: Pick<ChildExit, 'endedBy' | 'cause'>): void {
-    if (this.#state === 'stopping' || this.#state === 'dead') return;
+    if (this.#beginStop(ending)) this.#killNow();
+  }
+
+  /** It is killed whatever came back; until then nobody gives it anything any more. */
+  #endHung(blockedMs: number): void {
+    const cause = `hung: its event loop stood still for ${blockedMs} ms`;
+    const hung = this.#process;
+    if (!this.#beginStop({ endedBy: 'hang', cause })) return;
+    if (!hung?.stderr) {
+      this.#killNow();
+      return;
+    }
+    const { log, stackTimeoutMs = STACK_TIMEOUT_MS } = this.#options;
+    void stackOfHung(hung, stackTimeoutMs).then((stack) => {
+      log.error(
+        { child: this.#name, childPid: this.pid, blockedMs, stack },
+        `the event loop of ${this.#name} has stood still for ${blockedMs} ms; it is killed`,
+      );
+      if (this.#state !== 'dead') this.#killNow();
+    });
+  }
+
+  /** @returns whether it has begun, and is to be killed; false where it has before */
+  #beginStop(ending: Pick<ChildExit, 'endedBy' | 'cause'>): boolean {
+    if (this.#state === 'stopping' || this.#state === 'dead') return false;
     this.#cancelTimers();
     this.#ending ??= ending;
     this.#move('stopping');
+    return true;
+  }
+
+  #killNow(): void {
     this.#process?.kill('SIGKILL');
     this.#endTimer = this.#clock.after(KILLED_GRACE_MS, () => this.#giveUpWaiting());
   }

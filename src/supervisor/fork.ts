@@ -1,5 +1,8 @@
 import type { ChildProcess } from 'node:child_process';
 import cluster from 'node:cluster';
+import { existsSync } from 'node:fs';
+import { dyingWithParent } from '../dying-with-parent.ts';
+import { LineBatch, STANDARD_ERROR } from '../line-batch.ts';
 import { type ChildContext, CONTEXT_VARIABLE, type ForkedContext } from '../runtime/runtime.ts';
 import { REPLICA_SECRETS } from '../secrets.ts';
 import { compileCacheOf } from './release/compile-cache.js';
@@ -15,11 +18,17 @@ const ENTRY = 'runtime/main.ts';
  * could use.
  */
 const MALLOC_ARENAS_MAX = '2';
+/** For a hung child's stack: its address is told to this process alone, and not to every local user who asks the port. */
+const INSPECTABLE = '--inspect-publish-uid=stderr';
+/** A process that the child has left behind may keep its standard error open, and nobody waits for that. */
+const STDERR_GRACE_MS = 1000;
 /** What this process has for itself. */
 const NO_SECRETS: NodeJS.ProcessEnv = Object.fromEntries(REPLICA_SECRETS.map((name) => [name, undefined]));
 
 /**
  * Forks a Node process of a release by the cluster module.
+ * Where the system can do that, it dies with this process, even if that is killed. What it says on its standard error this
+ * process passes on.
  * @param entryPath its role's module, absolute, in the release
  * @param env variables beside the primary's own; the only way a secret reaches a child
  * @throws Error when the system has no process to give; other errors of the spawn come as `error` of what is returned
@@ -37,14 +46,21 @@ export function fork(
     config,
     primaryPid: process.pid,
   };
+  const { nodePath } = release;
+  // One that is gone is to be told of as that.
+  const node = existsSync(nodePath)
+    ? dyingWithParent(nodePath, [INSPECTABLE])
+    : { command: nodePath, args: [INSPECTABLE] };
   // The role stands in the arguments for whoever reads `ps`.
   cluster.setupPrimary({
     exec: moduleIn(release, ENTRY),
     args: [context.role],
-    execArgv: [],
-    silent: false,
+    execArgv: node.args,
+    // Any that is free, when it is asked for its stack.
+    inspectPort: 0,
+    stdio: ['inherit', 'inherit', 'pipe', 'ipc'],
   });
-  const worker = withNode(release.nodePath, () =>
+  const worker = withNode(node.command, () =>
     cluster.fork({
       NODE_COMPILE_CACHE: compileCacheOf(release.folder),
       NODE_COMPILE_CACHE_PORTABLE: '1',
@@ -58,10 +74,25 @@ export function fork(
   );
   // It repeats what its process says, who is heard; unheard, it would end the primary.
   worker.on('error', () => {});
+  passOn(worker.process);
   // The cluster module forgets one when it has heard of both its exit and its 'disconnect', and the latter never comes
   // for a child that dies with a handle on its way.
   worker.process.once('close', () => delete cluster.workers?.[worker.id]);
   return worker.process;
+}
+
+let standardError: LineBatch | undefined;
+
+/** Nobody who reads it slowly, or not at all, shall keep this process from its work. */
+function passOn(child: ChildProcess): void {
+  const { stderr } = child;
+  // A failed spawn has none.
+  if (!stderr) return;
+  standardError ??= new LineBatch(undefined, STANDARD_ERROR);
+  stderr.setEncoding('utf8');
+  stderr.on('data', (text: string) => standardError?.writeAsIs(text));
+  stderr.on('error', () => {});
+  child.once('exit', () => setTimeout(() => stderr.destroy(), STDERR_GRACE_MS).unref());
 }
 
 /** The cluster module forks by `process.execPath`, and has no setting for it; that of a release before may be gone. */

@@ -9,8 +9,8 @@ const GONE_POLL_MS = 10;
 
 /**
  * Ends what a killed primary left behind: every process that carries this data folder in its environment. The
- * caller holds the folder's lock, so none of them belongs to a living system. On a machine without /proc the
- * children's watchdogs alone do this.
+ * caller holds the folder's lock, so none of them belongs to a living system. On a machine without /proc they end by
+ * themselves alone.
  *
  * @param dataDir absolute
  * @throws Failure data_dir_locked when one does not go

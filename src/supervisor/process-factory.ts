@@ -1,5 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
 import type { Logger } from '../log.ts';
+import { beatIntervalMs } from '../runtime/beat.ts';
 import type { ChildContext } from '../runtime/runtime.ts';
 import { pickSecrets } from '../secrets.ts';
 import { Child } from './child.ts';
@@ -12,8 +13,6 @@ import { RestartPolicy } from './restart-policy.ts';
 import { Slot, type SlotOptions } from './slot.ts';
 import type { Telemetry } from './telemetry.ts';
 
-/** The watchdog in the child acts first and knows the stack; this is for a child that stands still as a whole. */
-const SILENCE_GRACE_MS = 2500;
 /** A child that was ready this long starts with no back-off the next time. */
 const STABLE_MS = 500;
 
@@ -157,7 +156,7 @@ export class ProcessFactory {
       isToStandBy: standby !== 'none',
       startTimeoutMs: START_TIMEOUT_MS,
       drainBy: spec.drainBy,
-      silenceTimeoutMs: spec.beats ? HANG_TIMEOUT_MS + SILENCE_GRACE_MS : 0,
+      silenceTimeoutMs: spec.beats ? HANG_TIMEOUT_MS + beatIntervalMs(HANG_TIMEOUT_MS) : 0,
       log: this.#options.log,
     });
     this.#living.add(child);

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { loadAppSettings } from '../app-settings.ts';
 import { settingNames } from '../config.ts';
-import { dyingWithParent, type Invocation } from '../replication/litestream.ts';
+import { dyingWithParent, type Invocation } from '../dying-with-parent.ts';
 import { carriedLitestream } from './carried-litestream.ts';
 import { LogTail } from './log-tail.ts';
 import { until, WAIT_TIMEOUT_MS, within } from './wait.ts';

@@ -1,11 +1,12 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import pino from 'pino';
 import t from 'tap';
 import { createLog } from '../../src/log.ts';
 import { Child, type ChildExit } from '../../src/supervisor/child.ts';
 import { makeDeployment } from '../support/deployment.ts';
 import { ManualClock } from '../support/manual-clock.ts';
-import { childOf } from '../support/scripted-child.ts';
+import { childOf, INSPECTABLE } from '../support/scripted-child.ts';
 
 t.test(
   'one that the kernel does not end is dead all the same, and its late end changes nothing',
@@ -60,3 +61,20 @@ for (const [what, start] of [
     t.match(exit.cause, /^could not be started: spawn \S+/);
   });
 }
+
+const LOOP = 'function loopForEver() { for (;;); }';
+
+t.test('one whose event loop stands still is killed, and its stack is told', async (t) => {
+  const lines: { stack?: string[]; childPid?: number }[] = [];
+  const log = pino({ level: 'error' }, { write: (line: string) => void lines.push(JSON.parse(line)) });
+  const script = `${LOOP}\nprocess.send({ kind: 'ready' });\nsetTimeout(loopForEver, 100);`;
+  const options = { fork: INSPECTABLE, silenceTimeoutMs: 300, stackTimeoutMs: 30_000, log };
+  const { child, path } = childOf(t, script, undefined, options);
+  const [{ code, signal, endedBy, cause, pid }] = (await once(child, 'exit')) as [ChildExit];
+  t.same({ code, signal, endedBy }, { code: null, signal: 'SIGKILL', endedBy: 'hang' });
+  t.match(cause, /^hung: its event loop stood still for \d+ ms$/);
+  t.same(
+    lines.map(({ childPid, stack }) => [childPid, stack?.[0]?.replace(/:\d+$/, '')]),
+    [[pid, `loopForEver file://${path}:2`]],
+  );
+});

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import type { Test } from 'tap';
 import { loadConfig } from '../../src/config.ts';
-import { dyingWithParent } from '../../src/replication/litestream.ts';
+import { dyingWithParent } from '../../src/dying-with-parent.ts';
 import type { ToChild, ToPrimary } from '../../src/runtime/messages.ts';
 import { CONTEXT_VARIABLE, type ForkedContext } from '../../src/runtime/runtime.ts';
 import { within } from './system.ts';

@@ -14,7 +14,7 @@ import type { Trial } from '../trial.ts';
 const HANG_TIMEOUT_MS = 2000;
 /** By then the worker is in the loop, and no connection changes hands any more. */
 const SETTLED_MS = 300;
-/** Nothing about a watchdog's log line can take longer. */
+/** Nothing about the log line of a hang can take longer. */
 const NOTICED_TIMEOUT_MS = HANG_TIMEOUT_MS + 20_000;
 
 /** What the log must say of the place that hangs. */
@@ -73,9 +73,9 @@ async function loopOnce(stage: Stage): Promise<{ death: Death; stack: unknown }>
   enterLoop(system.url);
   await stage.sleep(SETTLED_MS);
   const connections = connectionsOf(stage, workerNames(stage));
-  const told = await system.waitFor(({ role }) => role === 'watchdog', from, NOTICED_TIMEOUT_MS);
+  const told = await system.waitFor(({ stack }) => stack !== undefined, from, NOTICED_TIMEOUT_MS);
   const died = await system.waitFor(
-    ({ childPid, msg }) => childPid === told.pid && / died: /.test(msg),
+    ({ childPid, msg }) => childPid === told.childPid && / died: /.test(msg),
     from,
   );
   const name = String(died.child);
