@@ -2,7 +2,6 @@ import { readFileSync, realpathSync } from 'node:fs';
 import { extname, join, relative } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { App } from './contract/app.ts';
-import { checkApp } from './contract/check.ts';
 import type { Feature } from './contract/feature.ts';
 import type { AppManifest } from './contract/manifest.ts';
 import { addCodes, Failure } from './errors.ts';
@@ -46,6 +45,7 @@ export function databaseNames(): readonly string[] {
 export async function describeApp(): Promise<AppManifest> {
   // Only here: no process but the one that describes a release has use for all of them.
   const { CHASSIS_ROUTES } = await import('./worker/chassis-routes.ts');
+  const { checkApp } = await import('./contract/check.ts');
   await checkApp(app, String(appPath()), Object.values(CHASSIS_ROUTES).flat());
   // A package has JavaScript.
   const main = join(import.meta.dirname, `background/main${extname(import.meta.filename)}`);

@@ -1,4 +1,5 @@
 import { pathToFileURL } from 'node:url';
+import { withoutLocales } from '../zod-without-locales.ts';
 import { startRuntime } from './runtime.ts';
 
 /**
@@ -7,7 +8,7 @@ import { startRuntime } from './runtime.ts';
  */
 const { entryPath, runtime, loaded } = startRuntime();
 try {
-  const role = await import(pathToFileURL(entryPath).href);
+  const role = await withoutLocales(() => import(pathToFileURL(entryPath).href));
   await loaded();
   await role.run(runtime);
 } catch (error) {
