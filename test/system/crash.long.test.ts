@@ -5,7 +5,8 @@ import { command } from '../commands/command.ts';
 import { writeAlerts } from '../support/alert-clients.ts';
 import { everyWriteIsThere } from '../support/history.ts';
 import { alertOf, request } from '../support/http.ts';
-import { processesOf, startPair, until } from '../support/system.ts';
+import { nodeChildrenOf, withoutDeathSignal } from '../support/orphans.ts';
+import { startPair, until } from '../support/system.ts';
 import { HUNG_AFTER_MS } from './crash-fixture.ts';
 
 t.test('when all workers are killed at once under load, no connection is refused', async (t) => {
@@ -66,11 +67,14 @@ t.test('a killed Litestream is started again, and nobody notices', async (t) => 
 });
 
 t.test('a child that outlives its killed primary is ended by the next start', async (t) => {
-  const system = await startPair(t);
+  const system = await startPair(t, withoutDeathSignal(t));
   const stopped = system.pidOf('worker-1');
   process.kill(stopped, 'SIGSTOP');
   system.kill('SIGKILL');
-  await until(() => processesOf(system.dataDir).length === 1, 'only the stopped worker is left');
+  await until(
+    () => nodeChildrenOf(system.dataDir).join() === String(stopped),
+    'of the Node processes only the stopped worker is left',
+  );
   const next = await startPair(t, {}, system.dataDir);
   t.ok(
     next.lines.some((line) => line.orphanPid === stopped),
