@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Progress } from '../src/testing/chaos/progress.ts';
 import { makeTemporaryFolder, RunningSystem, removeFolder } from '../src/testing/running-system.ts';
-import type { Progress } from './progress.ts';
 import { nameOf, readFamily } from './support/cpu-time.ts';
 
 const VICTIM = 'worker-1';

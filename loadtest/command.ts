@@ -1,6 +1,6 @@
+import type { Progress } from '../src/testing/chaos/progress.ts';
+import type { OptionTable, Values } from '../src/testing/chaos/values.ts';
 import type { Measurement } from './measurement.ts';
-import type { OptionTable, Values } from './options.ts';
-import type { Progress } from './progress.ts';
 
 /** What a command has at hand while it runs. */
 export interface Context {

@@ -1,7 +1,7 @@
+import type { Progress } from '../src/testing/chaos/progress.ts';
 import { makeTemporaryFolder, removeFolder } from '../src/testing/running-system.ts';
 import { failureCount, type Load, type Measurement } from './measurement.ts';
 import { type Peer, peers } from './peers.ts';
-import type { Progress } from './progress.ts';
 import { measure } from './run.ts';
 import { scenarioOf } from './scenarios.ts';
 import { compileSlowFsync, slowFsyncEnv } from './support/slow-fsync.ts';

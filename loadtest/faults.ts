@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
-import { UsageError } from './options.ts';
+import { UsageError } from '../src/testing/chaos/values.ts';
 import { nameOf, readFamily } from './support/cpu-time.ts';
 import type { Target } from './target.ts';
 

@@ -1,5 +1,5 @@
+import type { OptionTable, Values } from '../src/testing/chaos/values.ts';
 import type { Load } from './measurement.ts';
-import type { OptionTable, Values } from './options.ts';
 
 const WARMUP_MS = 2000;
 const SECONDS_MAX = 86_400;

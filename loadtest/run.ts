@@ -1,8 +1,8 @@
+import type { Progress } from '../src/testing/chaos/progress.ts';
 import { type Column, milliseconds, renderTable, whole } from '../src/testing/chaos/table.ts';
 import { drive } from './drive.ts';
 import { type Fault, scheduleFaults } from './faults.ts';
 import type { Load, Measurement } from './measurement.ts';
-import type { Progress } from './progress.ts';
 import { type Scenario, scenarioOf } from './scenarios.ts';
 import { seedAlerts, walkPages } from './seed.ts';
 import type { Target } from './target.ts';

@@ -1,7 +1,7 @@
+import { type OptionTable, UsageError, type Values } from '../src/testing/chaos/values.ts';
 import { isLoopback } from './drive.ts';
 import { type Fault, parseFault } from './faults.ts';
 import { readWorkers } from './load-options.ts';
-import { type OptionTable, UsageError, type Values } from './options.ts';
 import { existingTarget, startSystem, type Target } from './target.ts';
 
 /** The options that say what is put under load, and what happens to it meanwhile. */

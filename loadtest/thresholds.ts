@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { milliseconds } from '../src/testing/chaos/table.ts';
+import { UsageError } from '../src/testing/chaos/values.ts';
 import { failedPercent, type Latency, type Measurement } from './measurement.ts';
-import { UsageError } from './options.ts';
 
 export const THRESHOLDS_FILE = new URL('./thresholds.json', import.meta.url).pathname;
 /** The peer that throughput is compared with. */

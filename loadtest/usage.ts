@@ -1,6 +1,6 @@
+import { describeOptions, type OptionTable } from '../src/testing/chaos/values.ts';
 import type { Command } from './command.ts';
 import { commands } from './commands/index.ts';
-import { describeOptions, type OptionTable } from './options.ts';
 
 /** What every command takes. */
 export const COMMON_OPTIONS: OptionTable = {

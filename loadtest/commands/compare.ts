@@ -1,10 +1,10 @@
 import { spawnSync } from 'node:child_process';
+import { UsageError, type Values } from '../../src/testing/chaos/values.ts';
 import type { Command } from '../command.ts';
 import { compare } from '../compare.ts';
 import { comparisonTable, ratiosOf } from '../comparison.ts';
 import { LOAD_OPTIONS, readLoad, readWorkers } from '../load-options.ts';
 import { failureComplaints, type Generator } from '../measurement.ts';
-import { UsageError, type Values } from '../options.ts';
 import { peers } from '../peers.ts';
 import { shortRead } from '../scenarios.ts';
 

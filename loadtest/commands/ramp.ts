@@ -1,8 +1,8 @@
 import { type Column, milliseconds, renderTable, whole } from '../../src/testing/chaos/table.ts';
+import { UsageError } from '../../src/testing/chaos/values.ts';
 import { busyInWords, limitInWords } from '../busy.ts';
 import type { Command, Context } from '../command.ts';
 import { failedPercent, type Load, type Measurement } from '../measurement.ts';
-import { UsageError } from '../options.ts';
 import { loadInWords, measure } from '../run.ts';
 import { type Scenario, scenarioOf, scenarios } from '../scenarios.ts';
 import { readSystem, SYSTEM_OPTIONS, startChoice } from '../system-options.ts';

@@ -1,6 +1,6 @@
 import { type Column, milliseconds, renderTable } from '../../src/testing/chaos/table.ts';
+import { UsageError } from '../../src/testing/chaos/values.ts';
 import type { Command } from '../command.ts';
-import { UsageError } from '../options.ts';
 import { type ConfirmationCost, measureConfirmations } from '../replica/confirmations.ts';
 
 /** What p99 may be at the default interval and below. */

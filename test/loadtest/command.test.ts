@@ -1,7 +1,7 @@
 import t from 'tap';
 import { commands } from '../../loadtest/commands/index.ts';
-import { UsageError, Values } from '../../loadtest/options.ts';
 import { COMMON_OPTIONS } from '../../loadtest/usage.ts';
+import { UsageError, Values } from '../../src/testing/chaos/values.ts';
 import { like } from '../support/like.ts';
 import { loadtest } from './command-fixture.ts';
 

@@ -1,7 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { UsageError } from '../../loadtest/options.ts';
 import { scenarios } from '../../loadtest/scenarios.ts';
 import {
   judge,
@@ -10,6 +9,7 @@ import {
   readThresholds,
   THRESHOLDS_FILE,
 } from '../../loadtest/thresholds.ts';
+import { UsageError } from '../../src/testing/chaos/values.ts';
 import { like } from '../support/like.ts';
 import { measurementOf } from './measurement.ts';
 

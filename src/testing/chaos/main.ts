@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
-import { type ChaosOptions, parseOptions, USAGE, UsageError } from './options.ts';
-import { ChaosProgress } from './progress.ts';
+import { type ChaosOptions, parseOptions, USAGE } from './options.ts';
+import { runProgram } from './program.ts';
+import { Progress } from './progress.ts';
 import { renderReport, verdictLine } from './report.ts';
 import type { TrialResult } from './result.ts';
 import { runTrial } from './run.ts';
@@ -8,10 +9,6 @@ import type { Stage, StageOptions } from './stage.ts';
 import { ALWAYS, type Limit, type Trial } from './trial.ts';
 
 const EXIT_FELL_SHORT = 1;
-const EXIT_USAGE = 64;
-const EXIT_INTERRUPTED = 130;
-
-class Interrupted extends Error {}
 
 /** What the command runs. */
 export interface ChaosProgram<SomeStage extends Stage> {
@@ -28,29 +25,16 @@ export async function main<SomeStage extends Stage>(
   program: ChaosProgram<SomeStage>,
   args: readonly string[],
 ): Promise<number> {
-  const interrupt = new AbortController();
-  // Whatever is under way hears of it and ends what it has started; only then does this process end.
-  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    process.on(name, () => interrupt.abort(new Interrupted(`interrupted by ${name}`)));
-  }
-  process.on('uncaughtException', (error) => interrupt.abort(error));
-  try {
-    const options = parseOptions(args, program.trials);
-    if (!options) {
-      console.log(USAGE);
+  return runProgram({
+    usage: () => USAGE,
+    async run(signal) {
+      const options = parseOptions(args, program.trials);
+      if (options === undefined) console.log(USAGE);
+      else if (options.list) console.log(listOf(options.trials, program.always ?? ALWAYS));
+      else return run(program, options, signal);
       return 0;
-    }
-    if (options.list) {
-      console.log(listOf(options.trials, program.always ?? ALWAYS));
-      return 0;
-    }
-    return await run(program, options, interrupt.signal);
-  } catch (error) {
-    console.error(error instanceof Error ? error.message : error);
-    if (error instanceof UsageError) console.error(`\n${USAGE}`);
-    if (error instanceof Interrupted) return EXIT_INTERRUPTED;
-    return error instanceof UsageError ? EXIT_USAGE : EXIT_FELL_SHORT;
-  }
+    },
+  });
 }
 
 async function run<SomeStage extends Stage>(
@@ -59,7 +43,7 @@ async function run<SomeStage extends Stage>(
   signal: AbortSignal,
 ): Promise<number> {
   const { trials: chosen, seed, short, seconds, rounds, jsonFile, logsFolder } = options;
-  const progress = new ChaosProgress();
+  const progress = new Progress();
   progress.note(`seed ${seed}`);
   const results: TrialResult[] = [];
   try {
@@ -74,7 +58,7 @@ async function run<SomeStage extends Stage>(
         rounds,
         logsFolder,
         signal,
-        progress: (name, text) => progress.show(place, name, text),
+        progress: (name, text) => progress.show(`[${place}] ${name}: ${text}`, name),
       });
       results.push(result);
       progress.note(`[${place}] ${result.name}: ${verdictLine(result)}`);

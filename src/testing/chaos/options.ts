@@ -1,24 +1,28 @@
 import { randomInt } from 'node:crypto';
-import { parseArgs } from 'node:util';
 import type { Stage } from './stage.ts';
 import type { Trial } from './trial.ts';
+import { describeOptions, type OptionTable, UsageError, Values } from './values.ts';
 
 const SEED_MAX = 2 ** 31 - 1;
+
+const OPTIONS: OptionTable = {
+  only: { value: 'A,B', multiple: true, help: 'only these trials' },
+  short: { help: 'a few seconds of each that shows something in so little' },
+  seconds: { value: 'N', help: 'the length of those faults that last' },
+  rounds: { value: 'N', help: 'how often those are injected that are counted' },
+  seed: { value: 'N', help: 'all random choices follow from it (printed; default: random)' },
+  json: { value: 'FILE', help: 'write the results to FILE too' },
+  logs: { value: 'FOLDER', help: "write each trial's log and failed requests into FOLDER" },
+  list: { help: 'the trials, with what must hold in each' },
+  help: { help: 'this text' },
+};
 
 export const USAGE = `Usage: npm run chaos -- [options]
 
   Starts the real system in a temporary folder, keeps honest clients running against it, injects faults, and holds
   the history of every request against the database. Prints one row a trial; the exit code is 1 when one falls short.
 
-  --only A,B     only these trials
-  --short        a few seconds of each that shows something in so little
-  --seconds N    the length of those faults that last
-  --rounds N     how often those are injected that are counted
-  --seed N       all random choices follow from it (printed; default: random)
-  --json FILE    write the results to FILE too
-  --logs FOLDER  write each trial's log and failed requests into FOLDER
-  --list         the trials, with what must hold in each
-  --help`;
+${describeOptions(OPTIONS)}`;
 
 export interface ChaosOptions<SomeStage extends Stage = Stage> {
   readonly trials: readonly Trial<SomeStage>[];
@@ -31,9 +35,6 @@ export interface ChaosOptions<SomeStage extends Stage = Stage> {
   readonly list: boolean;
 }
 
-/** A wrong command line; the message says what is wrong. */
-export class UsageError extends Error {}
-
 /**
  * @param args the words after the program's name
  * @param trials all that there are
@@ -44,51 +45,22 @@ export function parseOptions<SomeStage extends Stage>(
   args: readonly string[],
   trials: readonly Trial<SomeStage>[],
 ): ChaosOptions<SomeStage> | undefined {
-  const values = parse(args);
-  if (values.help) return undefined;
-  const wanted = values.only?.flatMap((names) => names.split(',')).filter((name) => name !== '');
+  const values = new Values(args, OPTIONS);
+  if (values.flag('help')) return undefined;
+  const wanted = values.list('only');
   const unknown = (wanted ?? []).filter((name) => !trials.some((trial) => trial.name === name));
   if (unknown.length > 0) {
     throw new UsageError(`There is no trial ${unknown.join(', ')}. --list shows those that there are.`);
   }
+  const short = values.flag('short');
   return {
-    trials: trials.filter(
-      ({ name, size }) => wanted?.includes(name) ?? (!values.short || size.short !== undefined),
-    ),
-    short: values.short,
-    seconds: whole('seconds', values.seconds, 1, 86_400),
-    rounds: whole('rounds', values.rounds, 1, 1_000_000),
-    seed: whole('seed', values.seed, 0, SEED_MAX) ?? randomInt(SEED_MAX),
-    jsonFile: values.json,
-    logsFolder: values.logs,
-    list: values.list,
+    trials: trials.filter(({ name, size }) => wanted?.includes(name) ?? (!short || size.short !== undefined)),
+    short,
+    seconds: values.optionalWhole('seconds', 1, 86_400),
+    rounds: values.optionalWhole('rounds', 1, 1_000_000),
+    seed: values.optionalWhole('seed', 0, SEED_MAX) ?? randomInt(SEED_MAX),
+    jsonFile: values.text('json'),
+    logsFolder: values.text('logs'),
+    list: values.flag('list'),
   };
-}
-
-function parse(args: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...args],
-      options: {
-        only: { type: 'string', multiple: true },
-        short: { type: 'boolean', default: false },
-        seconds: { type: 'string' },
-        rounds: { type: 'string' },
-        seed: { type: 'string' },
-        json: { type: 'string' },
-        logs: { type: 'string' },
-        list: { type: 'boolean', default: false },
-        help: { type: 'boolean', short: 'h' },
-      },
-    }).values;
-  } catch (error) {
-    throw new UsageError((error as Error).message);
-  }
-}
-
-function whole(name: string, text: string | undefined, min: number, max: number): number | undefined {
-  if (text === undefined) return undefined;
-  const value = Number(text);
-  if (/^\d{1,10}$/.test(text) && value >= min && value <= max) return value;
-  throw new UsageError(`--${name}: expected a whole number from ${min} to ${max}`);
 }

@@ -74,7 +74,7 @@ export class Values {
   optionalWhole(name: string, min: number, max: number): number | undefined {
     const text = this.text(name);
     if (text === undefined) return undefined;
-    if (/^\d{1,9}$/.test(text) && Number(text) >= min && Number(text) <= max) return Number(text);
+    if (/^\d{1,10}$/.test(text) && Number(text) >= min && Number(text) <= max) return Number(text);
     throw new UsageError(`--${name}: expected a whole number from ${min} to ${max}`);
   }
 
