@@ -73,6 +73,10 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     about: 'send the operator a message now, to see that it arrives',
     load: async () => (await import('./commands/notify.ts')).notify,
   },
+  handover: {
+    about: 'have the other one of two systems lead (FAILOVER=lease), without a failed request',
+    load: async () => (await import('./commands/handover.ts')).handover,
+  },
   acknowledge: {
     about: 'take what a start has found about the history of the data for known',
     load: async () => (await import('./commands/acknowledge.ts')).acknowledge,

@@ -188,6 +188,13 @@ async function run(parts: SystemParts, environment: ServiceEnvironment, isTakeOv
       ops: () => system.opsLink(),
       verify: () => system.verify(),
       acknowledge: () => ({ acknowledged: system.acknowledge() }),
+      async handover() {
+        const handed = await system.handOver();
+        const failure = new Failure('fenced', `The lead was handed over to ${handed.to}`);
+        // The answer shall leave before its socket goes.
+        setImmediate(() => end.reject(failure));
+        return handed;
+      },
       stop([keep]) {
         if (keep !== undefined) system.keep();
         // The answer shall leave before its socket goes.

@@ -159,6 +159,8 @@ export interface HeldRecord extends LeasePositions {
 export interface PeerState {
   readonly name: string;
   readonly state: ContenderState;
+  /** It answers requests; undefined from a release that does not say it. */
+  readonly isServing?: boolean | undefined;
   /** The hash of its release. */
   readonly release: string;
   /** Why it would not take over now; undefined when it would. */
@@ -241,8 +243,19 @@ export type ToChild =
   | { readonly kind: 'epoch-covered' }
   /** Renew the record now, and say whose the replica is. */
   | { readonly kind: 'renew' }
-  /** The replica is nobody's from now on; then exit. */
-  | { readonly kind: 'release' }
+  /** The replica is nobody's from now on; then exit. `isOffered`: unless nobody takes it, which `reclaim` says. */
+  | { readonly kind: 'release'; readonly isOffered?: boolean }
+  | { readonly kind: 'reclaim' }
+  /** This system answers requests from now on. */
+  | { readonly kind: 'serving' }
+  /** Ask the other system now how it is. */
+  | { readonly kind: 'ask-peer' }
+  /** For a worker: requests wait from now on, and it says `requests-held` when those before are answered. */
+  | { readonly kind: 'hold-requests' }
+  /** They are answered after all, or closed unanswered. */
+  | { readonly kind: 'let-requests'; readonly be: 'answered' | 'closed' }
+  /** For the writer: commit nothing before the next `commit-until`, and say `commits-held`. */
+  | { readonly kind: 'hold-commits' }
   /** For the writer: no write is accepted any more, and why. */
   | { readonly kind: 'refuse-writes'; readonly because: string }
   /** For the writer of a system with a standby: until when it may commit, on the monotonic clock of this machine. */
@@ -294,6 +307,10 @@ export type ToPrimary =
       readonly proxies?: readonly UnnamedProxy[];
     }
   | { readonly kind: 'drained' }
+  /** Every request that came before `hold-requests` is answered. */
+  | { readonly kind: 'requests-held' }
+  /** It commits nothing, and what it has told of its last commit is final until it may again. */
+  | { readonly kind: 'commits-held' }
   /** Whose the replica is. */
   | ({ readonly kind: 'ownership' } & Ownership)
   /** What this system may do beside another that stands by, and until when. */

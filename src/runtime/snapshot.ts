@@ -178,6 +178,7 @@ export interface StorageSnapshot {
  * - demoted: this system has given the lead away
  * - orphaned: commits of a system that was fenced, which the replica is not known to have
  * - leads: this system leads from now on, where another one stood by or stands by; it serves
+ * - handover: the other system leads, as this one was asked for
  * - heal, healed: a database was found damaged; it serves again
  * - database: a lock, the size of a WAL or the room on the disk is out of bounds while it serves
  * - writes-refused, writes-accepted: the disk or the backlog is full; there is room again
@@ -211,6 +212,7 @@ export type SystemEventKind =
   | 'fenced'
   | 'demoted'
   | 'orphaned'
+  | 'handover'
   | 'heal'
   | 'healed'
   | 'writes-refused'

@@ -181,10 +181,18 @@ export class DataTier {
     await this.#preparing?.ended();
   }
 
+  /**
+   * Nothing is committed from now on, until `writer.go`.
+   * @returns whether the replica has all
+   */
+  async hold(): Promise<boolean> {
+    return (await this.writer.hold()) && (await this.#isShipped(() => this.writer.isHolding));
+  }
+
   /** @returns whether the last commit of each database counts as replicated; the writer, which knows, still runs */
-  async #isShipped(): Promise<boolean> {
+  async #isShipped(isFinal = () => this.writer.isDrained): Promise<boolean> {
     const endMs = performance.now() + SHIPPED_MAX_MS;
-    while (this.writer.isDrained && this.lease.isHeld) {
+    while (isFinal() && this.lease.isHeld) {
       const reports = Object.values(this.replicator.monitor.reports);
       if (reports.length > 0 && reports.every(({ unconfirmedCommits }) => unconfirmedCommits === 0))
         return true;

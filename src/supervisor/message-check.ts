@@ -95,6 +95,8 @@ const MESSAGES: { readonly [Kind in ToPrimary['kind']]: Fields<Kind> } = {
     proxies: optional(listOf(shape({ address: text, isNear: flag }))),
   },
   drained: {},
+  'requests-held': {},
+  'commits-held': {},
   ownership: {
     state: oneOf('waiting', 'held', 'lost'),
     reason: optional(text),
@@ -116,7 +118,9 @@ const MESSAGES: { readonly [Kind in ToPrimary['kind']]: Fields<Kind> } = {
     isToTry: optional(flag),
     peer: optional(
       shape({
-        said: optional(shape({ name: text, state: text, release: text, clockAtMs: finite })),
+        said: optional(
+          shape({ name: text, state: text, isServing: optional(flag), release: text, clockAtMs: finite }),
+        ),
         problem: optional(text),
         clockAheadMs: optional(finite),
       }),

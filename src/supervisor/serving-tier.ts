@@ -2,6 +2,7 @@ import { Failure } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { BackgroundInput } from '../runtime/background.ts';
 import type { Child } from './child.ts';
+import { processClock } from './clock.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import type { ProcessFactory } from './process-factory.ts';
 import { backgroundSpec, drainTimeoutMsOf, namesOf, PROCESSES, type ProcessSpec } from './processes.ts';
@@ -33,6 +34,7 @@ export class ServingTier {
   readonly spare: Spare;
   readonly #options: ServingTierOptions;
   #backgrounds: readonly Slot[];
+  #areRequestsHeld = false;
 
   constructor(options: ServingTierOptions) {
     const { deployment, factory, log, onChange } = options;
@@ -78,6 +80,24 @@ export class ServingTier {
     await Promise.all(this.workers.map((worker) => worker.ready()));
     for (const slot of this.#backgrounds) slot.start();
     if (!this.#options.lifecycle.isEnding) this.spare.keep();
+  }
+
+  /**
+   * Requests wait from now on, also with workers that come later, until `letRequests`.
+   * @param timeoutMs what those get that are under way
+   */
+  async holdRequests(timeoutMs: number): Promise<void> {
+    this.#areRequestsHeld = true;
+    const late = Promise.withResolvers<void>();
+    const timer = processClock.after(timeoutMs, late.resolve);
+    await Promise.race([Promise.all(this.workers.map(({ child }) => child && heldBy(child))), late.promise]);
+    timer.cancel();
+  }
+
+  /** What has waited is answered, or closed unanswered. */
+  letRequests(be: 'answered' | 'closed'): void {
+    this.#areRequestsHeld = false;
+    for (const { child } of this.workers) child?.send({ kind: 'let-requests', be });
   }
 
   /** @param drainTimeoutMs what each gets to finish; what the table says when left out */
@@ -130,7 +150,10 @@ export class ServingTier {
         this.spare.take(name, deployment) ?? factory.child(PROCESSES.worker, { name, deployment }),
     );
     slot.on('child', (child) => {
-      child.once('ready', () => onReady(child));
+      child.once('ready', () => {
+        if (this.#areRequestsHeld) child.send({ kind: 'hold-requests' });
+        onReady(child);
+      });
       onEach(child, onReport);
     });
     slot.on('change', () => this.spare.placeChanged());
@@ -153,6 +176,16 @@ function specIn({ release, backgrounds }: Deployment, name: string): ProcessSpec
   const background = backgrounds.find((candidate) => candidate.name === name);
   if (background) return backgroundSpec(background);
   throw new Failure('internal', `Release ${release.hash} has no ${name}`);
+}
+
+async function heldBy(child: Child): Promise<void> {
+  const held = Promise.withResolvers<void>();
+  child.on('message', ({ kind }) => {
+    if (kind === 'requests-held') held.resolve();
+  });
+  child.once('exit', () => held.resolve());
+  child.send({ kind: 'hold-requests' });
+  await held.promise;
 }
 
 function onEach(child: Child, onReport: () => void): void {

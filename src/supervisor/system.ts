@@ -44,6 +44,8 @@ import { UnnamedProxies } from './unnamed-proxies.ts';
 
 /** What a person sees at once; whoever wants more asks for them. */
 const SNAPSHOT_EVENTS = 50;
+/** What requests get to be answered that are under way when the lead is handed over. */
+const UNDER_WAY_MS = 2000;
 
 export interface SystemOptions {
   readonly releases: Releases;
@@ -73,6 +75,12 @@ export interface Leading {
   /** It runs. */
   readonly notify: NotifyPlace;
   readonly links: OpsLinks;
+}
+
+/** Who leads after it was handed over, and how long requests have waited for that. */
+export interface HandedOver {
+  readonly to: string;
+  readonly durationMs: number;
 }
 
 /** A link to the operator's page: `url#token`. */
@@ -323,6 +331,32 @@ export class System {
   /** @throws Failure usage: nobody else would take over */
   keep(): void {
     throw new Failure('usage', '--keep is for FAILOVER=lease: nobody takes over from this system');
+  }
+
+  /** As `FailoverSystem.handOver`. @throws Failure usage: there is nobody to hand over to */
+  async handOver(): Promise<HandedOver> {
+    throw new Failure('usage', 'handover is for FAILOVER=lease: nobody stands by for this system');
+  }
+
+  /**
+   * Requests wait from now on, and nothing is committed, until `go` or `closeRequests`.
+   * @returns whether the replica has all that was committed
+   */
+  async hold(): Promise<boolean> {
+    this.#lifecycle.demandServing();
+    await this.#serving.holdRequests(UNDER_WAY_MS);
+    return await this.#data.hold();
+  }
+
+  /** What waits is answered. */
+  go(): void {
+    this.#data.writer.go();
+    this.#serving.letRequests('answered');
+  }
+
+  /** What waits is closed unanswered, for whoever sent it to send it again. */
+  closeRequests(): void {
+    this.#serving.letRequests('closed');
   }
 
   /** As `Exchange.reload`. */

@@ -39,6 +39,7 @@ export class WriterPlace {
   #readOnlyBecause: string | undefined;
   #refusesBecause: string | undefined;
   #commitUntilMs: number | undefined;
+  #isHolding = false;
   #problems: readonly Trouble[] = [];
 
   constructor(options: WriterPlaceOptions) {
@@ -54,6 +55,11 @@ export class WriterPlace {
   /** It has told its last commit, and makes no more. */
   get isDrained(): boolean {
     return this.#isDrained;
+  }
+
+  /** It commits nothing for now. */
+  get isHolding(): boolean {
+    return this.#isHolding;
   }
 
   /** Why it refuses writes; undefined when it does not. */
@@ -84,7 +90,34 @@ export class WriterPlace {
   /** Until when it, and every one after it, may commit; on the monotonic clock. */
   commitUntil(monotonicMs: number): void {
     this.#commitUntilMs = monotonicMs;
+    if (this.#isHolding) return;
     this.slot.child?.send({ kind: 'commit-until', monotonicMs });
+  }
+
+  /**
+   * It, and every one after it, commits nothing until `go`. Resolves when its last commit is known.
+   * @returns whether it has said so in time
+   */
+  async hold(): Promise<boolean> {
+    this.#isHolding = true;
+    const { child } = this.slot;
+    if (!child) return false;
+    const held = Promise.withResolvers<boolean>();
+    child.on('message', ({ kind }) => {
+      if (kind === 'commits-held') held.resolve(true);
+    });
+    child.once('exit', () => held.resolve(false));
+    const timer = processClock.after(DECIDE_TIMEOUT_MS, () => held.resolve(false));
+    child.send({ kind: 'hold-commits' });
+    const isHeld = await held.promise;
+    timer.cancel();
+    return isHeld && this.#isHolding && this.slot.child === child;
+  }
+
+  /** It may commit again, for as long as this system leads. */
+  go(): void {
+    this.#isHolding = false;
+    if (this.#commitUntilMs !== undefined) this.commitUntil(this.#commitUntilMs);
   }
 
   /** Resolves when it has decided what it had, or cannot; its connections stay open. */

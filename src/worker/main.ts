@@ -17,6 +17,7 @@ import { noteDoor } from './doors.ts';
 import { createHttpServer } from './http-server.ts';
 import { LoopLag } from './loop-lag.ts';
 import { OpsSessions } from './ops/sessions.ts';
+import { RequestGate } from './request-gate.ts';
 import { writes } from './writes.ts';
 
 /** A worker: serves the connections that the primary hands it. */
@@ -62,10 +63,13 @@ export async function run(runtime: Runtime): Promise<void> {
     onUnnamedProxies: (proxies) => send({ kind: 'report', gauges: {}, trouble: undefined, proxies }),
     onDamage: (reason) => send({ kind: 'damaged', reason }),
   });
+  // Only a system with a standby ever has requests wait.
+  const gate = config.FAILOVER === 'lease' ? new RequestGate(app) : undefined;
+  const listener = gate?.listener ?? app;
   // One listener: for two of them Node copies their list with each request.
   const server = createHttpServer((req, res) => {
     runtime.countServed();
-    app(req, res);
+    listener(req, res);
   }, log);
   const connections = new Connections(server);
 
@@ -80,7 +84,11 @@ export async function run(runtime: Runtime): Promise<void> {
     } else if (message.kind === 'status') status = message.status;
     else if (message.kind === 'ops-secret') sessions.know(message.secret);
     else if (message.kind === 'told') primary.told(message.id, message.answer);
-    else if (message.kind === 'drain') drain(message.timeoutMs);
+    else if (message.kind === 'hold-requests') void gate?.hold().then(() => send({ kind: 'requests-held' }));
+    else if (message.kind === 'let-requests') {
+      if (message.be === 'answered') gate?.answer();
+      else gate?.close();
+    } else if (message.kind === 'drain') drain(message.timeoutMs);
   });
   await runtime.standby();
   writer.connect();

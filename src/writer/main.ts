@@ -33,6 +33,11 @@ export async function run(runtime: Runtime): Promise<void> {
     }
     if (message.kind === 'refuse-writes') guard?.refuse(message.because);
     if (message.kind === 'commit-until') commitUntilMs = message.monotonicMs;
+    if (message.kind === 'hold-commits') {
+      commitUntilMs = Number.NEGATIVE_INFINITY;
+      if (guard) report([...stores.values()], guard, runtime);
+      send({ kind: 'commits-held' });
+    }
     if (message.kind === 'behind') stores.get(message.database)?.replication.behind(message);
     // It stays, with its connections open, until the primary has stopped Litestream and kills it.
     if (message.kind === 'drain') {

@@ -4,6 +4,7 @@ whatMustHoldDoes([
   'failover-killed',
   'failover-paused',
   'failover-cut',
+  'failover-handover',
   'failover-both-start',
   'failover-random',
 ]);

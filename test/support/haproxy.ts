@@ -1,51 +1,19 @@
-import { spawn } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import type { Test } from 'tap';
-import { freePort } from '../../loadtest/support/free-port.ts';
-import { until } from './system.ts';
+import { runHaproxy } from '../../loadtest/support/haproxy.ts';
 
-/** The project's configuration. */
-export const CONFIG = new URL('../../config/haproxy.cfg', import.meta.url);
+export { CONFIG, twoServers } from '../../loadtest/support/haproxy.ts';
 
-/**
- * Starts HAProxy with the project's configuration, only its addresses changed, and waits until it serves.
- * @param folder where the changed configuration is put
- * @param toServers makes its servers those of the test
- * @param log gets what it logs
- * @returns its port
- */
+/** Starts HAProxy as `runHaproxy` does. It ends with the test. @returns its port */
 export async function startHaproxy(
   t: Test,
   folder: string,
   toServers: (config: string) => string,
   log: string[] = [],
 ): Promise<number> {
-  const port = await freePort();
-  const path = join(folder, 'haproxy.cfg');
-  const config = readFileSync(CONFIG, 'utf8')
-    .replace('log /dev/log local0', 'log stdout format raw local0')
-    .replace('bind 127.0.0.1:8000', `bind 127.0.0.1:${port}`);
-  writeFileSync(path, toServers(config));
-  const child = spawn('haproxy', ['-db', '-f', path], { stdio: ['ignore', 'pipe', 'ignore'] });
-  createInterface({ input: child.stdout }).on('line', (line) => log.push(line));
-  t.teardown(() => child.kill('SIGKILL'));
-  const ready = async () => (await fetch(`http://127.0.0.1:${port}/ready`).catch(() => undefined))?.status;
-  await until(async () => (await ready()) === 200, 'it serves');
-  return port;
+  return runHaproxy(folder, toServers, log, (child) => t.teardown(() => child.kill('SIGKILL')));
 }
 
 /** @returns what makes one server of the configuration's */
 export function oneServer(port: number): (config: string) => string {
   return (config) => config.replace('server vm1 127.0.0.1:8080', `server vm1 127.0.0.1:${port}`);
-}
-
-/** @returns what takes the two servers that the configuration names in a comment */
-export function twoServers(ports: readonly [string, string]): (config: string) => string {
-  return (config) =>
-    config
-      .replace(/^ *server vm1 127\.0\.0\.1:8080.*\n/m, '')
-      .replace('# server vm1 10.0.0.1:8080', `server vm1 127.0.0.1:${ports[0]}`)
-      .replace('# server vm2 10.0.0.2:8080', `server vm2 127.0.0.1:${ports[1]}`);
 }

@@ -1,5 +1,7 @@
+import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { Test } from 'tap';
+import { freePort } from '../../loadtest/support/free-port.ts';
 import { s3Environment } from '../../src/testing/s3-server.ts';
 import { startS3, type TestStore } from '../support/s3.ts';
 import { launch, type RunningSystem, temporaryFolder, until } from '../support/system.ts';
@@ -34,6 +36,18 @@ export async function pair(t: Test): Promise<Pair> {
       launch(t, { ...env, NODE_NAME: name, ...more }, dataDir),
     record: () => JSON.parse(readFileSync(objectPath(store, 'app/lease.json'), 'utf8')),
   };
+}
+
+/** @returns the settings by which each of two asks the other */
+export async function peers(): Promise<readonly [NodeJS.ProcessEnv, NodeJS.ProcessEnv]> {
+  const PEER_SECRET = randomBytes(32).toString('hex');
+  const [one, other] = [await freePort(), await freePort()];
+  const of = (own: number, peer: number) => ({
+    PEER_SECRET,
+    PEER_LISTEN: `127.0.0.1:${own}`,
+    PEER_URL: `http://127.0.0.1:${peer}`,
+  });
+  return [of(one, other), of(other, one)];
 }
 
 /** Resolves with the address of one that has said that it stands by, or leads. */

@@ -22,6 +22,8 @@ export interface KeyedWritersOptions {
   /** Makes the keys unlike any other's. */
   readonly prefix: string;
   readonly headers?: Readonly<Record<string, string>>;
+  /** How long lanes in turn wait for an answer. */
+  readonly patienceMs?: readonly number[];
 }
 
 /** One that is stopped answers nobody: half of the lanes turn to the other soon, and half may hear of it when it wakes. */
@@ -65,9 +67,9 @@ export class KeyedWriters {
   }
 
   async #lane(lane: number): Promise<void> {
-    const { urls, prefix, headers } = this.#options;
+    const { urls, prefix, headers, patienceMs: ofLanes = PATIENCE_MS } = this.#options;
     let by = lane % urls.length;
-    const patienceMs = PATIENCE_MS[Math.floor(lane / urls.length) % PATIENCE_MS.length];
+    const patienceMs = ofLanes[Math.floor(lane / urls.length) % ofLanes.length];
     for (let turn = 0; !this.#stopped.signal.aborted; turn += 1) {
       const key = `${prefix}-${++this.#sequence}`;
       const promise = turn % 2 === 0 ? 'replicated' : 'local';

@@ -55,6 +55,11 @@ export class Member {
     return this.#system;
   }
 
+  /** Its settings, beside where it is. */
+  get env(): NodeJS.ProcessEnv {
+    return this.#options.env;
+  }
+
   get isUp(): boolean {
     return this.#isWanted;
   }

@@ -1,6 +1,6 @@
 import type { Observation } from '../../../src/testing/chaos/trial.ts';
 import type { Stage } from '../stage.ts';
-import { KeyedWriters } from './keyed-writers.ts';
+import { KeyedWriters, type KeyedWritersOptions } from './keyed-writers.ts';
 import { Pair, type PairOptions } from './pair.ts';
 import { Promises } from './promises.ts';
 
@@ -16,18 +16,24 @@ export interface Scene {
   readonly recoveryMs: number[];
 }
 
+export interface SceneOptions extends PairOptions {
+  /** Where the clients write, and with what; at both systems without it. */
+  readonly front?: (pair: Pair) => Promise<Pick<KeyedWritersOptions, 'urls' | 'headers' | 'patienceMs'>>;
+}
+
 /**
  * Starts both, puts clients on them, and holds at the end what those were told against what is there.
  * @param perform does what the trial is about; its figures and notes go with those of the clients
  */
 export async function onPair(
   stage: Stage,
-  options: PairOptions,
+  options: SceneOptions,
   perform: (scene: Scene) => Promise<Observation>,
 ): Promise<Observation> {
   const pair = await Pair.make(stage, options);
   await pair.start();
-  const clients = new KeyedWriters({ urls: pair.urls, lanes: LANES, prefix: 'w' });
+  const front = (await options.front?.(pair)) ?? { urls: pair.urls };
+  const clients = new KeyedWriters({ ...front, lanes: LANES, prefix: 'w' });
   stage.defer(() => clients.stop());
   const promises = new Promises(pair, clients);
   const recoveryMs: number[] = [];

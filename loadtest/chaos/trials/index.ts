@@ -20,6 +20,7 @@ import { diskFull } from './disk-full.ts';
 import { diskLoss } from './disk-loss.ts';
 import { failoverBothStart } from './failover-both-start.ts';
 import { failoverCut } from './failover-cut.ts';
+import { failoverHandover } from './failover-handover.ts';
 import { failoverKilled } from './failover-killed.ts';
 import { failoverPaused } from './failover-paused.ts';
 import { failoverRandom } from './failover-random.ts';
@@ -64,6 +65,7 @@ export const trials: readonly Trial[] = [
   failoverKilled,
   failoverPaused,
   failoverCut,
+  failoverHandover,
   failoverBothStart,
   failoverRandom,
   storeOutage,

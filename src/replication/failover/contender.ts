@@ -12,6 +12,7 @@ import { SINGLE_TTL_MS, timesOf } from './times.ts';
  * - uploading: it serves, and its own epoch's folder is being filled. Nothing counts as replicated yet.
  * - leader: `data` names its own epoch.
  * - suspended: it holds the record as far as it knows, and has not been able to renew it for too long: it commits nothing.
+ * - offered: it has given the record away, and takes it back (`reclaim`) where nobody takes it.
  * - demoted: it has given the record away by itself; final.
  * - fenced: the record is another's; final.
  * - refused: it cannot be told whose the replica is; a person has to decide; final.
@@ -23,6 +24,7 @@ export type ContenderState =
   | 'uploading'
   | 'leader'
   | 'suspended'
+  | 'offered'
   | 'demoted'
   | 'fenced'
   | 'refused';
@@ -49,6 +51,8 @@ export type WriteOutcome = 'written' | 'refused' | 'silent';
 export interface LeaseNote extends Pick<LeaseRecord, 'epoch' | 'session' | 'n'> {
   /** The databases in the data folder are all that this epoch has. */
   readonly isWhole: boolean;
+  /** It was being given away: whoever takes the place of that process has to read the record first. */
+  readonly isGivenAway: boolean;
 }
 
 export interface ContenderOptions {
@@ -67,6 +71,9 @@ export interface ContenderOptions {
   readonly heldBack?: (record: LeaseRecord, isOwn: boolean) => string | undefined;
 }
 
+/** In these the databases are here. */
+const WHOLE: ReadonlySet<ContenderState> = new Set(['uploading', 'leader', 'offered', 'demoted']);
+
 /**
  * One of the systems that stand by for each other, as far as the record is concerned: what it may do, and what it writes.
  * It does nothing by itself. Whoever drives it reads the record (`looked`), sends the write that this returns, and tells
@@ -76,7 +83,8 @@ export interface ContenderOptions {
  * its holder said) → restoring (`wrote`, or a `looked` that finds the write there after all) or standby; restoring, which
  * who has its databases still skips, →
  * uploading or leader (`restored`); uploading → leader (`wrote` or `looked`, once it is `covered`); these three ↔
- * suspended, by the clock and by `wrote`; → demoted (`release`, then `wrote`); → fenced (`looked`). refused: `looked`.
+ * suspended, by the clock and by `wrote`; leader → offered (`release`, then `wrote`) → demoted (`looked`), or leader (`reclaim`),
+ * suspended until it has written the record anew; → demoted (`release`, then `wrote`); → fenced (`looked`). refused: `looked`.
  */
 export class Contender {
   readonly #options: ContenderOptions;
@@ -105,6 +113,9 @@ export class Contender {
   #undecidedOver: string | undefined;
   #isCovered = false;
   #isReleasing = false;
+  #isOffered = false;
+  /** What it has offered may still be taken: only a write of its own ends that. */
+  #isReclaiming = false;
   #positions: LeasePositions = { schema: {}, confirmed: {} };
 
   constructor(options: ContenderOptions) {
@@ -177,8 +188,9 @@ export class Contender {
   /** What is to be kept in the data folder before a write is sent; undefined while there is nothing of its own. */
   get note(): LeaseNote | undefined {
     if (this.#epoch === undefined || this.#n === undefined) return undefined;
-    const isWhole = this.#state === 'uploading' || this.#state === 'leader' || this.#state === 'demoted';
-    return { epoch: this.#epoch, session: this.#options.session, n: this.#n, isWhole };
+    const isWhole = WHOLE.has(this.#state);
+    const isGivenAway = this.#isReleasing || this.#isReclaiming;
+    return { epoch: this.#epoch, session: this.#options.session, n: this.#n, isWhole, isGivenAway };
   }
 
   /** What the next write tells of the databases. */
@@ -196,9 +208,23 @@ export class Contender {
     this.#isCovered = true;
   }
 
-  /** It commits nothing more, and all is shipped: the next may take over without waiting. */
-  release(): void {
+  /**
+   * It commits nothing more, and all is shipped: the next may take over without waiting.
+   * @param isOffered it may be had back, as long as nobody has taken it
+   */
+  release(isOffered = false): void {
     this.#isReleasing = true;
+    this.#isOffered = isOffered;
+  }
+
+  /** Nobody has taken what was offered, as far as known: it goes on once it has written the record anew. */
+  reclaim(): void {
+    if (!this.#isReleasing || !this.#isOffered || this.isOver) return;
+    if (this.#state === 'offered') this.#state = 'leader';
+    this.#isReleasing = false;
+    this.#isReclaiming = true;
+    this.#deadlineMs = Number.NEGATIVE_INFINITY;
+    this.#renewedAtMs = Number.NEGATIVE_INFINITY;
   }
 
   /**
@@ -216,7 +242,8 @@ export class Contender {
 
   /** @param sentAtMs when the peer was asked that has promised to wait: not when it answered */
   vowed(sentAtMs: number): void {
-    if (this.isHolder) this.#extend(sentAtMs);
+    // The promise is not to challenge, and what is offered is taken without that.
+    if (this.isHolder && !this.#isReclaiming) this.#extend(sentAtMs);
   }
 
   /** @returns whether it was found leading by this look, so that what was confirmed before it was sent is replicated */
@@ -234,6 +261,7 @@ export class Contender {
     const stored = look.kind === 'found' ? look.stored : undefined;
     const record = stored && parseRecord(stored.text);
     if (this.isHolder) return this.#asHolder(stored, record);
+    if (this.#state === 'offered') return this.#asOffered(record);
     return look.kind === 'missing' ? this.#asFirst(look.hasEpochs) : this.#asStandby(look.stored, record);
   }
 
@@ -248,13 +276,14 @@ export class Contender {
     if (purpose === 'take') this.#hold(record);
     this.#extend(sentAtMs);
     this.#know(record);
-    if (purpose === 'release') this.#state = 'demoted';
+    if (purpose === 'renew' || purpose === 'switch') this.#isReclaiming = false;
+    if (purpose === 'release') this.#state = this.#isOffered ? 'offered' : 'demoted';
   }
 
   /** The process before this one has held the record, and written so many. Suspended, until the store or the peer answers. */
-  #resume({ n, epoch, isWhole }: LeaseNote): void {
+  #resume({ n, epoch, isWhole, isGivenAway }: LeaseNote): void {
     this.#n = n;
-    if (!isWhole) return;
+    if (!isWhole || isGivenAway) return;
     this.#epoch = epoch;
     this.#state = 'uploading';
   }
@@ -299,6 +328,13 @@ export class Contender {
     if (this.#isCovered && this.#state === 'uploading') return this.#write('switch', stored, record);
     const isDue = now() >= this.#renewedAtMs + timesOf(this.#options.ttlMs).renewIntervalMs;
     return isDue ? this.#write('renew', stored, record) : undefined;
+  }
+
+  /** Also where it is missing: nobody but the next one may write it then. */
+  #asOffered(record: LeaseRecord | undefined): undefined {
+    if (!record || this.#isOwn(record)) return;
+    this.#holder = record;
+    this.#state = 'demoted';
   }
 
   #asStandby(stored: Stored, record: LeaseRecord | undefined): LeaseWrite | undefined {

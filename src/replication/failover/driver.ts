@@ -6,6 +6,8 @@ import type { LeaseTimes } from './times.ts';
 
 /** Somebody else wrote at the same time, or the next step is known already. */
 const AGAIN_MS = 20;
+/** Somebody waits for whoever takes what is offered. */
+const OFFERED_MS = 200;
 
 export interface DriverOptions<Item> {
   readonly contender: Contender;
@@ -89,6 +91,7 @@ export class Driver<Item> {
     const isSilent = look.kind === 'silent' || outcome === 'silent';
     if (isSilent && contender.isHolder) await this.#askPeer();
     if (outcome === 'refused' || (outcome === 'written' && write?.purpose !== 'renew')) return AGAIN_MS;
+    if (contender.state === 'offered') return OFFERED_MS;
     return contender.isHolder && !isSilent ? times.renewIntervalMs : times.renewIntervalMs / 2;
   }
 

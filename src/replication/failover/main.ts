@@ -43,6 +43,7 @@ const TURNS: ReadonlySet<ToChild['kind']> = new Set([
   'databases-restored',
   'epoch-covered',
   'release',
+  'reclaim',
   'rehearsed',
   'renew',
 ]);
@@ -74,6 +75,7 @@ export async function run(runtime: Runtime): Promise<void> {
       ? undefined
       : { url: peerUrl, secret, timeoutMs: times.requestTimeoutMs, now: monotonicNowMs };
   let peer: Peer | undefined;
+  let isServing = false;
   const tell = () =>
     send({ kind: 'leadership', ...describe(contender, driver, fitness), ...(peer && { peer }) });
   const driver: Driver<Confirmation> = new Driver({
@@ -105,7 +107,10 @@ export async function run(runtime: Runtime): Promise<void> {
     if (message.kind === 'positions') contender.tell(message);
     if (message.kind === 'databases-restored') contender.restored();
     if (message.kind === 'epoch-covered') contender.covered();
-    if (message.kind === 'release') contender.release();
+    if (message.kind === 'release') contender.release(message.isOffered === true);
+    if (message.kind === 'reclaim') contender.reclaim();
+    if (message.kind === 'serving') isServing = true;
+    if (message.kind === 'ask-peer' && peerOptions) void askPeer(peerOptions);
     if (message.kind === 'rehearsed') fitness.rehearsed(message.rehearsal);
     if (TURNS.has(message.kind)) driver.wake();
     if (message.kind === 'drain') {
@@ -117,14 +122,14 @@ export async function run(runtime: Runtime): Promise<void> {
     const vow = (of: string) => contender.vow(of);
     const about = (): PeerState => {
       const { state, heldBackBecause } = contender;
-      return { name: self.name, state, release, heldBackBecause, clockAtMs: Date.now() };
+      return { name: self.name, state, isServing, release, heldBackBecause, clockAtMs: Date.now() };
     };
     await new PeerListener({ ...peerListen, secret, vow, about, now: monotonicNowMs }).listen();
   }
   const askPeer = async (options: PeerOptions) => {
     const before = JSON.stringify(peer);
     peer = await lookAtPeer(options);
-    if (JSON.stringify(peer) !== before && !contender.isOver) tell();
+    if (JSON.stringify(peer) !== before && contender.state !== 'fenced') tell();
   };
   if (peerOptions) {
     setInterval(() => void askPeer(peerOptions), PEER_INTERVAL_MS).unref();

@@ -7,9 +7,11 @@ const OWNER_ALONE = 0o600;
 /** @returns the note of a data folder; undefined where there is none, or none that can be read */
 export function readNote(dataDir: string): LeaseNote | undefined {
   try {
-    const { epoch, session, n, isWhole } = JSON.parse(readFileSync(pathIn(dataDir), 'utf8'));
+    const { epoch, session, n, isWhole, isGivenAway } = JSON.parse(readFileSync(pathIn(dataDir), 'utf8'));
     const isNote = Number.isSafeInteger(epoch) && Number.isSafeInteger(n) && typeof session === 'string';
-    return isNote ? { epoch, session, n, isWhole: isWhole === true } : undefined;
+    return isNote
+      ? { epoch, session, n, isWhole: isWhole === true, isGivenAway: isGivenAway === true }
+      : undefined;
   } catch {
     // Without a note it begins another epoch, which is always right.
     return undefined;

@@ -4,7 +4,7 @@ import { Failure } from '../../errors.ts';
 import type { Confirmation } from '../../replication/confirmation.ts';
 import type { Rehearsal } from '../../replication/failover/fitness.ts';
 import type { ContenderInput } from '../../replication/failover/main.ts';
-import type { LagReport, Leadership, Schema, Trouble } from '../../runtime/messages.ts';
+import type { LagReport, Leadership, PeerState, Schema, Trouble } from '../../runtime/messages.ts';
 import { monotonicNowMs } from '../../writer/protocol.ts';
 import { Changes } from '../changes.ts';
 import { type Clock, processClock } from '../clock.ts';
@@ -18,6 +18,9 @@ import type { Slot } from '../slot.ts';
 const CHECK_MS = 3000;
 /** What giving the record away may take: a look and a write. */
 const RELEASE_MS = 3000;
+/** The other system looks at the record each twelfth of the TTL. */
+const TAKE_MS = 5000;
+const PEER_MS = 3000;
 
 /** A system that leads, as far as its place is concerned. */
 export interface Led {
@@ -46,6 +49,9 @@ export class ContenderPlace implements ReplicaOwner {
   #isRestored = false;
   #rehearsal: Rehearsal | undefined;
   #isShipped = false;
+  /** Requests wait for the other system: that nothing may be committed is as it should be. */
+  #isHandingOver = false;
+  #isServing = false;
   #isKept = false;
   /** What Litestream has uploaded last of each database, whether or not it counts yet. */
   readonly #uploaded = new Map<string, Confirmation>();
@@ -98,7 +104,8 @@ export class ContenderPlace implements ReplicaOwner {
   /** Why nothing may be committed now, though it leads as far as it knows; undefined when it may. */
   get suspendedBecause(): string | undefined {
     const { reason } = this.#leadership;
-    if (!this.#led || this.failure || monotonicNowMs() < this.#deadlineMs) return undefined;
+    if (!this.#led || this.failure || this.#isHandingOver || monotonicNowMs() < this.#deadlineMs)
+      return undefined;
     return `it is not known whether this system still leads, and nothing is committed: ${reason ?? 'its record was not renewed in time'}`;
   }
 
@@ -202,6 +209,77 @@ export class ContenderPlace implements ReplicaOwner {
     this.#isShipped = true;
   }
 
+  /** This system answers requests. */
+  serving(): void {
+    this.#isServing = true;
+    this.#send({ kind: 'serving' });
+  }
+
+  /**
+   * Asks the other system how it is.
+   * @returns what it says
+   * @throws Failure usage where the settings name none; not_ready when it cannot be asked
+   */
+  async askPeer(): Promise<PeerState> {
+    const { peer: before } = this.#leadership;
+    this.#send({ kind: 'ask-peer' });
+    await this.#until(() => this.#leadership.peer !== before, PEER_MS);
+    const { peer } = this.#leadership;
+    if (this.#deployment.config.PEER_URL === undefined)
+      throw new Failure(
+        'usage',
+        'The other system cannot be asked: set PEER_URL, PEER_LISTEN and PEER_SECRET',
+      );
+    if (peer?.said) return peer.said;
+    throw new Failure('not_ready', `The other system: ${peer?.problem ?? 'it has not been asked yet'}`);
+  }
+
+  /**
+   * @returns the other system, which would take over now
+   * @throws Failure usage, not_ready: why it would not, or this one has nothing to give
+   */
+  async successor(): Promise<PeerState> {
+    const peer = await this.askPeer();
+    const { state } = this.#leadership;
+    if (state !== 'leader')
+      throw new Failure(
+        'not_ready',
+        `This system cannot hand over now: it is ${state}. Nothing was changed.`,
+      );
+    if (peer.state !== 'standby')
+      throw new Failure(
+        'not_ready',
+        `${peer.name} does not stand by: it is ${peer.state}. Nothing was changed.`,
+      );
+    if (peer.heldBackBecause !== undefined)
+      throw new Failure(
+        'not_ready',
+        `${peer.name} would not take over: ${peer.heldBackBecause}. Nothing was changed.`,
+      );
+    return peer;
+  }
+
+  /**
+   * Gives the record to whoever takes it now. Before that nothing is committed any more, and the replica has all.
+   * @returns whether somebody has taken it; else this system leads on
+   * @throws Failure fenced when another has it after all
+   */
+  async offer(): Promise<boolean> {
+    const isTaken = () => this.#leadership.state === 'demoted';
+    this.#send({ kind: 'release', isOffered: true });
+    await this.#until(isTaken, RELEASE_MS + TAKE_MS);
+    if (isTaken()) return true;
+    this.#send({ kind: 'reclaim' });
+    await this.#until(() => isTaken() || this.#deadlineMs > monotonicNowMs());
+    this.demand();
+    return isTaken();
+  }
+
+  set isHandingOver(isHandingOver: boolean) {
+    this.#isHandingOver = isHandingOver;
+    this.#changed();
+  }
+
   /** It is not given away at a stop. */
   keep(): void {
     this.#isKept = true;
@@ -244,6 +322,7 @@ export class ContenderPlace implements ReplicaOwner {
   /** Tells a process in the place what the one before it was told. */
   #brief(): void {
     this.#send(this.#positions.message);
+    if (this.#isServing) this.#send({ kind: 'serving' });
     if (this.#rehearsal) this.#send({ kind: 'rehearsed', rehearsal: this.#rehearsal });
     for (const confirmation of this.#uploaded.values()) this.#send({ kind: 'uploaded', ...confirmation });
   }

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { Failure } from '../../errors.ts';
 import type { DrillResult } from '../../replication/drill/result.ts';
 import { epochFolder } from '../../replication/failover/epoch.ts';
@@ -16,7 +17,7 @@ import type { ReloadRequest } from '../release/exchange.ts';
 import type { Slot } from '../slot.ts';
 import { freeMb, snapshotOfPrimary, snapshotOfSlot } from '../snapshot.ts';
 import { stopInTime, stopTimeoutMsOf } from '../stop-deadline.ts';
-import { System, type SystemOptions } from '../system.ts';
+import { type HandedOver, System, type SystemOptions } from '../system.ts';
 import { Telemetry } from '../telemetry.ts';
 import { ContenderPlace } from './contender-place.ts';
 import { failoverSnapshot } from './failover-snapshot.ts';
@@ -25,6 +26,10 @@ import { StandbyPlace } from './standby-place.ts';
 import { deploymentIn, forgetEpochWithoutDatabases, Takeover } from './takeover.ts';
 
 const SNAPSHOT_EVENTS = 50;
+const SERVED_MAX_MS = 60_000;
+const PEER_LOOK_MS = 200;
+/** A proxy asks /ready each second (config/haproxy.cfg), and then sends to the other one what is closed here. */
+const PROXY_LOOK_MS = 1500;
 
 export interface FailoverOptions extends SystemOptions {
   /** The port is open, and who leads is found out. */
@@ -43,6 +48,7 @@ export type StartedSystem = Pick<
   | 'verify'
   | 'acknowledge'
   | 'keep'
+  | 'handOver'
   | 'pids'
   | 'url'
   | 'opsUrl'
@@ -74,6 +80,7 @@ export class FailoverSystem implements StartedSystem {
   #listening: Listening | undefined;
   #system: System | undefined;
   #isStopping = false;
+  #isHandingOver = false;
 
   constructor(options: FailoverOptions) {
     const { deployment, log, events, releases } = options;
@@ -181,6 +188,7 @@ export class FailoverSystem implements StartedSystem {
     await this.#mirror.remove();
     const durationMs = Math.round(performance.now() - startMs);
     this.#isServing = true;
+    this.#contender.serving();
     events.record('leads', { cause: `serves in ${folder}`, durationMs });
     if (state === 'restoring' && from !== undefined)
       events.record('took-over', { cause: `took over from ${from}, and serves in ${folder}`, durationMs });
@@ -248,7 +256,66 @@ export class FailoverSystem implements StartedSystem {
     };
   }
 
+  /**
+   * Has the other system lead: requests wait here until that one serves, and are closed unanswered then, so that a proxy sends
+   * them again, to that one. This system is over then; where the other one does not take it, it leads on.
+   * @throws Failure usage, not_ready: why nothing was changed, or the other one has not taken it
+   */
+  async handOver(): Promise<HandedOver> {
+    const system = this.#leading;
+    if (this.#isHandingOver) throw new Failure('not_ready', 'A handover is under way');
+    this.#isHandingOver = true;
+    try {
+      const { name } = await this.#contender.successor();
+      const startMs = performance.now();
+      await this.#give(system, name);
+      await this.#served(name);
+      system.closeRequests();
+      const durationMs = Math.round(performance.now() - startMs);
+      this.#options.events.record('handover', { cause: `${name} leads`, durationMs });
+      return { to: name, durationMs };
+    } finally {
+      this.#isHandingOver = false;
+    }
+  }
+
+  /** @throws Failure not_ready when it is not taken; this system goes on then */
+  async #give(system: System, to: string): Promise<void> {
+    this.#contender.isHandingOver = true;
+    let isTaken = false;
+    let problem = 'the replica did not have all in time';
+    try {
+      if (await system.hold()) {
+        problem = `${to} did not take the lead in time`;
+        isTaken = await this.#contender.offer();
+      }
+    } finally {
+      if (!isTaken) {
+        this.#contender.isHandingOver = false;
+        system.go();
+      }
+    }
+    if (!isTaken) throw new Failure('not_ready', `Not handed over: ${problem}. This system leads on.`);
+  }
+
+  /** Resolves when the other one serves, and whoever looks each second has seen it; or when that takes too long. */
+  async #served(name: string): Promise<void> {
+    const endMs = performance.now() + SERVED_MAX_MS;
+    while (performance.now() < endMs) {
+      const peer = await this.#contender.askPeer().catch(() => undefined);
+      if (peer?.isServing) {
+        await delay(PROXY_LOOK_MS);
+        return;
+      }
+      await delay(PEER_LOOK_MS);
+    }
+    this.#options.log.error(
+      `${name} has taken the lead, and does not serve within ${SERVED_MAX_MS / 1000} s`,
+    );
+  }
+
   async reload(request: ReloadRequest): ReturnType<System['reload']> {
+    if (this.#isHandingOver) throw new Failure('not_ready', 'The lead is being handed over');
     return this.#leading.reload(request);
   }
 

@@ -33,6 +33,7 @@ t.test('in every schedule no acknowledged write is lost, and never two may commi
     'restored',
     'restarts',
     'exchanges',
+    'reclaims',
     'losses',
     'released',
     'fenced',

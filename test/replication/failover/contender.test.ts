@@ -271,7 +271,7 @@ t.test('a promise counts for the holder from when it asked', async (t) => {
 t.test('who starts again with its databases keeps its epoch, and is not restored', async (t) => {
   const { contender, record } = holding();
   const note = contender.note;
-  t.strictSame(note, { epoch: 5, session: 'own', n: 8, isWhole: true });
+  t.strictSame(note, { epoch: 5, session: 'own', n: 8, isWhole: true, isGivenAway: false });
   const next = contend({ session: 'after', note });
   const take = next.contender.looked(found(record)) as LeaseWrite;
   t.equal(take.record.epoch, 5);

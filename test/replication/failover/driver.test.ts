@@ -233,5 +233,6 @@ t.test('a note is kept before each write, and tells the same session', async (t)
     session: 'a-session',
     n: record?.n,
     isWhole: true,
+    isGivenAway: false,
   });
 });

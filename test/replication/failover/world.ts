@@ -307,6 +307,7 @@ export class World {
       steps.push([15, read]);
     }
     if (contender.isHolder) steps.push(...this.#asHolder(node));
+    if (contender.state === 'offered') steps.push([4, () => this.#reclaim(node)]);
     const stop = () => {
       node.isStopped = true;
     };
@@ -318,14 +319,12 @@ export class World {
 
   /** Its contender's process is another one, which its primary tells what the one before was told. */
   #exchange(node: SystemNode): void {
-    const { isReleasing } = node.contender;
     if (node.write && !node.write.isHandled) this.stray.push(node.write.write);
     node.begin();
     if (node.uploaded >= 0) {
       node.contender.covered();
       node.gate.add(node.uploaded);
     }
-    if (isReleasing) node.contender.release();
     this.#count('exchanges');
   }
 
@@ -373,8 +372,14 @@ export class World {
     }
     if (this.mutation.switchesEarly) steps.push([12, () => contender.covered()]);
     if (!upload && node.uploaded === node.db.length && !contender.isReleasing)
-      steps.push([1, () => contender.release()]);
+      steps.push([1, () => contender.release(this.#writes % 2 === 0)]);
+    if (contender.isReleasing) steps.push([2, () => this.#reclaim(node)]);
     return steps;
+  }
+
+  #reclaim({ contender }: SystemNode): void {
+    contender.reclaim();
+    if (!contender.isReleasing) this.#count('reclaims');
   }
 
   #looked(node: SystemNode, look: NonNullable<SystemNode['look']>): void {

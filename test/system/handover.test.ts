@@ -1,0 +1,77 @@
+import t from 'tap';
+import { command } from '../commands/command.ts';
+import { request } from '../support/http.ts';
+import { startStoreProxy } from '../support/s3.ts';
+import { start, until } from '../support/system.ts';
+import { pair, peers, standsBy } from './failover-fixture.ts';
+import { post } from './lease-fixture.ts';
+
+/** Longer than a start takes on a busy machine. */
+const LONG = { LEASE_TTL_MS: '12000' };
+
+async function handOver(dataDir: string, env: NodeJS.ProcessEnv) {
+  return command(['handover'], { ...env, DATA_DIR: dataDir });
+}
+
+t.test('the other one leads, and has all; a request that came meanwhile is closed unanswered', async (t) => {
+  const { env, member, record } = await pair(t);
+  const [ofA, ofB] = await peers();
+  const leader = member('a', undefined, { ...ofA, ...LONG });
+  await leader.ready();
+  const standby = member('b', undefined, { ...ofB, ...LONG });
+  const standbyUrl = await standsBy(standby);
+  t.equal((await post(leader, 'one', 'local')).status, 201);
+
+  await t.test('it is refused where there is nothing to hand over', async (t) => {
+    const { code, stderr } = await handOver(standby.dataDir, env);
+    t.equal(code, 75);
+    t.match(stderr, /This system stands by/);
+  });
+
+  const handed = handOver(leader.dataDir, { ...env, ...ofA });
+  await until(async () => (await request(`${standbyUrl}/ready`)).status === 200, 'the other one serves');
+  const late = post(leader, 'late').then(
+    ({ status }) => status,
+    () => 'no answer',
+  );
+  t.equal((await request(`${leader.url}/ready`)).status, 200, 'a proxy goes on until it knows the other one');
+  t.equal(await late, 'no answer');
+  const { code, stdout, stderr } = await handed;
+  t.equal(code, 0, stderr);
+  t.match(stdout, /^b leads; requests waited for \d+\.\d s$/m);
+  t.equal((await leader.ended()).code, 85);
+  t.strictSame([record().epoch, record().data], [2, 'e000002']);
+  t.equal((await request(`${standbyUrl}/alert/movie/one`)).status, 200);
+  t.equal((await request(`${standbyUrl}/alert/movie/late`)).status, 404);
+});
+
+t.test('where the other one does not take it, this one leads on, and answers what has waited', async (t) => {
+  const { env, store, member, record } = await pair(t);
+  const [ofA, ofB] = await peers();
+  const leader = member('a', undefined, { ...ofA, ...LONG });
+  await leader.ready();
+  const refused = await handOver(leader.dataDir, { ...env, ...ofA });
+  t.equal(refused.code, 75, 'nobody is there');
+  t.match(refused.stderr, /The other system: it cannot be reached/);
+  const way = await startStoreProxy(t, store);
+  const standby = member('b', undefined, { ...ofB, ...LONG, S3_ENDPOINT: way.endpoint });
+  await standsBy(standby);
+  // It stands by, and could not take the record that it looks at.
+  await way.become('read-only');
+  const handed = handOver(leader.dataDir, { ...env, ...ofA });
+  await until(() => record().state === 'released', 'the record is offered');
+  const late = post(leader, 'late');
+  const { code, stderr } = await handed;
+  t.equal(code, 75);
+  t.match(stderr, /b did not take the lead in time. This system leads on/);
+  t.equal((await late).status, 201);
+  t.strictSame([record().epoch, record().state], [1, 'held']);
+  t.equal((await request(`${leader.url}/ready`)).status, 200);
+});
+
+t.test('a system without another one has nobody to hand over to', async (t) => {
+  const system = await start(t);
+  const { code, stderr } = await command(['handover'], { DATA_DIR: system.dataDir });
+  t.equal(code, 64);
+  t.match(stderr, /handover is for FAILOVER=lease/);
+});
