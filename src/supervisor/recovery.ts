@@ -23,6 +23,8 @@ export interface RecoveryOptions {
   readonly events: Events;
   /** Has whoever prepares the databases next look closely. */
   readonly mark: () => void;
+  /** Why the replica that is written cannot heal them. */
+  readonly refusal: () => Failure | undefined;
   /** Takes every child down; the port stays open. */
   readonly stop: (drainTimeoutMs: number, cause: string) => Promise<void>;
   /** Brings every child up again, the databases checked and restored first. */
@@ -47,7 +49,7 @@ export class Recovery {
 
   /** Takes everything but the port down, and brings it up again. Connections wait meanwhile. */
   async heal(reason: string): Promise<void> {
-    const { mode, lifecycle, log, events, mark, stop, start, onChange, onFatal } = this.#options;
+    const { mode, lifecycle, log, events, mark, refusal, stop, start, onChange, onFatal } = this.#options;
     if (!lifecycle.isServing) return;
     const damage = `A database is damaged (${reason})`;
     log.error({ reason }, damage);
@@ -55,6 +57,11 @@ export class Recovery {
       mark();
     } catch (err) {
       log.warn({ err }, 'the damage cannot be marked: the next look at the databases is a quick one');
+    }
+    const refused = refusal();
+    if (refused) {
+      onFatal(refused);
+      return;
     }
     const startMs = performance.now();
     if (mode === 'manual' || startMs - this.#lastMs < INTERVAL_MIN_MS) {

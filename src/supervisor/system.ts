@@ -75,6 +75,8 @@ export interface Leading {
   /** It runs. */
   readonly notify: NotifyPlace;
   readonly links: OpsLinks;
+  /** What is here is of no use: the next start begins from what counts. */
+  readonly abandon: () => void;
 }
 
 /** Who leads after it was handed over, and how long requests have waited for that. */
@@ -180,6 +182,15 @@ export class System {
       log,
       events,
       mark: () => markDamage(config.DATA_DIR),
+      refusal: () => {
+        const { leading } = options;
+        if (!leading || leading.contender.countingFolder !== undefined) return undefined;
+        leading.abandon();
+        return new Failure(
+          'fenced',
+          'A database is damaged, and the own folder of this leader does not count yet: the databases are restored from the one that does, by whoever leads next',
+        );
+      },
       stop: (drainTimeoutMs, cause) => this.#stopChildren(cause, drainTimeoutMs),
       start: async () => {
         await this.#startData();

@@ -18,6 +18,7 @@ function recoveryFrom(t: Test, failure: Failure) {
     lifecycle,
     log,
     events: new Events(t.testdir({ run: {} }), log),
+    refusal: () => undefined,
     mark: () => {},
     stop: async () => {},
     start: async () => {

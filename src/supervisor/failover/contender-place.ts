@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import { Failure } from '../../errors.ts';
 import type { Confirmation } from '../../replication/confirmation.ts';
+import { epochFolder } from '../../replication/failover/epoch.ts';
 import type { Rehearsal } from '../../replication/failover/fitness.ts';
 import type { ContenderInput } from '../../replication/failover/main.ts';
 import type { LagReport, Leadership, PeerState, Schema, Trouble } from '../../runtime/messages.ts';
@@ -99,6 +100,12 @@ export class ContenderPlace implements ReplicaOwner {
       'history_unsettled',
       `It cannot be told which system leads the replica ${url}: ${reason}. Nothing was changed. To go on from one of its folders, start one system with FAILOVER=off and REPLICA_URL=${url}/eNNNNNN.`,
     );
+  }
+
+  /** The folder that counts, where that is its own; undefined before it is. */
+  get countingFolder(): string | undefined {
+    const { epoch, data } = this.#leadership;
+    return epoch !== undefined && data === epochFolder(epoch) ? data : undefined;
   }
 
   /** Why nothing may be committed now, though it leads as far as it knows; undefined when it may. */

@@ -20,10 +20,11 @@ import { stopInTime, stopTimeoutMsOf } from '../stop-deadline.ts';
 import { type HandedOver, System, type SystemOptions } from '../system.ts';
 import { Telemetry } from '../telemetry.ts';
 import { ContenderPlace } from './contender-place.ts';
+import { EpochCleaner } from './epoch-cleaner.ts';
 import { failoverSnapshot } from './failover-snapshot.ts';
 import { MirrorPlace } from './mirror-place.ts';
 import { StandbyPlace } from './standby-place.ts';
-import { deploymentIn, forgetEpochWithoutDatabases, Takeover } from './takeover.ts';
+import { deploymentIn, forgetEpoch, forgetEpochWithoutDatabases, Takeover } from './takeover.ts';
 
 const SNAPSHOT_EVENTS = 50;
 const SERVED_MAX_MS = 60_000;
@@ -81,6 +82,7 @@ export class FailoverSystem implements StartedSystem {
   #system: System | undefined;
   #isStopping = false;
   #isHandingOver = false;
+  readonly #cleaner: EpochCleaner;
 
   constructor(options: FailoverOptions) {
     const { deployment, log, events, releases } = options;
@@ -119,6 +121,13 @@ export class FailoverSystem implements StartedSystem {
       log,
       onChange: () => this.#changed(),
       onResult: (result) => this.#drilled(result),
+    });
+    const { config, secrets } = deployment;
+    this.#cleaner = new EpochCleaner({
+      config,
+      env: { ...process.env, ...secrets },
+      data: () => this.#contender.countingFolder,
+      log,
     });
   }
 
@@ -180,6 +189,7 @@ export class FailoverSystem implements StartedSystem {
         listening,
         notify: this.#notify,
         links: this.#links,
+        abandon: () => forgetEpoch(deployment),
       },
       onFatal,
     });
@@ -189,6 +199,7 @@ export class FailoverSystem implements StartedSystem {
     const durationMs = Math.round(performance.now() - startMs);
     this.#isServing = true;
     this.#contender.serving();
+    this.#cleaner.start();
     events.record('leads', { cause: `serves in ${folder}`, durationMs });
     if (state === 'restoring' && from !== undefined)
       events.record('took-over', { cause: `took over from ${from}, and serves in ${folder}`, durationMs });
@@ -199,6 +210,7 @@ export class FailoverSystem implements StartedSystem {
     this.#isStopping = true;
     const { log, events, deployment } = this.#options;
     this.#takeover.abort(cause);
+    this.#cleaner.stop();
     const stopStandby = Promise.all([this.#standby.stop(cause), this.#endStandby(cause)]);
     try {
       if (this.#system) await this.#system.stop(cause);

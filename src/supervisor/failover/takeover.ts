@@ -27,10 +27,15 @@ export function deploymentIn(deployment: Deployment, folder: string): Deployment
  * What is noted of the own epoch counts with its databases alone: where one is missing, it begins another epoch, whose
  * databases come from the replica. Whoever calls this has the lock of the data folder.
  */
-export function forgetEpochWithoutDatabases({ config, databases }: Deployment): void {
-  const { DATA_DIR } = config;
-  if (databases.every((database) => existsSync(databasePath(DATA_DIR, database)))) return;
-  rmSync(join(DATA_DIR, 'run', 'lease-note.json'), { force: true });
+export function forgetEpochWithoutDatabases(deployment: Deployment): void {
+  const { DATA_DIR } = deployment.config;
+  if (deployment.databases.every((database) => existsSync(databasePath(DATA_DIR, database)))) return;
+  forgetEpoch(deployment);
+}
+
+/** The next start begins another epoch, from the one that counts. */
+export function forgetEpoch({ config }: Pick<Deployment, 'config'>): void {
+  rmSync(join(config.DATA_DIR, 'run', 'lease-note.json'), { force: true });
 }
 
 /**
