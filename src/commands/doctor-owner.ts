@@ -1,5 +1,7 @@
 import type { Config } from '../config.ts';
 import { type Found, ok, problem, warning } from '../contract/finding.ts';
+import { knownFolder } from '../replication/failover/known-folder.ts';
+import { readNote } from '../replication/failover/note.ts';
 import { isCoveredByDataDir } from '../replication/lease/covered.ts';
 import { identityOf } from '../replication/lease/identity.ts';
 import { judge } from '../replication/lease/judge.ts';
@@ -18,7 +20,17 @@ export async function checkOwner(config: Config, secrets: Secrets): Promise<Foun
     const found = await store.read();
     const record = found && parseRecord(found.text);
     const self = identityOf(config.DATA_DIR, process.pid);
-    const judgement = found && !record ? 'unknown' : judge({ record, self, session: '', isLocked: false });
+    const judgement =
+      found && !record
+        ? 'unknown'
+        : judge({
+            record,
+            self,
+            session: '',
+            isLocked: false,
+            folder: knownFolder(config),
+            note: readNote(config.DATA_DIR),
+          });
     const owner = record ? ownerOf(record) : 'somebody whose record cannot be read';
     if (judgement === 'refused')
       return problem(

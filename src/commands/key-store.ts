@@ -5,6 +5,7 @@ import { type ListedKey, prepareQueries } from '../keys/queries.ts';
 import { createLog, type Logger } from '../log.ts';
 import { hideSecrets } from '../secrets.ts';
 import { openReader } from '../sqlite/open.ts';
+import { inItsFolder } from '../supervisor/failover/alone.ts';
 import type { Invocation } from '../supervisor/release/invocation.ts';
 import type { Settled } from '../supervisor/release/settle.js';
 import { System } from '../supervisor/system.ts';
@@ -61,7 +62,7 @@ async function withOwnWriter<Result>(
   return withDataFolder({ ...options, config: quiet, purpose: 'keys' }, async (parts) => {
     const failed = Promise.withResolvers<never>();
     parts.events.record('start', { pid: process.pid, cause: 'for the command keys; nothing serves' });
-    const system = new System({ ...parts, onFatal: failed.reject });
+    const system = new System(await inItsFolder({ ...parts, onFatal: failed.reject }));
     // Its writer may migrate: the next start has to know whose database it finds.
     parts.releases.writerGoesTo(parts.writerDeployment.release);
     try {

@@ -7,6 +7,7 @@ import { keepCompiledCode } from '../runtime/compiled-code.ts';
 import { giveIdleMemoryBack } from '../runtime/idle-memory.ts';
 import { hideSecrets } from '../secrets.ts';
 import { Control, controlSocketPath } from '../supervisor/control.ts';
+import { inItsFolder } from '../supervisor/failover/alone.ts';
 import { FailoverSystem, type StartedSystem } from '../supervisor/failover/failover-system.ts';
 import { LastAlive } from '../supervisor/last-alive.ts';
 import type { ReloadRequest } from '../supervisor/release/exchange.ts';
@@ -141,7 +142,9 @@ async function run(parts: SystemParts, environment: ServiceEnvironment, isTakeOv
     );
     service.ready();
   };
-  const system: StartedSystem = isAlone ? new System(options) : new FailoverSystem({ ...options, onStandby });
+  const system: StartedSystem = isAlone
+    ? new System(await inItsFolder(options))
+    : new FailoverSystem({ ...options, onStandby });
   const service = new Service({
     environment,
     snapshot: () => system.snapshot(),

@@ -140,6 +140,8 @@ export interface Ownership {
   readonly state: 'waiting' | 'held' | 'lost';
   /** What is waited for; how it was taken, where that is not plain; whose it is. */
   readonly reason?: string | undefined;
+  /** When it is lost: what to do, where that is not to stop the other one. */
+  readonly advice?: string | undefined;
   /** While it waits: the system may serve meanwhile, and add nothing to the replica. */
   readonly isToServe?: boolean | undefined;
   /** When it is lost: nobody's record is there, and these folders, of which only a record tells which counts. */

@@ -17,6 +17,13 @@ import { Replicator, type ReplicatorOptions } from './replicator.ts';
 import { finalFailure, type Slot } from './slot.ts';
 import { WriterPlace } from './writer-place.ts';
 
+/** What a replica is a folder of. */
+export interface Shared {
+  /** The same, whose replica has the record. */
+  readonly deployment: Deployment;
+  readonly folder: string;
+}
+
 export interface DataTierOptions
   extends Pick<ReplicatorOptions, 'deployment' | 'log' | 'events' | 'factory' | 'onChange'> {
   /** Of the writer: another one where an exchange was cut in half. */
@@ -24,6 +31,8 @@ export interface DataTierOptions
   readonly lifecycle: Lifecycle;
   /** The replica is taken from whoever owns it. */
   readonly isTakeOver?: boolean | undefined;
+  /** The replica of a system that was one of two is a folder of this one's. */
+  readonly shared?: Shared | undefined;
   /** By which it leads, beside another system that stands by; undefined where there is none. */
   readonly contender?: ContenderPlace | undefined;
   /** It leads no more, which nothing here can mend. */
@@ -67,7 +76,8 @@ export class DataTier {
     this.lease =
       options.contender ??
       new LeasePlace({
-        deployment,
+        deployment: options.shared?.deployment ?? deployment,
+        folder: options.shared?.folder ?? '',
         isTakeOver: options.isTakeOver ?? false,
         factory,
         onTaken(how) {

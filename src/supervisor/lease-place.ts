@@ -17,8 +17,10 @@ const FIRST_FINDING_MS = 1000;
 const CHECK_MS = 3000;
 
 export interface LeasePlaceOptions {
-  /** The primary's own: the record is its, and stays so over each exchange. */
+  /** The primary's own: the record is its, and stays so over each exchange. Its replica is that which has the record. */
   readonly deployment: Deployment;
+  /** The folder below that replica that this system writes; empty: the replica itself. */
+  readonly folder: string;
   /** Takes the replica from whoever owns it. */
   readonly isTakeOver: boolean;
   readonly factory: ProcessFactory;
@@ -75,9 +77,12 @@ export class LeasePlace implements ReplicaOwner {
     const { url } = this.#options.deployment.config.replica;
     const unknown = unknownEpochs(url, this.#ownership.epochs ?? []);
     if (unknown) return unknown;
+    const { reason, advice } = this.#ownership;
+    if (advice !== undefined)
+      return new Failure('replica_in_use', `The replica ${url} is used by ${reason}. ${advice}`);
     return new Failure(
       'replica_in_use',
-      `The replica ${url} is used by ${this.#ownership.reason}. Stop that one, or give this one another REPLICA_URL. If it is gone for good: ninelives start --take-over`,
+      `The replica ${url} is used by ${reason}. Stop that one, or give this one another REPLICA_URL. If it is gone for good: ninelives start --take-over`,
     );
   }
 
@@ -150,8 +155,9 @@ export class LeasePlace implements ReplicaOwner {
   }
 
   get #input(): LeaseInput {
-    const { isTakeOver } = this.#options;
+    const { isTakeOver, folder } = this.#options;
     return {
+      folder,
       session: this.#session,
       isResumed: this.#hasHeld,
       isTakeOver: isTakeOver && !this.#hasHeld,

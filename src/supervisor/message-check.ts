@@ -100,6 +100,7 @@ const MESSAGES: { readonly [Kind in ToPrimary['kind']]: Fields<Kind> } = {
   ownership: {
     state: oneOf('waiting', 'held', 'lost'),
     reason: optional(text),
+    advice: optional(text),
     epochs: optional(listOf(text)),
     isToServe: optional(flag),
     trouble: optional(text),

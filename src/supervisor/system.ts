@@ -9,7 +9,7 @@ import { version } from '../version.ts';
 import { addressesOf, type Listening, listenAtAll, pageUrlOf, tryAddresses } from './addresses.ts';
 import type { Child } from './child.ts';
 import { processClock } from './clock.ts';
-import { DataTier } from './data-tier.ts';
+import { DataTier, type Shared } from './data-tier.ts';
 import type { Events } from './events.ts';
 import type { ContenderPlace } from './failover/contender-place.ts';
 import { failoverSnapshot } from './failover/failover-snapshot.ts';
@@ -61,6 +61,8 @@ export interface SystemOptions {
   readonly events: Events;
   /** The replica is taken from whoever owns it. */
   readonly isTakeOver?: boolean;
+  /** Of a system that was one of two: where its replica is. */
+  readonly shared?: Shared | undefined;
   /** What a system has already that stood by. */
   readonly leading?: Leading | undefined;
   /** Called once when the system cannot go on. */

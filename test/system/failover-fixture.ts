@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { Test } from 'tap';
 import { freePort } from '../../loadtest/support/free-port.ts';
+import type { LeaseRecord } from '../../src/replication/lease/record.ts';
 import { s3Environment } from '../../src/testing/s3-server.ts';
 import { startS3, type TestStore } from '../support/s3.ts';
 import { launch, type RunningSystem, temporaryFolder, until } from '../support/system.ts';
@@ -15,7 +16,7 @@ export interface Pair {
   readonly env: NodeJS.ProcessEnv;
   /** Starts one; with the data folder of another that has ended, it is that one again. */
   readonly member: (name: string, dataDir?: string, more?: NodeJS.ProcessEnv) => RunningSystem;
-  readonly record: () => { readonly epoch: number; readonly data: string; readonly state: string };
+  readonly record: () => Pick<LeaseRecord, 'epoch' | 'data' | 'state' | 'isAlone'>;
 }
 
 export async function pair(t: Test): Promise<Pair> {

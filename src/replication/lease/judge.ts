@@ -1,3 +1,5 @@
+import type { LeaseNote } from '../failover/contender.ts';
+import { epochFolder } from '../failover/epoch.ts';
 import { type Identity, isKnownGone, isSameBoot } from './identity.ts';
 import { hasEpochs, type LeaseRecord } from './record.ts';
 
@@ -8,21 +10,33 @@ export interface Finding {
   readonly session: string;
   /** The kernel's lock on the replica is held here; none but a folder has one. */
   readonly isLocked: boolean;
+  /** The folder below the replica that this system has its databases from; empty: the replica itself. */
+  readonly folder: string;
+  /** What its data folder has noted as one of two systems; undefined where it was none. */
+  readonly note?: LeaseNote | undefined;
 }
 
 /**
  * What a record says to who would own the replica. `own`: it is this activation's. `free`: nobody owns it. `same`: it
  * was this very system before the machine was booted anew, unless that was copied. `unknown`: another one, of which only
- * time tells. `refused`: this code cannot read what the replica holds.
+ * time tells. `refused`: it is of systems that stand by for each other, and was not led last by this one. `elsewhere`: the
+ * replica goes on in another folder than this system's databases are from.
  */
-export type Judgement = 'own' | 'free' | 'same' | 'unknown' | 'refused';
+export type Judgement = 'own' | 'free' | 'same' | 'unknown' | 'refused' | 'elsewhere';
 
 /** Judges without any clock. Whoever asks has the lock of its own data folder. */
-export function judge({ record, self, session, isLocked }: Finding): Judgement {
+export function judge({ record, self, session, isLocked, folder, note }: Finding): Judgement {
   if (record === undefined) return 'free';
-  if (hasEpochs(record)) return 'refused';
+  if (hasEpochs(record)) return isLastLeader(record, note) && record.data === folder ? 'free' : 'refused';
+  if (record.data !== folder) return 'elsewhere';
   if (record.session === session) return 'own';
   if (record.state === 'released' || isKnownGone(record, self)) return 'free';
   if (isSameBoot(record, self) && (isLocked || record.folder === self.folder)) return 'free';
   return record.instance === self.instance ? 'same' : 'unknown';
+}
+
+/** Nobody has written it since, and all that is here is in the folder that counts, or goes there next. */
+function isLastLeader({ session, n, data }: LeaseRecord, note: LeaseNote | undefined): boolean {
+  if (note?.isWhole !== true || session !== note.session || n > note.n) return false;
+  return data === epochFolder(note.epoch);
 }

@@ -2,6 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from '../../log.ts';
 import type { LeasePositions, Ownership } from '../../runtime/messages.ts';
+import type { LeaseNote } from '../failover/contender.ts';
+import { epochOf } from '../failover/epoch.ts';
 import { type Identity, isAlive } from './identity.ts';
 import { type Judgement, judge } from './judge.ts';
 import { hasEpochs, type LeaseRecord, newRecord, ownerOf, parseRecord } from './record.ts';
@@ -28,6 +30,9 @@ export interface LeaseKeeperOptions {
   readonly isResumed: boolean;
   /** It is taken from a living owner, too. */
   readonly isTakeOver: boolean;
+  /** As `Finding.folder` and `Finding.note`. */
+  readonly folder?: string;
+  readonly note?: LeaseNote | undefined;
   readonly onChange: (ownership: Ownership) => void;
   readonly log: Logger;
   /** Monotonic, in milliseconds. */
@@ -52,6 +57,8 @@ export class LeaseKeeper {
   #pause = new AbortController();
   /** Once held, whatever else is found there has replaced this. */
   #hasHeld: boolean;
+  /** What was there before: also what is written anew where it is missing goes on from that. */
+  #before: LeaseRecord | undefined;
   /** The highest that this one has written; undefined before the first. */
   #n: number | undefined;
   #positions: LeasePositions = { schema: {}, confirmed: {} };
@@ -126,10 +133,19 @@ export class LeaseKeeper {
     if (!isFree) return this.#lockedOut(found, record);
     this.#lockedOutSinceMs = undefined;
     if (!found) return this.#hasHeld ? this.#write(found, record) : this.#first();
-    const judgement = record ? judge({ record, self, session, isLocked: store.isLockable }) : 'unknown';
+    const { folder = '', note } = this.#options;
+    const judgement = record
+      ? judge({ record, self, session, isLocked: store.isLockable, folder, note })
+      : 'unknown';
     if (judgement === 'refused')
       return this.#lose(
         `${nameOf(record)}, and by a second system that takes over from that (FAILOVER=lease)`,
+        'Only the one that has led last can go on alone, when both are stopped. Start this one with FAILOVER=lease, too.',
+      );
+    if (judgement === 'elsewhere')
+      return this.#lose(
+        nameOf(record),
+        `It goes on in its folder ${record?.data || 'of before'}, and the databases here are not from there. Put those aside, and start: they are restored.`,
       );
     if (judgement === 'own' || judgement === 'free') return this.#write(found, record);
     if (!isTakeOver) return this.#watch(found, record, judgement);
@@ -166,11 +182,14 @@ export class LeaseKeeper {
 
   /** @param before what is there; what it names of a database is in the replica until newer is known to be */
   #next(before: LeaseRecord | undefined): LeaseRecord {
-    const { self, session } = this.#options;
+    const { self, session, folder = '' } = this.#options;
     const { schema, confirmed } = this.#positions;
+    this.#before = before ?? this.#before;
+    const { epoch = epochOf(folder), past } = this.#before ?? {};
     return {
       ...newRecord(self, session),
-      n: (before?.n ?? 0) + 1,
+      ...(folder !== '' && epoch !== undefined && { epoch, data: folder, past, isAlone: true }),
+      n: (before?.n ?? this.#n ?? 0) + 1,
       schema,
       confirmed: { ...before?.confirmed, ...confirmed },
     };
@@ -230,9 +249,10 @@ export class LeaseKeeper {
     return LOOK_INTERVAL_MS;
   }
 
-  #lose(owner: string): number {
+  /** @param advice in place of what is told where another system holds it */
+  #lose(owner: string, advice?: string): number {
     this.#options.store.unlock();
-    this.#tell({ state: 'lost', reason: owner });
+    this.#tell({ state: 'lost', reason: owner, ...(advice !== undefined && { advice }) });
     return 0;
   }
 

@@ -1,12 +1,14 @@
 import type { Config } from '../../config.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
+import { readNote } from '../failover/note.ts';
 import { identityOf } from './identity.ts';
 import { LeaseKeeper, type LeaseKeeperOptions } from './keeper.ts';
 import { openLeaseStore } from './open-store.ts';
 import type { LeaseStore } from './store.ts';
 
 /** What the primary gives the process that owns the replica for it; the credentials come in its environment. */
-export interface LeaseInput extends Pick<LeaseKeeperOptions, 'session' | 'isResumed' | 'isTakeOver'> {
+export interface LeaseInput
+  extends Pick<LeaseKeeperOptions, 'session' | 'isResumed' | 'isTakeOver' | 'folder'> {
   /** Of the primary. */
   readonly pid: number;
 }
@@ -19,6 +21,7 @@ export async function run({ config, log, send, standby, ready, onMessage }: Runt
   let isTried = input.isResumed;
   const keeper = new LeaseKeeper({
     ...input,
+    note: readNote(config.DATA_DIR),
     store,
     self: identityOf(config.DATA_DIR, pid),
     onChange(ownership) {

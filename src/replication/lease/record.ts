@@ -21,6 +21,8 @@ export interface LeaseRecord extends Identity, LeasePositions {
   readonly state: 'held' | 'released';
   /** What `data` was before, the oldest first; undefined where it has never been anything else. */
   readonly past?: readonly string[] | undefined;
+  /** Its owner was one of two systems, and leads alone since, in the folder that `data` names. */
+  readonly isAlone?: true | undefined;
   /** How long whoever would take it waits for another `n`; undefined where the owner has no standby. */
   readonly ttlMs?: number | undefined;
 }
@@ -57,9 +59,14 @@ export function newRecord(identity: Identity, session: string): LeaseRecord {
   };
 }
 
-/** @returns whether it is of systems that stand by for each other, whose replicas this code cannot read */
-export function hasEpochs({ epoch, data, ttlMs }: Pick<LeaseRecord, 'epoch' | 'data' | 'ttlMs'>): boolean {
-  return epoch !== ONLY_EPOCH || data !== '' || ttlMs !== undefined;
+/** @returns whether it is of systems that stand by for each other, so that a system alone leaves it as it is */
+export function hasEpochs({
+  epoch,
+  data,
+  ttlMs,
+  isAlone,
+}: Pick<LeaseRecord, 'epoch' | 'data' | 'ttlMs' | 'isAlone'>): boolean {
+  return isAlone !== true && (epoch !== ONLY_EPOCH || data !== '' || ttlMs !== undefined);
 }
 
 /** @returns whose record it is, for people */

@@ -1,0 +1,10 @@
+import type { Config } from '../../config.ts';
+import { readMark } from '../history/mark.ts';
+import { epochOf } from './epoch.ts';
+
+/** @returns the folder below the replica that the databases here go on in; empty: the replica itself, as far as is known */
+export function knownFolder({ DATA_DIR, replica }: Pick<Config, 'DATA_DIR' | 'replica'>): string {
+  const url = readMark(DATA_DIR)?.replicaUrl;
+  const folder = url?.startsWith(`${replica.url}/`) ? url.slice(replica.url.length + 1) : '';
+  return epochOf(folder) === undefined ? '' : folder;
+}
