@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { type Config, loadConfig } from '../config.ts';
 import { type Code, Failure } from '../errors.ts';
 import { createLog } from '../log.ts';
+import { epochOf } from '../replication/failover/epoch.ts';
 import { isSameDisk } from '../replication/same-disk.ts';
 import { keepCompiledCode } from '../runtime/compiled-code.ts';
 import { giveIdleMemoryBack } from '../runtime/idle-memory.ts';
@@ -28,7 +29,7 @@ import { refuseMisplaced } from './misplaced.ts';
 /** What is left to write when all has stopped; whatever still keeps this process then has no say. */
 const EXIT_GRACE_MS = 1000;
 
-const USAGE = `Usage: ninelives start [--release DIR] [--take-over]
+const USAGE = `Usage: ninelives start [--release DIR] [--take-over [--epoch eNNNNNN]]
 
   Starts the whole system and stays in the foreground, logging to standard output, until SIGTERM, Ctrl-C or
   ninelives stop, or until its terminal is closed. Another SIGHUP reloads. Settings come from the environment and from
@@ -38,10 +39,12 @@ const USAGE = `Usage: ninelives start [--release DIR] [--take-over]
   the code on disk was refused, what ran before runs again; the ready line says so.
 
   --release DIR  the code in that folder, whatever ran before and whatever was refused
-  --take-over    the replica is this system's from now on, whoever holds it; the other one refuses writes then`;
+  --take-over    the replica is this system's from now on, whoever holds it; the other one refuses writes then. With
+                 FAILOVER=lease only where its record is missing, and then --epoch names the folder to go on from`;
 const OPTIONS = {
   release: { type: 'string' },
   'take-over': { type: 'boolean', default: false },
+  epoch: { type: 'string' },
   help: { type: 'boolean', short: 'h', default: false },
 } as const;
 
@@ -95,7 +98,7 @@ export async function start(
     for (const release of [workers, writer]) releases.watch(release);
     releases.started(writer);
     try {
-      await run(parts, environment, given['take-over']);
+      await run(parts, environment, given);
     } catch (error) {
       if (error instanceof Failure && error.code === 'stop_incomplete') releases.stopped();
       else if (
@@ -122,7 +125,11 @@ async function usage(): Promise<string> {
     : `${USAGE}\n\nThe app takes these settings beside those of the chassis:\n\n${settings}`;
 }
 
-async function run(parts: SystemParts, environment: ServiceEnvironment, isTakeOver: boolean): Promise<void> {
+async function run(
+  parts: SystemParts,
+  environment: ServiceEnvironment,
+  { 'take-over': isTakeOver, epoch }: { readonly 'take-over': boolean; readonly epoch?: string | undefined },
+): Promise<void> {
   const { deployment, settled, releases, log, events } = parts;
   const { config } = deployment;
   const end = Promise.withResolvers<void>();
@@ -130,10 +137,15 @@ async function run(parts: SystemParts, environment: ServiceEnvironment, isTakeOv
   const onFatal = (failure: Failure) => end.reject(failure);
   const options = { ...parts, sockets, isTakeOver, onFatal };
   const isAlone = config.FAILOVER === 'off';
-  if (isTakeOver && !isAlone)
+  if (isTakeOver && !isAlone && epoch === undefined)
     throw new Failure(
       'usage',
-      '--take-over is for FAILOVER=off. With FAILOVER=lease this system takes over by itself when the other one is gone.',
+      'With FAILOVER=lease this system takes over by itself when the other one is gone. Where the record of both is missing, name the folder to go on from: --take-over --epoch eNNNNNN',
+    );
+  if (epoch !== undefined && (!isTakeOver || isAlone || epochOf(epoch) === undefined))
+    throw new Failure(
+      'usage',
+      `--epoch ${epoch}: expected the folder of an epoch, such as e000001, with --take-over and FAILOVER=lease`,
     );
   const onStandby = () => {
     log.info(
@@ -144,7 +156,7 @@ async function run(parts: SystemParts, environment: ServiceEnvironment, isTakeOv
   };
   const system: StartedSystem = isAlone
     ? new System(await inItsFolder(options))
-    : new FailoverSystem({ ...options, onStandby });
+    : new FailoverSystem({ ...options, onStandby, takeOver: epoch });
   const service = new Service({
     environment,
     snapshot: () => system.snapshot(),

@@ -1,8 +1,8 @@
 import type { LeasePositions } from '../../runtime/messages.ts';
 import { type Identity, isKnownGone, isSameBoot } from '../lease/identity.ts';
-import { type LeaseRecord, newRecord, parseRecord } from '../lease/record.ts';
+import { type LeaseRecord, newRecord, ownerOf, parseRecord } from '../lease/record.ts';
 import type { Stored } from '../lease/store.ts';
-import { epochFolder } from './epoch.ts';
+import { epochFolder, epochOf } from './epoch.ts';
 import { SINGLE_TTL_MS, timesOf } from './times.ts';
 
 /**
@@ -32,8 +32,8 @@ export type ContenderState =
 /** What a look at the record has found. `silent`: there was no answer. */
 export type Look =
   | { readonly kind: 'found'; readonly stored: Stored; readonly sentAtMs: number }
-  /** `hasEpochs`: the replica has a folder of an epoch, so that the record was removed. */
-  | { readonly kind: 'missing'; readonly hasEpochs: boolean; readonly sentAtMs: number }
+  /** `epochs`: the folders of epochs that the replica has; with one the record was removed. */
+  | { readonly kind: 'missing'; readonly epochs: readonly string[]; readonly sentAtMs: number }
   | { readonly kind: 'silent'; readonly reason: string };
 
 /** A conditional write that is to be sent now. */
@@ -62,6 +62,8 @@ export interface ContenderOptions {
   readonly ttlMs: number;
   /** Monotonic, in milliseconds. It is never compared with another machine's. */
   readonly now: () => number;
+  /** The folder to go on from where there is no record, as a person has decided. */
+  readonly takeOver?: string | undefined;
   /** What was noted last in the data folder; undefined where nothing was. */
   readonly note?: LeaseNote | undefined;
   /**
@@ -262,7 +264,7 @@ export class Contender {
     const record = stored && parseRecord(stored.text);
     if (this.isHolder) return this.#asHolder(stored, record);
     if (this.#state === 'offered') return this.#asOffered(record);
-    return look.kind === 'missing' ? this.#asFirst(look.hasEpochs) : this.#asStandby(look.stored, record);
+    return look.kind === 'missing' ? this.#asFirst(look.epochs) : this.#asStandby(look.stored, record);
   }
 
   /** @param sentAtMs when it was sent: a holder's time counts from there */
@@ -339,6 +341,8 @@ export class Contender {
 
   #asStandby(stored: Stored, record: LeaseRecord | undefined): LeaseWrite | undefined {
     if (!record) return this.#refuse('the record of its owner cannot be read');
+    if (this.#options.takeOver !== undefined && this.#lastSeen === undefined && !this.#isOwn(record))
+      return this.#refuse(`${ownerOf(record)} has a record, and decides what is gone on from`);
     if (this.#isOwn(record)) {
       // A write that was taken for lost, or one of the process before this one.
       this.#hold(record);
@@ -353,12 +357,20 @@ export class Contender {
     return this.#write('take', stored, record);
   }
 
-  #asFirst(hasEpochs: boolean): LeaseWrite | undefined {
+  #asFirst(epochs: readonly string[]): LeaseWrite | undefined {
     // It was there: whoever holds it writes it anew.
     if (this.#lastSeen !== undefined) return this.#missed();
-    if (hasEpochs) return this.#refuse('the record of its owner was removed');
+    const { takeOver, self, session } = this.#options;
+    if (takeOver === undefined && epochs.length > 0)
+      return this.#refuse('the record of its owner was removed');
+    if (takeOver !== undefined && !epochs.includes(takeOver))
+      return this.#refuse(`there is no folder ${takeOver}; there is ${epochs.join(', ') || 'none'}`);
     this.#state = 'challenging';
-    return this.#write('take', undefined, undefined);
+    if (takeOver === undefined) return this.#write('take', undefined, undefined);
+    const numbers = epochs.map((folder) => epochOf(folder) ?? 0);
+    const past = epochs.filter((folder) => (epochOf(folder) ?? 0) < (epochOf(takeOver) ?? 0)).sort();
+    const before = { ...newRecord(self, session), epoch: Math.max(...numbers), data: takeOver, past };
+    return this.#write('take', undefined, before);
   }
 
   #missed(): undefined {

@@ -102,7 +102,7 @@ export class Driver<Item> {
       const stored = await store.read();
       const look: Look = stored
         ? { kind: 'found', stored, sentAtMs }
-        : { kind: 'missing', hasEpochs: (await store.epochs()).length > 0, sentAtMs };
+        : { kind: 'missing', epochs: await store.epochs(), sentAtMs };
       this.#reason = undefined;
       return look;
     } catch (error) {

@@ -29,6 +29,8 @@ export interface ContenderInput {
   readonly release: string;
   /** A process before this one has found that the store can decide. */
   readonly isResumed: boolean;
+  /** As `ContenderOptions.takeOver`. */
+  readonly takeOver?: string | undefined;
   /** Where the other system is asked; undefined where none is set. */
   readonly peerUrl?: string | undefined;
   /** Where the other system asks; undefined where it cannot. */
@@ -55,7 +57,7 @@ const TURNS: ReadonlySet<ToChild['kind']> = new Set([
 export async function run(runtime: Runtime): Promise<void> {
   const { config, log, send, standby, ready, onMessage } = runtime;
   process.umask(0o077);
-  const { session, pid, ttlMs, release, isResumed, peerUrl, peerListen } =
+  const { session, pid, ttlMs, release, isResumed, takeOver, peerUrl, peerListen } =
     (await standby()) as ContenderInput;
   const times = timesOf(ttlMs);
   const store = openLeaseStore(config, process.env, times.requestTimeoutMs);
@@ -66,6 +68,7 @@ export async function run(runtime: Runtime): Promise<void> {
     session,
     heldBack: (record, isHere) => fitness.heldBackBecause(record, isHere),
     ttlMs,
+    takeOver,
     now: monotonicNowMs,
     note: readNote(config.DATA_DIR),
   });

@@ -61,9 +61,19 @@ export class ContenderPlace implements ReplicaOwner {
   /** When the time of its writer ends: who does not hear of a renewal has none. */
   #expiry: ReturnType<Clock['after']> | undefined;
   readonly #onChange: () => void;
+  readonly #takeOver: string | undefined;
 
-  /** @param deployment whose replica is the one that both systems share */
-  constructor(deployment: Deployment, factory: ProcessFactory, onChange: () => void) {
+  /**
+   * @param deployment whose replica is the one that both systems share
+   * @param takeOver the folder to go on from where there is no record
+   */
+  constructor(
+    deployment: Deployment,
+    factory: ProcessFactory,
+    onChange: () => void,
+    takeOver?: string | undefined,
+  ) {
+    this.#takeOver = takeOver;
     this.#deployment = deployment;
     this.#onChange = onChange;
     const name = PROCESSES.contender.role;
@@ -98,7 +108,7 @@ export class ContenderPlace implements ReplicaOwner {
     if (state !== 'refused') return undefined;
     return new Failure(
       'history_unsettled',
-      `It cannot be told which system leads the replica ${url}: ${reason}. Nothing was changed. To go on from one of its folders, start one system with FAILOVER=off and REPLICA_URL=${url}/eNNNNNN.`,
+      `It cannot be told which system leads the replica ${url}: ${reason}. Nothing was changed. To go on from one of its folders where the record is missing: ninelives start --take-over --epoch eNNNNNN`,
     );
   }
 
@@ -313,6 +323,7 @@ export class ContenderPlace implements ReplicaOwner {
       ttlMs: LEASE_TTL_MS,
       release: release.hash,
       isResumed: this.#hasHeld,
+      takeOver: this.#hasHeld ? undefined : this.#takeOver,
       peerUrl: PEER_URL,
       peerListen,
     };

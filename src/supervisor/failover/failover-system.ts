@@ -35,6 +35,8 @@ const PROXY_LOOK_MS = 1500;
 export interface FailoverOptions extends SystemOptions {
   /** The port is open, and who leads is found out. */
   readonly onStandby: () => void;
+  /** The folder of the replica to go on from, where that has no record. */
+  readonly takeOver?: string | undefined;
 }
 
 /** What the command `start` needs of a system. */
@@ -101,7 +103,7 @@ export class FailoverSystem implements StartedSystem {
       check: (release) => releases.check(release),
       onDamage: () => {},
     });
-    this.#contender = new ContenderPlace(deployment, this.#factory, () => this.#changed());
+    this.#contender = new ContenderPlace(deployment, this.#factory, () => this.#changed(), options.takeOver);
     this.#standby = new StandbyPlace(options, this.#factory, {
       status: () => this.#status,
       secret: this.#links.secret.toString('base64'),

@@ -37,7 +37,7 @@ function found(record: LeaseRecord): Look {
   return { kind: 'found', stored: { text, tag: text }, sentAtMs: 0 };
 }
 
-const MISSING: Look = { kind: 'missing', hasEpochs: false, sentAtMs: 0 };
+const MISSING: Look = { kind: 'missing', epochs: [], sentAtMs: 0 };
 const SILENT: Look = { kind: 'silent', reason: 'no answer' };
 
 function summary(write: LeaseWrite | undefined) {
@@ -71,9 +71,23 @@ t.test('the first of all begins epoch 1, and restores from the replica itself', 
 
 t.test('a record that is missing where epochs are is not made anew by a newcomer', async (t) => {
   const { contender } = contend();
-  t.equal(contender.looked({ ...MISSING, hasEpochs: true }), undefined);
+  t.equal(contender.looked({ ...MISSING, epochs: ['e000001'] }), undefined);
   t.equal(contender.state, 'refused');
   t.equal(contender.refusal, 'the record of its owner was removed');
+});
+
+t.test('a person may say which epoch a replica goes on from that has no record', async (t) => {
+  const epochs = ['e000002', 'e000004', 'e000003'];
+  const { contender } = contend({ takeOver: 'e000003' });
+  const take = contender.looked({ ...MISSING, epochs }) as LeaseWrite;
+  t.strictSame(summary(take), { purpose: 'take', epoch: 5, data: 'e000003', n: 1, state: 'held' });
+  t.strictSame(take.record.past, ['e000002']);
+  const other = contend({ takeOver: 'e000007' }).contender;
+  t.equal(other.looked({ ...MISSING, epochs }), undefined);
+  t.equal(other.refusal, 'there is no folder e000007; there is e000002, e000004, e000003');
+  const late = contend({ takeOver: 'e000003' }).contender;
+  t.equal(late.looked(found(THEIRS)), undefined);
+  t.match(late.refusal, /has a record, and decides what is gone on from/);
 });
 
 t.test('a record that is missing is written anew by its holder, with its epoch', async (t) => {

@@ -388,7 +388,7 @@ export class World {
     const stored = look.answer as World['stored'];
     const found: Look = stored
       ? { kind: 'found', stored, sentAtMs: look.sentAtMs }
-      : { kind: 'missing', hasEpochs: this.prefixes.size > 1, sentAtMs: look.sentAtMs };
+      : { kind: 'missing', epochs: [...this.prefixes.keys()].slice(1), sentAtMs: look.sentAtMs };
     // Its own copy, made before the record is taken.
     if (this.mutation.restoresBefore && contender.state === 'standby')
       node.db = [...(this.prefixes.get(this.record?.data ?? '')?.items ?? [])];
