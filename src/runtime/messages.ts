@@ -187,6 +187,8 @@ export interface Leadership {
   /** While it holds the record, and what it found there as the place of the data. */
   readonly epoch?: number | undefined;
   readonly data?: string | undefined;
+  /** What its record tells of the databases. */
+  readonly told?: Pick<LeasePositions, 'schema' | 'needs'> | undefined;
   /** Until when its writer may commit; undefined while it may not. */
   readonly commitUntilMonotonicMs?: number | undefined;
   /** Who has the record, where that is another. */
@@ -233,6 +235,8 @@ export type ToChild =
   | { readonly kind: 'activate'; readonly name: string; readonly input?: unknown }
   /** What the owner's record tells of the databases. */
   | ({ readonly kind: 'positions' } & LeasePositions)
+  /** The same, and the record is to say it at once: the databases are about to have it. */
+  | ({ readonly kind: 'announced' } & LeasePositions)
   /** Litestream has uploaded this: whether it counts the record decides. */
   | ({ readonly kind: 'uploaded' } & Confirmation)
   /** The databases are whole, as the epoch had them that was to be restored. */

@@ -109,6 +109,7 @@ const MESSAGES: { readonly [Kind in ToPrimary['kind']]: Fields<Kind> } = {
     state: text,
     epoch: optional(id),
     data: optional(text),
+    told: optional(shape({ schema, needs: optional(schema) })),
     commitUntilMonotonicMs: optional(finite),
     holder: optional(text),
     held: optional(

@@ -22,6 +22,17 @@ export class RecordPositions {
     this.#describe({ ...this.#positions, schema, needs });
   }
 
+  /** What the databases are about to have beside that. @returns all of it */
+  announced(schema: Schema, needs: Schema): LeasePositions {
+    const { schema: before, needs: neededBefore = {} } = this.#positions;
+    this.#positions = {
+      ...this.#positions,
+      schema: raised(before, schema),
+      needs: raised(neededBefore, needs),
+    };
+    return this.#positions;
+  }
+
   /** How far the replica is. */
   told(reports: Readonly<Record<string, LagReport>>): void {
     const confirmed = Object.fromEntries(
@@ -37,4 +48,15 @@ export class RecordPositions {
     this.#positions = positions;
     if (isNew) this.#send(this.message);
   }
+}
+
+/** @returns the newest migration of each owner in either */
+function raised(before: Schema, by: Schema): Schema {
+  const all = { ...before };
+  for (const [database, owners] of Object.entries(by)) {
+    const known = { ...all[database] };
+    for (const [owner, number] of Object.entries(owners)) known[owner] = Math.max(number, known[owner] ?? 0);
+    all[database] = known;
+  }
+  return all;
 }

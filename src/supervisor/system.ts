@@ -177,6 +177,7 @@ export class System {
       replacement: this.#replacement,
       factory,
       primary: deployment,
+      announce: contender && ((schema, needs) => contender.announce(schema, needs)),
     });
     this.#recovery = new Recovery({
       mode: config.HEAL,

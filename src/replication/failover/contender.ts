@@ -155,6 +155,11 @@ export class Contender {
     return this.#own?.data ?? '';
   }
 
+  /** What the record tells of the databases, while it is held. */
+  get told(): Pick<LeasePositions, 'schema' | 'needs'> | undefined {
+    return this.isHolder ? this.#own : undefined;
+  }
+
   /** The record that was found last and is not its own. */
   get holder(): LeaseRecord | undefined {
     return this.#holder;
@@ -329,7 +334,14 @@ export class Contender {
     if (this.#isReleasing && this.#isSwitched) return this.#write('release', stored, record);
     if (this.#isCovered && this.#state === 'uploading') return this.#write('switch', stored, record);
     const isDue = now() >= this.#renewedAtMs + timesOf(this.#options.ttlMs).renewIntervalMs;
-    return isDue ? this.#write('renew', stored, record) : undefined;
+    return isDue || !this.#isToldBy(record) ? this.#write('renew', stored, record) : undefined;
+  }
+
+  /** What the databases have, or are about to have, is known to whoever would take over. */
+  #isToldBy({ schema, needs }: LeaseRecord): boolean {
+    const { schema: newest, needs: needed = needs } = this.#positions;
+    const isTold = JSON.stringify({ ...schema, ...newest }) === JSON.stringify(schema);
+    return isTold && JSON.stringify(needed) === JSON.stringify(needs);
   }
 
   /** Also where it is missing: nobody but the next one may write it then. */

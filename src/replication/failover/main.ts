@@ -48,6 +48,7 @@ const TURNS: ReadonlySet<ToChild['kind']> = new Set([
   'reclaim',
   'rehearsed',
   'renew',
+  'announced',
 ]);
 
 /**
@@ -107,7 +108,7 @@ export async function run(runtime: Runtime): Promise<void> {
       const { kind: _kind, ...confirmation } = message;
       driver.uploaded(confirmation);
     }
-    if (message.kind === 'positions') contender.tell(message);
+    if (message.kind === 'positions' || message.kind === 'announced') contender.tell(message);
     if (message.kind === 'databases-restored') contender.restored();
     if (message.kind === 'epoch-covered') contender.covered();
     if (message.kind === 'release') contender.release(message.isOffered === true);
@@ -168,10 +169,11 @@ async function demandConditional(store: LeaseStore, { config, log, send }: Runti
 }
 
 function describe(contender: Contender, driver: Driver<Confirmation>, fitness: Fitness): Leadership {
-  const { state, epoch, data, deadlineMs, holder, refusal, renewedAtMs, heldBackBecause } = contender;
+  const { state, epoch, data, told, deadlineMs, holder, refusal, renewedAtMs, heldBackBecause } = contender;
   return {
     state,
     ...(epoch !== undefined && { epoch, data }),
+    ...(told && { told: { schema: told.schema, needs: told.needs } }),
     ...(Number.isFinite(deadlineMs) && { commitUntilMonotonicMs: deadlineMs }),
     ...(renewedAtMs !== undefined && {
       renewedAtMs: Math.round(Date.now() - monotonicNowMs() + renewedAtMs),

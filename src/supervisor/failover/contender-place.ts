@@ -22,6 +22,7 @@ const RELEASE_MS = 3000;
 /** The other system looks at the record each twelfth of the TTL. */
 const TAKE_MS = 5000;
 const PEER_MS = 3000;
+const ANNOUNCE_MS = 5000;
 
 /** A system that leads, as far as its place is concerned. */
 export interface Led {
@@ -201,6 +202,24 @@ export class ContenderPlace implements ReplicaOwner {
 
   migrated(schema: Schema, needs: Schema | undefined): void {
     this.#positions.migrated(schema, needs);
+  }
+
+  /**
+   * Resolves when the record says what the databases are about to have, so that nobody takes over who cannot live with it.
+   * @throws Failure not_ready when it cannot be written now
+   */
+  async announce(schema: Schema, needs: Schema): Promise<void> {
+    const positions = this.#positions.announced(schema, needs);
+    const wanted = JSON.stringify([positions.schema, positions.needs]);
+    const isTold = () => {
+      const { told } = this.#leadership;
+      return JSON.stringify([told?.schema, told?.needs]) === wanted;
+    };
+    this.#send({ kind: 'announced', ...positions });
+    await this.#until(isTold, ANNOUNCE_MS);
+    this.demand();
+    if (!isTold())
+      throw new Failure('not_ready', 'The record of the leader could not be told of the migrations in time');
   }
 
   told(reports: Readonly<Record<string, LagReport>>): void {

@@ -1,5 +1,6 @@
 import { Failure } from '../../errors.ts';
 import type { Logger } from '../../log.ts';
+import type { Schema } from '../../runtime/messages.ts';
 import type { ReleaseName, ReleasesSnapshot } from '../../runtime/snapshot.ts';
 import type { Events } from '../events.ts';
 import type { Lifecycle } from '../lifecycle.ts';
@@ -38,6 +39,8 @@ export interface ExchangeOptions {
   readonly beside: readonly Slot[];
   readonly replacement: RollingReplacement;
   readonly factory: ProcessFactory;
+  /** Has whoever could take over know of migrations, by their newest number, before they are applied. */
+  readonly announce?: ((schema: Schema, needs: Schema) => Promise<void>) | undefined;
   /** Of the primary itself: it does not change while it lives. */
   readonly primary: Deployment;
   readonly log: Logger;
@@ -179,13 +182,18 @@ export class Exchange {
   /** @returns the names of what was exchanged, started or ended, in order */
   async #exchange(
     running: Deployment,
-    { deployment }: Deployable,
+    { deployment, compatibility }: Deployable,
     trial: TrialResult,
     cause: string,
   ): Promise<string[]> {
     const { writer, serving, beside, releases, replacement } = this.#options;
     const done: Slot[] = [];
     const formerWriter = writer.deployment;
+    if (trial.migrations.length > 0)
+      await this.#options.announce?.(
+        newestOf(compatibility, () => true),
+        newestOf(compatibility, ({ isCompatible }) => !isCompatible),
+      );
     try {
       await replacement.series(async (replace) => {
         releases.writerGoesTo(deployment.release);
@@ -275,6 +283,21 @@ export class Exchange {
 
 function releaseName({ version, hash }: StoredRelease): ReleaseName {
   return { version, hash };
+}
+
+/** @returns the newest of those that are pending and meant, by database and owner */
+function newestOf(
+  compatibility: Deployable['compatibility'],
+  isMeant: (migration: { readonly isCompatible: boolean }) => boolean,
+): Schema {
+  return Object.fromEntries(
+    Object.entries(compatibility).map(([database, { pending }]) => [
+      database,
+      Object.fromEntries(
+        pending.filter(isMeant).map(({ owner, name }) => [owner, Number.parseInt(name, 10)]),
+      ),
+    ]),
+  );
 }
 
 interface Halfway {

@@ -325,6 +325,22 @@ t.test('the process that takes the place of another goes on with its session', a
   t.equal(contend().contender.looked(found(record)), undefined, 'without a note it is another');
 });
 
+t.test('what the databases are about to have is told at once', async (t) => {
+  const { contender, record } = holding();
+  t.equal(contender.looked(found(record)), undefined, 'no renewal is due');
+  const positions = { schema: { main: { alerts: 5 } }, needs: { main: { alerts: 4 } }, confirmed: {} };
+  contender.tell(positions);
+  const write = contender.looked(found(record)) as LeaseWrite;
+  t.strictSame(
+    [write.purpose, write.record.schema, write.record.needs],
+    ['renew', positions.schema, positions.needs],
+  );
+  t.strictSame(contender.told?.schema, record.schema, 'it is not written yet');
+  contender.wrote(write, 'written', 0);
+  t.strictSame(contender.told?.schema, positions.schema);
+  t.equal(contender.looked(found(write.record)), undefined);
+});
+
 t.test('folders of epochs sort as the epochs do, and nothing else is taken for one', async (t) => {
   t.equal(epochFolder(13), 'e000013');
   t.equal(epochFolder(1_234_567), 'e1234567');

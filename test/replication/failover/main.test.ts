@@ -55,7 +55,13 @@ t.test('it says what it is, until when a writer may commit, and which uploads co
   const { child, said, becomes, lead, dataDir } = contend(t, { store });
   await becomes('restoring');
   const { renewedAtMs, ...told } = said.leadership;
-  t.strictSame(told, { kind: 'leadership', state: 'restoring', epoch: 1, data: '' });
+  t.strictSame(told, {
+    kind: 'leadership',
+    state: 'restoring',
+    epoch: 1,
+    data: '',
+    told: { schema: {} },
+  });
   t.ok(Math.abs(Date.now() - (renewedAtMs ?? 0)) < 10_000);
   await lead();
   t.equal(said.leadership.data, 'e000001');
