@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { loadConfig } from '../config.ts';
+import { type Config, loadConfig } from '../config.ts';
 import { databaseNames } from '../features.ts';
 import { createLog } from '../log.ts';
 import { findLitestream } from '../replication/binary.ts';
@@ -19,6 +19,8 @@ export interface CommandReplica extends SystemReplica {
   readonly earlier: readonly CommandReplica[];
   /** Systems that stand by for each other write it. */
   readonly isShared: boolean;
+  /** As the settings name it: what has the record. */
+  readonly root: Config;
 }
 
 /**
@@ -46,7 +48,18 @@ export async function withReplica<Result>(
         mode: 0o600,
       });
       const env = litestreamEnv(process.env, secrets, { config: there, configPath });
-      return { config: there, databases, binary, configPath, env, log, epoch, earlier: [], isShared: false };
+      return {
+        config: there,
+        databases,
+        binary,
+        configPath,
+        env,
+        log,
+        epoch,
+        earlier: [],
+        isShared: false,
+        root: config,
+      };
     };
     const plain = contextIn('');
     const { folders, isShared } = await readLineage(config, plain.env);

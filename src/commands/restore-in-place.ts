@@ -17,6 +17,8 @@ import type { SystemReplica } from '../replication/replica-context.ts';
 import { salvage } from '../replication/salvage/salvage.ts';
 import { lockDataDir } from '../sqlite/lock.ts';
 import { endOrphans } from '../supervisor/orphans.ts';
+import { HeldLead } from './held-lead.ts';
+import type { CommandReplica } from './restore-context.ts';
 import { type Point, type RestoreReport, restoreOne, shownCommit } from './restore-one.ts';
 
 /** What an in-place restore did. */
@@ -30,37 +32,43 @@ export interface Replaced {
  * Replaces all databases of a system that does not run by what the replica holds. Until every one has been restored
  * and checked, nothing changes; then the old files go aside to `DATA_DIR/replaced/<UTC time>/`.
  *
+ * @param from where they come from: what the system that is to go on with them goes on in, or what that was the continuation of
  * @param point the newest state when undefined
- * @throws Failure data_dir_locked while a system runs, or as `restoreOne`
+ * @throws Failure data_dir_locked while a system runs; replica_in_use at another than the last leader of two; or as `restoreOne`
  */
 export async function restoreInPlace(
-  context: SystemReplica,
+  context: CommandReplica,
+  from: SystemReplica,
   point: Point | undefined,
   signal: AbortSignal,
 ): Promise<Replaced> {
   const { DATA_DIR } = context.config;
   const lock = lockDataDir(DATA_DIR, 'restore');
+  let lead: HeldLead | undefined;
   // The folder that a start clears away, should this be killed.
   const scratchDir = join(DATA_DIR, 'restore');
   try {
     // What a killed primary has left running still has the old files open.
     await endOrphans(DATA_DIR, context.log);
+    if (context.isShared) lead = await HeldLead.take(context);
     finishReplacement(DATA_DIR, context.config.replica.url);
     rmSync(scratchDir, { recursive: true, force: true });
     mkdirSync(scratchDir, { mode: 0o700 });
     const reports: RestoreReport[] = [];
     for (const database of context.databases) {
       const outputPath = databasePath(scratchDir, database);
-      const report = await restoreOne(context, { database, point, outputPath, scratchDir, signal });
+      const report = await restoreOne(from, { database, point, outputPath, scratchDir, signal });
       reports.push(point ? report : await withSalvaged(report, DATA_DIR, signal));
     }
     const movedTo = await install(context, scratchDir);
+    lead?.replaced();
     return {
       reports: reports.map((report) => ({ ...report, file: databasePath(DATA_DIR, report.database) })),
       movedTo,
     };
   } finally {
     rmSync(scratchDir, { recursive: true, force: true });
+    await lead?.end();
     lock.release();
   }
 }

@@ -72,15 +72,10 @@ export async function restore(args: readonly string[], invocation: Invocation): 
       await listRestorable(context, database === undefined ? context.databases : [database], json, signal);
       return;
     }
-    if (to === undefined && context.isShared)
-      throw new Failure(
-        'replica_in_use',
-        `The replica ${context.config.replica.url} is that of systems that take over from each other (FAILOVER=lease): what is put in place here would not be its newest. Nothing was done. To look at it: --to FILE`,
-      );
     const { place, point } =
       atMs === undefined ? { place: context, point: undefined } : await placeOf(context, atMs, signal);
     if (to === undefined) {
-      const { reports, movedTo } = await restoreInPlace(place, point, signal);
+      const { reports, movedTo } = await restoreInPlace(context, place, point, signal);
       if (movedTo && !json) console.log(`what was there before is in ${movedTo}`);
       print(reports, json, { movedTo });
     } else {

@@ -89,7 +89,7 @@ t.test('a replica that two systems have led, one after the other', async (t) => 
     t.match(stdout, /main: ok, /);
   });
 
-  await t.test('it is not put in place beside systems that take over from each other', async (t) => {
+  await t.test('it is not put in place but where the last leader was', async (t) => {
     const { code, stderr } = await command(['restore', '--in-place', '--yes'], {
       ...env,
       DATA_DIR: temporaryFolder(t),

@@ -16,7 +16,7 @@ export interface Pair {
   readonly env: NodeJS.ProcessEnv;
   /** Starts one; with the data folder of another that has ended, it is that one again. */
   readonly member: (name: string, dataDir?: string, more?: NodeJS.ProcessEnv) => RunningSystem;
-  readonly record: () => Pick<LeaseRecord, 'epoch' | 'data' | 'state' | 'isAlone'>;
+  readonly record: () => Pick<LeaseRecord, 'epoch' | 'data' | 'state' | 'isAlone' | 'isRestoring'>;
 }
 
 export async function pair(t: Test): Promise<Pair> {

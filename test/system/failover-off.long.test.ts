@@ -2,9 +2,12 @@ import t from 'tap';
 import { command } from '../commands/command.ts';
 import { request } from '../support/http.ts';
 import { nextSecond } from '../support/next-second.ts';
-import { launch } from '../support/system.ts';
+import { launch, temporaryFolder, until } from '../support/system.ts';
 import { pair, standsBy } from './failover-fixture.ts';
 import { post } from './lease-fixture.ts';
+
+/** Longer than a command takes on a busy machine. */
+const LONG = { LEASE_TTL_MS: '15000' };
 
 t.test('two systems go back in time by the one that goes on alone, and are two again', async (t) => {
   const { env, member, record } = await pair(t);
@@ -19,7 +22,6 @@ t.test('two systems go back in time by the one that goes on alone, and are two a
   const { dataDir } = leader;
   const restore = () =>
     command(['restore', '--in-place', '--at', at, '--yes'], { ...env, FAILOVER: 'off', DATA_DIR: dataDir });
-  t.equal((await restore()).code, 73, 'not as one of two');
 
   const alone = launch(t, { ...env, FAILOVER: 'off' }, dataDir);
   await alone.ready();
@@ -40,3 +42,44 @@ t.test('two systems go back in time by the one that goes on alone, and are two a
   t.equal((await request(`${standby.url}/alert/movie/two`)).status, 200);
   t.equal((await request(`${standby.url}/alert/movie/mistake`)).status, 404);
 });
+
+t.test(
+  'restored in place at the leader, it leads another epoch with that, and nobody challenges meanwhile',
+  async (t) => {
+    const { env, member, record } = await pair(t);
+    const leader = member('a', undefined, LONG);
+    await leader.ready();
+    const standby = member('b', undefined, LONG);
+    await standsBy(standby);
+    t.equal((await post(leader, 'one')).status, 201);
+    await nextSecond();
+    const at = new Date().toISOString();
+    await nextSecond();
+    t.equal((await post(leader, 'mistake')).status, 201);
+    const inPlace = (dataDir: string) =>
+      command(['restore', '--in-place', '--at', at, '--yes'], { ...env, NODE_NAME: 'a', DATA_DIR: dataDir });
+    const { dataDir } = leader;
+    t.equal((await inPlace(dataDir)).code, 73, 'not while it runs');
+    t.equal((await inPlace(temporaryFolder(t))).code, 73, 'not elsewhere');
+    t.equal((await command(['stop', '--keep'], { ...env, DATA_DIR: dataDir })).code, 0);
+    const { code, stderr } = await inPlace(dataDir);
+    t.equal(code, 0, stderr);
+    t.strictSame([record().epoch, record().state, record().isRestoring], [1, 'held', true]);
+    await until(async () => {
+      const { stdout } = await command(['status', '--json'], { ...env, DATA_DIR: standby.dataDir });
+      return stdout.includes('would not take over: the databases of a are being replaced');
+    }, 'the standby knows');
+    t.equal(record().epoch, 1, 'nobody has challenged');
+
+    const again = member('a', dataDir, LONG);
+    await again.ready();
+    t.equal((await request(`${again.url}/alert/movie/one`)).status, 200);
+    t.equal((await request(`${again.url}/alert/movie/mistake`)).status, 404);
+    t.equal((await post(again, 'two')).status, 201);
+    t.strictSame([record().epoch, record().data, record().isRestoring], [2, 'e000002', undefined]);
+    t.equal((await again.stop()).code, 0);
+    await standby.ready();
+    t.equal((await request(`${standby.url}/alert/movie/two`)).status, 200);
+    t.equal((await request(`${standby.url}/alert/movie/mistake`)).status, 404);
+  },
+);

@@ -392,7 +392,10 @@ export class Contender {
   #mayTake(record: LeaseRecord): boolean {
     const { now, self, note, heldBack } = this.#options;
     const isHere = this.#isOfThisFolder(record) && note?.isWhole === true;
-    this.#heldBackBecause = heldBack?.(record, isHere);
+    const isRestoredElsewhere = record.isRestoring === true && record.instance !== self.instance;
+    this.#heldBackBecause = isRestoredElsewhere
+      ? `the databases of ${record.name} are being replaced (restore --in-place), which goes on when that is started`
+      : heldBack?.(record, isHere);
     if (this.#heldBackBecause !== undefined) return false;
     if (record.state === 'released' || this.#isOfThisFolder(record)) return true;
     // What a primary leaves behind that was killed may still commit, and has the lock of its folder.

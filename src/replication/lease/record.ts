@@ -21,6 +21,8 @@ export interface LeaseRecord extends Identity, LeasePositions {
   readonly state: 'held' | 'released';
   /** What `data` was before, the oldest first; undefined where it has never been anything else. */
   readonly past?: readonly string[] | undefined;
+  /** Its databases are being replaced: nobody challenges until it is started again. */
+  readonly isRestoring?: true | undefined;
   /** Its owner was one of two systems, and leads alone since, in the folder that `data` names. */
   readonly isAlone?: true | undefined;
   /** How long whoever would take it waits for another `n`; undefined where the owner has no standby. */
