@@ -41,6 +41,8 @@ export interface DataTierOptions
 
 /** What the replica may take at a stop to say that it has the last commit. */
 const SHIPPED_MAX_MS = 2000;
+/** The same while requests wait for a handover: a stop has others to wait for it, and the standby waits for its time then. */
+const HANDED_MAX_MS = 5000;
 const SHIPPED_LOOK_MS = 50;
 
 /**
@@ -196,12 +198,12 @@ export class DataTier {
    * @returns whether the replica has all
    */
   async hold(): Promise<boolean> {
-    return (await this.writer.hold()) && (await this.#isShipped(() => this.writer.isHolding));
+    return (await this.writer.hold()) && (await this.#isShipped(() => this.writer.isHolding, HANDED_MAX_MS));
   }
 
   /** @returns whether the last commit of each database counts as replicated; the writer, which knows, still runs */
-  async #isShipped(isFinal = () => this.writer.isDrained): Promise<boolean> {
-    const endMs = performance.now() + SHIPPED_MAX_MS;
+  async #isShipped(isFinal = () => this.writer.isDrained, maxMs = SHIPPED_MAX_MS): Promise<boolean> {
+    const endMs = performance.now() + maxMs;
     while (isFinal() && this.lease.isHeld) {
       const reports = Object.values(this.replicator.monitor.reports);
       if (reports.length > 0 && reports.every(({ unconfirmedCommits }) => unconfirmedCommits === 0))

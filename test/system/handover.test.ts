@@ -59,7 +59,11 @@ t.test('where the other one does not take it, this one leads on, and answers wha
   // It stands by, and could not take the record that it looks at.
   await way.become('read-only');
   const handed = handOver(leader.dataDir, { ...env, ...ofA });
-  await until(() => record().state === 'released', 'the record is offered');
+  let isOver = false;
+  void handed.then(() => {
+    isOver = true;
+  });
+  await until(() => isOver || record().state === 'released', 'the record is offered');
   const late = post(leader, 'late');
   const { code, stderr } = await handed;
   t.equal(code, 75);
