@@ -62,15 +62,20 @@ export class Notifier {
   }
 
   /** Takes the system as it is now, and begins to tell what is due. */
-  look({ status, state, events }: SystemSnapshot): void {
+  look({ status, state, events, failover }: SystemSnapshot): void {
     const nowMs = Date.now();
-    const news = events.filter(({ id }) => id > this.#lastEventId);
-    this.#lastEventId = events.at(-1)?.id ?? this.#lastEventId;
+    const isStandby = failover?.role === 'standby';
+    // Before it is known who leads, it is not known who tells of what has happened.
+    const isUnclear = isStandby && failover.holder === null;
+    const news = isUnclear ? [] : events.filter(({ id }) => id > this.#lastEventId);
+    if (!isUnclear) this.#lastEventId = events.at(-1)?.id ?? this.#lastEventId;
     const newsMs = Math.max(NEWS_MIN_MS, this.#options.afterMs);
     const isNew = this.#conditions.look({
       nowMs,
       troubles: troublesOf(state, status),
-      strikes: news.filter(({ atMs }) => nowMs - atMs < newsMs).flatMap((event) => strikeOf(event, state)),
+      strikes: news
+        .filter(({ atMs }) => nowMs - atMs < newsMs)
+        .flatMap((event) => strikeOf(event, isStandby)),
       isServing: state === 'serving' || state === 'standby',
     });
     const isWanted = this.#conditions.kept.length > 0 || !this.#limit.isRecording;
@@ -172,10 +177,10 @@ function troublesOf(state: SystemState, { notReady, degraded }: SystemStatus): r
 }
 
 /** What is told at once, and of which condition it is. */
-function strikeOf({ kind, child, cause, atMs }: SystemEvent, state: SystemState): readonly Strike[] {
+function strikeOf({ kind, child, cause, atMs }: SystemEvent, isStandby: boolean): readonly Strike[] {
   if (kind === 'took-over' || kind === 'orphaned') return [{ name: TAKEOVER, reason: cause, atMs }];
   // The other system has told that it took over.
-  if (kind === 'primary-died' && state === 'standby') return [];
+  if (kind === 'primary-died' && isStandby) return [];
   if (kind === 'primary-died' || kind === 'failed') return [{ name: 'primary', reason: cause, atMs }];
   if (kind === 'breaker-open' && child !== null)
     return [{ name: child, reason: `it fails again and again: ${cause}`, atMs }];
