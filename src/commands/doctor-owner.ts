@@ -35,7 +35,12 @@ export async function checkOwner(config: Config, secrets: Secrets): Promise<Foun
     if (judgement === 'refused')
       return problem(
         `held by ${owner}, with a second system that takes over from it (FAILOVER=lease)`,
-        'Set another REPLICA_URL.',
+        'Set FAILOVER=lease here, too, or another REPLICA_URL. Only the one that has led last can go on alone.',
+      );
+    if (judgement === 'elsewhere')
+      return problem(
+        `held by ${owner}, in its folder ${record?.data || 'of before'}, and the databases here are not from there`,
+        'Put those aside: a start restores them. Or set another REPLICA_URL.',
       );
     if (judgement === 'unknown') return warning(`last held by ${owner}`, STOP_THAT_ONE);
     if (await store.isConditional()) return ok(record ? 'this system, or one that is gone' : 'nobody yet');

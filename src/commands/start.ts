@@ -40,7 +40,8 @@ const USAGE = `Usage: ninelives start [--release DIR] [--take-over [--epoch eNNN
 
   --release DIR  the code in that folder, whatever ran before and whatever was refused
   --take-over    the replica is this system's from now on, whoever holds it; the other one refuses writes then. With
-                 FAILOVER=lease only where its record is missing, and then --epoch names the folder to go on from`;
+                 FAILOVER=lease only where its record is missing, or its leader is gone in the midst of restore --in-place:
+                 --epoch names the folder to go on from`;
 const OPTIONS = {
   release: { type: 'string' },
   'take-over': { type: 'boolean', default: false },

@@ -62,7 +62,7 @@ export interface ContenderOptions {
   readonly ttlMs: number;
   /** Monotonic, in milliseconds. It is never compared with another machine's. */
   readonly now: () => number;
-  /** The folder to go on from where there is no record, as a person has decided. */
+  /** The folder to go on from where there is no record, or who has it is gone while it restored, as a person has decided. */
   readonly takeOver?: string | undefined;
   /** What was noted last in the data folder; undefined where nothing was. */
   readonly note?: LeaseNote | undefined;
@@ -353,8 +353,13 @@ export class Contender {
 
   #asStandby(stored: Stored, record: LeaseRecord | undefined): LeaseWrite | undefined {
     if (!record) return this.#refuse('the record of its owner cannot be read');
-    if (this.#options.takeOver !== undefined && this.#lastSeen === undefined && !this.#isOwn(record))
-      return this.#refuse(`${ownerOf(record)} has a record, and decides what is gone on from`);
+    const { takeOver } = this.#options;
+    if (takeOver !== undefined && this.#lastSeen === undefined && !this.#isOwn(record)) {
+      if (!record.isRestoring)
+        return this.#refuse(`${ownerOf(record)} has a record, and decides what is gone on from`);
+      if (record.data !== takeOver)
+        return this.#refuse(`what counts is in ${record.data}, as the record of ${ownerOf(record)} says`);
+    }
     if (this.#isOwn(record)) {
       // A write that was taken for lost, or one of the process before this one.
       this.#hold(record);
@@ -390,12 +395,13 @@ export class Contender {
   }
 
   #mayTake(record: LeaseRecord): boolean {
-    const { now, self, note, heldBack } = this.#options;
+    const { now, self, note, heldBack, takeOver } = this.#options;
     const isHere = this.#isOfThisFolder(record) && note?.isWhole === true;
-    const isRestoredElsewhere = record.isRestoring === true && record.instance !== self.instance;
-    this.#heldBackBecause = isRestoredElsewhere
-      ? `the databases of ${record.name} are being replaced (restore --in-place), which goes on when that is started`
-      : heldBack?.(record, isHere);
+    const isRestoredElsewhere = record.isRestoring && record.instance !== self.instance;
+    this.#heldBackBecause =
+      isRestoredElsewhere && takeOver === undefined
+        ? `the databases of ${record.name} are being replaced (restore --in-place), which goes on when that is started. If it is gone for good: ninelives start --take-over --epoch ${record.data}`
+        : heldBack?.(record, isHere);
     if (this.#heldBackBecause !== undefined) return false;
     if (record.state === 'released' || this.#isOfThisFolder(record)) return true;
     // What a primary leaves behind that was killed may still commit, and has the lock of its folder.

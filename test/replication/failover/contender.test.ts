@@ -90,6 +90,35 @@ t.test('a person may say which epoch a replica goes on from that has no record',
   t.match(late.refusal, /has a record, and decides what is gone on from/);
 });
 
+t.test(
+  'databases that are being replaced are waited for, unless a person names the epoch that counts',
+  async (t) => {
+    const restoring: LeaseRecord = { ...THEIRS, isRestoring: true };
+    const takesAfter = (ttls: number, takeOver?: string) => {
+      const { contender, clock } = contend({ takeOver });
+      contender.looked(found(restoring));
+      clock.nowMs = ttls * 12_000;
+      return { contender, write: summary(contender.looked(found(restoring))) };
+    };
+    const { contender, write } = takesAfter(10);
+    t.equal(write, undefined);
+    t.match(
+      contender.heldBackBecause,
+      /^the databases of b are being replaced .*ninelives start --take-over --epoch e000004$/,
+    );
+    t.equal(takesAfter(0.9, 'e000004').write, undefined, 'it may be under way');
+    t.strictSame(takesAfter(1, 'e000004').write, {
+      purpose: 'take',
+      epoch: 5,
+      data: 'e000004',
+      n: 8,
+      state: 'held',
+    });
+    const other = takesAfter(1, 'e000003').contender;
+    t.equal(other.refusal, 'what counts is in e000004, as the record of b (process 1) says');
+  },
+);
+
 t.test('a record that is missing is written anew by its holder, with its epoch', async (t) => {
   const { contender, clock } = holding();
   t.strictSame(summary(contender.looked(MISSING)), {
