@@ -321,6 +321,8 @@ export type ToPrimary =
   | ({ readonly kind: 'ownership' } & Ownership)
   /** What this system may do beside another that stands by, and until when. */
   | ({ readonly kind: 'leadership' } & Leadership)
+  /** What `ask-peer` has brought was said before. */
+  | { readonly kind: 'peer-asked' }
   /** It is replicated from now on: whoever takes over has it. */
   | ({ readonly kind: 'counted' } & Pick<Confirmation, 'database' | 'generation' | 'salt' | 'offsetBytes'>)
   /** How the drill went that this process was made for. */

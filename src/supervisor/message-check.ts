@@ -129,6 +129,7 @@ const MESSAGES: { readonly [Kind in ToPrimary['kind']]: Fields<Kind> } = {
     ),
     reason: optional(text),
   },
+  'peer-asked': {},
   counted: { database: text, generation: text, salt: text, offsetBytes: finite },
   drilled: {
     result: shape({

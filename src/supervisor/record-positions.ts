@@ -24,7 +24,8 @@ export class RecordPositions {
 
   /** What the databases are about to have beside that. @returns all of it */
   announced(schema: Schema, needs: Schema): LeasePositions {
-    const { schema: before, needs: neededBefore = {} } = this.#positions;
+    // Of whoever does not tell them apart, each is needed.
+    const { schema: before, needs: neededBefore = before } = this.#positions;
     this.#positions = {
       ...this.#positions,
       schema: raised(before, schema),

@@ -114,7 +114,8 @@ export async function run(runtime: Runtime): Promise<void> {
     if (message.kind === 'release') contender.release(message.isOffered === true);
     if (message.kind === 'reclaim') contender.reclaim();
     if (message.kind === 'serving') isServing = true;
-    if (message.kind === 'ask-peer' && peerOptions) void askPeer(peerOptions);
+    if (message.kind === 'ask-peer' && peerOptions)
+      void askPeer(peerOptions).then(() => send({ kind: 'peer-asked' }));
     if (message.kind === 'rehearsed') fitness.rehearsed(message.rehearsal);
     if (TURNS.has(message.kind)) driver.wake();
     if (message.kind === 'drain') {
@@ -126,6 +127,8 @@ export async function run(runtime: Runtime): Promise<void> {
     const vow = (of: string) => contender.vow(of);
     const about = (): PeerState => {
       const { state, heldBackBecause } = contender;
+      // Who offers the record asks, and need not wait for the next look.
+      if (state === 'standby') driver.wake();
       return { name: self.name, state, isServing, release, heldBackBecause, clockAtMs: Date.now() };
     };
     await new PeerListener({ ...peerListen, secret, vow, about, now: monotonicNowMs }).listen();

@@ -19,8 +19,9 @@ import type { Slot } from '../slot.ts';
 const CHECK_MS = 3000;
 /** What giving the record away may take: a look and a write. */
 const RELEASE_MS = 3000;
-/** The other system looks at the record each twelfth of the TTL. */
+/** The other system looks at the record when it is asked. */
 const TAKE_MS = 5000;
+const ASK_AGAIN_MS = 200;
 const PEER_MS = 3000;
 const ANNOUNCE_MS = 5000;
 
@@ -47,6 +48,8 @@ export class ContenderPlace implements ReplicaOwner {
   #leadership: Leadership = { state: 'standby' };
   #led: Led | undefined;
   #heard = 0;
+  /** How often the other system was asked, to an end. */
+  #asked = 0;
   #hasHeld = false;
   #isRestored = false;
   #rehearsal: Rehearsal | undefined;
@@ -85,6 +88,10 @@ export class ContenderPlace implements ReplicaOwner {
       child.once('ready', () => this.#brief());
       child.on('message', (message) => {
         if (message.kind === 'leadership') this.#hear(message);
+        if (message.kind === 'peer-asked') {
+          this.#asked += 1;
+          this.#changes.announce();
+        }
         if (message.kind === 'counted') {
           const { kind: _kind, ...confirmation } = message;
           this.#led?.onCounted(confirmation);
@@ -210,16 +217,18 @@ export class ContenderPlace implements ReplicaOwner {
    */
   async announce(schema: Schema, needs: Schema): Promise<void> {
     const positions = this.#positions.announced(schema, needs);
-    const wanted = JSON.stringify([positions.schema, positions.needs]);
     const isTold = () => {
       const { told } = this.#leadership;
-      return JSON.stringify([told?.schema, told?.needs]) === wanted;
+      return isIn(positions.schema, told?.schema) && isIn(positions.needs, told?.needs);
     };
     this.#send({ kind: 'announced', ...positions });
     await this.#until(isTold, ANNOUNCE_MS);
     this.demand();
     if (!isTold())
-      throw new Failure('not_ready', 'The record of the leader could not be told of the migrations in time');
+      throw new Failure(
+        'not_ready',
+        'The record of the leader could not be told of the migrations in time: see whether the store answers, and try again',
+      );
   }
 
   told(reports: Readonly<Record<string, LagReport>>): void {
@@ -257,17 +266,18 @@ export class ContenderPlace implements ReplicaOwner {
    * @throws Failure usage where the settings name none; not_ready when it cannot be asked
    */
   async askPeer(): Promise<PeerState> {
-    const { peer: before } = this.#leadership;
-    this.#send({ kind: 'ask-peer' });
-    await this.#until(() => this.#leadership.peer !== before, PEER_MS);
-    const { peer } = this.#leadership;
     if (this.#deployment.config.PEER_URL === undefined)
       throw new Failure(
         'usage',
         'The other system cannot be asked: set PEER_URL, PEER_LISTEN and PEER_SECRET',
       );
-    if (peer?.said) return peer.said;
-    throw new Failure('not_ready', `The other system: ${peer?.problem ?? 'it has not been asked yet'}`);
+    const asked = this.#asked;
+    const isAsked = () => this.#asked > asked;
+    this.#send({ kind: 'ask-peer' });
+    await this.#until(isAsked, PEER_MS);
+    const { peer } = this.#leadership;
+    if (isAsked() && peer?.said) return peer.said;
+    throw new Failure('not_ready', `The other system: ${peer?.problem ?? 'it has not answered in time'}`);
   }
 
   /**
@@ -302,9 +312,13 @@ export class ContenderPlace implements ReplicaOwner {
    */
   async offer(): Promise<boolean> {
     const isTaken = () => this.#leadership.state === 'demoted';
+    const endMs = performance.now() + RELEASE_MS + TAKE_MS;
     this.#send({ kind: 'release', isOffered: true });
-    await this.#until(isTaken, RELEASE_MS + TAKE_MS);
-    if (isTaken()) return true;
+    while (performance.now() < endMs) {
+      await this.#until(isTaken, ASK_AGAIN_MS);
+      if (isTaken()) return true;
+      this.#send({ kind: 'ask-peer' });
+    }
     this.#send({ kind: 'reclaim' });
     await this.#until(() => isTaken() || this.#deadlineMs > monotonicNowMs());
     this.demand();
@@ -415,4 +429,11 @@ export class ContenderPlace implements ReplicaOwner {
     const isOver = () => condition() || this.failure !== undefined;
     await this.#changes.until(isOver, { demandGoingOn, timeoutMs });
   }
+}
+
+/** @returns whether the other one names each migration of the one, or a newer one of the same owner */
+function isIn(one: Schema = {}, other: Schema = {}): boolean {
+  return Object.entries(one).every(([database, owners]) =>
+    Object.entries(owners).every(([owner, number]) => number <= (other[database]?.[owner] ?? 0)),
+  );
 }

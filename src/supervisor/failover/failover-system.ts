@@ -84,6 +84,7 @@ export class FailoverSystem implements StartedSystem {
   #system: System | undefined;
   #isStopping = false;
   #isHandingOver = false;
+  #isReloading = false;
   readonly #cleaner: EpochCleaner;
 
   constructor(options: FailoverOptions) {
@@ -278,6 +279,8 @@ export class FailoverSystem implements StartedSystem {
   async handOver(): Promise<HandedOver> {
     const system = this.#leading;
     if (this.#isHandingOver) throw new Failure('not_ready', 'A handover is under way');
+    // Its writer may just now migrate.
+    if (this.#isReloading) throw new Failure('not_ready', 'A reload is under way: hand over when it is done');
     this.#isHandingOver = true;
     try {
       const { name } = await this.#contender.successor();
@@ -330,7 +333,12 @@ export class FailoverSystem implements StartedSystem {
 
   async reload(request: ReloadRequest): ReturnType<System['reload']> {
     if (this.#isHandingOver) throw new Failure('not_ready', 'The lead is being handed over');
-    return this.#leading.reload(request);
+    this.#isReloading = true;
+    try {
+      return await this.#leading.reload(request);
+    } finally {
+      this.#isReloading = false;
+    }
   }
 
   async restart(target: string, cause: string): Promise<string[]> {
