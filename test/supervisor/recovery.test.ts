@@ -6,7 +6,7 @@ import { Lifecycle } from '../../src/supervisor/lifecycle.ts';
 import { Recovery } from '../../src/supervisor/recovery.ts';
 
 /** A recovery whose first start fails so. */
-function recoveryFrom(t: Test, failure: Failure) {
+function recoveryFrom(t: Test, failure: Failure, refusal?: Failure) {
   const log = createLog('test', 'silent', 'json');
   const lifecycle = new Lifecycle();
   lifecycle.move('serving');
@@ -18,7 +18,7 @@ function recoveryFrom(t: Test, failure: Failure) {
     lifecycle,
     log,
     events: new Events(t.testdir({ run: {} }), log),
-    refusal: () => undefined,
+    refusal: () => refusal,
     mark: () => {},
     stop: async () => {},
     start: async () => {
@@ -29,7 +29,7 @@ function recoveryFrom(t: Test, failure: Failure) {
     onChange: () => troubles.push(lifecycle.trouble),
     onFatal: (failure) => fatal.push(failure),
   });
-  return { recovery, lifecycle, troubles, fatal };
+  return { recovery, lifecycle, troubles, fatal, starts: () => starts };
 }
 
 t.test('a heal that cannot have a process, or its store, is tried again and says so', async (t) => {
@@ -49,3 +49,15 @@ t.test('a heal that fails in a way that does not pass ends the system', async (t
   await recovery.heal('test');
   t.same(fatal, [failure]);
 });
+
+t.test(
+  'where the replica that is written cannot heal, nothing is taken down, and the system ends',
+  async (t) => {
+    const refusal = new Failure('fenced', 'for the test');
+    const { recovery, lifecycle, fatal, starts } = recoveryFrom(t, refusal, refusal);
+    await recovery.heal('test');
+    t.same(fatal, [refusal]);
+    t.equal(starts(), 0);
+    t.equal(lifecycle.state, 'serving');
+  },
+);
