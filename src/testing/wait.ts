@@ -1,5 +1,5 @@
 /** Longest wait for what should happen by itself, also on a machine that is busy. */
-export const WAIT_TIMEOUT_MS = 30_000;
+export const WAIT_TIMEOUT_MS = 60_000;
 
 /** Polls a condition that no event tells of. */
 export async function until(

@@ -6,9 +6,12 @@ import type { LeaseRecord } from '../../src/replication/lease/record.ts';
 import { s3Environment } from '../../src/testing/s3-server.ts';
 import { startS3, type TestStore } from '../support/s3.ts';
 import { launch, type RunningSystem, temporaryFolder, until } from '../support/system.ts';
-import { objectPath } from './lease-fixture.ts';
+import { objectPath, post } from './lease-fixture.ts';
 
-export const TTL_MS = 3000;
+/** For those who wait until it has passed; a busy machine may need most of it for a renewal. */
+export const TTL_MS = 6000;
+/** For those who do not: longer than a start or a command takes on a busy machine. */
+export const LONG = { LEASE_TTL_MS: '20000' };
 
 /** Two systems on one replica, each with its data folder, and the record that decides which leads. */
 export interface Pair {
@@ -56,4 +59,9 @@ export async function standsBy(system: RunningSystem): Promise<string> {
   const line = () => system.lines.find(({ msg }) => msg.startsWith('stands by: '));
   await until(() => line() !== undefined, 'it stands by');
   return String(line()?.url);
+}
+
+/** Resolves when it is acknowledged: a leader that could not renew the record in time on a busy machine commits later. */
+export async function written(system: RunningSystem, id: string, durability?: string): Promise<void> {
+  await until(async () => (await post(system, id, durability)).status === 201, `${id} is written`);
 }

@@ -3,21 +3,17 @@ import { command } from '../commands/command.ts';
 import { request } from '../support/http.ts';
 import { nextSecond } from '../support/next-second.ts';
 import { launch, temporaryFolder, until } from '../support/system.ts';
-import { pair, standsBy } from './failover-fixture.ts';
-import { post } from './lease-fixture.ts';
-
-/** Longer than a command takes on a busy machine. */
-const LONG = { LEASE_TTL_MS: '15000' };
+import { LONG, pair, standsBy, written } from './failover-fixture.ts';
 
 t.test('two systems go back in time by the one that goes on alone, and are two again', async (t) => {
   const { env, member, record } = await pair(t);
   const leader = member('a');
   await leader.ready();
-  t.equal((await post(leader, 'one')).status, 201);
+  await written(leader, 'one');
   await nextSecond();
   const at = new Date().toISOString();
   await nextSecond();
-  t.equal((await post(leader, 'mistake')).status, 201);
+  await written(leader, 'mistake');
   t.equal((await leader.stop()).code, 0);
   const { dataDir } = leader;
   const restore = () =>
@@ -35,7 +31,7 @@ t.test('two systems go back in time by the one that goes on alone, and are two a
   await standsBy(standby);
   t.equal((await request(`${again.url}/alert/movie/one`)).status, 200);
   t.equal((await request(`${again.url}/alert/movie/mistake`)).status, 404);
-  t.equal((await post(again, 'two')).status, 201);
+  await written(again, 'two');
   t.equal(record().data, 'e000002');
   t.equal((await again.stop()).code, 0);
   await standby.ready();
@@ -51,11 +47,11 @@ t.test(
     await leader.ready();
     const standby = member('b', undefined, LONG);
     await standsBy(standby);
-    t.equal((await post(leader, 'one')).status, 201);
+    await written(leader, 'one');
     await nextSecond();
     const at = new Date().toISOString();
     await nextSecond();
-    t.equal((await post(leader, 'mistake')).status, 201);
+    await written(leader, 'mistake');
     const inPlace = (dataDir: string) =>
       command(['restore', '--in-place', '--at', at, '--yes'], { ...env, NODE_NAME: 'a', DATA_DIR: dataDir });
     const { dataDir } = leader;
@@ -75,7 +71,7 @@ t.test(
     await again.ready();
     t.equal((await request(`${again.url}/alert/movie/one`)).status, 200);
     t.equal((await request(`${again.url}/alert/movie/mistake`)).status, 404);
-    t.equal((await post(again, 'two')).status, 201);
+    await written(again, 'two');
     t.strictSame([record().epoch, record().data, record().isRestoring], [2, 'e000002', undefined]);
     t.equal((await again.stop()).code, 0);
     await standby.ready();

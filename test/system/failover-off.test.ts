@@ -1,8 +1,7 @@
 import t from 'tap';
 import { request } from '../support/http.ts';
 import { launch, temporaryFolder } from '../support/system.ts';
-import { pair, standsBy } from './failover-fixture.ts';
-import { post } from './lease-fixture.ts';
+import { pair, standsBy, written } from './failover-fixture.ts';
 
 t.test(
   'the one that led last goes on alone in its folder, and a new machine restores from there',
@@ -13,7 +12,7 @@ t.test(
     await leader.ready();
     const standby = member('b');
     await standsBy(standby);
-    t.equal((await post(leader, 'one')).status, 201);
+    await written(leader, 'one');
 
     await t.test('not while both run, nor the one that has not led', async (t) => {
       const system = alone(temporaryFolder(t));
@@ -28,7 +27,7 @@ t.test(
 
     const single = alone(leader.dataDir);
     await single.ready();
-    t.equal((await post(single, 'two')).status, 201);
+    await written(single, 'two');
     t.strictSame(
       [record().epoch, record().data, record().state, record().isAlone],
       [1, 'e000001', 'held', true],
@@ -39,13 +38,13 @@ t.test(
     await elsewhere.ready();
     for (const id of ['one', 'two'])
       t.equal((await request(`${elsewhere.url}/alert/movie/${id}`)).status, 200, id);
-    t.equal((await post(elsewhere, 'three')).status, 201);
+    await written(elsewhere, 'three');
     t.equal((await elsewhere.stop()).code, 0);
 
     await t.test('it can be one of two again, in another epoch', async (t) => {
       const again = member('a', elsewhere.dataDir);
       await again.ready();
-      t.equal((await post(again, 'four')).status, 201);
+      await written(again, 'four');
       t.equal((await request(`${again.url}/alert/movie/three`)).status, 200);
       t.strictSame([record().epoch, record().data, record().isAlone], [2, 'e000002', undefined]);
     });
@@ -58,7 +57,7 @@ t.test('who has led and been replaced does not go on alone', async (t) => {
   await leader.ready();
   const standby = member('b');
   await standsBy(standby);
-  t.equal((await post(leader, 'one')).status, 201);
+  await written(leader, 'one');
   t.equal((await leader.stop()).code, 0);
   await standby.ready();
   const before = launch(t, { ...env, FAILOVER: 'off' }, leader.dataDir);

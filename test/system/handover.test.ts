@@ -3,11 +3,8 @@ import { command } from '../commands/command.ts';
 import { request } from '../support/http.ts';
 import { startStoreProxy } from '../support/s3.ts';
 import { start, until } from '../support/system.ts';
-import { pair, peers, standsBy } from './failover-fixture.ts';
+import { LONG, pair, peers, standsBy, written } from './failover-fixture.ts';
 import { post } from './lease-fixture.ts';
-
-/** Longer than a start takes on a busy machine. */
-const LONG = { LEASE_TTL_MS: '12000' };
 
 async function handOver(dataDir: string, env: NodeJS.ProcessEnv) {
   return command(['handover'], { ...env, DATA_DIR: dataDir });
@@ -20,7 +17,7 @@ t.test('the other one leads, and has all; a request that came meanwhile is close
   await leader.ready();
   const standby = member('b', undefined, { ...ofB, ...LONG });
   const standbyUrl = await standsBy(standby);
-  t.equal((await post(leader, 'one', 'local')).status, 201);
+  await written(leader, 'one', 'local');
 
   await t.test('it is refused where there is nothing to hand over', async (t) => {
     const { code, stderr } = await handOver(standby.dataDir, env);
@@ -29,12 +26,13 @@ t.test('the other one leads, and has all; a request that came meanwhile is close
   });
 
   const handed = handOver(leader.dataDir, { ...env, ...ofA });
-  await until(async () => (await request(`${standbyUrl}/ready`)).status === 200, 'the other one serves');
+  await until(() => record().state === 'released' || record().epoch === 2, 'the record is offered');
   const late = post(leader, 'late').then(
     ({ status }) => status,
     () => 'no answer',
   );
   t.equal((await request(`${leader.url}/ready`)).status, 200, 'a proxy goes on until it knows the other one');
+  await until(async () => (await request(`${standbyUrl}/ready`)).status === 200, 'the other one serves');
   t.equal(await late, 'no answer');
   const { code, stdout, stderr } = await handed;
   t.equal(code, 0, stderr);

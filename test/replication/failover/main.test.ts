@@ -9,7 +9,10 @@ import { TestChild } from '../../support/child.ts';
 import { startS3, startStoreProxy, type TestStore } from '../../support/s3.ts';
 import { temporaryFolder, until } from '../../support/system.ts';
 
-const TTL_MS = 3000;
+/** For those who wait until it has passed; a busy machine may need most of it for a renewal. */
+const TTL_MS = 6000;
+/** For those who do not: longer than anything is waited for. */
+const ENDLESS = { ttlMs: 600_000 };
 const HOLD_MS = (TTL_MS * 2) / 3;
 const UPLOAD = { database: 'main', generation: 'g', salt: 's', offsetBytes: 1 };
 
@@ -118,15 +121,13 @@ t.test('it waits for a store that is silent when it is started', async (t) => {
 
 t.test('its system started again on the same machine keeps the epoch, and does not wait', async (t) => {
   const store = await startS3(t);
-  const first = contend(t, { store });
+  const first = contend(t, { store, input: ENDLESS });
   await first.lead();
   first.child.process.kill('SIGKILL');
   await first.child.exitCode();
-  const startMs = performance.now();
-  const next = contend(t, { store, dataDir: first.dataDir, input: { session: 'after' } });
+  const next = contend(t, { store, dataDir: first.dataDir, input: { ...ENDLESS, session: 'after' } });
   await next.becomes('leader');
   t.equal(next.said.leadership.epoch, 1);
-  t.ok(performance.now() - startMs < TTL_MS, 'at once');
 });
 
 t.test(
@@ -152,15 +153,13 @@ t.test(
 
 t.test('what is given away is taken without waiting', async (t) => {
   const store = await startS3(t);
-  const leader = contend(t, { store });
+  const leader = contend(t, { store, input: ENDLESS });
   await leader.lead();
   const standby = contend(t, { store });
   await until(() => standby.said.leadership.holder !== undefined, 'a look at the record');
-  const startMs = performance.now();
   leader.child.send({ kind: 'release' });
   await leader.becomes('demoted');
   await standby.becomes('restoring');
-  t.ok(performance.now() - startMs < TTL_MS, 'at once');
   t.equal(standby.said.leadership.data, 'e000001');
 });
 
