@@ -4,11 +4,12 @@ import { compileCacheOf } from './compile-cache.js';
 import { appVariables, moduleIn } from './modules.js';
 import { nameOf } from './name-of.ts';
 import type { StoredRelease } from './store.js';
+import { whatBroke } from './what-broke.ts';
 
 const FOLDER = 'supervisor/release';
 const ANSWER_MAX_BYTES = 1024 * 1024;
-/** Of what a release that cannot be loaded has printed: where it broke stands first. */
-const SAID_LINES = 6;
+/** Of Node.js, where nothing is left to do and a module still waits. */
+const UNSETTLED_AWAIT_CODE = 13;
 
 export interface AskOptions {
   readonly args: readonly string[];
@@ -51,7 +52,9 @@ export async function askRelease(
         (error, stdout, stderr) => {
           if (!error) resolve(stdout);
           else if (error.killed) refuse(`it did not answer within ${timeoutMs} ms`);
-          else refuse(stderr.trim().split('\n').slice(0, SAID_LINES).join('\n') || error.message);
+          else if (error.code === UNSETTLED_AWAIT_CODE)
+            refuse('a module awaits at its top level what never comes');
+          else refuse(whatBroke(stderr, release.folder) || error.message);
         },
       );
     } catch (error) {
