@@ -123,7 +123,8 @@ function packageOf(name: string, folder: string): object {
     scripts: {
       start: 'exec ninelives start',
       dev: 'exec ninelives dev',
-      test: 'exec node --test',
+      // Not those in the copies of releases, below the data.
+      test: "exec node --test 'test/**/*.test.ts'",
       check: 'tsc --noEmit',
       chaos: 'exec node chaos/main.ts',
       // Those that messages name.
@@ -155,6 +156,6 @@ function chassisSpec(folder: string): string {
   }
   throw new Failure(
     'usage',
-    `A project depends on the package of ${PACKAGE}: npm pack, then npx --package=./${PACKAGE}-X.tgz ${PACKAGE} create DIR`,
+    `A project depends on the package of ${PACKAGE}: npm pack --pack-destination .. && cd .., then npx --package=./${PACKAGE}-X.tgz ${PACKAGE} create DIR`,
   );
 }

@@ -32,8 +32,11 @@ t.teardown(() => system.destroy());
 let wave = 0;
 
 t.test('the tests that create writes pass, its trials among them', async (t) => {
-  const told = runPlain('npm', ['test', '--silent', '--', '--test-reporter=tap'], one.folder);
-  t.equal(/^# pass (\d+)$/m.exec(told)?.[1], '3', told);
+  // A system that runs in the project's folder keeps copies of it there.
+  cpSync(join(one.folder, 'test'), join(one.folder, 'data/run/releases/1/test'), { recursive: true });
+  const told = runPlain('npm', ['test', '--silent'], one.folder);
+  rmSync(join(one.folder, 'data'), { recursive: true });
+  t.equal(/^\S pass (\d+)$/m.exec(told)?.[1], '3', told);
 });
 
 t.test('whatever is killed, and when the disk is lost, what was acknowledged is there', async (t) => {

@@ -50,11 +50,7 @@ t.test('create makes a project that names the tarball, and whose types and test 
   t.equal(dependencies.ninelives, `file:../${tarball.split('/').at(-1)}`);
   t.strictSame(Object.keys(devDependencies).sort(), ['s3rver', 'typescript']);
   runPlain('npm', ['run', '--silent', 'check'], place);
-  const told = runPlain(
-    'npm',
-    ['test', '--silent', '--', '--test-reporter=tap', 'test/notes.test.ts'],
-    place,
-  );
+  const told = runPlain(process.execPath, ['--test', '--test-reporter=tap', 'test/notes.test.ts'], place);
   t.equal(/^# pass (\d+)$/m.exec(told)?.[1], '1', told);
   const again = await project.run(['create', 'links'], folder);
   t.equal(again.code, 73, again.stderr);
