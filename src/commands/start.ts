@@ -7,6 +7,7 @@ import { isSameDisk } from '../replication/same-disk.ts';
 import { keepCompiledCode } from '../runtime/compiled-code.ts';
 import { giveIdleMemoryBack } from '../runtime/idle-memory.ts';
 import { hideSecrets } from '../secrets.ts';
+import { goneFolder } from '../sqlite/data-dir.ts';
 import { Control, controlSocketPath } from '../supervisor/control.ts';
 import { inItsFolder } from '../supervisor/failover/alone.ts';
 import { FailoverSystem, type StartedSystem } from '../supervisor/failover/failover-system.ts';
@@ -28,6 +29,7 @@ import { refuseMisplaced } from './misplaced.ts';
 
 /** What is left to write when all has stopped; whatever still keeps this process then has no say. */
 const EXIT_GRACE_MS = 1000;
+const FOLDER_LOOK_INTERVAL_MS = 1000;
 
 const USAGE = `Usage: ninelives start [--release DIR] [--take-over [--epoch eNNNNNN]]
 
@@ -136,6 +138,10 @@ async function run(
   const end = Promise.withResolvers<void>();
   const { sockets } = environment;
   const onFatal = (failure: Failure) => end.reject(failure);
+  setInterval(() => {
+    const gone = goneFolder(config.DATA_DIR);
+    if (gone) onFatal(gone);
+  }, FOLDER_LOOK_INTERVAL_MS).unref();
   const options = { ...parts, sockets, isTakeOver, onFatal };
   const isAlone = config.FAILOVER === 'off';
   if (isTakeOver && !isAlone && epoch === undefined)

@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path';
 import type { Config } from '../config.ts';
 import { Failure } from '../errors.ts';
+import { makeFolder } from '../folder.js';
 import type { Check } from './check-here.ts';
 import { findDamage } from './database-check.ts';
 import { syncToDisk } from './files.ts';
@@ -71,7 +72,7 @@ export interface RestoreOptions extends DatabaseReplica {
 export async function restoreDatabase(options: RestoreOptions): Promise<Restored | undefined> {
   const { binary, database, outputPath, scratchDir, config, env, selection, mark, log } = options;
   refuseToOverwrite(outputPath);
-  mkdirSync(scratchDir, { recursive: true, mode: 0o700 });
+  makeFolder(scratchDir);
   const folder = mkdtempSync(join(scratchDir, `${database}-`));
   const scratchPath = join(folder, 'out', `${database}.db`);
   mkdirSync(dirname(scratchPath), { mode: 0o700 });

@@ -1,9 +1,12 @@
-import { accessSync, constants, lstatSync, readdirSync } from 'node:fs';
+import { accessSync, constants, existsSync, lstatSync, readdirSync, readlinkSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { Failure } from '../errors.ts';
 import { makeFolder } from '../folder.js';
 
 const { R_OK, W_OK, X_OK } = constants;
+/** Where the kernel tells what the working directory is called by now. */
+const CWD = '/proc/self/cwd';
+const DELETED = ' (deleted)';
 const DATABASE_FILE = /\.db(-wal|-shm)?$/;
 
 /**
@@ -79,4 +82,28 @@ function adviceFor({ code, path, message }: NodeJS.ErrnoException): string {
     default:
       return `cannot be used: ${message}`;
   }
+}
+
+/** @returns whether a folder is the working directory, which goes along when that is moved, and stays when it is removed */
+export function isWorkingDirectory(dataDir: string): boolean {
+  const here = statSync('.');
+  const there = statSync(dataDir, { throwIfNoEntry: false });
+  return there !== undefined && there.ino === here.ino && there.dev === here.dev;
+}
+
+/**
+ * What is beside the databases goes with their folder, the lock and the code that runs too.
+ * @param dataDir the working directory of this process, as it was
+ * @returns why the system cannot go on; undefined where its folder is in its place
+ */
+export function goneFolder(dataDir: string): Failure | undefined {
+  if (isWorkingDirectory(dataDir)) return undefined;
+  const place = existsSync(CWD) ? readlinkSync(CWD) : '';
+  const isMoved = place.startsWith('/') && !place.endsWith(DELETED);
+  return new Failure(
+    'data_dir_unusable',
+    isMoved
+      ? `${dataDir} was moved to ${place} while it was in use. All that was written is there: move it back, and start again`
+      : `${dataDir} was removed while it was in use. The databases were put back as far as they were open: look what is there, and start again`,
+  );
 }

@@ -7,6 +7,7 @@ import { type GrantRequest, QUESTION } from '../limits/policy.ts';
 import { LimitPool } from '../limits/pool.ts';
 import type { Trouble } from '../runtime/messages.ts';
 import type { Runtime } from '../runtime/runtime.ts';
+import { FilesExchanged } from '../sqlite/damage.ts';
 import { newestMigrations, newestNeeded } from '../sqlite/migration-history.ts';
 import { openDatabases } from './databases.ts';
 import { monotonicNowMs, REPLICATED_QUESTION, type ReplicatedRequest, writerSocketPath } from './protocol.ts';
@@ -42,6 +43,7 @@ export async function run(runtime: Runtime): Promise<void> {
     // It stays, with its connections open, until the primary has stopped Litestream and kills it.
     if (message.kind === 'drain') {
       server?.drain().then(() => {
+        keepFiles([...stores.values()]);
         if (guard) report([...stores.values()], guard, runtime);
         send({ kind: 'drained' });
       });
@@ -102,6 +104,13 @@ async function whenReplicated(
   return promise;
 }
 
+/** @throws FilesExchanged once those of all databases are in their places */
+function keepFiles(stores: readonly Store[]): void {
+  const exchanged = stores.flatMap(({ replication }) => replication.keepFiles() ?? []);
+  if (exchanged.length > 0 && !stores.some(({ replication }) => replication.refusal))
+    throw new FilesExchanged(exchanged.join('; '));
+}
+
 function keepReporting(
   stores: readonly Store[],
   guard: StorageGuard,
@@ -112,9 +121,10 @@ function keepReporting(
     for (const { replication } of stores) replication.expire();
   }, EXPIRE_INTERVAL_MS).unref();
   setInterval(() => {
+    keepFiles(stores);
     for (const { replication } of stores) {
       replication.look(guard.isDiskShort);
-      if (guard.closedBecause === undefined && mayCommit()) replication.beat();
+      if (guard.closedBecause === undefined && !replication.refusal && mayCommit()) replication.beat();
     }
     report(stores, guard, runtime);
   }, LAG_INTERVAL_MS).unref();
@@ -142,7 +152,9 @@ function tellProblems(problems: readonly Trouble[], { log }: Runtime): void {
 
 function report(stores: readonly Store[], guard: StorageGuard, runtime: Runtime): void {
   const reports = stores.map(({ database, replication }) => [database, replication.report()] as const);
-  guard.look(reports.reduce((sum, [, { unconfirmedBytes }]) => sum + unconfirmedBytes, 0));
+  // Where the files are gone, their folder may be too.
+  if (!stores.some(({ replication }) => replication.refusal))
+    guard.look(reports.reduce((sum, [, { unconfirmedBytes }]) => sum + unconfirmedBytes, 0));
   const problems = problemsOf(stores, guard);
   tellProblems(problems, runtime);
   runtime.send({

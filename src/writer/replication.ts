@@ -1,8 +1,10 @@
+import { Failure } from '../errors.ts';
 import type { Confirmation } from '../replication/confirmation.ts';
 import { historyOf } from '../replication/history/history.ts';
 import type { LagReport, Trouble } from '../runtime/messages.ts';
 import type { Database } from '../sqlite/open.ts';
 import { CheckpointWindow } from './checkpoint-window.ts';
+import { HeldFiles } from './held-files.ts';
 import { Lag } from './lag.ts';
 import { monotonicNowMs } from './protocol.ts';
 import { WalIndex } from './wal-index.ts';
@@ -40,6 +42,9 @@ export class Replication {
   /** Since anything has last arrived in the replica. */
   #heartbeats = 0;
   readonly #watch: WalWatch;
+  readonly #files: HeldFiles;
+  /** Why files that somebody has removed cannot be put back. */
+  #unsafeBecause: string | undefined;
 
   /**
    * @param db the writer's connection, migrated
@@ -50,6 +55,7 @@ export class Replication {
   constructor(db: Database, session: string, syncIntervalMs: number, monitorIntervalMs: number) {
     this.#walIndex = new WalIndex(db.name);
     this.#watch = new WalWatch(db, this.#walIndex);
+    this.#files = new HeldFiles(db);
     this.#window = new CheckpointWindow(monitorIntervalMs);
     this.#patienceMs = 2 * syncIntervalMs;
     // Only ever forwards, also when the clock is set back: a restored copy is told by it from an older one.
@@ -115,10 +121,33 @@ export class Replication {
   }
 
   /**
+   * Makes sure that what was committed can be found under the names of its files.
+   * @returns what has happened to them, once they are in their places again, and nothing may be committed any more
+   */
+  keepFiles(): string | undefined {
+    try {
+      this.#unsafeBecause = undefined;
+      return this.#files.putBack();
+    } catch (error) {
+      this.#unsafeBecause = `somebody has removed or exchanged its files, and they cannot be put back yet: ${(error as Error).message}`;
+      return undefined;
+    }
+  }
+
+  /** Why nothing is accepted; undefined when it is. */
+  get refusal(): Failure | undefined {
+    if (this.#unsafeBecause === undefined) return undefined;
+    return new Failure('storage_full', `Nothing was written: ${this.#unsafeBecause}`, {
+      retryAfterSeconds: 5,
+    });
+  }
+
+  /**
    * Looks at the WAL, and cuts off what it no longer needs; between commits.
    * @param isShort whether the disk has little room
    */
   look(isShort: boolean): void {
+    if (this.#unsafeBecause !== undefined) return;
     const nowMs = monotonicNowMs();
     this.#watch.look(nowMs);
     this.#watch.postpone(nowMs, isShort);
@@ -132,7 +161,9 @@ export class Replication {
 
   /** What is out of order with the WAL. */
   problems(database: string): Trouble[] {
-    return this.#watch.problems(database, monotonicNowMs());
+    const found = this.#watch.problems(database, monotonicNowMs());
+    if (this.#unsafeBecause === undefined) return found;
+    return [{ name: 'files', reason: `${database}: ${this.#unsafeBecause}` }, ...found];
   }
 
   /** @returns how long the next commit shall wait, so that the WAL can begin anew; 0 to go on */

@@ -68,7 +68,7 @@ export function makeStore(
     queueMax: config.WRITE_QUEUE_MAX,
     log,
     observer: new Observer(meter, appMetrics),
-    refusal: () => guard.refusal,
+    refusal: () => replication.refusal ?? guard.refusal,
     gate: () => replication.waitMs(),
     ...(mayCommitUntilMs && { mayCommitUntilMs }),
     whenReplicated: (timeoutMs, done) => replication.whenReplicated(timeoutMs, done),

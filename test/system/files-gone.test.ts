@@ -1,0 +1,86 @@
+import { mkdirSync, renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { openReader } from '../../src/sqlite/open.ts';
+import { alertOf, request } from '../support/http.ts';
+import { type RunningSystem, start, temporaryFolder, until } from '../support/system.ts';
+
+function idsIn(dataDir: string): unknown[] {
+  const db = openReader(join(dataDir, 'main.db'));
+  try {
+    return db.prepare('SELECT movie_id FROM alerts ORDER BY movie_id').pluck().all();
+  } finally {
+    db.close();
+  }
+}
+
+/** As a client that repeats what was not answered: everything but the port goes down meanwhile. */
+async function write({ url }: RunningSystem, id: string, headers = {}): Promise<void> {
+  const send = () => request(`${url}/alert`, { method: 'POST', body: alertOf(id), headers });
+  const isDone = async () => [200, 201].includes((await send().catch(() => ({ status: 0 }))).status);
+  await until(isDone, `${id} is written`, 60_000);
+}
+
+async function startWithReplica(t: Test, dataDir: string): Promise<RunningSystem> {
+  return start(t, { REPLICA_URL: `file:${temporaryFolder(t)}`, DRILL_INTERVAL_MS: '0' }, dataDir);
+}
+
+for (const name of ['main.db-wal', 'main.db', 'main.db-shm']) {
+  t.test(`a ${name} that is removed while it is in use loses no write, and all is well again`, async (t) => {
+    const dataDir = temporaryFolder(t);
+    const system = await startWithReplica(t, dataDir);
+    await write(system, 'before');
+    rmSync(join(dataDir, name));
+    await write(system, 'in what nobody finds');
+    await system.waitFor(({ msg }) => msg.startsWith('healed'));
+    await write(system, 'later');
+    await write(system, 'there', { Durability: 'replicated' });
+    system.kill('SIGKILL');
+    await system.ended();
+    t.strictSame(idsIn(dataDir), ['before', 'in what nobody finds', 'later', 'there']);
+  });
+}
+
+t.test('a WAL that is removed just before a stop is put back by it', async (t) => {
+  const dataDir = temporaryFolder(t);
+  const system = await startWithReplica(t, dataDir);
+  await write(system, 'before');
+  rmSync(join(dataDir, 'main.db-wal'));
+  await system.stop();
+  t.strictSame(idsIn(dataDir), ['before']);
+});
+
+t.test('a database that another is moved over stays, and the other is kept aside', async (t) => {
+  const dataDir = temporaryFolder(t);
+  const system = await startWithReplica(t, dataDir);
+  await write(system, 'before');
+  renameSync(join(dataDir, 'media.db'), join(dataDir, 'main.db'));
+  await write(system, 'in what nobody finds');
+  await system.waitFor(({ msg }) => msg.startsWith('healed'));
+  t.strictSame(idsIn(dataDir), ['before', 'in what nobody finds']);
+  await system.stop();
+});
+
+t.test('a data folder that is removed gets its databases back, and the system ends', async (t) => {
+  const dataDir = join(temporaryFolder(t), 'data');
+  mkdirSync(dataDir);
+  const system = await startWithReplica(t, dataDir);
+  await write(system, 'before');
+  for (const name of ['main', 'media'])
+    for (const suffix of ['', '-wal', '-shm']) rmSync(join(dataDir, `${name}.db${suffix}`));
+  // The rest takes longer, and Litestream adds to it.
+  renameSync(dataDir, `${dataDir}.removed`);
+  t.equal((await system.ended()).code, 73);
+  t.strictSame(idsIn(dataDir), ['before']);
+});
+
+t.test('a data folder that is moved ends the system, with where it is now', async (t) => {
+  const folder = temporaryFolder(t);
+  mkdirSync(join(folder, 'data'));
+  const system = await startWithReplica(t, join(folder, 'data'));
+  await write(system, 'before');
+  renameSync(join(folder, 'data'), join(folder, 'elsewhere'));
+  t.equal((await system.ended()).code, 73);
+  t.match(system.stderr, `data was moved to ${join(folder, 'elsewhere')} while it was in use`);
+  t.strictSame(idsIn(join(folder, 'elsewhere')), ['before']);
+});
