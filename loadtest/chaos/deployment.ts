@@ -16,10 +16,22 @@ import { NodeModules } from './node-modules.ts';
 export const PROJECT = fileURLToPath(new URL('../../', import.meta.url));
 const MANIFEST = 'package.json';
 const COPIED = ['src', 'config', MANIFEST];
-const APP = 'src/app/app.ts';
-const MIGRATIONS = 'src/app/alerts/migrations';
 /** The line by which a migration says that older releases can live with it. */
 const COMPATIBLE = '-- compatible: older releases go on';
+
+/** The app that a deployment runs, by paths below the project. */
+export interface DeployedApp {
+  readonly folder: string;
+  readonly module: string;
+  /** Where `addMigration` adds one. */
+  readonly migrations: string;
+}
+
+const ALERTS: DeployedApp = {
+  folder: 'src/app',
+  module: 'src/app/app.ts',
+  migrations: 'src/app/alerts/migrations',
+};
 
 /**
  * A copy of the code that a trial runs and may change as a deploy would. It also keeps a trial from the edits of
@@ -30,12 +42,18 @@ export class Deployment {
   /** What the changed files held at first; the project's own may change meanwhile. */
   readonly #originals = new Map<string, string>();
 
+  readonly #app: DeployedApp;
+
   /** @param root a folder that does not exist yet */
-  constructor(root: string) {
+  constructor(root: string, app = ALERTS) {
     this.root = root;
+    this.#app = app;
     mkdirSync(root);
-    for (const name of COPIED) cpSync(join(PROJECT, name), join(root, name), { recursive: true });
+    for (const name of new Set([...COPIED, app.folder]))
+      cpSync(join(PROJECT, name), join(root, name), { recursive: true });
     symlinkSync(join(PROJECT, 'node_modules'), join(root, 'node_modules'));
+    const manifest = JSON.parse(this.read(MANIFEST)) as object;
+    this.write(MANIFEST, inJson({ ...manifest, ninelives: { app: app.module } }));
   }
 
   /** Gives it a node_modules of its own in place of the link to the project's. */
@@ -54,7 +72,7 @@ export class Deployment {
   /** Makes it another release. */
   setVersion(version: string): void {
     const manifest = JSON.parse(this.read(MANIFEST)) as object;
-    this.write(MANIFEST, `${JSON.stringify({ ...manifest, version }, undefined, 2)}\n`);
+    this.write(MANIFEST, inJson({ ...manifest, version }));
   }
 
   /** Puts a file in place of another, or a new one. @param path below the root */
@@ -107,9 +125,11 @@ export class Deployment {
    * @param prepare the body of a function that gets `db` and returns the route's handler
    */
   addFeature(name: string, prepare: string): void {
+    const { folder, module } = this.#app;
+    const contract = `${'../'.repeat(folder.split('/').length + 1)}src/contract`;
     this.write(
-      `src/app/${name}/routes.ts`,
-      `import { defineRoute } from '../../contract/route.ts';
+      `${folder}/${name}/routes.ts`,
+      `import { defineRoute } from '${contract}/route.ts';
 export const routes = [
   defineRoute({
     method: 'get',
@@ -127,8 +147,8 @@ ${prepare}
 `,
     );
     this.write(
-      `src/app/${name}/feature.ts`,
-      `import { defineFeature } from '../../contract/app.ts';
+      `${folder}/${name}/feature.ts`,
+      `import { defineFeature } from '${contract}/app.ts';
 export const ${name} = defineFeature({
   name: '${name}',
   database: 'main',
@@ -138,33 +158,35 @@ export const ${name} = defineFeature({
 });
 `,
     );
-    this.write(`src/app/${name}/migrations/.keep`, '');
+    this.write(`${folder}/${name}/migrations/.keep`, '');
     const list = 'features: [';
-    this.replace(APP, list, `${list}${name}, `);
-    this.write(APP, `import { ${name} } from './${name}/feature.ts';\n${this.read(APP)}`);
+    this.replace(module, list, `${list}${name}, `);
+    this.write(module, `import { ${name} } from './${name}/feature.ts';\n${this.read(module)}`);
   }
 
   /** Takes the features away that were added. */
   removeFeatures(): void {
-    this.restore(APP);
+    this.restore(this.#app.module);
   }
 
   /**
-   * Adds the next migration of the alerts.
+   * Adds the app's next migration.
    * @param name such as `add_note`
    * @param isCompatible whether it is marked as one that older releases can live with
    * @returns its file name
    */
   addMigration(name: string, sql: string, isCompatible: boolean): string {
-    const last = readdirSync(join(this.root, MIGRATIONS)).filter((file) => file.endsWith('.sql')).length;
+    const last = readdirSync(join(this.root, this.#app.migrations)).filter((file) =>
+      file.endsWith('.sql'),
+    ).length;
     const file = `${String(last + 1).padStart(4, '0')}_${name}.sql`;
-    this.write(`${MIGRATIONS}/${file}`, `${isCompatible ? `${COMPATIBLE}\n` : ''}${sql}\n`);
+    this.write(`${this.#app.migrations}/${file}`, `${isCompatible ? `${COMPATIBLE}\n` : ''}${sql}\n`);
     return file;
   }
 
   /** @param file as `addMigration` returned it */
   removeMigration(file: string): void {
-    rmSync(join(this.root, MIGRATIONS, file));
+    rmSync(join(this.root, this.#app.migrations, file));
   }
 
   /** Brings back what a file held before it was changed. */
@@ -178,4 +200,8 @@ export const ${name} = defineFeature({
       this.#originals.set(path, this.read(path));
     }
   }
+}
+
+function inJson(manifest: object): string {
+  return `${JSON.stringify(manifest, undefined, 2)}\n`;
 }

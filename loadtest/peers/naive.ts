@@ -2,12 +2,10 @@ import type { IncomingMessage } from 'node:http';
 import Router from '@koa/router';
 import Sqlite, { type Database } from 'better-sqlite3';
 import Koa from 'koa';
-import { commands } from '../../src/app/alerts/commands.ts';
-import { prepareQueries } from '../../src/app/alerts/queries.ts';
-import { alert } from '../../src/app/alerts/schema.ts';
-import { stateOf } from '../../src/app/alerts/state.ts';
+import type { z } from 'zod';
 import { appConfigOf } from '../../src/app-settings.ts';
 import { loadConfig } from '../../src/config.ts';
+import type { Command } from '../../src/contract/feature.ts';
 import { readMigrations } from '../../src/sqlite/migrations.ts';
 import { serveClustered } from '../support/serve-clustered.ts';
 
@@ -19,8 +17,26 @@ import { serveClustered } from '../support/serve-clustered.ts';
  * Environment: DATABASE (path), SYNCHRONOUS (FULL or NORMAL), WORKERS.
  */
 const BUSY_TIMEOUT_MS = 5000;
-const TABLES = new URL('../../src/app/alerts/migrations/', import.meta.url);
+/** The app whose table this is. It is no part of the chassis, which has to be whole without it. */
+const ALERTS = new URL('../../src/app/alerts/', import.meta.url);
+const TABLES = new URL('migrations/', ALERTS);
 const OWNER = '';
+
+interface Alerts {
+  readonly alert: z.ZodType;
+  readonly commands: {
+    readonly put: Command<{ owner: string; alert: unknown }, { readonly isNew: boolean }>;
+  };
+  readonly prepareQueries: (db: Database) => { readonly find: (owner: string, movieId: string) => unknown };
+  readonly stateOf: (row: unknown) => unknown;
+}
+
+const { alert, commands, prepareQueries, stateOf }: Alerts = Object.assign(
+  {},
+  ...(await Promise.all(
+    ['commands', 'queries', 'schema', 'state'].map((name) => import(new URL(`${name}.ts`, ALERTS).href)),
+  )),
+);
 
 function open(): Database {
   const db = new Sqlite(process.env.DATABASE ?? 'naive.db');

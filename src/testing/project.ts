@@ -11,6 +11,13 @@ if (project !== undefined) {
   process.env.NINELIVES_APP = project.app;
 }
 
+const REPOSITORY = join(import.meta.dirname, '../..');
+const named =
+  project ?? (process.env.NINELIVES_APP && { folder: REPOSITORY, app: process.env.NINELIVES_APP });
+
+/** What has a command of the program run the app that the tests are about; empty where package.json names it. */
+export const APP_ARGUMENTS: readonly string[] = named ? ['--app', join(named.folder, named.app)] : [];
+
 function find(start: string): { readonly folder: string; readonly app: string } {
   for (let folder = start; ; folder = dirname(folder)) {
     const path = join(folder, 'package.json');

@@ -1,5 +1,4 @@
-import { join } from 'node:path';
-import { project } from './project.ts';
+import { APP_ARGUMENTS } from './project.ts';
 import { makeTemporaryFolder, RunningSystem, removeFolder } from './running-system.ts';
 import type { S3Store } from './s3-server.ts';
 
@@ -33,9 +32,8 @@ export interface RunningApp
  */
 export async function startApp({ env = {}, dataDir }: StartOptions = {}): Promise<RunningApp> {
   const folder = dataDir ?? makeTemporaryFolder();
-  const args = project === undefined ? [] : ['--app', join(project.folder, project.app)];
   const settings = { WORKERS: '1', OVERLOAD_LAG_MS: '0', ...env };
-  const system = RunningSystem.launch(folder, settings, 'pipe', { args });
+  const system = RunningSystem.launch(folder, settings, 'pipe', { args: APP_ARGUMENTS });
   const destroy = system.destroy.bind(system);
   system.destroy = async () => {
     await destroy();

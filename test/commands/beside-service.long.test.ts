@@ -86,7 +86,7 @@ t.test(
     t.same(readdirSync(app), ['current']);
 
     const get = () =>
-      request(`http://127.0.0.1:${port}/alert`, { headers: { Authorization: `Bearer ${key.trim()}` } });
+      request(`http://127.0.0.1:${port}/note`, { headers: { Authorization: `Bearer ${key.trim()}` } });
     t.equal((await get()).status, 200, 'the key is one of the service');
     const status = await run('status', '--json');
     t.equal(JSON.parse(status.stdout).dataDir, dataDir);

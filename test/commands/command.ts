@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { text } from 'node:stream/consumers';
 import { cleanEnv } from '../../src/testing/running-system.ts';
+import { APP_ARGUMENTS } from '../small-app/arguments.ts';
 
 /** The program. */
 export const ENTRY = new URL('../../src/bin.js', import.meta.url).pathname;
@@ -17,7 +18,7 @@ export function startCommand(
   env: NodeJS.ProcessEnv,
   cwd = env.DATA_DIR,
 ): { readonly process: ChildProcess; readonly ended: Promise<Ran> } {
-  const child = spawn(process.execPath, [ENTRY, ...args], {
+  const child = spawn(process.execPath, [ENTRY, ...args, ...APP_ARGUMENTS], {
     cwd,
     env: { ...cleanEnv(), LITESTREAM_BIN: '', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],

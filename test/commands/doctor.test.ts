@@ -143,10 +143,10 @@ t.test('beside a running system all is well too', async (t) => {
   const system = await start(t);
   const { code, by } = await findings({ DATA_DIR: system.dataDir, PORT: '0' });
   t.equal(code, 0);
-  t.strictSame(by.get('alerts'), {
-    name: 'alerts',
+  t.strictSame(by.get('notes'), {
+    name: 'notes',
     result: 'ok',
-    detail: '0 are due, 0 are tried again, none has failed',
+    detail: 'none is broken',
     remedy: null,
   });
   like(t, by.get('lock'), { detail: `a system runs here: process ${system.pid}, serving` });
@@ -156,14 +156,14 @@ t.test('beside a running system all is well too', async (t) => {
 t.test('a feature looks at its own tables, and what it cannot look at is a warning', async (t) => {
   const dataDir = temporaryFolder(t);
   const none = await findings({ DATA_DIR: dataDir, PORT: '0' });
-  like(t, none.by.get('alerts'), { result: 'ok', detail: 'none yet' });
+  like(t, none.by.get('notes'), { result: 'ok', detail: 'none yet' });
   openWriter(join(dataDir, 'main.db')).close();
   const empty = await findings({ DATA_DIR: dataDir, PORT: '0' });
   t.equal(empty.code, 0);
-  t.strictSame(empty.by.get('alerts'), {
-    name: 'alerts',
+  t.strictSame(empty.by.get('notes'), {
+    name: 'notes',
     result: 'warning',
-    detail: 'not looked at: no such table: alerts',
+    detail: 'not looked at: no such table: notes',
     remedy: 'A start restores or migrates the database; see the message of npm start.',
   });
 });

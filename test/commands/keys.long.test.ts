@@ -21,7 +21,7 @@ t.test('the first key is made before a start on another HOST, which is refused w
 
   const system = await start(t, env, dataDir);
   const { port } = new URL(system.url);
-  const ask = (headers = {}) => request(`http://127.0.0.1:${port}/alert`, { headers });
+  const ask = (headers = {}) => request(`http://127.0.0.1:${port}/note`, { headers });
   t.equal((await ask()).status, 401);
   t.equal((await ask(headersOf(made.stdout))).status, 200);
   t.equal((await request(`http://127.0.0.1:${port}/health`)).status, 200);

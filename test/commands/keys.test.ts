@@ -13,7 +13,7 @@ t.test(
     const ask = async (key: string) => {
       // Connections of their own go to the workers in turn.
       const answers = Array.from({ length: 8 }, () =>
-        request(`${system.url}/alert`, { headers: headersOf(key) }),
+        request(`${system.url}/note`, { headers: headersOf(key) }),
       );
       return new Set((await Promise.all(answers)).map(({ status }) => status));
     };

@@ -1,14 +1,14 @@
 import t from 'tap';
 import { version } from '../../src/version.ts';
-import { writeAlerts } from '../support/alert-clients.ts';
 import { like } from '../support/like.ts';
+import { writeNotes } from '../support/note-clients.ts';
 import { startPair, until } from '../support/system.ts';
 import { command } from './command.ts';
 
 t.test('each role is restarted while the rest serves, and the whole is stopped', async (t) => {
   const system = await startPair(t);
   const env = { DATA_DIR: system.dataDir };
-  const clients = writeAlerts({ url: system.url, connections: 4, prefix: 'r', hungAfterMs: 10_000 });
+  const clients = writeNotes({ url: system.url, connections: 4, prefix: 'r', hungAfterMs: 10_000 });
   await until(() => clients.acknowledged.length > 20, 'writes are answered');
   const pids = async () => {
     const { stdout } = await command(['status', '--json'], env);
@@ -38,7 +38,7 @@ t.test('each role is restarted while the rest serves, and the whole is stopped',
   t.equal(reloaded.code, 0, reloaded.stderr);
   t.equal(
     reloaded.stdout.replace(/\([0-9a-f]{16}\)/, '(hash)'),
-    `nothing changed: ${version} (hash) runs, as before; its processes were exchanged: writer, mailer, worker-1, worker-2\n`,
+    `nothing changed: ${version} (hash) runs, as before; its processes were exchanged: writer, tally, worker-1, worker-2\n`,
   );
   await clients.stop();
   t.same(clients.failed, []);

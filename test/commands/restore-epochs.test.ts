@@ -4,7 +4,7 @@ import t from 'tap';
 import { newRecord } from '../../src/replication/lease/record.ts';
 import { openReader } from '../../src/sqlite/open.ts';
 import { s3Environment } from '../../src/testing/s3-server.ts';
-import { alertOf, request } from '../support/http.ts';
+import { noteOf, request } from '../support/http.ts';
 import { nextSecond } from '../support/next-second.ts';
 import { startS3, type TestStore } from '../support/s3.ts';
 import { type RunningSystem, start, temporaryFolder } from '../support/system.ts';
@@ -14,14 +14,14 @@ const LEADER = { name: 'b', instance: 'b', bootId: 'b', folder: '1:1', pid: 1 };
 
 async function write(system: RunningSystem, id: string): Promise<void> {
   const headers = { Durability: 'replicated' };
-  const answer = await request(`${system.url}/alert`, { method: 'POST', body: alertOf(id), headers });
+  const answer = await request(`${system.url}/note`, { method: 'POST', body: noteOf(id), headers });
   if (answer.status !== 201) throw new Error(answer.text);
 }
 
-function alertsIn(path: string): string[] {
+function notesIn(path: string): string[] {
   const db = openReader(path);
   try {
-    return db.prepare('SELECT movie_id FROM alerts ORDER BY movie_id').pluck().all() as string[];
+    return db.prepare('SELECT id FROM notes ORDER BY id').pluck().all() as string[];
   } finally {
     db.close();
   }
@@ -58,14 +58,14 @@ t.test('a replica that two systems have led, one after the other', async (t) => 
     const file = join(folder, 'newest.db');
     const { code, stderr } = await command(['restore', '--to', file], env);
     t.equal(code, 0, stderr);
-    t.strictSame(alertsIn(file), ['a', 'b', 'c']);
+    t.strictSame(notesIn(file), ['a', 'b', 'c']);
   });
 
   await t.test('a state of before comes from the first', async (t) => {
     const file = join(folder, 'between.db');
     const { code, stderr } = await command(['restore', '--to', file, '--at', between.toISOString()], env);
     t.equal(code, 0, stderr);
-    t.strictSame(alertsIn(file), ['a']);
+    t.strictSame(notesIn(file), ['a']);
   });
 
   await t.test('a list has both', async (t) => {
@@ -103,7 +103,7 @@ t.test('a replica that two systems have led, one after the other', async (t) => 
     const file = join(folder, 'first.db');
     const { code, stderr } = await command(['restore', '--to', file], env);
     t.equal(code, 0, stderr);
-    t.strictSame(alertsIn(file), ['a', 'b']);
+    t.strictSame(notesIn(file), ['a', 'b']);
   });
 });
 
@@ -122,5 +122,5 @@ t.test('a replica with epochs and without a record cannot say which counts', asy
     REPLICA_URL: `${env.REPLICA_URL}/e000002`,
   });
   t.equal(named.code, 0, named.stderr);
-  t.strictSame(alertsIn(file), ['a']);
+  t.strictSame(notesIn(file), ['a']);
 });

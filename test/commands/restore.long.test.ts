@@ -1,13 +1,13 @@
 import { existsSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { alertOf, request } from '../support/http.ts';
+import { noteOf, request } from '../support/http.ts';
 import { like } from '../support/like.ts';
 import { nextSecond } from '../support/next-second.ts';
 import { startS3, type TestStore } from '../support/s3.ts';
 import { start, temporaryFolder, until } from '../support/system.ts';
 import { command, startCommand } from './command.ts';
-import { alertsIn, write } from './restore-fixture.ts';
+import { notesIn, write } from './restore-fixture.ts';
 
 function s3Env({ bucket, endpoint, credentials }: TestStore): NodeJS.ProcessEnv {
   return { REPLICA_URL: `s3://${bucket}/some/prefix`, S3_ENDPOINT: endpoint, ...credentials };
@@ -38,7 +38,7 @@ for (const [place, envOf] of Object.entries(places)) {
         stdout,
         /restored main to .*newest\.db: [\d.]+ KiB in .*quick_check ok, last commit .*Z, number 4/,
       );
-      t.same(alertsIn(file), ['a', 'b', 'c']);
+      t.same(notesIn(file), ['a', 'b', 'c']);
       t.equal(statSync(file).mode & 0o077, 0, 'it is for its owner alone');
     });
     await t.test('the state between two writes', async (t) => {
@@ -51,7 +51,7 @@ for (const [place, envOf] of Object.entries(places)) {
       const [report] = JSON.parse(stdout).restored;
       like(t, report, { database: 'main', file, lastCommit: { ordinal: 3 } });
       t.ok(Date.parse(report.lastCommit.at) <= between.getTime(), 'it tells what it has reached');
-      t.same(alertsIn(file), ['a', 'b']);
+      t.same(notesIn(file), ['a', 'b']);
     });
     await t.test('another database, which is idle at that time', async (t) => {
       const file = join(folder, 'media.db');
@@ -185,7 +185,7 @@ t.test('in place it keeps what only the WAL has, in the newest state alone', asy
   await write(system, 'a');
   process.kill(system.pidOf('litestream'), 'SIGSTOP');
   for (const id of ['b', 'c']) {
-    const { status } = await request(`${system.url}/alert`, { method: 'POST', body: alertOf(id) });
+    const { status } = await request(`${system.url}/note`, { method: 'POST', body: noteOf(id) });
     t.equal(status, 201);
   }
   await system.stop();
@@ -197,7 +197,7 @@ t.test('in place it keeps what only the WAL has, in the newest state alone', asy
     stdout:
       /\nnote: 2 of its commits were not in the replica and came from the WAL of what was there before\n/,
   });
-  t.same(alertsIn(mainPath), ['a', 'b', 'c']);
+  t.same(notesIn(mainPath), ['a', 'b', 'c']);
 });
 
 t.test('killed half-way, it leaves nothing under the asked-for name', async (t) => {

@@ -8,7 +8,7 @@ import { nextSecond } from '../support/next-second.ts';
 import { start, temporaryFolder } from '../support/system.ts';
 import { noTerminal, openTerminal } from '../support/terminal.ts';
 import { command, ENTRY } from './command.ts';
-import { alertsIn, write } from './restore-fixture.ts';
+import { notesIn, write } from './restore-fixture.ts';
 
 t.test('an existing file is never overwritten', async (t) => {
   const system = await start(t);
@@ -42,7 +42,7 @@ t.test('in place', async (t) => {
     const line = [process.execPath, ENTRY, 'restore', '--in-place', '--at', between];
     const options = { cwd: system.dataDir, env: { ...cleanEnv(), LITESTREAM_BIN: '', ...env } };
     const refused = openTerminal(t, line, options);
-    await refused.shows(/Going back to .*alerts: what was sent since stays sent.*repeat this with --yes/s);
+    await refused.shows(/Going back to .*notes: what was sent since stays sent.*repeat this with --yes/s);
     t.equal(await refused.ended, 64);
     t.notOk(existsSync(join(system.dataDir, 'replaced')));
   });
@@ -57,13 +57,13 @@ t.test('in place', async (t) => {
     // Of media nothing was given up.
     const others = ['.main.db-litestream', '.media.db-litestream', 'media.contained'];
     t.strictSame(readdirSync(movedTo).sort(), [...others, ...files].sort());
-    t.same(alertsIn(join(movedTo, 'main.db')), ['a', 'b'], 'with its WAL');
-    t.same(alertsIn(join(system.dataDir, 'main.db')), ['a']);
+    t.same(notesIn(join(movedTo, 'main.db')), ['a', 'b'], 'with its WAL');
+    t.same(notesIn(join(system.dataDir, 'main.db')), ['a']);
   });
   await t.test('the next start goes on from there', async (t) => {
     const next = await start(t, {}, system.dataDir);
-    t.equal((await request(`${next.url}/alert/movie/a`)).status, 200);
-    t.equal((await request(`${next.url}/alert/movie/b`)).status, 404);
+    t.equal((await request(`${next.url}/note/a`)).status, 200);
+    t.equal((await request(`${next.url}/note/b`)).status, 404);
     await write(next, 'c');
     await next.stop();
   });
@@ -85,7 +85,7 @@ t.test('in place', async (t) => {
     });
     t.equal(code, 0);
     t.notMatch(stdout, /what was there before/);
-    t.same(alertsIn(join(dataDir, 'main.db')), ['a', 'c']);
+    t.same(notesIn(join(dataDir, 'main.db')), ['a', 'c']);
   });
 });
 

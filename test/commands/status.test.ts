@@ -29,7 +29,7 @@ t.test('status tells of every process, and events of a crash and its restart', a
     listener: { waitingConnections: 0 },
   });
   const names = snapshot.children.filter(({ role }) => role !== 'worker-spare').map(({ name }) => name);
-  t.same(names, ['litestream', 'writer', 'worker-1', 'worker-2', 'mailer']);
+  t.same(names, ['litestream', 'writer', 'worker-1', 'worker-2', 'tally']);
   for (const child of snapshot.children.filter(({ name }) => names.includes(name))) {
     like(t, child, { state: 'ready', breaker: 'closed', pid: system.pidOf(child.name) });
     t.ok((child.rssBytes ?? 0) > 1024 * 1024, `${child.name} has memory`);

@@ -40,7 +40,7 @@ t.test('a key that is made beside a service is one of the data of its unit', asy
 
   const system = await start(t, {}, dataDir);
   const headers = { Authorization: `Bearer ${made.stdout.trim()}` };
-  t.equal((await request(`${system.url}/alert`, { headers })).status, 200);
+  t.equal((await request(`${system.url}/note`, { headers })).status, 200);
   const status = place.run('status --json');
   t.equal(JSON.parse(status.stdout).dataDir, dataDir);
 });

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { join } from 'node:path';
 import t from 'tap';
 import { liveGeneration } from '../../src/replication/history/sidecar.ts';
-import { alertOf, request } from '../support/http.ts';
+import { noteOf, request } from '../support/http.ts';
 import { like } from '../support/like.ts';
 import { processesOf, start, temporaryFolder, until } from '../support/system.ts';
 import { command } from './command.ts';
@@ -70,7 +70,7 @@ t.test('drills take place by themselves, at low priority, and leave nothing behi
   }, 'three drills');
   for (const line of system.lines.filter(isDrill)) like(t, line, { drill: { ok: true } });
   like(t, JSON.parse(readFileSync(join(dataDir, 'run', 'drill.json'), 'utf8')), { last: { ok: true } });
-  await request(`${system.url}/alert`, { method: 'POST', body: alertOf('a') });
+  await request(`${system.url}/note`, { method: 'POST', body: noteOf('a') });
   t.equal((await system.stop()).code, 0, 'a stop does not wait for one');
   t.notOk(existsSync(join(dataDir, 'drill')));
 });
@@ -94,7 +94,7 @@ t.test('that no drill has succeeded for long is trouble', async (t) => {
 
 t.test('without a running system the files that it left are verified', async (t) => {
   const system = await start(t);
-  await request(`${system.url}/alert`, { method: 'POST', body: alertOf('a') });
+  await request(`${system.url}/note`, { method: 'POST', body: noteOf('a') });
   await system.stop();
   const env = { DATA_DIR: system.dataDir };
   like(t, await command(['verify'], env), { code: 0, stdout: /^main: ok, .* \d+ rows compared/ });
@@ -105,17 +105,17 @@ t.test('without a running system the files that it left are verified', async (t)
   const failed = await command(['verify'], env);
   like(t, failed, { code: 80, stdout: /main: FAILED: .*nothing of this database/, stderr: /start it/ });
   const next = await start(t, {}, system.dataDir);
-  t.equal((await request(`${next.url}/alert/movie/a`)).status, 200, 'and a start goes on with them');
+  t.equal((await request(`${next.url}/note/a`)).status, 200, 'and a start goes on with them');
 });
 
 t.test('a replica that has lost a segment begins anew as the README says, and can be restored', async (t) => {
   const system = await start(t, { REPLICA_SYNC_INTERVAL_MS: '50' });
   const { dataDir } = system;
   const env = { DATA_DIR: dataDir };
-  const movies = Array.from({ length: 6 }, (_, index) => `renewed-${index}`);
-  for (const movieId of movies) {
-    const options = { method: 'POST', body: alertOf(movieId), headers: { Durability: 'replicated' } };
-    t.equal((await request(`${system.url}/alert`, options)).status, 201);
+  const ids = Array.from({ length: 6 }, (_, index) => `renewed-${index}`);
+  for (const id of ids) {
+    const options = { method: 'POST', body: noteOf(id), headers: { Durability: 'replicated' } };
+    t.equal((await request(`${system.url}/note`, options)).status, 201);
   }
   await system.stop();
   const segments = segmentsOf(dataDir, 'main');
@@ -133,7 +133,7 @@ t.test('a replica that has lost a segment begins anew as the README says, and ca
 
   for (const file of ['main.db', 'main.db-wal', 'main.db-shm']) rmSync(join(dataDir, file), { force: true });
   const restored = await start(t, {}, dataDir);
-  for (const movieId of movies) {
-    t.equal((await request(`${restored.url}/alert/movie/${movieId}`)).status, 200);
+  for (const id of ids) {
+    t.equal((await request(`${restored.url}/note/${id}`)).status, 200);
   }
 });

@@ -1,9 +1,9 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { writeAlerts } from '../support/alert-clients.ts';
-import { alertOf, request } from '../support/http.ts';
+import { noteOf, request } from '../support/http.ts';
 import { like } from '../support/like.ts';
+import { writeNotes } from '../support/note-clients.ts';
 import { startS3 } from '../support/s3.ts';
 import { processesOf, start, until } from '../support/system.ts';
 import { command } from './command.ts';
@@ -13,7 +13,7 @@ t.test('a running system is verified under load, and tells what it compared', as
   const s3 = await startS3(t);
   const env = { REPLICA_URL: `s3://${s3.bucket}/p`, S3_ENDPOINT: s3.endpoint, ...s3.credentials };
   const system = await start(t, env);
-  const clients = writeAlerts({ url: system.url, connections: 4, prefix: 'v', hungAfterMs: 10_000 });
+  const clients = writeNotes({ url: system.url, connections: 4, prefix: 'v', hungAfterMs: 10_000 });
   await until(() => clients.acknowledged.length > 200, 'writes are answered');
   // Neither needs a credential: the primary has them.
   const [text, json] = await Promise.all([
@@ -42,7 +42,7 @@ t.test('a drill whose process is killed has failed, and the next one does not mi
   const litestream = system.pidOf('litestream');
   // Without it the drill waits for a confirmation.
   process.kill(litestream, 'SIGSTOP');
-  await request(`${system.url}/alert`, { method: 'POST', body: alertOf('a') });
+  await request(`${system.url}/note`, { method: 'POST', body: noteOf('a') });
   const verifying = command(['verify'], { DATA_DIR: system.dataDir });
   let drill: number | undefined;
   await until(() => {

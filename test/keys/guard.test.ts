@@ -5,8 +5,7 @@ import { checkStart } from '../../src/keys/check-start.ts';
 import { hashOf, newKeyId, newSecret, tokenOf } from '../../src/keys/token.ts';
 import { describeRoutes } from '../../src/worker/openapi/describe.ts';
 import { featureOf, startApp } from '../support/app.ts';
-import { alertOf } from '../support/http.ts';
-import { IMAGES, upload } from '../support/images.ts';
+import { noteOf, upload } from '../support/http.ts';
 import { like } from '../support/like.ts';
 import { until } from '../support/system.ts';
 
@@ -22,13 +21,13 @@ const withProbe = { features: [...features, probe] };
 
 /** What everybody must be refused, and an answer that tells that it was not. */
 const GUARDED = [
-  ['POST', '/alert'],
-  ['GET', '/alert'],
-  ['GET', '/alert/movie/x'],
-  ['HEAD', '/alert/movie/x'],
-  ['DELETE', '/alert/movie/x'],
-  ['POST', '/movie/image'],
-  ['GET', '/movie/image/x'],
+  ['POST', '/note'],
+  ['GET', '/note'],
+  ['GET', '/note/x'],
+  ['HEAD', '/note/x'],
+  ['DELETE', '/note/x'],
+  ['POST', '/file'],
+  ['GET', '/file/x'],
   ['GET', '/admin'],
   ['GET', '/operator'],
 ] as const;
@@ -37,7 +36,7 @@ t.test(
   'while there are no keys, this machine may do everything, and who comes through a proxy nothing',
   async (t) => {
     const app = await startApp(t, withProbe);
-    t.equal((await app.call('POST', '/alert', { body: alertOf('a') })).status, 201);
+    t.equal((await app.call('POST', '/note', { body: noteOf('a') })).status, 201);
     for (const name of [
       'X-Forwarded-For',
       'X-Forwarded-Host',
@@ -64,35 +63,35 @@ t.test(
       ...withProbe,
       env: { CORS_ORIGINS: 'https://app.example.org', PUBLIC_URL: 'https://api.example.org' },
     });
-    await app.call('POST', '/alert', { body: alertOf('a') });
-    const cancel = async (Origin: string) => {
+    await app.call('POST', '/note', { body: noteOf('a') });
+    const touch = async (Origin: string) => {
       // What a browser sends without asking first.
       const headers = { Origin, 'Sec-Fetch-Site': 'cross-site', 'Content-Type': 'text/plain' };
-      return (await app.call('POST', '/alert/movie/a/cancel', { headers, body: '' })).status;
+      return (await app.call('POST', '/note/a/touch', { headers, body: '' })).status;
     };
     for (const origin of ['https://evil.example', 'http://localhost.evil.example', 'null']) {
-      t.equal(await cancel(origin), 401, origin);
+      t.equal(await touch(origin), 401, origin);
     }
-    t.equal((await app.call('GET', '/alert/movie/a')).json().status, 'scheduled');
+    t.equal((await app.call('GET', '/note/a')).json().version, 1);
     for (const Host of ['evil.example', 'localhost.evil.example', '127.0.0.1.evil.example']) {
-      for (const path of ['/alert', '/operator']) {
+      for (const path of ['/note', '/operator']) {
         t.equal((await app.call('GET', path, { headers: { Host } })).status, 401, `${path} of ${Host}`);
       }
     }
     for (const Host of ['localhost', 'LOCALHOST:8080', '127.0.0.2:80', '[::1]:8080']) {
-      t.equal((await app.call('GET', '/alert', { headers: { Host } })).status, 200, Host);
+      t.equal((await app.call('GET', '/note', { headers: { Host } })).status, 200, Host);
     }
     // By that name a proxy is called, and whoever calls it.
     const Host = 'api.example.org';
-    t.equal((await app.call('GET', '/alert', { headers: { Host } })).status, 401, 'the name of PUBLIC_URL');
+    t.equal((await app.call('GET', '/note', { headers: { Host } })).status, 401, 'the name of PUBLIC_URL');
     const Origin = 'https://evil.example';
     t.equal(
       (await app.call('GET', '/operator', { headers: { Origin } })).status,
       401,
       'also what only reads',
     );
-    t.equal(await cancel('http://localhost:3000'), 200, 'a page of this machine may');
-    t.equal(await cancel('https://app.example.org'), 200, 'and one that CORS_ORIGINS names');
+    t.equal(await touch('http://localhost:3000'), 200, 'a page of this machine may');
+    t.equal(await touch('https://app.example.org'), 200, 'and one that CORS_ORIGINS names');
 
     await app.keyFor('someone', 'read');
   },
@@ -100,13 +99,13 @@ t.test(
 
 t.test('without keys, what speaks HTTP/1.0 is taken for a proxy, which nginx is', async (t) => {
   const app = await startApp(t, withProbe);
-  await app.call('POST', '/alert', { body: alertOf('a') });
+  await app.call('POST', '/note', { body: noteOf('a') });
   const host = `127.0.0.1:${app.port}`;
   const statusOf = async (path: string, head: string) => {
     const answer = await app.raw(`GET ${path} ${head}\r\nConnection: close\r\n\r\n`);
     return answer.slice('HTTP/1.1 '.length).slice(0, 3);
   };
-  for (const path of ['/alert', '/alert/movie/a', '/operator', '/metrics', '/ops/live']) {
+  for (const path of ['/note', '/note/a', '/operator', '/metrics', '/ops/live']) {
     t.equal(await statusOf(path, `HTTP/1.0\r\nHost: ${host}`), '401', path);
     t.equal(await statusOf(path, 'HTTP/1.0'), '401', `${path} without a Host`);
   }
@@ -116,10 +115,10 @@ t.test('without keys, what speaks HTTP/1.0 is taken for a proxy, which nginx is'
 
 t.test('with the first key, nothing but what is public answers without one', async (t) => {
   const app = await startApp(t, withProbe);
-  await app.call('POST', '/alert', { body: alertOf('x') });
+  await app.call('POST', '/note', { body: noteOf('x') });
   await app.keyFor('someone', 'read');
   for (const [method, path] of GUARDED) {
-    const answer = await app.call(method, path, { body: method === 'POST' ? alertOf('x') : undefined });
+    const answer = await app.call(method, path, { body: method === 'POST' ? noteOf('x') : undefined });
     t.equal(answer.status, 401, `${method} ${path}`);
     t.equal(answer.headers['www-authenticate'], 'Bearer realm="ninelives"');
     if (method !== 'HEAD') like(t, answer.json(), { code: 'unauthorized', status: 401 });
@@ -133,10 +132,10 @@ t.test('with the first key, nothing but what is public answers without one', asy
 
 t.test('a key for metrics opens those and nothing else, also to a release that knows none', async (t) => {
   const app = await startApp(t, withProbe);
-  await app.call('POST', '/alert', { body: alertOf('x') });
+  await app.call('POST', '/note', { body: noteOf('x') });
   const key = await app.keyFor('someone', 'metrics');
   const statusOf = async (method: string, path: string, headers = key) =>
-    (await app.call(method, path, { headers, body: method === 'POST' ? alertOf('x') : undefined })).status;
+    (await app.call(method, path, { headers, body: method === 'POST' ? noteOf('x') : undefined })).status;
   // There is no primary to tell any.
   t.equal(await statusOf('GET', '/metrics'), 503);
   for (const [method, path] of [...GUARDED, ['GET', '/ops/live'] as const])
@@ -162,7 +161,7 @@ t.test('what is no valid key is refused, and why is told only to who has the sec
   const key = await app.keyFor('someone', 'admin');
   const token = key.Authorization.slice('Bearer '.length);
   const ask = async (Authorization: string) => {
-    const answer = await app.call('GET', '/alert', { headers: { Authorization } });
+    const answer = await app.call('GET', '/note', { headers: { Authorization } });
     return `${answer.status} ${answer.json().detail ?? ''}`;
   };
   const [, id = ''] = /^nl_([0-9a-f]{16})_/.exec(token) ?? [];
@@ -199,7 +198,7 @@ t.test('the secret before a rotation is taken for as long as its grace says', as
   const [first, second, third] = secrets.map((secret) => hashOf(secret));
   const statuses = async () => {
     const answers = secrets.map((secret) =>
-      app.call('GET', '/alert', { headers: { Authorization: `Bearer ${tokenOf({ id, secret })}` } }),
+      app.call('GET', '/note', { headers: { Authorization: `Bearer ${tokenOf({ id, secret })}` } }),
     );
     return (await Promise.all(answers)).map(({ status }) => status);
   };
@@ -247,7 +246,7 @@ t.test('an expired key gets no new secret that is dead from the start', async (t
   }
   await app.write('keys', 'rotate', { ...rotation, expiresAtMs: nowMs + 60_000 });
   const headers = { Authorization: `Bearer ${tokenOf({ id, secret: second })}` };
-  t.equal((await app.call('GET', '/alert', { headers })).status, 200);
+  t.equal((await app.call('GET', '/note', { headers })).status, 200);
 });
 
 t.test('a key does what its scope says, and a read key can write nothing', async (t) => {
@@ -257,13 +256,13 @@ t.test('a key does what its scope says, and a read key can write nothing', async
     write: await app.keyFor('o', 'write'),
     admin: await app.keyFor('o', 'admin'),
   };
-  const image = upload(IMAGES['image/png']);
+  const file = upload();
   const cases = [
-    ['POST', '/alert', { body: alertOf('a') }, 'write', 201],
-    ['GET', '/alert/movie/a', {}, 'read', 200],
-    ['GET', '/alert', {}, 'read', 200],
-    ['DELETE', '/alert/movie/a', {}, 'write', 200],
-    ['POST', '/movie/image', image, 'write', 201],
+    ['POST', '/note', { body: noteOf('a') }, 'write', 201],
+    ['GET', '/note/a', {}, 'read', 200],
+    ['GET', '/note', {}, 'read', 200],
+    ['DELETE', '/note/a', {}, 'write', 200],
+    ['POST', '/file', file, 'write', 201],
     ['GET', '/admin', {}, 'admin', 200],
   ] as const;
   const ranks = ['read', 'write', 'admin'] as const;
@@ -280,10 +279,10 @@ t.test('a key does what its scope says, and a read key can write nothing', async
     t.equal((await app.call(method, path, { ...options, headers })).status, status, `${method} ${path}`);
   }
   for (const [method, path] of [
-    ['POST', '/alert'],
-    ['DELETE', '/alert/movie/a'],
+    ['POST', '/note'],
+    ['DELETE', '/note/a'],
   ] as const) {
-    t.equal((await app.call(method, path, { headers: keys.read, body: alertOf('a') })).status, 403);
+    t.equal((await app.call(method, path, { headers: keys.read, body: noteOf('a') })).status, 403);
   }
   const asOperator = (scope: 'write' | 'admin') => app.call('GET', '/operator', { headers: keys[scope] });
   t.equal((await asOperator('write')).status, 403);
@@ -292,18 +291,18 @@ t.test('a key does what its scope says, and a read key can write nothing', async
 
 t.test('one owner never sees what another has, nor that it is there', async (t) => {
   const app = await startApp(t);
-  const made = alertOf('before');
-  await app.call('POST', '/alert', { body: made });
+  const made = noteOf('before');
+  await app.call('POST', '/note', { body: made });
   const [one, other, none] = [
     await app.keyFor('one', 'admin'),
     await app.keyFor('other', 'admin'),
     await app.keyFor('', 'read'),
   ];
-  t.equal((await app.call('POST', '/alert', { body: alertOf('x', 'of one'), headers: one })).status, 201);
+  t.equal((await app.call('POST', '/note', { body: noteOf('x', 'of one'), headers: one })).status, 201);
   const unlike = async (method: string) => {
     const [hidden, missing] = [
-      await app.call(method, '/alert/movie/x', { headers: other }),
-      await app.call(method, '/alert/movie/y', { headers: other }),
+      await app.call(method, '/note/x', { headers: other }),
+      await app.call(method, '/note/y', { headers: other }),
     ];
     t.equal(hidden.status, 404, method);
     const { request_id: _a, ...told } = hidden.json();
@@ -312,30 +311,26 @@ t.test('one owner never sees what another has, nor that it is there', async (t) 
   };
   await unlike('GET');
   await unlike('DELETE');
-  const second = await app.call('POST', '/alert', { body: alertOf('x', 'of other'), headers: other });
+  const second = await app.call('POST', '/note', { body: noteOf('x', 'of other'), headers: other });
   t.equal(second.status, 201, 'for this owner it is new');
-  like(t, (await app.call('GET', '/alert/movie/x', { headers: one })).json(), { title: 'of one' });
-  for (const [key, titles] of [
+  like(t, (await app.call('GET', '/note/x', { headers: one })).json(), { text: 'of one' });
+  for (const [key, texts] of [
     [one, ['of one']],
     [other, ['of other']],
-    [none, ['Movie before']],
+    [none, ['Text of before']],
   ] as const) {
-    const { items } = (await app.call('GET', '/alert', { headers: key })).json() as {
-      items: { title: string }[];
+    const { items } = (await app.call('GET', '/note', { headers: key })).json() as {
+      items: { text: string }[];
     };
     t.same(
-      items.map(({ title }) => title),
-      titles,
+      items.map(({ text }) => text),
+      texts,
     );
   }
-  t.equal((await app.call('DELETE', '/alert/movie/x', { headers: other })).status, 200);
-  t.equal((await app.call('GET', '/alert/movie/x', { headers: one })).status, 200);
+  t.equal((await app.call('DELETE', '/note/x', { headers: other })).status, 200);
+  t.equal((await app.call('GET', '/note/x', { headers: one })).status, 200);
   const sibling = await app.keyFor('one', 'read');
-  t.equal(
-    (await app.call('GET', '/alert/movie/x', { headers: sibling })).status,
-    200,
-    'keys of one owner share',
-  );
+  t.equal((await app.call('GET', '/note/x', { headers: sibling })).status, 200, 'keys of one owner share');
 });
 
 t.test('the last use of a key is noted in a write of its own', { timeout: 20_000 }, async (t) => {
@@ -343,7 +338,7 @@ t.test('the last use of a key is noted in a write of its own', { timeout: 20_000
   const key = await app.keyFor('o', 'read');
   const lastUse = app.writers.get('main')!.prepare('SELECT last_used_at_ms FROM keys').pluck();
   const beforeMs = Date.now();
-  for (let n = 0; n < 5; n += 1) await app.call('GET', '/alert', { headers: key });
+  for (let n = 0; n < 5; n += 1) await app.call('GET', '/note', { headers: key });
   t.equal(lastUse.get(), null, 'no request waits for it');
   await until(() => lastUse.get() !== null, 'the use is noted');
   t.ok(Number(lastUse.get()) >= beforeMs);
@@ -394,9 +389,9 @@ t.test('without keys what a preflight promises to a page is not refused then', a
   const app = await startApp(t, { env: { CORS_ORIGINS: 'https://app.example.org' } });
   for (const Origin of ['https://app.example.org', 'https://evil.example']) {
     const isPromised =
-      (await app.call('OPTIONS', '/alert', { headers: { Origin, 'Access-Control-Request-Method': 'POST' } }))
+      (await app.call('OPTIONS', '/note', { headers: { Origin, 'Access-Control-Request-Method': 'POST' } }))
         .headers['access-control-allow-methods'] !== undefined;
-    const { status } = await app.call('POST', '/alert', { headers: { Origin }, body: alertOf('a') });
+    const { status } = await app.call('POST', '/note', { headers: { Origin }, body: noteOf('a') });
     t.same([isPromised, status < 300], Origin.includes('evil') ? [false, false] : [true, true], Origin);
   }
 });

@@ -42,7 +42,7 @@ t.test('under load, no request behind an acknowledged revocation passes in any w
   const agent = new http.Agent({ keepAlive: true, maxSockets: LANES });
   t.teardown(() => agent.destroy());
   const ask = async (headers: Record<string, string>) =>
-    (await request(`${system.url}/alert`, { headers, agent })).status;
+    (await request(`${system.url}/note`, { headers, agent })).status;
   // Another one has each worker remember a key all the time, and commit after commit changes nothing for it.
   const steady = newKey('steady');
   await writer.write('keys.create', steady.input);
@@ -68,7 +68,7 @@ t.test('under load, no request behind an acknowledged revocation passes in any w
     await Promise.all(lanes);
     t.same(passed, [], `revocation ${round}`);
   }
-  const roles = new Set(system.lines.filter(({ route }) => route === '/alert').map(({ role }) => role));
+  const roles = new Set(system.lines.filter(({ route }) => route === '/note').map(({ role }) => role));
   t.same([...roles].sort(), ['worker-1', 'worker-2'], 'both took part');
 });
 
@@ -79,7 +79,7 @@ t.test('the first key closes every worker to all others with the very next reque
   t.teardown(() => agent.destroy());
   const statuses = () =>
     Promise.all(
-      Array.from({ length: LANES }, async () => (await request(`${system.url}/alert`, { agent })).status),
+      Array.from({ length: LANES }, async () => (await request(`${system.url}/note`, { agent })).status),
     );
   t.same(new Set(await statuses()), new Set([200]));
   const { input } = newKey('first');
@@ -90,7 +90,7 @@ t.test('the first key closes every worker to all others with the very next reque
 t.test('a key that is remembered ends by the clock: at its expiry, and when its grace is over', async (t) => {
   const app = await startApp(t);
   const status = async (headers: { Authorization: string }) =>
-    (await app.call('GET', '/alert', { headers })).status;
+    (await app.call('GET', '/note', { headers })).status;
   const short = await app.keyFor('o', 'read', Date.now() + 1500);
   t.equal(await status(short), 200);
   t.equal(await status(short), 200);
@@ -109,8 +109,8 @@ t.test('a scope that is too small is refused for a remembered key too', async (t
   const app = await startApp(t);
   const headers = await app.keyFor('o', 'read');
   for (let time = 0; time < 2; time += 1) {
-    t.equal((await app.call('GET', '/alert', { headers })).status, 200);
-    t.equal((await app.call('DELETE', '/alert/movie/a', { headers })).status, 403);
+    t.equal((await app.call('GET', '/note', { headers })).status, 200);
+    t.equal((await app.call('DELETE', '/note/a', { headers })).status, 403);
   }
 });
 

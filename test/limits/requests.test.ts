@@ -8,12 +8,12 @@ import { startPair } from '../support/system.ts';
 t.test('a key past its limit gets 429 and is told when to come back', async (t) => {
   const env = { RATE_LIMIT_KEY_PER_MINUTE: '3', RATE_LIMIT_ADDRESS_PER_MINUTE: '2' };
   const app = await startApp(t, { env });
-  const local = await app.call('GET', '/alert');
+  const local = await app.call('GET', '/note');
   t.equal(local.headers.ratelimit, undefined, 'without keys nothing is counted');
   const [one, other] = [await app.keyFor('o', 'read'), await app.keyFor('o', 'read')];
-  const ask = (headers: Record<string, string>, path = '/alert') => app.call('GET', path, { headers });
+  const ask = (headers: Record<string, string>, path = '/note') => app.call('GET', path, { headers });
   const left = [];
-  for (const path of ['/alert', '/alert/movie/none', '/movie/image/none']) {
+  for (const path of ['/note', '/note/none', '/file/none']) {
     const { headers } = await ask(one, path);
     t.equal(headers['ratelimit-policy'], '"key";q=3;w=60', `${path}: also on errors`);
     left.push(/^"key";r=(\d);t=(?:60|59)$/.exec(String(headers.ratelimit))?.[1]);
@@ -25,7 +25,7 @@ t.test('a key past its limit gets 429 and is told when to come back', async (t) 
   t.ok(Number(refused.headers['retry-after']) > 50);
   t.match(refused.headers.ratelimit, /^"key";r=0;/);
   t.equal((await ask(other)).status, 200, 'another key has its own');
-  t.equal((await app.call('POST', '/alert', { headers: other, body: {} })).status, 403);
+  t.equal((await app.call('POST', '/note', { headers: other, body: {} })).status, 403);
   t.equal((await ask(other)).status, 200, 'what the scope refuses counts too');
   t.equal((await ask(other)).status, 429);
 
@@ -34,7 +34,7 @@ t.test('a key past its limit gets 429 and is told when to come back', async (t) 
   t.equal((await ask({}, '/nowhere')).status, 404, 'what is refused for want of a path counts');
   t.equal((await ask(bad)).status, 429, 'guesses are counted by address');
   t.equal((await ask({}, '/nowhere')).status, 429);
-  t.equal((await app.call('PUT', '/alert')).status, 429);
+  t.equal((await app.call('PUT', '/note')).status, 429);
   for (let n = 0; n < 5; n += 1) t.equal((await ask({}, '/health')).status, 200, 'the probes always answer');
 });
 
@@ -50,16 +50,16 @@ t.test('public routes have a limit of their own, and whoever has a key counts fo
     const { status, headers: told } = await app.call('GET', path, { headers });
     return `${status} ${String(told['ratelimit-policy'] ?? 'not counted').split(';')[0]}`;
   };
-  t.equal(await ask('/alert'), '401 "address"');
-  t.equal(await ask('/alert'), '429 "address"');
-  t.equal(await ask('/unsubscribe/none'), '404 "public"', 'what needs a key has taken nothing from it');
+  t.equal(await ask('/note'), '401 "address"');
+  t.equal(await ask('/note'), '429 "address"');
+  t.equal(await ask('/page/none'), '404 "public"', 'what needs a key has taken nothing from it');
   const bad = { Authorization: 'Bearer nl_guess' };
   t.equal(await ask('/openapi.json', bad), '200 "public"', 'an invalid key changes no answer');
   t.equal(await ask('/openapi.json'), '429 "public"');
   t.equal(await ask('/openapi.json', bad), '429 "public"');
   t.equal(await ask('/openapi.json', key), '200 "key"', 'a valid one counts for itself');
   t.equal(await ask('/nowhere', key), '404 "key"');
-  const { status, headers } = await app.call('PUT', '/alert', { headers: key });
+  const { status, headers } = await app.call('PUT', '/note', { headers: key });
   t.same([status, headers['ratelimit-policy']], [405, '"key";q=3;w=60']);
   t.equal(await ask('/openapi.json', key), '429 "key"');
   t.equal(await ask('/health', key), '200 not counted');
@@ -107,14 +107,14 @@ t.test('the limit holds over two workers that each serve a part', async (t) => {
   const headers = { Authorization: `Bearer ${made.stdout.trim()}` };
   // Connections of their own go to the workers in turn.
   const answers = await Promise.all(
-    Array.from({ length: quota + 60 }, () => request(`${system.url}/alert`, { headers })),
+    Array.from({ length: quota + 60 }, () => request(`${system.url}/note`, { headers })),
   );
   const passed = answers.filter(({ status }) => status === 200).length;
   t.same(new Set(answers.map(({ status }) => status)), new Set([200, 429]));
   const unusedMax = quota / (8 * 2);
   t.ok(passed <= quota && passed >= quota - unusedMax, `${passed} of ${quota}, over both workers`);
   const served = new Set(
-    system.lines.filter(({ msg, path }) => msg === 'request' && path === '/alert').map(({ pid }) => pid),
+    system.lines.filter(({ msg, path }) => msg === 'request' && path === '/note').map(({ pid }) => pid),
   );
   t.equal(served.size, 2, 'both workers had a part');
 });

@@ -5,7 +5,7 @@ import { Meter } from '../../src/metrics/meter.ts';
 import { Totals } from '../../src/metrics/totals.ts';
 
 const NAME = 'http_request_duration_seconds';
-const LABELS = { method: 'GET', route: '/alert', status: '200' };
+const LABELS = { method: 'GET', route: '/note', status: '200' };
 
 t.test('what a process has told stays counted when it dies and another counts on', async (t) => {
   const totals = new Totals();

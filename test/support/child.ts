@@ -42,11 +42,11 @@ export class TestChild {
       standby: standby ? 'all' : 'none',
       input,
     };
-    const { PATH, HOME } = process.env;
+    const { PATH, HOME, NINELIVES_APP } = process.env;
     // Whoever kills this process shall not leave a child behind that nobody knows of.
     const { command, args } = dyingWithParent(process.execPath, [ENTRY, 'test']);
     this.process = spawn(command, args, {
-      env: { PATH, HOME, [CONTEXT_VARIABLE]: JSON.stringify(context), ...env },
+      env: { PATH, HOME, NINELIVES_APP, [CONTEXT_VARIABLE]: JSON.stringify(context), ...env },
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     });
     this.process.on('message', (message) => {

@@ -68,14 +68,12 @@ function tryJson(text: string): unknown {
   }
 }
 
-/** @returns a valid alert; `id` makes it unlike any other */
-export function alertOf(id: string, title = `Movie ${id}`) {
-  return {
-    movieId: id,
-    email: 'someone@example.org',
-    notification_date: '2030-01-31',
-    title,
-    category: 'drama',
-    imageUrl: 'https://example.org/cover.png',
-  };
+/** @returns a valid note; `id` makes it unlike any other */
+export function noteOf(id: string, text = `Text of ${id}`) {
+  return { id, text };
+}
+
+/** What bytes are sent as, so that they are kept as a file. */
+export function upload(body: Buffer | string = 'some bytes') {
+  return { headers: { 'Content-Type': 'application/octet-stream' }, body: Buffer.from(body) };
 }

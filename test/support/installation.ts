@@ -7,6 +7,7 @@ import { loadAppSettings } from '../../src/app-settings.ts';
 import { settingNames } from '../../src/config.ts';
 import type { SystemSnapshot } from '../../src/runtime/snapshot.ts';
 import { cleanEnv, RunningSystem } from '../../src/testing/running-system.ts';
+import { DEPLOYED_APP } from '../small-app/arguments.ts';
 import { temporaryFolder } from './system.ts';
 
 interface Ran {
@@ -43,7 +44,7 @@ export class Installation {
 
   /** Puts a release into a folder of its own. */
   release(version: string): Deployment {
-    const deployment = new Deployment(join(this.folder, 'releases', version));
+    const deployment = new Deployment(join(this.folder, 'releases', version), DEPLOYED_APP);
     deployment.setVersion(version);
     return deployment;
   }

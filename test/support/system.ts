@@ -6,6 +6,8 @@ import {
   removeFolder,
 } from '../../src/testing/running-system.ts';
 
+import { APP_ARGUMENTS } from '../small-app/arguments.ts';
+
 export {
   type LogLine,
   processesOf,
@@ -33,7 +35,12 @@ export function launch(
   dataDir = temporaryFolder(t),
   options: LaunchOptions = {},
 ): RunningSystem {
-  const system = RunningSystem.launch(dataDir, { ...QUICK, ...env }, 'pipe', options);
+  // A copy of the project names its app itself.
+  const args = options.root === undefined ? [...APP_ARGUMENTS, ...(options.args ?? [])] : options.args;
+  const system = RunningSystem.launch(dataDir, { ...QUICK, ...env }, 'pipe', {
+    ...options,
+    ...(args && { args }),
+  });
   t.teardown(() => system.destroy());
   return system;
 }

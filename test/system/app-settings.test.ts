@@ -91,7 +91,7 @@ function placeOf(t: Test): Installation {
     'words/migrations/0001_create_noted.sql',
     'CREATE TABLE noted (by TEXT PRIMARY KEY, text TEXT) STRICT;',
   );
-  release.replace('package.json', '"app": "src/app/app.ts"', '"app": "words/app.ts"');
+  release.replace('package.json', '"app": "test/small-app/app.ts"', '"app": "words/app.ts"');
   place.point('1.0.0');
   return place;
 }

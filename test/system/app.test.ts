@@ -7,12 +7,12 @@ import { request } from '../support/http.ts';
 import { Installation } from '../support/installation.ts';
 import { until } from '../support/system.ts';
 
-const DECLARED = '"app": "src/app/app.ts"';
+const DECLARED = '"app": "test/small-app/app.ts"';
 
 /** A release of the chassis alone. */
 function chassis(place: Installation, version: string): Deployment {
   const release = place.release(version);
-  rmSync(join(release.root, 'src/app'), { recursive: true });
+  for (const app of ['src/app', 'test']) rmSync(join(release.root, app), { recursive: true, force: true });
   release.replace('package.json', DECLARED, '"none": ""');
   return release;
 }
@@ -33,7 +33,7 @@ t.test('the chassis serves without an app, and says nothing of one', async (t) =
   t.equal(info.title, 'ninelives');
   t.equal(info.description.split('\n')[0], 'An API without an app.');
   t.strictSame(
-    Object.keys(paths).filter((path) => path.startsWith('/alert') || path.startsWith('/movie')),
+    Object.keys(paths).filter((path) => path.startsWith('/note') || path.startsWith('/file')),
     [],
   );
   const { children } = await place.status();
@@ -122,21 +122,21 @@ t.test('an app that cannot be used is refused in a sentence', async (t) => {
     [
       'two processes of one name',
       [
-        'src/app/images/feature.ts',
+        'test/small-app/files/feature.ts',
         "database: 'media',",
-        "database: 'media',\n  background: [{ name: 'mailer', prepare: async () => () => async () => {} }],",
+        "database: 'media',\n  background: [{ name: 'tally', prepare: async () => () => async () => {} }],",
       ],
-      'The app in src/app/app.ts cannot be used; features[1] (images): there is another process mailer, of features[0] (alerts); expected another name',
+      'The app in test/small-app/app.ts cannot be used; features[1] (files): there is another process tally, of features[0] (notes); expected another name',
     ],
     [
       'one route of two features',
-      ['src/app/images/routes.ts', "path: '/movie/image',", "path: '/alert',"],
-      'The app in src/app/app.ts cannot be used; features[1] (images) POST /alert: is served by features[0] (alerts) POST /alert, too; expected another path or method',
+      ['test/small-app/files/routes.ts', "path: '/file',", "path: '/note',"],
+      'The app in test/small-app/app.ts cannot be used; features[1] (files) POST /note: is served by features[0] (notes) POST /note, too; expected another path or method',
     ],
     [
       'a module that exports none',
-      ['src/app/app.ts', 'export default defineApp(', 'export const app = defineApp('],
-      'The app is src/app/app.ts, by ninelives.app in package.json or --app, and that module exports no app as default: defineApp makes one',
+      ['test/small-app/app.ts', 'export default defineApp(', 'export const app = defineApp('],
+      'The app is test/small-app/app.ts, by ninelives.app in package.json or --app, and that module exports no app as default: defineApp makes one',
     ],
   ] as const) {
     const place = placeOf(t, (place) => {

@@ -1,9 +1,9 @@
 import { existsSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { writeAlerts } from '../support/alert-clients.ts';
 import { everyWriteIsThere } from '../support/history.ts';
-import { alertOf, request } from '../support/http.ts';
+import { noteOf, request } from '../support/http.ts';
+import { writeNotes } from '../support/note-clients.ts';
 import { launch, processesOf, startPair, until } from '../support/system.ts';
 import { slowStore, upload } from './boot-fixture.ts';
 
@@ -13,27 +13,27 @@ function deleteDatabases(dataDir: string): void {
   }
 }
 
-t.test('with the databases deleted, a start brings back every alert and image from a folder', async (t) => {
+t.test('with the databases deleted, a start brings back every note and file from a folder', async (t) => {
   const system = await startPair(t);
-  const clients = writeAlerts({ url: system.url, connections: 10, prefix: 'f', hungAfterMs: 10_000 });
+  const clients = writeNotes({ url: system.url, connections: 10, prefix: 'f', hungAfterMs: 10_000 });
   await until(() => clients.acknowledged.length > 500, 'writes are answered');
   await clients.stop();
-  const image = await upload(system);
+  const file = await upload(system);
   t.equal((await system.stop()).code, 0);
   deleteDatabases(system.dataDir);
   const next = await startPair(t, {}, system.dataDir);
   everyWriteIsThere(t, next.dataDir, clients.acknowledged);
-  t.equal((await request(next.url + image)).status, 200);
+  t.equal((await request(next.url + file)).status, 200);
 });
 
 t.test('a damaged database is kept aside and the replica takes its place', async (t) => {
   const system = await startPair(t);
-  await request(`${system.url}/alert`, { method: 'POST', body: alertOf('kept') });
+  await request(`${system.url}/note`, { method: 'POST', body: noteOf('kept') });
   t.equal((await system.stop()).code, 0);
   for (const suffix of ['.db-wal', '.db-shm']) rmSync(join(system.dataDir, `main${suffix}`));
   writeFileSync(join(system.dataDir, 'main.db'), 'this is no database, whatever its name says');
   const next = await startPair(t, {}, system.dataDir);
-  t.equal((await request(`${next.url}/alert/movie/kept`)).status, 200);
+  t.equal((await request(`${next.url}/note/kept`)).status, 200);
   t.ok(
     next.lines.some((line) => /damaged/.test(JSON.stringify(line))),
     'the log says so',
@@ -45,10 +45,10 @@ t.test('an edited past migration stops the start with its name', async (t) => {
   await system.stop();
   const { openWriter } = await import('../../src/sqlite/open.ts');
   const db = openWriter(join(system.dataDir, 'main.db'));
-  db.prepare("UPDATE migrations SET checksum = 'other' WHERE owner = 'alerts' AND number = 1").run();
+  db.prepare("UPDATE migrations SET checksum = 'other' WHERE owner = 'notes' AND number = 1").run();
   const next = launch(t, {}, system.dataDir);
   t.equal((await next.ended()).code, 78);
-  t.match(next.stderr, /alerts\/0001_.*edited/);
+  t.match(next.stderr, /notes\/0001_.*edited/);
   db.close();
 });
 
@@ -89,10 +89,10 @@ t.test('a port in use is said plainly, before anything is made', async (t) => {
 
 t.test('a truncated database does not start empty', async (t) => {
   const system = await startPair(t);
-  await request(`${system.url}/alert`, { method: 'POST', body: alertOf('kept') });
+  await request(`${system.url}/note`, { method: 'POST', body: noteOf('kept') });
   await system.stop();
   for (const suffix of ['.db-wal', '.db-shm']) rmSync(join(system.dataDir, `main${suffix}`));
   truncateSync(join(system.dataDir, 'main.db'), 0);
   const next = await startPair(t, {}, system.dataDir);
-  t.equal((await request(`${next.url}/alert/movie/kept`)).status, 200);
+  t.equal((await request(`${next.url}/note/kept`)).status, 200);
 });

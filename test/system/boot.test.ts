@@ -1,10 +1,10 @@
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { writeAlerts } from '../support/alert-clients.ts';
 import { everyWriteIsThere } from '../support/history.ts';
-import { alertOf, request } from '../support/http.ts';
+import { noteOf, request } from '../support/http.ts';
 import { like } from '../support/like.ts';
+import { writeNotes } from '../support/note-clients.ts';
 import { startS3 } from '../support/s3.ts';
 import { launch, processesOf, startPair, temporaryFolder, until } from '../support/system.ts';
 import { slowStore, upload } from './boot-fixture.ts';
@@ -24,7 +24,7 @@ t.test('one line says ready, with all that one needs to know and the warning abo
   }
 });
 
-t.test('with the whole data folder deleted, a start brings back every alert and image from S3', async (t) => {
+t.test('with the whole data folder deleted, a start brings back every note and file from S3', async (t) => {
   const s3 = await startS3(t);
   const env = {
     REPLICA_URL: `s3://${s3.bucket}/some/prefix`,
@@ -33,14 +33,14 @@ t.test('with the whole data folder deleted, a start brings back every alert and 
   };
   const system = await startPair(t, env);
   t.notMatch(String((await system.ready()).warning), /same disk/, 'the replica is elsewhere');
-  const clients = writeAlerts({ url: system.url, connections: 10, prefix: 's', hungAfterMs: 10_000 });
+  const clients = writeNotes({ url: system.url, connections: 10, prefix: 's', hungAfterMs: 10_000 });
   await until(() => clients.acknowledged.length > 500, 'writes are answered');
   await clients.stop();
-  const image = await upload(system);
+  const file = await upload(system);
   t.equal((await system.stop()).code, 0);
   const next = await startPair(t, env, temporaryFolder(t));
   everyWriteIsThere(t, next.dataDir, clients.acknowledged);
-  t.equal((await request(next.url + image)).status, 200);
+  t.equal((await request(next.url + file)).status, 200);
   t.match(
     next.lines.filter((line) => /restored/.test(line.msg)).length,
     2,
@@ -70,7 +70,7 @@ t.test(
     const [, id] = /set ALLOW_EMPTY=([0-9a-f]{8}), which works once/.exec(system.stderr) ?? [];
     t.throws(() => statSync(join(system.dataDir, 'main.db')), 'no empty database was made');
     const forced = await startPair(t, { ...env, ALLOW_EMPTY: id }, system.dataDir);
-    t.equal((await request(`${forced.url}/alert`, { method: 'POST', body: alertOf('a') })).status, 201);
+    t.equal((await request(`${forced.url}/note`, { method: 'POST', body: noteOf('a') })).status, 201);
   },
 );
 

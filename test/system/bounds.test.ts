@@ -6,14 +6,14 @@ import { freeDiskMb } from '../../src/free-disk.ts';
 import { readMark } from '../../src/replication/history/mark.ts';
 import { s3Environment } from '../../src/testing/s3-server.ts';
 import { foreignConnection } from '../support/foreign-connection.ts';
-import { alertOf, request } from '../support/http.ts';
+import { noteOf, request } from '../support/http.ts';
 import { startS3, startStoreProxy } from '../support/s3.ts';
 import { launch, type RunningSystem, start, temporaryFolder, until } from '../support/system.ts';
 
 const MB_BYTES = 1024 * 1024;
 
 function write(system: RunningSystem, id: string) {
-  return request(`${system.url}/alert`, { method: 'POST', body: alertOf(id) });
+  return request(`${system.url}/note`, { method: 'POST', body: noteOf(id) });
 }
 
 async function degraded(system: RunningSystem, name: string): Promise<string | undefined> {
@@ -47,7 +47,7 @@ t.test(
       await degraded(system, 'lock'),
       new RegExp(`^\\S+ \\(process ${lockerPid}\\) has locked main for writing: .* Reads go on\\.`),
     );
-    t.equal((await request(`${system.url}/alert`)).status, 200);
+    t.equal((await request(`${system.url}/note`)).status, 200);
     await system.waitFor(({ msg }) => msg.includes(`(process ${lockerPid}) has locked main`));
     await end();
     await until(async () => (await degraded(system, 'lock')) === undefined, 'it is out of degraded');
@@ -86,7 +86,7 @@ t.test('what a long reader has let grow is given back when it goes', async (t) =
   });
   const path = join(system.dataDir, 'main.db');
   const sizeMb = () => statSync(`${path}-wal`).size / MB_BYTES;
-  const reader = await foreignConnection(t, path, 'BEGIN; SELECT count(*) FROM alerts');
+  const reader = await foreignConnection(t, path, 'BEGIN; SELECT count(*) FROM notes');
   for (let batch = 0; sizeMb() < 4; batch += 1)
     await Promise.all(Array.from({ length: 10 }, (_, index) => write(system, `${batch}-${index}`)));
   t.match(
@@ -121,8 +121,8 @@ t.test('a restart in an outage keeps age and size of the backlog', async (t) => 
     LOG_LEVEL: 'info',
   };
   const system = await start(t, env, dataDir);
-  const replicated = { method: 'POST', body: alertOf('a'), headers: { Durability: 'replicated' } };
-  t.equal((await request(`${system.url}/alert`, replicated)).status, 201);
+  const replicated = { method: 'POST', body: noteOf('a'), headers: { Durability: 'replicated' } };
+  t.equal((await request(`${system.url}/note`, replicated)).status, 201);
   await proxy.become('refuse');
   t.equal((await write(system, 'b')).status, 201);
   const behind = () => readMark(dataDir)?.databases.main?.behind;

@@ -5,7 +5,7 @@ import { createInterface } from 'node:readline';
 import t, { type Test } from 'tap';
 import { cleanEnv, processesOf } from '../../src/testing/running-system.ts';
 import { s3Environment } from '../../src/testing/s3-server.ts';
-import { alertOf, request } from '../support/http.ts';
+import { noteOf, request } from '../support/http.ts';
 import { startS3 } from '../support/s3.ts';
 import { temporaryFolder, until } from '../support/system.ts';
 
@@ -76,11 +76,11 @@ t.test(
     const first = await startContainer(t, 'container-a', env);
     const headers = { Durability: 'replicated' };
     const put = (url: string, id: string) =>
-      request(`${url}/alert`, { method: 'POST', body: alertOf(id), headers });
+      request(`${url}/note`, { method: 'POST', body: noteOf(id), headers });
     t.equal((await put(first.url, 'one')).status, 201);
     await first.kill();
     const second = await startContainer(t, 'container-b', env);
-    t.equal((await request(`${second.url}/alert/movie/one`)).status, 200);
+    t.equal((await request(`${second.url}/note/one`)).status, 200);
     t.equal((await put(second.url, 'two')).status, 201, 'and the replica is its own');
     const record = join(store.directory, store.bucket, 'container', 'lease.json._S3rver_object');
     t.equal(JSON.parse(readFileSync(record, 'utf8')).name, 'container-b', 'which has another host name');

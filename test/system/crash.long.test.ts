@@ -2,16 +2,16 @@ import { readFileSync } from 'node:fs';
 import t from 'tap';
 import type { SystemSnapshot } from '../../src/runtime/snapshot.ts';
 import { command } from '../commands/command.ts';
-import { writeAlerts } from '../support/alert-clients.ts';
 import { everyWriteIsThere } from '../support/history.ts';
-import { alertOf, request } from '../support/http.ts';
+import { noteOf, request } from '../support/http.ts';
+import { writeNotes } from '../support/note-clients.ts';
 import { nodeChildrenOf, withoutDeathSignal } from '../support/orphans.ts';
 import { startPair, until } from '../support/system.ts';
 import { HUNG_AFTER_MS } from './crash-fixture.ts';
 
 t.test('when all workers are killed at once under load, no connection is refused', async (t) => {
   const system = await startPair(t);
-  const clients = writeAlerts({
+  const clients = writeNotes({
     url: system.url,
     connections: 20,
     prefix: 'all',
@@ -63,7 +63,7 @@ t.test('with as many spares as workers, all workers killed at once are made up f
 t.test('a killed Litestream is started again, and nobody notices', async (t) => {
   const system = await startPair(t);
   await system.killChild('litestream');
-  t.equal((await request(`${system.url}/alert`, { method: 'POST', body: alertOf('a') })).status, 201);
+  t.equal((await request(`${system.url}/note`, { method: 'POST', body: noteOf('a') })).status, 201);
 });
 
 t.test('a child that outlives its killed primary is ended by the next start', async (t) => {

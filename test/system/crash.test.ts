@@ -1,7 +1,7 @@
 import t from 'tap';
-import { writeAlerts } from '../support/alert-clients.ts';
 import { everyWriteIsThere } from '../support/history.ts';
 import { request } from '../support/http.ts';
+import { writeNotes } from '../support/note-clients.ts';
 import { launch, processesOf, startPair, until } from '../support/system.ts';
 import { HUNG_AFTER_MS } from './crash-fixture.ts';
 
@@ -19,7 +19,7 @@ t.test(
   'a writer killed under a stream of writes loses none, doubles none, and no client sees it',
   async (t) => {
     const system = await startPair(t);
-    const clients = writeAlerts({
+    const clients = writeNotes({
       url: system.url,
       connections: 30,
       prefix: 'writer',
@@ -40,7 +40,7 @@ t.test(
   'when the primary is killed every process goes within 2 s, and the next start works at once',
   async (t) => {
     const system = await startPair(t, { SPARE_WORKERS: '1' });
-    const clients = writeAlerts({
+    const clients = writeNotes({
       url: system.url,
       connections: 10,
       prefix: 'primary',
@@ -50,7 +50,7 @@ t.test(
     await until(() => clients.acknowledged.length > 300, 'writes are answered');
     await until(
       () => processesOf(system.dataDir).length === 6,
-      'two workers, a spare, the writer, the mailer, Litestream',
+      'two workers, a spare, the writer, the tally, Litestream',
     );
     system.kill('SIGKILL');
     await until(() => processesOf(system.dataDir).length === 0, 'every process is gone', 2000);

@@ -5,7 +5,7 @@ import t from 'tap';
 import { openReader } from '../../src/sqlite/open.ts';
 import { cleanEnv } from '../../src/testing/running-system.ts';
 import { command, ENTRY } from '../commands/command.ts';
-import { alertOf, request } from '../support/http.ts';
+import { noteOf, request } from '../support/http.ts';
 import { type RunningSystem, start, temporaryFolder } from '../support/system.ts';
 
 const REPLICATED = { Durability: 'replicated' };
@@ -13,15 +13,15 @@ const REPLICATED = { Durability: 'replicated' };
 const NOBODY = 65_534;
 
 async function write(system: RunningSystem, id: string): Promise<number> {
-  const options = { method: 'POST', body: alertOf(id), headers: REPLICATED };
-  return (await request(`${system.url}/alert`, options)).status;
+  const options = { method: 'POST', body: noteOf(id), headers: REPLICATED };
+  return (await request(`${system.url}/note`, options)).status;
 }
 
-/** @returns the ids of the alerts in a database file */
-function alertsIn(path: string): unknown[] {
+/** @returns the ids of the notes in a database file */
+function notesIn(path: string): unknown[] {
   const db = openReader(path);
   try {
-    return db.prepare('SELECT movie_id FROM alerts ORDER BY movie_id').pluck().all();
+    return db.prepare('SELECT id FROM notes ORDER BY id').pluck().all();
   } finally {
     db.close();
   }
@@ -40,7 +40,7 @@ t.test('a data folder of any name is served, replicated, proven and restored', a
   const to = join(dataDir, '..', 'b #%3f%00:;&=~$HOME\n\t\'"<é🎬>.db');
   const restored = await command(['restore', '--to', to], { ...env, DATA_DIR: dataDir });
   t.equal(restored.code, 0, restored.stderr);
-  t.same(alertsIn(to), ['a']);
+  t.same(notesIn(to), ['a']);
 });
 
 t.test('a path that would be taken for another one is refused', async (t) => {

@@ -1,4 +1,4 @@
-import { alertOf, request } from '../support/http.ts';
+import { noteOf, request } from '../support/http.ts';
 
 export const REPLICATED = { Durability: 'replicated' };
 /** On a machine that does other things too, nothing shall be refused for that. */
@@ -12,9 +12,9 @@ export async function writeReplicated(url: string, rounds: number) {
     const writes = Array.from({ length: 10 }, async (_, index) => {
       const id = `replicated-${round}-${index}`;
       const startMs = performance.now();
-      const answer = await request(`${url}/alert`, {
+      const answer = await request(`${url}/note`, {
         method: 'POST',
-        body: alertOf(id),
+        body: noteOf(id),
         headers: REPLICATED,
       });
       if (answer.status !== 201 || answer.headers.durability !== 'replicated') throw new Error(answer.text);

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { s3Environment } from '../../src/testing/s3-server.ts';
-import { alertOf, request } from '../support/http.ts';
+import { noteOf, request } from '../support/http.ts';
 import { like } from '../support/like.ts';
 import { startS3 } from '../support/s3.ts';
 import { start, temporaryFolder } from '../support/system.ts';
@@ -15,21 +15,21 @@ t.test(
     const { ids } = await writeReplicated(system.url, 3);
     await system.destroy();
     const next = await start(t, env, temporaryFolder(t));
-    for (const id of ids) t.equal((await request(`${next.url}/alert/movie/${id}`)).status, 200, id);
+    for (const id of ids) t.equal((await request(`${next.url}/note/${id}`)).status, 200, id);
   },
 );
 
 t.test('DURABILITY=replicated is for all, and a request cannot ask for less', async (t) => {
   const system = await start(t, { ...PATIENT, DURABILITY: 'replicated' });
-  const answer = await request(`${system.url}/alert`, {
+  const answer = await request(`${system.url}/note`, {
     method: 'POST',
-    body: alertOf('a'),
+    body: noteOf('a'),
     headers: { Durability: 'local' },
   });
   like(t, answer, { status: 201, headers: { durability: 'replicated' } });
-  const wrong = await request(`${system.url}/alert`, {
+  const wrong = await request(`${system.url}/note`, {
     method: 'POST',
-    body: alertOf('b'),
+    body: noteOf('b'),
     headers: { Durability: 'eternal' },
   });
   like(t, wrong.json, { status: 422, errors: [{ field: 'Durability' }] });
@@ -39,7 +39,7 @@ t.test('a write that waits for its replication survives the writer', async (t) =
   const system = await start(t, { ...PATIENT, REPLICA_STALL_TIMEOUT_MS: '60000' });
   const litestream = system.pidOf('litestream');
   process.kill(litestream, 'SIGSTOP');
-  const waiting = request(`${system.url}/alert`, { method: 'POST', body: alertOf('w'), headers: REPLICATED });
+  const waiting = request(`${system.url}/note`, { method: 'POST', body: noteOf('w'), headers: REPLICATED });
   await system.killChild('writer');
   process.kill(litestream, 'SIGCONT');
   like(t, await waiting, { status: 201, headers: { durability: 'replicated' } });

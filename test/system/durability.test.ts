@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import t from 'tap';
 import { openReader } from '../../src/sqlite/open.ts';
-import { alertOf, request } from '../support/http.ts';
+import { noteOf, request } from '../support/http.ts';
 import { like } from '../support/like.ts';
 import { restoreByHand } from '../support/restore.ts';
 import { start, until } from '../support/system.ts';
@@ -14,7 +14,7 @@ t.test(
     const { ids } = await writeReplicated(system.url, 3);
     await system.destroy();
     const db = openReader(join(restoreByHand(t, system.dataDir), 'main.db'));
-    const restored = db.prepare('SELECT movie_id FROM alerts').pluck().all();
+    const restored = db.prepare('SELECT id FROM notes').pluck().all();
     db.close();
     t.same(restored.sort(), ids.sort());
   },
@@ -29,11 +29,11 @@ t.test('when the replica does not confirm in time, the answer says plainly what 
   const litestream = system.pidOf('litestream');
   process.kill(litestream, 'SIGSTOP');
   const write = () =>
-    request(`${system.url}/alert`, { method: 'POST', body: alertOf('waiting'), headers: REPLICATED });
+    request(`${system.url}/note`, { method: 'POST', body: noteOf('waiting'), headers: REPLICATED });
   const keyed = () =>
-    request(`${system.url}/alert`, {
+    request(`${system.url}/note`, {
       method: 'POST',
-      body: alertOf('keyed'),
+      body: noteOf('keyed'),
       headers: { ...REPLICATED, 'Idempotency-Key': 'one-and-the-same' },
     });
   const late = await write();
@@ -45,8 +45,8 @@ t.test('when the replica does not confirm in time, the answer says plainly what 
   t.equal(late.headers.durability, undefined);
   t.equal((await keyed()).status, 504);
   t.equal((await keyed()).status, 504, 'sent again under its key it is not confirmed either');
-  t.equal((await request(`${system.url}/alert/movie/waiting`)).status, 200, 'it is applied');
-  t.equal((await request(`${system.url}/alert`, { method: 'POST', body: alertOf('local') })).status, 201);
+  t.equal((await request(`${system.url}/note/waiting`)).status, 200, 'it is applied');
+  t.equal((await request(`${system.url}/note`, { method: 'POST', body: noteOf('local') })).status, 201);
   const shown = async () => (await request(`${system.url}/ready?verbose`)).json.replication;
   await until(async () => (await shown()).lagMs > 400, 'the lag shows');
   const { databases, unconfirmedBytes } = await shown();

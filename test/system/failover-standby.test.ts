@@ -73,8 +73,7 @@ t.test('a standby mirrors the replica, proves it, and takes over from it', async
   rmSync(leader.dataDir, { recursive: true, force: true });
   const gets = way.counts.GET ?? 0;
   await standby.ready();
-  for (const id of ['one', 'two'])
-    t.equal((await request(`${standby.url}/alert/movie/${id}`)).status, 200, id);
+  for (const id of ['one', 'two']) t.equal((await request(`${standby.url}/note/${id}`)).status, 200, id);
   t.equal(record().epoch, 2);
   t.comment(`${(way.counts.GET ?? 0) - gets} GETs from the kill to serving`);
   t.equal(existsSync(mirror), false, 'a leader needs none');
@@ -158,5 +157,5 @@ t.test('what the mirror lacks, or has otherwise, comes from the store', async (t
   for (const name of segmentFiles()) rmSync(join(segments, name));
   for (const pid of [leader.pid]) process.kill(pid, 'SIGKILL');
   await standby.ready();
-  t.equal((await request(`${standby.url}/alert/movie/one`)).status, 200);
+  t.equal((await request(`${standby.url}/note/one`)).status, 200);
 });

@@ -3,9 +3,9 @@ import { rmSync } from 'node:fs';
 import t from 'tap';
 import { freePort } from '../../loadtest/support/free-port.ts';
 import { command } from '../commands/command.ts';
-import { writeAlerts } from '../support/alert-clients.ts';
 import { startHaproxy, twoServers } from '../support/haproxy.ts';
-import { alertOf, request } from '../support/http.ts';
+import { noteOf, request } from '../support/http.ts';
+import { writeNotes } from '../support/note-clients.ts';
 import { startStoreProxy } from '../support/s3.ts';
 import { type RunningSystem, temporaryFolder, until } from '../support/system.ts';
 import { missing } from '../support/tools.ts';
@@ -36,8 +36,8 @@ t.test('a leader that is cut from the store takes no write any more when the oth
   await way.become('open');
   t.equal((await leader.ended()).code, 85);
   t.not(await late, 201);
-  t.equal((await request(`${standby.url}/alert/movie/one`)).status, 200);
-  t.equal((await request(`${standby.url}/alert/movie/late`)).status, 404);
+  t.equal((await request(`${standby.url}/note/one`)).status, 200);
+  t.equal((await request(`${standby.url}/note/late`)).status, 404);
 });
 
 t.test('while nobody reaches the store the leader goes on, since its peer lets it', async (t) => {
@@ -73,7 +73,7 @@ t.test('while nobody reaches the store the leader goes on, since its peer lets i
   leader.kill('SIGKILL');
   await standby.ready();
   for (const id of ['one', 'out-0', `out-${writes - 1}`, 'again'])
-    t.equal((await request(`${standby.url}/alert/movie/${id}`)).status, 200, id);
+    t.equal((await request(`${standby.url}/note/${id}`)).status, 200, id);
 });
 
 t.test(
@@ -92,9 +92,9 @@ t.test(
     const Authorization = `Bearer ${/nl_\S+/.exec(made.stdout)?.[0]}`;
     // Not by what holds an answer against the description: HAProxy has answers of its own.
     const write = (id: string) =>
-      fetch(`${url}/alert`, {
+      fetch(`${url}/note`, {
         method: 'POST',
-        body: JSON.stringify(alertOf(id)),
+        body: JSON.stringify(noteOf(id)),
         headers: {
           Authorization,
           'Content-Type': 'application/json',
@@ -127,7 +127,7 @@ t.test(
     );
     t.equal((await write('two')).headers.get('idempotent-replayed'), 'true', 'it was applied once');
     for (const id of ['one', 'two']) {
-      const { status } = await fetch(`${url}/alert/movie/${id}`, { headers: { Authorization } });
+      const { status } = await fetch(`${url}/note/${id}`, { headers: { Authorization } });
       t.equal(status, 200, id);
     }
   },
@@ -139,7 +139,7 @@ t.test('a reload of a leader fails no request, and it goes on leading', async (t
   await leader.ready();
   const standby = member('b', undefined, LONG);
   await standsBy(standby);
-  const clients = writeAlerts({ url: leader.url, connections: 4, prefix: 'reload', hungAfterMs: 20_000 });
+  const clients = writeNotes({ url: leader.url, connections: 4, prefix: 'reload', hungAfterMs: 20_000 });
   t.teardown(() => clients.stop());
   await until(() => clients.acknowledged.length > 50, 'writes are answered');
   for (let round = 1; round <= 2; round += 1) {

@@ -30,7 +30,7 @@ t.test(
         { field: 'standby', message: `${isA ? 'a' : 'b'} (process ${leader.pid}) leads (standby)` },
       ]);
       t.equal((await request(`${url}/health`)).status, 200);
-      t.equal((await request(`${url}/alert/movie/one`)).status, 503);
+      t.equal((await request(`${url}/note/one`)).status, 503);
       t.equal(
         standby.lines.some(({ msg }) => msg.startsWith('ready: ')),
         false,
@@ -41,7 +41,7 @@ t.test(
     await leader.ended();
     rmSync(leader.dataDir, { recursive: true, force: true });
     await standby.ready();
-    t.equal((await request(`${url}/alert/movie/one`)).status, 200);
+    t.equal((await request(`${url}/note/one`)).status, 200);
     await written(standby, 'two');
     t.equal(record().epoch, 2);
     t.equal(record().data, 'e000002');
@@ -69,7 +69,7 @@ t.test('a leader that was stopped and wakes acknowledges nothing, and ends: anot
   for (const pid of all) process.kill(pid, 'SIGCONT');
   t.not(await late, 201);
   t.equal((await leader.ended()).code, 85);
-  t.equal((await request(`${standby.url}/alert/movie/late`)).status, 404);
+  t.equal((await request(`${standby.url}/note/late`)).status, 404);
   t.equal(record().epoch, 2);
 
   await t.test(
@@ -79,8 +79,8 @@ t.test('a leader that was stopped and wakes acknowledges nothing, and ends: anot
       const url = await standsBy(again);
       standby.kill('SIGKILL');
       await again.ready();
-      t.equal((await request(`${url}/alert/movie/two`)).status, 200);
-      t.equal((await request(`${url}/alert/movie/late`)).status, 404);
+      t.equal((await request(`${url}/note/two`)).status, 200);
+      t.equal((await request(`${url}/note/late`)).status, 404);
       t.equal(record().epoch, 3);
     },
   );
@@ -105,7 +105,7 @@ t.test('alone, killed or stopped and started again, it keeps its epoch and its d
   const third = member('a', first.dataDir);
   await third.ready();
   for (const id of ['single', 'one', 'two'])
-    t.equal((await request(`${third.url}/alert/movie/${id}`)).status, 200, id);
+    t.equal((await request(`${third.url}/note/${id}`)).status, 200, id);
   t.equal(record().epoch, 2);
   t.equal(record().data, 'e000002');
   t.strictSame((await request(`${third.url}/ready`)).json, { ready: true });
@@ -130,7 +130,7 @@ t.test('stopped to come back, it leads again within its time, and another one do
   t.equal(record().epoch, 1);
   await keep(again.dataDir);
   await standby.ready();
-  t.equal((await request(`${standby.url}/alert/movie/one`)).status, 200);
+  t.equal((await request(`${standby.url}/note/one`)).status, 200);
   t.equal(record().epoch, 2);
 });
 
@@ -158,6 +158,6 @@ t.test('a leader that is stopped gives the record away, and the other one does n
   await written(leader, 'one', 'local');
   t.equal((await leader.stop()).code, 0);
   await standby.ready();
-  t.equal((await request(`${standby.url}/alert/movie/one`)).status, 200);
+  t.equal((await request(`${standby.url}/note/one`)).status, 200);
   t.equal(record().epoch, 2);
 });

@@ -2,13 +2,13 @@ import { mkdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { openReader } from '../../src/sqlite/open.ts';
-import { alertOf, request } from '../support/http.ts';
+import { noteOf, request } from '../support/http.ts';
 import { type RunningSystem, start, temporaryFolder, until } from '../support/system.ts';
 
 function idsIn(dataDir: string): unknown[] {
   const db = openReader(join(dataDir, 'main.db'));
   try {
-    return db.prepare('SELECT movie_id FROM alerts ORDER BY movie_id').pluck().all();
+    return db.prepare('SELECT id FROM notes ORDER BY id').pluck().all();
   } finally {
     db.close();
   }
@@ -16,7 +16,7 @@ function idsIn(dataDir: string): unknown[] {
 
 /** As a client that repeats what was not answered: everything but the port goes down meanwhile. */
 async function write({ url }: RunningSystem, id: string, headers = {}): Promise<void> {
-  const send = () => request(`${url}/alert`, { method: 'POST', body: alertOf(id), headers });
+  const send = () => request(`${url}/note`, { method: 'POST', body: noteOf(id), headers });
   const isDone = async () => [200, 201].includes((await send().catch(() => ({ status: 0 }))).status);
   await until(isDone, `${id} is written`, 60_000);
 }

@@ -10,8 +10,7 @@ import t, { type Test } from 'tap';
 import { KEEP_ALIVE_TIMEOUT_MS } from '../../src/worker/http-server.ts';
 import { command } from '../commands/command.ts';
 import { type Front, fronts } from '../support/fronts.ts';
-import { alertOf } from '../support/http.ts';
-import { IMAGES } from '../support/images.ts';
+import { noteOf } from '../support/http.ts';
 import { type RunningSystem, startPair, temporaryFolder, until } from '../support/system.ts';
 import { missing } from '../support/tools.ts';
 
@@ -126,11 +125,7 @@ for (const front of fronts) {
     const server = await dyingServer(t);
     const started = await front.start(t, temporaryFolder(t), server.port);
     const token = randomBytes(60).toString('base64url');
-    for (const path of [
-      `/unsubscribe/${token}?q=${token}`,
-      `/unsubscribe/${token}/x`,
-      `/alert/movie/x?email=${token}`,
-    ]) {
+    for (const path of [`/page/${token}?q=${token}`, `/page/${token}/x`, `/note/x?email=${token}`]) {
       await call(started.port, 'GET', path);
       await call(started.port, 'GET', path, { headers: { Host: 'elsewhere.example' } });
       await call(started.port, 'POST', path, {
@@ -138,9 +133,9 @@ for (const front of fronts) {
         headers: { Referer: `https://x.example/${token}` },
       });
     }
-    await until(async () => started.log().includes('/alert/movie/x'), 'it has logged');
+    await until(async () => started.log().includes('/note/x'), 'it has logged');
     t.notOk(started.log().includes(token.slice(0, 20)));
-    t.ok(started.log().includes('/unsubscribe/[redacted]'));
+    t.ok(started.log().includes('/page/[redacted]'));
   });
 
   t.test(
@@ -180,17 +175,16 @@ for (const front of fronts) {
     ];
     for (const path of [...closed, '/OPS/live', '/metrics/'])
       t.equal((await call(port, 'GET', path, { headers: key })).status, 404, path);
-    t.equal((await call(port, 'GET', '/alert', { headers: key })).status, 200);
-    t.equal((await call(port, 'GET', '/alert')).status, 401);
+    t.equal((await call(port, 'GET', '/note', { headers: key })).status, 200);
+    t.equal((await call(port, 'GET', '/note')).status, 401);
     t.equal((await call(port, 'GET', '/docs')).status, 200);
-    const head = '--x\r\nContent-Disposition: form-data; name="file"; filename="a.png"\r\n\r\n';
     const upload = (bytes: Buffer) =>
-      call(port, 'POST', '/movie/image', {
-        headers: { ...key, 'Content-Type': 'multipart/form-data; boundary=x' },
-        body: Buffer.concat([Buffer.from(head), bytes, Buffer.from('\r\n--x--\r\n')]),
+      call(port, 'POST', '/file', {
+        headers: { ...key, 'Content-Type': 'application/octet-stream' },
+        body: bytes,
       });
-    t.ok([200, 201].includes((await upload(IMAGES['image/png'])).status), 'an image');
-    const large = await upload(Buffer.concat([IMAGES['image/png'], Buffer.alloc(6 * MIB)]));
+    t.ok([200, 201].includes((await upload(Buffer.from('bytes'))).status), 'a file');
+    const large = await upload(Buffer.alloc(6 * MIB));
     t.equal(large.status, 413);
     t.equal(JSON.parse(large.text).code, 'too_large', 'the system itself has refused it');
   });
@@ -236,12 +230,12 @@ for (const front of fronts) {
               ({ status }) => status,
               (error: Error) => error.message,
             );
-          const body = JSON.stringify(alertOf(id));
-          const write = () => statusOf(call(port, 'POST', '/alert', { headers, body, agent }));
+          const body = JSON.stringify(noteOf(id));
+          const write = () => statusOf(call(port, 'POST', '/note', { headers, body, agent }));
           let written = await write();
           if (written === 502 && !front.keepsBodies) written = await write();
           if (written !== 201) failures.push(`POST ${id}: ${written}`);
-          const read = await statusOf(call(port, 'GET', `/alert/movie/${id}`, { headers: key, agent }));
+          const read = await statusOf(call(port, 'GET', `/note/${id}`, { headers: key, agent }));
           if (read !== 200) failures.push(`GET ${id}: ${read}`);
           writes += 1;
         }

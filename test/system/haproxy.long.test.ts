@@ -8,7 +8,7 @@ import t, { type Test } from 'tap';
 import type { SystemSnapshot } from '../../src/runtime/snapshot.ts';
 import { command } from '../commands/command.ts';
 import { CONFIG, oneServer, startHaproxy } from '../support/haproxy.ts';
-import { alertOf } from '../support/http.ts';
+import { noteOf } from '../support/http.ts';
 import { type RunningSystem, startPair, temporaryFolder, until } from '../support/system.ts';
 import { missing } from '../support/tools.ts';
 
@@ -113,13 +113,13 @@ t.test(
     const log: string[] = [];
     const port = await startHaproxy(t, temporaryFolder(t), oneServer(server.port), log);
     const token = randomBytes(60).toString('base64url');
-    await call(port, 'GET', `/unsubscribe/${token}?q=${token}`, {}, undefined, false);
-    await call(port, 'GET', `/alert/movie/x?email=${token}`, {}, undefined, false);
-    await until(async () => log.some((line) => line.includes('/alert/movie/x')), 'it has logged both');
+    await call(port, 'GET', `/page/${token}?q=${token}`, {}, undefined, false);
+    await call(port, 'GET', `/note/x?email=${token}`, {}, undefined, false);
+    await until(async () => log.some((line) => line.includes('/note/x')), 'it has logged both');
     const paths = log
       .map((line) => line.split(' ').slice(-2).join(' '))
       .filter((path) => !path.endsWith('/ready'));
-    t.same(paths, ['GET /unsubscribe/[redacted]', 'GET /alert/movie/x']);
+    t.same(paths, ['GET /page/[redacted]', 'GET /note/x']);
   },
 );
 
@@ -140,14 +140,14 @@ t.test(
       '//metrics',
     ])
       t.equal(await statusOf(path), 404, path);
-    t.equal(await statusOf('/alert'), 401);
+    t.equal(await statusOf('/note'), 401);
     t.equal(await statusOf('/docs'), 200);
     const made = await command(['keys', 'create', '--name', 'a', '--scope', 'admin'], {
       DATA_DIR: system.dataDir,
     });
     const key = { Authorization: `Bearer ${made.stdout.trim()}` };
     t.equal(await statusOf('/metrics', key), 404);
-    t.equal(await statusOf('/alert', key), 200);
+    t.equal(await statusOf('/note', key), 200);
   },
 );
 
@@ -171,11 +171,11 @@ t.test(
       for (let number = 0; !isOver; number += 1) {
         const id = `h${client}-${number}`;
         const key = { ...json, 'Idempotency-Key': `"${id}"` };
-        const body = JSON.stringify(alertOf(id));
-        const status = await call(port, 'POST', '/alert', key, body).catch((error: Error) => error.message);
+        const body = JSON.stringify(noteOf(id));
+        const status = await call(port, 'POST', '/note', key, body).catch((error: Error) => error.message);
         if (status === 201) written.push(id);
         else failures.push(`POST ${id}: ${status}`);
-        const read = await call(port, 'GET', `/alert/movie/${id}`, authorized).catch(
+        const read = await call(port, 'GET', `/note/${id}`, authorized).catch(
           (error: Error) => error.message,
         );
         if (read !== 200) failures.push(`GET ${id}: ${read}`);

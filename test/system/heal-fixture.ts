@@ -2,13 +2,13 @@ import { closeSync, openSync, statSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import type { Test } from 'tap';
-import { alertOf, request } from '../support/http.ts';
+import { noteOf, request } from '../support/http.ts';
 import { type RunningSystem, startPair } from '../support/system.ts';
 
 export const ALERTS = 300;
 export const PAGE_BYTES = 4096;
 
-/** A system whose alerts are in main.db itself and in the replica, not only in the WAL. */
+/** A system whose notes are in main.db itself and in the replica, not only in the WAL. */
 export async function systemWithAlerts(t: Test, settings: NodeJS.ProcessEnv): Promise<RunningSystem> {
   // On a machine that does other things too, nothing shall be refused for that.
   const env = { OVERLOAD_LAG_MS: '0', REPLICATED_TIMEOUT_MS: '60000', ...settings };
@@ -16,7 +16,7 @@ export async function systemWithAlerts(t: Test, settings: NodeJS.ProcessEnv): Pr
   for (let alert = 0; alert < ALERTS; alert += 20) {
     const answers = await Promise.all(
       Array.from({ length: 20 }, (_, index) =>
-        request(`${first.url}/alert`, { method: 'POST', body: alertOf(`${alert + index}`) }),
+        request(`${first.url}/note`, { method: 'POST', body: noteOf(`${alert + index}`) }),
       ),
     );
     t.ok(answers.every(({ status }) => status === 201));
@@ -26,8 +26,8 @@ export async function systemWithAlerts(t: Test, settings: NodeJS.ProcessEnv): Pr
   new Sqlite(join(first.dataDir, 'main.db')).exec('PRAGMA wal_checkpoint(TRUNCATE)').close();
   const system = await startPair(t, env, first.dataDir);
   // Its replica begins a new generation after a foreign checkpoint: wait until that holds everything.
-  const probe = { method: 'POST', body: alertOf('0'), headers: { Durability: 'replicated' } };
-  t.equal((await request(`${system.url}/alert`, probe)).status, 200);
+  const probe = { method: 'POST', body: noteOf('0'), headers: { Durability: 'replicated' } };
+  t.equal((await request(`${system.url}/note`, probe)).status, 200);
   return system;
 }
 

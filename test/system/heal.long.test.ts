@@ -2,7 +2,7 @@ import { closeSync, existsSync, openSync, readdirSync, statSync, writeSync } fro
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { command } from '../commands/command.ts';
-import { alertOf, request } from '../support/http.ts';
+import { noteOf, request } from '../support/http.ts';
 import { launch, type RunningSystem, startPair, until } from '../support/system.ts';
 import { damage, systemWithAlerts } from './heal-fixture.ts';
 
@@ -17,7 +17,7 @@ function damageWal(dataDir: string): void {
 t.test('with HEAL=manual it stops instead, changes nothing and says what to do', async (t) => {
   const system = await systemWithAlerts(t, { HEAL: 'manual' });
   damage(system.dataDir);
-  await request(`${system.url}/alert?limit=100`);
+  await request(`${system.url}/note?limit=100`);
   t.equal((await system.ended()).code, 65);
   t.match(system.stderr, /damaged.*HEAL=manual.*start once with HEAL=auto.*restore -- --in-place/);
   t.notOk(readdirSync(system.dataDir).includes('damaged'));
@@ -39,11 +39,11 @@ async function stallLitestream(system: RunningSystem): Promise<() => Promise<num
 
 async function add(t: Test, system: RunningSystem, ids: readonly string[]): Promise<void> {
   for (const id of ids)
-    t.equal((await request(`${system.url}/alert`, { method: 'POST', body: alertOf(id) })).status, 201);
+    t.equal((await request(`${system.url}/note`, { method: 'POST', body: noteOf(id) })).status, 201);
 }
 
 async function isThere(system: RunningSystem, id: string): Promise<boolean> {
-  return (await request(`${system.url}/alert/movie/${id}`)).status === 200;
+  return (await request(`${system.url}/note/${id}`)).status === 200;
 }
 
 t.test('what the replica lacks and the WAL holds comes back: 100 of 100 commits', async (t) => {
@@ -52,7 +52,7 @@ t.test('what the replica lacks and the WAL holds comes back: 100 of 100 commits'
   const ids = Array.from({ length: 100 }, (_, index) => `kept-${index}`);
   await add(t, system, ids);
   damage(system.dataDir);
-  await request(`${system.url}/alert?limit=100`);
+  await request(`${system.url}/note?limit=100`);
   const { loss } = await system.waitFor((line) => line.database === 'main' && line.outcome === 'restored');
   await system.waitFor(({ msg }) => msg.startsWith('healed'));
   t.match(
@@ -74,7 +74,7 @@ t.test('healing says exactly which commits are lost, where the WAL is damaged to
   await add(t, system, ['lost-1', 'lost-2', 'lost-3']);
   damage(system.dataDir);
   damageWal(system.dataDir);
-  await request(`${system.url}/alert?limit=100`);
+  await request(`${system.url}/note?limit=100`);
   const { loss } = await system.waitFor((line) => line.database === 'main' && line.outcome === 'restored');
   const told =
     /^it ends with commit (\d+) of \S+; 3 newer commits were not in the replica and are lost: (\d+) to (\d+), of 2/.exec(
@@ -105,7 +105,7 @@ t.test('more than HEAL_MAX_LOST_COMMITS are not given up by itself, at no start'
   await add(t, system, ['lost-1', 'lost-2', 'lost-3']);
   damage(system.dataDir);
   damageWal(system.dataDir);
-  await request(`${system.url}/alert?limit=100`);
+  await request(`${system.url}/note?limit=100`);
   t.equal((await system.ended()).code, 65);
   const choice =
     /lacks more than HEAL_MAX_LOST_COMMITS=2: .*3 newer commits.*Nothing was changed.*start once with HEAL_MAX_LOST_COMMITS=3;.*restore -- --in-place --at/;

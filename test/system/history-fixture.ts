@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Test } from 'tap';
 import { openReader } from '../../src/sqlite/open.ts';
-import { alertOf, request } from '../support/http.ts';
+import { noteOf, request } from '../support/http.ts';
 import { type RunningSystem, start, temporaryFolder } from '../support/system.ts';
 
 /** A data folder whose replica is beside it, not in it. */
@@ -21,20 +21,20 @@ export function placeOf(t: Test, env: NodeJS.ProcessEnv = {}): Place {
 
 export async function write(system: RunningSystem, ...ids: readonly string[]): Promise<void> {
   for (const id of ids) {
-    const answer = await request(`${system.url}/alert`, {
+    const answer = await request(`${system.url}/note`, {
       method: 'POST',
-      body: alertOf(id),
+      body: noteOf(id),
       headers: { Durability: 'replicated' },
     });
     if (answer.status !== 201) throw new Error(answer.text);
   }
 }
 
-/** @returns the ids of the alerts in a database file */
-export function alertsIn(path: string): unknown[] {
+/** @returns the ids of the notes in a database file */
+export function notesIn(path: string): unknown[] {
   const db = openReader(path);
   try {
-    return db.prepare('SELECT movie_id FROM alerts ORDER BY movie_id').pluck().all();
+    return db.prepare('SELECT id FROM notes ORDER BY id').pluck().all();
   } finally {
     db.close();
   }

@@ -17,12 +17,12 @@ import { markPath, readMark, writeMark } from '../../src/replication/history/mar
 import { mountPointOf } from '../../src/replication/history/mount.ts';
 import { openWriter } from '../../src/sqlite/open.ts';
 import { command } from '../commands/command.ts';
-import { alertOf, request } from '../support/http.ts';
+import { noteOf, request } from '../support/http.ts';
 import { like } from '../support/like.ts';
 import { nextSecond } from '../support/next-second.ts';
 import { launch, start, temporaryFolder } from '../support/system.ts';
 import { told } from '../support/told.ts';
-import { alertsIn, degraded, type Place, placeOf, session, write } from './history-fixture.ts';
+import { degraded, notesIn, type Place, placeOf, session, write } from './history-fixture.ts';
 
 async function refused(t: Test, { dataDir, env }: Place, code: number): Promise<string> {
   const system = launch(t, env, dataDir);
@@ -60,7 +60,7 @@ t.test('a WAL that is removed after a clean stop comes back from the replica, on
   await session(t, place, 'a', 'b');
   rmSync(join(place.dataDir, 'main.db-wal'));
   const system = await start(t, place.env, place.dataDir);
-  t.strictSame(alertsIn(join(place.dataDir, 'main.db')), ['a', 'b']);
+  t.strictSame(notesIn(join(place.dataDir, 'main.db')), ['a', 'b']);
   const { history } = await degraded(system);
   t.match(history, /main ends with .* contains it and has commits .*What was there is in .*replaced/);
   t.strictSame(told(place.dataDir), [history]);
@@ -110,7 +110,7 @@ t.test(
       );
     }
     t.strictSame(replica(), before, 'nothing was added to the replica');
-    t.strictSame(alertsIn(join(copy.dataDir, 'main.db')), ['a', 'c', 'd']);
+    t.strictSame(notesIn(join(copy.dataDir, 'main.db')), ['a', 'c', 'd']);
   },
 );
 
@@ -136,7 +136,7 @@ t.test("what only Litestream's copy of a WAL still has comes back, and is told",
   rmSync(join(place.dataDir, 'main.db-wal'));
   rmSync(join(place.folder, 'replica', 'main'), { recursive: true });
   const system = await start(t, place.env, place.dataDir);
-  t.strictSame(alertsIn(join(place.dataDir, 'main.db')), ['a', 'b']);
+  t.strictSame(notesIn(join(place.dataDir, 'main.db')), ['a', 'b']);
   const { history = '' } = await degraded(system);
   const commits = new RegExp(
     `still had commits \\d+ to ${last!.ordinal}, which no replica has: they are back\\.`,
@@ -148,7 +148,7 @@ t.test("what only Litestream's copy of a WAL still has comes back, and is told",
   const file = join(temporaryFolder(t), 'restored.db');
   const ran = await command(['restore', '--to', file], { ...place.env, DATA_DIR: place.dataDir });
   t.equal(ran.code, 0, ran.stderr);
-  t.strictSame(alertsIn(file), ['a', 'b', 'c'], 'and the replica has them, too');
+  t.strictSame(notesIn(file), ['a', 'b', 'c'], 'and the replica has them, too');
 });
 
 t.test('a database that lacks what was told, with nobody who has it, goes on and says so', async (t) => {
@@ -185,7 +185,7 @@ t.test(
       const file = join(folder, `${name}.db`);
       const ran = await command(['restore', '--to', file], { ...env, DATA_DIR: place.dataDir });
       t.equal(ran.code, 0, ran.stderr);
-      t.strictSame(alertsIn(file), expected);
+      t.strictSame(notesIn(file), expected);
     }
   },
 );
@@ -201,9 +201,9 @@ t.test(
     renameSync(mount, join(folder, 'away'));
     const system = await start(t, place.env, place.dataDir);
     like(t, await degraded(system), { history: /cannot be compared with .* nothing is uploaded/ });
-    t.equal((await request(`${system.url}/alert`, { method: 'POST', body: alertOf('b') })).status, 201);
-    const patient = { method: 'POST', body: alertOf('c'), headers: { Durability: 'replicated' } };
-    const answer = request(`${system.url}/alert`, patient);
+    t.equal((await request(`${system.url}/note`, { method: 'POST', body: noteOf('b') })).status, 201);
+    const patient = { method: 'POST', body: noteOf('c'), headers: { Durability: 'replicated' } };
+    const answer = request(`${system.url}/note`, patient);
     renameSync(join(folder, 'away'), mount);
     t.equal((await answer).status, 201, 'it is replicated when that is done');
     t.notOk('history' in (await degraded(system)), 'it is not degraded any more');
@@ -225,7 +225,7 @@ t.test('a folder whose disk is not mounted gets nothing, and the database serves
   renameSync(join(mount, 'replica'), join(place.folder, 'on-disk'));
   const system = await start(t, onDisk.env, place.dataDir);
   like(t, await degraded(system), { history: /mount, which it was on, is not mounted/ });
-  t.equal((await request(`${system.url}/alert`, { method: 'POST', body: alertOf('b') })).status, 201);
+  t.equal((await request(`${system.url}/note`, { method: 'POST', body: noteOf('b') })).status, 201);
   await system.stop();
   t.strictSame(readdirSync(mount), [], 'nothing was written below it');
   rmSync(join(place.dataDir, 'main.db'));
@@ -268,7 +268,7 @@ t.test(
     for (const [index, id] of ['c', 'd', 'e'].entries()) {
       if (index === 2) rmSync(join(place.dataDir, 'run', 'history.json'));
       const system = await start(t, place.env, place.dataDir);
-      t.strictSame(alertsIn(mainPath), ['a', 'c', 'd'].slice(0, index + 1), `start ${index + 1}`);
+      t.strictSame(notesIn(mainPath), ['a', 'c', 'd'].slice(0, index + 1), `start ${index + 1}`);
       await write(system, id);
       await system.stop();
     }
@@ -295,7 +295,7 @@ t.test('a file of earlier below the WAL of now is no database: the replica takes
   await session(t, place, 'c');
   cpSync(earlier, mainPath);
   const system = await start(t, place.env, place.dataDir);
-  t.strictSame(alertsIn(mainPath), ['a', 'b', 'c']);
+  t.strictSame(notesIn(mainPath), ['a', 'b', 'c']);
   t.ok(
     system.lines.some(({ msg }) => /main is damaged: its WAL goes on from commit .* two moments/.test(msg)),
   );
@@ -328,7 +328,7 @@ t.test(
     );
     renameSync(join(folder, 'away'), mount);
     const next = await start(t, place.env, place.dataDir);
-    t.strictSame(alertsIn(join(place.dataDir, 'main.db')), ['a', 'b']);
+    t.strictSame(notesIn(join(place.dataDir, 'main.db')), ['a', 'b']);
     await next.stop();
   },
 );
@@ -352,11 +352,11 @@ t.test('a copy of before a restore does not undo it', async (t) => {
   cpSync(copy, mainPath);
   cpSync(`${copy}-wal`, `${mainPath}-wal`);
   t.match(await refused(t, place, 65), /has commits that it was decided to be without.*Nothing was changed/);
-  t.strictSame(alertsIn(mainPath), ['a', 'b']);
+  t.strictSame(notesIn(mainPath), ['a', 'b']);
   // What is decided last counts.
   await restoreTo();
   const system = await start(t, place.env, place.dataDir);
-  t.strictSame(alertsIn(mainPath), ['a', 'b']);
+  t.strictSame(notesIn(mainPath), ['a', 'b']);
   await system.stop();
 });
 
@@ -387,7 +387,7 @@ t.test('a data folder of the version before goes on as if nothing had changed', 
   t.strictSame(readHistory(mainPath).sessions, [{ session: 'older-1', firstOrdinal: 1 }]);
   await session(t, place, 'c');
   t.strictSame(told(place.dataDir), []);
-  t.strictSame(alertsIn(mainPath), ['a', 'b', 'c']);
+  t.strictSame(notesIn(mainPath), ['a', 'b', 'c']);
   t.strictSame(
     readHistory(mainPath).sessions.map(({ firstOrdinal }) => firstOrdinal),
     [1, 4],

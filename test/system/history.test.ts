@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { start } from '../support/system.ts';
 import { told } from '../support/told.ts';
-import { alertsIn, degraded, placeOf, session, write } from './history-fixture.ts';
+import { degraded, notesIn, placeOf, session, write } from './history-fixture.ts';
 
 t.test('a folder of earlier that is put back gets what the replica has beyond it', async (t) => {
   const place = placeOf(t);
@@ -15,7 +15,7 @@ t.test('a folder of earlier that is put back gets what the replica has beyond it
   rmSync(place.dataDir, { recursive: true });
   renameSync(earlier, place.dataDir);
   const system = await start(t, place.env, place.dataDir);
-  t.strictSame(alertsIn(join(place.dataDir, 'main.db')), ['a', 'b', 'c']);
+  t.strictSame(notesIn(join(place.dataDir, 'main.db')), ['a', 'b', 'c']);
   t.equal(told(place.dataDir).length, 1);
   await write(system, 'd');
   await system.stop();

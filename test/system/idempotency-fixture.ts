@@ -1,21 +1,21 @@
 import { join } from 'node:path';
 import { openReader } from '../../src/sqlite/open.ts';
-import { type Answer, alertOf, request } from '../support/http.ts';
+import { type Answer, noteOf, request } from '../support/http.ts';
 import type { RunningSystem } from '../support/system.ts';
 
 export const post = ({ url }: RunningSystem, id: string, key: string, headers: Record<string, string> = {}) =>
-  request(`${url}/alert`, {
+  request(`${url}/note`, {
     method: 'POST',
-    body: alertOf(id),
+    body: noteOf(id),
     headers: { ...headers, 'Idempotency-Key': key },
   });
 
 export const isReplay = ({ headers }: Answer) => headers['idempotent-replayed'] === 'true';
 
-/** How often each alert was put. */
+/** How often each note was put. */
 export function versions({ dataDir }: RunningSystem): Record<string, number> {
   const db = openReader(join(dataDir, 'main.db'));
-  const rows = db.prepare<[], [string, number]>('SELECT movie_id, version FROM alerts').raw().all();
+  const rows = db.prepare<[], [string, number]>('SELECT id, version FROM notes').raw().all();
   db.close();
   return Object.fromEntries(rows);
 }

@@ -3,10 +3,8 @@ import t from 'tap';
 import { features } from '../../src/features.ts';
 import { idempotencyOf } from '../../src/worker/idempotency-key.ts';
 import { featureOf, startApp } from '../support/app.ts';
-import { alertOf, request } from '../support/http.ts';
-import { IMAGES, upload } from '../support/images.ts';
 import { like } from '../support/like.ts';
-import { type RunningSystem, start, until } from '../support/system.ts';
+import { start, until } from '../support/system.ts';
 import { isReplay, post, versions } from './idempotency-fixture.ts';
 
 const anonymous = featureOf(({ route }) => {
@@ -36,40 +34,6 @@ t.test('a repetition of what the replica had not confirmed in time waits for it 
   like(t, answer, { status: 201, headers: { durability: 'replicated' } });
   t.ok(isReplay(answer));
   t.equal(versions(system)[`m${id}`], 1);
-});
-
-t.test('a repetition gets the first answer also after the day and the settings have changed', async (t) => {
-  // The day of the first zone is always past in the second.
-  const [early, late] = ['Pacific/Pago_Pago', 'Pacific/Kiritimati'];
-  const today = new Intl.DateTimeFormat('sv-SE', { timeZone: early }).format(new Date());
-  const alert = { ...alertOf('dated'), notification_date: today };
-  const image = upload(Buffer.concat([IMAGES['image/png'], Buffer.alloc(1024 * 1024)]));
-  const send = async ({ url }: RunningSystem, keys: readonly string[]) => {
-    const headers = (index: number) => (keys[index] ? { 'Idempotency-Key': keys[index] } : undefined);
-    const answers = [
-      await request(`${url}/alert`, { method: 'POST', body: alert, headers: { ...headers(0) } }),
-      await request(`${url}/movie/image`, {
-        method: 'POST',
-        body: image.body,
-        headers: { ...image.headers, ...headers(1) },
-      }),
-    ];
-    return answers.map(({ status, text, headers: { location } }) => ({ status, text, location }));
-  };
-  const keys = ['alert', 'image'];
-  const before = await start(t, { TIMEZONE: early, PUBLIC_URL: 'https://one.example.org' });
-  const first = await send(before, keys);
-  t.same(
-    first.map(({ status }) => status),
-    [201, 201],
-  );
-  await before.stop();
-  const settings = { TIMEZONE: late, PUBLIC_URL: 'https://two.example.org', UPLOAD_QUOTA_MB: '1' };
-  const after = await start(t, settings, before.dataDir);
-  t.same(await send(after, keys), first, 'the first answers, byte for byte');
-  const [refused, known] = await send(after, []);
-  like(t, refused, { status: 422, text: /not past/ }, 'a new one is refused');
-  like(t, known, { status: 200, location: /^https:\/\/two\./ });
 });
 
 t.test('whoever needs no key takes no key of others', async (t) => {

@@ -1,6 +1,5 @@
 import t from 'tap';
-import { type Answer, request } from '../support/http.ts';
-import { IMAGES, upload } from '../support/images.ts';
+import { type Answer, request, upload } from '../support/http.ts';
 import { like } from '../support/like.ts';
 import { startPair } from '../support/system.ts';
 import { isReplay, post, versions } from './idempotency-fixture.ts';
@@ -19,25 +18,25 @@ t.test('a request that is sent again with its key gets the same answer, and does
 
   const other = await post(system, 'm2', 'key-1');
   like(t, other, { status: 422, json: { code: 'idempotency_mismatch' } });
-  const body = upload(IMAGES['image/png']);
-  const image = (key: string) =>
-    request(`${url}/movie/image`, {
+  const body = upload();
+  const file = (key: string) =>
+    request(`${url}/file`, {
       method: 'POST',
       body: body.body,
       headers: { ...body.headers, 'Idempotency-Key': key },
     });
-  like(t, await image('key-1'), { status: 422, json: { code: 'idempotency_mismatch' } }, 'for another route');
-  const [made, known] = [await image('key-3'), await image('key-3')];
+  like(t, await file('key-1'), { status: 422, json: { code: 'idempotency_mismatch' } }, 'for another route');
+  const [made, known] = [await file('key-3'), await file('key-3')];
   like(t, [made, known], [{ status: 201 }, { status: 201, text: made.text }]);
   t.ok(isReplay(known));
 
   const remove = () =>
-    request(`${url}/alert/movie/m1`, { method: 'DELETE', headers: { 'Idempotency-Key': 'key-4' } });
+    request(`${url}/note/m1`, { method: 'DELETE', headers: { 'Idempotency-Key': 'key-4' } });
   const [removed, still] = [await remove(), await remove()];
   like(t, [removed, still], [{ status: 200 }, { status: 200, text: removed.text }]);
   t.ok(isReplay(still));
   const missing = () =>
-    request(`${url}/alert/movie/m3`, { method: 'DELETE', headers: { 'Idempotency-Key': 'key-5' } });
+    request(`${url}/note/m3`, { method: 'DELETE', headers: { 'Idempotency-Key': 'key-5' } });
   t.notOk(isReplay(await missing()));
   await post(system, 'm3', 'key-6');
   const refused = await missing();

@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Test } from 'tap';
 import { s3Environment } from '../../src/testing/s3-server.ts';
-import { alertOf, request } from '../support/http.ts';
+import { noteOf, request } from '../support/http.ts';
 import { startS3, type TestStore } from '../support/s3.ts';
 import { launch, type RunningSystem, temporaryFolder } from '../support/system.ts';
 
@@ -39,9 +39,9 @@ export function objectPath({ directory, bucket }: TestStore, key: string): strin
 }
 
 export async function post(system: RunningSystem, id: string, durability = 'replicated') {
-  return request(`${system.url}/alert`, {
+  return request(`${system.url}/note`, {
     method: 'POST',
-    body: alertOf(id),
+    body: noteOf(id),
     headers: { Durability: durability },
   });
 }

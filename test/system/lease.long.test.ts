@@ -31,7 +31,7 @@ for (const [kind, placeOf] of Object.entries(KINDS)) {
     await until(isTold, 'another process goes on with the record, and tells how far the replica is');
     t.strictSame(
       Object.keys((record() as Record<string, Record<string, object>>).schema!.main!).sort(),
-      ['alerts', 'keys', 'writer'],
+      ['notes', 'keys', 'writer'],
       'and which migrations there are',
     );
     t.equal(record().session, session);
@@ -48,7 +48,7 @@ for (const [kind, placeOf] of Object.entries(KINDS)) {
     await again.ended();
     const elsewhere = await start(t, env);
     t.ok(tookAtOnce(elsewhere), 'another folder: the process is gone');
-    t.equal((await request(`${elsewhere.url}/alert/movie/a`)).status, 200);
+    t.equal((await request(`${elsewhere.url}/note/a`)).status, 200);
     await elsewhere.stop();
     t.equal(record().state, 'released');
     t.ok(tookAtOnce(await start(t, env)), 'after a stop');
@@ -84,7 +84,7 @@ for (const [kind, placeOf] of Object.entries(KINDS)) {
     await isGone(system.pidOf('litestream'));
     const answer = await post(system, 'c', 'local');
     t.strictSame([answer.status, answer.json.code], [503, 'replica_in_use']);
-    t.equal((await request(`${system.url}/alert/movie/b`)).status, 200, 'what is here can be read');
+    t.equal((await request(`${system.url}/note/b`)).status, 200, 'what is here can be read');
     const ready = await request(`${system.url}/ready`);
     t.equal(ready.status, 503);
     t.ok(ready.text.includes('is used by elsewhere'), ready.text);
@@ -153,7 +153,7 @@ t.test('of a machine that is dead the replica is restored and taken', async (t) 
   t.strictSame(record(), left, 'it is restored while it is waited for');
   await system.waitFor(({ msg }) => msg.startsWith('ready: '), 0, 90_000);
   t.equal(record().pid, system.pid);
-  t.equal((await request(`${system.url}/alert/movie/a`)).status, 200);
+  t.equal((await request(`${system.url}/note/a`)).status, 200);
   t.ok(
     readFileSync(join(system.dataDir, 'run', 'events.jsonl'), 'utf8').includes(
       '"cause":"it was taken from dead (process 7), which showed no life for 30 s"',

@@ -5,7 +5,7 @@ import { findLitestream } from '../../src/replication/binary.ts';
 import { openReader } from '../../src/sqlite/open.ts';
 import { s3Environment } from '../../src/testing/s3-server.ts';
 import { command } from '../commands/command.ts';
-import { alertOf, request } from '../support/http.ts';
+import { noteOf, request } from '../support/http.ts';
 import { nextSecond } from '../support/next-second.ts';
 import { startS3 } from '../support/s3.ts';
 import { launch, type RunningSystem, start, temporaryFolder } from '../support/system.ts';
@@ -41,9 +41,9 @@ async function placeWith(t: Test, kind: string): Promise<Place> {
 
 async function write(system: RunningSystem, ...ids: readonly string[]): Promise<void> {
   for (const id of ids) {
-    const answer = await request(`${system.url}/alert`, {
+    const answer = await request(`${system.url}/note`, {
       method: 'POST',
-      body: alertOf(id),
+      body: noteOf(id),
       headers: { Durability: 'replicated' },
     });
     if (answer.status !== 201) throw new Error(answer.text);
@@ -57,11 +57,11 @@ async function session(t: Test, { dataDir, env }: Place, ...ids: readonly string
   await system.stop();
 }
 
-/** @returns the ids of the alerts in a database file */
-function alertsIn(path: string): unknown[] {
+/** @returns the ids of the notes in a database file */
+function notesIn(path: string): unknown[] {
   const db = openReader(path);
   try {
-    return db.prepare('SELECT movie_id FROM alerts ORDER BY movie_id').pluck().all();
+    return db.prepare('SELECT id FROM notes ORDER BY id').pluck().all();
   } finally {
     db.close();
   }
@@ -83,7 +83,7 @@ t.test('what fits stays, and nothing is said or restored', { skip }, async (t) =
   await session(t, place, 'a');
   await session(t, place, 'b');
   const system = await start(t, place.env, place.dataDir);
-  t.strictSame(alertsIn(place.mainPath), ['a', 'b']);
+  t.strictSame(notesIn(place.mainPath), ['a', 'b']);
   t.notOk(
     system.lines.some(({ msg }) => msg.startsWith('comparing')),
     'names suffice',
@@ -92,7 +92,7 @@ t.test('what fits stays, and nothing is said or restored', { skip }, async (t) =
   await system.destroy();
   await session(t, place, 'd');
   t.strictSame(told(place.dataDir), [], 'nor after a kill');
-  t.strictSame(alertsIn(place.mainPath), ['a', 'b', 'c', 'd']);
+  t.strictSame(notesIn(place.mainPath), ['a', 'b', 'c', 'd']);
 });
 
 for (const kind of ['a folder', 'a bucket']) {
@@ -101,7 +101,7 @@ for (const kind of ['a folder', 'a bucket']) {
     await session(t, place, 'a', 'b');
     rmSync(join(place.dataDir, 'main.db-wal'));
     const system = await start(t, place.env, place.dataDir);
-    t.strictSame(alertsIn(place.mainPath), ['a', 'b']);
+    t.strictSame(notesIn(place.mainPath), ['a', 'b']);
     const [text = '', ...more] = told(place.dataDir);
     t.match(text, /main ends with .* contains it and has commits .*What was there is in .*replaced/);
     t.strictSame(more, []);
@@ -119,13 +119,13 @@ for (const kind of ['a folder', 'a bucket']) {
     rmSync(place.dataDir, { recursive: true });
     renameSync(earlier, place.dataDir);
     const system = await start(t, place.env, place.dataDir);
-    t.strictSame(alertsIn(place.mainPath), ['a', 'b', 'c']);
+    t.strictSame(notesIn(place.mainPath), ['a', 'b', 'c']);
     t.equal(told(place.dataDir).length, 1);
     await write(system, 'd');
     await system.stop();
     await session(t, place, 'e');
     t.equal(told(place.dataDir).length, 1, 'the next start finds nothing more');
-    t.strictSame(alertsIn(place.mainPath), ['a', 'b', 'c', 'd', 'e']);
+    t.strictSame(notesIn(place.mainPath), ['a', 'b', 'c', 'd', 'e']);
   });
 }
 
@@ -142,7 +142,7 @@ t.test('two copies that have gone on apart are not mixed', { skip }, async (t) =
   const before = replica();
   t.match(await refused(t, forked, 65), /have gone on apart after commit \d+: commits \d+ to .* only here/);
   t.strictSame(replica(), before, 'nothing was added to the replica');
-  t.strictSame(alertsIn(copy.mainPath), ['a', 'c', 'd']);
+  t.strictSame(notesIn(copy.mainPath), ['a', 'c', 'd']);
 });
 
 t.test('a second owner is refused', { skip }, async (t) => {
@@ -162,7 +162,7 @@ t.test('a new VM gets everything, also what was confirmed just before a kill', {
   mkdirSync(place.dataDir);
   await session(t, place, 'c');
   await session(t, place, 'd');
-  t.strictSame(alertsIn(place.mainPath), ['a', 'b', 'c', 'd']);
+  t.strictSame(notesIn(place.mainPath), ['a', 'b', 'c', 'd']);
 });
 
 for (const where of ['where it was', 'on a new VM']) {
@@ -184,7 +184,7 @@ for (const where of ['where it was', 'on a new VM']) {
       // The mark is not needed for it.
       if (index === 2) rmSync(join(place.dataDir, 'run', 'history.json'));
       const system = await start(t, place.env, place.dataDir);
-      t.strictSame(alertsIn(place.mainPath), ['a', 'c', 'd'].slice(0, index + 1), `start ${index + 1}`);
+      t.strictSame(notesIn(place.mainPath), ['a', 'c', 'd'].slice(0, index + 1), `start ${index + 1}`);
       await write(system, id);
       await system.stop();
     }

@@ -32,12 +32,12 @@ t.test(
       return { Authorization: `Bearer ${stdout.trim()}` };
     };
     const nobodySees = async (state: string) => {
-      for (const path of [...OF_OPERATOR, '/alert', '/alert/movie/x'])
+      for (const path of [...OF_OPERATOR, '/note', '/note/x'])
         t.equal(await statusOf(path), 401, `${path} ${state}`);
       for (const path of AROUND) t.equal(await statusOf(path), 404, `${path} ${state}`);
       for (const path of OF_OPERATOR)
         t.equal((await requestAt(atOps, path)).status, 401, `${path} of OPS_LISTEN ${state}`);
-      t.equal((await requestAt(atOps, '/alert')).status, 404);
+      t.equal((await requestAt(atOps, '/note')).status, 404);
       t.strictSame((await request(`${url}/ready?verbose`)).json.replication, undefined);
       for (const path of ['/ready', '/health', '/docs', '/ops'])
         t.equal(await statusOf(path), 200, `${path} ${state}`);
@@ -60,7 +60,7 @@ t.test(
     t.equal(await statusOf('/metrics', keys.admin), 200);
     t.equal(await statusOf('/metrics', session), 200);
     t.equal(await statusOf('/metrics', keys.write), 403);
-    t.equal(await statusOf('/alert', keys.metrics), 403);
-    t.equal(await statusOf('/alert', session), 401);
+    t.equal(await statusOf('/note', keys.metrics), 403);
+    t.equal(await statusOf('/note', session), 401);
   },
 );

@@ -25,7 +25,7 @@ t.test(
       HEARTBEAT_URL: `${trap.url}/heartbeat/${SECRET}`,
       NOTIFY_EMAIL: 'ops@example.org',
       SMTP_URL: smtp.url,
-      MAIL_FROM: 'alerts@example.org',
+      MAIL_FROM: 'notes@example.org',
     };
     const first = await start(t, env);
     const { dataDir } = first;

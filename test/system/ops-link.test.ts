@@ -40,10 +40,10 @@ t.test(
     t.same(await everywhere(), [200]);
     like(t, (await request(`${url}/ready?verbose`, { headers })).json.replication, { state: String });
     for (const [method, path] of [
-      ['GET', '/alert'],
-      ['POST', '/alert'],
-      ['GET', '/alert/movie/x'],
-      ['DELETE', '/alert/movie/x'],
+      ['GET', '/note'],
+      ['POST', '/note'],
+      ['GET', '/note/x'],
+      ['DELETE', '/note/x'],
     ])
       t.equal((await request(url + path, { method: method!, headers })).status, 401, `${method} ${path}`);
     t.equal((await request(`${url}/metrics`, { headers: { Authorization: `Bearer ${token}` } })).status, 401);

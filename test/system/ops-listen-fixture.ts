@@ -1,15 +1,7 @@
 import { command } from '../commands/command.ts';
 import type { RunningSystem } from '../support/system.ts';
 
-export const OF_OTHERS = [
-  '/',
-  '/alert',
-  '/alert/movie/x',
-  '/docs',
-  '/openapi.json',
-  '/unsubscribe/x',
-  '/movie/image/x',
-];
+export const OF_OTHERS = ['/', '/note', '/note/x', '/docs', '/openapi.json', '/page/x', '/file/x'];
 
 export async function keyOf(system: RunningSystem, scope: string): Promise<{ Authorization: string }> {
   const made = await command(['keys', 'create', '--name', scope, '--scope', scope], {

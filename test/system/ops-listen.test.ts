@@ -23,7 +23,7 @@ t.test(
     for (const keys of ['no key', 'a key']) {
       for (const target of OF_OPERATOR) t.equal(await statusOf(target), 200, `${target} with ${keys}`);
       for (const target of OF_OTHERS) t.equal(await statusOf(target), 404, `${target} with ${keys}`);
-      t.equal(await statusOf('/alert', { method: 'POST' }), 404);
+      t.equal(await statusOf('/note', { method: 'POST' }), 404);
       t.ok(
         (await requestAt(path, '/ready?verbose')).text.includes('"replication"'),
         (await requestAt(path, '/ready?verbose')).text,

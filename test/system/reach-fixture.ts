@@ -3,13 +3,13 @@ import { join } from 'node:path';
 import type { Test } from 'tap';
 import { openReader } from '../../src/sqlite/open.ts';
 import { command } from '../commands/command.ts';
-import { alertOf, request } from '../support/http.ts';
+import { noteOf, request } from '../support/http.ts';
 import { start, temporaryFolder, until } from '../support/system.ts';
 
 function idsIn(path: string): unknown[] {
   const db = openReader(path);
   try {
-    return db.prepare('SELECT movie_id FROM alerts ORDER BY movie_id').pluck().all();
+    return db.prepare('SELECT id FROM notes ORDER BY id').pluck().all();
   } finally {
     db.close();
   }
@@ -22,10 +22,7 @@ export async function drive(t: Test, env: NodeJS.ProcessEnv): Promise<void> {
   const system = await start(t, settings, dataDir);
   const headers = { Durability: 'replicated' };
   for (const id of ['a', 'b'])
-    t.equal(
-      (await request(`${system.url}/alert`, { method: 'POST', body: alertOf(id), headers })).status,
-      201,
-    );
+    t.equal((await request(`${system.url}/note`, { method: 'POST', body: noteOf(id), headers })).status, 201);
   const drill = await command(['verify'], { DATA_DIR: dataDir });
   t.equal(drill.code, 0, drill.stderr);
   const troubles = async () => (await request(`${system.url}/ready?verbose`)).json.degraded ?? [];

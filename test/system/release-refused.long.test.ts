@@ -1,10 +1,10 @@
 import t from 'tap';
-import { alertOf, request } from '../support/http.ts';
+import { noteOf, request } from '../support/http.ts';
 import { deploy } from './release-refused-fixture.ts';
 
 t.test('a release with another database needs a restart', async (t) => {
   const { isRefused } = await deploy(t, (next) => {
-    next.replace('src/app/images/feature.ts', "database: 'media',", "database: 'pictures',");
+    next.replace('test/small-app/files/feature.ts', "database: 'media',", "database: 'pictures',");
   });
   await isRefused(t, 84, /has the databases main, pictures, and main, media are replicated/);
 });
@@ -22,11 +22,11 @@ INSERT INTO numbers WITH RECURSIVE all_of(n) AS (SELECT 1 UNION ALL SELECT n + 1
   await isRefused(
     t,
     64,
-    /Writes would wait \d+ ms for main alerts\/\d{4}_count_slowly\.sql, as tried on a copy, .* To do it all the same: ninelives reload --yes\./,
+    /Writes would wait \d+ ms for main notes\/\d{4}_count_slowly\.sql, as tried on a copy, .* To do it all the same: ninelives reload --yes\./,
   );
   const { code, stderr } = await place.run('reload', '--yes');
   t.equal(code, 0, stderr);
   place.settings('');
   t.equal((await place.run('reload')).code, 0);
-  t.equal((await request(`${system.url}/alert`, { method: 'POST', body: alertOf('x') })).status, 201);
+  t.equal((await request(`${system.url}/note`, { method: 'POST', body: noteOf('x') })).status, 201);
 });

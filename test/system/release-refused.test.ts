@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { alertOf, request } from '../support/http.ts';
+import { noteOf, request } from '../support/http.ts';
 import { Installation } from '../support/installation.ts';
 import { start, temporaryFolder } from '../support/system.ts';
 import { deploy } from './release-refused-fixture.ts';
@@ -19,9 +19,12 @@ t.test('a migration that breaks the release that runs is refused, and says what 
     first.addFeature('probe', "db.prepare('SELECT x FROM probe'); return () => {};");
     next.addFeature('probe', 'return () => {};');
     for (const deployment of [first, next]) {
-      deployment.write('src/app/probe/migrations/0001_make.sql', 'CREATE TABLE probe (x INTEGER) STRICT;\n');
+      deployment.write(
+        'test/small-app/probe/migrations/0001_make.sql',
+        'CREATE TABLE probe (x INTEGER) STRICT;\n',
+      );
     }
-    next.write('src/app/probe/migrations/0002_drop.sql', 'DROP TABLE probe;\n');
+    next.write('test/small-app/probe/migrations/0002_drop.sql', 'DROP TABLE probe;\n');
   });
   await isRefused(
     t,
@@ -61,7 +64,7 @@ t.test('a start on a full disk serves what can be read', async (t) => {
   mkdirSync(dataDir);
   const settings = { DISK_RESERVE_MB: '0', WORKERS: '1', SPARE_WORKERS: '0' };
   const first = await start(t, settings, dataDir);
-  t.equal((await request(`${first.url}/alert`, { method: 'POST', body: alertOf('kept') })).status, 201);
+  t.equal((await request(`${first.url}/note`, { method: 'POST', body: noteOf('kept') })).status, 201);
   await first.stop();
   try {
     writeFileSync(join(folder, 'filling'), Buffer.alloc(64 * 1024 * 1024));
@@ -69,6 +72,6 @@ t.test('a start on a full disk serves what can be read', async (t) => {
     t.equal((error as NodeJS.ErrnoException).code, 'ENOSPC');
   }
   const again = await start(t, settings, dataDir);
-  t.equal((await request(`${again.url}/alert/movie/kept`)).status, 200);
-  t.equal((await request(`${again.url}/alert`, { method: 'POST', body: alertOf('none') })).status, 507);
+  t.equal((await request(`${again.url}/note/kept`)).status, 200);
+  t.equal((await request(`${again.url}/note`, { method: 'POST', body: noteOf('none') })).status, 507);
 });

@@ -4,7 +4,7 @@ import t from 'tap';
 import type { ReleaseName, SystemSnapshot } from '../../src/runtime/snapshot.ts';
 import { readCurrent } from '../../src/supervisor/release/current.js';
 import { releasesFolder } from '../../src/supervisor/release/store.js';
-import { alertOf, request } from '../support/http.ts';
+import { noteOf, request } from '../support/http.ts';
 import { Installation } from '../support/installation.ts';
 
 function versionsOf({ primary, writer, workers }: Record<'primary' | 'writer' | 'workers', ReleaseName>) {
@@ -35,7 +35,7 @@ t.test(
     t.equal(reloaded.code, 0, reloaded.stderr);
     t.match(
       reloaded.stdout,
-      /^reloaded: 1\.0\.0 \([0-9a-f]{16}\) → 2\.0\.0 \([0-9a-f]{16}\): writer, mailer, worker-1\nthe primary still runs 1\.0\.0 \([0-9a-f]{16}\); restart when convenient\n$/,
+      /^reloaded: 1\.0\.0 \([0-9a-f]{16}\) → 2\.0\.0 \([0-9a-f]{16}\): writer, tally, worker-1\nthe primary still runs 1\.0\.0 \([0-9a-f]{16}\); restart when convenient\n$/,
     );
     const after = await place.status();
     t.strictSame(versionsOf(after.releases), ['1.0.0', '2.0.0', '2.0.0']);
@@ -45,7 +45,7 @@ t.test(
     const { hash } = after.releases.workers;
     t.strictSame(
       { ...ready, litestream: hash },
-      { litestream: hash, writer: hash, mailer: hash, 'worker-1': hash },
+      { litestream: hash, writer: hash, tally: hash, 'worker-1': hash },
     );
     const metrics = (await request(`${system.url}/metrics`)).text;
     t.equal(metrics.includes(`ninelives_process_release{child="worker-1",release="${hash}"} 1`), true);
@@ -152,31 +152,31 @@ t.test('background processes that a release adds or drops are started and ended'
   const place = new Installation(t);
   place.release('1.0.0');
   const next = place.release('2.0.0');
-  next.replace('src/app/alerts/feature.ts', "name: 'mailer',", "name: 'postman',");
+  next.replace('test/small-app/notes/feature.ts', "name: 'tally',", "name: 'postman',");
   place.point('1.0.0');
   const system = await place.start();
   place.point('2.0.0');
   const reloaded = await place.run('reload');
   t.equal(reloaded.code, 0, reloaded.stderr);
-  t.match(reloaded.stdout, /: writer, worker-1, postman, mailer\n/);
+  t.match(reloaded.stdout, /: writer, worker-1, postman, tally\n/);
   const { children } = await place.status();
   t.strictSame(
     children.map(({ name, state }) => `${name} ${state}`),
     ['litestream ready', 'writer ready', 'worker-1 ready', 'postman ready'],
   );
-  t.equal((await request(`${system.url}/alert`, { method: 'POST', body: alertOf('x') })).status, 201);
+  t.equal((await request(`${system.url}/note`, { method: 'POST', body: noteOf('x') })).status, 201);
 });
 
 t.test('everything goes back when a background process that a release adds does not come up', async (t) => {
   const place = new Installation(t);
   place.release('1.0.0');
   const next = place.release('2.0.0');
-  next.replace('src/app/alerts/feature.ts', "name: 'mailer',", "name: 'postman',");
+  next.replace('test/small-app/notes/feature.ts', "name: 'tally',", "name: 'postman',");
   // It passes the trial, which ends at standby.
   next.replace(
-    'src/app/alerts/delivery/main.ts',
-    'return async ({ url }) => {',
-    "return async ({ url }) => {\n  if (url) throw new Error('this one is broken');",
+    'test/small-app/notes/tally.ts',
+    'return async () => {',
+    "return async () => {\n  if (db.open) throw new Error('this one is broken');",
   );
   place.point('1.0.0');
   const system = await place.start();
@@ -188,12 +188,12 @@ t.test('everything goes back when a background process that a release adds does 
   t.strictSame(versionsOf(releases), ['1.0.0', '1.0.0', '1.0.0']);
   t.strictSame(
     children.map(({ name, state }) => `${name} ${state}`),
-    ['litestream ready', 'writer ready', 'worker-1 ready', 'mailer ready'],
+    ['litestream ready', 'writer ready', 'worker-1 ready', 'tally ready'],
   );
   t.strictSame(
     status.degraded.map(({ name }) => name).filter((name) => name !== 'replication'),
     [],
   );
-  t.equal((await request(`${system.url}/alert`, { method: 'POST', body: alertOf('x') })).status, 201);
+  t.equal((await request(`${system.url}/note`, { method: 'POST', body: noteOf('x') })).status, 201);
   t.equal(readCurrent(releasesFolder(place.dataDir)).refused.length, 1, 'the next start does not take it');
 });

@@ -9,9 +9,10 @@ import type { ChildSnapshot, SystemSnapshot } from '../../src/runtime/snapshot.t
 import { readEvents } from '../../src/supervisor/events.ts';
 import { RunningSystem } from '../../src/testing/running-system.ts';
 import { command } from '../commands/command.ts';
-import { writeAlerts } from '../support/alert-clients.ts';
-import { alertOf, request } from '../support/http.ts';
+import { DEPLOYED_APP } from '../small-app/arguments.ts';
+import { noteOf, request } from '../support/http.ts';
 import { like } from '../support/like.ts';
+import { writeNotes } from '../support/note-clients.ts';
 import { type LogLine, processesOf, startPair, temporaryFolder, until } from '../support/system.ts';
 import { stoppedNext, titleOf } from './replace-fixture.ts';
 
@@ -20,7 +21,7 @@ const LIMIT_TROUBLE =
 
 t.test('workers that have served enough are replaced one after the other, unnoticed', async (t) => {
   const system = await startPair(t, { MAX_REQUESTS: '200' });
-  const clients = writeAlerts({ url: system.url, connections: 10, prefix: 'age', hungAfterMs: 10_000 });
+  const clients = writeNotes({ url: system.url, connections: 10, prefix: 'age', hungAfterMs: 10_000 });
   for (const name of ['worker-1', 'worker-2']) {
     await system.waitFor(
       (line) => line.msg.startsWith(`${name} ready, replaces`) && /served/.test(String(line.cause)),
@@ -32,7 +33,7 @@ t.test('workers that have served enough are replaced one after the other, unnoti
 
 t.test('a memory limit below what an idle process takes replaces each once, and is told of', async (t) => {
   const system = await startPair(t, { MEMORY_LIMIT_MB: '40' });
-  const names = ['worker-1', 'worker-2', 'mailer', 'writer'];
+  const names = ['worker-1', 'worker-2', 'tally', 'writer'];
   const isReplacement = ({ msg, cause }: LogLine) =>
     / ready, replaces \d+: memory \d+ MB is past its limit of 40 MB/.test(msg) && cause !== undefined;
   for (const name of names) await system.waitFor((line) => line.child === name && isReplacement(line), 0);
@@ -48,7 +49,7 @@ t.test('a memory limit below what an idle process takes replaces each once, and 
 
 t.test('a Litestream that stands still is noticed, shown and replaced', async (t) => {
   const system = await startPair(t, { REPLICA_SYNC_INTERVAL_MS: '100', REPLICA_STALL_TIMEOUT_MS: '1500' });
-  const clients = writeAlerts({
+  const clients = writeNotes({
     url: system.url,
     connections: 2,
     prefix: 'stall',
@@ -70,7 +71,7 @@ t.test('a Litestream that stands still is noticed, shown and replaced', async (t
 t.test('a system that stood still as a whole goes on as if nothing had happened', async (t) => {
   const stall = { REPLICA_SYNC_INTERVAL_MS: '100', REPLICA_STALL_TIMEOUT_MS: '1500' };
   const system = await startPair(t, { ...stall, HANG_TIMEOUT_MS: '500', WRITE_DEADLINE_MS: '20000' });
-  const clients = writeAlerts({
+  const clients = writeNotes({
     url: system.url,
     connections: 4,
     prefix: 'still',
@@ -117,7 +118,7 @@ t.test('a next writer that dies while the old one drains leaves no empty place',
   const { code, stderr } = await restarting;
   t.not(code, 0);
   t.match(stderr, /the new writer did not come up: killed by SIGKILL/);
-  const answer = await request(`${system.url}/alert`, { method: 'POST', body: alertOf('x') });
+  const answer = await request(`${system.url}/note`, { method: 'POST', body: noteOf('x') });
   t.equal(answer.status, 201);
 });
 
@@ -129,7 +130,7 @@ async function startWithHang(t: Test, entry: string, condition: string) {
   const folder = temporaryFolder(t);
   const dataDir = join(folder, 'data');
   mkdirSync(dataDir);
-  const deployment = new Deployment(join(folder, 'project'));
+  const deployment = new Deployment(join(folder, 'project'), DEPLOYED_APP);
   const settings = { OVERLOAD_LAG_MS: '0', WORKERS: '1' };
   const system = RunningSystem.launch(dataDir, settings, 'pipe', { root: deployment.root });
   t.teardown(() => system.destroy());
@@ -163,7 +164,7 @@ t.test('a lone worker that dies during its own replacement is made up for by the
   process.kill(killed, 'SIGKILL');
   const ready = await system.waitFor(({ msg }) => msg === 'worker-1 ready', from, 5000);
   t.equal(ready.childPid, spare?.pid);
-  t.equal((await request(`${system.url}/alert`, { method: 'POST', body: alertOf('x') })).status, 201);
+  t.equal((await request(`${system.url}/note`, { method: 'POST', body: noteOf('x') })).status, 201);
   t.same(crashes(), [{ child: 'worker-1', pid: killed, cause: 'killed by SIGKILL' }]);
 });
 
@@ -175,7 +176,7 @@ t.test('a writer that dies while the next one still loads is made up for at once
   await until(async () => (await find(({ isBeingReplaced }) => isBeingReplaced)) !== undefined, 'it loads');
   const killed = system.pidOf('writer');
   await system.killChild('writer');
-  t.equal((await request(`${system.url}/alert`, { method: 'POST', body: alertOf('x') })).status, 201);
+  t.equal((await request(`${system.url}/note`, { method: 'POST', body: noteOf('x') })).status, 201);
   t.same(crashes(), [{ child: 'writer', pid: killed, cause: 'killed by SIGKILL' }]);
   t.equal((await system.stop()).code, 0);
   t.not((await reloading).code, 0);
@@ -183,13 +184,13 @@ t.test('a writer that dies while the next one still loads is made up for at once
 
 /** An upload whose client takes its time: it has sent its head and a part of its body. */
 async function slowUpload({ url }: RunningSystem, id: string) {
-  const body = JSON.stringify(alertOf(id));
+  const body = JSON.stringify(noteOf(id));
   const headers = {
     'Content-Type': 'application/json',
     'Content-Length': body.length,
     Expect: '100-continue',
   };
-  const upload = httpRequest(`${url}/alert`, { method: 'POST', headers, agent: false });
+  const upload = httpRequest(`${url}/note`, { method: 'POST', headers, agent: false });
   upload.on('error', () => {});
   upload.flushHeaders();
   // Only a worker that has it says so.

@@ -1,16 +1,16 @@
 import t from 'tap';
 import { command } from '../commands/command.ts';
-import { writeAlerts } from '../support/alert-clients.ts';
 import { everyWriteIsThere } from '../support/history.ts';
-import { alertOf, request } from '../support/http.ts';
+import { noteOf, request } from '../support/http.ts';
 import { like } from '../support/like.ts';
+import { writeNotes } from '../support/note-clients.ts';
 import { processesOf, startPair, until } from '../support/system.ts';
 import { stoppedNext } from './replace-fixture.ts';
 
 t.test('reloads under load replace every child and fail no request', async (t) => {
   const system = await startPair(t);
   const old = system.pidOf('worker-1');
-  const clients = writeAlerts({
+  const clients = writeNotes({
     url: system.url,
     connections: 20,
     prefix: 'reload',
@@ -22,7 +22,7 @@ t.test('reloads under load replace every child and fail no request', async (t) =
     await until(() => clients.acknowledged.length > before + 300, 'writes are answered');
     system.kill('SIGHUP');
     const done = await system.waitFor((line) => line.msg.startsWith('reload done'), from);
-    t.strictSame(done.replaced, ['writer', 'mailer', 'worker-1', 'worker-2']);
+    t.strictSame(done.replaced, ['writer', 'tally', 'worker-1', 'worker-2']);
   }
   await clients.stop();
   t.same(clients.failed, []);
@@ -37,9 +37,9 @@ t.test('the writer dies while its successor stands still: another one writes at 
   const restarting = command(['restart', 'writer'], { DATA_DIR: system.dataDir });
   const next = await stoppedNext(system, /writer/, before);
   process.kill(old, 'SIGKILL');
-  t.equal((await request(`${system.url}/alert`, { method: 'POST', body: alertOf('x') })).status, 201);
+  t.equal((await request(`${system.url}/note`, { method: 'POST', body: noteOf('x') })).status, 201);
   process.kill(next, 'SIGCONT');
   like(t, await restarting, { code: 0, stdout: 'restarted: writer\n' });
   await system.waitFor(({ msg, childPid }) => msg.startsWith('writer ready, ') && childPid === next);
-  t.equal((await request(`${system.url}/alert`, { method: 'POST', body: alertOf('y') })).status, 201);
+  t.equal((await request(`${system.url}/note`, { method: 'POST', body: noteOf('y') })).status, 201);
 });

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Test } from 'tap';
 import { openReader } from '../../src/sqlite/open.ts';
 import { command } from '../commands/command.ts';
-import { alertOf, request } from '../support/http.ts';
+import { noteOf, request } from '../support/http.ts';
 import { type RunningSystem, start, temporaryFolder, until } from '../support/system.ts';
 import { told } from '../support/told.ts';
 
@@ -19,7 +19,7 @@ export async function systemOf(t: Test, env: NodeJS.ProcessEnv = {}) {
 
 export function write(system: RunningSystem, id: string, durability = 'replicated') {
   const headers = { Durability: durability };
-  return request(`${system.url}/alert`, { method: 'POST', body: alertOf(id), headers });
+  return request(`${system.url}/note`, { method: 'POST', body: noteOf(id), headers });
 }
 
 export async function historyTrouble(system: RunningSystem): Promise<string | undefined> {
@@ -39,7 +39,7 @@ export async function restoredIds(t: Test, dataDir: string, replica: string): Pr
   t.equal(ran.code, 0, ran.stderr);
   const db = openReader(file);
   try {
-    return db.prepare('SELECT movie_id FROM alerts ORDER BY movie_id').pluck().all();
+    return db.prepare('SELECT id FROM notes ORDER BY id').pluck().all();
   } finally {
     db.close();
   }

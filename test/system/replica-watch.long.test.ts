@@ -70,7 +70,7 @@ t.test('another history in the replica ends the uploads for good, and reads and 
   t.match(refusal, /main.*each has commits|fork|apart/i);
   const before = readdirSync(generations, { recursive: true }).length;
   t.equal((await write(system, 'more', 'local')).status, 201);
-  t.equal((await request(`${system.url}/alert`)).status, 200);
+  t.equal((await request(`${system.url}/note`)).status, 200);
   t.match(await historyTrouble(system), refusal);
   t.equal(readdirSync(generations, { recursive: true }).length, before, 'nothing is added');
   t.equal(existsSync(replica), true);

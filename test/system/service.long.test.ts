@@ -7,6 +7,7 @@ import { Deployment } from '../../loadtest/chaos/deployment.ts';
 import { freePort } from '../../loadtest/support/free-port.ts';
 import { RunningSystem } from '../../src/testing/running-system.ts';
 import { command } from '../commands/command.ts';
+import { DEPLOYED_APP } from '../small-app/arguments.ts';
 import { request } from '../support/http.ts';
 import { requestAt } from '../support/request-at.ts';
 import { launch, temporaryFolder, until } from '../support/system.ts';
@@ -19,7 +20,7 @@ t.test(
   async (t) => {
     const folder = temporaryFolder(t);
     const { socket, lines, told } = await notifySocket(t, folder);
-    const code = new Deployment(join(folder, 'project'));
+    const code = new Deployment(join(folder, 'project'), DEPLOYED_APP);
     const dataDir = join(folder, 'data');
     mkdirSync(dataDir);
     const env = {
@@ -143,8 +144,8 @@ t.test(
       'it serves',
     );
     t.equal((await requestAt(ops, '/metrics')).status, 200);
-    t.equal((await requestAt(ops, '/alert')).status, 404);
-    t.equal((await request(`http://127.0.0.1:${port}/alert`)).status, 200);
+    t.equal((await requestAt(ops, '/note')).status, 404);
+    t.equal((await request(`http://127.0.0.1:${port}/note`)).status, 200);
     const status = JSON.parse((await command(['status', '--json'], { DATA_DIR: dataDir })).stdout);
     t.same([status.url, status.ops], [`http://127.0.0.1:${port}`, 'the socket of the service manager']);
     t.notOk(existsSync(join(dataDir, 'run', 'ops.sock')), 'OPS_LISTEN does not count then');

@@ -4,7 +4,6 @@ import { createConnection, createServer, type Socket } from 'node:net';
 import { dirname, join } from 'node:path';
 import pino from 'pino';
 import t, { type Test } from 'tap';
-import { newLeaseOwner } from '../../src/app/alerts/delivery/lease-owner.ts';
 import { migrate } from '../../src/sqlite/migrations.ts';
 import { openReader, openWriter } from '../../src/sqlite/open.ts';
 import { WriterClient } from '../../src/writer/client.ts';
@@ -16,10 +15,7 @@ import { TestChild } from '../support/child.ts';
 import { temporaryFolder } from '../support/system.ts';
 
 const DATABASES = ['main', 'media'];
-/** The mailer's name of one that is dead: no process has this id. */
-/** Of this boot and this container, with an id that no process has. */
-const DEAD_MAILER = newLeaseOwner().replace(/\d+-[0-9a-f]+$/, '4194305-dead');
-const STANDBYS = { worker: 'worker/main.ts', mailer: 'background/main.ts' };
+const STANDBYS = { worker: 'worker/main.ts', tally: 'background/main.ts' };
 
 /** Databases that a release finds before its migrations: the features' tables are pending. */
 function makeLive(t: Test): string {
@@ -104,12 +100,7 @@ for (const [role, entry] of Object.entries(STANDBYS)) {
   });
 
   t.test(`a ${role} that stands by connects to nothing until it is activated`, async (t) => {
-    const dataDir = makeTried(t, {
-      main: `INSERT INTO alerts (owner, movie_id, email, notification_date, title, category, image_url, created_at_ms,
-               updated_at_ms, status, lease_owner, lease_until_ms)
-             VALUES ('', 'm', 'a@example.com', '2020-01-01', 't', 'c', 'https://example.com/i', 1, 1, 'sending',
-               '${DEAD_MAILER}', 1)`,
-    });
+    const dataDir = makeTried(t, { main: "INSERT INTO notes (owner, id, text) VALUES ('', 'm', 't')" });
     const writer = await listenAsWriter(t, dataDir);
     const child = new TestChild(t, { role, entry, dataDir, standby: true });
     await child.said('standby');
@@ -119,9 +110,9 @@ for (const [role, entry] of Object.entries(STANDBYS)) {
     child.send({ kind: 'activate', name: role, input: { url: 'http://localhost' } });
     const next = messagesOf(await connected);
     t.equal(((await next()) as Hello).protocol, WRITER_PROTOCOL);
-    if (role === 'mailer') {
+    if (role === 'tally') {
       const [[, name, , input] = []] = ((await next()) as WireBatch).ops;
-      t.strictSame([name, input], ['alerts.takeOver', { leaseOwner: DEAD_MAILER }], 'now it takes over');
+      t.strictSame([name, input], ['notes.tally', { name: 'notes', notes: 1 }], 'now it counts');
     } else await child.said('ready');
   });
 }
@@ -133,7 +124,7 @@ t.test(
     const isMigrated = () => {
       const db = openReader(join(dataDir, 'main.db'));
       try {
-        return db.prepare("SELECT count(*) FROM sqlite_schema WHERE name = 'alerts'").pluck().get() === 1;
+        return db.prepare("SELECT count(*) FROM sqlite_schema WHERE name = 'notes'").pluck().get() === 1;
       } finally {
         db.close();
       }
@@ -162,11 +153,11 @@ t.test(
 
 t.test('a statement that does not fit is told with its feature, before standby', async (t) => {
   const cases = [
-    ['worker', 'main', 'ALTER TABLE alerts RENAME COLUMN title TO name', 'alerts', 'no such column: title'],
+    ['worker', 'main', 'ALTER TABLE notes RENAME COLUMN text TO words', 'notes', 'no such column: text'],
     ['worker', 'main', 'DROP TABLE keys', 'keys', 'no such table: keys'],
-    ['worker', 'media', 'DROP TABLE image_owners', 'images', 'no such table: image_owners'],
-    ['mailer', 'main', 'DROP TABLE unsubscribe_key', 'alerts', 'no such table: unsubscribe_key'],
-    ['mailer', 'media', 'DROP TABLE image_owners', 'images', 'no such table: image_owners'],
+    ['worker', 'media', 'DROP TABLE files', 'files', 'no such table: files'],
+    ['tally', 'main', 'DROP TABLE notes', 'notes', 'no such table: notes'],
+    ['tally', 'media', 'DROP TABLE files', 'notes', 'no such table: files'],
   ] as const;
   for (const [role, database, sql, feature, reason] of cases) {
     const dataDir = makeTried(t, { [database]: sql });

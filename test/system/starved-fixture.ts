@@ -1,7 +1,7 @@
 import type { Test } from 'tap';
 import type { RunningSystem } from '../../src/testing/running-system.ts';
 import { command } from '../commands/command.ts';
-import { alertOf, request } from '../support/http.ts';
+import { noteOf, request } from '../support/http.ts';
 import { until } from '../support/system.ts';
 
 /** Their back-off is short, so that they are back soon after what they lacked. */
@@ -16,5 +16,5 @@ export async function serves(t: Test, system: RunningSystem): Promise<void> {
     const { ready, degraded } = (await statusOf(system)).status;
     return ready && degraded.length === 0;
   }, 'nothing is wrong any more');
-  t.equal((await request(`${system.url}/alert`, { method: 'POST', body: alertOf('a') })).status, 201);
+  t.equal((await request(`${system.url}/note`, { method: 'POST', body: noteOf('a') })).status, 201);
 }

@@ -14,13 +14,13 @@ t.test('a primary whose Node.js is gone lives on, tells why, and brings everythi
   const system = RunningSystem.launch(temporaryFolder(t), SETTINGS, 'pipe', { nodePath: node });
   t.teardown(() => system.destroy());
   await system.ready();
-  await system.waitFor(({ msg }) => msg === 'mailer ready');
+  await system.waitFor(({ msg }) => msg === 'tally ready');
   renameSync(node, `${node}-gone`);
   // The spare is one of them.
   for (const pid of processesOf(system.dataDir)) process.kill(pid, 'SIGKILL');
   await until(async () => {
     const { notReady, degraded } = (await statusOf(system)).status;
-    return ['writer', 'mailer'].every((name) =>
+    return ['writer', 'tally'].every((name) =>
       [...notReady, ...degraded].some(
         (trouble: Trouble) =>
           trouble.name === name && /could not be started: spawn \S+ ENOENT/.test(trouble.reason),

@@ -5,7 +5,7 @@ import type { RunningSystem } from '../../src/testing/running-system.ts';
 import { startPair } from '../support/system.ts';
 import { SETTINGS, serves } from './starved-fixture.ts';
 
-const CHILDREN = ['worker-1', 'worker-2', 'writer', 'mailer', 'litestream'];
+const CHILDREN = ['worker-1', 'worker-2', 'writer', 'tally', 'litestream'];
 
 /** Lets a process open so many files and no more. */
 function limitFiles(pid: number, count: number): void {
@@ -24,7 +24,7 @@ async function killAll(system: RunningSystem, from: number): Promise<void> {
 
 t.test('a primary that can open no file lives on, and brings everything back when it can', async (t) => {
   const system = await startPair(t, SETTINGS);
-  await system.waitFor(({ msg }) => msg === 'mailer ready');
+  await system.waitFor(({ msg }) => msg === 'tally ready');
   const [, soft] = /^Max open files\s+(\d+)/m.exec(readFileSync(`/proc/${system.pid}/limits`, 'utf8'))!;
   limitFiles(system.pid, 1);
   await killAll(system, system.lines.length);

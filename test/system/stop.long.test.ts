@@ -33,7 +33,7 @@ t.test('idle clients of the control socket hold no stop', async (t) => {
   }
   halfSent.write('["sta');
   deaf.write('["events"]\n');
-  await system.waitFor(({ msg }) => msg.startsWith('mailer ready'));
+  await system.waitFor(({ msg }) => msg.startsWith('tally ready'));
   t.equal((await system.stop()).code, 0);
 });
 

@@ -2,8 +2,8 @@ import { connect } from 'node:net';
 import t from 'tap';
 import { stopTimeoutMsOf } from '../../src/supervisor/stop-deadline.ts';
 import { startCommand } from '../commands/command.ts';
-import { writeAlerts } from '../support/alert-clients.ts';
 import { everyWriteIsThere } from '../support/history.ts';
+import { writeNotes } from '../support/note-clients.ts';
 import { restoreByHand } from '../support/restore.ts';
 import { processesOf, start, until } from '../support/system.ts';
 
@@ -11,7 +11,7 @@ const DRAIN_TIMEOUT_MS = 3000;
 
 t.test('SIGTERM under load answers what is under way, ships the last write and exits 0', async (t) => {
   const system = await start(t, { DRAIN_TIMEOUT_MS: String(DRAIN_TIMEOUT_MS) });
-  const clients = writeAlerts({
+  const clients = writeNotes({
     url: system.url,
     connections: 30,
     prefix: 'stop',
@@ -37,7 +37,7 @@ t.test('half-sent requests and idle connections cannot hold a stop past its dead
     const socket = connect(Number(port), hostname);
     socket.on('error', () => {});
     if (index % 2 === 0)
-      socket.write('POST /alert HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{"half":');
+      socket.write('POST /note HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{"half":');
     return socket;
   });
   t.teardown(() => {

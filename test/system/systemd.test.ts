@@ -25,7 +25,7 @@ t.test(
     );
     t.equal(answer?.status, 200);
     t.equal(statSync(path).mode & 0o777, 0o600);
-    t.equal((await requestAt(path, '/alert')).status, 404);
-    t.equal((await request(`http://127.0.0.1:${port}/alert`)).status, 200);
+    t.equal((await requestAt(path, '/note')).status, 404);
+    t.equal((await request(`http://127.0.0.1:${port}/note`)).status, 200);
   },
 );

@@ -19,14 +19,14 @@ t.test(
     for (let round = 0; round < REQUESTS / PARALLEL; round += 1) {
       const answers = await Promise.all(
         Array.from({ length: PARALLEL }, () =>
-          request(`${url}/alert`, { headers: { 'X-Request-Id': 'x'.repeat(60) } }),
+          request(`${url}/note`, { headers: { 'X-Request-Id': 'x'.repeat(60) } }),
         ),
       );
       for (const { status } of answers) if (status !== 200) t.fail(`answered ${status}`);
     }
     const last = await request(`${url}/ready`, { headers: { 'X-Request-Id': 'the-last' } });
     t.equal(last.text, '{"ready":true}');
-    const created = await request(`${url}/alert`, { method: 'POST', body: {} });
+    const created = await request(`${url}/note`, { method: 'POST', body: {} });
     t.equal(created.status, 422);
     t.notOk(terminal.shown().includes('the-last'), 'nothing is shown');
     terminal.type(CTRL_Q);

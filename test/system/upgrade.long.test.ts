@@ -4,7 +4,8 @@ import t from 'tap';
 import { Deployment } from '../../loadtest/chaos/deployment.ts';
 import { RunningSystem } from '../../src/testing/running-system.ts';
 import { command } from '../commands/command.ts';
-import { alertOf, request } from '../support/http.ts';
+import { DEPLOYED_APP } from '../small-app/arguments.ts';
+import { noteOf, request } from '../support/http.ts';
 import { like } from '../support/like.ts';
 import { temporaryFolder } from '../support/system.ts';
 
@@ -12,10 +13,10 @@ t.test(
   'a version whose migration fails replaces no writer and changes no data, and one that works does',
   async (t) => {
     const folder = temporaryFolder(t);
-    const { root } = new Deployment(join(folder, 'project'));
+    const { root } = new Deployment(join(folder, 'project'), DEPLOYED_APP);
     const dataDir = join(folder, 'data');
     mkdirSync(dataDir);
-    const migrations = join(root, 'src', 'app', 'alerts', 'migrations');
+    const migrations = join(root, 'test', 'small-app', 'notes', 'migrations');
     const number = String(readdirSync(migrations).length + 1).padStart(4, '0');
     const path = join(migrations, `${number}_next.sql`);
     const system = RunningSystem.launch(dataDir, {}, 'pipe', { root });
@@ -23,13 +24,13 @@ t.test(
     await system.ready();
     const env = { DATA_DIR: dataDir };
     const write = async (id: string) =>
-      (await request(`${system.url}/alert`, { method: 'POST', body: alertOf(id) })).status;
+      (await request(`${system.url}/note`, { method: 'POST', body: noteOf(id) })).status;
     t.equal(await write('before'), 201);
 
-    writeFileSync(path, 'CREATE TABLE alerts (x)');
+    writeFileSync(path, 'CREATE TABLE notes (x)');
     like(t, await command(['reload'], env), {
       code: 78,
-      stderr: /next\.sql failed, and everything was undone: table alerts/,
+      stderr: /next\.sql failed, and everything was undone: table notes/,
     });
     t.equal(await write('after'), 201, 'the old writer goes on');
 
@@ -37,15 +38,15 @@ t.test(
     writeFileSync(path, 'CREATE TABLE upgraded (x INTEGER) STRICT');
     t.equal((await command(['reload'], env)).code, 0);
     t.equal(await write('upgraded'), 201);
-    t.equal((await request(`${system.url}/alert/movie/before`)).status, 200);
+    t.equal((await request(`${system.url}/note/before`)).status, 200);
     await system.stop();
 
     // Two at a restart, and that of the last database fails.
-    const media = join(root, 'src', 'app', 'images', 'migrations');
+    const media = join(root, 'test', 'small-app', 'files', 'migrations');
     const nth = (count: number) => String(count).padStart(4, '0');
     const pending = [
       [join(migrations, `${nth(Number(number) + 1)}_works.sql`), 'ALTER TABLE upgraded ADD COLUMN y INTEGER'],
-      [join(media, `${nth(readdirSync(media).length + 1)}_bad.sql`), 'CREATE TABLE images (x)'],
+      [join(media, `${nth(readdirSync(media).length + 1)}_bad.sql`), 'CREATE TABLE files (x)'],
     ] as const;
     for (const [file, sql] of pending) writeFileSync(file, sql);
     const next = RunningSystem.launch(dataDir, {}, 'pipe', { root });
@@ -56,10 +57,6 @@ t.test(
     const again = RunningSystem.launch(dataDir, {}, 'pipe', { root });
     t.teardown(() => again.destroy());
     await again.ready();
-    t.equal(
-      (await request(`${again.url}/alert/movie/upgraded`)).status,
-      200,
-      'the version of before goes on',
-    );
+    t.equal((await request(`${again.url}/note/upgraded`)).status, 200, 'the version of before goes on');
   },
 );

@@ -1,9 +1,9 @@
 import t from 'tap';
 import type { TriedApp } from '../../src/testing/chaos/app-stage.ts';
 import { holdTrial } from '../../src/testing/chaos/chaos.ts';
-import { alertRequests } from '../support/alert-clients.ts';
+import { noteRequests } from '../support/note-clients.ts';
 
-const app: TriedApp = alertRequests('trial');
+const app: TriedApp = noteRequests('trial');
 
 t.test('a trial of any app holds, and says what it saw', async (t) => {
   const { verdict, injected, figures } = await holdTrial('machine-lost', app, { seed: 1 });

@@ -97,13 +97,13 @@ t.test('with keys ready?verbose tells an operator alone, and counts nothing', as
 t.test('while overloaded everything but the probes is refused at once', async (t) => {
   let overloaded = true;
   const app = await startApp(t, { overloaded: () => overloaded });
-  const refused = await app.call('GET', '/alert');
+  const refused = await app.call('GET', '/note');
   like(t, refused.json(), { status: 503, code: 'overloaded' });
   t.equal(refused.headers['retry-after'], '1');
   t.equal((await app.call('GET', '/health')).status, 200);
   t.equal((await app.call('GET', '/ready')).status, 200);
   overloaded = false;
-  t.equal((await app.call('GET', '/alert')).status, 200, 'it recovers by itself');
+  t.equal((await app.call('GET', '/note')).status, 200, 'it recovers by itself');
 });
 
 t.test('a path or method without a route', async (t) => {
@@ -112,30 +112,25 @@ t.test('a path or method without a route', async (t) => {
     ['GET', '/nothing', 404, { code: 'not_found' }],
     ['GET', '/nope?x=1', 404, { code: 'not_found' }],
     ['OPTIONS', '/nope', 404, { code: 'not_found' }],
-    ['GET', '/alert/movie/', 404, { code: 'not_found' }],
-    ['GET', '/alert/movie/a/b', 404, { code: 'not_found' }],
-    ['GET', '//alert', 404, { code: 'not_found' }],
-    ['PUT', '/alert', 405, { code: 'method_not_allowed', allow: 'GET, HEAD, OPTIONS, POST' }],
-    [
-      'PUT',
-      '/alert/movie/x',
-      405,
-      { code: 'method_not_allowed', allow: 'DELETE, GET, HEAD, OPTIONS, PATCH' },
-    ],
+    ['GET', '/note/', 404, { code: 'not_found' }],
+    ['GET', '/note/a/b', 404, { code: 'not_found' }],
+    ['GET', '//note', 404, { code: 'not_found' }],
+    ['PUT', '/note', 405, { code: 'method_not_allowed', allow: 'GET, HEAD, OPTIONS, POST' }],
+    ['PUT', '/note/x', 405, { code: 'method_not_allowed', allow: 'DELETE, GET, HEAD, OPTIONS, PATCH' }],
     // Exactly as it is written, so that a rule of a proxy holds for whatever leads there.
     ...[
       ...['/METRICS', '/metrics/', '/Ops', '/ops/', '/ops/live/', '/OPS/live', '/%6detrics', '//metrics'],
-      ...['/health/', '/Ready', '/alert/', '/alert/movie/x/', '/docs/', '/OpenAPI.json'],
+      ...['/health/', '/Ready', '/note/', '/note/x/', '/docs/', '/OpenAPI.json'],
     ].map((path): [string, string, number, { code: string }] => ['GET', path, 404, { code: 'not_found' }]),
     ['PROPFIND', '/health', 405, { code: 'method_not_allowed', allow: 'GET, HEAD, OPTIONS' }],
-    ['GET', '/movie/image', 405, { code: 'method_not_allowed', allow: 'OPTIONS, POST' }],
-    ['OPTIONS', '/alert', 204, { allow: 'GET, HEAD, OPTIONS, POST' }],
-    ['GET', '/alert/movie/%', 400, { code: 'malformed_request' }],
+    ['GET', '/file', 405, { code: 'method_not_allowed', allow: 'OPTIONS, POST' }],
+    ['OPTIONS', '/note', 204, { allow: 'GET, HEAD, OPTIONS, POST' }],
+    ['GET', '/note/%', 400, { code: 'malformed_request' }],
     ['GET', '/%zz', 400, { code: 'malformed_request' }],
-    ['GET', '/alert/movie/%c3%28', 400, { code: 'malformed_request' }],
-    ['DELETE', '/alert/movie/%ED%A0%80', 400, { code: 'malformed_request' }],
+    ['GET', '/note/%c3%28', 400, { code: 'malformed_request' }],
+    ['DELETE', '/note/%ED%A0%80', 400, { code: 'malformed_request' }],
     ['GET', '/ready?x', 200, {}],
-    ['GET', '/alert?limit=1', 200, {}],
+    ['GET', '/note?limit=1', 200, {}],
   ];
   for (const [method, path, status, { code, allow }] of cases) {
     const answer = await app.call(method, path);
@@ -152,7 +147,7 @@ t.test('a path or method without a route', async (t) => {
 
 t.test('HEAD answers as GET does, without a body', async (t) => {
   const app = await startApp(t);
-  for (const path of ['/health', '/ready', '/alert', '/alert/movie/none', '/nope']) {
+  for (const path of ['/health', '/ready', '/note', '/note/none', '/nope']) {
     const [get, head] = [await app.call('GET', path), await app.call('HEAD', path)];
     t.equal(head.status, get.status, path);
     t.equal(head.headers['content-type'], get.headers['content-type'], path);
@@ -182,7 +177,7 @@ t.test('every answer asks to close the connection while draining', async (t) => 
     'close',
   );
   draining = true;
-  for (const path of ['/health', '/nope', '/alert/movie/%', '/alert']) {
+  for (const path of ['/health', '/nope', '/note/%', '/note']) {
     const answer = await app.call('GET', path, { headers: { Connection: 'keep-alive' } });
     t.equal(answer.headers.connection, 'close', path);
   }
@@ -285,23 +280,23 @@ t.test('a failure after the headers cuts the answer and leaves the process alive
 
 t.test('one line a request tells the route and never what is private', async (t) => {
   const app = await startApp(t);
-  await app.call('POST', '/alert?who=jane%40example.com', {
+  await app.call('POST', '/note?who=jane%40example.com', {
     headers: { 'X-Request-Id': 'posted' },
-    body: { movieId: 'a/b', email: 'joe@example.com', title: 'private title' },
+    body: { id: 'a/b', email: 'joe@example.com', title: 'private title' },
   });
-  await app.call('GET', '/alert/movie/jane@example.com?x=1', { headers: { 'X-Request-Id': 'got' } });
+  await app.call('GET', '/note/jane@example.com?x=1', { headers: { 'X-Request-Id': 'got' } });
   like(t, await app.logged({ requestId: 'posted' }), {
     level: 'info',
     method: 'POST',
-    route: '/alert',
-    path: '/alert',
+    route: '/note',
+    path: '/note',
     status: 422,
     durationMs: Number,
     bytes: Number,
   });
   like(t, await app.logged({ requestId: 'got' }), {
-    route: '/alert/movie/:movieId',
-    path: '/alert/movie/[redacted]',
+    route: '/note/:id',
+    path: '/note/[redacted]',
     status: 422,
   });
   t.equal(app.lines.filter((line) => line.msg === 'request').length, 2);
@@ -382,7 +377,7 @@ t.test('an app that could not serve is not assembled', async (t) => {
 t.test('a pipelined request behind a failing one is answered too', async (t) => {
   const app = await startApp(t);
   const text = await app.raw(
-    'GET /alert/movie/% HTTP/1.1\r\nHost: localhost\r\n\r\nGET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n',
+    'GET /note/% HTTP/1.1\r\nHost: localhost\r\n\r\nGET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n',
   );
   t.match(text, /^HTTP\/1\.1 400 [\s\S]*HTTP\/1\.1 200 OK[\s\S]*\{"service":"online"\}$/);
 });

@@ -4,7 +4,7 @@ import { PassThrough } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
 import { featureOf, startApp } from '../support/app.ts';
-import { alertOf } from '../support/http.ts';
+import { noteOf } from '../support/http.ts';
 import { start } from '../support/system.ts';
 
 interface RawAnswer {
@@ -26,7 +26,7 @@ function parsed(text: string): RawAnswer {
 }
 
 const GET = 'GET /health HTTP/1.1\r\n';
-const POST = 'POST /alert HTTP/1.1\r\nHost: localhost\r\n';
+const POST = 'POST /note HTTP/1.1\r\nHost: localhost\r\n';
 
 t.test('what no route can be asked gets a problem with a logged id, and a closed connection', async (t) => {
   const app = await startApp(t);
@@ -52,7 +52,7 @@ t.test('what no route can be asked gets a problem with a logged id, and a closed
     ['one beside chunks', `${POST}Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n`, bad],
     [
       'chunks of HTTP/1.0',
-      'POST /alert HTTP/1.0\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
+      'POST /note HTTP/1.0\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
       bad,
     ],
     ['a control character in a header', `${GET}Host: localhost\r\nX-A: \u0001\r\n\r\n`, bad],
@@ -171,7 +171,7 @@ t.test('so it does behind the primary, of a write and of pipelined requests', as
   const system = await start(t);
   const { hostname, port } = new URL(system.url);
   const writeOf = (id: string) => {
-    const body = JSON.stringify(alertOf(id));
+    const body = JSON.stringify(noteOf(id));
     return `${POST}Content-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`;
   };
   for (const [sent, expected] of [

@@ -2,7 +2,7 @@ import { brotliDecompressSync, gunzipSync } from 'node:zlib';
 import t from 'tap';
 import { loadConfig } from '../../src/config.ts';
 import { featureOf, startApp, type TestApp } from '../support/app.ts';
-import { alertOf } from '../support/http.ts';
+import { noteOf } from '../support/http.ts';
 import { like } from '../support/like.ts';
 
 const OF_JSON = {
@@ -118,7 +118,7 @@ t.test(
 t.test('without CORS_ORIGINS no page of another origin gets anything', async (t) => {
   const app = await startApp(t);
   const headers = { Origin: 'https://example.org', 'Access-Control-Request-Method': 'POST' };
-  const answer = await app.call('OPTIONS', '/alert', { headers });
+  const answer = await app.call('OPTIONS', '/note', { headers });
   t.equal(answer.status, 204);
   t.notOk(Object.keys(answer.headers).some((name) => name.startsWith('access-control')));
 });
@@ -128,7 +128,7 @@ t.test('pages of the origins that are named may call, and read errors too', asyn
   const ask = (method: string, path: string, Origin: string, more = {}) =>
     app.call(method, path, { headers: { Origin, ...more } });
   for (const origin of ['https://a.example', 'http://localhost:3000']) {
-    const preflight = await ask('OPTIONS', '/alert', origin, {
+    const preflight = await ask('OPTIONS', '/note', origin, {
       'Access-Control-Request-Method': 'POST',
       'Access-Control-Request-Headers': 'authorization,content-type',
     });
@@ -140,7 +140,7 @@ t.test('pages of the origins that are named may call, and read errors too', asyn
       'access-control-max-age': '600',
       vary: 'Origin',
     });
-    for (const path of ['/alert', '/alert/movie/none']) {
+    for (const path of ['/note', '/note/none']) {
       const { headers } = await ask('GET', path, origin);
       like(t, headers, { 'access-control-allow-origin': origin, vary: 'Origin' }, path);
       t.match(headers['access-control-expose-headers'], /X-Request-Id/);
@@ -153,13 +153,13 @@ t.test('pages of the origins that are named may call, and read errors too', asyn
     'null',
     'https://a.example:444',
   ]) {
-    const { headers } = await ask('OPTIONS', '/alert', origin, { 'Access-Control-Request-Method': 'POST' });
+    const { headers } = await ask('OPTIONS', '/note', origin, { 'Access-Control-Request-Method': 'POST' });
     t.equal(headers['access-control-allow-origin'], undefined, origin);
     t.equal(headers['access-control-allow-methods'], undefined, origin);
     t.equal(headers.vary, 'Origin');
   }
   const open = await startApp(t, { env: { CORS_ORIGINS: '*' } });
-  const { headers } = await open.call('GET', '/alert', { headers: { Origin: 'https://any.example' } });
+  const { headers } = await open.call('GET', '/note', { headers: { Origin: 'https://any.example' } });
   like(t, headers, { 'access-control-allow-origin': '*' });
 });
 
@@ -179,12 +179,12 @@ t.test('CORS_ORIGINS takes origins and nothing that only looks like one', async 
 
 t.test('JSON over 1 KiB is compressed for who takes it, and nothing else is', async (t) => {
   const app = await startApp(t);
-  for (let n = 0; n < 20; n += 1) await app.call('POST', '/alert', { body: alertOf(`movie-${n}`) });
-  const plain = await app.call('GET', '/alert');
+  for (let n = 0; n < 20; n += 1) await app.call('POST', '/note', { body: noteOf(`note-${n}`) });
+  const plain = await app.call('GET', '/note');
   t.ok(plain.bytes.length > 1024);
   t.equal(plain.headers['content-encoding'], undefined);
   t.equal(plain.headers.vary, 'Accept-Encoding', 'caches must know, also of this one');
-  const ask = (encodings: string, method = 'GET', path = '/alert') =>
+  const ask = (encodings: string, method = 'GET', path = '/note') =>
     app.raw(
       `${method} ${path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAccept-Encoding: ${encodings}\r\n\r\n`,
     );
@@ -212,7 +212,7 @@ t.test('JSON over 1 KiB is compressed for who takes it, and nothing else is', as
       `HEAD: the same headers, ${asked}`,
     );
   }
-  t.notMatch(await ask('gzip', 'GET', '/alert?limit=1'), /content-encoding|vary/i, 'a small one');
+  t.notMatch(await ask('gzip', 'GET', '/note?limit=1'), /content-encoding|vary/i, 'a small one');
 });
 
 t.test('an answer with a strong ETag stays as it is, and one with a weak one is still known', async (t) => {

@@ -6,10 +6,10 @@ const run = promisify(execFile);
 
 /** What a process of its own, with nothing of this one, prints. */
 async function output(code: string): Promise<string> {
-  const { PATH, HOME } = process.env;
+  const { PATH, HOME, NINELIVES_APP } = process.env;
   const { stdout } = await run(process.execPath, ['--input-type=module', '--eval', code], {
     cwd: new URL('../../', import.meta.url),
-    env: { PATH, HOME },
+    env: { PATH, HOME, NINELIVES_APP },
   });
   return stdout;
 }
@@ -19,8 +19,8 @@ t.test('a worker loads neither fetch nor the languages of Zod', async (t) => {
     const { loadZod } = await import('./src/zod-without-locales.ts');
     await loadZod();
     await import('./src/worker/main.ts');
-    await import('./src/app/alerts/routes.ts');
-    await import('./src/app/images/routes.ts');
+    const { features } = await import('./src/features.ts');
+    for (const { routes } of features) await routes();
     const { z } = await import('zod');
     console.log(process.moduleLoadList.filter((name) => /undici/.test(name)).length, Object.keys(z.locales).length);
   `);

@@ -21,7 +21,7 @@ t.test(
     const url = `http://127.0.0.1:${port}`;
     const statusOf = async (path: string, headers = {}) => (await request(url + path, { headers })).status;
     t.equal(await statusOf('/ready'), 200, 'the probes pass');
-    for (const path of ['/alert', '/alert/movie/x', '/ops/live']) {
+    for (const path of ['/note', '/note/x', '/ops/live']) {
       t.equal(await statusOf(path), 401, `${path} without keys`);
     }
     const key = await app.keyFor('someone', 'admin');

@@ -4,10 +4,9 @@ import type { AddressInfo } from 'node:net';
 import { runInNewContext } from 'node:vm';
 import t, { type Test } from 'tap';
 import { startApp } from '../support/app.ts';
-import { alertOf, request as send } from '../support/http.ts';
-import { IMAGES } from '../support/images.ts';
+import { noteOf, request as send, upload } from '../support/http.ts';
 
-const PREFIX = '/some/alerts';
+const PREFIX = '/some/notes';
 
 /** A proxy that passes on what is below the prefix, without it. @returns where it listens */
 async function startProxy(t: Test, portOf: () => number): Promise<string> {
@@ -40,17 +39,15 @@ t.test('behind a proxy that takes a path away, every link leads back through it'
   port = app.port;
   const get = (url: string | URL) => fetch(url, { headers: { Connection: 'close' } });
 
-  const made = await fetch(`${base}/alert`, {
+  const made = await fetch(`${base}/note`, {
     method: 'POST',
     headers: { 'Content-Type': 'application/json', Connection: 'close' },
-    body: JSON.stringify(alertOf('a/b')),
+    body: JSON.stringify(noteOf('a/b')),
   });
-  t.equal(made.headers.get('location'), `${base}/alert/movie/a%2Fb`);
+  t.equal(made.headers.get('location'), `${base}/note/a%2Fb`);
   t.equal((await get(made.headers.get('location')!)).status, 200);
 
-  const form = new FormData();
-  form.set('file', new Blob([IMAGES['image/png']]), 'a.png');
-  const uploaded = await fetch(`${base}/movie/image`, { method: 'POST', body: form });
+  const uploaded = await fetch(`${base}/file`, { method: 'POST', ...upload() });
   t.equal((await get(uploaded.headers.get('location')!)).status, 200);
   const { servers } = (await (await get(`${base}/openapi.json`)).json()) as { servers: unknown };
   t.strictSame(servers, [{ url: base }]);
@@ -82,9 +79,9 @@ t.test('the scripts of the pages find what they need beside themselves', async (
 
 t.test('a PUBLIC_URL with characters that no header holds is written as a URL has them', async (t) => {
   const { port } = await startApp(t, { env: { PUBLIC_URL: 'https://例え.example/ü' } });
-  const { status, headers } = await send(`http://127.0.0.1:${port}/alert`, {
+  const { status, headers } = await send(`http://127.0.0.1:${port}/note`, {
     method: 'POST',
-    body: alertOf('a'),
+    body: noteOf('a'),
   });
-  t.same([status, headers.location], [201, 'https://xn--r8jz45g.example/%C3%BC/alert/movie/a']);
+  t.same([status, headers.location], [201, 'https://xn--r8jz45g.example/%C3%BC/note/a']);
 });

@@ -150,7 +150,7 @@ t.test('a process tries the release on the databases, and says what it found', a
     'the other one is new',
   );
   t.equal(statSync(join(folder, 'media.db')).mode & 0o777, 0o600);
-  t.equal(query(join(folder, 'media.db'), 'SELECT count(*) FROM images'), 0);
+  t.equal(query(join(folder, 'media.db'), 'SELECT count(*) FROM files'), 0);
 
   const again = tryIt();
   t.equal((await again.said('failed')).code, 'file_exists');

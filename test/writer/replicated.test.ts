@@ -2,7 +2,7 @@ import t from 'tap';
 import { createLog } from '../../src/log.ts';
 import { WriterClient } from '../../src/writer/client.ts';
 import { REPLICATED_QUESTION, writerSocketPath } from '../../src/writer/protocol.ts';
-import { alertOf, request } from '../support/http.ts';
+import { noteOf, request } from '../support/http.ts';
 import { start } from '../support/system.ts';
 
 t.test('the writer tells who asks whether the replica holds what a database has', async (t) => {
@@ -21,7 +21,7 @@ t.test('the writer tells who asks whether the replica holds what a database has'
   t.equal(await ask('main', 20_000), true);
   const litestream = system.pidOf('litestream');
   process.kill(litestream, 'SIGSTOP');
-  const answer = await request(`${system.url}/alert`, { method: 'POST', body: alertOf('a') });
+  const answer = await request(`${system.url}/note`, { method: 'POST', body: noteOf('a') });
   t.equal(answer.status, 201);
   t.equal(await ask('main', 100), false, 'not what was committed since');
   process.kill(litestream, 'SIGCONT');

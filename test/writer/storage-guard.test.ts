@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import pino from 'pino';
 import t from 'tap';
 import { StorageGuard } from '../../src/writer/storage-guard.ts';
-import { alertOf, request } from '../support/http.ts';
+import { noteOf, request } from '../support/http.ts';
 import { like } from '../support/like.ts';
 import { start, until } from '../support/system.ts';
 
@@ -52,14 +52,14 @@ t.test('closed for good it stays so, whatever room there is', async (t) => {
 
 t.test('with the disk reserved, writes are refused plainly, reads go on, and /ready tells why', async (t) => {
   const system = await start(t, { DISK_RESERVE_MB: String(FREE_MB * 2) });
-  const answer = await request(`${system.url}/alert`, { method: 'POST', body: alertOf('a') });
+  const answer = await request(`${system.url}/note`, { method: 'POST', body: noteOf('a') });
   like(t, answer.json, {
     status: 507,
     code: 'storage_reserved',
     detail: /Nothing was written: \d+ MB of disk are free/,
   });
   t.ok(answer.headers['retry-after']);
-  t.equal((await request(`${system.url}/alert`)).status, 200);
+  t.equal((await request(`${system.url}/note`)).status, 200);
   await until(
     async () => /writes are refused/.test((await request(`${system.url}/ready`)).text),
     '/ready tells',

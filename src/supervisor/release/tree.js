@@ -58,7 +58,7 @@ export const FILES_A_TURN = 32;
 /**
  * Reads a project's code. That is package.json's folder without node_modules, dot-files and what is data. Where the chassis
  * is one of its packages, that one is a part of the code, too; in the chassis' repository it is, and test and loadtest are
- * not.
+ * not, but for the app's own folder.
  *
  * @param {string} folder of package.json; may be a symbolic link
  * @param {readonly string[]} data absolute paths that hold data, not code
@@ -69,7 +69,7 @@ export const FILES_A_TURN = 32;
 export async function readTree(folder, data, named) {
   const root = await realpath(folder).catch(() => undefined);
   if (root === undefined) throw await unusable(`There is no folder ${folder}`);
-  const { version, app, dependsOnChassis } = await packageOf(root, named);
+  const { version, app, dependsOnChassis, appFolder } = await packageOf(root, named);
   const chassis = dependsOnChassis ? await chassisOf(root) : undefined;
   /** @type {Found[]} */
   const found = [];
@@ -80,7 +80,7 @@ export async function readTree(folder, data, named) {
   const isData = new Set(data);
   await walk({ base: root, below: '' }, (path, name) => {
     if (name.startsWith('.') || isData.has(join(root, path)) || WRITTEN.test(name)) return 'skip';
-    if (chassis === undefined && LEFT_OUT_AT_TOP.has(path)) return 'skip';
+    if (chassis === undefined && isLeftOut(path, appFolder)) return 'skip';
     return name === 'node_modules' ? 'link' : 'take';
   });
   const nodeModules = chassis?.nodeModules ?? (await nodeModulesOf(root));
@@ -149,6 +149,17 @@ export async function readTree(folder, data, named) {
       }
     }
   }
+}
+
+/**
+ * @param {string} path
+ * @param {string} appFolder both below the root; an app may lie among the tests
+ */
+function isLeftOut(path, appFolder) {
+  const [top = ''] = path.split('/');
+  return (
+    LEFT_OUT_AT_TOP.has(top) && !`${path}/`.startsWith(`${appFolder}/`) && !appFolder.startsWith(`${path}/`)
+  );
 }
 
 /** @param {Buffer | string} content @returns {string} */
@@ -240,7 +251,7 @@ async function packagesBeside(root, chassis) {
 /**
  * @param {string} root
  * @param {string | undefined} named the app's module
- * @returns {Promise<{ version: string, app: string | undefined, dependsOnChassis: boolean }>}
+ * @returns {Promise<{ version: string, app: string | undefined, dependsOnChassis: boolean, appFolder: string }>}
  */
 async function packageOf(root, named) {
   /** @type {{ version?: unknown, ninelives?: { app?: unknown }, dependencies?: object }} */
@@ -263,6 +274,7 @@ async function packageOf(root, named) {
     version: typeof version === 'string' ? version : '0.0.0',
     app: typeof app === 'string' ? app : undefined,
     dependsOnChassis,
+    appFolder: dirname(String(named ?? ninelives?.app ?? '')),
   };
 }
 

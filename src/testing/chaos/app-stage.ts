@@ -2,7 +2,7 @@ import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import Sqlite, { type Database } from 'better-sqlite3';
 import type { TestedApp, TestRecord } from '../honest-clients.ts';
-import { project } from '../project.ts';
+import { APP_ARGUMENTS, project } from '../project.ts';
 import { isAcknowledged } from '../record.ts';
 import { killQuietly, processesOf } from '../running-system.ts';
 import { AppLoad } from './app-load.ts';
@@ -55,7 +55,7 @@ export class AppStage extends Stage<TestRecord, AppLoad, AppLoadShape> {
       // The clients together are one caller, and no longer one than the limits are for.
       env: { RATE_LIMIT_PUBLIC_PER_MINUTE: '1000000', ...this.#app.env, DATA_DIR: this.dataDir },
       uid: undefined,
-      args: project === undefined ? [] : ['--app', join(project.folder, project.app)],
+      args: APP_ARGUMENTS,
     };
   }
 

@@ -1,7 +1,7 @@
 import t from 'tap';
 import { checkAlerts } from '../../../src/app/alerts/doctor.ts';
 import { startApp } from '../../support/app.ts';
-import { alertOf } from '../../support/http.ts';
+import { alertOf } from '../support/alert-of.ts';
 
 t.test('alerts that have failed are a warning that says what to do', async (t) => {
   const { call, writers, config } = await startApp(t);

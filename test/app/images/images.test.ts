@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import t from 'tap';
 import { startApp } from '../../support/app.ts';
-import { form, IMAGES, upload } from '../../support/images.ts';
 import { like } from '../../support/like.ts';
+import { form, IMAGES, upload } from '../support/images.ts';
 
 const idOf = (bytes: Buffer) => createHash('sha256').update(bytes).digest('base64url');
 

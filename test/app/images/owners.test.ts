@@ -3,8 +3,8 @@ import { readFileSync } from 'node:fs';
 import t from 'tap';
 import { openWriter } from '../../../src/sqlite/open.ts';
 import { startApp, type TestApp } from '../../support/app.ts';
-import { IMAGES, upload } from '../../support/images.ts';
 import { like } from '../../support/like.ts';
+import { IMAGES, upload } from '../support/images.ts';
 
 const MB_BYTES = 1024 * 1024;
 const PNG = IMAGES['image/png'];

@@ -2,8 +2,8 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import t from 'tap';
 import { startApp, type TestApp } from '../../support/app.ts';
-import { BOUNDARY, form, IMAGES, upload } from '../../support/images.ts';
 import { like } from '../../support/like.ts';
+import { BOUNDARY, form, IMAGES, upload } from '../support/images.ts';
 
 const MAX_BYTES = 5 * 1024 * 1024;
 const PNG = IMAGES['image/png'];

@@ -2,11 +2,11 @@ import t from 'tap';
 import { Fitness } from '../../../src/replication/failover/fitness.ts';
 
 const MB = 1024 * 1024;
-const OWN = { main: { writer: 3, alerts: 4 }, media: { images: 2 } };
+const OWN = { main: { writer: 3, notes: 4 }, media: { images: 2 } };
 
 const fitnessOf = (own: typeof OWN = OWN, freeMb = 1000) =>
   new Fitness({ own, freeBytes: () => freeMb * MB });
-const has = (alerts: number) => ({ main: { writer: 3, alerts }, media: { images: 2 } });
+const has = (notes: number) => ({ main: { writer: 3, notes }, media: { images: 2 } });
 
 t.test('the same code leads', (t) => {
   t.equal(fitnessOf().heldBackBecause({ schema: OWN }, false), undefined);
@@ -17,7 +17,7 @@ t.test('the same code leads', (t) => {
 
 t.test('older code does not lead, whether it has the databases or not', (t) => {
   const because =
-    "its code lacks migration 5 of alerts in main, which the databases of the leader have: deploy the leader's release here";
+    "its code lacks migration 5 of notes in main, which the databases of the leader have: deploy the leader's release here";
   t.equal(fitnessOf().heldBackBecause({ schema: has(5) }, false), because);
   t.equal(fitnessOf().heldBackBecause({ schema: has(5) }, true), because);
   t.equal(
@@ -50,7 +50,7 @@ t.test('newer code leads once it was tried, and not where that failed', (t) => {
   t.equal(fitness.heldBackBecause(record, true), undefined, 'what is here a start migrates');
   t.equal(
     fitness.heldBackBecause(record, false),
-    'its code would apply migration 4 of alerts in main, and that has not been tried on a copy yet',
+    'its code would apply migration 4 of notes in main, and that has not been tried on a copy yet',
   );
   fitness.rehearsed({ untried: 'no room', restoredBytes: 0 });
   t.match(fitness.heldBackBecause(record, false), /not been tried on a copy yet: no room$/);

@@ -196,11 +196,11 @@ t.test('older code does not take what is given away, and tells why', async (t) =
   const store = await startS3(t);
   const leader = contend(t, { store });
   await leader.lead();
-  leader.child.send({ kind: 'positions', schema: { main: { alerts: 99 } }, confirmed: {} });
+  leader.child.send({ kind: 'positions', schema: { main: { notes: 99 } }, confirmed: {} });
   leader.child.send({ kind: 'renew' });
   const standby = contend(t, { store });
   await until(() => standby.said.leadership.heldBackBecause !== undefined, 'a look at the record');
-  t.match(standby.said.leadership.heldBackBecause, /^its code lacks migration 99 of alerts in main/);
+  t.match(standby.said.leadership.heldBackBecause, /^its code lacks migration 99 of notes in main/);
   leader.child.send({ kind: 'release' });
   await leader.becomes('demoted');
   leader.child.process.kill('SIGKILL');

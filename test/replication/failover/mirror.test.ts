@@ -7,7 +7,7 @@ import { S3Store } from '../../../src/replication/store/s3-store.ts';
 import { openReader } from '../../../src/sqlite/open.ts';
 import { s3Environment } from '../../../src/testing/s3-server.ts';
 import { command } from '../../commands/command.ts';
-import { alertOf, request } from '../../support/http.ts';
+import { noteOf, request } from '../../support/http.ts';
 import { startS3, startStoreProxy, type TestStore } from '../../support/s3.ts';
 import { type RunningSystem, start, temporaryFolder } from '../../support/system.ts';
 
@@ -22,18 +22,18 @@ function storeOf(env: NodeJS.ProcessEnv, { credentials }: TestStore): S3Store {
 
 async function write(system: RunningSystem, id: string): Promise<void> {
   const headers = { Durability: 'replicated' };
-  const answer = await request(`${system.url}/alert`, { method: 'POST', body: alertOf(id), headers });
+  const answer = await request(`${system.url}/note`, { method: 'POST', body: noteOf(id), headers });
   if (answer.status !== 201) throw new Error(answer.text);
 }
 
 /** Restores what a folder has by the stock binary, as from any replica. */
-async function alertsOf(t: Test, folder: string): Promise<unknown[]> {
+async function notesOf(t: Test, folder: string): Promise<unknown[]> {
   const file = join(temporaryFolder(t), 'main.db');
   const { code, stderr } = await command(['restore', '--to', file], { REPLICA_URL: `file:${folder}` });
   if (code !== 0) throw new Error(stderr);
   const db = openReader(file);
   try {
-    return db.prepare('SELECT movie_id FROM alerts ORDER BY movie_id').pluck().all();
+    return db.prepare('SELECT id FROM notes ORDER BY id').pluck().all();
   } finally {
     db.close();
   }
@@ -75,7 +75,7 @@ t.test('a mirror of an epoch is a replica of its own, and follows', async (t) =>
   );
 
   const first = await pass();
-  t.strictSame(await alertsOf(t, join(folder, 'e000002')), ['a']);
+  t.strictSame(await notesOf(t, join(folder, 'e000002')), ['a']);
   t.equal(first.removed, 0);
   t.equal(first.files, filesBelow(folder).length);
   t.equal(first.totalFiles, first.files);
@@ -87,7 +87,7 @@ t.test('a mirror of an epoch is a replica of its own, and follows', async (t) =>
     t.ok(files > 0 && files < first.files + 10, `${files}`);
     t.equal(removed, 0);
     t.equal(proxy.counts.GET, gets + DATABASES.length + files, 'a listing of each database, and each file');
-    t.strictSame(await alertsOf(t, join(folder, 'e000002')), ['a', 'b']);
+    t.strictSame(await notesOf(t, join(folder, 'e000002')), ['a', 'b']);
   });
 
   await t.test('without room for it nothing is brought, and nothing goes', async (t) => {
@@ -101,7 +101,7 @@ t.test('a mirror of an epoch is a replica of its own, and follows', async (t) =>
     t.strictSame(filesBelow(folder), before);
     disk.freeBytes = 10 ** 12;
     await pass();
-    t.strictSame(await alertsOf(t, join(folder, 'e000002')), ['a', 'b', 'c']);
+    t.strictSame(await notesOf(t, join(folder, 'e000002')), ['a', 'b', 'c']);
   });
   await system.stop();
 
@@ -121,7 +121,7 @@ t.test('a mirror of an epoch is a replica of its own, and follows', async (t) =>
     const { files, removed } = await fullPass();
     t.strictSame([files, removed], [2, 0]);
     t.equal(existsSync(`${one}.part`), false);
-    t.strictSame(await alertsOf(t, join(folder, 'e000002')), ['a', 'b', 'c']);
+    t.strictSame(await notesOf(t, join(folder, 'e000002')), ['a', 'b', 'c']);
   });
 
   await t.test('nothing is kept that is before the newest snapshot', async (t) => {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { type Position, readHistory } from '../../../src/replication/history/history.ts';
 import { command } from '../../commands/command.ts';
-import { alertOf, request } from '../../support/http.ts';
+import { noteOf, request } from '../../support/http.ts';
 import { start, temporaryFolder } from '../../support/system.ts';
 import { told } from '../../support/told.ts';
 
@@ -26,7 +26,7 @@ t.test(
     const first = await start(t, env, dataDir);
     for (const id of ['one', 'two']) {
       const headers = { Durability: 'replicated' };
-      const { status } = await request(`${first.url}/alert`, { method: 'POST', body: alertOf(id), headers });
+      const { status } = await request(`${first.url}/note`, { method: 'POST', body: noteOf(id), headers });
       t.equal(status, 201);
     }
     t.equal((await first.stop()).code, 0);

@@ -88,24 +88,10 @@ t.test('each JSON body has a name for generated clients, and a file is bytes', a
     ['get /openapi.json 200 application/json'],
     'but this one, which has a standard for its name',
   );
-  t.strictSame(
-    bytes,
-    ['image/png', 'image/jpeg', 'image/webp', 'image/gif', 'image/avif', 'application/octet-stream'].map(
-      (type) => `get /movie/image/{id} 200 ${type}`,
-    ),
-  );
-  const { file } = document.components.schemas.ImageUpload!.properties as Record<string, unknown>;
-  t.strictSame(file, { type: 'string', format: 'binary', contentMediaType: 'application/octet-stream' });
-});
-
-t.test('what a change must and may not have is described as it is enforced', async (t) => {
-  const { document } = await describedBy(features);
-  const { minProperties, additionalProperties } = document.components.schemas.AlertPatch!;
-  t.strictSame({ minProperties, additionalProperties }, { minProperties: 1, additionalProperties: false });
-  const app = await startApp(t);
-  for (const body of [{}, { movieId: 'm' }, { title: 'a', more: 1 }]) {
-    t.equal((await app.call('PATCH', '/alert/movie/m', { body })).status, 422, JSON.stringify(body));
-  }
+  t.strictSame(bytes, [
+    'post /file request application/octet-stream',
+    'get /file/{id} 200 application/octet-stream',
+  ]);
 });
 
 t.test('every example is as its own schema says, and every reference leads somewhere', async (t) => {
@@ -142,9 +128,9 @@ t.test('an answer that is not described fails its test', async (t) => {
     ['GET', '/health', 418, '{}'],
     ['GET', '/health', 200, '{"service":"offline"}'],
     ['GET', '/health', 200, '{"service":"online","more":1}'],
-    ['GET', '/alert?limit=1', 200, '{"items":[{}],"next_cursor":null,"has_more":false}'],
-    ['GET', '/alert/movie/x', 404, '{"code":"not_found"}'],
-    ['DELETE', '/alert/movie/x', 204, ''],
+    ['GET', '/note?limit=1', 200, '{"items":[{}]}'],
+    ['GET', '/note/x', 404, '{"code":"not_found"}'],
+    ['DELETE', '/note/x', 204, ''],
   ];
   for (const [method, path, status, text] of cases) {
     t.throws(

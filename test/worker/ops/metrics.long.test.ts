@@ -7,7 +7,7 @@ import { parse, scrapeUntil } from './metrics-fixture.ts';
 
 t.test('what clients choose makes no label', async (t) => {
   const system = await start(t);
-  for (const path of ['/nope/a', '/nope/b', '/alert/movie/someone@example.org']) {
+  for (const path of ['/nope/a', '/nope/b', '/note/someone@example.org']) {
     await request(system.url + path);
   }
   const unknown = 'ninelives_http_request_duration_seconds_count{method="GET",route="none",status="404"}';

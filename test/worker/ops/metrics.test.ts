@@ -1,5 +1,5 @@
 import t from 'tap';
-import { alertOf, request } from '../../support/http.ts';
+import { noteOf, request } from '../../support/http.ts';
 import { startPair } from '../../support/system.ts';
 import { scrapeUntil } from './metrics-fixture.ts';
 
@@ -8,12 +8,12 @@ t.test('one scrape shows the whole system, and a death takes no count along', as
   const answer = await request(`${system.url}/metrics`);
   t.equal(answer.headers['content-type'], 'text/plain; version=0.0.4; charset=utf-8');
 
-  const writes = 'ninelives_http_request_duration_seconds_count{method="POST",route="/alert",status="201"}';
-  const post = (id: string) => request(`${system.url}/alert`, { method: 'POST', body: alertOf(id) });
+  const writes = 'ninelives_http_request_duration_seconds_count{method="POST",route="/note",status="201"}';
+  const post = (id: string) => request(`${system.url}/note`, { method: 'POST', body: noteOf(id) });
   for (let index = 0; index < 10; index += 1) await post(`m${index}`);
   const operations = 'ninelives_writer_batch_operations_sum{database="main"}';
-  const failedMails = 'ninelives_background{child="mailer",figure="failed"}';
-  // Each process tells with its own beat, and the mailer starts when the workers serve.
+  const failedMails = 'ninelives_background{child="tally",figure="failed"}';
+  // Each process tells with its own beat, and the tally starts when the workers serve.
   const before = await scrapeUntil(
     system,
     (found) => found.get(writes) === 10 && found.get(operations) === 10 && found.has(failedMails),

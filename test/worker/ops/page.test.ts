@@ -1,6 +1,6 @@
 import t from 'tap';
 import { openPage } from '../../support/browser.ts';
-import { alertOf, request } from '../../support/http.ts';
+import { noteOf, request } from '../../support/http.ts';
 import { startPair } from '../../support/system.ts';
 import { pidOf, skip } from './page-fixture.ts';
 
@@ -17,7 +17,7 @@ t.test('the page shows the system live, and each process that comes back', { ski
 
   // The writes are counted by the writer, and shown with the second that they fell into.
   for (let index = 0; index < 20; index += 1) {
-    await request(`${system.url}/alert`, { method: 'POST', body: alertOf(`m${index}`) });
+    await request(`${system.url}/note`, { method: 'POST', body: noteOf(`m${index}`) });
   }
   const writes = page.locator('#figures > div', { hasText: 'Writes' }).locator('dd');
   await writes.filter({ hasNotText: /^0 / }).waitFor();

@@ -4,8 +4,8 @@ import { composer } from '../../../../src/app/alerts/delivery/compose.ts';
 import type { DueAlert } from '../../../../src/app/alerts/delivery/queries.ts';
 import { hashOfAddress, open } from '../../../../src/app/alerts/unsubscribe/token.ts';
 import { compile } from '../../../../src/mail/compile.ts';
-import { IMAGES } from '../../../support/images.ts';
 import { like } from '../../../support/like.ts';
+import { IMAGES } from '../../support/images.ts';
 
 const PNG = IMAGES['image/png'];
 const KEY = Buffer.alloc(32, 7);

@@ -1,0 +1,18 @@
+import { defineSettings, type SettingsOf } from '../../../src/contract/settings.ts';
+import { wholeNumber } from '../../../src/whole-number.ts';
+
+export const settings = defineSettings({
+  TALLY_INTERVAL_MS: {
+    schema: wholeNumber(10, 60_000),
+    default: '500',
+    unit: 'MS',
+    changes: 'reload',
+    about: 'how often notes are counted',
+  },
+});
+
+type Own = SettingsOf<typeof settings>;
+
+declare module '../../../src/contract/settings.ts' {
+  interface AppSettings extends Own {}
+}

@@ -1,0 +1,44 @@
+import { HonestClients, type TestedApp, type TestRecord } from '../../src/testing/honest-clients.ts';
+
+export interface NoteClientsOptions {
+  /** Base of the API. */
+  readonly url: string;
+  readonly connections: number;
+  /** A prefix that makes this run's keys unlike any other's. */
+  readonly prefix: string;
+  readonly hungAfterMs?: number;
+  /** Whether connections are kept between requests. */
+  readonly keepAlive?: boolean;
+}
+
+/** @param prefix makes the keys unlike any other's */
+export function noteRequests(prefix: string): TestedApp {
+  return {
+    write: (sequence) => ({
+      method: 'POST',
+      path: '/note',
+      body: { id: `${prefix}-${sequence}`, text: `Text of ${prefix}-${sequence}` },
+    }),
+    read: (written) => ({ path: `/note/${noteOf(written).id}` }),
+    // What is read tells more than what was written.
+    isSame: ({ status, body }, written) =>
+      status === 200 && (body as { readonly text?: string }).text === noteOf(written).text,
+  };
+}
+
+/** Honest clients that write notes as fast as they are answered. */
+export function writeNotes(options: NoteClientsOptions): HonestClients {
+  const { url, connections, prefix, hungAfterMs = 10_000, keepAlive = true } = options;
+  return new HonestClients({
+    url,
+    connections: keepAlive ? connections : 0,
+    fresh: keepAlive ? 0 : connections,
+    hungAfterMs,
+    ...noteRequests(prefix),
+  });
+}
+
+/** @returns what an acknowledged write was answered with */
+export function noteOf({ body }: TestRecord): { readonly id: string; readonly text: string } {
+  return body as { id: string; text: string };
+}
