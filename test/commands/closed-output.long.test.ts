@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import t from 'tap';
 import { cleanEnv } from '../../src/testing/running-system.ts';
 import { temporaryFolder } from '../support/system.ts';
-import { ENTRY } from './closed-output-fixture.ts';
+import { ENTRY, endQuietly } from './closed-output-fixture.ts';
 
 const FULL = '/dev/full';
 
@@ -36,3 +36,7 @@ t.test(
     t.end();
   },
 );
+
+t.test('a reader that has gone ends what people read, without a stack', async (t) => {
+  await endQuietly(t, [['status', '--watch'], ['doctor']]);
+});

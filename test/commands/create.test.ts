@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { temporaryFolder } from '../support/system.ts';
@@ -26,4 +26,15 @@ t.test('what cannot become a project is refused with what to do, and stays as it
     t.strictSame([told.code, told.stderr], [code, `ninelives: ${says}\n`], name);
   }
   t.strictSame(readdirSync(folder, { recursive: true }), before);
+});
+
+t.test('what the package exports is there in the sources, and emitted under the same name', async (t) => {
+  const root = new URL('../../', import.meta.url);
+  const { exports } = JSON.parse(readFileSync(new URL('package.json', root), 'utf8'));
+  for (const [name, target] of Object.entries<Record<string, string> | string>(exports)) {
+    if (typeof target === 'string') continue;
+    const { 'ninelives-sources': source = '', default: emitted } = target;
+    t.ok(existsSync(new URL(source, root)), name);
+    t.equal(emitted, source.replace(/^\.\/src\//, './.build/').replace(/\.ts$/, '.js'), name);
+  }
 });

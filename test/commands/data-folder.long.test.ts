@@ -2,6 +2,7 @@ import { type SpawnSyncReturns, spawnSync } from 'node:child_process';
 import { chmodSync, chownSync, existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { APP_ARGUMENTS } from '../small-app/arguments.ts';
 import { temporaryFolder } from '../support/system.ts';
 import { BIN, oneSentence } from './data-folder-fixture.ts';
 
@@ -110,7 +111,7 @@ const CASES: readonly Case[] = [
 
 function runAs(as: Case['as'], dataDir: string, words: string): SpawnSyncReturns<string> {
   // tap's own hook would write where this user cannot.
-  const own = ['env', '-u', 'NODE_OPTIONS', process.execPath, BIN, ...words.split(' ')];
+  const own = ['env', '-u', 'NODE_OPTIONS', process.execPath, BIN, ...words.split(' '), ...APP_ARGUMENTS];
   const mounted = 'mount -t tmpfs -o ro none "$DATA_DIR" && exec "$@"';
   const wrapped = {
     nobody: ['setpriv', '--reuid', String(NOBODY), '--clear-groups', ...own],

@@ -1,4 +1,5 @@
 import { existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
 import { createServer as createTcpServer } from 'node:net';
 import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
@@ -6,6 +7,7 @@ import t from 'tap';
 import type { Finding } from '../../src/contract/finding.ts';
 import { like } from '../support/like.ts';
 import { startS3 } from '../support/s3.ts';
+import { gate, tlsStore } from '../support/store-ways.ts';
 import { start, temporaryFolder } from '../support/system.ts';
 import { command } from './command.ts';
 import { findings, listen } from './doctor-fixture.ts';
@@ -102,4 +104,78 @@ t.test('a database that a start would refuse is a problem', async (t) => {
   const damaged = await command(['doctor'], env);
   like(t, damaged, { code: 78, stderr: 'ninelives: Mend first: database\n' });
   t.ok(damaged.stdout.includes(`PROBLEM  database     ${path}: file is not a database\n`), damaged.stdout);
+});
+
+t.test('the layer that fails is named', async (t) => {
+  const s3 = await startS3(t);
+  const folder = temporaryFolder(t);
+  const { port } = await tlsStore(t, s3.endpoint, folder);
+  const gated = (isRefused: (method: string, path: string) => boolean) =>
+    gate(t, s3.endpoint, ({ method = '', url = '' }) =>
+      isRefused(method, url) ? [403, 'AccessDenied'] : undefined,
+    );
+  const isList = (path: string) => /[?&]prefix=/.test(path);
+  const role = { AWS_ACCESS_KEY_ID: '', AWS_SECRET_ACCESS_KEY: '', AWS_EC2_METADATA_DISABLED: 'true' };
+  const cases: Record<string, NodeJS.ProcessEnv> = {
+    'name resolution': { S3_ENDPOINT: 'http://store.invalid' },
+    connection: { S3_ENDPOINT: 'http://127.0.0.1:9' },
+    TLS: { S3_ENDPOINT: `https://127.0.0.1:${port}` },
+    credentials: role,
+    'permission to write': { S3_ENDPOINT: await gated((method) => method === 'PUT') },
+    'permission to read': { S3_ENDPOINT: await gated((method, path) => method === 'GET' && !isList(path)) },
+    'permission to list': { S3_ENDPOINT: await gated((_, path) => isList(path)) },
+    'permission to delete': { S3_ENDPOINT: await gated((method) => method === 'DELETE') },
+    restore: {
+      S3_ENDPOINT: await gated((method, path) => method === 'PUT' && path.includes('/generations/')),
+    },
+  };
+  const env = { DATA_DIR: folder, PORT: '0', S3_ENDPOINT: s3.endpoint, ...s3.credentials };
+  const url = `s3://${s3.bucket}/p`;
+  for (const [layer, more] of Object.entries(cases)) {
+    const { code, by } = await findings({ ...env, REPLICA_URL: url, ...more });
+    const { result, detail = '' } = by.get('replica') ?? {};
+    t.strictSame([code, result, detail.split(': ')[0]], [78, 'problem', layer], detail);
+  }
+});
+
+t.test('a clock that is wrong is noticed by the store', async (t) => {
+  let firstPath = '';
+  const hour = 3_600_000;
+  const port = await listen(
+    t,
+    createServer((request, response) => {
+      const { url: path = '' } = request;
+      firstPath ||= path;
+      response.setHeader('Date', new Date(Date.now() + hour).toUTCString());
+      response.end(request.method === 'GET' ? path.split('/').at(-1) : '');
+    }),
+  );
+  const { code, by } = await findings({
+    DATA_DIR: temporaryFolder(t),
+    PORT: '0',
+    REPLICA_URL: 's3://bucket/p',
+    S3_ENDPOINT: `http://127.0.0.1:${port}`,
+    AWS_ACCESS_KEY_ID: 'a',
+    AWS_SECRET_ACCESS_KEY: 'b',
+  });
+  t.match(firstPath, /^\/bucket\/p\/\.doctor-/);
+  t.equal(code, 78);
+  like(t, by.get('clock'), { result: 'problem', detail: /^3(599|600) s behind the store's/ });
+});
+
+t.test('what the store refuses is named, with what to do', async (t) => {
+  const s3 = await startS3(t);
+  const env = { DATA_DIR: temporaryFolder(t), PORT: '0', S3_ENDPOINT: s3.endpoint, ...s3.credentials };
+  const bucket = await findings({ ...env, REPLICA_URL: 's3://no-such-bucket/p' });
+  t.equal(bucket.code, 78);
+  like(t, bucket.by.get('replica'), {
+    result: 'problem',
+    detail: /404 NoSuchBucket/,
+    remedy: /Make the bucket/,
+  });
+  const key = await findings({ ...env, REPLICA_URL: `s3://${s3.bucket}`, AWS_ACCESS_KEY_ID: 'another' });
+  like(t, key.by.get('replica'), { detail: /403 InvalidAccessKeyId/, remedy: /AWS_ACCESS_KEY_ID/ });
+  await s3.close();
+  const gone = await findings({ ...env, REPLICA_URL: `s3://${s3.bucket}` });
+  like(t, gone.by.get('replica'), { detail: /cannot be reached: .*ECONNREFUSED/, remedy: /S3_ENDPOINT/ });
 });

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import t from 'tap';
+import { APP_ARGUMENTS } from '../small-app/arguments.ts';
 import { temporaryFolder } from '../support/system.ts';
 import { missing } from '../support/tools.ts';
 import { command } from './command.ts';
@@ -35,7 +36,8 @@ t.test('the units fit this folder and user, are correct, and shut out what they 
   t.equal((await command(['install-service', '--user', USER, '--dir', folder], env)).code, 0);
   const service = readFileSync(join(folder, 'ninelives.service'), 'utf8');
   t.ok(shown.stdout.includes(service), 'what is shown is what is written');
-  t.match(service, new RegExp(`\nExecStart=${ROOT}node_modules/\\.bin/node ${ROOT}src/bin\\.js start\n`));
+  const start = [`${ROOT}node_modules/.bin/node`, `${ROOT}src/bin.js`, 'start', ...APP_ARGUMENTS].join(' ');
+  t.ok(service.includes(`\nExecStart=${start}\n`), start);
   t.equal(service.includes(`\nWorkingDirectory=${ROOT.slice(0, -1)}\n`), true);
   t.ok(service.includes(`\nUser=${USER}\n`), service);
   t.ok(service.includes(`\nReadWritePaths=${dataDir} /srv/replica\n`), service);

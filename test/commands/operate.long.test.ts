@@ -2,7 +2,7 @@ import t from 'tap';
 import { version } from '../../src/version.ts';
 import { like } from '../support/like.ts';
 import { writeNotes } from '../support/note-clients.ts';
-import { startPair, until } from '../support/system.ts';
+import { startPair, temporaryFolder, until } from '../support/system.ts';
 import { command } from './command.ts';
 
 t.test('each role is restarted while the rest serves, and the whole is stopped', async (t) => {
@@ -45,4 +45,22 @@ t.test('each role is restarted while the rest serves, and the whole is stopped',
   like(t, await command(['stop'], env), { code: 0, stdout: 'stopped\n' });
   like(t, await system.ended(), { code: 0 });
   like(t, await command(['stop'], env), { code: 75, stderr: /No system runs on/ });
+});
+
+t.test('every command tells what it does, and a wrong option is an error', async (t) => {
+  const env = { DATA_DIR: temporaryFolder(t) };
+  const { stdout } = await command(['--help'], env);
+  const names = [...stdout.matchAll(/^ {2}([a-z-]+) {2,}/gm)].map(([, name]) => name as string);
+  t.ok(names.length >= 9, names.join());
+  for (const name of names) {
+    like(t, await command([name, '--help'], env), {
+      code: 0,
+      stdout: new RegExp(`^Usage: ninelives ${name}`),
+    });
+    like(t, await command([name, '--no-such-option'], env), {
+      code: 64,
+      stdout: '',
+      stderr: /Usage: ninelives/,
+    });
+  }
 });

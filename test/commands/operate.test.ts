@@ -8,12 +8,13 @@ import { like } from '../support/like.ts';
 import { temporaryFolder } from '../support/system.ts';
 import { command } from './command.ts';
 
-t.test('every command tells what it does, and a wrong option is an error', async (t) => {
+t.test('a command tells what it does, and a wrong option is an error', async (t) => {
   const env = { DATA_DIR: temporaryFolder(t) };
   const { stdout } = await command(['--help'], env);
   const names = [...stdout.matchAll(/^ {2}([a-z-]+) {2,}/gm)].map(([, name]) => name as string);
-  t.ok(names.length >= 9, names.join());
-  for (const name of names) {
+  // Of all of them it is asked in the long tier.
+  for (const name of ['status', 'keys']) {
+    t.ok(names.includes(name));
     like(t, await command([name, '--help'], env), {
       code: 0,
       stdout: new RegExp(`^Usage: ninelives ${name}`),

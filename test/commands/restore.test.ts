@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import t from 'tap';
 import { cleanEnv } from '../../src/testing/running-system.ts';
+import { APP_ARGUMENTS } from '../small-app/arguments.ts';
 import { request } from '../support/http.ts';
 import { like } from '../support/like.ts';
 import { nextSecond } from '../support/next-second.ts';
@@ -39,10 +40,10 @@ t.test('in place', async (t) => {
   });
   await system.stop();
   await t.test('at a terminal it says what follows, and asks for --yes', { skip: noTerminal }, async (t) => {
-    const line = [process.execPath, ENTRY, 'restore', '--in-place', '--at', between];
+    const line = [process.execPath, ENTRY, 'restore', '--in-place', '--at', between, ...APP_ARGUMENTS];
     const options = { cwd: system.dataDir, env: { ...cleanEnv(), LITESTREAM_BIN: '', ...env } };
     const refused = openTerminal(t, line, options);
-    await refused.shows(/Going back to .*notes: what was sent since stays sent.*repeat this with --yes/s);
+    await refused.shows(/Going back to .*notes: nothing that left the system.*repeat this with --yes/s);
     t.equal(await refused.ended, 64);
     t.notOk(existsSync(join(system.dataDir, 'replaced')));
   });

@@ -1,49 +1,27 @@
-import { existsSync, mkdirSync, readdirSync, rmdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { request } from '../support/http.ts';
-import { start } from '../support/system.ts';
-import { CREATE, created, Place, PROJECT, type RunOptions } from './unit-fixture.ts';
+import { CREATE, Place, PROJECT, type RunOptions } from './unit-fixture.ts';
 
 const NOBODY = 65_534;
+
 const isRoot = process.getuid?.() === 0;
 
-t.test('a key that is made beside a service is one of the data of its unit', async (t) => {
-  const place = new Place(t);
-  const dataDir = join(place.folder, 'var');
-  const settings = join(place.folder, 'settings');
-  // Read as systemd does: Node.js would end the value at the #.
-  writeFileSync(settings, `DATA_DIR=${dataDir}\nPUBLIC_URL=https://example.org/#a\n`);
-  writeFileSync(join(place.folder, '.env'), 'DATA_DIR=not-this\n');
-  place.units(
-    { Id: 'other.service', WorkingDirectory: '/', Environment: 'DATA_DIR=/nowhere' },
-    {
-      WorkingDirectory: `!${place.folder}`,
-      Environment: `DATA_DIR=/overridden "A B=c"`,
-      EnvironmentFiles: `/not/there (ignore_errors=yes)\nEnvironmentFiles=${settings} (ignore_errors=no)`,
-    },
-    {
-      Id: 'backup.service',
-      WorkingDirectory: place.folder,
-      ExecStart: '{ argv[]=/n src/bin.js verify ; pid=0 }',
-    },
-  );
-  const refused = place.run(CREATE);
-  t.same([refused.status, refused.stdout], [78, ''], refused.stderr);
-  t.match(refused.stderr, /\n {2}PUBLIC_URL: expected a URL of a host/);
-  writeFileSync(settings, `DATA_DIR=${dataDir}\n`);
-  const made = place.run(CREATE);
-  created(t, made, dataDir);
-  t.ok(made.stderr.startsWith(`ninelives: the data folder is ${dataDir}, as ninelives.service has it\n`));
-  t.same(readdirSync(place.elsewhere), []);
-  t.notOk(existsSync(join(place.folder, 'not-this')));
-
-  const system = await start(t, {}, dataDir);
-  const headers = { Authorization: `Bearer ${made.stdout.trim()}` };
-  t.equal((await request(`${system.url}/note`, { headers })).status, 200);
-  const status = place.run('status --json');
-  t.equal(JSON.parse(status.stdout).dataDir, dataDir);
-});
+const NEEDING = [
+  'status',
+  'events',
+  'events --follow',
+  'verify',
+  'reload',
+  `reload --release ${PROJECT}`,
+  'rollback',
+  'restart worker',
+  'stop',
+  'acknowledge',
+  'keys list',
+  'keys rotate ops',
+  'keys revoke ops',
+];
 
 t.test('a unit whose WorkingDirectory is the link, and a link to the program, are this project', (t) => {
   const place = new Place(t);
@@ -124,22 +102,6 @@ t.test(
     t.end();
   },
 );
-
-const NEEDING = [
-  'status',
-  'events',
-  'events --follow',
-  'verify',
-  'reload',
-  `reload --release ${PROJECT}`,
-  'rollback',
-  'restart worker',
-  'stop',
-  'acknowledge',
-  'keys list',
-  'keys rotate ops',
-  'keys revoke ops',
-];
 
 t.test(
   'a command that finds neither a system nor a database says where it looked, and makes nothing',

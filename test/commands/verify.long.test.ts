@@ -137,3 +137,29 @@ t.test('a replica that has lost a segment begins anew as the README says, and ca
     t.equal((await request(`${restored.url}/note/${id}`)).status, 200);
   }
 });
+
+t.test('a drill whose process is killed has failed, and the next one does not mind', async (t) => {
+  const system = await start(t, { REPLICA_STALL_TIMEOUT_MS: '60000' });
+  const litestream = system.pidOf('litestream');
+  // Without it the drill waits for a confirmation.
+  process.kill(litestream, 'SIGSTOP');
+  await request(`${system.url}/note`, { method: 'POST', body: noteOf('a') });
+  const verifying = command(['verify'], { DATA_DIR: system.dataDir });
+  let drill: number | undefined;
+  await until(() => {
+    drill = processesOf(system.dataDir).find((pid) => {
+      try {
+        return /ninelives drill/.test(readFileSync(`/proc/${pid}/cmdline`, 'utf8'));
+      } catch {
+        return false;
+      }
+    });
+    return drill !== undefined && existsSync(join(system.dataDir, 'drill'));
+  }, 'it drills');
+  process.kill(drill as number, 'SIGKILL');
+  like(t, await verifying, { code: 80 });
+  like(t, await system.waitFor(isDrill), { drill: { ok: false, reason: /process .*SIGKILL/ } });
+  t.notOk(existsSync(join(system.dataDir, 'drill')));
+  process.kill(litestream, 'SIGCONT');
+  t.equal((await command(['verify'], { DATA_DIR: system.dataDir })).code, 0);
+});

@@ -1,11 +1,10 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { noteOf, request } from '../support/http.ts';
 import { like } from '../support/like.ts';
 import { writeNotes } from '../support/note-clients.ts';
 import { startS3 } from '../support/s3.ts';
-import { processesOf, start, until } from '../support/system.ts';
+import { start, until } from '../support/system.ts';
 import { command } from './command.ts';
 import { degraded, isDrill } from './verify-fixture.ts';
 
@@ -35,30 +34,4 @@ t.test('a running system is verified under load, and tells what it compared', as
   t.notOk(existsSync(join(system.dataDir, 'drill')));
   t.same(await degraded(system), []);
   t.notMatch(JSON.stringify(system.lines), s3.credentials.AWS_SECRET_ACCESS_KEY.repeat(2));
-});
-
-t.test('a drill whose process is killed has failed, and the next one does not mind', async (t) => {
-  const system = await start(t, { REPLICA_STALL_TIMEOUT_MS: '60000' });
-  const litestream = system.pidOf('litestream');
-  // Without it the drill waits for a confirmation.
-  process.kill(litestream, 'SIGSTOP');
-  await request(`${system.url}/note`, { method: 'POST', body: noteOf('a') });
-  const verifying = command(['verify'], { DATA_DIR: system.dataDir });
-  let drill: number | undefined;
-  await until(() => {
-    drill = processesOf(system.dataDir).find((pid) => {
-      try {
-        return /ninelives drill/.test(readFileSync(`/proc/${pid}/cmdline`, 'utf8'));
-      } catch {
-        return false;
-      }
-    });
-    return drill !== undefined && existsSync(join(system.dataDir, 'drill'));
-  }, 'it drills');
-  process.kill(drill as number, 'SIGKILL');
-  like(t, await verifying, { code: 80 });
-  like(t, await system.waitFor(isDrill), { drill: { ok: false, reason: /process .*SIGKILL/ } });
-  t.notOk(existsSync(join(system.dataDir, 'drill')));
-  process.kill(litestream, 'SIGCONT');
-  t.equal((await command(['verify'], { DATA_DIR: system.dataDir })).code, 0);
 });

@@ -8,8 +8,11 @@ import { restoreDatabase } from '../../src/replication/restore.ts';
 import { openReader } from '../../src/sqlite/open.ts';
 import { like } from '../support/like.ts';
 import { startS3, startStoreProxy } from '../support/s3.ts';
-import { makeDrillSite } from './drill-fixture.ts';
+import { findsDamage } from './drill-faults-fixture.ts';
+import { kinds, makeDrillSite } from './drill-fixture.ts';
 import { keepingLog, s3Settings } from './fixture.ts';
+
+findsDamage(kinds(startS3)[1]!);
 
 t.test(
   'credentials that may only read are found, although everything of before can be restored',

@@ -11,7 +11,7 @@ import { FakeProcess } from '../support/fake-process.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 
 /** More of them by hand: `MODEL_RUNS=8000 npx tap test/supervisor/slot.model.test.ts`. */
-const RUNS = Number(process.env.MODEL_RUNS ?? 150);
+const RUNS = Number(process.env.MODEL_RUNS ?? 50);
 const WINDOW_MS = 10_000;
 const BREAKER_RETRY_MS = 30_000;
 const START_TIMEOUT_MS = 5000;

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { everyWriteIsThere } from '../support/history.ts';
@@ -95,4 +95,29 @@ t.test('a truncated database does not start empty', async (t) => {
   truncateSync(join(system.dataDir, 'main.db'), 0);
   const next = await startPair(t, {}, system.dataDir);
   t.equal((await request(`${next.url}/note/kept`)).status, 200);
+});
+
+t.test(
+  'a missing database and a replica that cannot be reached: nothing starts, and it says what to do',
+  async (t) => {
+    const env = {
+      REPLICA_URL: 's3://bucket/prefix',
+      S3_ENDPOINT: 'http://127.0.0.1:9',
+      AWS_ACCESS_KEY_ID: 'x',
+      AWS_SECRET_ACCESS_KEY: 'y',
+    };
+    const system = launch(t, env);
+    t.equal((await system.ended()).code, 75);
+    const [, id] = /set ALLOW_EMPTY=([0-9a-f]{8}), which works once/.exec(system.stderr) ?? [];
+    t.throws(() => statSync(join(system.dataDir, 'main.db')), 'no empty database was made');
+    const forced = await startPair(t, { ...env, ALLOW_EMPTY: id }, system.dataDir);
+    t.equal((await request(`${forced.url}/note`, { method: 'POST', body: noteOf('a') })).status, 201);
+  },
+);
+
+t.test('a stop while the databases are prepared ends those that wait for them', async (t) => {
+  const system = launch(t, (await slowStore(t)).env);
+  await until(() => processesOf(system.dataDir).length > 3, 'the processes are there');
+  t.equal((await system.stop()).code, 0);
+  t.same(processesOf(system.dataDir), []);
 });

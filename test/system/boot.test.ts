@@ -2,12 +2,12 @@ import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { everyWriteIsThere } from '../support/history.ts';
-import { noteOf, request } from '../support/http.ts';
+import { request } from '../support/http.ts';
 import { like } from '../support/like.ts';
 import { writeNotes } from '../support/note-clients.ts';
 import { startS3 } from '../support/s3.ts';
-import { launch, processesOf, startPair, temporaryFolder, until } from '../support/system.ts';
-import { slowStore, upload } from './boot-fixture.ts';
+import { launch, startPair, temporaryFolder, until } from '../support/system.ts';
+import { upload } from './boot-fixture.ts';
 
 t.test('one line says ready, with all that one needs to know and the warning about the disk', async (t) => {
   const system = await startPair(t);
@@ -54,31 +54,6 @@ t.test('with the whole data folder deleted, a start brings back every note and f
       t.notMatch(readFileSync(`/proc/${next.pidOf(name)}/environ`, 'utf8'), /AWS_SECRET_ACCESS_KEY/);
     }
   });
-});
-
-t.test(
-  'a missing database and a replica that cannot be reached: nothing starts, and it says what to do',
-  async (t) => {
-    const env = {
-      REPLICA_URL: 's3://bucket/prefix',
-      S3_ENDPOINT: 'http://127.0.0.1:9',
-      AWS_ACCESS_KEY_ID: 'x',
-      AWS_SECRET_ACCESS_KEY: 'y',
-    };
-    const system = launch(t, env);
-    t.equal((await system.ended()).code, 75);
-    const [, id] = /set ALLOW_EMPTY=([0-9a-f]{8}), which works once/.exec(system.stderr) ?? [];
-    t.throws(() => statSync(join(system.dataDir, 'main.db')), 'no empty database was made');
-    const forced = await startPair(t, { ...env, ALLOW_EMPTY: id }, system.dataDir);
-    t.equal((await request(`${forced.url}/note`, { method: 'POST', body: noteOf('a') })).status, 201);
-  },
-);
-
-t.test('a stop while the databases are prepared ends those that wait for them', async (t) => {
-  const system = launch(t, (await slowStore(t)).env);
-  await until(() => processesOf(system.dataDir).length > 3, 'the processes are there');
-  t.equal((await system.stop()).code, 0);
-  t.same(processesOf(system.dataDir), []);
 });
 
 t.test('a wrong configuration lists every mistake and exits 78', async (t) => {

@@ -1,26 +1,9 @@
-import { statSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
-import { freeDiskMb } from '../../src/free-disk.ts';
-import { readMark } from '../../src/replication/history/mark.ts';
-import { s3Environment } from '../../src/testing/s3-server.ts';
 import { foreignConnection } from '../support/foreign-connection.ts';
-import { noteOf, request } from '../support/http.ts';
-import { startS3, startStoreProxy } from '../support/s3.ts';
-import { launch, type RunningSystem, start, temporaryFolder, until } from '../support/system.ts';
-
-const MB_BYTES = 1024 * 1024;
-
-function write(system: RunningSystem, id: string) {
-  return request(`${system.url}/note`, { method: 'POST', body: noteOf(id) });
-}
-
-async function degraded(system: RunningSystem, name: string): Promise<string | undefined> {
-  const { status, json } = await request(`${system.url}/ready?verbose`);
-  if (status !== 200) throw new Error(`it is not ready: ${status}`);
-  return json.degraded.find((trouble: { name: string }) => trouble.name === name)?.reason;
-}
+import { request } from '../support/http.ts';
+import { launch, start, temporaryFolder, until } from '../support/system.ts';
+import { degraded, write } from './bounds-fixture.ts';
 
 t.test(
   'a foreign write lock is called what it is, reads go on, and writes are refused in time',
@@ -75,67 +58,4 @@ t.test('a start waits for a foreign write lock, and says whose it is', async (t)
   await end();
   await system.ready();
   await system.stop();
-});
-
-t.test('what a long reader has let grow is given back when it goes', async (t) => {
-  // So that the disk is short, and writes are not refused yet.
-  const reserveMb = Math.floor(freeDiskMb(tmpdir()) * 0.8);
-  const system = await start(t, {
-    REPLICA_SYNC_INTERVAL_MS: '100',
-    DISK_RESERVE_MB: String(reserveMb),
-  });
-  const path = join(system.dataDir, 'main.db');
-  const sizeMb = () => statSync(`${path}-wal`).size / MB_BYTES;
-  const reader = await foreignConnection(t, path, 'BEGIN; SELECT count(*) FROM notes');
-  for (let batch = 0; sizeMb() < 4; batch += 1)
-    await Promise.all(Array.from({ length: 10 }, (_, index) => write(system, `${batch}-${index}`)));
-  t.match(
-    await degraded(system, 'storage'),
-    new RegExp(`MB of disk are free: writes are refused below DISK_RESERVE_MB=${reserveMb}$`),
-  );
-  const metric = async (name: string, database: string) => {
-    const { text } = await request(`${system.url}/metrics`);
-    return Number(new RegExp(`_${name}\\{database="${database}"\\} (\\S+)`).exec(text)?.[1]);
-  };
-  await until(
-    async () => (await metric('wal_bytes', 'main')) === statSync(`${path}-wal`).size,
-    'its size is told',
-  );
-  t.ok((await metric('wal_oldest_reader_seconds', 'main')) > 0);
-  t.equal(await metric('wal_oldest_reader_seconds', 'media'), 0, 'Litestream itself does not count');
-  t.ok((await metric('wal_segments', 'main')) > 0);
-  await reader.end();
-  // Idle: the next checkpoint begins the WAL anew.
-  await until(() => sizeMb() < 1, 'it is small again', 20_000);
-  t.equal((await write(system, 'last')).status, 201);
-  await system.stop();
-});
-
-t.test('a restart in an outage keeps age and size of the backlog', async (t) => {
-  const store = await startS3(t);
-  const dataDir = temporaryFolder(t);
-  const proxy = await startStoreProxy(t, store);
-  const env = {
-    ...s3Environment({ ...store, endpoint: proxy.endpoint }, 'bounds'),
-    REPLICA_STOP_TIMEOUT_MS: '100',
-    LOG_LEVEL: 'info',
-  };
-  const system = await start(t, env, dataDir);
-  const replicated = { method: 'POST', body: noteOf('a'), headers: { Durability: 'replicated' } };
-  t.equal((await request(`${system.url}/note`, replicated)).status, 201);
-  await proxy.become('refuse');
-  t.equal((await write(system, 'b')).status, 201);
-  const behind = () => readMark(dataDir)?.databases.main?.behind;
-  await until(() => behind() !== undefined, 'the backlog is remembered');
-  const { sinceMs, unconfirmedBytes } = behind()!;
-  t.ok(unconfirmedBytes > 0);
-  system.kill('SIGKILL');
-  await system.ended();
-  const next = await start(t, env, dataDir);
-  const lag = async () => (await request(`${next.url}/ready?verbose`)).json.replication.databases.main;
-  await until(async () => (await lag())?.lagMs > 0, 'the lag is told');
-  const { lagMs, unconfirmedBytes: bytes } = await lag();
-  t.ok(lagMs >= Date.now() - sinceMs - 3000, `the oldest commit is as old as it was: ${lagMs}`);
-  t.ok(bytes >= unconfirmedBytes);
-  await next.stop();
 });

@@ -6,7 +6,7 @@ import { everyWriteIsThere } from '../support/history.ts';
 import { noteOf, request } from '../support/http.ts';
 import { writeNotes } from '../support/note-clients.ts';
 import { nodeChildrenOf, withoutDeathSignal } from '../support/orphans.ts';
-import { startPair, until } from '../support/system.ts';
+import { launch, startPair, until } from '../support/system.ts';
 import { HUNG_AFTER_MS } from './crash-fixture.ts';
 
 t.test('when all workers are killed at once under load, no connection is refused', async (t) => {
@@ -81,4 +81,23 @@ t.test('a child that outlives its killed primary is ended by the next start', as
     'the log names it',
   );
   t.throws(() => readFileSync(`/proc/${stopped}/environ`), 'it is gone');
+});
+
+t.test('a killed worker is replaced, and the service goes on', async (t) => {
+  const system = await startPair(t);
+  await system.killChild('worker-1');
+  for (let turn = 0; turn < 4; turn += 1) {
+    t.equal((await request(`${system.url}/health`)).status, 200);
+  }
+  const death = system.lines.find((line) => line.msg.startsWith('worker-1 died: killed by SIGKILL'));
+  t.ok(death, 'the log says why');
+});
+
+t.test('a second start on the same folder says who holds it', async (t) => {
+  const system = await startPair(t, { SPARE_WORKERS: '1' });
+  const second = launch(t, {}, system.dataDir);
+  const { code } = await second.ended();
+  t.equal(code, 73);
+  t.match(second.stderr, new RegExp(`in use by process ${system.pid} on`));
+  t.equal((await request(`${system.url}/health`)).status, 200, 'the first goes on');
 });

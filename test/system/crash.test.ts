@@ -1,19 +1,8 @@
 import t from 'tap';
 import { everyWriteIsThere } from '../support/history.ts';
-import { request } from '../support/http.ts';
 import { writeNotes } from '../support/note-clients.ts';
-import { launch, processesOf, startPair, until } from '../support/system.ts';
+import { processesOf, startPair, until } from '../support/system.ts';
 import { HUNG_AFTER_MS } from './crash-fixture.ts';
-
-t.test('a killed worker is replaced, and the service goes on', async (t) => {
-  const system = await startPair(t);
-  await system.killChild('worker-1');
-  for (let turn = 0; turn < 4; turn += 1) {
-    t.equal((await request(`${system.url}/health`)).status, 200);
-  }
-  const death = system.lines.find((line) => line.msg.startsWith('worker-1 died: killed by SIGKILL'));
-  t.ok(death, 'the log says why');
-});
 
 t.test(
   'a writer killed under a stream of writes loses none, doubles none, and no client sees it',
@@ -59,12 +48,3 @@ t.test(
     everyWriteIsThere(t, next.dataDir, clients.acknowledged);
   },
 );
-
-t.test('a second start on the same folder says who holds it', async (t) => {
-  const system = await startPair(t, { SPARE_WORKERS: '1' });
-  const second = launch(t, {}, system.dataDir);
-  const { code } = await second.ended();
-  t.equal(code, 73);
-  t.match(second.stderr, new RegExp(`in use by process ${system.pid} on`));
-  t.equal((await request(`${system.url}/health`)).status, 200, 'the first goes on');
-});

@@ -1,21 +1,10 @@
-import { execFileSync, spawnSync } from 'node:child_process';
-import { chownSync, mkdirSync, readdirSync, renameSync, rmSync, symlinkSync } from 'node:fs';
+import { mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { openReader } from '../../src/sqlite/open.ts';
-import { cleanEnv } from '../../src/testing/running-system.ts';
-import { command, ENTRY } from '../commands/command.ts';
-import { noteOf, request } from '../support/http.ts';
-import { type RunningSystem, start, temporaryFolder } from '../support/system.ts';
-
-const REPLICATED = { Durability: 'replicated' };
-
-const NOBODY = 65_534;
-
-async function write(system: RunningSystem, id: string): Promise<number> {
-  const options = { method: 'POST', body: noteOf(id), headers: REPLICATED };
-  return (await request(`${system.url}/note`, options)).status;
-}
+import { command } from '../commands/command.ts';
+import { start, temporaryFolder } from '../support/system.ts';
+import { write } from './data-folder-fixture.ts';
 
 /** @returns the ids of the notes in a database file */
 function notesIn(path: string): unknown[] {
@@ -58,65 +47,6 @@ t.test('a path that would be taken for another one is refused', async (t) => {
     }
   }
 });
-
-t.test('a link to the data folder is one more name of it, and one to a database is refused', async (t) => {
-  const folder = temporaryFolder(t);
-  mkdirSync(join(folder, 'disk'));
-  symlinkSync(join(folder, 'disk'), join(folder, 'link'));
-  const DATA_DIR = join(folder, 'link', 'data');
-  const system = await start(t, {}, DATA_DIR, { cwd: folder });
-  t.equal(await write(system, 'a'), 201);
-  await system.stop();
-  const again = await start(t, {}, join(folder, 'disk', 'data'));
-  t.equal(await write(again, 'b'), 201);
-  t.notMatch(JSON.stringify(again.lines), /another replica/);
-  await again.stop();
-
-  const dataDir = join(folder, 'disk', 'data');
-  const kept = join(folder, 'kept');
-  for (const name of ['main.db', 'media.db-wal']) {
-    renameSync(join(dataDir, name), kept);
-    // To something, and to nothing.
-    for (const target of [kept, join(folder, 'nothing')]) {
-      symlinkSync(target, join(dataDir, name));
-      for (const words of target === kept ? ['start', 'restore --in-place'] : ['start']) {
-        const { code, stderr } = await command(words.split(' '), { DATA_DIR: dataDir });
-        t.equal(code, 78, `${words}: ${stderr}`);
-        t.ok(stderr.startsWith(`ninelives: ${join(dataDir, name)} is a symbolic link`), stderr);
-      }
-      rmSync(join(dataDir, name));
-    }
-    renameSync(kept, join(dataDir, name));
-  }
-  const third = await start(t, {}, dataDir);
-  t.equal(await write(third, 'c'), 201, 'nothing of that has done any harm');
-});
-
-t.test(
-  "what root does to a data folder stays its owner's",
-  { skip: process.getuid?.() === 0 ? false : 'needs to be root' },
-  async (t) => {
-    const dataDir = temporaryFolder(t);
-    chownSync(dataDir, NOBODY, NOBODY);
-    const system = await start(t, {}, dataDir, { uid: NOBODY });
-    t.equal(await write(system, 'a'), 201);
-    await system.stop();
-    for (const words of [
-      'restore --in-place',
-      'keys create --name a --scope admin',
-      'verify',
-      'doctor',
-      'events',
-    ]) {
-      // tap's own hook would write where this user cannot.
-      const own = ['-u', 'NODE_OPTIONS', process.execPath, ENTRY, ...words.split(' ')];
-      const env = { ...cleanEnv(), DATA_DIR: dataDir };
-      const { status, stderr } = spawnSync('env', own, { cwd: '/', env, encoding: 'utf8' });
-      t.equal(status, 0, `${words}: ${stderr}`);
-    }
-    t.equal(execFileSync('find', [dataDir, '!', '-uid', String(NOBODY)], { encoding: 'utf8' }), '');
-  },
-);
 
 t.test('no command makes a system where there is none', async (t) => {
   const DATA_DIR = temporaryFolder(t);

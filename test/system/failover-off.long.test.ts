@@ -29,14 +29,14 @@ t.test('two systems go back in time by the one that goes on alone, and are two a
   await again.ready();
   const standby = member('b');
   await standsBy(standby);
-  t.equal((await request(`${again.url}/alert/movie/one`)).status, 200);
-  t.equal((await request(`${again.url}/alert/movie/mistake`)).status, 404);
+  t.equal((await request(`${again.url}/note/one`)).status, 200);
+  t.equal((await request(`${again.url}/note/mistake`)).status, 404);
   await written(again, 'two');
   t.equal(record().data, 'e000002');
   t.equal((await again.stop()).code, 0);
   await standby.ready();
-  t.equal((await request(`${standby.url}/alert/movie/two`)).status, 200);
-  t.equal((await request(`${standby.url}/alert/movie/mistake`)).status, 404);
+  t.equal((await request(`${standby.url}/note/two`)).status, 200);
+  t.equal((await request(`${standby.url}/note/mistake`)).status, 404);
 });
 
 t.test(
@@ -69,13 +69,13 @@ t.test(
 
     const again = member('a', dataDir, LONG);
     await again.ready();
-    t.equal((await request(`${again.url}/alert/movie/one`)).status, 200);
-    t.equal((await request(`${again.url}/alert/movie/mistake`)).status, 404);
+    t.equal((await request(`${again.url}/note/one`)).status, 200);
+    t.equal((await request(`${again.url}/note/mistake`)).status, 404);
     await written(again, 'two');
     t.strictSame([record().epoch, record().data, record().isRestoring], [2, 'e000002', undefined]);
     t.equal((await again.stop()).code, 0);
     await standby.ready();
-    t.equal((await request(`${standby.url}/alert/movie/two`)).status, 200);
-    t.equal((await request(`${standby.url}/alert/movie/mistake`)).status, 404);
+    t.equal((await request(`${standby.url}/note/two`)).status, 200);
+    t.equal((await request(`${standby.url}/note/mistake`)).status, 404);
   },
 );

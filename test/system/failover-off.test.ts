@@ -36,8 +36,7 @@ t.test(
 
     const elsewhere = alone();
     await elsewhere.ready();
-    for (const id of ['one', 'two'])
-      t.equal((await request(`${elsewhere.url}/alert/movie/${id}`)).status, 200, id);
+    for (const id of ['one', 'two']) t.equal((await request(`${elsewhere.url}/note/${id}`)).status, 200, id);
     await written(elsewhere, 'three');
     t.equal((await elsewhere.stop()).code, 0);
 
@@ -45,7 +44,7 @@ t.test(
       const again = member('a', elsewhere.dataDir);
       await again.ready();
       await written(again, 'four');
-      t.equal((await request(`${again.url}/alert/movie/three`)).status, 200);
+      t.equal((await request(`${again.url}/note/three`)).status, 200);
       t.strictSame([record().epoch, record().data, record().isAlone], [2, 'e000002', undefined]);
     });
   },

@@ -39,8 +39,8 @@ t.test('the other one leads, and has all; a request that came meanwhile is close
   t.match(stdout, /^b leads; requests waited for \d+\.\d s$/m);
   t.equal((await leader.ended()).code, 85);
   t.strictSame([record().epoch, record().data], [2, 'e000002']);
-  t.equal((await request(`${standbyUrl}/alert/movie/one`)).status, 200);
-  t.equal((await request(`${standbyUrl}/alert/movie/late`)).status, 404);
+  t.equal((await request(`${standbyUrl}/note/one`)).status, 200);
+  t.equal((await request(`${standbyUrl}/note/late`)).status, 404);
 });
 
 t.test('where the other one does not take it, this one leads on, and answers what has waited', async (t) => {

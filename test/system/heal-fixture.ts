@@ -5,18 +5,18 @@ import type { Test } from 'tap';
 import { noteOf, request } from '../support/http.ts';
 import { type RunningSystem, startPair } from '../support/system.ts';
 
-export const ALERTS = 300;
+export const NOTES = 300;
 export const PAGE_BYTES = 4096;
 
 /** A system whose notes are in main.db itself and in the replica, not only in the WAL. */
-export async function systemWithAlerts(t: Test, settings: NodeJS.ProcessEnv): Promise<RunningSystem> {
+export async function systemWithNotes(t: Test, settings: NodeJS.ProcessEnv): Promise<RunningSystem> {
   // On a machine that does other things too, nothing shall be refused for that.
   const env = { OVERLOAD_LAG_MS: '0', REPLICATED_TIMEOUT_MS: '60000', ...settings };
   const first = await startPair(t, env);
-  for (let alert = 0; alert < ALERTS; alert += 20) {
+  for (let note = 0; note < NOTES; note += 20) {
     const answers = await Promise.all(
       Array.from({ length: 20 }, (_, index) =>
-        request(`${first.url}/note`, { method: 'POST', body: noteOf(`${alert + index}`) }),
+        request(`${first.url}/note`, { method: 'POST', body: noteOf(`${note + index}`) }),
       ),
     );
     t.ok(answers.every(({ status }) => status === 201));

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { command } from '../commands/command.ts';
 import { noteOf, request } from '../support/http.ts';
-import { launch, type RunningSystem, startPair, until } from '../support/system.ts';
-import { damage, systemWithAlerts } from './heal-fixture.ts';
+import { launch, processesOf, type RunningSystem, startPair, until } from '../support/system.ts';
+import { damage, systemWithNotes } from './heal-fixture.ts';
 
 /** Overwrites the WAL, and leaves what stands in it nowhere. */
 function damageWal(dataDir: string): void {
@@ -15,7 +15,7 @@ function damageWal(dataDir: string): void {
 }
 
 t.test('with HEAL=manual it stops instead, changes nothing and says what to do', async (t) => {
-  const system = await systemWithAlerts(t, { HEAL: 'manual' });
+  const system = await systemWithNotes(t, { HEAL: 'manual' });
   damage(system.dataDir);
   await request(`${system.url}/note?limit=100`);
   t.equal((await system.ended()).code, 65);
@@ -47,7 +47,7 @@ async function isThere(system: RunningSystem, id: string): Promise<boolean> {
 }
 
 t.test('what the replica lacks and the WAL holds comes back: 100 of 100 commits', async (t) => {
-  const system = await systemWithAlerts(t, STALLED);
+  const system = await systemWithNotes(t, STALLED);
   await stallLitestream(system);
   const ids = Array.from({ length: 100 }, (_, index) => `kept-${index}`);
   await add(t, system, ids);
@@ -69,7 +69,7 @@ t.test('what the replica lacks and the WAL holds comes back: 100 of 100 commits'
 });
 
 t.test('healing says exactly which commits are lost, where the WAL is damaged too', async (t) => {
-  const system = await systemWithAlerts(t, STALLED);
+  const system = await systemWithNotes(t, STALLED);
   const lastCommit = await stallLitestream(system);
   await add(t, system, ['lost-1', 'lost-2', 'lost-3']);
   damage(system.dataDir);
@@ -100,7 +100,7 @@ t.test('healing says exactly which commits are lost, where the WAL is damaged to
 
 t.test('more than HEAL_MAX_LOST_COMMITS are not given up by itself, at no start', async (t) => {
   const env = { ...STALLED, HEAL_MAX_LOST_COMMITS: '2' };
-  const system = await systemWithAlerts(t, env);
+  const system = await systemWithNotes(t, env);
   await stallLitestream(system);
   await add(t, system, ['lost-1', 'lost-2', 'lost-3']);
   damage(system.dataDir);
@@ -116,4 +116,13 @@ t.test('more than HEAL_MAX_LOST_COMMITS are not given up by itself, at no start'
   t.notOk(existsSync(join(system.dataDir, 'damaged')));
   const last = await startPair(t, { ...env, HEAL_MAX_LOST_COMMITS: '3' }, system.dataDir);
   t.equal(await isThere(last, '1'), true);
+});
+
+t.test('a stop in the middle of healing ends everything, and brings nothing up any more', async (t) => {
+  const system = await systemWithNotes(t, {});
+  damage(system.dataDir);
+  await request(`${system.url}/note?limit=100`);
+  await system.waitFor(({ msg }) => msg.startsWith('A database is damaged'));
+  t.equal((await system.stop()).code, 0);
+  t.same(processesOf(system.dataDir), []);
 });

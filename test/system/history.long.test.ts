@@ -395,3 +395,17 @@ t.test('a data folder of the version before goes on as if nothing had changed', 
   );
   t.equal(readdirSync(join(place.folder, 'replica', 'main', 'generations')).length, 1, 'one generation');
 });
+
+t.test('after a kill it goes on at once, and nothing is told', async (t) => {
+  const place = placeOf(t);
+  const first = await start(t, place.env, place.dataDir);
+  await write(first, 'a', 'b');
+  first.kill('SIGKILL');
+  await first.ended();
+  const next = await start(t, place.env, place.dataDir);
+  t.notOk('history' in (await degraded(next)));
+  await write(next, 'c');
+  await next.stop();
+  t.strictSame(told(place.dataDir), []);
+  t.equal(readdirSync(join(place.folder, 'replica', 'main', 'generations')).length, 1, 'one generation');
+});

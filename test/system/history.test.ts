@@ -1,4 +1,4 @@
-import { cpSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { cpSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { start } from '../support/system.ts';
@@ -22,18 +22,4 @@ t.test('a folder of earlier that is put back gets what the replica has beyond it
   const next = await start(t, place.env, place.dataDir);
   t.equal(told(place.dataDir).length, 1, 'the next start finds nothing more');
   t.ok('history' in (await degraded(next)), 'and nothing has proven it yet');
-});
-
-t.test('after a kill it goes on at once, and nothing is told', async (t) => {
-  const place = placeOf(t);
-  const first = await start(t, place.env, place.dataDir);
-  await write(first, 'a', 'b');
-  first.kill('SIGKILL');
-  await first.ended();
-  const next = await start(t, place.env, place.dataDir);
-  t.notOk('history' in (await degraded(next)));
-  await write(next, 'c');
-  await next.stop();
-  t.strictSame(told(place.dataDir), []);
-  t.equal(readdirSync(join(place.folder, 'replica', 'main', 'generations')).length, 1, 'one generation');
 });

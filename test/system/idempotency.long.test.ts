@@ -3,8 +3,9 @@ import t from 'tap';
 import { features } from '../../src/features.ts';
 import { idempotencyOf } from '../../src/worker/idempotency-key.ts';
 import { featureOf, startApp } from '../support/app.ts';
+import type { Answer } from '../support/http.ts';
 import { like } from '../support/like.ts';
-import { start, until } from '../support/system.ts';
+import { start, startPair, until } from '../support/system.ts';
 import { isReplay, post, versions } from './idempotency-fixture.ts';
 
 const anonymous = featureOf(({ route }) => {
@@ -50,4 +51,46 @@ t.test('whoever needs no key takes no key of others', async (t) => {
   t.equal(one, again, 'a repetition finds its own');
   t.equal(new Set([one, other, own]).size, 3);
   t.equal(own, '""');
+});
+
+t.test('whatever is killed meanwhile, a write repeated with its key is applied once', async (t) => {
+  const system = await startPair(t);
+  const ids = Array.from({ length: 60 }, (_, index) => `killed-${index}`);
+  let reset = 0;
+  let isOver = false;
+  t.teardown(() => {
+    isOver = true;
+  });
+  /** As a client or a proxy does it that was not told what became of its request. */
+  const insist = async (id: string) => {
+    for (;;) {
+      const answer = await post(system, id, id).catch(() => undefined);
+      if (answer === undefined) reset += 1;
+      else if (answer.status !== 409 && answer.status !== 503) return answer;
+      if (isOver) throw new Error('the test is over');
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+  };
+  const answers: Promise<Answer>[] = [];
+  for (const [index, id] of ids.entries()) {
+    answers.push(insist(id), insist(id));
+    if (index % 20 === 10) {
+      const from = system.lines.length;
+      for (const name of ['worker-1', 'writer', 'worker-2']) process.kill(system.pidOf(name), 'SIGKILL');
+      await Promise.all(
+        ['worker-1', 'writer', 'worker-2'].map((name) =>
+          system.waitFor((line) => line.msg.startsWith(`${name} ready`), from),
+        ),
+      );
+    }
+  }
+  const statuses = new Set((await Promise.all(answers)).map(({ status }) => status));
+  t.same([...statuses], [201], 'every answer is that of the first');
+  t.ok(reset > 0, 'requests were cut off');
+  const applied = versions(system);
+  t.same(
+    ids.filter((id) => applied[id] !== 1),
+    [],
+    'each was applied once',
+  );
 });

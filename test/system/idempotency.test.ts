@@ -1,5 +1,5 @@
 import t from 'tap';
-import { type Answer, request, upload } from '../support/http.ts';
+import { request, upload } from '../support/http.ts';
 import { like } from '../support/like.ts';
 import { startPair } from '../support/system.ts';
 import { isReplay, post, versions } from './idempotency-fixture.ts';
@@ -68,46 +68,4 @@ t.test('a request that is sent again with its key gets the same answer, and does
   for (const key of ['x'.repeat(255), '"a b"', '"\\"\\\\"', '8e03978e-40d5-43dd-bc93-6894a57f9324']) {
     t.equal((await post(system, key.slice(0, 100), key)).status, 201, key);
   }
-});
-
-t.test('whatever is killed meanwhile, a write repeated with its key is applied once', async (t) => {
-  const system = await startPair(t);
-  const ids = Array.from({ length: 60 }, (_, index) => `killed-${index}`);
-  let reset = 0;
-  let isOver = false;
-  t.teardown(() => {
-    isOver = true;
-  });
-  /** As a client or a proxy does it that was not told what became of its request. */
-  const insist = async (id: string) => {
-    for (;;) {
-      const answer = await post(system, id, id).catch(() => undefined);
-      if (answer === undefined) reset += 1;
-      else if (answer.status !== 409 && answer.status !== 503) return answer;
-      if (isOver) throw new Error('the test is over');
-      await new Promise((resolve) => setTimeout(resolve, 5));
-    }
-  };
-  const answers: Promise<Answer>[] = [];
-  for (const [index, id] of ids.entries()) {
-    answers.push(insist(id), insist(id));
-    if (index % 20 === 10) {
-      const from = system.lines.length;
-      for (const name of ['worker-1', 'writer', 'worker-2']) process.kill(system.pidOf(name), 'SIGKILL');
-      await Promise.all(
-        ['worker-1', 'writer', 'worker-2'].map((name) =>
-          system.waitFor((line) => line.msg.startsWith(`${name} ready`), from),
-        ),
-      );
-    }
-  }
-  const statuses = new Set((await Promise.all(answers)).map(({ status }) => status));
-  t.same([...statuses], [201], 'every answer is that of the first');
-  t.ok(reset > 0, 'requests were cut off');
-  const applied = versions(system);
-  t.same(
-    ids.filter((id) => applied[id] !== 1),
-    [],
-    'each was applied once',
-  );
 });

@@ -58,3 +58,21 @@ t.test('the credentials of a role, which expire', async (t) => {
     });
   }
 });
+
+t.test('a store that answers a third of the requests with 503', async (t) => {
+  const s3 = await startS3(t);
+  let asked = 0;
+  let refused = 0;
+  const busyFor = new Set<string>();
+  const S3_ENDPOINT = await gate(t, s3.endpoint, ({ method, url }) => {
+    asked += 1;
+    const what = `${method} ${url}`;
+    // Not the same twice: by its third refusal Litestream has waited for up to 7 s, and a replicated write is answered 504.
+    if (busyFor.delete(what) || ![2, 5, 9].includes(asked % 10)) return undefined;
+    busyFor.add(what);
+    refused += 1;
+    return [503, 'SlowDown'];
+  });
+  await drive(t, { REPLICA_URL: `s3://${s3.bucket}/p`, S3_ENDPOINT, ...s3.credentials });
+  t.ok(refused > 5, `${refused} of ${asked} were refused`);
+});

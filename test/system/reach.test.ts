@@ -3,25 +3,6 @@ import { request } from '../support/http.ts';
 import { startS3 } from '../support/s3.ts';
 import { gate } from '../support/store-ways.ts';
 import { start, until } from '../support/system.ts';
-import { drive } from './reach-fixture.ts';
-
-t.test('a store that answers a third of the requests with 503', async (t) => {
-  const s3 = await startS3(t);
-  let asked = 0;
-  let refused = 0;
-  const busyFor = new Set<string>();
-  const S3_ENDPOINT = await gate(t, s3.endpoint, ({ method, url }) => {
-    asked += 1;
-    const what = `${method} ${url}`;
-    // Not the same twice: by its third refusal Litestream has waited for up to 7 s, and a replicated write is answered 504.
-    if (busyFor.delete(what) || ![2, 5, 9].includes(asked % 10)) return undefined;
-    busyFor.add(what);
-    refused += 1;
-    return [503, 'SlowDown'];
-  });
-  await drive(t, { REPLICA_URL: `s3://${s3.bucket}/p`, S3_ENDPOINT, ...s3.credentials });
-  t.ok(refused > 5, `${refused} of ${asked} were refused`);
-});
 
 t.test(
   'a permission to write that ends is told though nothing is written, and so is its return',

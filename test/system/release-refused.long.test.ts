@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import t from 'tap';
 import { noteOf, request } from '../support/http.ts';
 import { deploy } from './release-refused-fixture.ts';
@@ -29,4 +31,24 @@ INSERT INTO numbers WITH RECURSIVE all_of(n) AS (SELECT 1 UNION ALL SELECT n + 1
   place.settings('');
   t.equal((await place.run('reload')).code, 0);
   t.equal((await request(`${system.url}/note`, { method: 'POST', body: noteOf('x') })).status, 201);
+});
+
+t.test('a migration that breaks the release that runs is refused, and says what to do', async (t) => {
+  const { isRefused, place } = await deploy(t, (next, first) => {
+    first.addFeature('probe', "db.prepare('SELECT x FROM probe'); return () => {};");
+    next.addFeature('probe', 'return () => {};');
+    for (const deployment of [first, next]) {
+      deployment.write(
+        'test/small-app/probe/migrations/0001_make.sql',
+        'CREATE TABLE probe (x INTEGER) STRICT;\n',
+      );
+    }
+    next.write('test/small-app/probe/migrations/0002_drop.sql', 'DROP TABLE probe;\n');
+  });
+  await isRefused(
+    t,
+    78,
+    /The migrations main probe\/0002_drop\.sql break the release that runs: .*no such table: probe\. Expand first: /,
+  );
+  t.notOk(existsSync(join(place.dataDir, 'run', 'dry-run')), 'the copies are removed');
 });

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { noteOf, request } from '../support/http.ts';
@@ -12,26 +12,6 @@ t.test('a release with other messages between its processes needs a restart', as
     next.replace('src/runtime/messages.ts', 'CHILD_PROTOCOL = 1', 'CHILD_PROTOCOL = 2');
   });
   await isRefused(t, 84, /Release 2\.0\.0 \([0-9a-f]{16}\) has other messages between its processes/);
-});
-
-t.test('a migration that breaks the release that runs is refused, and says what to do', async (t) => {
-  const { isRefused, place } = await deploy(t, (next, first) => {
-    first.addFeature('probe', "db.prepare('SELECT x FROM probe'); return () => {};");
-    next.addFeature('probe', 'return () => {};');
-    for (const deployment of [first, next]) {
-      deployment.write(
-        'test/small-app/probe/migrations/0001_make.sql',
-        'CREATE TABLE probe (x INTEGER) STRICT;\n',
-      );
-    }
-    next.write('test/small-app/probe/migrations/0002_drop.sql', 'DROP TABLE probe;\n');
-  });
-  await isRefused(
-    t,
-    78,
-    /The migrations main probe\/0002_drop\.sql break the release that runs: .*no such table: probe\. Expand first: /,
-  );
-  t.notOk(existsSync(join(place.dataDir, 'run', 'dry-run')), 'the copies are removed');
 });
 
 t.test('the units of an installation with a link name the link, not the folder of a release', async (t) => {

@@ -258,3 +258,17 @@ t.test('the only worker dies while its successor stands still: the spare serves 
     ['worker-1'],
   );
 });
+
+t.test('the writer dies while its successor stands still: another one writes at once', async (t) => {
+  const system = await startPair(t);
+  const before = new Set(processesOf(system.dataDir));
+  const old = system.pidOf('writer');
+  const restarting = command(['restart', 'writer'], { DATA_DIR: system.dataDir });
+  const next = await stoppedNext(system, /writer/, before);
+  process.kill(old, 'SIGKILL');
+  t.equal((await request(`${system.url}/note`, { method: 'POST', body: noteOf('x') })).status, 201);
+  process.kill(next, 'SIGCONT');
+  like(t, await restarting, { code: 0, stdout: 'restarted: writer\n' });
+  await system.waitFor(({ msg, childPid }) => msg.startsWith('writer ready, ') && childPid === next);
+  t.equal((await request(`${system.url}/note`, { method: 'POST', body: noteOf('y') })).status, 201);
+});

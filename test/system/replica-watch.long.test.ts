@@ -142,3 +142,23 @@ t.test(
     await next.stop();
   },
 );
+
+t.test(
+  'a replica that loses objects gets a new generation, and counts again when that is there',
+  async (t) => {
+    const { dataDir, generations, replica, system } = await systemOf(t);
+    t.equal((await write(system, 'a')).status, 201);
+    const [first = ''] = readdirSync(generations);
+    rmSync(join(generations, first, 'wal'), { recursive: true });
+    const text = await toldAfter(dataDir, 0);
+    t.match(text, /^The replica file:.* of main has lost .* A new generation of main begins/);
+    const answer = await write(system, 'b');
+    t.equal(answer.status, 201, 'when it counts again');
+    t.equal(readdirSync(generations).length, 2);
+    t.strictSame(await restoredIds(t, dataDir, replica), ['a', 'b']);
+    // A drill has proven it.
+    await until(async () => (await historyTrouble(system)) === undefined, 'it is proven');
+    t.equal(readMark(dataDir)!.renewal, undefined);
+    await system.stop();
+  },
+);

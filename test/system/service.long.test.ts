@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
+import { get } from 'node:http';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import t from 'tap';
@@ -7,12 +8,25 @@ import { Deployment } from '../../loadtest/chaos/deployment.ts';
 import { freePort } from '../../loadtest/support/free-port.ts';
 import { RunningSystem } from '../../src/testing/running-system.ts';
 import { command } from '../commands/command.ts';
-import { DEPLOYED_APP } from '../small-app/arguments.ts';
+import { APP_ARGUMENTS, DEPLOYED_APP } from '../small-app/arguments.ts';
 import { request } from '../support/http.ts';
 import { requestAt } from '../support/request-at.ts';
 import { launch, temporaryFolder, until } from '../support/system.ts';
 import { missing } from '../support/tools.ts';
 import { BIN, endWithTest, notifySocket, run } from './service-fixture.ts';
+
+/** Holds a listening socket, as systemd does, and runs the command on it, and once more when it has ended. */
+const HOLDER = `
+import os, signal, socket, subprocess, sys
+s = socket.socket()
+s.bind(('127.0.0.1', 0))
+s.listen(4096)
+os.dup2(s.fileno(), 3)
+print('port', s.getsockname()[1], flush=True)
+for _ in range(2):
+    p = subprocess.Popen(['sh', '-c', 'LISTEN_FDS=1 LISTEN_PID=$$ exec "$0" "$@"'] + sys.argv[1:], pass_fds=[3])
+    if p.wait() != 0: sys.exit(1)
+`;
 
 t.test(
   'the watchdog is fed while workers die again and again, and while the writer does',
@@ -137,7 +151,7 @@ t.test(
     endWithTest(t, dataDir);
     const { lines } = run(t, 'systemd-socket-activate', [
       ...[...listen, '--fdname=ops:web:http', ...set],
-      ...[process.execPath, BIN, 'start'],
+      ...[process.execPath, BIN, 'start', ...APP_ARGUMENTS],
     ]);
     await until(
       async () => (await request(`http://127.0.0.1:${port}/ready`).catch(() => undefined))?.status === 200,
@@ -173,7 +187,7 @@ t.test(
     endWithTest(t, dataDir);
     const { child, lines } = run(t, 'systemd-socket-activate', [
       ...['-l', `0.0.0.0:${port}`, '--fdname=ops', ...set],
-      ...[process.execPath, BIN, 'start'],
+      ...[process.execPath, BIN, 'start', ...APP_ARGUMENTS],
     ]);
     const ended = once(child, 'exit');
     let isOver = false;
@@ -188,5 +202,53 @@ t.test(
       fatal?.msg,
       'The socket ops of the service manager listens on 0.0.0.0: make it one of Unix, or of a loopback address',
     );
+  },
+);
+
+t.test(
+  'a restart on a socket that the service manager holds refuses no connection',
+  { skip: missing('python3') },
+  async (t) => {
+    const dataDir = temporaryFolder(t);
+    endWithTest(t, dataDir);
+    const env = { DATA_DIR: dataDir, WORKERS: '2', LOG_FORMAT: 'json', LOG_LEVEL: 'warn' };
+    const { child, lines } = run(t, 'python3', ['-c', HOLDER, process.execPath, BIN, 'start'], env);
+    await until(() => lines[0] !== undefined, 'the port is held');
+    const port = Number(lines[0]?.split(' ')[1]);
+    // Each on a connection of its own.
+    const ask = () =>
+      new Promise<number>((resolve, reject) => {
+        get({ port, path: '/health', agent: false }, (answer) => {
+          answer.resume().on('end', () => resolve(answer.statusCode ?? 0));
+        }).on('error', reject);
+      });
+    t.equal(await ask(), 200, 'the first waits for the start');
+    let isOver = false;
+    const failures: string[] = [];
+    let served = 0;
+    const clients = Array.from({ length: 4 }, async () => {
+      while (!isOver) {
+        await ask().then(
+          () => {
+            served += 1;
+          },
+          (error: Error) => failures.push(error.message),
+        );
+      }
+    });
+    const pidOfPrimary = async () =>
+      JSON.parse((await command(['status', '--json'], { DATA_DIR: dataDir })).stdout || '{}').primary?.pid;
+    const first = await pidOfPrimary();
+    const before = served;
+    t.equal((await command(['stop'], { DATA_DIR: dataDir })).code, 0);
+    await until(async () => ![undefined, first].includes(await pidOfPrimary()), 'the next one runs');
+    const during = served;
+    await until(() => served > during + 50, 'it serves');
+    isOver = true;
+    await Promise.all(clients);
+    t.equal((await command(['stop'], { DATA_DIR: dataDir })).code, 0);
+    if (child.exitCode === null) await once(child, 'exit');
+    t.ok(before > 0);
+    t.same(failures, []);
   },
 );

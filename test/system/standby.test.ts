@@ -100,7 +100,7 @@ for (const [role, entry] of Object.entries(STANDBYS)) {
   });
 
   t.test(`a ${role} that stands by connects to nothing until it is activated`, async (t) => {
-    const dataDir = makeTried(t, { main: "INSERT INTO notes (owner, id, text) VALUES ('', 'm', 't')" });
+    const dataDir = makeTried(t, { main: "INSERT INTO tallies (name, notes) VALUES ('left', -1)" });
     const writer = await listenAsWriter(t, dataDir);
     const child = new TestChild(t, { role, entry, dataDir, standby: true });
     await child.said('standby');
@@ -112,7 +112,7 @@ for (const [role, entry] of Object.entries(STANDBYS)) {
     t.equal(((await next()) as Hello).protocol, WRITER_PROTOCOL);
     if (role === 'tally') {
       const [[, name, , input] = []] = ((await next()) as WireBatch).ops;
-      t.strictSame([name, input], ['notes.tally', { name: 'notes', notes: 1 }], 'now it counts');
+      t.strictSame([name, input], ['notes.tally', { name: 'left', notes: 0 }], 'now it finishes it');
     } else await child.said('ready');
   });
 }

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import type { Test } from 'tap';
 import { readEvents } from '../../src/supervisor/events.ts';
@@ -61,4 +62,14 @@ export async function assertStopped(
   t.equal(readEvents(dataDir).at(-1)?.kind, 'stop');
   t.equal(readEvents(dataDir).at(-1)?.cause, cause);
   await until(() => lines.some((line) => line.includes('"msg":"stopped"')), 'it said so');
+}
+
+/** Has npm start the system, sends the signal to npm, and holds that the system has stopped. */
+export async function stopsBy(t: Test, signal: 'SIGTERM' | 'SIGINT'): Promise<void> {
+  const started = await startBy(t, ['npm', 'start']);
+  started.child.kill(signal);
+  const [code] = await once(started.child, 'exit');
+  t.equal(code, 0);
+  t.notOk(isAlive(started.primaryPid), 'npm has waited for it');
+  await assertStopped(t, started, signal);
 }

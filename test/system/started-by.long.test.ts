@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { request } from '../support/http.ts';
 import { missing } from '../support/tools.ts';
-import { assertStopped, ROOT, startBy } from './started-by-fixture.ts';
+import { assertStopped, ROOT, startBy, stopsBy } from './started-by-fixture.ts';
 
 const BIN = join(ROOT, 'src', 'bin.js');
 
@@ -86,3 +86,7 @@ for (const old of OLD_NODES) {
     },
   );
 }
+
+t.test('SIGINT to npm start stops the system gracefully', { skip: missing('npm') }, async (t) => {
+  await stopsBy(t, 'SIGINT');
+});

@@ -5,9 +5,10 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import t from 'tap';
 import { controlSocketPath } from '../../src/supervisor/control.ts';
-import { command } from '../commands/command.ts';
+import { stopTimeoutMsOf } from '../../src/supervisor/stop-deadline.ts';
+import { command, startCommand } from '../commands/command.ts';
 import { request } from '../support/http.ts';
-import { processesOf, startPair, temporaryFolder, until } from '../support/system.ts';
+import { processesOf, start, startPair, temporaryFolder, until } from '../support/system.ts';
 
 t.test('an interrupt at the terminal, which reaches every process, stops as gracefully', async (t) => {
   const system = await startPair(t);
@@ -69,4 +70,38 @@ t.test('a standard output that nobody reads holds no stop', async (t) => {
   system.kill('SIGTERM');
   const [code] = await once(system, 'exit');
   t.equal(code, 0);
+});
+
+t.test('half-sent requests and idle connections cannot hold a stop past its deadline', async (t) => {
+  const system = await start(t, { DRAIN_TIMEOUT_MS: '1000' });
+  const { port, hostname } = new URL(system.url);
+  const sockets = Array.from({ length: 10 }, (_, index) => {
+    const socket = connect(Number(port), hostname);
+    socket.on('error', () => {});
+    if (index % 2 === 0)
+      socket.write('POST /note HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{"half":');
+    return socket;
+  });
+  t.teardown(() => {
+    for (const socket of sockets) socket.destroy();
+  });
+  await Promise.all(sockets.map((socket) => new Promise((resolve) => socket.once('connect', resolve))));
+  const { code, tookMs } = await system.stop();
+  t.equal(code, 0);
+  t.ok(tookMs < 3000, `${Math.round(tookMs)} ms`);
+});
+
+t.test('a stop while a Litestream that stands still is restarted has its own deadline', async (t) => {
+  const settings = { DRAIN_TIMEOUT_MS: '30000', REPLICA_STOP_TIMEOUT_MS: '500' };
+  const system = await start(t, settings);
+  const env = { DATA_DIR: system.dataDir };
+  process.kill(system.pidOf('litestream'), 'SIGSTOP');
+  const restarting = startCommand(['restart', 'litestream'], env);
+  await system.waitFor(({ msg }) => msg.startsWith('operator: restart'));
+  const { code, tookMs } = await system.stop();
+  t.equal(code, 0);
+  const ran = await restarting.ended;
+  t.not(ran.code, 0);
+  t.match(ran.stderr, /litestream is being stopped/);
+  t.ok(tookMs < stopTimeoutMsOf({ DRAIN_TIMEOUT_MS: 0, REPLICA_STOP_TIMEOUT_MS: 500 }), `${tookMs} ms`);
 });

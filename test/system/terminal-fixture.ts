@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Test } from 'tap';
+import { APP_ARGUMENTS } from '../small-app/arguments.ts';
 import { processesOf, temporaryFolder, until } from '../support/system.ts';
 import { openTerminal, type Terminal } from '../support/terminal.ts';
 
@@ -24,7 +25,7 @@ export function readIfThere(path: string): string {
 /** Starts a real system in a terminal, as a person does. */
 export async function startInTerminal(
   t: Test,
-  command = [process.execPath, BIN, 'start'],
+  command = [process.execPath, BIN, 'start', ...APP_ARGUMENTS],
 ): Promise<InTerminal> {
   const dataDir = temporaryFolder(t);
   const { PATH, HOME } = process.env;

@@ -6,4 +6,5 @@ whatMustHoldDoes([
   'primary-killed',
   'mailer-killed',
   'litestream-killed',
+  'writer-killed',
 ]);

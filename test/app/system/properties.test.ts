@@ -3,15 +3,15 @@ import fc, { type Arbitrary } from 'fast-check';
 import t from 'tap';
 import { features } from '../../../src/features.ts';
 import type { Content, Operation, Parameter } from '../../../src/worker/openapi/document.ts';
-import { SchemaArbitraries } from '../../support/arbitrary.ts';
 import { describedBy } from '../../support/described.ts';
 import { request } from '../../support/http.ts';
 import { start } from '../../support/system.ts';
 import { alertOf } from '../support/alert-of.ts';
+import { SchemaArbitraries } from '../support/arbitrary.ts';
 import { form, IMAGES, upload } from '../support/images.ts';
 
-/** FUZZ_RUNS=100000 FUZZ_SEED=7 npm test -- test/system/properties.test.ts --timeout=0 is a long search elsewhere. */
-const RUNS = Number(process.env.FUZZ_RUNS ?? 600);
+/** FUZZ_RUNS=100000 FUZZ_SEED=7 npm test -- test/app/system/properties.test.ts --timeout=0 is a long search elsewhere. */
+const RUNS = Number(process.env.FUZZ_RUNS ?? 250);
 const SEED = Number(process.env.FUZZ_SEED ?? 20_261_124);
 
 const described = await describedBy(features);

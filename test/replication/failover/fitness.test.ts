@@ -2,11 +2,11 @@ import t from 'tap';
 import { Fitness } from '../../../src/replication/failover/fitness.ts';
 
 const MB = 1024 * 1024;
-const OWN = { main: { writer: 3, notes: 4 }, media: { images: 2 } };
+const OWN = { main: { writer: 3, notes: 4 }, media: { files: 2 } };
 
 const fitnessOf = (own: typeof OWN = OWN, freeMb = 1000) =>
   new Fitness({ own, freeBytes: () => freeMb * MB });
-const has = (notes: number) => ({ main: { writer: 3, notes }, media: { images: 2 } });
+const has = (notes: number) => ({ main: { writer: 3, notes }, media: { files: 2 } });
 
 t.test('the same code leads', (t) => {
   t.equal(fitnessOf().heldBackBecause({ schema: OWN }, false), undefined);

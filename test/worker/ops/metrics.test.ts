@@ -12,16 +12,22 @@ t.test('one scrape shows the whole system, and a death takes no count along', as
   const post = (id: string) => request(`${system.url}/note`, { method: 'POST', body: noteOf(id) });
   for (let index = 0; index < 10; index += 1) await post(`m${index}`);
   const operations = 'ninelives_writer_batch_operations_sum{database="main"}';
-  const failedMails = 'ninelives_background{child="tally",figure="failed"}';
+  const failed = 'ninelives_background{child="tally",figure="failed"}';
   // Each process tells with its own beat, and the tally starts when the workers serve.
   const before = await scrapeUntil(
     system,
-    (found) => found.get(writes) === 10 && found.get(operations) === 10 && found.has(failedMails),
+    (found) =>
+      found.get(writes) === 10 &&
+      found.get(operations) === 10 &&
+      found.has(failed) &&
+      // What the app declares, counted by its commands and by its background process.
+      found.get('ninelives_notes_put_total{how="new"}') === 10 &&
+      found.get('ninelives_notes_found{child="tally"}') === 10,
   );
   t.equal(before.get('ninelives_ready'), 1);
   t.equal(before.get('ninelives_child_up{child="worker-2",role="worker"}'), 1);
   t.equal(before.get('ninelives_writer_queue_operations{database="main"}'), 0);
-  t.equal(before.get(failedMails), 0);
+  t.equal(before.get(failed), 0);
   for (const child of ['primary', 'writer', 'worker-1', 'litestream']) {
     t.ok(before.get(`ninelives_process_resident_memory_bytes{child="${child}"}`)! > 1024 * 1024, child);
   }

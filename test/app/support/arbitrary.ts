@@ -1,6 +1,6 @@
 import fc, { type Arbitrary } from 'fast-check';
-import type { JsonSchema } from '../../src/contract/route.ts';
-import type { OpenApiDocument } from '../../src/worker/openapi/document.ts';
+import type { JsonSchema } from '../../../src/contract/route.ts';
+import type { OpenApiDocument } from '../../../src/worker/openapi/document.ts';
 
 const FORMATS: Readonly<Record<string, Arbitrary<string>>> = {
   date: fc

@@ -1,3 +1,0 @@
-import { whatMustHoldDoes } from './holds.ts';
-
-whatMustHoldDoes(['writer-killed']);

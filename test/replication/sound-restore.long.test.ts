@@ -1,0 +1,3 @@
+import { endsBeforeTheGap } from './sound-restore-fixture.ts';
+
+endsBeforeTheGap('a bucket');

@@ -1,0 +1,1 @@
+export const DRAIN_TIMEOUT_MS = 3000;
