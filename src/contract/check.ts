@@ -15,14 +15,17 @@ const NAME = /^[a-z][a-z0-9-]*$/;
 /** Names of tables' owners and of processes that are the chassis' own. */
 const RESERVED: readonly string[] = [
   'background',
+  'contender',
   'drill',
   'dry-run',
   'keys',
   'lease',
   'litestream',
+  'mirror',
   'notify',
   'prepare',
   'primary',
+  'standby',
   'worker',
   'worker-spare',
   'writer',

@@ -7,6 +7,7 @@ import type { Metrics } from '../../src/contract/metrics.ts';
 import { defineRoute, type Route } from '../../src/contract/route.ts';
 import type { Settings } from '../../src/contract/settings.ts';
 import { Failure, type FieldError } from '../../src/errors.ts';
+import { PROCESSES } from '../../src/supervisor/processes.ts';
 import { CHASSIS_ROUTES } from '../../src/worker/chassis-routes.ts';
 
 const CHASSIS = Object.values(CHASSIS_ROUTES).flat();
@@ -85,6 +86,13 @@ t.test("what is the chassis' own is refused", async (t) => {
       message: "the name writer is the chassis' own; expected another for the feature",
     },
   ]);
+});
+
+t.test("no feature has the name of a process of the chassis'", async (t) => {
+  for (const { role } of Object.values(PROCESSES)) {
+    const [mistake] = await mistakesIn({ features: [feature(role)] });
+    t.match(mistake, { message: `the name ${role} is the chassis' own` });
+  }
 });
 
 t.test("a code that is the chassis' own, doubled, or no error is refused with both places", async (t) => {
