@@ -7,7 +7,7 @@ import { Failure, type FieldError } from './errors.ts';
 import { parseProxy } from './limits/trusted-proxies.ts';
 import { parseMailbox } from './mail/address.ts';
 import { smtpServerOf } from './mail/smtp-url.ts';
-import { NOTIFY_FORMATS } from './notify/message.ts';
+import { NOTIFY_FORMATS } from './notify/formats.ts';
 import { type OpsAddress, parseOpsAddress, SOCKET_PATH_MAX_BYTES } from './ops/address.ts';
 import { failoverErrors, type PeerAddress, parsePeerAddress } from './replication/failover/settings.ts';
 import { parseReplicaUrl, type Replica } from './replication/replica-url.ts';

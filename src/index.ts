@@ -5,6 +5,7 @@
 export * from './contract/app.ts';
 export * from './contract/background.ts';
 export * from './contract/codes.ts';
+export * from './contract/command.ts';
 export * from './contract/feature.ts';
 export * from './contract/finding.ts';
 export * from './contract/metrics.ts';

@@ -5,7 +5,7 @@ import Koa from 'koa';
 import type { z } from 'zod';
 import { appConfigOf } from '../../src/app-settings.ts';
 import { loadConfig } from '../../src/config.ts';
-import type { Command } from '../../src/contract/feature.ts';
+import type { Command } from '../../src/contract/command.ts';
 import { readMigrations } from '../../src/sqlite/migrations.ts';
 import { serveClustered } from '../support/serve-clustered.ts';
 

@@ -1,5 +1,5 @@
 import type { BackgroundContext, Place, PrepareBackground } from '../contract/background.ts';
-import type { Commands } from '../contract/feature.ts';
+import type { Commands } from '../contract/command.ts';
 
 /** What a round gets. */
 export type Round<Own extends Commands> = Omit<BackgroundContext<Own>, 'onDrain'> & Place;

@@ -1,6 +1,6 @@
 import type { Database } from 'better-sqlite3';
 import type { Logger } from 'pino';
-import type { Commands, OwnWrite } from './feature.ts';
+import type { Commands, OwnWrite } from './command.ts';
 import type { Observe } from './metrics.ts';
 import type { AppConfig, AppSecrets } from './settings.ts';
 

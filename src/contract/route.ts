@@ -4,7 +4,7 @@ import type { Logger } from 'pino';
 import type { z } from 'zod';
 import type { Code } from '../errors.ts';
 import type { Scope } from '../scope.ts';
-import type { Commands, Write } from './feature.ts';
+import type { Commands, Write } from './command.ts';
 import type { Observe } from './metrics.ts';
 import type { AppConfig, AppSecrets } from './settings.ts';
 

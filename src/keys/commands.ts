@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { type Commands, defineCommand } from '../contract/feature.ts';
+import { type Commands, defineCommand } from '../contract/command.ts';
 import { Failure } from '../errors.ts';
 import { NO_OWNER, newKey, revocation, rotation, uses } from './schema.ts';
 

@@ -1,8 +1,6 @@
 import { hostname } from 'node:os';
 import type { Due } from './conditions.ts';
-
-export const NOTIFY_FORMATS = ['json', 'slack', 'ntfy'] as const;
-export type NotifyFormat = (typeof NOTIFY_FORMATS)[number];
+import type { NotifyFormat } from './formats.ts';
 
 /** What the operator is told. */
 export interface Message {

@@ -1,5 +1,6 @@
-import type { CommitMark, ToldCommit } from '../runtime/messages.ts';
+import type { ToldCommit } from '../runtime/messages.ts';
 import { type LastCommit, readLastCommit } from './points/last-commit.ts';
+import type { CommitMark } from './positions.ts';
 
 /** Which commits a restore could not bring back. */
 export interface Loss {

@@ -3,7 +3,8 @@ import type { Confirmation } from '../replication/confirmation.ts';
 import type { DrillResult } from '../replication/drill/result.ts';
 import type { ContenderState } from '../replication/failover/contender.ts';
 import type { Rehearsal } from '../replication/failover/fitness.ts';
-import type { Followed } from '../replication/failover/mirror-main.ts';
+import type { Followed } from '../replication/failover/mirror-state.ts';
+import type { CommitMark, Confirmed, HeldRecord, LeasePositions, Schema } from '../replication/positions.ts';
 import type { DryRunResult } from '../writer/dry-run.ts';
 
 /**
@@ -98,41 +99,10 @@ export interface LagReport {
   readonly wal?: WalReport | undefined;
 }
 
-/** Names a commit of a database among all that it ever had. */
-export interface CommitMark {
-  /** Of the activation of a writer that made it; undefined from a release that tells none, and before the first. */
-  readonly session?: string | undefined;
-  /** Counts the commits of writes and of migrations; a heartbeat has that of the write before it. */
-  readonly ordinal: number;
-  /** Milliseconds since the epoch. */
-  readonly atMs: number;
-}
-
-/** The newest migration of each owner of tables, by database. */
-export type Schema = Readonly<Record<string, Readonly<Record<string, number>>>>;
-
 /** The last commit that a writer has told of. */
 export interface ToldCommit extends CommitMark {
   /** It commits nothing more, so this is its very last. */
   readonly isFinal: boolean;
-}
-
-export interface Confirmed extends CommitMark {
-  /** The replica's own name for an unbroken history. */
-  readonly generation: string;
-  /** The WAL, by the salts of its header, and the end of the commit in it. */
-  readonly salt: string;
-  readonly offsetBytes: number;
-}
-
-/** What a child can ask the primary; answers.ts tells what it then gets. */
-/** What an owner tells of its databases, by their names. */
-export interface LeasePositions {
-  readonly schema: Schema;
-  /** As `schema`, of those that older code cannot live with; undefined from a release that does not tell them apart. */
-  readonly needs?: Schema | undefined;
-  /** How far the replica is known to hold each. */
-  readonly confirmed: Readonly<Record<string, Confirmed>>;
 }
 
 /** What whoever starts or runs a system has to know of its replica. `lost`: it is another's. */
@@ -148,13 +118,6 @@ export interface Ownership {
   readonly epochs?: readonly string[] | undefined;
   /** While it is held: why the record cannot be renewed. */
   readonly trouble?: string | undefined;
-}
-
-/** What the record of a leader tells a standby. */
-export interface HeldRecord extends LeasePositions {
-  readonly epoch: number;
-  /** The folder that counts, below the replica; empty: that itself. */
-  readonly data: string;
 }
 
 /** What one of two systems says of itself to the other one; JSON. */
@@ -207,7 +170,10 @@ export interface Leadership {
   readonly reason?: string | undefined;
 }
 
-/** `redeem`: whether a link to the operator's page, named by its id, is still to be exchanged; it is not then. */
+/**
+ * What a child can ask the primary; answers.ts tells what it then gets.
+ * `redeem`: whether a link to the operator's page, named by its id, is still to be exchanged; it is not then.
+ */
 export type Question = 'system' | 'metrics' | 'history' | 'redeem';
 
 export type ToChild =

@@ -3,11 +3,12 @@ import type { Config } from '../config.ts';
 import { Failure } from '../errors.ts';
 import { createLog, type Logger } from '../log.ts';
 import { Meter } from '../metrics/meter.ts';
+import type { Schema } from '../replication/positions.ts';
 import { isDamage } from '../sqlite/damage.ts';
 import { beatIntervalMs } from './beat.ts';
 import { keepCompiledCode } from './compiled-code.ts';
 import { giveIdleMemoryBack } from './idle-memory.ts';
-import type { Schema, ToChild, ToPrimary } from './messages.ts';
+import type { ToChild, ToPrimary } from './messages.ts';
 import { ownMemory } from './own-memory.ts';
 import { meterSelf } from './self-meter.ts';
 

@@ -3,7 +3,8 @@ import { Failure } from '../errors.ts';
 import { unknownEpochs } from '../replication/failover/unknown-epochs.ts';
 import { isCoveredByDataDir } from '../replication/lease/covered.ts';
 import type { LeaseInput } from '../replication/lease/main.ts';
-import type { LagReport, Ownership, Schema } from '../runtime/messages.ts';
+import type { Schema } from '../replication/positions.ts';
+import type { LagReport, Ownership } from '../runtime/messages.ts';
 import { Changes } from './changes.ts';
 import type { ProcessFactory } from './process-factory.ts';
 import { drainTimeoutMsOf, PROCESSES } from './processes.ts';
@@ -37,7 +38,6 @@ export interface LeasePlaceOptions {
  * is final. Another process in the place goes on with the same session.
  */
 export class LeasePlace implements ReplicaOwner {
-  /** Undefined where nothing has to be owned. */
   readonly slot: Slot | undefined;
   readonly #options: LeasePlaceOptions;
   readonly #session = randomUUID();
@@ -66,12 +66,10 @@ export class LeasePlace implements ReplicaOwner {
     });
   }
 
-  /** Nobody else adds to the replica. */
   get isHeld(): boolean {
     return this.slot === undefined || this.#ownership?.state === 'held';
   }
 
-  /** It is another's, for good. */
   get failure(): Failure | undefined {
     if (this.#ownership?.state !== 'lost') return undefined;
     const { url } = this.#options.deployment.config.replica;
@@ -86,17 +84,14 @@ export class LeasePlace implements ReplicaOwner {
     );
   }
 
-  /** Why nothing may be added to the replica, or why this system cannot write to it; undefined when all is well, or it is another's. */
   get trouble(): string | undefined {
     return this.#ownership?.state === 'waiting' ? this.#ownership.reason : this.#ownership?.trouble;
   }
 
-  /** Another system may hold the replica: only time tells whether that one lives. */
   get waitsForOther(): boolean {
     return this.#ownership?.state === 'waiting' && this.#ownership.isToServe !== true;
   }
 
-  /** Resolves when something is found, or that takes long. @throws Failure replica_in_use, or why its process cannot be */
   async start(): Promise<void> {
     this.demand();
     if (this.slot?.state === 'stopped') this.slot.start();
@@ -105,25 +100,16 @@ export class LeasePlace implements ReplicaOwner {
     this.demand();
   }
 
-  /**
-   * Resolves when the system may serve: it owns the replica, or may add nothing to it for now.
-   * @throws Failure replica_in_use, or not_ready when it is stopped meanwhile
-   */
   async settled(): Promise<void> {
     await this.#until(() => this.#ownership !== undefined && !this.waitsForOther);
     this.demand();
     this.#isSettled = true;
   }
 
-  /** @throws Failure replica_in_use when it is another's */
   demand(): void {
     if (this.failure) throw this.failure;
   }
 
-  /**
-   * Has the record looked at now; a store that does not answer tells nothing.
-   * @throws Failure replica_in_use when it is another's
-   */
   async check(): Promise<void> {
     const heard = this.#heard;
     if (this.slot?.child?.isReachable) {
@@ -133,17 +119,14 @@ export class LeasePlace implements ReplicaOwner {
     this.demand();
   }
 
-  /** Hands on what the databases have. */
   migrated(schema: Schema, needs: Schema | undefined): void {
     this.#positions.migrated(schema, needs);
   }
 
-  /** Hands on how far the replica is. */
   told(reports: Readonly<Record<string, LagReport>>): void {
     this.#positions.told(reports);
   }
 
-  /** Nothing is added to the replica any more: others need not wait. */
   async stop(cause: string): Promise<void> {
     const { slot } = this;
     if (!slot || slot.state === 'stopped') return;

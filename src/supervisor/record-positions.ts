@@ -1,4 +1,5 @@
-import type { LagReport, LeasePositions, Schema } from '../runtime/messages.ts';
+import type { LeasePositions, Schema } from '../replication/positions.ts';
+import type { LagReport } from '../runtime/messages.ts';
 
 type PositionsMessage = { readonly kind: 'positions' } & LeasePositions;
 

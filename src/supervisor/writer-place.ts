@@ -1,5 +1,6 @@
 import type { Confirmation } from '../replication/confirmation.ts';
-import type { LagReport, Schema, Trouble } from '../runtime/messages.ts';
+import type { Schema } from '../replication/positions.ts';
+import type { LagReport, Trouble } from '../runtime/messages.ts';
 import type { Child } from './child.ts';
 import { processClock } from './clock.ts';
 import type { Events } from './events.ts';

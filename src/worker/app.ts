@@ -3,7 +3,8 @@ import type { Database } from 'better-sqlite3';
 import Koa from 'koa';
 import type { Logger } from 'pino';
 import type { App } from '../contract/app.ts';
-import type { Commands, Feature, Guard, GuardContext, Write } from '../contract/feature.ts';
+import type { Commands, Write } from '../contract/command.ts';
+import type { Feature, Guard, GuardContext } from '../contract/feature.ts';
 import type { Observe } from '../contract/metrics.ts';
 import type { RouteContext } from '../contract/route.ts';
 import type { AppConfig, AppSecrets } from '../contract/settings.ts';
@@ -85,7 +86,8 @@ export async function createApp(options: AppOptions): Promise<RequestListener> {
   const own = await Promise.all(options.features.map((feature) => serveFeature(feature, options, guard)));
   const ofFeatures = own.flat();
   const pages = hasHome(ofFeatures.map(({ route }) => route)) ? openApiRoutes : [...openApiRoutes, home];
-  const others = [...serve(pages, needs, guard), ...ofFeatures];
+  const describe = async () => (await import('./openapi/describe.ts')).describeApi(options);
+  const others = [...serve(pages, { ...needs, describe }, guard), ...ofFeatures];
 
   const app = new Koa();
   app.on('error', (err: Error) => logLateError(log, err));

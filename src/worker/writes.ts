@@ -1,6 +1,7 @@
 import type { Context } from 'koa';
 import type { Config } from '../config.ts';
-import type { Commands, Feature, Write } from '../contract/feature.ts';
+import type { Commands, Write } from '../contract/command.ts';
+import type { Feature } from '../contract/feature.ts';
 import { Failure } from '../errors.ts';
 import type { WriteOptions, WriterClient } from '../writer/client.ts';
 import { idempotencyOf } from './idempotency-key.ts';

@@ -1,5 +1,5 @@
 import type { Database, Statement } from 'better-sqlite3';
-import type { Command, CommandContext } from '../contract/feature.ts';
+import type { Command, CommandContext } from '../contract/command.ts';
 import type { Observe } from '../contract/metrics.ts';
 import type { AppConfig } from '../contract/settings.ts';
 import { Failure } from '../errors.ts';

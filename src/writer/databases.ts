@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import type { Command } from '../contract/feature.ts';
+import type { Command } from '../contract/command.ts';
 import { features } from '../features.ts';
 import { readMark } from '../replication/history/mark.ts';
 import type { Runtime } from '../runtime/runtime.ts';

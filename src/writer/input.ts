@@ -1,4 +1,4 @@
-import type { AnyCommand } from '../contract/feature.ts';
+import type { AnyCommand } from '../contract/command.ts';
 
 /** The input of a command as its schema gives it back, or which field does not fit. */
 export type ParsedInput = { readonly value: unknown } | { readonly misfit: string };

@@ -1,5 +1,6 @@
 import type { Confirmation } from '../replication/confirmation.ts';
-import type { CommitMark, Confirmed, LagReport } from '../runtime/messages.ts';
+import type { CommitMark, Confirmed } from '../replication/positions.ts';
+import type { LagReport } from '../runtime/messages.ts';
 import type { WalPosition } from './wal-index.ts';
 
 interface Unconfirmed extends WalPosition {

@@ -1,5 +1,5 @@
 import { databaseNames, features } from '../features.ts';
-import type { Schema } from '../runtime/messages.ts';
+import type { Schema } from '../replication/positions.ts';
 import { type Owner, readMigrations } from '../sqlite/migrations.ts';
 
 /** Whose tables a database has: the writer's own, then those of the features. */

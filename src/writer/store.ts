@@ -1,4 +1,4 @@
-import type { Command } from '../contract/feature.ts';
+import type { Command } from '../contract/command.ts';
 import type { AppConfig } from '../contract/settings.ts';
 import { appMetrics, features } from '../features.ts';
 import { Observer } from '../metrics/observer.ts';

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import type { CommandContext } from '../../src/contract/feature.ts';
+import type { CommandContext } from '../../src/contract/command.ts';
 import { commands } from '../../src/keys/commands.ts';
 import { onRewind } from '../../src/keys/rewind.ts';
 import { migrate } from '../../src/sqlite/migrations.ts';

@@ -5,7 +5,7 @@ import pino from 'pino';
 import { z } from 'zod';
 import { appConfigOf } from '../../src/app-settings.ts';
 import { loadConfig } from '../../src/config.ts';
-import { type Command, defineCommand } from '../../src/contract/feature.ts';
+import { type Command, defineCommand } from '../../src/contract/command.ts';
 import { Failure } from '../../src/errors.ts';
 import { Meter } from '../../src/metrics/meter.ts';
 import { Observer } from '../../src/metrics/observer.ts';

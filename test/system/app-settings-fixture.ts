@@ -4,7 +4,7 @@ import { Installation } from '../support/installation.ts';
 /** Tells by its answer what the workers have of the settings. */
 const APP = `import { z } from 'zod';
 import { defineApp, defineFeature } from '../src/contract/app.ts';
-import { defineCommand } from '../src/contract/feature.ts';
+import { defineCommand } from '../src/contract/command.ts';
 import { defineRoute } from '../src/contract/route.ts';
 import { repeat } from '../src/background.ts';
 export default defineApp({

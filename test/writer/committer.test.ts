@@ -4,7 +4,7 @@ import t, { type Test } from 'tap';
 import { z } from 'zod';
 import { appConfigOf } from '../../src/app-settings.ts';
 import { loadConfig } from '../../src/config.ts';
-import { type Command, defineCommand } from '../../src/contract/feature.ts';
+import { type Command, defineCommand } from '../../src/contract/command.ts';
 import { Failure } from '../../src/errors.ts';
 import type { Families } from '../../src/metrics/catalog.ts';
 import { Meter } from '../../src/metrics/meter.ts';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type Commands, defineCommand } from '../../contract/feature.ts';
+import { type Commands, defineCommand } from '../../contract/command.ts';
 import type { AppConfig } from '../../contract/settings.ts';
 import { Failure } from '../../errors.ts';
 import { areMet, type Conditions, conditions } from '../../worker/middleware/conditions.ts';

@@ -1,4 +1,4 @@
-import { type Commands, defineCommand } from '../../contract/feature.ts';
+import { type Commands, defineCommand } from '../../contract/command.ts';
 import { Failure } from '../../errors.ts';
 import { type ImageMeta, upload } from './schema.ts';
 

@@ -1,7 +1,7 @@
-import type { LeasePositions } from '../../runtime/messages.ts';
 import { type Identity, isKnownGone, isSameBoot } from '../lease/identity.ts';
 import { type LeaseRecord, newRecord, ownerOf, parseRecord } from '../lease/record.ts';
 import type { Stored } from '../lease/store.ts';
+import type { LeasePositions } from '../positions.ts';
 import { epochFolder, epochOf } from './epoch.ts';
 import { SINGLE_TTL_MS, timesOf } from './times.ts';
 

@@ -2,7 +2,6 @@ import { linkSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { constants, setPriority } from 'node:os';
 import { join } from 'node:path';
 import { Failure } from '../../errors.ts';
-import type { HeldRecord } from '../../runtime/messages.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
 import { tryOn } from '../../writer/databases.ts';
 import { findDamage } from '../database-check.ts';
@@ -17,6 +16,7 @@ import {
 } from '../drill/result.ts';
 import { lackOfSpace } from '../drill/space.ts';
 import { contains, readHistory } from '../history/history.ts';
+import type { HeldRecord } from '../positions.ts';
 import { type ReplicaInput, replicaOf, type SystemReplica } from '../replica-context.ts';
 import { mirrorDir } from '../restore/mirrored.ts';
 import { restoreDatabase } from '../restore.ts';

@@ -1,4 +1,4 @@
-import type { LeasePositions, Schema } from '../../runtime/messages.ts';
+import type { LeasePositions, Schema } from '../positions.ts';
 
 const MB = 1024 * 1024;
 /** A restored database needs a little more than its size while it is made. */

@@ -1,13 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { freeDiskBytes } from '../../free-disk.ts';
-import type { HeldRecord } from '../../runtime/messages.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
 import { monotonicNowMs } from '../../writer/protocol.ts';
 import { mirrorDir } from '../restore/mirrored.ts';
 import { S3Store } from '../store/s3-store.ts';
 import { Mirror, type MirrorTarget, type Synced } from './mirror.ts';
-import { type MirrorState, writeMirrorState } from './mirror-state.ts';
+import { type Followed, type MirrorState, writeMirrorState } from './mirror-state.ts';
 
 /** At most so often. */
 const PASS_INTERVAL_MS = 1000;
@@ -24,9 +23,6 @@ export interface MirrorInput {
   /** Names without `.db`. */
   readonly databases: readonly string[];
 }
-
-/** What the record of the leader tells. */
-export type Followed = Pick<HeldRecord, 'data' | 'confirmed'>;
 
 /**
  * The process that mirrors the replica of the leader while this system stands by. States: it waits for the record to move

@@ -1,8 +1,9 @@
 import { statSync } from 'node:fs';
 import type { Logger } from '../../log.ts';
-import type { CommitMark, LagReport } from '../../runtime/messages.ts';
+import type { LagReport } from '../../runtime/messages.ts';
 import type { Confirmation } from '../confirmation.ts';
 import { databasePath } from '../litestream-config.ts';
+import type { CommitMark } from '../positions.ts';
 import {
   type Behind,
   type DatabaseMark,

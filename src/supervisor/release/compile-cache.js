@@ -10,7 +10,7 @@ export function compileCacheOf(folder) {
 }
 
 /**
- * @param {Pick<import('./store.js').Manifest, 'nodeModules'>} release
+ * @param {{ readonly nodeModules: string }} release
  * @returns {string} where compiled code is kept for the next data folder that runs the same code
  */
 export function sharedCompileCache({ nodeModules }) {

@@ -1,6 +1,6 @@
 import { Failure } from '../../errors.ts';
 import type { Logger } from '../../log.ts';
-import type { Schema } from '../../runtime/messages.ts';
+import type { Schema } from '../../replication/positions.ts';
 import type { ReleaseName, ReleasesSnapshot } from '../../runtime/snapshot.ts';
 import type { Events } from '../events.ts';
 import type { Lifecycle } from '../lifecycle.ts';

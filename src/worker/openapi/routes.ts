@@ -1,6 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { z } from 'zod';
+import type { App } from '../../contract/app.ts';
 import { routesWith } from '../../contract/route.ts';
 import { Failure } from '../../errors.ts';
 import { version } from '../../version.ts';
@@ -15,7 +16,7 @@ import {
   sendPage,
   sendTagged,
 } from '../send-file.ts';
-import type { DescribedApi } from './describe.ts';
+import type { OpenApiDocument } from './document.ts';
 
 /** What of Swagger UI is served, by name; nothing else of its package can be asked for. */
 const ASSETS: Readonly<Record<string, string>> = {
@@ -50,7 +51,14 @@ const INIT_SCRIPT = `SwaggerUIBundle({
 });
 `;
 
-const defineRoute = routesWith<DescribedApi>();
+/** What these routes get. */
+export interface ToDescribe {
+  readonly about: Pick<App, 'title' | 'description'>;
+  /** Describes the whole API. */
+  readonly describe: () => Promise<OpenApiDocument>;
+}
+
+const defineRoute = routesWith<ToDescribe>();
 
 /**
  * `GET /openapi.json`: the description of the API. `GET /docs`: Swagger UI, which shows it. Both are made when they
@@ -73,10 +81,10 @@ export const openApiRoutes = [
       },
       304: NOT_MODIFIED,
     },
-    prepare(api) {
+    prepare({ describe }) {
       let document: Promise<{ text: string; etag: string }> | undefined;
       return async (ctx) => {
-        document ??= render(api).catch((error) => {
+        document ??= render(describe).catch((error) => {
           // The next one may have better luck.
           document = undefined;
           throw error;
@@ -140,9 +148,8 @@ export const openApiRoutes = [
   }),
 ];
 
-async function render(api: DescribedApi): Promise<{ text: string; etag: string }> {
-  const { describeApi } = await import('./describe.ts');
-  const text = JSON.stringify(await describeApi(api));
+async function render(describe: ToDescribe['describe']): Promise<{ text: string; etag: string }> {
+  const text = JSON.stringify(await describe());
   // Weak, so that it may be compressed: RFC 9110 8.8.3.3.
   return { text, etag: `W/${contentTag(text)}` };
 }

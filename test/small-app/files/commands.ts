@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { defineCommand } from '../../../src/contract/feature.ts';
+import { defineCommand } from '../../../src/contract/command.ts';
 
 export const commands = {
   put: defineCommand({

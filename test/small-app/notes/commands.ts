@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { defineCommand } from '../../../src/contract/feature.ts';
+import { defineCommand } from '../../../src/contract/command.ts';
 import { Failure } from '../../../src/errors.ts';
 
 /** A note that begins so is never changed. */

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
-import { type Commands, defineCommand } from '../../../contract/feature.ts';
+import { type Commands, defineCommand } from '../../../contract/command.ts';
 import { hashOfAddress, KEY_BYTES } from '../unsubscribe/token.ts';
 
 export const CLAIM_MAX = 500;

@@ -1,5 +1,5 @@
 import { backoffMs, jittered } from '../../../backoff.ts';
-import type { OwnWrite } from '../../../contract/feature.ts';
+import type { OwnWrite } from '../../../contract/command.ts';
 import type { Observe } from '../../../contract/metrics.ts';
 import { Failure } from '../../../errors.ts';
 import type { Logger } from '../../../log.ts';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { defineCommand } from '../../../contract/feature.ts';
+import { defineCommand } from '../../../contract/command.ts';
 import { owner } from '../schema.ts';
 
 /** An address wants nothing more from an owner. Once more changes nothing. */

@@ -1,0 +1,37 @@
+/** Names a commit of a database among all that it ever had. */
+export interface CommitMark {
+  /** Of the activation of a writer that made it; undefined from a release that tells none, and before the first. */
+  readonly session?: string | undefined;
+  /** Counts the commits of writes and of migrations; a heartbeat has that of the write before it. */
+  readonly ordinal: number;
+  /** Milliseconds since the epoch. */
+  readonly atMs: number;
+}
+
+/** The newest migration of each owner of tables, by database. */
+export type Schema = Readonly<Record<string, Readonly<Record<string, number>>>>;
+
+/** The last commit that the replica is known to hold, and where it ends there. */
+export interface Confirmed extends CommitMark {
+  /** The replica's own name for an unbroken history. */
+  readonly generation: string;
+  /** The WAL, by the salts of its header, and the end of the commit in it. */
+  readonly salt: string;
+  readonly offsetBytes: number;
+}
+
+/** What an owner tells of its databases, by their names. */
+export interface LeasePositions {
+  readonly schema: Schema;
+  /** As `schema`, of those that older code cannot live with; undefined from a release that does not tell them apart. */
+  readonly needs?: Schema | undefined;
+  /** How far the replica is known to hold each. */
+  readonly confirmed: Readonly<Record<string, Confirmed>>;
+}
+
+/** What the record of a leader tells a standby. */
+export interface HeldRecord extends LeasePositions {
+  readonly epoch: number;
+  /** The folder that counts, below the replica; empty: that itself. */
+  readonly data: string;
+}
