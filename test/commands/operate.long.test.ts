@@ -8,7 +8,7 @@ import { command } from './command.ts';
 t.test('each role is restarted while the rest serves, and the whole is stopped', async (t) => {
   const system = await startPair(t);
   const env = { DATA_DIR: system.dataDir };
-  const clients = writeNotes({ url: system.url, connections: 4, prefix: 'r', hungAfterMs: 10_000 });
+  const clients = writeNotes(t, { url: system.url, connections: 4, prefix: 'r', hungAfterMs: 10_000 });
   await until(() => clients.acknowledged.length > 20, 'writes are answered');
   const pids = async () => {
     const { stdout } = await command(['status', '--json'], env);

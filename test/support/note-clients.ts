@@ -1,3 +1,4 @@
+import type { Test } from 'tap';
 import { HonestClients, type TestedApp, type TestRecord } from '../../src/testing/honest-clients.ts';
 
 export interface NoteClientsOptions {
@@ -26,16 +27,18 @@ export function noteRequests(prefix: string): TestedApp {
   };
 }
 
-/** Honest clients that write notes as fast as they are answered. */
-export function writeNotes(options: NoteClientsOptions): HonestClients {
+/** Honest clients that write notes as fast as they are answered. They end with the test, however that ends. */
+export function writeNotes(t: Test, options: NoteClientsOptions): HonestClients {
   const { url, connections, prefix, hungAfterMs = 10_000, keepAlive = true } = options;
-  return new HonestClients({
+  const clients = new HonestClients({
     url,
     connections: keepAlive ? connections : 0,
     fresh: keepAlive ? 0 : connections,
     hungAfterMs,
     ...noteRequests(prefix),
   });
+  t.teardown(() => clients.stop());
+  return clients;
 }
 
 /** @returns what an acknowledged write was answered with */

@@ -15,7 +15,7 @@ function deleteDatabases(dataDir: string): void {
 
 t.test('with the databases deleted, a start brings back every note and file from a folder', async (t) => {
   const system = await startPair(t);
-  const clients = writeNotes({ url: system.url, connections: 10, prefix: 'f', hungAfterMs: 10_000 });
+  const clients = writeNotes(t, { url: system.url, connections: 10, prefix: 'f', hungAfterMs: 10_000 });
   await until(() => clients.acknowledged.length > 500, 'writes are answered');
   await clients.stop();
   const file = await upload(system);

@@ -11,7 +11,7 @@ import { HUNG_AFTER_MS } from './crash-fixture.ts';
 
 t.test('when all workers are killed at once under load, no connection is refused', async (t) => {
   const system = await startPair(t);
-  const clients = writeNotes({
+  const clients = writeNotes(t, {
     url: system.url,
     connections: 20,
     prefix: 'all',

@@ -8,7 +8,7 @@ t.test(
   'a writer killed under a stream of writes loses none, doubles none, and no client sees it',
   async (t) => {
     const system = await startPair(t);
-    const clients = writeNotes({
+    const clients = writeNotes(t, {
       url: system.url,
       connections: 30,
       prefix: 'writer',
@@ -29,7 +29,7 @@ t.test(
   'when the primary is killed every process goes within 2 s, and the next start works at once',
   async (t) => {
     const system = await startPair(t, { SPARE_WORKERS: '1' });
-    const clients = writeNotes({
+    const clients = writeNotes(t, {
       url: system.url,
       connections: 10,
       prefix: 'primary',

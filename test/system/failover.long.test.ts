@@ -139,7 +139,7 @@ t.test('a reload of a leader fails no request, and it goes on leading', async (t
   await leader.ready();
   const standby = member('b', undefined, LONG);
   await standsBy(standby);
-  const clients = writeNotes({ url: leader.url, connections: 4, prefix: 'reload', hungAfterMs: 20_000 });
+  const clients = writeNotes(t, { url: leader.url, connections: 4, prefix: 'reload', hungAfterMs: 20_000 });
   t.teardown(() => clients.stop());
   await until(() => clients.acknowledged.length > 50, 'writes are answered');
   for (let round = 1; round <= 2; round += 1) {

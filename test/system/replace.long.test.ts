@@ -21,7 +21,7 @@ const LIMIT_TROUBLE =
 
 t.test('workers that have served enough are replaced one after the other, unnoticed', async (t) => {
   const system = await startPair(t, { MAX_REQUESTS: '200' });
-  const clients = writeNotes({ url: system.url, connections: 10, prefix: 'age', hungAfterMs: 10_000 });
+  const clients = writeNotes(t, { url: system.url, connections: 10, prefix: 'age', hungAfterMs: 10_000 });
   for (const name of ['worker-1', 'worker-2']) {
     await system.waitFor(
       (line) => line.msg.startsWith(`${name} ready, replaces`) && /served/.test(String(line.cause)),
@@ -49,7 +49,7 @@ t.test('a memory limit below what an idle process takes replaces each once, and 
 
 t.test('a Litestream that stands still is noticed, shown and replaced', async (t) => {
   const system = await startPair(t, { REPLICA_SYNC_INTERVAL_MS: '100', REPLICA_STALL_TIMEOUT_MS: '1500' });
-  const clients = writeNotes({
+  const clients = writeNotes(t, {
     url: system.url,
     connections: 2,
     prefix: 'stall',
@@ -71,7 +71,7 @@ t.test('a Litestream that stands still is noticed, shown and replaced', async (t
 t.test('a system that stood still as a whole goes on as if nothing had happened', async (t) => {
   const stall = { REPLICA_SYNC_INTERVAL_MS: '100', REPLICA_STALL_TIMEOUT_MS: '1500' };
   const system = await startPair(t, { ...stall, HANG_TIMEOUT_MS: '500', WRITE_DEADLINE_MS: '20000' });
-  const clients = writeNotes({
+  const clients = writeNotes(t, {
     url: system.url,
     connections: 4,
     prefix: 'still',

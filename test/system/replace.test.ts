@@ -6,7 +6,7 @@ import { startPair, until } from '../support/system.ts';
 t.test('reloads under load replace every child and fail no request', async (t) => {
   const system = await startPair(t);
   const old = system.pidOf('worker-1');
-  const clients = writeNotes({
+  const clients = writeNotes(t, {
     url: system.url,
     connections: 20,
     prefix: 'reload',

@@ -7,7 +7,7 @@ import { DRAIN_TIMEOUT_MS } from './stop-fixture.ts';
 
 t.test('SIGTERM under load answers what is under way, ships the last write and exits 0', async (t) => {
   const system = await start(t, { DRAIN_TIMEOUT_MS: String(DRAIN_TIMEOUT_MS) });
-  const clients = writeNotes({
+  const clients = writeNotes(t, {
     url: system.url,
     connections: 30,
     prefix: 'stop',
