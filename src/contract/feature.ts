@@ -4,7 +4,7 @@ import type { Logger } from 'pino';
 import type { Config } from '../config.ts';
 import type { CodeMeaning } from '../errors.ts';
 import type { Policy } from '../limits/policy.ts';
-import type { RewindEnd } from '../replication/history/rewind.ts';
+import type { Commit } from '../replication/positions.ts';
 import type { Background } from '../runtime/background.ts';
 import type { UnnamedProxy } from '../runtime/messages.ts';
 import type { PrepareBackground } from './background.ts';
@@ -58,9 +58,9 @@ export function callerOf(ctx: Context): Caller {
 /** What a feature gets to know when its database has gone back in time: a restore to a time, or one that lost commits. */
 export interface RewindContext {
   /** The last commit that is given up; it may have been later, where what was replaced cannot be read. */
-  readonly from: RewindEnd;
+  readonly from: Commit;
   /** The last commit that is kept. */
-  readonly to: RewindEnd;
+  readonly to: Commit;
   /**
    * Read-only, what was replaced; it may be of an older or newer release, and damaged. An error of SQLite undoes what was
    * done, and the feature is called again without it. Undefined where it cannot be read.

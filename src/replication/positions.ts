@@ -1,11 +1,15 @@
+/** A commit of a database, such as its last. */
+export interface Commit {
+  /** Counts the commits of writes and of migrations; a heartbeat has that of the write before it. 0: before the first. */
+  readonly ordinal: number;
+  /** Milliseconds since the epoch; 0 where none is known. */
+  readonly atMs: number;
+}
+
 /** Names a commit of a database among all that it ever had. */
-export interface CommitMark {
+export interface CommitMark extends Commit {
   /** Of the activation of a writer that made it; undefined from a release that tells none, and before the first. */
   readonly session?: string | undefined;
-  /** Counts the commits of writes and of migrations; a heartbeat has that of the write before it. */
-  readonly ordinal: number;
-  /** Milliseconds since the epoch. */
-  readonly atMs: number;
 }
 
 /** The newest migration of each owner of tables, by database. */

@@ -1,24 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import { relative } from 'node:path';
 import { databasePath } from '../litestream-config.ts';
+import type { Commit } from '../positions.ts';
 import type { Decision } from './decision.ts';
 import { historyOrNone } from './history.ts';
-
-/** Where a database ended, or ends. */
-export interface RewindEnd {
-  /** 0 before the first commit. */
-  readonly ordinal: number;
-  /** Milliseconds since the epoch; of the last commit that is known. */
-  readonly atMs: number;
-}
 
 /** A database has gone back in time: it is without commits that it had, which the features have to hear of once. */
 export interface Rewind {
   /** Random. */
   readonly id: string;
   readonly database: string;
-  readonly from: RewindEnd;
-  readonly to: RewindEnd;
+  readonly from: Commit;
+  readonly to: Commit;
   /** Below the data folder: what was replaced, as far as there was anything. */
   readonly folder: string;
 }

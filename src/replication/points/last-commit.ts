@@ -1,11 +1,8 @@
 import { openReader } from '../../sqlite/open.ts';
+import type { Commit } from '../positions.ts';
 
 /** Where a restored database ends. */
-export interface LastCommit {
-  /** How many commits the writer had made; 0 before its first. */
-  readonly ordinal: number;
-  /** Milliseconds since the epoch; 0 before the first. */
-  readonly atMs: number;
+export interface LastCommit extends Commit {
   /** When the writer last wrote anything at all, were it a heartbeat. */
   readonly activeAtMs: number;
 }
