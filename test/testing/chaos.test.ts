@@ -7,7 +7,7 @@ t.test('a trial of any app holds, and says what it saw', async (t) => {
   t.equal(verdict, 'holds');
   t.equal(injected, 1);
   t.equal(figures['acknowledged, then lost'], 0);
-  t.ok(figures.acknowledged! > 20, `${figures.acknowledged} were acknowledged`);
+  t.ok(figures.acknowledged! > 0, `${figures.acknowledged} were acknowledged`);
 });
 
 t.test('a trial that is not there is told with those that are', async (t) => {
