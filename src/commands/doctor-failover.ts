@@ -1,3 +1,4 @@
+import { hostname } from 'node:os';
 import type { Config } from '../config.ts';
 import { type Finding, type Found, ok, problem, warning } from '../contract/finding.ts';
 import { lookAtPeer } from '../replication/failover/peer-client.ts';
@@ -25,7 +26,9 @@ export async function checkFailover(config: Config, secrets: Secrets): Promise<r
       },
     ];
   const now = () => performance.now();
-  const peer = await lookAtPeer({ url, secret: secrets.PEER_SECRET ?? '', timeoutMs: PEER_TIMEOUT_MS, now });
+  const asker = { name: config.NODE_NAME ?? hostname(), replica: config.replica.url };
+  const secret = secrets.PEER_SECRET ?? '';
+  const peer = await lookAtPeer({ url, secret, timeoutMs: PEER_TIMEOUT_MS, now }, asker);
   return [
     owner,
     { name: 'peer', ...checkPeer(url, peer) },

@@ -128,6 +128,8 @@ export interface PeerState {
   readonly isServing?: boolean | undefined;
   /** The hash of its release. */
   readonly release: string;
+  /** Its REPLICA_URL; undefined from a release that does not say it. */
+  readonly replica?: string | undefined;
   /** Why it would not take over now; undefined when it would. */
   readonly heldBackBecause?: string | undefined;
   /** Of its own clock, in milliseconds since the epoch: told to people, and never used. */

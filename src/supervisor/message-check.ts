@@ -121,7 +121,14 @@ const MESSAGES: { readonly [Kind in ToPrimary['kind']]: Fields<Kind> } = {
     peer: optional(
       shape({
         said: optional(
-          shape({ name: text, state: text, isServing: optional(flag), release: text, clockAtMs: finite }),
+          shape({
+            name: text,
+            state: text,
+            isServing: optional(flag),
+            release: text,
+            replica: optional(text),
+            clockAtMs: finite,
+          }),
         ),
         problem: optional(text),
         clockAheadMs: optional(finite),

@@ -129,13 +129,14 @@ export async function run(runtime: Runtime): Promise<void> {
       const { state, heldBackBecause } = contender;
       // Who offers the record asks, and need not wait for the next look.
       if (state === 'standby') driver.wake();
-      return { name: self.name, state, isServing, release, heldBackBecause, clockAtMs: Date.now() };
+      const { url: replica } = config.replica;
+      return { name: self.name, state, isServing, release, replica, heldBackBecause, clockAtMs: Date.now() };
     };
     await new PeerListener({ ...peerListen, secret, vow, about, now: monotonicNowMs }).listen();
   }
   const askPeer = async (options: PeerOptions) => {
     const before = JSON.stringify(peer);
-    peer = await lookAtPeer(options);
+    peer = await lookAtPeer(options, { name: self.name, replica: config.replica.url });
     if (JSON.stringify(peer) !== before && contender.state !== 'fenced') tell();
   };
   if (peerOptions) {

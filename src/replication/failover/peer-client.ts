@@ -14,6 +14,9 @@ export interface PeerOptions {
   readonly now: () => number;
 }
 
+/** Who asks: the other system has another name, and the same replica. */
+export type Asker = Required<Pick<PeerState, 'name' | 'replica'>>;
+
 interface Answer {
   readonly said: Readonly<Record<string, unknown>>;
   readonly sentAtMs: number;
@@ -43,14 +46,24 @@ export async function askAbout(options: PeerOptions): Promise<PeerState> {
   return said.about as PeerState;
 }
 
-/** @returns what the other system says of itself, or why it does not */
-export async function lookAtPeer(options: PeerOptions): Promise<Peer> {
+/** @returns what the other system says of itself; or why it does not, or cannot be the other one of this system */
+export async function lookAtPeer(options: PeerOptions, asker: Asker): Promise<Peer> {
   try {
     const said = await askAbout(options);
+    const problem = mismatchOf(said, asker);
+    if (problem !== undefined) return { problem };
     return { said, clockAheadMs: said.clockAtMs - Date.now() };
   } catch (error) {
     return { problem: (error as Error).message };
   }
+}
+
+function mismatchOf({ name, replica }: PeerState, asker: Asker): string | undefined {
+  if (name === asker.name)
+    return `it is called ${name} as well: NODE_NAME is the same on both, or PEER_URL leads to this system itself`;
+  return replica === undefined || replica === asker.replica
+    ? undefined
+    : `it has another replica, so that each of both leads: REPLICA_URL is ${replica} there, and ${asker.replica} here`;
 }
 
 /** @throws Error why there is no answer that can be believed */

@@ -21,16 +21,20 @@ interface Place {
   readonly dataDir?: string;
   readonly input?: Partial<ContenderInput>;
   readonly secret?: string;
+  readonly name?: string;
 }
 
 /** The process as the primary has it, and what it has said last. */
-function contend(t: Test, { store, dataDir = temporaryFolder(t), input = {}, secret = 'of both' }: Place) {
+function contend(
+  t: Test,
+  { store, dataDir = temporaryFolder(t), input = {}, secret = 'of both', name = '' }: Place,
+) {
   mkdirSync(join(dataDir, 'run'), { recursive: true, mode: 0o700 });
   const child = new TestChild(t, {
     entry: 'replication/failover/main.ts',
     dataDir,
     input: { session: dataDir, pid: process.pid, ttlMs: TTL_MS, release: 'r', isResumed: false, ...input },
-    settings: s3Environment(store, 'app') as Record<string, string>,
+    settings: { ...(s3Environment(store, 'app') as Record<string, string>), NODE_NAME: name },
     env: { ...store.credentials, PEER_SECRET: secret },
   });
   const said: { leadership: Leadership; counted: object[] } = {
@@ -180,9 +184,9 @@ t.test('each knows how the other one is, and with another secret each says so', 
     peerListen: { host: '127.0.0.1', port: own },
     peerUrl: `http://127.0.0.1:${its}`,
   });
-  const leader = contend(t, { store, input: peers(one, other) });
+  const leader = contend(t, { store, input: peers(one, other), name: 'a' });
   await leader.lead();
-  const standby = contend(t, { store, input: peers(other, one) });
+  const standby = contend(t, { store, input: peers(other, one), name: 'b' });
   await until(() => leader.said.leadership.peer?.said?.state === 'standby', 'the leader knows the standby');
   await until(() => standby.said.leadership.peer?.said?.state === 'leader', 'and that knows the leader');
   t.equal(leader.said.leadership.peer?.said?.release, 'r');
@@ -190,6 +194,12 @@ t.test('each knows how the other one is, and with another secret each says so', 
   const stranger = contend(t, { store, input: { peerUrl: `http://127.0.0.1:${one}` }, secret: 'another' });
   await until(() => stranger.said.leadership.peer !== undefined, 'it has asked');
   t.strictSame(stranger.said.leadership.peer, { problem: 'PEER_SECRET is not the same on both' });
+  const namesake = contend(t, { store, input: { peerUrl: `http://127.0.0.1:${one}` }, name: 'a' });
+  await until(() => namesake.said.leadership.peer !== undefined, 'it has asked');
+  t.match(
+    namesake.said.leadership.peer?.problem,
+    /^it is called a as well: NODE_NAME is the same on both, or /,
+  );
 });
 
 t.test('older code does not take what is given away, and tells why', async (t) => {

@@ -1,10 +1,17 @@
 import t, { type Test } from 'tap';
-import { askAbout, askForVow } from '../../../src/replication/failover/peer-client.ts';
+import { askAbout, askForVow, lookAtPeer } from '../../../src/replication/failover/peer-client.ts';
 import { PeerListener } from '../../../src/replication/failover/peer-listener.ts';
 import { isSignedBy, Nonces, sign } from '../../../src/replication/failover/signature.ts';
 
 const SECRET = 'between the two';
-const ABOUT = { name: 'b', state: 'standby', release: 'r', heldBackBecause: 'old', clockAtMs: 7 } as const;
+const ABOUT = {
+  name: 'b',
+  state: 'standby',
+  release: 'r',
+  replica: 's3://x/y',
+  heldBackBecause: 'old',
+  clockAtMs: 7,
+} as const;
 
 async function listening(t: Test, isPromised = true) {
   const asked: string[] = [];
@@ -44,6 +51,18 @@ t.test('it says what it is to who has the secret, and a wrong one is named', asy
   t.strictSame(await about(SECRET), ABOUT);
   await t.rejects(about('another'), { message: 'PEER_SECRET is not the same on both' });
   await t.rejects(about(SECRET, 'http://127.0.0.1:2'), { message: 'it cannot be reached: ECONNREFUSED' });
+});
+
+t.test('one of the same name is not the other one, nor is one with another replica', async (t) => {
+  const { url } = await listening(t);
+  const look = (name: string, replica: string) =>
+    lookAtPeer({ url, secret: SECRET, timeoutMs: 3000, now: () => 42 }, { name, replica });
+  t.strictSame((await look('a', 's3://x/y')).said, ABOUT);
+  t.match(
+    (await look('b', 's3://x/y')).problem,
+    /^it is called b as well: NODE_NAME is the same on both, or PEER_URL leads /,
+  );
+  t.match((await look('a', 's3://x/z')).problem, /REPLICA_URL is s3:\/\/x\/y there, and s3:\/\/x\/z here$/);
 });
 
 t.test('no promise is none', async (t) => {
