@@ -67,7 +67,9 @@ function describeDisk({ storage: { freeMb, readOnlyBecause } }: SystemSnapshot):
   return freeMb === null ? 'free disk unknown' : `${showBytes(freeMb * 1024 * 1024)} free`;
 }
 
-function describeReplication({ replication: { state, lagMs, databases } }: SystemSnapshot): string {
+function describeReplication(snapshot: SystemSnapshot): string {
+  if (snapshot.state === 'standby') return 'none: this system stands by';
+  const { state, lagMs, databases } = snapshot.replication;
   const waiting = Object.entries(databases)
     .filter(([, { unconfirmedBytes }]) => unconfirmedBytes > 0)
     .map(([name, { unconfirmedBytes }]) => `${name} ${showBytes(unconfirmedBytes)}`);
