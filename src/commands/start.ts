@@ -199,6 +199,7 @@ async function run(
     if (isTerminalClosed()) stop('the terminal was closed');
     else reloadBySignal();
   });
+  let isHandedOver = false;
   const control = new Control(
     {
       status: () => system.snapshot(),
@@ -212,6 +213,7 @@ async function run(
       acknowledge: () => ({ acknowledged: system.acknowledge() }),
       async handover() {
         const handed = await system.handOver();
+        isHandedOver = true;
         const failure = new Failure('fenced', `The lead was handed over to ${handed.to}`);
         // The answer shall leave before its socket goes.
         setImmediate(() => end.reject(failure));
@@ -240,13 +242,15 @@ async function run(
     await end.promise;
   } catch (failure) {
     const told = failure instanceof Failure ? { code: failure.code } : { code: 'internal', err: failure };
-    log.fatal(told, (failure as Error).message);
+    log[isHandedOver ? 'info' : 'fatal'](told, (failure as Error).message);
+    // As a stop that was asked for: the next start takes what is on the disk.
+    if (isHandedOver) releases.stopped();
     // That the other system leads was recorded, and is told there.
     if (told.code !== 'fenced') events.record('failed', { cause: (failure as Error).message });
     control.close();
     service.stopping((failure as Error).message);
     // What could not be stopped is logged, and less than what has failed.
-    await system.stop('the system failed').catch(() => {});
+    await system.stop(isHandedOver ? 'handover' : 'the system failed').catch(() => {});
     throw failure;
   }
   control.close();

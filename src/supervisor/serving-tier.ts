@@ -82,6 +82,17 @@ export class ServingTier {
     if (!this.#options.lifecycle.isEnding) this.spare.keep();
   }
 
+  /** What runs beside the workers finishes what it is about, and ends, until `resumeBackgrounds`. */
+  async pauseBackgrounds(cause: string): Promise<void> {
+    await Promise.all(
+      this.#backgrounds.map((slot) => slot.stop(slot.deployment.config.DRAIN_TIMEOUT_MS, cause)),
+    );
+  }
+
+  resumeBackgrounds(): void {
+    for (const slot of this.#backgrounds) if (slot.state === 'stopped') slot.start();
+  }
+
   /**
    * Requests wait from now on, also with workers that come later, until `letRequests`.
    * @param timeoutMs what those get that are under way

@@ -352,6 +352,12 @@ export class System {
     throw new Failure('usage', 'handover is for FAILOVER=lease: nobody stands by for this system');
   }
 
+  /** What works beside the requests ends, until `go`: what it has begun elsewhere it has still to write down. */
+  async finishBackgrounds(): Promise<void> {
+    this.#lifecycle.demandServing();
+    await this.#serving.pauseBackgrounds('the lead is handed over');
+  }
+
   /**
    * Requests wait from now on, and nothing is committed, until `go` or `closeRequests`.
    * @returns whether the replica has all that was committed
@@ -362,10 +368,11 @@ export class System {
     return await this.#data.hold();
   }
 
-  /** What waits is answered. */
+  /** What waits is answered, and all goes on. */
   go(): void {
     this.#data.writer.go();
     this.#serving.letRequests('answered');
+    if (this.#lifecycle.isServing) this.#serving.resumeBackgrounds();
   }
 
   /** What waits is closed unanswered, for whoever sent it to send it again. */

@@ -255,7 +255,7 @@ export class FailoverSystem implements StartedSystem {
         writer: { version: writerDeployment.release.version, hash: writerDeployment.release.hash },
         workers: release,
         previous: null,
-        rollbackProblem: STANDS_BY,
+        rollbackProblem: 'this system stands by: start it with the release that it is to run',
         because: settled.because ?? null,
       },
       status: this.#status,
@@ -284,8 +284,7 @@ export class FailoverSystem implements StartedSystem {
     this.#isHandingOver = true;
     try {
       const { name } = await this.#contender.successor();
-      const startMs = performance.now();
-      await this.#give(system, name);
+      const startMs = await this.#give(system, name);
       await this.#served(name);
       system.closeRequests();
       const durationMs = Math.round(performance.now() - startMs);
@@ -296,12 +295,18 @@ export class FailoverSystem implements StartedSystem {
     }
   }
 
-  /** @throws Failure not_ready when it is not taken; this system goes on then */
-  async #give(system: System, to: string): Promise<void> {
-    this.#contender.isHandingOver = true;
+  /**
+   * @returns since when requests wait; monotonic
+   * @throws Failure not_ready when it is not taken; this system goes on then
+   */
+  async #give(system: System, to: string): Promise<number> {
     let isTaken = false;
     let problem = 'the replica did not have all in time';
+    let heldMs = 0;
     try {
+      await system.finishBackgrounds();
+      heldMs = performance.now();
+      this.#contender.isHandingOver = true;
       if (await system.hold()) {
         problem = `${to} did not take the lead in time`;
         isTaken = await this.#contender.offer();
@@ -313,6 +318,7 @@ export class FailoverSystem implements StartedSystem {
       }
     }
     if (!isTaken) throw new Failure('not_ready', `Not handed over: ${problem}. This system leads on.`);
+    return heldMs;
   }
 
   /** Resolves when the other one serves, and whoever looks each second has seen it; or when that takes too long. */
@@ -342,6 +348,7 @@ export class FailoverSystem implements StartedSystem {
   }
 
   async restart(target: string, cause: string): Promise<string[]> {
+    if (this.#isHandingOver) throw new Failure('not_ready', 'The lead is being handed over');
     return this.#leading.restart(target, cause);
   }
 
@@ -372,7 +379,8 @@ export class FailoverSystem implements StartedSystem {
   get #status(): SystemStatus {
     const { state, holder, reason, heldBackBecause } = this.#contender.leadership;
     const { failure, isHeld, peerTroubles } = this.#contender;
-    const leader = isHeld ? 'this system takes over' : `${holder ?? 'nobody that is known yet'} leads`;
+    const other = holder === undefined ? 'it is not known yet who leads' : `${holder} leads`;
+    const leader = isHeld ? 'this system takes over' : other;
     const notReady: Trouble[] = [{ name: 'standby', reason: failure?.message ?? `${leader} (${state})` }];
     const degraded: Trouble[] = reason === undefined ? [] : [{ name: 'replica', reason }];
     if (heldBackBecause !== undefined)
