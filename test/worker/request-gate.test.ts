@@ -1,0 +1,82 @@
+import { once } from 'node:events';
+import { createServer, request, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import t, { type Test } from 'tap';
+import { RequestGate } from '../../src/worker/request-gate.ts';
+
+/** A real server behind a gate, which answers at once, but for /slow. */
+async function serving(t: Test) {
+  const slow = Promise.withResolvers<ServerResponse>();
+  const gate = new RequestGate((req, res) => {
+    if (req.url === '/slow') slow.resolve(res);
+    else res.end('answered');
+  });
+  const came: string[] = [];
+  const server = createServer((req, res) => {
+    came.push(String(req.url));
+    gate.listener(req, res);
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.teardown(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const { port } = server.address() as AddressInfo;
+  /** @returns the status, or the error where there is no answer */
+  const get = (path: string) =>
+    new Promise<number | string>((resolve) => {
+      request({ port, path, agent: false }, (res) => {
+        res.resume();
+        resolve(res.statusCode ?? 0);
+      })
+        .on('error', (error: NodeJS.ErrnoException) => resolve(String(error.code)))
+        .end();
+    });
+  /** Resolves when the server has it. */
+  const arrives = async (path: string) => {
+    while (!came.includes(path)) await once(server, 'request');
+  };
+  return { gate, get, arrives, slow: slow.promise };
+}
+
+t.test('what comes while it holds is answered when it is let go, and probes at once', async (t) => {
+  const { gate, get, arrives } = await serving(t);
+  t.equal(await get('/before'), 200);
+  await gate.hold();
+  let isAnswered = false;
+  const waiting = get('/waits').finally(() => {
+    isAnswered = true;
+  });
+  await arrives('/waits');
+  t.equal(await get('/ready?verbose'), 200);
+  t.equal(isAnswered, false);
+  gate.answer();
+  t.equal(await waiting, 200);
+  t.equal(await get('/after'), 200);
+});
+
+t.test('what waits is closed unanswered, and so is all that comes then', async (t) => {
+  const { gate, get, arrives } = await serving(t);
+  await gate.hold();
+  const waiting = get('/waits');
+  await arrives('/waits');
+  gate.close();
+  t.equal(await waiting, 'ECONNRESET');
+  t.equal(await get('/after'), 'ECONNRESET');
+  t.equal(await get('/ready'), 'ECONNRESET', 'no probe shall find it ready');
+});
+
+t.test('it holds when what came before is answered', async (t) => {
+  const { gate, get, slow } = await serving(t);
+  const before = get('/slow');
+  const res = await slow;
+  let isHeld = false;
+  const held = gate.hold().then(() => {
+    isHeld = true;
+  });
+  t.equal(await get('/health'), 200);
+  t.equal(isHeld, false);
+  res.end();
+  await held;
+  t.equal(await before, 200);
+});
