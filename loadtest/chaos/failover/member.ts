@@ -36,6 +36,8 @@ export class Member {
   fenced = 0;
   /** Ends that nobody asked for, in words. */
   readonly unasked: string[] = [];
+  /** Hears that everything of it was killed. */
+  onKilled: (() => void) | undefined;
   readonly #options: MemberOptions;
   #system: RunningSystem | undefined;
   #isWanted = false;
@@ -110,6 +112,7 @@ export class Member {
     for (const pid of this.#pids) killQuietly(pid, 'SIGKILL');
     this.#paused = [];
     await this.system.destroy();
+    this.onKilled?.();
     if (isDiskLost) rmSync(this.dataDir, { recursive: true, force: true, maxRetries: 5 });
   }
 

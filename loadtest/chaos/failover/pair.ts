@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
+import { epochFolder } from '../../../src/replication/failover/epoch.ts';
 import type { LeaseRecord } from '../../../src/replication/lease/record.ts';
 import { type S3Store, s3Environment, startS3Server } from '../../../src/testing/s3-server.ts';
 import { freePort } from '../../support/free-port.ts';
@@ -11,6 +12,7 @@ import { Member } from './member.ts';
 import { Witness } from './witness.ts';
 
 const NAMES = ['a', 'b'] as const;
+export type MemberName = (typeof NAMES)[number];
 const PREFIX = 'app';
 /** From a fault until somebody serves: what is asserted is less. */
 const SERVING_TIMEOUT_MS = 90_000;
@@ -20,6 +22,8 @@ export interface PairOptions {
   /** Whether they can ask each other while the store is silent. */
   readonly hasPeers: boolean;
   readonly env?: NodeJS.ProcessEnv;
+  /** What one of both alone has. */
+  readonly envOf?: (name: MemberName) => NodeJS.ProcessEnv;
 }
 
 /** Two systems on one store, each with its data folder and a way of its own to the store and to the other one. */
@@ -37,7 +41,7 @@ export class Pair {
   }
 
   /** Makes both, and starts neither. They end with the stage. */
-  static async make(stage: Stage, { ttlMs, hasPeers, env = {} }: PairOptions): Promise<Pair> {
+  static async make(stage: Stage, { ttlMs, hasPeers, env = {}, envOf }: PairOptions): Promise<Pair> {
     const store = await startS3Server();
     stage.defer(() => store.destroy());
     const witness = new Witness();
@@ -72,6 +76,7 @@ export class Pair {
           OVERLOAD_LAG_MS: '0',
           ...(hasPeers && peers),
           ...env,
+          ...envOf?.(name),
         },
         way,
         peerWay,
@@ -85,8 +90,12 @@ export class Pair {
   }
 
   get record(): LeaseRecord {
-    const { directory, bucket } = this.#store;
-    return JSON.parse(readFileSync(join(directory, bucket, `${PREFIX}/lease.json._S3rver_object`), 'utf8'));
+    return JSON.parse(readFileSync(this.#pathOf('lease.json._S3rver_object'), 'utf8'));
+  }
+
+  /** Whether anything was uploaded into the folder of an epoch. */
+  hasFolder(epoch: number): boolean {
+    return existsSync(this.#pathOf(epochFolder(epoch)));
   }
 
   other(member: Member): Member {
@@ -139,6 +148,11 @@ export class Pair {
     await this.other(leader).stop();
     this.#stage.keep(leader.system, leader.dataDir);
     leader.leave();
+  }
+
+  #pathOf(key: string): string {
+    const { directory, bucket } = this.#store;
+    return join(directory, bucket, PREFIX, key);
   }
 }
 

@@ -1,11 +1,12 @@
 import { atLeast, atMost, type Limit } from '../../../src/testing/chaos/trial.ts';
+import type { ShownLag } from '../clients/durable-writers.ts';
 import type { Acknowledged, KeyedWriters } from './keyed-writers.ts';
 import type { Member } from './member.ts';
 import { keysOf, type Pair } from './pair.ts';
 
 const REPLICATED_LOST = 'acknowledged as replicated, then lost';
-const UNWARNED_LOST = 'lost though older than the lag shown';
-const BESIDE = 'acknowledged beside the one that led';
+export const UNWARNED_LOST = 'lost though older than the lag shown';
+export const BESIDE = 'acknowledged beside the one that led';
 const CONTRADICTIONS = 'epochs or records of two';
 const UNASKED = 'ends that nobody asked for';
 const NOTES_MAX = 8;
@@ -25,6 +26,8 @@ export class Promises {
   readonly #pair: Pair;
   readonly #clients: KeyedWriters;
   readonly #notes: string[] = [];
+  /** What each that was killed since the last time had shown: who takes its place at its address shows something newer. */
+  #shown: (ShownLag | undefined)[] = [];
   #judged = 0;
   #localLost = 0;
   #unwarned = 0;
@@ -33,6 +36,10 @@ export class Promises {
   constructor(pair: Pair, clients: KeyedWriters) {
     this.#pair = pair;
     this.#clients = clients;
+    for (const [index, member] of pair.members.entries())
+      member.onKilled = () => {
+        this.#shown[index] ??= { ...clients.shown(index) };
+      };
   }
 
   /** @param leader the one that leads now: what was acknowledged since the last time is in it, or was lost */
@@ -50,10 +57,12 @@ export class Promises {
       }
       this.#localLost += 1;
       this.#oldestLostMs = Math.max(this.#oldestLostMs, (lastMs[by] as number) - answeredAtMs);
-      if (answeredAtMs >= this.#clients.shown(by).confirmedUntilMs) continue;
+      const { confirmedUntilMs } = this.#shown[by] ?? this.#clients.shown(by);
+      if (answeredAtMs >= confirmedUntilMs) continue;
       this.#unwarned += 1;
       this.#note(`${key} was lost, though ${by} had shown that it was in the replica`);
     }
+    this.#shown = [];
   }
 
   /**

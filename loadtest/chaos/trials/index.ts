@@ -19,11 +19,15 @@ import { deployRefused } from './deploy-refused.ts';
 import { diskFull } from './disk-full.ts';
 import { diskLoss } from './disk-loss.ts';
 import { failoverBothStart } from './failover-both-start.ts';
+import { failoverClocks } from './failover-clocks.ts';
 import { failoverCut } from './failover-cut.ts';
 import { failoverHandover } from './failover-handover.ts';
 import { failoverKilled } from './failover-killed.ts';
+import { failoverMails } from './failover-mails.ts';
+import { failoverNextLost } from './failover-next-lost.ts';
 import { failoverPaused } from './failover-paused.ts';
 import { failoverRandom } from './failover-random.ts';
+import { failoverStill } from './failover-still.ts';
 import { history } from './history.ts';
 import { mailerKilled } from './mailer-killed.ts';
 import { malicious } from './malicious.ts';
@@ -63,9 +67,13 @@ export const trials: readonly Trial[] = [
   diskLoss,
   history,
   failoverKilled,
+  failoverNextLost,
   failoverPaused,
+  failoverStill,
+  failoverClocks,
   failoverCut,
   failoverHandover,
+  failoverMails,
   failoverBothStart,
   failoverRandom,
   storeOutage,

@@ -2,9 +2,13 @@ import { whatMustHoldDoes } from './holds.ts';
 
 whatMustHoldDoes([
   'failover-killed',
+  'failover-next-lost',
   'failover-paused',
+  'failover-still',
+  'failover-clocks',
   'failover-cut',
   'failover-handover',
+  'failover-mails',
   'failover-both-start',
   'failover-random',
 ]);
