@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import { Failure } from '../errors.ts';
+import type { Failure } from '../errors.ts';
 import { HistoryKeeper } from '../replication/history/keeper.ts';
 import { describeCommits } from '../replication/history/quarantine.ts';
 import { databasePath } from '../replication/litestream-config.ts';
@@ -9,12 +9,13 @@ import { Drills } from './drills.ts';
 import type { ContenderPlace } from './failover/contender-place.ts';
 import { LeasePlace } from './lease-place.ts';
 import type { Lifecycle } from './lifecycle.ts';
+import { prepared } from './preparation.ts';
 import { drainTimeoutMsOf, PROCESSES, type ProcessSpec } from './processes.ts';
 import type { Deployment } from './release/deployment.ts';
 import { ReplicaGuard } from './replica-guard.ts';
 import type { ReplicaOwner } from './replica-owner.ts';
 import { Replicator, type ReplicatorOptions } from './replicator.ts';
-import { finalFailure, type Slot } from './slot.ts';
+import type { Slot } from './slot.ts';
 import { WriterPlace } from './writer-place.ts';
 
 /** What a replica is a folder of. */
@@ -250,14 +251,16 @@ export class DataTier {
   }
 
   async #prepare(): Promise<void> {
-    const { events, lifecycle } = this.#options;
-    const exit = await this.#runPrepare({ lastCommits: this.#lastCommits() }, (database, loss) => {
-      this.replicator.monitor.restored(database);
-      events.record('restored', { cause: `${database} was restored: ${loss}` });
+    const { events, lifecycle, log } = this.#options;
+    await prepared({
+      run: () =>
+        this.#runPrepare({ lastCommits: this.#lastCommits() }, (database, loss) => {
+          this.replicator.monitor.restored(database);
+          events.record('restored', { cause: `${database} was restored: ${loss}` });
+        }),
+      demandGoingOn: () => lifecycle.demandNotEnding(),
+      log,
     });
-    lifecycle.demandNotEnding();
-    if (exit.code === 0) return;
-    throw finalFailure(exit) ?? new Failure('child_failed', `Preparing the databases failed: ${exit.cause}`);
   }
 
   /** It loads its code while it is found out whose the replica is. One of an older release does not say when it has. */

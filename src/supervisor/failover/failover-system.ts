@@ -109,7 +109,7 @@ export class FailoverSystem implements StartedSystem {
       status: () => this.#status,
       secret: this.#links.secret.toString('base64'),
     });
-    this.#takeover = new Takeover(this.#factory, events);
+    this.#takeover = new Takeover(this.#factory, events, log);
     this.#notify = new NotifyPlace({
       deployment,
       factory: this.#factory,

@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { Failure } from '../../errors.ts';
+import type { Logger } from '../../log.ts';
 import { replicaIn } from '../../replication/failover/lineage.ts';
 import { type HistoryMark, markPath, readMark, writeMark } from '../../replication/history/mark.ts';
 import { removeSidecar } from '../../replication/history/sidecar.ts';
@@ -10,10 +11,10 @@ import { mirrorDir } from '../../replication/restore/mirrored.ts';
 import { replicaUnreachable } from '../../replication/store/unreachable.ts';
 import type { Child, ChildExit } from '../child.ts';
 import type { Events } from '../events.ts';
+import { prepared } from '../preparation.ts';
 import type { ProcessFactory } from '../process-factory.ts';
 import { drainTimeoutMsOf, PROCESSES } from '../processes.ts';
 import type { Deployment } from '../release/deployment.ts';
-import { finalFailure } from '../slot.ts';
 
 /** @returns the same with a folder of the shared replica as its replica, for which Litestream's configuration is written */
 export function deploymentIn(deployment: Deployment, folder: string): Deployment {
@@ -45,9 +46,12 @@ export function forgetEpoch({ config }: Pick<Deployment, 'config'>): void {
 export class Takeover {
   readonly #factory: ProcessFactory;
   readonly #events: Events;
+  readonly #log: Logger;
   #preparing: Child | undefined;
+  #abortedBecause: string | undefined;
 
-  constructor(factory: ProcessFactory, events: Events) {
+  constructor(factory: ProcessFactory, events: Events, log: Logger) {
+    this.#log = log;
     this.#factory = factory;
     this.#events = events;
   }
@@ -80,6 +84,7 @@ export class Takeover {
   }
 
   abort(cause: string): void {
+    this.#abortedBecause = cause;
     const child = this.#preparing;
     if (child) child.drain(drainTimeoutMsOf(PROCESSES.prepare, child.deployment.config), cause);
   }
@@ -98,6 +103,17 @@ export class Takeover {
     const { role: name } = PROCESSES.prepare;
     const mirror = join(mirrorDir(deployment.config.DATA_DIR), folder);
     const input = { litestream, litestreamConfigPath, databases, mirrorDir: mirror, lastCommits: {} };
+    await prepared({
+      run: () => this.#runPrepare(deployment, name, input),
+      demandGoingOn: () => {
+        if (this.#abortedBecause !== undefined)
+          throw new Failure('not_ready', `Stopped while taking over: ${this.#abortedBecause}`);
+      },
+      log: this.#log,
+    });
+  }
+
+  #runPrepare(deployment: Deployment, name: string, input: object): Promise<ChildExit> {
     const child = this.#factory.child(PROCESSES.prepare, { name, deployment, input });
     this.#preparing = child;
     child.on('message', (message) => {
@@ -105,9 +121,7 @@ export class Takeover {
         this.#events.record('restored', { cause: `${message.database} was restored: ${message.loss}` });
     });
     child.markReady();
-    const exit = await new Promise<ChildExit>((resolve) => child.once('exit', resolve));
-    if (exit.code === 0) return;
-    throw finalFailure(exit) ?? new Failure('child_failed', `Preparing the databases failed: ${exit.cause}`);
+    return new Promise((resolve) => child.once('exit', resolve));
   }
 }
 

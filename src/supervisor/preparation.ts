@@ -1,0 +1,31 @@
+import { Failure } from '../errors.ts';
+import type { Logger } from '../log.ts';
+import type { ChildExit } from './child.ts';
+import { finalFailure } from './slot.ts';
+
+const TRIES = 3;
+
+export interface PreparationOptions {
+  /** Runs a process that prepares the databases to its end. Each goes on where the one before was ended. */
+  readonly run: () => Promise<ChildExit>;
+  /** Throws when nobody wants it any more. */
+  readonly demandGoingOn: () => void;
+  readonly log: Logger;
+}
+
+/**
+ * Resolves when the databases are prepared. A process that was killed, or hung, says nothing of them: another one tries.
+ * @throws Failure why they cannot be, or what `demandGoingOn` throws
+ */
+export async function prepared({ run, demandGoingOn, log }: PreparationOptions): Promise<void> {
+  for (let left = TRIES - 1; ; left -= 1) {
+    const exit = await run();
+    demandGoingOn();
+    if (exit.code === 0) return;
+    const { cause, endedBy } = exit;
+    const isBystander = endedBy === 'outside' || endedBy === 'hang';
+    if (!isBystander || left === 0)
+      throw finalFailure(exit) ?? new Failure('child_failed', `Preparing the databases failed: ${cause}`);
+    log.error(`preparing the databases was ended: ${cause}; another process tries`);
+  }
+}
