@@ -3,6 +3,7 @@ import { type Config, loadConfig } from '../config.ts';
 import { Failure } from '../errors.ts';
 import { type ListedKey, prepareQueries } from '../keys/queries.ts';
 import { createLog, type Logger } from '../log.ts';
+import type { SystemSnapshot } from '../runtime/snapshot.ts';
 import { hideSecrets } from '../secrets.ts';
 import { openReader } from '../sqlite/open.ts';
 import { inItsFolder } from '../supervisor/failover/alone.ts';
@@ -10,6 +11,7 @@ import type { Invocation } from '../supervisor/release/invocation.ts';
 import type { Settled } from '../supervisor/release/settle.js';
 import { System } from '../supervisor/system.ts';
 import { writerClientOf } from '../writer/client.ts';
+import { askPrimary } from './control-client.ts';
 import { type DataFolderOptions, withDataFolder } from './data-folder.ts';
 import { demandDatabase } from './demand-data.ts';
 
@@ -40,6 +42,7 @@ export async function withKeys<Result>(
   hideSecrets(process.env);
   // What the command has to say it says itself.
   const log = createLog('command', 'silent', 'json');
+  if (config.FAILOVER === 'lease') await demandNoStandby(config);
   // It was only settled what runs where there is something to run on, or to be made.
   if (settled === undefined) demandDatabase(config.DATA_DIR);
   try {
@@ -51,6 +54,18 @@ export async function withKeys<Result>(
     if (!(error instanceof Failure) || error.code !== 'data_dir_locked') throw error;
     return await useKeys(config, log, run);
   }
+}
+
+/** @throws Failure standby where the system that runs here has no keys of its own */
+async function demandNoStandby({ DATA_DIR }: Config): Promise<void> {
+  // Where nothing runs, whoever has the data folder next finds out.
+  const snapshot = await askPrimary(DATA_DIR, ['status']).catch(() => undefined);
+  const { state, failover } = (snapshot ?? {}) as Partial<SystemSnapshot>;
+  if (state !== 'standby') return;
+  throw new Failure(
+    'standby',
+    `This system stands by, and the keys are those of the one that leads: ${failover?.holder ?? 'it is not known yet which'}. Run it there.`,
+  );
 }
 
 async function withOwnWriter<Result>(

@@ -42,6 +42,7 @@ t.test('two systems are deployed to: the standby first, a handover, then the oth
   const there = await handOver(leader.dataDir);
   t.equal(there.code, 0, there.stderr);
   t.equal((await leader.ended()).code, 85);
+  await standby.ready();
   t.equal((await request(`${standby.url}/alert/movie/one`)).status, 200);
   await written(standby, 'two');
 
@@ -65,6 +66,7 @@ t.test('two systems are deployed to: the standby first, a handover, then the oth
   t.equal(await isHeldBack(next.dataDir, null), true);
   const back = await handOver(standby.dataDir);
   t.equal(back.code, 0, back.stderr);
+  await next.ready();
   for (const id of ['one', 'two']) t.equal((await request(`${next.url}/alert/movie/${id}`)).status, 200, id);
   t.strictSame([record().epoch, record().data], [3, 'e000003']);
   t.equal((await standby.ended()).code, 85);

@@ -16,7 +16,7 @@ async function statusOf(dataDir: string): Promise<SystemSnapshot> {
 }
 
 t.test('a standby mirrors the replica, proves it, and takes over from it', async (t) => {
-  const { store, member, record } = await pair(t);
+  const { store, env, member, record } = await pair(t);
   const leader = member('a');
   await leader.ready();
   await written(leader, 'one');
@@ -60,6 +60,18 @@ t.test('a standby mirrors the replica, proves it, and takes over from it', async
     t.equal((await requestAt(port, '/metrics')).status, 401);
     t.equal((await requestAt(port, '/ops')).status, 200);
     t.equal((await requestAt(port, '/ops/view.js')).status, 200);
+    for (const words of [
+      ['keys', 'list'],
+      ['keys', 'create', '--name', 'x', '--scope', 'admin'],
+    ]) {
+      const { code, stderr } = await command(words, { ...env, DATA_DIR: standby.dataDir });
+      t.equal(code, 75);
+      t.match(stderr, `the keys are those of the one that leads: a (process ${leader.pid}). Run it there.`);
+    }
+    const { stderr: ofReload } = await command(['reload'], { DATA_DIR: standby.dataDir });
+    t.match(ofReload, 'This system stands by, and serves nobody: restart it with the other release.');
+    const { stderr: ofRestart } = await command(['restart', 'worker'], { DATA_DIR: standby.dataDir });
+    t.match(ofRestart, `This system stands by, and a (process ${leader.pid}) leads: ask that one`);
     const { stdout: link } = await command(['ops'], { DATA_DIR: standby.dataDir });
     const token = /#(\S+)/.exec(link)?.[1];
     const opened = await requestAt(port, '/ops/session', { method: 'POST', body: { token } });

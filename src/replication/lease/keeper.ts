@@ -141,7 +141,7 @@ export class LeaseKeeper {
     if (judgement === 'refused')
       return this.#lose(
         `${nameOf(record)}, and by a second system that takes over from that (FAILOVER=lease)`,
-        'Only the one that has led last can go on alone, when both are stopped. Start this one with FAILOVER=lease, too.',
+        'Only the one that has led last can go on alone, when both are stopped. Start this one with FAILOVER=lease, too; a command that writes is for the one that leads.',
       );
     if (judgement === 'elsewhere')
       return this.#lose(

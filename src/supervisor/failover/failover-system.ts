@@ -214,6 +214,8 @@ export class FailoverSystem implements StartedSystem {
     const { log, events, deployment } = this.#options;
     this.#takeover.abort(cause);
     this.#cleaner.stop();
+    // What waits for the other one would be waited for.
+    if (this.#isHandingOver) this.#system?.closeRequests();
     const stopStandby = Promise.all([this.#standby.stop(cause), this.#endStandby(cause)]);
     try {
       if (this.#system) await this.#system.stop(cause);
@@ -339,6 +341,11 @@ export class FailoverSystem implements StartedSystem {
 
   async reload(request: ReloadRequest): ReturnType<System['reload']> {
     if (this.#isHandingOver) throw new Failure('not_ready', 'The lead is being handed over');
+    if (!this.#system)
+      throw new Failure(
+        'standby',
+        'This system stands by, and serves nobody: restart it with the other release.',
+      );
     this.#isReloading = true;
     try {
       return await this.#leading.reload(request);
@@ -372,8 +379,14 @@ export class FailoverSystem implements StartedSystem {
   }
 
   get #leading(): System {
-    if (!this.#system) throw new Failure('standby', STANDS_BY);
-    return this.#system;
+    if (this.#system) return this.#system;
+    const { holder } = this.#contender.leadership;
+    throw new Failure(
+      'standby',
+      holder === undefined
+        ? 'This system stands by, and it is not known yet who leads'
+        : `This system stands by, and ${holder} leads: ask that one`,
+    );
   }
 
   get #status(): SystemStatus {
@@ -465,6 +478,3 @@ export class FailoverSystem implements StartedSystem {
     if (this.#isStopping) throw new Failure('not_ready', 'Stopped while taking over');
   }
 }
-
-const STANDS_BY =
-  'This system stands by, and another one leads: ask that one. ninelives status tells which it is.';
