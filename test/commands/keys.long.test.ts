@@ -28,7 +28,7 @@ t.test('the first key is made before a start on another HOST, which is refused w
 });
 
 t.test('what changes a key waits for the replica, and says when that has not confirmed it', async (t) => {
-  const system = await start(t);
+  const system = await start(t, { REPLICA_STALL_TIMEOUT_MS: '600000' });
   const env = { DATA_DIR: system.dataDir };
   const create = (name: string, more = {}) =>
     command(['keys', 'create', '--name', name, '--scope', 'read'], { ...env, ...more });
