@@ -12,6 +12,12 @@ export function obstacleToDisks(): string | undefined {
 
 /** Mounts a small disk at the stage's data folder. */
 export function mountDisk(stage: Stage, sizeMib: number): void {
+  stage.dataDir = join(smallDisk(stage, sizeMib), 'data');
+  mkdirSync(stage.dataDir);
+}
+
+/** @returns a folder of the stage's where a small disk is mounted */
+export function smallDisk(stage: Stage, sizeMib: number): string {
   const folder = join(stage.folder, 'disk');
   mkdirSync(folder);
   const { status, stderr } = spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${sizeMib}m`, 'tmpfs', folder]);
@@ -19,8 +25,7 @@ export function mountDisk(stage: Stage, sizeMib: number): void {
   stage.defer(() => {
     spawnSync('umount', ['-l', folder]);
   });
-  stage.dataDir = join(folder, 'data');
-  mkdirSync(stage.dataDir);
+  return folder;
 }
 
 /** Appends to a file until so much is left on its disk; by default until not a byte more fits. */

@@ -24,6 +24,8 @@ export interface PairOptions {
   readonly env?: NodeJS.ProcessEnv;
   /** What one of both alone has. */
   readonly envOf?: (name: MemberName) => NodeJS.ProcessEnv;
+  /** Where its data is; in the trial's folder where left out. */
+  readonly dataDirOf?: (name: MemberName) => string | undefined;
 }
 
 /** Two systems on one store, each with its data folder and a way of its own to the store and to the other one. */
@@ -41,7 +43,10 @@ export class Pair {
   }
 
   /** Makes both, and starts neither. They end with the stage. */
-  static async make(stage: Stage, { ttlMs, hasPeers, env = {}, envOf }: PairOptions): Promise<Pair> {
+  static async make(
+    stage: Stage,
+    { ttlMs, hasPeers, env = {}, envOf, dataDirOf }: PairOptions,
+  ): Promise<Pair> {
     const store = await startS3Server();
     stage.defer(() => store.destroy());
     const witness = new Witness();
@@ -61,7 +66,7 @@ export class Pair {
       return new Member({
         stage,
         name,
-        dataDir: join(stage.folder, name),
+        dataDir: dataDirOf?.(name) ?? join(stage.folder, name),
         port: await freePort(),
         env: {
           ...s3Environment(store, PREFIX),

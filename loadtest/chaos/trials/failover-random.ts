@@ -1,9 +1,11 @@
 import type { Random } from '../../../src/testing/chaos/random.ts';
 import { killQuietly } from '../../../src/testing/running-system.ts';
 import type { Weather } from '../../support/store-proxy.ts';
+import { runCommand } from '../failover/command.ts';
 import type { Member } from '../failover/member.ts';
 import { OF_TWO } from '../failover/promises.ts';
 import { onPair } from '../failover/scene.ts';
+import type { Stage } from '../stage.ts';
 import type { Trial } from '../trial.ts';
 
 const TTL_MS = 3000;
@@ -12,11 +14,17 @@ const PAUSE_SPREAD_MS = 2 * TTL_MS;
 const STORMS: readonly Weather[] = ['refuse', 'hang', 'unavailable', 'slow', 'cut', 'deaf', 'open'];
 const CHILDREN = ['contender', 'writer', 'litestream', 'worker-1', 'standby'] as const;
 
+type Step = (member: Member, random: Random, stage: Stage) => Promise<unknown> | undefined;
 /** What can become of one system. */
-const STEPS: Readonly<Record<string, (member: Member, random: Random) => Promise<unknown> | undefined>> = {
+const STEPS: Readonly<Record<string, Step>> = {
   'loses its process': (member) => (member.isUp ? member.kill(false) : undefined),
   'loses its disk': (member) => (member.isUp ? member.kill(true) : undefined),
   'is stopped': (member) => (member.isUp && !member.isPaused ? member.stop() : undefined),
+  // It may wait for what never comes to be.
+  'hands over': (member, random, stage) =>
+    member.isUp && !member.isPaused
+      ? Promise.race([runCommand(stage, member, ['handover']), stage.sleep(random.below(PAUSE_SPREAD_MS))])
+      : undefined,
   'is started': async (member) => {
     if (!member.isUp) member.start();
   },
@@ -34,7 +42,8 @@ const STEPS: Readonly<Record<string, (member: Member, random: Random) => Promise
 
 export const failoverRandom: Trial = {
   name: 'failover-random',
-  fault: 'two systems are killed, stopped, paused, cut from the store and from each other, as a seed has it',
+  fault:
+    'two systems are killed, stopped, paused, handed over, cut from the store and from each other, as a seed has it',
   size: { unit: 'times', full: 200, short: 4 },
   victims: /./,
   limits: OF_TWO,
@@ -49,7 +58,7 @@ export const failoverRandom: Trial = {
           const what = random.pick(Object.keys(STEPS));
           steps.push(`${member.name} ${what}`);
           stage.progress(`${turn} of ${times}: ${steps.join(', ')}`);
-          await STEPS[what]?.(member, random);
+          await STEPS[what]?.(member, random, stage);
           await stage.sleep(random.below(PAUSE_SPREAD_MS));
         }
         const healedMs = performance.now();

@@ -21,6 +21,7 @@ import { diskLoss } from './disk-loss.ts';
 import { failoverBothStart } from './failover-both-start.ts';
 import { failoverClocks } from './failover-clocks.ts';
 import { failoverCut } from './failover-cut.ts';
+import { failoverDiskFull } from './failover-disk-full.ts';
 import { failoverHandover } from './failover-handover.ts';
 import { failoverKilled } from './failover-killed.ts';
 import { failoverMails } from './failover-mails.ts';
@@ -74,6 +75,7 @@ export const trials: readonly Trial[] = [
   failoverCut,
   failoverHandover,
   failoverMails,
+  failoverDiskFull,
   failoverBothStart,
   failoverRandom,
   storeOutage,

@@ -9,6 +9,7 @@ whatMustHoldDoes([
   'failover-cut',
   'failover-handover',
   'failover-mails',
+  'failover-disk-full',
   'failover-both-start',
   'failover-random',
 ]);
