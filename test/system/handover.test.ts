@@ -69,6 +69,10 @@ t.test('where the other one does not take it, this one leads on, and answers wha
   t.equal((await late).status, 201);
   t.strictSame([record().epoch, record().state], [1, 'held']);
   t.equal((await request(`${leader.url}/ready`)).status, 200);
+  await until(async () => {
+    const { stdout } = await command(['status'], { DATA_DIR: leader.dataDir });
+    return /^mailer +ready /m.test(stdout);
+  }, 'what works in the background goes on');
 });
 
 t.test('a system without another one has nobody to hand over to', async (t) => {
