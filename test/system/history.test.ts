@@ -1,7 +1,12 @@
-import { cpSync, renameSync, rmSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { cpSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import Sqlite from 'better-sqlite3';
 import t from 'tap';
-import { start } from '../support/system.ts';
+import { shadowsOf } from '../../src/replication/history/sidecar.ts';
+import { noteOf, request } from '../support/http.ts';
+import { startS3, startStoreProxy } from '../support/s3.ts';
+import { start, until } from '../support/system.ts';
 import { told } from '../support/told.ts';
 import { degraded, notesIn, placeOf, session, write } from './history-fixture.ts';
 
@@ -22,4 +27,61 @@ t.test('a folder of earlier that is put back gets what the replica has beyond it
   const next = await start(t, place.env, place.dataDir);
   t.equal(told(place.dataDir).length, 1, 'the next start finds nothing more');
   t.ok('history' in (await degraded(next)), 'and nothing has proven it yet');
+});
+
+t.test('a snapshot of a moment at which an upload was due gets what that upload had beyond it', async (t) => {
+  const s3 = await startS3(t);
+  const proxy = await startStoreProxy(t, s3);
+  const { folder, dataDir, env } = placeOf(t, {
+    REPLICA_URL: `s3://${s3.bucket}/p`,
+    S3_ENDPOINT: proxy.endpoint,
+    ...s3.credentials,
+  });
+  const first = await start(t, env, dataDir);
+  await write(first, 'a');
+  const copiedBytes = () => statSync(shadowsOf(join(dataDir, 'main.db')).at(-1)?.path ?? '').size;
+  const writeCopied = async (id: string) => {
+    const beforeBytes = copiedBytes();
+    await request(`${first.url}/note`, { method: 'POST', body: noteOf(id) });
+    await until(() => copiedBytes() > beforeBytes, 'Litestream has copied it');
+  };
+  await proxy.become('read-only');
+  await writeCopied('b');
+  spawnSync('cp', ['-a', dataDir, join(folder, 'earlier')]);
+  await writeCopied('c');
+  await proxy.become('open');
+  const again = { method: 'POST', body: noteOf('c'), headers: { Durability: 'replicated' } };
+  t.equal((await request(`${first.url}/note`, again)).status, 200);
+  first.kill('SIGKILL');
+  await first.ended();
+  rmSync(dataDir, { recursive: true });
+  renameSync(join(folder, 'earlier'), dataDir);
+  await start(t, env, dataDir);
+  t.strictSame(notesIn(join(dataDir, 'main.db')), ['a', 'b', 'c']);
+});
+
+t.test('a folder put back to before bytes that hold no commit begins a new generation', async (t) => {
+  const { folder, dataDir, env } = placeOf(t);
+  const first = await start(t, env, dataDir);
+  await write(first, 'a');
+  spawnSync('cp', ['-a', dataDir, join(folder, 'earlier')]);
+  const generations = join(folder, 'replica', 'main', 'generations');
+  const segments = () => readdirSync(generations, { recursive: true }).length;
+  const before = segments();
+  const db = new Sqlite(join(dataDir, 'main.db'));
+  db.exec('PRAGMA wal_autocheckpoint = 0; UPDATE writer_heartbeat SET at_ms = at_ms + 1').close();
+  await until(() => segments() > before, 'it is uploaded');
+  first.kill('SIGKILL');
+  await first.ended();
+  rmSync(dataDir, { recursive: true });
+  renameSync(join(folder, 'earlier'), dataDir);
+  const next = await start(t, env, dataDir);
+  await write(next, 'd');
+  t.match(told(dataDir), [/and begins a new one\.$/]);
+  next.kill('SIGKILL');
+  await next.ended();
+  rmSync(dataDir, { recursive: true });
+  mkdirSync(dataDir);
+  await start(t, env, dataDir);
+  t.strictSame(notesIn(join(dataDir, 'main.db')), ['a', 'd']);
 });

@@ -19,6 +19,7 @@ import type { DatabaseMark } from './mark.ts';
  * | replica-changed | the replica is another one than before; the database has all of it    | go on with a new generation, tell |
  * | replica-emptied | nothing is left of what was in the replica                            | the same         |
  * | replica-shrunk  | the newest that was uploaded is gone, and older is there              | the same         |
+ * | replica-apart   | Litestream's generation was gone on with, and the database has all of its commits | the same |
  * | sidecar-gone    | Litestream's files are missing: a new generation                      | go on, tell      |
  * | unanswered      | the replica has one commit more, which a writer was killed over; the database went on without | go on, tell |
  * | unreadable      | a generation that nobody knows cannot be restored                     | go on, tell      |
@@ -42,6 +43,7 @@ export type Case =
   | 'replica-changed'
   | 'replica-emptied'
   | 'replica-shrunk'
+  | 'replica-apart'
   | 'sidecar-gone'
   | 'unanswered'
   | 'unreadable'
@@ -62,6 +64,7 @@ export const ACTIONS: Readonly<Record<Case, Action>> = {
   'replica-changed': 'go-on',
   'replica-emptied': 'go-on',
   'replica-shrunk': 'go-on',
+  'replica-apart': 'go-on',
   'sidecar-gone': 'go-on',
   unanswered: 'go-on',
   unreadable: 'go-on',
@@ -75,7 +78,12 @@ export const ACTIONS: Readonly<Record<Case, Action>> = {
 };
 
 /** Litestream would go on with a generation of which the replica lacks a part, and which nobody could restore. */
-export const NEEDS_NEW_GENERATION: readonly Case[] = ['replica-changed', 'replica-emptied', 'replica-shrunk'];
+export const NEEDS_NEW_GENERATION: readonly Case[] = [
+  'replica-changed',
+  'replica-emptied',
+  'replica-shrunk',
+  'replica-apart',
+];
 
 /** A generation that was restored to be compared. */
 export interface Candidate {
@@ -102,6 +110,8 @@ export interface ReplicaFacts {
   readonly isEmpty: boolean;
   /** Whether what Litestream uploaded last is gone. */
   readonly isShrunk: boolean;
+  /** Whether Litestream's generation was gone on with elsewhere, or before the folder was put back to an earlier moment. */
+  readonly isApart: boolean;
   /** Of the generations that may have what the database has not. */
   readonly candidates: readonly Candidate[];
   /** Generations that may, and cannot be restored. */
@@ -168,7 +178,10 @@ function isUnanswered(
   return beyond === 1 && generation === mark.segment?.generation && history.lastAtMs <= database.lastAtMs;
 }
 
-function whileGoingOn(facts: Facts, { isEmpty, isShrunk, unreadable }: ReplicaFacts): Verdict['cases'] {
+function whileGoingOn(
+  facts: Facts,
+  { isEmpty, isShrunk, isApart, unreadable }: ReplicaFacts,
+): Verdict['cases'] {
   const { database, mark, isReplicaOfMark, hasSidecar } = facts;
   const wasReplicated = mark?.segment !== undefined || mark?.replicated !== undefined;
   const cases: Case[] = [];
@@ -176,6 +189,7 @@ function whileGoingOn(facts: Facts, { isEmpty, isShrunk, unreadable }: ReplicaFa
   if (mark && !isReplicaOfMark) cases.push('replica-changed');
   else if (wasReplicated && isEmpty) cases.push('replica-emptied');
   else if (isShrunk) cases.push('replica-shrunk');
+  else if (isApart) cases.push('replica-apart');
   else if (mark?.segment && !hasSidecar) cases.push('sidecar-gone');
   if (unreadable.length > 0) cases.push('unreadable');
   const [first = 'plain', ...more] = cases;

@@ -3,7 +3,7 @@ import { contains, type History } from './history.ts';
 import type { DatabaseMark } from './mark.ts';
 import type { ReplicaListing } from './replica-listing.ts';
 import { NEWEST } from './restore-generations.ts';
-import { compareSegments, txidName } from './segment.ts';
+import { compareSegments, type SegmentRef, txidName } from './segment.ts';
 import type { Sidecar } from './sidecar.ts';
 
 export interface ExamineOptions {
@@ -14,12 +14,16 @@ export interface ExamineOptions {
   readonly sidecar: Sidecar | undefined;
   /** The mark was written after the last commit and the last upload. */
   readonly isMarkFinal: boolean;
+  /** Whether the sidecar has all of a segment of its generation, as it is in the replica. */
+  readonly isCopied: (segment: SegmentRef) => Promise<boolean>;
 }
 
 /** What names alone tell of a replica. */
 export interface Names {
   readonly generations: readonly string[];
   readonly isShrunk: boolean;
+  /** The generation of the sidecar has been gone on with elsewhere. */
+  readonly isApart: boolean;
   /** Those that may have what the database has not; only a restore tells. */
   readonly doubtful: readonly string[];
 }
@@ -36,19 +40,17 @@ export async function examine(options: ExamineOptions): Promise<Names> {
   const { listing, database, mark, sidecar } = options;
   const found = await listing.generations();
   const generations = found.filter((name) => !database.dismissed.includes(name));
-  if (generations.length === 0) return { generations: found, isShrunk: false, doubtful: [] };
-  if (mark === undefined && isOfOlderRelease(database)) {
-    const isOwnThere = sidecar !== undefined && generations.includes(sidecar.generation);
-    const isPlain = isOwnThere && (await isOwnSound(options, sidecar));
-    return { generations: found, isShrunk: false, doubtful: isPlain ? [] : [NEWEST] };
-  }
-  // The sidecar may have gone on elsewhere, in a generation of the same name.
-  if (mark === undefined) return { generations: found, isShrunk: false, doubtful: generations };
+  const own =
+    sidecar && generations.includes(sidecar.generation) ? await lookAtOwn(options, sidecar) : 'none';
+  const names = { generations: found, isShrunk: false, isApart: own === 'apart' };
+  if (generations.length === 0) return { ...names, doubtful: [] };
+  if (mark === undefined && isOfOlderRelease(database))
+    return { ...names, doubtful: own === 'sound' ? [] : [NEWEST] };
+  if (mark === undefined) return { ...names, doubtful: generations };
   const doubtful = new Set<string>();
   for (const name of generations)
     if (!mark.generations.includes(name) && name !== sidecar?.generation) doubtful.add(name);
-  if (sidecar && generations.includes(sidecar.generation) && !(await isOwnSound(options, sidecar)))
-    doubtful.add(sidecar.generation);
+  if (sidecar && (own === 'doubtful' || own === 'apart')) doubtful.add(sidecar.generation);
   const { segment } = mark;
   let isShrunk = false;
   if (segment) {
@@ -60,7 +62,7 @@ export async function examine(options: ExamineOptions): Promise<Names> {
     if (isBeyond && segment.generation !== sidecar?.generation) doubtful.add(segment.generation);
   }
   if (missingOf(database, mark)) for (const name of generations) doubtful.add(name);
-  return { generations: found, isShrunk, doubtful: [...doubtful] };
+  return { ...names, isShrunk, doubtful: [...doubtful] };
 }
 
 /**
@@ -76,24 +78,34 @@ export async function examineLtx({ listing, database, mark, sidecar }: ExamineOp
   const isOwn = sidecar?.isContained === true && txid !== undefined && txid <= sidecar.end.index;
   const isCompared = txid !== undefined && mark?.generations.includes(txidName(txid));
   const isPlain = isGivenUp || (mark && !missingOf(database, mark) && (isOwn || isCompared));
-  return { generations: names, isShrunk: false, doubtful: isPlain ? [] : [NEWEST] };
+  return { generations: names, isShrunk: false, isApart: false, doubtful: isPlain ? [] : [NEWEST] };
 }
 
-/** @returns whether the database has all that the generation of its sidecar has in the replica */
-async function isOwnSound(
-  { listing, database, mark, isMarkFinal }: ExamineOptions,
+/**
+ * `sound`: the database has all that the generation of its sidecar has in the replica. `doubtful`: it may not have that.
+ * `apart`: that generation was gone on with by another, or by this one before it was put back to an earlier moment.
+ */
+async function lookAtOwn(
+  { listing, database, mark, isMarkFinal, isCopied }: ExamineOptions,
   { generation, end, isContained }: Sidecar,
-): Promise<boolean> {
+): Promise<'sound' | 'doubtful' | 'apart'> {
   const isOfMark = mark?.segment?.generation === generation;
-  const begin = isOfMark && mark?.segment && compareSegments(mark.segment, end) < 0 ? mark.segment : end;
+  const isBefore = isOfMark && mark?.segment !== undefined && compareSegments(mark.segment, end) < 0;
+  // The last one before the end may reach beyond it.
+  const begin = isBefore ? mark.segment : { index: end.index, offsetBytes: 0 };
   const newest = (await listing.segments(generation, begin)).at(-1);
-  const isWithinCopy = newest === undefined || compareSegments(newest, end) < 0;
-  if (isContained && isWithinCopy) return true;
   // A clean stop tells exactly what was uploaded, and that the database had it.
   const isWithinMark =
     isOfMark &&
     mark?.segment !== undefined &&
     newest !== undefined &&
     compareSegments(newest, mark.segment) <= 0;
-  return isMarkFinal && isWithinMark && mark?.local !== undefined && contains(database, mark.local);
+  if (isMarkFinal && isWithinMark && mark?.local !== undefined && contains(database, mark.local))
+    return 'sound';
+  const isWithinCopy =
+    newest === undefined ||
+    newest.index < end.index ||
+    (compareSegments(newest, end) < 0 && (await isCopied(newest)));
+  if (!isWithinCopy) return 'apart';
+  return isContained ? 'sound' : 'doubtful';
 }

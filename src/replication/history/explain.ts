@@ -44,6 +44,8 @@ const WORDS: Readonly<Record<Case, Words>> = {
     `The replica ${replicaUrl} has nothing of ${database} any more, and gets everything anew.`,
   'replica-shrunk': (_, { database, replicaUrl }) =>
     `The replica ${replicaUrl} lacks what was uploaded last of ${database}, and gets everything anew.`,
+  'replica-apart': (_, { database, replicaUrl }) =>
+    `The generation of ${database} in ${replicaUrl} has been gone on with elsewhere, or before this folder was put back to an earlier moment; the database has all of its commits, and begins a new one.`,
   'sidecar-gone': (_, { database }) =>
     `Litestream's files beside ${database} are gone: it begins a new generation with everything in it.`,
   unanswered: (_, { database, replicaUrl }, candidate) =>

@@ -14,6 +14,7 @@ import {
   type ReplicaFacts,
   type Verdict,
 } from './cases.ts';
+import { isCopied } from './copied.ts';
 import { examine, examineLtx, type Names } from './examine.ts';
 import { explain, type Subject } from './explain.ts';
 import { type Abandoned, type History, historyOf } from './history.ts';
@@ -150,7 +151,7 @@ async function look(database: string, here: Here, options: SettleOptions): Promi
     const candidates = restored.filter(({ history }) => !known || isOfBeginning(history, known));
     const isEmpty = names.generations.length === 0;
     return {
-      facts: { isEmpty, isShrunk: names.isShrunk, candidates, unreadable },
+      facts: { isEmpty, isShrunk: names.isShrunk, isApart: names.isApart, candidates, unreadable },
       generations: names.generations,
     };
   } catch (error) {
@@ -165,7 +166,7 @@ async function namesOf(database: string, { history, sidecar }: Here, options: Se
   const isSameReplica = mark?.replicaUrl === config.replica.url;
   const listing = new ReplicaListing({ config, database, env });
   if (known?.isBegunAnew && known.beginning === undefined) {
-    return { generations: (await listing.states()).names, isShrunk: false, doubtful: [] };
+    return { generations: (await listing.states()).names, isShrunk: false, isApart: false, doubtful: [] };
   }
   return (binary.format === 'ltx' ? examineLtx : examine)({
     listing,
@@ -173,5 +174,6 @@ async function namesOf(database: string, { history, sidecar }: Here, options: Se
     mark: isSameReplica ? known : undefined,
     sidecar,
     isMarkFinal: mark?.isFinal === true,
+    isCopied: (segment) => isCopied(segment, { ...options, database }, options.scratchDir),
   });
 }

@@ -32,6 +32,7 @@ function told(text: string, more: Partial<DatabaseMark> = {}): DatabaseMark {
 const replica = (...histories: readonly string[]): ReplicaFacts => ({
   isEmpty: false,
   isShrunk: false,
+  isApart: false,
   candidates: histories.map((text, index) => ({ generation: `g${index}`, history: of(text) })),
   unreadable: [],
 });
@@ -75,6 +76,11 @@ const EXPECTED: readonly [string, readonly Case[], readonly Case[]][] = [
       replica: { ...replica(), isEmpty: true },
     }),
     ['plain'],
+  ],
+  [
+    'it has more without a commit',
+    casesOf('a3', { replica: { ...replica(), isApart: true } }),
+    ['replica-apart'],
   ],
   ['its end is gone', casesOf('a3', { replica: { ...replica(), isShrunk: true } }), ['replica-shrunk']],
   ['the sidecar is gone', casesOf('a3', { hasSidecar: false }), ['sidecar-gone']],
