@@ -35,7 +35,7 @@ export function findProject({ own, isPackage, cwd, named }) {
   const paths = [...linksFrom(invoked), viaShell(cwd, invoked)];
   const app = named === undefined ? undefined : resolve(cwd, named);
   if (!isPackage) {
-    refuseLinkToSources(own, paths);
+    refuseLinkToSources(own, paths, cwd);
     const root = rootAsInvoked(own, paths);
     return { root, real: own, app: app && below(own, app), chassis: own, program: join(root, PROGRAM) };
   }
@@ -82,14 +82,17 @@ function rootAsInvoked(own, paths) {
 }
 
 /**
- * Its sources would run their own app in place of that one's.
+ * Its sources would run their own app in place of that one's. The folder that npx makes for itself depends on them too, and
+ * is nobody's project: it names no app, and nobody works in it.
  * @param {string} own
  * @param {readonly string[]} paths
+ * @param {string} cwd
  */
-function refuseLinkToSources(own, paths) {
+function refuseLinkToSources(own, paths, cwd) {
   for (const path of paths) {
     const [folder] = ownerOf(path);
     if (folder === undefined || realOf(folder) === own || !dependsOnChassis(folder)) continue;
+    if (appIn(folder) === undefined && !upwards(cwd).includes(realOf(folder) ?? folder)) continue;
     throw failure(
       `${PACKAGE} in ${folder} is a link to its sources in ${own}, which run their own app alone: run npm pack there, and install that`,
     );

@@ -44,6 +44,8 @@ t.test('as npm and npx run it, the installation is where they were run', (t) => 
   const modules = join(place.folder, 'npx', 'node_modules');
   mkdirSync(join(modules, '.bin'), { recursive: true });
   symlinkSync(PROJECT, join(modules, 'ninelives'));
+  const manifestOfNpx = { dependencies: { ninelives: 'file:../ninelives' }, _npx: { packages: [PROJECT] } };
+  writeFileSync(join(place.folder, 'npx', 'package.json'), JSON.stringify(manifestOfNpx));
   const path = join(modules, '.bin', 'ninelives');
   symlinkSync('../ninelives/src/bin.js', path);
   const folderOf = (options: RunOptions) =>

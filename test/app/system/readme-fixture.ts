@@ -1,4 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -24,7 +25,7 @@ export function block(mark: string): string {
   return new RegExp(`<!-- ${mark} -->\n\`\`\`sh\n([\\s\\S]*?)\n\`\`\``).exec(README)?.[1] ?? '';
 }
 
-/** Runs commands in a copy of the project, as a reader does who pastes them. */
+/** Runs commands in a copy of the project, as a reader does who pastes them; the last one is to end with 0. */
 export async function paste(t: Test, script: string): Promise<string> {
   const { root } = new Deployment(join(temporaryFolder(t), 'app'));
   const path = join(root, 'pasted.sh');
@@ -36,6 +37,11 @@ export async function paste(t: Test, script: string): Promise<string> {
     env,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
-  const [out] = await Promise.all([text(child.stdout), text(child.stderr)]);
+  const [[status], out, err] = await Promise.all([
+    once(child, 'close'),
+    text(child.stdout),
+    text(child.stderr),
+  ]);
+  t.equal(status, 0, `the last command does what it says: ${err}`);
   return out.replace(/^\{"level".*$/gm, '');
 }
