@@ -25,6 +25,7 @@ export class Listener {
   readonly #workers = new Map<Child, Handed>();
   readonly #waiting: Socket[] = [];
   #nextId = 0;
+  #isRefusing = false;
 
   constructor(queueMax: number, log: Logger) {
     this.#queueMax = queueMax;
@@ -44,7 +45,8 @@ export class Listener {
   async listen(address: ListenAddress, isOps: boolean): Promise<AddressInfo | undefined> {
     const server = createServer({ pauseOnConnect: true, noDelay: true }, (socket) => {
       if (isOps) this.#doors.set(socket, addressOf(server) ? 'ops-tcp' : 'ops-unix');
-      this.#take(socket);
+      if (this.#isRefusing && !isOps) socket.destroy();
+      else this.#take(socket);
     });
     await listenAt(server, address);
     // Out of file descriptors, for one: the next accept may do better, and the primary lives on.
@@ -56,6 +58,15 @@ export class Listener {
   /** Stops taking connections; those that wait are closed when no worker is left to serve them. */
   close(): void {
     for (const server of this.#servers) server.close();
+  }
+
+  /**
+   * Closes each connection as it comes, but for the operator's: whoever sends what it brings sends that to another system. The
+   * socket stays open: where a service manager holds it, connections would wait for the next start.
+   */
+  refuse(): void {
+    this.#isRefusing = true;
+    this.abandon();
   }
 
   /** Ends what nobody will serve any more. */

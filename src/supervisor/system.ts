@@ -377,6 +377,7 @@ export class System {
 
   /** What waits is closed unanswered, for whoever sent it to send it again. */
   closeRequests(): void {
+    this.#listener.refuse();
     this.#serving.letRequests('closed');
   }
 

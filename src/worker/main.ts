@@ -87,7 +87,10 @@ export async function run(runtime: Runtime): Promise<void> {
     else if (message.kind === 'hold-requests') void gate?.hold().then(() => send({ kind: 'requests-held' }));
     else if (message.kind === 'let-requests') {
       if (message.be === 'answered') gate?.answer();
-      else gate?.close();
+      else {
+        gate?.close();
+        server.closeIdleConnections();
+      }
     } else if (message.kind === 'drain') drain(message.timeoutMs);
   });
   await runtime.standby();

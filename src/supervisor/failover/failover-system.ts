@@ -31,6 +31,8 @@ const SERVED_MAX_MS = 60_000;
 const PEER_LOOK_MS = 200;
 /** A proxy asks /ready each second (config/haproxy.cfg), and then sends to the other one what is closed here. */
 const PROXY_LOOK_MS = 1500;
+/** It sends nothing here any more when it has looked twice in vain. Before that each connection is closed as it comes. */
+const PROXY_LEAVE_MS = 3000;
 
 export interface FailoverOptions extends SystemOptions {
   /** The port is open, and who leads is found out. */
@@ -291,6 +293,7 @@ export class FailoverSystem implements StartedSystem {
       system.closeRequests();
       const durationMs = Math.round(performance.now() - startMs);
       this.#options.events.record('handover', { cause: `${name} leads`, durationMs });
+      await delay(PROXY_LEAVE_MS);
       return { to: name, durationMs };
     } finally {
       this.#isHandingOver = false;
