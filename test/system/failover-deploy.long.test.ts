@@ -3,6 +3,7 @@ import t from 'tap';
 import { Deployment } from '../../loadtest/chaos/deployment.ts';
 import type { SystemSnapshot } from '../../src/runtime/snapshot.ts';
 import { command } from '../commands/command.ts';
+import { DEPLOYED_APP } from '../small-app/arguments.ts';
 import { request } from '../support/http.ts';
 import { launch, temporaryFolder, until } from '../support/system.ts';
 import { LONG, pair, peers, standsBy, written } from './failover-fixture.ts';
@@ -10,13 +11,13 @@ import { LONG, pair, peers, standsBy, written } from './failover-fixture.ts';
 t.test('two systems are deployed to: the standby first, a handover, then the other one', async (t) => {
   const { env, record } = await pair(t);
   const [ofA, ofB] = await peers();
-  const before = new Deployment(join(temporaryFolder(t), 'before'));
-  const after = new Deployment(join(temporaryFolder(t), 'after'));
+  const before = new Deployment(join(temporaryFolder(t), 'before'), DEPLOYED_APP);
+  const after = new Deployment(join(temporaryFolder(t), 'after'), DEPLOYED_APP);
   const number = Number.parseInt(
-    after.addMigration('add_note', 'ALTER TABLE alerts ADD COLUMN note TEXT;', false),
+    after.addMigration('add_colour', 'ALTER TABLE notes ADD COLUMN colour TEXT;', false),
     10,
   );
-  const lacks = new RegExp(`^its code lacks migration ${number} of alerts in main, which `);
+  const lacks = new RegExp(`^its code lacks migration ${number} of notes in main, which `);
   const member = (name: 'a' | 'b', { root }: Deployment, dataDir?: string) =>
     launch(t, { ...env, ...(name === 'a' ? ofA : ofB), ...LONG, NODE_NAME: name }, dataDir, { root });
   const statusOf = async (dataDir: string) =>
@@ -43,7 +44,7 @@ t.test('two systems are deployed to: the standby first, a handover, then the oth
   t.equal(there.code, 0, there.stderr);
   t.equal((await leader.ended()).code, 85);
   await standby.ready();
-  t.equal((await request(`${standby.url}/alert/movie/one`)).status, 200);
+  t.equal((await request(`${standby.url}/note/one`)).status, 200);
   await written(standby, 'two');
 
   await t.test('older code does not take over, nor is it handed over to, and both say why', async (t) => {
@@ -56,7 +57,7 @@ t.test('two systems are deployed to: the standby first, a handover, then the oth
     );
     const refused = await handOver(standby.dataDir);
     t.equal(refused.code, 75);
-    t.match(refused.stderr, `a would not take over: its code lacks migration ${number} of alerts in main`);
+    t.match(refused.stderr, `a would not take over: its code lacks migration ${number} of notes in main`);
     t.equal((await again.stop()).code, 0);
   });
 
@@ -67,7 +68,7 @@ t.test('two systems are deployed to: the standby first, a handover, then the oth
   const back = await handOver(standby.dataDir);
   t.equal(back.code, 0, back.stderr);
   await next.ready();
-  for (const id of ['one', 'two']) t.equal((await request(`${next.url}/alert/movie/${id}`)).status, 200, id);
+  for (const id of ['one', 'two']) t.equal((await request(`${next.url}/note/${id}`)).status, 200, id);
   t.strictSame([record().epoch, record().data], [3, 'e000003']);
   t.equal((await standby.ended()).code, 85);
   const onDisk = member('b', before, standby.dataDir);

@@ -71,7 +71,7 @@ t.test('where the other one does not take it, this one leads on, and answers wha
   t.equal((await request(`${leader.url}/ready`)).status, 200);
   await until(async () => {
     const { stdout } = await command(['status'], { DATA_DIR: leader.dataDir });
-    return /^mailer +ready /m.test(stdout);
+    return /^tally +ready /m.test(stdout);
   }, 'what works in the background goes on');
 });
 
