@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { startMessageTrap } from '../../loadtest/support/message-trap.ts';
@@ -148,26 +148,4 @@ t.test('doctor asks the other system, and names a wrong secret', async (t) => {
   const wrong = await doctor({ PEER_SECRET: `another ${secret}` });
   t.equal(wrong.by.get('peer')?.result, 'problem');
   t.equal(wrong.by.get('peer')?.detail, `http://127.0.0.1:${one}: PEER_SECRET is not the same on both`);
-});
-
-t.test('what the mirror lacks, or has otherwise, comes from the store', async (t) => {
-  const { member } = await pair(t);
-  const leader = member('a');
-  await leader.ready();
-  const standby = member('b');
-  await standsBy(standby);
-  await written(leader, 'one');
-  const segments = join(standby.dataDir, 'mirror', 'e000001', 'main', 'generations');
-  const segmentFiles = () =>
-    existsSync(segments)
-      ? readdirSync(segments, { recursive: true, encoding: 'utf8' }).filter((name) =>
-          name.endsWith('.wal.lz4'),
-        )
-      : [];
-  await until(() => segmentFiles().length > 0, 'segments are mirrored');
-  // Its process goes on as if they were there.
-  for (const name of segmentFiles()) rmSync(join(segments, name));
-  for (const pid of [leader.pid]) process.kill(pid, 'SIGKILL');
-  await standby.ready();
-  t.equal((await request(`${standby.url}/note/one`)).status, 200);
 });

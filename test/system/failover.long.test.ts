@@ -229,3 +229,26 @@ t.test('a leader that is stopped gives the record away, and the other one does n
   t.equal((await request(`${standby.url}/note/one`)).status, 200);
   t.equal(record().epoch, 2);
 });
+
+t.test('stopped to come back, it leads again within its time, and another one does after that', async (t) => {
+  const { member, record } = await pair(t);
+  const leader = member('a', undefined, LONG);
+  await leader.ready();
+  const standby = member('b', undefined, LONG);
+  await standsBy(standby);
+  await written(leader, 'one', 'local');
+  const keep = async (dataDir: string) => {
+    const { code, stderr } = await command(['stop', '--keep'], { DATA_DIR: dataDir });
+    t.equal(code, 0, stderr);
+  };
+  await keep(leader.dataDir);
+  t.equal((await leader.ended()).code, 0);
+  t.strictSame([record().epoch, record().state], [1, 'held']);
+  const again = member('a', leader.dataDir, LONG);
+  await again.ready();
+  t.equal(record().epoch, 1);
+  await keep(again.dataDir);
+  await standby.ready();
+  t.equal((await request(`${standby.url}/note/one`)).status, 200);
+  t.equal(record().epoch, 2);
+});

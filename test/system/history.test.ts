@@ -15,8 +15,7 @@ t.test('a folder of earlier that is put back gets what the replica has beyond it
   await session(t, place, 'a');
   const earlier = join(place.folder, 'earlier');
   cpSync(place.dataDir, earlier, { recursive: true });
-  await session(t, place, 'b');
-  await session(t, place, 'c');
+  await session(t, place, 'b', 'c');
   rmSync(place.dataDir, { recursive: true });
   renameSync(earlier, place.dataDir);
   const system = await start(t, place.env, place.dataDir);

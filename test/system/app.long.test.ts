@@ -1,0 +1,77 @@
+import { isDeepStrictEqual } from 'node:util';
+import t from 'tap';
+import { request } from '../support/http.ts';
+import { until } from '../support/system.ts';
+import { chassis, placeOf } from './app-fixture.ts';
+
+t.test('an app of another is served by the same chassis', async (t) => {
+  const place = placeOf(t, (place) => {
+    const release = chassis(place, '1.0.0');
+    release.write(
+      'things/app.ts',
+      `import { Failure } from '../src/errors.ts';
+import { defineApp, defineFeature } from '../src/contract/app.ts';
+import { defineRoute } from '../src/contract/route.ts';
+export default defineApp({
+  title: 'Things & more',
+  description: 'Things.',
+  features: [
+    defineFeature({
+      name: 'things',
+      database: 'main',
+      migrations: new URL('./migrations/', import.meta.url),
+      codes: { thing_lost: { title: 'The thing is lost', httpStatus: 410, exitCode: 65 } },
+      metrics: {
+        things_asked_total: { type: 'counter', help: 'Things asked for.', labels: ['how'] },
+        thing_seconds: { type: 'histogram', help: 'How long one takes.', unit: 'seconds', bounds: [1, 10] },
+      },
+      commands: async () => ({}),
+      routes: async () => [
+        defineRoute({
+          method: 'get', path: '/thing', scope: 'read', rate: 'caller', id: 'getThing', summary: 'A thing',
+          answers: {}, errors: ['thing_lost'],
+          prepare: ({ observe }) => () => {
+            observe('things_asked_total', 1, { how: 'twice' });
+            observe('thing_seconds', 2);
+            throw new Failure('thing_lost', 'It is gone');
+          },
+        }),
+      ],
+    }),
+  ],
+});
+`,
+    );
+    release.write(
+      'things/migrations/0001_create_things.sql',
+      'CREATE TABLE things (id INTEGER PRIMARY KEY);',
+    );
+    release.replace('package.json', '"none": ""', '"app": "things/app.ts"');
+    return release;
+  });
+  const system = await place.start();
+  const { status, text } = await request(`${system.url}/thing`);
+  t.equal(status, 410);
+  const { code, title } = JSON.parse(text);
+  t.strictSame({ code, title }, { code: 'thing_lost', title: 'The thing is lost' });
+  const { info, paths } = JSON.parse((await request(`${system.url}/openapi.json`)).text);
+  t.equal(info.title, 'Things & more');
+  t.equal(paths['/thing'].get.responses[410].description, '`thing_lost`: The thing is lost.');
+  const counted = async () => {
+    const { text } = await request(`${system.url}/metrics`);
+    return text.split('\n').filter((line) => /^ninelives_thing/.test(line));
+  };
+  const expected = [
+    'ninelives_things_asked_total{how="twice"} 1',
+    'ninelives_thing_seconds_bucket{le="1"} 0',
+    'ninelives_thing_seconds_bucket{le="10"} 1',
+    'ninelives_thing_seconds_bucket{le="+Inf"} 1',
+    'ninelives_thing_seconds_sum 2',
+    'ninelives_thing_seconds_count 1',
+  ];
+  await until(async () => isDeepStrictEqual(await counted(), expected), 'the worker has told what it counts');
+  await system.killChild('worker-1');
+  t.strictSame(await counted(), expected, 'a count outlives its process');
+  const home = (await request(`${system.url}/`)).text;
+  t.equal(/<h1>(.*)<\/h1>/.exec(home)?.[1], 'Things &amp; more');
+});
