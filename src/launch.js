@@ -7,6 +7,7 @@ import { appVariables, EMITTED, moduleIn, SOURCES } from './supervisor/release/m
 
 /** sysexits.h. */
 const EXIT_CONFIGURATION = 78;
+const EXIT_SOFTWARE = 70;
 /** Commands that concern no project. */
 const WITHOUT_PROJECT = new Set(['create', 'help', '--help', '-h', undefined]);
 
@@ -77,7 +78,7 @@ export async function launch(words) {
   } catch (error) {
     const { message, meaning } = /** @type {{ message: string, meaning?: { exitCode: number } }} */ (error);
     console.error(`ninelives: ${message}`);
-    process.exitCode = meaning?.exitCode ?? 70;
+    process.exitCode = meaning?.exitCode ?? EXIT_SOFTWARE;
   }
 }
 
@@ -216,7 +217,8 @@ async function start(args, invocation, pinned) {
 async function run(args, invocation, pinned) {
   const { enableCompileCache } = await import('node:module');
   const packages = OWN.code === EMITTED ? dirname(OWN.folder) : join(OWN.folder, 'node_modules');
-  enableCompileCache(join(packages, '.cache', 'ninelives'));
+  // It makes its folder; one that was moved away shall be where it was when it is moved back.
+  if (existsSync(packages)) enableCompileCache(join(packages, '.cache', 'ninelives'));
   const command = await firstOf([OWN, pinned], async (chassis) => {
     // It has a copy of the app, too.
     if (chassis === pinned) set(appVariables(pinned));
@@ -238,6 +240,7 @@ async function firstOf(all, use) {
   let first;
   for (const chassis of all) {
     if (chassis === undefined) continue;
+    const stopWatching = watchForItsExit(chassis);
     try {
       const result = await use(chassis);
       if (first !== undefined) console.error(`ninelives: ${reasonOf(first)}; using ${chassis.folder}`);
@@ -246,14 +249,33 @@ async function firstOf(all, use) {
       // What a command says of its use is no fault of the code.
       if (error instanceof Error && 'meaning' in error) throw error;
       first ??= new Error(`the code in ${chassis.folder} cannot be loaded (${reasonOf(error)})`);
+    } finally {
+      stopWatching();
     }
   }
   throw first;
 }
 
+/**
+ * Code that ends the process while it is loaded, or waits for what never comes, has done nothing of what was asked.
+ * @param {Chassis} chassis
+ * @returns {() => void} ends the watch
+ */
+function watchForItsExit(chassis) {
+  const onExit = () => {
+    console.error(
+      `ninelives: nothing was done: the code in ${chassis.folder} ended this process while it was loaded`,
+    );
+    process.exitCode = EXIT_SOFTWARE;
+  };
+  process.on('exit', onExit);
+  return () => process.off('exit', onExit);
+}
+
 /** @param {unknown} error */
 function reasonOf(error) {
-  return error instanceof Error ? error.message.split('\n')[0] : String(error);
+  const reason = error instanceof Error ? error.message.split('\n')[0] : String(error);
+  return /^Cannot find package /.test(String(reason)) ? `${reason}: run npm ci there` : reason;
 }
 
 /**

@@ -1,20 +1,26 @@
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { readdirSync } from 'node:fs';
 import { Failure } from '../errors.ts';
-import { databaseNames } from '../features.ts';
 import { demandReadableDataDir } from '../sqlite/data-dir.ts';
 
 /**
- * For a command that can do nothing without what a start has made: it must not make that itself in a wrong place.
+ * For a command that can do nothing without what a start has made: it must not make that itself in a wrong place. It asks no
+ * app what its databases are: one that hangs as it is loaded shall keep nobody from going back.
  * @param dataDir absolute
  * @throws Failure not_ready where there is no database, data_dir_unusable where that cannot be told
  */
 export function demandDatabase(dataDir: string): void {
   demandReadableDataDir(dataDir);
-  const paths = databaseNames().map((name) => join(dataDir, `${name}.db`));
-  if (paths.some((path) => existsSync(path))) return;
+  if (filesOf(dataDir).some((name) => name.endsWith('.db'))) return;
   throw new Failure(
     'not_ready',
     `There is no database in ${dataDir}. Where the data is in another folder, set DATA_DIR; else start a system with: npm start`,
   );
+}
+
+function filesOf(dataDir: string): readonly string[] {
+  try {
+    return readdirSync(dataDir);
+  } catch {
+    return [];
+  }
 }

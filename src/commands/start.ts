@@ -133,7 +133,7 @@ async function run(
   environment: ServiceEnvironment,
   { 'take-over': isTakeOver, epoch }: { readonly 'take-over': boolean; readonly epoch?: string | undefined },
 ): Promise<void> {
-  const { deployment, settled, releases, log, events } = parts;
+  const { deployment, releases, log, events } = parts;
   const { config } = deployment;
   const end = Promise.withResolvers<void>();
   const { sockets } = environment;
@@ -235,7 +235,6 @@ async function run(
       log.info(...readyLine(parts, system, performance.now() - startedMs));
       if (isAlone) service.ready();
       keepCompiledCode();
-      return releases.served(settled.writer, settled.workers);
     });
     // A stop in the middle of the start ends the start with a failure of no interest.
     ready.catch((failure) => end.reject(failure));

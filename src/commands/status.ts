@@ -70,12 +70,12 @@ async function withPackages(releases: ReleasesSnapshot, dataDir: string): Promis
 
 /** @returns what the disk has, for people; undefined when it is what runs */
 async function describeDisk(
-  { releases }: SystemSnapshot,
+  { releases, primary }: SystemSnapshot,
   { root, installation, app }: Invocation,
   dataDir: string,
 ): Promise<string | undefined> {
   try {
-    const tree = await readTree(root, dataOf(installation, process.env).data, app);
+    const tree = await readTree(root, dataOf(installation, process.env, primary.pid).data, app);
     if (tree.hash === releases.workers.hash) return undefined;
     const refusal = readCurrent(releasesFolder(dataDir)).refused.find(({ hash }) => hash === tree.hash);
     const what = `${tree.version} (${tree.hash}) in ${tree.root}, which does not run`;

@@ -9,7 +9,6 @@ import type { Invocation } from '../supervisor/release/invocation.ts';
 import { readArguments } from './arguments.ts';
 import { askPrimary } from './control-client.ts';
 import { demandDatabase } from './demand-data.ts';
-import { abortOnSignals, withReplica } from './restore-context.ts';
 import { showBytes, showDuration } from './sizes.ts';
 
 const USAGE = `Usage: ninelives verify [--json]
@@ -71,6 +70,8 @@ function tryLock(dataDir: string): Lock | undefined {
 }
 
 async function drillAlone(dataDir: string, invocation: Invocation): Promise<DrillResult> {
+  // It loads the app, which a running system is not asked with: the code on the disk may be any.
+  const { abortOnSignals, withReplica } = await import('./restore-context.ts');
   const signal = abortOnSignals();
   return withReplica(invocation, async (replica) => {
     await endOrphans(dataDir, replica.log);

@@ -302,7 +302,7 @@ export class System {
     const durationMs = Date.now() - this.#lifecycle.startedAtMs;
     events.record('serving', { cause: this.#listening.url, durationMs });
     // Nobody waits for it; what could go wrong is what it tells.
-    void this.#exchange.judgeRollback();
+    void this.#served();
   }
 
   /**
@@ -406,6 +406,13 @@ export class System {
    */
   acknowledge(): number {
     return this.#data.history.acknowledge();
+  }
+
+  /** What runs is in the record, and then it can be told what ran before. */
+  async #served(): Promise<void> {
+    const { releases, settled } = this.#options;
+    await releases.served(settled.writer, settled.workers);
+    await this.#exchange.judgeRollback();
   }
 
   /** What serves loads meanwhile, a moment after what has to be there first. */

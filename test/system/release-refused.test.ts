@@ -55,3 +55,47 @@ t.test('a start on a full disk serves what can be read', async (t) => {
   t.equal((await request(`${again.url}/note/kept`)).status, 200);
   t.equal((await request(`${again.url}/note`, { method: 'POST', body: noteOf('none') })).status, 507);
 });
+
+t.test(
+  'code that hangs, exits or prints while it is loaded keeps nobody from reloading and going back',
+  async (t) => {
+    const place = new Installation(t);
+    place.release('1.0.0');
+    place.release('2.0.0');
+    const next = place.release('3.0.0');
+    const text = next.read('src/app/app.ts');
+    const startWith = (statement: string) => next.write('src/app/app.ts', `${statement}\n${text}`);
+    place.env.START_TIMEOUT_MS = '4000';
+    place.point('1.0.0');
+    const system = await place.start();
+    place.point('2.0.0');
+    t.equal((await place.run('reload')).code, 0);
+    place.point('3.0.0');
+    for (const [statement, reason] of [
+      ['for (;;);', /cannot be loaded: it did not answer within 4000 ms\. Nothing/],
+      [
+        'process.exit(0);',
+        /cannot be loaded: it ended before it told what it is; does its code call process\.exit\?/,
+      ],
+      ["throw new Error('boom');", /cannot be loaded: Error: boom \(\/\S+\/src\/app\/app\.ts:1\)\. Nothing/],
+      ['const = 1;', /cannot be loaded: SyntaxError \S+: .* \(\/\S+\/src\/app\/app\.ts:1\)\. Nothing/],
+    ] as const) {
+      startWith(statement);
+      const { code, stderr } = await place.run('reload');
+      t.equal(code, 78, statement);
+      t.match(stderr, reason);
+    }
+    startWith('for (;;);');
+    t.equal((await place.run('events', '--limit', '1')).code, 0);
+    const back = await place.run('rollback');
+    t.equal(back.code, 0, back.stderr);
+    startWith("console.log('loaded');");
+    const printing = await place.run('reload');
+    t.equal(printing.code, 0, printing.stderr);
+    next.write('package.json', `<<<<<<< HEAD\n${next.read('package.json')}`);
+    system.kill('SIGKILL');
+    await system.ended();
+    t.match((await place.start()).lines.at(-1)?.release ?? '', /./, 'what ran goes on');
+    t.equal((await place.status()).releases.workers.version, '3.0.0');
+  },
+);

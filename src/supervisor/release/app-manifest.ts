@@ -18,7 +18,8 @@ export async function appManifestOf(release: StoredRelease, timeoutMs: number): 
   const kept = isCopy(release) ? parseManifest(textOf(path)) : undefined;
   if (kept) return kept;
   const { PATH, HOME } = process.env;
-  const text = await askRelease(release, 'describe.ts', { args: [], env: { PATH, HOME }, timeoutMs });
+  const answer = await askRelease(release, 'describe.ts', { args: [], env: { PATH, HOME }, timeoutMs });
+  const text = JSON.stringify(answer);
   const manifest = parseManifest(text);
   if (!manifest)
     throw new Failure(

@@ -30,15 +30,15 @@ export async function checkGiven(
 ): Promise<void> {
   const values = { ...givenOf(app, env), ...appSecretsOf(app, env) };
   const { PATH, HOME } = env;
-  const text =
+  const mistakes =
     Object.keys(values).length === 0
-      ? '[]'
+      ? []
       : await askRelease(release, 'check-settings.ts', {
           args: [],
           env: { PATH, HOME, ...values },
           timeoutMs,
         });
-  refuseWrong(JSON.parse(text) as FieldError[], app, installation);
+  refuseWrong(mistakes as FieldError[], app, installation);
 }
 
 /**

@@ -21,14 +21,14 @@ export interface AskOptions {
 /**
  * Runs a script of a release to its end, in a process of its own.
  * @param script its name, beside this file
- * @returns what it has printed
+ * @returns what it has printed last, which is one line of JSON; its code may have printed anything before
  * @throws Failure release_unusable when its code cannot be loaded
  */
 export async function askRelease(
   release: StoredRelease,
   script: string,
   { args, env, timeoutMs }: AskOptions,
-): Promise<string> {
+): Promise<unknown> {
   return new Promise((resolve, reject) => {
     const refuse = (reason: string) =>
       reject(new Failure('release_unusable', `Release ${nameOf(release)} cannot be loaded: ${reason}`));
@@ -50,15 +50,27 @@ export async function askRelease(
         [moduleIn(release, `${FOLDER}/${script}`), ...args],
         options,
         (error, stdout, stderr) => {
-          if (!error) resolve(stdout);
-          else if (error.killed) refuse(`it did not answer within ${timeoutMs} ms`);
-          else if (error.code === UNSETTLED_AWAIT_CODE)
+          if (error?.killed) refuse(`it did not answer within ${timeoutMs} ms`);
+          else if (error?.code === UNSETTLED_AWAIT_CODE)
             refuse('a module awaits at its top level what never comes');
-          else refuse(whatBroke(stderr, release.folder) || error.message);
+          else if (error) refuse(whatBroke(stderr, release.folder) || error.message);
+          else {
+            const answer = parsed(stdout.trimEnd().split('\n').at(-1) ?? '');
+            if (answer !== undefined) resolve(answer);
+            else refuse('it ended before it told what it is; does its code call process.exit?');
+          }
         },
       );
     } catch (error) {
       refuse((error as Error).message);
     }
   });
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }

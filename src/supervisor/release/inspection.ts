@@ -51,8 +51,8 @@ export async function inspectRelease(
   { installation, env, timeoutMs }: InspectOptions,
 ): Promise<Inspection> {
   const input: InspectionInput = { installation };
-  const text = await askRelease(release, ENTRY, { args: [JSON.stringify(input)], env, timeoutMs });
-  return answered(JSON.parse(text) as InspectionAnswer);
+  const answer = await askRelease(release, ENTRY, { args: [JSON.stringify(input)], env, timeoutMs });
+  return answered(answer as InspectionAnswer);
 }
 
 /** @throws Failure what the release says is wrong */

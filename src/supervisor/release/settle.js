@@ -1,3 +1,4 @@
+import { readlinkSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { seedCompileCache, sharedCompileCache } from './compile-cache.js';
 import { currentIfReadable } from './current.js';
@@ -139,13 +140,34 @@ async function copied({ source, store, data, app }, tree) {
 /**
  * @param {string} installation
  * @param {NodeJS.ProcessEnv} env with `.env` in it
+ * @param {number | 'self'} [primary] its process id
  * @returns {{ dataDir: string, data: readonly string[] }} absolute paths
  */
-export function dataOf(installation, env) {
+export function dataOf(installation, env, primary = 'self') {
   const dataDir = resolve(installation, env.DATA_DIR || 'data');
   const replica = /^file:(?:\/\/)?(.+)$/.exec(env.REPLICA_URL ?? '')?.[1];
   return {
     dataDir,
-    data: [dataDir, join(installation, 'data'), ...(replica ? [resolve(installation, replica)] : [])],
+    data: [
+      dataDir,
+      join(installation, 'data'),
+      ...(replica ? [resolve(installation, replica)] : []),
+      ...outputsOf(primary),
+    ],
   };
+}
+
+/**
+ * Whoever starts it may have its log in a file beside the code, as nohup does.
+ * @param {number | 'self'} primary
+ * @returns {string[]} where its standard output and error go; those that cannot be told are left out
+ */
+function outputsOf(primary) {
+  return [1, 2].flatMap((fd) => {
+    try {
+      return [readlinkSync(`/proc/${primary}/fd/${fd}`)];
+    } catch {
+      return [];
+    }
+  });
 }
