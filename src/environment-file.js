@@ -1,8 +1,10 @@
 // Plain JavaScript: settings are read before the code that runs has been chosen.
 import { readFileSync, statSync } from 'node:fs';
+import { parseEnv } from 'node:util';
 
-/** sysexits.h: EX_NOPERM. */
+/** sysexits.h: EX_NOPERM, EX_CONFIG. */
 const EXIT_NO_PERMISSION = 77;
+const EXIT_CONFIGURATION = 78;
 
 /** A comment, or a name with the quoted parts of its value and what follows them to the end of the line. */
 const LINE =
@@ -30,6 +32,25 @@ export function readSettings(path) {
       meaning: { exitCode: EXIT_NO_PERMISSION },
     });
   }
+}
+
+/**
+ * @param {string} path of `.env`
+ * @returns {NodeJS.Dict<string>} its settings; none where there is no such file
+ * @throws as `readSettings`, and where it is no text in UTF-8, whose settings would not count and nobody would know
+ */
+export function readDotEnv(path) {
+  const text = readSettings(path) ?? '';
+  if (/[\0\uFFFD]/.test(text)) {
+    throw Object.assign(
+      new Error(`The settings in ${path} cannot be read (it is no text in UTF-8; save it as that)`),
+      {
+        meaning: { exitCode: EXIT_CONFIGURATION },
+      },
+    );
+  }
+  // Editors of Windows begin it with a mark that no name has.
+  return parseEnv(text.replace(/^\uFEFF/, ''));
 }
 
 /**

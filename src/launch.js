@@ -113,8 +113,7 @@ function takeApp(words) {
  * @returns {Promise<NodeJS.ProcessEnv>} the environment without `.env`
  */
 async function takeSettings({ args, own, installation }) {
-  const { readSettings } = await import('./environment-file.js');
-  const { parseEnv } = await import('node:util');
+  const { readDotEnv } = await import('./environment-file.js');
   let because = '';
   if (process.env.DATA_DIR === undefined) {
     const { unitOf, becomeUserOf } = await import('./unit.js');
@@ -126,7 +125,7 @@ async function takeSettings({ args, own, installation }) {
     }
   }
   const environment = { ...process.env };
-  take(parseEnv(readSettings(join(installation, '.env')) ?? ''));
+  take(readDotEnv(join(installation, '.env')));
   if (because !== '')
     console.error(
       `ninelives: the data folder is ${resolve(installation, process.env.DATA_DIR || 'data')}${because}`,

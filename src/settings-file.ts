@@ -1,6 +1,5 @@
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseEnv } from 'node:util';
+import { readDotEnv } from './environment-file.js';
 import type { FieldError } from './errors.ts';
 
 /** So many letters beside a known name it is taken for a slip; of a short name fewer, since it has more neighbours. */
@@ -46,7 +45,7 @@ export function nearest(name: string, known: readonly string[]): string | undefi
 /** One that cannot be read is reported by who reads its values. */
 function namesIn(path: string): readonly string[] {
   try {
-    return Object.keys(parseEnv(readFileSync(path, 'utf8')));
+    return Object.keys(readDotEnv(path));
   } catch {
     return [];
   }

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { parseEnvironmentFile } from '../src/environment-file.js';
+import { parseEnvironmentFile, readDotEnv } from '../src/environment-file.js';
 import { boot, noBoot } from './support/boot.ts';
 import { temporaryFolder, until } from './support/system.ts';
 
@@ -37,4 +37,22 @@ t.test('an EnvironmentFile means what it means to systemd', { skip: noBoot }, as
     .map((line) => [line.slice(0, 1), line.slice(2)]);
   t.equal(given.length, 11);
   t.same(parseEnvironmentFile(TEXT), Object.fromEntries(given));
+});
+
+t.test('a .env of an editor of Windows counts, and one that is no text in UTF-8 is refused', (t) => {
+  const path = join(temporaryFolder(t), '.env');
+  t.same(readDotEnv(path), {});
+  writeFileSync(path, '\uFEFFPORT=1\r\nHOST="::1"\r\n');
+  t.same(readDotEnv(path), { PORT: '1', HOST: '::1' });
+  for (const bytes of [
+    Buffer.from('\uFEFFPORT=1\n', 'utf16le'),
+    Buffer.from('MAIL_FROM=J\xfcrgen', 'latin1'),
+  ]) {
+    writeFileSync(path, bytes);
+    t.throws(() => readDotEnv(path), {
+      message: `The settings in ${path} cannot be read (it is no text in UTF-8; save it as that)`,
+      meaning: { exitCode: 78 },
+    });
+  }
+  t.end();
 });

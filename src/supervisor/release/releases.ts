@@ -1,7 +1,6 @@
-import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseEnv } from 'node:util';
 import type { Config } from '../../config.ts';
+import { readDotEnv } from '../../environment-file.js';
 import { Failure } from '../../errors.ts';
 import type { Logger } from '../../log.ts';
 import { addCompiled, compileCacheOf, seedCompileCache, sharedCompileCache } from './compile-cache.js';
@@ -63,10 +62,9 @@ export class Releases {
     const { environment, installation } = this.#options.invocation;
     const path = join(installation, '.env');
     try {
-      return { ...(existsSync(path) ? parseEnv(readFileSync(path, 'utf8')) : {}), ...environment };
+      return { ...readDotEnv(path), ...environment };
     } catch (cause) {
-      const reason = (cause as Error).message;
-      throw new Failure('config_invalid', `The settings in ${path} cannot be read (${reason})`, { cause });
+      throw new Failure('config_invalid', (cause as Error).message, { cause });
     }
   }
 
