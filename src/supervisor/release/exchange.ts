@@ -8,6 +8,7 @@ import type { ProcessFactory } from '../process-factory.ts';
 import type { RollingReplacement } from '../rolling-replacement.ts';
 import type { ServingTier } from '../serving-tier.ts';
 import type { Slot } from '../slot.ts';
+import { CrashWatch } from './crash-watch.ts';
 import { type Deployable, deployable } from './deploy.ts';
 import type { Deployment } from './deployment.ts';
 import { refusalOf } from './inspection.ts';
@@ -96,7 +97,7 @@ export class Exchange {
     const { writer, serving } = this.#options;
     const [ofWriter, ofWorkers] = [writer.deployment.release, serving.deployment.release];
     if (this.#state === 'idle' && ofWriter.hash !== ofWorkers.hash) {
-      return `the writer runs release ${nameOf(ofWriter)}, and everything else ${nameOf(ofWorkers)}: mend the code and reload`;
+      return `the writer runs release ${nameOf(ofWriter)}, and everything else ${nameOf(ofWorkers)}: ninelives reload brings the rest in; where it is refused, mend the code first`;
     }
     return this.#settled.degraded;
   }
@@ -188,6 +189,7 @@ export class Exchange {
   ): Promise<string[]> {
     const { writer, serving, beside, releases, replacement } = this.#options;
     const done: Slot[] = [];
+    const crashes = new CrashWatch();
     const formerWriter = writer.deployment;
     if (trial.migrations.length > 0)
       await this.#options.announce?.(
@@ -197,17 +199,20 @@ export class Exchange {
     try {
       await replacement.series(async (replace) => {
         releases.writerGoesTo(deployment.release);
-        await replace(writer, { deployment, cause });
-        done.push(writer);
-        for (const slot of [...beside, ...serving.backgroundsOf(deployment), ...serving.workers]) {
+        for (const slot of [writer, ...beside, ...serving.backgroundsOf(deployment), ...serving.workers]) {
           await replace(slot, { deployment, cause });
           done.push(slot);
+          crashes.add(slot);
+          await crashes.demandSound();
         }
+        await crashes.demandLasting();
       });
       return [...done.map(({ name }) => name), ...(await serving.adopt(deployment, cause))];
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
       throw await this.#goBack({ running, formerWriter, done, trial, error, deployment });
+    } finally {
+      crashes.end();
     }
   }
 

@@ -1,0 +1,60 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { Failure } from '../../errors.ts';
+import type { ChildExit } from '../child.ts';
+import type { Slot } from '../slot.ts';
+
+/** One may be the fault of a request; another so soon after is the code's. */
+const FAULTS_MAX = 1;
+/** What fails as soon as it serves shows within this. */
+const WATCH_MS = 1000;
+
+/**
+ * Counts how often what was exchanged fails by itself while its release is brought in: that it came up once is not enough
+ * where it then crashes again and again.
+ */
+export class CrashWatch {
+  readonly #slots: Slot[] = [];
+  readonly #faults: ChildExit[] = [];
+  readonly #onDeath = (exit: ChildExit) => {
+    if (exit.endedBy === 'fault' || exit.endedBy === 'hang') this.#faults.push(exit);
+  };
+
+  add(slot: Slot): void {
+    this.#slots.push(slot);
+    slot.on('death', this.#onDeath);
+  }
+
+  /**
+   * One that is being made up for is waited for.
+   * @throws Failure child_failed when they have failed more than once
+   */
+  async demandSound(): Promise<void> {
+    this.#demandFew();
+    for (const slot of this.#slots) await slot.ready();
+    this.#demandFew();
+  }
+
+  /**
+   * Resolves when none has failed for a moment.
+   * @throws Failure as `demandSound`
+   */
+  async demandLasting(): Promise<void> {
+    let seen: number;
+    do {
+      seen = this.#faults.length;
+      await delay(WATCH_MS);
+      await this.demandSound();
+    } while (this.#faults.length > seen);
+  }
+
+  end(): void {
+    for (const slot of this.#slots) slot.off('death', this.#onDeath);
+  }
+
+  #demandFew(): void {
+    const times = this.#faults.length;
+    if (times <= FAULTS_MAX) return;
+    const cause = this.#faults.at(-1)?.cause;
+    throw new Failure('child_failed', `Its processes failed ${times} times as soon as they served: ${cause}`);
+  }
+}
