@@ -193,6 +193,9 @@ async function run(
   const onSignal = (signal: NodeJS.Signals) => stop(signal);
   process.on('SIGTERM', onSignal);
   process.on('SIGINT', onSignal);
+  // Node.js would open a debugger to every local user by the one, and end by the other.
+  for (const signal of ['SIGUSR1', 'SIGUSR2'] as const)
+    process.on(signal, () => log.warn(`${signal} does nothing; SIGHUP reloads, SIGTERM stops`));
   watchWrapper(process.env, () => stop('the process that started this one was killed'));
   const isTerminalClosed = watchTerminal();
   process.on('SIGHUP', () => {

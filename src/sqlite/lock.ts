@@ -5,6 +5,9 @@ import Sqlite from 'better-sqlite3';
 import { Failure } from '../errors.ts';
 import { prepareDataDir, unusable } from './data-dir.ts';
 
+const RUN_FOLDER = 'run';
+/** Beside the lock, for people. */
+const HOLDER_FILE = 'lock.json';
 const DISK_FULL: ReadonlySet<string | undefined> = new Set(['ENOSPC', 'EDQUOT']);
 
 export interface Lock {
@@ -21,7 +24,7 @@ export interface Lock {
  */
 export function lockDataDir(dataDir: string, purpose: string): Lock {
   const runDir = prepareDataDir(dataDir);
-  const holderPath = join(runDir, 'lock.json');
+  const holderPath = join(runDir, HOLDER_FILE);
   const db = open(dataDir, join(runDir, 'lock'));
   try {
     db.pragma('journal_mode = MEMORY');
@@ -29,7 +32,7 @@ export function lockDataDir(dataDir: string, purpose: string): Lock {
   } catch (error) {
     db.close();
     if (!isBusy(error)) throw unusable(dataDir, error);
-    throw new Failure('data_dir_locked', `${dataDir} is in use by ${describeHolder(holderPath)}`, {
+    throw new Failure('data_dir_locked', `${dataDir} is in use by ${holderOf(dataDir).description}`, {
       cause: error,
     });
   }
@@ -81,11 +84,14 @@ function isBusy(error: unknown): boolean {
   return error instanceof Sqlite.SqliteError && error.code.startsWith('SQLITE_BUSY');
 }
 
-function describeHolder(path: string): string {
+/** @returns who has said last that it has taken the lock; its process id only where that is of this machine */
+export function holderOf(dataDir: string): { pid: number | undefined; description: string } {
   try {
+    const path = join(dataDir, RUN_FOLDER, HOLDER_FILE);
     const { pid, host, purpose, since } = JSON.parse(readFileSync(path, 'utf8'));
-    return `process ${pid} on ${host} (${purpose}, since ${since})`;
+    const description = `process ${pid} on ${host} (${purpose}, since ${since})`;
+    return { pid: host === hostname() ? pid : undefined, description };
   } catch {
-    return 'another process';
+    return { pid: undefined, description: 'another process' };
   }
 }

@@ -1,8 +1,8 @@
-import { chmodSync, rmSync } from 'node:fs';
-import { createServer, type Server, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { Failure } from '../errors.ts';
 import type { Logger } from '../log.ts';
+import { UnixListener } from '../unix-listener.ts';
 
 /** A command line is short; what is longer is no command. */
 const LINE_MAX_BYTES = 4096;
@@ -33,7 +33,7 @@ export function controlSocketPath(dataDir: string): string {
  * (until the client has taken it). `close` ends those that are asking.
  */
 export class Control {
-  readonly #server: Server;
+  readonly #listener: UnixListener;
   readonly #commands: ControlCommands;
   readonly #log: Logger;
   readonly #asking = new Set<Socket>();
@@ -41,24 +41,20 @@ export class Control {
   constructor(commands: ControlCommands, log: Logger) {
     this.#commands = commands;
     this.#log = log;
-    this.#server = createServer((socket) => this.#accept(socket));
-    // Out of file descriptors, for one: the next one who asks may be heard.
-    this.#server.on('error', (error) => this.#log.error({ err: error }, 'control socket error'));
+    this.#listener = new UnixListener(
+      (socket) => this.#accept(socket),
+      (error) => log.error({ err: error }, 'control socket error'),
+    );
   }
 
-  /** @param path of the Unix socket, made with mode 0600; a stale one is replaced, since the caller has the lock */
+  /** @param path of the Unix socket; as `UnixListener.listen` */
   async listen(path: string): Promise<void> {
-    rmSync(path, { force: true });
-    await new Promise<void>((resolve, reject) => {
-      this.#server.once('error', reject);
-      this.#server.listen(path, resolve);
-    });
-    chmodSync(path, 0o600);
+    await this.#listener.listen(path);
   }
 
   /** Takes no more commands; those that run are still answered. */
   close(): void {
-    this.#server.close();
+    this.#listener.close();
     for (const socket of this.#asking) socket.destroy();
   }
 

@@ -1,7 +1,7 @@
-import { chmodSync, rmSync } from 'node:fs';
-import { createServer, type Server, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { Failure } from '../errors.ts';
 import type { Logger } from '../log.ts';
+import { UnixListener } from '../unix-listener.ts';
 import type { Committer } from './committer.ts';
 import { encodeFrame, FrameReader } from './frames.ts';
 import { idempotencyMismatch } from './idempotency.ts';
@@ -36,7 +36,7 @@ interface Client {
  * outcomes are sent in one frame a turn of the event loop, which is one frame a commit.
  */
 export class WriterServer {
-  readonly #server: Server;
+  readonly #listener: UnixListener;
   readonly #routing: Routing;
   readonly #committers: ReadonlySet<Committer>;
   readonly #questions: Questions;
@@ -49,25 +49,21 @@ export class WriterServer {
     this.#questions = questions;
     this.#committers = new Set(routing.values());
     this.#log = log;
-    this.#server = createServer((socket) => this.#accept(socket));
+    this.#listener = new UnixListener(
+      (socket) => this.#accept(socket),
+      (error) => log.error({ err: error }, 'writer socket error'),
+    );
   }
 
-  /** @param path the Unix socket, made with mode 0600; a stale one of a dead writer is replaced */
+  /** @param path the Unix socket; as `UnixListener.listen` */
   async listen(path: string): Promise<void> {
-    rmSync(path, { force: true });
-    await new Promise<void>((resolve, reject) => {
-      this.#server.once('error', reject);
-      // Exclusive: else the cluster module has the primary listen and pass connections on, and one that is on its
-      // way when this process dies stays open in the primary for ever.
-      this.#server.listen({ path, exclusive: true }, resolve);
-    });
-    chmodSync(path, 0o600);
+    await this.#listener.listen(path);
     for (const { ledger } of this.#committers) for (const id of ledger.clients) this.#forgetLater(id);
   }
 
   /** Takes no new client, decides everything that has arrived, and sends the last outcomes. */
   async drain(): Promise<void> {
-    this.#server.close();
+    this.#listener.close();
     await Promise.all([...this.#committers].map((committer) => committer.drained()));
     await Promise.all(
       [...this.#clients].map((client) => {

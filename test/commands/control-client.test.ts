@@ -24,6 +24,15 @@ t.test('an answer that is cut, wherever, is told as that', async (t) => {
     answer = (socket) => void socket.write(part || ' ', () => socket.destroy());
     await t.rejects(askPrimary(folder, ['status']), { code: 'not_ready' }, `breaks after ${part}`);
   }
+  answer = () => {};
+  await t.rejects(
+    askPrimary(folder, ['status'], 100),
+    {
+      code: 'not_ready',
+      message: /^The primary of \S+, another process, has not answered for 100 ms: it was stopped, or /,
+    },
+    'one that is silent is not waited for',
+  );
   answer = (socket) => void socket.end('{"ok":true,"value":7}\n');
   t.equal(await askPrimary(folder, ['status']), 7);
 });

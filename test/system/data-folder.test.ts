@@ -1,8 +1,9 @@
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { command } from '../commands/command.ts';
-import { temporaryFolder } from '../support/system.ts';
+import { start, temporaryFolder, until } from '../support/system.ts';
+import { write } from './data-folder-fixture.ts';
 
 t.test('a path that would be taken for another one is refused', async (t) => {
   const folder = temporaryFolder(t);
@@ -26,4 +27,16 @@ t.test('no command makes a system where there is none', async (t) => {
   t.equal(code, 75);
   t.ok(stderr.startsWith(`ninelives: There is no database in ${DATA_DIR}.`), stderr);
   t.same(readdirSync(DATA_DIR), []);
+});
+
+t.test('sockets that somebody removes while it runs are made again', async (t) => {
+  const system = await start(t, { WORKERS: '1', SPARE_WORKERS: '0' });
+  const run = join(system.dataDir, 'run');
+  const sockets = ['control.sock', 'writer.sock'].map((name) => join(run, name));
+  for (const path of sockets) rmSync(path);
+  await until(() => sockets.every((path) => existsSync(path)), 'they are there again');
+  // It connects anew.
+  await system.killChild('worker-1');
+  t.equal(await write(system, 'socket'), 201);
+  t.equal((await command(['status'], { DATA_DIR: system.dataDir })).code, 0);
 });

@@ -2,10 +2,14 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { command } from '../commands/command.ts';
+import { DEPLOYED_APP } from '../small-app/arguments.ts';
 import { noteOf, request } from '../support/http.ts';
 import { Installation } from '../support/installation.ts';
 import { start, temporaryFolder } from '../support/system.ts';
 import { deploy } from './release-refused-fixture.ts';
+
+const MODULE = DEPLOYED_APP?.module ?? '';
 
 t.test('a release with other messages between its processes needs a restart', async (t) => {
   const { isRefused } = await deploy(t, (next) => {
@@ -54,6 +58,9 @@ t.test('a start on a full disk serves what can be read', async (t) => {
   const again = await start(t, settings, dataDir);
   t.equal((await request(`${again.url}/note/kept`)).status, 200);
   t.equal((await request(`${again.url}/note`, { method: 'POST', body: noteOf('none') })).status, 507);
+  const same = await command(['reload'], { DATA_DIR: dataDir });
+  t.equal(same.code, 0, same.stderr);
+  t.match(same.stdout, /^nothing changed: /);
 });
 
 t.test(
@@ -63,22 +70,22 @@ t.test(
     place.release('1.0.0');
     place.release('2.0.0');
     const next = place.release('3.0.0');
-    const text = next.read('src/app/app.ts');
-    const startWith = (statement: string) => next.write('src/app/app.ts', `${statement}\n${text}`);
-    place.env.START_TIMEOUT_MS = '4000';
+    const text = next.read(MODULE);
+    const startWith = (statement: string) => next.write(MODULE, `${statement}\n${text}`);
+    place.env.START_TIMEOUT_MS = '12000';
     place.point('1.0.0');
     const system = await place.start();
     place.point('2.0.0');
     t.equal((await place.run('reload')).code, 0);
     place.point('3.0.0');
     for (const [statement, reason] of [
-      ['for (;;);', /cannot be loaded: it did not answer within 4000 ms\. Nothing/],
+      ['for (;;);', /cannot be loaded: it did not answer within 12000 ms\. Nothing/],
       [
         'process.exit(0);',
         /cannot be loaded: it ended before it told what it is; does its code call process\.exit\?/,
       ],
-      ["throw new Error('boom');", /cannot be loaded: src\/app\/app\.ts:1: Error: boom\. Nothing/],
-      ['const = 1;', /cannot be loaded: src\/app\/app\.ts:1: SyntaxError/],
+      ["throw new Error('boom');", /cannot be loaded: test\/small-app\/app\.ts:1: Error: boom\. Nothing/],
+      ['const = 1;', /cannot be loaded: test\/small-app\/app\.ts:1: SyntaxError/],
     ] as const) {
       startWith(statement);
       const { code, stderr } = await place.run('reload');

@@ -1,5 +1,6 @@
 import t from 'tap';
 import { everyWriteIsThere } from '../support/history.ts';
+import { request } from '../support/http.ts';
 import { writeNotes } from '../support/note-clients.ts';
 import { restoreByHand } from '../support/restore.ts';
 import { processesOf, start, until } from '../support/system.ts';
@@ -24,4 +25,14 @@ t.test('SIGTERM under load answers what is under way, ships the last write and e
   t.same([...kinds], ['ECONNREFUSED'], 'no request under way was cut; only new connections are refused');
   t.same(processesOf(system.dataDir), [], 'nothing is left behind');
   everyWriteIsThere(t, restoreByHand(t, system.dataDir), clients.acknowledged);
+});
+
+t.test('signals that mean something to other daemons neither end it nor open a debugger', async (t) => {
+  const system = await start(t, { WORKERS: '1', SPARE_WORKERS: '0' });
+  for (const signal of ['SIGUSR1', 'SIGUSR2'] as const) {
+    system.kill(signal);
+    await system.waitFor(({ msg }) => msg === `${signal} does nothing; SIGHUP reloads, SIGTERM stops`);
+  }
+  t.equal((await request(`${system.url}/ready`)).status, 200);
+  t.equal(system.stderr, '');
 });

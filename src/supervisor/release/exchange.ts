@@ -136,8 +136,9 @@ export class Exchange {
       events.record('reload', { cause: `${request.cause}: ${outcome.from} → ${outcome.to}` });
       return outcome;
     } catch (error) {
-      if (!(error instanceof Failure)) throw error;
-      throw this.#refuse(release, error);
+      throw error instanceof Failure
+        ? this.#refuse(release, error)
+        : this.#refuse(undefined, ofMachine(error));
     } finally {
       this.#state = 'idle';
       await releases.prune(this.#inUse());
@@ -265,7 +266,7 @@ export class Exchange {
     // Going back has said what runs now.
     const whatRuns = this.#state === 'exchanging' ? '' : ` Nothing was exchanged: release ${before} goes on.`;
     const message = `${error.message.replace(/\.?$/, '.')}${whatRuns}`;
-    log.error({ code: error.code }, `reload refused ${name}: ${message}`);
+    log.error({ code: error.code, err: error.cause }, `reload refused ${name}: ${message}`);
     events.record('reload-failed', { cause: message });
     const isOther = release !== undefined && release.hash !== serving.deployment.release.hash;
     if (isOther && !NOT_THE_RELEASE.has(error.code)) releases.refused(release, error.message);
@@ -284,6 +285,15 @@ export class Exchange {
     const deployments = [primary, writer.deployment, serving.deployment, ...factory.deploymentsInUse];
     return new Set(deployments.map(({ release }) => release.hash));
   }
+}
+
+/** Such as a full disk: nothing that the release is to blame for. */
+function ofMachine(error: unknown): Failure {
+  const { code, message } = error as NodeJS.ErrnoException;
+  const isFull = code === 'ENOSPC' || code === 'EDQUOT';
+  return new Failure(isFull ? 'storage_full' : 'internal', `It cannot be brought in: ${message}`, {
+    cause: error,
+  });
 }
 
 function releaseName({ version, hash }: StoredRelease): ReleaseName {

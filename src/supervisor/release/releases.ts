@@ -180,6 +180,8 @@ export class Releases {
 
   /** The writer of this release is about to migrate; on the disk when this returns. @throws Error of the disk */
   writerGoesTo(writer: Release): void {
+    // A full disk shall keep nobody from bringing in settings.
+    if (this.current.writer === writer.hash) return;
     writeCurrent(this.#store, { writer: writer.hash });
   }
 
