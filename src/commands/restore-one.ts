@@ -1,4 +1,4 @@
-import { existsSync, statSync } from 'node:fs';
+import { lstatSync, statSync } from 'node:fs';
 import { refuseOlderFormat } from '../replication/newer-format.ts';
 import type { LastCommit } from '../replication/points/last-commit.ts';
 import { type Reached, restorePoint } from '../replication/points/restore-point.ts';
@@ -125,5 +125,7 @@ function noteOnNext({ next }: Reached): string | undefined {
 
 /** @returns whether there is anything at a path, or at one of those that SQLite would take for its own */
 export function isTaken(path: string): boolean {
-  return ['', '-wal', '-shm', '-journal'].some((suffix) => existsSync(path + suffix));
+  // A link that leads nowhere is somebody's too.
+  const isThere = (file: string) => lstatSync(file, { throwIfNoEntry: false }) !== undefined;
+  return ['', '-wal', '-shm', '-journal'].some((suffix) => isThere(path + suffix));
 }

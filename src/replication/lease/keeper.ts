@@ -7,7 +7,7 @@ import { epochOf } from '../failover/epoch.ts';
 import type { LeasePositions } from '../positions.ts';
 import { type Identity, isAlive } from './identity.ts';
 import { type Judgement, judge } from './judge.ts';
-import { hasEpochs, type LeaseRecord, newRecord, ownerOf, parseRecord } from './record.ts';
+import { hasEpochs, isNobodys, type LeaseRecord, newRecord, ownerOf, parseRecord } from './record.ts';
 import { LEASE_NAME, type LeaseStore, type Stored } from './store.ts';
 
 const RENEW_INTERVAL_MS = 10_000;
@@ -129,8 +129,9 @@ export class LeaseKeeper {
     const isFree = store.lock();
     const found = await store.read();
     const record = found && parseRecord(found.text);
-    if (this.#hasHeld && found && !(record && this.#isOwn(record)))
-      return this.#lose(record ? ownerOf(record) : 'somebody whose record cannot be read');
+    // What answers in a store's place, such as a proxy's page, is gone again later.
+    if (this.#hasHeld && found && isNobodys(found.text)) throw new Error('what is there is no record');
+    if (this.#hasHeld && found && !(record && this.#isOwn(record))) return this.#lose(nameOf(record));
     if (!isFree) return this.#lockedOut(found, record);
     this.#lockedOutSinceMs = undefined;
     if (!found) return this.#hasHeld ? this.#write(found, record) : this.#first();

@@ -31,13 +31,21 @@ export interface LeaseRecord extends Identity, LeasePositions {
 
 /** @returns the record in a file or an object; undefined for what is none */
 export function parseRecord(text: string): LeaseRecord | undefined {
-  let value: unknown;
+  const value = parse(text);
+  return isRecord(value) ? value : undefined;
+}
+
+/** @returns whether no release has written it: it is a proxy's page, or the beginning of a record */
+export function isNobodys(text: string): boolean {
+  return parse(text) === undefined;
+}
+
+function parse(text: string): unknown {
   try {
-    value = JSON.parse(text);
+    return JSON.parse(text);
   } catch {
     return undefined;
   }
-  return isRecord(value) ? value : undefined;
 }
 
 /** @returns the first record of an activation */

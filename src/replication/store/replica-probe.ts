@@ -4,6 +4,7 @@ import type { Config } from '../../config.ts';
 import { makeFolder } from '../../folder.js';
 import { openStore } from './open.ts';
 import { storeUrl } from './reach.ts';
+import { CHECK_ALL, REMEDIES } from './remedies.ts';
 import { S3Store } from './s3-store.ts';
 import { type ReplicaStore, StoreRefusal } from './store.ts';
 import { trialName } from './trial.ts';
@@ -108,31 +109,8 @@ const DOES: Readonly<Partial<Record<Layer, string>>> = {
   'permission to list': 'listing',
   'permission to delete': 'removing',
 };
-/** By what a store answers: where that comes from, and what to do. */
-const REMEDIES: Readonly<Record<string, readonly [layer: Layer | undefined, remedy: string]>> = {
-  NoCredentialProviders: [
-    'credentials',
-    'Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run where a role gives credentials.',
-  ],
-  NoSuchBucket: [undefined, 'Make the bucket, or correct REPLICA_URL.'],
-  InvalidAccessKeyId: ['credentials', 'Correct AWS_ACCESS_KEY_ID.'],
-  SignatureDoesNotMatch: ['credentials', 'Correct AWS_SECRET_ACCESS_KEY.'],
-  ExpiredToken: [
-    'credentials',
-    'Renew AWS_SESSION_TOKEN, or take the credentials of a role, which renew themselves.',
-  ],
-  InvalidToken: ['credentials', 'Correct AWS_SESSION_TOKEN.'],
-  RequestTimeTooSkewed: ['credentials', 'Set the clock of this machine; run a time service.'],
-  AuthorizationHeaderMalformed: ['credentials', 'Correct AWS_REGION.'],
-  PermanentRedirect: [undefined, 'Correct AWS_REGION: the bucket is in another one.'],
-  AccessDenied: [
-    undefined,
-    'Allow these credentials s3:PutObject, s3:GetObject, s3:DeleteObject and s3:ListBucket there.',
-  ],
-};
 const UNRESTORED =
   'See what Litestream says; it reaches the store by the same settings, and by nothing that only Node.js reads.';
-const CHECK_ALL = 'Check REPLICA_URL, S3_ENDPOINT, AWS_REGION, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.';
 
 /** Where a request has ended that was never answered, by the system's code. */
 const UNANSWERED: readonly (readonly [RegExp, Layer, string])[] = [

@@ -1,5 +1,7 @@
 import { Failure } from '../../errors.ts';
 import type { Replica } from '../replica-url.ts';
+import { CHECK_ALL, REMEDIES } from './remedies.ts';
+import { StoreRefusal } from './store.ts';
 
 /**
  * @param because what asking it has ended with, or why nobody asks it
@@ -8,10 +10,9 @@ import type { Replica } from '../replica-url.ts';
 export function replicaUnreachable({ url, type }: Replica, because: unknown): Failure {
   if (because instanceof Failure) return because;
   const reason = because instanceof Error ? because.message : because;
+  const [, remedy] = (because instanceof StoreRefusal && REMEDIES[because.code]) || [];
   const advice =
-    type === 's3'
-      ? 'Check REPLICA_URL, S3_ENDPOINT, AWS_REGION, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.'
-      : 'Check REPLICA_URL, and that its disk is mounted and readable.';
+    type === 's3' ? (remedy ?? CHECK_ALL) : 'Check REPLICA_URL, and that its disk is mounted and readable.';
   return new Failure('replica_unreachable', `The replica ${url} cannot be reached: ${reason}. ${advice}`, {
     cause: because,
   });

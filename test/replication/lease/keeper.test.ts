@@ -246,6 +246,20 @@ t.test('an outage of the store changes no owner', async (t) => {
   t.equal(store.record.state, 'released');
 });
 
+t.test('a page that answers in place of the store changes no owner', async (t) => {
+  const store = new MemoryStore();
+  let own = '';
+  const told = await run(store, (atMs) => {
+    if (atMs === 10_000) own = store.text ?? '';
+    store.text =
+      atMs >= 10_000 && atMs < 100_000 ? '<html>Sign in</html>' : atMs >= 100_000 ? own : store.text;
+    return atMs < 100_000;
+  });
+  t.strictSame(states(told).slice(0, 2), ['held', 'held']);
+  t.equal(told[1]?.trouble, 'lease.json cannot be renewed: what is there is no record');
+  t.equal(store.record.state, 'released');
+});
+
 t.test('a record that is no record is watched as any other', async (t) => {
   const store = new MemoryStore();
   store.text = '{"half';
