@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, lstatSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import t from 'tap';
 import { cleanEnv } from '../../src/testing/running-system.ts';
@@ -22,6 +22,11 @@ t.test('an existing file is never overwritten', async (t) => {
     like(t, ran, { code: 73, stderr: /exists/ });
     t.equal(readFileSync(path, 'utf8'), 'precious');
   }
+  const link = join(folder, 'link.db');
+  symlinkSync(join(folder, 'not-mounted', 'file.db'), link);
+  const ran = await command(['restore', '--to', link], { DATA_DIR: system.dataDir });
+  like(t, ran, { code: 73, stderr: /exists/ });
+  t.ok(lstatSync(link).isSymbolicLink());
 });
 
 t.test('in place', async (t) => {

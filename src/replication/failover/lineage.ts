@@ -6,6 +6,9 @@ import { clarified } from '../restore-failure.ts';
 import { replicaUnreachable } from '../store/unreachable.ts';
 import { unknownEpochs } from './unknown-epochs.ts';
 
+/** For a person who restores, and waits for a slow store. */
+const TIMEOUT_MS = 10_000;
+
 /** Where the data of a replica is that more than one system may have led. */
 export interface Lineage {
   /** Folders below the replica, each the continuation of the next: the newest first. Empty: the replica itself. */
@@ -34,7 +37,7 @@ export async function readLineage(config: Config, env: NodeJS.ProcessEnv): Promi
 }
 
 async function read(config: Config, env: NodeJS.ProcessEnv) {
-  const store = openLeaseStore(config, env);
+  const store = openLeaseStore(config, env, TIMEOUT_MS);
   try {
     const record = parseRecord((await store.read())?.text ?? '');
     return { record, epochs: record ? [] : await store.epochs() };

@@ -7,6 +7,7 @@ import { parseRecord } from './record.ts';
 
 /**
  * @param env what `litestreamEnv` returned
+ * @param timeoutMs how long the store may take: who restores waits for it anyway
  * @returns the newest commit of a database that the replica's owner has seen in the replica; undefined where no record
  *   tells, or none can be read now
  */
@@ -14,10 +15,11 @@ export async function readRecorded(
   config: Config,
   env: NodeJS.ProcessEnv,
   database: string,
+  timeoutMs?: number,
 ): Promise<Position | undefined> {
   if (isCoveredByDataDir(config)) return undefined;
   try {
-    const store = openLeaseStore(config, env);
+    const store = openLeaseStore(config, env, timeoutMs);
     const record = parseRecord((await store.read())?.text ?? '');
     const { session, ordinal } = record?.confirmed?.[database] ?? {};
     return typeof session === 'string' && Number.isSafeInteger(ordinal)
