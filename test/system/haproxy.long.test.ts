@@ -1,7 +1,9 @@
-import { spawnSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
+import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { Agent, createServer as createHttpServer, request as send } from 'node:http';
+import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 import t, { type Test } from 'tap';
@@ -67,6 +69,33 @@ async function call(
 }
 
 t.teardown(() => agent.destroy());
+
+t.test(
+  'the configuration that compose-failover.yaml has one make is one of HAProxy, with two servers',
+  { skip: missing('haproxy') },
+  async (t) => {
+    const folder = temporaryFolder(t);
+    const config = new URL('.', CONFIG);
+    cpSync(config, join(folder, 'config'), { recursive: true });
+    const head = readFileSync(new URL('compose-failover.yaml', config), 'utf8');
+    const sed = /^# {3}(sed .*)$/m.exec(head)?.[1];
+    execFileSync('sh', ['-c', String(sed)], { cwd: folder });
+    const path = join(folder, 'config/.haproxy-failover.cfg');
+    const made = readFileSync(path, 'utf8');
+    t.strictSame(
+      made.match(/^ *(?:bind|server) .*$/gm)?.map((line) => line.trim()),
+      [
+        'bind :8000',
+        'server a a:8080 check inter 1s fall 2 rise 1 on-marked-down shutdown-sessions',
+        'server b b:8080 check inter 1s fall 2 rise 1 on-marked-down shutdown-sessions',
+      ],
+    );
+    // There are machines of these names among containers alone.
+    writeFileSync(path, made.replace(/ ([ab]):8080/g, ' 127.0.0.1:8080'));
+    const { status, stderr } = spawnSync('haproxy', ['-c', '-f', path], { encoding: 'utf8' });
+    t.equal(status, 0, stderr);
+  },
+);
 
 t.test(
   'HAProxy takes the configuration as it stands, without a warning',
