@@ -70,8 +70,7 @@ function tryLock(dataDir: string): Lock | undefined {
 }
 
 async function drillAlone(dataDir: string, invocation: Invocation): Promise<DrillResult> {
-  // It loads the app, which a running system is not asked with: the code on the disk may be any.
-  const { abortOnSignals, withReplica } = await import('./restore-context.ts');
+  const { abortOnSignals, withReplica } = await loadContext();
   const signal = abortOnSignals();
   return withReplica(invocation, async (replica) => {
     await endOrphans(dataDir, replica.log);
@@ -86,6 +85,21 @@ async function drillAlone(dataDir: string, invocation: Invocation): Promise<Dril
     writeRecord(dataDir, recordOf(result, readRecord(dataDir)));
     return result;
   });
+}
+
+/** It loads the app, which a running system is not asked with: the code on the disk may be any. */
+async function loadContext(): Promise<typeof import('./restore-context.ts')> {
+  try {
+    return await import('./restore-context.ts');
+  } catch (error) {
+    if (error instanceof Failure) throw error;
+    const [reason] = String((error as Error).message ?? error).split('\n');
+    throw new Failure(
+      'release_unusable',
+      `No system runs that could be asked, and the code of the app cannot be loaded: ${reason}. Mend it, or start the system, which may go back to what ran before, and verify then`,
+      { cause: error },
+    );
+  }
 }
 
 /** @returns a result for people, a line a database */

@@ -99,11 +99,21 @@ t.test(
     startWith("console.log('loaded');");
     const printing = await place.run('reload');
     t.equal(printing.code, 0, printing.stderr);
-    next.write('package.json', `<<<<<<< HEAD\n${next.read('package.json')}`);
+    const manifest = next.read('package.json');
+    next.write('package.json', `<<<<<<< HEAD\n${manifest}`);
     system.kill('SIGKILL');
     await system.ended();
     t.match((await place.start()).lines.at(-1)?.release ?? '', /./, 'what ran goes on');
     t.equal((await place.status()).releases.workers.version, '3.0.0');
+    next.write('package.json', manifest);
+    startWith('const = 1;');
+    t.equal((await place.run('stop')).code, 0);
+    const verified = await place.run('verify');
+    t.equal(verified.code, 78);
+    t.match(
+      verified.stderr,
+      /^ninelives: No system runs that could be asked, and the code of the app cannot be loaded: .*\. Mend it, or start/m,
+    );
   },
 );
 
