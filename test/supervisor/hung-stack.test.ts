@@ -1,6 +1,8 @@
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import t from 'tap';
 import { stackOfHung } from '../../src/supervisor/hung-stack.ts';
+import { until } from '../../src/testing/wait.ts';
 import { forkScript, INSPECTABLE } from '../support/scripted-child.ts';
 
 const HANG = `
@@ -36,7 +38,11 @@ t.test('its inspector tells no other user of the machine how to enter', async (t
 
 for (const [what, script, stop] of [
   ['is stopped', 'setInterval(() => {}, 1000);', 'SIGSTOP'],
-  ['hangs in a native call', "setImmediate(() => require('node:child_process').execSync('sleep 3'));"],
+  // The call itself makes what is waited for.
+  [
+    'hangs in a native call',
+    "setImmediate(() => require('node:child_process').execSync('touch ' + __filename + '.called; sleep 3'));",
+  ],
   ['keeps the signal', "process.on('SIGUSR1', () => {});"],
   [
     'names a place elsewhere',
@@ -50,8 +56,9 @@ for (const [what, script, stop] of [
   ],
 ] as const) {
   t.test(`one that ${what} tells none, and keeps nobody waiting`, async (t) => {
-    const { forked } = forkScript(t, `${script}\nprocess.send('up');`, INSPECTABLE);
+    const { forked, path } = forkScript(t, `${script}\nprocess.send('up');`, INSPECTABLE);
     await once(forked, 'message');
+    if (script.includes('.called')) await until(() => existsSync(`${path}.called`), 'it is called');
     if (stop) forked.kill(stop);
     const startMs = performance.now();
     const [told, ...more] = await stackOfHung(forked, 500);
