@@ -129,6 +129,8 @@ export interface FailureOptions {
  */
 export class Failure extends Error {
   static override [Symbol.hasInstance](thrown: unknown): boolean {
+    // biome-ignore lint/complexity/noThisInStatic: what extends it is known by its class, and inherits this
+    if (this !== Failure) return super[Symbol.hasInstance](thrown);
     if (!(thrown instanceof Error)) return false;
     const { code, options } = thrown as Partial<Failure>;
     return typeof code === 'string' && isCode(code) && typeof options === 'object';

@@ -3,13 +3,10 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { command } from '../commands/command.ts';
-import { DEPLOYED_APP } from '../small-app/arguments.ts';
 import { noteOf, request } from '../support/http.ts';
 import { Installation } from '../support/installation.ts';
 import { start, temporaryFolder } from '../support/system.ts';
 import { deploy } from './release-refused-fixture.ts';
-
-const MODULE = DEPLOYED_APP?.module ?? '';
 
 t.test('a release with other messages between its processes needs a restart', async (t) => {
   const { isRefused } = await deploy(t, (next) => {
@@ -62,60 +59,6 @@ t.test('a start on a full disk serves what can be read', async (t) => {
   t.equal(same.code, 0, same.stderr);
   t.match(same.stdout, /^nothing changed: /);
 });
-
-t.test(
-  'code that hangs, exits or prints while it is loaded keeps nobody from reloading and going back',
-  async (t) => {
-    const place = new Installation(t);
-    place.release('1.0.0');
-    place.release('2.0.0');
-    const next = place.release('3.0.0');
-    const text = next.read(MODULE);
-    const startWith = (statement: string) => next.write(MODULE, `${statement}\n${text}`);
-    place.env.START_TIMEOUT_MS = '12000';
-    place.point('1.0.0');
-    const system = await place.start();
-    place.point('2.0.0');
-    t.equal((await place.run('reload')).code, 0);
-    place.point('3.0.0');
-    for (const [statement, reason] of [
-      ['for (;;);', /cannot be loaded: it did not answer within 12000 ms\. Nothing/],
-      [
-        'process.exit(0);',
-        /cannot be loaded: it ended before it told what it is; does its code call process\.exit\?/,
-      ],
-      ["throw new Error('boom');", /cannot be loaded: test\/small-app\/app\.ts:1: Error: boom\. Nothing/],
-      ['const = 1;', /cannot be loaded: test\/small-app\/app\.ts:1: SyntaxError/],
-    ] as const) {
-      startWith(statement);
-      const { code, stderr } = await place.run('reload');
-      t.equal(code, 78, statement);
-      t.match(stderr, reason);
-    }
-    startWith('for (;;);');
-    t.equal((await place.run('events', '--limit', '1')).code, 0);
-    const back = await place.run('rollback');
-    t.equal(back.code, 0, back.stderr);
-    startWith("console.log('loaded');");
-    const printing = await place.run('reload');
-    t.equal(printing.code, 0, printing.stderr);
-    const manifest = next.read('package.json');
-    next.write('package.json', `<<<<<<< HEAD\n${manifest}`);
-    system.kill('SIGKILL');
-    await system.ended();
-    t.match((await place.start()).lines.at(-1)?.release ?? '', /./, 'what ran goes on');
-    t.equal((await place.status()).releases.workers.version, '3.0.0');
-    next.write('package.json', manifest);
-    startWith('const = 1;');
-    t.equal((await place.run('stop')).code, 0);
-    const verified = await place.run('verify');
-    t.equal(verified.code, 78);
-    t.match(
-      verified.stderr,
-      /^ninelives: No system runs that could be asked, and the code of the app cannot be loaded: .*\. Mend it, or start/m,
-    );
-  },
-);
 
 t.test('a release whose worker fails as soon as it serves goes back', async (t) => {
   const { place } = await deploy(t, (next) => {

@@ -14,7 +14,7 @@ import { parseRecord } from '../../../src/replication/lease/record.ts';
 import { LeaseFile } from '../../../src/replication/lease/store.ts';
 import { openStore } from '../../../src/replication/store/open.ts';
 import { startS3, startStoreProxy, type TestStore } from '../../support/s3.ts';
-import { within } from '../../support/system.ts';
+import { until, within } from '../../support/system.ts';
 
 const TTL_MS = 2400;
 const TIMES = timesOf(TTL_MS);
@@ -128,7 +128,7 @@ t.test('of two that start at once one leads, again and again', async (t) => {
     const options = { endpoint: store.endpoint };
     const members = ['a', 'b'].map((name) => new Member(store, { ...options, name: `${name}${round}` }));
     end(t, ...members);
-    await Promise.race(members.map((member) => member.becomes('leader')));
+    await until(() => members.some(({ contender }) => contender.state === 'leader'), 'one of them leads');
     const leader = members.find(({ contender }) => contender.state === 'leader') as Member;
     const other = members.find((member) => member !== leader) as Member;
     await other.until(() => other.contender.holder?.session === leader.contender.note?.session);
