@@ -1,4 +1,4 @@
-import { rmSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { mustReload } from '../../../src/testing/chaos/commands.ts';
 import { atLeast, atMost, withSpeed } from '../../../src/testing/chaos/trial.ts';
@@ -16,8 +16,10 @@ const LOOKS_MS = 3000;
 const TOLD_TIMEOUT_MS = 300_000;
 const DISK_MIB = 512;
 const VICTIM = 'worker-1';
-const CRASH = `  setInterval(() => {
-    if (process.title === 'ninelives ${VICTIM}') throw new Error('crashes again and again');
+/** What crashes as soon as it serves is refused: this waits until a file is there. */
+const crashOnceThere = (path: string) => `  setInterval(() => {
+    const isToCrash = process.title === 'ninelives ${VICTIM}' && process.getBuiltinModule('fs').existsSync('${path}');
+    if (isToCrash) throw new Error('crashes again and again');
   }, 500);
   return () => {};`;
 
@@ -106,8 +108,10 @@ export const notify: readonly Trial[] = [
       await told(stage, trap, 'primary', 'ended');
 
       stage.progress('deploying a crash');
-      stage.deployment.addFeature('chaos', CRASH);
+      const crash = join(stage.dataDir, 'crash');
+      stage.deployment.addFeature('chaos', crashOnceThere(crash));
       await mustReload(stage);
+      writeFileSync(crash, '');
       await told(stage, trap, VICTIM, 'problem');
       stage.deployment.removeFeatures();
       await mustReload(stage);
