@@ -13,6 +13,7 @@ import { promisify } from 'node:util';
 import t from 'tap';
 import { freePort } from '../../loadtest/support/free-port.ts';
 import { cleanEnv } from '../../src/testing/running-system.ts';
+import { APP_ARGUMENTS } from '../small-app/arguments.ts';
 import { boot, noBoot } from '../support/boot.ts';
 import { request } from '../support/http.ts';
 import { processesOf, temporaryFolder, until } from '../support/system.ts';
@@ -37,7 +38,16 @@ t.test(
     const port = await freePort();
     const own = (words: readonly string[], env: NodeJS.ProcessEnv, before: readonly string[] = []) => {
       const set = Object.entries({ PATH, LITESTREAM_BIN, ...env }).map(([name, value]) => `${name}=${value}`);
-      const [program = '', ...args] = [...before, 'env', '-i', ...set, process.execPath, bin, ...words];
+      const [program = '', ...args] = [
+        ...before,
+        'env',
+        '-i',
+        ...set,
+        process.execPath,
+        bin,
+        ...words,
+        ...APP_ARGUMENTS,
+      ];
       return promisify(execFile)(program, args, { cwd: '/' });
     };
     await own(['install-service', '--user', USER.name, '--dir', folder], {

@@ -3,6 +3,7 @@ import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { cleanEnv } from '../../src/testing/running-system.ts';
+import { APP_ARGUMENTS } from '../small-app/arguments.ts';
 import { request } from '../support/http.ts';
 import { start } from '../support/system.ts';
 import { CREATE, created, Place } from './unit-fixture.ts';
@@ -97,11 +98,12 @@ t.test('a key that is made beside a service is one of the data of its unit', asy
       ExecStart: '{ argv[]=/n src/bin.js verify ; pid=0 }',
     },
   );
-  const refused = place.run(CREATE);
+  const create = [CREATE, ...APP_ARGUMENTS].join(' ');
+  const refused = place.run(create);
   t.same([refused.status, refused.stdout], [78, ''], refused.stderr);
   t.match(refused.stderr, /\n {2}PUBLIC_URL: expected a URL of a host/);
   writeFileSync(settings, `DATA_DIR=${dataDir}\n`);
-  const made = place.run(CREATE);
+  const made = place.run(create);
   created(t, made, dataDir);
   t.ok(made.stderr.startsWith(`ninelives: the data folder is ${dataDir}, as ninelives.service has it\n`));
   t.same(readdirSync(place.elsewhere), []);
