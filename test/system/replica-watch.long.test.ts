@@ -63,7 +63,9 @@ t.test('another history in the replica ends the uploads for good, and reads and 
   const theirs = join(elsewhere, 'main', 'generations');
   for (const name of readdirSync(theirs)) {
     const target = readdirSync(generations).includes(name) ? 'eeeeeeeeeeeeeeee' : name;
-    cpSync(join(theirs, name), join(generations, target), { recursive: true });
+    // Whole at once: a look may come at any moment.
+    cpSync(join(theirs, name), join(folder, target), { recursive: true });
+    renameSync(join(folder, target), join(generations, target));
   }
   await toldAfter(dataDir, 0);
   const refusal = await toldAfter(dataDir, 1);

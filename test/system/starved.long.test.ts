@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import type { Trouble } from '../../src/runtime/messages.ts';
 import { RunningSystem } from '../../src/testing/running-system.ts';
+import { APP_ARGUMENTS } from '../small-app/arguments.ts';
 import { request } from '../support/http.ts';
 import { processesOf, temporaryFolder, until } from '../support/system.ts';
 import { SETTINGS, serves, statusOf } from './starved-fixture.ts';
@@ -11,7 +12,10 @@ t.test('a primary whose Node.js is gone lives on, tells why, and brings everythi
   const folder = temporaryFolder(t);
   const node = join(folder, 'node');
   copyFileSync(process.execPath, node);
-  const system = RunningSystem.launch(temporaryFolder(t), SETTINGS, 'pipe', { nodePath: node });
+  const system = RunningSystem.launch(temporaryFolder(t), SETTINGS, 'pipe', {
+    nodePath: node,
+    args: APP_ARGUMENTS,
+  });
   t.teardown(() => system.destroy());
   await system.ready();
   await system.waitFor(({ msg }) => msg === 'tally ready');
