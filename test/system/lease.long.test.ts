@@ -31,7 +31,7 @@ for (const [kind, placeOf] of Object.entries(KINDS)) {
     await until(isTold, 'another process goes on with the record, and tells how far the replica is');
     t.strictSame(
       Object.keys((record() as Record<string, Record<string, object>>).schema!.main!).sort(),
-      ['notes', 'keys', 'writer'],
+      ['keys', 'notes', 'writer'],
       'and which migrations there are',
     );
     t.equal(record().session, session);

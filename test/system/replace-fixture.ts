@@ -17,7 +17,11 @@ export async function stoppedNext(
   return next!;
 }
 
-/** As `ps` shows it. */
+/** As `ps` shows it; empty once it is gone. */
 export function titleOf(pid: number): string {
-  return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+  } catch {
+    return '';
+  }
 }
