@@ -1,4 +1,4 @@
-import { mkdirSync, statSync } from 'node:fs';
+import { mkdirSync, readdirSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 // Plain JavaScript: what chooses the code that runs needs it too, before there is a cache of compiled code.
@@ -26,5 +26,17 @@ export function makeFolder(path, mode = OWNER_ALONE) {
     const first = makeFolder(parent, mode);
     mkdirSync(path, { mode });
     return first ?? path;
+  }
+}
+
+/**
+ * @param {string} dataDir
+ * @returns {boolean} whether there is a database; not where that cannot be told
+ */
+export function holdsDatabase(dataDir) {
+  try {
+    return readdirSync(dataDir).some((name) => name.endsWith('.db'));
+  } catch {
+    return false;
   }
 }

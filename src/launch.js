@@ -1,7 +1,8 @@
 // Plain JavaScript: what it does before it has chosen the code that runs is all here.
-import { existsSync, lstatSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, lstatSync, readFileSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { holdsDatabase } from './folder.js';
 import { findProject } from './project.js';
 import { appVariables, EMITTED, moduleIn, SOURCES } from './supervisor/release/modules.js';
 
@@ -166,15 +167,6 @@ function actsForCaller([command, ...rest]) {
  */
 function bringsWriterUp([command, word], dataDir) {
   return command === 'start' || (command === 'keys' && (word === 'create' || holdsDatabase(dataDir)));
-}
-
-/** @param {string} dataDir */
-function holdsDatabase(dataDir) {
-  try {
-    return readdirSync(dataDir).some((name) => name.endsWith('.db'));
-  } catch {
-    return false;
-  }
 }
 
 /**

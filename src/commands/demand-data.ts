@@ -1,5 +1,5 @@
-import { readdirSync } from 'node:fs';
 import { Failure } from '../errors.ts';
+import { holdsDatabase } from '../folder.js';
 import { demandReadableDataDir } from '../sqlite/data-dir.ts';
 
 /**
@@ -10,17 +10,9 @@ import { demandReadableDataDir } from '../sqlite/data-dir.ts';
  */
 export function demandDatabase(dataDir: string): void {
   demandReadableDataDir(dataDir);
-  if (filesOf(dataDir).some((name) => name.endsWith('.db'))) return;
+  if (holdsDatabase(dataDir)) return;
   throw new Failure(
     'not_ready',
     `There is no database in ${dataDir}. Where the data is in another folder, set DATA_DIR; else start a system with: npm start`,
   );
-}
-
-function filesOf(dataDir: string): readonly string[] {
-  try {
-    return readdirSync(dataDir);
-  } catch {
-    return [];
-  }
 }

@@ -1,7 +1,7 @@
 import { Failure } from '../errors.ts';
-import { epochFolder } from '../replication/failover/epoch.ts';
 import { readNote, writeNote } from '../replication/failover/note.ts';
 import { timesOf } from '../replication/failover/times.ts';
+import { isLastLeader } from '../replication/lease/judge.ts';
 import { openLeaseStore } from '../replication/lease/open-store.ts';
 import { type LeaseRecord, ownerOf, parseRecord } from '../replication/lease/record.ts';
 import type { LeaseStore } from '../replication/lease/store.ts';
@@ -38,14 +38,7 @@ export class HeldLead {
       throw new Failure('replica_unreachable', `It cannot be known who leads: ${error.message}`);
     });
     const record = found && parseRecord(found.text);
-    const note = readNote(root.DATA_DIR);
-    const isLeader =
-      record !== undefined &&
-      note?.isWhole === true &&
-      record.session === note.session &&
-      record.n <= note.n &&
-      record.data === epochFolder(note.epoch);
-    if (!isLeader)
+    if (record === undefined || !isLastLeader(record, readNote(root.DATA_DIR)))
       throw new Failure(
         'replica_in_use',
         `The replica ${root.replica.url} is that of systems that take over from each other (FAILOVER=lease), led last by ${record ? ownerOf(record) : 'nobody that is known'}. Nothing was done. Run it there, behind ninelives stop --keep; to look at what is in the replica: --to FILE`,

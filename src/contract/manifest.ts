@@ -57,11 +57,7 @@ const schema = z.object({
     .default({}),
 });
 
-/** @returns the manifest in a text; undefined when it is none */
-export function parseManifest(text: string): AppManifest | undefined {
-  try {
-    return schema.safeParse(JSON.parse(text)).data;
-  } catch {
-    return undefined;
-  }
+/** @returns the manifest that a value is; undefined when it is none */
+export function parseManifest(value: unknown): AppManifest | undefined {
+  return schema.safeParse(value).data;
 }

@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import type { Config } from '../config.ts';
 import { Failure } from '../errors.ts';
@@ -35,6 +35,11 @@ export interface LitestreamConfigOptions {
 /** @returns the database's file, `DATA_DIR/<name>.db` */
 export function databasePath(dataDir: string, database: string): string {
   return join(dataDir, `${database}.db`);
+}
+
+/** @returns whether the file of each database is there */
+export function areAllThere(dataDir: string, databases: readonly string[]): boolean {
+  return databases.every((database) => existsSync(databasePath(dataDir, database)));
 }
 
 /** @returns the folder that Litestream keeps beside a database */

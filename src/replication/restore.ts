@@ -8,6 +8,7 @@ import { findDamage } from './database-check.ts';
 import { syncToDisk } from './files.ts';
 import { readHistory } from './history/history.ts';
 import type { DatabaseMark } from './history/mark.ts';
+import { PATIENT_TIMEOUT_MS } from './lease/open-store.ts';
 import { lostSince, readRecorded } from './lease/recorded.ts';
 import type { LitestreamLine } from './log-line.ts';
 import type { DatabaseReplica } from './replica-context.ts';
@@ -21,8 +22,6 @@ import { type RestoreProgress, runRestore } from './restore-run.ts';
 import { isFileReplicaEmpty } from './store/file-replica.ts';
 
 const PROGRESS_INTERVAL_MS = 1000;
-/** How long a store that is slow may take to say what it is known to have had. */
-const LOOK_TIMEOUT_MS = 10_000;
 
 /** What Litestream 0.5 says when it has nothing so old. */
 const NO_SNAPSHOT = 'no snapshots available';
@@ -80,7 +79,7 @@ export async function restoreDatabase(options: RestoreOptions): Promise<Restored
   mkdirSync(dirname(scratchPath), { mode: 0o700 });
   try {
     // Before what it names: a system that runs goes on with both.
-    const recorded = selection ? undefined : await readRecorded(config, env, database, LOOK_TIMEOUT_MS);
+    const recorded = selection ? undefined : await readRecorded(config, env, database, PATIENT_TIMEOUT_MS);
     const restored =
       binary.format === 'ltx'
         ? await fetchLtx(scratchPath, options)

@@ -247,6 +247,29 @@ export class Child extends EventEmitter<ChildEvents> {
     this.#stop({ endedBy: 'fault', cause });
   }
 
+  /**
+   * @param timeoutMs how long that is waited for
+   * @returns whether it says this from now on; not when it is dead, or says it too late
+   */
+  async says(kind: ToPrimary['kind'], timeoutMs: number): Promise<boolean> {
+    if (this.#state === 'dead') return false;
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    const onMessage = (message: ToPrimary) => {
+      if (message.kind === kind) resolve(true);
+    };
+    const onEnd = () => resolve(false);
+    this.on('message', onMessage);
+    this.once('exit', onEnd);
+    const timer = this.#clock.after(timeoutMs, onEnd);
+    try {
+      return await promise;
+    } finally {
+      timer.cancel();
+      this.off('message', onMessage);
+      this.off('exit', onEnd);
+    }
+  }
+
   /** Resolves when it is dead. */
   async ended(): Promise<void> {
     if (this.#state !== 'dead') await new Promise<void>((resolve) => this.once('exit', () => resolve()));

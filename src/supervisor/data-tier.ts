@@ -1,9 +1,8 @@
-import { existsSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Failure } from '../errors.ts';
 import { HistoryKeeper } from '../replication/history/keeper.ts';
 import { describeCommits } from '../replication/history/quarantine.ts';
-import { databasePath } from '../replication/litestream-config.ts';
+import { areAllThere } from '../replication/litestream-config.ts';
 import type { Child, ChildExit } from './child.ts';
 import { Drills } from './drills.ts';
 import type { ContenderPlace } from './failover/contender-place.ts';
@@ -163,7 +162,8 @@ export class DataTier {
     if (this.lease.slot) this.#preforkPrepare();
     await this.lease.start();
     // Another system may hold the replica, and whether it lives takes time to know: only what takes long as well goes on.
-    if (this.lease.waitsForOther && !this.#lacksDatabase()) await this.lease.settled();
+    const { databases, config } = this.running;
+    if (this.lease.waitsForOther && areAllThere(config.DATA_DIR, databases)) await this.lease.settled();
     await this.#prepare();
     this.history.open();
     this.#behindAtStart = this.history.behind;
@@ -286,11 +286,6 @@ export class DataTier {
     // What it does may take as long as it takes; one that was preforked says itself when it has loaded.
     if (!isPreforked) child.markReady();
     return new Promise((resolve) => child.once('exit', resolve));
-  }
-
-  #lacksDatabase(): boolean {
-    const { databases, config } = this.running;
-    return databases.some((database) => !existsSync(databasePath(config.DATA_DIR, database)));
   }
 
   /** A process that reads the replica by itself. */

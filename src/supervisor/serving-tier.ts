@@ -2,7 +2,6 @@ import { Failure } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { BackgroundInput } from '../runtime/background.ts';
 import type { Child } from './child.ts';
-import { processClock } from './clock.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import type { ProcessFactory } from './process-factory.ts';
 import { backgroundSpec, drainTimeoutMsOf, namesOf, PROCESSES, type ProcessSpec } from './processes.ts';
@@ -99,10 +98,13 @@ export class ServingTier {
    */
   async holdRequests(timeoutMs: number): Promise<void> {
     this.#areRequestsHeld = true;
-    const late = Promise.withResolvers<void>();
-    const timer = processClock.after(timeoutMs, late.resolve);
-    await Promise.race([Promise.all(this.workers.map(({ child }) => child && heldBy(child))), late.promise]);
-    timer.cancel();
+    await Promise.all(
+      this.workers.map(({ child }) => {
+        const held = child?.says('requests-held', timeoutMs);
+        child?.send({ kind: 'hold-requests' });
+        return held;
+      }),
+    );
   }
 
   /** What has waited is answered, or closed unanswered. */
@@ -187,16 +189,6 @@ function specIn({ release, backgrounds }: Deployment, name: string): ProcessSpec
   const background = backgrounds.find((candidate) => candidate.name === name);
   if (background) return backgroundSpec(background);
   throw new Failure('internal', `Release ${release.hash} has no ${name}`);
-}
-
-async function heldBy(child: Child): Promise<void> {
-  const held = Promise.withResolvers<void>();
-  child.on('message', ({ kind }) => {
-    if (kind === 'requests-held') held.resolve();
-  });
-  child.once('exit', () => held.resolve());
-  child.send({ kind: 'hold-requests' });
-  await held.promise;
 }
 
 function onEach(child: Child, onReport: () => void): void {

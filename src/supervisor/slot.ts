@@ -439,17 +439,6 @@ export class Slot extends EventEmitter<SlotEvents> {
   }
 }
 
-/** Resolves when a draining writer has decided what it had, or is dead. */
-export async function quiesced(child: Child): Promise<void> {
-  if (child.state === 'dead') return;
-  await new Promise<void>((resolve) => {
-    child.on('message', (message) => {
-      if (message.kind === 'drained') resolve();
-    });
-    child.once('exit', () => resolve());
-  });
-}
-
 /** @returns what the child said of itself, when it is a reason that a restart does not change */
 export function finalFailure(exit: ChildExit): Failure | undefined {
   const { failure } = exit;

@@ -2,12 +2,11 @@ import type { Confirmation } from '../replication/confirmation.ts';
 import type { Schema } from '../replication/positions.ts';
 import type { LagReport, Trouble } from '../runtime/messages.ts';
 import type { Child } from './child.ts';
-import { processClock } from './clock.ts';
 import type { Events } from './events.ts';
 import type { ProcessFactory } from './process-factory.ts';
 import { drainTimeoutMsOf, PROCESSES } from './processes.ts';
 import type { Deployment } from './release/deployment.ts';
-import { quiesced, type Slot } from './slot.ts';
+import type { Slot } from './slot.ts';
 
 /** What it gets to decide the writes that it has at a stop. */
 const DECIDE_TIMEOUT_MS = 5000;
@@ -103,16 +102,9 @@ export class WriterPlace {
     this.#isHolding = true;
     const { child } = this.slot;
     if (!child) return false;
-    const held = Promise.withResolvers<boolean>();
-    child.on('message', ({ kind }) => {
-      if (kind === 'commits-held') held.resolve(true);
-    });
-    child.once('exit', () => held.resolve(false));
-    const timer = processClock.after(DECIDE_TIMEOUT_MS, () => held.resolve(false));
+    const held = child.says('commits-held', DECIDE_TIMEOUT_MS);
     child.send({ kind: 'hold-commits' });
-    const isHeld = await held.promise;
-    timer.cancel();
-    return isHeld && this.#isHolding && this.slot.child === child;
+    return (await held) && this.#isHolding && this.slot.child === child;
   }
 
   /** It may commit again, for as long as this system leads. */
@@ -124,13 +116,8 @@ export class WriterPlace {
   /** Resolves when it has decided what it had, or cannot; its connections stay open. */
   async retire(cause: string): Promise<void> {
     this.slot.retire(drainTimeoutMsOf(PROCESSES.writer, this.slot.deployment.config), cause);
-    const { child } = this.slot;
-    if (!child) return;
-    const late = Promise.withResolvers<void>();
     // One that hangs shall not take the time that Litestream has for shipping.
-    const timer = processClock.after(DECIDE_TIMEOUT_MS, late.resolve);
-    await Promise.race([quiesced(child), late.promise]);
-    timer.cancel();
+    await this.slot.child?.says('drained', DECIDE_TIMEOUT_MS);
   }
 
   /** Ends it by SIGKILL: a clean close would delete the WAL. */

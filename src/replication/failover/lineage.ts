@@ -1,13 +1,10 @@
 import type { Config } from '../../config.ts';
-import { openLeaseStore } from '../lease/open-store.ts';
+import { openLeaseStore, PATIENT_TIMEOUT_MS } from '../lease/open-store.ts';
 import { hasEpochs, parseRecord } from '../lease/record.ts';
 import type { Replica } from '../replica-url.ts';
 import { clarified } from '../restore-failure.ts';
 import { replicaUnreachable } from '../store/unreachable.ts';
 import { unknownEpochs } from './unknown-epochs.ts';
-
-/** For a person who restores, and waits for a slow store. */
-const TIMEOUT_MS = 10_000;
 
 /** Where the data of a replica is that more than one system may have led. */
 export interface Lineage {
@@ -37,7 +34,7 @@ export async function readLineage(config: Config, env: NodeJS.ProcessEnv): Promi
 }
 
 async function read(config: Config, env: NodeJS.ProcessEnv) {
-  const store = openLeaseStore(config, env, TIMEOUT_MS);
+  const store = openLeaseStore(config, env, PATIENT_TIMEOUT_MS);
   try {
     const record = parseRecord((await store.read())?.text ?? '');
     return { record, epochs: record ? [] : await store.epochs() };

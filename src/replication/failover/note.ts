@@ -1,4 +1,4 @@
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { LeaseNote } from './contender.ts';
 
@@ -27,6 +27,11 @@ export function writeNote(dataDir: string, note: LeaseNote): void {
   const path = pathIn(dataDir);
   writeFileSync(`${path}.part`, JSON.stringify(note), { mode: OWNER_ALONE });
   renameSync(`${path}.part`, path);
+}
+
+/** Without a note the next start begins another epoch, from the folder that counts. */
+export function removeNote(dataDir: string): void {
+  rmSync(pathIn(dataDir), { force: true });
 }
 
 function pathIn(dataDir: string): string {

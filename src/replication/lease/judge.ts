@@ -35,8 +35,11 @@ export function judge({ record, self, session, isLocked, folder, note }: Finding
   return record.instance === self.instance ? 'same' : 'unknown';
 }
 
-/** Nobody has written it since, and all that is here is in the folder that counts, or goes there next. */
-function isLastLeader({ session, n, data }: LeaseRecord, note: LeaseNote | undefined): boolean {
+/**
+ * @param note of the data folder here
+ * @returns whether nobody has written the record since, and all that is here is in the folder that counts
+ */
+export function isLastLeader({ session, n, data }: LeaseRecord, note: LeaseNote | undefined): boolean {
   if (note?.isWhole !== true || session !== note.session || n > note.n) return false;
   return data === epochFolder(note.epoch);
 }

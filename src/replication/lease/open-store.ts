@@ -8,6 +8,8 @@ import { LeaseFile, type LeaseStore } from './store.ts';
 
 /** A store that says nothing for so long is out of reach. */
 const TIMEOUT_MS = 3000;
+/** The same for who restores, and waits for a slow store anyway. */
+export const PATIENT_TIMEOUT_MS = 10_000;
 
 /**
  * @param env holds the credentials, or tells where they are to be had

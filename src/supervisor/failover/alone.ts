@@ -1,8 +1,6 @@
-import { existsSync } from 'node:fs';
-import type { Config } from '../../config.ts';
 import { knownFolder } from '../../replication/failover/known-folder.ts';
 import { readLineage } from '../../replication/failover/lineage.ts';
-import { databasePath } from '../../replication/litestream-config.ts';
+import { areAllThere } from '../../replication/litestream-config.ts';
 import type { Deployment } from '../release/deployment.ts';
 import type { SystemOptions } from '../system.ts';
 import { deploymentIn } from './takeover.ts';
@@ -32,7 +30,7 @@ export async function inItsFolder<Options extends SystemOptions>(options: Option
 
 async function folderOf({ config, databases, secrets }: Deployment): Promise<string> {
   const known = knownFolder(config);
-  if (config.replica.type === 'file' || hasDatabases(config, databases)) return known;
+  if (config.replica.type === 'file' || areAllThere(config.DATA_DIR, databases)) return known;
   try {
     const { folders, isShared } = await readLineage(config, { ...process.env, ...secrets });
     return isShared ? known : folders[0];
@@ -40,8 +38,4 @@ async function folderOf({ config, databases, secrets }: Deployment): Promise<str
     // Whoever restores, or owns the replica, asks the store next, and tells what is wrong with it.
     return known;
   }
-}
-
-function hasDatabases({ DATA_DIR }: Config, databases: readonly string[]): boolean {
-  return databases.every((database) => existsSync(databasePath(DATA_DIR, database)));
 }

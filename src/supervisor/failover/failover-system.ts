@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Failure } from '../../errors.ts';
 import type { DrillResult } from '../../replication/drill/result.ts';
 import { epochFolder } from '../../replication/failover/epoch.ts';
+import { removeNote } from '../../replication/failover/note.ts';
 import type { SystemStatus, Trouble } from '../../runtime/messages.ts';
 import type { SystemEventKind, SystemSnapshot } from '../../runtime/snapshot.ts';
 import { version } from '../../version.ts';
@@ -24,7 +25,7 @@ import { EpochCleaner } from './epoch-cleaner.ts';
 import { failoverSnapshot } from './failover-snapshot.ts';
 import { MirrorPlace } from './mirror-place.ts';
 import { StandbyPlace } from './standby-place.ts';
-import { deploymentIn, forgetEpoch, forgetEpochWithoutDatabases, Takeover } from './takeover.ts';
+import { deploymentIn, forgetEpochWithoutDatabases, Takeover } from './takeover.ts';
 
 const SNAPSHOT_EVENTS = 50;
 const SERVED_MAX_MS = 60_000;
@@ -194,7 +195,7 @@ export class FailoverSystem implements StartedSystem {
         listening,
         notify: this.#notify,
         links: this.#links,
-        abandon: () => forgetEpoch(deployment),
+        abandon: () => removeNote(deployment.config.DATA_DIR),
       },
       onFatal,
     });

@@ -1,12 +1,13 @@
-import { existsSync, mkdirSync, rmSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { Failure } from '../../errors.ts';
 import type { Logger } from '../../log.ts';
 import { replicaIn } from '../../replication/failover/lineage.ts';
+import { removeNote } from '../../replication/failover/note.ts';
 import { type HistoryMark, markPath, readMark, writeMark } from '../../replication/history/mark.ts';
 import { removeSidecar } from '../../replication/history/sidecar.ts';
 import { moveAside } from '../../replication/leftovers.ts';
-import { databasePath, writeLitestreamConfig } from '../../replication/litestream-config.ts';
+import { areAllThere, writeLitestreamConfig } from '../../replication/litestream-config.ts';
 import { mirrorDir } from '../../replication/restore/mirrored.ts';
 import { replicaUnreachable } from '../../replication/store/unreachable.ts';
 import type { Child, ChildExit } from '../child.ts';
@@ -30,13 +31,7 @@ export function deploymentIn(deployment: Deployment, folder: string): Deployment
  */
 export function forgetEpochWithoutDatabases(deployment: Deployment): void {
   const { DATA_DIR } = deployment.config;
-  if (deployment.databases.every((database) => existsSync(databasePath(DATA_DIR, database)))) return;
-  forgetEpoch(deployment);
-}
-
-/** The next start begins another epoch, from the one that counts. */
-export function forgetEpoch({ config }: Pick<Deployment, 'config'>): void {
-  rmSync(join(config.DATA_DIR, 'run', 'lease-note.json'), { force: true });
+  if (!areAllThere(DATA_DIR, deployment.databases)) removeNote(DATA_DIR);
 }
 
 /**

@@ -15,26 +15,25 @@ const FILE = '.app.json';
  */
 export async function appManifestOf(release: StoredRelease, timeoutMs: number): Promise<AppManifest> {
   const path = join(release.folder, FILE);
-  const kept = isCopy(release) ? parseManifest(textOf(path)) : undefined;
+  const kept = isCopy(release) ? parseManifest(keptIn(path)) : undefined;
   if (kept) return kept;
   const { PATH, HOME } = process.env;
   const answer = await askRelease(release, 'describe.ts', { args: [], env: { PATH, HOME }, timeoutMs });
-  const text = JSON.stringify(answer);
-  const manifest = parseManifest(text);
+  const manifest = parseManifest(answer);
   if (!manifest)
     throw new Failure(
       'release_unusable',
       `Release ${nameOf(release)} cannot be loaded: it does not tell what it is`,
     );
-  if (isCopy(release)) keep(path, text);
+  if (isCopy(release)) keep(path, JSON.stringify(answer));
   return manifest;
 }
 
-function textOf(path: string): string {
+function keptIn(path: string): unknown {
   try {
-    return readFileSync(path, 'utf8');
+    return JSON.parse(readFileSync(path, 'utf8'));
   } catch {
-    return '';
+    return undefined;
   }
 }
 

@@ -20,9 +20,10 @@ export function whatBroke(said: string, folder: string): string {
   const start = lines.findIndex((line) => MESSAGE.test(line));
   const near = (text: string) => text.replaceAll(`${folder}/`, '');
   if (start < 0) return near(lines.slice(0, LINES_MAX).join('\n'));
-  const frames = lines.slice(start).filter((line) => FRAME.test(line));
-  const length = lines.slice(start).findIndex((line) => FRAME.test(line));
-  const message = lines.slice(start, length < 0 ? undefined : start + length).slice(0, LINES_MAX);
+  const told = lines.slice(start);
+  const frames = told.filter((line) => FRAME.test(line));
+  const length = frames[0] === undefined ? told.length : told.indexOf(frames[0]);
+  const message = told.slice(0, Math.min(length, LINES_MAX));
   const place = placeIn(lines.slice(0, start), PLACE) ?? placeIn(frames, FRAME_PLACE);
   return near(`${place === undefined ? '' : `${place}: `}${message.join('\n')}`);
 }
