@@ -14,6 +14,18 @@ export function alertOf(movieId: string, extraChars = 0) {
   };
 }
 
+/** @returns an alert that is due today, with a mail to an address of its own */
+export function dueAlertOf(movieId: string) {
+  return {
+    movieId,
+    email: `${movieId}@example.org`,
+    notification_date: new Date().toISOString().slice(0, 10),
+    title: `Title of ${movieId}`,
+    category: 'drama',
+    imageUrl: 'https://example.org/cover.png',
+  };
+}
+
 /** @returns the key of the n-th seeded alert, all of the same length */
 export function seededMovieId(index: number): string {
   return `seeded-${String(index).padStart(8, '0')}`;

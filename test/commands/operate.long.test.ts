@@ -4,6 +4,7 @@ import { like } from '../support/like.ts';
 import { writeNotes } from '../support/note-clients.ts';
 import { startPair, temporaryFolder, until } from '../support/system.ts';
 import { command } from './command.ts';
+import { commandNames, tellsItsUse } from './operate-fixture.ts';
 
 t.test('each role is restarted while the rest serves, and the whole is stopped', async (t) => {
   const system = await startPair(t);
@@ -49,18 +50,9 @@ t.test('each role is restarted while the rest serves, and the whole is stopped',
 
 t.test('every command tells what it does, and a wrong option is an error', async (t) => {
   const env = { DATA_DIR: temporaryFolder(t) };
-  const { stdout } = await command(['--help'], env);
-  const names = [...stdout.matchAll(/^ {2}([a-z-]+) {2,}/gm)].map(([, name]) => name as string);
+  const names = await commandNames(env);
   t.ok(names.length >= 9, names.join());
   for (const name of names) {
-    like(t, await command([name, '--help'], env), {
-      code: 0,
-      stdout: new RegExp(`^Usage: ninelives ${name}`),
-    });
-    like(t, await command([name, '--no-such-option'], env), {
-      code: 64,
-      stdout: '',
-      stderr: /Usage: ninelives/,
-    });
+    await tellsItsUse(t, name, env);
   }
 });

@@ -4,26 +4,16 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import t from 'tap';
 import { Progress } from '../../src/commands/progress.ts';
-import { like } from '../support/like.ts';
 import { temporaryFolder } from '../support/system.ts';
-import { command } from './command.ts';
+import { commandNames, tellsItsUse } from './operate-fixture.ts';
 
 t.test('a command tells what it does, and a wrong option is an error', async (t) => {
   const env = { DATA_DIR: temporaryFolder(t) };
-  const { stdout } = await command(['--help'], env);
-  const names = [...stdout.matchAll(/^ {2}([a-z-]+) {2,}/gm)].map(([, name]) => name as string);
+  const names = await commandNames(env);
   // Of all of them it is asked in the long tier.
   for (const name of ['status', 'keys']) {
     t.ok(names.includes(name));
-    like(t, await command([name, '--help'], env), {
-      code: 0,
-      stdout: new RegExp(`^Usage: ninelives ${name}`),
-    });
-    like(t, await command([name, '--no-such-option'], env), {
-      code: 64,
-      stdout: '',
-      stderr: /Usage: ninelives/,
-    });
+    await tellsItsUse(t, name, env);
   }
 });
 

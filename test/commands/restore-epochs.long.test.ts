@@ -4,10 +4,11 @@ import t from 'tap';
 import { newRecord } from '../../src/replication/lease/record.ts';
 import { s3Environment } from '../../src/testing/s3-server.ts';
 import { nextSecond } from '../support/next-second.ts';
+import { notesIn } from '../support/notes.ts';
 import { startS3, type TestStore } from '../support/s3.ts';
 import { start, temporaryFolder } from '../support/system.ts';
 import { command } from './command.ts';
-import { notesIn, write } from './restore-epochs-fixture.ts';
+import { write } from './restore-fixture.ts';
 
 const LEADER = { name: 'b', instance: 'b', bootId: 'b', folder: '1:1', pid: 1 };
 

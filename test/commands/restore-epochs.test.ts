@@ -1,10 +1,11 @@
 import { join } from 'node:path';
 import t from 'tap';
 import { s3Environment } from '../../src/testing/s3-server.ts';
+import { notesIn } from '../support/notes.ts';
 import { startS3 } from '../support/s3.ts';
 import { start, temporaryFolder } from '../support/system.ts';
 import { command } from './command.ts';
-import { notesIn, write } from './restore-epochs-fixture.ts';
+import { write } from './restore-fixture.ts';
 
 t.test('a replica with epochs and without a record cannot say which counts', async (t) => {
   const store = await startS3(t);

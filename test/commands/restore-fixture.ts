@@ -1,4 +1,3 @@
-import { openReader } from '../../src/sqlite/open.ts';
 import { noteOf, request } from '../support/http.ts';
 import type { RunningSystem } from '../support/system.ts';
 
@@ -11,14 +10,4 @@ export async function write(system: RunningSystem, id: string): Promise<void> {
     headers: REPLICATED,
   });
   if (answer.status !== 201) throw new Error(answer.text);
-}
-
-/** @returns the ids of the notes in a database file */
-export function notesIn(path: string): string[] {
-  const db = openReader(path);
-  try {
-    return db.prepare('SELECT id FROM notes ORDER BY id').pluck().all() as string[];
-  } finally {
-    db.close();
-  }
 }

@@ -4,10 +4,11 @@ import t, { type Test } from 'tap';
 import { noteOf, request } from '../support/http.ts';
 import { like } from '../support/like.ts';
 import { nextSecond } from '../support/next-second.ts';
+import { notesIn } from '../support/notes.ts';
 import { startS3, type TestStore } from '../support/s3.ts';
 import { start, temporaryFolder, until } from '../support/system.ts';
 import { command, startCommand } from './command.ts';
-import { notesIn, write } from './restore-fixture.ts';
+import { write } from './restore-fixture.ts';
 
 function s3Env({ bucket, endpoint, credentials }: TestStore): NodeJS.ProcessEnv {
   return { REPLICA_URL: `s3://${bucket}/some/prefix`, S3_ENDPOINT: endpoint, ...credentials };

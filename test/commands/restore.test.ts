@@ -6,10 +6,11 @@ import { APP_ARGUMENTS } from '../small-app/arguments.ts';
 import { request } from '../support/http.ts';
 import { like } from '../support/like.ts';
 import { nextSecond } from '../support/next-second.ts';
+import { notesIn } from '../support/notes.ts';
 import { start, temporaryFolder } from '../support/system.ts';
 import { noTerminal, openTerminal } from '../support/terminal.ts';
 import { command, ENTRY } from './command.ts';
-import { notesIn, write } from './restore-fixture.ts';
+import { write } from './restore-fixture.ts';
 
 t.test('an existing file is never overwritten', async (t) => {
   const system = await start(t);

@@ -2,22 +2,12 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { chownSync, mkdirSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { openReader } from '../../src/sqlite/open.ts';
 import { cleanEnv } from '../../src/testing/running-system.ts';
 import { command, ENTRY } from '../commands/command.ts';
 import { APP_ARGUMENTS } from '../small-app/arguments.ts';
+import { notesIn } from '../support/notes.ts';
 import { start, temporaryFolder } from '../support/system.ts';
 import { write } from './data-folder-fixture.ts';
-
-/** @returns the ids of the notes in a database file */
-function notesIn(path: string): unknown[] {
-  const db = openReader(path);
-  try {
-    return db.prepare('SELECT id FROM notes ORDER BY id').pluck().all();
-  } finally {
-    db.close();
-  }
-}
 
 const NOBODY = 65_534;
 

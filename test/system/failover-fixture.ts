@@ -61,6 +61,18 @@ export async function standsBy(system: RunningSystem): Promise<string> {
   return String(line()?.url);
 }
 
+/** Starts one that leads, and another that stands by. */
+export async function bothOf(
+  { member }: Pick<Pair, 'member'>,
+  more?: NodeJS.ProcessEnv,
+): Promise<{ readonly leader: RunningSystem; readonly standby: RunningSystem }> {
+  const leader = member('a', undefined, more);
+  await leader.ready();
+  const standby = member('b', undefined, more);
+  await standsBy(standby);
+  return { leader, standby };
+}
+
 /** Resolves when it is acknowledged: a leader that could not renew the record in time on a busy machine commits later. */
 export async function written(system: RunningSystem, id: string, durability?: string): Promise<void> {
   await until(async () => (await post(system, id, durability)).status === 201, `${id} is written`);

@@ -3,7 +3,7 @@ import { command } from '../commands/command.ts';
 import { request } from '../support/http.ts';
 import { nextSecond } from '../support/next-second.ts';
 import { launch, temporaryFolder, until } from '../support/system.ts';
-import { LONG, pair, standsBy, written } from './failover-fixture.ts';
+import { bothOf, LONG, pair, standsBy, written } from './failover-fixture.ts';
 
 t.test('two systems go back in time by the one that goes on alone, and are two again', async (t) => {
   const { env, member, record } = await pair(t);
@@ -43,10 +43,7 @@ t.test(
   'restored in place at the leader, it leads another epoch with that, and nobody challenges meanwhile',
   async (t) => {
     const { env, member, record } = await pair(t);
-    const leader = member('a', undefined, LONG);
-    await leader.ready();
-    const standby = member('b', undefined, LONG);
-    await standsBy(standby);
+    const { leader, standby } = await bothOf({ member }, LONG);
     await written(leader, 'one');
     await nextSecond();
     const at = new Date().toISOString();
@@ -85,10 +82,7 @@ t.test(
   async (t) => {
     const { env, member, record } = await pair(t);
     const alone = (dataDir?: string) => launch(t, { ...env, FAILOVER: 'off' }, dataDir);
-    const leader = member('a');
-    await leader.ready();
-    const standby = member('b');
-    await standsBy(standby);
+    const { leader, standby } = await bothOf({ member });
     await written(leader, 'one');
 
     await t.test('not while both run, nor the one that has not led', async (t) => {
@@ -129,10 +123,7 @@ t.test(
 
 t.test('who has led and been replaced does not go on alone', async (t) => {
   const { env, member, record } = await pair(t);
-  const leader = member('a');
-  await leader.ready();
-  const standby = member('b');
-  await standsBy(standby);
+  const { leader, standby } = await bothOf({ member });
   await written(leader, 'one');
   t.equal((await leader.stop()).code, 0);
   await standby.ready();

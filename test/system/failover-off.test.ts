@@ -1,13 +1,10 @@
 import t from 'tap';
 import { launch } from '../support/system.ts';
-import { pair, standsBy, written } from './failover-fixture.ts';
+import { bothOf, pair, written } from './failover-fixture.ts';
 
 t.test('the one of two that led last goes on alone in its folder, the other one does not', async (t) => {
   const { env, member, record } = await pair(t);
-  const leader = member('a');
-  await leader.ready();
-  const standby = member('b');
-  await standsBy(standby);
+  const { leader, standby } = await bothOf({ member });
   await written(leader, 'one');
   t.equal((await standby.stop()).code, 0);
   t.equal((await leader.stop()).code, 0);

@@ -3,14 +3,11 @@ import { join } from 'node:path';
 import t from 'tap';
 import { request } from '../support/http.ts';
 import { until } from '../support/system.ts';
-import { pair, standsBy, written } from './failover-fixture.ts';
+import { bothOf, pair, written } from './failover-fixture.ts';
 
 t.test('what the mirror lacks, or has otherwise, comes from the store', async (t) => {
   const { member } = await pair(t);
-  const leader = member('a');
-  await leader.ready();
-  const standby = member('b');
-  await standsBy(standby);
+  const { leader, standby } = await bothOf({ member });
   await written(leader, 'one');
   const segments = join(standby.dataDir, 'mirror', 'e000001', 'main', 'generations');
   const segmentFiles = () =>

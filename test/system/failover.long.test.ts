@@ -9,7 +9,7 @@ import { writeNotes } from '../support/note-clients.ts';
 import { startStoreProxy } from '../support/s3.ts';
 import { processesOf, type RunningSystem, start, temporaryFolder, until } from '../support/system.ts';
 import { missing } from '../support/tools.ts';
-import { LONG, pair, standsBy, TTL_MS, written } from './failover-fixture.ts';
+import { bothOf, LONG, pair, standsBy, TTL_MS, written } from './failover-fixture.ts';
 import { post } from './lease-fixture.ts';
 
 async function readiness({ url }: RunningSystem): Promise<{ status: number; text: string }> {
@@ -135,10 +135,7 @@ t.test(
 
 t.test('a reload of a leader fails no request, and it goes on leading', async (t) => {
   const { member, record } = await pair(t);
-  const leader = member('a', undefined, LONG);
-  await leader.ready();
-  const standby = member('b', undefined, LONG);
-  await standsBy(standby);
+  const { leader, standby } = await bothOf({ member }, LONG);
   const clients = writeNotes(t, { url: leader.url, connections: 4, prefix: 'reload', hungAfterMs: 20_000 });
   t.teardown(() => clients.stop());
   await until(() => clients.acknowledged.length > 50, 'writes are answered');
@@ -157,10 +154,7 @@ t.test('a reload of a leader fails no request, and it goes on leading', async (t
 
 t.test('a leader that was stopped and wakes acknowledges nothing, and ends: another one leads', async (t) => {
   const { member, record } = await pair(t);
-  const leader = member('a');
-  await leader.ready();
-  const standby = member('b');
-  await standsBy(standby);
+  const { leader, standby } = await bothOf({ member });
   await written(leader, 'one');
   const all = [leader.pid, ...processesOf(leader.dataDir)];
   for (const pid of all) process.kill(pid, 'SIGSTOP');
@@ -219,10 +213,7 @@ t.test('alone, killed or stopped and started again, it keeps its epoch and its d
 
 t.test('a leader that is stopped gives the record away, and the other one does not wait', async (t) => {
   const { member, record } = await pair(t);
-  const leader = member('a', undefined, LONG);
-  await leader.ready();
-  const standby = member('b', undefined, LONG);
-  await standsBy(standby);
+  const { leader, standby } = await bothOf({ member }, LONG);
   await written(leader, 'one', 'local');
   t.equal((await leader.stop()).code, 0);
   await standby.ready();
@@ -232,10 +223,7 @@ t.test('a leader that is stopped gives the record away, and the other one does n
 
 t.test('stopped to come back, it leads again within its time, and another one does after that', async (t) => {
   const { member, record } = await pair(t);
-  const leader = member('a', undefined, LONG);
-  await leader.ready();
-  const standby = member('b', undefined, LONG);
-  await standsBy(standby);
+  const { leader, standby } = await bothOf({ member }, LONG);
   await written(leader, 'one', 'local');
   const keep = async (dataDir: string) => {
     const { code, stderr } = await command(['stop', '--keep'], { DATA_DIR: dataDir });

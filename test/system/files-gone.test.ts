@@ -1,18 +1,9 @@
 import { mkdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { openReader } from '../../src/sqlite/open.ts';
 import { noteOf, request } from '../support/http.ts';
+import { notesIn } from '../support/notes.ts';
 import { type RunningSystem, start, temporaryFolder, until } from '../support/system.ts';
-
-function idsIn(dataDir: string): unknown[] {
-  const db = openReader(join(dataDir, 'main.db'));
-  try {
-    return db.prepare('SELECT id FROM notes ORDER BY id').pluck().all();
-  } finally {
-    db.close();
-  }
-}
 
 /** As a client that repeats what was not answered: everything but the port goes down meanwhile. */
 async function write({ url }: RunningSystem, id: string, headers = {}): Promise<void> {
@@ -37,7 +28,7 @@ for (const name of ['main.db-wal', 'main.db', 'main.db-shm']) {
     await write(system, 'there', { Durability: 'replicated' });
     system.kill('SIGKILL');
     await system.ended();
-    t.strictSame(idsIn(dataDir), ['before', 'in what nobody finds', 'later', 'there']);
+    t.strictSame(notesIn(join(dataDir, 'main.db')), ['before', 'in what nobody finds', 'later', 'there']);
   });
 }
 
@@ -47,7 +38,7 @@ t.test('a WAL that is removed just before a stop is put back by it', async (t) =
   await write(system, 'before');
   rmSync(join(dataDir, 'main.db-wal'));
   await system.stop();
-  t.strictSame(idsIn(dataDir), ['before']);
+  t.strictSame(notesIn(join(dataDir, 'main.db')), ['before']);
 });
 
 t.test('a database that another is moved over stays, and the other is kept aside', async (t) => {
@@ -57,7 +48,7 @@ t.test('a database that another is moved over stays, and the other is kept aside
   renameSync(join(dataDir, 'media.db'), join(dataDir, 'main.db'));
   await write(system, 'in what nobody finds');
   await system.waitFor(({ msg }) => msg.startsWith('healed'));
-  t.strictSame(idsIn(dataDir), ['before', 'in what nobody finds']);
+  t.strictSame(notesIn(join(dataDir, 'main.db')), ['before', 'in what nobody finds']);
   await system.stop();
 });
 
@@ -71,7 +62,7 @@ t.test('a data folder that is removed gets its databases back, and the system en
   // The rest takes longer, and Litestream adds to it.
   renameSync(dataDir, `${dataDir}.removed`);
   t.equal((await system.ended()).code, 73);
-  t.strictSame(idsIn(dataDir), ['before']);
+  t.strictSame(notesIn(join(dataDir, 'main.db')), ['before']);
 });
 
 t.test('a data folder that is moved ends the system, with where it is now', async (t) => {
@@ -82,5 +73,5 @@ t.test('a data folder that is moved ends the system, with where it is now', asyn
   renameSync(join(folder, 'data'), join(folder, 'elsewhere'));
   t.equal((await system.ended()).code, 73);
   t.match(system.stderr, `data was moved to ${join(folder, 'elsewhere')} while it was in use`);
-  t.strictSame(idsIn(join(folder, 'elsewhere')), ['before']);
+  t.strictSame(notesIn(join(folder, 'elsewhere', 'main.db')), ['before']);
 });

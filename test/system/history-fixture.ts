@@ -1,7 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Test } from 'tap';
-import { openReader } from '../../src/sqlite/open.ts';
 import { noteOf, request } from '../support/http.ts';
 import { type RunningSystem, start, temporaryFolder } from '../support/system.ts';
 
@@ -27,16 +26,6 @@ export async function write(system: RunningSystem, ...ids: readonly string[]): P
       headers: { Durability: 'replicated' },
     });
     if (answer.status !== 201) throw new Error(answer.text);
-  }
-}
-
-/** @returns the ids of the notes in a database file */
-export function notesIn(path: string): unknown[] {
-  const db = openReader(path);
-  try {
-    return db.prepare('SELECT id FROM notes ORDER BY id').pluck().all();
-  } finally {
-    db.close();
   }
 }
 

@@ -20,9 +20,10 @@ import { command } from '../commands/command.ts';
 import { noteOf, request } from '../support/http.ts';
 import { like } from '../support/like.ts';
 import { nextSecond } from '../support/next-second.ts';
+import { notesIn } from '../support/notes.ts';
 import { launch, start, temporaryFolder } from '../support/system.ts';
 import { told } from '../support/told.ts';
-import { degraded, notesIn, type Place, placeOf, session, write } from './history-fixture.ts';
+import { degraded, type Place, placeOf, session, write } from './history-fixture.ts';
 
 async function refused(t: Test, { dataDir, env }: Place, code: number): Promise<string> {
   const system = launch(t, env, dataDir);

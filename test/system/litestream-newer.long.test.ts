@@ -2,11 +2,11 @@ import { cpSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { findLitestream } from '../../src/replication/binary.ts';
-import { openReader } from '../../src/sqlite/open.ts';
 import { s3Environment } from '../../src/testing/s3-server.ts';
 import { command } from '../commands/command.ts';
 import { noteOf, request } from '../support/http.ts';
 import { nextSecond } from '../support/next-second.ts';
+import { notesIn } from '../support/notes.ts';
 import { startS3 } from '../support/s3.ts';
 import { launch, type RunningSystem, start, temporaryFolder } from '../support/system.ts';
 import { told } from '../support/told.ts';
@@ -55,16 +55,6 @@ async function session(t: Test, { dataDir, env }: Place, ...ids: readonly string
   const system = await start(t, env, dataDir);
   await write(system, ...ids);
   await system.stop();
-}
-
-/** @returns the ids of the notes in a database file */
-function notesIn(path: string): unknown[] {
-  const db = openReader(path);
-  try {
-    return db.prepare('SELECT id FROM notes ORDER BY id').pluck().all();
-  } finally {
-    db.close();
-  }
 }
 
 /** @returns what a start is refused with */

@@ -1,19 +1,10 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Test } from 'tap';
-import { openReader } from '../../src/sqlite/open.ts';
 import { command } from '../commands/command.ts';
 import { noteOf, request } from '../support/http.ts';
+import { notesIn } from '../support/notes.ts';
 import { start, temporaryFolder, until } from '../support/system.ts';
-
-function idsIn(path: string): unknown[] {
-  const db = openReader(path);
-  try {
-    return db.prepare('SELECT id FROM notes ORDER BY id').pluck().all();
-  } finally {
-    db.close();
-  }
-}
 
 /** Writes, drills, loses the disk, restores by hand and by a start, and asks the doctor. */
 export async function drive(t: Test, env: NodeJS.ProcessEnv): Promise<void> {
@@ -37,8 +28,8 @@ export async function drive(t: Test, env: NodeJS.ProcessEnv): Promise<void> {
   const file = join(elsewhere, 'restored.db');
   const restore = await command(['restore', '--to', file], where);
   t.equal(restore.code, 0, restore.stderr);
-  t.strictSame(idsIn(file), ['a', 'b']);
+  t.strictSame(notesIn(file), ['a', 'b']);
   const next = await start(t, settings, elsewhere);
-  t.strictSame(idsIn(join(next.dataDir, 'main.db')), ['a', 'b']);
+  t.strictSame(notesIn(join(next.dataDir, 'main.db')), ['a', 'b']);
   await next.stop();
 }

@@ -1,9 +1,9 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Test } from 'tap';
-import { openReader } from '../../src/sqlite/open.ts';
 import { command } from '../commands/command.ts';
 import { noteOf, request } from '../support/http.ts';
+import { notesIn } from '../support/notes.ts';
 import { type RunningSystem, start, temporaryFolder, until } from '../support/system.ts';
 import { told } from '../support/told.ts';
 
@@ -37,10 +37,5 @@ export async function restoredIds(t: Test, dataDir: string, replica: string): Pr
   const file = join(temporaryFolder(t), 'restored.db');
   const ran = await command(['restore', '--to', file], { REPLICA_URL: `file:${replica}`, DATA_DIR: dataDir });
   t.equal(ran.code, 0, ran.stderr);
-  const db = openReader(file);
-  try {
-    return db.prepare('SELECT id FROM notes ORDER BY id').pluck().all();
-  } finally {
-    db.close();
-  }
+  return notesIn(file);
 }

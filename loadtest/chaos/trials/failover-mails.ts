@@ -1,6 +1,7 @@
 import http from 'node:http';
 import { atMost, withSpeed } from '../../../src/testing/chaos/trial.ts';
 import { request } from '../../../src/testing/request.ts';
+import { dueAlertOf } from '../../alert.ts';
 import { type SunkMail, startMailSink } from '../../support/mail-sink.ts';
 import { runCommand } from '../failover/command.ts';
 import type { Member } from '../failover/member.ts';
@@ -114,14 +115,7 @@ function idOf(to: string): string {
 }
 
 async function post(stage: Stage, { url }: Member, id: string): Promise<void> {
-  const body = JSON.stringify({
-    movieId: id,
-    email: `${id}@example.org`,
-    notification_date: new Date().toISOString().slice(0, 10),
-    title: `Title of ${id}`,
-    category: 'drama',
-    imageUrl: 'https://example.org/cover.png',
-  });
+  const body = JSON.stringify(dueAlertOf(id));
   const headers = { 'Idempotency-Key': `"${id}"`, Durability: 'replicated' };
   await stage.until(
     async () => {

@@ -3,6 +3,7 @@ import Sqlite from 'better-sqlite3';
 import { type Death, killChildren, recoveryMs } from '../../../src/testing/chaos/faults.ts';
 import { atMost } from '../../../src/testing/chaos/trial.ts';
 import { request } from '../../../src/testing/request.ts';
+import { dueAlertOf } from '../../alert.ts';
 import { type SunkMail, startMailSink } from '../../support/mail-sink.ts';
 import type { Stage } from '../stage.ts';
 import type { Trial } from '../trial.ts';
@@ -102,15 +103,7 @@ export const mailerKilled: Trial = {
 };
 
 async function post(stage: Stage, id: string): Promise<void> {
-  const alert = {
-    movieId: id,
-    email: `${id}@example.org`,
-    notification_date: new Date().toISOString().slice(0, 10),
-    title: `Title of ${id}`,
-    category: 'drama',
-    imageUrl: 'https://example.org/cover.png',
-  };
-  const { status, text } = await request(`${stage.system.url}/alert`, 'POST', JSON.stringify(alert));
+  const { status, text } = await request(`${stage.system.url}/alert`, 'POST', JSON.stringify(dueAlertOf(id)));
   if (status !== 201) throw new Error(`an alert was answered with ${status}: ${text.slice(0, 200)}`);
 }
 

@@ -4,10 +4,10 @@ import t, { type Test } from 'tap';
 import { loadConfig } from '../../../src/config.ts';
 import { Mirror } from '../../../src/replication/failover/mirror.ts';
 import { S3Store } from '../../../src/replication/store/s3-store.ts';
-import { openReader } from '../../../src/sqlite/open.ts';
 import { s3Environment } from '../../../src/testing/s3-server.ts';
 import { command } from '../../commands/command.ts';
 import { noteOf, request } from '../../support/http.ts';
+import { notesIn } from '../../support/notes.ts';
 import { startS3, startStoreProxy, type TestStore } from '../../support/s3.ts';
 import { type RunningSystem, start, temporaryFolder } from '../../support/system.ts';
 
@@ -31,12 +31,7 @@ async function notesOf(t: Test, folder: string): Promise<unknown[]> {
   const file = join(temporaryFolder(t), 'main.db');
   const { code, stderr } = await command(['restore', '--to', file], { REPLICA_URL: `file:${folder}` });
   if (code !== 0) throw new Error(stderr);
-  const db = openReader(file);
-  try {
-    return db.prepare('SELECT id FROM notes ORDER BY id').pluck().all();
-  } finally {
-    db.close();
-  }
+  return notesIn(file);
 }
 
 function filesBelow(folder: string): string[] {
