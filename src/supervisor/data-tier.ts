@@ -39,10 +39,11 @@ export interface DataTierOptions
   readonly onFatal: (failure: Failure) => void;
 }
 
-/** What the replica may take at a stop to say that it has the last commit. */
-const SHIPPED_MAX_MS = 2000;
-/** The same while requests wait for a handover: a stop has others to wait for it, and the standby waits for its time then. */
-const HANDED_MAX_MS = 5000;
+/**
+ * What the replica may take to say that it has the last commit; where it does not, the standby waits for its time. Soon
+ * after a start it takes longest: a heartbeat after a second, and another until Litestream looks for it.
+ */
+const SHIPPED_MAX_MS = 5000;
 const SHIPPED_LOOK_MS = 50;
 
 /**
@@ -199,12 +200,12 @@ export class DataTier {
    * @returns whether the replica has all
    */
   async hold(): Promise<boolean> {
-    return (await this.writer.hold()) && (await this.#isShipped(() => this.writer.isHolding, HANDED_MAX_MS));
+    return (await this.writer.hold()) && (await this.#isShipped(() => this.writer.isHolding));
   }
 
   /** @returns whether the last commit of each database counts as replicated; the writer, which knows, still runs */
-  async #isShipped(isFinal = () => this.writer.isDrained, maxMs = SHIPPED_MAX_MS): Promise<boolean> {
-    const endMs = performance.now() + maxMs;
+  async #isShipped(isFinal = () => this.writer.isDrained): Promise<boolean> {
+    const endMs = performance.now() + SHIPPED_MAX_MS;
     while (isFinal() && this.lease.isHeld) {
       const reports = Object.values(this.replicator.monitor.reports);
       if (reports.length > 0 && reports.every(({ unconfirmedCommits }) => unconfirmedCommits === 0))
