@@ -1,5 +1,6 @@
 import { lstatSync, statSync } from 'node:fs';
 import { refuseOlderFormat } from '../replication/newer-format.ts';
+import type { KnownEnd } from '../replication/points/known-end.ts';
 import type { LastCommit } from '../replication/points/last-commit.ts';
 import { type Reached, restorePoint } from '../replication/points/restore-point.ts';
 import type { SystemReplica } from '../replication/replica-context.ts';
@@ -26,6 +27,8 @@ export interface Point {
   readonly atMs: number;
   /** When the replica was last written, by any database. */
   readonly replicaEndMs: number;
+  /** Up to when it is known of a database that nothing more was committed. */
+  readonly knownEnds: readonly KnownEnd[];
 }
 
 /** What a restore says of its result; `--json` prints it. */
@@ -61,6 +64,7 @@ export async function restoreOne(
       database,
       atMs: point?.atMs,
       replicaEndMs: point?.replicaEndMs,
+      knownEnd: point?.knownEnds.find((end) => end.database === database),
       outputPath,
       scratchDir,
       signal,
@@ -75,7 +79,7 @@ export async function restoreOne(
       sizeBytes: statSync(outputPath).size,
       durationMs: Math.round(performance.now() - startMs),
       lastCommit: shownCommit(reached.lastCommit),
-      note: point ? noteOnNext(reached) : noteOn(reached),
+      note: point ? noteOnNext(reached, point) : noteOn(reached),
       faults: reached.faults,
     };
   } finally {
@@ -119,8 +123,10 @@ function noteOn({ lastCommit, replicaEndMs }: Reached): string | undefined {
 }
 
 /** How far off it is from the time that was asked for. */
-function noteOnNext({ next }: Reached): string | undefined {
-  return next && `the commit after it is number ${next.ordinal}, of ${new Date(next.atMs).toISOString()}`;
+function noteOnNext({ next, knownEnd, faults }: Reached, { atMs }: Point): string | undefined {
+  if (next) return `the commit after it is number ${next.ordinal}, of ${new Date(next.atMs).toISOString()}`;
+  if (!knownEnd || faults.length > 0) return undefined;
+  return `${knownEnd.source} knows of no commit from then to ${new Date(atMs).toISOString()}`;
 }
 
 /** @returns whether there is anything at a path, or at one of those that SQLite would take for its own */

@@ -4,6 +4,7 @@ import { Failure } from '../errors.ts';
 import { features } from '../features.ts';
 import { isoTimeMs } from '../iso-time.ts';
 import { rangeOf } from '../replication/points/generations.ts';
+import { readKnownEnd } from '../replication/points/known-end.ts';
 import type { Invocation } from '../supervisor/release/invocation.ts';
 import { absolutePath, readArguments } from './arguments.ts';
 import { abortOnSignals, type CommandReplica, withReplica } from './restore-context.ts';
@@ -117,13 +118,15 @@ function parseTime(text: string): number {
 
 /**
  * Finds who led at a time: the newest whose folder begins before it. A database that nobody wrote to ends earlier than the
- * others, and is still known up to where they end; so is one whose successor goes on.
+ * others, and is still known up to where they end; so is one whose successor goes on, and one whose owner knows of no commit.
  */
 async function placeOf(
   context: CommandReplica,
   atMs: number,
   signal: AbortSignal,
 ): Promise<{ readonly place: CommandReplica; readonly point: Point }> {
+  const { root, env, databases } = context;
+  const ends = await Promise.all(databases.map((name) => readKnownEnd(root, env, context.epoch, name)));
   let replicaEndMs = 0;
   let place = context;
   for (const each of [context, ...context.earlier]) {
@@ -134,7 +137,9 @@ async function placeOf(
     replicaEndMs = Math.max(replicaEndMs, ...ranges.map(({ toMs }) => toMs));
     if (ranges.every(({ fromMs }) => fromMs <= atMs)) break;
   }
-  return { place, point: { atMs, replicaEndMs } };
+  // Of an earlier place the owner of the newest tells nothing.
+  const knownEnds = place === context ? ends.flatMap((end) => end ?? []) : [];
+  return { place, point: { atMs, replicaEndMs, knownEnds } };
 }
 
 async function restoreTo(

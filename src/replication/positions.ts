@@ -31,6 +31,8 @@ export interface LeasePositions {
   readonly needs?: Schema | undefined;
   /** How far the replica is known to hold each. */
   readonly confirmed: Readonly<Record<string, Confirmed>>;
+  /** Of each, on the clock of its commits: until then none was made beyond those. Undefined from an older release. */
+  readonly completeUntilMs?: Readonly<Record<string, number>> | undefined;
 }
 
 /** What the record of a leader tells a standby. */

@@ -95,6 +95,11 @@ export interface LagReport {
   readonly lastCommit: CommitMark;
   /** The newest commit that is confirmed, and where it ends; undefined before the first of this writer. */
   readonly confirmed: Confirmed | undefined;
+  /**
+   * On the clock of the commits: all that were made until then are confirmed. Undefined before this writer knew, and from a
+   * release that tells none.
+   */
+  readonly completeUntilMs?: number | undefined;
   /** Undefined from a release that tells none. */
   readonly wal?: WalReport | undefined;
 }

@@ -57,6 +57,7 @@ const lagReport = shape({
   unconfirmedCommits: finite,
   lastCommit: shape(commit),
   confirmed: optional(confirmed),
+  completeUntilMs: optional(finite),
   wal: optional(shape({ bytes: finite, oldestReaderMs: finite, segments: finite })),
 });
 const drilled = {

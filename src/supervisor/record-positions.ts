@@ -1,6 +1,9 @@
 import type { LeasePositions, Schema } from '../replication/positions.ts';
 import type { LagReport } from '../runtime/messages.ts';
 
+/** How far apart the times are up to which the replica is told to be complete: each is a message. */
+const COMPLETE_STEP_MS = 5000;
+
 type PositionsMessage = { readonly kind: 'positions' } & LeasePositions;
 
 /** What the record of the replica is to say of the databases: told to the process that keeps it when it has changed. */
@@ -42,7 +45,12 @@ export class RecordPositions {
         report.confirmed ? [[database, report.confirmed]] : [],
       ),
     );
-    this.#describe({ ...this.#positions, confirmed });
+    const completeUntilMs = Object.fromEntries(
+      Object.entries(reports).flatMap(([database, { completeUntilMs: untilMs }]) =>
+        untilMs === undefined ? [] : [[database, untilMs - (untilMs % COMPLETE_STEP_MS)]],
+      ),
+    );
+    this.#describe({ ...this.#positions, confirmed, completeUntilMs });
   }
 
   #describe(positions: LeasePositions): void {

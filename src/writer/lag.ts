@@ -29,6 +29,8 @@ export class Lag {
   #confirmed: Confirmed | undefined;
   #sequence = 0;
   #confirmedSequence = 0;
+  /** As `LagReport.completeUntilMs`. */
+  #completeUntilMs: number | undefined;
 
   /** Takes note of a commit. @param monotonicMs on the clock that nobody can set */
   committed(position: WalPosition, mark: CommitMark, monotonicMs: number): void {
@@ -37,6 +39,9 @@ export class Lag {
     this.#lastSalt = position.salt;
     this.#lastOffsetBytes = position.offsetBytes;
     this.#lastCommit = mark;
+    // The clock of the commits was set back.
+    if (this.#completeUntilMs !== undefined)
+      this.#completeUntilMs = Math.min(this.#completeUntilMs, mark.atMs - 1);
     this.#sequence += 1;
     const { salt, offsetBytes } = position;
     this.#unconfirmed.push({ salt, offsetBytes, sequence: this.#sequence, mark, monotonicMs });
@@ -85,14 +90,18 @@ export class Lag {
     return this.#confirmedSequence;
   }
 
-  report(monotonicMs: number): LagReport {
+  /** @param nowMs on the clock of the commits; nothing is committed meanwhile */
+  report(monotonicMs: number, nowMs = Date.now()): LagReport {
     const oldest = this.#unconfirmed[0];
+    // The next may be of this very millisecond.
+    if (!oldest && this.#confirmed) this.#completeUntilMs = nowMs - 1;
     return {
       lagMs: oldest ? monotonicMs - oldest.monotonicMs : 0,
       unconfirmedBytes: this.#bytes,
       unconfirmedCommits: this.#unconfirmed.length,
       lastCommit: this.#lastCommit,
       confirmed: this.#confirmed,
+      completeUntilMs: this.#completeUntilMs,
     };
   }
 

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { noteOf, request } from '../support/http.ts';
@@ -7,6 +7,7 @@ import { nextSecond } from '../support/next-second.ts';
 import { notesIn } from '../support/notes.ts';
 import { startS3, type TestStore } from '../support/s3.ts';
 import { start, temporaryFolder, until } from '../support/system.ts';
+import { objectPath } from '../system/lease-fixture.ts';
 import { command, startCommand } from './command.ts';
 import { write } from './restore-fixture.ts';
 
@@ -80,7 +81,7 @@ for (const [place, envOf] of Object.entries(places)) {
       like(t, early, { code: 81, stderr: /from 20\S+Z on; there is no state of 2020/ });
       const future = new Date(Date.now() + 3_600_000).toISOString();
       const late = await command(['restore', '--to', file, '--at', future], env);
-      like(t, late, { code: 82, stderr: /ends at 20\S+Z.*Without --at/ });
+      like(t, late, { code: 82, stderr: /is known up to 20\S+Z.*Without --at/ });
     });
     await t.test('nothing else is left where it restored to', async (t) => {
       t.same(
@@ -230,4 +231,64 @@ t.test('killed half-way, it leaves nothing under the asked-for name', async (t) 
     0,
     'the next one works',
   );
+});
+
+t.test('a time after the last commit counts as far as the owner of the replica knows of none', async (t) => {
+  const store = await startS3(t);
+  const replica = s3Env(store);
+  const system = await start(t, replica);
+  const env = { ...replica, DATA_DIR: temporaryFolder(t) };
+  await write(system, 'a');
+  const writtenMs = Date.now();
+  const recordPath = objectPath(store, 'some/prefix/lease.json');
+  const completeMs = (): number => JSON.parse(readFileSync(recordPath, 'utf8')).completeUntilMs?.main ?? 0;
+  await until(() => completeMs() > writtenMs + 5000, 'the owner has recorded that it is idle', 40_000);
+  const folder = temporaryFolder(t);
+  const at = async (atMs: number, name: string) => {
+    const file = join(folder, name);
+    const args = ['restore', '--to', file, '--at', new Date(atMs).toISOString()];
+    return { file, ...(await command(args, env)) };
+  };
+  const idleMs = completeMs();
+  const idle = await at(idleMs, 'idle.db');
+  t.equal(idle.code, 0, idle.stderr);
+  t.same(notesIn(idle.file), ['a']);
+  const iso = new Date(idleMs).toISOString();
+  t.ok(
+    idle.stdout.includes(`note: the record of its owner knows of no commit from then to ${iso}`),
+    idle.stdout,
+  );
+  like(t, await at(Date.now() + 60_000, 'later.db'), { code: 82, stderr: /is known up to 20/ });
+  // What is in the replica only later is not recorded either.
+  system.kill('SIGKILL');
+  await system.ended();
+  const wals = readdirSync(store.directory, { recursive: true, encoding: 'utf8' }).filter((name) =>
+    /main\/generations\/\w+\/wal\/.*object$/.test(name),
+  );
+  rmSync(join(store.directory, wals.sort().at(-1)!));
+  const lost = await at(idleMs, 'lost.db');
+  like(t, lost, { code: 76, stderr: /names commits \d+ to \d+ of session .* as replicated/ });
+  t.notMatch(lost.stdout, /knows of no commit/);
+});
+
+t.test('beside the data folder its database tells how long nothing was committed', async (t) => {
+  const system = await start(t);
+  const env = { DATA_DIR: system.dataDir };
+  await write(system, 'a');
+  await nextSecond();
+  await nextSecond();
+  const folder = temporaryFolder(t);
+  const at = (name: string) =>
+    command(['restore', '--to', join(folder, name), '--at', new Date(Date.now() - 1).toISOString()], env);
+  const idle = await at('idle.db');
+  t.equal(idle.code, 0, idle.stderr);
+  t.match(idle.stdout, /the database in the data folder knows of no commit from then to/);
+  // A commit that the replica lacks is not left out in silence.
+  const litestream = system.pidOf('litestream');
+  process.kill(litestream, 'SIGSTOP');
+  const answer = await request(`${system.url}/note`, { method: 'POST', body: noteOf('b') });
+  t.equal(answer.status, 201);
+  await nextSecond();
+  like(t, await at('behind.db'), { code: 82, stderr: /is known up to 20/ });
+  process.kill(litestream, 'SIGCONT');
 });

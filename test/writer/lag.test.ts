@@ -57,6 +57,18 @@ t.test('in a long outage it keeps the oldest and the newest, in bounded memory',
   like(t, lag.report(100_000), { lagMs: 0, unconfirmedBytes: 0, confirmed: { atMs: 100_000 } });
 });
 
+t.test('how long nothing was committed is told once all is confirmed', async (t) => {
+  const lag = new Lag();
+  lag.committed(at(100), mark(5000), 1000);
+  t.equal(lag.report(2000, 6000).completeUntilMs, undefined);
+  lag.confirmed({ ...at(100), generation: 'g' });
+  t.equal(lag.report(3000, 7000).completeUntilMs, 6999, 'the next may be of this millisecond');
+  lag.committed(at(200), mark(9000), 5000);
+  t.equal(lag.report(6000, 10_000).completeUntilMs, 6999, 'also while another waits');
+  lag.committed(at(300), mark(4000), 6000);
+  t.equal(lag.report(7000, 5000).completeUntilMs, 3999, 'not beyond a commit, when the clock is set back');
+});
+
 t.test('a new writer takes over how far the replica was behind, until it has caught up', async (t) => {
   const lag = new Lag();
   lag.committed(at(100), mark(5000), 60_000);

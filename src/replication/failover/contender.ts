@@ -447,6 +447,7 @@ export class Contender {
       schema: { ...before?.schema, ...this.#positions.schema },
       needs: this.#positions.needs ?? before?.needs,
       confirmed: { ...before?.confirmed, ...this.#positions.confirmed },
+      completeUntilMs: this.#positions.completeUntilMs,
     };
     return { purpose, record, over: stored };
   }

@@ -100,8 +100,8 @@ export class LeaseKeeper {
   }
 
   /** What the next renewal tells of the replica. */
-  tell({ schema, confirmed }: LeasePositions): void {
-    this.#positions = { schema, confirmed };
+  tell({ schema, confirmed, completeUntilMs }: LeasePositions): void {
+    this.#positions = { schema, confirmed, completeUntilMs };
   }
 
   /** Nothing more is added: others need not wait. Best effort. */
@@ -185,7 +185,7 @@ export class LeaseKeeper {
   /** @param before what is there; what it names of a database is in the replica until newer is known to be */
   #next(before: LeaseRecord | undefined): LeaseRecord {
     const { self, session, folder = '' } = this.#options;
-    const { schema, confirmed } = this.#positions;
+    const { schema, confirmed, completeUntilMs } = this.#positions;
     this.#before = before ?? this.#before;
     const { epoch = epochOf(folder), past } = this.#before ?? {};
     return {
@@ -194,6 +194,7 @@ export class LeaseKeeper {
       n: (before?.n ?? this.#n ?? 0) + 1,
       schema,
       confirmed: { ...before?.confirmed, ...confirmed },
+      completeUntilMs,
     };
   }
 

@@ -5,6 +5,14 @@ import { isCoveredByDataDir } from './covered.ts';
 import { openLeaseStore } from './open-store.ts';
 import { parseRecord } from './record.ts';
 
+/** What the owner of a replica has told of a database. */
+export interface Recorded extends Position {
+  /** As `LeaseRecord.data`. */
+  readonly data: string;
+  /** On the clock of the commits: until then none was made beyond that one. Undefined where nobody has told. */
+  readonly completeUntilMs: number | undefined;
+}
+
 /**
  * @param env what `litestreamEnv` returned
  * @param timeoutMs how long the store may take: who restores waits for it anyway
@@ -16,15 +24,20 @@ export async function readRecorded(
   env: NodeJS.ProcessEnv,
   database: string,
   timeoutMs?: number,
-): Promise<Position | undefined> {
+): Promise<Recorded | undefined> {
   if (isCoveredByDataDir(config)) return undefined;
   try {
     const store = openLeaseStore(config, env, timeoutMs);
     const record = parseRecord((await store.read())?.text ?? '');
     const { session, ordinal } = record?.confirmed?.[database] ?? {};
-    return typeof session === 'string' && Number.isSafeInteger(ordinal)
-      ? { session, ordinal: ordinal as number }
-      : undefined;
+    if (!record || typeof session !== 'string' || !Number.isSafeInteger(ordinal)) return undefined;
+    const untilMs = record.completeUntilMs?.[database];
+    return {
+      session,
+      ordinal: ordinal as number,
+      data: record.data,
+      completeUntilMs: Number.isSafeInteger(untilMs) ? untilMs : undefined,
+    };
   } catch {
     // Who restores reads the replica next, and hears then what is wrong with it.
     return undefined;

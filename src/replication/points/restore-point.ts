@@ -7,6 +7,7 @@ import { type Restored, type RestoreOptions, restoreDatabase } from '../restore.
 import { clarified } from '../restore-failure.ts';
 import { attemptsFor, bytesToRead } from './attempts.ts';
 import { type Generation, listGenerations, rangeOf } from './generations.ts';
+import { type KnownEnd, lostOf, reaches } from './known-end.ts';
 import { type LastCommit, readLastCommit } from './last-commit.ts';
 import { STAMP_RESOLUTION_MS, showStamp } from './stamp.ts';
 
@@ -21,6 +22,8 @@ export interface RestorePointOptions extends Omit<RestoreOptions, 'selection'> {
    * when undefined.
    */
   readonly replicaEndMs?: number | undefined;
+  /** That nothing was committed after the end of the replica; undefined where nobody knows. */
+  readonly knownEnd?: KnownEnd | undefined;
   /** Called when it is known about how many bytes of the replica will be read. */
   readonly onPlan?: ((totalBytes: number | undefined) => void) | undefined;
 }
@@ -31,6 +34,8 @@ export interface Reached extends Pick<Restored, 'faults' | 'next'> {
   readonly lastCommit: LastCommit | undefined;
   /** When the replica's store took the newest thing that it has of this database, in whole seconds. */
   readonly replicaEndMs: number;
+  /** What told that nothing more was committed until the time that was asked for; undefined where the replica did. */
+  readonly knownEnd: KnownEnd | undefined;
 }
 
 /**
@@ -72,7 +77,7 @@ async function restore(options: RestorePointOptions): Promise<Reached> {
     // Litestream 0.5 lists only its own files, and restores those of 0.3 as well.
     const mayBeOlder = options.binary.format === 'ltx' && atMs === undefined;
     const restored = mayBeOlder ? await restoreDatabase(options) : undefined;
-    if (restored) return { ...reachedBy(restored, options), replicaEndMs: 0 };
+    if (restored) return { ...reachedBy(restored, options), replicaEndMs: 0, knownEnd: undefined };
     throw new Failure('replica_empty', `The replica ${url} has nothing of the database ${database}`);
   }
   const range = rangeOf(generations);
@@ -85,26 +90,47 @@ async function restore(options: RestorePointOptions): Promise<Reached> {
   const { fromMs, toMs } = range;
   options.onPlan?.(bytesToRead(generations, atMs));
   let restored: Restored | undefined;
+  let knownEnd: KnownEnd | undefined;
   if (atMs === undefined) {
     restored = await restoreDatabase(options);
     if (!restored) throw vanished(options);
   } else {
     const endMs = Math.max(toMs, options.replicaEndMs ?? 0);
-    if (atMs >= endMs + STAMP_RESOLUTION_MS) throw tooLate(options, atMs, endMs);
+    if (atMs >= endMs + STAMP_RESOLUTION_MS) {
+      knownEnd = options.knownEnd;
+      const knownMs = Math.max(endMs, knownEnd?.untilMs ?? 0);
+      if (atMs > knownMs) throw tooLate(options, atMs, knownMs);
+    }
     const isLtx = options.binary.format === 'ltx';
     restored = await (isLtx ? restoreLtxAt : restoreWalAt)(options, generations, atMs);
     const last = restored && readLastCommit(options.outputPath);
     if (restored && !last && !isLtx) throw timeless(options);
     // Since when it is without a commit only the store tells.
     if (!restored || (last?.ordinal === 0 && atMs < fromMs)) throw tooEarly(options, atMs, fromMs);
+    if (knownEnd && !restored.next) restored = heldAgainst(knownEnd, restored, options, atMs, endMs);
   }
-  return { ...reachedBy(restored, options), replicaEndMs: toMs };
+  return { ...reachedBy(restored, options), replicaEndMs: toMs, knownEnd };
+}
+
+/** @throws Failure restore_too_late where the replica has not got yet what was committed by then */
+function heldAgainst(
+  knownEnd: KnownEnd,
+  restored: Restored,
+  options: RestorePointOptions,
+  atMs: number,
+  endMs: number,
+): Restored {
+  const history = readHistory(options.outputPath);
+  if (reaches(history, knownEnd)) return restored;
+  const lost = lostOf(history, knownEnd);
+  if (lost === undefined) throw tooLate(options, atMs, endMs);
+  return { ...restored, faults: [...restored.faults, lost] };
 }
 
 function reachedBy(
   { faults, next }: Restored,
   { outputPath }: RestorePointOptions,
-): Omit<Reached, 'replicaEndMs'> {
+): Omit<Reached, 'replicaEndMs' | 'knownEnd'> {
   return { lastCommit: readLastCommit(outputPath), faults, next };
 }
 
@@ -194,7 +220,7 @@ function tooLate(
 ): Failure {
   return new Failure(
     'restore_too_late',
-    `The replica ${replica.url} of the database ${database} ends at ${showStamp(endMs)}, and nobody knows from it what was committed until ${new Date(atMs).toISOString()}. Without --at its newest state is restored`,
+    `The replica ${replica.url} of the database ${database} is known up to ${showStamp(endMs)}, and nobody knows from it what was committed until ${new Date(atMs).toISOString()}. Without --at its newest state is restored`,
   );
 }
 

@@ -310,9 +310,11 @@ t.test('the record tells what it was told of the databases', async (t) => {
   const store = new MemoryStore();
   const position = { session: 's', ordinal: 4, atMs: 1, generation: 'g', salt: 'x', offsetBytes: 9 };
   await run(store, (atMs, keeper) => {
-    keeper.tell({ schema: { main: { alerts: 7 } }, confirmed: { main: position } });
+    const completeUntilMs = { main: 5000 };
+    keeper.tell({ schema: { main: { alerts: 7 } }, confirmed: { main: position }, completeUntilMs });
     return atMs < 20_000;
   });
   t.strictSame(store.record.confirmed, { main: position });
   t.strictSame(store.record.schema, { main: { alerts: 7 } });
+  t.strictSame(store.record.completeUntilMs, { main: 5000 });
 });
