@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { Failure } from '../errors.ts';
 import { clearDamageMark, isDamageMarked } from './damage-mark.ts';
 import { findDamage } from './database-check.ts';
-import { errorCode } from './files.ts';
+import { isDiskFull } from './files.ts';
 import { beginAnew } from './history/begin-anew.ts';
 import { removeOldLeftovers } from './history/cleanup.ts';
 import { type HistoryMark, markPath, readMark, writeMark } from './history/mark.ts';
@@ -96,7 +96,7 @@ export async function prepareDatabases(options: PrepareOptions): Promise<Prepare
     writeMark(DATA_DIR, next, isRestored);
   } catch (err) {
     // What was restored is asked for again without it; what is as it was can be read all the same.
-    if (isRestored || errorCode(err) !== 'ENOSPC') throw err;
+    if (isRestored || !isDiskFull(err)) throw err;
     options.log.warn({ err }, 'what is known of the databases could not be kept: the disk is full');
   }
   if (!options.isServing) {

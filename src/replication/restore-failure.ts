@@ -61,6 +61,11 @@ export function notRestored(
   return new Failure('restore_failed', text, { cause });
 }
 
+/** @param reason in words */
+export function noSpace(database: string, reason: string): Failure {
+  return new Failure('storage_full', `No space to restore the database ${database}: ${reason}`);
+}
+
 /**
  * Finds out what a failure of Litestream means. It tells no causes from each other, so the store itself is asked whether it
  * is there.
@@ -71,8 +76,7 @@ export async function restoreFailure(source: DatabaseReplica, { lines, isGone }:
   const { config, database, env, signal } = source;
   const { given, shown } = reasonIn(lines);
   if (isGone) return notRestored(source, shown, new LitestreamGone(shown));
-  if (NO_SPACE.test(given))
-    return new Failure('storage_full', `No space to restore the database ${database}: ${shown}`);
+  if (NO_SPACE.test(given)) return noSpace(database, shown);
   try {
     await openStore({ config, env, timeoutMs: LOOK_TIMEOUT_MS, signal }).names(database);
   } catch (error) {

@@ -5,7 +5,7 @@ import { Failure } from '../errors.ts';
 import { makeFolder } from '../folder.js';
 import type { Check } from './check-here.ts';
 import { findDamage } from './database-check.ts';
-import { syncToDisk } from './files.ts';
+import { isDiskFull, syncToDisk } from './files.ts';
 import { readHistory } from './history/history.ts';
 import type { DatabaseMark } from './history/mark.ts';
 import { PATIENT_TIMEOUT_MS } from './lease/open-store.ts';
@@ -17,7 +17,7 @@ import { localFiles } from './restore/local-files.ts';
 import { restoreNewest } from './restore/newest.ts';
 import { type GenerationFiles, listReplicaFiles } from './restore/replica-files.ts';
 import { restoreFromWals, type WalRestoreOptions } from './restore/wal-restore.ts';
-import { restoreFailure } from './restore-failure.ts';
+import { noSpace, restoreFailure } from './restore-failure.ts';
 import { type RestoreProgress, runRestore } from './restore-run.ts';
 import { isFileReplicaEmpty } from './store/file-replica.ts';
 
@@ -95,6 +95,8 @@ export async function restoreDatabase(options: RestoreOptions): Promise<Restored
     renameSync(scratchPath, outputPath);
     syncToDisk(dirname(outputPath));
     return { ...restored, faults };
+  } catch (error) {
+    throw isDiskFull(error) ? noSpace(database, (error as Error).message) : error;
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { findLitestream, type LitestreamBinary } from '../../src/replication/binary.ts';
@@ -11,12 +11,13 @@ import { describeChange } from '../../src/replication/newer-format.ts';
 import { listGenerations } from '../../src/replication/points/generations.ts';
 import { restorePoint } from '../../src/replication/points/restore-point.ts';
 import { prepareDatabases } from '../../src/replication/prepare.ts';
-import { restoreDatabase } from '../../src/replication/restore.ts';
+import { restoreDatabase, type Selection } from '../../src/replication/restore.ts';
 import { type Database, openWriter } from '../../src/sqlite/open.ts';
 import { like } from '../support/like.ts';
 import { nextSecond } from '../support/next-second.ts';
 import { ReplicationWatch } from '../support/replication-watch.ts';
 import { startS3 } from '../support/s3.ts';
+import { noSmallDisk, smallDisk } from '../support/small-disk.ts';
 import {
   contentOf,
   failureOf,
@@ -216,6 +217,41 @@ for (const { name, binary, skip } of versions) {
       t.same(rowsOf((await restored(next, 'third.db')) as string), rowsOf(again.name));
     });
   }
+}
+
+for (const { name, binary, skip } of versions) {
+  t.test(
+    `${name} says in words that we know why it restores nothing`,
+    { skip: skip || noSmallDisk },
+    async (t) => {
+      const site = as(await makeSite(t), binary);
+      const { child, confirmed } = await run(t, site);
+      const db = open(t, site);
+      await confirmed(db);
+      insert(db, 'in the WAL', 2000);
+      t.ok(await confirmed(db));
+      await end(child, 'SIGKILL');
+      const { configPath, env, config } = site;
+      const source = { binary, configPath, env, config, database: 'main', log: keepingLog().log };
+      const onto = (folder: string, selection?: Selection) =>
+        restoreDatabase({
+          ...source,
+          outputPath: join(folder, 'out.db'),
+          scratchDir: join(folder, 'scratch'),
+          selection,
+        });
+      const codes: string[] = [];
+      for (const sizeKb of [16, 64, 256, 512]) {
+        const folder = smallDisk(t, sizeKb);
+        codes.push((await failureOf(onto(folder))).code);
+        t.notOk(existsSync(join(folder, 'out.db')));
+      }
+      t.strictSame(codes, Array(4).fill('storage_full'), 'a full disk, wherever it meets that');
+      t.ok(await onto(smallDisk(t, 16_384)), 'and with room it succeeds');
+      if (binary.format === 'ltx')
+        t.equal(await onto(site.root, { atMs: Date.now() - 3_600_000 }), undefined, 'nothing so old');
+    },
+  );
 }
 
 for (const kind of ['a folder', 'a bucket']) {

@@ -3,13 +3,13 @@ import { access, constants, open } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Failure } from '../../errors.ts';
 import { freeDiskBytes } from '../../free-disk.ts';
-import { errorCode } from '../files.ts';
+import { errorCode, isDiskFull } from '../files.ts';
 import { type DatabaseReplica, STALL_TIMEOUT_MS } from '../replica-context.ts';
 import { S3Store } from '../store/s3-store.ts';
 import { replicaUnreachable } from '../store/unreachable.ts';
 import { isMirrored } from './mirrored.ts';
 import type { ReplicaFile } from './replica-files.ts';
-import { retried } from './retry.ts';
+import { endedEarly, retried } from './retry.ts';
 
 /** A large one comes in parts, several at a time. */
 const PART_BYTES = 16 * 1024 * 1024;
@@ -121,8 +121,7 @@ class Downloads implements LocalFiles {
       }
     } catch (error) {
       if (signal?.aborted) throw new Failure('not_ready', 'Stopped while restoring');
-      if (errorCode(error) === 'ENOSPC')
-        throw new Failure('storage_full', `No space to restore the database ${this.#source.database}`);
+      if (isDiskFull(error)) throw error;
       throw replicaUnreachable(config.replica, error);
     }
   }
@@ -157,7 +156,7 @@ class Downloads implements LocalFiles {
         place += chunk.length;
         this.#onBytes(chunk.length);
       }
-      if (parts > 1 && place !== end) throw new Error('an answer ended early');
+      if (parts > 1 && place !== end) throw endedEarly();
       return true;
     } catch (error) {
       throw abort.signal.aborted ? stall : error;

@@ -1,9 +1,15 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { errorCode } from '../files.ts';
 
 const TRIES = 4;
 const FIRST_PAUSE_MS = 200;
 /** A connection that broke while it was read from; not a store that says nothing at all. */
-const PASSES = /ECONNRESET|EPIPE|socket hang up|aborted|ended early/;
+const PASSES: readonly string[] = ['ECONNRESET', 'EPIPE', 'ERR_STREAM_PREMATURE_CLOSE'];
+
+/** An answer that is shorter than it was said to be. */
+export function endedEarly(): Error {
+  return Object.assign(new Error('an answer ended early'), { code: 'ERR_STREAM_PREMATURE_CLOSE' });
+}
 
 /**
  * Asks a store again for what may go well the next time.
@@ -17,7 +23,8 @@ export async function retried<Result>(
     try {
       return await ask();
     } catch (error) {
-      const isWorthIt = PASSES.test((error as Error).message) && !signal?.aborted;
+      const codes = [error, (error as Error).cause].map(errorCode);
+      const isWorthIt = codes.some((code) => PASSES.includes(code)) && !signal?.aborted;
       if (tried === TRIES || !isWorthIt) throw error;
       await delay(FIRST_PAUSE_MS * 2 ** (tried - 1));
     }

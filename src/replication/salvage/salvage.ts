@@ -2,7 +2,7 @@ import { closeSync, constants, copyFileSync, openSync, readSync, renameSync, rmS
 import Sqlite from 'better-sqlite3';
 import { Failure } from '../../errors.ts';
 import { findDamage } from '../database-check.ts';
-import { errorCode } from '../files.ts';
+import { isDiskFull } from '../files.ts';
 import { type Abandoned, abandons, contains, readHistory, relate } from '../history/history.ts';
 import { framesOf } from '../wal.ts';
 import { type WalRun, walRunsOf } from './wal-runs.ts';
@@ -48,7 +48,7 @@ export async function salvage(options: SalvageOptions): Promise<number> {
     renameSync(trialPath, restoredPath);
     return (after.last?.ordinal ?? 0) - (before.last?.ordinal ?? 0);
   } catch (error) {
-    if (!['ENOSPC', 'EDQUOT', 'SQLITE_FULL'].includes(errorCode(error))) throw error;
+    if (!isDiskFull(error)) throw error;
     throw new Failure(
       'storage_full',
       `There is no room to take what the WAL of ${databasePath} still holds and the replica lacks. Nothing was changed: make room, and start again.`,
