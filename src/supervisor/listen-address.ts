@@ -1,13 +1,11 @@
 import { EventEmitter } from 'node:events';
-import { chmodSync, lstatSync, rmSync } from 'node:fs';
-import { connect, createServer, type Server } from 'node:net';
+import { lstatSync } from 'node:fs';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { Failure } from '../errors.ts';
+import { BACKLOG, UnixListener } from '../unix-listener.ts';
 
-/** Connections that the kernel holds before the primary takes them. */
-const BACKLOG = 4096;
-/** Leaves what is made to its owner, and a folder that another thread makes meanwhile usable. */
-const OWNER_ALONE_MASK = 0o077;
-const SOCKET_MODE = 0o600;
+/** The bytes of a connection are for whom it is handed to. */
+const CONNECTIONS = { pauseOnConnect: true, noDelay: true };
 
 /** Where to listen, and what a person changes when that cannot be had. */
 export type ListenAddress = { readonly settings: string } & (
@@ -17,38 +15,57 @@ export type ListenAddress = { readonly settings: string } & (
   | { readonly fd: number }
 );
 
+/** What listens at an address. */
+export interface Listened {
+  /** Undefined for a Unix socket. */
+  readonly bound: AddressInfo | undefined;
+  /** Takes no new connection. */
+  close(): void;
+}
+
 /**
  * Finds out whether it could be listened there, so that an address that cannot be had is told before anything is made.
  * @throws Failure address_unavailable
  */
 export async function tryAddress(address: ListenAddress): Promise<void> {
-  const server = createServer();
-  await listenAt(server, address);
-  server.close();
-  await EventEmitter.once(server, 'close');
+  const listened = await listenAt(
+    address,
+    (socket) => socket.destroy(),
+    () => {},
+  );
+  listened.close();
 }
 
 /**
- * Has a server listen. A Unix socket is its owner's alone from its first moment; one that a killed system has left behind is
- * replaced, and nothing else.
+ * Listens at an address. A Unix socket that a killed system has left behind is replaced, and nothing else.
+ * @param onConnection gets each connection, paused
+ * @param onError what it goes on after, such as no free descriptor
  * @throws Failure address_unavailable
  */
-export async function listenAt(server: Server, address: ListenAddress): Promise<void> {
+export async function listenAt(
+  address: ListenAddress,
+  onConnection: (socket: Socket) => void,
+  onError: (error: Error) => void,
+): Promise<Listened> {
   try {
-    if ('path' in address && (await stateOfSocket(address.path)) === 'stale') rmSync(address.path);
-    const listening = EventEmitter.once(server, 'listening');
     if ('path' in address) {
-      const mask = process.umask(OWNER_ALONE_MASK);
-      try {
-        // It is made within this call.
-        server.listen({ path: address.path, backlog: BACKLOG });
-      } finally {
-        process.umask(mask);
-      }
-    } else if ('fd' in address) server.listen({ fd: address.fd, backlog: BACKLOG });
-    else server.listen({ host: address.host, port: address.port, backlog: BACKLOG });
+      await stateOfSocket(address.path);
+      const listener = new UnixListener(onConnection, onError, CONNECTIONS);
+      await listener.listen(address.path);
+      return { bound: undefined, close: () => listener.close() };
+    }
+    const server = createServer(CONNECTIONS, onConnection);
+    const where = 'fd' in address ? { fd: address.fd } : { host: address.host, port: address.port };
+    const listening = EventEmitter.once(server, 'listening');
+    server.listen({ ...where, backlog: BACKLOG });
     await listening;
-    if ('path' in address) chmodSync(address.path, SOCKET_MODE);
+    server.on('error', onError);
+    const bound = server.address();
+    return {
+      // Of a Unix socket there is a path, or nothing where the service manager has opened it.
+      bound: bound === null || typeof bound === 'string' ? undefined : bound,
+      close: () => server.close(),
+    };
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new Failure(

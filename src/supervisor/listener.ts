@@ -1,8 +1,8 @@
-import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import type { Logger } from '../log.ts';
 import type { OpsDoor, ToPrimary } from '../runtime/messages.ts';
 import type { Child } from './child.ts';
-import { type ListenAddress, listenAt } from './listen-address.ts';
+import { type ListenAddress, type Listened, listenAt } from './listen-address.ts';
 
 /** Connections that a worker was handed and has not accepted, by the number they were handed under. */
 type Handed = Map<number, Socket>;
@@ -16,7 +16,7 @@ type Handed = Map<number, Socket>;
  * worker has accepted ends with it: a request that kills workers reaches another one only when it is sent again.
  */
 export class Listener {
-  readonly #servers: Server[] = [];
+  readonly #listened: Listened[] = [];
   /** Of connections that came by the operator's socket. */
   readonly #doors = new WeakMap<Socket, OpsDoor>();
   readonly #log: Logger;
@@ -43,21 +43,21 @@ export class Listener {
    * @throws Failure address_unavailable
    */
   async listen(address: ListenAddress, isOps: boolean): Promise<AddressInfo | undefined> {
-    const server = createServer({ pauseOnConnect: true, noDelay: true }, (socket) => {
-      if (isOps) this.#doors.set(socket, addressOf(server) ? 'ops-tcp' : 'ops-unix');
+    const onConnection = (socket: Socket) => {
+      if (isOps) this.#doors.set(socket, listened.bound ? 'ops-tcp' : 'ops-unix');
       if (this.#isRefusing && !isOps) socket.destroy();
       else this.#take(socket);
-    });
-    await listenAt(server, address);
+    };
     // Out of file descriptors, for one: the next accept may do better, and the primary lives on.
-    server.on('error', (error) => this.#log.error({ err: error }, 'listener error'));
-    this.#servers.push(server);
-    return addressOf(server);
+    const onError = (err: Error) => this.#log.error({ err }, 'listener error');
+    const listened = await listenAt(address, onConnection, onError);
+    this.#listened.push(listened);
+    return listened.bound;
   }
 
   /** Stops taking connections; those that wait are closed when no worker is left to serve them. */
   close(): void {
-    for (const server of this.#servers) server.close();
+    for (const listened of this.#listened) listened.close();
   }
 
   /**
@@ -154,10 +154,4 @@ export class Listener {
       if (!this.#dispatch(socket)) this.#wait(socket);
     }
   }
-}
-
-/** Of a Unix socket there is a path, or nothing where the service manager has opened it. */
-function addressOf(server: Server): AddressInfo | undefined {
-  const address = server.address();
-  return address === null || typeof address === 'string' ? undefined : address;
 }

@@ -1,7 +1,8 @@
-import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { command } from '../commands/command.ts';
+import { requestAt } from '../support/request-at.ts';
 import { start, temporaryFolder, until } from '../support/system.ts';
 import { write } from './data-folder-fixture.ts';
 
@@ -32,9 +33,11 @@ t.test('no command makes a system where there is none', async (t) => {
 t.test('sockets that somebody removes while it runs are made again', async (t) => {
   const system = await start(t, { WORKERS: '1', SPARE_WORKERS: '0' });
   const run = join(system.dataDir, 'run');
-  const sockets = ['control.sock', 'writer.sock'].map((name) => join(run, name));
+  const sockets = ['control.sock', 'writer.sock', 'ops.sock'].map((name) => join(run, name));
   for (const path of sockets) rmSync(path);
   await until(() => sockets.every((path) => existsSync(path)), 'they are there again');
+  for (const path of sockets) t.equal(statSync(path).mode & 0o777, 0o600, path);
+  t.equal((await requestAt(join(run, 'ops.sock'), '/ready')).status, 200, 'the operator is answered');
   // It connects anew.
   await system.killChild('worker-1');
   t.equal(await write(system, 'socket'), 201);
