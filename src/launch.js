@@ -12,6 +12,11 @@ const EXIT_SOFTWARE = 70;
 /** Commands that concern no project. */
 const WITHOUT_PROJECT = new Set(['create', 'help', '--help', '-h', undefined]);
 
+/** Commands that load the app's code; of a start that is its help. */
+const WITH_APP = new Set(['start', 'restore', 'doctor']);
+/** As START_TIMEOUT_MS where it is not set. */
+const LOAD_TIMEOUT_MS = 15_000;
+
 /** The code beside this file. */
 const OWN = { folder: dirname(import.meta.dirname), code: basename(import.meta.dirname) };
 
@@ -210,13 +215,39 @@ async function run(args, invocation, pinned) {
   const packages = OWN.code === EMITTED ? dirname(OWN.folder) : join(OWN.folder, 'node_modules');
   // It makes its folder; one that was moved away shall be where it was when it is moved back.
   if (existsSync(packages)) enableCompileCache(join(packages, '.cache', 'ninelives'));
+  const hasApp = args[0] !== undefined && WITH_APP.has(args[0]);
   const command = await firstOf([OWN, pinned], async (chassis) => {
     // It has a copy of the app, too.
     if (chassis === pinned) set(appVariables(pinned));
-    const { prepare } = await load(chassis, 'main.ts');
-    return prepare(args, invocation);
+    if (hasApp) await tryApp(chassis);
+    const { write } = process.stdout;
+    // What the app prints while it is loaded is no part of the command's answer.
+    process.stdout.write = process.stderr.write.bind(process.stderr);
+    try {
+      const { prepare } = await load(chassis, 'main.ts');
+      return await prepare(args, invocation);
+    } finally {
+      process.stdout.write = write;
+    }
   });
   await command();
+  // What the app has begun may go on for ever.
+  if (hasApp) process.stdout.write('', () => process.exit());
+}
+
+/**
+ * Loads the app in a process of its own first: a disaster may have come with its code, which may hang, or end its process.
+ * @param {Chassis} chassis
+ */
+async function tryApp(chassis) {
+  const { askCode } = await load(chassis, 'supervisor/release/ask.ts');
+  const timeoutMs = Number(process.env.START_TIMEOUT_MS) || LOAD_TIMEOUT_MS;
+  try {
+    const code = { ...chassis, nodePath: process.execPath };
+    await askCode(code, 'load-app.ts', { args: [], env: process.env, timeoutMs });
+  } catch (error) {
+    throw new Error(`${reasonOf(error)}; mend it, or run this in the folder of a release that starts`);
+  }
 }
 
 /**

@@ -14,7 +14,11 @@ function makeProject(t: Test): Deployment {
 }
 
 function run({ root }: Deployment, ...words: string[]) {
-  const options = { cwd: root, env: cleanEnv(), encoding: 'utf8' } as const;
+  const options = {
+    cwd: root,
+    env: { ...cleanEnv(), PORT: '0', START_TIMEOUT_MS: '3000' },
+    encoding: 'utf8',
+  } as const;
   const { status, stdout, stderr } = spawnSync(
     process.execPath,
     [join(root, 'src/bin.js'), ...words],
@@ -23,17 +27,37 @@ function run({ root }: Deployment, ...words: string[]) {
   return { code: status, stdout, stderr };
 }
 
-t.test('a command whose code ends the process while it is loaded has not done anything, and says so', (t) => {
-  for (const statement of ['process.exit(0);', 'await new Promise(() => {});']) {
-    const project = makeProject(t);
+t.test('the app, whose code may do anything while it is loaded, keeps no command from its end', (t) => {
+  const project = makeProject(t);
+  const commands = [
+    ['restore', '--list'],
+    ['doctor', '--json'],
+  ];
+  for (const [statement, reason] of [
+    ['while (true) {}', 'it did not answer within 3000 ms'],
+    ['await new Promise(() => {});', 'a module awaits at its top level what never comes'],
+    ['process.exit(0);', 'it ended before it told what it is; does its code call process.exit?'],
+    ['throw null;', 'it throws null'],
+    ["process.stdout.write('x'.repeat(10_000_000));", 'it prints more than 1048576 bytes meanwhile'],
+  ] as const) {
+    const undo = project.read(MODULE);
     project.prepend(MODULE, statement);
-    const ended = run(project, 'restore', '--list');
-    t.equal(ended.code, 70, statement);
-    t.equal(
-      ended.stderr.trim().split('\n').at(-1),
-      `ninelives: nothing was done: the code in ${project.root} ended this process while it was loaded`,
-    );
+    for (const words of commands) {
+      const { code, stdout, stderr } = run(project, ...words);
+      t.equal(code, 70, `${words.join(' ')}: ${statement}`);
+      t.equal(stdout, '');
+      t.equal(
+        stderr,
+        `ninelives: the code in ${project.root} cannot be loaded (${reason}; mend it, or run this in the folder of a release that starts)\n`,
+      );
+    }
+    project.write(MODULE, undo);
   }
+  project.prepend(MODULE, "console.log('hello'); setInterval(() => {}, 1000);");
+  const { code, stdout, stderr } = run(project, 'doctor', '--json');
+  t.equal(code, 0, stderr);
+  t.equal(stderr, 'hello\n');
+  t.equal(JSON.parse(stdout).ok, true, 'what the app prints is no part of the answer');
   t.end();
 });
 

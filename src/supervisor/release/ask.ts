@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { Failure } from '../../errors.ts';
 import { compileCacheOf } from './compile-cache.js';
-import { appVariables, moduleIn } from './modules.js';
+import { appVariables, type Chassis, moduleIn } from './modules.js';
 import { nameOf } from './name-of.ts';
 import type { StoredRelease } from './store.js';
 import { whatBroke } from './what-broke.ts';
@@ -10,6 +10,7 @@ const FOLDER = 'supervisor/release';
 const ANSWER_MAX_BYTES = 1024 * 1024;
 /** Of Node.js, where nothing is left to do and a module still waits. */
 const UNSETTLED_AWAIT_CODE = 13;
+const TOO_MUCH_CODE = 'ERR_CHILD_PROCESS_STDIO_MAXBUFFER';
 
 export interface AskOptions {
   readonly args: readonly string[];
@@ -29,41 +30,50 @@ export async function askRelease(
   script: string,
   { args, env, timeoutMs }: AskOptions,
 ): Promise<unknown> {
+  const own = {
+    NODE_COMPILE_CACHE: compileCacheOf(release.folder),
+    NODE_COMPILE_CACHE_PORTABLE: '1',
+    ...appVariables(release),
+  };
+  try {
+    return await askCode(release, script, { args, env: { ...env, ...own }, timeoutMs });
+  } catch (error) {
+    const reason = (error as Error).message;
+    throw new Failure('release_unusable', `Release ${nameOf(release)} cannot be loaded: ${reason}`);
+  }
+}
+
+/**
+ * The same of code that is no release; `env` says where its app is.
+ * @throws Error why it cannot be loaded
+ */
+export async function askCode(
+  code: Chassis & Pick<StoredRelease, 'nodePath'>,
+  script: string,
+  { args, env, timeoutMs }: AskOptions,
+): Promise<unknown> {
   return new Promise((resolve, reject) => {
-    const refuse = (reason: string) =>
-      reject(new Failure('release_unusable', `Release ${nameOf(release)} cannot be loaded: ${reason}`));
+    const refuse = (reason: string) => reject(new Error(reason));
     const options = {
-      cwd: release.folder,
-      env: {
-        ...env,
-        NODE_COMPILE_CACHE: compileCacheOf(release.folder),
-        NODE_COMPILE_CACHE_PORTABLE: '1',
-        ...appVariables(release),
-      },
+      cwd: code.folder,
+      env,
       timeout: timeoutMs,
       killSignal: 'SIGKILL' as const,
       maxBuffer: ANSWER_MAX_BYTES,
     };
-    try {
-      execFile(
-        release.nodePath,
-        [moduleIn(release, `${FOLDER}/${script}`), ...args],
-        options,
-        (error, stdout, stderr) => {
-          if (error?.killed) refuse(`it did not answer within ${timeoutMs} ms`);
-          else if (error?.code === UNSETTLED_AWAIT_CODE)
-            refuse('a module awaits at its top level what never comes');
-          else if (error) refuse(whatBroke(stderr, release.folder) || error.message);
-          else {
-            const answer = parsed(stdout.trimEnd().split('\n').at(-1) ?? '');
-            if (answer !== undefined) resolve(answer);
-            else refuse('it ended before it told what it is; does its code call process.exit?');
-          }
-        },
-      );
-    } catch (error) {
-      refuse((error as Error).message);
-    }
+    const words = [moduleIn(code, `${FOLDER}/${script}`), ...args];
+    execFile(code.nodePath, words, options, (error, stdout, stderr) => {
+      if (error?.code === TOO_MUCH_CODE) refuse(`it prints more than ${ANSWER_MAX_BYTES} bytes meanwhile`);
+      else if (error?.killed) refuse(`it did not answer within ${timeoutMs} ms`);
+      else if (error?.code === UNSETTLED_AWAIT_CODE)
+        refuse('a module awaits at its top level what never comes');
+      else if (error) refuse(whatBroke(stderr, code.folder) || error.message);
+      else {
+        const answer = parsed(stdout.trimEnd().split('\n').at(-1) ?? '');
+        if (answer !== undefined) resolve(answer);
+        else refuse('it ended before it told what it is; does its code call process.exit?');
+      }
+    });
   });
 }
 

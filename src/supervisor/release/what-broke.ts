@@ -1,6 +1,8 @@
 const LINES_MAX = 6;
 /** The name of an error, mostly with a code, before its message. */
 const MESSAGE = /^[A-Z]\w*(?: \[\w+\])?: /;
+/** What is no error has no name, and stands between the mark below the line of the source and what Node.js advises. */
+const THROWN = /^ *\^+\n([\s\S]*?)\n\(Use `node /m;
 const FRAME = /^ {4}at /;
 /** Node.js shows the line of the source, too, which says no more than its number. Its own lines are no place. */
 const PLACE = /^(?:file:\/\/)?(\/.*:\d+)$/;
@@ -19,7 +21,10 @@ export function whatBroke(said: string, folder: string): string {
     .filter((line) => line.trim() !== '');
   const start = lines.findIndex((line) => MESSAGE.test(line));
   const near = (text: string) => text.replaceAll(`${folder}/`, '');
-  if (start < 0) return near(lines.slice(0, LINES_MAX).join('\n'));
+  if (start < 0) {
+    const thrown = THROWN.exec(lines.join('\n'))?.[1];
+    return near(thrown === undefined ? lines.slice(0, LINES_MAX).join('\n') : `it throws ${thrown}`);
+  }
   const told = lines.slice(start);
   const frames = told.filter((line) => FRAME.test(line));
   const length = frames[0] === undefined ? told.length : told.indexOf(frames[0]);

@@ -16,6 +16,7 @@ for (const [what, text, expected] of [
     'src/broken.ts:1: SyntaxError [ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX]: TypeScript enum is not supported in strip-only mode',
   ],
   ['an error that is thrown', "\nthrow new Error('no URL');", 'src/broken.ts:2: Error: no URL'],
+  ['what is no error', 'throw null;', 'it throws null'],
   [
     'an error from deeper down',
     'const ask = () => new URL("x");\n\nask();',
