@@ -2,6 +2,7 @@ import { Failure } from '../../errors.ts';
 import { CHILD_PROTOCOL } from '../../runtime/messages.ts';
 import { loadZod } from '../../zod-without-locales.ts';
 import type { InspectionAnswer, InspectionInput } from './inspection.ts';
+import { tell } from './tell.ts';
 
 /**
  * A script of its own: what a release says of itself, before a process of it is a part of anything. It loads what the
@@ -44,5 +45,4 @@ async function inspect({ installation }: InspectionInput): Promise<InspectionAns
   }
 }
 
-const answer = await inspect(JSON.parse(process.argv[2] ?? '') as InspectionInput);
-process.stdout.write(`${JSON.stringify(answer)}\n`);
+tell(await inspect(JSON.parse(process.argv[2] ?? '') as InspectionInput));

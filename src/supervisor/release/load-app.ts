@@ -1,5 +1,6 @@
 import { Failure } from '../../errors.ts';
 import { loadZod } from '../../zod-without-locales.ts';
+import { tell } from './tell.ts';
 
 /**
  * A script of its own: loads the app, whose code may hang, end its process or print anything, and says that it is loaded as one
@@ -11,5 +12,4 @@ try {
 } catch (error) {
   if (!(error instanceof Failure)) throw error;
 }
-// What the app has begun may go on for ever.
-process.stdout.write('true\n', () => process.exit());
+tell(true);
