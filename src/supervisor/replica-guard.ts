@@ -135,6 +135,8 @@ export class ReplicaGuard {
     if (!['open', 'proving', 'waiting'].includes(this.#state)) return;
     const inDoubt = findings.filter(({ kind }) => kind !== 'loss');
     const texts = (inDoubt.length > 0 ? inDoubt : findings).map(({ text }) => text).join(' ');
+    for (const finding of inDoubt)
+      if (finding.kind === 'foreign') this.#options.history.doubt(finding.database, finding.grown ?? []);
     if (inDoubt.length > 0) void this.#compareAgain(texts);
     else if (findings.length > 0) {
       const lost = findings.flatMap((finding) => (finding.kind === 'loss' ? finding.database : []));

@@ -164,3 +164,37 @@ t.test(
     await system.stop();
   },
 );
+
+t.test('a generation that is copied there piece by piece is compared again once it is whole', async (t) => {
+  const { folder, dataDir, generations, system } = await systemOf(t);
+  t.equal((await write(system, 'a')).status, 201);
+  const foreign = join(folder, 'foreign');
+  cpSync(dataDir, foreign, { recursive: true });
+  rmSync(join(foreign, 'run'), { recursive: true });
+  const elsewhere = join(folder, 'elsewhere');
+  const other = await start(t, { REPLICA_URL: `file:${elsewhere}` }, foreign);
+  t.equal((await write(other, 'theirs', 'local')).status, 201);
+  await other.stop();
+  const theirs = join(elsewhere, 'main', 'generations');
+  const [name = ''] = readdirSync(theirs);
+  const segments = readdirSync(join(theirs, name, 'wal')).sort();
+  t.ok(segments.length > 1);
+  const target = join(generations, 'eeeeeeeeeeeeeeee');
+  cpSync(join(theirs, name, 'snapshots'), join(target, 'snapshots'), { recursive: true });
+  const copy = (segment: string) => cpSync(join(theirs, name, 'wal', segment), join(target, 'wal', segment));
+  for (const segment of segments.slice(0, -1)) copy(segment);
+  t.match(await toldAfter(dataDir, 0), /which this system did not make/);
+  let tries = 0;
+  const isGoingOn = async () => (await write(system, `ours-${++tries}`)).status === 201;
+  await until(isGoingOn, 'what is there of it so far is found to be part of what is here', 60_000);
+  t.equal(told(dataDir).length, 1);
+  copy(segments.at(-1)!);
+  await until(() => told(dataDir).length > 1, 'it is found again', 60_000);
+  t.match(
+    told(dataDir)[1],
+    /has more in [0-9a-f]{16}, which Litestream does not write, than when that was compared/,
+  );
+  t.match(await toldAfter(dataDir, 2), /each has commits|fork|apart/i);
+  t.equal((await write(system, 'more', 'local')).status, 201);
+  await system.stop();
+});

@@ -101,6 +101,13 @@ export class HistoryKeeper {
     return isBegunAnew === true || generations.includes(generation);
   }
 
+  /** Generations that were compared may have what the database has not. */
+  doubt(database: string, generations: readonly string[]): void {
+    const known = this.#of(database);
+    const left = known.generations.filter((name) => !generations.includes(name));
+    if (left.length < known.generations.length) this.#move(database, { ...known, generations: left });
+  }
+
   /** Something was found in the replica that a person should know of. */
   found(text: string): void {
     if (!this.#isOpen) return;

@@ -10,6 +10,8 @@ export type Finding = {
       /** `foreign`: there is more than this system has put there. `loss`: what this system has put there is gone. */
       readonly kind: 'foreign' | 'loss';
       readonly database: string;
+      /** Compared with the database before, and to be compared again. */
+      readonly grown?: readonly string[];
     }
   /** The disk that it is on is not mounted. */
   | { readonly kind: 'away' }
@@ -23,6 +25,8 @@ export interface LookOptions {
   readonly uploaded: readonly SegmentRef[];
   /** Whether a generation is one of this system. Asked after the names were read: Litestream may just have begun one. */
   readonly isOwn: (generation: string) => boolean;
+  /** Whether there is more in a generation than when it was compared. */
+  readonly hasGrown: (generation: string) => Promise<boolean>;
 }
 
 /**
@@ -33,13 +37,19 @@ export interface LookOptions {
  * @throws Error why the replica cannot be read
  */
 export async function lookAtReplica(options: LookOptions): Promise<Finding | undefined> {
-  const { database, replicaUrl, listing, uploaded, isOwn } = options;
+  const { database, replicaUrl, listing, uploaded, isOwn, hasGrown } = options;
   const what = `The replica ${replicaUrl} of ${database}`;
   const generations = await listing.generations();
   const foreign = generations.filter((name) => !isOwn(name));
+  const grown: string[] = [];
+  for (const name of generations) if (await hasGrown(name)) grown.push(name);
   if (foreign.length > 0) {
     const names = `${foreign.length === 1 ? 'the generation' : 'the generations'} ${foreign.join(', ')}`;
     return { kind: 'foreign', database, text: `${what} has ${names}, which this system did not make.` };
+  }
+  if (grown.length > 0) {
+    const text = `${what} has more in ${grown.join(', ')}, which Litestream does not write, than when that was compared.`;
+    return { kind: 'foreign', database, grown, text };
   }
   const newest = uploaded.at(-1);
   if (!newest) return undefined;

@@ -6,12 +6,15 @@ import { ReplicaListing } from '../history/replica-listing.ts';
 import type { SegmentRef } from '../history/segment.ts';
 import { liveGeneration } from '../history/sidecar.ts';
 import { databasePath } from '../litestream-config.ts';
+import { GrownGenerations } from './grown.ts';
 import { type Finding, lookAtReplica } from './look.ts';
 
 /** What is found shows within fifteen seconds. Requests to a store may cost money, and reading a folder does not. */
 const INTERVALS_MS = { s3: 10_000, file: 2000 } as const;
 /** While somebody waits for the result. */
 const URGENT_INTERVAL_MS = 1000;
+/** Between two looks at a generation that nothing is uploaded to, in such intervals. */
+const GROWN_INTERVALS = 6;
 /** Of the newest segments; one page of a listing has a thousand. */
 const UPLOADED_MAX = 200;
 
@@ -38,12 +41,14 @@ export class ReplicaWatch {
   readonly #options: ReplicaWatchOptions;
   readonly #uploaded = new Map<string, readonly SegmentRef[]>();
   readonly #own = new Set<string>();
+  readonly #grown: GrownGenerations;
   #timer: NodeJS.Timeout | undefined;
   /** Numbers each time that it was started or stopped. */
   #turn = 0;
 
   constructor(options: ReplicaWatchOptions) {
     this.#options = options;
+    this.#grown = new GrownGenerations(GROWN_INTERVALS * INTERVALS_MS[options.config.replica.type]);
   }
 
   start(): void {
@@ -123,10 +128,15 @@ export class ReplicaWatch {
     const { config, env, isCompared } = this.#options;
     const isKnown = (generation: string) =>
       this.#own.has(`${database}/${generation}`) || isCompared(database, generation);
+    const listing = new ReplicaListing({ config, database, env });
+    const isWritten = (generation: string) =>
+      liveGeneration(databasePath(config.DATA_DIR, database)) === generation;
     return lookAtReplica({
       database,
       replicaUrl: config.replica.url,
-      listing: new ReplicaListing({ config, database, env }),
+      listing,
+      hasGrown: async (generation) =>
+        !isWritten(generation) && (await this.#grown.hasGrown(database, generation, listing)),
       uploaded: this.#uploaded.get(database) ?? [],
       isOwn: (generation) => {
         if (!isKnown(generation)) this.noteOwn();
