@@ -42,5 +42,6 @@ export function twoServers(ports: readonly [string, string]): (config: string) =
     config
       .replace(/^ *server vm1 127\.0\.0\.1:8080.*\n/m, '')
       .replace('# server vm1 10.0.0.1:8080', `server vm1 127.0.0.1:${ports[0]}`)
-      .replace('# server vm2 10.0.0.2:8080', `server vm2 127.0.0.1:${ports[1]}`);
+      .replace('# server vm2 10.0.0.2:8080', `server vm2 127.0.0.1:${ports[1]}`)
+      .replace('# retry-on', 'retry-on');
 }

@@ -16,6 +16,8 @@ export const CHILD_PROTOCOL = 1;
 /** How the whole system is, as far as the primary knows; workers answer `/ready` from it. */
 export interface SystemStatus {
   readonly ready: boolean;
+  /** The other system leads, and nothing is served here any more. */
+  readonly isHandedOver?: boolean;
   /** What keeps it from being ready. */
   readonly notReady: readonly Trouble[];
   /** What does not work while the rest serves. */

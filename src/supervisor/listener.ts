@@ -25,7 +25,6 @@ export class Listener {
   readonly #workers = new Map<Child, Handed>();
   readonly #waiting: Socket[] = [];
   #nextId = 0;
-  #isRefusing = false;
 
   constructor(queueMax: number, log: Logger) {
     this.#queueMax = queueMax;
@@ -45,8 +44,7 @@ export class Listener {
   async listen(address: ListenAddress, isOps: boolean): Promise<AddressInfo | undefined> {
     const onConnection = (socket: Socket) => {
       if (isOps) this.#doors.set(socket, listened.bound ? 'ops-tcp' : 'ops-unix');
-      if (this.#isRefusing && !isOps) socket.destroy();
-      else this.#take(socket);
+      this.#take(socket);
     };
     // Out of file descriptors, for one: the next accept may do better, and the primary lives on.
     const onError = (err: Error) => this.#log.error({ err }, 'listener error');
@@ -60,16 +58,7 @@ export class Listener {
     for (const listened of this.#listened) listened.close();
   }
 
-  /**
-   * Closes each connection as it comes, but for the operator's: whoever sends what it brings sends that to another system. The
-   * socket stays open: where a service manager holds it, connections would wait for the next start.
-   */
-  refuse(): void {
-    this.#isRefusing = true;
-    this.abandon();
-  }
-
-  /** Ends what nobody will serve any more. */
+  /** Ends what waits, and nobody will serve any more. */
   abandon(): void {
     for (const socket of this.#waiting.splice(0)) socket.destroy();
   }

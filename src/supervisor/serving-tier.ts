@@ -33,7 +33,7 @@ export class ServingTier {
   readonly spare: Spare;
   readonly #options: ServingTierOptions;
   #backgrounds: readonly Slot[];
-  #areRequestsHeld = false;
+  #requests: 'answered' | 'held' | 'closed' = 'answered';
 
   constructor(options: ServingTierOptions) {
     const { deployment, factory, log, onChange } = options;
@@ -61,6 +61,11 @@ export class ServingTier {
   /** In start order. */
   get slots(): readonly Slot[] {
     return [...this.workers, ...this.#backgrounds];
+  }
+
+  /** Nothing is answered any more but probes. */
+  get areRequestsClosed(): boolean {
+    return this.#requests === 'closed';
   }
 
   /** Has what serves load its code while the data tier is brought up. */
@@ -97,7 +102,7 @@ export class ServingTier {
    * @param timeoutMs what those get that are under way
    */
   async holdRequests(timeoutMs: number): Promise<void> {
-    this.#areRequestsHeld = true;
+    this.#requests = 'held';
     await Promise.all(
       this.workers.map(({ child }) => {
         const held = child?.says('requests-held', timeoutMs);
@@ -107,9 +112,9 @@ export class ServingTier {
     );
   }
 
-  /** What has waited is answered, or closed unanswered. */
+  /** What has waited is answered, or closed unanswered; so is what comes from now on, also with workers that come later. */
   letRequests(be: 'answered' | 'closed'): void {
-    this.#areRequestsHeld = false;
+    this.#requests = be;
     for (const { child } of this.workers) child?.send({ kind: 'let-requests', be });
   }
 
@@ -164,7 +169,8 @@ export class ServingTier {
     );
     slot.on('child', (child) => {
       child.once('ready', () => {
-        if (this.#areRequestsHeld) child.send({ kind: 'hold-requests' });
+        if (this.#requests === 'held') child.send({ kind: 'hold-requests' });
+        if (this.#requests === 'closed') child.send({ kind: 'let-requests', be: 'closed' });
         onReady(child);
       });
       onEach(child, onReport);

@@ -41,6 +41,8 @@ export class StatusBoard {
     if (suspendedBecause) notReady.push({ name: 'suspended', reason: suspendedBecause });
     if (data.lease.trouble) degraded.push({ name: 'replica', reason: data.lease.trouble });
     degraded.push(...(data.lease.peerTroubles ?? []));
+    const isHandedOver = serving.areRequestsClosed;
+    if (isHandedOver) notReady.push({ name: 'standby', reason: 'this system has handed over' });
     if (!lifecycle.isServing) notReady.push({ name: 'system', reason: lifecycle.trouble ?? lifecycle.state });
     if (writer.slot.trouble) notReady.push({ name: 'writer', reason: writer.slot.trouble });
     // Nobody can ask for this but at the control socket; the connections wait.
@@ -66,6 +68,7 @@ export class StatusBoard {
     if (ofProxies !== undefined) degraded.push({ name: 'proxy', reason: ofProxies });
     return {
       ready: notReady.length === 0,
+      ...(isHandedOver && { isHandedOver }),
       notReady,
       degraded,
       replication: replicator.monitor.status,

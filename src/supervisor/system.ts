@@ -375,10 +375,14 @@ export class System {
     if (this.#lifecycle.isServing) this.#serving.resumeBackgrounds();
   }
 
-  /** What waits is closed unanswered, for whoever sent it to send it again. */
+  /**
+   * What waits is closed unanswered, and so is what comes, for whoever sent it to send it again; `/ready` is 404. The socket
+   * stays open: where a service manager holds it, connections would wait for the next start.
+   */
   closeRequests(): void {
-    this.#listener.refuse();
+    this.#listener.abandon();
     this.#serving.letRequests('closed');
+    this.#board.announce();
   }
 
   /** As `Exchange.reload`. */

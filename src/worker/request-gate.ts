@@ -3,7 +3,8 @@ import { PROBES } from './middleware/probes.ts';
 
 /**
  * Has requests wait while the lead is handed over. States: open → holding (`hold`), in which new ones wait, but for probes →
- * open (`answer`), and they are answered, or closed (`close`), and they and all that come are closed unanswered.
+ * open (`answer`), and they are answered, or closed (`close`), and they and all that come are closed unanswered, again but
+ * for probes: whoever asks is to learn that nothing is served here any more.
  */
 export class RequestGate {
   readonly #app: RequestListener;
@@ -20,7 +21,7 @@ export class RequestGate {
   /** Takes each request, in place of the app. */
   readonly listener: RequestListener = (req, res) => {
     const isProbe = PROBES.has(req.url?.split('?', 1)[0] ?? '');
-    if (this.#state === 'open' || (this.#state === 'holding' && isProbe)) this.#pass(req, res);
+    if (this.#state === 'open' || isProbe) this.#pass(req, res);
     else if (this.#state === 'holding') this.#waiting.push([req, res]);
     else req.socket.destroy();
   };

@@ -84,12 +84,12 @@ t.test(
     const leader = member('a');
     await leader.ready();
     const standby = member('b');
-    const ports = [leader.url, await standsBy(standby)].map((url) => new URL(url).port) as [string, string];
-    const url = `http://127.0.0.1:${await startHaproxy(t, temporaryFolder(t), twoServers(ports))}`;
     const made = await command(['keys', 'create', '--name', 'proxy', '--scope', 'write'], {
       DATA_DIR: leader.dataDir,
     });
     const Authorization = `Bearer ${/nl_\S+/.exec(made.stdout)?.[0]}`;
+    const ports = [leader.url, await standsBy(standby)].map((url) => new URL(url).port) as [string, string];
+    const url = `http://127.0.0.1:${await startHaproxy(t, temporaryFolder(t), twoServers(ports))}`;
     // Not by what holds an answer against the description: HAProxy has answers of its own.
     const write = (id: string) =>
       fetch(`${url}/note`, {
@@ -115,8 +115,12 @@ t.test(
       );
       return statuses;
     };
-    // Until its first look HAProxy takes both for ready.
-    await insist('one');
+    const first = await Promise.all(['one', 'also', 'more', 'last'].map(write));
+    t.strictSame(
+      first.map(({ status }) => status),
+      [201, 201, 201, 201],
+      'also before its first look, until which HAProxy takes both for ready',
+    );
     leader.kill('SIGKILL');
     await leader.ended();
     rmSync(leader.dataDir, { recursive: true, force: true });

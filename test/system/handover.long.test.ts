@@ -1,11 +1,15 @@
 import t from 'tap';
 import { command } from '../commands/command.ts';
-import { request } from '../support/http.ts';
+import { startHaproxy, twoServers } from '../support/haproxy.ts';
+import { noteOf, request } from '../support/http.ts';
 import { startStoreProxy } from '../support/s3.ts';
-import { until } from '../support/system.ts';
+import { temporaryFolder, until } from '../support/system.ts';
+import { missing } from '../support/tools.ts';
 import { LONG, pair, peers, standsBy } from './failover-fixture.ts';
 import { handOver } from './handover-fixture.ts';
 import { post } from './lease-fixture.ts';
+
+const CLIENTS = 16;
 
 t.test('where the other one does not take it, this one leads on, and answers what has waited', async (t) => {
   const { env, store, member, record } = await pair(t);
@@ -38,3 +42,64 @@ t.test('where the other one does not take it, this one leads on, and answers wha
     return /^tally +ready /m.test(stdout);
   }, 'what works in the background goes on');
 });
+
+t.test(
+  'behind HAProxy no keyed write fails, and none is ended on its way',
+  { skip: missing('haproxy') },
+  async (t) => {
+    const { env, member } = await pair(t);
+    const [ofA, ofB] = await peers();
+    const more = { ...LONG, RATE_LIMIT_KEY_PER_MINUTE: '1000000' };
+    const leader = member('a', undefined, { ...ofA, ...more });
+    await leader.ready();
+    const standby = member('b', undefined, { ...ofB, ...more });
+    const ports = [leader.url, await standsBy(standby)].map((url) => new URL(url).port) as [string, string];
+    const log: string[] = [];
+    const url = `http://127.0.0.1:${await startHaproxy(t, temporaryFolder(t), twoServers(ports), log)}`;
+    const made = await command(['keys', 'create', '--name', 'proxy', '--scope', 'write'], {
+      DATA_DIR: leader.dataDir,
+    });
+    const headers = {
+      Authorization: `Bearer ${/nl_\S+/.exec(made.stdout)?.[0]}`,
+      'Content-Type': 'application/json',
+    };
+    let isOver = false;
+    t.teardown(() => {
+      isOver = true;
+    });
+    let writes = 0;
+    const failures: string[] = [];
+    const clients = Array.from({ length: CLIENTS }, async (_, client) => {
+      for (let number = 0; !isOver; number += 1) {
+        const id = `c${client}-${number}`;
+        const body = JSON.stringify(noteOf(id));
+        const sent = fetch(`${url}/note`, {
+          method: 'POST',
+          body,
+          headers: { ...headers, 'Idempotency-Key': `"${id}"` },
+        });
+        const answer = await sent.then(
+          async (response) => [response.status, await response.text()] as const,
+          (error: Error) => [String(error.cause ?? error)] as const,
+        );
+        writes += 1;
+        if (answer[0] !== 201) failures.push(`${id}: ${answer.join(' ')}`);
+      }
+    });
+    await until(() => writes > CLIENTS, 'writes are answered');
+    const { code, stderr } = await handOver(leader.dataDir, { ...env, ...ofA });
+    t.equal(code, 0, stderr);
+    await leader.ended();
+    const ofLeader = () => log.filter((line) => line.startsWith('Server ninelives/vm1 '));
+    await until(() => ofLeader().some((line) => / is DOWN/.test(line)), 'HAProxy sees that it is gone');
+    isOver = true;
+    await Promise.all(clients);
+    t.strictSame(failures, []);
+    t.match(
+      ofLeader()[0],
+      /^Server ninelives\/vm1 is stopping/,
+      'nothing more is sent there before it is gone',
+    );
+    t.match(ofLeader()[1], /^Server ninelives\/vm1 is DOWN.* 0 sessions active/);
+  },
+);

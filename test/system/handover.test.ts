@@ -30,6 +30,7 @@ t.test('the other one leads, and has all; a request that came meanwhile is close
   t.equal((await request(`${leader.url}/ready`)).status, 200, 'a proxy goes on until it knows the other one');
   await until(async () => (await request(`${standbyUrl}/ready`)).status === 200, 'the other one serves');
   t.equal(await late, 'no answer');
+  await until(async () => (await request(`${leader.url}/ready`)).status === 404, 'a proxy learns of it');
   const { code, stdout, stderr } = await handed;
   t.equal(code, 0, stderr);
   t.match(stdout, /^b leads; requests waited for \d+\.\d s$/m);

@@ -83,11 +83,13 @@ t.test(
     const path = join(folder, 'config/.haproxy-failover.cfg');
     const made = readFileSync(path, 'utf8');
     t.strictSame(
-      made.match(/^ *(?:bind|server) .*$/gm)?.map((line) => line.trim()),
+      made.match(/^ *(?:bind|server|retry-on) .*$/gm)?.map((line) => line.trim()),
       [
         'bind :8000',
+        'retry-on conn-failure empty-response',
         'server a a:8080 check inter 1s fall 2 rise 1 on-marked-down shutdown-sessions',
         'server b b:8080 check inter 1s fall 2 rise 1 on-marked-down shutdown-sessions',
+        'retry-on conn-failure empty-response 503',
       ],
     );
     // There are machines of these names among containers alone.

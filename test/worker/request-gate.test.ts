@@ -55,7 +55,7 @@ t.test('what comes while it holds is answered when it is let go, and probes at o
   t.equal(await get('/after'), 200);
 });
 
-t.test('what waits is closed unanswered, and so is all that comes then', async (t) => {
+t.test('what waits is closed unanswered, and so is all that comes then, but for probes', async (t) => {
   const { gate, get, arrives } = await serving(t);
   await gate.hold();
   const waiting = get('/waits');
@@ -63,7 +63,7 @@ t.test('what waits is closed unanswered, and so is all that comes then', async (
   gate.close();
   t.equal(await waiting, 'ECONNRESET');
   t.equal(await get('/after'), 'ECONNRESET');
-  t.equal(await get('/ready'), 'ECONNRESET', 'no probe shall find it ready');
+  t.equal(await get('/ready'), 200, 'what the app says of it');
 });
 
 t.test('it holds when what came before is answered', async (t) => {

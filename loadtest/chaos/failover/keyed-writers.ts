@@ -30,6 +30,7 @@ export interface KeyedWritersOptions {
 const PATIENCE_MS = [3000, 30_000] as const;
 const PAUSE_MS = 50;
 const LAG_POLL_MS = 50;
+const TOLD_MAX = 8;
 
 /**
  * Clients that write to whichever system takes it: each write has an Idempotency-Key, and is sent again, to the next
@@ -40,6 +41,8 @@ export class KeyedWriters {
   readonly acknowledged: Acknowledged[] = [];
   /** How often an answer was none that acknowledges, by status; `none` where there was no answer. */
   readonly refusals: Record<string, number> = {};
+  /** What the first of these were told, when they had waited for how long, in words. */
+  readonly told: string[] = [];
   readonly #options: KeyedWritersOptions;
   readonly #agent = new http.Agent({ keepAlive: true });
   readonly #stopped = new AbortController();
@@ -76,7 +79,7 @@ export class KeyedWriters {
       const body = JSON.stringify(alertFor(key));
       while (!this.#stopped.signal.aborted) {
         const sentAtMs = Date.now();
-        const { status } = await request(
+        const { status, text, detail } = await request(
           `${urls[by]}/alert`,
           'POST',
           body,
@@ -90,6 +93,10 @@ export class KeyedWriters {
         }
         const name = String(status ?? 'none');
         this.refusals[name] = (this.refusals[name] ?? 0) + 1;
+        if (this.told.length < TOLD_MAX)
+          this.told.push(
+            `${key}, to be ${promise}, sent ${new Date(sentAtMs).toISOString()}, after ${Date.now() - sentAtMs} ms: ${detail ?? status} ${text}`.trim(),
+          );
         by = (by + 1) % urls.length;
         await this.#pause(PAUSE_MS);
       }

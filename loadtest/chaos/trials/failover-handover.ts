@@ -56,7 +56,11 @@ export const failoverHandover: Trial = {
           promises.judge(await pair.heal());
         }
         const failed = Object.values(clients.refusals).reduce((sum, count) => sum + count, 0);
-        return { injected: times, figures: { [FAILED]: failed, [REFUSED]: refused }, notes };
+        return {
+          injected: times,
+          figures: { [FAILED]: failed, [REFUSED]: refused },
+          notes: [...notes, ...clients.told],
+        };
       },
     ),
 };

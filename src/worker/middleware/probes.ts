@@ -38,7 +38,8 @@ const defineRoute = routesWith<ProbeNeeds>();
 
 /**
  * `GET /health`: this process answers. `GET /ready`: the system as a whole can serve, or a 503 that names what
- * is missing. What is out of order while the rest serves stands in `degraded`. `GET /ready?verbose`: for the
+ * is missing; of one that has handed over, a 404, by which HAProxy knows to send nothing more and to leave alone what it has
+ * begun. What is out of order while the rest serves stands in `degraded`. `GET /ready?verbose`: for the
  * operator all that is known, of the replication and of the drills too, whether it is ready or not; it would tell owners of
  * keys how much the others do. Everybody else gets what `/ready` says, lest a load balancer take it for an error.
  */
@@ -91,7 +92,7 @@ export const probes = [
         },
       },
     },
-    errors: ['not_ready'],
+    errors: ['not_ready', 'not_found'],
     prepare:
       ({ status, guard }) =>
       async (ctx) => {
@@ -101,7 +102,8 @@ export const probes = [
           sendJson(ctx, known.ready ? 200 : 503, aged(known));
           return;
         }
-        const { ready, notReady, degraded } = status();
+        const { ready, isHandedOver, notReady, degraded } = status();
+        if (isHandedOver) throw new Failure('not_found', 'This system has handed over: the other one serves');
         if (!ready) {
           throw new Failure('not_ready', 'The system cannot serve yet', {
             errors: notReady.map(({ name, reason }) => ({ field: name, message: reason })),
