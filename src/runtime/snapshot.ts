@@ -165,6 +165,7 @@ export interface StorageSnapshot {
  *   The cause of a restart, as that of a replace, is a sentence whose subject is the child
  * - replace: a child was exchanged for a new one that was ready before
  * - reload, reload-failed: the code on disk is in service; or it did not come up
+ * - reload-step: what the dry run of the migrations does now, which may take minutes
  * - stall: the replication stood still, and Litestream is started again
  * - replication: its state changed
  * - restored: a database came from the replica; up to which commit, and which newer ones are lost
@@ -196,6 +197,7 @@ export type SystemEventKind =
   | 'replace'
   | 'reload'
   | 'reload-failed'
+  | 'reload-step'
   | 'stall'
   | 'database'
   | 'replication'

@@ -141,7 +141,7 @@ export async function dryRunOn(
     })),
     folder,
     reserveMb: config.DISK_RESERVE_MB,
-    before: (step) => send({ kind: 'progress', detail: `dry run: ${step}` }),
+    before: (step) => send({ kind: 'progress', detail: step }),
   });
   for (const name of names) prepareAll(join(folder, `${name}.db`), await loadCommands(name));
   return result;

@@ -5,7 +5,7 @@ import t from 'tap';
 import { command } from '../commands/command.ts';
 import { noteOf, request } from '../support/http.ts';
 import { Installation } from '../support/installation.ts';
-import { start, temporaryFolder } from '../support/system.ts';
+import { start, temporaryFolder, until } from '../support/system.ts';
 import { deploy } from './release-refused-fixture.ts';
 
 t.test('a release with other messages between its processes needs a restart', async (t) => {
@@ -13,6 +13,31 @@ t.test('a release with other messages between its processes needs a restart', as
     next.replace('src/runtime/messages.ts', 'CHILD_PROTOCOL = 1', 'CHILD_PROTOCOL = 2');
   });
   await isRefused(t, 84, /Release 2\.0\.0 \([0-9a-f]{16}\) has other messages between its processes/);
+});
+
+t.test('a migration that does not end is named with its process, which can be killed', async (t) => {
+  const hanging = 'WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n';
+  const { place, isRefused } = await deploy(t, (next) => {
+    next.write('test/small-app/notes/migrations/0002_hang.sql', `CREATE TABLE hang AS ${hanging};\n`);
+  });
+  const refused = isRefused(
+    t,
+    70,
+    /The dry run of the migrations: killed by SIGKILL\. Nothing was exchanged/,
+  );
+  const step = 'migrating main notes/0002_hang.sql, on a copy';
+  const find = async () => (await place.status()).events.find(({ cause }) => cause === step);
+  await until(async () => (await find()) !== undefined, 'it is told');
+  const { pid, child } = (await find()) ?? {};
+  t.equal(child, 'dry-run');
+  const second = await place.run('reload');
+  t.equal(second.code, 75);
+  t.equal(
+    second.stderr.trim().split('\n').at(-1),
+    `ninelives: A reload is under way: migrating main notes/0002_hang.sql, on a copy. Where that does not end, kill -KILL ${pid} gives it up, and nothing is exchanged`,
+  );
+  process.kill(Number(pid), 'SIGKILL');
+  await refused;
 });
 
 t.test('the units of an installation with a link name the link, not the folder of a release', async (t) => {

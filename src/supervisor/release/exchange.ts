@@ -5,6 +5,7 @@ import type { ReleaseName, ReleasesSnapshot } from '../../runtime/snapshot.ts';
 import type { Events } from '../events.ts';
 import type { Lifecycle } from '../lifecycle.ts';
 import type { ProcessFactory } from '../process-factory.ts';
+import { PROCESSES } from '../processes.ts';
 import type { RollingReplacement } from '../rolling-replacement.ts';
 import type { ServingTier } from '../serving-tier.ts';
 import type { Slot } from '../slot.ts';
@@ -68,6 +69,8 @@ export class Exchange {
   readonly #options: ExchangeOptions;
   readonly #startedEnv: NodeJS.ProcessEnv;
   #state: 'idle' | 'taking' | 'trying' | 'exchanging' = 'idle';
+  /** What the dry run said last. */
+  #step = '';
   /** What the start has said of the code that it chose, until another release is in service. */
   #settled: Pick<Settled, 'because' | 'degraded'>;
   #previous: ReleaseName | null = null;
@@ -124,7 +127,7 @@ export class Exchange {
   async reload(request: ReloadRequest): Promise<ReloadOutcome> {
     const { lifecycle, releases, serving, log, events } = this.#options;
     lifecycle.demandServing();
-    if (this.#state !== 'idle') throw new Failure('not_ready', 'A reload is under way');
+    if (this.#state !== 'idle') throw new Failure('not_ready', `A reload is under way${this.#trialStep()}`);
     this.#state = 'taking';
     let release: StoredRelease | undefined;
     try {
@@ -145,8 +148,15 @@ export class Exchange {
     }
   }
 
+  /** @returns what takes so long, and how to give it up: SQLite hears of nothing but a kill */
+  #trialStep(): string {
+    const trial = this.#options.factory.living.find(({ name }) => name === PROCESSES.dryRun.role);
+    if (trial?.pid === undefined) return '';
+    return `: ${this.#step}, on a copy. Where that does not end, kill -KILL ${trial.pid} gives it up, and nothing is exchanged`;
+  }
+
   async #bringIn(release: StoredRelease, request: ReloadRequest): Promise<ReloadOutcome> {
-    const { releases, serving, factory, log } = this.#options;
+    const { releases, serving, factory, log, events } = this.#options;
     const running = serving.deployment;
     const next = await deployable({
       release,
@@ -156,7 +166,11 @@ export class Exchange {
     });
     releases.watch(release);
     this.#state = 'trying';
-    const trial = await tryRelease({ factory, running, next });
+    const onStep = (step: string, pid: number | undefined) => {
+      events.record('reload-step', { child: 'dry-run', pid, cause: `${step}, on a copy` });
+      this.#step = step;
+    };
+    const trial = await tryRelease({ factory, running, next, onStep });
     this.#demandConfirmed(trial, next, request);
     this.#state = 'exchanging';
     const replaced = await this.#exchange(running, next, trial, request.cause);

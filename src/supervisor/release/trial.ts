@@ -17,6 +17,8 @@ export interface TrialOptions {
   /** What runs; its statements have to go on after the migrations. */
   readonly running: Deployment;
   readonly next: Deployable;
+  /** Hears what the dry run begins, and in which process. */
+  readonly onStep: (step: string, pid: number | undefined) => void;
 }
 
 /** What a trial has found. */
@@ -36,7 +38,7 @@ export interface TrialResult {
  *
  * @throws Failure migration_mismatch, storage_full, or why a process does not come up
  */
-export async function tryRelease({ factory, running, next }: TrialOptions): Promise<TrialResult> {
+export async function tryRelease({ factory, running, next, onStep }: TrialOptions): Promise<TrialResult> {
   const { deployment, compatibility } = next;
   const { DATA_DIR } = deployment.config;
   const pending = Object.entries(compatibility).flatMap(([database, { pending }]) =>
@@ -49,7 +51,7 @@ export async function tryRelease({ factory, running, next }: TrialOptions): Prom
   const folder = join(DATA_DIR, 'run', 'dry-run');
   rmSync(folder, { recursive: true, force: true });
   try {
-    const result = await dryRun(factory, deployment, folder);
+    const result = await dryRun(factory, deployment, { folder, onStep });
     await standBy(factory, deployment, folder, `release ${nameOf(deployment.release)}`);
     await standBy(factory, running, folder, `the running release ${nameOf(running.release)}`).catch(
       (error) => {
@@ -73,13 +75,14 @@ export async function tryRelease({ factory, running, next }: TrialOptions): Prom
 async function dryRun(
   factory: ProcessFactory,
   deployment: Deployment,
-  folder: string,
+  { folder, onStep }: Pick<TrialOptions, 'onStep'> & { readonly folder: string },
 ): Promise<DryRunResult> {
   const { dryRun: spec } = PROCESSES;
   const child = factory.child(spec, { name: spec.role, deployment, input: { folder } });
   let result: DryRunResult | undefined;
   child.on('message', (message) => {
     if (message.kind === 'dry-run') result = message.result;
+    else if (message.kind === 'progress') onStep(message.detail, child.pid);
   });
   const ended = new Promise<ChildExit>((resolve) => child.once('exit', resolve));
   // What it said last may be heard after its end.
@@ -91,7 +94,7 @@ async function dryRun(
   if (result) return result;
   throw (
     finalFailure(exit) ??
-    new Failure('child_failed', `The dry run of the migrations ${exit.failure?.message ?? exit.cause}`)
+    new Failure('child_failed', `The dry run of the migrations: ${exit.failure?.message ?? exit.cause}`)
   );
 }
 
