@@ -10,9 +10,19 @@ import type { AddressInfo, Socket } from 'node:net';
  * - slow: each request waits before it is passed
  * - cut: uploads break off half-way
  * - read-only: the credentials may read and not write
+ * - page: each request is answered with a page of the web, as by a network that wants a login
  * - deaf: what is written under a condition arrives, and its answer is lost
  */
-export type Weather = 'open' | 'refuse' | 'hang' | 'unavailable' | 'slow' | 'cut' | 'read-only' | 'deaf';
+export type Weather =
+  | 'open'
+  | 'refuse'
+  | 'hang'
+  | 'unavailable'
+  | 'slow'
+  | 'cut'
+  | 'read-only'
+  | 'page'
+  | 'deaf';
 
 /** A request that was passed, and what the store has answered. */
 export interface Passed {
@@ -106,6 +116,10 @@ export class StoreProxy {
       request.resume();
     } else if (weather === 'unavailable') {
       refuse(request, response, SLOW_DOWN);
+    } else if (weather === 'page') {
+      request.resume();
+      response.writeHead(200, { 'Content-Type': 'text/html' });
+      response.end('<html><body>Please log in</body></html>');
     } else if (weather === 'read-only' && request.method !== 'GET' && request.method !== 'HEAD') {
       refuse(request, response, ACCESS_DENIED);
     } else if (weather === 'cut' && request.method === 'PUT') {

@@ -5,6 +5,7 @@ import { confirmerFor } from '../replication/confirmer-for.ts';
 import { removeSidecar } from '../replication/history/sidecar.ts';
 import { LogRelay, litestreamEnv, replicateCommand } from '../replication/litestream.ts';
 import { ReplicationMonitor } from '../replication/monitor.ts';
+import { advisedReason } from '../replication/store/remedies.ts';
 import { StoreProbe } from '../replication/store/store-probe.ts';
 import type { Child } from './child.ts';
 import { processClock } from './clock.ts';
@@ -163,7 +164,7 @@ export class Replicator {
       onConfirmed: (confirmation) => this.#onConfirmed(confirmation),
       onSnapshot: (database, sizeBytes) => this.monitor.snapshotBegan(database, sizeBytes),
       onSnapshotEnd: (database) => this.monitor.snapshotEnded(database),
-      onFailed: (reason, database) => this.monitor.failed(reason, database),
+      onFailed: (reason, database) => this.monitor.failed(advisedReason(reason), database),
     });
     const onReady = () => {
       this.monitor.restarted();

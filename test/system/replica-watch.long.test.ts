@@ -2,9 +2,13 @@ import { cpSync, existsSync, readdirSync, renameSync, rmSync, writeFileSync } fr
 import { join } from 'node:path';
 import t from 'tap';
 import { readMark, writeMark } from '../../src/replication/history/mark.ts';
+import { s3Environment } from '../../src/testing/s3-server.ts';
+import { command } from '../commands/command.ts';
 import { request } from '../support/http.ts';
-import { startS3 } from '../support/s3.ts';
-import { start, until } from '../support/system.ts';
+import { like } from '../support/like.ts';
+import { notesIn } from '../support/notes.ts';
+import { startS3, startStoreProxy } from '../support/s3.ts';
+import { launch, start, temporaryFolder, until } from '../support/system.ts';
 import { told } from '../support/told.ts';
 import { historyTrouble, restoredIds, systemOf, toldAfter, write } from './replica-watch-fixture.ts';
 
@@ -197,4 +201,31 @@ t.test('a generation that is copied there piece by piece is compared again once 
   t.match(await toldAfter(dataDir, 2), /each has commits|fork|apart/i);
   t.equal((await write(system, 'more', 'local')).status, 201);
   await system.stop();
+});
+
+t.test('a page in the place of the store is no replica, empty or other: nothing begins on it', async (t) => {
+  const store = await startS3(t);
+  const proxy = await startStoreProxy(t, store);
+  const env = s3Environment({ ...store, endpoint: proxy.endpoint }, 'p');
+  const { dataDir, system } = await systemOf(t, env);
+  t.equal((await write(system, 'a')).status, 201);
+  await proxy.become('page');
+  t.match(
+    await toldAfter(dataDir, 0),
+    /what answers there is no S3 store\. Check S3_ENDPOINT, .* A new generation of/,
+  );
+  t.not((await write(system, 'b')).status, 201, 'it is not told as replicated');
+  await proxy.become('open');
+  await until(async () => (await write(system, `c-${Date.now()}`)).status === 201, 'it goes on', 30_000);
+  await proxy.become('page');
+  await system.destroy();
+  const there = { ...env, DATA_DIR: temporaryFolder(t) };
+  like(t, await command(['restore', '--list'], there), { code: 75, stderr: /no S3 store/ });
+  const next = launch(t, env, there.DATA_DIR);
+  await next.waitFor(({ msg }) => String(msg).includes('no S3 store'));
+  t.notOk(existsSync(join(there.DATA_DIR, 'main.db')), 'a start begins nothing anew');
+  await proxy.become('open');
+  await next.ready();
+  t.ok(notesIn(join(there.DATA_DIR, 'main.db')).includes('a'));
+  await next.stop();
 });

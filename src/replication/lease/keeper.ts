@@ -5,6 +5,7 @@ import type { Ownership } from '../../runtime/messages.ts';
 import type { LeaseNote } from '../failover/contender.ts';
 import { epochOf } from '../failover/epoch.ts';
 import type { LeasePositions } from '../positions.ts';
+import { advised } from '../store/remedies.ts';
 import { type Identity, isAlive } from './identity.ts';
 import { type Judgement, judge } from './judge.ts';
 import { hasEpochs, isNobodys, type LeaseRecord, newRecord, ownerOf, parseRecord } from './record.ts';
@@ -85,7 +86,7 @@ export class LeaseKeeper {
     while (!this.#isOver) {
       this.#pause = new AbortController();
       const isAsked = this.#isAsked;
-      this.#looking = this.#look().catch((error: Error) => this.#silent(error.message));
+      this.#looking = this.#look().catch((error: Error) => this.#silent(advised(error)));
       const delayMs = await this.#looking;
       if (isAsked) this.#answer();
       if (this.#isOver) return;

@@ -3,7 +3,14 @@ import type { Readable } from 'node:stream';
 import type { S3Client } from '@aws-sdk/client-s3';
 import type { Replica } from '../replica-url.ts';
 import { agentFor, isPathStyle, REACH_VARIABLES, type StoreSettings, storeUrl } from './reach.ts';
-import { type ReplicaStore, type Stored, type StoredFile, type StoreOptions, StoreRefusal } from './store.ts';
+import {
+  NO_STORE,
+  type ReplicaStore,
+  type Stored,
+  type StoredFile,
+  type StoreOptions,
+  StoreRefusal,
+} from './store.ts';
 
 const require = createRequire(import.meta.url);
 const TIMEOUT_MS = 20_000;
@@ -91,7 +98,7 @@ export class S3Store implements ReplicaStore {
       const answer = await unlessMissing(
         client.send(new (sdk().GetObjectCommand)(this.#object(path)), { abortSignal }),
       );
-      return answer && { text: (await answer.Body?.transformToString()) ?? '', tag: answer.ETag ?? '' };
+      return answer && { text: (await answer.Body?.transformToString()) ?? '', tag: ofStore(answer.ETag) };
     });
   }
 
@@ -100,7 +107,7 @@ export class S3Store implements ReplicaStore {
     return this.#ask(async (client, abortSignal) => {
       const command = new (sdk().PutObjectCommand)({ ...this.#object(path), Body: text, ...condition });
       try {
-        await client.send(command, { abortSignal });
+        ofStore((await client.send(command, { abortSignal })).ETag);
         return true;
       } catch (error) {
         const { code, status } = refusalOf(error) ?? {};
@@ -132,6 +139,7 @@ export class S3Store implements ReplicaStore {
     try {
       const send = () => this.#connected.client.send(command, { abortSignal: signal });
       const answer = await unlessMissing(patiently(send, signal));
+      if (answer) ofStore(answer.ETag);
       return answer?.Body as Readable | undefined;
     } catch (error) {
       throw signal.aborted ? signal.reason : reasoned(error);
@@ -145,7 +153,11 @@ export class S3Store implements ReplicaStore {
   /** By the older listing, as Litestream lists: all stores know it. */
   async #page(Prefix: string, Marker: string | undefined, Delimiter?: string) {
     const command = new (sdk().ListObjectsCommand)({ Bucket: this.#bucket, Prefix, Marker, Delimiter });
-    return this.#ask((client, abortSignal) => client.send(command, { abortSignal }));
+    return this.#ask(async (client, abortSignal) => {
+      const page = await client.send(command, { abortSignal });
+      ofStore(page.Name ?? page.Prefix ?? page.MaxKeys ?? page.IsTruncated);
+      return page;
+    });
   }
 
   async #ask<Result>(ask: (client: S3Client, signal: AbortSignal) => Promise<Result>): Promise<Result> {
@@ -166,6 +178,17 @@ function refusalOf(error: unknown): Refusal | undefined {
   const { name, $metadata } = error as { name: string; $metadata?: { httpStatusCode?: number } };
   const status = $metadata?.httpStatusCode;
   return status === undefined ? undefined : { code: name, status };
+}
+
+/**
+ * Where a page is answered in the store's place, such as that of a proxy, all is well by its status, and nothing is there.
+ *
+ * @param mark what a store tells with each such answer
+ * @throws StoreRefusal where it is not there
+ */
+function ofStore<Mark>(mark: Mark | undefined): Mark {
+  if (mark !== undefined) return mark;
+  throw new StoreRefusal(NO_STORE, 200, 'what answers there is no S3 store', undefined);
 }
 
 function connect(config: StoreSettings, env: NodeJS.ProcessEnv): Connected {
@@ -246,6 +269,7 @@ async function unlessMissing<Value>(pending: Promise<Value>): Promise<Value | un
 }
 
 function reasoned(cause: unknown): Error {
+  if (cause instanceof StoreRefusal) return cause;
   const refusal = refusalOf(cause);
   if (refusal) {
     const { code, status } = refusal;

@@ -32,6 +32,9 @@ export interface ReplicaStore {
   remove(path: string): Promise<void>;
 }
 
+/** The code where something else answers in a store's place, such as a page to log in on. */
+export const NO_STORE = 'NoStore';
+
 /** What a store has refused; `NoCredentialProviders` where there is nothing to ask it with. */
 export class StoreRefusal extends Error {
   readonly code: string;

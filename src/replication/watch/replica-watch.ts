@@ -6,6 +6,8 @@ import { ReplicaListing } from '../history/replica-listing.ts';
 import type { SegmentRef } from '../history/segment.ts';
 import { liveGeneration } from '../history/sidecar.ts';
 import { databasePath } from '../litestream-config.ts';
+import { advised } from '../store/remedies.ts';
+import { NO_STORE, StoreRefusal } from '../store/store.ts';
 import { GrownGenerations } from './grown.ts';
 import { type Finding, lookAtReplica } from './look.ts';
 
@@ -110,7 +112,7 @@ export class ReplicaWatch {
       onRefused(undefined);
       onLook(findings);
     } catch (error) {
-      if (turn === this.#turn) onRefused((error as Error).message);
+      if (turn === this.#turn) onRefused(advised(error));
     }
     if (turn === this.#turn) this.#schedule();
   }
@@ -131,17 +133,37 @@ export class ReplicaWatch {
     const listing = new ReplicaListing({ config, database, env });
     const isWritten = (generation: string) =>
       liveGeneration(databasePath(config.DATA_DIR, database)) === generation;
-    return lookAtReplica({
+    return this.#unlessNoStore(
       database,
-      replicaUrl: config.replica.url,
-      listing,
-      hasGrown: async (generation) =>
-        !isWritten(generation) && (await this.#grown.hasGrown(database, generation, listing)),
-      uploaded: this.#uploaded.get(database) ?? [],
-      isOwn: (generation) => {
-        if (!isKnown(generation)) this.noteOwn();
-        return isKnown(generation);
-      },
-    });
+      lookAtReplica({
+        database,
+        replicaUrl: config.replica.url,
+        listing,
+        hasGrown: async (generation) =>
+          !isWritten(generation) && (await this.#grown.hasGrown(database, generation, listing)),
+        uploaded: this.#uploaded.get(database) ?? [],
+        isOwn: (generation) => {
+          if (!isKnown(generation)) this.noteOwn();
+          return isKnown(generation);
+        },
+      }),
+    );
+  }
+
+  /** What Litestream has uploaded to something in the store's place is nowhere, though it was told that all is well. */
+  async #unlessNoStore(
+    database: string,
+    looking: Promise<Finding | undefined>,
+  ): Promise<Finding | undefined> {
+    try {
+      return await looking;
+    } catch (error) {
+      const isNoStore = error instanceof StoreRefusal && error.code === NO_STORE;
+      if (!isNoStore || !this.hasUploaded(database)) throw error;
+      const text = advised(
+        new Error(`${this.#options.config.replica.url}: ${error.message}`, { cause: error }),
+      );
+      return { kind: 'loss', database, text };
+    }
   }
 }

@@ -1,8 +1,11 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { loadConfig } from '../../../src/config.ts';
 import { openStore } from '../../../src/replication/store/open.ts';
+import { advisedReason } from '../../../src/replication/store/remedies.ts';
 import type { ReplicaStore } from '../../../src/replication/store/store.ts';
 import { startS3 } from '../../support/s3.ts';
 import { forwardProxy } from '../../support/store-ways.ts';
@@ -89,4 +92,42 @@ t.test('a bucket keeps files, over all pages of a listing, and tells the code of
   const message = 'InvalidAccessKeyId, status code: 403';
   await t.rejects(refused.names('many'), { message });
   await t.rejects(refused.read('many/1'), { message });
+});
+
+t.test('a page that is answered in the place of a store is no empty one', async (t) => {
+  const server = createServer((request, response) => {
+    request.resume();
+    response.writeHead(200, { 'Content-Type': 'text/html' });
+    response.end('<html><head><title>Wifi</title></head><body>Please log in</body></html>');
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.teardown(() => server.close());
+  const root = temporaryFolder(t);
+  const { config } = loadConfig(
+    {
+      ...{ DATA_DIR: root, REPLICA_URL: 's3://bucket/p', AWS_ACCESS_KEY_ID: 'a', AWS_SECRET_ACCESS_KEY: 'b' },
+      S3_ENDPOINT: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    },
+    root,
+  );
+  const store = openStore({ config, env: { AWS_ACCESS_KEY_ID: 'a', AWS_SECRET_ACCESS_KEY: 'b' } });
+  const message = 'what answers there is no S3 store';
+  await t.rejects(store.names('main'), { message });
+  await t.rejects(pathsOf(store, 'main'), { message });
+  await t.rejects(store.read('lease.json'), { message });
+  await t.rejects(store.write('lease.json', '{}', undefined), { message });
+});
+
+t.test('what Litestream has met is told in a line, with what to do about it', async (t) => {
+  t.equal(
+    advisedReason('RequestTimeTooSkewed: RequestTimeTooSkewed\n\tstatus code: 403, request id: , host id: '),
+    'RequestTimeTooSkewed. Set the clock of this machine; run a time service.',
+  );
+  t.equal(
+    advisedReason(
+      'client write: NoSuchBucket: The specified bucket does not exist\n\tstatus code: 404, request id: ',
+    ),
+    'client write: NoSuchBucket: The specified bucket does not exist. Make the bucket, or correct REPLICA_URL.',
+  );
+  t.equal(advisedReason('connection refused'), 'connection refused');
 });
