@@ -66,9 +66,13 @@ export async function storeRelease(folder, store, data, { known, app } = {}) {
       );
     }
     const target = join(store, tree.hash);
-    // What stands there and is not whole is nobody's.
-    await rm(target, { recursive: true, force: true });
-    await rename(temporary, target);
+    await rename(temporary, target).catch(async () => {
+      // A start at the same time has made it, and may run from it. What is not whole is nobody's.
+      if (await findRelease(store, tree.hash)) return;
+      await rm(target, { recursive: true, force: true });
+      await rename(temporary, target);
+    });
+    await rm(temporary, { recursive: true, force: true });
   } catch (error) {
     await rm(temporary, { recursive: true, force: true }).catch(() => {});
     throw error;

@@ -84,3 +84,15 @@ t.test('what nobody needs is removed, and nothing else', async (t) => {
   t.strictSame(readdirSync(store).sort(), [second.hash, 'current'].sort());
   t.equal(await findRelease(store, first.hash), undefined);
 });
+
+t.test('a copy that is made twice at the same time stays the one that was there first', async (t) => {
+  const { root, dataDir } = makeProject(t);
+  const store = releasesFolder(dataDir);
+  const make = async () => {
+    const { folder } = await storeRelease(root, store, [dataDir]);
+    return statSync(folder).ino;
+  };
+  const [first, ...others] = await Promise.all([make(), make(), make()]);
+  t.same(others, [first, first]);
+  t.same(readdirSync(store).length, 1, 'nothing is left beside it');
+});
