@@ -103,7 +103,7 @@ export function goneFolder(dataDir: string): Failure | undefined {
   return new Failure(
     'data_dir_unusable',
     isMoved
-      ? `${dataDir} was moved to ${place} while it was in use. All that was written is there: move it back, and start again`
+      ? `${dataDir} was moved to ${place} while it was in use. All that was written is there: put aside what stands at ${dataDir} by now, if anything, move it back, and start again`
       : `${dataDir} was removed while it was in use. The databases were put back as far as they were open: look what is there, and start again`,
   );
 }

@@ -72,6 +72,9 @@ t.test('a data folder that is moved ends the system, with where it is now', asyn
   await write(system, 'before');
   renameSync(join(folder, 'data'), join(folder, 'elsewhere'));
   t.equal((await system.ended()).code, 73);
-  t.match(system.stderr, `data was moved to ${join(folder, 'elsewhere')} while it was in use`);
+  t.equal(
+    system.stderr.trim().split('\n').at(-1),
+    `ninelives: ${join(folder, 'data')} was moved to ${join(folder, 'elsewhere')} while it was in use. All that was written is there: put aside what stands at ${join(folder, 'data')} by now, if anything, move it back, and start again`,
+  );
   t.strictSame(notesIn(join(folder, 'elsewhere', 'main.db')), ['before']);
 });

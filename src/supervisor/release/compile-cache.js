@@ -31,6 +31,17 @@ export function seedCompileCache(folder, from) {
 }
 
 /**
+ * Leaves what a copy has compiled to the next data folder that runs the same code. Packages that were moved away shall find
+ * nothing in their place when they are moved back.
+ *
+ * @param {{ readonly folder: string, readonly nodeModules: string }} release
+ */
+export function shareCompiled(release) {
+  if (existsSync(release.nodeModules))
+    addCompiled(compileCacheOf(release.folder), sharedCompileCache(release));
+}
+
+/**
  * Adds compiled code to a folder by hard links: Node.js never changes an entry but renames a new one over it, and a copy of
  * its many small files takes longer than a process takes to start. What cannot be linked, as on another file system, is
  * copied, and what cannot be copied either is left out.

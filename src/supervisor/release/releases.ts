@@ -3,7 +3,7 @@ import type { Config } from '../../config.ts';
 import { readDotEnv } from '../../environment-file.js';
 import { Failure } from '../../errors.ts';
 import type { Logger } from '../../log.ts';
-import { addCompiled, compileCacheOf, seedCompileCache, sharedCompileCache } from './compile-cache.js';
+import { compileCacheOf, seedCompileCache, shareCompiled } from './compile-cache.js';
 import { type Current, readCurrent, withoutRefusal, withRefusal, writeCurrent } from './current.js';
 import type { Release } from './deployment.ts';
 import { type Inspection, inspectRelease } from './inspection.ts';
@@ -174,8 +174,7 @@ export class Releases {
     await syncRelease(workers.folder).catch((err) =>
       this.#options.log.warn({ err }, 'the copy of the code may not survive a loss of power'),
     );
-    const share = () => addCompiled(compileCacheOf(workers.folder), sharedCompileCache(workers));
-    setTimeout(share, SHARE_DELAY_MS).unref();
+    setTimeout(() => shareCompiled(workers), SHARE_DELAY_MS).unref();
   }
 
   /** The writer of this release is about to migrate; on the disk when this returns. @throws Error of the disk */

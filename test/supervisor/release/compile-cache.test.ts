@@ -5,6 +5,7 @@ import {
   addCompiled,
   compileCacheOf,
   seedCompileCache,
+  shareCompiled,
 } from '../../../src/supervisor/release/compile-cache.js';
 import { temporaryFolder } from '../../support/system.ts';
 
@@ -29,6 +30,18 @@ t.test(
     t.equal(readFileSync(join(to, 'v24', 'two'), 'utf8'), 'two, changed', 'a second time changes nothing');
   },
 );
+
+t.test('compiled code makes no folder of packages that were moved away', async (t) => {
+  const folder = temporaryFolder(t);
+  const nodeModules = join(folder, 'app', 'node_modules');
+  mkdirSync(join(compileCacheOf(folder), 'v24'), { recursive: true });
+  writeFileSync(join(compileCacheOf(folder), 'v24', 'one'), 'one');
+  shareCompiled({ folder, nodeModules });
+  t.notOk(existsSync(join(folder, 'app')));
+  mkdirSync(nodeModules, { recursive: true });
+  shareCompiled({ folder, nodeModules });
+  t.equal(readFileSync(join(nodeModules, '.cache/ninelives/releases/v24/one'), 'utf8'), 'one');
+});
 
 t.test(
   'compiled code on another file system is copied',
