@@ -45,7 +45,8 @@ export interface ReplicaGuardOptions {
  * - open, what Litestream confirms counts → comparing (a look has found what this system did not make, or that the disk of
  *   the replica is not mounted), or renewing.
  * - renewing: something was lost, or Litestream cannot go on. A new generation begins, and it is proving; where one
- *   began only just now it is waiting until another may begin, and Litestream goes on as it is.
+ *   began only just now it is waiting until another may begin, and Litestream goes on as it is; → open (a look finds again
+ *   all that was missing, as in a store whose listings were late).
  * - proving, Litestream runs and nothing that it confirms counts yet → open (a look has found it whole).
  * - any → off (`stop`).
  */
@@ -56,6 +57,8 @@ export class ReplicaGuard {
   /** Those whose new generation has not been seen in the replica. */
   #renewed = new Set<string>();
   #timer: NodeJS.Timeout | undefined;
+  /** While it is waiting: as of `#renew`. */
+  #isMissed = false;
   /** Aborted when it is off. */
   #running = new AbortController();
   #refusal: string | undefined;
@@ -122,6 +125,7 @@ export class ReplicaGuard {
     this.#renew(
       database === undefined ? deployment.databases : [database],
       `Litestream fails again and again (${reason}).`,
+      false,
     );
   }
 
@@ -140,7 +144,10 @@ export class ReplicaGuard {
     if (inDoubt.length > 0) void this.#compareAgain(texts);
     else if (findings.length > 0) {
       const lost = findings.flatMap((finding) => (finding.kind === 'loss' ? finding.database : []));
-      if (this.#state !== 'waiting') this.#renew(lost, texts);
+      if (this.#state !== 'waiting') this.#renew(lost, texts, true);
+    } else if (this.#state === 'waiting' && this.#isMissed) {
+      clearTimeout(this.#timer);
+      this.#open();
     } else if (this.#state === 'proving') {
       if ([...this.#renewed].every((database) => this.#watch.hasUploaded(database))) this.#open();
     }
@@ -161,13 +168,17 @@ export class ReplicaGuard {
     onChange();
   }
 
-  /** Begins a new generation of some databases, or waits until another may begin. */
-  #renew(databases: readonly string[], text: string): void {
+  /**
+   * Begins a new generation of some databases, or waits until another may begin.
+   * @param isMissed whether all that is wrong is that a look has not found something, which a later one may find again
+   */
+  #renew(databases: readonly string[], text: string, isMissed: boolean): void {
     const { history, replicator } = this.#options;
     replicator.hold();
     const waitMs = history.renewalWaitMs(Date.now());
     if (waitMs > 0) {
       this.#state = 'waiting';
+      this.#isMissed = isMissed;
       const minutes = Math.ceil(waitMs / 60_000);
       history.found(
         `${text} Nothing counts as replicated until a new generation has begun, in ${minutes} min: one began only just now.`,

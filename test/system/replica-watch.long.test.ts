@@ -22,7 +22,8 @@ t.test(
     writeMark(dataDir, { ...readMark(dataDir)!, renewal }, true);
     const next = await start(t, { REPLICA_URL: `file:${replica}`, WRITE_DEADLINE_MS: '2000' }, dataDir);
     t.equal((await write(next, 'b')).status, 201);
-    rmSync(join(replica, 'main'), { recursive: true });
+    const aside = join(replica, '..', 'aside');
+    renameSync(join(replica, 'main'), aside);
     t.match(
       await toldAfter(dataDir, 0),
       /is empty, and was not.* until a new generation has begun, in 60 min/,
@@ -31,7 +32,17 @@ t.test(
     t.equal((await write(next, 'c', 'local')).status, 201);
     t.not((await write(next, 'd')).status, 201, 'it is not told as replicated');
     t.ok(!existsSync(generations) || readdirSync(generations).length <= 1);
+    cpSync(aside, join(replica, 'main'), { recursive: true });
+    let tries = 0;
+    const isReplicated = async () => (await write(next, `e-${++tries}`)).status === 201;
+    await until(isReplicated, 'what was missing is there again, so it counts at once', 30_000);
     await next.stop();
+    const ids = await restoredIds(t, dataDir, replica);
+    t.strictSame(
+      ['a', 'b', 'c', 'd', `e-${tries}`].filter((id) => !ids.includes(id)),
+      [],
+      'and all is there',
+    );
   },
 );
 

@@ -23,6 +23,8 @@ export interface LookOptions {
   readonly listing: ReplicaListing;
   /** The newest segments that Litestream has uploaded, all of one generation, in their order. */
   readonly uploaded: readonly SegmentRef[];
+  /** Those that a look did not find, and what was uploaded before them: whole is only what has them again. */
+  readonly missed: readonly SegmentRef[];
   /** Whether a generation is one of this system. Asked after the names were read: Litestream may just have begun one. */
   readonly isOwn: (generation: string) => boolean;
   /** Whether there is more in a generation than when it was compared. */
@@ -37,7 +39,7 @@ export interface LookOptions {
  * @throws Error why the replica cannot be read
  */
 export async function lookAtReplica(options: LookOptions): Promise<Finding | undefined> {
-  const { database, replicaUrl, listing, uploaded, isOwn, hasGrown } = options;
+  const { database, replicaUrl, listing, uploaded, missed, isOwn, hasGrown } = options;
   const what = `The replica ${replicaUrl} of ${database}`;
   const generations = await listing.generations();
   const foreign = generations.filter((name) => !isOwn(name));
@@ -58,7 +60,9 @@ export async function lookAtReplica(options: LookOptions): Promise<Finding | und
   if (!generations.includes(generation))
     return { kind: 'loss', database, text: `${what} has lost its generation ${generation}.` };
   // Of an earlier WAL they may have been removed by the retention.
-  const expected = uploaded.filter(({ index }) => index === newest.index);
+  const last = uploaded.filter(({ index }) => index === newest.index);
+  const before = missed.filter((each) => each.generation === generation);
+  const expected = [...before, ...last].sort(compareSegments);
   const found = await listing.segments(generation, expected[0]);
   const lost = expected.filter((each) => !found.some((one) => compareSegments(one, each) === 0));
   if (lost.length > 0) {

@@ -42,6 +42,8 @@ export interface ReplicaWatchOptions {
 export class ReplicaWatch {
   readonly #options: ReplicaWatchOptions;
   readonly #uploaded = new Map<string, readonly SegmentRef[]>();
+  /** What was uploaded when a look has found a loss, until a new generation begins or all is found again. */
+  readonly #missed = new Map<string, readonly SegmentRef[]>();
   readonly #own = new Set<string>();
   readonly #grown: GrownGenerations;
   #timer: NodeJS.Timeout | undefined;
@@ -81,6 +83,7 @@ export class ReplicaWatch {
   /** What was uploaded counts no more: a new generation begins. */
   forget(database: string): void {
     this.#uploaded.delete(database);
+    this.#missed.delete(database);
   }
 
   /** Whether anything was uploaded that a look can find again. */
@@ -133,7 +136,7 @@ export class ReplicaWatch {
     const listing = new ReplicaListing({ config, database, env });
     const isWritten = (generation: string) =>
       liveGeneration(databasePath(config.DATA_DIR, database)) === generation;
-    return this.#unlessNoStore(
+    const finding = await this.#unlessNoStore(
       database,
       lookAtReplica({
         database,
@@ -142,12 +145,17 @@ export class ReplicaWatch {
         hasGrown: async (generation) =>
           !isWritten(generation) && (await this.#grown.hasGrown(database, generation, listing)),
         uploaded: this.#uploaded.get(database) ?? [],
+        missed: this.#missed.get(database) ?? [],
         isOwn: (generation) => {
           if (!isKnown(generation)) this.noteOwn();
           return isKnown(generation);
         },
       }),
     );
+    if (!finding) this.#missed.delete(database);
+    else if (finding.kind === 'loss' && !this.#missed.has(database))
+      this.#missed.set(database, this.#uploaded.get(database) ?? []);
+    return finding;
   }
 
   /** What Litestream has uploaded to something in the store's place is nowhere, though it was told that all is well. */
