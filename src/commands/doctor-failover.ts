@@ -6,6 +6,7 @@ import { openLeaseStore } from '../replication/lease/open-store.ts';
 import { ownerOf, parseRecord } from '../replication/lease/record.ts';
 import type { Peer } from '../runtime/messages.ts';
 import type { Secrets } from '../secrets.ts';
+import { unreadRecord } from './doctor-owner.ts';
 
 const PEER_TIMEOUT_MS = 3000;
 const MS_PER_S = 1000;
@@ -54,7 +55,7 @@ async function checkRecord(config: Config, secrets: Secrets): Promise<Found> {
       `${ownerOf(record)} ${state}, epoch ${record.epoch}; of two writes at once the store refuses one`,
     );
   } catch (error) {
-    return warning(`not known: ${(error as Error).message}`, 'See what is said of the replica.');
+    return unreadRecord(error as Error);
   }
 }
 

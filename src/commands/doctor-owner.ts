@@ -7,10 +7,20 @@ import { identityOf } from '../replication/lease/identity.ts';
 import { judge } from '../replication/lease/judge.ts';
 import { openLeaseStore } from '../replication/lease/open-store.ts';
 import { ownerOf, parseRecord } from '../replication/lease/record.ts';
+import { remedyOf } from '../replication/store/remedies.ts';
+import { StoreRefusal } from '../replication/store/store.ts';
 import type { Secrets } from '../secrets.ts';
 
 const STOP_THAT_ONE =
   'Stop that one, or set another REPLICA_URL. If it is gone for good, a start waits for 30 s, or takes it at once with --take-over.';
+
+/** @returns that the record could not be read or written. What the store refuses there it may allow in the rest of the replica */
+export function unreadRecord(error: Error): Found {
+  const remedy = error instanceof StoreRefusal ? remedyOf(error) : undefined;
+  return remedy === undefined
+    ? warning(`not known: ${error.message}`, 'See what is said of the replica.')
+    : problem(`not known: ${error.message}`, remedy);
+}
 
 /** @returns whose the replica is. A warning: whether that one lives only time tells, and a start takes that time */
 export async function checkOwner(config: Config, secrets: Secrets): Promise<Found> {
@@ -49,6 +59,6 @@ export async function checkOwner(config: Config, secrets: Secrets): Promise<Foun
       'See to it that two systems never start on it in the same moment, or use another store.',
     );
   } catch (error) {
-    return warning(`not known: ${(error as Error).message}`, 'See what is said of the replica.');
+    return unreadRecord(error as Error);
   }
 }

@@ -163,6 +163,28 @@ t.test('a clock that is wrong is noticed by the store', async (t) => {
   like(t, by.get('clock'), { result: 'problem', detail: /^3(599|600) s behind the store's/ });
 });
 
+t.test('where the record of the owner alone is denied, it is named, with what to do', async (t) => {
+  const s3 = await startS3(t);
+  const endpoint = await gate(t, s3.endpoint, ({ url = '' }) =>
+    url.split('?', 1)[0]?.endsWith('/lease.json') ? [403, 'AccessDenied'] : undefined,
+  );
+  const env = { DATA_DIR: temporaryFolder(t), PORT: '0', S3_ENDPOINT: endpoint, ...s3.credentials };
+  const url = `s3://${s3.bucket}/p`;
+  const need = `AccessDenied, status code: 403 for s3:GetObject of ${url}/lease.json`;
+  for (const FAILOVER of ['off', 'lease']) {
+    const { by } = await findings({ ...env, REPLICA_URL: url, FAILOVER });
+    t.equal(by.get('replica')?.result, 'ok');
+    like(t, by.get('owner'), {
+      result: 'problem',
+      detail: `not known: ${need}`,
+      remedy: /^Allow these credentials .*s3:GetObject/,
+    });
+  }
+  const { code, stderr } = await command(['restore', '--list'], { ...env, REPLICA_URL: url });
+  t.equal(code, 77);
+  t.ok(stderr.includes(`The replica ${url} cannot be reached: ${need}. Allow these credentials`), stderr);
+});
+
 t.test('what the store refuses is named, with what to do', async (t) => {
   const s3 = await startS3(t);
   const env = { DATA_DIR: temporaryFolder(t), PORT: '0', S3_ENDPOINT: s3.endpoint, ...s3.credentials };

@@ -19,8 +19,8 @@ t.test(
       );
     t.strictSame(await reasons(), []);
     isRefused = true;
-    const reason =
-      'lease.json cannot be renewed: AccessDenied, status code: 403. Allow these credentials s3:PutObject, s3:GetObject, s3:DeleteObject and s3:ListBucket there.';
+    const need = `s3:PutObject of s3://${s3.bucket}/p/lease.json`;
+    const reason = `lease.json cannot be renewed: AccessDenied, status code: 403 for ${need}. Allow these credentials s3:PutObject, s3:GetObject, s3:DeleteObject and s3:ListBucket there.`;
     await until(async () => (await reasons()).includes(reason), 'it is told', 20_000);
     isRefused = false;
     await until(async () => (await reasons()).length === 0, 'all is well again', 20_000);

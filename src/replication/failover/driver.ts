@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { LeaseStore } from '../lease/store.ts';
+import { advised } from '../store/remedies.ts';
 import { AcknowledgeGate } from './acknowledge-gate.ts';
 import type { Contender, LeaseNote, LeaseWrite, Look, WriteOutcome } from './contender.ts';
 import type { LeaseTimes } from './times.ts';
@@ -106,7 +107,7 @@ export class Driver<Item> {
       this.#reason = undefined;
       return look;
     } catch (error) {
-      this.#reason = (error as Error).message;
+      this.#reason = advised(error);
       return { kind: 'silent', reason: this.#reason };
     }
   }
@@ -118,7 +119,7 @@ export class Driver<Item> {
     const outcome = await store.write(JSON.stringify(write.record), write.over).then(
       (isWritten) => (isWritten ? 'written' : 'refused'),
       (error: Error) => {
-        this.#reason = error.message;
+        this.#reason = advised(error);
         return 'silent' as const;
       },
     );

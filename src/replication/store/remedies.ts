@@ -31,11 +31,17 @@ export const REMEDIES: Readonly<Record<string, readonly [layer: 'credentials' | 
     ],
   };
 
+/** @returns what to do about what a store has refused; undefined where that is not known */
+export function remedyOf({ code, status }: StoreRefusal): string | undefined {
+  // A store may refuse without a word.
+  return (REMEDIES[code] ?? (status === 403 ? REMEDIES.AccessDenied : undefined))?.[1];
+}
+
 /** @returns what has failed, and what to do about it where that is known */
 export function advised(error: unknown): string {
   const { message, cause } = error as Error;
   const refusal = [error, cause].find((each) => each instanceof StoreRefusal);
-  const remedy = refusal && REMEDIES[refusal.code]?.[1];
+  const remedy = refusal && remedyOf(refusal);
   return remedy === undefined ? message : `${message}. ${remedy}`;
 }
 

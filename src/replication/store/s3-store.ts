@@ -3,6 +3,7 @@ import type { Readable } from 'node:stream';
 import type { S3Client } from '@aws-sdk/client-s3';
 import type { Replica } from '../replica-url.ts';
 import { agentFor, isPathStyle, REACH_VARIABLES, type StoreSettings, storeUrl } from './reach.ts';
+import { REMEDIES } from './remedies.ts';
 import {
   NO_STORE,
   type ReplicaStore,
@@ -35,6 +36,9 @@ interface Refusal {
   readonly code: string;
   readonly status: number;
 }
+
+/** By the names of a policy. */
+type Permission = `s3:${'GetObject' | 'PutObject' | 'DeleteObject' | 'ListBucket'}`;
 
 type AskOptions = Omit<StoreOptions, 'timeoutMs'> & { readonly timeoutMs: number };
 
@@ -94,7 +98,7 @@ export class S3Store implements ReplicaStore {
   }
 
   async read(path: string): Promise<Stored | undefined> {
-    return this.#ask(async (client, abortSignal) => {
+    return this.#ask('s3:GetObject', path, async (client, abortSignal) => {
       const answer = await unlessMissing(
         client.send(new (sdk().GetObjectCommand)(this.#object(path)), { abortSignal }),
       );
@@ -104,7 +108,7 @@ export class S3Store implements ReplicaStore {
 
   async write(path: string, text: string, over: Stored | undefined | 'any'): Promise<boolean> {
     const condition = over === 'any' ? {} : over === undefined ? { IfNoneMatch: '*' } : { IfMatch: over.tag };
-    return this.#ask(async (client, abortSignal) => {
+    return this.#ask('s3:PutObject', path, async (client, abortSignal) => {
       const command = new (sdk().PutObjectCommand)({ ...this.#object(path), Body: text, ...condition });
       try {
         ofStore((await client.send(command, { abortSignal })).ETag);
@@ -118,7 +122,7 @@ export class S3Store implements ReplicaStore {
   }
 
   async remove(path: string): Promise<void> {
-    await this.#ask((client, abortSignal) =>
+    await this.#ask('s3:DeleteObject', path, (client, abortSignal) =>
       client.send(new (sdk().DeleteObjectCommand)(this.#object(path)), { abortSignal }),
     );
   }
@@ -142,7 +146,7 @@ export class S3Store implements ReplicaStore {
       if (answer) ofStore(answer.ETag);
       return answer?.Body as Readable | undefined;
     } catch (error) {
-      throw signal.aborted ? signal.reason : reasoned(error);
+      throw signal.aborted ? signal.reason : reasoned(error, this.#need('s3:GetObject', path));
     }
   }
 
@@ -153,21 +157,31 @@ export class S3Store implements ReplicaStore {
   /** By the older listing, as Litestream lists: all stores know it. */
   async #page(Prefix: string, Marker: string | undefined, Delimiter?: string) {
     const command = new (sdk().ListObjectsCommand)({ Bucket: this.#bucket, Prefix, Marker, Delimiter });
-    return this.#ask(async (client, abortSignal) => {
+    return this.#ask('s3:ListBucket', Prefix.slice(this.#prefix.length), async (client, abortSignal) => {
       const page = await client.send(command, { abortSignal });
       ofStore(page.Name ?? page.Prefix ?? page.MaxKeys ?? page.IsTruncated);
       return page;
     });
   }
 
-  async #ask<Result>(ask: (client: S3Client, signal: AbortSignal) => Promise<Result>): Promise<Result> {
+  /** @returns what the credentials have to be allowed, and where, for people: one object alone may be denied */
+  #need(permission: Permission, path: string): string {
+    return `${permission} of s3://${this.#bucket}/${this.#prefix}${path}`;
+  }
+
+  /** @param permission that it takes, and @param path of what it is about */
+  async #ask<Result>(
+    permission: Permission,
+    path: string,
+    ask: (client: S3Client, signal: AbortSignal) => Promise<Result>,
+  ): Promise<Result> {
     const { timeoutMs, signal } = this.#options;
     const late = AbortSignal.timeout(timeoutMs);
     const either = signal ? AbortSignal.any([late, signal]) : late;
     try {
       return await patiently(() => ask(this.#connected.client, either), either);
     } catch (error) {
-      if (!late.aborted || refusalOf(error)) throw reasoned(error);
+      if (!late.aborted || refusalOf(error)) throw reasoned(error, this.#need(permission, path));
       throw new Error(`RequestError: no answer within ${timeoutMs} ms`, { cause: error });
     }
   }
@@ -268,12 +282,16 @@ async function unlessMissing<Value>(pending: Promise<Value>): Promise<Value | un
   }
 }
 
-function reasoned(cause: unknown): Error {
+/** @param need what the credentials have to be allowed */
+function reasoned(cause: unknown, need: string): Error {
   if (cause instanceof StoreRefusal) return cause;
   const refusal = refusalOf(cause);
   if (refusal) {
     const { code, status } = refusal;
-    return new StoreRefusal(code, status, `${code}, status code: ${status}`, cause);
+    // Who is not known is denied all, whatever it is.
+    const isKnown = REMEDIES[code]?.[0] !== 'credentials';
+    const denied = status === 403 && isKnown ? ` for ${need}` : '';
+    return new StoreRefusal(code, status, `${code}, status code: ${status}${denied}`, cause);
   }
   const { name, message, code } = cause as NodeJS.ErrnoException;
   if (name === 'CredentialsProviderError') {
