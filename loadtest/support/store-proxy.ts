@@ -10,6 +10,7 @@ import type { AddressInfo, Socket } from 'node:net';
  * - slow: each request waits before it is passed
  * - cut: uploads break off half-way
  * - read-only: the credentials may read and not write
+ * - keeping: nothing may be removed, as under a lock of its objects
  * - page: each request is answered with a page of the web, as by a network that wants a login
  * - deaf: what is written under a condition arrives, and its answer is lost
  */
@@ -22,6 +23,7 @@ export type Weather =
   | 'cut'
   | 'read-only'
   | 'page'
+  | 'keeping'
   | 'deaf';
 
 /** A request that was passed, and what the store has answered. */
@@ -116,6 +118,11 @@ export class StoreProxy {
       request.resume();
     } else if (weather === 'unavailable') {
       refuse(request, response, SLOW_DOWN);
+    } else if (
+      weather === 'keeping' &&
+      (request.method === 'DELETE' || /[?&]delete\b/.test(request.url ?? ''))
+    ) {
+      refuse(request, response, ACCESS_DENIED);
     } else if (weather === 'page') {
       request.resume();
       response.writeHead(200, { 'Content-Type': 'text/html' });

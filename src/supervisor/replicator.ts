@@ -4,7 +4,9 @@ import type { Confirmation } from '../replication/confirmation.ts';
 import { confirmerFor } from '../replication/confirmer-for.ts';
 import { removeSidecar } from '../replication/history/sidecar.ts';
 import { LogRelay, litestreamEnv, replicateCommand } from '../replication/litestream.ts';
+import type { LitestreamLine } from '../replication/log-line.ts';
 import { ReplicationMonitor } from '../replication/monitor.ts';
+import { Retention } from '../replication/retention.ts';
 import { advisedReason } from '../replication/store/remedies.ts';
 import { StoreProbe } from '../replication/store/store-probe.ts';
 import type { Child } from './child.ts';
@@ -50,6 +52,7 @@ export class Replicator {
   readonly monitor: ReplicationMonitor;
   readonly #options: ReplicatorOptions;
   readonly #storeProbe: StoreProbe;
+  readonly retention = new Retention();
   /** Whether what is confirmed is held back, and the last of it. */
   #isHeld = false;
   readonly #held = new Map<string, Confirmation>();
@@ -171,7 +174,10 @@ export class Replicator {
       child.markReady();
       confirmer.start();
     };
-    const onLine = confirmer.onLine.bind(confirmer);
+    const onLine = (line: LitestreamLine) => {
+      this.retention.onLine(line);
+      confirmer.onLine(line);
+    };
     const relay = new LogRelay({ log, secrets, databases: databases.length, onReady, onLine });
     const child = factory.binary(
       PROCESSES.litestream,

@@ -56,6 +56,8 @@ export class StatusBoard {
     degraded.push(...writer.problems);
     if (replicator.monitor.trouble)
       degraded.push({ name: 'replication', reason: replicator.monitor.trouble });
+    const { trouble: retention } = replicator.retention;
+    if (retention) degraded.push({ name: 'replica', reason: retention });
     if (serving.spare.trouble) degraded.push({ name: 'spare', reason: serving.spare.trouble });
     const limits = this.#options.recycler().trouble;
     if (limits) degraded.push({ name: 'limits', reason: limits });

@@ -240,3 +240,24 @@ t.test('a page in the place of the store is no replica, empty or other: nothing 
   t.ok(notesIn(join(there.DATA_DIR, 'main.db')).includes('a'));
   await next.stop();
 });
+
+t.test('a store where nothing can be removed is told, and so is that it can again', async (t) => {
+  const store = await startS3(t);
+  const proxy = await startStoreProxy(t, store);
+  await proxy.become('keeping');
+  const { system } = await systemOf(t, {
+    ...s3Environment({ ...store, endpoint: proxy.endpoint }, 'p'),
+    ...{ REPLICA_RETENTION_MS: '60000', REPLICA_SNAPSHOT_INTERVAL_MS: '60000', DRILL_INTERVAL_MS: '0' },
+  });
+  const writing = setInterval(() => void write(system, `n-${Date.now()}`, 'local').catch(() => {}), 1000);
+  t.teardown(() => clearInterval(writing));
+  const reasons = async (): Promise<string[]> =>
+    ((await request(`${system.url}/ready?verbose`)).json.degraded ?? []).map(
+      ({ reason }: { reason: string }) => reason,
+    );
+  const isTold = async () => (await reasons()).some((reason) => reason.includes('which grows without end: '));
+  await until(isTold, 'it is told', 240_000);
+  await proxy.become('open');
+  await until(async () => !(await isTold()), 'it is over', 180_000);
+  await system.stop();
+});
