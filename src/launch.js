@@ -190,6 +190,8 @@ async function start(args, invocation, pinned) {
       : args[at]?.includes('=')
         ? args[at].slice(args[at].indexOf('=') + 1)
         : args[at + 1];
+  // It would be the working directory.
+  if (named === '') throw failure('--release wants the folder of a release, and an empty one was given');
   const settled = await settle({
     root: invocation.root,
     ...dataOf(invocation.installation, process.env),

@@ -61,6 +61,17 @@ t.test('the app, whose code may do anything while it is loaded, keeps no command
   t.end();
 });
 
+t.test('an empty path, as of a variable that is not set, is no path', (t) => {
+  const project = makeProject(t);
+  const start = run(project, 'start', '--release', '');
+  t.equal(start.code, 78);
+  t.equal(start.stderr, 'ninelives: --release wants the folder of a release, and an empty one was given\n');
+  const reload = run(project, 'reload', '--release', '');
+  t.equal(reload.code, 64);
+  t.equal(reload.stderr, 'ninelives: Expected a path, and an empty one was given\n');
+  t.end();
+});
+
 t.test('without its packages a command says what to do, and does not make their folder', (t) => {
   const project = makeProject(t);
   rmSync(join(project.root, 'node_modules'));

@@ -25,9 +25,10 @@ export function readArguments<const Options extends NonNullable<ParseArgsConfig[
 /**
  * @param path one of the arguments
  * @returns it, absolute
- * @throws Failure usage where there is nothing that it counts from
+ * @throws Failure usage where there is nothing that it counts from, and for an empty one: a variable was not set
  */
 export function absolutePath({ cwd }: Invocation, path: string): string {
+  if (path === '') throw new Failure('usage', 'Expected a path, and an empty one was given');
   if (cwd !== undefined) return resolve(cwd, path);
   if (isAbsolute(path)) return resolve(path);
   throw new Failure('usage', `The working directory was removed: give ${path} as an absolute path`);
