@@ -11,7 +11,7 @@ const ROOT = fileURLToPath(new URL('../', import.meta.url));
 const EMITTED = join(ROOT, '.build');
 /** What modules read. The app that the repository ships is not a part of the package. */
 const ASSETS = [
-  '{keys,writer}/migrations/*.sql',
+  '{keys,sqlite}/migrations/*.sql',
   'worker/ops/ops.png',
   'worker/ops/page/*.{html,css,js}',
   'create/template/**/*',

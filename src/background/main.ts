@@ -9,7 +9,7 @@ import type { Runtime } from '../runtime/runtime.ts';
 import { pickSecrets } from '../secrets.ts';
 import { openReader } from '../sqlite/open.ts';
 import { prepared } from '../sqlite/prepared.ts';
-import { writerClientOf } from '../writer/client.ts';
+import { writerClientOf } from '../writer-client/client.ts';
 
 /** A process that a feature brings: what of it is the chassis', around what the feature does. */
 export async function run(runtime: Runtime): Promise<void> {

@@ -6,10 +6,10 @@ import { type Finding, type Found, ok, problem, warning } from '../contract/find
 import { Failure } from '../errors.ts';
 import { features } from '../features.ts';
 import { freeDiskMb } from '../free-disk.ts';
+import type { SystemSnapshot } from '../messages/snapshot.ts';
 import { findLitestream, type LitestreamBinary } from '../replication/binary.ts';
 import { proveRestore } from '../replication/proof.ts';
 import { probeReplica } from '../replication/store/replica-probe.ts';
-import type { SystemSnapshot } from '../runtime/snapshot.ts';
 import type { Secrets } from '../secrets.ts';
 import { lockDataDir } from '../sqlite/lock.ts';
 import { isWritable } from '../writable.ts';

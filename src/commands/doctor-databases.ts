@@ -5,7 +5,7 @@ import { databaseNames } from '../features.ts';
 import { databasePath } from '../replication/litestream-config.ts';
 import { compatibilityOf } from '../sqlite/compatibility.ts';
 import { isDamage } from '../sqlite/damage.ts';
-import { ownersOf } from '../writer/owners.ts';
+import { ownersOf } from '../sqlite/owners.ts';
 
 /** @returns what a start would make of each database that is there */
 export function checkDatabases(config: Config): readonly Finding[] {

@@ -1,10 +1,10 @@
 import { hostname } from 'node:os';
 import type { Config } from '../config.ts';
 import { type Finding, type Found, ok, problem, warning } from '../contract/finding.ts';
+import type { Peer } from '../messages/messages.ts';
 import { lookAtPeer } from '../replication/failover/peer-client.ts';
 import { openLeaseStore } from '../replication/lease/open-store.ts';
 import { ownerOf, parseRecord } from '../replication/lease/record.ts';
-import type { Peer } from '../runtime/messages.ts';
 import type { Secrets } from '../secrets.ts';
 import { unreadRecord } from './doctor-owner.ts';
 

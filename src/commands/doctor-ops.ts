@@ -1,7 +1,7 @@
 import { dirname, join } from 'node:path';
 import type { Config } from '../config.ts';
 import { type Found, ok, problem } from '../contract/finding.ts';
-import type { SystemSnapshot } from '../runtime/snapshot.ts';
+import type { SystemSnapshot } from '../messages/snapshot.ts';
 import { type ListenAddress, stateOfSocket, tryAddress } from '../supervisor/listen-address.ts';
 import { isWritable } from '../writable.ts';
 

@@ -1,4 +1,4 @@
-import type { SystemEvent } from '../runtime/snapshot.ts';
+import type { SystemEvent } from '../messages/snapshot.ts';
 import { showDuration } from './sizes.ts';
 
 const KIND_WIDTH = 15;

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { loadConfig } from '../config.ts';
 import { Failure } from '../errors.ts';
-import type { SystemEvent } from '../runtime/snapshot.ts';
+import type { SystemEvent } from '../messages/snapshot.ts';
 import { demandReadableDataDir } from '../sqlite/data-dir.ts';
 import { readEvents } from '../supervisor/events.ts';
 import type { Invocation } from '../supervisor/release/invocation.ts';

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { SystemEvent, SystemSnapshot } from '../runtime/snapshot.ts';
+import type { SystemEvent, SystemSnapshot } from '../messages/snapshot.ts';
 import { askPrimary } from './control-client.ts';
 import { describeEvent } from './event-view.ts';
 import { Progress } from './progress.ts';

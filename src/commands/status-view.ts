@@ -1,4 +1,4 @@
-import type { ChildSnapshot, ReleasesSnapshot, SystemSnapshot } from '../runtime/snapshot.ts';
+import type { ChildSnapshot, ReleasesSnapshot, SystemSnapshot } from '../messages/snapshot.ts';
 import { nameOf } from '../supervisor/release/name-of.ts';
 import { describeEvent } from './event-view.ts';
 import { showBytes, showDuration, showTable } from './sizes.ts';

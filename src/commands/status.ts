@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { loadConfig } from '../config.ts';
 import { Failure } from '../errors.ts';
-import type { ReleasesSnapshot, SystemSnapshot } from '../runtime/snapshot.ts';
+import type { ReleasesSnapshot, SystemSnapshot } from '../messages/snapshot.ts';
 import { readCurrent } from '../supervisor/release/current.js';
 import type { Invocation } from '../supervisor/release/invocation.ts';
 import { dataOf } from '../supervisor/release/settle.js';

@@ -1,8 +1,8 @@
 import { loadConfig } from '../config.ts';
 import { Failure } from '../errors.ts';
+import type { DrillResult } from '../messages/drill-result.ts';
 import { runDrill } from '../replication/drill/drill.ts';
 import { pastDue, readRecord, recordOf, writeRecord } from '../replication/drill/record.ts';
-import type { DrillResult } from '../replication/drill/result.ts';
 import { type Lock, lockDataDir } from '../sqlite/lock.ts';
 import { endOrphans } from '../supervisor/orphans.ts';
 import type { Invocation } from '../supervisor/release/invocation.ts';

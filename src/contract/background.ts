@@ -1,7 +1,7 @@
 import type { Database } from 'better-sqlite3';
 import type { Logger } from 'pino';
+import type { Observe } from '../metrics/app-metrics.ts';
 import type { Commands, OwnWrite } from './command.ts';
-import type { Observe } from './metrics.ts';
 import type { AppConfig, AppSecrets } from './settings.ts';
 
 /** How a background process is. */

@@ -1,9 +1,9 @@
 import type { FieldError } from '../errors.ts';
+import type { Metric } from '../metrics/app-metrics.ts';
 import { CATALOG } from '../metrics/catalog.ts';
 import { SYSTEM_METRICS } from '../metrics/of-system.ts';
 import type { App } from './app.ts';
 import { mistakesAmong } from './declared.ts';
-import type { Metric } from './metrics.ts';
 
 const NAME = /^[a-z][a-z0-9_]*$/;
 /** Labels that the exposition adds. */

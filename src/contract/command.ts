@@ -1,7 +1,7 @@
 import type { Database } from 'better-sqlite3';
 import type { Context } from 'koa';
 import type { z } from 'zod';
-import type { Observe } from './metrics.ts';
+import type { Observe } from '../metrics/app-metrics.ts';
 import type { AppConfig } from './settings.ts';
 
 /** What a command's `run` gets beside its validated input. */

@@ -4,13 +4,13 @@ import type { Logger } from 'pino';
 import type { Config } from '../config.ts';
 import type { CodeMeaning } from '../errors.ts';
 import type { Policy } from '../limits/policy.ts';
-import type { Commit } from '../replication/positions.ts';
+import type { UnnamedProxy } from '../messages/messages.ts';
+import type { Commit } from '../messages/positions.ts';
+import type { Metrics } from '../metrics/app-metrics.ts';
 import type { Background } from '../runtime/background.ts';
-import type { UnnamedProxy } from '../runtime/messages.ts';
 import type { PrepareBackground } from './background.ts';
 import type { Commands, OwnWrite } from './command.ts';
 import type { Found } from './finding.ts';
-import type { Metrics } from './metrics.ts';
 import type { Access, Route } from './route.ts';
 import type { AppConfig, Settings } from './settings.ts';
 

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { Config } from '../config.ts';
-import type { UnnamedProxy } from '../runtime/messages.ts';
+import type { UnnamedProxy } from '../messages/messages.ts';
 import { canonicalAddress, countedAddress, isNear, UNIX_PEER } from './address.ts';
 import { trustedProxies } from './trusted-proxies.ts';
 

@@ -58,7 +58,6 @@ export const CATALOG = {
 } as const satisfies Families;
 
 export type MetricName = keyof typeof CATALOG;
-export type Labels = Readonly<Record<string, string>>;
 
 /** @returns the bounds of a histogram's buckets; empty for what is none */
 export function boundsOf(name: MetricName): readonly number[] {

@@ -1,9 +1,9 @@
 import { createRequire } from 'node:module';
-import type { SystemSnapshot } from '../runtime/snapshot.ts';
+import type { Series } from '../messages/series.ts';
+import type { SystemSnapshot } from '../messages/snapshot.ts';
 import { boundsIn, CATALOG, type Families, type Family } from './catalog.ts';
 import type { Metric, Value } from './metric.ts';
 import { describeSystem } from './of-system.ts';
-import type { Series } from './series.ts';
 
 /** Only the spelling is the library's: the rest of it would cost each worker 70 ms and 20 MB. */
 const Registry: typeof import('@prometheus-io/client').Registry = createRequire(import.meta.url)(

@@ -1,5 +1,5 @@
+import type { Series } from '../messages/series.ts';
 import { boundsOf, type MetricName } from './catalog.ts';
-import type { Series } from './series.ts';
 
 /** What the system did in one interval, for a chart. JSON, so what cannot be told is null. */
 export interface Sample {

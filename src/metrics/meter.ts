@@ -1,5 +1,5 @@
-import { boundsOf, type Labels, type MetricName } from './catalog.ts';
-import type { SeriesDelta } from './series.ts';
+import type { Labels, SeriesDelta } from '../messages/series.ts';
+import { boundsOf, type MetricName } from './catalog.ts';
 
 /** Counts how often what took how long, or was how large. */
 export interface Histogram {

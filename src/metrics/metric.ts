@@ -1,4 +1,4 @@
-import type { Labels } from './catalog.ts';
+import type { Labels } from '../messages/series.ts';
 
 /** One line of an exposition, but for its spelling. */
 export interface Value {

@@ -1,7 +1,8 @@
-import type { Observe } from '../contract/metrics.ts';
-import { type Families, type Family, LATENCY_BOUNDS_S, type Labels } from './catalog.ts';
+import type { Labels } from '../messages/series.ts';
+import { seriesKey } from '../messages/series.ts';
+import type { Observe } from './app-metrics.ts';
+import { type Families, type Family, LATENCY_BOUNDS_S } from './catalog.ts';
 import type { Meter } from './meter.ts';
-import { seriesKey } from './series.ts';
 
 /** Labels are few by design: what comes beyond this is left out, and a beat stays small. */
 const SERIES_MAX = 1000;

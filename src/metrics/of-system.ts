@@ -1,5 +1,5 @@
-import type { WalReport } from '../runtime/messages.ts';
-import type { ChildSnapshot, SystemSnapshot } from '../runtime/snapshot.ts';
+import type { WalReport } from '../messages/messages.ts';
+import type { ChildSnapshot, SystemSnapshot } from '../messages/snapshot.ts';
 import type { Metric, Value } from './metric.ts';
 
 const MS_PER_S = 1000;

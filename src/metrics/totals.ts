@@ -1,5 +1,5 @@
-import type { Labels } from './catalog.ts';
-import { type Series, type SeriesDelta, seriesKey } from './series.ts';
+import type { Labels } from '../messages/series.ts';
+import { type Series, type SeriesDelta, seriesKey } from '../messages/series.ts';
 
 /** Labels are few by design: beyond this a process makes them up. */
 const SERIES_MAX = 10_000;

@@ -1,4 +1,4 @@
-import type { Trouble } from '../runtime/messages.ts';
+import type { Trouble } from '../messages/messages.ts';
 
 /** However many children fail at once: what is kept of them has to fit into the file of the state. */
 const CONDITIONS_MAX = 40;

@@ -1,4 +1,4 @@
-import type { SystemStatus } from '../runtime/messages.ts';
+import type { SystemStatus } from '../messages/messages.ts';
 import type { Sent } from './http.ts';
 
 /** A ping that failed is repeated sooner than the next one is due. */

@@ -1,23 +1,10 @@
 import { basename, join } from 'node:path';
-import type { SegmentRef } from './history/segment.ts';
+import type { Confirmation } from '../messages/confirmation.ts';
 import { sidecarPath } from './litestream-config.ts';
 import type { LitestreamLine } from './log-line.ts';
 import { walHeaderOf } from './wal.ts';
 
 const POSITION = /^([0-9a-f]{16})\/([0-9a-f]{8}):(\d+)$/;
-
-/** How far the replica holds a database's WAL. */
-export interface Confirmation {
-  /** Name without `.db`. */
-  readonly database: string;
-  readonly generation: string;
-  /** The salts of the WAL's header, in hex: they name this WAL among all that the database ever had. */
-  readonly salt: string;
-  /** The replica holds every byte of that WAL before this one, and all WALs before it. */
-  readonly offsetBytes: number;
-  /** What was uploaded; undefined where the replica has no such thing. */
-  readonly segment?: SegmentRef;
-}
 
 /**
  * Reads from what Litestream logs how far its replica is. Its own position counts in WAL files of its generation;

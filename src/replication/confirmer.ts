@@ -1,5 +1,5 @@
 import type { Config } from '../config.ts';
-import type { Confirmation } from './confirmation.ts';
+import type { Confirmation } from '../messages/confirmation.ts';
 import type { LitestreamLine } from './log-line.ts';
 
 /** How one running Litestream tells how far the replica is. */

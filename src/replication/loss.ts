@@ -1,6 +1,6 @@
-import type { ToldCommit } from '../runtime/messages.ts';
+import type { ToldCommit } from '../messages/messages.ts';
+import type { CommitMark } from '../messages/positions.ts';
 import { type LastCommit, readLastCommit } from './points/last-commit.ts';
-import type { CommitMark } from './positions.ts';
 
 /** Which commits a restore could not bring back. */
 export interface Loss {

@@ -1,5 +1,5 @@
 import { http } from '../node-http.ts';
-import { WalIndex, type WalPosition } from '../writer/wal-index.ts';
+import { WalIndex, type WalPosition } from '../sqlite/wal-index.ts';
 import type { Confirmer, ConfirmerOptions } from './confirmer.ts';
 import { LTX_GENERATION } from './history/segment.ts';
 import { databasePath, ltxSocketPath, syncIntervalMs } from './litestream-config.ts';

@@ -1,6 +1,6 @@
 import type { Logger } from '../log.ts';
-import type { LagReport, ReplicationState, ReplicationStatus } from '../runtime/messages.ts';
-import type { Confirmation } from './confirmation.ts';
+import type { Confirmation } from '../messages/confirmation.ts';
+import type { LagReport, ReplicationState, ReplicationStatus } from '../messages/messages.ts';
 import { RepeatedFailure } from './repeated-failure.ts';
 
 const HYSTERESIS = 0.5;

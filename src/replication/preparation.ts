@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { ToldCommit } from '../runtime/messages.ts';
+import type { ToldCommit } from '../messages/messages.ts';
 import type { Check } from './check-here.ts';
 import type { HistoryMark } from './history/mark.ts';
 import type { MarkChange } from './history/replacement.ts';

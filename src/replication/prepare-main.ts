@@ -1,4 +1,4 @@
-import type { ToldCommit } from '../runtime/messages.ts';
+import type { ToldCommit } from '../messages/messages.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { prepareDatabases } from './prepare.ts';
 import { type ReplicaInput, replicaOf } from './replica-context.ts';

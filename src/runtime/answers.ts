@@ -1,7 +1,7 @@
+import type { Question } from '../messages/messages.ts';
+import type { Series } from '../messages/series.ts';
+import type { SystemSnapshot } from '../messages/snapshot.ts';
 import type { Sample } from '../metrics/history.ts';
-import type { Series } from '../metrics/series.ts';
-import type { Question } from './messages.ts';
-import type { SystemSnapshot } from './snapshot.ts';
 
 /** What a worker can ask the primary, and what it then gets; JSON. */
 export interface Answers extends Readonly<Record<Question, unknown>> {

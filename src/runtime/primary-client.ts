@@ -1,6 +1,6 @@
 import { Failure } from '../errors.ts';
+import type { Question, ToPrimary } from '../messages/messages.ts';
 import type { Answers, Ask } from './answers.ts';
-import type { Question, ToPrimary } from './messages.ts';
 
 const TIMEOUT_MS = 3000;
 

@@ -2,13 +2,13 @@ import { inspect } from 'node:util';
 import type { Config } from '../config.ts';
 import { Failure } from '../errors.ts';
 import { createLog, type Logger } from '../log.ts';
+import type { ToChild, ToPrimary } from '../messages/messages.ts';
+import type { Schema } from '../messages/positions.ts';
 import { Meter } from '../metrics/meter.ts';
-import type { Schema } from '../replication/positions.ts';
 import { isDamage } from '../sqlite/damage.ts';
 import { beatIntervalMs } from './beat.ts';
 import { keepCompiledCode } from './compiled-code.ts';
 import { giveIdleMemoryBack } from './idle-memory.ts';
-import type { ToChild, ToPrimary } from './messages.ts';
 import { ownMemory } from './own-memory.ts';
 import { meterSelf } from './self-meter.ts';
 

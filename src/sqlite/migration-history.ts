@@ -1,4 +1,5 @@
 import type { Database } from 'better-sqlite3';
+import type { MigrationRef } from '../messages/dry-run-result.ts';
 
 /** A numbered SQL file. */
 export interface Migration {
@@ -16,14 +17,6 @@ export interface RecordedMigration {
   readonly number: number;
   readonly name: string;
   readonly checksum: string;
-  readonly isCompatible: boolean;
-}
-
-/** Names a migration, and tells whether releases that do not have it go on with a database that does. */
-export interface MigrationRef {
-  readonly owner: string;
-  /** Of its file. */
-  readonly name: string;
   readonly isCompatible: boolean;
 }
 

@@ -2,7 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import { EventEmitter } from 'node:events';
 import { Server, Socket } from 'node:net';
 import type { Logger } from '../log.ts';
-import type { ToChild, ToPrimary, UnnamedProxy } from '../runtime/messages.ts';
+import type { ToChild, ToPrimary, UnnamedProxy } from '../messages/messages.ts';
 import { type Clock, processClock, type Timer } from './clock.ts';
 import { STACK_TIMEOUT_MS, stackOfHung } from './hung-stack.ts';
 import { checkedMessage } from './message-check.ts';

@@ -1,6 +1,8 @@
 import { rm } from 'node:fs/promises';
 import { Failure } from '../errors.ts';
 import type { Logger } from '../log.ts';
+import { type DrillResult, failedResult } from '../messages/drill-result.ts';
+import type { DrillStatus } from '../messages/messages.ts';
 import {
   type DrillRecord,
   type DrillRecordName,
@@ -9,8 +11,6 @@ import {
   recordOf,
   writeRecord,
 } from '../replication/drill/record.ts';
-import { type DrillResult, failedResult } from '../replication/drill/result.ts';
-import type { DrillStatus } from '../runtime/messages.ts';
 import type { Child } from './child.ts';
 
 /** A system that has just come up has better things to do; one that is restarted all the time never drills. */

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { Failure } from '../errors.ts';
+import type { LagReport, Ownership } from '../messages/messages.ts';
+import type { Schema } from '../messages/positions.ts';
 import { unknownEpochs } from '../replication/failover/unknown-epochs.ts';
 import { isCoveredByDataDir } from '../replication/lease/covered.ts';
 import type { LeaseInput } from '../replication/lease/main.ts';
-import type { Schema } from '../replication/positions.ts';
-import type { LagReport, Ownership } from '../runtime/messages.ts';
 import { Changes } from './changes.ts';
 import type { ProcessFactory } from './process-factory.ts';
 import { drainTimeoutMsOf, PROCESSES } from './processes.ts';

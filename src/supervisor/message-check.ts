@@ -1,5 +1,5 @@
-import type { PastKind } from '../replication/drill/result.ts';
-import type { Question, ToPrimary } from '../runtime/messages.ts';
+import type { PastKind } from '../messages/drill-result.ts';
+import type { Question, ToPrimary } from '../messages/messages.ts';
 
 /** More than any real one has, and less than what would keep the primary from its work. */
 const MESSAGE_MAX_CHARS = 1024 * 1024;

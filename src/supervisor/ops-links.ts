@@ -1,5 +1,5 @@
 import { newPassSecret, PASS_LIFETIME_MS, Passes } from '../ops/pass.ts';
-import { monotonicNowMs } from '../writer/protocol.ts';
+import { monotonicNowMs } from '../writer-client/protocol.ts';
 
 /**
  * Links to the operator's page, each for one exchange, whichever worker is asked for it. A link is: issued (`issue`) →

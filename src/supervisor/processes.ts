@@ -226,7 +226,7 @@ export const PROCESSES = {
   /** The same while the other system leads: what a takeover would restore, and this code's migrations on that. */
   standbyDrill: {
     role: 'drill',
-    entry: 'replication/failover/drill-main.ts',
+    entry: 'writer/standby-drill-main.ts',
     count: 0,
     isPreforked: false,
     handover: 'none',

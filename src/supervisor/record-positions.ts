@@ -1,5 +1,5 @@
-import type { LeasePositions, Schema } from '../replication/positions.ts';
-import type { LagReport } from '../runtime/messages.ts';
+import type { LagReport } from '../messages/messages.ts';
+import type { LeasePositions, Schema } from '../messages/positions.ts';
 
 /** How far apart the times are up to which the replica is told to be complete: each is a message. */
 const COMPLETE_STEP_MS = 5000;

@@ -1,6 +1,6 @@
 import type { Failure } from '../errors.ts';
-import type { Schema } from '../replication/positions.ts';
-import type { LagReport, Trouble } from '../runtime/messages.ts';
+import type { LagReport, Trouble } from '../messages/messages.ts';
+import type { Schema } from '../messages/positions.ts';
 import type { Slot } from './slot.ts';
 
 /** What finds out for a system whether it may add to the replica. */

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import type { Logger } from '../log.ts';
-import type { Confirmation } from '../replication/confirmation.ts';
+import type { Confirmation } from '../messages/confirmation.ts';
 import { confirmerFor } from '../replication/confirmer-for.ts';
 import { removeSidecar } from '../replication/history/sidecar.ts';
 import { LogRelay, litestreamEnv, replicateCommand } from '../replication/litestream.ts';

@@ -1,7 +1,7 @@
 import { freeDiskMb } from '../free-disk.ts';
+import type { ChildSnapshot, PrimarySnapshot, ReplicationSnapshot } from '../messages/snapshot.ts';
 import type { ReplicationMonitor } from '../replication/monitor.ts';
 import { ownMemory } from '../runtime/own-memory.ts';
-import type { ChildSnapshot, PrimarySnapshot, ReplicationSnapshot } from '../runtime/snapshot.ts';
 import type { Child } from './child.ts';
 import { residentBytes } from './process-memory.ts';
 import type { Slot } from './slot.ts';

@@ -1,4 +1,4 @@
-import type { SystemStatus } from '../runtime/messages.ts';
+import type { SystemStatus } from '../messages/messages.ts';
 import type { Child } from './child.ts';
 import type { DataTier } from './data-tier.ts';
 import type { Lifecycle } from './lifecycle.ts';

@@ -1,10 +1,10 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Failure } from '../errors.ts';
 import type { Logger } from '../log.ts';
+import type { DrillResult } from '../messages/drill-result.ts';
+import type { SystemSnapshot } from '../messages/snapshot.ts';
 import { markDamage } from '../replication/damage-mark.ts';
-import type { DrillResult } from '../replication/drill/result.ts';
 import { isSameDisk } from '../replication/same-disk.ts';
-import type { SystemSnapshot } from '../runtime/snapshot.ts';
 import { version } from '../version.ts';
 import { addressesOf, type Listening, listenAtAll, pageUrlOf, tryAddresses } from './addresses.ts';
 import type { Child } from './child.ts';

@@ -1,12 +1,12 @@
+import type { Question } from '../messages/messages.ts';
+import type { SeriesDelta } from '../messages/series.ts';
+import type { SystemSnapshot } from '../messages/snapshot.ts';
 import { boundsIn, CATALOG, type Families, type Family } from '../metrics/catalog.ts';
 import { History } from '../metrics/history.ts';
 import { Meter } from '../metrics/meter.ts';
-import type { SeriesDelta } from '../metrics/series.ts';
 import { Totals } from '../metrics/totals.ts';
 import type { Answers } from '../runtime/answers.ts';
-import type { Question } from '../runtime/messages.ts';
 import { meterSelf } from '../runtime/self-meter.ts';
-import type { SystemSnapshot } from '../runtime/snapshot.ts';
 import type { Child } from './child.ts';
 import type { Events } from './events.ts';
 import type { Slot } from './slot.ts';

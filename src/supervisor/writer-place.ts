@@ -1,6 +1,6 @@
-import type { Confirmation } from '../replication/confirmation.ts';
-import type { Schema } from '../replication/positions.ts';
-import type { LagReport, Trouble } from '../runtime/messages.ts';
+import type { Confirmation } from '../messages/confirmation.ts';
+import type { LagReport, Trouble } from '../messages/messages.ts';
+import type { Schema } from '../messages/positions.ts';
 import type { Child } from './child.ts';
 import type { Events } from './events.ts';
 import type { ProcessFactory } from './process-factory.ts';

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
-import type { OpsDoor } from '../runtime/messages.ts';
+import type { OpsDoor } from '../messages/messages.ts';
 
 const DOOR = Symbol('door');
 

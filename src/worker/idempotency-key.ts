@@ -1,7 +1,7 @@
 import { createHash, hash, webcrypto } from 'node:crypto';
 import type { Context } from 'koa';
 import { callerOf } from '../contract/feature.ts';
-import type { Idempotency } from '../writer/protocol.ts';
+import type { Idempotency } from '../writer-client/protocol.ts';
 import { invalidRequest } from './middleware/validate.ts';
 
 const HEADER = 'Idempotency-Key';

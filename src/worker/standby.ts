@@ -1,10 +1,10 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { Failure } from '../errors.ts';
-import type { SystemStatus } from '../runtime/messages.ts';
+import type { SystemStatus } from '../messages/messages.ts';
 import { PrimaryClient } from '../runtime/primary-client.ts';
 import type { Runtime } from '../runtime/runtime.ts';
-import { monotonicNowMs } from '../writer/protocol.ts';
+import { monotonicNowMs } from '../writer-client/protocol.ts';
 import { Connections } from './connections.ts';
 import { noteDoor } from './doors.ts';
 import { createHttpServer } from './http-server.ts';

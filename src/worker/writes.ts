@@ -3,7 +3,7 @@ import type { Config } from '../config.ts';
 import type { Commands, Write } from '../contract/command.ts';
 import type { Feature } from '../contract/feature.ts';
 import { Failure } from '../errors.ts';
-import type { WriteOptions, WriterClient } from '../writer/client.ts';
+import type { WriteOptions, WriterClient } from '../writer-client/client.ts';
 import { idempotencyOf } from './idempotency-key.ts';
 
 /** Asked for by a request, and told by an answer: `replicated` means that the replica holds the write. */

@@ -1,4 +1,4 @@
-import type { WalState } from './wal-index.ts';
+import type { WalState } from '../sqlite/wal-index.ts';
 
 /** A smaller WAL is left alone. A little more than Litestream's min-checkpoint-page-count, below which it does not try. */
 const WAL_SMALL_BYTES = 24 * 1024 * 1024;

@@ -1,14 +1,20 @@
 import type { Database, Statement } from 'better-sqlite3';
 import type { Command, CommandContext } from '../contract/command.ts';
-import type { Observe } from '../contract/metrics.ts';
 import type { AppConfig } from '../contract/settings.ts';
 import { Failure } from '../errors.ts';
 import type { Logger } from '../log.ts';
+import type { Observe } from '../metrics/app-metrics.ts';
 import type { Observer } from '../metrics/observer.ts';
+import {
+  type Idempotency,
+  monotonicNowMs,
+  type Outcome,
+  refusal,
+  writerMismatch,
+} from '../writer-client/protocol.ts';
 import type { IdempotencyKeys } from './idempotency.ts';
 import { parseInput } from './input.ts';
 import type { Ledger } from './ledger.ts';
-import { type Idempotency, monotonicNowMs, type Outcome, refusal, writerMismatch } from './protocol.ts';
 
 /** Most operations in one commit: bounds how long one commit holds the event loop. */
 const BATCH_MAX = 512;

@@ -3,8 +3,8 @@ import { basename, join } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { Failure } from '../errors.ts';
 import { freeDiskMb } from '../free-disk.ts';
+import type { DryRunResult, MigrationRef } from '../messages/dry-run-result.ts';
 import { compatibilityOf } from '../sqlite/compatibility.ts';
-import type { MigrationRef } from '../sqlite/migration-history.ts';
 import { migrate, type Owner } from '../sqlite/migrations.ts';
 import { openReader, openWriter } from '../sqlite/open.ts';
 
@@ -30,17 +30,6 @@ export interface DryRunOptions {
   /** Hears of each step before it: none says anything while it takes its time. */
   readonly before: (step: string) => void;
 }
-
-/** What became of one database; JSON. */
-export interface DryRunOfDatabase {
-  /** What it lacked and its copy has now, in order. Empty: it was not copied, and the folder has a link to it. */
-  readonly applied: readonly MigrationRef[];
-  /** How long that took, the commit included; writes will wait as long. 0 where nothing was applied. */
-  readonly durationMs: number;
-}
-
-/** By database; JSON. */
-export type DryRunResult = Readonly<Record<string, DryRunOfDatabase>>;
 
 /**
  * Applies the migrations that databases lack to copies of them. The folder then has each database under its name, as the

@@ -1,6 +1,6 @@
 import type { Database, Statement } from 'better-sqlite3';
 import { allCodes, Failure, isCode } from '../errors.ts';
-import { type Idempotency, type Outcome, refusal } from './protocol.ts';
+import { type Idempotency, type Outcome, refusal } from '../writer-client/protocol.ts';
 
 const CLEAN_INTERVAL_MS = 1000;
 /** How many rows are looked at in that time, */

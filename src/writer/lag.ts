@@ -1,7 +1,7 @@
-import type { Confirmation } from '../replication/confirmation.ts';
-import type { CommitMark, Confirmed } from '../replication/positions.ts';
-import type { LagReport } from '../runtime/messages.ts';
-import type { WalPosition } from './wal-index.ts';
+import type { Confirmation } from '../messages/confirmation.ts';
+import type { LagReport } from '../messages/messages.ts';
+import type { CommitMark, Confirmed } from '../messages/positions.ts';
+import type { WalPosition } from '../sqlite/wal-index.ts';
 
 interface Unconfirmed extends WalPosition {
   /** Counts what was committed here, heartbeats too. */

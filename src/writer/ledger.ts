@@ -1,6 +1,6 @@
 import type { Database, Statement } from 'better-sqlite3';
+import type { Outcome, WireOutcomes } from '../writer-client/protocol.ts';
 import { CommitCounter } from './commit-counter.ts';
-import type { Outcome, WireOutcomes } from './protocol.ts';
 
 /** More than so many are not tried to be kept in the row. */
 const ROW_OUTCOMES_MAX = 8;

@@ -5,12 +5,17 @@ import { Failure } from '../errors.ts';
 import { databaseNames } from '../features.ts';
 import { type GrantRequest, QUESTION } from '../limits/policy.ts';
 import { LimitPool } from '../limits/pool.ts';
-import type { Trouble } from '../runtime/messages.ts';
+import type { Trouble } from '../messages/messages.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { FilesExchanged } from '../sqlite/damage.ts';
 import { newestMigrations, newestNeeded } from '../sqlite/migration-history.ts';
+import {
+  monotonicNowMs,
+  REPLICATED_QUESTION,
+  type ReplicatedRequest,
+  writerSocketPath,
+} from '../writer-client/protocol.ts';
 import { openDatabases } from './databases.ts';
-import { monotonicNowMs, REPLICATED_QUESTION, type ReplicatedRequest, writerSocketPath } from './protocol.ts';
 import { WriterServer } from './server.ts';
 import { StorageGuard } from './storage-guard.ts';
 import { loadCommands, makeStore, type Store } from './store.ts';

@@ -1,13 +1,13 @@
 import { Failure } from '../errors.ts';
-import type { Confirmation } from '../replication/confirmation.ts';
+import type { Confirmation } from '../messages/confirmation.ts';
+import type { LagReport, Trouble } from '../messages/messages.ts';
 import { historyOf } from '../replication/history/history.ts';
-import type { LagReport, Trouble } from '../runtime/messages.ts';
 import type { Database } from '../sqlite/open.ts';
+import { WalIndex } from '../sqlite/wal-index.ts';
+import { monotonicNowMs } from '../writer-client/protocol.ts';
 import { CheckpointWindow } from './checkpoint-window.ts';
 import { HeldFiles } from './held-files.ts';
 import { Lag } from './lag.ts';
-import { monotonicNowMs } from './protocol.ts';
-import { WalIndex } from './wal-index.ts';
 import { WalWatch } from './wal-watch.ts';
 
 /** The pause before each heartbeat that follows another, as long as nothing of them arrives. */

@@ -2,9 +2,7 @@ import type { Socket } from 'node:net';
 import { Failure } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import { UnixListener } from '../unix-listener.ts';
-import type { Committer } from './committer.ts';
-import { encodeFrame, FrameReader } from './frames.ts';
-import { idempotencyMismatch } from './idempotency.ts';
+import { encodeFrame, FrameReader } from '../writer-client/frames.ts';
 import {
   type Hello,
   type Idempotency,
@@ -13,7 +11,9 @@ import {
   type WireBatch,
   WRITER_PROTOCOL,
   writerMismatch,
-} from './protocol.ts';
+} from '../writer-client/protocol.ts';
+import type { Committer } from './committer.ts';
+import { idempotencyMismatch } from './idempotency.ts';
 
 /** A client that has not come back after this is dead, and its outcomes are of no use to anyone. */
 const CLIENT_FORGET_MS = 60_000;

@@ -1,8 +1,8 @@
 import { statSync, truncateSync, utimesSync } from 'node:fs';
-import type { Trouble, WalReport } from '../runtime/messages.ts';
+import type { Trouble, WalReport } from '../messages/messages.ts';
 import type { Database } from '../sqlite/open.ts';
+import type { WalIndex, WalState } from '../sqlite/wal-index.ts';
 import { describeProcess, isLitestream, walLocks } from '../sqlite/wal-locks.ts';
-import type { WalIndex, WalState } from './wal-index.ts';
 
 const MB_BYTES = 1024 * 1024;
 /** A reader or a lock that has stayed for so long is none of ours. */

@@ -1,7 +1,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import type { SystemEvent, SystemSnapshot } from '../../src/runtime/snapshot.ts';
+import type { SystemEvent, SystemSnapshot } from '../../src/messages/snapshot.ts';
 import { like } from '../support/like.ts';
 import { startPair } from '../support/system.ts';
 import { command } from './command.ts';

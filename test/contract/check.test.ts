@@ -3,10 +3,10 @@ import { z } from 'zod';
 import type { App } from '../../src/contract/app.ts';
 import { checkApp } from '../../src/contract/check.ts';
 import type { Feature } from '../../src/contract/feature.ts';
-import type { Metrics } from '../../src/contract/metrics.ts';
 import { defineRoute, type Route } from '../../src/contract/route.ts';
 import type { Settings } from '../../src/contract/settings.ts';
 import { Failure, type FieldError } from '../../src/errors.ts';
+import type { Metrics } from '../../src/metrics/app-metrics.ts';
 import { PROCESSES } from '../../src/supervisor/processes.ts';
 import { CHASSIS_ROUTES } from '../../src/worker/chassis-routes.ts';
 

@@ -3,7 +3,7 @@ import t from 'tap';
 import { loadConfig } from '../../src/config.ts';
 import { Failure } from '../../src/errors.ts';
 import { ClientAddresses } from '../../src/limits/client-address.ts';
-import type { UnnamedProxy } from '../../src/runtime/messages.ts';
+import type { UnnamedProxy } from '../../src/messages/messages.ts';
 
 /** @param remoteAddress undefined: a Unix socket's */
 function requestOf(remoteAddress: string | undefined, headers: Record<string, string>): IncomingMessage {

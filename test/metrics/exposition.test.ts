@@ -1,8 +1,8 @@
 import { Counter, Gauge, Histogram, Registry } from '@prometheus-io/client';
 import t from 'tap';
+import type { Series } from '../../src/messages/series.ts';
 import { boundsOf } from '../../src/metrics/catalog.ts';
 import { countedIn, spell } from '../../src/metrics/exposition.ts';
-import type { Series } from '../../src/metrics/series.ts';
 
 /** What a text format has to escape. */
 const ODD = 'a "b" \\ c\nd';

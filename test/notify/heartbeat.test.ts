@@ -1,7 +1,7 @@
 import t from 'tap';
+import type { SystemStatus } from '../../src/messages/messages.ts';
 import { Heartbeat, isWell } from '../../src/notify/heartbeat.ts';
 import type { Sent } from '../../src/notify/http.ts';
-import type { SystemStatus } from '../../src/runtime/messages.ts';
 
 const LAG_MAX_MS = 60_000;
 const WELL: SystemStatus = {

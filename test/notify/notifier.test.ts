@@ -3,10 +3,10 @@ import { join } from 'node:path';
 import pino from 'pino';
 import t, { type Test } from 'tap';
 import { startMessageTrap } from '../../loadtest/support/message-trap.ts';
+import type { SystemSnapshot } from '../../src/messages/snapshot.ts';
 import { sendTo } from '../../src/notify/http.ts';
 import { payloadOf } from '../../src/notify/message.ts';
 import { Notifier } from '../../src/notify/notifier.ts';
-import type { SystemSnapshot } from '../../src/runtime/snapshot.ts';
 import { temporaryFolder, until } from '../support/system.ts';
 
 /** One that tells a real server, and what that has got. */

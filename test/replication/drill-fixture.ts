@@ -2,10 +2,10 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Test } from 'tap';
+import type { DrillResult } from '../../src/messages/drill-result.ts';
 import { confirmationOf } from '../../src/replication/confirmation.ts';
 import { runDrill } from '../../src/replication/drill/drill.ts';
 import type { DrillOptions } from '../../src/replication/drill/options.ts';
-import type { DrillResult } from '../../src/replication/drill/result.ts';
 import { LogRelay, replicateCommand } from '../../src/replication/litestream.ts';
 import { databasePath } from '../../src/replication/litestream-config.ts';
 import { migrate } from '../../src/sqlite/migrations.ts';
@@ -14,7 +14,7 @@ import { ReplicationWatch } from '../support/replication-watch.ts';
 import type { TestStore } from '../support/s3.ts';
 import { filesIn, keepingLog, makeSite, type Site, s3Settings } from './fixture.ts';
 
-const WRITER_MIGRATIONS = new URL('../../src/writer/migrations/', import.meta.url);
+const WRITER_MIGRATIONS = new URL('../../src/sqlite/migrations/', import.meta.url);
 const CONFIRM_TIMEOUT_MS = 20_000;
 /** As long as a write is not confirmed, the writer makes Litestream look again. */
 const HEARTBEAT_MS = 100;

@@ -3,10 +3,10 @@ import { cpSync, existsSync, readdirSync, readFileSync, rmSync, truncateSync, wr
 import { basename, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import t, { type Test } from 'tap';
+import type { PastKind } from '../../src/messages/drill-result.ts';
 import { runDrill } from '../../src/replication/drill/drill.ts';
 import type { DrillOptions } from '../../src/replication/drill/options.ts';
 import { drillPast } from '../../src/replication/drill/past.ts';
-import type { PastKind } from '../../src/replication/drill/result.ts';
 import { databasePath } from '../../src/replication/litestream-config.ts';
 import { readLastCommit } from '../../src/replication/points/last-commit.ts';
 import { decodeLz4, storedLz4 } from '../../src/replication/restore/lz4.ts';

@@ -1,5 +1,5 @@
 import t, { type Test } from 'tap';
-import type { ToPrimary } from '../../src/runtime/messages.ts';
+import type { ToPrimary } from '../../src/messages/messages.ts';
 import type { Child, ChildExit } from '../../src/supervisor/child.ts';
 import { checkedMessage } from '../../src/supervisor/message-check.ts';
 import { PROCESSES } from '../../src/supervisor/processes.ts';

@@ -29,7 +29,7 @@ import { createHttpServer } from '../../src/worker/http-server.ts';
 import type { Handler } from '../../src/worker/middleware/served-route.ts';
 import { OpsSessions } from '../../src/worker/ops/sessions.ts';
 import { parseInput } from '../../src/writer/input.ts';
-import { writerMismatch } from '../../src/writer/protocol.ts';
+import { writerMismatch } from '../../src/writer-client/protocol.ts';
 import { describedBy } from './described.ts';
 import { within } from './system.ts';
 

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import type { Test } from 'tap';
 import { loadConfig } from '../../src/config.ts';
 import { dyingWithParent } from '../../src/dying-with-parent.ts';
-import type { ToChild, ToPrimary } from '../../src/runtime/messages.ts';
+import type { ToChild, ToPrimary } from '../../src/messages/messages.ts';
 import { CONTEXT_VARIABLE, type ForkedContext } from '../../src/runtime/runtime.ts';
 import { within } from './system.ts';
 

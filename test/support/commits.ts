@@ -4,7 +4,7 @@ import { migrate } from '../../src/sqlite/migrations.ts';
 import { type Database, openWriter } from '../../src/sqlite/open.ts';
 import { CommitCounter } from '../../src/writer/commit-counter.ts';
 
-const MIGRATIONS = new URL('../../src/writer/migrations/', import.meta.url);
+const MIGRATIONS = new URL('../../src/sqlite/migrations/', import.meta.url);
 
 /** @returns a database with the writer's own tables, and a table of rows; closing it is the caller's */
 export function openWithHistory(path: string): Database {

@@ -25,7 +25,7 @@ const {
 } = JSON.parse(json) as { queueMax?: number; blockMs?: number; retentionMs?: number };
 const db = openWriter(join(folder, 'count.db'));
 db.exec('CREATE TABLE IF NOT EXISTS counts (id TEXT PRIMARY KEY, times INTEGER NOT NULL)');
-migrate(db, [{ name: 'writer', migrations: new URL('../../src/writer/migrations/', import.meta.url) }]);
+migrate(db, [{ name: 'writer', migrations: new URL('../../src/sqlite/migrations/', import.meta.url) }]);
 
 let commits = 0;
 const input = z.object({ id: z.string() });

@@ -1,6 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
 import { EventEmitter } from 'node:events';
-import type { ToChild } from '../../src/runtime/messages.ts';
+import type { ToChild } from '../../src/messages/messages.ts';
 import type { Clock } from '../../src/supervisor/clock.ts';
 
 /** What the kernel takes to end a process that it was told to kill. */

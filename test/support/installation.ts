@@ -5,7 +5,7 @@ import type { Test } from 'tap';
 import { Deployment } from '../../loadtest/chaos/deployment.ts';
 import { loadAppSettings } from '../../src/app-settings.ts';
 import { settingNames } from '../../src/config.ts';
-import type { SystemSnapshot } from '../../src/runtime/snapshot.ts';
+import type { SystemSnapshot } from '../../src/messages/snapshot.ts';
 import { cleanEnv, RunningSystem } from '../../src/testing/running-system.ts';
 import { DEPLOYED_APP } from '../small-app/arguments.ts';
 import { temporaryFolder } from './system.ts';

@@ -1,7 +1,7 @@
-import type { Confirmation } from '../../src/replication/confirmation.ts';
+import type { Confirmation } from '../../src/messages/confirmation.ts';
 import type { Database } from '../../src/sqlite/open.ts';
+import { WalIndex } from '../../src/sqlite/wal-index.ts';
 import { Lag } from '../../src/writer/lag.ts';
-import { WalIndex } from '../../src/writer/wal-index.ts';
 
 const POLL_MS = 20;
 

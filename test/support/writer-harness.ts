@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import pino from 'pino';
 import type { Test } from 'tap';
 import { type Database, openReader } from '../../src/sqlite/open.ts';
-import { WriterClient } from '../../src/writer/client.ts';
+import { WriterClient } from '../../src/writer-client/client.ts';
 import { temporaryFolder } from './system.ts';
 
 const WRITER = new URL('./counter-writer.ts', import.meta.url).pathname;

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import t from 'tap';
-import type { SystemSnapshot } from '../../src/runtime/snapshot.ts';
+import type { SystemSnapshot } from '../../src/messages/snapshot.ts';
 import { command } from '../commands/command.ts';
 import { everyWriteIsThere } from '../support/history.ts';
 import { noteOf, request } from '../support/http.ts';

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import t from 'tap';
 import { Deployment } from '../../loadtest/chaos/deployment.ts';
-import type { SystemSnapshot } from '../../src/runtime/snapshot.ts';
+import type { SystemSnapshot } from '../../src/messages/snapshot.ts';
 import { command } from '../commands/command.ts';
 import { DEPLOYED_APP } from '../small-app/arguments.ts';
 import { request } from '../support/http.ts';

@@ -2,7 +2,7 @@ import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { startMessageTrap } from '../../loadtest/support/message-trap.ts';
-import type { SystemSnapshot } from '../../src/runtime/snapshot.ts';
+import type { SystemSnapshot } from '../../src/messages/snapshot.ts';
 import { command } from '../commands/command.ts';
 import { findings } from '../commands/doctor-fixture.ts';
 import { request } from '../support/http.ts';

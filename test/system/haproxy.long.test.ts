@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 import t, { type Test } from 'tap';
-import type { SystemSnapshot } from '../../src/runtime/snapshot.ts';
+import type { SystemSnapshot } from '../../src/messages/snapshot.ts';
 import { command } from '../commands/command.ts';
 import { CONFIG, oneServer, startHaproxy } from '../support/haproxy.ts';
 import { noteOf } from '../support/http.ts';

@@ -1,7 +1,7 @@
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import type { SystemSnapshot } from '../../src/runtime/snapshot.ts';
+import type { SystemSnapshot } from '../../src/messages/snapshot.ts';
 import { command } from '../commands/command.ts';
 import { request } from '../support/http.ts';
 import { requestAt } from '../support/request-at.ts';

@@ -10,7 +10,7 @@ import { deploy } from './release-refused-fixture.ts';
 
 t.test('a release with other messages between its processes needs a restart', async (t) => {
   const { isRefused } = await deploy(t, (next) => {
-    next.replace('src/runtime/messages.ts', 'CHILD_PROTOCOL = 1', 'CHILD_PROTOCOL = 2');
+    next.replace('src/messages/messages.ts', 'CHILD_PROTOCOL = 1', 'CHILD_PROTOCOL = 2');
   });
   await isRefused(t, 84, /Release 2\.0\.0 \([0-9a-f]{16}\) has other messages between its processes/);
 });

@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import type { ReleaseName, SystemSnapshot } from '../../src/runtime/snapshot.ts';
+import type { ReleaseName, SystemSnapshot } from '../../src/messages/snapshot.ts';
 import { readCurrent } from '../../src/supervisor/release/current.js';
 import { releasesFolder } from '../../src/supervisor/release/store.js';
 import { noteOf, request } from '../support/http.ts';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { Deployment } from '../../loadtest/chaos/deployment.ts';
-import type { ChildSnapshot, SystemSnapshot } from '../../src/runtime/snapshot.ts';
+import type { ChildSnapshot, SystemSnapshot } from '../../src/messages/snapshot.ts';
 import { readEvents } from '../../src/supervisor/events.ts';
 import { RunningSystem } from '../../src/testing/running-system.ts';
 import { command } from '../commands/command.ts';

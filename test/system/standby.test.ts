@@ -6,11 +6,16 @@ import pino from 'pino';
 import t, { type Test } from 'tap';
 import { migrate } from '../../src/sqlite/migrations.ts';
 import { openReader, openWriter } from '../../src/sqlite/open.ts';
-import { WriterClient } from '../../src/writer/client.ts';
+import { ownersOf } from '../../src/sqlite/owners.ts';
 import { dryRun } from '../../src/writer/dry-run.ts';
-import { FrameReader } from '../../src/writer/frames.ts';
-import { ownersOf } from '../../src/writer/owners.ts';
-import { type Hello, type WireBatch, WRITER_PROTOCOL, writerSocketPath } from '../../src/writer/protocol.ts';
+import { WriterClient } from '../../src/writer-client/client.ts';
+import { FrameReader } from '../../src/writer-client/frames.ts';
+import {
+  type Hello,
+  type WireBatch,
+  WRITER_PROTOCOL,
+  writerSocketPath,
+} from '../../src/writer-client/protocol.ts';
 import { TestChild } from '../support/child.ts';
 import { temporaryFolder } from '../support/system.ts';
 

@@ -1,7 +1,7 @@
 import { copyFileSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import type { Trouble } from '../../src/runtime/messages.ts';
+import type { Trouble } from '../../src/messages/messages.ts';
 import { RunningSystem } from '../../src/testing/running-system.ts';
 import { APP_ARGUMENTS } from '../small-app/arguments.ts';
 import { request } from '../support/http.ts';

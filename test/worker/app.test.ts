@@ -6,7 +6,7 @@ import t from 'tap';
 import { callerOf, type Guard } from '../../src/contract/feature.ts';
 import { Failure } from '../../src/errors.ts';
 import { createApp } from '../../src/worker/app.ts';
-import { writerMismatch } from '../../src/writer/protocol.ts';
+import { writerMismatch } from '../../src/writer-client/protocol.ts';
 import { featureOf, startApp } from '../support/app.ts';
 import { like } from '../support/like.ts';
 

@@ -13,11 +13,11 @@ import { migrate } from '../../src/sqlite/migrations.ts';
 import { Committer } from '../../src/writer/committer.ts';
 import { IdempotencyKeys } from '../../src/writer/idempotency.ts';
 import { Ledger } from '../../src/writer/ledger.ts';
-import { type Idempotency, monotonicNowMs, type Outcome } from '../../src/writer/protocol.ts';
+import { type Idempotency, monotonicNowMs, type Outcome } from '../../src/writer-client/protocol.ts';
 import { like } from '../support/like.ts';
 
 const CONFIG = await appConfigOf(loadConfig({}, '/tmp').config);
-const MIGRATIONS = new URL('../../src/writer/migrations/', import.meta.url);
+const MIGRATIONS = new URL('../../src/sqlite/migrations/', import.meta.url);
 
 /** @param input what this release's command takes */
 const countOf = (input: z.ZodType) =>

@@ -4,8 +4,8 @@ import { pathToFileURL } from 'node:url';
 import t, { type Test } from 'tap';
 import { migrate, readMigrations } from '../../src/sqlite/migrations.ts';
 import { type Database, openReader, openWriter } from '../../src/sqlite/open.ts';
+import { ownersOf } from '../../src/sqlite/owners.ts';
 import { dryRun } from '../../src/writer/dry-run.ts';
-import { ownersOf } from '../../src/writer/owners.ts';
 import { TestChild } from '../support/child.ts';
 import { temporaryFolder } from '../support/system.ts';
 

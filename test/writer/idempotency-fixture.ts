@@ -1,5 +1,5 @@
 import type { Failure } from '../../src/errors.ts';
-import type { WriterClient } from '../../src/writer/client.ts';
+import type { WriterClient } from '../../src/writer-client/client.ts';
 
 export const named = (key: string, fingerprint = key, owner = 'ann') => ({ owner, key, fingerprint });
 

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import t from 'tap';
-import type { WriterClient } from '../../src/writer/client.ts';
+import type { WriterClient } from '../../src/writer-client/client.ts';
 import { harness } from '../support/writer-harness.ts';
 import { write } from './idempotency-fixture.ts';
 

@@ -4,14 +4,14 @@ import fc from 'fast-check';
 import t, { type Test } from 'tap';
 import { migrate } from '../../src/sqlite/migrations.ts';
 import { openWriter } from '../../src/sqlite/open.ts';
+import { WalIndex } from '../../src/sqlite/wal-index.ts';
 import { CommitCounter } from '../../src/writer/commit-counter.ts';
 import { IdempotencyKeys } from '../../src/writer/idempotency.ts';
 import { Ledger } from '../../src/writer/ledger.ts';
-import type { Outcome } from '../../src/writer/protocol.ts';
-import { WalIndex } from '../../src/writer/wal-index.ts';
+import type { Outcome } from '../../src/writer-client/protocol.ts';
 import { temporaryFolder } from '../support/system.ts';
 
-const MIGRATIONS = new URL('../../src/writer/migrations/', import.meta.url);
+const MIGRATIONS = new URL('../../src/sqlite/migrations/', import.meta.url);
 
 function openDatabase(t: Test): { db: Database; wal: WalIndex } {
   const path = join(temporaryFolder(t), 'main.db');

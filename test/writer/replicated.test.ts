@@ -1,7 +1,7 @@
 import t from 'tap';
 import { createLog } from '../../src/log.ts';
-import { WriterClient } from '../../src/writer/client.ts';
-import { REPLICATED_QUESTION, writerSocketPath } from '../../src/writer/protocol.ts';
+import { WriterClient } from '../../src/writer-client/client.ts';
+import { REPLICATED_QUESTION, writerSocketPath } from '../../src/writer-client/protocol.ts';
 import { noteOf, request } from '../support/http.ts';
 import { start } from '../support/system.ts';
 

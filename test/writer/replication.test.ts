@@ -1,11 +1,11 @@
 import { join } from 'node:path';
 import t from 'tap';
 import { openWriter } from '../../src/sqlite/open.ts';
+import { ownersOf } from '../../src/sqlite/owners.ts';
 import { upgrade } from '../../src/sqlite/upgrade.ts';
-import { ownersOf } from '../../src/writer/owners.ts';
-import { monotonicNowMs } from '../../src/writer/protocol.ts';
+import { WalIndex } from '../../src/sqlite/wal-index.ts';
 import { Replication } from '../../src/writer/replication.ts';
-import { WalIndex } from '../../src/writer/wal-index.ts';
+import { monotonicNowMs } from '../../src/writer-client/protocol.ts';
 import { temporaryFolder } from '../support/system.ts';
 
 t.test('heartbeats get rarer while nothing arrives, end, and begin again when something has', async (t) => {

@@ -2,7 +2,7 @@ import { existsSync, statSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { openReader, openWriter } from '../../src/sqlite/open.ts';
-import { WalIndex } from '../../src/writer/wal-index.ts';
+import { WalIndex } from '../../src/sqlite/wal-index.ts';
 import { WalWatch } from '../../src/writer/wal-watch.ts';
 import { foreignConnection } from '../support/foreign-connection.ts';
 import { temporaryFolder } from '../support/system.ts';

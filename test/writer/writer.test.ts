@@ -3,8 +3,8 @@ import { statSync } from 'node:fs';
 import { createConnection } from 'node:net';
 import t from 'tap';
 import type { Failure } from '../../src/errors.ts';
-import { encodeFrame, FrameReader } from '../../src/writer/frames.ts';
-import { monotonicNowMs, type WireOutcomes, WRITER_PROTOCOL } from '../../src/writer/protocol.ts';
+import { encodeFrame, FrameReader } from '../../src/writer-client/frames.ts';
+import { monotonicNowMs, type WireOutcomes, WRITER_PROTOCOL } from '../../src/writer-client/protocol.ts';
 import { like } from '../support/like.ts';
 import { harness } from '../support/writer-harness.ts';
 

@@ -14,7 +14,7 @@ import type { Stage } from '../stage.ts';
 import { notOfRelease, statusOf } from '../status.ts';
 import type { Trial } from '../trial.ts';
 
-const START_TIMEOUT_MS = 4000;
+const START_TIMEOUT_MS = 8000;
 const ENV = { START_TIMEOUT_MS: String(START_TIMEOUT_MS) };
 const WORKER = 'src/worker/main.ts';
 const ROUTES = 'src/app/alerts/routes.ts';

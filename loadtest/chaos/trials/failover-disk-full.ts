@@ -1,6 +1,6 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import type { SystemSnapshot } from '../../../src/runtime/snapshot.ts';
+import type { SystemSnapshot } from '../../../src/messages/snapshot.ts';
 import { atMost } from '../../../src/testing/chaos/trial.ts';
 import { runCommand } from '../failover/command.ts';
 import type { Member } from '../failover/member.ts';

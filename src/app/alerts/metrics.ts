@@ -1,4 +1,4 @@
-import { defineMetrics } from '../../contract/metrics.ts';
+import { defineMetrics } from '../../metrics/app-metrics.ts';
 
 /** What the delivery counts. */
 export const metrics = defineMetrics({
@@ -11,6 +11,6 @@ export const metrics = defineMetrics({
 
 type Own = typeof metrics;
 
-declare module '../../contract/metrics.ts' {
+declare module '../../metrics/app-metrics.ts' {
   interface AppMetrics extends Own {}
 }

@@ -1,11 +1,11 @@
 import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { Failure } from '../../errors.ts';
+import { type DatabaseDrill, type DrillResult, resultOf, withPast } from '../../messages/drill-result.ts';
 import { databasePath } from '../litestream-config.ts';
 import { type Attempt, attempt } from './attempt.ts';
 import type { DrillOptions } from './options.ts';
 import { drillPast } from './past.ts';
 import { drillDir } from './record.ts';
-import { type DatabaseDrill, type DrillResult, resultOf, withPast } from './result.ts';
 import { databaseSizeBytes, lackOfSpace } from './space.ts';
 
 /**

@@ -1,7 +1,7 @@
 import { constants, setPriority } from 'node:os';
 import type { Runtime } from '../../runtime/runtime.ts';
-import { writerClientOf } from '../../writer/client.ts';
-import { REPLICATED_QUESTION, type ReplicatedRequest } from '../../writer/protocol.ts';
+import { writerClientOf } from '../../writer-client/client.ts';
+import { REPLICATED_QUESTION, type ReplicatedRequest } from '../../writer-client/protocol.ts';
 import { type ReplicaInput, replicaOf } from '../replica-context.ts';
 import { runDrill } from './drill.ts';
 import { pastDue, readRecord } from './record.ts';

@@ -1,5 +1,5 @@
+import type { PastKind } from '../../messages/drill-result.ts';
 import type { SystemReplica } from '../replica-context.ts';
-import type { PastKind } from './result.ts';
 
 export interface DrillOptions extends SystemReplica {
   /**

@@ -1,6 +1,7 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { Failure } from '../../errors.ts';
+import type { PastDrill, PastKind } from '../../messages/drill-result.ts';
 import { historyOrNone, readHistory, relate } from '../history/history.ts';
 import { liveGeneration } from '../history/sidecar.ts';
 import { databasePath } from '../litestream-config.ts';
@@ -11,7 +12,6 @@ import { restoreDatabase } from '../restore.ts';
 import { demandSound } from './attempt.ts';
 import type { DrillOptions } from './options.ts';
 import { drillDir } from './record.ts';
-import type { PastDrill, PastKind } from './result.ts';
 import { databaseSizeBytes, lackOfSpace } from './space.ts';
 
 const MB = 1024 * 1024;

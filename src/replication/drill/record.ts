@@ -1,6 +1,6 @@
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { DrillResult, PastDrill, PastKind } from './result.ts';
+import type { DrillResult, PastDrill, PastKind } from '../../messages/drill-result.ts';
 
 const PAST_INTERVAL_MS = 24 * 60 * 60_000;
 

@@ -1,19 +1,10 @@
-import type { LeasePositions, Schema } from '../positions.ts';
+import type { LeasePositions, Schema } from '../../messages/positions.ts';
+import type { Rehearsal } from '../../messages/rehearsal.ts';
 
 const MB = 1024 * 1024;
 /** A restored database needs a little more than its size while it is made. */
 const MARGIN = 1.1;
 const SPARE_BYTES = 16 * MB;
-
-/** What a restore of what the standby has, and this code's migrations on that, have come to; JSON. */
-export interface Rehearsal {
-  /** Why this code's migrations cannot be applied; undefined when they were. */
-  readonly refusal?: string | undefined;
-  /** Why they could not be tried; undefined when they were. */
-  readonly untried?: string | undefined;
-  /** What the databases take. */
-  readonly restoredBytes: number;
-}
 
 export interface FitnessOptions {
   /** The newest migrations that this code has. */

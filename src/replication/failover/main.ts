@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Failure } from '../../errors.ts';
 import { freeDiskBytes } from '../../free-disk.ts';
-import type { Leadership, Peer, PeerState, ToChild } from '../../runtime/messages.ts';
+import type { Confirmation } from '../../messages/confirmation.ts';
+import type { Leadership, Peer, PeerState, ToChild } from '../../messages/messages.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
-import { ownSchema } from '../../writer/owners.ts';
-import { monotonicNowMs } from '../../writer/protocol.ts';
-import type { Confirmation } from '../confirmation.ts';
+import { ownSchema } from '../../sqlite/owners.ts';
+import { monotonicNowMs } from '../../writer-client/protocol.ts';
 import { identityOf } from '../lease/identity.ts';
 import { openLeaseStore } from '../lease/open-store.ts';
 import { ownerOf } from '../lease/record.ts';

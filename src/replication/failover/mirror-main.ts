@@ -1,12 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { freeDiskBytes } from '../../free-disk.ts';
+import type { Followed } from '../../messages/positions.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
-import { monotonicNowMs } from '../../writer/protocol.ts';
+import { monotonicNowMs } from '../../writer-client/protocol.ts';
 import { mirrorDir } from '../restore/mirrored.ts';
 import { S3Store } from '../store/s3-store.ts';
 import { Mirror, type MirrorTarget, type Synced } from './mirror.ts';
-import { type Followed, type MirrorState, writeMirrorState } from './mirror-state.ts';
+import { type MirrorState, writeMirrorState } from './mirror-state.ts';
 
 /** At most so often. */
 const PASS_INTERVAL_MS = 1000;

@@ -1,9 +1,6 @@
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { HeldRecord } from '../positions.ts';
-
-/** What the record of the leader tells. */
-export type Followed = Pick<HeldRecord, 'data' | 'confirmed'>;
+import type { HeldRecord } from '../../messages/positions.ts';
 
 /** What a mirror is known to have; JSON. */
 export interface MirrorState extends Pick<HeldRecord, 'confirmed'> {

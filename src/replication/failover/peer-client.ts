@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { Peer, PeerState } from '../../runtime/messages.ts';
+import type { Peer, PeerState } from '../../messages/messages.ts';
 import { ANSWER_PURPOSES, type PeerQuestion } from './peer-listener.ts';
 import { isSignedBy, sign } from './signature.ts';
 

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Failure } from '../../errors.ts';
-import type { PeerState } from '../../runtime/messages.ts';
+import type { PeerState } from '../../messages/messages.ts';
 import { isSignedBy, Nonces, sign } from './signature.ts';
 
 /** A question is asked right behind its nonce. */

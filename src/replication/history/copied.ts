@@ -1,10 +1,11 @@
 import { closeSync, createReadStream, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
+import type { SegmentRef } from '../../messages/confirmation.ts';
 import { databasePath } from '../litestream-config.ts';
 import type { DatabaseReplica } from '../replica-context.ts';
 import { localFiles } from '../restore/local-files.ts';
 import { decodeLz4 } from '../restore/lz4.ts';
-import { type SegmentRef, segmentFile } from './segment.ts';
+import { segmentFile } from './segment.ts';
 import { shadowsOf } from './sidecar.ts';
 
 /** The store has only just answered. */

@@ -1,9 +1,10 @@
+import type { SegmentRef } from '../../messages/confirmation.ts';
 import { isOfOlderRelease, missingOf } from './cases.ts';
 import { contains, type History } from './history.ts';
 import type { DatabaseMark } from './mark.ts';
 import type { ReplicaListing } from './replica-listing.ts';
 import { NEWEST } from './restore-generations.ts';
-import { compareSegments, type SegmentRef, txidName } from './segment.ts';
+import { compareSegments, txidName } from './segment.ts';
 import type { Sidecar } from './sidecar.ts';
 
 export interface ExamineOptions {

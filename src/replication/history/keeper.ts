@@ -1,9 +1,9 @@
 import { statSync } from 'node:fs';
 import type { Logger } from '../../log.ts';
-import type { LagReport } from '../../runtime/messages.ts';
-import type { Confirmation } from '../confirmation.ts';
+import type { Confirmation } from '../../messages/confirmation.ts';
+import type { LagReport } from '../../messages/messages.ts';
+import type { CommitMark } from '../../messages/positions.ts';
 import { databasePath } from '../litestream-config.ts';
-import type { CommitMark } from '../positions.ts';
 import {
   type Behind,
   type DatabaseMark,

@@ -1,10 +1,10 @@
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import type { SegmentRef } from '../../messages/confirmation.ts';
 import { errorCode, syncToDisk } from '../files.ts';
 import type { Abandoned, Position } from './history.ts';
 import type { Replacement } from './replacement.ts';
 import type { Rewind } from './rewind.ts';
-import type { SegmentRef } from './segment.ts';
 
 const VERSION = 1;
 

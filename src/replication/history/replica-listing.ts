@@ -1,7 +1,8 @@
 import type { Config } from '../../config.ts';
+import type { SegmentRef } from '../../messages/confirmation.ts';
 import { openStore } from '../store/open.ts';
 import type { ReplicaStore } from '../store/store.ts';
-import { compareSegments, newestTxid, type SegmentRef, segmentFile, segmentOf, txidName } from './segment.ts';
+import { compareSegments, newestTxid, segmentFile, segmentOf, txidName } from './segment.ts';
 
 /** A store that says nothing for so long is out of reach. */
 const ANSWER_TIMEOUT_MS = 3000;

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { relative } from 'node:path';
+import type { Commit } from '../../messages/positions.ts';
 import { databasePath } from '../litestream-config.ts';
-import type { Commit } from '../positions.ts';
 import type { Decision } from './decision.ts';
 import { historyOrNone } from './history.ts';
 

@@ -1,16 +1,10 @@
+import type { SegmentRef } from '../../messages/confirmation.ts';
+
 const HEX_DIGITS = 8;
 const LTX_FILE = /^[0-9a-f]{16}-([0-9a-f]{16})\.ltx$/;
 
 /** Litestream 0.5 has no generations: its history is one. */
 export const LTX_GENERATION = 'ltx';
-
-/** Names a segment of a WAL in a replica: where it begins. */
-export interface SegmentRef {
-  readonly generation: string;
-  /** Of the WAL in its generation. */
-  readonly index: number;
-  readonly offsetBytes: number;
-}
 
 /** @returns the name of its file in the replica, as Litestream 0.3 has it; such names are in the order of the WALs */
 export function segmentFile({ index, offsetBytes }: Omit<SegmentRef, 'generation'>): string {

@@ -1,11 +1,12 @@
 import { closeSync, openSync, readdirSync, readFileSync, readSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import type { SegmentRef } from '../../messages/confirmation.ts';
 import type { Database } from '../../sqlite/open.ts';
-import { WalIndex } from '../../writer/wal-index.ts';
+import { WalIndex } from '../../sqlite/wal-index.ts';
 import type { ReplicaFormat } from '../binary.ts';
 import { databasePath, sidecarPath } from '../litestream-config.ts';
 import { isNextSalt, walHeaderOf } from '../wal.ts';
-import { LTX_GENERATION, newestTxid, type SegmentRef } from './segment.ts';
+import { LTX_GENERATION, newestTxid } from './segment.ts';
 
 /** The header of an LTX file, https://github.com/superfly/ltx; big-endian. */
 const LTX_WAL_OFFSET_AT = 48;

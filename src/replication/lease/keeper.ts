@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from '../../log.ts';
-import type { Ownership } from '../../runtime/messages.ts';
+import type { Ownership } from '../../messages/messages.ts';
+import type { LeasePositions } from '../../messages/positions.ts';
 import type { LeaseNote } from '../failover/contender.ts';
 import { epochOf } from '../failover/epoch.ts';
-import type { LeasePositions } from '../positions.ts';
 import { advised } from '../store/remedies.ts';
 import { type Identity, isAlive } from './identity.ts';
 import { type Judgement, judge } from './judge.ts';

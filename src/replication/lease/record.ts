@@ -1,4 +1,4 @@
-import type { LeasePositions } from '../positions.ts';
+import type { LeasePositions } from '../../messages/positions.ts';
 import type { Identity } from './identity.ts';
 
 /** Of a system that has no other that takes over from it. */

@@ -1,5 +1,5 @@
+import type { Commit } from '../../messages/positions.ts';
 import { openReader } from '../../sqlite/open.ts';
-import type { Commit } from '../positions.ts';
 
 /** Where a restored database ends. */
 export interface LastCommit extends Commit {

@@ -1,5 +1,6 @@
+import type { SegmentRef } from '../../messages/confirmation.ts';
 import type { ReplicaListing } from '../history/replica-listing.ts';
-import { compareSegments, type SegmentRef } from '../history/segment.ts';
+import { compareSegments } from '../history/segment.ts';
 
 /** Something in the replica is not as this system has left it. */
 export type Finding = {

@@ -1,9 +1,8 @@
 import type { Config } from '../../config.ts';
-import type { Confirmation } from '../confirmation.ts';
+import type { Confirmation, SegmentRef } from '../../messages/confirmation.ts';
 import { readMark } from '../history/mark.ts';
 import { unmountedReason } from '../history/mount.ts';
 import { ReplicaListing } from '../history/replica-listing.ts';
-import type { SegmentRef } from '../history/segment.ts';
 import { liveGeneration } from '../history/sidecar.ts';
 import { databasePath } from '../litestream-config.ts';
 import { advised } from '../store/remedies.ts';

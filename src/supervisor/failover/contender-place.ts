@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import { Failure } from '../../errors.ts';
-import type { Confirmation } from '../../replication/confirmation.ts';
+import type { Confirmation } from '../../messages/confirmation.ts';
+import type { LagReport, Leadership, PeerState, Trouble } from '../../messages/messages.ts';
+import type { Schema } from '../../messages/positions.ts';
+import type { Rehearsal } from '../../messages/rehearsal.ts';
 import { epochFolder } from '../../replication/failover/epoch.ts';
-import type { Rehearsal } from '../../replication/failover/fitness.ts';
 import type { ContenderInput } from '../../replication/failover/main.ts';
-import type { Schema } from '../../replication/positions.ts';
-import type { LagReport, Leadership, PeerState, Trouble } from '../../runtime/messages.ts';
-import { monotonicNowMs } from '../../writer/protocol.ts';
+import { monotonicNowMs } from '../../writer-client/protocol.ts';
 import { Changes } from '../changes.ts';
 import { type Clock, processClock } from '../clock.ts';
 import type { ProcessFactory } from '../process-factory.ts';

@@ -1,5 +1,5 @@
-import type { DrillResult } from '../../replication/drill/result.ts';
-import type { FailoverSnapshot } from '../../runtime/snapshot.ts';
+import type { DrillResult } from '../../messages/drill-result.ts';
+import type { FailoverSnapshot } from '../../messages/snapshot.ts';
 import type { ContenderPlace } from './contender-place.ts';
 import type { MirrorPlace } from './mirror-place.ts';
 

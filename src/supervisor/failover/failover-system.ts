@@ -1,10 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Failure } from '../../errors.ts';
-import type { DrillResult } from '../../replication/drill/result.ts';
+import type { DrillResult } from '../../messages/drill-result.ts';
+import type { SystemStatus, Trouble } from '../../messages/messages.ts';
+import type { SystemEventKind, SystemSnapshot } from '../../messages/snapshot.ts';
 import { epochFolder } from '../../replication/failover/epoch.ts';
 import { removeNote } from '../../replication/failover/note.ts';
-import type { SystemStatus, Trouble } from '../../runtime/messages.ts';
-import type { SystemEventKind, SystemSnapshot } from '../../runtime/snapshot.ts';
 import { version } from '../../version.ts';
 import { type Listening, pageUrlOf } from '../addresses.ts';
 import type { Child } from '../child.ts';

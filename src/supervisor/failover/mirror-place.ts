@@ -1,5 +1,5 @@
 import { rm } from 'node:fs/promises';
-import type { Followed } from '../../replication/failover/mirror-state.ts';
+import type { Followed } from '../../messages/positions.ts';
 import { mirrorDir } from '../../replication/restore/mirrored.ts';
 import type { ProcessFactory } from '../process-factory.ts';
 import { drainTimeoutMsOf, PROCESSES } from '../processes.ts';

@@ -1,4 +1,4 @@
-import type { SystemStatus } from '../../runtime/messages.ts';
+import type { SystemStatus } from '../../messages/messages.ts';
 import { addressesOf, type Listening, listenAtAll, tryAddresses } from '../addresses.ts';
 import { Listener } from '../listener.ts';
 import type { ProcessFactory } from '../process-factory.ts';

@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { Failure } from '../../errors.ts';
+import { CHILD_PROTOCOL } from '../../messages/messages.ts';
 import { findLitestream } from '../../replication/binary.ts';
-import { CHILD_PROTOCOL } from '../../runtime/messages.ts';
 import { pickSecrets, SECRET_NAMES } from '../../secrets.ts';
-import { WRITER_PROTOCOL } from '../../writer/protocol.ts';
+import { WRITER_PROTOCOL } from '../../writer-client/protocol.ts';
 import { appSecretsOf } from './app-settings.ts';
 import type { Deployment } from './deployment.ts';
 import { type Inspection, refusalOf } from './inspection.ts';

@@ -1,7 +1,7 @@
 import { Failure } from '../../errors.ts';
 import type { Logger } from '../../log.ts';
-import type { Schema } from '../../replication/positions.ts';
-import type { ReleaseName, ReleasesSnapshot } from '../../runtime/snapshot.ts';
+import type { Schema } from '../../messages/positions.ts';
+import type { ReleaseName, ReleasesSnapshot } from '../../messages/snapshot.ts';
 import type { Events } from '../events.ts';
 import type { Lifecycle } from '../lifecycle.ts';
 import type { ProcessFactory } from '../process-factory.ts';

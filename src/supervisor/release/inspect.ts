@@ -1,5 +1,5 @@
 import { Failure } from '../../errors.ts';
-import { CHILD_PROTOCOL } from '../../runtime/messages.ts';
+import { CHILD_PROTOCOL } from '../../messages/messages.ts';
 import { loadZod } from '../../zod-without-locales.ts';
 import type { InspectionAnswer, InspectionInput } from './inspection.ts';
 import { tell } from './tell.ts';
@@ -13,8 +13,8 @@ async function inspect({ installation }: InspectionInput): Promise<InspectionAns
     await loadZod();
     const { loadConfig, restartSettings } = await import('../../config.ts');
     const { describeApp } = await import('../../features.ts');
-    const { WRITER_PROTOCOL } = await import('../../writer/protocol.ts');
-    const { ownersOf } = await import('../../writer/owners.ts');
+    const { WRITER_PROTOCOL } = await import('../../writer-client/protocol.ts');
+    const { ownersOf } = await import('../../sqlite/owners.ts');
     const { compatibilityOf } = await import('../../sqlite/compatibility.ts');
     const { databasePath } = await import('../../replication/litestream-config.ts');
     const { appSettingMistakes } = await import('../../app-settings.ts');

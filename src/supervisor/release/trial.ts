@@ -1,8 +1,8 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { Failure } from '../../errors.ts';
+import type { DryRunResult } from '../../messages/dry-run-result.ts';
 import { TRIAL_SUFFIX } from '../../runtime/background.ts';
-import type { DryRunResult } from '../../writer/dry-run.ts';
 import type { Child, ChildExit } from '../child.ts';
 import { DATA_DIR_VARIABLE } from '../fork.ts';
 import type { ProcessFactory } from '../process-factory.ts';

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { Guard } from '../../contract/feature.ts';
 import { routesWith } from '../../contract/route.ts';
 import { Failure } from '../../errors.ts';
-import type { SystemStatus } from '../../runtime/messages.ts';
+import type { SystemStatus } from '../../messages/messages.ts';
 import { sendJson } from './json.ts';
 
 /** They answer under any load, and to anybody: who asks them decides about a restart. */

@@ -1,11 +1,8 @@
 import { EventEmitter, once } from 'node:events';
 import t, { type Test } from 'tap';
 import { loadConfig } from '../../../src/config.ts';
-import {
-  Contender,
-  type ContenderState,
-  type LeaseNote,
-} from '../../../src/replication/failover/contender.ts';
+import type { ContenderState } from '../../../src/messages/contender-state.ts';
+import { Contender, type LeaseNote } from '../../../src/replication/failover/contender.ts';
 import { Driver } from '../../../src/replication/failover/driver.ts';
 import { askForVow } from '../../../src/replication/failover/peer-client.ts';
 import { PeerListener } from '../../../src/replication/failover/peer-listener.ts';

@@ -1,10 +1,10 @@
 import { mkdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
+import type { Leadership } from '../../../src/messages/messages.ts';
 import type { ContenderInput } from '../../../src/replication/failover/main.ts';
-import type { Leadership } from '../../../src/runtime/messages.ts';
 import { s3Environment } from '../../../src/testing/s3-server.ts';
-import { monotonicNowMs } from '../../../src/writer/protocol.ts';
+import { monotonicNowMs } from '../../../src/writer-client/protocol.ts';
 import { TestChild } from '../../support/child.ts';
 import { startS3, startStoreProxy, type TestStore } from '../../support/s3.ts';
 import { temporaryFolder, until } from '../../support/system.ts';

@@ -15,7 +15,7 @@ import { type Database, openWriter } from '../../../src/sqlite/open.ts';
 import { CommitCounter } from '../../../src/writer/commit-counter.ts';
 import { commitAs, commitAsOlder, openWithHistory } from '../../support/commits.ts';
 
-const MIGRATIONS = new URL('../../../src/writer/migrations/', import.meta.url);
+const MIGRATIONS = new URL('../../../src/sqlite/migrations/', import.meta.url);
 
 function folderOf(t: Test): string {
   const folder = mkdtempSync(join(tmpdir(), 'history-'));

@@ -1,10 +1,10 @@
 import pino from 'pino';
 import t from 'tap';
+import type { Ownership } from '../../../src/messages/messages.ts';
 import { type Identity, identityOf } from '../../../src/replication/lease/identity.ts';
 import { LeaseKeeper } from '../../../src/replication/lease/keeper.ts';
 import { type LeaseRecord, newRecord } from '../../../src/replication/lease/record.ts';
 import type { LeaseStore, Stored } from '../../../src/replication/lease/store.ts';
-import type { Ownership } from '../../../src/runtime/messages.ts';
 
 /** A store in memory, which can fall silent. */
 class MemoryStore implements LeaseStore {

@@ -7,7 +7,7 @@ import { openWriter } from '../../../src/sqlite/open.ts';
 import { CommitCounter } from '../../../src/writer/commit-counter.ts';
 import { temporaryFolder } from '../../support/system.ts';
 
-const MIGRATIONS = new URL('../../../src/writer/migrations/', import.meta.url);
+const MIGRATIONS = new URL('../../../src/sqlite/migrations/', import.meta.url);
 const PAGE_BYTES = 4096;
 const NOW_MS = Date.UTC(2026, 0);
 

@@ -1,4 +1,4 @@
-import { defineMetrics } from '../../../src/contract/metrics.ts';
+import { defineMetrics } from '../../../src/metrics/app-metrics.ts';
 
 export const metrics = defineMetrics({
   notes_put_total: { type: 'counter', help: 'Notes that were made or changed.', labels: ['how'] },
@@ -7,6 +7,6 @@ export const metrics = defineMetrics({
 
 type Own = typeof metrics;
 
-declare module '../../../src/contract/metrics.ts' {
+declare module '../../../src/metrics/app-metrics.ts' {
   interface AppMetrics extends Own {}
 }

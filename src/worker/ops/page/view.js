@@ -1,8 +1,8 @@
 // What a snapshot looks like. Text goes in as text, never as markup.
 
-/** @typedef {import('../../../runtime/snapshot.ts').SystemSnapshot} Snapshot */
-/** @typedef {import('../../../runtime/snapshot.ts').ChildSnapshot} ChildSnapshot */
-/** @typedef {import('../../../runtime/snapshot.ts').SystemEvent} SystemEvent */
+/** @typedef {import('../../../messages/snapshot.ts').SystemSnapshot} Snapshot */
+/** @typedef {import('../../../messages/snapshot.ts').ChildSnapshot} ChildSnapshot */
+/** @typedef {import('../../../messages/snapshot.ts').SystemEvent} SystemEvent */
 /** @typedef {import('../../../metrics/history.ts').Sample} Sample */
 
 /** How long a process that has just come is lit. */

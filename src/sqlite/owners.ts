@@ -1,6 +1,6 @@
 import { databaseNames, features } from '../features.ts';
-import type { Schema } from '../replication/positions.ts';
-import { type Owner, readMigrations } from '../sqlite/migrations.ts';
+import type { Schema } from '../messages/positions.ts';
+import { type Owner, readMigrations } from './migrations.ts';
 
 /** Whose tables a database has: the writer's own, then those of the features. */
 export function ownersOf(database: string): readonly Owner[] {

@@ -1,5 +1,5 @@
-import type { DrillResult } from '../replication/drill/result.ts';
-import type { ContenderState } from '../replication/failover/contender.ts';
+import type { ContenderState } from './contender-state.ts';
+import type { DrillResult } from './drill-result.ts';
 import type { LagReport, Peer, ReplicationState, SystemStatus } from './messages.ts';
 
 /**

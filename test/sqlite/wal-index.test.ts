@@ -2,7 +2,7 @@ import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { openWriter } from '../../src/sqlite/open.ts';
-import { WalIndex } from '../../src/writer/wal-index.ts';
+import { WalIndex } from '../../src/sqlite/wal-index.ts';
 import { temporaryFolder } from '../support/system.ts';
 
 t.test('the position is the end of the last commit, byte for byte what stands in the WAL file', async (t) => {

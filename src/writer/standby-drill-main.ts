@@ -1,26 +1,26 @@
 import { linkSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { constants, setPriority } from 'node:os';
 import { join } from 'node:path';
-import { Failure } from '../../errors.ts';
-import type { Runtime } from '../../runtime/runtime.ts';
-import { tryOn } from '../../writer/databases.ts';
-import { findDamage } from '../database-check.ts';
-import { demandSound } from '../drill/attempt.ts';
-import { drillDir } from '../drill/record.ts';
+import { Failure } from '../errors.ts';
 import {
   type DatabaseDrill,
   type DrillResult,
   failedResult,
   resultOf,
   type Takeover,
-} from '../drill/result.ts';
-import { lackOfSpace } from '../drill/space.ts';
-import { contains, readHistory } from '../history/history.ts';
-import type { HeldRecord } from '../positions.ts';
-import { type ReplicaInput, replicaOf, type SystemReplica } from '../replica-context.ts';
-import { mirrorDir } from '../restore/mirrored.ts';
-import { restoreDatabase } from '../restore.ts';
-import { readMirrorState } from './mirror-state.ts';
+} from '../messages/drill-result.ts';
+import type { HeldRecord } from '../messages/positions.ts';
+import { findDamage } from '../replication/database-check.ts';
+import { demandSound } from '../replication/drill/attempt.ts';
+import { drillDir } from '../replication/drill/record.ts';
+import { lackOfSpace } from '../replication/drill/space.ts';
+import { readMirrorState } from '../replication/failover/mirror-state.ts';
+import { contains, readHistory } from '../replication/history/history.ts';
+import { type ReplicaInput, replicaOf, type SystemReplica } from '../replication/replica-context.ts';
+import { mirrorDir } from '../replication/restore/mirrored.ts';
+import { restoreDatabase } from '../replication/restore.ts';
+import type { Runtime } from '../runtime/runtime.ts';
+import { tryOn } from './databases.ts';
 
 const SPACE_WATCH_INTERVAL_MS = 1000;
 /** What is removed from the mirror meanwhile shows; a look at it is made anew then. */

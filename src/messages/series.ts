@@ -1,4 +1,4 @@
-import type { Labels } from './catalog.ts';
+export type Labels = Readonly<Record<string, string>>;
 
 /** What a process has counted in one series since it told last; JSON, for its way to the primary. */
 export type SeriesDelta =

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
-import type { Config } from '../config.ts';
-import { isLoopbackAddress } from '../loopback.ts';
-import { isForwarding } from '../worker/middleware/forwarding.ts';
+import type { Config } from '../../config.ts';
+import { isLoopbackAddress } from '../../loopback.ts';
+import { isForwarding } from './forwarding.ts';
 
 /** What a client on this machine calls it by. A page that has its own name lead here (DNS rebinding) sends that name. */
 const LOCAL_NAME = /^(?:localhost|127\.\d{1,3}\.\d{1,3}\.\d{1,3}|\[::1\])(?::\d{1,5})?$/i;

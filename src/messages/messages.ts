@@ -1,11 +1,10 @@
-import type { SeriesDelta } from '../metrics/series.ts';
-import type { Confirmation } from '../replication/confirmation.ts';
-import type { DrillResult } from '../replication/drill/result.ts';
-import type { ContenderState } from '../replication/failover/contender.ts';
-import type { Rehearsal } from '../replication/failover/fitness.ts';
-import type { Followed } from '../replication/failover/mirror-state.ts';
-import type { CommitMark, Confirmed, HeldRecord, LeasePositions, Schema } from '../replication/positions.ts';
-import type { DryRunResult } from '../writer/dry-run.ts';
+import type { Confirmation } from './confirmation.ts';
+import type { ContenderState } from './contender-state.ts';
+import type { DrillResult } from './drill-result.ts';
+import type { DryRunResult } from './dry-run-result.ts';
+import type { CommitMark, Confirmed, Followed, HeldRecord, LeasePositions, Schema } from './positions.ts';
+import type { Rehearsal } from './rehearsal.ts';
+import type { SeriesDelta } from './series.ts';
 
 /**
  * What the primary and its children say to each other over the fork's channel. The number rises with each change that

@@ -41,3 +41,6 @@ export interface HeldRecord extends LeasePositions {
   /** The folder that counts, below the replica; empty: that itself. */
   readonly data: string;
 }
+
+/** What the record of the leader tells. */
+export type Followed = Pick<HeldRecord, 'data' | 'confirmed'>;

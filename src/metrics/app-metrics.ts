@@ -1,4 +1,4 @@
-import type { Family } from '../metrics/catalog.ts';
+import type { Family } from './catalog.ts';
 
 /** What a feature counts. Base units: seconds, bytes. */
 export interface Metric extends Omit<Family, 'isPerChild'> {
