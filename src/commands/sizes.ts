@@ -15,7 +15,8 @@ export function showBytes(sizeBytes: number): string {
 
 /** @returns a duration for people, such as `0.4 s`, `12 s`, `3 min 20 s` or `2 h 5 min` */
 export function showDuration(durationMs: number): string {
-  if (durationMs < 10_000) return `${(durationMs / 1000).toFixed(1)} s`;
+  // Of a past that a clock which was set back has made the future, less than nothing is known.
+  if (durationMs < 10_000) return `${(Math.max(0, durationMs) / 1000).toFixed(1)} s`;
   const seconds = Math.round(durationMs / 1000);
   if (seconds < MINUTE_S) return `${seconds} s`;
   if (seconds < HOUR_S) return `${Math.floor(seconds / MINUTE_S)} min ${seconds % MINUTE_S} s`;

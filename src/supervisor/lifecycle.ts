@@ -18,16 +18,17 @@ export const SYSTEM_TRANSITIONS: Transitions<SystemState> = {
 export class Lifecycle {
   readonly startedAtMs = Date.now();
   #state: SystemState = 'starting';
-  #sinceAtMs = this.startedAtMs;
+  /** On the monotonic clock: the other one may be set meanwhile. */
+  #sinceMs = performance.now();
   #trouble: string | undefined;
 
   get state(): SystemState {
     return this.#state;
   }
 
-  /** Milliseconds since the epoch. */
+  /** Milliseconds since the epoch, by the clock as it is now. */
   get sinceAtMs(): number {
-    return this.#sinceAtMs;
+    return Math.round(Date.now() - (performance.now() - this.#sinceMs));
   }
 
   /** What keeps it in its state, in words; undefined when nothing does, and after each move. */
@@ -58,7 +59,7 @@ export class Lifecycle {
     demandTransition(SYSTEM_TRANSITIONS, this.#state, state, 'the system');
     this.#state = state;
     this.#trouble = undefined;
-    this.#sinceAtMs = Date.now();
+    this.#sinceMs = performance.now();
   }
 
   /** @throws Failure not_ready when the system does not serve */

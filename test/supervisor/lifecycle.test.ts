@@ -25,3 +25,17 @@ t.test('only what serves is healed', async (t) => {
   lifecycle.move('serving');
   t.ok(lifecycle.isServing);
 });
+
+t.test('how long a state lasts is told right, also when the clock is set meanwhile', async (t) => {
+  const lifecycle = new Lifecycle();
+  lifecycle.move('serving');
+  const { now } = Date;
+  t.teardown(() => {
+    Date.now = now;
+  });
+  for (const stepMs of [-3_600_000, 3_600_000]) {
+    Date.now = () => now() + stepMs;
+    const lastsMs = Date.now() - lifecycle.sinceAtMs;
+    t.ok(lastsMs >= 0 && lastsMs < 60_000, `${lastsMs} ms`);
+  }
+});
