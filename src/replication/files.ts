@@ -30,11 +30,6 @@ export function containsFile(folder: string): boolean {
   );
 }
 
-/** @returns whether the disk has no room, as the system or SQLite says it */
-export function isDiskFull(error: unknown): boolean {
-  return ['ENOSPC', 'EDQUOT', 'SQLITE_FULL'].includes(errorCode(error));
-}
-
 /** @returns the system's code of an error, such as `ENOENT`; '' when it has none */
 export function errorCode(error: unknown): string {
   return error instanceof Error && 'code' in error ? String(error.code) : '';

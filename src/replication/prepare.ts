@@ -1,9 +1,9 @@
 import { existsSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { Failure } from '../errors.ts';
+import { isDiskFull } from '../free-disk.ts';
 import { clearDamageMark, isDamageMarked } from './damage-mark.ts';
 import { findDamage } from './database-check.ts';
-import { isDiskFull } from './files.ts';
 import { beginAnew } from './history/begin-anew.ts';
 import { removeOldLeftovers } from './history/cleanup.ts';
 import { type HistoryMark, markPath, readMark, writeMark } from './history/mark.ts';

@@ -3,12 +3,12 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { Failure } from '../errors.ts';
+import { isDiskFull } from '../free-disk.ts';
 import { prepareDataDir, unusable } from './data-dir.ts';
 
 const RUN_FOLDER = 'run';
 /** Beside the lock, for people. */
 const HOLDER_FILE = 'lock.json';
-const DISK_FULL: ReadonlySet<string | undefined> = new Set(['ENOSPC', 'EDQUOT']);
 
 export interface Lock {
   release(): void;
@@ -41,7 +41,7 @@ export function lockDataDir(dataDir: string, purpose: string): Lock {
     writeFileSync(holderPath, JSON.stringify(holder), { mode: 0o600 });
   } catch (error) {
     // On a full disk nobody learns who holds it, and it is held nevertheless.
-    if (!DISK_FULL.has((error as NodeJS.ErrnoException).code)) {
+    if (!isDiskFull(error)) {
       db.close();
       throw unusable(dataDir, error);
     }

@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { cpSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Test } from 'tap';
 import { command } from '../commands/command.ts';
@@ -38,4 +38,23 @@ export async function restoredIds(t: Test, dataDir: string, replica: string): Pr
   const ran = await command(['restore', '--to', file], { REPLICA_URL: `file:${replica}`, DATA_DIR: dataDir });
   t.equal(ran.code, 0, ran.stderr);
   return notesIn(file);
+}
+
+/**
+ * Has a copy of the data folder go on by itself, with one commit of its own.
+ * @returns the folder of the generations of its replica
+ */
+export async function otherHistory(
+  t: Test,
+  { folder, dataDir }: { readonly folder: string; readonly dataDir: string },
+  durability: string,
+): Promise<string> {
+  const foreign = join(folder, 'foreign');
+  cpSync(dataDir, foreign, { recursive: true });
+  rmSync(join(foreign, 'run'), { recursive: true });
+  const elsewhere = join(folder, 'elsewhere');
+  const other = await start(t, { REPLICA_URL: `file:${elsewhere}` }, foreign);
+  t.equal((await write(other, 'theirs', durability)).status, 201);
+  await other.stop();
+  return join(elsewhere, 'main', 'generations');
 }

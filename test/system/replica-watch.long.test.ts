@@ -10,7 +10,14 @@ import { notesIn } from '../support/notes.ts';
 import { startS3, startStoreProxy } from '../support/s3.ts';
 import { launch, start, temporaryFolder, until } from '../support/system.ts';
 import { told } from '../support/told.ts';
-import { historyTrouble, restoredIds, systemOf, toldAfter, write } from './replica-watch-fixture.ts';
+import {
+  historyTrouble,
+  otherHistory,
+  restoredIds,
+  systemOf,
+  toldAfter,
+  write,
+} from './replica-watch-fixture.ts';
 
 t.test(
   'where a generation began only just now, nothing counts as replicated, and writes go on',
@@ -67,15 +74,8 @@ t.test(
 t.test('another history in the replica ends the uploads for good, and reads and writes go on', async (t) => {
   const { folder, dataDir, generations, replica, system } = await systemOf(t);
   t.equal((await write(system, 'a')).status, 201);
-  const foreign = join(folder, 'foreign');
-  cpSync(dataDir, foreign, { recursive: true });
-  rmSync(join(foreign, 'run'), { recursive: true });
-  const elsewhere = join(folder, 'elsewhere');
-  const other = await start(t, { REPLICA_URL: `file:${elsewhere}` }, foreign);
-  t.equal((await write(other, 'theirs')).status, 201);
-  await other.stop();
+  const theirs = await otherHistory(t, { folder, dataDir }, 'replicated');
   t.equal((await write(system, 'ours')).status, 201);
-  const theirs = join(elsewhere, 'main', 'generations');
   for (const name of readdirSync(theirs)) {
     const target = readdirSync(generations).includes(name) ? 'eeeeeeeeeeeeeeee' : name;
     // Whole at once: a look may come at any moment.
@@ -183,14 +183,7 @@ t.test(
 t.test('a generation that is copied there piece by piece is compared again once it is whole', async (t) => {
   const { folder, dataDir, generations, system } = await systemOf(t);
   t.equal((await write(system, 'a')).status, 201);
-  const foreign = join(folder, 'foreign');
-  cpSync(dataDir, foreign, { recursive: true });
-  rmSync(join(foreign, 'run'), { recursive: true });
-  const elsewhere = join(folder, 'elsewhere');
-  const other = await start(t, { REPLICA_URL: `file:${elsewhere}` }, foreign);
-  t.equal((await write(other, 'theirs', 'local')).status, 201);
-  await other.stop();
-  const theirs = join(elsewhere, 'main', 'generations');
+  const theirs = await otherHistory(t, { folder, dataDir }, 'local');
   const [name = ''] = readdirSync(theirs);
   const segments = readdirSync(join(theirs, name, 'wal')).sort();
   t.ok(segments.length > 1);

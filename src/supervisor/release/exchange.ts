@@ -1,4 +1,5 @@
 import { Failure } from '../../errors.ts';
+import { isDiskFull } from '../../free-disk.ts';
 import type { Logger } from '../../log.ts';
 import type { Schema } from '../../messages/positions.ts';
 import type { ReleaseName, ReleasesSnapshot } from '../../messages/snapshot.ts';
@@ -303,11 +304,8 @@ export class Exchange {
 
 /** Such as a full disk: nothing that the release is to blame for. */
 function ofMachine(error: unknown): Failure {
-  const { code, message } = error as NodeJS.ErrnoException;
-  const isFull = code === 'ENOSPC' || code === 'EDQUOT';
-  return new Failure(isFull ? 'storage_full' : 'internal', `It cannot be brought in: ${message}`, {
-    cause: error,
-  });
+  const code = isDiskFull(error) ? 'storage_full' : 'internal';
+  return new Failure(code, `It cannot be brought in: ${(error as Error).message}`, { cause: error });
 }
 
 function releaseName({ version, hash }: StoredRelease): ReleaseName {
