@@ -65,6 +65,10 @@ for (const [kind, placeOf] of Object.entries(KINDS)) {
     // Litestream is stopped, and nobody starts it again.
     const system = await start(t, { ...env, REPLICA_STALL_TIMEOUT_MS: '60000' });
     t.equal((await post(system, 'a')).status, 201);
+    await until(() => {
+      const media = readMark(system.dataDir)?.databases.media;
+      return media?.replicated !== undefined && media.replicated.ordinal === media.local?.ordinal;
+    }, 'the database that nobody waited for is replicated, too');
     process.kill(system.pidOf('litestream'), 'SIGSTOP');
     t.equal((await post(system, 'b', 'local')).status, 201);
     await until(() => {
