@@ -134,7 +134,7 @@ export class Replicator {
       this.#held.delete(database);
     }
     this.#renewedBytes += sizeBytes;
-    this.slot.child?.fault('a new generation begins');
+    this.slot.child?.kill('a new generation begins');
   }
 
   /** What generations that were begun for what was lost had to upload, in bytes. */

@@ -402,17 +402,17 @@ export class Slot extends EventEmitter<SlotEvents> {
     const { delayMs, breakerOpen } = restart;
     this.#restarts += 1;
     const next = breakerOpen ? 'breaker open, next try' : 'next start';
-    this.#options.log.error(
-      {
-        child: this.name,
-        childPid: child.pid,
-        cause: exit.cause,
-        readyForMs: Math.round(exit.readyForMs),
-        restartInMs: delayMs,
-        restarts: this.#restarts,
-      },
-      `${this.name} died: ${exit.cause}; ${next} in ${delayMs} ms`,
-    );
+    const fields = {
+      child: this.name,
+      childPid: child.pid,
+      cause: exit.cause,
+      readyForMs: Math.round(exit.readyForMs),
+      restartInMs: delayMs,
+      restarts: this.#restarts,
+    };
+    const isMeant = exit.endedBy === 'us';
+    const text = `${this.name} ${isMeant ? 'was ended' : 'died'}: ${exit.cause}; ${next} in ${delayMs} ms`;
+    this.#options.log[isMeant ? 'info' : 'error'](fields, text);
     // Timers first run a turn later; a replacement that is due now should not wait for one.
     if (delayMs === 0) this.#refill();
     else {

@@ -171,6 +171,11 @@ t.test(
     t.match(text, /^The replica file:.* of main has lost .* A new generation of main begins/);
     const answer = await write(system, 'b');
     t.equal(answer.status, 201, 'when it counts again');
+    const ended = system.lines.filter(({ msg }) => /^litestream .* next start in/.test(String(msg)));
+    t.match(ended, [
+      { level: 'info', msg: /^litestream was ended: a new generation begins; next start in / },
+    ]);
+    t.equal(ended.length, 1, 'it is no fault of its');
     t.equal(readdirSync(generations).length, 2);
     t.strictSame(await restoredIds(t, dataDir, replica), ['a', 'b']);
     // A drill has proven it.
