@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import type { Database } from 'better-sqlite3';
 import { Failure } from '../errors.ts';
+import { isDiskFull } from '../free-disk.ts';
 import {
   compareHistory,
   type Migration,
@@ -76,7 +77,7 @@ export function ownedMigrations(owners: readonly Owner[]): OwnedMigrations[] {
  * @param owners whose tables the database has, in the order in which they are made
  * @param before hears the name of each, `owner/file`, before it runs, since it blocks for as long as it takes
  * @returns the names of those applied now
- * @throws Failure migration_mismatch when the release cannot use the database, or a new migration fails
+ * @throws Failure migration_mismatch when the release cannot use the database, or a new migration fails; storage_full
  */
 export function migrate(
   db: Database,
@@ -109,11 +110,21 @@ function applyPending(
       db.exec(sql);
       record.run(owner, number, name, checksum, Date.now(), Number(isCompatible));
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      throw mismatch(`${label} failed, and everything was undone: ${reason}`, error);
+      throw undone(label, error);
     }
     return label;
   });
+}
+
+/** @returns why a part of an upgrade has failed; a full disk is no fault of the migrations */
+export function undone(part: string, error: unknown): Failure {
+  const reason = `${part} failed, and everything was undone: ${error instanceof Error ? error.message : error}`;
+  if (!isDiskFull(error)) return mismatch(reason, error);
+  return new Failure(
+    'storage_full',
+    `${reason}. Free some disk, there or where SQLite sorts (SQLITE_TMPDIR, TMPDIR, /var/tmp), and try again`,
+    { cause: error },
+  );
 }
 
 /** Makes the table of what was applied. One that older code has made lacks the mark: absent means no. */

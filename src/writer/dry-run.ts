@@ -2,10 +2,10 @@ import { existsSync, mkdirSync, readdirSync, rmSync, symlinkSync } from 'node:fs
 import { basename, join } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { Failure } from '../errors.ts';
-import { freeDiskMb } from '../free-disk.ts';
+import { freeDiskMb, isDiskFull } from '../free-disk.ts';
 import type { DryRunResult, MigrationRef } from '../messages/dry-run-result.ts';
 import { compatibilityOf } from '../sqlite/compatibility.ts';
-import { migrate, type Owner } from '../sqlite/migrations.ts';
+import { migrate, type Owner, undone } from '../sqlite/migrations.ts';
 import { openReader, openWriter } from '../sqlite/open.ts';
 
 const MB = 1024 * 1024;
@@ -64,7 +64,7 @@ export function dryRun({ targets, folder, reserveMb, before }: DryRunOptions): D
     return Object.fromEntries(results);
   } catch (error) {
     for (const name of readdirSync(folder)) rmSync(join(folder, name), { force: true });
-    throw error;
+    throw isDiskFull(error) ? undone('copying the databases', error) : error;
   }
 }
 

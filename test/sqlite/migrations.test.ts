@@ -60,6 +60,24 @@ t.test('a migration that fails half-way is undone as a whole', async (t) => {
   t.same(db.prepare("SELECT name FROM sqlite_schema WHERE name = 'a'").all(), []);
 });
 
+t.test('a full disk is no fault of a migration, and undoes it as well', async (t) => {
+  const { owners, put, db } = setup(t, { '0001_a.sql': ONE });
+  migrate(db, owners);
+  put(
+    '0002_b.sql',
+    'CREATE TABLE b AS WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10000) SELECT i FROM n',
+  );
+  db.pragma('max_page_count = 10');
+  const failure = failureOf(() => migrate(db, owners));
+  t.equal(failure.code, 'storage_full');
+  t.equal(
+    failure.message,
+    'f/0002_b.sql failed, and everything was undone: database or disk is full. Free some disk, there or where SQLite sorts (SQLITE_TMPDIR, TMPDIR, /var/tmp), and try again',
+  );
+  db.pragma('max_page_count = 10000');
+  t.same(migrate(db, owners), ['f/0002_b.sql']);
+});
+
 t.test('one that fails takes back those that succeeded before it', async (t) => {
   const { owners, put, db } = setup(t, { '0001_a.sql': ONE });
   migrate(db, owners);

@@ -7,6 +7,7 @@ import { type Database, openReader, openWriter } from '../../src/sqlite/open.ts'
 import { ownersOf } from '../../src/sqlite/owners.ts';
 import { dryRun } from '../../src/writer/dry-run.ts';
 import { TestChild } from '../support/child.ts';
+import { noSmallDisk, smallDisk } from '../support/small-disk.ts';
 import { temporaryFolder } from '../support/system.ts';
 
 /** Two live databases, each with a table of one row, and the release's migrations. */
@@ -117,6 +118,27 @@ t.test('nothing is copied to a disk without room for it', async (t) => {
   });
   t.strictSame([readdirSync(folder), steps], [[], []]);
 });
+
+t.test(
+  'a disk that fills up while the copy is made is no fault of the release',
+  { skip: noSmallDisk },
+  async (t) => {
+    const { targets, live, put } = setup(t);
+    const large =
+      'WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000) SELECT i FROM n';
+    live.get('one')!.exec(`CREATE TABLE large AS ${large}`);
+    put('one', '0002_b.sql', 'CREATE TABLE b (x)');
+    const folder = smallDisk(t, 3 * 4096);
+    // As whoever uses the disk as well takes it after the look at it.
+    const before = () => writeFileSync(join(folder, '.taken'), Buffer.alloc(11.5 * 1024 * 1024));
+    t.throws(() => dryRun({ targets, folder, reserveMb: 0, before }), {
+      code: 'storage_full',
+      message:
+        /^copying the databases failed, and everything was undone: database or disk is full\. Free some disk/,
+    });
+    t.strictSame(readdirSync(folder), []);
+  },
+);
 
 t.test('a database that does not exist yet is made in the folder alone', async (t) => {
   const { root, folder, targets, steps } = setup(t);
