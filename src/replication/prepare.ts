@@ -2,6 +2,7 @@ import { existsSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { Failure } from '../errors.ts';
 import { isDiskFull } from '../free-disk.ts';
+import { demandFile } from '../sqlite/data-dir.ts';
 import { clearDamageMark, isDamageMarked } from './damage-mark.ts';
 import { findDamage } from './database-check.ts';
 import { beginAnew } from './history/begin-anew.ts';
@@ -120,7 +121,7 @@ async function lookAt(
   const { config, check, signal, isServing } = options;
   const path = databasePath(config.DATA_DIR, database);
   const file = statSync(path, { throwIfNoEntry: false });
-  if (file && !file.isFile()) throw new Failure('internal', `${path} is not a file`);
+  if (file) demandFile(path);
   if (!file || file.size === 0) return 'missing';
   const damage = isServing ? undefined : ((await findDamage(path, signal, check)) ?? misfitOf(path));
   return damage === undefined ? settleWhole(database, options) : { damage };

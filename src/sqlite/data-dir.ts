@@ -13,7 +13,8 @@ const DATABASE_FILE = /\.db(-wal|-shm)?$/;
  * Makes the data folder, mode 0700, when it does not exist, and finds out whether this user can work in it.
  * @param dataDir absolute
  * @returns the folder in it for what belongs to one run
- * @throws Failure data_dir_unusable; config_invalid for a database that is a link
+ * @throws Failure data_dir_unusable, also where something else than a file is called like a database; config_invalid for a
+ *   database that is a link
  */
 export function prepareDataDir(dataDir: string): string {
   const runDir = join(dataDir, 'run');
@@ -22,7 +23,7 @@ export function prepareDataDir(dataDir: string): string {
     for (const folder of [dataDir, runDir]) accessSync(folder, R_OK | W_OK | X_OK);
     for (const name of readdirSync(dataDir)) {
       if (!DATABASE_FILE.test(name)) continue;
-      refuseLink(join(dataDir, name));
+      demandFile(join(dataDir, name));
       accessSync(join(dataDir, name), R_OK | W_OK);
     }
     return runDir;
@@ -32,11 +33,20 @@ export function prepareDataDir(dataDir: string): string {
 }
 
 /**
- * SQLite keeps the WAL beside the file that a link leads to, and Litestream looks for it beside the link: it would ship
- * nothing. A folder may be a link, since one spelling of it is used.
+ * What is called like a file of a database has to be one. Reading a named pipe would wait for ever; and of a link SQLite keeps
+ * the WAL beside the file that it leads to, where Litestream looks for it beside the link: it would ship nothing. A folder may
+ * be a link, since one spelling of it is used.
+ * @throws Failure data_dir_unusable; config_invalid for a link
  */
-function refuseLink(path: string): void {
-  if (!lstatSync(path).isSymbolicLink()) return;
+export function demandFile(path: string): void {
+  const stat = lstatSync(path);
+  if (stat.isFile()) return;
+  if (!stat.isSymbolicLink()) {
+    throw new Failure(
+      'data_dir_unusable',
+      `${path} is ${stat.isDirectory() ? 'a folder' : 'no file'}, and should be a file of a database: move it away, or set DATA_DIR to another folder`,
+    );
+  }
   throw new Failure(
     'config_invalid',
     `${path} is a symbolic link, beside which Litestream finds no WAL: nothing would be replicated. Stop what writes to it, move the file that it leads to here in its place, with its -wal and -shm; or set DATA_DIR to the folder where they are`,
@@ -58,11 +68,11 @@ export function demandReadableDataDir(dataDir: string): void {
 
 /** @returns `error` of the file system or of SQLite in a sentence that says what to do */
 export function unusable(dataDir: string, error: unknown): Failure {
-  const advice = adviceFor(error as NodeJS.ErrnoException);
+  const advice = adviceFor(dataDir, error as NodeJS.ErrnoException);
   return new Failure('data_dir_unusable', `The data folder ${dataDir} ${advice}`, { cause: error });
 }
 
-function adviceFor({ code, path, message }: NodeJS.ErrnoException): string {
+function adviceFor(dataDir: string, { code, path, message }: NodeJS.ErrnoException): string {
   switch (code) {
     case 'EACCES':
     case 'EPERM':
@@ -76,7 +86,9 @@ function adviceFor({ code, path, message }: NodeJS.ErrnoException): string {
       return 'is on a read-only file system: mount it writable, or set DATA_DIR to another folder';
     case 'EEXIST':
     case 'ENOTDIR':
-      return 'is no folder: set DATA_DIR to one';
+      return path !== undefined && statSync(dataDir, { throwIfNoEntry: false })?.isDirectory()
+        ? `needs a folder at ${path}, where something else is: move that away`
+        : 'is no folder: set DATA_DIR to one';
     case 'ENOENT':
       return 'cannot be made, or is a link to nothing: set DATA_DIR to another folder';
     default:

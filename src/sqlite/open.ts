@@ -1,4 +1,6 @@
+import { existsSync } from 'node:fs';
 import Sqlite, { type Database } from 'better-sqlite3';
+import { demandFile } from './data-dir.ts';
 
 export type { Database };
 
@@ -45,8 +47,10 @@ function switchToWal(db: Database): void {
 /**
  * Opens a connection that cannot write, and whose close cannot checkpoint.
  * @param path an existing database file
+ * @throws Failure data_dir_unusable, config_invalid for what is no file
  */
 export function openReader(path: string): Database {
+  if (existsSync(path)) demandFile(path);
   const db = new Sqlite(path, { readonly: true, fileMustExist: true });
   db.pragma(`busy_timeout = ${BUSY_TIMEOUT_MS}`);
   db.pragma('query_only = ON');

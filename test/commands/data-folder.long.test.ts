@@ -1,4 +1,4 @@
-import { type SpawnSyncReturns, spawnSync } from 'node:child_process';
+import { execFileSync, type SpawnSyncReturns, spawnSync } from 'node:child_process';
 import { chmodSync, chownSync, existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
@@ -50,6 +50,35 @@ const CASES: readonly Case[] = [
     },
     remedy: /is no folder: set DATA_DIR/,
     looking: 73,
+  },
+  {
+    name: 'one with a file in the place of a folder',
+    make: (folder) => {
+      mkdirSync(join(folder, 'data'));
+      writeFileSync(join(folder, 'data', 'run'), '');
+      return join(folder, 'data');
+    },
+    remedy: /needs a folder at \S+\/run, where something else is: move that away/,
+    looking: 73,
+  },
+  ...['main.db', 'main.db-wal'].map((name) => ({
+    name: `one with a folder in the place of ${name}`,
+    make: (folder: string) => {
+      mkdirSync(join(folder, 'data', name), { recursive: true });
+      return join(folder, 'data');
+    },
+    remedy: new RegExp(`${name} is a folder, and should be a file of a database: move it away`),
+    looking: 75,
+  })),
+  {
+    name: 'one with a named pipe in the place of main.db',
+    make: (folder) => {
+      mkdirSync(join(folder, 'data'));
+      execFileSync('mkfifo', [join(folder, 'data', 'main.db')]);
+      return join(folder, 'data');
+    },
+    remedy: /main\.db is no file, and should be a file of a database: move it away/,
+    looking: 75,
   },
   {
     name: 'a link to nothing',

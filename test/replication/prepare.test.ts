@@ -389,10 +389,10 @@ t.test('the database is damaged', async (t) => {
   });
 });
 
-t.test('a file that cannot be checked is not taken for damaged', async (t) => {
+t.test('what is no file is not taken for a damaged database', async (t) => {
   const site = await makeSite(t);
   mkdirSync(mainPath(site));
-  t.equal((await failureOf(prepare(site))).code, 'internal');
+  t.equal((await failureOf(prepare(site))).code, 'data_dir_unusable');
   t.ok(existsSync(mainPath(site)));
 });
 
