@@ -295,7 +295,13 @@ export function endsBeforeTheGap(place: keyof typeof PLACES): void {
       const { ok, reason } = await drill('oldest');
       t.notOk(ok);
       // The segment was its WAL's only one, or not.
-      t.match(reason, /^main: of the past: .*(?: missing| cannot be used without the WAL after it$)/);
+      const [what, until = ''] = reason?.split('. The newest state was restored; ') ?? [];
+      t.match(what, /^main: of the past: .*(?: missing| cannot be used without the WAL after it$)/);
+      const end = until.match(
+        /^this of the past ends by itself when it is older than REPLICA_RETENTION_MS, by (.*)$/,
+      )?.[1];
+      const bound = Date.now() + config.REPLICA_RETENTION_MS + 3_600_000;
+      t.ok(Date.parse(end ?? '') > bound - 600_000 && Date.parse(end ?? '') < bound, `${end}`);
       mend();
     });
     await t.test('the oldest snapshot can be restored up to the next', async (t) => {

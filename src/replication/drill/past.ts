@@ -15,6 +15,10 @@ import { drillDir } from './record.ts';
 import { databaseSizeBytes, lackOfSpace } from './space.ts';
 
 const MB = 1024 * 1024;
+/** What the retention takes away in the end. */
+const DAMAGED = new Set<Failure['code']>(['restore_failed', 'replica_damaged']);
+/** How often Litestream looks for what is due, at the most. */
+const RETENTION_CHECK_MS = 3_600_000;
 const OUTSIDE = new Set<Failure['code']>(['restore_too_early', 'restore_too_late']);
 
 /**
@@ -72,18 +76,35 @@ async function restorePast(
   const outputPath = join(folder, `${database}.db`);
   const target = { ...options, database, outputPath, scratchDir: folder };
   const check = 'integrity_check';
-  const reached =
-    atMs === undefined
-      ? await restoreDatabase({ ...target, check, selection: { generation: live?.name, isFromOldest: true } })
-      : await restorePoint({ ...target, check, atMs });
-  if (!reached) throw new Failure('replica_empty', 'there is nothing in the replica');
-  demandSound(reached);
+  try {
+    const reached =
+      atMs === undefined
+        ? await restoreDatabase({
+            ...target,
+            check,
+            selection: { generation: live?.name, isFromOldest: true },
+          })
+        : await restorePoint({ ...target, check, atMs });
+    if (!reached) throw new Failure('replica_empty', 'there is nothing in the replica');
+    demandSound(reached);
+  } catch (error) {
+    // What is damaged is no newer than that.
+    const damagedMs = atMs ?? live?.snapshots[1]?.createdMs ?? Date.now();
+    throw endingBy(error, damagedMs + config.REPLICA_RETENTION_MS + RETENTION_CHECK_MS);
+  }
   const history = readHistory(outputPath);
   const relation = relate(historyOrNone(path), history);
   if (relation === 'behind' || relation === 'fork') {
     throw new Failure('drill_failed', `commit ${history.last?.ordinal} is none of the live database's`);
   }
   return `as of commit ${history.last?.ordinal ?? 0}`;
+}
+
+/** @returns the error, with when what is damaged has been removed at the latest */
+function endingBy(error: unknown, untilMs: number): unknown {
+  if (!(error instanceof Failure) || !DAMAGED.has(error.code)) return error;
+  const text = `${error.message}. The newest state was restored; this of the past ends by itself when it is older than REPLICA_RETENTION_MS, by ${new Date(untilMs).toISOString()}`;
+  return new Failure(error.code, text, { cause: error });
 }
 
 function oldestBytes(generation: Generation | undefined): number | undefined {
