@@ -33,6 +33,8 @@ export interface LeasePositions {
   readonly confirmed: Readonly<Record<string, Confirmed>>;
   /** Of each, on the clock of its commits: until then none was made beyond those. Undefined from an older release. */
   readonly completeUntilMs?: Readonly<Record<string, number>> | undefined;
+  /** Once it is stopped: the very last commit of each, whether or not the replica was seen to hold it. */
+  readonly last?: Readonly<Record<string, CommitMark>> | undefined;
 }
 
 /** What the record of a leader tells a standby. */

@@ -1,5 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Failure } from '../errors.ts';
+import type { LagReport } from '../messages/messages.ts';
+import type { CommitMark } from '../messages/positions.ts';
 import { HistoryKeeper } from '../replication/history/keeper.ts';
 import { describeCommits } from '../replication/history/quarantine.ts';
 import { areAllThere } from '../replication/litestream-config.ts';
@@ -153,6 +155,11 @@ export class DataTier {
     return this.writer.slot.deployment;
   }
 
+  /** The very last commit of each database; undefined where the writer may commit more, or has not told its end. */
+  get lastCommits(): Readonly<Record<string, CommitMark>> | undefined {
+    return this.writer.isDrained ? this.#reported(({ lastCommit }) => lastCommit) : undefined;
+  }
+
   /** In start order. */
   get slots(): readonly Slot[] {
     return [...(this.lease.slot ? [this.lease.slot] : []), this.replicator.slot, this.writer.slot];
@@ -300,7 +307,11 @@ export class DataTier {
   /** Of each database, as far as this primary knows. */
   #lastCommits(): object {
     const isFinal = this.writer.isDrained;
+    return this.#reported(({ lastCommit }) => ({ ...lastCommit, isFinal }));
+  }
+
+  #reported<Value>(of: (report: LagReport) => Value): Record<string, Value> {
     const reports = Object.entries(this.replicator.monitor.reports);
-    return Object.fromEntries(reports.map(([name, { lastCommit }]) => [name, { ...lastCommit, isFinal }]));
+    return Object.fromEntries(reports.map(([name, report]) => [name, of(report)]));
   }
 }

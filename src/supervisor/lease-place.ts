@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Failure } from '../errors.ts';
 import type { LagReport, Ownership } from '../messages/messages.ts';
-import type { Schema } from '../messages/positions.ts';
+import type { LeasePositions, Schema } from '../messages/positions.ts';
 import { unknownEpochs } from '../replication/failover/unknown-epochs.ts';
 import { isCoveredByDataDir } from '../replication/lease/covered.ts';
 import type { LeaseInput } from '../replication/lease/main.ts';
@@ -127,9 +127,10 @@ export class LeasePlace implements ReplicaOwner {
     this.#positions.told(reports);
   }
 
-  async stop(cause: string): Promise<void> {
+  async stop(cause: string, last?: LeasePositions['last']): Promise<void> {
     const { slot } = this;
     if (!slot || slot.state === 'stopped') return;
+    this.#positions.stopped(last);
     slot.child?.send({ kind: 'release' });
     // It ends by itself.
     slot.retire(drainTimeoutMsOf(PROCESSES.lease, slot.deployment.config), cause);

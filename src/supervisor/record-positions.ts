@@ -53,6 +53,11 @@ export class RecordPositions {
     this.#describe({ ...this.#positions, confirmed, completeUntilMs });
   }
 
+  /** Nothing is committed any more. @param last the very last commit of each database */
+  stopped(last: LeasePositions['last']): void {
+    this.#describe({ ...this.#positions, last });
+  }
+
   #describe(positions: LeasePositions): void {
     const isNew = JSON.stringify(positions) !== JSON.stringify(this.#positions);
     this.#positions = positions;

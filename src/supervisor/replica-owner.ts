@@ -1,6 +1,6 @@
 import type { Failure } from '../errors.ts';
 import type { LagReport, Trouble } from '../messages/messages.ts';
-import type { Schema } from '../messages/positions.ts';
+import type { LeasePositions, Schema } from '../messages/positions.ts';
 import type { Slot } from './slot.ts';
 
 /** What finds out for a system whether it may add to the replica. */
@@ -37,6 +37,9 @@ export interface ReplicaOwner {
   migrated(schema: Schema, needs: Schema | undefined): void;
   /** Hands on how far the replica is. */
   told(reports: Readonly<Record<string, LagReport>>): void;
-  /** Nothing is added to the replica any more: others need not wait. */
-  stop(cause: string): Promise<void>;
+  /**
+   * Nothing is added to the replica any more: others need not wait.
+   * @param last the very last commit of each database, where that is known
+   */
+  stop(cause: string, last?: LeasePositions['last']): Promise<void>;
 }

@@ -337,7 +337,7 @@ export class System {
     this.#listener.close();
     await this.#stopChildren(cause);
     // Kept while it is healed: nobody shall come in between.
-    await this.#data.lease.stop(cause);
+    await this.#data.lease.stop(cause, this.#data.lastCommits);
     this.#listener.abandon();
     await this.#notify.stop(cause);
   }

@@ -271,6 +271,32 @@ t.test('a time after the last commit counts as far as the owner of the replica k
   t.notMatch(lost.stdout, /knows of no commit/);
 });
 
+t.test('after a stop nothing was committed, until somebody takes the replica', async (t) => {
+  const store = await startS3(t);
+  const replica = s3Env(store);
+  const system = await start(t, replica);
+  await write(system, 'a');
+  const answer = await request(`${system.url}/note`, { method: 'POST', body: noteOf('b') });
+  t.equal(answer.status, 201, 'at once before it is stopped');
+  t.equal((await system.stop()).code, 0);
+  for (let second = 0; second < 3; second += 1) await nextSecond();
+  const folder = temporaryFolder(t);
+  const at = async (name: string) => {
+    const file = join(folder, name);
+    const args = ['restore', '--to', file, '--at', new Date(Date.now() - 1).toISOString()];
+    return { file, ...(await command(args, { ...replica, DATA_DIR: temporaryFolder(t) })) };
+  };
+  const stopped = await at('stopped.db');
+  t.equal(stopped.code, 0, stopped.stderr);
+  t.same(notesIn(stopped.file), ['a', 'b']);
+  t.match(stopped.stdout, /the record of its owner, which was stopped, knows of no commit from then to/);
+  const next = await start(t, replica);
+  next.kill('SIGKILL');
+  await next.ended();
+  for (let second = 0; second < 3; second += 1) await nextSecond();
+  like(t, await at('taken.db'), { code: 82, stderr: /is known up to 20/ });
+});
+
 t.test('beside the data folder its database tells how long nothing was committed', async (t) => {
   const system = await start(t);
   const env = { DATA_DIR: system.dataDir };

@@ -425,6 +425,7 @@ export class Contender {
       needs: this.#positions.needs ?? before?.needs,
       confirmed: { ...before?.confirmed, ...this.#positions.confirmed },
       completeUntilMs: this.#positions.completeUntilMs,
+      ...(purpose === 'release' && { last: this.#positions.last }),
     };
     return { purpose, record, over: stored };
   }

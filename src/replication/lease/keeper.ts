@@ -101,8 +101,8 @@ export class LeaseKeeper {
   }
 
   /** What the next renewal tells of the replica. */
-  tell({ schema, confirmed, completeUntilMs }: LeasePositions): void {
-    this.#positions = { schema, confirmed, completeUntilMs };
+  tell({ schema, confirmed, completeUntilMs, last }: LeasePositions): void {
+    this.#positions = { schema, confirmed, completeUntilMs, last };
   }
 
   /** Nothing more is added: others need not wait. Best effort. */
@@ -116,7 +116,10 @@ export class LeaseKeeper {
     const found = await store.read();
     const record = found && parseRecord(found.text);
     if (found && record && this.#isOwn(record))
-      await store.write(JSON.stringify({ ...this.#next(record), state: 'released' }), found);
+      await store.write(
+        JSON.stringify({ ...this.#next(record), state: 'released', last: this.#positions.last }),
+        found,
+      );
     store.unlock();
   }
 

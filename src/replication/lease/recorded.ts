@@ -1,4 +1,5 @@
 import type { Config } from '../../config.ts';
+import type { CommitMark } from '../../messages/positions.ts';
 import { abandons, contains, type History, type Position } from '../history/history.ts';
 import type { DatabaseMark } from '../history/mark.ts';
 import { isCoveredByDataDir } from './covered.ts';
@@ -11,6 +12,8 @@ export interface Recorded extends Position {
   readonly data: string;
   /** On the clock of the commits: until then none was made beyond that one. Undefined where nobody has told. */
   readonly completeUntilMs: number | undefined;
+  /** The very last commit before its owner was stopped; undefined where nobody has told, or it may have gone on since. */
+  readonly last: Position | undefined;
 }
 
 /**
@@ -29,14 +32,14 @@ export async function readRecorded(
   try {
     const store = openLeaseStore(config, env, timeoutMs);
     const record = parseRecord((await store.read())?.text ?? '');
-    const { session, ordinal } = record?.confirmed?.[database] ?? {};
-    if (!record || typeof session !== 'string' || !Number.isSafeInteger(ordinal)) return undefined;
+    const confirmed = positionOf(record?.confirmed?.[database]);
+    if (!record || !confirmed) return undefined;
     const untilMs = record.completeUntilMs?.[database];
     return {
-      session,
-      ordinal: ordinal as number,
+      ...confirmed,
       data: record.data,
       completeUntilMs: Number.isSafeInteger(untilMs) ? untilMs : undefined,
+      last: record.state === 'released' ? positionOf(record.last?.[database]) : undefined,
     };
   } catch {
     // Who restores reads the replica next, and hears then what is wrong with it.
@@ -55,4 +58,9 @@ export function lostSince(
   const end = restored.last?.ordinal ?? 0;
   const from = Math.min(recorded.ordinal, end + 1);
   return `its owner's record names commits ${from} to ${recorded.ordinal} of session ${recorded.session} as replicated, and they are not there any more`;
+}
+
+function positionOf({ session, ordinal }: Partial<CommitMark> = {}): Position | undefined {
+  if (typeof session !== 'string' || !Number.isSafeInteger(ordinal)) return undefined;
+  return { session, ordinal: ordinal as number };
 }

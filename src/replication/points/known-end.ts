@@ -35,12 +35,20 @@ export async function readKnownEnd(
   database: string,
 ): Promise<KnownEnd | undefined> {
   if (isCoveredByDataDir(root)) return knownHere(root.DATA_DIR, database);
+  // Before it is read: somebody may take it, and commit, in this very millisecond.
+  const nowMs = Date.now() - 1;
   const recorded = await readRecorded(root, env, database, PATIENT_TIMEOUT_MS);
-  const untilMs = recorded?.completeUntilMs;
-  if (!recorded || untilMs === undefined || recorded.data !== folder) return undefined;
+  if (!recorded || recorded.data !== folder) return undefined;
+  const { session, ordinal, completeUntilMs, last } = recorded;
+  if (last) {
+    const isReplicated = last.session === session && last.ordinal === ordinal;
+    const source = 'the record of its owner, which was stopped,';
+    return { database, untilMs: nowMs, position: last, isReplicated, source };
+  }
+  if (completeUntilMs === undefined) return undefined;
   return {
-    ...{ database, untilMs, isReplicated: true },
-    position: { session: recorded.session, ordinal: recorded.ordinal },
+    ...{ database, untilMs: completeUntilMs, isReplicated: true },
+    position: { session, ordinal },
     source: 'the record of its owner',
   };
 }

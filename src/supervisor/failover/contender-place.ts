@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { Failure } from '../../errors.ts';
 import type { Confirmation } from '../../messages/confirmation.ts';
 import type { LagReport, Leadership, PeerState, Trouble } from '../../messages/messages.ts';
-import type { Schema } from '../../messages/positions.ts';
+import type { LeasePositions, Schema } from '../../messages/positions.ts';
 import type { Rehearsal } from '../../messages/rehearsal.ts';
 import { epochFolder } from '../../replication/failover/epoch.ts';
 import type { ContenderInput } from '../../replication/failover/main.ts';
@@ -336,9 +336,10 @@ export class ContenderPlace implements ReplicaOwner {
     this.#isKept = true;
   }
 
-  async stop(cause: string): Promise<void> {
+  async stop(cause: string, last?: LeasePositions['last']): Promise<void> {
     const { slot } = this;
     if (slot.state === 'stopped') return;
+    this.#positions.stopped(last);
     if (this.#isShipped && !this.#isKept && slot.child?.isReachable) {
       this.#send({ kind: 'release' });
       await this.#until(() => !this.isHeld, RELEASE_MS).catch(() => {});

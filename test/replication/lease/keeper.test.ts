@@ -311,9 +311,12 @@ t.test('the record tells what it was told of the databases', async (t) => {
   const position = { session: 's', ordinal: 4, atMs: 1, generation: 'g', salt: 'x', offsetBytes: 9 };
   await run(store, (atMs, keeper) => {
     const completeUntilMs = { main: 5000 };
-    keeper.tell({ schema: { main: { alerts: 7 } }, confirmed: { main: position }, completeUntilMs });
+    const last = atMs < 20_000 ? undefined : { main: { session: 's', ordinal: 5, atMs: 2 } };
+    keeper.tell({ schema: { main: { alerts: 7 } }, confirmed: { main: position }, completeUntilMs, last });
+    if (atMs < 20_000) t.equal(store.record.last, undefined);
     return atMs < 20_000;
   });
+  t.strictSame(store.record.last, { main: { session: 's', ordinal: 5, atMs: 2 } }, 'once it is released');
   t.strictSame(store.record.confirmed, { main: position });
   t.strictSame(store.record.schema, { main: { alerts: 7 } });
   t.strictSame(store.record.completeUntilMs, { main: 5000 });
