@@ -40,12 +40,14 @@ export async function checkFailover(config: Config, secrets: Secrets): Promise<r
 async function checkRecord(config: Config, secrets: Secrets): Promise<Found> {
   try {
     const store = openLeaseStore(config, { ...process.env, ...secrets });
-    if (!(await store.isConditional()))
+    const found = await store.read();
+    const ignored = await store.ignored();
+    if (ignored !== undefined)
       return problem(
-        `the store of ${config.replica.url} takes every write, whatever its condition is`,
+        `the store of ${config.replica.url} ignores ${ignored}, so that of two systems both may lead`,
         'FAILOVER=lease needs a store that evaluates If-None-Match and If-Match.',
       );
-    const found = await store.read();
+    await store.demandWritable();
     const record = found && parseRecord(found.text);
     if (found && !record)
       return problem('the record of the leader cannot be read', 'A start says what is left.');

@@ -28,6 +28,8 @@ export async function checkOwner(config: Config, secrets: Secrets): Promise<Foun
   try {
     const store = openLeaseStore(config, { ...process.env, ...secrets });
     const found = await store.read();
+    const ignored = await store.ignored();
+    if (ignored === undefined) await store.demandWritable();
     const record = found && parseRecord(found.text);
     const self = identityOf(config.DATA_DIR, process.pid);
     const judgement =
@@ -53,9 +55,9 @@ export async function checkOwner(config: Config, secrets: Secrets): Promise<Foun
         'Put those aside: a start restores them. Or set another REPLICA_URL.',
       );
     if (judgement === 'unknown') return warning(`last held by ${owner}`, STOP_THAT_ONE);
-    if (await store.isConditional()) return ok(record ? 'this system, or one that is gone' : 'nobody yet');
+    if (ignored === undefined) return ok(record ? 'this system, or one that is gone' : 'nobody yet');
     return warning(
-      'the store ignores the conditions of a write',
+      `the store ignores ${ignored}`,
       'See to it that two systems never start on it in the same moment, or use another store.',
     );
   } catch (error) {

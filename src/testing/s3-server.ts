@@ -50,6 +50,9 @@ type S3ServerClass = new (options: {
   configureBuckets: { name: string }[];
 }) => S3Server;
 
+const CONDITIONS = ['if-match', 'if-none-match'] as const;
+export type Condition = (typeof CONDITIONS)[number];
+
 const S3rver: S3ServerClass = createRequire(import.meta.url)('s3rver');
 
 export interface S3Store {
@@ -93,7 +96,7 @@ function repairListing({ store }: S3Server): void {
  * s3rver 3.7.1 keeps what has arrived of an upload that breaks off, and shows an object before it is whole. S3
  * does neither, and Litestream counts on that: it cancels an upload when it is asked to end.
  */
-function repairUpload({ store }: S3Server, isConditional: boolean): void {
+function repairUpload({ store }: S3Server, evaluated: readonly Condition[]): void {
   const locked = oneByOne();
   const get = store.getObject.bind(store);
   // What an object is called and what is in it change together.
@@ -106,7 +109,7 @@ function repairUpload({ store }: S3Server, isConditional: boolean): void {
     const partPath = `${path}.${randomUUID()}`;
     await writeFile(partPath, body);
     await locked(async () => {
-      if (isConditional) await demandCondition(store, bucket, key, content);
+      await demandConditions(store, bucket, key, content, evaluated);
       await store.putMetadata(bucket, key, metadata, md5);
       await rename(partPath, path);
     }).finally(() => rm(partPath, { force: true }));
@@ -129,14 +132,17 @@ function oneByOne(): <Result>(task: () => Promise<Result>) => Promise<Result> {
  * @param content the request, where it is one
  * @throws Error that is answered as 412, where the object is not as the writer expects it
  */
-async function demandCondition(
+async function demandConditions(
   store: S3Server['store'],
   bucket: string,
   key: string,
   content: Upload['content'],
+  evaluated: readonly Condition[],
 ): Promise<void> {
-  const { 'if-match': match, 'if-none-match': noneMatch } =
-    'headers' in content ? (content as IncomingMessage).headers : {};
+  const headers = 'headers' in content ? (content as IncomingMessage).headers : {};
+  const [match, noneMatch] = (['if-match', 'if-none-match'] as const).map((condition) =>
+    evaluated.includes(condition) ? headers[condition] : undefined,
+  );
   if (match === undefined && noneMatch === undefined) return;
   const etag = await store.getMetadata(bucket, key).then(
     (metadata) => metadata.etag,
@@ -150,9 +156,12 @@ async function demandCondition(
  * Starts a server that speaks the S3 protocol, on a port of its own, in this process. It refuses an unknown access
  * key, but takes any secret: it does not check the signatures that Litestream sends.
  * @param bucket made at the start
- * @param isConditional whether it evaluates the conditions of a write, as most stores do, one write after the other
+ * @param evaluated which conditions of a write it evaluates, one write after the other; most stores do all
  */
-export async function startS3Server(bucket = 'ninelives-test', isConditional = true): Promise<S3Store> {
+export async function startS3Server(
+  bucket = 'ninelives-test',
+  evaluated: readonly Condition[] = CONDITIONS,
+): Promise<S3Store> {
   const directory = mkdtempSync(join(tmpdir(), 'nl-s3-'));
   const server = new S3rver({
     address: '127.0.0.1',
@@ -162,7 +171,7 @@ export async function startS3Server(bucket = 'ninelives-test', isConditional = t
     configureBuckets: [{ name: bucket }],
   });
   repairListing(server);
-  repairUpload(server, isConditional);
+  repairUpload(server, evaluated);
   const { port } = await server.run();
   let closed: Promise<void> | undefined;
   const close = () => {

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { createServer as createTcpServer } from 'node:net';
 import { join } from 'node:path';
@@ -13,11 +13,11 @@ import { command } from './command.ts';
 import { findings, listen } from './doctor-fixture.ts';
 
 t.test('whose the replica is, and a store that cannot keep it, are warnings', async (t) => {
-  const s3 = await startS3(t, 'owner-test', false);
+  const s3 = await startS3(t, 'owner-test', []);
   const replica = join(temporaryFolder(t), 'replica');
   const env = { DATA_DIR: temporaryFolder(t), PORT: '0', ...s3.credentials };
   const { by } = await findings({ ...env, REPLICA_URL: 's3://owner-test/p', S3_ENDPOINT: s3.endpoint });
-  like(t, by.get('owner'), { result: 'warning', detail: 'the store ignores the conditions of a write' });
+  like(t, by.get('owner'), { result: 'warning', detail: 'the store ignores If-None-Match' });
   const system = await start(t, { REPLICA_URL: `file:${replica}` });
   const other = await findings({ ...env, REPLICA_URL: `file:${replica}` });
   t.equal(other.code, 0);
@@ -165,24 +165,40 @@ t.test('a clock that is wrong is noticed by the store', async (t) => {
 
 t.test('where the record of the owner alone is denied, it is named, with what to do', async (t) => {
   const s3 = await startS3(t);
+  const isRecord = (url: string) => url.split('?', 1)[0]?.endsWith('/lease.json') === true;
   const endpoint = await gate(t, s3.endpoint, ({ url = '' }) =>
-    url.split('?', 1)[0]?.endsWith('/lease.json') ? [403, 'AccessDenied'] : undefined,
+    isRecord(url) ? [403, 'AccessDenied'] : undefined,
+  );
+  const readOnly = await gate(t, s3.endpoint, ({ method, url = '' }) =>
+    isRecord(url) && method === 'PUT' ? [403, 'AccessDenied'] : undefined,
   );
   const env = { DATA_DIR: temporaryFolder(t), PORT: '0', S3_ENDPOINT: endpoint, ...s3.credentials };
   const url = `s3://${s3.bucket}/p`;
-  const need = `AccessDenied, status code: 403 for s3:GetObject of ${url}/lease.json`;
-  for (const FAILOVER of ['off', 'lease']) {
-    const { by } = await findings({ ...env, REPLICA_URL: url, FAILOVER });
-    t.equal(by.get('replica')?.result, 'ok');
-    like(t, by.get('owner'), {
-      result: 'problem',
-      detail: `not known: ${need}`,
-      remedy: /^Allow these credentials .*s3:GetObject/,
-    });
-  }
+  const denied = (permission: string) =>
+    `AccessDenied, status code: 403 for ${permission} of ${url}/lease.json`;
+  const record = join(s3.directory, s3.bucket, 'p/lease.json._S3rver_object');
+  const look = async (S3_ENDPOINT: string, permission: string) => {
+    for (const FAILOVER of ['off', 'lease']) {
+      const { by } = await findings({ ...env, S3_ENDPOINT, REPLICA_URL: url, FAILOVER });
+      t.equal(by.get('replica')?.result, 'ok');
+      like(t, by.get('owner'), {
+        result: 'problem',
+        detail: `not known: ${denied(permission)}`,
+        remedy: new RegExp(`^Allow these credentials .*${permission}`),
+      });
+    }
+  };
+  await look(readOnly, 's3:PutObject');
+  t.equal(existsSync(record), false, 'it makes none');
+  await (await start(t, { ...env, S3_ENDPOINT: s3.endpoint, REPLICA_URL: url })).stop();
+  const text = readFileSync(record, 'utf8');
+  await look(readOnly, 's3:PutObject');
+  t.equal(readFileSync(record, 'utf8'), text, 'and changes none');
+  await look(endpoint, 's3:GetObject');
   const { code, stderr } = await command(['restore', '--list'], { ...env, REPLICA_URL: url });
   t.equal(code, 77);
-  t.ok(stderr.includes(`The replica ${url} cannot be reached: ${need}. Allow these credentials`), stderr);
+  const reason = `The replica ${url} cannot be reached: ${denied('s3:GetObject')}. Allow these credentials`;
+  t.ok(stderr.includes(reason), stderr);
 });
 
 t.test('what the store refuses is named, with what to do', async (t) => {

@@ -1,9 +1,10 @@
 import { rmSync } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
 import t from 'tap';
+import { s3Environment } from '../../src/testing/s3-server.ts';
 import { request } from '../support/http.ts';
-import { startStoreProxy } from '../support/s3.ts';
-import { until } from '../support/system.ts';
+import { startS3, startStoreProxy } from '../support/s3.ts';
+import { launch, until } from '../support/system.ts';
 import { LONG, pair, standsBy, written } from './failover-fixture.ts';
 
 t.test(
@@ -65,4 +66,18 @@ t.test('a leader that is stopped before the replica has all does not give the re
   await written(leader, 'one', 'local');
   await leader.stop();
   t.strictSame([record().epoch, record().state], [1, 'held']);
+});
+
+t.test('with a store that ignores If-Match alone a start is refused', async (t) => {
+  const store = await startS3(t, 'half', ['if-none-match']);
+  const system = launch(t, { ...s3Environment(store, 'app'), FAILOVER: 'lease' });
+  const { code } = await system.ended();
+  t.equal(code, 78);
+  const text = system.lines.map(({ msg }) => msg).join('\n');
+  t.ok(
+    text.includes(
+      'The store of s3://half/app ignores If-Match, so that of two systems that write at once both would lead. FAILOVER=lease needs another store.',
+    ),
+    text,
+  );
 });

@@ -154,9 +154,11 @@ export async function run(runtime: Runtime): Promise<void> {
 async function demandConditional(store: LeaseStore, { config, log, send }: Runtime, pauseMs: number) {
   const { url } = config.replica;
   let isTold = false;
+  let ignored: string | undefined;
   for (;;) {
     try {
-      if (await store.isConditional()) return;
+      ignored = await store.ignored();
+      if (ignored === undefined) return;
       break;
     } catch (error) {
       const detail = `it is not known who leads before the store of ${url} answers: ${(error as Error).message}`;
@@ -168,7 +170,7 @@ async function demandConditional(store: LeaseStore, { config, log, send }: Runti
   }
   throw new Failure(
     'config_invalid',
-    `The store of ${url} takes every write, whatever its condition is: of two systems that take over at once both would lead. FAILOVER=lease needs another store.`,
+    `The store of ${url} ignores ${ignored}, so that of two systems that write at once both would lead. FAILOVER=lease needs another store.`,
   );
 }
 

@@ -31,7 +31,7 @@ export async function run({ config, log, send, standby, ready, onMessage }: Runt
         log.warn({ replica: url }, `the replica ${url}: ${ownership.reason}`);
       if (ownership.state !== 'held' || isTried) return;
       isTried = true;
-      void tellIfUnconditional(store, config, log);
+      void tellWhatIsIgnored(store, config, log);
     },
     log,
   });
@@ -52,10 +52,11 @@ export async function run({ config, log, send, standby, ready, onMessage }: Runt
   await keeper.run();
 }
 
-async function tellIfUnconditional(store: LeaseStore, config: Config, log: Runtime['log']): Promise<void> {
+async function tellWhatIsIgnored(store: LeaseStore, config: Config, log: Runtime['log']): Promise<void> {
   // One that does not answer now is told by everything else.
-  if (await store.isConditional().catch(() => true)) return;
+  const ignored = await store.ignored().catch(() => undefined);
+  if (ignored === undefined) return;
   log.warn(
-    `the store of ${config.replica.url} ignores the conditions of a write: two systems that start on it at once are told from each other only within 10 s`,
+    `the store of ${config.replica.url} ignores ${ignored}: two systems that start on it at once are told from each other only within 10 s`,
   );
 }

@@ -1,6 +1,6 @@
-import { randomUUID } from 'node:crypto';
 import { epochOf } from '../failover/epoch.ts';
 import type { ReplicaStore, Stored } from '../store/store.ts';
+import { trialName } from '../store/trial.ts';
 import type { FolderLock } from './folder-lock.ts';
 
 /** The name of the record, in the replica. */
@@ -24,9 +24,14 @@ export interface LeaseStore {
   write(text: string, over: Stored | undefined): Promise<boolean>;
   /** @returns the folders of epochs in the replica */
   epochs(): Promise<readonly string[]>;
-  /** @returns whether of two who write at once one is refused */
-  isConditional(): Promise<boolean>;
+  /** @returns what the store ignores, so that of two who write at once both are let; undefined where it lets one */
+  ignored(): Promise<'If-None-Match' | 'If-Match' | 'locks' | undefined>;
+  /** Resolves where the record may be written; it stays as it is. Only for a store that ignores nothing. */
+  demandWritable(): Promise<void>;
 }
+
+/** Of no content that a store may hold. */
+const NO_TAG = `"${'0'.repeat(32)}"`;
 
 /** The record as a file of the replica, replaced only under the condition that it is what was read. */
 export class LeaseFile implements LeaseStore {
@@ -66,13 +71,28 @@ export class LeaseFile implements LeaseStore {
     return (await this.#store.names('', 'e')).filter((name) => epochOf(name) !== undefined);
   }
 
-  async isConditional(): Promise<boolean> {
-    if (this.#lock) return this.#lock.isLockable;
-    const name = `.lease-${randomUUID()}`;
-    const written = await Promise.all(
-      ['one', 'other'].map((text) => this.#store.write(name, text, undefined)),
-    );
-    await this.#store.remove(name);
-    return written.filter((isWritten) => isWritten).length === 1;
+  async ignored(): ReturnType<LeaseStore['ignored']> {
+    if (this.#lock) return this.#lock.isLockable ? undefined : 'locks';
+    const path = `${trialName()}/condition`;
+    try {
+      if (await this.#letsBoth(path, ['one', 'other'], undefined)) return 'If-None-Match';
+      // What is there already has the same tag again.
+      if (await this.#letsBoth(path, ['next', 'another'], await this.#store.read(path))) return 'If-Match';
+      return undefined;
+    } finally {
+      await this.#store.remove(path);
+    }
+  }
+
+  async demandWritable(): Promise<void> {
+    // Who is not allowed to write is told that before the condition is looked at.
+    if (!this.#lock) await this.#store.write(LEASE_NAME, '', { text: '', tag: NO_TAG });
+  }
+
+  async #letsBoth(path: string, texts: readonly string[], over: Stored | undefined): Promise<boolean> {
+    const written = await Promise.all(texts.map((text) => this.#store.write(path, text, over)));
+    // One whose answer is lost is sent again, and refused by what it has written itself.
+    if (!written.includes(true)) throw new Error('of two writes at once the store has refused both');
+    return !written.includes(false);
   }
 }

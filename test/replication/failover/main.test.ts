@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import type { Leadership } from '../../../src/messages/messages.ts';
 import type { ContenderInput } from '../../../src/replication/failover/main.ts';
-import { s3Environment } from '../../../src/testing/s3-server.ts';
+import { type Condition, s3Environment } from '../../../src/testing/s3-server.ts';
 import { monotonicNowMs } from '../../../src/writer-client/protocol.ts';
 import { TestChild } from '../../support/child.ts';
 import { startS3, startStoreProxy, type TestStore } from '../../support/s3.ts';
@@ -167,12 +167,18 @@ t.test('what is given away is taken without waiting', async (t) => {
   t.equal(standby.said.leadership.data, 'e000001');
 });
 
-t.test('a store that ignores conditions is refused', async (t) => {
-  const store = await startS3(t, 'unconditional', false);
-  const { child } = contend(t, { store });
-  const { code, message } = await child.said('failed');
-  t.equal(code, 'config_invalid');
-  t.match(message, /takes every write, whatever its condition is/);
+t.test('a store that ignores a condition is refused', async (t) => {
+  const evaluated: Record<string, Condition[]> = { 'If-None-Match': [], 'If-Match': ['if-none-match'] };
+  for (const [ignored, others] of Object.entries(evaluated)) {
+    const store = await startS3(t, 'unconditional', others);
+    const { child } = contend(t, { store });
+    const { code, message } = await child.said('failed');
+    t.equal(code, 'config_invalid');
+    t.equal(
+      message,
+      `The store of s3://unconditional/app ignores ${ignored}, so that of two systems that write at once both would lead. FAILOVER=lease needs another store.`,
+    );
+  }
 });
 
 t.test('each knows how the other one is, and with another secret each says so', async (t) => {

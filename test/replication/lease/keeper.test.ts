@@ -39,9 +39,9 @@ class MemoryStore implements LeaseStore {
     return this.folders;
   }
 
-  async isConditional(): Promise<boolean> {
-    return true;
-  }
+  async ignored(): Promise<undefined> {}
+
+  async demandWritable(): Promise<void> {}
 
   put(record: LeaseRecord): void {
     this.text = JSON.stringify(record);

@@ -7,11 +7,12 @@ import { FolderLock } from '../../../src/replication/lease/folder-lock.ts';
 import { LeaseFile, type LeaseStore } from '../../../src/replication/lease/store.ts';
 import { FileStore } from '../../../src/replication/store/file-store.ts';
 import { openStore } from '../../../src/replication/store/open.ts';
+import type { Condition } from '../../../src/testing/s3-server.ts';
 import { startS3 } from '../../support/s3.ts';
 import { temporaryFolder } from '../../support/system.ts';
 
-async function s3StoreOf(t: Test, isConditional: boolean): Promise<LeaseFile> {
-  const store = await startS3(t, 'lease-test', isConditional);
+async function s3StoreOf(t: Test, evaluated?: readonly Condition[]): Promise<LeaseFile> {
+  const store = await startS3(t, 'lease-test', evaluated);
   const url = 's3://lease-test/some/prefix';
   const { config } = loadConfig(
     { REPLICA_URL: url, S3_ENDPOINT: store.endpoint, ...store.credentials },
@@ -46,18 +47,19 @@ function isLocked(folder: string): boolean {
 }
 
 t.test('a bucket that evaluates conditions', async (t) => {
-  const store = await s3StoreOf(t, true);
+  const store = await s3StoreOf(t);
   await replaces(t, store);
-  t.equal(await store.isConditional(), true);
+  t.equal(await store.ignored(), undefined);
   const contenders = await Promise.all(
     Array.from({ length: 16 }, async (_, n) => store.write(`${n}`, await store.read())),
   );
   t.equal(contenders.filter((isWritten) => isWritten).length, 1, 'of many who write at once one wins');
 });
 
-t.test('a bucket that ignores conditions is found out', async (t) => {
-  const store = await s3StoreOf(t, false);
-  t.equal(await store.isConditional(), false);
+t.test('a bucket that ignores a condition is found out', async (t) => {
+  t.equal(await (await s3StoreOf(t, [])).ignored(), 'If-None-Match');
+  t.equal(await (await s3StoreOf(t, ['if-match'])).ignored(), 'If-None-Match');
+  t.equal(await (await s3StoreOf(t, ['if-none-match'])).ignored(), 'If-Match');
 });
 
 t.test('a folder, with the lock of the kernel', async (t) => {
