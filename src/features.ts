@@ -10,11 +10,16 @@ import type { Families } from './metrics/catalog.ts';
 
 // The only place where the chassis and an app meet. The primary never loads it: it outlives the releases, and their code.
 
-/** Those of the project that has the chassis as a package; without them the app is named by the chassis' own. */
+/**
+ * Those of the project that has the chassis as a package; without them the app is named by the chassis' own. Of a command that
+ * goes without an app its name is empty.
+ */
 const { NINELIVES_PROJECT: PROJECT = fileURLToPath(new URL('../', import.meta.url)), NINELIVES_APP } =
   process.env;
 const NO_APP: App = { title: 'ninelives', description: 'An API without an app.', features: [] };
 
+/** Whether this process goes without the app that there is. */
+export const isWithoutApp = NINELIVES_APP === '';
 /** What runs on the chassis: package.json names its module as `ninelives.app`, unless `--app` does. */
 export const app: App = await loadApp();
 /** The chassis' own, then the app's. */
@@ -72,7 +77,7 @@ function appPath(): unknown {
 
 async function loadApp(): Promise<App> {
   const path = appPath();
-  if (path === undefined) return NO_APP;
+  if (path === undefined || isWithoutApp) return NO_APP;
   const refuse = (reason: string): never => {
     throw new Failure(
       'app_invalid',

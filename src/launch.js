@@ -12,8 +12,10 @@ const EXIT_SOFTWARE = 70;
 /** Commands that concern no project. */
 const WITHOUT_PROJECT = new Set(['create', 'help', '--help', '-h', undefined]);
 
-/** Commands that load the app's code; of a start that is its help. */
+/** Commands that load the app's code; of a start that is its help, and that of the others needs none. */
 const WITH_APP = new Set(['start', 'restore', 'doctor']);
+/** Of those, what does without it where it cannot be loaded. */
+const GOES_WITHOUT_APP = new Set(['start', 'restore']);
 /** As START_TIMEOUT_MS where it is not set. */
 const LOAD_TIMEOUT_MS = 15_000;
 
@@ -35,7 +37,7 @@ export async function launch(words) {
   const cwd = workingDirectory();
   try {
     const { args, app: named } = takeApp(words);
-    const isHelp = WITHOUT_PROJECT.has(args[0]) || args.includes('--help') || args.includes('-h');
+    const isHelp = WITHOUT_PROJECT.has(args[0]) || asksForHelp(args);
     const project = findProject({ own: OWN.folder, isPackage: OWN.code === EMITTED, cwd: cwd ?? '/', named });
     if (project === undefined) {
       if (!isHelp) throw failure(NO_PROJECT);
@@ -111,6 +113,11 @@ function takeApp(words) {
   const app = isApart ? words[at + 1] : word.slice('--app='.length);
   if (!app) throw failure('--app wants the path of a module, such as --app app.ts');
   return { args: words.toSpliced(at, isApart ? 2 : 1), app };
+}
+
+/** @param {readonly string[]} args */
+function asksForHelp(args) {
+  return args.includes('--help') || args.includes('-h');
 }
 
 /**
@@ -217,11 +224,14 @@ async function run(args, invocation, pinned) {
   const packages = OWN.code === EMITTED ? dirname(OWN.folder) : join(OWN.folder, 'node_modules');
   // It makes its folder; one that was moved away shall be where it was when it is moved back.
   if (existsSync(packages)) enableCompileCache(join(packages, '.cache', 'ninelives'));
-  const hasApp = args[0] !== undefined && WITH_APP.has(args[0]);
-  const command = await firstOf([OWN, pinned], async (chassis) => {
+  const [name = ''] = args;
+  const hasApp = WITH_APP.has(name) && (name === 'start' || !asksForHelp(args));
+  const withoutApp = GOES_WITHOUT_APP.has(name) ? { ...OWN, told: 'going on without the app' } : undefined;
+  const command = await firstOf([OWN, pinned, withoutApp], async (chassis) => {
     // It has a copy of the app, too.
     if (chassis === pinned) set(appVariables(pinned));
-    if (hasApp) await tryApp(chassis);
+    if (hasApp && chassis !== withoutApp) await tryApp(chassis);
+    else if (WITH_APP.has(name)) set({ NINELIVES_APP: '' });
     const { write } = process.stdout;
     // What the app prints while it is loaded is no part of the command's answer.
     process.stdout.write = process.stderr.write.bind(process.stderr);
@@ -255,7 +265,7 @@ async function tryApp(chassis) {
 /**
  * A deploy that is under way or broken shall keep nobody from asking what runs, or from going back.
  * @template Result
- * @param {readonly (Chassis | undefined)[]} all
+ * @param {readonly ((Chassis & { readonly told?: string }) | undefined)[]} all
  * @param {(chassis: Chassis) => Promise<Result>} use
  * @returns {Promise<Result>}
  */
@@ -267,7 +277,8 @@ async function firstOf(all, use) {
     const stopWatching = watchForItsExit(chassis);
     try {
       const result = await use(chassis);
-      if (first !== undefined) console.error(`ninelives: ${reasonOf(first)}; using ${chassis.folder}`);
+      const { folder, told = `using ${folder}` } = chassis;
+      if (first !== undefined) console.error(`ninelives: ${reasonOf(first)}; ${told}`);
       return result;
     } catch (error) {
       // What a command says of its use is no fault of the code.

@@ -5,7 +5,8 @@ import t, { type Test } from 'tap';
 import { Deployment } from '../loadtest/chaos/deployment.ts';
 import { cleanEnv } from '../src/testing/running-system.ts';
 import { DEPLOYED_APP } from './small-app/arguments.ts';
-import { temporaryFolder } from './support/system.ts';
+import { noteOf, request } from './support/http.ts';
+import { start, temporaryFolder } from './support/system.ts';
 
 const MODULE = DEPLOYED_APP?.module ?? '';
 
@@ -13,10 +14,14 @@ function makeProject(t: Test): Deployment {
   return new Deployment(join(temporaryFolder(t), 'app'), DEPLOYED_APP);
 }
 
-function run({ root }: Deployment, ...words: string[]) {
+function run(project: Deployment, ...words: string[]) {
+  return runIn(project, {}, ...words);
+}
+
+function runIn({ root }: Deployment, env: NodeJS.ProcessEnv, ...words: string[]) {
   const options = {
     cwd: root,
-    env: { ...cleanEnv(), PORT: '0', START_TIMEOUT_MS: '3000' },
+    env: { ...cleanEnv(), PORT: '0', START_TIMEOUT_MS: '3000', ...env },
     encoding: 'utf8',
   } as const;
   const { status, stdout, stderr } = spawnSync(
@@ -29,10 +34,7 @@ function run({ root }: Deployment, ...words: string[]) {
 
 t.test('the app, whose code may do anything while it is loaded, keeps no command from its end', (t) => {
   const project = makeProject(t);
-  const commands = [
-    ['restore', '--list'],
-    ['doctor', '--json'],
-  ];
+  const words = ['doctor', '--json'];
   for (const [statement, reason] of [
     ['while (true) {}', 'it did not answer within 3000 ms'],
     ['await new Promise(() => {});', 'a module awaits at its top level what never comes'],
@@ -42,14 +44,19 @@ t.test('the app, whose code may do anything while it is loaded, keeps no command
   ] as const) {
     const undo = project.read(MODULE);
     project.prepend(MODULE, statement);
-    for (const words of commands) {
-      const { code, stdout, stderr } = run(project, ...words);
-      t.equal(code, 70, `${words.join(' ')}: ${statement}`);
-      t.equal(stdout, '');
-      t.equal(
-        stderr,
-        `ninelives: the code in ${project.root} cannot be loaded (${reason}; mend it, or run this in the folder of a release that starts)\n`,
-      );
+    const { code, stdout, stderr } = run(project, ...words);
+    t.equal(code, 70, statement);
+    t.equal(stdout, '');
+    const told = `ninelives: the code in ${project.root} cannot be loaded (${reason}; mend it, or run this in the folder of a release that starts)`;
+    t.equal(stderr, `${told}\n`);
+    const help = run(project, 'start', '--help');
+    t.equal(help.code, 0);
+    t.match(help.stdout, /^Usage: ninelives start /);
+    t.equal(help.stderr, `${told}; going on without the app\n`);
+    for (const name of ['restore', 'doctor']) {
+      const { code, stdout, stderr } = run(project, name, '--help');
+      t.strictSame([code, stderr], [0, ''], `${name} --help needs nothing`);
+      t.ok(stdout.startsWith(`Usage: ninelives ${name} `));
     }
     project.write(MODULE, undo);
   }
@@ -59,6 +66,41 @@ t.test('the app, whose code may do anything while it is loaded, keeps no command
   t.equal(stderr, 'hello\n');
   t.equal(JSON.parse(stdout).ok, true, 'what the app prints is no part of the answer');
   t.end();
+});
+
+t.test('where the app cannot be loaded, the replica tells which databases can be restored', async (t) => {
+  const project = makeProject(t);
+  const dataDir = temporaryFolder(t);
+  const env = { REPLICA_URL: `file://${join(temporaryFolder(t), 'replica')}` };
+  const system = await start(t, env, dataDir, { root: project.root });
+  const { status } = await request(`${system.url}/note`, { method: 'POST', body: noteOf('kept') });
+  t.equal(status, 201);
+  await system.stop();
+  project.prepend(MODULE, 'throw new Error("broken");');
+  const options = { ...env, DATA_DIR: dataDir };
+  const verify = runIn(project, options, 'verify');
+  t.equal(verify.code, 78, 'only the app tells which databases the replica has to have');
+  rmSync(dataDir, { recursive: true });
+  const told = / cannot be loaded \(.*Error: broken.*\); going on without the app\n/;
+
+  const list = runIn(project, options, 'restore', '--list', '--json');
+  t.equal(list.code, 0, list.stderr);
+  t.match(list.stderr, told);
+  const listed = JSON.parse(list.stdout) as { database: string }[];
+  t.strictSame(
+    listed.map(({ database }) => database),
+    ['main', 'media'],
+  );
+
+  const restored = runIn(project, options, 'restore', '--in-place');
+  t.equal(restored.code, 0, restored.stderr);
+  t.match(restored.stderr, told);
+  project.restore(MODULE);
+  const again = await start(t, env, dataDir, { root: project.root });
+  t.equal((await request(`${again.url}/note/kept`)).status, 200);
+
+  const none = runIn(project, { ...options, REPLICA_URL: `file://${dataDir}/none` }, 'restore', '--list');
+  t.equal(none.code, 66);
 });
 
 t.test('an empty path, as of a variable that is not set, is no path', (t) => {

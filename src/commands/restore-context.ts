@@ -2,13 +2,17 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Config, loadConfig } from '../config.ts';
-import { databaseNames } from '../features.ts';
+import { Failure } from '../errors.ts';
+import { databaseNames, isWithoutApp } from '../features.ts';
 import { createLog } from '../log.ts';
 import { findLitestream } from '../replication/binary.ts';
 import { readLineage, replicaIn } from '../replication/failover/lineage.ts';
 import { litestreamEnv } from '../replication/litestream.ts';
 import { renderLitestreamConfig } from '../replication/litestream-config.ts';
 import type { SystemReplica } from '../replication/replica-context.ts';
+import { clarified } from '../replication/restore-failure.ts';
+import { databasesIn } from '../replication/store/databases-in.ts';
+import { replicaUnreachable } from '../replication/store/unreachable.ts';
 import type { Invocation } from '../supervisor/release/invocation.ts';
 
 /** A replica as every command needs it that reads one by itself. */
@@ -32,7 +36,6 @@ export async function withReplica<Result>(
   run: (replica: CommandReplica) => Promise<Result>,
 ): Promise<Result> {
   const { config, secrets } = loadConfig(process.env, installation);
-  const databases = databaseNames();
   // What a command has to say it says itself.
   const log = createLog('command', 'silent', 'json');
   const binary = await findLitestream({
@@ -40,6 +43,10 @@ export async function withReplica<Result>(
   });
   const folder = mkdtempSync(join(tmpdir(), 'ninelives-'));
   try {
+    const rootConfigPath = join(folder, 'litestream.yml');
+    const rootEnv = litestreamEnv(process.env, secrets, { config, configPath: rootConfigPath });
+    const { folders, isShared } = await readLineage(config, rootEnv);
+    const databases = isWithoutApp ? await databasesOf(config, folders, rootEnv) : databaseNames();
     const contextIn = (epoch: string): CommandReplica => {
       // Of its own: a running system's must not change under it.
       const configPath = join(folder, `litestream${epoch && `-${epoch}`}.yml`);
@@ -61,13 +68,37 @@ export async function withReplica<Result>(
         root: config,
       };
     };
-    const plain = contextIn('');
-    const { folders, isShared } = await readLineage(config, plain.env);
-    const [newest, ...earlier] = folders.map((epoch) => (epoch === '' ? plain : contextIn(epoch)));
+    const [newest, ...earlier] = folders.map(contextIn);
     return await run({ ...(newest as CommandReplica), earlier, isShared });
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/**
+ * Without the app only the replica tells which databases there are.
+ * @param folders of its lineage: the newest one need not have all yet
+ * @returns the chassis' own first
+ * @throws Failure replica_empty where it has none, replica_unreachable
+ */
+async function databasesOf(
+  config: Config,
+  folders: readonly string[],
+  env: NodeJS.ProcessEnv,
+): Promise<readonly string[]> {
+  const found = new Set<string>();
+  try {
+    for (const folder of folders) {
+      const there = { ...config, replica: replicaIn(config.replica, folder) };
+      for (const name of await databasesIn(there, env)) found.add(name);
+    }
+  } catch (error) {
+    throw clarified(replicaUnreachable(config.replica, error));
+  }
+  if (found.size === 0)
+    throw new Failure('replica_empty', `The replica ${config.replica.url} has no database`);
+  const own = databaseNames();
+  return [...own.filter((name) => found.has(name)), ...[...found].filter((name) => !own.includes(name))];
 }
 
 /** @returns a signal that Ctrl-C or SIGTERM aborts, so that a command tidies up before it ends */

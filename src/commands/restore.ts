@@ -1,7 +1,7 @@
 import { rmSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { Failure } from '../errors.ts';
-import { features } from '../features.ts';
+import { features, isWithoutApp } from '../features.ts';
 import { isoTimeMs } from '../iso-time.ts';
 import { rangeOf } from '../replication/points/generations.ts';
 import { readKnownEnd } from '../replication/points/known-end.ts';
@@ -101,6 +101,7 @@ function consequencesOf(at: string): string {
   const lines = features.map(
     ({ name, onRewind }) => `  ${name}: ${onRewind?.does ?? 'as its database says then'}`,
   );
+  if (isWithoutApp) lines.push('  those of the app cannot be asked');
   return `Going back to ${at}. The next start has the features make up for what cannot be undone:\n${lines.join('\n')}`;
 }
 

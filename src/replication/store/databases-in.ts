@@ -1,0 +1,14 @@
+import type { Config } from '../../config.ts';
+import { openStore } from './open.ts';
+
+/** What a folder of a database has in it, of Litestream 0.3 and 0.5; the last two in a bucket and in a folder. */
+const OF_A_DATABASE = /^(?:generations|[0-9a-f]{4}|ltx)$/;
+
+/** @returns the names of the databases that a replica has, sorted */
+export async function databasesIn(config: Config, env: NodeJS.ProcessEnv): Promise<readonly string[]> {
+  const store = openStore({ config, env });
+  const names: string[] = [];
+  for (const name of await store.names(''))
+    if ((await store.names(name)).some((part) => OF_A_DATABASE.test(part))) names.push(name);
+  return names.sort();
+}
