@@ -298,7 +298,7 @@ t.test('after a stop nothing was committed, until somebody takes the replica', a
 });
 
 t.test('beside the data folder its database tells how long nothing was committed', async (t) => {
-  const system = await start(t);
+  const system = await start(t, { REPLICA_STALL_TIMEOUT_MS: '60000' });
   const env = { DATA_DIR: system.dataDir };
   await write(system, 'a');
   await nextSecond();
