@@ -230,11 +230,11 @@ export type ToChild =
   | { readonly kind: 'serving' }
   /** Ask the other system now how it is. */
   | { readonly kind: 'ask-peer' }
-  /** For a worker: requests wait from now on, and it says `requests-held` when those before are answered. */
+  /** For a worker: requests wait from now on, and it says `requests-held` when those before that may write are answered. */
   | { readonly kind: 'hold-requests' }
   /** They are answered after all, or closed unanswered. */
   | { readonly kind: 'let-requests'; readonly be: 'answered' | 'closed' }
-  /** For the writer: commit nothing before the next `commit-until`, and say `commits-held`. */
+  /** For the writer: commit nothing before the next `commit-until`, keep what comes, and say `commits-held`. */
   | { readonly kind: 'hold-commits' }
   /** For the writer: no write is accepted any more, and why. */
   | { readonly kind: 'refuse-writes'; readonly because: string }
@@ -287,7 +287,7 @@ export type ToPrimary =
       readonly proxies?: readonly UnnamedProxy[];
     }
   | { readonly kind: 'drained' }
-  /** Every request that came before `hold-requests` is answered. */
+  /** Every request that came before `hold-requests` and may write is answered. */
   | { readonly kind: 'requests-held' }
   /** It commits nothing, and what it has told of its last commit is final until it may again. */
   | { readonly kind: 'commits-held' }

@@ -359,7 +359,8 @@ export class System {
   }
 
   /**
-   * Requests wait from now on, and nothing is committed, until `go` or `closeRequests`.
+   * Requests wait from now on, and nothing is committed, until `go` or `closeRequests`. What takes longer to be answered that
+   * came before waits with the writer.
    * @returns whether the replica has all that was committed
    */
   async hold(): Promise<boolean> {
@@ -376,7 +377,7 @@ export class System {
   }
 
   /**
-   * What waits is closed unanswered, and so is what comes, for whoever sent it to send it again; `/ready` is 404. The socket
+   * What is not answered yet is closed, and so is what comes, for whoever sent it to send it again; `/ready` is 404. The socket
    * stays open: where a service manager holds it, connections would wait for the next start.
    */
   closeRequests(): void {

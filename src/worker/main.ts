@@ -84,10 +84,14 @@ export async function run(runtime: Runtime): Promise<void> {
     } else if (message.kind === 'status') status = message.status;
     else if (message.kind === 'ops-secret') sessions.know(message.secret);
     else if (message.kind === 'told') primary.told(message.id, message.answer);
-    else if (message.kind === 'hold-requests') void gate?.hold().then(() => send({ kind: 'requests-held' }));
-    else if (message.kind === 'let-requests') {
-      if (message.be === 'answered') gate?.answer();
-      else {
+    else if (message.kind === 'hold-requests') {
+      writer.hold();
+      void gate?.hold().then(() => send({ kind: 'requests-held' }));
+    } else if (message.kind === 'let-requests') {
+      if (message.be === 'answered') {
+        writer.go();
+        gate?.answer();
+      } else {
         gate?.close();
         server.closeIdleConnections();
       }

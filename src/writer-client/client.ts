@@ -38,7 +38,7 @@ interface Pending {
   readonly json: string;
   readonly blob: Buffer | undefined;
   /** When the writer has to have decided. */
-  readonly deadlineMs: number;
+  deadlineMs: number;
   /** How much later its answer may come. */
   readonly answerMs: number;
   sent: boolean;
@@ -79,7 +79,7 @@ export function writerClientOf(
 
 /**
  * A process's way to the writer, which it takes from `connect` on, not while it stands by. An operation is: waiting (not on the wire) → sent (flush) → decided (outcome) or
- * given up (deadline). When the connection breaks, every sent operation waits again and goes to the next writer
+ * given up (deadline, which stands still between `hold` and `go`). When the connection breaks, every sent operation waits again and goes to the next writer
  * under the same number; the writer's ledger knows those that the dead one had applied.
  */
 export class WriterClient {
@@ -93,6 +93,7 @@ export class WriterClient {
   #socket: Socket | undefined;
   #connected = false;
   #closed = false;
+  #isHeld = false;
   #flushing = false;
   #lastHeardMs = Number.NEGATIVE_INFINITY;
   /** While anything is pending. */
@@ -145,6 +146,20 @@ export class WriterClient {
       this.#sweeper ??= setInterval(() => this.#sweep(), SWEEP_MS).unref();
       this.#scheduleFlush();
     });
+  }
+
+  /** The writer decides nothing from now on, and nothing is given up for that, until `go`. */
+  hold(): void {
+    this.#isHeld = true;
+  }
+
+  /** What has waited meanwhile has its whole time again. */
+  go(): void {
+    if (!this.#isHeld) return;
+    this.#isHeld = false;
+    this.#lastHeardMs = monotonicNowMs();
+    const deadlineMs = monotonicNowMs() + this.#options.deadlineMs;
+    for (const pending of this.#pending.values()) pending.deadlineMs = deadlineMs;
   }
 
   /** Gives up the connection; what is still pending ends as undecided. */
@@ -240,6 +255,7 @@ export class WriterClient {
       this.#sweeper = undefined;
       return;
     }
+    if (this.#isHeld) return;
     const nowMs = monotonicNowMs();
     this.#checkConnection(nowMs);
     for (const [seq, { deadlineMs, answerMs, sent }] of this.#pending) {

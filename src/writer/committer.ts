@@ -27,6 +27,8 @@ const BATCH_BLOB_MAX_BYTES = 16 * 1024 * 1024;
 const BUSY_TIMEOUT_MS = 50;
 const BUSY_RETRY_MS = 50;
 const LOCK_RETRY_SECONDS = 5;
+/** Between two looks whether commits are still held. */
+const HELD_LOOK_MS = 10;
 
 const SUSPENDED =
   'Nothing was written: it is not known whether this system still leads, or another has taken over';
@@ -68,6 +70,8 @@ export interface CommitterOptions {
   readonly refusal?: () => Failure | undefined;
   /** Asked before each commit: how long it shall wait, in milliseconds; 0 lets it go. */
   readonly gate?: () => number;
+  /** Asked before each commit: whether it waits, however long that takes; what waits so long is not late for that. */
+  readonly isHeld?: () => boolean;
   /**
    * Until when a commit may be made, on the monotonic clock: another system may lead after that. A commit takes a moment
    * longer, for which whoever sets it leaves room. Without it there is no end.
@@ -81,7 +85,7 @@ export interface CommitterOptions {
 /**
  * Group commit for one database. Operations wait in a queue; a commit takes all that have arrived, applies each
  * in a savepoint, and makes them durable with one fsync. States: idle (queue empty) → scheduled (submit) →
- * committing (the event loop comes round) → idle or scheduled; waiting (the gate, or a foreign lock) → scheduled
+ * committing (the event loop comes round) → idle or scheduled; waiting (the gate, a hold, or a foreign lock) → scheduled
  * (timer).
  */
 export class Committer {
@@ -92,6 +96,8 @@ export class Committer {
   /** The number of the last operation that was let in, by client. */
   readonly #lastSeqs = new Map<string, number>();
   #scheduled = false;
+  /** Since when the queue waits for the end of a hold. */
+  #heldSinceMs: number | undefined;
   /** What the operations of the commit under way have observed: it counts with the commit, or never. */
   #observed: (() => void)[] = [];
   readonly #observe: Observe;
@@ -177,7 +183,7 @@ export class Committer {
     this.#scheduled = true;
     const run = () => {
       this.#scheduled = false;
-      const waitMs = this.#options.gate?.() ?? 0;
+      const waitMs = this.#waitMs();
       if (waitMs > 0) {
         this.#schedule(waitMs);
         return;
@@ -189,6 +195,23 @@ export class Committer {
     // After this turn's reads: everything that clients have sent by now goes into one commit.
     if (delayMs === 0) setImmediate(run);
     else setTimeout(run, delayMs);
+  }
+
+  #waitMs(): number {
+    const { isHeld, gate } = this.#options;
+    if (isHeld?.()) {
+      this.#heldSinceMs ??= monotonicNowMs();
+      return HELD_LOOK_MS;
+    }
+    if (this.#heldSinceMs !== undefined) {
+      const heldMs = monotonicNowMs() - this.#heldSinceMs;
+      this.#heldSinceMs = undefined;
+      this.#queue = this.#queue.map((operation) => ({
+        ...operation,
+        deadlineMonotonicMs: operation.deadlineMonotonicMs + heldMs,
+      }));
+    }
+    return gate?.() ?? 0;
   }
 
   #take(): Operation[] {

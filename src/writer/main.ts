@@ -30,23 +30,30 @@ export async function run(runtime: Runtime): Promise<void> {
   const stores = new Map<string, Store>();
   let server: WriterServer | undefined;
   let guard: StorageGuard | undefined;
-  // A system with a standby commits only while it is told that it leads.
-  let commitUntilMs = config.FAILOVER === 'off' ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY;
-  const mayCommitUntilMs = () => commitUntilMs;
+  // A system with a standby commits only while it is told that it leads, and keeps what comes before it is told anything.
+  const hasStandby = config.FAILOVER !== 'off';
+  let commitUntilMs = hasStandby ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY;
+  let isHeld = hasStandby;
   runtime.onMessage((message) => {
     if (message.kind === 'replicated') {
       stores.get(message.database)?.replication.confirmed(message);
     }
     if (message.kind === 'refuse-writes') guard?.refuse(message.because);
-    if (message.kind === 'commit-until') commitUntilMs = message.monotonicMs;
+    if (message.kind === 'commit-until') {
+      commitUntilMs = message.monotonicMs;
+      isHeld = false;
+    }
     if (message.kind === 'hold-commits') {
-      commitUntilMs = Number.NEGATIVE_INFINITY;
+      isHeld = true;
       if (guard) report([...stores.values()], guard, runtime);
       send({ kind: 'commits-held' });
     }
     if (message.kind === 'behind') stores.get(message.database)?.replication.behind(message);
     // It stays, with its connections open, until the primary has stopped Litestream and kills it.
     if (message.kind === 'drain') {
+      // Nobody tells it any more that it may.
+      if (isHeld) commitUntilMs = Number.NEGATIVE_INFINITY;
+      isHeld = false;
       server?.drain().then(() => {
         keepFiles([...stores.values()]);
         if (guard) report([...stores.values()], guard, runtime);
@@ -77,8 +84,9 @@ export async function run(runtime: Runtime): Promise<void> {
     stores.set(
       name,
       makeStore(name, db, commands.get(name) ?? new Map(), session, guard, {
-        ...runtime,
-        ...(config.FAILOVER !== 'off' && { mayCommitUntilMs }),
+        log,
+        meter: runtime.meter,
+        ...(hasStandby && { mayCommitUntilMs: () => commitUntilMs, isHeld: () => isHeld }),
         config: appConfig,
       }),
     );
@@ -92,7 +100,7 @@ export async function run(runtime: Runtime): Promise<void> {
   ]);
   server = new WriterServer(new Map(routing), log, questions);
   await server.listen(writerSocketPath(config.DATA_DIR));
-  keepReporting([...stores.values()], guard, runtime, () => monotonicNowMs() < commitUntilMs);
+  keepReporting([...stores.values()], guard, runtime, () => !isHeld && monotonicNowMs() < commitUntilMs);
   const schema = Object.fromEntries([...databases].map(([name, db]) => [name, newestMigrations(db)]));
   const needs = Object.fromEntries([...databases].map(([name, db]) => [name, newestNeeded(db)]));
   runtime.ready(notices.length > 0 ? notices.join(' ') : undefined, schema, needs);

@@ -47,9 +47,9 @@ export function makeStore(
     config,
     log,
     meter,
-    mayCommitUntilMs,
+    ...standby
   }: Pick<Runtime, 'log' | 'meter'> &
-    Pick<CommitterOptions, 'mayCommitUntilMs'> & { readonly config: AppConfig },
+    Pick<CommitterOptions, 'mayCommitUntilMs' | 'isHeld'> & { readonly config: AppConfig },
 ): Store {
   const replication = new Replication(
     db,
@@ -70,7 +70,7 @@ export function makeStore(
     observer: new Observer(meter, appMetrics),
     refusal: () => replication.refusal ?? guard.refusal,
     gate: () => replication.waitMs(),
-    ...(mayCommitUntilMs && { mayCommitUntilMs }),
+    ...standby,
     whenReplicated: (timeoutMs, done) => replication.whenReplicated(timeoutMs, done),
     onCommit({ atMs, operations, durationMs }) {
       replication.committed(atMs);

@@ -6,7 +6,7 @@ import { startStoreProxy } from '../support/s3.ts';
 import { temporaryFolder, until } from '../support/system.ts';
 import { missing } from '../support/tools.ts';
 import { LONG, pair, peers, standsBy } from './failover-fixture.ts';
-import { handOver } from './handover-fixture.ts';
+import { beginNote, handOver } from './handover-fixture.ts';
 import { post } from './lease-fixture.ts';
 
 const CLIENTS = 16;
@@ -24,6 +24,7 @@ t.test('where the other one does not take it, this one leads on, and answers wha
   await standsBy(standby);
   // It stands by, and could not take the record that it looks at.
   await way.become('read-only');
+  const begun = await beginNote(leader.url, 'begun');
   const handed = handOver(leader.dataDir, { ...env, ...ofA });
   let isOver = false;
   void handed.then(() => {
@@ -31,10 +32,12 @@ t.test('where the other one does not take it, this one leads on, and answers wha
   });
   await until(() => isOver || record().state === 'released', 'the record is offered');
   const late = post(leader, 'late');
+  const ended = begun.end();
   const { code, stderr } = await handed;
   t.equal(code, 75);
   t.match(stderr, /b did not take the lead in time. This system leads on/);
   t.equal((await late).status, 201);
+  t.equal(await ended, 201, 'and what was under way');
   t.strictSame([record().epoch, record().state], [1, 'held']);
   t.equal((await request(`${leader.url}/ready`)).status, 200);
   await until(async () => {

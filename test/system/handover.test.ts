@@ -3,7 +3,7 @@ import { command } from '../commands/command.ts';
 import { request } from '../support/http.ts';
 import { start, until } from '../support/system.ts';
 import { LONG, pair, peers, standsBy, written } from './failover-fixture.ts';
-import { handOver } from './handover-fixture.ts';
+import { beginNote, handOver } from './handover-fixture.ts';
 import { post } from './lease-fixture.ts';
 
 t.test('the other one leads, and has all; a request that came meanwhile is closed unanswered', async (t) => {
@@ -21,15 +21,29 @@ t.test('the other one leads, and has all; a request that came meanwhile is close
     t.match(stderr, /This system stands by/);
   });
 
+  await t.test('it is refused while something is exchanged', async (t) => {
+    const last = await beginNote(leader.url, 'last');
+    const before = leader.pidOf('worker-1');
+    const restart = command(['restart', 'worker'], { DATA_DIR: leader.dataDir });
+    await until(() => leader.pidOf('worker-1') !== before, 'another worker is there');
+    const { code, stderr } = await handOver(leader.dataDir, { ...env, ...ofA });
+    t.equal(code, 75);
+    t.match(stderr, /A reload or a restart is under way: hand over when it is done/);
+    t.equal(await last.end(), 201);
+    t.equal((await restart).code, 0);
+  });
+  const begun = await beginNote(leader.url, 'begun');
   const handed = handOver(leader.dataDir, { ...env, ...ofA });
   await until(() => record().state === 'released' || record().epoch === 2, 'the record is offered');
   const late = post(leader, 'late').then(
     ({ status }) => status,
     () => 'no answer',
   );
+  const ended = begun.end();
   t.equal((await request(`${leader.url}/ready`)).status, 200, 'a proxy goes on until it knows the other one');
   await until(async () => (await request(`${standbyUrl}/ready`)).status === 200, 'the other one serves');
   t.equal(await late, 'no answer');
+  t.equal(await ended, 'no answer', 'what was under way waits, too');
   await until(async () => (await request(`${leader.url}/ready`)).status === 404, 'a proxy learns of it');
   const { code, stdout, stderr } = await handed;
   t.equal(code, 0, stderr);
@@ -37,7 +51,7 @@ t.test('the other one leads, and has all; a request that came meanwhile is close
   t.equal((await leader.ended()).code, 85);
   t.strictSame([record().epoch, record().data], [2, 'e000002']);
   t.equal((await request(`${standbyUrl}/note/one`)).status, 200);
-  t.equal((await request(`${standbyUrl}/note/late`)).status, 404);
+  for (const id of ['late', 'begun']) t.equal((await request(`${standbyUrl}/note/${id}`)).status, 404, id);
 });
 
 t.test('a system without another one has nobody to hand over to', async (t) => {

@@ -4,12 +4,16 @@ import type { AddressInfo } from 'node:net';
 import t, { type Test } from 'tap';
 import { RequestGate } from '../../src/worker/request-gate.ts';
 
-/** A real server behind a gate, which answers at once, but for /slow. */
+/** A real server behind a gate, which answers at once, but for what a test answers: /slow, and /stream, which it begins to. */
 async function serving(t: Test) {
   const slow = Promise.withResolvers<ServerResponse>();
+  const stream = Promise.withResolvers<ServerResponse>();
   const gate = new RequestGate((req, res) => {
     if (req.url === '/slow') slow.resolve(res);
-    else res.end('answered');
+    else if (req.url === '/stream') {
+      res.write('begun');
+      stream.resolve(res);
+    } else res.end('answered');
   });
   const came: string[] = [];
   const server = createServer((req, res) => {
@@ -23,11 +27,11 @@ async function serving(t: Test) {
   });
   const { port } = server.address() as AddressInfo;
   /** @returns the status, or the error where there is no answer */
-  const get = (path: string) =>
+  const get = (path: string, method = 'GET') =>
     new Promise<number | string>((resolve) => {
-      request({ port, path, agent: false }, (res) => {
+      request({ port, path, method, agent: false }, (res) => {
+        res.on('end', () => resolve(res.statusCode ?? 0)).on('error', () => resolve('broken off'));
         res.resume();
-        resolve(res.statusCode ?? 0);
       })
         .on('error', (error: NodeJS.ErrnoException) => resolve(String(error.code)))
         .end();
@@ -36,7 +40,7 @@ async function serving(t: Test) {
   const arrives = async (path: string) => {
     while (!came.includes(path)) await once(server, 'request');
   };
-  return { gate, get, arrives, slow: slow.promise };
+  return { gate, get, arrives, slow: slow.promise, stream: stream.promise };
 }
 
 t.test('what comes while it holds is answered when it is let go, and probes at once', async (t) => {
@@ -66,9 +70,13 @@ t.test('what waits is closed unanswered, and so is all that comes then, but for 
   t.equal(await get('/ready'), 200, 'what the app says of it');
 });
 
-t.test('it holds when what came before is answered', async (t) => {
-  const { gate, get, slow } = await serving(t);
-  const before = get('/slow');
+t.test('it holds when what came before and may write is answered', async (t) => {
+  const { gate, get, slow, stream } = await serving(t);
+  const followed = get('/stream');
+  const following = await stream;
+  await gate.hold();
+  gate.answer();
+  const before = get('/slow', 'POST');
   const res = await slow;
   let isHeld = false;
   const held = gate.hold().then(() => {
@@ -79,4 +87,30 @@ t.test('it holds when what came before is answered', async (t) => {
   res.end();
   await held;
   t.equal(await before, 200);
+  gate.close();
+  following.end();
+  t.equal(await followed, 200, 'an answer that has begun is ended');
+});
+
+t.test('what is under way when it closes is closed unanswered, too', async (t) => {
+  const { gate, get, slow } = await serving(t);
+  const before = get('/slow', 'POST');
+  await slow;
+  void gate.hold();
+  gate.close();
+  t.equal(await before, 'ECONNRESET');
+});
+
+t.test('one that was let go before it held never says that it does', async (t) => {
+  const { gate, get, slow } = await serving(t);
+  const before = get('/slow', 'POST');
+  const res = await slow;
+  let isHeld = false;
+  void gate.hold().then(() => {
+    isHeld = true;
+  });
+  gate.answer();
+  res.end();
+  t.equal(await before, 200);
+  t.equal(isHeld, false);
 });

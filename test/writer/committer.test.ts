@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import Sqlite from 'better-sqlite3';
 import pino from 'pino';
 import t, { type Test } from 'tap';
@@ -10,7 +11,7 @@ import type { Families } from '../../src/metrics/catalog.ts';
 import { Meter } from '../../src/metrics/meter.ts';
 import { Observer } from '../../src/metrics/observer.ts';
 import { migrate } from '../../src/sqlite/migrations.ts';
-import { Committer } from '../../src/writer/committer.ts';
+import { Committer, type CommitterOptions } from '../../src/writer/committer.ts';
 import { IdempotencyKeys } from '../../src/writer/idempotency.ts';
 import { Ledger } from '../../src/writer/ledger.ts';
 import { type Idempotency, monotonicNowMs, type Outcome } from '../../src/writer-client/protocol.ts';
@@ -53,9 +54,13 @@ function makeCommitter(t: Test) {
   db.exec('CREATE TABLE counted (n INTEGER NOT NULL); INSERT INTO counted VALUES (0)');
   let refusal: Failure | undefined;
   const meter = new Meter();
-  const make = (queueMax = 10, input: z.ZodType = z.object({}), mayCommitUntilMs?: () => number) =>
+  const make = (
+    queueMax = 10,
+    input: z.ZodType = z.object({}),
+    standby: Pick<CommitterOptions, 'mayCommitUntilMs' | 'isHeld'> = {},
+  ) =>
     new Committer({
-      ...(mayCommitUntilMs && { mayCommitUntilMs }),
+      ...standby,
       db,
       ledger: new Ledger(db, 'test'),
       idempotencyKeys: new IdempotencyKeys(db, 1000),
@@ -75,10 +80,11 @@ function makeCommitter(t: Test) {
     input: object = {},
     idempotency?: Idempotency,
     name = 'test.count',
+    timeoutMs = 5000,
   ) =>
     new Promise<Outcome>((reply) => {
       committer.submit({
-        ...{ client: 'one', seq, name, deadlineMonotonicMs: monotonicNowMs() + 5000 },
+        ...{ client: 'one', seq, name, deadlineMonotonicMs: monotonicNowMs() + timeoutMs },
         ...{ input, blob: undefined, replicatedTimeoutMs: 0, idempotency, reply },
       });
     });
@@ -131,7 +137,7 @@ t.test(
   async (t) => {
     const { make, send, counted } = makeCommitter(t);
     let untilMs = monotonicNowMs() + 60_000;
-    const committer = make(10, z.object({}), () => untilMs);
+    const committer = make(10, z.object({}), { mayCommitUntilMs: () => untilMs });
     like(t, await send(committer, 1), { value: 1 });
     untilMs = monotonicNowMs();
     like(t, await send(committer, 2), { code: 'not_ready', options: { retryAfterSeconds: 1 } });
@@ -145,11 +151,26 @@ t.test(
 t.test('a commit whose time ends while it is prepared is undone', async (t) => {
   const { make, send, counted } = makeCommitter(t);
   const times = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
-  const committer = make(10, z.object({}), () => times.shift() ?? Number.POSITIVE_INFINITY);
+  const committer = make(10, z.object({}), {
+    mayCommitUntilMs: () => times.shift() ?? Number.POSITIVE_INFINITY,
+  });
   like(t, await send(committer, 1), { code: 'not_ready' });
   t.equal(counted(), 0);
   like(t, await send(committer, 1), { value: 1 }, 'its sender may send it again');
   t.equal(counted(), 1);
+});
+
+t.test('what is held is committed when it is let go, and is not late for that', async (t) => {
+  const { make, send, counted } = makeCommitter(t);
+  let isHeld = true;
+  const committer = make(10, z.object({}), { isHeld: () => isHeld });
+  const [short, long] = [10, 5000].map((timeoutMs, index) =>
+    send(committer, index + 1, {}, undefined, 'test.count', timeoutMs),
+  );
+  await delay(200);
+  t.equal(counted(), 0);
+  isHeld = false;
+  like(t, await Promise.all([short, long]), [{ value: 1 }, { value: 2 }]);
 });
 
 t.test('what an operation observes counts when it is committed, and never else', async (t) => {

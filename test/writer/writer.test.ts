@@ -175,6 +175,17 @@ t.test('a write that waited past its deadline inside the writer is not applied',
   t.same(rows(), []);
 });
 
+t.test('what waits while the writer decides nothing is not given up', async (t) => {
+  const { client, start } = harness(t, { deadlineMs: 100 });
+  const writer = await start({ blockMs: 1500 });
+  const blocked = client.write('count.block', {});
+  await once(writer.stdout as NodeJS.ReadableStream, 'data');
+  client.hold();
+  t.strictSame(await blocked, {});
+  client.go();
+  await t.rejects(client.write('count.block', {}), { code: 'write_undecided' }, 'as it is without');
+});
+
 t.test('a full queue refuses at once with the time to come back', async (t) => {
   const { client } = harness(t, { queueMax: 3, deadlineMs: 100 });
   const answers = await Promise.allSettled(

@@ -87,7 +87,8 @@ export class FailoverSystem implements StartedSystem {
   #system: System | undefined;
   #isStopping = false;
   #isHandingOver = false;
-  #isReloading = false;
+  /** Reloads and restarts that are under way. */
+  #exchanges = 0;
   readonly #cleaner: EpochCleaner;
 
   constructor(options: FailoverOptions) {
@@ -284,8 +285,9 @@ export class FailoverSystem implements StartedSystem {
   async handOver(): Promise<HandedOver> {
     const system = this.#leading;
     if (this.#isHandingOver) throw new Failure('not_ready', 'A handover is under way');
-    // Its writer may just now migrate.
-    if (this.#isReloading) throw new Failure('not_ready', 'A reload is under way: hand over when it is done');
+    // Its writer may just now migrate, or be exchanged.
+    if (this.#exchanges > 0)
+      throw new Failure('not_ready', 'A reload or a restart is under way: hand over when it is done');
     this.#isHandingOver = true;
     try {
       const { name } = await this.#contender.successor();
@@ -344,23 +346,27 @@ export class FailoverSystem implements StartedSystem {
   }
 
   async reload(request: ReloadRequest): ReturnType<System['reload']> {
-    if (this.#isHandingOver) throw new Failure('not_ready', 'The lead is being handed over');
     if (!this.#system)
       throw new Failure(
         'standby',
         'This system stands by, and serves nobody: restart it with the other release.',
       );
-    this.#isReloading = true;
-    try {
-      return await this.#leading.reload(request);
-    } finally {
-      this.#isReloading = false;
-    }
+    return this.#exchange((system) => system.reload(request));
   }
 
   async restart(target: string, cause: string): Promise<string[]> {
+    return this.#exchange((system) => system.restart(target, cause));
+  }
+
+  async #exchange<Result>(run: (system: System) => Promise<Result>): Promise<Result> {
     if (this.#isHandingOver) throw new Failure('not_ready', 'The lead is being handed over');
-    return this.#leading.restart(target, cause);
+    const system = this.#leading;
+    this.#exchanges += 1;
+    try {
+      return await run(system);
+    } finally {
+      this.#exchanges -= 1;
+    }
   }
 
   opsLink(): ReturnType<System['opsLink']> {
