@@ -20,6 +20,10 @@ const TRIES = 2;
 const KILLS = Number(process.env.HAPROXY_KILLS ?? 6);
 const KILL_INTERVAL_MS = 1000;
 const CLIENTS = 8;
+/** HAProxy has read the head when the body comes, as with clients that send each by itself. */
+const APART_MS = 50;
+/** Of HAProxy, less what it keeps free for what it adds. */
+const BUFFER_BYTES = 15_000;
 
 /** A server that takes every request but the health checks and closes its connection unanswered, as a worker dies. */
 async function dyingServer(t: Test): Promise<{ port: number; seen: string[] }> {
@@ -60,8 +64,13 @@ async function call(
   headers: Readonly<Record<string, string>> = {},
   body?: string,
   via: Agent | false = agent,
+  isApart = false,
 ): Promise<number> {
   const outgoing = send({ port, method, path, headers, agent: via });
+  if (isApart) {
+    outgoing.flushHeaders();
+    await delay(APART_MS);
+  }
   outgoing.end(body);
   const [answer] = await once(outgoing, 'response');
   await text(answer);
@@ -120,16 +129,25 @@ t.test(
     const keyed = { 'Idempotency-Key': '"one"' };
     const json = { 'Content-Type': 'application/json' };
     // On a connection of its own: on one that was used before, HAProxy answers by closing it.
-    const unanswered = async (method: string, path: string, headers = {}, body?: string) =>
-      t.equal(await call(port, method, path, headers, body, false), 502, `${method} ${path} failed at last`);
+    const unanswered = async (method: string, path: string, headers = {}, body?: string, isApart = false) =>
+      t.equal(
+        await call(port, method, path, headers, body, false, isApart),
+        502,
+        `${method} ${path} failed at last`,
+      );
     await unanswered('POST', '/unkeyed', json, '{}');
     await unanswered('POST', '/keyed', { ...json, ...keyed }, '{}');
+    const sized = (bytes: number) => ({ ...keyed, 'Content-Length': String(bytes) });
+    await unanswered('POST', '/apart', sized(BUFFER_BYTES), 'a'.repeat(BUFFER_BYTES), true);
+    await unanswered('POST', '/large', sized(100_000), 'a'.repeat(100_000));
     await unanswered('DELETE', '/unkeyed');
     await unanswered('DELETE', '/keyed', keyed);
     await unanswered('GET', '/read');
     const count = (request: string) => server.seen.filter((seen) => seen === request).length;
     t.equal(count('POST /unkeyed'), 1);
     t.equal(count('POST /keyed'), TRIES);
+    t.equal(count('POST /apart'), TRIES);
+    t.equal(count('POST /large'), 1, 'it does not fit in the buffer');
     t.equal(count('DELETE /unkeyed'), 1);
     t.equal(count('DELETE /keyed'), TRIES);
     t.equal(count('GET /read'), TRIES);
