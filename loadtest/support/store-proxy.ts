@@ -50,6 +50,8 @@ export class StoreProxy {
   #port = 0;
   /** Requests that were passed, by method. */
   readonly counts: Record<string, number> = {};
+  /** The uploads that a page was the answer to. */
+  readonly lost: string[] = [];
   /** Bytes of the bodies that were passed on to the store. */
   uploadedBytes = 0;
   /** How long each request that is passed has to wait, as on a way over a network. */
@@ -124,6 +126,7 @@ export class StoreProxy {
     ) {
       refuse(request, response, ACCESS_DENIED);
     } else if (weather === 'page') {
+      if (request.method === 'PUT') this.lost.push(request.url ?? '');
       request.resume();
       response.writeHead(200, { 'Content-Type': 'text/html' });
       response.end('<html><body>Please log in</body></html>');

@@ -103,6 +103,7 @@ export class DataTier {
       onEnded: () => this.guard.litestreamEnded(),
       onWedged: (reason, database) => void this.guard.wedged(reason, database),
       onCounted: (confirmation) => this.writer.confirmed(confirmation),
+      isOwner: () => this.lease.isRecorded(),
       gate: options.contender && ((confirmation) => options.contender?.uploaded(confirmation)),
     });
     this.writer = new WriterPlace({

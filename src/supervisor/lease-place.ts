@@ -5,6 +5,8 @@ import type { LeasePositions, Schema } from '../messages/positions.ts';
 import { unknownEpochs } from '../replication/failover/unknown-epochs.ts';
 import { isCoveredByDataDir } from '../replication/lease/covered.ts';
 import type { LeaseInput } from '../replication/lease/main.ts';
+import { openLeaseStore } from '../replication/lease/open-store.ts';
+import { parseRecord } from '../replication/lease/record.ts';
 import { Changes } from './changes.ts';
 import type { ProcessFactory } from './process-factory.ts';
 import { drainTimeoutMsOf, PROCESSES } from './processes.ts';
@@ -117,6 +119,17 @@ export class LeasePlace implements ReplicaOwner {
       await this.#until(() => this.#heard > heard, CHECK_MS);
     }
     this.demand();
+  }
+
+  async isRecorded(): Promise<boolean> {
+    if (!this.slot) return true;
+    const { config, secrets } = this.#options.deployment;
+    const store = openLeaseStore(config, { ...process.env, ...secrets });
+    const record = parseRecord((await store.read())?.text ?? '');
+    if (record?.session === this.#session) return true;
+    // What to make of that, its process finds out.
+    if (this.slot.child?.isReachable) this.slot.child.send({ kind: 'renew' });
+    return false;
   }
 
   migrated(schema: Schema, needs: Schema | undefined): void {

@@ -79,7 +79,8 @@ export class ReplicaGuard {
 
   /** What is wrong beside what the history tells; undefined when nothing is. */
   get trouble(): string | undefined {
-    return this.#refusal && `the content of the replica cannot be looked at: ${this.#refusal}`;
+    const reason = this.#refusal ?? this.#options.replicator.checkTrouble;
+    return reason && `the content of the replica cannot be looked at: ${reason}`;
   }
 
   /** Starts Litestream, now or when the databases are compared with the replica. Resolves when there is nothing to wait for. */

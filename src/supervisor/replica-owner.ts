@@ -33,6 +33,12 @@ export interface ReplicaOwner {
    * @throws Failure replica_in_use when it is another's
    */
   check(): Promise<void>;
+  /**
+   * Asks the replica itself, for what was uploaded before.
+   * @returns whether it is still this system's; true also where the gate finds that out
+   * @throws Error why it cannot be told
+   */
+  isRecorded(): Promise<boolean>;
   /** Hands on what the databases have. */
   migrated(schema: Schema, needs: Schema | undefined): void;
   /** Hands on how far the replica is. */

@@ -9,6 +9,7 @@ import { ReplicationMonitor } from '../replication/monitor.ts';
 import { Retention } from '../replication/retention.ts';
 import { advisedReason } from '../replication/store/remedies.ts';
 import { StoreProbe } from '../replication/store/store-probe.ts';
+import { UploadCheck, type UploadCheckOptions } from '../replication/watch/upload-check.ts';
 import type { Child } from './child.ts';
 import { processClock } from './clock.ts';
 import type { Events } from './events.ts';
@@ -21,7 +22,7 @@ import type { Slot } from './slot.ts';
 /** How often the writer reports its lag: so much older than it is may a commit seem. */
 const LAG_REPORT_MS = 500;
 
-export interface ReplicatorOptions {
+export interface ReplicatorOptions extends Pick<UploadCheckOptions, 'isOwner'> {
   /** The first one, whose settings of the replica stay. */
   readonly deployment: Deployment;
   /** What serves now, and so which Litestream is started. */
@@ -34,7 +35,7 @@ export interface ReplicatorOptions {
   readonly onConfirmed: (confirmation: Confirmation) => void;
   /** It counts, at once or when it is held back no more. */
   readonly onCounted: (confirmation: Confirmation) => void;
-  /** Finds out whether what is confirmed counts, which `counted` then tells. Without it, it does. */
+  /** Finds out whether what was found in the replica counts, which `counted` then tells. Without it, it does. */
   readonly gate?: ((confirmation: Confirmation) => void) | undefined;
   /** A Litestream has ended. */
   readonly onEnded: () => void;
@@ -52,6 +53,8 @@ export class Replicator {
   readonly monitor: ReplicationMonitor;
   readonly #options: ReplicatorOptions;
   readonly #storeProbe: StoreProbe;
+  readonly #uploadCheck: UploadCheck;
+  #checkTrouble: string | undefined;
   readonly retention = new Retention();
   /** Whether what is confirmed is held back, and the last of it. */
   #isHeld = false;
@@ -64,8 +67,19 @@ export class Replicator {
 
   constructor(options: ReplicatorOptions) {
     const { deployment, running, log, events, factory, onChange } = options;
-    const { config } = deployment;
+    const { config, secrets } = deployment;
     this.#options = options;
+    this.#uploadCheck = new UploadCheck({
+      config,
+      env: { ...process.env, ...secrets },
+      isOwner: options.isOwner,
+      onFound: (confirmation) => this.#onFound(confirmation),
+      onTrouble: (reason) => {
+        if (reason === this.#checkTrouble) return;
+        this.#checkTrouble = reason;
+        onChange();
+      },
+    });
     const name = PROCESSES.litestream.role;
     this.slot = factory.slot(PROCESSES.litestream, { name, deployment }, () => this.#spawn(running()));
     this.monitor = new ReplicationMonitor({
@@ -95,6 +109,11 @@ export class Replicator {
   /** The last confirmation of each database. */
   get confirmations(): Iterable<Confirmation> {
     return this.#confirmations.values();
+  }
+
+  /** Why it cannot be found out whether what was uploaded is in the replica; undefined when it can. */
+  get checkTrouble(): string | undefined {
+    return this.#checkTrouble;
   }
 
   /** From now on it is known whether the store answers. */
@@ -210,6 +229,10 @@ export class Replicator {
   #onConfirmed(confirmation: Confirmation): void {
     this.monitor.confirmed(confirmation);
     this.#options.onConfirmed(confirmation);
+    this.#uploadCheck.add(confirmation);
+  }
+
+  #onFound(confirmation: Confirmation): void {
     if (this.#isHeld) this.#held.set(confirmation.database, confirmation);
     else this.#count(confirmation);
   }

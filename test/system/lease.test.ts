@@ -1,5 +1,5 @@
 import t from 'tap';
-import { launch } from '../support/system.ts';
+import { launch, start } from '../support/system.ts';
 import { KINDS, post } from './lease-fixture.ts';
 
 t.test('of two that start at once one is refused', async (t) => {
@@ -14,3 +14,15 @@ t.test('of two that start at once one is refused', async (t) => {
   t.equal(record().pid, winner.pid);
   t.equal((await post(winner, 'a')).status, 201);
 });
+
+for (const [kind, placeOf] of Object.entries(KINDS)) {
+  t.test(`${kind} nothing is told as replicated once another system has the replica`, async (t) => {
+    const { env, record, write } = await placeOf(t);
+    const system = await start(t, env);
+    t.equal((await post(system, 'a')).status, 201);
+    write({ ...record(), session: 'other', name: 'elsewhere', pid: 7, bootId: 'other' });
+    const answer = await post(system, 'b');
+    t.not(answer.status, 201, 'also before the record is to be renewed');
+    await system.waitFor((line) => line.code === 'replica_in_use');
+  });
+}

@@ -1,5 +1,5 @@
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { readdir, stat } from 'node:fs/promises';
+import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { errorCode, syncToDisk } from '../files.ts';
 import type { Replica } from '../replica-url.ts';
@@ -38,12 +38,17 @@ export class FileStore implements ReplicaStore {
 
   async read(path: string): Promise<Stored | undefined> {
     try {
-      const text = readFileSync(this.#at(path), 'utf8');
+      // A disk on a network may hang, and the primary must not.
+      const text = await readFile(this.#at(path), 'utf8');
       return { text, tag: text };
     } catch (error) {
       if (errorCode(error) !== 'ENOENT') throw error;
       return undefined;
     }
+  }
+
+  async has(path: string): Promise<boolean> {
+    return ((await unlessMissing(stat(this.#at(path)), undefined))?.size ?? 0) > 0;
   }
 
   async write(path: string, text: string, over: Stored | undefined | 'any'): Promise<boolean> {

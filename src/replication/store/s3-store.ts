@@ -22,6 +22,9 @@ const CONNECTIONS_MAX = 32;
 /** Somebody else was first; a store that decides between two at once may say 409. */
 const REFUSALS: readonly unknown[] = ['PreconditionFailed', 'ConditionalRequestConflict', 'NoSuchKey'];
 
+/** Of a range of what has no byte. */
+const EMPTY_RANGE_STATUS = 416;
+
 /** One client for each way to a store: it keeps connections, and credentials of a role until they expire. */
 const clients = new Map<string, Connected>();
 
@@ -103,6 +106,21 @@ export class S3Store implements ReplicaStore {
         client.send(new (sdk().GetObjectCommand)(this.#object(path)), { abortSignal }),
       );
       return answer && { text: (await answer.Body?.transformToString()) ?? '', tag: ofStore(answer.ETag) };
+    });
+  }
+
+  async has(path: string): Promise<boolean> {
+    return this.#ask('s3:GetObject', path, async (client, abortSignal) => {
+      // Its beginning, and not HEAD: what refuses that cannot say why.
+      const command = new (sdk().GetObjectCommand)({ ...this.#object(path), Range: 'bytes=0-1' });
+      try {
+        const answer = await unlessMissing(client.send(command, { abortSignal }));
+        if (answer) ofStore(answer.ETag);
+        return ((await answer?.Body?.transformToByteArray())?.length ?? 0) > 0;
+      } catch (error) {
+        if (refusalOf(error)?.status === EMPTY_RANGE_STATUS) return false;
+        throw error;
+      }
     });
   }
 

@@ -24,6 +24,8 @@ export interface ReplicaStore {
   files(folder: string): AsyncIterable<StoredFile>;
   /** @returns undefined where there is none */
   read(path: string): Promise<Stored | undefined>;
+  /** @returns whether there is such a file, with anything in it */
+  has(path: string): Promise<boolean>;
   /**
    * @param over what is to be replaced, as it was read; undefined where there was none; `any` whatever is there
    * @returns whether it was written; not where something else stands there by now

@@ -1,6 +1,6 @@
 import type { SegmentRef } from '../../messages/confirmation.ts';
 import type { ReplicaListing } from '../history/replica-listing.ts';
-import { compareSegments } from '../history/segment.ts';
+import { segmentFile } from '../history/segment.ts';
 
 /** Something in the replica is not as this system has left it. */
 export type Finding = {
@@ -22,10 +22,8 @@ export interface LookOptions {
   readonly database: string;
   readonly replicaUrl: string;
   readonly listing: ReplicaListing;
-  /** The newest segments that Litestream has uploaded, all of one generation, in their order. */
+  /** What Litestream has uploaded since a look has found all, and some before that; all of one generation, in their order. */
   readonly uploaded: readonly SegmentRef[];
-  /** Those that a look did not find, and what was uploaded before them: whole is only what has them again. */
-  readonly missed: readonly SegmentRef[];
   /** Whether a generation is one of this system. Asked after the names were read: Litestream may just have begun one. */
   readonly isOwn: (generation: string) => boolean;
   /** Whether there is more in a generation than when it was compared. */
@@ -40,7 +38,7 @@ export interface LookOptions {
  * @throws Error why the replica cannot be read
  */
 export async function lookAtReplica(options: LookOptions): Promise<Finding | undefined> {
-  const { database, replicaUrl, listing, uploaded, missed, isOwn, hasGrown } = options;
+  const { database, replicaUrl, listing, uploaded, isOwn, hasGrown } = options;
   const what = `The replica ${replicaUrl} of ${database}`;
   const generations = await listing.generations();
   const foreign = generations.filter((name) => !isOwn(name));
@@ -60,14 +58,10 @@ export async function lookAtReplica(options: LookOptions): Promise<Finding | und
   if (generations.length === 0) return { kind: 'loss', database, text: `${what} is empty, and was not.` };
   if (!generations.includes(generation))
     return { kind: 'loss', database, text: `${what} has lost its generation ${generation}.` };
-  // Of an earlier WAL they may have been removed by the retention.
-  const last = uploaded.filter(({ index }) => index === newest.index);
-  const before = missed.filter((each) => each.generation === generation);
-  const expected = [...before, ...last].sort(compareSegments);
-  const found = await listing.segments(generation, expected[0]);
-  const lost = expected.filter((each) => !found.some((one) => compareSegments(one, each) === 0));
+  const found = new Set((await listing.segments(generation, uploaded[0])).map(segmentFile));
+  const lost = uploaded.filter((each) => !found.has(segmentFile(each)));
   if (lost.length > 0) {
-    const text = `${what} has lost ${lost.length} of the ${expected.length} objects that were uploaded last to its generation ${generation}.`;
+    const text = `${what} has lost ${lost.length} of the ${uploaded.length} objects that were uploaded last to its generation ${generation}.`;
     return { kind: 'loss', database, text };
   }
   if ((await listing.snapshots(generation)).length > 0) return undefined;

@@ -16,8 +16,8 @@ const INTERVALS_MS = { s3: 10_000, file: 2000 } as const;
 const URGENT_INTERVAL_MS = 1000;
 /** Between two looks at a generation that nothing is uploaded to, in such intervals. */
 const GROWN_INTERVALS = 6;
-/** Of the newest segments; one page of a listing has a thousand. */
-const UPLOADED_MAX = 200;
+/** Of the newest segments that a look has found; one page of a listing has a thousand. */
+const FOUND_MAX = 200;
 
 export interface ReplicaWatchOptions {
   readonly config: Config;
@@ -40,9 +40,8 @@ export interface ReplicaWatchOptions {
  */
 export class ReplicaWatch {
   readonly #options: ReplicaWatchOptions;
+  /** What was uploaded since a look has found all, and the end of what it has found; of one generation, in their order. */
   readonly #uploaded = new Map<string, readonly SegmentRef[]>();
-  /** What was uploaded when a look has found a loss, until a new generation begins or all is found again. */
-  readonly #missed = new Map<string, readonly SegmentRef[]>();
   readonly #own = new Set<string>();
   readonly #grown: GrownGenerations;
   #timer: NodeJS.Timeout | undefined;
@@ -76,13 +75,12 @@ export class ReplicaWatch {
     if (!segment) return;
     const before = this.#uploaded.get(database) ?? [];
     const same = before.filter(({ generation }) => generation === segment.generation);
-    this.#uploaded.set(database, [...same, segment].slice(-UPLOADED_MAX));
+    this.#uploaded.set(database, [...same, segment]);
   }
 
   /** What was uploaded counts no more: a new generation begins. */
   forget(database: string): void {
     this.#uploaded.delete(database);
-    this.#missed.delete(database);
   }
 
   /** Whether anything was uploaded that a look can find again. */
@@ -133,6 +131,7 @@ export class ReplicaWatch {
     const isKnown = (generation: string) =>
       this.#own.has(`${database}/${generation}`) || isCompared(database, generation);
     const listing = new ReplicaListing({ config, database, env });
+    const uploaded = this.#uploaded.get(database) ?? [];
     const isWritten = (generation: string) =>
       liveGeneration(databasePath(config.DATA_DIR, database)) === generation;
     const finding = await this.#unlessNoStore(
@@ -143,18 +142,22 @@ export class ReplicaWatch {
         listing,
         hasGrown: async (generation) =>
           !isWritten(generation) && (await this.#grown.hasGrown(database, generation, listing)),
-        uploaded: this.#uploaded.get(database) ?? [],
-        missed: this.#missed.get(database) ?? [],
+        uploaded,
         isOwn: (generation) => {
           if (!isKnown(generation)) this.noteOwn();
           return isKnown(generation);
         },
       }),
     );
-    if (!finding) this.#missed.delete(database);
-    else if (finding.kind === 'loss' && !this.#missed.has(database))
-      this.#missed.set(database, this.#uploaded.get(database) ?? []);
+    if (!finding) this.#found(database, uploaded);
     return finding;
+  }
+
+  /** All was there. What is of an earlier WAL the retention may remove from now on. */
+  #found(database: string, found: readonly SegmentRef[]): void {
+    const kept = found.filter(({ index }) => index === found.at(-1)?.index).slice(-FOUND_MAX);
+    const left = this.#uploaded.get(database)?.filter((each) => kept.includes(each) || !found.includes(each));
+    if (left) this.#uploaded.set(database, left);
   }
 
   /** What Litestream has uploaded to something in the store's place is nowhere, though it was told that all is well. */

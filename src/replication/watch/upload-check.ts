@@ -1,0 +1,121 @@
+import type { Config } from '../../config.ts';
+import type { Confirmation } from '../../messages/confirmation.ts';
+import { segmentFile } from '../history/segment.ts';
+import { openStore } from '../store/open.ts';
+import { advised } from '../store/remedies.ts';
+import type { ReplicaStore } from '../store/store.ts';
+
+/** A store that says nothing for so long is out of reach. */
+const ANSWER_TIMEOUT_MS = 3000;
+/** Between two looks for what was not found; what comes meanwhile is looked for at once. */
+const AGAIN_MS = 1000;
+/** Looked for in one look. */
+const AT_ONCE_MAX = 32;
+
+export interface UploadCheckOptions {
+  readonly config: Config;
+  /** Holds the credentials. */
+  readonly env: NodeJS.ProcessEnv;
+  /** Asked with each look: whether the replica is still this system's. */
+  readonly isOwner: () => Promise<boolean>;
+  /** It is in the replica. In their order, of each database. */
+  readonly onFound: (confirmation: Confirmation) => void;
+  /** Why nothing can be found out, in words; undefined when it can again. */
+  readonly onTrouble: (reason: string | undefined) => void;
+}
+
+/**
+ * Looks for what Litestream says that it has uploaded: what answers in the place of a store, such as a page to log in on,
+ * takes everything and keeps nothing. A confirmation is waiting (`add`) → found (a look that was sent later finds its object,
+ * and those before it), or dropped (its database has begun another generation, which has all that it had). There is one look
+ * at a time, and the next one is for all that came meanwhile.
+ */
+export class UploadCheck {
+  readonly #options: UploadCheckOptions;
+  readonly #store: ReplicaStore;
+  /** Of each database those of one generation, the oldest first. */
+  readonly #waiting = new Map<string, Confirmation[]>();
+  /** The generation of each database whose snapshot was found. */
+  readonly #begun = new Map<string, string>();
+  #isLooking = false;
+  #failures = 0;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(options: UploadCheckOptions) {
+    this.#options = options;
+    this.#store = openStore({ ...options, timeoutMs: ANSWER_TIMEOUT_MS });
+  }
+
+  /** Litestream says that it has uploaded this. */
+  add(confirmation: Confirmation): void {
+    const { database, generation } = confirmation;
+    const waiting = this.#waiting.get(database);
+    if (waiting?.[0]?.generation === generation) waiting.push(confirmation);
+    else this.#waiting.set(database, [confirmation]);
+    void this.#look();
+  }
+
+  async #look(): Promise<void> {
+    if (this.#isLooking) return;
+    this.#isLooking = true;
+    clearTimeout(this.#timer);
+    while (await this.#findsSome());
+    this.#isLooking = false;
+    if (this.#waiting.size > 0) this.#timer = setTimeout(() => void this.#look(), AGAIN_MS).unref();
+  }
+
+  /** @returns whether to look again now: something was found, and there is more */
+  async #findsSome(): Promise<boolean> {
+    // Where the oldest one is missing, those after it do not count.
+    const count = this.#failures === 0 ? AT_ONCE_MAX : 1;
+    try {
+      const [isOwner, ...found] = await Promise.all([
+        this.#options.isOwner(),
+        ...[...this.#waiting.values()].map((waiting) => this.#found(waiting, count)),
+      ]);
+      this.#options.onTrouble(undefined);
+      const isSome = isOwner && found.some((confirmations) => confirmations.length > 0);
+      this.#failures = isSome ? 0 : this.#failures + 1;
+      if (isSome) for (const confirmation of found.flat()) this.#pass(confirmation);
+      return isSome && this.#waiting.size > 0;
+    } catch (error) {
+      this.#failures += 1;
+      // One lost answer is no trouble.
+      if (this.#failures > 1) this.#options.onTrouble(advised(error));
+      return false;
+    }
+  }
+
+  #pass(confirmation: Confirmation): void {
+    const { database } = confirmation;
+    const waiting = this.#waiting.get(database);
+    // Another generation may have begun meanwhile.
+    if (waiting?.[0] !== confirmation) return;
+    waiting.shift();
+    if (waiting.length === 0) this.#waiting.delete(database);
+    this.#options.onFound(confirmation);
+  }
+
+  /** @returns those before the first that is not there */
+  async #found(waiting: readonly Confirmation[], count: number): Promise<readonly Confirmation[]> {
+    const asked = waiting.slice(0, count);
+    const found = await Promise.all(asked.map((confirmation) => this.#isThere(confirmation)));
+    return found.includes(false) ? asked.slice(0, found.indexOf(false)) : asked;
+  }
+
+  async #isThere({ database, generation, segment }: Confirmation): Promise<boolean> {
+    // Litestream 0.5 merges what it has uploaded all the time.
+    if (!segment) return true;
+    const folder = `${database}/generations/${generation}`;
+    const [isStored, isBegun] = await Promise.all([
+      this.#store.has(`${folder}/wal/${segmentFile(segment)}`),
+      this.#begun.get(database) === generation || this.#hasSnapshot(folder),
+    ]);
+    if (isBegun) this.#begun.set(database, generation);
+    return isBegun && isStored;
+  }
+
+  async #hasSnapshot(folder: string): Promise<boolean> {
+    return (await this.#store.names(`${folder}/snapshots`)).length > 0;
+  }
+}
