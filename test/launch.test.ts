@@ -5,6 +5,7 @@ import t, { type Test } from 'tap';
 import { Deployment } from '../loadtest/chaos/deployment.ts';
 import { cleanEnv } from '../src/testing/running-system.ts';
 import { DEPLOYED_APP } from './small-app/arguments.ts';
+import { bare } from './support/bare.ts';
 import { noteOf, request } from './support/http.ts';
 import { start, temporaryFolder } from './support/system.ts';
 
@@ -25,8 +26,7 @@ function runIn({ root }: Deployment, env: NodeJS.ProcessEnv, ...words: string[])
     encoding: 'utf8',
   } as const;
   const { status, stdout, stderr } = spawnSync(
-    process.execPath,
-    [join(root, 'src/bin.js'), ...words],
+    ...bare(process.execPath, [join(root, 'src/bin.js'), ...words]),
     options,
   );
   return { code: status, stdout, stderr };

@@ -4,6 +4,7 @@ import { closeSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import t, { type Test } from 'tap';
+import { bare } from './support/bare.ts';
 import { temporaryFolder } from './support/system.ts';
 
 /** Above what may wait, with the rest of a small process. */
@@ -12,7 +13,7 @@ const WRITER = new URL('./support/log-writer.ts', import.meta.url).pathname;
 
 /** A process that logs to a pipe, and what it has written so far. */
 function logging(t: Test, mode: string) {
-  const child = spawn(process.execPath, [WRITER, mode], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(...bare(process.execPath, [WRITER, mode]), { stdio: ['ignore', 'pipe', 'inherit'] });
   t.teardown(() => child.kill('SIGKILL'));
   const chunks: Buffer[] = [];
   child.stdout.on('data', (chunk) => chunks.push(chunk));
@@ -40,7 +41,7 @@ for (const kind of ['file', 'pipe']) {
     reader?.stdout.on('data', (chunk) => chunks.push(chunk));
     const shared = fd === 'pipe' ? openSync(path, 'w') : fd;
     const children = Array.from({ length: 3 }, () =>
-      spawn(process.execPath, [WRITER, 'beside-others'], { stdio: ['ignore', shared, 'inherit'] }),
+      spawn(...bare(process.execPath, [WRITER, 'beside-others']), { stdio: ['ignore', shared, 'inherit'] }),
     );
     await Promise.all(children.map((child) => once(child, 'close')));
     const end = reader && once(reader, 'close');
@@ -65,7 +66,7 @@ for (const kind of ['file', 'pipe']) {
   t.test(`a SIGKILL loses no line that is older than a batch (${kind})`, async (t) => {
     const path = join(temporaryFolder(t), 'log');
     const fd = openSync(path, 'a');
-    const child = spawn(process.execPath, [WRITER, 'kill'], {
+    const child = spawn(...bare(process.execPath, [WRITER, 'kill']), {
       stdio: ['ignore', kind === 'file' ? fd : 'pipe', 'inherit'],
     });
     const chunks: Buffer[] = [];
@@ -105,7 +106,7 @@ for (const format of ['json', 'text']) {
     // Each write to it fails with ENOSPC.
     const full = openSync('/dev/full', 'w');
     t.teardown(() => closeSync(full));
-    const child = spawn(process.execPath, [WRITER, 'now-and-then', format], {
+    const child = spawn(...bare(process.execPath, [WRITER, 'now-and-then', format]), {
       stdio: ['ignore', full, 'pipe'],
     });
     let stderr = '';
@@ -128,7 +129,9 @@ for (const format of ['json', 'text']) {
       t.teardown(() => closeSync(fd));
       // Node makes a socket for what it calls a pipe.
       const stdout = kind === 'pipe' ? fd : 'pipe';
-      const child = spawn(process.execPath, [WRITER, 'flood', format], { stdio: ['ignore', stdout, 'pipe'] });
+      const child = spawn(...bare(process.execPath, [WRITER, 'flood', format]), {
+        stdio: ['ignore', stdout, 'pipe'],
+      });
       t.teardown(() => child.kill('SIGKILL'));
       let stderr = '';
       child.stderr?.on('data', (chunk) => {

@@ -3,6 +3,7 @@ import { text } from 'node:stream/consumers';
 import type { Test } from 'tap';
 import { cleanEnv } from '../../src/testing/running-system.ts';
 import { APP_ARGUMENTS } from '../small-app/arguments.ts';
+import { bare } from '../support/bare.ts';
 import { start } from '../support/system.ts';
 
 export const ENTRY = new URL('../../src/bin.js', import.meta.url).pathname;
@@ -11,7 +12,7 @@ export const ENTRY = new URL('../../src/bin.js', import.meta.url).pathname;
 const SCRIPT = `"$0" "$@" | head -n 1; exit "\${PIPESTATUS[0]}"`;
 
 async function intoHead(args: readonly string[], env: NodeJS.ProcessEnv) {
-  const child = spawn('bash', ['-c', SCRIPT, process.execPath, ENTRY, ...args, ...APP_ARGUMENTS], {
+  const child = spawn(...bare('bash', ['-c', SCRIPT, process.execPath, ENTRY, ...args, ...APP_ARGUMENTS]), {
     env: { ...cleanEnv(), LITESTREAM_BIN: '', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import t from 'tap';
 import { cleanEnv } from '../../src/testing/running-system.ts';
+import { bare } from '../support/bare.ts';
 import { temporaryFolder } from '../support/system.ts';
 import { ENTRY, endQuietly } from './closed-output-fixture.ts';
 
@@ -13,10 +14,13 @@ t.test(
   (t) => {
     const DATA_DIR = temporaryFolder(t);
     const intoFull = (words: string) =>
-      spawnSync('sh', ['-c', `exec "$0" "$@" > ${FULL}`, process.execPath, ENTRY, ...words.split(' ')], {
-        env: { ...cleanEnv(), LITESTREAM_BIN: '', DATA_DIR, PORT: '8080' },
-        encoding: 'utf8',
-      });
+      spawnSync(
+        ...bare('sh', ['-c', `exec "$0" "$@" > ${FULL}`, process.execPath, ENTRY, ...words.split(' ')]),
+        {
+          env: { ...cleanEnv(), LITESTREAM_BIN: '', DATA_DIR, PORT: '8080' },
+          encoding: 'utf8',
+        },
+      );
     for (const words of [
       'doctor',
       'keys create --name ops --scope admin',

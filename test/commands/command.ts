@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { text } from 'node:stream/consumers';
 import { cleanEnv } from '../../src/testing/running-system.ts';
 import { APP_ARGUMENTS } from '../small-app/arguments.ts';
+import { bare } from '../support/bare.ts';
 
 /** The program. */
 export const ENTRY = new URL('../../src/bin.js', import.meta.url).pathname;
@@ -18,7 +19,7 @@ export function startCommand(
   env: NodeJS.ProcessEnv,
   cwd = env.DATA_DIR,
 ): { readonly process: ChildProcess; readonly ended: Promise<Ran> } {
-  const child = spawn(process.execPath, [ENTRY, ...args, ...APP_ARGUMENTS], {
+  const child = spawn(...bare(process.execPath, [ENTRY, ...args, ...APP_ARGUMENTS]), {
     cwd,
     env: { ...cleanEnv(), LITESTREAM_BIN: '', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import t from 'tap';
+import { bare } from '../support/bare.ts';
 import { temporaryFolder } from '../support/system.ts';
 import { BIN, oneSentence } from './data-folder-fixture.ts';
 
@@ -11,7 +12,7 @@ t.test('a fault of the program is one sentence, and its stack is for who debugs'
   mkdirSync(join(dataDir, 'run', 'releases', 'current'), { recursive: true });
   writeFileSync(join(dataDir, 'main.db'), '');
   const run = (more: NodeJS.ProcessEnv) =>
-    spawnSync(process.execPath, [BIN, 'reload', '--release', dirname(dirname(BIN))], {
+    spawnSync(...bare(process.execPath, [BIN, 'reload', '--release', dirname(dirname(BIN))]), {
       cwd: dataDir,
       env: { PATH: process.env.PATH, DATA_DIR: dataDir, ...more },
       encoding: 'utf8',

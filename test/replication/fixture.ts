@@ -14,6 +14,7 @@ import { databasePath, writeLitestreamConfig } from '../../src/replication/lites
 import type { LitestreamLine } from '../../src/replication/log-line.ts';
 import type { Secrets } from '../../src/secrets.ts';
 import { openReader, openWriter } from '../../src/sqlite/open.ts';
+import { bare } from '../support/bare.ts';
 import type { TestStore } from '../support/s3.ts';
 import { until } from '../support/system.ts';
 
@@ -168,7 +169,7 @@ export async function writeAndDie(path: string, rows: number): Promise<void> {
     const insert = db.prepare('INSERT INTO rows (body) VALUES (?)');
     for (let row = 0; row < ${rows}; row += 1) insert.run('row ' + row);
     process.kill(process.pid, 'SIGKILL');`;
-  const child = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: 'inherit' });
+  const child = spawn(...bare(process.execPath, ['--input-type=module', '-e', script]), { stdio: 'inherit' });
   await once(child, 'exit');
 }
 

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import t from 'tap';
 import type { Failure } from '../../src/errors.ts';
 import { lockDataDir } from '../../src/sqlite/lock.ts';
+import { bare } from '../support/bare.ts';
 import { like } from '../support/like.ts';
 import { temporaryFolder } from '../support/system.ts';
 
@@ -15,7 +16,7 @@ function contender(dataDir: string) {
     try { globalThis.lock = lockDataDir(${JSON.stringify(dataDir)}, 'test'); console.log('held'); }
     catch (error) { console.log('refused ' + error.message); }
     process.stdin.resume();`;
-  return spawn(process.execPath, ['--input-type=module', '-e', script], {
+  return spawn(...bare(process.execPath, ['--input-type=module', '-e', script]), {
     stdio: ['pipe', 'pipe', 'inherit'],
   });
 }

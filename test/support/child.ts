@@ -1,11 +1,13 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { getCompileCacheDir } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import type { Test } from 'tap';
 import { loadConfig } from '../../src/config.ts';
 import { dyingWithParent } from '../../src/dying-with-parent.ts';
 import type { ToChild, ToPrimary } from '../../src/messages/messages.ts';
 import { CONTEXT_VARIABLE, type ForkedContext } from '../../src/runtime/runtime.ts';
+import { bare } from './bare.ts';
 import { within } from './system.ts';
 
 const ENTRY = fileURLToPath(new URL('../../src/runtime/main.ts', import.meta.url));
@@ -45,8 +47,15 @@ export class TestChild {
     const { PATH, HOME, NINELIVES_APP } = process.env;
     // Whoever kills this process shall not leave a child behind that nobody knows of.
     const { command, args } = dyingWithParent(process.execPath, [ENTRY, 'test']);
-    this.process = spawn(command, args, {
-      env: { PATH, HOME, NINELIVES_APP, [CONTEXT_VARIABLE]: JSON.stringify(context), ...env },
+    this.process = spawn(...bare(command, args), {
+      env: {
+        PATH,
+        HOME,
+        NINELIVES_APP,
+        NODE_COMPILE_CACHE: getCompileCacheDir(),
+        [CONTEXT_VARIABLE]: JSON.stringify(context),
+        ...env,
+      },
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     });
     this.process.on('message', (message) => {

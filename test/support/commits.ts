@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { migrate } from '../../src/sqlite/migrations.ts';
 import { type Database, openWriter } from '../../src/sqlite/open.ts';
 import { CommitCounter } from '../../src/writer/commit-counter.ts';
+import { bare } from './bare.ts';
 
 const MIGRATIONS = new URL('../../src/sqlite/migrations/', import.meta.url);
 
@@ -39,7 +40,7 @@ export async function commitAndDie(path: string, session: string, count: number)
     import { commitAs, openWithHistory } from ${JSON.stringify(import.meta.url)};
     commitAs(openWithHistory(${JSON.stringify(path)}), ${JSON.stringify(session)}, ${count});
     process.kill(process.pid, 'SIGKILL');`;
-  const child = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: 'inherit' });
+  const child = spawn(...bare(process.execPath, ['--input-type=module', '-e', script]), { stdio: 'inherit' });
   const [, signal] = await once(child, 'exit');
   if (signal !== 'SIGKILL') throw new Error('it did not get to its end');
 }

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createRequire } from 'node:module';
 import type { Test } from 'tap';
+import { bare } from './bare.ts';
 
 const SCRIPT = `
 const db = require(process.argv[1])(process.argv[2]);
@@ -20,7 +21,7 @@ export interface ForeignConnection {
 /** @param sql what it does before this resolves; whatever locks that takes it keeps */
 export async function foreignConnection(t: Test, path: string, sql: string): Promise<ForeignConnection> {
   const library = createRequire(import.meta.url).resolve('better-sqlite3');
-  const child: ChildProcess = spawn(process.execPath, ['-e', SCRIPT, library, path, sql], {
+  const child: ChildProcess = spawn(...bare(process.execPath, ['-e', SCRIPT, library, path, sql]), {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const end = async () => {

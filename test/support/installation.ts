@@ -8,6 +8,7 @@ import { settingNames } from '../../src/config.ts';
 import type { SystemSnapshot } from '../../src/messages/snapshot.ts';
 import { cleanEnv, RunningSystem } from '../../src/testing/running-system.ts';
 import { DEPLOYED_APP } from '../small-app/arguments.ts';
+import { bare } from './bare.ts';
 import { temporaryFolder } from './system.ts';
 
 interface Ran {
@@ -76,8 +77,7 @@ export class Installation {
   async run(...words: string[]): Promise<Ran> {
     return new Promise((resolve) => {
       execFile(
-        process.execPath,
-        [join(this.link, 'src/bin.js'), ...words],
+        ...bare(process.execPath, [join(this.link, 'src/bin.js'), ...words]),
         { cwd: this.folder, env: { ...cleanEnv(), ...this.env } },
         (error, stdout, stderr) => resolve({ code: Number(error?.code ?? 0), stdout, stderr }),
       );

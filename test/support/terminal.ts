@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import type { Test } from 'tap';
+import { bare } from './bare.ts';
 
 /** What a person types to stop and to continue the output. */
 export const CTRL_S = '\u0013';
@@ -31,7 +32,7 @@ export function openTerminal(
   options: { readonly cwd: string; readonly env: NodeJS.ProcessEnv },
 ): Terminal {
   const quoted = command.map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(' ');
-  const child: ChildProcess = spawn('script', ['-qefc', `exec ${quoted}`, '/dev/null'], {
+  const child: ChildProcess = spawn(...bare('script', ['-qefc', `exec ${quoted}`, '/dev/null']), {
     ...options,
     stdio: ['pipe', 'pipe', 'inherit'],
   });

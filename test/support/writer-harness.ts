@@ -5,6 +5,7 @@ import pino from 'pino';
 import type { Test } from 'tap';
 import { type Database, openReader } from '../../src/sqlite/open.ts';
 import { WriterClient } from '../../src/writer-client/client.ts';
+import { bare } from './bare.ts';
 import { temporaryFolder } from './system.ts';
 
 const WRITER = new URL('./counter-writer.ts', import.meta.url).pathname;
@@ -54,7 +55,7 @@ export function harness(t: Test, options: { deadlineMs?: number; queueMax?: numb
     connect,
     socketPath,
     async start(options = {}) {
-      const writer = spawn(process.execPath, [WRITER, folder, JSON.stringify(options)], {
+      const writer = spawn(...bare(process.execPath, [WRITER, folder, JSON.stringify(options)]), {
         stdio: ['ignore', 'pipe', 'inherit'],
       });
       t.teardown(() => writer.kill('SIGKILL'));

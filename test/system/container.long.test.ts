@@ -6,6 +6,7 @@ import t, { type Test } from 'tap';
 import { cleanEnv, processesOf } from '../../src/testing/running-system.ts';
 import { s3Environment } from '../../src/testing/s3-server.ts';
 import { APP_ARGUMENTS } from '../small-app/arguments.ts';
+import { bare } from '../support/bare.ts';
 import { noteOf, request } from '../support/http.ts';
 import { startS3 } from '../support/s3.ts';
 import { temporaryFolder, until } from '../support/system.ts';
@@ -42,7 +43,7 @@ async function startContainer(
     ROOT,
     ...APP_ARGUMENTS,
   ];
-  const child = spawn('unshare', [...words, ...system], {
+  const child = spawn(...bare('unshare', [...words, ...system]), {
     env: { ...cleanEnv(), PORT: '0', WORKERS: '1', LOG_FORMAT: 'json', ...env },
     stdio: ['ignore', 'pipe', 'inherit'],
   });

@@ -17,6 +17,7 @@ import { markPath, readMark, writeMark } from '../../src/replication/history/mar
 import { mountPointOf } from '../../src/replication/history/mount.ts';
 import { openWriter } from '../../src/sqlite/open.ts';
 import { command } from '../commands/command.ts';
+import { bare } from '../support/bare.ts';
 import { noteOf, request } from '../support/http.ts';
 import { like } from '../support/like.ts';
 import { nextSecond } from '../support/next-second.ts';
@@ -374,7 +375,7 @@ async function makeOlder(path: string): Promise<void> {
       DELETE FROM migrations WHERE owner = 'writer' AND number > 2;
       COMMIT\`);
     process.kill(process.pid, 'SIGKILL');`;
-  const child = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: 'inherit' });
+  const child = spawn(...bare(process.execPath, ['--input-type=module', '-e', script]), { stdio: 'inherit' });
   const [, signal] = await once(child, 'exit');
   if (signal !== 'SIGKILL') throw new Error('it did not get to its end');
 }

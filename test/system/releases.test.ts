@@ -9,6 +9,7 @@ import { releasesFolder } from '../../src/supervisor/release/store.js';
 import { cleanEnv } from '../../src/testing/running-system.ts';
 import { until } from '../../src/testing/wait.ts';
 import { DEPLOYED_APP } from '../small-app/arguments.ts';
+import { bare } from '../support/bare.ts';
 import { request } from '../support/http.ts';
 import { Installation } from '../support/installation.ts';
 import { temporaryFolder } from '../support/system.ts';
@@ -67,7 +68,10 @@ t.test('a log that is written beside the code is none of it', async (t) => {
   };
   const options = { cwd: root, env };
   const program = join(root, 'src/bin.js');
-  const system = spawn(process.execPath, [program, 'start'], { ...options, stdio: ['ignore', fd, fd] });
+  const system = spawn(...bare(process.execPath, [program, 'start']), {
+    ...options,
+    stdio: ['ignore', fd, fd],
+  });
   const ended = once(system, 'exit');
   t.teardown(async () => {
     system.kill();
@@ -81,10 +85,10 @@ t.test('a log that is written beside the code is none of it', async (t) => {
   const { url } = JSON.parse(ready() ?? '');
   const run = promisify(execFile);
   let isDone = false;
-  const reload = run(process.execPath, [program, 'reload'], options).finally(() => (isDone = true));
+  const reload = run(...bare(process.execPath, [program, 'reload']), options).finally(() => (isDone = true));
   while (!isDone) await request(`${url}/note/none`);
   t.match((await reload).stdout, /^nothing changed: /);
-  const { stdout } = await run(process.execPath, [program, 'status', '--json'], options);
+  const { stdout } = await run(...bare(process.execPath, [program, 'status', '--json']), options);
   t.equal(JSON.parse(stdout).onDisk, null);
 });
 

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Test } from 'tap';
+import { bare } from '../support/bare.ts';
 import { processesOf, until } from '../support/system.ts';
 
 export const BIN = new URL('../../src/bin.js', import.meta.url).pathname;
@@ -19,7 +20,7 @@ while True:
 
 export function run(t: Test, program: string, args: readonly string[], env: NodeJS.ProcessEnv = {}) {
   const { PATH, HOME } = process.env;
-  const child: ChildProcess = spawn(program, args, {
+  const child: ChildProcess = spawn(...bare(program, args), {
     env: { PATH, HOME, ...env },
     stdio: ['ignore', 'pipe', 'inherit'],
   });

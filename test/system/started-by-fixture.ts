@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import type { Test } from 'tap';
 import { readEvents } from '../../src/supervisor/events.ts';
+import { bare } from '../support/bare.ts';
 import { processesOf, temporaryFolder, until } from '../support/system.ts';
 
 export const ROOT = new URL('../../', import.meta.url).pathname;
@@ -24,7 +25,7 @@ export async function startBy(
   const dataDir = temporaryFolder(t);
   const { PATH, HOME } = process.env;
   const [program = '', ...args] = command;
-  const child = spawn(program, args, {
+  const child = spawn(...bare(program, args), {
     cwd: ROOT,
     env: { PATH, HOME, DATA_DIR: dataDir, PORT: '0', WORKERS: '1', LOG_FORMAT: 'json', ...more },
     stdio: ['ignore', 'pipe', 'inherit'],

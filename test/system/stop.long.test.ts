@@ -7,6 +7,7 @@ import t from 'tap';
 import { controlSocketPath } from '../../src/supervisor/control.ts';
 import { stopTimeoutMsOf } from '../../src/supervisor/stop-deadline.ts';
 import { command, startCommand } from '../commands/command.ts';
+import { bare } from '../support/bare.ts';
 import { request } from '../support/http.ts';
 import { processesOf, start, startPair, temporaryFolder, until } from '../support/system.ts';
 
@@ -48,7 +49,7 @@ t.test('a standard output that nobody reads holds no stop', async (t) => {
   const { PATH, HOME } = process.env;
   const env = { PATH, HOME, DATA_DIR: dataDir, PORT: '0', WORKERS: '1', LOG_LEVEL: 'trace' };
   const bin = new URL('../../src/bin.js', import.meta.url).pathname;
-  const system = spawn(process.execPath, [bin, 'start'], {
+  const system = spawn(...bare(process.execPath, [bin, 'start']), {
     cwd: dataDir,
     env,
     stdio: ['ignore', pipe, pipe],

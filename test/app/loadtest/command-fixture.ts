@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { bare } from '../../support/bare.ts';
 
 export const MAIN = new URL('../../../loadtest/main.ts', import.meta.url).pathname;
 
@@ -10,7 +11,7 @@ export interface End {
 
 export function loadtest(args: string[]): Promise<End> {
   return new Promise((resolve) => {
-    const child = execFile(process.execPath, [MAIN, ...args], (_error, stdout, stderr) => {
+    const child = execFile(...bare(process.execPath, [MAIN, ...args]), (_error, stdout, stderr) => {
       resolve({ code: child.exitCode ?? -1, stdout, stderr });
     });
   });

@@ -8,6 +8,7 @@ import { LeaseFile, type LeaseStore } from '../../../src/replication/lease/store
 import { FileStore } from '../../../src/replication/store/file-store.ts';
 import { openStore } from '../../../src/replication/store/open.ts';
 import type { Condition } from '../../../src/testing/s3-server.ts';
+import { bare } from '../../support/bare.ts';
 import { startS3 } from '../../support/s3.ts';
 import { temporaryFolder } from '../../support/system.ts';
 
@@ -42,7 +43,7 @@ function isLocked(folder: string): boolean {
   const url = new URL('../../../src/sqlite/lock.ts', import.meta.url).href;
   const path = JSON.stringify(join(folder, 'lease.lock'));
   const script = `const { lockFile } = await import('${url}'); process.exit(lockFile(${path}) ? 0 : 1)`;
-  const { status } = spawnSync(process.execPath, ['--input-type=module', '-e', script]);
+  const { status } = spawnSync(...bare(process.execPath, ['--input-type=module', '-e', script]));
   return status === 1;
 }
 
