@@ -29,6 +29,8 @@ export interface DrillsOptions {
   readonly intervalMs: number;
   /** Starts the process that does one drill. */
   readonly spawn: () => Child;
+  /** What else is tried on what that process has restored, which is removed then. @returns what it comes to together */
+  readonly inspect?: (result: DrillResult, signal: AbortSignal) => Promise<DrillResult>;
   readonly log: Logger;
   /** `status` has changed. */
   readonly onChange: () => void;
@@ -44,6 +46,7 @@ export class Drills {
   #record: DrillRecord;
   #state: 'off' | 'waiting' | 'drilling' = 'off';
   #child: Child | undefined;
+  #abort = new AbortController();
   #running: Promise<DrillResult> | undefined;
   #timer: NodeJS.Timeout | undefined;
   /** Since when a success is missed, as long as there was none. */
@@ -93,6 +96,7 @@ export class Drills {
     this.#state = 'off';
     clearTimeout(this.#timer);
     this.#child?.kill(cause);
+    this.#abort.abort(new Failure('not_ready', cause));
     await this.#running?.catch(() => {});
   }
 
@@ -111,7 +115,7 @@ export class Drills {
   }
 
   async #drill(): Promise<DrillResult> {
-    const { spawn, log } = this.#options;
+    const { spawn, inspect = async (result: DrillResult) => result, log } = this.#options;
     clearTimeout(this.#timer);
     this.#state = 'drilling';
     this.#options.onChange();
@@ -128,12 +132,14 @@ export class Drills {
     // What it said last may be heard after its end.
     if (child.pid !== undefined) await closed;
     this.#child = undefined;
+    this.#abort = new AbortController();
+    const inspected = told && this.#state === 'drilling' ? await inspect(told, this.#abort.signal) : told;
     await this.#clearAway();
     // `stop` may have moved it meanwhile, which the compiler cannot know.
     if ((this.#state as string) === 'off')
       throw new Failure('not_ready', 'The drill was stopped with the system');
     const durationMs = Math.round(performance.now() - startMs);
-    const result = told ?? failedResult(`its process ${cause}`, Date.now(), durationMs);
+    const result = inspected ?? failedResult(`its process ${cause}`, Date.now(), durationMs);
     this.#state = 'waiting';
     this.#keep(result);
     this.#schedule(0);

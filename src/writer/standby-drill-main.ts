@@ -12,7 +12,7 @@ import {
 import type { HeldRecord } from '../messages/positions.ts';
 import { findDamage } from '../replication/database-check.ts';
 import { demandSound } from '../replication/drill/attempt.ts';
-import { drillDir } from '../replication/drill/record.ts';
+import { drillDir, rehearsedDir } from '../replication/drill/record.ts';
 import { lackOfSpace } from '../replication/drill/space.ts';
 import { readMirrorState } from '../replication/failover/mirror-state.ts';
 import { contains, readHistory } from '../replication/history/history.ts';
@@ -46,14 +46,14 @@ export async function run(runtime: Runtime): Promise<void> {
   const startMs = performance.now();
   const folder = drillDir(config.DATA_DIR);
   rmSync(folder, { recursive: true, force: true });
-  mkdirSync(join(folder, 'out'), { recursive: true, mode: 0o700 });
+  mkdirSync(rehearsedDir(config.DATA_DIR), { recursive: true, mode: 0o700 });
   let result: DrillResult;
   try {
     result = await drill(input, runtime);
   } catch (error) {
     result = failedResult((error as Error).message, Date.now(), Math.round(performance.now() - startMs));
   }
-  rmSync(folder, { recursive: true, force: true });
+  // What is restored stays, for whoever tries the rest of the code on it, and then removes it.
   send({ kind: 'drilled', result });
   log.flush(() => process.exit(0));
 }
@@ -129,7 +129,7 @@ async function drillOf(
 ): Promise<DatabaseDrill> {
   const { DATA_DIR, DISK_RESERVE_MB } = replica.config;
   const folder = drillDir(DATA_DIR);
-  const outputPath = join(folder, 'out', `${database}.db`);
+  const outputPath = join(rehearsedDir(DATA_DIR), `${database}.db`);
   const startMs = performance.now();
   let durationMs = 0;
   const end = (reason?: string): DatabaseDrill => ({
@@ -172,7 +172,7 @@ async function drillOf(
 /** Tries this code on what was restored. */
 async function trial(databases: readonly string[], dataDir: string): Promise<Omit<Takeover, 'restoreMs'>> {
   try {
-    await tryOn(join(drillDir(dataDir), 'out'), databases);
+    await tryOn(rehearsedDir(dataDir), databases);
     return {};
   } catch (error) {
     const { message } = error as Error;

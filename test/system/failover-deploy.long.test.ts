@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { Deployment } from '../../loadtest/chaos/deployment.ts';
@@ -74,4 +75,36 @@ t.test('two systems are deployed to: the standby first, a handover, then the oth
   const onDisk = member('b', before, standby.dataDir);
   await standsBy(onDisk);
   await until(() => isHeldBack(onDisk.dataDir, lacks), 'it runs what is on the disk, as after a stop');
+});
+
+t.test('a standby whose workers could not serve what it would migrate does not take over', async (t) => {
+  const { env } = await pair(t);
+  const before = new Deployment(join(temporaryFolder(t), 'before'), DEPLOYED_APP);
+  const wrong = new Deployment(join(temporaryFolder(t), 'wrong'), DEPLOYED_APP);
+  const number = Number.parseInt(
+    wrong.addMigration('add_colour', 'ALTER TABLE notes ADD COLUMN colour TEXT;', true),
+    10,
+  );
+  wrong.addFeature(
+    'painted',
+    "db.prepare('SELECT paint FROM notes'); return (ctx) => { ctx.status = 200; };",
+  );
+  const leader = launch(t, { ...env, ...LONG, NODE_NAME: 'a' }, undefined, { root: before.root });
+  await leader.ready();
+  await written(leader, 'one');
+  const standby = launch(t, { ...env, ...LONG, NODE_NAME: 'b' }, undefined, { root: wrong.root });
+  await standsBy(standby);
+  const { promise: failover, resolve } = Promise.withResolvers<SystemSnapshot['failover']>();
+  await until(async () => {
+    const { stdout } = await command(['status', '--json'], { DATA_DIR: standby.dataDir });
+    const snapshot = JSON.parse(stdout) as SystemSnapshot;
+    if (snapshot.lastDrill === null) return false;
+    resolve(snapshot.failover);
+    return true;
+  }, 'it was tried');
+  t.equal(
+    (await failover)?.heldBackBecause,
+    `its code would apply migration ${number} of notes in main, and that fails: The worker of this release does not come up: The statements of painted do not fit the database: no such column: paint`,
+  );
+  t.equal(existsSync(join(standby.dataDir, 'drill')), false, 'nothing is left behind');
 });

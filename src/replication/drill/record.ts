@@ -21,6 +21,11 @@ export function drillDir(dataDir: string): string {
   return join(dataDir, 'drill');
 }
 
+/** @returns where the drill of a standby has its databases then, migrated by this code */
+export function rehearsedDir(dataDir: string): string {
+  return join(drillDir(dataDir), 'out');
+}
+
 /** @returns what the last system here remembered; nothing when it is not there or cannot be read */
 export function readRecord(dataDir: string, name: DrillRecordName = 'drill'): DrillRecord {
   try {

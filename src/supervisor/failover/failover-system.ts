@@ -3,6 +3,7 @@ import { Failure } from '../../errors.ts';
 import type { DrillResult } from '../../messages/drill-result.ts';
 import type { SystemStatus, Trouble } from '../../messages/messages.ts';
 import type { SystemEventKind, SystemSnapshot } from '../../messages/snapshot.ts';
+import { rehearsedDir } from '../../replication/drill/record.ts';
 import { epochFolder } from '../../replication/failover/epoch.ts';
 import { removeNote } from '../../replication/failover/note.ts';
 import { version } from '../../version.ts';
@@ -15,6 +16,7 @@ import { OpsLinks } from '../ops-links.ts';
 import { ProcessFactory } from '../process-factory.ts';
 import { PROCESSES } from '../processes.ts';
 import type { ReloadRequest } from '../release/exchange.ts';
+import { standBy } from '../release/trial.ts';
 import type { Slot } from '../slot.ts';
 import { freeMb, snapshotOfPrimary, snapshotOfSlot } from '../snapshot.ts';
 import { stopInTime, stopTimeoutMsOf } from '../stop-deadline.ts';
@@ -125,6 +127,7 @@ export class FailoverSystem implements StartedSystem {
       record: 'standby-drill',
       intervalMs: deployment.config.DRILL_INTERVAL_MS,
       spawn: () => this.#spawnDrill(),
+      inspect: (result, signal) => this.#tryServing(result, signal),
       log,
       onChange: () => this.#changed(),
       onResult: (result) => this.#drilled(result),
@@ -470,6 +473,23 @@ export class FailoverSystem implements StartedSystem {
     const input = { litestream, litestreamConfigPath, databases, sizesBytes, confirmed };
     const { role: name } = PROCESSES.standbyDrill;
     return this.#factory.child(PROCESSES.standbyDrill, { name, deployment, input });
+  }
+
+  /** What serves is tried as a reload tries it, where this code has migrated the copy: the drill has tried the writer alone. */
+  async #tryServing(result: DrillResult, signal: AbortSignal): Promise<DrillResult> {
+    const { ok, takeover } = result;
+    const isMigrated = ok && takeover && takeover.refusal === undefined && takeover.untried === undefined;
+    if (!isMigrated || !this.#contender.leadership.isToTry) return result;
+    const { deployment } = this.#options;
+    const folder = rehearsedDir(deployment.config.DATA_DIR);
+    try {
+      await standBy(this.#factory, deployment, { folder, who: 'this release', signal });
+      return result;
+    } catch (error) {
+      const { code, message } = error as Failure;
+      const found = code === 'child_failed' ? { untried: message } : { refusal: message };
+      return { ...result, takeover: { ...takeover, ...found } };
+    }
   }
 
   #drilled({ ok, reason, restoredBytes, takeover }: DrillResult): void {

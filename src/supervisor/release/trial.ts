@@ -45,15 +45,15 @@ export async function tryRelease({ factory, running, next, onStep }: TrialOption
     pending.map(({ owner, name, isCompatible }) => ({ label: `${database} ${owner}/${name}`, isCompatible })),
   );
   if (pending.length === 0) {
-    await standBy(factory, deployment, DATA_DIR, `release ${nameOf(deployment.release)}`);
+    await standBy(factory, deployment, { folder: DATA_DIR, who: `release ${nameOf(deployment.release)}` });
     return { migrations: [], breaking: [], migrateMs: 0 };
   }
   const folder = join(DATA_DIR, 'run', 'dry-run');
   rmSync(folder, { recursive: true, force: true });
   try {
     const result = await dryRun(factory, deployment, { folder, onStep });
-    await standBy(factory, deployment, folder, `release ${nameOf(deployment.release)}`);
-    await standBy(factory, running, folder, `the running release ${nameOf(running.release)}`).catch(
+    await standBy(factory, deployment, { folder, who: `release ${nameOf(deployment.release)}` });
+    await standBy(factory, running, { folder, who: `the running release ${nameOf(running.release)}` }).catch(
       (error) => {
         throw new Failure(
           'migration_mismatch',
@@ -98,12 +98,23 @@ async function dryRun(
   );
 }
 
-/** Brings one worker and each background process up to standby on the databases of a folder, and ends them. */
-async function standBy(
+export interface StandByOptions {
+  /** Where the databases are. */
+  readonly folder: string;
+  /** Whose processes they are, for people. */
+  readonly who: string;
+  /** Ends it. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Brings one worker and each background process up to standby on the databases of a folder, and ends them.
+ * @throws Failure why one does not come up: child_failed where it died, and else what it has said, which is so each time
+ */
+export async function standBy(
   factory: ProcessFactory,
   deployment: Deployment,
-  folder: string,
-  who: string,
+  { folder, who, signal }: StandByOptions,
 ): Promise<void> {
   const { config, backgrounds } = deployment;
   // They belong to the system all the same, and get nothing that they could send anything with.
@@ -114,9 +125,14 @@ async function standBy(
   const children = specs.map((spec) =>
     factory.child(spec, { name: `${spec.role}${TRIAL_SUFFIX}`, deployment: onCopy, standby: 'all', env }),
   );
+  const end = () => {
+    for (const child of children) child.kill('it is not tried any more');
+  };
+  signal?.addEventListener('abort', end);
   try {
     await Promise.all(children.map((child, index) => loaded(child, `${specs[index]?.role} of ${who}`)));
   } finally {
+    signal?.removeEventListener('abort', end);
     for (const child of children) child.kill('it was only tried');
     await Promise.all(children.map((child) => child.ended()));
   }
