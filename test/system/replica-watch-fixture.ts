@@ -27,6 +27,12 @@ export async function historyTrouble(system: RunningSystem): Promise<string | un
   return json.degraded.find(({ name }: { name: string }) => name === 'history')?.reason;
 }
 
+/** @returns why the system is degraded */
+export async function reasonsOf(system: RunningSystem): Promise<string[]> {
+  const { json } = await request(`${system.url}/ready?verbose`);
+  return (json.degraded ?? []).map(({ reason }: { reason: string }) => reason);
+}
+
 /** Waits for what a look tells of. */
 export async function toldAfter(dataDir: string, count: number): Promise<string> {
   await until(() => told(dataDir).length > count, 'a look tells of it', 20_000);

@@ -1,4 +1,4 @@
-import { cpSync, existsSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { readMark, writeMark } from '../../src/replication/history/mark.ts';
@@ -13,6 +13,7 @@ import { told } from '../support/told.ts';
 import {
   historyTrouble,
   otherHistory,
+  reasonsOf,
   restoredIds,
   systemOf,
   toldAfter,
@@ -239,6 +240,31 @@ t.test('a page in the place of the store is no replica, empty or other: nothing 
   await next.stop();
 });
 
+t.test('a bucket that is gone is told, and gets all when it is made anew', async (t) => {
+  const store = await startS3(t);
+  const env = s3Environment(store, 'p');
+  const { system } = await systemOf(t, { ...env, REPLICATED_TIMEOUT_MS: '60000' });
+  t.equal((await write(system, 'a')).status, 201);
+  const bucket = join(store.directory, store.bucket);
+  rmSync(bucket, { recursive: true });
+  const writing = write(system, 'b');
+  const isTold = async () =>
+    (await reasonsOf(system)).some((reason) => /NoSuchBucket.*\. Make the bucket, /.test(reason));
+  await until(isTold, 'it is told', 30_000);
+  const there = { ...env, DATA_DIR: temporaryFolder(t) };
+  like(t, await command(['restore', '--list'], there), {
+    code: 68,
+    stderr: /NoSuchBucket.*\. Make the bucket, /,
+  });
+  mkdirSync(bucket);
+  t.equal((await writing).status, 201, 'it counts when it is there');
+  await system.destroy();
+  const file = join(temporaryFolder(t), 'restored.db');
+  const ran = await command(['restore', '--to', file], there);
+  t.equal(ran.code, 0, ran.stderr);
+  t.strictSame(notesIn(file), ['a', 'b']);
+});
+
 t.test('a store where nothing can be removed is told, and so is that it can again', async (t) => {
   const store = await startS3(t);
   const proxy = await startStoreProxy(t, store);
@@ -249,11 +275,8 @@ t.test('a store where nothing can be removed is told, and so is that it can agai
   });
   const writing = setInterval(() => void write(system, `n-${Date.now()}`, 'local').catch(() => {}), 1000);
   t.teardown(() => clearInterval(writing));
-  const reasons = async (): Promise<string[]> =>
-    ((await request(`${system.url}/ready?verbose`)).json.degraded ?? []).map(
-      ({ reason }: { reason: string }) => reason,
-    );
-  const isTold = async () => (await reasons()).some((reason) => reason.includes('which grows without end: '));
+  const isTold = async () =>
+    (await reasonsOf(system)).some((reason) => reason.includes('which grows without end: '));
   await until(isTold, 'it is told', 240_000);
   await proxy.become('open');
   await until(async () => !(await isTold()), 'it is over', 180_000);
