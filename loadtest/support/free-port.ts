@@ -10,3 +10,10 @@ export async function freePort(): Promise<number> {
   await once(server, 'close');
   return port;
 }
+
+/** @returns two of them */
+export async function freePorts(): Promise<readonly [number, number]> {
+  // At once: what is free again may be had again.
+  const [one, other] = await Promise.all([freePort(), freePort()]);
+  return one === other ? freePorts() : [one, other];
+}

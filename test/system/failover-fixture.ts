@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { Test } from 'tap';
-import { freePort } from '../../loadtest/support/free-port.ts';
+import { freePorts } from '../../loadtest/support/free-port.ts';
 import type { LeaseRecord } from '../../src/replication/lease/record.ts';
 import { s3Environment } from '../../src/testing/s3-server.ts';
 import { startS3, type TestStore } from '../support/s3.ts';
@@ -45,7 +45,7 @@ export async function pair(t: Test): Promise<Pair> {
 /** @returns the settings by which each of two asks the other */
 export async function peers(): Promise<readonly [NodeJS.ProcessEnv, NodeJS.ProcessEnv]> {
   const PEER_SECRET = randomBytes(32).toString('hex');
-  const [one, other] = [await freePort(), await freePort()];
+  const [one, other] = await freePorts();
   const of = (own: number, peer: number) => ({
     PEER_SECRET,
     PEER_LISTEN: `127.0.0.1:${own}`,

@@ -9,7 +9,7 @@ import { request } from '../support/http.ts';
 import { requestAt } from '../support/request-at.ts';
 import { startStoreProxy } from '../support/s3.ts';
 import { temporaryFolder, until } from '../support/system.ts';
-import { pair, standsBy, written } from './failover-fixture.ts';
+import { pair, peers, standsBy, written } from './failover-fixture.ts';
 
 async function statusOf(dataDir: string): Promise<SystemSnapshot> {
   return JSON.parse((await command(['status', '--json'], { DATA_DIR: dataDir })).stdout) as SystemSnapshot;
@@ -130,22 +130,16 @@ t.test('of a takeover the operator is told once, and of a standby that waits not
 
 t.test('doctor asks the other system, and names a wrong secret', async (t) => {
   const { env, member } = await pair(t);
-  const one = 30_000 + (process.pid % 1000) * 2;
-  const secret = 'between the two, and nobody else';
-  const peers = (own: number, other: number) => ({
-    PEER_LISTEN: `127.0.0.1:${own}`,
-    PEER_URL: `http://127.0.0.1:${other}`,
-    PEER_SECRET: secret,
-  });
-  const leader = member('a', undefined, peers(one, one + 1));
+  const [ofA, ofB] = await peers();
+  const leader = member('a', undefined, ofA);
   await leader.ready();
   const doctor = (more: NodeJS.ProcessEnv) =>
-    findings({ ...env, ...peers(one + 1, one), DATA_DIR: temporaryFolder(t), PORT: '0', ...more });
+    findings({ ...env, ...ofB, DATA_DIR: temporaryFolder(t), PORT: '0', ...more });
   const { by } = await doctor({});
   t.match(by.get('owner')?.detail, /^a \(process \d+\) leads, epoch 1; of two writes at once/);
-  t.equal(by.get('peer')?.detail, `http://127.0.0.1:${one}: a answers, and accepts the signature: leader`);
+  t.equal(by.get('peer')?.detail, `${ofB.PEER_URL}: a answers, and accepts the signature: leader`);
   t.equal(by.get('peer clock')?.detail, 'within 1 s of this one; it is never used');
-  const wrong = await doctor({ PEER_SECRET: `another ${secret}` });
+  const wrong = await doctor({ PEER_SECRET: `another ${ofB.PEER_SECRET}` });
   t.equal(wrong.by.get('peer')?.result, 'problem');
-  t.equal(wrong.by.get('peer')?.detail, `http://127.0.0.1:${one}: PEER_SECRET is not the same on both`);
+  t.equal(wrong.by.get('peer')?.detail, `${ofB.PEER_URL}: PEER_SECRET is not the same on both`);
 });
