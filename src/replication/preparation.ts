@@ -10,6 +10,8 @@ export interface PrepareOptions extends SystemReplica {
   readonly lastCommits?: Readonly<Record<string, ToldCommit>> | undefined;
   /** The system serves, and only waits for its databases to be compared with the replica. */
   readonly isServing?: boolean | undefined;
+  /** Each database was found whole a moment ago: none is read to its end again. */
+  readonly isChecked?: boolean | undefined;
 }
 
 /** How a database got ready to be opened. `new`: there is none yet, the writer makes it. */

@@ -8,6 +8,7 @@ export interface PrepareInput extends ReplicaInput {
   readonly lastCommits: Readonly<Record<string, ToldCommit>>;
   /** It serves already, and only the comparison with the replica is still to be made. */
   readonly isServing?: boolean;
+  readonly isChecked?: boolean;
 }
 
 /** The process that checks or restores the databases before anything else starts. */
@@ -21,6 +22,7 @@ export async function run({ config, log, send, standby }: Runtime): Promise<void
     signal: abort.signal,
     lastCommits: input.lastCommits,
     isServing: input.isServing,
+    isChecked: input.isChecked,
   });
   for (const { database, loss } of prepared) if (loss) send({ kind: 'restored', database, loss });
   log.flush(() => process.exit(0));

@@ -118,12 +118,13 @@ async function lookAt(
   database: string,
   options: Looking,
 ): Promise<'missing' | { readonly damage: string } | Settled> {
-  const { config, check, signal, isServing } = options;
+  const { config, check, signal, isServing, isChecked } = options;
   const path = databasePath(config.DATA_DIR, database);
   const file = statSync(path, { throwIfNoEntry: false });
   if (file) demandFile(path);
   if (!file || file.size === 0) return 'missing';
-  const damage = isServing ? undefined : ((await findDamage(path, signal, check)) ?? misfitOf(path));
+  const found = isServing || isChecked ? undefined : await findDamage(path, signal, check);
+  const damage = found ?? (isServing ? undefined : misfitOf(path));
   return damage === undefined ? settleWhole(database, options) : { damage };
 }
 

@@ -37,6 +37,8 @@ export interface DataTierOptions
   readonly shared?: Shared | undefined;
   /** By which it leads, beside another system that stands by; undefined where there is none. */
   readonly contender?: ContenderPlace | undefined;
+  /** The databases were found whole a moment ago. */
+  readonly areChecked?: boolean | undefined;
   /** It leads no more, which nothing here can mend. */
   readonly onFatal: (failure: Failure) => void;
 }
@@ -66,11 +68,14 @@ export class DataTier {
   #behindAtStart: HistoryKeeper['behind'] = {};
   /** The next one that prepares the databases loads its code already. */
   #isPrepareForked = false;
+  /** What is prepared first needs no look at what was just looked at. */
+  #areChecked: boolean;
 
   constructor(options: DataTierOptions) {
     const { deployment, writerDeployment, log, events, factory, onChange } = options;
     const { config } = deployment;
     this.#options = options;
+    this.#areChecked = options.areChecked ?? false;
     this.history = new HistoryKeeper({
       dataDir: config.DATA_DIR,
       replicaUrl: config.replica.url,
@@ -261,9 +266,11 @@ export class DataTier {
 
   async #prepare(): Promise<void> {
     const { events, lifecycle, log } = this.#options;
+    const isChecked = this.#areChecked;
+    this.#areChecked = false;
     await prepared({
       run: () =>
-        this.#runPrepare({ lastCommits: this.#lastCommits() }, (database, loss) => {
+        this.#runPrepare({ lastCommits: this.#lastCommits(), isChecked }, (database, loss) => {
           this.replicator.monitor.restored(database);
           events.record('restored', { cause: `${database} was restored: ${loss}` });
         }),

@@ -77,6 +77,8 @@ export interface Leading {
   /** It runs. */
   readonly notify: NotifyPlace;
   readonly links: OpsLinks;
+  /** The databases were found whole a moment ago, when they were brought here. */
+  readonly areChecked: boolean;
   /** What is here is of no use: the next start begins from what counts. */
   readonly abandon: () => void;
 }
@@ -141,7 +143,8 @@ export class System {
     this.#links = options.leading?.links ?? new OpsLinks();
     this.#notify = options.leading?.notify ?? new NotifyPlace({ deployment, factory, onReport: onChange });
     const contender = options.leading?.contender;
-    this.#data = new DataTier({ ...options, contender, factory, lifecycle, onChange });
+    const areChecked = options.leading?.areChecked;
+    this.#data = new DataTier({ ...options, contender, areChecked, factory, lifecycle, onChange });
     this.#serving = new ServingTier({
       ...options,
       factory,

@@ -40,12 +40,16 @@ import {
 interface Run {
   readonly config?: Partial<Site['config']>;
   readonly log?: ReturnType<typeof keepingLog>['log'];
+  readonly isChecked?: boolean;
 }
 
-async function prepare(site: Site, { config, log = keepingLog().log }: Run = {}): Promise<Prepared[]> {
+async function prepare(
+  site: Site,
+  { config, log = keepingLog().log, isChecked }: Run = {},
+): Promise<Prepared[]> {
   const { binary, configPath, databases, env } = site;
-  const merged = { ...site.config, ...config };
-  return prepareDatabases({ config: merged, binary, configPath, databases, env, log, stallTimeoutMs: 2000 });
+  const options = { config: { ...site.config, ...config }, binary, configPath, databases, env, log };
+  return prepareDatabases({ ...options, isChecked, stallTimeoutMs: 2000 });
 }
 
 function mainPath(site: Site): string {
@@ -338,6 +342,16 @@ t.test('the database is there and whole', async (t) => {
     like(t, await prepare(site), [{ outcome: 'present' }]);
     t.equal(contentOf(mainPath(site)).length, 1);
   });
+});
+
+t.test('what was found whole a moment ago is not read again', async (t) => {
+  const site = await makeSite(t);
+  await makeDamaged(t, site, (path) => {
+    const content = readFileSync(path);
+    writeFileSync(path, content.fill(0xff, content.length - 4096));
+  });
+  like(t, await prepare(site, { isChecked: true }), [{ outcome: 'present' }]);
+  like(t, await prepare(site), [{ outcome: 'restored' }]);
 });
 
 t.test('the database is damaged', async (t) => {

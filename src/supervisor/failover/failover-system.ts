@@ -199,6 +199,7 @@ export class FailoverSystem implements StartedSystem {
         listening,
         notify: this.#notify,
         links: this.#links,
+        areChecked: state === 'restoring',
         abandon: () => removeNote(deployment.config.DATA_DIR),
       },
       onFatal,
