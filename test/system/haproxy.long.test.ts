@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { Agent, createServer as createHttpServer, request as send } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -150,6 +151,33 @@ t.test(
     t.equal(count('DELETE /unkeyed'), 1);
     t.equal(count('DELETE /keyed'), TRIES);
     t.equal(count('GET /read'), TRIES);
+  },
+);
+
+t.test(
+  'what is sent again goes to no connection that dies with the one before',
+  { skip: missing('haproxy') },
+  async (t) => {
+    let isDying = false;
+    const old = new Set<Socket>();
+    const server = createHttpServer((incoming, outgoing) => {
+      if (incoming.url !== '/ready' && isDying && old.has(incoming.socket)) incoming.socket.destroy();
+      else outgoing.end();
+    }).listen(0, '127.0.0.1');
+    server.on('connection', (socket) => {
+      if (!isDying) old.add(socket);
+    });
+    await once(server, 'listening');
+    t.teardown(() => server.close());
+    t.teardown(() => server.closeAllConnections());
+    const { port: serverPort } = server.address() as AddressInfo;
+    const port = await startHaproxy(t, temporaryFolder(t), oneServer(serverPort));
+    const clients = Array.from({ length: 3 }, () => new Agent({ keepAlive: true, maxSockets: 1 }));
+    for (const client of clients) t.teardown(() => client.destroy());
+    const ask = (client: Agent) => call(port, 'GET', '/read', {}, undefined, client);
+    for (const client of clients) t.equal(await ask(client), 200);
+    isDying = true;
+    for (const client of clients) t.equal(await ask(client), 200, 'of a worker that lives');
   },
 );
 
