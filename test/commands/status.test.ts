@@ -57,6 +57,10 @@ t.test('status tells of every process, and events of a crash and its restart', a
   t.notMatch(system.lines, [{ msg: /^operator: status/ }], 'who only looks is not in the log');
   t.equal(statSync(join(system.dataDir, 'run', 'control.sock')).mode & 0o777, 0o600);
 
+  const alone = await command(['handover'], env);
+  t.equal(alone.code, 64, 'a system without another one has nobody to hand over to');
+  t.match(alone.stderr, /handover is for FAILOVER=lease/);
+
   await system.stop();
   like(t, await command(['status'], env), { code: 75, stdout: '', stderr: /No system runs on .*npm start/ });
   const after = await command(['events', '--json'], env);

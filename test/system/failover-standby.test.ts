@@ -1,27 +1,29 @@
-import { existsSync, rmSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { startMessageTrap } from '../../loadtest/support/message-trap.ts';
 import type { SystemSnapshot } from '../../src/messages/snapshot.ts';
 import { command } from '../commands/command.ts';
-import { findings } from '../commands/doctor-fixture.ts';
 import { request } from '../support/http.ts';
 import { requestAt } from '../support/request-at.ts';
 import { startStoreProxy } from '../support/s3.ts';
-import { temporaryFolder, until } from '../support/system.ts';
-import { pair, peers, standsBy, written } from './failover-fixture.ts';
+import { until } from '../support/system.ts';
+import { pair, standsBy, written } from './failover-fixture.ts';
 
 async function statusOf(dataDir: string): Promise<SystemSnapshot> {
   return JSON.parse((await command(['status', '--json'], { DATA_DIR: dataDir })).stdout) as SystemSnapshot;
 }
 
-t.test('a standby mirrors the replica, proves it, and takes over from it', async (t) => {
+t.test('a standby mirrors the replica, proves it, takes over from it, and that is told once', async (t) => {
   const { store, env, member, record } = await pair(t);
-  const leader = member('a');
+  const trap = await startMessageTrap();
+  t.teardown(trap.close);
+  const notify = { NOTIFY_AFTER_MS: '1000', NOTIFY_URL: `${trap.url}/messages` };
+  const leader = member('a', undefined, notify);
   await leader.ready();
   await written(leader, 'one');
   const way = await startStoreProxy(t, store);
-  const standby = member('b', undefined, { S3_ENDPOINT: way.endpoint });
+  const standby = member('b', undefined, { ...notify, S3_ENDPOINT: way.endpoint });
   const standbyUrl = await standsBy(standby);
   const mirror = join(standby.dataDir, 'mirror');
   await until(() => existsSync(join(mirror, 'e000001', 'main')), 'the mirror has the epoch that counts');
@@ -82,7 +84,6 @@ t.test('a standby mirrors the replica, proves it, and takes over from it', async
 
   leader.kill('SIGKILL');
   await leader.ended();
-  rmSync(leader.dataDir, { recursive: true, force: true });
   const gets = way.counts.GET ?? 0;
   await standby.ready();
   for (const id of ['one', 'two']) t.equal((await request(`${standby.url}/note/${id}`)).status, 200, id);
@@ -96,24 +97,9 @@ t.test('a standby mirrors the replica, proves it, and takes over from it', async
     kinds.filter((kind) => ['standby', 'leads', 'took-over'].includes(kind)),
     ['standby', 'leads', 'leads', 'took-over'],
   );
-});
 
-t.test('of a takeover the operator is told once, and of a standby that waits nothing', async (t) => {
-  const { member } = await pair(t);
-  const trap = await startMessageTrap();
-  t.teardown(trap.close);
-  const env = { NOTIFY_AFTER_MS: '1000', NOTIFY_URL: `${trap.url}/messages` };
-  const leader = member('a', undefined, env);
-  await leader.ready();
-  const standby = member('b', undefined, env);
-  await standsBy(standby);
-  await until(async () => (await statusOf(standby.dataDir)).failover?.holder != null, 'it knows who leads');
-  await written(leader, 'one');
-  leader.kill('SIGKILL');
-  await leader.ended();
-  await standby.ready();
   await until(() => trap.messages().some(({ condition }) => condition === 'takeover'), 'it is told');
-  const again = member('a', leader.dataDir, env);
+  const again = member('a', leader.dataDir, notify);
   await standsBy(again);
   await until(async () => (await statusOf(again.dataDir)).failover?.holder != null, 'it knows who leads');
   t.equal((await again.stop()).code, 0);
@@ -124,22 +110,7 @@ t.test('of a takeover the operator is told once, and of a standby that waits not
   t.strictSame(
     told.map(({ condition, status }) => [condition, status]),
     [['takeover', 'problem']],
+    'and of a standby that waits nothing',
   );
   t.match(told[0]?.cause, /^took over from a \(process \d+\), and serves in e000002$/);
-});
-
-t.test('doctor asks the other system, and names a wrong secret', async (t) => {
-  const { env, member } = await pair(t);
-  const [ofA, ofB] = await peers();
-  const leader = member('a', undefined, ofA);
-  await leader.ready();
-  const doctor = (more: NodeJS.ProcessEnv) =>
-    findings({ ...env, ...ofB, DATA_DIR: temporaryFolder(t), PORT: '0', ...more });
-  const { by } = await doctor({});
-  t.match(by.get('owner')?.detail, /^a \(process \d+\) leads, epoch 1; of two writes at once/);
-  t.equal(by.get('peer')?.detail, `${ofB.PEER_URL}: a answers, and accepts the signature: leader`);
-  t.equal(by.get('peer clock')?.detail, 'within 1 s of this one; it is never used');
-  const wrong = await doctor({ PEER_SECRET: `another ${ofB.PEER_SECRET}` });
-  t.equal(wrong.by.get('peer')?.result, 'problem');
-  t.equal(wrong.by.get('peer')?.detail, `${ofB.PEER_URL}: PEER_SECRET is not the same on both`);
 });

@@ -1,7 +1,8 @@
 import t from 'tap';
 import { command } from '../commands/command.ts';
+import { findings } from '../commands/doctor-fixture.ts';
 import { request } from '../support/http.ts';
-import { start, until } from '../support/system.ts';
+import { temporaryFolder, until } from '../support/system.ts';
 import { LONG, pair, peers, standsBy, written } from './failover-fixture.ts';
 import { beginNote, handOver } from './handover-fixture.ts';
 import { post } from './lease-fixture.ts';
@@ -14,6 +15,18 @@ t.test('the other one leads, and has all; a request that came meanwhile is close
   const standby = member('b', undefined, { ...ofB, ...LONG });
   const standbyUrl = await standsBy(standby);
   await written(leader, 'one', 'local');
+
+  await t.test('doctor asks the other system, and names a wrong secret', async (t) => {
+    const doctor = (more: NodeJS.ProcessEnv) =>
+      findings({ ...env, ...ofB, DATA_DIR: temporaryFolder(t), PORT: '0', ...more });
+    const { by } = await doctor({});
+    t.match(by.get('owner')?.detail, /^a \(process \d+\) leads, epoch 1; of two writes at once/);
+    t.equal(by.get('peer')?.detail, `${ofB.PEER_URL}: a answers, and accepts the signature: leader`);
+    t.equal(by.get('peer clock')?.detail, 'within 1 s of this one; it is never used');
+    const wrong = await doctor({ PEER_SECRET: `another ${ofB.PEER_SECRET}` });
+    t.equal(wrong.by.get('peer')?.result, 'problem');
+    t.equal(wrong.by.get('peer')?.detail, `${ofB.PEER_URL}: PEER_SECRET is not the same on both`);
+  });
 
   await t.test('it is refused where there is nothing to hand over', async (t) => {
     const { code, stderr } = await handOver(standby.dataDir, env);
@@ -52,11 +65,4 @@ t.test('the other one leads, and has all; a request that came meanwhile is close
   t.strictSame([record().epoch, record().data], [2, 'e000002']);
   t.equal((await request(`${standbyUrl}/note/one`)).status, 200);
   for (const id of ['late', 'begun']) t.equal((await request(`${standbyUrl}/note/${id}`)).status, 404, id);
-});
-
-t.test('a system without another one has nobody to hand over to', async (t) => {
-  const system = await start(t);
-  const { code, stderr } = await command(['handover'], { DATA_DIR: system.dataDir });
-  t.equal(code, 64);
-  t.match(stderr, /handover is for FAILOVER=lease/);
 });

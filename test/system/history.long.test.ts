@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import {
   cpSync,
@@ -11,6 +11,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import Sqlite from 'better-sqlite3';
 import t, { type Test } from 'tap';
 import { readHistory } from '../../src/replication/history/history.ts';
 import { markPath, readMark, writeMark } from '../../src/replication/history/mark.ts';
@@ -22,7 +23,7 @@ import { noteOf, request } from '../support/http.ts';
 import { like } from '../support/like.ts';
 import { nextSecond } from '../support/next-second.ts';
 import { notesIn } from '../support/notes.ts';
-import { launch, start, temporaryFolder } from '../support/system.ts';
+import { launch, start, temporaryFolder, until } from '../support/system.ts';
 import { told } from '../support/told.ts';
 import { degraded, type Place, placeOf, session, write } from './history-fixture.ts';
 
@@ -410,4 +411,30 @@ t.test('after a kill it goes on at once, and nothing is told', async (t) => {
   await next.stop();
   t.strictSame(told(place.dataDir), []);
   t.equal(readdirSync(join(place.folder, 'replica', 'main', 'generations')).length, 1, 'one generation');
+});
+
+t.test('a folder put back to before bytes that hold no commit begins a new generation', async (t) => {
+  const { folder, dataDir, env } = placeOf(t);
+  const first = await start(t, env, dataDir);
+  await write(first, 'a');
+  spawnSync('cp', ['-a', dataDir, join(folder, 'earlier')]);
+  const generations = join(folder, 'replica', 'main', 'generations');
+  const segments = () => readdirSync(generations, { recursive: true }).length;
+  const before = segments();
+  const db = new Sqlite(join(dataDir, 'main.db'));
+  db.exec('PRAGMA wal_autocheckpoint = 0; UPDATE writer_heartbeat SET at_ms = at_ms + 1').close();
+  await until(() => segments() > before, 'it is uploaded');
+  first.kill('SIGKILL');
+  await first.ended();
+  rmSync(dataDir, { recursive: true });
+  renameSync(join(folder, 'earlier'), dataDir);
+  const next = await start(t, env, dataDir);
+  await write(next, 'd');
+  like(t, told(dataDir), [/and begins a new one\.$/]);
+  next.kill('SIGKILL');
+  await next.ended();
+  rmSync(dataDir, { recursive: true });
+  mkdirSync(dataDir);
+  await start(t, env, dataDir);
+  t.strictSame(notesIn(join(dataDir, 'main.db')), ['a', 'd']);
 });

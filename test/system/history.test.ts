@@ -1,11 +1,9 @@
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { cpSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import Sqlite from 'better-sqlite3';
 import t from 'tap';
 import { shadowsOf } from '../../src/replication/history/sidecar.ts';
 import { noteOf, request } from '../support/http.ts';
-import { like } from '../support/like.ts';
 import { notesIn } from '../support/notes.ts';
 import { startS3, startStoreProxy } from '../support/s3.ts';
 import { start, until } from '../support/system.ts';
@@ -59,30 +57,4 @@ t.test('a snapshot of a moment at which an upload was due gets what that upload 
   renameSync(join(folder, 'earlier'), dataDir);
   await start(t, env, dataDir);
   t.strictSame(notesIn(join(dataDir, 'main.db')), ['a', 'b', 'c']);
-});
-
-t.test('a folder put back to before bytes that hold no commit begins a new generation', async (t) => {
-  const { folder, dataDir, env } = placeOf(t);
-  const first = await start(t, env, dataDir);
-  await write(first, 'a');
-  spawnSync('cp', ['-a', dataDir, join(folder, 'earlier')]);
-  const generations = join(folder, 'replica', 'main', 'generations');
-  const segments = () => readdirSync(generations, { recursive: true }).length;
-  const before = segments();
-  const db = new Sqlite(join(dataDir, 'main.db'));
-  db.exec('PRAGMA wal_autocheckpoint = 0; UPDATE writer_heartbeat SET at_ms = at_ms + 1').close();
-  await until(() => segments() > before, 'it is uploaded');
-  first.kill('SIGKILL');
-  await first.ended();
-  rmSync(dataDir, { recursive: true });
-  renameSync(join(folder, 'earlier'), dataDir);
-  const next = await start(t, env, dataDir);
-  await write(next, 'd');
-  like(t, told(dataDir), [/and begins a new one\.$/]);
-  next.kill('SIGKILL');
-  await next.ended();
-  rmSync(dataDir, { recursive: true });
-  mkdirSync(dataDir);
-  await start(t, env, dataDir);
-  t.strictSame(notesIn(join(dataDir, 'main.db')), ['a', 'd']);
 });

@@ -15,6 +15,7 @@ export async function deploy(t: Test, change: (next: Deployment, first: Deployme
   place.point('2.0.0');
   return {
     place,
+    next,
     system,
     /** Reloads, which has to fail without a process exchanged. */
     async isRefused(t: Test, code: number, reason: RegExp) {

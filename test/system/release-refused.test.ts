@@ -8,36 +8,56 @@ import { Installation } from '../support/installation.ts';
 import { start, temporaryFolder, until } from '../support/system.ts';
 import { deploy } from './release-refused-fixture.ts';
 
-t.test('a release with other messages between its processes needs a restart', async (t) => {
-  const { isRefused } = await deploy(t, (next) => {
+t.test('what cannot be taken over is refused, and what fails as it serves goes back', async (t) => {
+  const { place, next, isRefused } = await deploy(t, (next) => {
     next.replace('src/messages/messages.ts', 'CHILD_PROTOCOL = 1', 'CHILD_PROTOCOL = 2');
   });
-  await isRefused(t, 84, /Release 2\.0\.0 \([0-9a-f]{16}\) has other messages between its processes/);
-});
 
-t.test('a migration that does not end is named with its process, which can be killed', async (t) => {
-  const hanging = 'WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n';
-  const { place, isRefused } = await deploy(t, (next) => {
-    next.write('test/small-app/notes/migrations/0002_hang.sql', `CREATE TABLE hang AS ${hanging};\n`);
+  await t.test('a release with other messages between its processes needs a restart', async (t) => {
+    await isRefused(t, 84, /Release 2\.0\.0 \([0-9a-f]{16}\) has other messages between its processes/);
+    next.replace('src/messages/messages.ts', 'CHILD_PROTOCOL = 2', 'CHILD_PROTOCOL = 1');
   });
-  const refused = isRefused(
-    t,
-    70,
-    /The dry run of the migrations: killed by SIGKILL\. Nothing was exchanged/,
-  );
-  const step = 'migrating main notes/0002_hang.sql, on a copy';
-  const find = async () => (await place.status()).events.find(({ cause }) => cause === step);
-  await until(async () => (await find()) !== undefined, 'it is told');
-  const { pid, child } = (await find()) ?? {};
-  t.equal(child, 'dry-run');
-  const second = await place.run('reload');
-  t.equal(second.code, 75);
-  t.equal(
-    second.stderr.trim().split('\n').at(-1),
-    `ninelives: A reload is under way: migrating main notes/0002_hang.sql, on a copy. Where that does not end, kill -KILL ${pid} gives it up, and nothing is exchanged`,
-  );
-  process.kill(Number(pid), 'SIGKILL');
-  await refused;
+
+  await t.test('a migration that does not end is named with its process, which can be killed', async (t) => {
+    const hanging = 'WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n';
+    const file = 'test/small-app/notes/migrations/0002_hang.sql';
+    next.write(file, `CREATE TABLE hang AS ${hanging};\n`);
+    const refused = isRefused(
+      t,
+      70,
+      /The dry run of the migrations: killed by SIGKILL\. Nothing was exchanged/,
+    );
+    const step = 'migrating main notes/0002_hang.sql, on a copy';
+    const find = async () => (await place.status()).events.find(({ cause }) => cause === step);
+    await until(async () => (await find()) !== undefined, 'it is told');
+    const { pid, child } = (await find()) ?? {};
+    t.equal(child, 'dry-run');
+    const second = await place.run('reload');
+    t.equal(second.code, 75);
+    t.equal(
+      second.stderr.trim().split('\n').at(-1),
+      `ninelives: A reload is under way: migrating main notes/0002_hang.sql, on a copy. Where that does not end, kill -KILL ${pid} gives it up, and nothing is exchanged`,
+    );
+    process.kill(Number(pid), 'SIGKILL');
+    await refused;
+    next.remove(file);
+  });
+
+  await t.test('a release whose worker fails as soon as it serves goes back', async (t) => {
+    next.replace(
+      'src/worker/main.ts',
+      '  runtime.ready();',
+      '  runtime.ready();\n  setImmediate(() => process.abort());',
+    );
+    const { code, stderr } = await place.run('reload');
+    t.equal(code, 70);
+    t.match(
+      stderr,
+      /Its processes failed [2-9] times as soon as they served: killed by SIGABRT\. Everything went back to release 1\.0\.0 /,
+    );
+    const { releases, status } = await place.status();
+    t.same([releases.writer.version, releases.workers.version, status.ready], ['1.0.0', '1.0.0', true]);
+  });
 });
 
 t.test('the units of an installation with a link name the link, not the folder of a release', async (t) => {
@@ -83,22 +103,4 @@ t.test('a start on a full disk serves what can be read', async (t) => {
   const same = await command(['reload'], { DATA_DIR: dataDir });
   t.equal(same.code, 0, same.stderr);
   t.match(same.stdout, /^nothing changed: /);
-});
-
-t.test('a release whose worker fails as soon as it serves goes back', async (t) => {
-  const { place } = await deploy(t, (next) => {
-    next.replace(
-      'src/worker/main.ts',
-      '  runtime.ready();',
-      '  runtime.ready();\n  setImmediate(() => process.abort());',
-    );
-  });
-  const { code, stderr } = await place.run('reload');
-  t.equal(code, 70);
-  t.match(
-    stderr,
-    /Its processes failed [2-9] times as soon as they served: killed by SIGABRT\. Everything went back to release 1\.0\.0 /,
-  );
-  const { releases, status } = await place.status();
-  t.same([releases.writer.version, releases.workers.version, status.ready], ['1.0.0', '1.0.0', true]);
 });
