@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, realpathSync } from 'node:fs';
 import Sqlite, { type Database } from 'better-sqlite3';
 import { demandFile } from './data-dir.ts';
 
@@ -46,11 +46,11 @@ function switchToWal(db: Database): void {
 
 /**
  * Opens a connection that cannot write, and whose close cannot checkpoint.
- * @param path an existing database file
- * @throws Failure data_dir_unusable, config_invalid for what is no file
+ * @param path an existing database file, or a link to one, as a dry run has it
+ * @throws Failure data_dir_unusable for what is no file
  */
 export function openReader(path: string): Database {
-  if (existsSync(path)) demandFile(path);
+  if (existsSync(path)) demandFile(realpathSync(path));
   const db = new Sqlite(path, { readonly: true, fileMustExist: true });
   db.pragma(`busy_timeout = ${BUSY_TIMEOUT_MS}`);
   db.pragma('query_only = ON');
