@@ -73,16 +73,25 @@ export function noSpace(database: string, reason: string): Failure {
  * @returns storage_full, replica_unreachable, or else restore_failed
  */
 export async function restoreFailure(source: DatabaseReplica, { lines, isGone }: RunEnd): Promise<Failure> {
-  const { config, database, env, signal } = source;
   const { given, shown } = reasonIn(lines);
   if (isGone) return notRestored(source, shown, new LitestreamGone(shown));
-  if (NO_SPACE.test(given)) return noSpace(database, shown);
+  if (NO_SPACE.test(given)) return noSpace(source.database, shown);
+  return (await unreadable(source)) ?? notRestored(source, shown);
+}
+
+/** @returns why the replica of a database cannot be read; undefined when it can */
+export async function unreadable({
+  config,
+  database,
+  env,
+  signal,
+}: Pick<DatabaseReplica, 'config' | 'database' | 'env' | 'signal'>): Promise<Failure | undefined> {
   try {
     await openStore({ config, env, timeoutMs: LOOK_TIMEOUT_MS, signal }).names(database);
+    return undefined;
   } catch (error) {
     return replicaUnreachable(config.replica, error);
   }
-  return notRestored(source, shown);
 }
 
 /**

@@ -36,6 +36,12 @@ t.test('credentials that the store does not take any more are found', async (t) 
   const site = await (kinds(async () => store)[1] as ReturnType<typeof kinds>[number]).make(t);
   const env = { ...site.site.env, AWS_ACCESS_KEY_ID: 'REVOKED' };
   like(t, await site.site.drill({ env }), { ok: false, reason: /InvalidAccessKeyId/ });
+  const waitsInVain = { whenReplicated: async () => false, confirmTimeoutMs: 0 };
+  const late = 'main: what was committed 0 s ago is not in the replica yet';
+  like(t, await site.site.drill({ env, ...waitsInVain }), {
+    reason: new RegExp(`^${late}\\. The replica s3:.* cannot be reached: InvalidAccessKeyId`),
+  });
+  like(t, await site.site.drill(waitsInVain), { reason: late });
 });
 
 t.test('a Litestream that goes on and tells nothing is found', async (t) => {

@@ -5,6 +5,7 @@ import { type Database, openReader } from '../../sqlite/open.ts';
 import { liveGeneration } from '../history/sidecar.ts';
 import { databasePath } from '../litestream-config.ts';
 import { type Restored, restoreDatabase } from '../restore.ts';
+import { unreadable } from '../restore-failure.ts';
 import { type Comparison, compare } from './compare.ts';
 import type { DrillOptions } from './options.ts';
 
@@ -47,11 +48,8 @@ export async function attempt(
   }
 }
 
-async function replicated(
-  database: string,
-  { whenReplicated, confirmTimeoutMs }: DrillOptions,
-  signal: AbortSignal,
-): Promise<void> {
+async function replicated(database: string, options: DrillOptions, signal: AbortSignal): Promise<void> {
+  const { whenReplicated, confirmTimeoutMs } = options;
   if (!whenReplicated) return;
   signal.throwIfAborted();
   const aborted = Promise.withResolvers<never>();
@@ -62,10 +60,9 @@ async function replicated(
   } finally {
     signal.removeEventListener('abort', onAbort);
   }
-  throw new Failure(
-    'replication_timeout',
-    `what was committed ${Math.round(confirmTimeoutMs / 1000)} s ago is not in the replica yet`,
-  );
+  const text = `what was committed ${Math.round(confirmTimeoutMs / 1000)} s ago is not in the replica yet`;
+  const cause = await unreadable({ ...options, database, signal });
+  throw new Failure('replication_timeout', cause ? `${text}. ${cause.message}` : text, { cause });
 }
 
 async function restore(
