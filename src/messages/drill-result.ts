@@ -17,6 +17,8 @@ export interface DatabaseDrill {
   readonly ok: boolean;
   /** What is wrong, in words without any content of the database; undefined when nothing is. */
   readonly reason: string | undefined;
+  /** What is wrong is in the replica: its newest state is not all there, or cannot be restored. */
+  readonly isDamaged?: boolean | undefined;
   readonly durationMs: number;
   /** Size of the restored database. */
   readonly restoredBytes: number;

@@ -149,9 +149,13 @@ export class DataTier {
       spawn: () => this.#withReplica(PROCESSES.drill, {}),
       log,
       onChange,
-      onResult: ({ ok, reason }) => {
-        if (ok) this.history.proven();
-        if (!ok) events.record('drill-failed', { cause: reason ?? 'no reason told' });
+      onResult: ({ ok, reason = 'no reason told', databases }) => {
+        const drilled = Object.entries(databases);
+        // What is damaged of the past stays so until its retention has passed.
+        if (drilled.length > 0 && drilled.every(([, each]) => each.ok)) this.history.proven();
+        if (!ok) events.record('drill-failed', { cause: reason });
+        const damaged = drilled.flatMap(([database, { isDamaged }]) => (isDamaged ? database : []));
+        if (damaged.length > 0) this.guard.damaged(damaged, reason);
       },
     });
   }

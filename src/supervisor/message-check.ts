@@ -63,6 +63,7 @@ const lagReport = shape({
 const drilled = {
   ok: flag,
   reason: optional(text),
+  isDamaged: optional(flag),
   durationMs: finite,
   restoredBytes: finite,
   rowsCompared: finite,

@@ -44,7 +44,7 @@ export interface ReplicaGuardOptions {
  *   to decide; Litestream stays stopped).
  * - open, what Litestream confirms counts → comparing (a look has found what this system did not make, or that the disk of
  *   the replica is not mounted), or renewing.
- * - renewing: something was lost, or Litestream cannot go on. A new generation begins, and it is proving; where one
+ * - renewing: something was lost, or a drill could not restore it, or Litestream cannot go on. A new generation begins, and it is proving; where one
  *   began only just now it is waiting until another may begin, and Litestream goes on as it is; → open (a look finds again
  *   all that was missing, as in a store whose listings were late).
  * - proving, Litestream runs and nothing that it confirms counts yet → open (a look has found it whole).
@@ -128,6 +128,13 @@ export class ReplicaGuard {
       `Litestream fails again and again (${reason}).`,
       false,
     );
+  }
+
+  /** A drill could not restore the newest state of some databases from the replica. @param reason in words */
+  damaged(databases: readonly string[], reason: string): void {
+    // Where nothing counts as replicated a new generation begins anyway, or a person has to decide.
+    if (this.#state !== 'open' || this.#options.deployment.litestream.format !== 'wal') return;
+    this.#renew(databases, `A drill has found: ${reason}.`, false);
   }
 
   #look(): void {

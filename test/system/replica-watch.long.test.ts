@@ -1,4 +1,13 @@
-import { cpSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { readMark, writeMark } from '../../src/replication/history/mark.ts';
@@ -239,6 +248,26 @@ t.test('a page in the place of the store is no replica, empty or other: nothing 
   t.ok(notesIn(join(there.DATA_DIR, 'main.db')).includes('a'));
   await next.stop();
 });
+
+t.test(
+  'what a drill cannot restore gets a new generation, and counts again when that is there',
+  async (t) => {
+    const { dataDir, generations, replica, system } = await systemOf(t, { REPLICATED_TIMEOUT_MS: '60000' });
+    t.equal((await write(system, 'a')).status, 201);
+    const [first = ''] = readdirSync(generations);
+    const wal = join(generations, first, 'wal');
+    for (const name of readdirSync(wal)) truncateSync(join(wal, name));
+    t.equal((await write(system, 'b')).status, 201, 'by its name all is there');
+    const verified = await command(['verify'], { DATA_DIR: dataDir, REPLICA_URL: `file:${replica}` });
+    like(t, verified, { code: 80, stdout: /main: FAILED: the replica is damaged/ });
+    t.match(await toldAfter(dataDir, 0), /^A drill has found: main: .* A new generation of main begins/);
+    t.equal((await write(system, 'c')).status, 201);
+    t.equal(readdirSync(generations).length, 2);
+    t.strictSame(await restoredIds(t, dataDir, replica), ['a', 'b', 'c']);
+    await until(async () => (await historyTrouble(system)) === undefined, 'it is proven', 30_000);
+    await system.stop();
+  },
+);
 
 t.test('a bucket that is gone is told, and gets all when it is made anew', async (t) => {
   const store = await startS3(t);

@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { Failure } from '../../errors.ts';
 import { type DatabaseDrill, type DrillResult, resultOf, withPast } from '../../messages/drill-result.ts';
 import { databasePath } from '../litestream-config.ts';
+import { clarified } from '../restore-failure.ts';
 import { type Attempt, attempt } from './attempt.ts';
 import type { DrillOptions } from './options.ts';
 import { drillPast } from './past.ts';
@@ -18,6 +19,8 @@ const SPACE_WATCH_INTERVAL_MS = 1000;
 const LOOKS_MAX = 3;
 /** Trying again would not help, or has been tried long enough. */
 const FINAL = new Set<Failure['code']>(['replication_timeout', 'storage_full', 'drill_failed', 'not_ready']);
+/** Of the replica itself. */
+const DAMAGE = new Set<Failure['code']>(['replica_damaged', 'replica_empty']);
 
 /**
  * Proves the replica: restores each database from it, checks the result, and compares its content with the live
@@ -41,9 +44,10 @@ export async function runDrill(options: DrillOptions): Promise<DrillResult> {
 
 async function drillDatabase(database: string, options: DrillOptions): Promise<DatabaseDrill> {
   const startMs = performance.now();
-  const end = (reason: string | undefined, done?: Attempt, moreSkipped = 0): DatabaseDrill => ({
-    ok: reason === undefined,
-    reason,
+  const end = (wrong: string | Failure | undefined, done?: Attempt, moreSkipped = 0): DatabaseDrill => ({
+    ok: wrong === undefined,
+    reason: wrong instanceof Failure ? wrong.message : wrong,
+    isDamaged: isDamage(wrong),
     durationMs: Math.round(performance.now() - startMs),
     restoredBytes: done?.restoredBytes ?? 0,
     rowsCompared: done?.rowsCompared ?? 0,
@@ -55,18 +59,23 @@ async function drillDatabase(database: string, options: DrillOptions): Promise<D
       const found = await attemptOrFailure(database, options);
       if (!(found instanceof Failure) && isClean(found)) return end(undefined, found);
       const verdict = previous && verdictOf(previous, found);
-      if (verdict) return end(verdict.reason, verdict.last, verdict.excused);
-      if (look === LOOKS_MAX) return end(saidOf(found), found instanceof Failure ? undefined : found);
+      if (verdict) return end(verdict.wrong, verdict.last, verdict.excused);
+      if (look === LOOKS_MAX) return found instanceof Failure ? end(found) : end(saidOf(found), found);
       options.log.info({ database }, `the drill of ${database} looks once more: ${saidOf(found)}`);
       previous = found;
     }
   } catch (error) {
-    return end(error instanceof Failure ? error.message : `it broke off: ${(error as Error).message}`);
+    return end(error instanceof Failure ? error : `it broke off: ${(error as Error).message}`);
   }
 }
 
+function isDamage(wrong: string | Failure | undefined): boolean {
+  const failure = clarified(wrong);
+  return failure instanceof Failure && DAMAGE.has(failure.code);
+}
+
 interface Verdict {
-  readonly reason: string | undefined;
+  readonly wrong: string | Failure | undefined;
   readonly last: Attempt | undefined;
   /** Rows that seemed wrong by chance. */
   readonly excused: number;
@@ -76,11 +85,11 @@ interface Verdict {
 function verdictOf(previous: Attempt | Failure, last: Attempt | Failure): Verdict | undefined {
   if (previous instanceof Failure || last instanceof Failure) {
     const areBoth = previous instanceof Failure && last instanceof Failure;
-    return areBoth ? { reason: last.message, last: undefined, excused: 0 } : undefined;
+    return areBoth ? { wrong: last, last: undefined, excused: 0 } : undefined;
   }
   if (previous.isMigrating || last.isMigrating) return undefined;
   const confirmed = last.differences.confirmedBy(previous.differences);
-  return { reason: confirmed.describe(), last, excused: last.differences.count - confirmed.count };
+  return { wrong: confirmed.describe(), last, excused: last.differences.count - confirmed.count };
 }
 
 function isClean({ differences, isMigrating }: Attempt): boolean {
