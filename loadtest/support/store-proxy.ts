@@ -1,5 +1,6 @@
 import http from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
+import { buffer } from 'node:stream/consumers';
 
 /**
  * What the way to the store is like:
@@ -12,6 +13,7 @@ import type { AddressInfo, Socket } from 'node:net';
  * - read-only: the credentials may read and not write
  * - keeping: nothing may be removed, as under a lock of its objects
  * - page: each request is answered with a page of the web, as by a network that wants a login
+ * - late: a listing is as it was some time ago
  * - deaf: what is written under a condition arrives, and its answer is lost
  */
 export type Weather =
@@ -24,6 +26,7 @@ export type Weather =
   | 'read-only'
   | 'page'
   | 'keeping'
+  | 'late'
   | 'deaf';
 
 /** A request that was passed, and what the store has answered. */
@@ -37,6 +40,7 @@ export interface Passed {
 export const STORMS = ['refuse', 'hang', 'unavailable', 'slow', 'cut'] as const;
 
 const SLOW_MS = 1500;
+const LATE_MS = 15_000;
 const SLOW_DOWN = { status: 503, code: 'SlowDown' };
 const ACCESS_DENIED = { status: 403, code: 'AccessDenied' };
 
@@ -52,6 +56,9 @@ export class StoreProxy {
   readonly counts: Record<string, number> = {};
   /** The uploads that a page was the answer to. */
   readonly lost: string[] = [];
+  /** The listings that were answered late. */
+  readonly late: string[] = [];
+  readonly #listings = new Map<string, { readonly atMs: number; readonly body: Buffer }>();
   /** Bytes of the bodies that were passed on to the store. */
   uploadedBytes = 0;
   /** How long each request that is passed has to wait, as on a way over a network. */
@@ -130,6 +137,8 @@ export class StoreProxy {
       request.resume();
       response.writeHead(200, { 'Content-Type': 'text/html' });
       response.end('<html><body>Please log in</body></html>');
+    } else if (weather === 'late' && this.#answerLate(request.url ?? '', response)) {
+      request.resume();
     } else if (weather === 'read-only' && request.method !== 'GET' && request.method !== 'HEAD') {
       refuse(request, response, ACCESS_DENIED);
     } else if (weather === 'cut' && request.method === 'PUT') {
@@ -139,6 +148,16 @@ export class StoreProxy {
       if (waitMs === 0) this.#pass(request, response);
       else setTimeout(() => this.#pass(request, response), waitMs);
     }
+  }
+
+  /** @returns whether there is a listing that is old enough, and not too old */
+  #answerLate(url: string, response: http.ServerResponse): boolean {
+    const known = this.#listings.get(listingIn(url));
+    if (!known || performance.now() - known.atMs > LATE_MS) return false;
+    this.late.push(url);
+    response.writeHead(200, { 'Content-Type': 'application/xml', 'Content-Length': known.body.length });
+    response.end(known.body);
+    return true;
   }
 
   /** @param isCut whether the body breaks off after its first piece, on both sides */
@@ -164,6 +183,10 @@ export class StoreProxy {
         request.socket.destroy();
         return;
       }
+      if (this.#weather === 'late' && listingIn(url ?? '') !== '') {
+        const atMs = performance.now();
+        void buffer(answer).then((body) => this.#listings.set(listingIn(url ?? ''), { atMs, body }));
+      }
       response.writeHead(answer.statusCode ?? 502, answer.headers);
       answer.pipe(response);
       answer.on('error', breakOff);
@@ -181,6 +204,11 @@ export class StoreProxy {
     });
     request.pipe(passed);
   }
+}
+
+/** @returns what a request lists, wherever it begins; empty for one that lists nothing */
+function listingIn(url: string): string {
+  return new URL(url, 'http://store').searchParams.get('prefix') ?? '';
 }
 
 function refuse(

@@ -269,6 +269,20 @@ t.test(
   },
 );
 
+t.test('what a store lists late is not taken for lost', async (t) => {
+  const store = await startS3(t);
+  const proxy = await startStoreProxy(t, store);
+  const { dataDir, system } = await systemOf(t, s3Environment({ ...store, endpoint: proxy.endpoint }, 'p'));
+  t.equal((await write(system, 'a')).status, 201);
+  await proxy.become('late');
+  const looks = () => proxy.late.filter((url) => url.includes('wal')).length;
+  for (let n = 0; looks() < 2 && n < 60; n += 1) t.equal((await write(system, `b-${n}`)).status, 201);
+  t.ok(looks() >= 2, 'listings were late');
+  t.strictSame(told(dataDir), []);
+  await proxy.become('open');
+  await system.stop();
+});
+
 t.test('a bucket that is gone is told, and gets all when it is made anew', async (t) => {
   const store = await startS3(t);
   const env = s3Environment(store, 'p');

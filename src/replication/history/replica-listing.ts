@@ -16,7 +16,7 @@ export interface ReplicaListingOptions {
   readonly env: NodeJS.ProcessEnv;
 }
 
-/** Reads names in the replica of one database; never its content, and never times. */
+/** Reads names in the replica of one database; never times. */
 export class ReplicaListing {
   readonly #store: ReplicaStore;
   readonly #database: string;
@@ -63,6 +63,15 @@ export class ReplicaListing {
       .flatMap((name) => segmentOf(generation, name) ?? [])
       .filter((segment) => from === undefined || compareSegments(segment, from) >= 0)
       .sort(compareSegments);
+  }
+
+  /**
+   * @returns whether a segment is there, listed or not
+   * @throws Error as `generations`
+   */
+  async has(segment: SegmentRef): Promise<boolean> {
+    const path = `${this.#database}/generations/${segment.generation}/wal/${segmentFile(segment)}`;
+    return withinTime(this.#store.has(path));
   }
 
   /**

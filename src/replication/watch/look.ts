@@ -55,15 +55,21 @@ export async function lookAtReplica(options: LookOptions): Promise<Finding | und
   const newest = uploaded.at(-1);
   if (!newest) return undefined;
   const { generation } = newest;
-  if (generations.length === 0) return { kind: 'loss', database, text: `${what} is empty, and was not.` };
-  if (!generations.includes(generation))
-    return { kind: 'loss', database, text: `${what} has lost its generation ${generation}.` };
-  const found = new Set((await listing.segments(generation, uploaded[0])).map(segmentFile));
-  const lost = uploaded.filter((each) => !found.has(segmentFile(each)));
-  if (lost.length > 0) {
-    const text = `${what} has lost ${lost.length} of the ${uploaded.length} objects that were uploaded last to its generation ${generation}.`;
-    return { kind: 'loss', database, text };
+  const isListed = generations.includes(generation);
+  const segments = isListed ? await listing.segments(generation, uploaded[0]) : [];
+  const found = new Set(segments.map(segmentFile));
+  const missing = uploaded.filter((each) => !found.has(segmentFile(each)));
+  for (const each of missing) {
+    // A store may list late what it has.
+    if (await listing.has(each)) continue;
+    const lost = isListed
+      ? `has lost ${missing.length} of the ${uploaded.length} objects that were uploaded last to its generation ${generation}`
+      : generations.length > 0
+        ? `has lost its generation ${generation}`
+        : 'is empty, and was not';
+    return { kind: 'loss', database, text: `${what} ${lost}.` };
   }
+  if (missing.length > 0) return undefined;
   if ((await listing.snapshots(generation)).length > 0) return undefined;
   return { kind: 'loss', database, text: `${what} has lost the snapshots of its generation ${generation}.` };
 }
