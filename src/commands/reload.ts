@@ -1,6 +1,6 @@
 import { loadConfig } from '../config.ts';
 import { Failure } from '../errors.ts';
-import { lockDataDir } from '../sqlite/lock.ts';
+import { lockUnlessHeld } from '../sqlite/lock.ts';
 import { writeCurrent } from '../supervisor/release/current.js';
 import type { Invocation } from '../supervisor/release/invocation.ts';
 import type { ReloadOutcome } from '../supervisor/release/outcome.ts';
@@ -61,7 +61,9 @@ async function choose(
   failure: Failure,
 ): Promise<void> {
   demandDatabase(dataDir);
-  const lock = lockDataDir(dataDir, 'reload --release');
+  const lock = lockUnlessHeld(dataDir, 'reload --release');
+  // What runs has said why not.
+  if (!lock) throw failure;
   try {
     const { version, hash } = await readTree(folder, [dataDir], app);
     writeCurrent(releasesFolder(dataDir), { next: folder });

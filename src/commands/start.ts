@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { type Config, loadConfig } from '../config.ts';
-import { type Code, Failure } from '../errors.ts';
+import { Failure } from '../errors.ts';
 import { createLog } from '../log.ts';
 import { epochOf } from '../replication/failover/epoch.ts';
 import { isSameDisk } from '../replication/same-disk.ts';
@@ -13,6 +13,7 @@ import { inItsFolder } from '../supervisor/failover/alone.ts';
 import { FailoverSystem, type StartedSystem } from '../supervisor/failover/failover-system.ts';
 import { LastAlive } from '../supervisor/last-alive.ts';
 import type { ReloadRequest } from '../supervisor/release/exchange.ts';
+import { isFaultOfRelease } from '../supervisor/release/fault.ts';
 import type { Invocation } from '../supervisor/release/invocation.ts';
 import { nameOf } from '../supervisor/release/name-of.ts';
 import { putBackWriter } from '../supervisor/release/put-back.ts';
@@ -50,9 +51,6 @@ const OPTIONS = {
   epoch: { type: 'string' },
   help: { type: 'boolean', short: 'h', default: false },
 } as const;
-
-/** What a release that does not come up is at fault for. */
-const FAULTS_OF_THE_RELEASE: ReadonlySet<Code> = new Set(['child_failed', 'migration_mismatch', 'internal']);
 
 /**
  * Starts the system and returns when it has stopped.
@@ -104,11 +102,7 @@ export async function start(
       await run(parts, environment, given);
     } catch (error) {
       if (error instanceof Failure && error.code === 'stop_incomplete') releases.stopped();
-      else if (
-        error instanceof Failure &&
-        FAULTS_OF_THE_RELEASE.has(error.code) &&
-        !releases.hasServed(workers)
-      )
+      else if (error instanceof Failure && isFaultOfRelease(error) && !releases.hasServed(workers))
         releases.refused(workers, error.message);
       await putBackWriter({ releases, config, log });
       throw error;

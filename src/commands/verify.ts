@@ -3,7 +3,7 @@ import { Failure } from '../errors.ts';
 import type { DrillResult } from '../messages/drill-result.ts';
 import { runDrill } from '../replication/drill/drill.ts';
 import { pastDue, readRecord, recordOf, writeRecord } from '../replication/drill/record.ts';
-import { type Lock, lockDataDir } from '../sqlite/lock.ts';
+import { lockUnlessHeld } from '../sqlite/lock.ts';
 import { endOrphans } from '../supervisor/orphans.ts';
 import type { Invocation } from '../supervisor/release/invocation.ts';
 import { readArguments } from './arguments.ts';
@@ -49,7 +49,7 @@ async function drill(
   } catch (error) {
     if (!(error instanceof Failure) || error.code !== 'not_ready') throw error;
     demandDatabase(dataDir);
-    const lock = tryLock(dataDir);
+    const lock = lockUnlessHeld(dataDir, 'verify');
     // One runs, and says that it cannot now.
     if (!lock) throw error;
     try {
@@ -57,15 +57,6 @@ async function drill(
     } finally {
       lock.release();
     }
-  }
-}
-
-function tryLock(dataDir: string): Lock | undefined {
-  try {
-    return lockDataDir(dataDir, 'verify');
-  } catch (error) {
-    if (error instanceof Failure && error.code === 'data_dir_locked') return undefined;
-    throw error;
   }
 }
 

@@ -1,11 +1,12 @@
 import { inspect } from 'node:util';
 import type { Config } from '../config.ts';
-import { Failure } from '../errors.ts';
+import { type Code, Failure } from '../errors.ts';
 import { createLog, type Logger } from '../log.ts';
 import type { ToChild, ToPrimary } from '../messages/messages.ts';
 import type { Schema } from '../messages/positions.ts';
 import { Meter } from '../metrics/meter.ts';
 import { isDamage } from '../sqlite/damage.ts';
+import { isOfMachine } from '../sqlite/machine-failure.ts';
 import { beatIntervalMs } from './beat.ts';
 import { keepCompiledCode } from './compiled-code.ts';
 import { giveIdleMemoryBack } from './idle-memory.ts';
@@ -172,14 +173,20 @@ function errorOf(thrown: unknown): Error {
 }
 
 function end(error: Error, log: Logger, send: (message: ToPrimary) => void): void {
-  const code = error instanceof Failure ? error.code : 'internal';
+  const code = codeOf(error);
   if (isDamage(error)) send({ kind: 'damaged', reason: error.message });
   // A failure of a known sort is told by the primary, in its place; of any other its stack is wanted.
-  if (code === 'internal') log.fatal({ err: error, code }, error.message);
+  if (code === 'internal' || !(error instanceof Failure)) log.fatal({ err: error, code }, error.message);
   send({ kind: 'failed', code, message: described(error) });
   process.exitCode = error instanceof Failure ? error.meaning.exitCode : 70;
   // Lets the message and the log leave; nothing else may run on.
   setImmediate(() => process.exit());
+}
+
+/** What the machine lacks for now is told apart from what is wrong with the code. */
+function codeOf(error: Error): Code {
+  if (error instanceof Failure) return error.code;
+  return isOfMachine(error) ? 'not_ready' : 'internal';
 }
 
 /** What is not ours is named with the place that it came from: whoever deploys it has to find it. */

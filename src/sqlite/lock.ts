@@ -54,6 +54,16 @@ export function lockDataDir(dataDir: string, purpose: string): Lock {
   };
 }
 
+/** @returns the same; undefined where somebody holds it. @throws Failure data_dir_unusable */
+export function lockUnlessHeld(dataDir: string, purpose: string): Lock | undefined {
+  try {
+    return lockDataDir(dataDir, purpose);
+  } catch (error) {
+    if (error instanceof Failure && error.code === 'data_dir_locked') return undefined;
+    throw error;
+  }
+}
+
 /**
  * Takes the same lock on any file, made when it does not exist.
  * @returns undefined when another process has it

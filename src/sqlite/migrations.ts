@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import type { Database } from 'better-sqlite3';
 import { Failure } from '../errors.ts';
-import { isDiskFull } from '../free-disk.ts';
+import { isDamage } from './damage.ts';
+import { machineFailure } from './machine-failure.ts';
 import {
   compareHistory,
   type Migration,
@@ -77,7 +78,8 @@ export function ownedMigrations(owners: readonly Owner[]): OwnedMigrations[] {
  * @param owners whose tables the database has, in the order in which they are made
  * @param before hears the name of each, `owner/file`, before it runs, since it blocks for as long as it takes
  * @returns the names of those applied now
- * @throws Failure migration_mismatch when the release cannot use the database, or a new migration fails; storage_full
+ * @throws Failure migration_mismatch when the release cannot use the database, or a new migration fails; storage_full,
+ *   not_ready
  */
 export function migrate(
   db: Database,
@@ -85,7 +87,12 @@ export function migrate(
   before: (name: string) => void = () => {},
 ): string[] {
   const owned = ownedMigrations(owners);
-  return db.transaction(() => applyPending(db, owned, before)).immediate();
+  try {
+    return db.transaction(() => applyPending(db, owned, before)).immediate();
+  } catch (error) {
+    // What was written may fail only when it is committed.
+    throw machineFailure('the migrations', error) ?? error;
+  }
 }
 
 function applyPending(
@@ -110,21 +117,16 @@ function applyPending(
       db.exec(sql);
       record.run(owner, number, name, checksum, Date.now(), Number(isCompatible));
     } catch (error) {
-      throw undone(label, error);
+      // It is healed as wherever it is found.
+      if (isDamage(error)) throw error;
+      const reason = error instanceof Error ? error.message : String(error);
+      throw (
+        machineFailure(label, error) ??
+        mismatch(`${label} failed, and everything was undone: ${reason}`, error)
+      );
     }
     return label;
   });
-}
-
-/** @returns why a part of an upgrade has failed; a full disk is no fault of the migrations */
-export function undone(part: string, error: unknown): Failure {
-  const reason = `${part} failed, and everything was undone: ${error instanceof Error ? error.message : error}`;
-  if (!isDiskFull(error)) return mismatch(reason, error);
-  return new Failure(
-    'storage_full',
-    `${reason}. Free some disk, there or where SQLite sorts (SQLITE_TMPDIR, TMPDIR, /var/tmp), and try again`,
-    { cause: error },
-  );
 }
 
 /** Makes the table of what was applied. One that older code has made lacks the mark: absent means no. */

@@ -1,6 +1,6 @@
 import type { Database } from 'better-sqlite3';
-import { isDiskFull } from '../free-disk.ts';
-import { migrate, type Owner, undone } from './migrations.ts';
+import { machineFailure } from './machine-failure.ts';
+import { migrate, type Owner } from './migrations.ts';
 
 /** A database that is brought up to date, and whose migrations it takes, in order. */
 export interface UpgradeTarget {
@@ -25,7 +25,7 @@ export interface UpgradeOptions {
  * from there.
  *
  * @returns what was applied, as `database owner/name`
- * @throws Failure migration_mismatch when one fails or does not fit, storage_full, or what `beforeCommit` threw
+ * @throws Failure migration_mismatch when one fails or does not fit, storage_full, not_ready, or what `beforeCommit` threw
  */
 export function upgrade(targets: readonly UpgradeTarget[], options: UpgradeOptions): string[] {
   const { before, onApplied, beforeCommit } = options;
@@ -45,6 +45,6 @@ export function upgrade(targets: readonly UpgradeTarget[], options: UpgradeOptio
     return applied;
   } catch (error) {
     for (const { db } of targets) if (db.inTransaction) db.exec('ROLLBACK');
-    throw isDiskFull(error) ? undone('the upgrade of the databases', error) : error;
+    throw machineFailure('the upgrade of the databases', error) ?? error;
   }
 }

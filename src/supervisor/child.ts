@@ -13,7 +13,7 @@ import { demandTransition, type Transitions } from './transitions.ts';
 /** By which a child of a release before ends itself when its event loop is blocked: it had a watchdog of its own. */
 const HANG_SIGNAL = 'SIGALRM';
 /** Those that somebody sends who wants a process gone; every other one is of its own making. */
-const OUTSIDE_SIGNALS: readonly (string | null)[] = ['SIGKILL', 'SIGTERM', 'SIGINT'];
+export const OUTSIDE_SIGNALS: readonly (string | null)[] = ['SIGKILL', 'SIGTERM', 'SIGINT'];
 /** A child keeps the deadline of its drain itself; past this it is taken for one that cannot. */
 const DRAIN_GRACE_MS = 250;
 const SILENCE_LOOK_INTERVAL_MS = 100;

@@ -1,7 +1,6 @@
-import { Failure } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { ChildExit } from './child.ts';
-import { finalFailure } from './slot.ts';
+import { failureOf } from './slot.ts';
 
 const TRIES = 3;
 
@@ -24,8 +23,7 @@ export async function prepared({ run, demandGoingOn, log }: PreparationOptions):
     if (exit.code === 0) return;
     const { cause, endedBy } = exit;
     const isBystander = endedBy === 'outside' || endedBy === 'hang';
-    if (!isBystander || left === 0)
-      throw finalFailure(exit) ?? new Failure('child_failed', `Preparing the databases failed: ${cause}`);
+    if (!isBystander || left === 0) throw failureOf(exit, `Preparing the databases failed: ${cause}`);
     log.error(`preparing the databases was ended: ${cause}; another process tries`);
   }
 }

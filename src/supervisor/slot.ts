@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events';
-import { Failure, isCode } from '../errors.ts';
+import { type Code, Failure, isCode } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import { type Child, type ChildExit, type ChildState, describeExit } from './child.ts';
 import { type Clock, processClock, type Timer } from './clock.ts';
@@ -223,14 +223,14 @@ export class Slot extends EventEmitter<SlotEvents> {
 
   /**
    * Resolves when the child is ready.
-   * @throws Failure what the child said of itself when trying again cannot help, child_failed when the breaker opens,
+   * @throws Failure what the child said of itself when trying again cannot help, as `failureOf` when the breaker opens,
    *   not_ready when the slot is stopped
    */
   async ready(): Promise<void> {
     let failure: Failure | undefined;
     const onDeath = (exit: ChildExit, restart: Restart | undefined) => {
       failure ??= finalFailure(exit);
-      if (restart?.breakerOpen) failure ??= new Failure('child_failed', `${this.name} ${exit.cause}`);
+      if (restart?.breakerOpen) failure ??= failureOf(exit, `${this.name} ${exit.cause}`);
     };
     this.on('death', onDeath);
     await this.#wait(() => {
@@ -353,9 +353,7 @@ export class Slot extends EventEmitter<SlotEvents> {
   }
 
   #onNextExit(exchange: Exchange, exit: ChildExit): void {
-    const failure =
-      finalFailure(exit) ??
-      new Failure('child_failed', `the new ${this.name} did not come up: ${exit.cause}`);
+    const failure = failureOf(exit, `the new ${this.name} did not come up: ${exit.cause}`);
     exchange.next = undefined;
     const isOldGoing = exchange.isHandingOver && this.#child !== undefined && this.childState !== 'dead';
     if (isOldGoing) exchange.failure = failure;
@@ -439,10 +437,24 @@ export class Slot extends EventEmitter<SlotEvents> {
   }
 }
 
+/** What a child says whose failure may pass, or says nothing of what it is. */
+const NOT_FINAL: ReadonlySet<Code> = new Set(['internal', 'child_failed', 'not_ready']);
+
 /** @returns what the child said of itself, when it is a reason that a restart does not change */
 export function finalFailure(exit: ChildExit): Failure | undefined {
   const { failure } = exit;
-  if (!failure || !isCode(failure.code) || failure.code === 'internal' || failure.code === 'child_failed')
-    return;
+  if (!failure || !isCode(failure.code) || NOT_FINAL.has(failure.code)) return;
   return new Failure(failure.code, failure.message);
+}
+
+/**
+ * @param told that it has ended, and why, for people
+ * @returns what the child said of itself, where that is final; not_ready for what its code is not to blame for; else
+ *   child_failed
+ */
+export function failureOf(exit: ChildExit, told: string): Failure {
+  const final = finalFailure(exit);
+  if (final) return final;
+  const isBystander = exit.endedBy === 'outside' || exit.failure?.code === 'not_ready';
+  return new Failure(isBystander ? 'not_ready' : 'child_failed', told);
 }

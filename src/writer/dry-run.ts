@@ -2,10 +2,11 @@ import { existsSync, mkdirSync, readdirSync, rmSync, symlinkSync } from 'node:fs
 import { basename, join } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { Failure } from '../errors.ts';
-import { freeDiskMb, isDiskFull } from '../free-disk.ts';
+import { freeDiskMb } from '../free-disk.ts';
 import type { DryRunResult, MigrationRef } from '../messages/dry-run-result.ts';
 import { compatibilityOf } from '../sqlite/compatibility.ts';
-import { migrate, type Owner, undone } from '../sqlite/migrations.ts';
+import { machineFailure } from '../sqlite/machine-failure.ts';
+import { migrate, type Owner } from '../sqlite/migrations.ts';
 import { openReader, openWriter } from '../sqlite/open.ts';
 
 const MB = 1024 * 1024;
@@ -38,6 +39,7 @@ export interface DryRunOptions {
  * that serves goes on meanwhile.
  *
  * @throws Failure migration_mismatch when one fails or does not fit, storage_full when there is no room for the copies,
+ *   not_ready where the machine fails,
  *   file_exists when the folder is not empty; no file is then left in it
  */
 export function dryRun({ targets, folder, reserveMb, before }: DryRunOptions): DryRunResult {
@@ -64,7 +66,7 @@ export function dryRun({ targets, folder, reserveMb, before }: DryRunOptions): D
     return Object.fromEntries(results);
   } catch (error) {
     for (const name of readdirSync(folder)) rmSync(join(folder, name), { force: true });
-    throw isDiskFull(error) ? undone('copying the databases', error) : error;
+    throw machineFailure('copying the databases', error) ?? error;
   }
 }
 

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -76,6 +77,25 @@ t.test('a full disk is no fault of a migration, and undoes it as well', async (t
   );
   db.pragma('max_page_count = 10000');
   t.same(migrate(db, owners), ['f/0002_b.sql']);
+});
+
+t.test('neither is a file that may not grow, as the limit of a process has it', async (t) => {
+  // Node.js ignores it, but for what the test runner does.
+  process.on('SIGXFSZ', () => {});
+  const { owners, put, db } = setup(t, { '0001_a.sql': ONE });
+  migrate(db, owners);
+  put('0002_b.sql', 'CREATE TABLE b AS SELECT zeroblob(1000000) AS x');
+  const limit = (bytes: string) =>
+    execFileSync('prlimit', ['--pid', String(process.pid), `--fsize=${bytes}:unlimited`]);
+  limit('300000');
+  const failure = failureOf(() => migrate(db, owners));
+  limit('unlimited');
+  t.equal(failure.code, 'not_ready');
+  t.match(
+    failure.message,
+    /^the migrations failed, and everything was undone: disk I\/O error \(SQLITE_IOERR_WRITE\), .* RLIMIT_FSIZE/,
+  );
+  t.strictSame(migrate(db, owners), ['f/0002_b.sql']);
 });
 
 t.test('one that fails takes back those that succeeded before it', async (t) => {

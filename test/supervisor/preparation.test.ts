@@ -37,6 +37,7 @@ t.test('not for ever', async (t) => {
     message: 'Preparing the databases failed: hung',
     tries: 3,
   });
+  await t.rejects(triesOf([HUNG, HUNG, KILLED, DONE]), { code: 'not_ready', tries: 3 });
 });
 
 t.test('what one says of the databases another one would say, too', async (t) => {

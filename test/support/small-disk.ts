@@ -1,4 +1,4 @@
-import { spawnSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import type { Test } from 'tap';
 import { temporaryFolder } from './system.ts';
 
@@ -10,8 +10,7 @@ export const noSmallDisk =
  * Mounts a disk of a size on a folder; it goes with the test.
  * @returns the folder
  */
-export function smallDisk(t: Test, sizeKb: number): string {
-  const folder = temporaryFolder(t);
+export function smallDisk(t: Test, sizeKb: number, folder = temporaryFolder(t)): string {
   const { status, stderr } = spawnSync('mount', [
     ...['-t', 'tmpfs', '-o', `size=${sizeKb}k,mode=0700`],
     ...['tmpfs', folder],
@@ -19,4 +18,9 @@ export function smallDisk(t: Test, sizeKb: number): string {
   if (status !== 0) throw new Error(`mount: ${stderr}`);
   t.teardown(() => void spawnSync('umount', ['-l', folder]));
   return folder;
+}
+
+/** Gives it another size. */
+export function resizeDisk(folder: string, sizeKb: number): void {
+  execFileSync('mount', ['-o', `remount,size=${sizeKb}k`, folder]);
 }

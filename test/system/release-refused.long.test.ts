@@ -1,9 +1,12 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { readCurrent } from '../../src/supervisor/release/current.js';
+import { releasesFolder } from '../../src/supervisor/release/store.js';
 import { DEPLOYED_APP } from '../small-app/arguments.ts';
 import { noteOf, request } from '../support/http.ts';
 import { Installation } from '../support/installation.ts';
+import { noSmallDisk, resizeDisk, smallDisk } from '../support/small-disk.ts';
 import { deploy } from './release-refused-fixture.ts';
 
 const MODULE = DEPLOYED_APP?.module ?? '';
@@ -108,5 +111,33 @@ t.test(
       verified.stderr,
       /^ninelives: No system runs that could be asked, and the code of the app cannot be loaded: .*\. Mend it, or start/m,
     );
+  },
+);
+
+t.test(
+  'a disk that a migration fills does not speak against its release',
+  { skip: noSmallDisk },
+  async (t) => {
+    const place = new Installation(t);
+    Object.assign(place.env, { DISK_RESERVE_MB: '0', DRILL_INTERVAL_MS: '0' });
+    place.release('1.0.0');
+    const next = place.release('2.0.0');
+    next.addMigration('fill', 'CREATE TABLE filled AS SELECT randomblob(100000000) AS x;', true);
+    smallDisk(t, 96 * 1024, place.dataDir);
+    place.point('1.0.0');
+    const system = await place.start();
+    place.point('2.0.0');
+    const { code, stderr } = await place.run('reload');
+    t.equal(code, 75);
+    t.match(
+      stderr,
+      /notes\/\d{4}_fill\.sql failed, and everything was undone: database or disk is full\. Free some disk, .*Nothing was exchanged: release 1\.0\.0 /,
+    );
+    t.equal((await request(`${system.url}/note`, { method: 'POST', body: noteOf('x') })).status, 201);
+    t.strictSame(readCurrent(releasesFolder(place.dataDir)).refused, []);
+    t.equal((await place.run('stop')).code, 0);
+    resizeDisk(place.dataDir, 1024 * 1024);
+    await place.start();
+    t.equal((await place.status()).releases.workers.version, '2.0.0');
   },
 );

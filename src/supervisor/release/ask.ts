@@ -1,5 +1,6 @@
-import { execFile } from 'node:child_process';
+import { type ExecFileException, execFile } from 'node:child_process';
 import { Failure } from '../../errors.ts';
+import { OUTSIDE_SIGNALS } from '../child.ts';
 import { compileCacheOf } from './compile-cache.js';
 import { appVariables, type Chassis, moduleIn } from './modules.js';
 import { nameOf } from './name-of.ts';
@@ -23,7 +24,8 @@ export interface AskOptions {
  * Runs a script of a release to its end, in a process of its own.
  * @param script its name, beside this file
  * @returns what it has printed last, which is one line of JSON; its code may have printed anything before
- * @throws Failure release_unusable when its code cannot be loaded
+ * @throws Failure release_unusable when its code cannot be loaded, not_ready when its process could not be started or was
+ *   killed
  */
 export async function askRelease(
   release: StoredRelease,
@@ -38,14 +40,14 @@ export async function askRelease(
   try {
     return await askCode(release, script, { args, env: { ...env, ...own }, timeoutMs });
   } catch (error) {
-    const reason = (error as Error).message;
-    throw new Failure('release_unusable', `Release ${nameOf(release)} cannot be loaded: ${reason}`);
+    const code = error instanceof Failure ? error.code : 'release_unusable';
+    throw new Failure(code, `Release ${nameOf(release)} cannot be loaded: ${(error as Error).message}`);
   }
 }
 
 /**
  * The same of code that is no release; `env` says where its app is.
- * @throws Error why it cannot be loaded
+ * @throws Error why it cannot be loaded; a Failure not_ready where the code is not to blame
  */
 export async function askCode(
   code: Chassis & Pick<StoredRelease, 'nodePath'>,
@@ -67,6 +69,8 @@ export async function askCode(
       else if (error?.killed) refuse(`it did not answer within ${timeoutMs} ms`);
       else if (error?.code === UNSETTLED_AWAIT_CODE)
         refuse('a module awaits at its top level what never comes');
+      else if (error && isFromOutside(error))
+        reject(new Failure('not_ready', error.signal ? `it was killed by ${error.signal}` : error.message));
       else if (error) refuse(whatBroke(stderr, code.folder) || error.message);
       else {
         const answer = parsed(stdout.trimEnd().split('\n').at(-1) ?? '');
@@ -75,6 +79,11 @@ export async function askCode(
       }
     });
   });
+}
+
+/** Somebody has killed it, or the machine had no process to give. */
+function isFromOutside({ code, signal }: ExecFileException): boolean {
+  return OUTSIDE_SIGNALS.includes(signal ?? null) || typeof code === 'string';
 }
 
 function parsed(text: string): unknown {

@@ -13,6 +13,7 @@ import type { Slot } from '../slot.ts';
 import { CrashWatch } from './crash-watch.ts';
 import { type Deployable, deployable } from './deploy.ts';
 import type { Deployment } from './deployment.ts';
+import { isFaultOfRelease } from './fault.ts';
 import { refusalOf } from './inspection.ts';
 import { nameOf } from './name-of.ts';
 import type { ReloadOutcome } from './outcome.ts';
@@ -20,17 +21,6 @@ import type { Releases } from './releases.ts';
 import type { Settled } from './settle.js';
 import type { StoredRelease } from './store.js';
 import { type TrialResult, tryRelease } from './trial.ts';
-
-/** What is wrong with the machine or the settings, and not with the code. */
-const NOT_THE_RELEASE: ReadonlySet<string> = new Set([
-  'not_ready',
-  'usage',
-  'config_invalid',
-  'restart_needed',
-  'release_changing',
-  'storage_full',
-  'litestream_missing',
-]);
 
 export interface ExchangeOptions {
   readonly releases: Releases;
@@ -280,11 +270,13 @@ export class Exchange {
     const name = release ? `release ${nameOf(release)}` : 'the code';
     // Going back has said what runs now.
     const whatRuns = this.#state === 'exchanging' ? '' : ` Nothing was exchanged: release ${before} goes on.`;
-    const message = `${error.message.replace(/\.?$/, '.')}${whatRuns}`;
+    const isPassing = release !== undefined && error.code === 'not_ready';
+    const advice = isPassing ? ' That is no fault of the release: reload again.' : '';
+    const message = `${error.message.replace(/\.?$/, '.')}${whatRuns}${advice}`;
     log.error({ code: error.code, err: error.cause }, `reload refused ${name}: ${message}`);
     events.record('reload-failed', { cause: message });
     const isOther = release !== undefined && release.hash !== serving.deployment.release.hash;
-    if (isOther && !NOT_THE_RELEASE.has(error.code)) releases.refused(release, error.message);
+    if (isOther && isFaultOfRelease(error)) releases.refused(release, error.message);
     const { code, options } = error;
     return new Failure(code, message, options);
   }

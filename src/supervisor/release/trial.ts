@@ -7,9 +7,10 @@ import type { Child, ChildExit } from '../child.ts';
 import { DATA_DIR_VARIABLE } from '../fork.ts';
 import type { ProcessFactory } from '../process-factory.ts';
 import { backgroundSpec, PROCESSES } from '../processes.ts';
-import { finalFailure } from '../slot.ts';
+import { failureOf } from '../slot.ts';
 import type { Deployable } from './deploy.ts';
 import type { Deployment } from './deployment.ts';
+import { isFaultOfRelease } from './fault.ts';
 import { nameOf } from './name-of.ts';
 
 export interface TrialOptions {
@@ -55,6 +56,7 @@ export async function tryRelease({ factory, running, next, onStep }: TrialOption
     await standBy(factory, deployment, { folder, who: `release ${nameOf(deployment.release)}` });
     await standBy(factory, running, { folder, who: `the running release ${nameOf(running.release)}` }).catch(
       (error) => {
+        if (!isFaultOfRelease(error)) throw error;
         throw new Failure(
           'migration_mismatch',
           `The migrations ${pending.map(({ label }) => label).join(', ')} break the release that runs: ${(error as Error).message}. Expand first: ship a migration that both releases can live with, and contract in the next release; or restart the system, which exchanges everything at once`,
@@ -92,10 +94,7 @@ async function dryRun(
   const exit = await ended;
   await closed;
   if (result) return result;
-  throw (
-    finalFailure(exit) ??
-    new Failure('child_failed', `The dry run of the migrations: ${exit.failure?.message ?? exit.cause}`)
-  );
+  throw failureOf(exit, `The dry run of the migrations: ${exit.failure?.message ?? exit.cause}`);
 }
 
 export interface StandByOptions {
@@ -145,9 +144,8 @@ async function loaded(child: Child, who: string): Promise<void> {
     });
     child.once('exit', (exit) => {
       const reason = exit.failure?.message ?? exit.cause;
-      reject(
-        new Failure(finalFailure(exit)?.code ?? 'child_failed', `The ${who} does not come up: ${reason}`),
-      );
+      const told = `The ${who} does not come up: ${reason}`;
+      reject(new Failure(failureOf(exit, told).code, told));
     });
   });
 }

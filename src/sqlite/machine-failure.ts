@@ -1,0 +1,35 @@
+import { Failure } from '../errors.ts';
+import { isDiskFull } from '../free-disk.ts';
+
+/** What SQLite says where the disk, the memory or another process fails it; extended codes begin with the primary ones. */
+const OF_SQLITE = /^SQLITE_(?:IOERR|NOMEM|CANTOPEN|READONLY|PERM|BUSY|PROTOCOL)/;
+/** The same of the system. What is missing is not among them: it may be a file of the release. */
+const OF_THE_SYSTEM: ReadonlySet<unknown> = new Set([
+  ...['EIO', 'EROFS', 'EACCES', 'EPERM', 'EFBIG', 'EBUSY', 'EAGAIN', 'EMFILE', 'ENFILE', 'ENOMEM'],
+]);
+
+/** @returns whether the machine has failed, and not the code that asked it */
+export function isOfMachine(error: unknown): error is Error & { readonly code: string } {
+  if (!(error instanceof Error) || !('code' in error)) return false;
+  return isDiskFull(error) || OF_SQLITE.test(String(error.code)) || OF_THE_SYSTEM.has(error.code);
+}
+
+/**
+ * @param what has failed, and was undone, for people
+ * @returns storage_full, or not_ready: what may work when it is tried again; undefined for what the code is to blame for
+ */
+export function machineFailure(what: string, error: unknown): Failure | undefined {
+  if (error instanceof Failure || !isOfMachine(error)) return undefined;
+  const { code, message } = error;
+  const told = `${what} failed, and everything was undone: ${message}`;
+  if (isDiskFull(error)) {
+    const advice =
+      'Free some disk, there or where SQLite sorts (SQLITE_TMPDIR, TMPDIR, /var/tmp), and try again';
+    return new Failure('storage_full', `${told}. ${advice}`, { cause: error });
+  }
+  const advice =
+    'Look at the disk, its mount and its owner, and at the limits of this process (ulimit -a: a file may be no larger than RLIMIT_FSIZE), and try again';
+  return new Failure('not_ready', `${told} (${code}), which is no fault of the code. ${advice}`, {
+    cause: error,
+  });
+}
