@@ -5,6 +5,7 @@ import type { Logger } from '../log.ts';
 import type { ToChild, ToPrimary, UnnamedProxy } from '../messages/messages.ts';
 import { type Clock, processClock, type Timer } from './clock.ts';
 import { STACK_TIMEOUT_MS, stackOfHung } from './hung-stack.ts';
+import { type Limits, processLimits } from './limits.ts';
 import { checkedMessage } from './message-check.ts';
 import type { ProcessSpec } from './processes.ts';
 import type { Deployment } from './release/deployment.ts';
@@ -73,6 +74,8 @@ export interface ChildOptions extends Pick<ProcessSpec, 'drainBy'> {
   readonly stackTimeoutMs?: number;
   readonly log: Logger;
   readonly clock?: Clock;
+  /** What may have ended it where nobody here has. */
+  readonly limits?: Limits;
 }
 
 /** The place that one that waits is given. */
@@ -495,9 +498,12 @@ export class Child extends EventEmitter<ChildEvents> {
     if (spawnError) return { endedBy: 'outside', cause: `could not be started: ${spawnError.message}` };
     if (signal === HANG_SIGNAL)
       return { endedBy: 'hang', cause: 'hung: ended by its watchdog, which has logged its stack' };
+    const { limits = processLimits } = this.#options;
+    const limit = limits.behind(signal, this.#readyAtMs === undefined);
+    const killed = `killed by ${signal}${limit === undefined ? '' : `: ${limit}`}`;
     return {
-      endedBy: OUTSIDE_SIGNALS.includes(signal) ? 'outside' : 'fault',
-      cause: signal ? this.#withFailure(`killed by ${signal}`) : this.#exitSeen(code),
+      endedBy: OUTSIDE_SIGNALS.includes(signal) || limit !== undefined ? 'outside' : 'fault',
+      cause: signal ? this.#withFailure(killed) : this.#exitSeen(code),
     };
   }
 

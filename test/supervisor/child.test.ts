@@ -1,12 +1,16 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import pino from 'pino';
 import t from 'tap';
 import { createLog } from '../../src/log.ts';
 import { Child, type ChildExit } from '../../src/supervisor/child.ts';
+import { Limits } from '../../src/supervisor/limits.ts';
 import { makeDeployment } from '../support/deployment.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { childOf, INSPECTABLE } from '../support/scripted-child.ts';
+import { temporaryFolder } from '../support/system.ts';
 
 t.test(
   'one that the kernel does not end is dead all the same, and its late end changes nothing',
@@ -61,6 +65,26 @@ for (const [what, start] of [
     t.match(exit.cause, /^could not be started: spawn \S+/);
   });
 }
+
+t.test('one that a limit of the machine has ended is not at fault', async (t) => {
+  const folder = temporaryFolder(t);
+  mkdirSync(join(folder, 'self'));
+  writeFileSync(join(folder, 'self/limits'), 'Max address space         1073741824           unlimited');
+  const limits = new Limits({ proc: folder });
+  for (const [script, endedBy, cause] of [
+    [
+      'process.abort();',
+      'outside',
+      /^killed by SIGABRT: its address space is limited to 1024 MB \(RLIMIT_AS\)/,
+    ],
+    ["process.send({ kind: 'ready' }, () => process.abort());", 'fault', /^killed by SIGABRT$/],
+  ] as const) {
+    const { child } = childOf(t, script, undefined, { limits });
+    const [exit] = (await once(child, 'exit')) as [ChildExit];
+    t.equal(exit.endedBy, endedBy);
+    t.match(exit.cause, cause);
+  }
+});
 
 const LOOP = 'function loopForEver() { for (;;); }';
 

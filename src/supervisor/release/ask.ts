@@ -1,6 +1,7 @@
 import { type ExecFileException, execFile } from 'node:child_process';
 import { Failure } from '../../errors.ts';
 import { OUTSIDE_SIGNALS } from '../child.ts';
+import { processLimits } from '../limits.ts';
 import { compileCacheOf } from './compile-cache.js';
 import { appVariables, type Chassis, moduleIn } from './modules.js';
 import { nameOf } from './name-of.ts';
@@ -69,10 +70,11 @@ export async function askCode(
       else if (error?.killed) refuse(`it did not answer within ${timeoutMs} ms`);
       else if (error?.code === UNSETTLED_AWAIT_CODE)
         refuse('a module awaits at its top level what never comes');
-      else if (error && isFromOutside(error))
-        reject(new Failure('not_ready', error.signal ? `it was killed by ${error.signal}` : error.message));
-      else if (error) refuse(whatBroke(stderr, code.folder) || error.message);
-      else {
+      else if (error) {
+        const cause = outsideCause(error);
+        if (cause !== undefined) reject(new Failure('not_ready', cause));
+        else refuse(whatBroke(stderr, code.folder) || error.message);
+      } else {
         const answer = parsed(stdout.trimEnd().split('\n').at(-1) ?? '');
         if (answer !== undefined) resolve(answer);
         else refuse('it ended before it told what it is; does its code call process.exit?');
@@ -81,9 +83,14 @@ export async function askCode(
   });
 }
 
-/** Somebody has killed it, or the machine had no process to give. */
-function isFromOutside({ code, signal }: ExecFileException): boolean {
-  return OUTSIDE_SIGNALS.includes(signal ?? null) || typeof code === 'string';
+/** @returns how somebody has killed it, or the machine had no process, or not enough for one; undefined for what its code did */
+function outsideCause({ code, signal: by, message }: ExecFileException): string | undefined {
+  // The spawn has failed.
+  if (typeof code === 'string') return message;
+  const signal = by ?? null;
+  const limit = processLimits.behind(signal, true);
+  if (limit === undefined && !OUTSIDE_SIGNALS.includes(signal)) return undefined;
+  return `it was killed by ${signal}${limit === undefined ? '' : `: ${limit}`}`;
 }
 
 function parsed(text: string): unknown {
