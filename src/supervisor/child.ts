@@ -124,6 +124,8 @@ export class Child extends EventEmitter<ChildEvents> {
   #lastHeardMs = 0;
   #hasSpoken = false;
   #hasSaidReady = false;
+  /** It is about what may block for as long as it takes, such as a migration, and has not beaten since. */
+  #isInStep = false;
   /** Looks in a row at which it had been silent for too long. */
   #silentLooks = 0;
   /** It has sent what it may not: only what it has accepted still counts, lest that be served twice. */
@@ -341,9 +343,10 @@ export class Child extends EventEmitter<ChildEvents> {
       this.notice = message.notice;
       this.#becomeReady();
     } else if (message.kind === 'standby') this.#standBy();
-    else if (message.kind === 'progress') this.#restartStartTimer(this.#options.startTimeoutMs);
+    else if (message.kind === 'progress') this.#beginStep(message.detail);
     else if (message.kind === 'failed') this.#failure = { code: message.code, message: message.message };
     else if (message.kind === 'beat') {
+      this.#endStep();
       this.rssBytes = message.rssBytes;
       this.heapUsedBytes = message.heapUsedBytes;
       this.served = message.served;
@@ -368,6 +371,26 @@ export class Child extends EventEmitter<ChildEvents> {
   #mute(cause: string): void {
     this.#isMuted = true;
     this.fault(cause);
+  }
+
+  /** What blocks says nothing, and takes the time that it takes; what comes after it gets a start's time anew. */
+  #beginStep(detail: string): void {
+    if (this.#state !== 'starting') return;
+    this.#isInStep = true;
+    this.#startTimer?.cancel();
+    const { startTimeoutMs, log } = this.#options;
+    this.#startTimer = this.#clock.after(startTimeoutMs, () =>
+      log.warn(
+        { child: this.#name, childPid: this.pid },
+        `${this.#name} has been at this for ${startTimeoutMs} ms: ${detail}. It gets the time that it takes; kill -KILL ${this.pid} has it begin anew`,
+      ),
+    );
+  }
+
+  #endStep(): void {
+    if (!this.#isInStep) return;
+    this.#isInStep = false;
+    this.#restartStartTimer(this.#options.startTimeoutMs);
   }
 
   #becomeReady(): void {

@@ -59,7 +59,7 @@ export async function openDatabases(
   let notices: readonly string[] = [];
   let told: readonly { readonly id: string; readonly told: string }[] = [];
   const applied = upgrade(targets, {
-    // The time that a start may take begins anew with each, and each blocks for as long as it takes.
+    // The time that a start may take begins anew after each, which blocks for as long as it takes.
     before: (detail) => send({ kind: 'progress', detail }),
     onApplied: count,
     beforeCommit() {

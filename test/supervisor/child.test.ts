@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { on, once } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import pino from 'pino';
@@ -84,6 +84,32 @@ t.test('one that a limit of the machine has ended is not at fault', async (t) =>
     t.equal(exit.endedBy, endedBy);
     t.match(exit.cause, cause);
   }
+});
+
+t.test('what blocks at a start takes the time that it takes, and what comes after it does not', async (t) => {
+  const clock = new ManualClock();
+  const beat = "{ kind: 'beat', rssBytes: 1, heapUsedBytes: 1, served: 0, deltas: [] }";
+  const script = `process.send({ kind: 'progress', detail: 'migrating' });
+process.on('message', () => process.send(${beat}));`;
+  const lines: string[] = [];
+  const log = pino({}, { write: (line: string) => void lines.push(JSON.parse(line).msg) });
+  const { child } = childOf(t, script, clock, { log });
+  const said = async (kind: string) => {
+    for await (const [message] of on(child, 'message')) if (message.kind === kind) return;
+  };
+  await said('progress');
+  clock.advance(3_600_000);
+  t.equal(child.state, 'starting');
+  t.strictSame(lines, [
+    `worker-1 has been at this for 30000 ms: migrating. It gets the time that it takes; kill -KILL ${child.pid} has it begin anew`,
+  ]);
+  for (let beats = 0; beats < 2; beats += 1) {
+    child.send({ kind: 'hold-commits' });
+    await said('beat');
+    clock.advance(15_000);
+  }
+  const [exit] = (await once(child, 'exit')) as [ChildExit];
+  t.same([exit.endedBy, exit.cause], ['fault', 'not ready within 30000 ms'], 'no beat gives it more time');
 });
 
 const LOOP = 'function loopForEver() { for (;;); }';
