@@ -109,7 +109,12 @@ export function isWorkingDirectory(dataDir: string): boolean {
  * @returns why the system cannot go on; undefined where its folder is in its place
  */
 export function goneFolder(dataDir: string): Failure | undefined {
-  if (isWorkingDirectory(dataDir)) return undefined;
+  try {
+    if (isWorkingDirectory(dataDir)) return undefined;
+  } catch {
+    // It is closed to this user for now, and not gone: what can be served is.
+    return undefined;
+  }
   const place = existsSync(CWD) ? readlinkSync(CWD) : '';
   const isMoved = place.startsWith('/') && !place.endsWith(DELETED);
   return new Failure(
