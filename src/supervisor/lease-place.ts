@@ -5,7 +5,6 @@ import type { LeasePositions, Schema } from '../messages/positions.ts';
 import { unknownEpochs } from '../replication/failover/unknown-epochs.ts';
 import { isCoveredByDataDir } from '../replication/lease/covered.ts';
 import type { LeaseInput } from '../replication/lease/main.ts';
-import { openLeaseStore } from '../replication/lease/open-store.ts';
 import { parseRecord } from '../replication/lease/record.ts';
 import { Changes } from './changes.ts';
 import type { ProcessFactory } from './process-factory.ts';
@@ -124,6 +123,8 @@ export class LeasePlace implements ReplicaOwner {
   async isRecorded(): Promise<boolean> {
     if (!this.slot) return true;
     const { config, secrets } = this.#options.deployment;
+    // It brings SQLite along, which a primary that is never asked has no use for.
+    const { openLeaseStore } = await import('../replication/lease/open-store.ts');
     const store = openLeaseStore(config, { ...process.env, ...secrets });
     const record = parseRecord((await store.read())?.text ?? '');
     if (record?.session === this.#session) return true;

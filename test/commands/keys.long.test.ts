@@ -42,3 +42,17 @@ t.test('what changes a key waits for the replica, and says when that has not con
   for (const word of ['rotate', 'revoke'])
     like(t, await command(['keys', word, 'two'], { ...env, ...late }), { code: 0, stderr: warning }, word);
 });
+
+t.test('each wrong use is told before anything is started', async (t) => {
+  const env = { DATA_DIR: temporaryFolder(t) };
+  for (const [args, message] of [
+    [['burn'], /keys has no burn/],
+    [['create'], /--name: expected/],
+    [['create', '--name', 'a', '--scope', 'read', '--expires', 'soon'], /--expires: expected/],
+    [['create', '--name', 'a\nb', '--scope', 'read'], /--name: expected/],
+    [['revoke'], /needs the id or the name/],
+    [['revoke', 'a', '--json'], /does not take --json/],
+  ] as const) {
+    like(t, await command(['keys', ...args], env), { code: 64, stdout: '', stderr: message });
+  }
+});

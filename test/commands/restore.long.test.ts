@@ -318,3 +318,17 @@ t.test('beside the data folder its database tells how long nothing was committed
   like(t, await at('behind.db'), { code: 82, stderr: /is known up to 20/ });
   process.kill(litestream, 'SIGCONT');
 });
+
+t.test('each wrong use is told with how it is right', async (t) => {
+  const env = { DATA_DIR: temporaryFolder(t) };
+  const wrong: [readonly string[], RegExp][] = [
+    [['--to', 'x', '--list'], /Expected one of/],
+    [['--to', 'x', '--at', '2030-01-31T12:00:00'], /expected a time of the calendar with its zone/],
+    [['--to', 'x', '--at', '2026-02-30T12:00:00Z'], /expected a time of the calendar with its zone/],
+    [['--in-place', '--at', '2026-01-31T24:00:00Z'], /expected a time of the calendar with its zone/],
+    [['--to', 'a?b.db'], /Litestream reads no path behind a \?/],
+    [['--frm', 'x'], /--frm/],
+  ];
+  for (const [args, says] of wrong)
+    like(t, await command(['restore', ...args], env), { code: 64, stderr: says }, args.join(' '));
+});
