@@ -158,6 +158,8 @@ async function restoreMissing(database: string, options: Looking): Promise<Made>
     }
   } catch (error) {
     if (!isAboutReplica(error)) throw error;
+    // Nobody leads while the store is out of reach, and who takes over waits for it.
+    if (config.FAILOVER === 'lease' && error.code === 'replica_unreachable') throw error;
     const open = beginAnew(config);
     if (open) throw explained(error, open.advice);
     isBegunAnew = true;

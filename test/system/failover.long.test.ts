@@ -40,6 +40,29 @@ t.test('a leader that is cut from the store takes no write any more when the oth
   t.equal((await request(`${standby.url}/note/late`)).status, 404);
 });
 
+t.test('a system that takes over waits for the databases where the store goes away meanwhile', async (t) => {
+  const { store, member, record } = await pair(t);
+  const way = await startStoreProxy(t, store);
+  const leader = member('a');
+  await leader.ready();
+  const standby = member('b', undefined, { S3_ENDPOINT: way.endpoint });
+  await standsBy(standby);
+  await written(leader, 'one');
+  way.onPassed = ({ method, url, status }) => {
+    if (method === 'PUT' && url.includes('/app/lease.json') && status === 200) void way.become('unavailable');
+  };
+  leader.kill('SIGKILL');
+  await leader.ended();
+  const { msg } = await standby.waitFor((line) => line.msg.startsWith('the databases are waited for: '));
+  t.ok(msg.includes('cannot be reached'), msg);
+  t.notOk(msg.includes('ALLOW_EMPTY'), 'an empty database is no way out of that');
+  way.onPassed = undefined;
+  await way.become('open');
+  await standby.ready();
+  t.equal(record().epoch, 2);
+  t.equal((await request(`${standby.url}/note/one`)).status, 200);
+});
+
 t.test('while nobody reaches the store the leader goes on, since its peer lets it', async (t) => {
   const { store, member, record } = await pair(t);
   const way = await startStoreProxy(t, store);

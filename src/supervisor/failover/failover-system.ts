@@ -179,7 +179,7 @@ export class FailoverSystem implements StartedSystem {
       cause: `this system leads from now on, in ${folder}, from ${data || 'the replica itself'}`,
     });
     if (state === 'restoring') {
-      await this.#takeover.bring(deployment, data, folder);
+      await this.#takeover.bring(deployment, data, folder, () => this.#contender.demand());
       this.#contender.demand();
       this.#contender.restored();
     }

@@ -1,5 +1,6 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { Failure } from '../../errors.ts';
 import type { Logger } from '../../log.ts';
 import { replicaIn } from '../../replication/failover/lineage.ts';
@@ -16,6 +17,9 @@ import { prepared } from '../preparation.ts';
 import type { ProcessFactory } from '../process-factory.ts';
 import { drainTimeoutMsOf, PROCESSES } from '../processes.ts';
 import type { Deployment } from '../release/deployment.ts';
+
+/** Between two tries while the store is out of reach. */
+const AGAIN_MS = 1000;
 
 /** @returns the same with a folder of the shared replica as its replica, for which Litestream's configuration is written */
 export function deploymentIn(deployment: Deployment, folder: string): Deployment {
@@ -36,14 +40,14 @@ export function forgetEpochWithoutDatabases(deployment: Deployment): void {
 
 /**
  * Brings the databases of this system to what the epoch has that the record names. States and who moves them: idle →
- * restoring (`bring`) → idle; `abort` ends it.
+ * restoring (`bring`) ⇄ waiting (the store is out of reach; a timer) → idle; `abort` ends it.
  */
 export class Takeover {
   readonly #factory: ProcessFactory;
   readonly #events: Events;
   readonly #log: Logger;
   #preparing: Child | undefined;
-  #abortedBecause: string | undefined;
+  readonly #aborted = new AbortController();
 
   constructor(factory: ProcessFactory, events: Events, log: Logger) {
     this.#log = log;
@@ -55,10 +59,30 @@ export class Takeover {
    * Databases that have all of the replica stay; others are restored. Those that have gone on apart from it are put aside: the
    * other system has led meanwhile, and what counts is what that was followed in.
    * @param folder below the shared replica
+   * While the store is out of reach they are waited for: nobody else can lead either.
    * @param own the folder of the epoch that begins
-   * @throws Failure why that cannot be
+   * @param demandLead throws when this system leads no longer
+   * @throws Failure why that cannot be; what `demandLead` throws
    */
-  async bring(deployment: Deployment, folder: string, own: string): Promise<void> {
+  async bring(deployment: Deployment, folder: string, own: string, demandLead: () => void): Promise<void> {
+    const { signal } = this.#aborted;
+    let isTold = false;
+    for (;;) {
+      try {
+        await this.#tryToBring(deployment, folder, own);
+        return;
+      } catch (failure) {
+        if (!(failure instanceof Failure) || failure.code !== 'replica_unreachable') throw failure;
+        if (!isTold) this.#log.warn(`the databases are waited for: ${failure.message}`);
+        isTold = true;
+      }
+      await delay(AGAIN_MS, undefined, { signal }).catch(() => {});
+      this.#demandGoingOn();
+      demandLead();
+    }
+  }
+
+  async #tryToBring(deployment: Deployment, folder: string, own: string): Promise<void> {
     const source = deploymentIn(deployment, folder);
     const { DATA_DIR, replica } = source.config;
     mkdirSync(DATA_DIR, { recursive: true, mode: 0o700 });
@@ -79,9 +103,14 @@ export class Takeover {
   }
 
   abort(cause: string): void {
-    this.#abortedBecause = cause;
+    this.#aborted.abort(cause);
     const child = this.#preparing;
     if (child) child.drain(drainTimeoutMsOf(PROCESSES.prepare, child.deployment.config), cause);
+  }
+
+  #demandGoingOn(): void {
+    const { aborted, reason } = this.#aborted.signal;
+    if (aborted) throw new Failure('not_ready', `Stopped while taking over: ${reason}`);
   }
 
   #putAside({ config, databases }: Deployment, because: string): void {
@@ -100,10 +129,7 @@ export class Takeover {
     const input = { litestream, litestreamConfigPath, databases, mirrorDir: mirror, lastCommits: {} };
     await prepared({
       run: () => this.#runPrepare(deployment, name, input),
-      demandGoingOn: () => {
-        if (this.#abortedBecause !== undefined)
-          throw new Failure('not_ready', `Stopped while taking over: ${this.#abortedBecause}`);
-      },
+      demandGoingOn: () => this.#demandGoingOn(),
       log: this.#log,
     });
   }
