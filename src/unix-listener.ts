@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events';
-import { chmodSync, existsSync, rmSync } from 'node:fs';
+import { chmodSync, lstatSync, rmSync } from 'node:fs';
 import { createServer, type Server, type ServerOpts, type Socket } from 'node:net';
 
 /** Connections that the kernel holds before they are taken. */
@@ -37,7 +37,7 @@ export class UnixListener {
   async listen(path: string): Promise<void> {
     await this.#open(path);
     this.#watch = setInterval(() => {
-      if (existsSync(path)) return;
+      if (!isRemoved(path)) return;
       this.#onError(new Error(`${path} was removed; it is made again`));
       this.#server?.close();
       this.#open(path).catch(this.#onError);
@@ -66,5 +66,14 @@ export class UnixListener {
     await listening;
     chmodSync(path, SOCKET_MODE);
     server.on('error', this.#onError);
+  }
+}
+
+/** A folder that is closed to this user for now tells nothing of it. */
+function isRemoved(path: string): boolean {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false }) === undefined;
+  } catch {
+    return false;
   }
 }

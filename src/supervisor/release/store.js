@@ -161,14 +161,36 @@ export async function pruneReleases(store, kept) {
 }
 
 /**
- * Says whether the files of a copy are as they were, by what the file system tells of each: cheap enough for each fork.
+ * @param {string} path
+ * @returns {string | undefined} undefined where it cannot be read
+ */
+function hashOf(path) {
+  try {
+    return sha256(readFileSync(path));
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Says whether the files of a copy are as they were, by what the file system tells of each, and by what is in those of
+ * which it tells something else: cheap enough for each fork.
  * @param {StoredRelease} release
  * @returns {() => string | undefined} the path of a file that is gone or changed; undefined when there is none
  */
 export function watchRelease({ folder, files }) {
   const paths = Object.keys(files);
   const seen = new Map(paths.map((path) => [path, stampOf(join(folder, path))]));
-  return () => paths.find((path) => stampOf(join(folder, path)) !== seen.get(path));
+  return () =>
+    paths.find((path) => {
+      const full = join(folder, path);
+      const stamp = stampOf(full);
+      if (stamp === seen.get(path)) return false;
+      if (stamp === undefined || hashOf(full) !== files[path]) return true;
+      // A chown, or a backup that was put back, has changed no code.
+      seen.set(path, stamp);
+      return false;
+    });
 }
 
 /**
