@@ -5,7 +5,7 @@ import type { Logger } from '../log.ts';
 import type { ToChild, ToPrimary, UnnamedProxy } from '../messages/messages.ts';
 import { type Clock, processClock, type Timer } from './clock.ts';
 import { STACK_TIMEOUT_MS, stackOfHung } from './hung-stack.ts';
-import { type Limits, processLimits } from './limits.ts';
+import { killedBy, type Limits } from './limits.ts';
 import { checkedMessage } from './message-check.ts';
 import type { ProcessSpec } from './processes.ts';
 import type { Deployment } from './release/deployment.ts';
@@ -13,8 +13,6 @@ import { demandTransition, type Transitions } from './transitions.ts';
 
 /** By which a child of a release before ends itself when its event loop is blocked: it had a watchdog of its own. */
 const HANG_SIGNAL = 'SIGALRM';
-/** Those that somebody sends who wants a process gone; every other one is of its own making. */
-export const OUTSIDE_SIGNALS: readonly (string | null)[] = ['SIGKILL', 'SIGTERM', 'SIGINT'];
 /** A child keeps the deadline of its drain itself; past this it is taken for one that cannot. */
 const DRAIN_GRACE_MS = 250;
 const SILENCE_LOOK_INTERVAL_MS = 100;
@@ -521,13 +519,9 @@ export class Child extends EventEmitter<ChildEvents> {
     if (spawnError) return { endedBy: 'outside', cause: `could not be started: ${spawnError.message}` };
     if (signal === HANG_SIGNAL)
       return { endedBy: 'hang', cause: 'hung: ended by its watchdog, which has logged its stack' };
-    const { limits = processLimits } = this.#options;
-    const limit = limits.behind(signal, this.#readyAtMs === undefined);
-    const killed = `killed by ${signal}${limit === undefined ? '' : `: ${limit}`}`;
-    return {
-      endedBy: OUTSIDE_SIGNALS.includes(signal) || limit !== undefined ? 'outside' : 'fault',
-      cause: signal ? this.#withFailure(killed) : this.#exitSeen(code),
-    };
+    if (!signal) return { endedBy: 'fault', cause: this.#exitSeen(code) };
+    const { cause, isOutside } = killedBy(signal, this.#readyAtMs === undefined, this.#options.limits);
+    return { endedBy: isOutside ? 'outside' : 'fault', cause: this.#withFailure(cause) };
   }
 
   /** Nobody asked it to end, so that no code is a good one. */

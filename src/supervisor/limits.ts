@@ -2,6 +2,8 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
 const MB = 1024 * 1024;
+/** Those that somebody sends who wants a process gone; every other one is of its own making. */
+const OUTSIDE_SIGNALS: readonly (string | null)[] = ['SIGKILL', 'SIGTERM', 'SIGINT'];
 /** By which Node.js or V8 ends a process that gets no thread, or no memory. */
 const GIVEN_UP: readonly (string | null)[] = ['SIGABRT', 'SIGTRAP', 'SIGILL', 'SIGSEGV'];
 /** About what a process of Node.js has. */
@@ -124,3 +126,20 @@ export class Limits {
 
 /** Those of this process. */
 export const processLimits = new Limits();
+
+/**
+ * @param signal that has ended a process which nobody here has ended
+ * @param wasStarting whether it was never ready
+ * @returns how it was ended, for people, and whether that was somebody else or the machine, and not its code
+ */
+export function killedBy(
+  signal: string | null,
+  wasStarting: boolean,
+  limits = processLimits,
+): { readonly cause: string; readonly isOutside: boolean } {
+  const limit = limits.behind(signal, wasStarting);
+  return {
+    cause: `killed by ${signal}${limit === undefined ? '' : `: ${limit}`}`,
+    isOutside: OUTSIDE_SIGNALS.includes(signal) || limit !== undefined,
+  };
+}

@@ -182,7 +182,7 @@ t.test(
     const answer = await write(system, 'b');
     t.equal(answer.status, 201, 'when it counts again');
     const ended = system.lines.filter(({ msg }) => /^litestream .* next start in/.test(String(msg)));
-    t.match(ended, [
+    like(t, ended, [
       { level: 'info', msg: /^litestream was ended: a new generation begins; next start in / },
     ]);
     t.equal(ended.length, 1, 'it is no fault of its');

@@ -1,12 +1,8 @@
 import type { Config } from '../../config.ts';
 import type { Confirmation } from '../../messages/confirmation.ts';
-import { segmentFile } from '../history/segment.ts';
-import { openStore } from '../store/open.ts';
+import { ReplicaListing } from '../history/replica-listing.ts';
 import { advised } from '../store/remedies.ts';
-import type { ReplicaStore } from '../store/store.ts';
 
-/** A store that says nothing for so long is out of reach. */
-const ANSWER_TIMEOUT_MS = 3000;
 /** Between two looks for what was not found; what comes meanwhile is looked for at once. */
 const AGAIN_MS = 1000;
 /** Looked for in one look. */
@@ -32,7 +28,6 @@ export interface UploadCheckOptions {
  */
 export class UploadCheck {
   readonly #options: UploadCheckOptions;
-  readonly #store: ReplicaStore;
   /** Of each database those of one generation, the oldest first. */
   readonly #waiting = new Map<string, Confirmation[]>();
   /** The generation of each database whose snapshot was found. */
@@ -43,7 +38,6 @@ export class UploadCheck {
 
   constructor(options: UploadCheckOptions) {
     this.#options = options;
-    this.#store = openStore({ ...options, timeoutMs: ANSWER_TIMEOUT_MS });
   }
 
   /** Litestream says that it has uploaded this. */
@@ -106,16 +100,13 @@ export class UploadCheck {
   async #isThere({ database, generation, segment }: Confirmation): Promise<boolean> {
     // Litestream 0.5 merges what it has uploaded all the time.
     if (!segment) return true;
-    const folder = `${database}/generations/${generation}`;
+    const listing = new ReplicaListing({ ...this.#options, database });
     const [isStored, isBegun] = await Promise.all([
-      this.#store.has(`${folder}/wal/${segmentFile(segment)}`),
-      this.#begun.get(database) === generation || this.#hasSnapshot(folder),
+      listing.has(segment),
+      this.#begun.get(database) === generation ||
+        listing.snapshots(generation).then((names) => names.length > 0),
     ]);
     if (isBegun) this.#begun.set(database, generation);
     return isBegun && isStored;
-  }
-
-  async #hasSnapshot(folder: string): Promise<boolean> {
-    return (await this.#store.names(`${folder}/snapshots`)).length > 0;
   }
 }

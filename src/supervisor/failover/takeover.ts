@@ -57,9 +57,9 @@ export class Takeover {
 
   /**
    * Databases that have all of the replica stay; others are restored. Those that have gone on apart from it are put aside: the
-   * other system has led meanwhile, and what counts is what that was followed in.
+   * other system has led meanwhile, and what counts is what that was followed in. While the store is out of reach they are waited
+   * for: nobody else can lead either.
    * @param folder below the shared replica
-   * While the store is out of reach they are waited for: nobody else can lead either.
    * @param own the folder of the epoch that begins
    * @param demandLead throws when this system leads no longer
    * @throws Failure why that cannot be; what `demandLead` throws

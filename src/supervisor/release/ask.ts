@@ -1,7 +1,6 @@
 import { type ExecFileException, execFile } from 'node:child_process';
 import { Failure } from '../../errors.ts';
-import { OUTSIDE_SIGNALS } from '../child.ts';
-import { processLimits } from '../limits.ts';
+import { killedBy } from '../limits.ts';
 import { compileCacheOf } from './compile-cache.js';
 import { appVariables, type Chassis, moduleIn } from './modules.js';
 import { nameOf } from './name-of.ts';
@@ -87,10 +86,8 @@ export async function askCode(
 function outsideCause({ code, signal: by, message }: ExecFileException): string | undefined {
   // The spawn has failed.
   if (typeof code === 'string') return message;
-  const signal = by ?? null;
-  const limit = processLimits.behind(signal, true);
-  if (limit === undefined && !OUTSIDE_SIGNALS.includes(signal)) return undefined;
-  return `it was killed by ${signal}${limit === undefined ? '' : `: ${limit}`}`;
+  const { cause, isOutside } = killedBy(by ?? null, true);
+  return isOutside ? `it was ${cause}` : undefined;
 }
 
 function parsed(text: string): unknown {
