@@ -108,7 +108,8 @@ export interface StandByOptions {
 
 /**
  * Brings one worker and each background process up to standby on the databases of a folder, and ends them.
- * @throws Failure why one does not come up: child_failed where it died, and else what it has said, which is so each time
+ * @throws Failure why one does not come up: child_failed where it died, not_ready where its code is not to blame, and else what
+ *   it has said, which is so each time
  */
 export async function standBy(
   factory: ProcessFactory,
