@@ -135,10 +135,10 @@ function reachedBy(
 }
 
 /**
- * Times of objects say where to look first, and nothing else: what was committed in an outage of the store was stored after
- * it. Where a generation ends before the time, the one after it may have more that is not later.
+ * Times of objects, in whole seconds, say where to look first, and nothing else: what was committed in an outage of the store
+ * was stored after it. Where a generation ends before the time, the one after it may have more that is not later.
  *
- * @param generations the one that began first in front
+ * @param generations the one that began first in front; those that began in one second in any order
  * @returns undefined when nothing is so old
  */
 async function restoreWalAt(
@@ -147,17 +147,22 @@ async function restoreWalAt(
   atMs: number,
 ): Promise<Restored | undefined> {
   const { outputPath } = options;
-  const names = generations.map(({ name }) => name);
   const first = generations.findLastIndex(({ fromMs }) => fromMs !== undefined && fromMs <= atMs);
-  let found: Restored | undefined;
   let place = Math.max(0, first);
-  for (; place >= 0 && !found; place -= 1) {
-    found = await restoreDatabase({ ...options, selection: { generation: names[place], atMs } });
+  let found: Restored | undefined;
+  for (; place >= 0; place -= 1) {
+    found = await restoreDatabase({ ...options, selection: { generation: generations[place]?.name, atMs } });
+    if (found) break;
   }
+  const startMs = generations[place]?.fromMs;
+  const isWith = ({ fromMs }: Generation) => fromMs === startMs;
   const furtherPath = `${outputPath}.further`;
-  for (let later = place + 2; found && !found.next && later < names.length; later += 1) {
-    const selection = { generation: names[later], atMs };
+  for (const [later, generation] of generations.entries()) {
+    if (!found || found.next) break;
+    if (later === place || (later < place && !isWith(generation))) continue;
+    const selection = { generation: generation.name, atMs };
     const further = await restoreDatabase({ ...options, outputPath: furtherPath, selection });
+    if (!further && isWith(generation)) continue;
     if (!further) break;
     const isMore = relate(readHistory(furtherPath), readHistory(outputPath)) === 'ahead';
     for (const suffix of ['-wal', '-shm']) {

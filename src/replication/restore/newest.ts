@@ -18,7 +18,8 @@ const TAIL_SEGMENTS_MAX = 8;
 
 /**
  * Restores the generation that contains the others. Times of objects, which a copied replica or a wrong clock makes wrong,
- * say only which one to begin with. Of generations from before sessions were known nothing else can be told.
+ * and of which a store tells whole seconds, say only which one to begin with. Of generations from before sessions were known
+ * nothing else can be told. Where one is damaged that another contains, nothing is missing.
  *
  * @param generations at least one
  * @param mark what is remembered of the database; where each of two has what the other has not, the one with more of it
@@ -34,10 +35,12 @@ export async function restoreNewest(
   const [first, ...others] = generations.toSorted((a, b) => b.storedMs - a.storedMs);
   let best = first && (await restoreFromWals(first, options));
   if (!best) return undefined;
-  const faults = [...best.faults];
+  const differences: string[] = [];
   let { history, page, pageBytes } = readEnd(outputPath, mark);
   for (const other of others) {
-    if (isOfOlderRelease(history)) break;
+    // One that has lost its first commits may be anything.
+    const isCut = best.faults.length > 0 && history.last === undefined;
+    if (isOfOlderRelease(history) && !isCut) break;
     if (other.snapshots.length === 0 || history.dismissed.includes(other.name)) continue;
     if (await isPart(other, history, page, pageBytes, files)) continue;
     const otherPath = join(folder, 'other', 'other.db');
@@ -47,7 +50,7 @@ export async function restoreNewest(
       restored = await restoreFromWals(other, { ...options, outputPath: otherPath });
     } catch (error) {
       if (!(error instanceof Failure) || error.code !== 'restore_failed') throw error;
-      faults.push(`the generation ${other.name} could not be compared: ${error.message}`);
+      differences.push(`the generation ${other.name} could not be compared: ${error.message}`);
     }
     if (!restored) continue;
     const found = readEnd(otherPath, mark);
@@ -56,17 +59,16 @@ export async function restoreNewest(
       relation === 'behind' || (relation === 'fork' && isPreferred(found.history, history, mark));
     const [kept, left] = isFurther ? [found.history, history] : [history, found.history];
     const name = isFurther ? best.generation : other.name;
-    if (relation === 'fork' && !isOneOver(kept, left)) faults.push(apart(name, kept, left));
+    if (relation === 'fork' && !isOneOver(kept, left)) differences.push(apart(name, kept, left));
     if (isFurther) {
       best = restored;
-      faults.push(...restored.faults);
       rmSync(dirname(outputPath), { recursive: true });
       mkdirSync(dirname(outputPath), { mode: 0o700 });
       renameSync(otherPath, outputPath);
       ({ history, page, pageBytes } = found);
     }
   }
-  return { ...best, faults };
+  return { ...best, faults: [...best.faults, ...differences] };
 }
 
 function readEnd(path: string, mark: DatabaseMark | undefined) {

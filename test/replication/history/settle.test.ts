@@ -1,78 +1,19 @@
-import { once } from 'node:events';
 import { copyFileSync, cpSync, mkdirSync, readdirSync, renameSync, rmSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { confirmationOf } from '../../../src/replication/confirmation.ts';
 import { readHistory } from '../../../src/replication/history/history.ts';
-import { HistoryKeeper } from '../../../src/replication/history/keeper.ts';
 import { readMark } from '../../../src/replication/history/mark.ts';
 import { replaceDatabases } from '../../../src/replication/history/replace.ts';
 import { ReplicaListing } from '../../../src/replication/history/replica-listing.ts';
-import { databasePath } from '../../../src/replication/litestream-config.ts';
-import { type Prepared, prepareDatabases } from '../../../src/replication/prepare.ts';
 import { commitAndDie } from '../../support/commits.ts';
 import { startS3 } from '../../support/s3.ts';
-import { until } from '../../support/system.ts';
-import { failureOf, keepingLog, makeSite, replicate, type Site, s3Settings } from '../fixture.ts';
+import { failureOf, makeSite, type Site, s3Settings } from '../fixture.ts';
+import { pathOf, prepare, run } from './settle-fixture.ts';
 
 const PLACES: Record<string, (t: Test) => Promise<Site>> = {
   'a folder': async (t) => makeSite(t),
   'a bucket': async (t) => makeSite(t, s3Settings(await startS3(t))),
 };
-
-function pathOf(site: Site): string {
-  return databasePath(site.config.DATA_DIR, 'main');
-}
-
-async function prepare(site: Site): Promise<Prepared> {
-  const { config, binary, configPath, databases, env } = site;
-  const { log } = keepingLog();
-  const [prepared] = await prepareDatabases({
-    config,
-    binary,
-    configPath,
-    databases,
-    env,
-    log,
-    stallTimeoutMs: 5000,
-  });
-  return prepared!;
-}
-
-/** Runs once as a system does: prepared, Litestream, commits of one session, the end of Litestream, the mark. */
-async function run(t: Test, site: Site, session: string, count: number): Promise<Prepared> {
-  const prepared = await prepare(site);
-  const { log } = keepingLog();
-  const { DATA_DIR, replica } = site.config;
-  const keeper = new HistoryKeeper({
-    dataDir: DATA_DIR,
-    replicaUrl: replica.url,
-    log,
-    onNotice: () => {},
-    onChange: () => {},
-  });
-  keeper.open();
-  const from = site.lines.length;
-  const child = await replicate(t, site);
-  await commitAndDie(pathOf(site), session, count);
-  const confirmations = () => site.lines.slice(from).flatMap((line) => confirmationOf(line) ?? []);
-  await until(() => confirmations().length > 0, 'some of it is uploaded');
-  child.kill('SIGTERM');
-  await once(child, 'close');
-  for (const confirmation of confirmations()) keeper.confirmed(confirmation);
-  const { last, lastAtMs } = readHistory(pathOf(site));
-  keeper.told({
-    main: {
-      lagMs: 0,
-      unconfirmedBytes: 0,
-      unconfirmedCommits: 0,
-      lastCommit: { ...last!, atMs: lastAtMs },
-      confirmed: undefined,
-    },
-  });
-  keeper.close(true);
-  return prepared;
-}
 
 for (const [place, makePlace] of Object.entries(PLACES)) {
   t.test(`in ${place}`, async (t) => {

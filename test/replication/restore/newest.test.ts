@@ -1,0 +1,70 @@
+import { readdirSync, rmSync, utimesSync } from 'node:fs';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { readHistory } from '../../../src/replication/history/history.ts';
+import { readMark } from '../../../src/replication/history/mark.ts';
+import { type Reached, restorePoint } from '../../../src/replication/points/restore-point.ts';
+import { keepingLog, makeSite, type Site } from '../fixture.ts';
+import { run } from '../history/settle-fixture.ts';
+
+interface Replica {
+  readonly site: Site;
+  /** Of three generations the folders, in the order in which they began. */
+  readonly folders: readonly string[];
+  readonly restore: (atMs?: number) => Promise<Reached>;
+  /** Of the last commit that was restored. */
+  readonly ordinal: () => number | undefined;
+}
+
+async function makeReplica(t: Test): Promise<Replica> {
+  const site = await makeSite(t);
+  const { DATA_DIR } = site.config;
+  const generations = join(site.root, 'replica', 'main', 'generations');
+  const folders: string[] = [];
+  for (const session of ['a', 'b', 'c']) {
+    rmSync(join(DATA_DIR, '.main.db-litestream'), { recursive: true, force: true });
+    await run(t, site, session, 2);
+    folders.push(join(generations, readMark(DATA_DIR)?.databases.main?.segment?.generation ?? ''));
+  }
+  const outputPath = join(site.root, 'out.db');
+  const restore = (atMs?: number) => {
+    rmSync(outputPath, { force: true });
+    const { log } = keepingLog();
+    const scratchDir = join(site.root, 'scratch');
+    return restorePoint({ ...site, log, database: 'main', atMs, outputPath, scratchDir });
+  };
+  return { site, folders, restore, ordinal: () => readHistory(outputPath).last?.ordinal };
+}
+
+function filesOf(folder: string): string[] {
+  const entries = readdirSync(folder, { recursive: true, withFileTypes: true });
+  return entries.filter((entry) => entry.isFile()).map(({ name, parentPath }) => join(parentPath, name));
+}
+
+t.test(
+  'what a generation has lost that another contains is not missing, whichever is stored later',
+  async (t) => {
+    const { folders, restore, ordinal } = await makeReplica(t);
+    for (const folder of folders.slice(0, 2))
+      rmSync(filesOf(folder).filter((path) => path.includes('/wal/'))[0] ?? '');
+    for (const timesS of [
+      [1, 2, 3],
+      [3, 2, 1],
+      [2, 2, 2],
+    ]) {
+      for (const [index, folder] of folders.entries()) {
+        for (const path of filesOf(folder)) utimesSync(path, timesS[index] ?? 0, timesS[index] ?? 0);
+      }
+      const { faults } = await restore();
+      t.strictSame({ faults, ordinal: ordinal() }, { faults: [], ordinal: 6 }, timesS.join());
+    }
+  },
+);
+
+t.test('of generations that began in one second a time finds the one with most', async (t) => {
+  const { folders, restore, ordinal } = await makeReplica(t);
+  const nowS = Math.floor(Date.now() / 1000);
+  for (const folder of folders) for (const path of filesOf(folder)) utimesSync(path, nowS, nowS);
+  await restore(nowS * 1000 + 999);
+  t.equal(ordinal(), 6);
+});
