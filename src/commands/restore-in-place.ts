@@ -17,6 +17,8 @@ import type { SystemReplica } from '../replication/replica-context.ts';
 import { salvage } from '../replication/salvage/salvage.ts';
 import { lockDataDir } from '../sqlite/lock.ts';
 import { endOrphans } from '../supervisor/orphans.ts';
+import { forgetMismatches } from '../supervisor/release/current.js';
+import { releasesFolder } from '../supervisor/release/store.js';
 import { HeldLead } from './held-lead.ts';
 import type { CommandReplica } from './restore-context.ts';
 import { type Point, type RestoreReport, restoreOne, shownCommit } from './restore-one.ts';
@@ -61,6 +63,7 @@ export async function restoreInPlace(
       reports.push(point ? report : await withSalvaged(report, DATA_DIR, signal));
     }
     const movedTo = await install(context, scratchDir);
+    forgetMismatches(releasesFolder(DATA_DIR));
     lead?.replaced();
     return {
       reports: reports.map((report) => ({ ...report, file: databasePath(DATA_DIR, report.database) })),

@@ -103,7 +103,8 @@ export async function start(
     } catch (error) {
       if (error instanceof Failure && error.code === 'stop_incomplete') releases.stopped();
       else if (error instanceof Failure && isFaultOfRelease(error) && !releases.hasServed(workers))
-        releases.refused(workers, error.message);
+        releases.refused(workers, error);
+      else releases.failed();
       await putBackWriter({ releases, config, log });
       throw error;
     } finally {
@@ -149,6 +150,7 @@ async function run(
       `--epoch ${epoch}: expected the folder of an epoch, such as e000001, with --take-over and FAILOVER=lease`,
     );
   const onStandby = () => {
+    releases.cameUp();
     log.info(
       { url: system.url, pids: system.pids },
       `stands by: ${system.url} | replica ${config.replica.url}`,

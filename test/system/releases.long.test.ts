@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { rmSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import t from 'tap';
 import type { ReleaseName, SystemSnapshot } from '../../src/messages/snapshot.ts';
@@ -6,6 +8,7 @@ import { readCurrent } from '../../src/supervisor/release/current.js';
 import { releasesFolder } from '../../src/supervisor/release/store.js';
 import { noteOf, request } from '../support/http.ts';
 import { Installation } from '../support/installation.ts';
+import { temporaryFolder } from '../support/system.ts';
 
 function versionsOf({ primary, writer, workers }: Record<'primary' | 'writer' | 'workers', ReleaseName>) {
   return [primary, writer, workers].map(({ version }) => version);
@@ -128,6 +131,45 @@ t.test('what somebody chooses for the next start is taken, also where it was ref
   place.point('1.0.0');
   await place.start();
   t.strictSame(versionsOf((await place.status()).releases), ['2.0.0', '2.0.0', '2.0.0']);
+});
+
+t.test(
+  'what was deployed to a stopped system runs at last, however often its start has failed',
+  async (t) => {
+    const place = new Installation(t);
+    for (const version of ['1.0.0', '2.0.0']) place.release(version);
+    place.point('1.0.0');
+    const first = await place.start();
+    await first.stop();
+    place.point('2.0.0');
+    const busy = createServer().listen(0, '127.0.0.1');
+    await once(busy, 'listening');
+    place.env.PORT = String((busy.address() as AddressInfo).port);
+    for (const _ of [1, 2]) t.equal((await place.launch().ended()).code, 69);
+    busy.close();
+    await place.start();
+    t.strictSame(versionsOf((await place.status()).releases), ['2.0.0', '2.0.0', '2.0.0']);
+  },
+);
+
+t.test('code that the databases refused runs when a restore has brought older ones back', async (t) => {
+  const place = new Installation(t);
+  place.release('1.0.0');
+  place.release('2.0.0').addMigration('later', 'CREATE TABLE later (x INTEGER) STRICT;', false);
+  place.settings(`REPLICA_URL=file:${join(temporaryFolder(t), 'replica')}\n`);
+  place.point('1.0.0');
+  await (await place.start()).stop();
+  const before = new Date().toISOString();
+  place.point('2.0.0');
+  await (await place.start()).stop();
+  place.point('1.0.0');
+  const refused = await place.launch().ended();
+  t.equal(refused.code, 78);
+  t.equal(readCurrent(releasesFolder(place.dataDir)).refused[0]?.code, 'migration_mismatch');
+  const restored = await place.run('restore', '--in-place', '--at', before, '--yes');
+  t.equal(restored.code, 0, restored.stderr);
+  await place.start();
+  t.strictSame(versionsOf((await place.status()).releases), ['1.0.0', '1.0.0', '1.0.0']);
 });
 
 t.test('signals that come during a reload lead to one more', async (t) => {

@@ -10,6 +10,7 @@ const REFUSED_MAX = 20;
  * @typedef {object} Refusal
  * @property {string} hash of a release that did not come up
  * @property {string} reason
+ * @property {string} [code] of the Failure; releases of before did not write it
  * @property {number} atMs milliseconds since the epoch
  *
  * @typedef {object} Current which releases run, for a start after the primary was killed
@@ -86,11 +87,21 @@ export function writeCurrent(store, change) {
 /**
  * @param {Current} current
  * @param {string} hash
- * @param {string} reason
+ * @param {import('../../errors.ts').Failure} failure
  * @returns {readonly Refusal[]} what was refused, this one included
  */
-export function withRefusal({ refused }, hash, reason) {
-  return [...withoutRefusal({ refused }, hash), { hash, reason, atMs: Date.now() }].slice(-REFUSED_MAX);
+export function withRefusal({ refused }, hash, { message: reason, code }) {
+  return [...withoutRefusal({ refused }, hash), { hash, reason, code, atMs: Date.now() }].slice(-REFUSED_MAX);
+}
+
+/**
+ * Other databases are there now: what could not go on with those before may be able to.
+ * @param {string} store
+ */
+export function forgetMismatches(store) {
+  const { refused } = readCurrent(store);
+  const left = refused.filter(({ code }) => code !== 'migration_mismatch');
+  if (left.length < refused.length) writeCurrent(store, { refused: left });
 }
 
 /**

@@ -276,7 +276,7 @@ export class Exchange {
     log.error({ code: error.code, err: error.cause }, `reload refused ${name}: ${message}`);
     events.record('reload-failed', { cause: message });
     const isOther = release !== undefined && release.hash !== serving.deployment.release.hash;
-    if (isOther && isFaultOfRelease(error)) releases.refused(release, error.message);
+    if (isOther && isFaultOfRelease(error)) releases.refused(release, error);
     const { code, options } = error;
     return new Failure(code, message, options);
   }

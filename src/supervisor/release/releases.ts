@@ -43,6 +43,8 @@ export class Releases {
   readonly #store: string;
   /** By hash: the first file that is not as it was. */
   readonly #watches = new Map<string, () => string | undefined>();
+  /** What this start went by; undefined once it is up, and before it begins. */
+  #wentBy: Pick<Current, 'isStopped' | 'next'> | undefined;
 
   constructor(options: ReleasesOptions) {
     this.#options = options;
@@ -158,7 +160,21 @@ export class Releases {
 
   /** The system starts: what it runs counts from the first migration on, and a stop counts no more. */
   started(writer: Release): void {
-    this.#write(() => ({ writer: writer.hash, isStopped: false, next: null }));
+    this.#write(({ isStopped, next }) => {
+      this.#wentBy = { isStopped, next };
+      return { writer: writer.hash, isStopped: false, next: null };
+    });
+  }
+
+  /** It serves, or stands by: from now on what runs goes on after whatever happens. */
+  cameUp(): void {
+    this.#wentBy = undefined;
+  }
+
+  /** It has ended, and not for a fault of its code. Where it did not come up, the next start goes by what this one went by. */
+  failed(): void {
+    const wentBy = this.#wentBy;
+    if (wentBy) this.#write(() => wentBy);
   }
 
   /** @returns whether everything was of this release once */
@@ -168,6 +184,7 @@ export class Releases {
 
   /** Everything that was started serves. */
   async served(writer: StoredRelease, workers: StoredRelease): Promise<void> {
+    this.cameUp();
     if (writer.hash === workers.hash) this.exchanged(workers);
     await this.prune([]);
     if (!isCopy(workers)) return;
@@ -195,13 +212,16 @@ export class Releases {
   }
 
   /** A release did not come up; what is on the disk runs no more of itself. */
-  refused(release: Pick<Release, 'hash'>, reason: string): void {
-    this.#write((current) => ({ refused: withRefusal(current, release.hash, reason) }));
+  refused(release: Pick<Release, 'hash'>, failure: Failure): void {
+    this.#write((current) => ({
+      refused: withRefusal(current, release.hash, failure),
+      ...(this.#wentBy && { isStopped: this.#wentBy.isStopped }),
+    }));
   }
 
   /** The system was asked to stop, and has. */
   stopped(): void {
-    this.#write(() => ({ isStopped: true }));
+    this.#write(() => ({ ...this.#wentBy, isStopped: true }));
   }
 
   /** Removes the copies that nobody needs. @param inUse hashes of what a process runs */

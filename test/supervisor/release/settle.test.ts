@@ -1,6 +1,7 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
+import { Failure } from '../../../src/errors.ts';
 import { readCurrent, withRefusal, writeCurrent } from '../../../src/supervisor/release/current.js';
 import { type Choice, settle } from '../../../src/supervisor/release/settle.js';
 import { releasesFolder } from '../../../src/supervisor/release/store.js';
@@ -41,7 +42,9 @@ t.test('what was refused does not start, until somebody insists', async (t) => {
   const { choice, store, ran, root } = await deployedOver(t);
   writeCurrent(store, { isStopped: true });
   const { hash } = (await settle(choice)).workers;
-  writeCurrent(store, { refused: withRefusal(readCurrent(store), hash, 'it throws') });
+  writeCurrent(store, {
+    refused: withRefusal(readCurrent(store), hash, new Failure('child_failed', 'it throws')),
+  });
   for (const isAttended of [false, true]) {
     const settled = await settle({ ...choice, isAttended });
     t.equal(settled.workers.hash, ran);
@@ -67,7 +70,9 @@ t.test('what ran and cannot run any more gives way to the disk, and says so', as
   const settled = await settle(choice);
   t.not(settled.workers.hash, ran);
   t.equal(settled.degraded, `what is on the disk runs: the copy of release ${ran} is gone or damaged`);
-  writeCurrent(store, { refused: withRefusal(readCurrent(store), settled.workers.hash, 'it throws') });
+  writeCurrent(store, {
+    refused: withRefusal(readCurrent(store), settled.workers.hash, new Failure('child_failed', 'it throws')),
+  });
   await t.rejects(settle(choice), {
     code: 'release_unusable',
     message: /was refused \(it throws\), and what ran before cannot run/,
