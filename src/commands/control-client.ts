@@ -13,6 +13,8 @@ const ANSWERED_AT_ONCE: ReadonlySet<string | undefined> = new Set([
   'stop',
 ]);
 const ANSWER_TIMEOUT_MS = 10_000;
+/** Of these nothing is left to be asked about. */
+const ONLY_LOOKS: ReadonlySet<string> = new Set(['status', 'events', 'ops', 'verify']);
 
 /**
  * Sends one command to the running primary.
@@ -44,11 +46,12 @@ export async function askPrimary(
     socket.on('end', () => {
       const whole = answerIn(text);
       if (whole) resolve(whole);
-      else reject(new Failure('not_ready', 'The primary ended before it had answered'));
+      else reject(cut(words));
     });
     // Also after the answer, which has then counted.
-    socket.on('close', () => reject(new Failure('not_ready', 'The primary ended before it had answered')));
-    socket.on('error', (cause) => {
+    socket.on('close', () => reject(cut(words)));
+    socket.on('error', (cause: NodeJS.ErrnoException) => {
+      if (cause.code === 'ECONNRESET' || cause.code === 'EPIPE') reject(cut(words));
       try {
         demandReadableDataDir(dataDir);
       } catch (failure) {
@@ -65,6 +68,14 @@ function silence(dataDir: string, timeoutMs: number): string {
   const { pid, description } = holderOf(dataDir);
   const kill = pid === undefined ? 'kill -KILL it' : `kill -KILL ${pid}`;
   return `The primary of ${dataDir}, ${description}, has not answered for ${timeoutMs} ms: it was stopped, or it hangs, or the machine has no time for it. Where it stays so: ${kill}, then start it again; what was acknowledged is kept`;
+}
+
+/** What it did until then counts, and the next start goes on from there. */
+function cut([word = '']: readonly string[]): Failure {
+  const next = ONLY_LOOKS.has(word)
+    ? ''
+    : `: how far ${word} got is not known. Look at its log, and with npx ninelives status when it runs again`;
+  return new Failure('not_ready', `The primary ended before it had answered${next}`);
 }
 
 /** @returns what an answer says; undefined for one that was cut */

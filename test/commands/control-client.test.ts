@@ -22,8 +22,13 @@ t.test('an answer that is cut, wherever, is told as that', async (t) => {
     answer = (socket) => void socket.end(part);
     await t.rejects(askPrimary(folder, ['status']), cut, `ends after ${part}`);
     answer = (socket) => void socket.write(part || ' ', () => socket.destroy());
-    await t.rejects(askPrimary(folder, ['status']), { code: 'not_ready' }, `breaks after ${part}`);
+    await t.rejects(askPrimary(folder, ['status']), cut, `breaks after ${part}`);
   }
+  await t.rejects(askPrimary(folder, ['reload']), {
+    code: 'not_ready',
+    message:
+      'The primary ended before it had answered: how far reload got is not known. Look at its log, and with npx ninelives status when it runs again',
+  });
   answer = () => {};
   await t.rejects(
     askPrimary(folder, ['status'], 100),
