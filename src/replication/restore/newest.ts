@@ -38,9 +38,9 @@ export async function restoreNewest(
   const differences: string[] = [];
   let { history, page, pageBytes } = readEnd(outputPath, mark);
   for (const other of others) {
-    // One that has lost its first commits may be anything.
-    const isCut = best.faults.length > 0 && history.last === undefined;
-    if (isOfOlderRelease(history) && !isCut) break;
+    // One without a commit, which may be all that is left of it, is a part of any other.
+    const isEmpty = history.last === undefined;
+    if (isOfOlderRelease(history) && !isEmpty) break;
     if (other.snapshots.length === 0 || history.dismissed.includes(other.name)) continue;
     if (await isPart(other, history, page, pageBytes, files)) continue;
     const otherPath = join(folder, 'other', 'other.db');
@@ -54,7 +54,8 @@ export async function restoreNewest(
     }
     if (!restored) continue;
     const found = readEnd(otherPath, mark);
-    const relation = isOfOlderRelease(found.history) ? 'ahead' : relate(history, found.history);
+    const isOlder = isOfOlderRelease(found.history) && !isEmpty;
+    const relation = isOlder ? 'ahead' : relate(history, found.history);
     const isFurther =
       relation === 'behind' || (relation === 'fork' && isPreferred(found.history, history, mark));
     const [kept, left] = isFurther ? [found.history, history] : [history, found.history];
