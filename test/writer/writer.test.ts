@@ -155,7 +155,7 @@ t.test(
 );
 
 t.test('without a writer a write ends at its deadline, saying that nothing was applied', async (t) => {
-  const { client, start, rows } = harness(t, { deadlineMs: 100 });
+  const { client, start, rows } = harness(t, { deadlineMs: 500 });
   await t.rejects(client.write('count.add', { id: 'late' }), { code: 'write_timeout' });
   await start();
   await client.write('count.add', { id: 'next' });
@@ -166,8 +166,8 @@ t.test('without a writer a write ends at its deadline, saying that nothing was a
 });
 
 t.test('a write that waited past its deadline inside the writer is not applied', async (t) => {
-  const { client, start, rows } = harness(t, { deadlineMs: 150 });
-  const writer = await start({ blockMs: 400 });
+  const { client, start, rows } = harness(t, { deadlineMs: 500 });
+  const writer = await start({ blockMs: 1000 });
   const first = client.write('count.block', {});
   await once(writer.stdout as NodeJS.ReadableStream, 'data');
   await t.rejects(client.write('count.add', { id: 'late' }), { code: 'write_timeout' });
@@ -176,8 +176,8 @@ t.test('a write that waited past its deadline inside the writer is not applied',
 });
 
 t.test('what waits while the writer decides nothing is not given up', async (t) => {
-  const { client, start } = harness(t, { deadlineMs: 100 });
-  const writer = await start({ blockMs: 1500 });
+  const { client, start } = harness(t, { deadlineMs: 500 });
+  const writer = await start({ blockMs: 2500 });
   const blocked = client.write('count.block', {});
   await once(writer.stdout as NodeJS.ReadableStream, 'data');
   client.hold();
