@@ -1,35 +1,11 @@
-import { spawnSync } from 'node:child_process';
 import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import t, { type Test } from 'tap';
-import { Deployment } from '../loadtest/chaos/deployment.ts';
-import { cleanEnv } from '../src/testing/running-system.ts';
-import { DEPLOYED_APP } from './small-app/arguments.ts';
-import { bare } from './support/bare.ts';
-import { noteOf, request } from './support/http.ts';
-import { start, temporaryFolder } from './support/system.ts';
-
-const MODULE = DEPLOYED_APP?.module ?? '';
-
-function makeProject(t: Test): Deployment {
-  return new Deployment(join(temporaryFolder(t), 'app'), DEPLOYED_APP);
-}
+import t from 'tap';
+import type { Deployment } from '../loadtest/chaos/deployment.ts';
+import { MODULE, makeProject, runIn } from './launch-fixture.ts';
 
 function run(project: Deployment, ...words: string[]) {
   return runIn(project, {}, ...words);
-}
-
-function runIn({ root }: Deployment, env: NodeJS.ProcessEnv, ...words: string[]) {
-  const options = {
-    cwd: root,
-    env: { ...cleanEnv(), PORT: '0', START_TIMEOUT_MS: '3000', ...env },
-    encoding: 'utf8',
-  } as const;
-  const { status, stdout, stderr } = spawnSync(
-    ...bare(process.execPath, [join(root, 'src/bin.js'), ...words]),
-    options,
-  );
-  return { code: status, stdout, stderr };
 }
 
 t.test('the app, whose code may do anything while it is loaded, keeps no command from its end', (t) => {
@@ -71,41 +47,6 @@ t.test('the app, whose code may do anything while it is loaded, keeps no command
   t.equal(stderr, 'hello\n');
   t.equal(JSON.parse(stdout).ok, true, 'what the app prints is no part of the answer');
   t.end();
-});
-
-t.test('where the app cannot be loaded, the replica tells which databases can be restored', async (t) => {
-  const project = makeProject(t);
-  const dataDir = temporaryFolder(t);
-  const env = { REPLICA_URL: `file://${join(temporaryFolder(t), 'replica')}` };
-  const system = await start(t, env, dataDir, { root: project.root });
-  const { status } = await request(`${system.url}/note`, { method: 'POST', body: noteOf('kept') });
-  t.equal(status, 201);
-  await system.stop();
-  project.prepend(MODULE, 'throw new Error("broken");');
-  const options = { ...env, DATA_DIR: dataDir };
-  const verify = runIn(project, options, 'verify');
-  t.equal(verify.code, 78, 'only the app tells which databases the replica has to have');
-  rmSync(dataDir, { recursive: true });
-  const told = / cannot be loaded \(.*Error: broken.*\); going on without the app\n/;
-
-  const list = runIn(project, options, 'restore', '--list', '--json');
-  t.equal(list.code, 0, list.stderr);
-  t.match(list.stderr, told);
-  const listed = JSON.parse(list.stdout) as { database: string }[];
-  t.strictSame(
-    listed.map(({ database }) => database),
-    ['main', 'media'],
-  );
-
-  const restored = runIn(project, options, 'restore', '--in-place');
-  t.equal(restored.code, 0, restored.stderr);
-  t.match(restored.stderr, told);
-  project.restore(MODULE);
-  const again = await start(t, env, dataDir, { root: project.root });
-  t.equal((await request(`${again.url}/note/kept`)).status, 200);
-
-  const none = runIn(project, { ...options, REPLICA_URL: `file://${dataDir}/none` }, 'restore', '--list');
-  t.equal(none.code, 66);
 });
 
 t.test('an empty path, as of a variable that is not set, is no path', (t) => {

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import t from 'tap';
 import { request } from '../support/http.ts';
+import { Installation } from '../support/installation.ts';
 import { until } from '../support/system.ts';
 import { chassis, placeOf } from './app-fixture.ts';
 
@@ -74,4 +75,16 @@ export default defineApp({
   t.strictSame(await counted(), expected, 'a count outlives its process');
   const home = (await request(`${system.url}/`)).text;
   t.equal(/<h1>(.*)<\/h1>/.exec(home)?.[1], 'Things &amp; more');
+});
+
+t.test('an app that begins a timer while it is loaded starts, reloads and stops', async (t) => {
+  const place = new Installation(t);
+  for (const version of ['1.0.0', '2.0.0'])
+    place.release(version).prepend('test/small-app/app.ts', 'setInterval(() => {}, 1000);');
+  place.point('1.0.0');
+  const system = await place.start();
+  place.point('2.0.0');
+  const { code, stderr } = await place.run('reload');
+  t.equal(code, 0, stderr);
+  t.equal((await system.stop()).code, 0);
 });

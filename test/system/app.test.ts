@@ -1,6 +1,5 @@
 import t from 'tap';
 import { request } from '../support/http.ts';
-import { Installation } from '../support/installation.ts';
 import { chassis, placeOf } from './app-fixture.ts';
 
 t.test('the chassis serves without an app, and says nothing of one', async (t) => {
@@ -59,16 +58,4 @@ t.test('an app that cannot be used is refused in a sentence', async (t) => {
       `ninelives: Release X cannot be loaded: ${expected}`,
     );
   }
-});
-
-t.test('an app that begins a timer while it is loaded starts, reloads and stops', async (t) => {
-  const place = new Installation(t);
-  for (const version of ['1.0.0', '2.0.0'])
-    place.release(version).prepend('test/small-app/app.ts', 'setInterval(() => {}, 1000);');
-  place.point('1.0.0');
-  const system = await place.start();
-  place.point('2.0.0');
-  const { code, stderr } = await place.run('reload');
-  t.equal(code, 0, stderr);
-  t.equal((await system.stop()).code, 0);
 });

@@ -438,3 +438,21 @@ t.test('a folder put back to before bytes that hold no commit begins a new gener
   await start(t, env, dataDir);
   t.strictSame(notesIn(join(dataDir, 'main.db')), ['a', 'd']);
 });
+
+t.test('a folder of earlier that is put back gets what the replica has beyond it', async (t) => {
+  const place = placeOf(t);
+  await session(t, place, 'a');
+  const earlier = join(place.folder, 'earlier');
+  cpSync(place.dataDir, earlier, { recursive: true });
+  await session(t, place, 'b', 'c');
+  rmSync(place.dataDir, { recursive: true });
+  renameSync(earlier, place.dataDir);
+  const system = await start(t, place.env, place.dataDir);
+  t.strictSame(notesIn(join(place.dataDir, 'main.db')), ['a', 'b', 'c']);
+  t.equal(told(place.dataDir).length, 1);
+  await write(system, 'd');
+  await system.stop();
+  const next = await start(t, place.env, place.dataDir);
+  t.equal(told(place.dataDir).length, 1, 'the next start finds nothing more');
+  t.ok('history' in (await degraded(next)), 'and nothing has proven it yet');
+});

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { cpSync, renameSync, rmSync, statSync } from 'node:fs';
+import { renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { shadowsOf } from '../../src/replication/history/sidecar.ts';
@@ -7,26 +7,7 @@ import { noteOf, request } from '../support/http.ts';
 import { notesIn } from '../support/notes.ts';
 import { startS3, startStoreProxy } from '../support/s3.ts';
 import { start, until } from '../support/system.ts';
-import { told } from '../support/told.ts';
-import { degraded, placeOf, session, write } from './history-fixture.ts';
-
-t.test('a folder of earlier that is put back gets what the replica has beyond it', async (t) => {
-  const place = placeOf(t);
-  await session(t, place, 'a');
-  const earlier = join(place.folder, 'earlier');
-  cpSync(place.dataDir, earlier, { recursive: true });
-  await session(t, place, 'b', 'c');
-  rmSync(place.dataDir, { recursive: true });
-  renameSync(earlier, place.dataDir);
-  const system = await start(t, place.env, place.dataDir);
-  t.strictSame(notesIn(join(place.dataDir, 'main.db')), ['a', 'b', 'c']);
-  t.equal(told(place.dataDir).length, 1);
-  await write(system, 'd');
-  await system.stop();
-  const next = await start(t, place.env, place.dataDir);
-  t.equal(told(place.dataDir).length, 1, 'the next start finds nothing more');
-  t.ok('history' in (await degraded(next)), 'and nothing has proven it yet');
-});
+import { placeOf, write } from './history-fixture.ts';
 
 t.test('a snapshot of a moment at which an upload was due gets what that upload had beyond it', async (t) => {
   const s3 = await startS3(t);

@@ -4,7 +4,7 @@ import type { Test } from 'tap';
 import { s3Environment } from '../../src/testing/s3-server.ts';
 import { noteOf, request } from '../support/http.ts';
 import { startS3, type TestStore } from '../support/s3.ts';
-import { launch, type RunningSystem, temporaryFolder } from '../support/system.ts';
+import { launch, type RunningSystem, start, temporaryFolder } from '../support/system.ts';
 
 /** A replica, and its owner's record as a file. */
 export interface Place {
@@ -51,4 +51,15 @@ export async function refused(t: Test, env: NodeJS.ProcessEnv): Promise<string> 
   const system = launch(t, env);
   t.equal((await system.ended()).code, 73);
   return system.stderr;
+}
+
+/** Somebody else writes the record of a replica in use: from then on nothing may count as replicated. */
+export async function tellsNothing(t: Test, kind: string): Promise<void> {
+  const { env, record, write } = await KINDS[kind]!(t);
+  const system = await start(t, env);
+  t.equal((await post(system, 'a')).status, 201);
+  write({ ...record(), session: 'other', name: 'elsewhere', pid: 7, bootId: 'other' });
+  const answer = await post(system, 'b');
+  t.not(answer.status, 201, 'also before the record is to be renewed');
+  await system.waitFor((line) => line.code === 'replica_in_use');
 }

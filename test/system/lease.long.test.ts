@@ -8,7 +8,7 @@ import { request } from '../support/http.ts';
 import { like } from '../support/like.ts';
 import { startS3, startStoreProxy } from '../support/s3.ts';
 import { launch, type RunningSystem, start, until } from '../support/system.ts';
-import { KINDS, objectPath, post, refused } from './lease-fixture.ts';
+import { KINDS, objectPath, post, refused, tellsNothing } from './lease-fixture.ts';
 
 /** @returns whether a start has watched nobody's record */
 function tookAtOnce({ lines }: RunningSystem): boolean {
@@ -217,3 +217,7 @@ t.test("a replica with epochs and without a record is nobody's to begin anew", a
   t.ok(text.includes(`REPLICA_URL=s3://${store.bucket}/p/e000007`), text);
   t.equal(existsSync(objectPath(store, 'p/lease.json')), false);
 });
+
+t.test('s3: nothing is told as replicated once another system has the replica', (t) =>
+  tellsNothing(t, 's3:'),
+);

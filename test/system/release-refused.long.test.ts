@@ -7,6 +7,7 @@ import { DEPLOYED_APP } from '../small-app/arguments.ts';
 import { noteOf, request } from '../support/http.ts';
 import { Installation } from '../support/installation.ts';
 import { noSmallDisk, resizeDisk, smallDisk } from '../support/small-disk.ts';
+import { until } from '../support/system.ts';
 import { deploy } from './release-refused-fixture.ts';
 
 const MODULE = DEPLOYED_APP?.module ?? '';
@@ -141,3 +142,42 @@ t.test(
     t.equal((await place.status()).releases.workers.version, '2.0.0');
   },
 );
+
+t.test('a migration that does not end is named with its process, which can be killed', async (t) => {
+  const hanging = 'WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n';
+  const { place } = await deploy(t, (next) => {
+    next.write('test/small-app/notes/migrations/0002_hang.sql', `CREATE TABLE hang AS ${hanging};\n`);
+  });
+  const step = 'migrating main notes/0002_hang.sql, on a copy';
+  let killed: number | null | undefined;
+  const trial = async () => {
+    let pid: number | null | undefined;
+    await until(async () => {
+      const { events } = await place.status();
+      pid = events.find(
+        (event) => event.cause === step && event.child === 'dry-run' && event.pid !== killed,
+      )?.pid;
+      return pid !== undefined;
+    }, 'it is told');
+    return Number(pid);
+  };
+  for (const words of [[], ['--release', join(place.folder, 'releases', '2.0.0')]]) {
+    const reloading = place.run('reload', ...words);
+    const pid = await trial();
+    const second = await place.run('reload', ...words);
+    t.equal(second.code, 75);
+    t.equal(
+      second.stderr.trim().split('\n').at(-1),
+      `ninelives: A reload is under way: migrating main notes/0002_hang.sql, on a copy. Where that does not end, kill -KILL ${pid} gives it up, and nothing is exchanged`,
+    );
+    process.kill(pid, 'SIGKILL');
+    killed = pid;
+    const { code, stderr } = await reloading;
+    t.equal(code, 75);
+    t.match(
+      stderr,
+      /The dry run of the migrations: killed by SIGKILL\. Nothing was exchanged: release 1\.0\.0 \([0-9a-f]{16}\) goes on\. That is no fault of the release: reload again\.\n$/,
+    );
+  }
+  t.strictSame(readCurrent(releasesFolder(place.dataDir)).refused, []);
+});

@@ -1,11 +1,18 @@
+import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { rmSync } from 'node:fs';
+import { openSync, readFileSync, rmSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import t from 'tap';
+import { Deployment } from '../../loadtest/chaos/deployment.ts';
 import type { ReleaseName, SystemSnapshot } from '../../src/messages/snapshot.ts';
 import { readCurrent } from '../../src/supervisor/release/current.js';
 import { releasesFolder } from '../../src/supervisor/release/store.js';
+import { cleanEnv } from '../../src/testing/running-system.ts';
+import { until } from '../../src/testing/wait.ts';
+import { DEPLOYED_APP } from '../small-app/arguments.ts';
+import { bare } from '../support/bare.ts';
 import { noteOf, request } from '../support/http.ts';
 import { Installation } from '../support/installation.ts';
 import { temporaryFolder } from '../support/system.ts';
@@ -238,4 +245,43 @@ t.test('everything goes back when a background process that a release adds does 
   );
   t.equal((await request(`${system.url}/note`, { method: 'POST', body: noteOf('x') })).status, 201);
   t.equal(readCurrent(releasesFolder(place.dataDir)).refused.length, 1, 'the next start does not take it');
+});
+
+t.test('a log that is written beside the code is none of it', async (t) => {
+  const dataDir = temporaryFolder(t);
+  const { root } = new Deployment(join(temporaryFolder(t), 'app'), DEPLOYED_APP);
+  const log = join(root, 'output.txt');
+  const fd = openSync(log, 'a');
+  const env = {
+    ...cleanEnv(),
+    DATA_DIR: dataDir,
+    PORT: '0',
+    WORKERS: '1',
+    SPARE_WORKERS: '0',
+    LOG_FORMAT: 'json',
+  };
+  const options = { cwd: root, env };
+  const program = join(root, 'src/bin.js');
+  const system = spawn(...bare(process.execPath, [program, 'start']), {
+    ...options,
+    stdio: ['ignore', fd, fd],
+  });
+  const ended = once(system, 'exit');
+  t.teardown(async () => {
+    system.kill();
+    await ended;
+  });
+  const ready = () =>
+    readFileSync(log, 'utf8')
+      .split('\n')
+      .find((line) => line.includes('"ready: http'));
+  await until(() => ready() !== undefined, 'it is ready');
+  const { url } = JSON.parse(ready() ?? '');
+  const run = promisify(execFile);
+  let isDone = false;
+  const reload = run(...bare(process.execPath, [program, 'reload']), options).finally(() => (isDone = true));
+  while (!isDone) await request(`${url}/note/none`);
+  t.match((await reload).stdout, /^nothing changed: /);
+  const { stdout } = await run(...bare(process.execPath, [program, 'status', '--json']), options);
+  t.equal(JSON.parse(stdout).onDisk, null);
 });

@@ -325,3 +325,24 @@ t.test('a store where nothing can be removed is told, and so is that it can agai
   await until(async () => !(await isTold()), 'it is over', 180_000);
   await system.stop();
 });
+
+t.test('what a page has taken in the place of the store is replicated only when it is there', async (t) => {
+  const store = await startS3(t);
+  const proxy = await startStoreProxy(t, store);
+  const env = s3Environment({ ...store, endpoint: proxy.endpoint }, 'p');
+  const { system } = await systemOf(t, { ...env, REPLICATED_TIMEOUT_MS: '60000' });
+  t.equal((await write(system, 'a')).status, 201);
+  await proxy.become('page');
+  const writing = write(system, 'b');
+  await until(
+    () => proxy.lost.some((url) => url.includes('/main/generations/')),
+    'the page has taken an upload',
+  );
+  await proxy.become('open');
+  t.equal((await writing).status, 201);
+  await system.destroy();
+  const file = join(temporaryFolder(t), 'restored.db');
+  const ran = await command(['restore', '--to', file], { ...env, DATA_DIR: temporaryFolder(t) });
+  t.equal(ran.code, 0, ran.stderr);
+  t.ok(notesIn(file).includes('b'), 'it is in the replica');
+});

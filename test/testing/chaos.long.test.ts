@@ -17,3 +17,11 @@ t.test('what was acknowledged and is not there fails the trial, and so does a ru
   t.ok(reasons.includes('acknowledged, then lost: 1 writes, limit none'), error);
   t.ok(reasons.includes("against the app's rules: 1 rows, limit none"), error);
 });
+
+t.test('a trial of any app holds, and says what it saw', async (t) => {
+  const { verdict, injected, figures } = await holdTrial('machine-lost', app, { seed: 1 });
+  t.equal(verdict, 'holds');
+  t.equal(injected, 1);
+  t.equal(figures['acknowledged, then lost'], 0);
+  t.ok(figures.acknowledged! > 0, `${figures.acknowledged} were acknowledged`);
+});

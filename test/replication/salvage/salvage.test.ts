@@ -1,33 +1,11 @@
-import { once } from 'node:events';
-import {
-  copyFileSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { copyFileSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import t, { type Test } from 'tap';
 import { readHistory } from '../../../src/replication/history/history.ts';
-import { databasePath } from '../../../src/replication/litestream-config.ts';
-import { prepareDatabases } from '../../../src/replication/prepare.ts';
 import { salvage } from '../../../src/replication/salvage/salvage.ts';
-import { openReader, openWriter } from '../../../src/sqlite/open.ts';
+import { openWriter } from '../../../src/sqlite/open.ts';
 import { commitAndDie, commitAs, openWithHistory } from '../../support/commits.ts';
-import { like } from '../../support/like.ts';
-import { until } from '../../support/system.ts';
-import { keepingLog, makeSite, replicate } from '../fixture.ts';
-
-function rowsIn(path: string): number {
-  const db = openReader(path);
-  try {
-    return db.prepare<[], number>('SELECT count(*) FROM rows').pluck().get()!;
-  } finally {
-    db.close();
-  }
-}
+import { rowsIn } from './salvage-fixture.ts';
 
 /** A database of 10 commits, whose WAL has the newer ones of them. */
 async function makeHere(t: Test): Promise<{ here: string; restored: string }> {
@@ -104,43 +82,4 @@ t.test('a WAL that the restored database is no part of is left alone', async (t)
     t.equal(await salvaged(t, here, restored), 0);
     t.same(readHistory(restored).last, { session: 'b', ordinal: 15 });
   });
-});
-
-t.test('several WALs that Litestream could not upload are added in their order', async (t) => {
-  const site = await makeSite(t);
-  const path = databasePath(site.config.DATA_DIR, 'main');
-  const shadow = join(site.config.DATA_DIR, '.main.db-litestream', 'generations');
-  const child = await replicate(t, site);
-  const db = openWithHistory(path);
-  t.teardown(() => db.close());
-  commitAs(db, 'a', 10);
-  await until(() => site.lines.some(({ message }) => message === 'wal segment written'), 'it is uploaded');
-  // From now on its uploads fail.
-  const replica = join(site.root, 'replica');
-  renameSync(replica, `${replica}.away`);
-  writeFileSync(replica, '');
-  const shadows = () => readdirSync(shadow).flatMap((name) => readdirSync(join(shadow, name, 'wal'))).length;
-  let commits = 10;
-  await until(() => {
-    commitAs(db, `b-${commits}`, 10, 'x'.repeat(20_000));
-    commits += 10;
-    return shadows() >= 3;
-  }, 'Litestream has begun its third WAL');
-  child.kill('SIGKILL');
-  await once(child, 'exit');
-  rmSync(replica);
-  renameSync(`${replica}.away`, replica);
-  const { binary, configPath, databases, env, config } = site;
-  for (const name of ['main.db']) writeFileSync(join(config.DATA_DIR, name), Buffer.alloc(100_000, 0xa5));
-  const [prepared] = await prepareDatabases({
-    config,
-    binary,
-    configPath,
-    databases,
-    env,
-    log: keepingLog().log,
-  });
-  like(t, prepared, { outcome: 'restored' });
-  t.match(prepared?.loss, /were not in the replica and came from the WAL/);
-  t.equal(rowsIn(path), commits);
 });
