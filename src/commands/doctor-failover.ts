@@ -14,7 +14,8 @@ const MS_PER_S = 1000;
 /** @returns how it stands with a second system that takes over: who leads, the store's conditions, the other system, its clock */
 export async function checkFailover(config: Config, secrets: Secrets): Promise<readonly Finding[]> {
   const { PEER_URL: url } = config;
-  const owner = { name: 'owner', ...(await checkRecord(config, secrets)) };
+  const { leader, ...record } = await checkRecord(config, secrets);
+  const owner = { name: 'owner', ...record };
   if (url === undefined)
     return [
       owner,
@@ -27,7 +28,7 @@ export async function checkFailover(config: Config, secrets: Secrets): Promise<r
       },
     ];
   const now = () => performance.now();
-  const asker = { name: config.NODE_NAME ?? hostname(), replica: config.replica.url };
+  const asker = { name: config.NODE_NAME ?? hostname(), replica: config.replica.url, leader };
   const secret = secrets.PEER_SECRET ?? '';
   const peer = await lookAtPeer({ url, secret, timeoutMs: PEER_TIMEOUT_MS, now }, asker);
   return [
@@ -37,7 +38,11 @@ export async function checkFailover(config: Config, secrets: Secrets): Promise<r
   ];
 }
 
-async function checkRecord(config: Config, secrets: Secrets): Promise<Found> {
+/** @returns with who leads there, where that is known */
+async function checkRecord(
+  config: Config,
+  secrets: Secrets,
+): Promise<Found & { readonly leader?: string | undefined }> {
   try {
     const store = openLeaseStore(config, { ...process.env, ...secrets });
     const found = await store.read();
@@ -51,11 +56,11 @@ async function checkRecord(config: Config, secrets: Secrets): Promise<Found> {
     const record = found && parseRecord(found.text);
     if (found && !record)
       return problem('the record of the leader cannot be read', 'A start says what is left.');
-    if (!record) return ok('nobody leads yet; of two writes at once the store refuses one');
+    if (!record)
+      return { ...ok('nobody leads yet; of two writes at once the store refuses one'), leader: 'nobody' };
     const state = record.state === 'released' ? 'gave the lead away' : 'leads';
-    return ok(
-      `${ownerOf(record)} ${state}, epoch ${record.epoch}; of two writes at once the store refuses one`,
-    );
+    const told = `${ownerOf(record)} ${state}, epoch ${record.epoch}; of two writes at once the store refuses one`;
+    return { ...ok(told), leader: record.name };
   } catch (error) {
     return unreadRecord(error as Error);
   }

@@ -136,7 +136,9 @@ export async function run(runtime: Runtime): Promise<void> {
   }
   const askPeer = async (options: PeerOptions) => {
     const before = JSON.stringify(peer);
-    peer = await lookAtPeer(options, { name: self.name, replica: config.replica.url });
+    // Who stands by may not have heard of the newest.
+    const leader = contender.state === 'leader' ? self.name : undefined;
+    peer = await lookAtPeer(options, { name: self.name, replica: config.replica.url, leader });
     if (JSON.stringify(peer) !== before && contender.state !== 'fenced') tell();
   };
   if (peerOptions) {

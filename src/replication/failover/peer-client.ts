@@ -4,6 +4,7 @@ import { ANSWER_PURPOSES, type PeerQuestion } from './peer-listener.ts';
 import { isSignedBy, sign } from './signature.ts';
 
 const ASK_BYTES = 16;
+const LEADING: ReadonlySet<PeerState['state']> = new Set(['uploading', 'leader']);
 const WRONG_SECRET = 'PEER_SECRET is not the same on both';
 
 export interface PeerOptions {
@@ -15,7 +16,10 @@ export interface PeerOptions {
 }
 
 /** Who asks: the other system has another name, and the same replica. */
-export type Asker = Required<Pick<PeerState, 'name' | 'replica'>>;
+export interface Asker extends Required<Pick<PeerState, 'name' | 'replica'>> {
+  /** Who leads in the store that it asks; undefined where that is not known, or it is not sure to be the newest. */
+  readonly leader?: string | undefined;
+}
 
 interface Answer {
   readonly said: Readonly<Record<string, unknown>>;
@@ -58,12 +62,15 @@ export async function lookAtPeer(options: PeerOptions, asker: Asker): Promise<Pe
   }
 }
 
-function mismatchOf({ name, replica }: PeerState, asker: Asker): string | undefined {
+function mismatchOf({ name, state, replica }: PeerState, asker: Asker): string | undefined {
   if (name === asker.name)
     return `it is called ${name} as well: NODE_NAME is the same on both, or PEER_URL leads to this system itself`;
-  return replica === undefined || replica === asker.replica
+  if (replica !== undefined && replica !== asker.replica)
+    return `it has another replica, so that each of both leads: REPLICA_URL is ${replica} there, and ${asker.replica} here`;
+  // The same name may be that of two buckets. One store lets no two lead.
+  return asker.leader === undefined || asker.leader === name || !LEADING.has(state)
     ? undefined
-    : `it has another replica, so that each of both leads: REPLICA_URL is ${replica} there, and ${asker.replica} here`;
+    : `it leads, and in the store here ${asker.leader} does, so that each of both leads: S3_ENDPOINT or AWS_REGION, or the account, is another one there`;
 }
 
 /** @throws Error why there is no answer that can be believed */
@@ -83,9 +90,11 @@ async function ask(kind: PeerQuestion['kind'], about: object, options: PeerOptio
   const answer = await post(`/${kind}`, question, { 'x-signature': sign(secret, kind, question) });
   if (answer.status === 403) throw new Error(WRONG_SECRET);
   if (!answer.ok) throw new Error(`it does not know what it was asked: it answers ${answer.status}`);
+  const signature = answer.headers.get('x-signature');
+  // A server of the web may have a page for whatever it is asked.
+  if (signature === null) throw new Error(`${url} is not PEER_LISTEN of the other system: it signs nothing`);
   const text = await answer.text();
-  if (!isSignedBy(secret, ANSWER_PURPOSES[kind], text, answer.headers.get('x-signature')))
-    throw new Error(WRONG_SECRET);
+  if (!isSignedBy(secret, ANSWER_PURPOSES[kind], text, signature)) throw new Error(WRONG_SECRET);
   const said = JSON.parse(text) as Answer['said'];
   if (said.ask !== id) throw new Error('its answer is to another question');
   return { said, sentAtMs };

@@ -1,4 +1,7 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import t, { type Test } from 'tap';
+import type { ContenderState } from '../../../src/messages/contender-state.ts';
 import { askAbout, askForVow, lookAtPeer } from '../../../src/replication/failover/peer-client.ts';
 import { PeerListener } from '../../../src/replication/failover/peer-listener.ts';
 import { isSignedBy, Nonces, sign } from '../../../src/replication/failover/signature.ts';
@@ -13,7 +16,7 @@ const ABOUT = {
   clockAtMs: 7,
 } as const;
 
-async function listening(t: Test, isPromised = true) {
+async function listening(t: Test, isPromised = true, state: ContenderState = ABOUT.state) {
   const asked: string[] = [];
   const clock = { nowMs: 1000 };
   const listener = new PeerListener({
@@ -24,7 +27,7 @@ async function listening(t: Test, isPromised = true) {
       asked.push(session);
       return isPromised;
     },
-    about: () => ABOUT,
+    about: () => ({ ...ABOUT, state }),
     now: () => clock.nowMs,
   });
   t.teardown(() => listener.close());
@@ -63,6 +66,36 @@ t.test('one of the same name is not the other one, nor is one with another repli
     /^it is called b as well: NODE_NAME is the same on both, or PEER_URL leads /,
   );
   t.match((await look('a', 's3://x/z')).problem, /REPLICA_URL is s3:\/\/x\/y there, and s3:\/\/x\/z here$/);
+});
+
+t.test('one that leads beside who leads in the store here has another store', async (t) => {
+  const { url } = await listening(t, true, 'leader');
+  const look = async (leader?: string) =>
+    (
+      await lookAtPeer(
+        { url, secret: SECRET, timeoutMs: 3000, now: () => 42 },
+        { name: 'a', replica: 's3://x/y', leader },
+      )
+    ).problem;
+  t.equal(
+    await look('a'),
+    'it leads, and in the store here a does, so that each of both leads: S3_ENDPOINT or AWS_REGION, or the account, is another one there',
+  );
+  t.equal(await look('b'), undefined);
+  t.equal(await look(), undefined);
+});
+
+t.test('a server that has a page for everything is not the other system', async (t) => {
+  const server = createServer((request, response) => {
+    request.resume();
+    response.end('<html>');
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.teardown(() => server.close());
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  await t.rejects(askAbout({ url, secret: SECRET, timeoutMs: 3000, now: () => 42 }), {
+    message: `${url} is not PEER_LISTEN of the other system: it signs nothing`,
+  });
 });
 
 t.test('no promise is none', async (t) => {
@@ -122,7 +155,6 @@ t.test('what is no question is refused', async (t) => {
 
 t.test('a promise that is of another question counts for nothing', async (t) => {
   const answer = JSON.stringify({ ask: 'of before', isPromised: true });
-  const { createServer } = await import('node:http');
   const server = createServer((request, response) => {
     request.resume();
     response.setHeader('x-signature', sign(SECRET, 'promise', answer));
@@ -130,8 +162,7 @@ t.test('a promise that is of another question counts for nothing', async (t) => 
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   t.teardown(() => server.close());
-  const address = server.address() as { readonly port: number };
-  const url = `http://127.0.0.1:${address.port}`;
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   t.equal(await askForVow('session', { url, secret: SECRET, timeoutMs: 3000, now: () => 42 }), undefined);
 });
 
