@@ -54,7 +54,7 @@ export async function applySettled(
     generations,
     folder,
   });
-  return { ...made, notice: `${notice} What was there is in ${made.movedTo}.` };
+  return { ...made, notice: notice && `${notice} What was there is in ${made.movedTo}.` };
 }
 
 /**

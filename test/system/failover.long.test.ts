@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { rmSync } from 'node:fs';
+import { isDeepStrictEqual } from 'node:util';
 import t from 'tap';
 import { freePort } from '../../loadtest/support/free-port.ts';
+import type { SystemSnapshot } from '../../src/messages/snapshot.ts';
 import { command } from '../commands/command.ts';
 import { startHaproxy, twoServers } from '../support/haproxy.ts';
 import { noteOf, request } from '../support/http.ts';
@@ -267,3 +269,66 @@ t.test('stopped to come back, it leads again within its time, and another one do
   t.equal((await request(`${standby.url}/note/one`)).status, 200);
   t.equal(record().epoch, 2);
 });
+
+t.test(
+  'who leads again with databases from before has nothing to tell but what only those have',
+  async (t) => {
+    const { store, member } = await pair(t);
+    const way = await startStoreProxy(t, store);
+    const a = member('a', undefined, { S3_ENDPOINT: way.endpoint });
+    await a.ready();
+    const b = member('b');
+    await standsBy(b);
+    await written(a, 'one');
+    t.equal((await a.stop()).code, 0);
+    await b.ready();
+    await written(b, 'two');
+    const again = member('a', a.dataDir, { S3_ENDPOINT: way.endpoint });
+    await standsBy(again);
+    t.equal((await b.stop()).code, 0);
+    await again.ready();
+    for (const id of ['one', 'two']) t.equal((await request(`${again.url}/note/${id}`)).status, 200, id);
+    await until(
+      async () => isDeepStrictEqual((await request(`${again.url}/ready`)).json, { ready: true }),
+      'all is well',
+    );
+    t.strictSame(await findings(again.dataDir), []);
+
+    await t.test('those are kept, and told until somebody has acknowledged that', async (t) => {
+      const other = member('b', b.dataDir);
+      await standsBy(other);
+      await way.become('hang');
+      t.equal((await post(again, 'lost', 'local')).status, 201);
+      again.kill('SIGKILL');
+      await again.ended();
+      await other.ready();
+      await written(other, 'three');
+      await way.become('open');
+      const last = member('a', a.dataDir);
+      await standsBy(last);
+      t.equal((await other.stop()).code, 0);
+      await last.ready();
+      t.equal((await request(`${last.url}/note/lost`)).status, 404);
+      const [found, ...more] = await findings(last.dataDir);
+      t.match(
+        found,
+        /^The database main and its replica s3:\S+ have gone on apart after commit \d+: commits .* are only here, .* there\. What the other system has goes on\. What was here is in \S+\/damaged\/main-\S+ and \S+\/damaged\/media-\S+; nothing removes it by itself\.$/,
+      );
+      t.strictSame(more, []);
+      const troubles = (await request(`${last.url}/ready`)).json.degraded;
+      t.strictSame(
+        troubles.filter(({ name }: { name: string }) => name === 'history'),
+        [{ name: 'history', reason: found }],
+      );
+      const { stdout, stderr } = await command(['acknowledge'], { DATA_DIR: last.dataDir });
+      t.equal(stdout, 'acknowledged: 1\n', stderr);
+    });
+  },
+);
+
+/** @returns what was told of the databases, and of what the replica has of them */
+async function findings(dataDir: string): Promise<readonly string[]> {
+  const { stdout } = await command(['status', '--json'], { DATA_DIR: dataDir });
+  const { events } = JSON.parse(stdout) as SystemSnapshot;
+  return events.filter(({ kind }) => kind === 'history').map(({ cause }) => cause ?? '');
+}

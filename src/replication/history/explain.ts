@@ -15,6 +15,8 @@ export interface Subject {
   readonly silence: string | undefined;
   /** Of the replica that was used before; undefined where nothing is remembered. */
   readonly previousUrl: string | undefined;
+  /** Another system has led meanwhile, and this one goes on from what that has left: what is ordinary then is not told. */
+  readonly isTakeover: boolean;
 }
 
 /** @returns what was found, for people; undefined where all is plain */
@@ -38,8 +40,10 @@ const WORDS: Readonly<Record<Case, Words>> = {
     const which = from <= ordinal ? `commits ${from} to ${ordinal}` : `commit ${show(missing)}`;
     return `The database ${subject.database} lacks ${which}, which were told: it ends with ${end(database)}, and ${subject.replicaUrl} has nothing newer.`;
   },
-  'replica-changed': ({ replica }, { database, replicaUrl, previousUrl }) =>
-    `The replica of ${database} was ${previousUrl}, and is ${replicaUrl} now, which${replica?.isEmpty ? ' was empty and' : ''} gets everything.`,
+  'replica-changed': ({ replica }, { database, replicaUrl, previousUrl, isTakeover }) =>
+    isTakeover && !replica?.isEmpty
+      ? undefined
+      : `The replica of ${database} was ${previousUrl}, and is ${replicaUrl} now, which${replica?.isEmpty ? ' was empty and' : ''} gets everything.`,
   'replica-emptied': (_, { database, replicaUrl }) =>
     `The replica ${replicaUrl} has nothing of ${database} any more, and gets everything anew.`,
   'replica-shrunk': (_, { database, replicaUrl }) =>
@@ -53,13 +57,17 @@ const WORDS: Readonly<Record<Case, Words>> = {
   unreadable: ({ replica }, { database }) =>
     `The replica of ${database} has ${list(replica?.unreadable ?? [])}, which cannot be restored, and which nobody knows.`,
   'replica-ahead': ({ database }, subject, candidate) =>
-    `${ahead(database, subject, candidate)} What the replica has takes its place.`,
+    subject.isTakeover
+      ? undefined
+      : `${ahead(database, subject, candidate)} What the replica has takes its place.`,
   'ahead-again': ({ database }, subject, candidate) =>
     `${ahead(database, subject, candidate)} The last start restored it, and it is behind again: something takes commits away from ${subject.path}. Nothing was changed. ${CHOICE}`,
   'replica-wins': ({ database }, subject, candidate) =>
     `${fork(database, subject, candidate)} Only the replica has all that was told, so it takes the database's place.`,
   fork: ({ database }, subject, candidate) =>
-    `${fork(database, subject, candidate)} Nothing was changed. ${CHOICE}`,
+    subject.isTakeover
+      ? fork(database, subject, candidate)
+      : `${fork(database, subject, candidate)} Nothing was changed. ${CHOICE}`,
   'given-up': ({ database }, { database: name, path }) =>
     `The database ${name} ends with ${end(database)} and has commits that it was decided to be without: it is a copy of before that. Nothing was changed. To choose anew what comes in its place: npm run restore -- --list, and npm run restore -- --in-place --at TIME. To go on with these commits: remove ${markPath(dirname(path))}.`,
   silent: (_, { database, replicaUrl, silence }) =>

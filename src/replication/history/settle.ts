@@ -60,9 +60,11 @@ export async function settle(database: string, options: SettleOptions): Promise<
   const { history, sidecar } = here;
   const replica = await look(database, here, options);
   const known = mark?.databases[database];
+  // Only who takes over has a mirror: that another system has led meanwhile takes nothing away from the database here.
+  const isTakeover = options.mirrorDir !== undefined;
   const facts: Facts = {
     database: history,
-    mark: known,
+    mark: known && isTakeover ? { ...known, restored: undefined } : known,
     isMarkOfThis: mark?.machineId === machineId() && known?.inode === options.inode,
     isReplicaOfMark: mark?.replicaUrl === config.replica.url,
     hasSidecar: sidecar !== undefined,
@@ -76,13 +78,14 @@ export async function settle(database: string, options: SettleOptions): Promise<
     replicaUrl: config.replica.url,
     silence: 'silence' in replica ? replica.silence : undefined,
     previousUrl: mark?.replicaUrl,
+    isTakeover,
   };
   const explained = explain(verdict, facts, subject);
   // What is missing is told already where the database is behind what is remembered.
   const isToAsk = facts.replica !== undefined && !verdict.cases.includes('behind');
   const lost = isToAsk ? await lostOf(database, verdict.candidate?.history ?? history, options) : undefined;
   const notice = [explained, lost].filter((text) => text !== undefined).join(' ') || undefined;
-  const action = refuseOr(verdict, notice, config);
+  const action = refuseOr(verdict, notice, isTakeover ? 'auto' : config.HEAL);
   const { candidate } = verdict;
   const restored =
     action === 'restore' && candidate
@@ -109,12 +112,12 @@ async function lostOf(
 function refuseOr(
   { cases: [decisive] }: Verdict,
   notice: string | undefined,
-  { HEAL }: Config,
+  heal: Config['HEAL'],
 ): Settlement['action'] {
   const action = ACTIONS[decisive];
   if (action === 'try-again') throw new Failure('replica_unreachable', notice ?? '');
   if (action === 'refuse') throw new Failure('history_unsettled', notice ?? '');
-  if (action === 'restore' && HEAL === 'manual')
+  if (action === 'restore' && heal === 'manual')
     throw new Failure('history_unsettled', `${notice} HEAL=manual: nothing was changed.`);
   return action;
 }

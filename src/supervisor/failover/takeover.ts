@@ -1,11 +1,17 @@
 import { mkdirSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Failure } from '../../errors.ts';
 import type { Logger } from '../../log.ts';
 import { replicaIn } from '../../replication/failover/lineage.ts';
 import { removeNote } from '../../replication/failover/note.ts';
-import { type HistoryMark, markPath, readMark, writeMark } from '../../replication/history/mark.ts';
+import {
+  type HistoryMark,
+  markPath,
+  type Notice,
+  readMark,
+  writeMark,
+} from '../../replication/history/mark.ts';
 import { removeSidecar } from '../../replication/history/sidecar.ts';
 import { moveAside } from '../../replication/leftovers.ts';
 import { areAllThere, writeLitestreamConfig } from '../../replication/litestream-config.ts';
@@ -48,6 +54,8 @@ export class Takeover {
   readonly #log: Logger;
   #preparing: Child | undefined;
   readonly #aborted = new AbortController();
+  /** Of what was put aside; the mark that they belong to is not there before the databases are. */
+  readonly #notices: Notice[] = [];
 
   constructor(factory: ProcessFactory, events: Events, log: Logger) {
     this.#log = log;
@@ -90,7 +98,7 @@ export class Takeover {
       await this.#prepare(source, folder);
     } catch (failure) {
       if (!(failure instanceof Failure) || failure.code !== 'history_unsettled') throw failure;
-      this.#putAside(source, failure.message);
+      this.#notices.push(...this.#putAside(source, failure.message));
       await this.#prepare(source, folder);
     }
     const mark = readMark(DATA_DIR);
@@ -99,7 +107,9 @@ export class Takeover {
     if (waitsBecause !== undefined) throw replicaUnreachable(replica, waitsBecause);
     // That it goes on in another folder, whose generations are other ones, is no news to anybody.
     for (const database of deployment.databases) removeSidecar(DATA_DIR, database);
-    if (mark) writeMark(DATA_DIR, continuedIn(mark, replicaIn(deployment.config.replica, own).url), true);
+    if (!mark) return;
+    const continued = continuedIn(mark, replicaIn(deployment.config.replica, own).url);
+    writeMark(DATA_DIR, { ...continued, notices: [...mark.notices, ...this.#notices.splice(0)] }, true);
   }
 
   abort(cause: string): void {
@@ -113,13 +123,18 @@ export class Takeover {
     if (aborted) throw new Failure('not_ready', `Stopped while taking over: ${reason}`);
   }
 
-  #putAside({ config, databases }: Deployment, because: string): void {
-    for (const database of databases) {
-      const movedTo = moveAside(config.DATA_DIR, database, Date.now());
-      if (movedTo === undefined) continue;
-      this.#events.record('history', { cause: `${because} ${database} was put aside: ${movedTo}` });
-    }
-    rmSync(markPath(config.DATA_DIR), { force: true });
+  /** @returns what a person should know of until that is acknowledged */
+  #putAside({ config: { DATA_DIR }, databases }: Deployment, because: string): Notice[] {
+    const nowMs = Date.now();
+    const folders = databases.flatMap((database) => moveAside(DATA_DIR, database, nowMs) ?? []);
+    rmSync(markPath(DATA_DIR), { force: true });
+    // What a person would decide about a single system is decided here.
+    const [found] = because.split(' Nothing was changed.');
+    const text = `${found} What the other system has goes on. What was here is in ${folders.join(' and ')}; nothing removes it by itself.`;
+    this.#events.record('history', { cause: text });
+    return folders
+      .slice(0, 1)
+      .map((folder) => ({ atMs: nowMs, text, isRecorded: true, quarantine: relative(DATA_DIR, folder) }));
   }
 
   async #prepare(deployment: Deployment, folder: string): Promise<void> {
