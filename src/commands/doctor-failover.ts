@@ -10,6 +10,8 @@ import { unreadRecord } from './doctor-owner.ts';
 
 const PEER_TIMEOUT_MS = 3000;
 const MS_PER_S = 1000;
+const ANEW =
+  'A leader that runs writes it anew. Where none does, a start is refused; to go on from one of the folders: ninelives start --take-over --epoch eNNNNNN';
 
 /** @returns how it stands with a second system that takes over: who leads, the store's conditions, the other system, its clock */
 export async function checkFailover(config: Config, secrets: Secrets): Promise<readonly Finding[]> {
@@ -54,8 +56,10 @@ async function checkRecord(
       );
     await store.demandWritable();
     const record = found && parseRecord(found.text);
-    if (found && !record)
-      return problem('the record of the leader cannot be read', 'A start says what is left.');
+    const epochs = record ? [] : await store.epochs();
+    if (found && !record) return problem('what is in lease.json is no record of a leader', ANEW);
+    if (epochs.length > 0)
+      return problem(`the record of the leader was removed; ${epochs.join(', ')} is there`, ANEW);
     if (!record)
       return { ...ok('nobody leads yet; of two writes at once the store refuses one'), leader: 'nobody' };
     const state = record.state === 'released' ? 'gave the lead away' : 'leads';

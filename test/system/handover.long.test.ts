@@ -1,9 +1,11 @@
+import { cpSync } from 'node:fs';
+import { join } from 'node:path';
 import t from 'tap';
 import { command } from '../commands/command.ts';
 import { findings } from '../commands/doctor-fixture.ts';
 import { startHaproxy, twoServers } from '../support/haproxy.ts';
 import { noteOf, request } from '../support/http.ts';
-import { startStoreProxy } from '../support/s3.ts';
+import { startS3, startStoreProxy } from '../support/s3.ts';
 import { temporaryFolder, until } from '../support/system.ts';
 import { missing } from '../support/tools.ts';
 import { LONG, pair, peers, standsBy, written } from './failover-fixture.ts';
@@ -11,6 +13,7 @@ import { beginNote, handOver } from './handover-fixture.ts';
 import { post } from './lease-fixture.ts';
 
 const CLIENTS = 16;
+
 t.test('where the other one does not take it, this one leads on, and answers what has waited', async (t) => {
   const { env, store, member, record } = await pair(t);
   const [ofA, ofB] = await peers();
@@ -108,7 +111,7 @@ t.test(
 );
 
 t.test('the other one leads, and has all; a request that came meanwhile is closed unanswered', async (t) => {
-  const { env, member, record } = await pair(t);
+  const { store, env, member, record } = await pair(t);
   const [ofA, ofB] = await peers();
   const leader = member('a', undefined, { ...ofA, ...LONG });
   await leader.ready();
@@ -126,6 +129,33 @@ t.test('the other one leads, and has all; a request that came meanwhile is close
     const wrong = await doctor({ PEER_SECRET: `another ${ofB.PEER_SECRET}` });
     t.equal(wrong.by.get('peer')?.result, 'problem');
     t.equal(wrong.by.get('peer')?.detail, `${ofB.PEER_URL}: PEER_SECRET is not the same on both`);
+    t.equal(
+      (await command(['doctor'], { ...env, ...ofB, DATA_DIR: temporaryFolder(t), PORT: '0' })).stderr,
+      '',
+    );
+
+    const copy = join(store.directory, store.bucket, 'copy');
+    cpSync(join(store.directory, store.bucket, 'app'), copy, {
+      recursive: true,
+      filter: (path) => !path.includes('lease.json'),
+    });
+    const robbed = await doctor({ REPLICA_URL: `s3://${store.bucket}/copy` });
+    t.equal(robbed.by.get('owner')?.detail, 'the record of the leader was removed; e000001 is there');
+  });
+
+  await t.test('one that leads in another store of the same name is told', async (t) => {
+    const elsewhere = await startS3(t, store.bucket);
+    const { by } = await findings({
+      ...env,
+      ...ofB,
+      S3_ENDPOINT: elsewhere.endpoint,
+      DATA_DIR: temporaryFolder(t),
+      PORT: '0',
+    });
+    t.match(
+      by.get('peer')?.detail,
+      /: it leads, and in the store here nobody does, so that each of both leads: /,
+    );
   });
 
   await t.test('it is refused where there is nothing to hand over', async (t) => {

@@ -9,8 +9,16 @@ import { SINGLE_TTL_MS, timesOf } from './times.ts';
 /** What a look at the record has found. `silent`: there was no answer. */
 export type Look =
   | { readonly kind: 'found'; readonly stored: Stored; readonly sentAtMs: number }
-  /** `epochs`: the folders of epochs that the replica has; with one the record was removed. */
-  | { readonly kind: 'missing'; readonly epochs: readonly string[]; readonly sentAtMs: number }
+  /**
+   * `epochs`: the folders of epochs that the replica has; with one the record was removed. `rest`: what is in its place and was
+   * written by no release, such as the beginning of a record.
+   */
+  | {
+      readonly kind: 'missing';
+      readonly epochs: readonly string[];
+      readonly rest?: Stored | undefined;
+      readonly sentAtMs: number;
+    }
   | { readonly kind: 'silent'; readonly reason: string };
 
 /** A conditional write that is to be sent now. */
@@ -242,11 +250,11 @@ export class Contender {
       this.#watched = undefined;
       return undefined;
     }
-    const stored = look.kind === 'found' ? look.stored : undefined;
-    const record = stored && parseRecord(stored.text);
-    if (this.isHolder) return this.#asHolder(stored, record);
+    const isMissing = look.kind === 'missing';
+    const record = isMissing ? undefined : parseRecord(look.stored.text);
+    if (this.isHolder) return isMissing ? this.#anew(look.rest) : this.#asHolder(look.stored, record);
     if (this.#state === 'offered') return this.#asOffered(record);
-    return look.kind === 'missing' ? this.#asFirst(look.epochs) : this.#asStandby(look.stored, record);
+    return isMissing ? this.#asFirst(look.epochs, look.rest) : this.#asStandby(look.stored, record);
   }
 
   /** @param sentAtMs when it was sent: a holder's time counts from there */
@@ -296,12 +304,14 @@ export class Contender {
     if (this.#state === 'uploading' && this.#isSwitched) this.#state = 'leader';
   }
 
-  #asHolder(stored: Stored | undefined, record: LeaseRecord | undefined): LeaseWrite | undefined {
+  /** Who was away for long cannot know whether another had it meanwhile. */
+  #anew(rest: Stored | undefined): LeaseWrite | undefined {
+    const isKnown = this.#own && this.#options.now() < this.#deadlineMs;
+    return isKnown ? this.#write('renew', rest, this.#own) : undefined;
+  }
+
+  #asHolder(stored: Stored, record: LeaseRecord | undefined): LeaseWrite | undefined {
     const { now } = this.#options;
-    if (!stored) {
-      // Who was away for long cannot know whether another had it meanwhile.
-      return this.#own && now() < this.#deadlineMs ? this.#write('renew', undefined, this.#own) : undefined;
-    }
     if (!record || !this.#isOwn(record)) {
       this.#holder = record;
       this.#state = this.#isReleasing ? 'demoted' : 'fenced';
@@ -329,7 +339,7 @@ export class Contender {
   }
 
   #asStandby(stored: Stored, record: LeaseRecord | undefined): LeaseWrite | undefined {
-    if (!record) return this.#refuse('the record of its owner cannot be read');
+    if (!record) return this.#refuse('the record of its owner is none that this release can read');
     const { takeOver } = this.#options;
     if (takeOver !== undefined && this.#lastSeen === undefined && !this.#isOwn(record)) {
       if (!record.isRestoring)
@@ -351,20 +361,23 @@ export class Contender {
     return this.#write('take', stored, record);
   }
 
-  #asFirst(epochs: readonly string[]): LeaseWrite | undefined {
+  #asFirst(epochs: readonly string[], rest: Stored | undefined): LeaseWrite | undefined {
     // It was there: whoever holds it writes it anew.
     if (this.#lastSeen !== undefined) return this.#missed();
     const { takeOver, self, session } = this.#options;
+    const folders = epochs.join(', ') || 'no folder of an epoch';
+    if (takeOver === undefined && rest)
+      return this.#refuse(`what is in lease.json is no record; ${folders} is there`);
     if (takeOver === undefined && epochs.length > 0)
-      return this.#refuse('the record of its owner was removed');
+      return this.#refuse(`the record of its owner was removed; ${folders} is there`);
     if (takeOver !== undefined && !epochs.includes(takeOver))
-      return this.#refuse(`there is no folder ${takeOver}; there is ${epochs.join(', ') || 'none'}`);
+      return this.#refuse(`there is no folder ${takeOver}; ${folders} is there`);
     this.#state = 'challenging';
     if (takeOver === undefined) return this.#write('take', undefined, undefined);
     const numbers = epochs.map((folder) => epochOf(folder) ?? 0);
     const past = epochs.filter((folder) => (epochOf(folder) ?? 0) < (epochOf(takeOver) ?? 0)).sort();
     const before = { ...newRecord(self, session), epoch: Math.max(...numbers), data: takeOver, past };
-    return this.#write('take', undefined, before);
+    return this.#write('take', rest, before);
   }
 
   #missed(): undefined {

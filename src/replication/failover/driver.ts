@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isNobodys } from '../lease/record.ts';
 import type { LeaseStore } from '../lease/store.ts';
 import { advised } from '../store/remedies.ts';
 import { AcknowledgeGate } from './acknowledge-gate.ts';
@@ -101,9 +102,10 @@ export class Driver<Item> {
     const sentAtMs = now();
     try {
       const stored = await store.read();
-      const look: Look = stored
-        ? { kind: 'found', stored, sentAtMs }
-        : { kind: 'missing', epochs: await store.epochs(), sentAtMs };
+      const look: Look =
+        stored && !isNobodys(stored.text)
+          ? { kind: 'found', stored, sentAtMs }
+          : { kind: 'missing', epochs: await store.epochs(), rest: stored, sentAtMs };
       this.#reason = undefined;
       return look;
     } catch (error) {

@@ -117,7 +117,7 @@ export class ContenderPlace implements ReplicaOwner {
     if (state !== 'refused') return undefined;
     return new Failure(
       'history_unsettled',
-      `It cannot be told which system leads the replica ${url}: ${reason}. Nothing was changed. To go on from one of its folders where the record is missing: ninelives start --take-over --epoch eNNNNNN`,
+      `It cannot be told which system leads the replica ${url}: ${reason}. Nothing was changed. To go on from one of its folders where the record is missing, or no record: ninelives start --take-over --epoch eNNNNNN`,
     );
   }
 

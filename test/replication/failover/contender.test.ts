@@ -73,7 +73,7 @@ t.test('a record that is missing where epochs are is not made anew by a newcomer
   const { contender } = contend();
   t.equal(contender.looked({ ...MISSING, epochs: ['e000001'] }), undefined);
   t.equal(contender.state, 'refused');
-  t.equal(contender.refusal, 'the record of its owner was removed');
+  t.equal(contender.refusal, 'the record of its owner was removed; e000001 is there');
 });
 
 t.test('a person may say which epoch a replica goes on from that has no record', async (t) => {
@@ -84,7 +84,7 @@ t.test('a person may say which epoch a replica goes on from that has no record',
   t.strictSame(take.record.past, ['e000002']);
   const other = contend({ takeOver: 'e000007' }).contender;
   t.equal(other.looked({ ...MISSING, epochs }), undefined);
-  t.equal(other.refusal, 'there is no folder e000007; there is e000002, e000004, e000003');
+  t.equal(other.refusal, 'there is no folder e000007; e000002, e000004, e000003 is there');
   const late = contend({ takeOver: 'e000003' }).contender;
   t.equal(late.looked(found(THEIRS)), undefined);
   t.match(late.refusal, /has a record, and decides what is gone on from/);
@@ -116,6 +116,33 @@ t.test(
     });
     const other = takesAfter(1, 'e000003').contender;
     t.equal(other.refusal, 'what counts is in e000004, as the record of b (process 1) says');
+  },
+);
+
+t.test(
+  'what is no record is written over by its holder alone, and by who was told what to go on from',
+  async (t) => {
+    const rest = { text: '{"epoch":', tag: 'rest' };
+    const robbed: Look = { ...MISSING, epochs: ['e000004'], rest };
+    const { contender, clock } = holding();
+    const anew = contender.looked(robbed) as LeaseWrite;
+    t.strictSame(summary(anew), { purpose: 'renew', epoch: 5, data: 'e000004', n: 9, state: 'held' });
+    t.equal(anew.over, rest);
+    clock.nowMs = 8000;
+    t.equal(contender.looked(robbed), undefined, 'another may have had it');
+
+    const standby = contend();
+    standby.contender.looked(found(THEIRS));
+    standby.clock.nowMs = 20_000;
+    t.equal(standby.contender.looked(robbed), undefined);
+    t.equal(standby.contender.state, 'standby');
+
+    const newcomer = contend().contender;
+    t.equal(newcomer.looked(robbed), undefined);
+    t.equal(newcomer.refusal, 'what is in lease.json is no record; e000004 is there');
+
+    const told = contend({ takeOver: 'e000004' }).contender;
+    t.equal((told.looked(robbed) as LeaseWrite).over, rest);
   },
 );
 

@@ -7,6 +7,7 @@ import { pidOf, skip } from './page-fixture.ts';
 
 /** What says that a request has come through a proxy, and so from elsewhere. */
 const FROM_ELSEWHERE = { Via: '1.1 proxy' };
+
 t.test('the page outlives the workers that serve it', { skip }, async (t) => {
   const system = await startPair(t);
   const { page } = await openPage(t);
