@@ -1,5 +1,4 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
@@ -20,6 +19,7 @@ import { startS3 } from '../support/s3.ts';
 import { noSmallDisk, smallDisk } from '../support/small-disk.ts';
 import {
   contentOf,
+  end,
   failureOf,
   filesIn,
   keepingLog,
@@ -133,11 +133,6 @@ async function restored(site: Site, name: string): Promise<string | 'empty'> {
     scratchDir: join(site.root, 'scratch'),
   });
   return outcome ? outputPath : 'empty';
-}
-
-async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
-  child.kill(signal);
-  await once(child, 'exit');
 }
 
 /** Bodies that the heartbeat does not touch. */

@@ -16,10 +16,11 @@ import type { Secrets } from '../../src/secrets.ts';
 import { openReader, openWriter } from '../../src/sqlite/open.ts';
 import { bare } from '../support/bare.ts';
 import type { TestStore } from '../support/s3.ts';
-import { until } from '../support/system.ts';
+import { until, within } from '../support/system.ts';
 
 /** Longer than any pause between two uploads while there is something to upload. */
 const QUIET_MS = 150;
+const END_TIMEOUT_MS = 20_000;
 
 /** A logger that keeps what it is told. */
 export function keepingLog(): { log: Logger; lines: { level: number; msg: string }[] } {
@@ -113,6 +114,25 @@ function isQuiet({ lines, lastLineMs }: Site): boolean {
   return !isUploading && performance.now() - lastLineMs > QUIET_MS;
 }
 
+/** Asks Litestream to end between two uploads: in the middle of one 0.3.13 may hang for ever. @returns its exit code */
+export async function endQuietly(child: ChildProcess, site: Site): Promise<number | null> {
+  await until(() => isQuiet(site), 'no upload is under way');
+  return await end(child, 'SIGTERM');
+}
+
+/** Ends Litestream, and fails where it does not end. @returns its exit code */
+export async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<number | null> {
+  const closed = once(child, 'close');
+  child.kill(signal);
+  try {
+    const [code] = await within(closed, `Litestream ${child.pid} ends after ${signal}`, END_TIMEOUT_MS);
+    return code;
+  } catch (error) {
+    child.kill('SIGKILL');
+    throw error;
+  }
+}
+
 /** How many WAL segments Litestream says it has uploaded. */
 export function segmentsWritten(site: Site): number {
   return site.lines.filter(({ message }) => message === 'wal segment written').length;
@@ -142,10 +162,7 @@ export async function makeReplicated(t: Test, site: Site, commits = 4): Promise<
       }, 'the commit is uploaded');
     }
   }
-  // Litestream 0.3.13 may hang for ever when it is asked to end in the middle of an upload.
-  await until(() => isQuiet(site), 'no upload is under way');
-  child.kill('SIGTERM');
-  const [code] = await once(child, 'exit');
+  const code = await endQuietly(child, site);
   if (code !== 0)
     throw new Error(`litestream did not ship the last commit: ${JSON.stringify(site.lines.at(-1))}`);
 }

@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { cpSync, existsSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -16,7 +15,7 @@ import { CommitCounter } from '../../src/writer/commit-counter.ts';
 import { openWithHistory } from '../support/commits.ts';
 import { like } from '../support/like.ts';
 import { startS3 } from '../support/s3.ts';
-import { failureOf, keepingLog, makeSite, replicate, type Site, s3Settings } from './fixture.ts';
+import { end, failureOf, keepingLog, makeSite, replicate, type Site, s3Settings } from './fixture.ts';
 
 const SLOTS = 16;
 /** Commits between two pauses. */
@@ -79,8 +78,7 @@ async function makeReplica(
       // Only in a pause Litestream can begin a WAL.
       await delay(commits.length % BURST === 0 ? 400 : 25);
     } while (commits.length % BURST > 0 || !isEnough(storedIn(folder)));
-    child.kill('SIGTERM');
-    await once(child, 'exit');
+    await end(child, 'SIGTERM');
   };
   await commitUntil('2s', ({ snapshots }) => snapshots.length >= 2);
   await commitUntil('6h', (stored) => wholeWal(stored) !== undefined);

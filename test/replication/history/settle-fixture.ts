@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import type { Test } from 'tap';
 import { confirmationOf } from '../../../src/replication/confirmation.ts';
 import { readHistory } from '../../../src/replication/history/history.ts';
@@ -7,7 +6,7 @@ import { databasePath } from '../../../src/replication/litestream-config.ts';
 import { type Prepared, prepareDatabases } from '../../../src/replication/prepare.ts';
 import { commitAndDie } from '../../support/commits.ts';
 import { until } from '../../support/system.ts';
-import { keepingLog, replicate, type Site } from '../fixture.ts';
+import { endQuietly, keepingLog, replicate, type Site } from '../fixture.ts';
 
 export function pathOf(site: Site): string {
   return databasePath(site.config.DATA_DIR, 'main');
@@ -46,8 +45,7 @@ export async function run(t: Test, site: Site, session: string, count: number): 
   await commitAndDie(pathOf(site), session, count);
   const confirmations = () => site.lines.slice(from).flatMap((line) => confirmationOf(line) ?? []);
   await until(() => confirmations().length > 0, 'some of it is uploaded');
-  child.kill('SIGTERM');
-  await once(child, 'close');
+  await endQuietly(child, site);
   for (const confirmation of confirmations()) keeper.confirmed(confirmation);
   const { last, lastAtMs } = readHistory(pathOf(site));
   keeper.told({
