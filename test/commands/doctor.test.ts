@@ -19,6 +19,7 @@ t.test('on a sound machine everything is well, and nothing is left behind', asyn
   const text = await command(['doctor'], { ...right, ...s3.credentials });
   like(t, text, {
     code: 0,
+    stderr: '',
     stdout:
       /ok +replica .*written, read, listed and removed, and a small database restored\nok +clock +within 1 s/,
   });

@@ -127,7 +127,9 @@ export class S3Store implements ReplicaStore {
   async write(path: string, text: string, over: Stored | undefined | 'any'): Promise<boolean> {
     const condition = over === 'any' ? {} : over === undefined ? { IfNoneMatch: '*' } : { IfMatch: over.tag };
     return this.#ask('s3:PutObject', path, async (client, abortSignal) => {
-      const command = new (sdk().PutObjectCommand)({ ...this.#object(path), Body: text, ...condition });
+      // A text without a byte would be sent without its length, which stores may refuse.
+      const Body = Buffer.from(text);
+      const command = new (sdk().PutObjectCommand)({ ...this.#object(path), Body, ...condition });
       try {
         ofStore((await client.send(command, { abortSignal })).ETag);
         return true;
