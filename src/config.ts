@@ -339,7 +339,7 @@ export function loadConfig(env: NodeJS.ProcessEnv, installation: string): Loaded
   if ('expected' in replica) {
     if (given.REPLICA_URL !== undefined) errors.push({ field: 'REPLICA_URL', message: replica.expected });
   } else if (replica.type === 's3') errors.push(...missingCredentials(given));
-  else if (isTakenIn(dataDir, replica.path)) {
+  else if (isTakenIn(dataDir, absolute(replica.path, installation))) {
     errors.push({
       field: 'REPLICA_URL',
       message: `expected a folder of its own: ${replica.path} is for the system`,
@@ -410,7 +410,7 @@ function mailPausedBecause(given: Record<string, string | undefined>): string | 
 }
 
 /** What the system itself makes in a data folder. */
-const TAKEN = /^(?:(?:run|restore|replaced|damaged|outbox)(?:\/|$)|\.[^./]|[^/]+\.db(?:-|\/|$))/;
+const TAKEN = /^(?:(?:run|restore|replaced|damaged|drill|mirror|outbox)(?:\/|$)|\.[^./]|[^/]+\.db(?:-|\/|$))/;
 
 /** @returns whether a folder is the data folder, or a place in it that the system uses for something else */
 function isTakenIn(dataDir: string, path: string): boolean {

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { loadAppSettings } from '../src/app-settings.ts';
@@ -6,6 +6,7 @@ import { loadConfig, restartSettings, settingNames } from '../src/config.ts';
 import { Failure } from '../src/errors.ts';
 import { nearest, unknownSettings } from '../src/settings-file.ts';
 import { like } from './support/like.ts';
+import { temporaryFolder } from './support/system.ts';
 
 const CWD = '/srv/app';
 
@@ -221,7 +222,10 @@ t.test('a value is checked for what it will be used for', async (t) => {
           'file:data/run',
           'file:data/main.db',
           'file:data/restore/a',
+          'file:data/drill',
+          'file:data/mirror/a',
         ],
+        ...['s3://bucket/a b', 's3://Bucket/a', 's3://bucket/a+b', 's3://bucket/a%20b', 's3://bucket/ü'],
         ...['s3://bucket/a/../b', 's3://bucket/a//b', 's3://bucket/.', 's3://bucket/./a', 's3://bucket/..'],
       ],
     ],
@@ -267,6 +271,14 @@ t.test('a value is checked for what it will be used for', async (t) => {
   t.equal(loadConfig({ REPLICA_SYNC_INTERVAL_MS: '10001' }, CWD).config.REPLICA_SYNC_INTERVAL_MS, 10_001);
   for (const REPLICA_URL of ['file:data/replica', 'file:data/runner', 'file:elsewhere', 'file:/srv/.run'])
     t.equal(loadConfig({ REPLICA_URL }, CWD).config.replica.type, 'file', REPLICA_URL);
+  const folder = temporaryFolder(t);
+  mkdirSync(join(folder, 'data'));
+  symlinkSync('data', join(folder, 'link'));
+  const linked = { DATA_DIR: join(folder, 'data'), REPLICA_URL: `file:${folder}/link/drill/a` };
+  t.same(
+    failureOf(linked).options.errors?.map(({ field }) => field),
+    ['REPLICA_URL'],
+  );
   for (const [OPS_LISTEN, address] of [
     ['', { type: 'unix', path: join(CWD, 'data/run/ops.sock') }],
     ['unix:/run/ops.sock', { type: 'unix', path: '/run/ops.sock' }],

@@ -11,6 +11,8 @@ export interface Unusable {
 }
 
 const EXPECTED = 'expected file:/absolute/folder or s3://bucket/prefix';
+const EXPECTED_S3 =
+  "expected s3://bucket/prefix, the bucket of a-z, 0-9, . and -, the prefix of letters, digits and !_.*'()-/, no part of it empty or of dots alone";
 
 /**
  * @param url `file:/folder`, `file:relative/folder` or `s3://bucket/prefix`
@@ -30,7 +32,7 @@ export function parseReplicaUrl(url: string, cwd: string): Replica | Unusable {
   const s3 = /^s3:\/\/([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:\/([\w!.*'()/-]*))?$/.exec(url);
   // Litestream would resolve dots, and a request of ours would not.
   if (!s3 || /\/\.{0,2}\/|\/\.{1,2}$/.test(s3[2] ?? '') || /^\.{1,2}(?:\/|$)/.test(s3[2] ?? ''))
-    return { expected: EXPECTED };
+    return { expected: url.startsWith('s3://') ? EXPECTED_S3 : EXPECTED };
   const bucket = s3[1] as string;
   const prefix = (s3[2] ?? '').replace(/^\/+|\/+$/g, '');
   return { type: 's3', url: `s3://${bucket}${prefix && `/${prefix}`}`, bucket, prefix };

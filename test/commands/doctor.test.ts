@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, readdirSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { createServer as createTcpServer } from 'node:net';
 import { join } from 'node:path';
 import t from 'tap';
@@ -33,6 +33,15 @@ t.test('on a sound machine everything is well, and nothing is left behind', asyn
   const files = await findings({ DATA_DIR: folder, PORT: '0' });
   t.equal(files.code, 0);
   t.notOk(readdirSync(folder).includes('replica'), 'nor is a replica folder');
+  const missing = join(folder, 'not-mounted');
+  const { by } = await findings({ DATA_DIR: folder, PORT: '0', REPLICA_URL: `file:${missing}/a` });
+  t.strictSame(by.get('replica'), {
+    name: 'replica',
+    result: 'problem',
+    detail: `permission to write: file:${missing}/a: the folder cannot be used: ${missing} is missing, and a start does not make it`,
+    remedy: 'Let this user write there, mount its disk, or set REPLICA_URL to another place.',
+  });
+  t.notOk(existsSync(missing), 'nor does it make it');
 });
 
 t.test('a port in use, a disk without room and an open folder are named', async (t) => {

@@ -3,6 +3,8 @@ import { StoreRefusal } from './store.ts';
 export const CHECK_ALL =
   'Check REPLICA_URL, S3_ENDPOINT, AWS_REGION, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.';
 
+const IN_ANOTHER_REGION = 'Correct AWS_REGION: the bucket is in another one.';
+
 /** By what a store answers: whether that comes from the credentials, and what to do. */
 export const REMEDIES: Readonly<Record<string, readonly [layer: 'credentials' | undefined, remedy: string]>> =
   {
@@ -24,7 +26,9 @@ export const REMEDIES: Readonly<Record<string, readonly [layer: 'credentials' | 
     InvalidToken: ['credentials', 'Correct AWS_SESSION_TOKEN.'],
     RequestTimeTooSkewed: ['credentials', 'Set the clock of this machine; run a time service.'],
     AuthorizationHeaderMalformed: ['credentials', 'Correct AWS_REGION.'],
-    PermanentRedirect: [undefined, 'Correct AWS_REGION: the bucket is in another one.'],
+    PermanentRedirect: [undefined, IN_ANOTHER_REGION],
+    TemporaryRedirect: [undefined, IN_ANOTHER_REGION],
+    BucketRegionError: [undefined, IN_ANOTHER_REGION],
     AccessDenied: [
       undefined,
       'Allow these credentials s3:PutObject, s3:GetObject, s3:DeleteObject and s3:ListBucket there.',

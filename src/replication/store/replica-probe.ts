@@ -1,4 +1,4 @@
-import { rmdirSync } from 'node:fs';
+import { existsSync, rmdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Config } from '../../config.ts';
 import { makeFolder } from '../../folder.js';
@@ -58,7 +58,13 @@ export async function probeReplica(
   const skew = () => (store instanceof S3Store ? store.clockSkewMs : undefined);
   try {
     store = openStore({ config, env, timeoutMs: TIMEOUT_MS });
-    if (replica.type === 'file') firstMade = makeFolder(`${replica.path}/${folder}`);
+    if (replica.type === 'file') {
+      const parent = dirname(replica.path);
+      // A start makes the folder of the replica and none above it: that may be where its disk belongs.
+      if (parent !== config.DATA_DIR && !existsSync(parent))
+        throw new Error(`${parent} is missing, and a start does not make it`);
+      firstMade = makeFolder(`${replica.path}/${folder}`);
+    }
     const path = `${folder}/probe`;
     await store.write(path, folder, 'any');
     layer = 'permission to read';
