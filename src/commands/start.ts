@@ -105,8 +105,10 @@ export async function start(
       else if (error instanceof Failure && isFaultOfRelease(error) && !releases.hasServed(workers))
         releases.refused(workers, error);
       else releases.failed();
-      await putBackWriter({ releases, config, log });
-      throw error;
+      const former = await putBackWriter({ releases, config, log });
+      // Nobody has asked for the writer of an exchange that was cut in half, and nobody has to mend it first.
+      if (former === undefined || writer.hash === workers.hash || !(error instanceof Failure)) throw error;
+      throw new Failure('not_ready', `${error.message}. The next start runs release ${former} again`);
     } finally {
       lastAlive.end();
     }

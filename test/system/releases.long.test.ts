@@ -7,8 +7,8 @@ import { promisify } from 'node:util';
 import t from 'tap';
 import { Deployment } from '../../loadtest/chaos/deployment.ts';
 import type { ReleaseName, SystemSnapshot } from '../../src/messages/snapshot.ts';
-import { readCurrent } from '../../src/supervisor/release/current.js';
-import { releasesFolder } from '../../src/supervisor/release/store.js';
+import { readCurrent, writeCurrent } from '../../src/supervisor/release/current.js';
+import { releasesFolder, storeRelease } from '../../src/supervisor/release/store.js';
 import { cleanEnv } from '../../src/testing/running-system.ts';
 import { until } from '../../src/testing/wait.ts';
 import { DEPLOYED_APP } from '../small-app/arguments.ts';
@@ -178,6 +178,32 @@ t.test('code that the databases refused runs when a restore has brought older on
   await place.start();
   t.strictSame(versionsOf((await place.status()).releases), ['1.0.0', '1.0.0', '1.0.0']);
 });
+
+t.test(
+  'a migration that fails after an exchange was cut in half gives way to what served before',
+  async (t) => {
+    const place = new Installation(t);
+    place.release('1.0.0');
+    const next = place.release('2.0.0');
+    next.addMigration('fails', 'CREATE TABLE notes (x INTEGER) STRICT;', true);
+    place.point('1.0.0');
+    const system = await place.start();
+    place.point('2.0.0');
+    system.kill('SIGKILL');
+    await system.ended();
+    const store = releasesFolder(place.dataDir);
+    const { hash } = await storeRelease(next.root, store, [place.dataDir]);
+    writeCurrent(store, { writer: hash });
+    const failed = place.launch();
+    t.equal((await failed.ended()).code, 75, 'a service manager starts it again');
+    t.match(
+      failed.transcript(),
+      /fails\.sql failed, and everything was undone: .*\. The next start runs release 1\.0\.0 \(/,
+    );
+    await place.start();
+    t.strictSame(versionsOf((await place.status()).releases), ['1.0.0', '1.0.0', '1.0.0']);
+  },
+);
 
 t.test('signals that come during a reload lead to one more', async (t) => {
   const place = new Installation(t);
