@@ -1,8 +1,11 @@
 import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { readCurrent } from '../../src/supervisor/release/current.js';
 import { releasesFolder } from '../../src/supervisor/release/store.js';
+import type { LogLine } from '../../src/testing/running-system.ts';
 import { until } from '../../src/testing/wait.ts';
+import { noteOf, request } from '../support/http.ts';
 import { Installation } from '../support/installation.ts';
 
 t.test('settings and data that would not count are refused with both places', async (t) => {
@@ -44,21 +47,46 @@ t.test('after a stop, a deploy and a start the way back leads to what ran before
   t.same([previous?.version, rollbackProblem], ['2.0.0', null]);
 });
 
-t.test('a copy that was changed starts nothing, and says what to do', async (t) => {
+t.test('a copy that was changed or removed starts nothing until it is made anew', async (t) => {
   const place = new Installation(t);
-  place.release('1.0.0');
+  const deployed = place.release('1.0.0');
   place.point('1.0.0');
   const system = await place.start();
   const { hash } = (await place.status()).releases.workers;
-  const path = join(releasesFolder(place.dataDir), hash, 'src', 'worker', 'main.ts');
+  const store = releasesFolder(place.dataDir);
+  const path = join(store, hash, 'src', 'worker', 'main.ts');
   const text = readFileSync(path, 'utf8');
-  chmodSync(path, 0o600);
-  writeFileSync(path, `${text}\n`);
+  const change = () => {
+    chmodSync(path, 0o600);
+    writeFileSync(path, `${text}\n`);
+  };
+  const isRefused = ({ msg }: LogLine) => msg.includes('main.ts was changed or removed; nothing is started');
+  const runsAgain = (name: string) => (line: LogLine) => line.msg.startsWith(`${name} ready`);
+
+  change();
+  let from = system.lines.length;
   process.kill(system.pidOf('worker-1'), 'SIGKILL');
-  await system.waitFor(({ msg }) => msg.includes('was changed or removed; nothing is started from it'));
+  await system.waitFor(isRefused, from);
+  await system.waitFor(runsAgain('worker-1'), from);
+  t.equal(readFileSync(path, 'utf8'), text);
+
+  const record = readCurrent(store);
+  rmSync(store, { recursive: true });
+  from = system.lines.length;
+  process.kill(system.pidOf('writer'), 'SIGKILL');
+  await system.waitFor(runsAgain('writer'), from);
+  t.strictSame(readCurrent(store), record);
+  t.equal((await request(`${system.url}/note`, { method: 'POST', body: noteOf('x') })).status, 201);
+
+  change();
+  deployed.write('src/worker/main.ts', `${text}// Another one.\n`);
+  from = system.lines.length;
+  process.kill(system.pidOf('worker-1'), 'SIGKILL');
+  await system.waitFor(isRefused, from);
   const { status } = await place.status();
-  t.match(status.degraded.find(({ name }) => name === 'worker-1')?.reason, /main\.ts was changed or removed/);
-  await system.stop();
-  await place.start();
-  t.equal(readFileSync(path, 'utf8'), text, 'a start has copied it anew');
+  t.match(
+    status.degraded.find(({ name }) => name === 'worker-1')?.reason,
+    /main\.ts was changed or removed; nothing .*has other code by now, reload or restart/,
+  );
+  t.equal((await place.run('reload')).code, 0);
 });

@@ -34,18 +34,47 @@ export const NOTHING_RAN = {
 
 /**
  * @param {string} store `releasesFolder`
- * @returns {Current}
+ * @returns {Current} that nothing ran where it is no record
  * @throws {Error} of the disk when it is there and cannot be read, as without a free descriptor: what is written next
  *   would else forget it
  */
 export function readCurrent(store) {
+  const text = textIn(store);
+  return (text !== undefined && recordIn(text)) || NOTHING_RAN;
+}
+
+/** @param {string} store @returns {boolean} whether it is there and is no record; nothing of ours leaves it so */
+export function isDamaged(store) {
+  const text = textIn(store);
+  return text !== undefined && recordIn(text) === undefined;
+}
+
+/** @param {string} store @returns {string | undefined} undefined where there is none */
+function textIn(store) {
   try {
-    return { ...NOTHING_RAN, ...JSON.parse(readFileSync(pathIn(store), 'utf8')) };
+    return readFileSync(pathIn(store), 'utf8');
   } catch (error) {
-    const isNone = /** @type {NodeJS.ErrnoException} */ (error).code === 'ENOENT';
-    if (isNone || error instanceof SyntaxError) return NOTHING_RAN;
+    if (/** @type {NodeJS.ErrnoException} */ (error).code === 'ENOENT') return undefined;
     throw error;
   }
+}
+
+/** @param {string} text @returns {Current | undefined} undefined where it is none: cut, or written by hand */
+function recordIn(text) {
+  try {
+    const current = { ...NOTHING_RAN, ...JSON.parse(text) };
+    const { writer, workers, previous, next, isStopped, refused } = current;
+    const areNames = [writer, workers, previous, next].every((name) => name === null || isName(name));
+    const areRefusals = Array.isArray(refused) && refused.every((each) => isName(each?.hash));
+    return areNames && areRefusals && typeof isStopped === 'boolean' ? current : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** @param {unknown} value */
+function isName(value) {
+  return typeof value === 'string' && value !== '';
 }
 
 /** @param {string} store @returns {Current} that nothing ran, too, when it cannot be read */

@@ -21,6 +21,7 @@ import {
   syncRelease,
   watchRelease,
 } from './store.js';
+import { readTree } from './tree.js';
 
 /** When every process has written what it has compiled. */
 const SHARE_DELAY_MS = 5000;
@@ -43,6 +44,10 @@ export class Releases {
   readonly #store: string;
   /** By hash: the first file that is not as it was. */
   readonly #watches = new Map<string, () => string | undefined>();
+  /** Hashes of what is being copied anew. */
+  readonly #copying = new Set<string>();
+  /** The record as it was written last. */
+  #written: Current | undefined;
   /** What this start went by; undefined once it is up, and before it begins. */
   #wentBy: Pick<Current, 'isStopped' | 'next'> | undefined;
 
@@ -147,10 +152,33 @@ export class Releases {
     }
     const changed = this.#watches.get(release.hash)?.();
     if (changed === undefined) return;
+    void this.#copyAnew(release);
     throw new Failure(
       'release_unusable',
-      `${join(release.folder, changed)} was changed or removed; nothing is started from it. Restart the system: a start copies the code anew`,
+      `${join(release.folder, changed)} was changed or removed; nothing is started from it before it is copied anew from ${release.root}. Where that is gone or has other code by now, reload or restart`,
     );
+  }
+
+  /** What ran from it goes on meanwhile. */
+  async #copyAnew(release: Release): Promise<void> {
+    const { hash, root } = release;
+    if (this.#copying.has(hash)) return;
+    this.#copying.add(hash);
+    const { invocation, data, log } = this.#options;
+    try {
+      const { app } = invocation;
+      const known = await readTree(root, data, app);
+      if (known.hash !== hash) return;
+      await syncRelease((await storeRelease(root, this.#store, data, { known, app })).folder);
+      // It was beside the copy.
+      if (this.#written && this.current.workers === null) writeCurrent(this.#store, this.#written);
+      this.watch(release);
+      log.warn(`the copy of release ${nameOf(release)} was damaged, and was made anew from ${root}`);
+    } catch (err) {
+      log.warn({ err }, `the copy of release ${nameOf(release)} is damaged, and cannot be made anew`);
+    } finally {
+      this.#copying.delete(hash);
+    }
   }
 
   /** From now on each fork looks whether its files are as they are now. */
@@ -198,7 +226,7 @@ export class Releases {
   writerGoesTo(writer: Release): void {
     // A full disk shall keep nobody from bringing in settings.
     if (this.current.writer === writer.hash) return;
-    writeCurrent(this.#store, { writer: writer.hash });
+    this.#written = writeCurrent(this.#store, { writer: writer.hash });
   }
 
   /** Everything is of one release now. */
@@ -238,7 +266,7 @@ export class Releases {
   /** A full disk keeps nobody from serving: a start after a kill then goes by what was written before. */
   #write(change: (current: Current) => Partial<Current>): void {
     try {
-      writeCurrent(this.#store, change(this.current));
+      this.#written = writeCurrent(this.#store, change(this.current));
     } catch (err) {
       this.#options.log.warn(
         { err },

@@ -1,7 +1,7 @@
 import { readlinkSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { seedCompileCache, sharedCompileCache } from './compile-cache.js';
-import { currentIfReadable } from './current.js';
+import { currentIfReadable, isDamaged } from './current.js';
 import { findRelease, manifestOf, packagesProblem, releasesFolder, storeRelease } from './store.js';
 import { readTree } from './tree.js';
 
@@ -67,8 +67,18 @@ export async function settle({ root, dataDir, data, chosen, app, isAttended }) {
       );
     }
   }
-  if (tree instanceof Error) throw tree;
-  const degraded = lacking === undefined ? undefined : `what is on the disk runs: ${lacking}`;
+  if (tree instanceof Error) {
+    if (chosen !== undefined || current.next === null) throw tree;
+    const { Failure } = await import('../../errors.ts');
+    throw new Failure(
+      'release_unusable',
+      `${tree.message}. An earlier reload --release has chosen ${current.next} for this start. Choose another folder in the same way, or with start --release`,
+    );
+  }
+  if (named === undefined && isLost())
+    lacking = `${join(store, 'current')} is damaged, which said what ran before`;
+  const isSame = tree.hash === current.workers;
+  const degraded = lacking === undefined || isSame ? undefined : `what is on the disk runs: ${lacking}`;
   const release = await copied({ source, store, data, app }, tree);
   return {
     workers: release.release,
@@ -76,6 +86,14 @@ export async function settle({ root, dataDir, data, chosen, app, isAttended }) {
     because: undefined,
     degraded: release.degraded ?? degraded,
   };
+
+  function isLost() {
+    try {
+      return isDamaged(store);
+    } catch {
+      return false;
+    }
+  }
 
   /** @returns {string | undefined} why what ran before shall go on; undefined when what is on the disk shall run */
   function whyNotOnDisk() {

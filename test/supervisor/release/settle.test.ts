@@ -82,8 +82,43 @@ t.test('what ran and cannot run any more gives way to the disk, and says so', as
   t.equal(root, choice.root);
 });
 
-t.test('a record that cannot be read is none', async (t) => {
+t.test('a record that is damaged is none, and is told', async (t) => {
   const { choice, store, ran } = await deployedOver(t);
-  writeFileSync(join(store, 'current'), '{"workers":');
-  t.not((await settle(choice)).workers.hash, ran);
+  for (const text of [
+    '',
+    '{"workers":',
+    '{"workers":5}',
+    '{"workers":""}',
+    '{"refused":null}',
+    '{"refused":[null]}',
+  ]) {
+    writeFileSync(join(store, 'current'), text);
+    const { workers, degraded } = await settle(choice);
+    t.not(workers.hash, ran);
+    t.equal(
+      degraded,
+      `what is on the disk runs: ${join(store, 'current')} is damaged, which said what ran before`,
+      text,
+    );
+  }
+});
+
+t.test('a folder that was chosen and is gone is told with who chose it', async (t) => {
+  const { choice, store } = await deployedOver(t);
+  writeCurrent(store, { next: '/nowhere' });
+  await t.rejects(settle(choice), {
+    code: 'release_unusable',
+    message:
+      'There is no folder /nowhere. An earlier reload --release has chosen /nowhere for this start. Choose another folder in the same way, or with start --release',
+  });
+});
+
+t.test('a copy that is gone, and that the disk has as it was, is made anew without a word', async (t) => {
+  const { choice, store } = await deployedOver(t);
+  const { hash } = (await settle({ ...choice, chosen: choice.root })).workers;
+  writeCurrent(store, { writer: hash, workers: hash });
+  rmSync(join(store, hash), { recursive: true });
+  const { workers, degraded } = await settle(choice);
+  t.equal(workers.hash, hash);
+  t.equal(degraded, undefined);
 });
