@@ -56,7 +56,7 @@ function describeReleases({ primary, writer, workers, because }: ReleasesSnapsho
 }
 
 function describeRollback({ previous, rollbackProblem }: ReleasesSnapshot): string {
-  if (previous === null) return rollbackProblem ?? 'no other release has run here';
+  if (previous === null) return rollbackProblem ?? 'not looked at yet';
   return rollbackProblem === null
     ? `to ${nameOf(previous)} is possible`
     : `to ${nameOf(previous)} is not possible: ${rollbackProblem}`;

@@ -180,7 +180,7 @@ t.test('code that the databases refused runs when a restore has brought older on
 });
 
 t.test(
-  'a migration that fails after an exchange was cut in half gives way to what served before',
+  'an exchange that was cut in half gives way to what served before: where its migration fails, and by a rollback',
   async (t) => {
     const place = new Installation(t);
     place.release('1.0.0');
@@ -200,7 +200,21 @@ t.test(
       failed.transcript(),
       /fails\.sql failed, and everything was undone: .*\. The next start runs release 1\.0\.0 \(/,
     );
+    const served = await place.start();
+    t.strictSame(versionsOf((await place.status()).releases), ['1.0.0', '1.0.0', '1.0.0']);
+
+    const works = place.release('3.0.0');
+    works.addMigration('works', 'CREATE TABLE works (x INTEGER) STRICT;', true);
+    served.kill('SIGKILL');
+    await served.ended();
+    const other = await storeRelease(works.root, store, [place.dataDir]);
+    writeCurrent(store, { writer: other.hash, previous: hash });
     await place.start();
+    t.strictSame(versionsOf((await place.status()).releases), ['1.0.0', '3.0.0', '1.0.0']);
+    t.match(
+      (await place.run('rollback')).stdout,
+      /^reloaded: 1\.0\.0 \(\w+\), the writer 3\.0\.0 \(\w+\) → 1\.0\.0 \(/,
+    );
     t.strictSame(versionsOf((await place.status()).releases), ['1.0.0', '1.0.0', '1.0.0']);
   },
 );

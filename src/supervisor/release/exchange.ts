@@ -86,12 +86,20 @@ export class Exchange {
     };
   }
 
+  /** By name; two where an exchange was cut in half. */
+  get #running(): string {
+    const { writer, serving } = this.#options;
+    const [ofWriter, ofWorkers] = [writer.deployment.release, serving.deployment.release];
+    const rest = nameOf(ofWorkers);
+    return ofWriter.hash === ofWorkers.hash ? rest : `${rest}, the writer ${nameOf(ofWriter)}`;
+  }
+
   /** What is out of order with the releases that run, in words; undefined when nothing is. */
   get trouble(): string | undefined {
     const { writer, serving } = this.#options;
     const [ofWriter, ofWorkers] = [writer.deployment.release, serving.deployment.release];
     if (this.#state === 'idle' && ofWriter.hash !== ofWorkers.hash) {
-      return `the writer runs release ${nameOf(ofWriter)}, and everything else ${nameOf(ofWorkers)}: ninelives reload brings the rest in; where it is refused, mend the code first`;
+      return `the writer runs release ${nameOf(ofWriter)}, and everything else ${nameOf(ofWorkers)}: ninelives reload brings the rest in, ninelives rollback takes the writer back; where both are refused, mend the code first`;
     }
     return this.#settled.degraded;
   }
@@ -164,13 +172,14 @@ export class Exchange {
     const trial = await tryRelease({ factory, running, next, onStep });
     this.#demandConfirmed(trial, next, request);
     this.#state = 'exchanging';
+    const from = this.#running;
     const replaced = await this.#exchange(running, next, trial, request.cause);
     releases.exchanged(release);
     this.#settled = { because: undefined, degraded: undefined };
     await this.judgeRollback();
     log.level = next.deployment.config.LOG_LEVEL;
     return {
-      from: nameOf(running.release),
+      from,
       to: nameOf(release),
       replaced,
       notes: this.#notes(release),

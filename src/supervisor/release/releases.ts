@@ -123,10 +123,12 @@ export class Releases {
    * @throws Failure release_unusable when there is none, or its packages are gone
    */
   async previous(): Promise<StoredRelease> {
-    const { previous } = this.current;
-    if (previous === null)
+    const { writer, workers, previous } = this.current;
+    // Of an exchange that was cut in half, what everything but the writer runs is the one before.
+    const hash = workers === writer ? previous : workers;
+    if (hash === null)
       throw new Failure('release_unusable', 'There is no way back: no other release has run here');
-    const release = await this.find(previous);
+    const release = await this.find(hash);
     const problem = await packagesProblem(release);
     if (problem === undefined) return release;
     throw new Failure('release_unusable', `Release ${nameOf(release)} cannot run: ${problem}`);
