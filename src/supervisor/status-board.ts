@@ -44,7 +44,11 @@ export class StatusBoard {
     const isHandedOver = serving.areRequestsClosed;
     if (isHandedOver) notReady.push({ name: 'standby', reason: 'this system has handed over' });
     if (!lifecycle.isServing) notReady.push({ name: 'system', reason: lifecycle.trouble ?? lifecycle.state });
-    if (writer.slot.trouble) notReady.push({ name: 'writer', reason: writer.slot.trouble });
+    const { trouble: ofWriter, state: writerState } = writer.slot;
+    // Writes wait for a planned exchange, and reads go on: a proxy shall not take this system for down meanwhile.
+    if (ofWriter && writerState === 'exchanging')
+      degraded.push({ name: 'writer', reason: `it is being exchanged: ${ofWriter}` });
+    else if (ofWriter) notReady.push({ name: 'writer', reason: ofWriter });
     // Nobody can ask for this but at the control socket; the connections wait.
     if (!serving.workers.some(({ isReady }) => isReady))
       notReady.push({ name: 'worker', reason: 'none serves' });

@@ -19,27 +19,41 @@ t.test('a release with another database needs a restart', async (t) => {
   await isRefused(t, 84, /has the databases main, pictures, and main, media are replicated/);
 });
 
-t.test('a migration for which writes would wait too long needs a yes', async (t) => {
-  const { isRefused, place, system } = await deploy(t, (next) => {
-    next.addMigration(
-      'count_slowly',
-      `CREATE TABLE numbers (n INTEGER PRIMARY KEY) STRICT;
+t.test(
+  'a migration for which writes would wait too long needs a yes, and keeps nobody from reading',
+  async (t) => {
+    const { isRefused, place, system } = await deploy(t, (next) => {
+      next.addMigration(
+        'count_slowly',
+        `CREATE TABLE numbers (n INTEGER PRIMARY KEY) STRICT;
 INSERT INTO numbers WITH RECURSIVE all_of(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM all_of WHERE n < 300000) SELECT n FROM all_of;`,
-      true,
+        true,
+      );
+    });
+    place.settings('WRITE_DEADLINE_MS=10\n');
+    await isRefused(
+      t,
+      64,
+      /Writes would wait \d+ ms for main notes\/\d{4}_count_slowly\.sql, as tried on a copy, .* To do it all the same: ninelives reload --yes\./,
     );
-  });
-  place.settings('WRITE_DEADLINE_MS=10\n');
-  await isRefused(
-    t,
-    64,
-    /Writes would wait \d+ ms for main notes\/\d{4}_count_slowly\.sql, as tried on a copy, .* To do it all the same: ninelives reload --yes\./,
-  );
-  const { code, stderr } = await place.run('reload', '--yes');
-  t.equal(code, 0, stderr);
-  place.settings('');
-  t.equal((await place.run('reload')).code, 0);
-  t.equal((await request(`${system.url}/note`, { method: 'POST', body: noteOf('x') })).status, 201);
-});
+    const answers = new Set<number>();
+    let isSaid = false;
+    let isDone = false;
+    const reloading = place.run('reload', '--yes').finally(() => (isDone = true));
+    while (!isDone) {
+      const { status, json } = await request(`${system.url}/ready`);
+      answers.add(status);
+      isSaid ||= /it is being exchanged/.test(JSON.stringify(json));
+    }
+    const { code, stderr } = await reloading;
+    t.equal(code, 0, stderr);
+    t.strictSame([...answers], [200], 'reads go on: a proxy keeps asking here');
+    t.ok(isSaid);
+    place.settings('');
+    t.equal((await place.run('reload')).code, 0);
+    t.equal((await request(`${system.url}/note`, { method: 'POST', body: noteOf('x') })).status, 201);
+  },
+);
 
 t.test('a migration that breaks the release that runs is refused, and says what to do', async (t) => {
   const { isRefused, place } = await deploy(t, (next, first) => {
