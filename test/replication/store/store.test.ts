@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -78,8 +78,12 @@ t.test('a bucket keeps files, over all pages of a listing, and tells the code of
   const store = openStore({ config, env: s3.credentials });
   await keepsFiles(t, store, () => {});
   const names = Array.from({ length: OBJECTS }, (_, index) => `${index}`.padStart(8, '0'));
-  for (let from = 0; from < OBJECTS; from += 100)
-    await Promise.all(names.slice(from, from + 100).map((name) => store.write(`many/${name}`, 'one', 'any')));
+  const [first = '', ...others] = names;
+  await store.write(`many/${first}`, 'one', 'any');
+  // As the store keeps it; to send each takes the suite as long as all the rest of this file.
+  const folder = join(s3.directory, s3.bucket, 'p', 'many');
+  for (const file of readdirSync(folder))
+    for (const name of others) copyFileSync(join(folder, file), join(folder, file.replace(first, name)));
   t.strictSame(
     await pathsOf(store, 'many'),
     names.map((name) => `many/${name}`),
