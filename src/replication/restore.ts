@@ -85,6 +85,7 @@ export async function restoreDatabase(options: RestoreOptions): Promise<Restored
       binary.format === 'ltx'
         ? await fetchLtx(scratchPath, options)
         : await fetchWal(folder, scratchPath, options);
+    if (!restored && recorded && recorded.ordinal > 0) throw emptied(options, recorded.ordinal);
     if (!restored) return undefined;
     const lost = lostSince(recorded, readHistory(scratchPath), mark);
     const faults = lost === undefined ? restored.faults : [...restored.faults, lost];
@@ -101,6 +102,15 @@ export async function restoreDatabase(options: RestoreOptions): Promise<Restored
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+function emptied({ config, database, mirrorDir }: RestoreOptions, ordinal: number): Failure {
+  const mirror = mirrorDir !== undefined && existsSync(join(mirrorDir, database)) ? mirrorDir : undefined;
+  const left = mirror ? ` What this standby has mirrored of it is in ${mirror}: copy that there.` : '';
+  return new Failure(
+    'restore_failed',
+    `The replica ${config.replica.url} has nothing of the database ${database} any more, though its owner's record names commits up to ${ordinal} as replicated.${left}`,
+  );
 }
 
 function refuseToOverwrite(path: string): void {

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { rmSync } from 'node:fs';
+import { existsSync, renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import t from 'tap';
 import { freePort } from '../../loadtest/support/free-port.ts';
@@ -325,6 +326,30 @@ t.test(
     });
   },
 );
+
+t.test('whose folder is gone that counts nobody leads with empty databases', async (t) => {
+  const { store, member } = await pair(t);
+  const { leader, standby } = await bothOf({ member }, { LEASE_TTL_MS: '3000' });
+  const folder = join(store.directory, store.bucket, 'app', 'e000001');
+  const mirror = join(standby.dataDir, 'mirror', 'e000001');
+  await written(leader, 'one');
+  await until(() => existsSync(join(mirror, 'main')), 'it is mirrored');
+  leader.kill('SIGKILL');
+  renameSync(folder, `${folder}-away`);
+  const { code } = await standby.ended();
+  t.equal(code, 75);
+  t.match(
+    standby.lines.find(({ level }) => level === 'fatal')?.msg,
+    new RegExp(
+      `^The replica s3://\\S+/app/e000001 has nothing of the database main any more, though its owner's record names commits up to \\d+ as replicated\\. What this standby has mirrored of it is in ${mirror}: copy that there\\.`,
+    ),
+  );
+  t.equal(existsSync(join(mirror, 'main')), true);
+  renameSync(`${folder}-away`, folder);
+  const again = member('b', standby.dataDir);
+  await again.ready();
+  t.equal((await request(`${again.url}/note/one`)).status, 200);
+});
 
 /** @returns what was told of the databases, and of what the replica has of them */
 async function findings(dataDir: string): Promise<readonly string[]> {

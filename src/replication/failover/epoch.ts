@@ -1,3 +1,5 @@
+import type { Replica } from '../replica-url.ts';
+
 const DIGITS = 6;
 const FOLDER = /^e(\d{6,})$/;
 
@@ -10,4 +12,14 @@ export function epochFolder(epoch: number): string {
 export function epochOf(folder: string): number | undefined {
   const epoch = Number(FOLDER.exec(folder)?.[1] ?? Number.NaN);
   return Number.isSafeInteger(epoch) && epochFolder(epoch) === folder ? epoch : undefined;
+}
+
+/** @returns what systems share whose epoch a replica is, and its folder below that; undefined for any other replica */
+export function sharedBy(
+  replica: Replica,
+): { readonly replica: Replica; readonly folder: string } | undefined {
+  const folder = replica.url.slice(replica.url.lastIndexOf('/') + 1);
+  if (replica.type !== 's3' || epochOf(folder) === undefined) return undefined;
+  const parent = (path: string) => path.slice(0, Math.max(0, path.length - folder.length - 1));
+  return { replica: { ...replica, url: parent(replica.url), prefix: parent(replica.prefix) }, folder };
 }

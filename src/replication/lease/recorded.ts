@@ -1,7 +1,9 @@
 import type { Config } from '../../config.ts';
 import type { CommitMark } from '../../messages/positions.ts';
+import { sharedBy } from '../failover/epoch.ts';
 import { abandons, contains, type History, type Position } from '../history/history.ts';
 import type { DatabaseMark } from '../history/mark.ts';
+import type { Replica } from '../replica-url.ts';
 import { isCoveredByDataDir } from './covered.ts';
 import { openLeaseStore } from './open-store.ts';
 import { parseRecord } from './record.ts';
@@ -29,9 +31,16 @@ export async function readRecorded(
   timeoutMs?: number,
 ): Promise<Recorded | undefined> {
   if (isCoveredByDataDir(config)) return undefined;
+  const read = async (replica: Replica) => {
+    const store = openLeaseStore({ ...config, replica }, env, timeoutMs);
+    return parseRecord((await store.read())?.text ?? '');
+  };
   try {
-    const store = openLeaseStore(config, env, timeoutMs);
-    const record = parseRecord((await store.read())?.text ?? '');
+    // That of systems that take over from each other is beside the folders of their epochs, and tells of one of them.
+    const shared = sharedBy(config.replica);
+    const ofAll = shared && (await read(shared.replica));
+    if (ofAll && ofAll.data !== shared?.folder) return undefined;
+    const record = ofAll ?? (await read(config.replica));
     const confirmed = positionOf(record?.confirmed?.[database]);
     if (!record || !confirmed) return undefined;
     const untilMs = record.completeUntilMs?.[database];

@@ -4,7 +4,7 @@ import t from 'tap';
 import { type Position, readHistory } from '../../../src/replication/history/history.ts';
 import { command } from '../../commands/command.ts';
 import { noteOf, request } from '../../support/http.ts';
-import { start, temporaryFolder } from '../../support/system.ts';
+import { launch, start, temporaryFolder } from '../../support/system.ts';
 import { told } from '../../support/told.ts';
 
 /** @returns the newest segment of a database's only generation */
@@ -61,6 +61,14 @@ t.test(
     t.strictSame(told(otherDir), [
       `The replica file:${replica} of the database main is damaged: ${text}. What was restored has all that is before that.`,
     ]);
+
+    rmSync(join(replica, 'main'), { recursive: true });
+    const third = launch(t, env, temporaryFolder(t));
+    t.equal((await third.ended()).code, 75, 'nothing of what was there is not taken for new');
+    t.match(
+      third.lines.find(({ level }) => level === 'fatal')?.msg,
+      /has nothing of the database main any more, though its owner's record names commits up to \d+ as replicated\./,
+    );
 
     async function restoredEnd(turn: number): Promise<Position | undefined> {
       const path = join(folder, `restored-${turn}`);
