@@ -49,6 +49,38 @@ t.test('where the other one does not take it, this one leads on, and answers wha
   }, 'what works in the background goes on');
 });
 
+t.test('where the store goes away meanwhile, the handover ends, and requests wait no longer', async (t) => {
+  const { env, store, member, record } = await pair(t);
+  const [ofA, ofB] = await peers();
+  const [wayOfA, wayOfB] = [await startStoreProxy(t, store), await startStoreProxy(t, store)];
+  const leader = member('a', undefined, { ...ofA, ...LONG, S3_ENDPOINT: wayOfA.endpoint });
+  await leader.ready();
+  const standby = member('b', undefined, { ...ofB, ...LONG, S3_ENDPOINT: wayOfB.endpoint });
+  await standsBy(standby);
+  await wayOfB.become('read-only');
+  const handed = handOver(leader.dataDir, { ...env, ...ofA });
+  await until(() => record().state === 'released', 'the record is offered');
+  await wayOfA.become('hang');
+  const { code, stderr } = await handed;
+  t.equal(code, 75);
+  t.match(
+    stderr,
+    /Not handed over: b did not take the lead in time\. it is not known whether this system still leads, and nothing is committed: /,
+  );
+  t.equal((await request(`${leader.url}/ready`)).status, 503);
+  t.equal((await post(leader, 'late')).status, 503);
+
+  await t.test('it is not begun before the store is back', async (t) => {
+    const { code, stderr } = await handOver(leader.dataDir, { ...env, ...ofA });
+    t.equal(code, 75);
+    t.match(stderr, /This system cannot hand over now: .*Nothing was changed\./);
+  });
+  await wayOfA.become('open');
+  await until(async () => (await request(`${leader.url}/ready`)).status === 200, 'it leads on');
+  t.equal((await post(leader, 'late')).status, 201);
+  t.equal(record().epoch, 1);
+});
+
 t.test(
   'behind HAProxy no keyed write fails, and none is ended on its way',
   { skip: missing('haproxy') },

@@ -101,6 +101,8 @@ export class Contender {
   #isCovered = false;
   #isReleasing = false;
   #isOffered = false;
+  /** A write was sent that gives it away, whatever has become of that. */
+  #isGiving = false;
   /** What it has offered may still be taken: only a write of its own ends that. */
   #isReclaiming = false;
   #positions: LeasePositions = { schema: {}, confirmed: {} };
@@ -209,11 +211,14 @@ export class Contender {
     this.#isOffered = isOffered;
   }
 
-  /** Nobody has taken what was offered, as far as known: it goes on once it has written the record anew. */
+  /** Nobody has taken what was offered, as far as known: it goes on, once it has written the record anew where it was given. */
   reclaim(): void {
     if (!this.#isReleasing || !this.#isOffered || this.isOver) return;
     if (this.#state === 'offered') this.#state = 'leader';
     this.#isReleasing = false;
+    // While the store was silent nothing was sent: nobody can take it.
+    if (!this.#isGiving) return;
+    this.#isGiving = false;
     this.#isReclaiming = true;
     this.#deadlineMs = Number.NEGATIVE_INFINITY;
     this.#renewedAtMs = Number.NEGATIVE_INFINITY;
@@ -318,7 +323,10 @@ export class Contender {
       return undefined;
     }
     this.#know(record);
-    if (this.#isReleasing && this.#isSwitched) return this.#write('release', stored, record);
+    if (this.#isReleasing && this.#isSwitched) {
+      this.#isGiving = true;
+      return this.#write('release', stored, record);
+    }
     if (this.#isCovered && this.#state === 'uploading') return this.#write('switch', stored, record);
     const isDue = now() >= this.#renewedAtMs + timesOf(this.#options.ttlMs).renewIntervalMs;
     return isDue || !this.#isToldBy(record) ? this.#write('renew', stored, record) : undefined;

@@ -126,7 +126,9 @@ export async function run(runtime: Runtime): Promise<void> {
   if (peerListen && secret !== '') {
     const vow = (of: string) => contender.vow(of);
     const about = (): PeerState => {
-      const { state, heldBackBecause } = contender;
+      const { state } = contender;
+      const silence = driver.silence && `it does not know who leads: ${driver.silence}`;
+      const heldBackBecause = contender.heldBackBecause ?? (state === 'standby' ? silence : undefined);
       // Who offers the record asks, and need not wait for the next look.
       if (state === 'standby') driver.wake();
       const { url: replica } = config.replica;

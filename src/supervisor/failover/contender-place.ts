@@ -22,6 +22,7 @@ const CHECK_MS = 3000;
 const RELEASE_MS = 3000;
 /** The other system looks at the record when it is asked. */
 const TAKE_MS = 5000;
+const RECLAIM_MS = 3000;
 const ASK_AGAIN_MS = 200;
 const PEER_MS = 3000;
 const ANNOUNCE_MS = 5000;
@@ -292,11 +293,11 @@ export class ContenderPlace implements ReplicaOwner {
    */
   async successor(): Promise<PeerState> {
     const peer = await this.askPeer();
-    const { state } = this.#leadership;
-    if (state !== 'leader')
+    const { state, reason } = this.#leadership;
+    if (state !== 'leader' || reason !== undefined)
       throw new Failure(
         'not_ready',
-        `This system cannot hand over now: it is ${state}. Nothing was changed.`,
+        `This system cannot hand over now: ${reason ?? `it is ${state}`}. Nothing was changed.`,
       );
     if (peer.state !== 'standby')
       throw new Failure(
@@ -313,7 +314,7 @@ export class ContenderPlace implements ReplicaOwner {
 
   /**
    * Gives the record to whoever takes it now. Before that nothing is committed any more, and the replica has all.
-   * @returns whether somebody has taken it; else this system leads on
+   * @returns whether somebody has taken it; else this system leads on, suspended where it is not known yet
    * @throws Failure fenced when another has it after all
    */
   async offer(): Promise<boolean> {
@@ -326,7 +327,8 @@ export class ContenderPlace implements ReplicaOwner {
       this.#send({ kind: 'ask-peer' });
     }
     this.#send({ kind: 'reclaim' });
-    await this.#until(() => isTaken() || this.#deadlineMs > monotonicNowMs());
+    // Where the store does not answer, whoever waits here is told so meanwhile.
+    await this.#until(() => isTaken() || this.#deadlineMs > monotonicNowMs(), RECLAIM_MS);
     this.demand();
     return isTaken();
   }

@@ -329,7 +329,10 @@ export class FailoverSystem implements StartedSystem {
         system.go();
       }
     }
-    if (!isTaken) throw new Failure('not_ready', `Not handed over: ${problem}. This system leads on.`);
+    if (!isTaken) {
+      const suspended = this.#contender.suspendedBecause;
+      throw new Failure('not_ready', `Not handed over: ${problem}. ${suspended ?? 'This system leads on'}.`);
+    }
     return heldMs;
   }
 

@@ -146,6 +146,25 @@ t.test(
   },
 );
 
+t.test('what was not offered, since the store was silent, need not be had back', async (t) => {
+  const { contender, clock, record } = holding();
+  const own = found({ ...record, data: 'e000005' });
+  contender.looked(own);
+  t.equal(contender.state, 'leader');
+  contender.release(true);
+  t.equal(contender.looked(SILENT), undefined);
+  t.equal(contender.mayCommit, false);
+  clock.nowMs = 5000;
+  contender.reclaim();
+  t.equal(contender.mayCommit, true);
+  contender.release(true);
+  const offer = contender.looked(own) as LeaseWrite;
+  t.equal(offer.purpose, 'release');
+  contender.wrote(offer, 'silent', 5000);
+  contender.reclaim();
+  t.equal(contender.mayCommit, false, 'it may land');
+});
+
 t.test('a record that is missing is written anew by its holder, with its epoch', async (t) => {
   const { contender, clock } = holding();
   t.strictSame(summary(contender.looked(MISSING)), {
