@@ -1,4 +1,5 @@
 import { loadConfig } from '../config.ts';
+import { Failure } from '../errors.ts';
 import type { Invocation } from '../supervisor/release/invocation.ts';
 import type { HandedOver } from '../supervisor/system.ts';
 import { readArguments } from './arguments.ts';
@@ -27,8 +28,13 @@ export async function handover(args: readonly string[], { installation }: Invoca
   const { config } = loadConfig(process.env, installation);
   const progress = new Progress('handing over');
   try {
-    const { to, durationMs } = (await askPrimary(config.DATA_DIR, ['handover'])) as HandedOver;
+    const { to, durationMs, problem } = (await askPrimary(config.DATA_DIR, ['handover'])) as HandedOver;
     progress.end();
+    if (problem !== undefined)
+      throw new Failure(
+        'not_ready',
+        `${problem}. See there. This system stands by when it is started again, and takes over where ${to} is gone.`,
+      );
     console.log(`${to} leads; requests waited for ${(durationMs / MS_PER_S).toFixed(1)} s`);
   } finally {
     progress.end();

@@ -87,6 +87,8 @@ export interface Leading {
 export interface HandedOver {
   readonly to: string;
   readonly durationMs: number;
+  /** Why the other one does not serve; undefined when it does. */
+  readonly problem?: string | undefined;
 }
 
 /** A link to the operator's page: `url#token`. */

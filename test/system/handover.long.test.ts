@@ -82,6 +82,32 @@ t.test('where the store goes away meanwhile, the handover ends, and requests wai
 });
 
 t.test(
+  'where the other one dies as it takes over, this one waits no longer than it would for it',
+  async (t) => {
+    const { env, member, record } = await pair(t);
+    const [ofA, ofB] = await peers();
+    const leader = member('a', undefined, ofA);
+    await leader.ready();
+    const standby = member('b', undefined, ofB);
+    await standsBy(standby);
+    t.equal((await post(leader, 'one', 'replicated')).status, 201);
+    const handed = handOver(leader.dataDir, { ...env, ...ofA });
+    await until(() => record().epoch === 2, 'the other one has taken it');
+    standby.kill('SIGKILL');
+    const { code, stderr } = await handed;
+    t.equal(code, 75);
+    t.match(
+      stderr,
+      /b has taken the lead, and does not serve\. The other system: it cannot be reached: ECONNREFUSED\. See there\. This system stands by /,
+    );
+    t.equal((await leader.ended()).code, 85);
+    const again = member('a', leader.dataDir, ofA);
+    await again.ready();
+    t.equal((await request(`${again.url}/note/one`)).status, 200);
+  },
+);
+
+t.test(
   'behind HAProxy no keyed write fails, and none is ended on its way',
   { skip: missing('haproxy') },
   async (t) => {

@@ -296,12 +296,12 @@ export class FailoverSystem implements StartedSystem {
     try {
       const { name } = await this.#contender.successor();
       const startMs = await this.#give(system, name);
-      await this.#served(name);
+      const problem = await this.#served(name);
       system.closeRequests();
       const durationMs = Math.round(performance.now() - startMs);
-      this.#options.events.record('handover', { cause: `${name} leads`, durationMs });
+      this.#options.events.record('handover', { cause: problem ?? `${name} leads`, durationMs });
       await delay(PROXY_LEAVE_MS);
-      return { to: name, durationMs };
+      return { to: name, durationMs, problem };
     } finally {
       this.#isHandingOver = false;
     }
@@ -336,20 +336,33 @@ export class FailoverSystem implements StartedSystem {
     return heldMs;
   }
 
-  /** Resolves when the other one serves, and whoever looks each second has seen it; or when that takes too long. */
-  async #served(name: string): Promise<void> {
-    const endMs = performance.now() + SERVED_MAX_MS;
-    while (performance.now() < endMs) {
-      const peer = await this.#contender.askPeer().catch(() => undefined);
+  /**
+   * Resolves when the other one serves, and whoever looks each second has seen it; or when that takes too long, or it is gone:
+   * this system stands by for it then.
+   * @returns why it does not serve, as far as is known; undefined when it does
+   */
+  async #served(name: string): Promise<string | undefined> {
+    const { deployment, log } = this.#options;
+    const startMs = performance.now();
+    let heardMs = startMs;
+    let silence: string | undefined;
+    do {
+      const peer = await this.#contender.askPeer().catch(({ message }: Error) => {
+        silence = message;
+      });
       if (peer?.isServing) {
         await delay(PROXY_LOOK_MS);
-        return;
+        return undefined;
+      }
+      if (peer) {
+        heardMs = performance.now();
+        silence = undefined;
       }
       await delay(PEER_LOOK_MS);
-    }
-    this.#options.log.error(
-      `${name} has taken the lead, and does not serve within ${SERVED_MAX_MS / 1000} s`,
-    );
+    } while (performance.now() < Math.min(startMs + SERVED_MAX_MS, heardMs + deployment.config.LEASE_TTL_MS));
+    const problem = `${name} has taken the lead, and does not serve${silence === undefined ? '' : `. ${silence}`}`;
+    log.error(problem);
+    return problem;
   }
 
   async reload(request: ReloadRequest): ReturnType<System['reload']> {
