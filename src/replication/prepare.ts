@@ -27,6 +27,7 @@ import { INSTRUCTIONS } from './prepare-advice.ts';
 import { applySettled, installed, type Settled, settleWhole } from './put-in-place.ts';
 import type { Replica } from './replica-url.ts';
 import { type Restored, restoreDatabase } from './restore.ts';
+import { withWayBack } from './restore-failure.ts';
 import { replicaUnreachable } from './store/unreachable.ts';
 import { misfitOf } from './wal-fit.ts';
 
@@ -161,7 +162,7 @@ async function restoreMissing(database: string, options: Looking): Promise<Made>
     // Nobody leads while the store is out of reach, and who takes over waits for it.
     if (config.FAILOVER === 'lease' && error.code === 'replica_unreachable') throw error;
     const open = beginAnew(config);
-    if (open) throw explained(error, open.advice);
+    if (open) throw explained(withWayBack(error), open.advice);
     isBegunAnew = true;
     log.warn(
       { database, code: error.code },
@@ -181,7 +182,10 @@ async function replaceDamaged(database: string, path: string, options: Looking):
     fetched = await fetch(database, options);
   } catch (error) {
     if (!isAboutReplica(error)) throw error;
-    throw explained(error, `The database ${database} is damaged and cannot be replaced. ${advice}`);
+    throw explained(
+      withWayBack(error),
+      `The database ${database} is damaged and cannot be replaced. ${advice}`,
+    );
   }
   if (fetched) return installedWhole(database, fetched, options);
   throw new Failure(
@@ -249,5 +253,5 @@ function isAboutReplica(error: unknown): error is Failure {
 }
 
 function explained(failure: Failure, advice: string): Failure {
-  return new Failure(failure.code, `${failure.message} ${advice}`, { cause: failure });
+  return new Failure(failure.code, `${failure.message.replace(/[.]?$/, '.')} ${advice}`, { cause: failure });
 }

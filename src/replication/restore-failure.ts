@@ -1,6 +1,7 @@
 import { Failure } from '../errors.ts';
 import { errorCode } from './files.ts';
 import type { LitestreamLine } from './log-line.ts';
+import { STAMP_RESOLUTION_MS } from './points/stamp.ts';
 import type { DatabaseReplica } from './replica-context.ts';
 import type { RunEnd } from './restore-run.ts';
 import { openStore } from './store/open.ts';
@@ -24,6 +25,17 @@ const NO_BUCKET: readonly string[] = ['NoSuchBucket', 'InvalidBucketName'];
 
 /** Litestream has not come to the replica: it could not be started, or somebody has killed it. */
 class LitestreamGone extends Error {}
+
+/** The newest generation cannot be restored, and there is an older one. */
+class OlderGeneration extends Error {
+  /** When the store took the last thing of it. */
+  readonly untilMs: number;
+
+  constructor(untilMs: number) {
+    super();
+    this.untilMs = untilMs;
+  }
+}
 
 /** Why a restore failed, in one line of bounded length. */
 interface Reason {
@@ -59,6 +71,28 @@ export function notRestored(
 ): Failure {
   const text = `The database ${database} cannot be restored from ${replica.url}: ${reason}`;
   return new Failure('restore_failed', text, { cause });
+}
+
+/**
+ * @param error why the newest generation could not be restored
+ * @param untilMs when the store took the last thing of an older one
+ */
+export function besideOlder(error: unknown, untilMs: number): unknown {
+  if (!(error instanceof Failure) || error.code !== 'restore_failed' || error.cause) return error;
+  return new Failure(error.code, error.message, { cause: new OlderGeneration(untilMs) });
+}
+
+/**
+ * For where there is no database that is newer. While one runs a new generation is begun of it instead.
+ *
+ * @returns the failure, with how an older generation is restored, where there is one
+ */
+export function withWayBack(failure: Failure): Failure {
+  if (!(failure.cause instanceof OlderGeneration)) return failure;
+  // Stores tell whole seconds, cut off: so that all of it is before.
+  const at = new Date(failure.cause.untilMs + STAMP_RESOLUTION_MS - 1).toISOString();
+  const advice = `npx ninelives restore --in-place --at ${at} restores an older generation, without what was committed after it.`;
+  return new Failure(failure.code, `${failure.message}. ${advice}`, { cause: failure.cause });
 }
 
 /** @param reason in words */

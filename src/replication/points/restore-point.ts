@@ -4,7 +4,7 @@ import { Failure } from '../../errors.ts';
 import { syncToDisk } from '../files.ts';
 import { readHistory, relate } from '../history/history.ts';
 import { type Restored, type RestoreOptions, restoreDatabase } from '../restore.ts';
-import { clarified } from '../restore-failure.ts';
+import { clarified, withWayBack } from '../restore-failure.ts';
 import { attemptsFor, bytesToRead } from './attempts.ts';
 import { type Generation, listGenerations, rangeOf } from './generations.ts';
 import { type KnownEnd, lostOf, reaches } from './known-end.ts';
@@ -92,7 +92,9 @@ async function restore(options: RestorePointOptions): Promise<Reached> {
   let restored: Restored | undefined;
   let knownEnd: KnownEnd | undefined;
   if (atMs === undefined) {
-    restored = await restoreDatabase(options);
+    restored = await restoreDatabase(options).catch((error) => {
+      throw error instanceof Failure ? withWayBack(error) : error;
+    });
     if (!restored) throw vanished(options);
   } else {
     const endMs = Math.max(toMs, options.replicaEndMs ?? 0);
@@ -136,7 +138,8 @@ function reachedBy(
 
 /**
  * Times of objects, in whole seconds, say where to look first, and nothing else: what was committed in an outage of the store
- * was stored after it. Where a generation ends before the time, the one after it may have more that is not later.
+ * was stored after it. Where a generation ends before the time, the one after it may have more that is not later; one that
+ * cannot be used keeps nobody from the others, and is told.
  *
  * @param generations the one that began first in front; those that began in one second in any order
  * @returns undefined when nothing is so old
@@ -147,22 +150,43 @@ async function restoreWalAt(
   atMs: number,
 ): Promise<Restored | undefined> {
   const { outputPath } = options;
+  const faults: string[] = [];
+  let failure: Failure | undefined;
+  const tryOne = async (generation: Generation | undefined, path: string) => {
+    try {
+      const selection = { generation: generation?.name, atMs };
+      return await restoreDatabase({ ...options, outputPath: path, selection });
+    } catch (error) {
+      if (!(error instanceof Failure) || error.code !== 'restore_failed') throw error;
+      failure = error;
+      faults.push(error.message);
+      return undefined;
+    }
+  };
   const first = generations.findLastIndex(({ fromMs }) => fromMs !== undefined && fromMs <= atMs);
-  let place = Math.max(0, first);
+  const begin = Math.max(0, first);
+  let place = begin;
   let found: Restored | undefined;
   for (; place >= 0; place -= 1) {
-    found = await restoreDatabase({ ...options, selection: { generation: generations[place]?.name, atMs } });
+    found = await tryOne(generations[place], outputPath);
     if (found) break;
   }
+  if (!found && failure) throw failure;
   const startMs = generations[place]?.fromMs;
   const isWith = ({ fromMs }: Generation) => fromMs === startMs;
   const furtherPath = `${outputPath}.further`;
   for (const [later, generation] of generations.entries()) {
     if (!found || found.next) break;
-    if (later === place || (later < place && !isWith(generation))) continue;
-    const selection = { generation: generation.name, atMs };
-    const further = await restoreDatabase({ ...options, outputPath: furtherPath, selection });
-    if (!further && isWith(generation)) continue;
+    const isTried = later >= place && later <= begin;
+    if (isTried || (later < place && !isWith(generation))) continue;
+    const { name, snapshots } = generation;
+    if (snapshots.length === 0) {
+      faults.push(`the generation ${name} has no snapshot`);
+      continue;
+    }
+    const before = faults.length;
+    const further = await tryOne(generation, furtherPath);
+    if (!further && (isWith(generation) || faults.length > before)) continue;
     if (!further) break;
     const isMore = relate(readHistory(furtherPath), readHistory(outputPath)) === 'ahead';
     for (const suffix of ['-wal', '-shm']) {
@@ -172,7 +196,7 @@ async function restoreWalAt(
     else rmSync(furtherPath);
     found = isMore ? further : { ...found, next: further.next };
   }
-  return found;
+  return found && { ...found, faults: [...found.faults, ...faults] };
 }
 
 /**

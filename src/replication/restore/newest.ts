@@ -6,6 +6,8 @@ import { openReader } from '../../sqlite/open.ts';
 import { isOfOlderRelease, missingOf } from '../history/cases.ts';
 import { commonEnd, type History, readHistory, relate } from '../history/history.ts';
 import type { DatabaseMark } from '../history/mark.ts';
+import { generationOf } from '../points/generations.ts';
+import { besideOlder } from '../restore-failure.ts';
 import { FRAME_HEADER_BYTES, WAL_HEADER_BYTES } from '../wal.ts';
 import { commitPageOf, commitRowIn } from './commit-row.ts';
 import type { LocalFiles } from './local-files.ts';
@@ -33,7 +35,13 @@ export async function restoreNewest(
 ): Promise<WalRestored | undefined> {
   const { folder, files, outputPath } = options;
   const [first, ...others] = generations.toSorted((a, b) => b.storedMs - a.storedMs);
-  let best = first && (await restoreFromWals(first, options));
+  const olderMs = others.map(generationOf).flatMap(({ fromMs, toMs }) => (fromMs === undefined ? [] : toMs));
+  let best: WalRestored | undefined;
+  try {
+    best = first && (await restoreFromWals(first, options));
+  } catch (error) {
+    throw olderMs.length === 0 ? error : besideOlder(error, Math.max(...olderMs));
+  }
   if (!best) return undefined;
   const differences: string[] = [];
   let { history, page, pageBytes } = readEnd(outputPath, mark);

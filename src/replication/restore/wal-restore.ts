@@ -95,8 +95,11 @@ export async function restoreFromWals(
     else return done(plan);
   }
   if (isTooEarly || (atMs !== undefined && generation.snapshots.length === 0)) return undefined;
-  const reason = generation.snapshots.length === 0 ? 'it has no snapshot' : faults.join('; ');
-  throw notRestored(options, reason);
+  const isBare = generation.snapshots.length === 0;
+  throw notRestored(
+    options,
+    `the generation ${generation.name} ${isBare ? 'has no snapshot' : `cannot be used: ${faults.join('; ')}`}`,
+  );
 }
 
 /** @returns what of a generation is before its second snapshot */

@@ -1,10 +1,10 @@
-import { readdirSync, rmSync, utimesSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, readdirSync, rmSync, statSync, truncateSync, utimesSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import t, { type Test } from 'tap';
 import { readHistory } from '../../../src/replication/history/history.ts';
 import { readMark } from '../../../src/replication/history/mark.ts';
 import { type Reached, restorePoint } from '../../../src/replication/points/restore-point.ts';
-import { keepingLog, makeSite, type Site } from '../fixture.ts';
+import { failureOf, keepingLog, makeSite, type Site } from '../fixture.ts';
 import { run } from '../history/settle-fixture.ts';
 
 interface Replica {
@@ -79,4 +79,29 @@ t.test('of generations that began in one second a time finds the one with most',
   for (const folder of folders) for (const path of filesOf(folder)) utimesSync(path, nowS, nowS);
   await restore(nowS * 1000 + 999);
   t.equal(ordinal(), 6);
+});
+
+t.test('where the newest cannot be used, what is said brings an older one back', async (t) => {
+  const { site, folders, restore, ordinal } = await makeReplica(t);
+  const newest = folders[2] ?? '';
+  const [snapshot = ''] = filesOf(newest).filter((path) => path.includes('/snapshots/'));
+  const { atime, mtime } = statSync(snapshot);
+  const spoilings: readonly (readonly [() => void, string])[] = [
+    [
+      () => truncateSync(snapshot),
+      'cannot be used: the snapshot 00000000 cannot be used: cannot restore snapshot: EOF',
+    ],
+    [() => rmSync(snapshot), 'has no snapshot'],
+  ];
+  for (const [spoil, reason] of spoilings) {
+    spoil();
+    if (existsSync(snapshot)) utimesSync(snapshot, atime, mtime);
+    const failure = await failureOf(restore());
+    const what = `The database main cannot be restored from ${site.config.replica.url}: the generation ${basename(newest)} ${reason}`;
+    const [said, at = ''] = /^(.*) --at (\S+) restores an older/.exec(failure.message)?.slice(1) ?? [];
+    t.equal(said, `${what}. npx ninelives restore --in-place`);
+    const { faults } = await restore(Date.parse(at));
+    t.equal(ordinal(), 4);
+    t.ok(faults.length === 1 && faults[0]?.includes(basename(newest)), `${faults}`);
+  }
 });
