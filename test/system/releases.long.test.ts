@@ -22,7 +22,7 @@ function versionsOf({ primary, writer, workers }: Record<'primary' | 'writer' | 
 }
 
 t.test(
-  'a link that is moved on is the next release, and there is a way back, also when its folder is gone',
+  'a link that is moved on is the next release, and there is a way back, which lasts, also when its folder is gone',
   async (t) => {
     const place = new Installation(t);
     place.release('1.0.0');
@@ -62,6 +62,11 @@ t.test(
 
     const back = await place.run('rollback');
     t.equal(back.code, 0, back.stderr);
+    t.strictSame(versionsOf((await place.status()).releases), ['1.0.0', '1.0.0', '1.0.0']);
+    await system.stop();
+    const rebooted = await place.start();
+    const { because } = await rebooted.ready();
+    t.equal(because, 'what is on the disk was refused: it was rolled back');
     t.strictSame(versionsOf((await place.status()).releases), ['1.0.0', '1.0.0', '1.0.0']);
     place.point('1.0.0');
     rmSync(join(place.folder, 'releases', '2.0.0'), { recursive: true });

@@ -173,8 +173,10 @@ export class Exchange {
     this.#demandConfirmed(trial, next, request);
     this.#state = 'exchanging';
     const from = this.#running;
+    const formerWriter = this.#options.writer.deployment.release;
     const replaced = await this.#exchange(running, next, trial, request.cause);
     releases.exchanged(release);
+    if (request.isRollback) this.#leave([running.release, formerWriter], release);
     this.#settled = { because: undefined, degraded: undefined };
     await this.judgeRollback();
     log.level = next.deployment.config.LOG_LEVEL;
@@ -184,6 +186,12 @@ export class Exchange {
       replaced,
       notes: this.#notes(release),
     };
+  }
+
+  /** It is on the disk still, where a reboot would take it from. */
+  #leave(left: readonly StoredRelease[], release: StoredRelease): void {
+    for (const each of left.filter(({ hash }) => hash !== release.hash))
+      this.#options.releases.refused(each, new Failure('release_unusable', 'it was rolled back'));
   }
 
   #demandConfirmed({ migrateMs, migrations }: TrialResult, next: Deployable, request: ReloadRequest): void {
