@@ -48,7 +48,16 @@ export async function withDataFolder<Result>(
     // A release folder may be removed while it runs, and a folder that is gone can be nobody's working directory.
     process.chdir(given.DATA_DIR);
     await endOrphans(given.DATA_DIR, log);
-    const manifest = await appManifestOf(settled.workers, given.START_TIMEOUT_MS);
+    const releases = new Releases({
+      invocation,
+      dataDir: given.DATA_DIR,
+      data: dataOf(invocation.installation, process.env).data,
+      log,
+    });
+    const manifest = await appManifestOf(settled.workers, given.START_TIMEOUT_MS).catch((error) => {
+      releases.blames(settled.workers, error);
+      throw error;
+    });
     addCodes(manifest.codes);
     const { config, appSecrets } = await takeAppSettings(settled.workers, manifest, given, invocation, log);
     const litestream = await findLitestream({
@@ -72,12 +81,6 @@ export async function withDataFolder<Result>(
       settings,
       metrics,
     };
-    const releases = new Releases({
-      invocation,
-      dataDir: config.DATA_DIR,
-      data: dataOf(invocation.installation, process.env).data,
-      log,
-    });
     const events = new Events(config.DATA_DIR, log);
     const writerDeployment = await deploymentOfWriter(settled, deployment, releases);
     return await run({ deployment, writerDeployment, releases, settled, log, events });

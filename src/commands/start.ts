@@ -13,7 +13,6 @@ import { inItsFolder } from '../supervisor/failover/alone.ts';
 import { FailoverSystem, type StartedSystem } from '../supervisor/failover/failover-system.ts';
 import { LastAlive } from '../supervisor/last-alive.ts';
 import type { ReloadRequest } from '../supervisor/release/exchange.ts';
-import { isFaultOfRelease } from '../supervisor/release/fault.ts';
 import type { Invocation } from '../supervisor/release/invocation.ts';
 import { nameOf } from '../supervisor/release/name-of.ts';
 import { putBackWriter } from '../supervisor/release/put-back.ts';
@@ -102,9 +101,7 @@ export async function start(
       await run(parts, environment, given);
     } catch (error) {
       if (error instanceof Failure && error.code === 'stop_incomplete') releases.stopped();
-      else if (error instanceof Failure && isFaultOfRelease(error) && !releases.hasServed(workers))
-        releases.refused(workers, error);
-      else releases.failed();
+      else if (!releases.blames(workers, error)) releases.failed();
       const former = await putBackWriter({ releases, config, log });
       // Nobody has asked for the writer of an exchange that was cut in half, and nobody has to mend it first.
       if (former === undefined || writer.hash === workers.hash || !(error instanceof Failure)) throw error;

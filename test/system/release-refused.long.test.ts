@@ -195,3 +195,18 @@ t.test('a migration that does not end is named with its process, which can be ki
   }
   t.strictSame(readCurrent(releasesFolder(place.dataDir)).refused, []);
 });
+
+t.test('code that no start could run is told as that, and keeps the system down only once', async (t) => {
+  const { isRefused, next, place } = await deploy(t, (next) => {
+    next.write('package.json', JSON.stringify({ version: '2.0.0', type: 'module' }));
+  });
+  await isRefused(t, 78, /This database has notes\/0001_\w+\.sql, which this release does not have/);
+  next.write(MODULE, 'const = 1;');
+  const manifest = { version: '2.0.1', type: 'module', ninelives: { app: MODULE } };
+  next.write('package.json', JSON.stringify(manifest));
+  t.equal((await place.run('stop')).code, 0);
+  t.equal((await place.launch().ended()).code, 78);
+  const { because } = await (await place.start()).ready();
+  t.match(because, /^what is on the disk was refused: Release 2\.0\.1 \(\w+\) cannot be loaded: /);
+  t.equal((await place.status()).releases.workers.version, '1.0.0');
+});

@@ -37,6 +37,10 @@ export async function deployable(options: DeployOptions): Promise<Deployable> {
   const { release, running, releases, startedEnv } = options;
   const env = releases.environment();
   const inspection = await releases.inspect(release, running.config, env);
+  const refusal = refusalOf(inspection);
+  // First of all: a restart, which the rest asks for, would end with it.
+  if (refusal !== undefined)
+    throw new Failure('migration_mismatch', `Release ${nameOf(release)}: ${refusal}`);
   refuseOtherProtocols(release, inspection);
   refuseOtherNode(release, inspection);
   const changed = inspection.restartSettings.filter((name) => (env[name] || '') !== (startedEnv[name] || ''));
@@ -55,9 +59,6 @@ export async function deployable(options: DeployOptions): Promise<Deployable> {
       `Release ${nameOf(release)} has the databases ${databases.join(', ')}, and ${running.databases.join(', ')} are replicated. ${RESTART}`,
     );
   }
-  const refusal = refusalOf(inspection);
-  if (refusal !== undefined)
-    throw new Failure('migration_mismatch', `Release ${nameOf(release)}: ${refusal}`);
   const litestream = await findLitestream({
     litestreamBin: config.LITESTREAM_BIN,
     packages: join(release.folder, 'package.json'),

@@ -6,6 +6,7 @@ import type { Logger } from '../../log.ts';
 import { compileCacheOf, seedCompileCache, shareCompiled } from './compile-cache.js';
 import { type Current, readCurrent, withoutRefusal, withRefusal, writeCurrent } from './current.js';
 import type { Release } from './deployment.ts';
+import { isFaultOfRelease } from './fault.ts';
 import { type Inspection, inspectRelease } from './inspection.ts';
 import type { Invocation } from './invocation.ts';
 import { nameOf } from './name-of.ts';
@@ -208,7 +209,7 @@ export class Releases {
   }
 
   /** @returns whether everything was of this release once */
-  hasServed({ hash }: Release): boolean {
+  #hasServed({ hash }: Release): boolean {
     return this.current.workers === hash;
   }
 
@@ -247,6 +248,13 @@ export class Releases {
       refused: withRefusal(current, release.hash, failure),
       ...(this.#wentBy && { isStopped: this.#wentBy.isStopped }),
     }));
+  }
+
+  /** A start has failed. @returns whether its code is to blame, which no start takes again by itself then */
+  blames(release: Release, error: unknown): boolean {
+    const isToBlame = error instanceof Failure && isFaultOfRelease(error) && !this.#hasServed(release);
+    if (isToBlame) this.refused(release, error);
+    return isToBlame;
   }
 
   /** The system was asked to stop, and has. */
