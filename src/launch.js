@@ -211,7 +211,11 @@ async function start(args, invocation, pinned) {
   enableCompileCache({ directory: join(settled.workers.folder, '.cache'), portable: true });
   set(appVariables(settled.workers));
   const { prepare } = await load(settled.workers, 'main.ts');
-  await (await prepare(args, invocation, settled))();
+  const command = await prepare(args, invocation, settled).catch((/** @type {Error} */ error) => {
+    if (!/^Cannot find package /.test(error?.message)) throw error;
+    throw new Error(`packages are missing: run npm ci in ${settled.workers.root} (${error.message})`);
+  });
+  await command();
 }
 
 /**

@@ -70,6 +70,12 @@ t.test('without its packages a command says what to do, and does not make their 
     /^ninelives: the code in \S+ cannot be loaded \(Cannot find package .*: run npm ci there\)\n$/,
   );
   t.notOk(existsSync(join(project.root, 'node_modules')), 'what was moved away can be moved back');
+  const start = run(project, 'start');
+  t.equal(start.code, 70);
+  t.match(
+    start.stderr,
+    `ninelives: packages are missing: run npm ci in ${project.root} (Cannot find package `,
+  );
   t.end();
 });
 
