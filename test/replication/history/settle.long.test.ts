@@ -1,0 +1,3 @@
+import { settlesIn } from './settle-place-fixture.ts';
+
+settlesIn('a bucket');
