@@ -94,7 +94,11 @@ export async function probeReplica(
         : explain(error as Error, layer, storeUrl(config));
     return { ok: false, ...found, clockSkewMs: skew() };
   } finally {
-    if (replica.type === 'file' && firstMade !== undefined) removeEmpty(replica.path, firstMade);
+    if (replica.type === 'file' && firstMade !== undefined) {
+      // What did not get to its end: on a disk that is full it would be in the way.
+      await store?.remove(folder).catch(() => {});
+      removeEmpty(replica.path, firstMade);
+    }
   }
 }
 

@@ -1,4 +1,4 @@
-import { access } from 'node:fs/promises';
+import { access, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Config } from '../../config.ts';
@@ -16,6 +16,9 @@ const SILENCES_MIN = 2;
 /** A store that is asked too much answers 503 now and then, and is there: only so many in a row count. */
 const BUSY_ANSWERS = 3;
 const BUSY_PAUSE_MS = 100;
+
+/** A folder with less room is full: Litestream 0.3 waits for ever on what it cannot write, and says nothing. */
+const ROOM_MIN_BYTES = 1024 * 1024;
 
 export interface StoreProbeOptions {
   readonly config: Pick<Config, 'replica'> & StoreSettings;
@@ -131,10 +134,15 @@ async function silenceOfFolder({ path }: Extract<Replica, { type: 'file' }>): Pr
   const late = Promise.withResolvers<string>();
   const timer = setTimeout(() => late.resolve(`${parent} does not answer`), ANSWER_TIMEOUT_MS);
   const found = access(parent).then(
-    () => undefined,
+    () => lackOfRoom(path, parent),
     (error: NodeJS.ErrnoException) => `${parent} cannot be read (${error.code})`,
   );
   const silence = await Promise.race([found, late.promise]);
   clearTimeout(timer);
   return silence;
+}
+
+async function lackOfRoom(path: string, parent: string): Promise<string | undefined> {
+  const { bavail, bsize } = await statfs(path).catch(() => statfs(parent));
+  return bavail * bsize < ROOM_MIN_BYTES ? `the disk of ${path} is full` : undefined;
 }
