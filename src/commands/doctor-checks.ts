@@ -6,6 +6,7 @@ import { type Finding, type Found, ok, problem, warning } from '../contract/find
 import { Failure } from '../errors.ts';
 import { features } from '../features.ts';
 import { freeDiskMb } from '../free-disk.ts';
+import { isInMemory } from '../in-memory.ts';
 import type { SystemSnapshot } from '../messages/snapshot.ts';
 import { findLitestream, type LitestreamBinary } from '../replication/binary.ts';
 import { proveRestore } from '../replication/proof.ts';
@@ -114,6 +115,12 @@ function checkDataDir(dataDir: string): Found {
     return warning(
       `${dataDir}/${foreign} belongs to another user`,
       'Run as the user that the service runs as.',
+    );
+  }
+  if (isInMemory(dataDir)) {
+    return warning(
+      `${dataDir} is in memory: a reboot takes what the replica lacks`,
+      'Set DATA_DIR to a folder on a disk.',
     );
   }
   return (stat.mode & 0o077) === 0

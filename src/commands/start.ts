@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { type Config, loadConfig } from '../config.ts';
 import { Failure } from '../errors.ts';
+import { isInMemory } from '../in-memory.ts';
 import { createLog } from '../log.ts';
 import { epochOf } from '../replication/failover/epoch.ts';
 import { isSameDisk } from '../replication/same-disk.ts';
@@ -267,6 +268,9 @@ function readyLine(
   const pids = { primary: process.pid, ...system.pids };
   const tree = Object.entries(pids).map(([name, pid]) => `${name} ${pid}`);
   const warnings = [
+    ...(isInMemory(DATA_DIR)
+      ? ['DATA_DIR is in memory: a reboot takes what the replica lacks. Set it to a folder on a disk.']
+      : []),
     ...(isSameDisk(DATA_DIR, replica)
       ? [
           'The replica is on the same disk as the data: it does not survive that disk. Set REPLICA_URL=s3://bucket/prefix and the AWS_* credentials.',

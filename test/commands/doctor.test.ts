@@ -5,6 +5,7 @@ import t from 'tap';
 import { openWriter } from '../../src/sqlite/open.ts';
 import { like } from '../support/like.ts';
 import { startS3 } from '../support/s3.ts';
+import { noSmallDisk, smallDisk } from '../support/small-disk.ts';
 import { start, temporaryFolder } from '../support/system.ts';
 import { command } from './command.ts';
 import { findings, listen } from './doctor-fixture.ts';
@@ -59,6 +60,27 @@ t.test('a port in use, a disk without room and an open folder are named', async 
   t.match(stdout, /PROBLEM +disk +\d+ MB are free, and DISK_RESERVE_MB keeps 1000000/);
   t.match(stdout, /WARNING +data folder +.* is open to other users\n +→ chmod 700/);
   t.match(stderr, /^ninelives: Mend first: disk, port\n$/);
+});
+
+t.test('data in memory is a warning of doctor and of a start', { skip: noSmallDisk }, async (t) => {
+  const dataDir = smallDisk(t, 65_536);
+  const { code, by } = await findings({ DATA_DIR: dataDir, PORT: '0', DISK_RESERVE_MB: '16' });
+  t.equal(code, 0);
+  t.strictSame(by.get('data folder'), {
+    name: 'data folder',
+    result: 'warning',
+    detail: `${dataDir} is in memory: a reboot takes what the replica lacks`,
+    remedy: 'Set DATA_DIR to a folder on a disk.',
+  });
+  const system = await start(t, { DISK_RESERVE_MB: '16' }, dataDir);
+  await system.waitFor(
+    ({ msg }) =>
+      msg.startsWith('ready: ') &&
+      msg.includes(
+        'DATA_DIR is in memory: a reboot takes what the replica lacks. Set it to a folder on a disk.',
+      ),
+  );
+  await system.stop();
 });
 
 t.test('a mail server without a sender is a warning, since all but mail works', async (t) => {
