@@ -221,6 +221,8 @@ export type ToChild =
   | { readonly kind: 'rehearsed'; readonly rehearsal: Rehearsal }
   /** The own epoch has a snapshot of each database, and all behind it. */
   | { readonly kind: 'epoch-covered' }
+  /** The primary has heard what the process that contends is. */
+  | { readonly kind: 'heard' }
   /** Renew the record now, and say whose the replica is. */
   | { readonly kind: 'renew' }
   /** The replica is nobody's from now on; then exit. `isOffered`: unless nobody takes it, which `reclaim` says. */

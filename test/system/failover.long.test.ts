@@ -216,6 +216,18 @@ t.test('a leader that was stopped and wakes acknowledges nothing, and ends: anot
   );
 });
 
+t.test('a leader whose primary alone is stopped renews nothing: another one leads', async (t) => {
+  const { member, record } = await pair(t);
+  const { leader, standby } = await bothOf({ member });
+  await written(leader, 'one');
+  process.kill(leader.pid, 'SIGSTOP');
+  await standby.ready();
+  t.equal((await request(`${standby.url}/note/one`)).status, 200);
+  process.kill(leader.pid, 'SIGCONT');
+  t.equal((await leader.ended()).code, 85);
+  t.equal(record().epoch, 2);
+});
+
 t.test('alone, killed or stopped and started again, it keeps its epoch and its databases', async (t) => {
   const { env, member, record } = await pair(t);
   // What a single system has written is there, and goes on.

@@ -20,6 +20,8 @@ export interface DriverOptions<Item> {
   readonly now: () => number;
   /** Keeps what the data folder has to know, before the write is sent that it is about. */
   readonly keep: (note: LeaseNote) => void;
+  /** Whoever is told by `onChange` lives. While it does not, the record is another's to take. Undefined: it does. */
+  readonly isHeard?: (() => boolean) | undefined;
   /** Asks the other system not to challenge; as `askForVow`. Undefined where no peer is set. */
   readonly askPeer?: ((session: string) => Promise<number | undefined>) | undefined;
   /** These are replicated: whoever takes over next has them. Oldest first. */
@@ -84,7 +86,8 @@ export class Driver<Item> {
 
   /** @returns after which time to look again */
   async #round(): Promise<number> {
-    const { contender, onReplicated, times } = this.#options;
+    const { contender, onReplicated, times, isHeard } = this.#options;
+    if (isHeard?.() === false) return times.renewIntervalMs / 2;
     const covered = this.#gate.mark();
     const look = await this.#look();
     const write = contender.looked(look);

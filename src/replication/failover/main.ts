@@ -80,6 +80,8 @@ export async function run(runtime: Runtime): Promise<void> {
       : { url: peerUrl, secret, timeoutMs: times.requestTimeoutMs, now: monotonicNowMs };
   let peer: Peer | undefined;
   let isServing = false;
+  let heardAtMs = monotonicNowMs();
+  const silentMs = Math.max(ttlMs, config.HANG_TIMEOUT_MS);
   const tell = () =>
     send({ kind: 'leadership', ...describe(contender, driver, fitness), ...(peer && { peer }) });
   const driver: Driver<Confirmation> = new Driver({
@@ -96,6 +98,8 @@ export async function run(runtime: Runtime): Promise<void> {
         log.warn({ err }, 'what is known of the own epoch could not be kept');
       }
     },
+    // A primary that was stopped serves nobody, and cannot say so.
+    isHeard: () => monotonicNowMs() < heardAtMs + silentMs,
     ...(peerOptions && { askPeer: (of: string) => askForVow(of, peerOptions) }),
     onReplicated(confirmations) {
       for (const { database, generation, salt, offsetBytes } of confirmations)
@@ -104,6 +108,8 @@ export async function run(runtime: Runtime): Promise<void> {
     onChange: tell,
   });
   onMessage((message) => {
+    if (monotonicNowMs() >= heardAtMs + silentMs) driver.wake();
+    heardAtMs = monotonicNowMs();
     if (message.kind === 'uploaded') {
       const { kind: _kind, ...confirmation } = message;
       driver.uploaded(confirmation);

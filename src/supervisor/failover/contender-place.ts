@@ -392,6 +392,7 @@ export class ContenderPlace implements ReplicaOwner {
   }
 
   #hear(leadership: Leadership): void {
+    this.#send({ kind: 'heard' });
     if (this.failure) return;
     const { state: before, ...shown } = this.#leadership;
     this.#leadership = leadership;
