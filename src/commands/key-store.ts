@@ -73,7 +73,8 @@ async function withOwnWriter<Result>(
   run: () => Promise<Result>,
 ): Promise<Result> {
   // Nothing listens, so what HOST would open does not matter here.
-  const quiet: Config = { ...config, HOST: '127.0.0.1', LOG_LEVEL: 'silent' };
+  // It owns the replica alone meanwhile: nobody would tell its writer until when it may commit.
+  const quiet: Config = { ...config, HOST: '127.0.0.1', LOG_LEVEL: 'silent', FAILOVER: 'off' };
   return withDataFolder({ ...options, config: quiet, purpose: 'keys' }, async (parts) => {
     const failed = Promise.withResolvers<never>();
     parts.events.record('start', { pid: process.pid, cause: 'for the command keys; nothing serves' });

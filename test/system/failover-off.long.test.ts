@@ -148,3 +148,23 @@ t.test('the one of two that led last goes on alone in its folder, the other one 
     [1, 'e000001', 'held', true],
   );
 });
+
+t.test('a first key is made before either of two systems was started, and counts on both', async (t) => {
+  const { env, member } = await pair(t);
+  const dataDir = temporaryFolder(t);
+  const keys = async (...args: string[]) => command(['keys', ...args], { ...env, DATA_DIR: dataDir });
+  const { code, stdout, stderr } = await keys('create', '--name', 'admin', '--scope', 'admin');
+  t.equal(code, 0, stderr);
+  const leader = member('a', dataDir, LONG);
+  await leader.ready();
+  t.match((await keys('list')).stdout, /admin/);
+  const standby = member('b', undefined, LONG);
+  await standsBy(standby);
+  t.equal((await leader.stop()).code, 0);
+  await standby.ready();
+  const Authorization = `Bearer ${stdout.trim().split(/\s+/).at(-1)}`;
+  const status = async (headers: Record<string, string>) =>
+    (await request(`${standby.url}/note/none`, { headers })).status;
+  t.equal(await status({ Authorization }), 404);
+  t.equal(await status({ Authorization: 'Bearer nlp_another' }), 401);
+});
