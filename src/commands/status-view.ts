@@ -12,11 +12,10 @@ const EVENTS_SHOWN = 8;
  */
 export function describeStatus(snapshot: SystemSnapshot, columns?: number, onDisk?: string): string {
   const { atMs, state, stateSinceAtMs, status, nodeVersion, url, ops, dataDir, replica } = snapshot;
-  const verdict = status.ready
-    ? status.degraded.length > 0
-      ? 'serving, not all is well'
-      : 'serving'
-    : state;
+  const serving = status.degraded.length > 0 ? 'serving, not all is well' : 'serving';
+  // It goes on to try, and cannot do what it is there for.
+  const notReady = state === 'serving' ? 'not ready' : state;
+  const verdict = status.ready ? serving : notReady;
   const facts = [
     ['state', `${verdict}, since ${showDuration(atMs - stateSinceAtMs)}`],
     ['url', url ?? 'does not listen yet'],

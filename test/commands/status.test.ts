@@ -1,6 +1,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { describeStatus } from '../../src/commands/status-view.ts';
 import type { SystemEvent, SystemSnapshot } from '../../src/messages/snapshot.ts';
 import { like } from '../support/like.ts';
 import { startPair } from '../support/system.ts';
@@ -54,6 +55,8 @@ t.test('status tells of every process, and events of a crash and its restart', a
     text.stdout,
     new RegExp(`\\nworker-1 +ready +${system.pidOf('worker-1')} .* 1 .*killed by SIGKILL\\n`),
   );
+  const status = { ...snapshot.status, ready: false, notReady: [{ name: 'worker', reason: 'none serves' }] };
+  t.match(describeStatus({ ...snapshot, status }), /^state +not ready, since /);
   t.notMatch(system.lines, [{ msg: /^operator: status/ }], 'who only looks is not in the log');
   t.equal(statSync(join(system.dataDir, 'run', 'control.sock')).mode & 0o777, 0o600);
 
