@@ -106,7 +106,10 @@ t.test(
     place.settings('PUBLIC_URL=https://two.example\n');
     const reloaded = await place.run('reload');
     t.equal(reloaded.code, 0, reloaded.stderr);
-    t.match(reloaded.stdout, /^nothing changed: 1\.0\.0 \([0-9a-f]{16}\) runs, as before; /);
+    t.match(
+      reloaded.stdout,
+      /^nothing changed: 1\.0\.0 \([0-9a-f]{16}\) runs, as before; .*\nsettings that were changed: PUBLIC_URL, WRITE_QUEUE_MAX\n$/,
+    );
     t.equal(await location('https://two.example'), true);
     place.settings('WRITE_QUEUE_MAX=none\n');
     const wrong = await place.run('reload');

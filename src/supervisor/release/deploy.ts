@@ -19,6 +19,8 @@ export interface DeployOptions {
   /** What runs, which it is to follow. */
   readonly running: Deployment;
   readonly releases: Releases;
+  /** The settings as they are now. */
+  readonly env: NodeJS.ProcessEnv;
   /** The settings as they were when the primary started. */
   readonly startedEnv: NodeJS.ProcessEnv;
 }
@@ -34,8 +36,7 @@ export interface Deployable {
  * @throws Failure release_unusable, config_invalid, restart_needed, migration_mismatch, litestream_missing
  */
 export async function deployable(options: DeployOptions): Promise<Deployable> {
-  const { release, running, releases, startedEnv } = options;
-  const env = releases.environment();
+  const { release, running, releases, env, startedEnv } = options;
   const inspection = await releases.inspect(release, running.config, env);
   const refusal = refusalOf(inspection);
   // First of all: a restart, which the rest asks for, would end with it.

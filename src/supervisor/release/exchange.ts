@@ -1,3 +1,4 @@
+import { settingNames } from '../../config.ts';
 import { Failure } from '../../errors.ts';
 import { isDiskFull } from '../../free-disk.ts';
 import type { Logger } from '../../log.ts';
@@ -59,6 +60,8 @@ export interface ReloadRequest {
 export class Exchange {
   readonly #options: ExchangeOptions;
   readonly #startedEnv: NodeJS.ProcessEnv;
+  /** The settings that run. */
+  #env: NodeJS.ProcessEnv;
   #state: 'idle' | 'taking' | 'trying' | 'exchanging' = 'idle';
   /** What the dry run said last. */
   #step = '';
@@ -70,6 +73,7 @@ export class Exchange {
   constructor(options: ExchangeOptions) {
     this.#options = options;
     this.#startedEnv = options.releases.environment();
+    this.#env = this.#startedEnv;
     this.#settled = options.settled;
   }
 
@@ -157,7 +161,9 @@ export class Exchange {
   async #bringIn(release: StoredRelease, request: ReloadRequest): Promise<ReloadOutcome> {
     const { releases, serving, factory, log, events } = this.#options;
     const running = serving.deployment;
+    const env = releases.environment();
     const next = await deployable({
+      env,
       release,
       running,
       releases,
@@ -180,11 +186,14 @@ export class Exchange {
     this.#settled = { because: undefined, degraded: undefined };
     await this.judgeRollback();
     log.level = next.deployment.config.LOG_LEVEL;
+    const names = [...settingNames(), ...next.deployment.settings.map(({ name }) => name)];
+    const settings = names.filter((name) => (env[name] || '') !== (this.#env[name] || ''));
+    this.#env = env;
     return {
       from,
       to: nameOf(release),
       replaced,
-      notes: this.#notes(release),
+      notes: this.#notes(release, settings),
     };
   }
 
@@ -298,10 +307,14 @@ export class Exchange {
     return new Failure(code, message, options);
   }
 
-  #notes(release: StoredRelease): string[] {
+  #notes(release: StoredRelease, settings: readonly string[]): string[] {
     const { primary } = this.#options;
-    if (primary.release.hash === release.hash) return [];
-    return [`the primary still runs ${nameOf(primary.release)}; restart when convenient`];
+    return [
+      ...(settings.length === 0 ? [] : [`settings that were changed: ${settings.join(', ')}`]),
+      ...(primary.release.hash === release.hash
+        ? []
+        : [`the primary still runs ${nameOf(primary.release)}; restart when convenient`]),
+    ];
   }
 
   #inUse(): Set<string> {
