@@ -146,6 +146,10 @@ t.test('what somebody chooses for the next start is taken, also where it was ref
   place.point('1.0.0');
   await place.start();
   t.strictSame(versionsOf((await place.status()).releases), ['2.0.0', '2.0.0', '2.0.0']);
+  t.match(
+    (await place.run('reload', '--release', bad.root)).stdout,
+    `\na start after a stop or a reboot takes the code in ${place.link} again: deploy this release there\n`,
+  );
 });
 
 t.test(

@@ -193,7 +193,7 @@ export class Exchange {
       from,
       to: nameOf(release),
       replaced,
-      notes: this.#notes(release, settings),
+      notes: this.#notes(release, settings, request),
     };
   }
 
@@ -307,13 +307,17 @@ export class Exchange {
     return new Failure(code, message, options);
   }
 
-  #notes(release: StoredRelease, settings: readonly string[]): string[] {
-    const { primary } = this.#options;
+  #notes(release: StoredRelease, settings: readonly string[], { folder }: ReloadRequest): string[] {
+    const { primary, releases } = this.#options;
+    const other = folder === undefined ? undefined : releases.startedFromOther(release);
     return [
       ...(settings.length === 0 ? [] : [`settings that were changed: ${settings.join(', ')}`]),
       ...(primary.release.hash === release.hash
         ? []
         : [`the primary still runs ${nameOf(primary.release)}; restart when convenient`]),
+      ...(other === undefined
+        ? []
+        : [`a start after a stop or a reboot takes the code in ${other} again: deploy this release there`]),
     ];
   }
 

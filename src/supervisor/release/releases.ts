@@ -1,3 +1,4 @@
+import { realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Config } from '../../config.ts';
 import { readDotEnv } from '../../environment-file.js';
@@ -206,6 +207,16 @@ export class Releases {
   failed(): void {
     const wentBy = this.#wentBy;
     if (wentBy) this.#write(() => wentBy);
+  }
+
+  /** @returns the project's folder, where a start finds its code, if this release is not from there */
+  startedFromOther({ root }: Release): string | undefined {
+    const folder = this.#options.invocation.root;
+    try {
+      return realpathSync(folder) === root ? undefined : folder;
+    } catch {
+      return folder;
+    }
   }
 
   /** @returns whether everything was of this release once */
