@@ -80,8 +80,10 @@ export async function run(runtime: Runtime): Promise<void> {
       : { url: peerUrl, secret, timeoutMs: times.requestTimeoutMs, now: monotonicNowMs };
   let peer: Peer | undefined;
   let isServing = false;
-  let heardAtMs = monotonicNowMs();
+  /** Undefined before the first time: the primary of an older release never says that it has heard. */
+  let heardAtMs: number | undefined;
   const silentMs = Math.max(ttlMs, config.HANG_TIMEOUT_MS);
+  const isHeard = () => heardAtMs === undefined || monotonicNowMs() < heardAtMs + silentMs;
   const tell = () =>
     send({ kind: 'leadership', ...describe(contender, driver, fitness), ...(peer && { peer }) });
   const driver: Driver<Confirmation> = new Driver({
@@ -99,7 +101,7 @@ export async function run(runtime: Runtime): Promise<void> {
       }
     },
     // A primary that was stopped serves nobody, and cannot say so.
-    isHeard: () => monotonicNowMs() < heardAtMs + silentMs,
+    isHeard,
     ...(peerOptions && { askPeer: (of: string) => askForVow(of, peerOptions) }),
     onReplicated(confirmations) {
       for (const { database, generation, salt, offsetBytes } of confirmations)
@@ -108,8 +110,8 @@ export async function run(runtime: Runtime): Promise<void> {
     onChange: tell,
   });
   onMessage((message) => {
-    if (monotonicNowMs() >= heardAtMs + silentMs) driver.wake();
-    heardAtMs = monotonicNowMs();
+    if (!isHeard()) driver.wake();
+    if (heardAtMs !== undefined || message.kind === 'heard') heardAtMs = monotonicNowMs();
     if (message.kind === 'uploaded') {
       const { kind: _kind, ...confirmation } = message;
       driver.uploaded(confirmation);

@@ -48,10 +48,7 @@ function contend(
     counted: [],
   };
   child.process.on('message', (message: { kind: string }) => {
-    if (message.kind === 'leadership') {
-      said.leadership = message as unknown as Leadership;
-      if (child.process.connected) child.send({ kind: 'heard' });
-    }
+    if (message.kind === 'leadership') said.leadership = message as unknown as Leadership;
     if (message.kind === 'counted') said.counted.push(message);
   });
   const becomes = (state: Leadership['state']) => until(() => said.leadership.state === state, state);
