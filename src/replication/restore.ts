@@ -7,7 +7,7 @@ import { isDiskFull } from '../free-disk.ts';
 import type { Check } from './check-here.ts';
 import { findDamage } from './database-check.ts';
 import { syncToDisk } from './files.ts';
-import { readHistory } from './history/history.ts';
+import { type Position, readHistory } from './history/history.ts';
 import type { DatabaseMark } from './history/mark.ts';
 import { PATIENT_TIMEOUT_MS } from './lease/open-store.ts';
 import { lostSince, readRecorded } from './lease/recorded.ts';
@@ -84,7 +84,7 @@ export async function restoreDatabase(options: RestoreOptions): Promise<Restored
     const restored =
       binary.format === 'ltx'
         ? await fetchLtx(scratchPath, options)
-        : await fetchWal(folder, scratchPath, options);
+        : await fetchWal(folder, scratchPath, options, recorded);
     if (!restored && recorded && recorded.ordinal > 0) throw emptied(options, recorded.ordinal);
     if (!restored) return undefined;
     const lost = lostSince(recorded, readHistory(scratchPath), mark);
@@ -121,6 +121,7 @@ async function fetchWal(
   folder: string,
   scratchPath: string,
   options: RestoreOptions,
+  recorded: Position | undefined,
 ): Promise<Restored | undefined> {
   const { config, database, selection, check = 'quick_check', onProgress } = options;
   const { generations } = await listReplicaFiles(options);
@@ -156,7 +157,7 @@ async function fetchWal(
       },
     };
     return await (wanted === undefined && whole
-      ? restoreNewest(generations, options.mark, walOptions)
+      ? restoreNewest(generations, { mark: options.mark, recorded }, walOptions)
       : restoreFromWals(generation, walOptions));
   } finally {
     clearInterval(progress);

@@ -4,9 +4,8 @@ import { dirname, join } from 'node:path';
 import { Failure } from '../../errors.ts';
 import { openReader } from '../../sqlite/open.ts';
 import { isOfOlderRelease, missingOf } from '../history/cases.ts';
-import { commonEnd, type History, readHistory, relate } from '../history/history.ts';
+import { commonEnd, contains, type History, type Position, readHistory, relate } from '../history/history.ts';
 import type { DatabaseMark } from '../history/mark.ts';
-import { generationOf } from '../points/generations.ts';
 import { besideOlder } from '../restore-failure.ts';
 import { FRAME_HEADER_BYTES, WAL_HEADER_BYTES } from '../wal.ts';
 import { commitPageOf, commitRowIn } from './commit-row.ts';
@@ -18,31 +17,49 @@ import { restoreFromWals, type WalRestored, type WalRestoreOptions } from './wal
 /** So many segments at the end of a generation are looked at for its last commit. */
 const TAIL_SEGMENTS_MAX = 8;
 
+/** What is known of a database beside the replica's content. */
+interface Known {
+  /** What this machine remembers of it. */
+  readonly mark: DatabaseMark | undefined;
+  /** What the owner of the replica has told of it. */
+  readonly recorded: Position | undefined;
+}
+
 /**
  * Restores the generation that contains the others. Times of objects, which a copied replica or a wrong clock makes wrong,
  * and of which a store tells whole seconds, say only which one to begin with. Of generations from before sessions were known
  * nothing else can be told. Where one is damaged that another contains, nothing is missing.
  *
  * @param generations at least one
- * @param mark what is remembered of the database; where each of two has what the other has not, the one with more of it
- *   is taken, or else the one that was written to last
+ * @param known where each of two has what the other has not, the one with more of what is remembered is taken, or else
+ *   the one that was written to last. One that cannot be used is done without where all that was told is in another, and
+ *   nothing that is left of it is later
  * @throws Failure as `restoreFromWals`
  */
 export async function restoreNewest(
   generations: readonly GenerationFiles[],
-  mark: DatabaseMark | undefined,
+  known: Known,
   options: WalRestoreOptions,
 ): Promise<WalRestored | undefined> {
   const { folder, files, outputPath } = options;
-  const [first, ...others] = generations.toSorted((a, b) => b.storedMs - a.storedMs);
-  const olderMs = others.map(generationOf).flatMap(({ fromMs, toMs }) => (fromMs === undefined ? [] : toMs));
+  const { mark } = known;
+  const others = generations.toSorted((a, b) => b.storedMs - a.storedMs);
+  const unusable: { readonly generation: GenerationFiles; readonly failure: Failure }[] = [];
   let best: WalRestored | undefined;
-  try {
-    best = first && (await restoreFromWals(first, options));
-  } catch (error) {
-    throw olderMs.length === 0 ? error : besideOlder(error, Math.max(...olderMs));
+  while (!best) {
+    const generation = others.shift();
+    if (!generation) {
+      if (unusable[0]) throw unusable[0].failure;
+      return undefined;
+    }
+    try {
+      best = await restoreFromWals(generation, options);
+      if (!best) return undefined;
+    } catch (error) {
+      if (!(error instanceof Failure) || error.code !== 'restore_failed' || error.cause) throw error;
+      unusable.push({ generation, failure: error });
+    }
   }
-  if (!best) return undefined;
   const differences: string[] = [];
   let { history, page, pageBytes } = readEnd(outputPath, mark);
   for (const other of others) {
@@ -77,7 +94,22 @@ export async function restoreNewest(
       ({ history, page, pageBytes } = found);
     }
   }
+  for (const { generation, failure } of unusable) {
+    if (history.dismissed.includes(generation.name)) continue;
+    const ordinal = (await lastOrdinalIn(generation, page, pageBytes, files)) ?? 0;
+    if (!hasAllTold(history, known) || ordinal > (history.last?.ordinal ?? 0)) {
+      const older = generations.find(({ name }) => name === best.generation);
+      throw besideOlder(failure, older?.storedMs ?? 0);
+    }
+    differences.push(`the generation ${generation.name} could not be compared: ${failure.message}`);
+  }
   return { ...best, faults: [...best.faults, ...differences] };
+}
+
+/** @returns whether something was told, and a history has all of it */
+function hasAllTold(history: History, { mark, recorded }: Known): boolean {
+  if (mark?.local === undefined && recorded === undefined) return false;
+  return contains(history, recorded) && (mark === undefined || missingOf(history, mark) === undefined);
 }
 
 function readEnd(path: string, mark: DatabaseMark | undefined) {
@@ -99,20 +131,31 @@ function readEnd(path: string, mark: DatabaseMark | undefined) {
  * had all of it.
  */
 async function isPart(
-  { segments }: GenerationFiles,
+  generation: GenerationFiles,
   { sessions }: History,
   page: number | undefined,
   pageBytes: number,
   files: LocalFiles,
 ): Promise<boolean> {
+  const next = ((await lastOrdinalIn(generation, page, pageBytes, files)) ?? Number.NaN) + 1;
+  return sessions.some(({ firstOrdinal }) => firstOrdinal === next);
+}
+
+/** @returns the last commit in the segments of a generation; undefined where there is none, infinite where that is not known */
+async function lastOrdinalIn(
+  { segments }: GenerationFiles,
+  page: number | undefined,
+  pageBytes: number,
+  files: LocalFiles,
+): Promise<number | undefined> {
   for (const segment of segments.slice(-TAIL_SEGMENTS_MAX).toReversed()) {
     const path = await files.get(segment);
-    if (path === undefined) return false;
+    if (path === undefined) return Number.POSITIVE_INFINITY;
     const parts: Uint8Array[] = [];
     try {
       for await (const bytes of decodeLz4([await readFile(path)])) parts.push(bytes);
     } catch {
-      return false;
+      return Number.POSITIVE_INFINITY;
     }
     const content = Buffer.concat(parts);
     const frameBytes = FRAME_HEADER_BYTES + pageBytes;
@@ -123,12 +166,9 @@ async function isPart(
       const frame = content.subarray(place + FRAME_HEADER_BYTES, place + frameBytes);
       ordinal = commitRowIn(frame)?.ordinal ?? ordinal;
     }
-    if (ordinal !== undefined) {
-      const next = ordinal + 1;
-      return sessions.some(({ firstOrdinal }) => firstOrdinal === next);
-    }
+    if (ordinal !== undefined) return ordinal;
   }
-  return false;
+  return segments.length > TAIL_SEGMENTS_MAX ? Number.POSITIVE_INFINITY : undefined;
 }
 
 function isPreferred(a: History, b: History, mark: DatabaseMark | undefined): boolean {

@@ -2,7 +2,7 @@ import { existsSync, readdirSync, rmSync, statSync, truncateSync, utimesSync } f
 import { basename, join } from 'node:path';
 import t, { type Test } from 'tap';
 import { readHistory } from '../../../src/replication/history/history.ts';
-import { readMark } from '../../../src/replication/history/mark.ts';
+import { type DatabaseMark, readMark } from '../../../src/replication/history/mark.ts';
 import { type Reached, restorePoint } from '../../../src/replication/points/restore-point.ts';
 import { failureOf, keepingLog, makeSite, type Site } from '../fixture.ts';
 import { run } from '../history/settle-fixture.ts';
@@ -11,7 +11,7 @@ interface Replica {
   readonly site: Site;
   /** Of three generations the folders, in the order in which they began. */
   readonly folders: readonly string[];
-  readonly restore: (atMs?: number) => Promise<Reached>;
+  readonly restore: (atMs?: number, mark?: DatabaseMark) => Promise<Reached>;
   /** Of the last commit that was restored. */
   readonly ordinal: () => number | undefined;
 }
@@ -27,11 +27,11 @@ async function makeReplica(t: Test): Promise<Replica> {
     folders.push(join(generations, readMark(DATA_DIR)?.databases.main?.segment?.generation ?? ''));
   }
   const outputPath = join(site.root, 'out.db');
-  const restore = (atMs?: number) => {
+  const restore = (atMs?: number, mark?: DatabaseMark) => {
     rmSync(outputPath, { force: true });
     const { log } = keepingLog();
     const scratchDir = join(site.root, 'scratch');
-    return restorePoint({ ...site, log, database: 'main', atMs, outputPath, scratchDir });
+    return restorePoint({ ...site, log, database: 'main', atMs, mark, outputPath, scratchDir });
   };
   return { site, folders, restore, ordinal: () => readHistory(outputPath).last?.ordinal };
 }
@@ -104,4 +104,20 @@ t.test('where the newest cannot be used, what is said brings an older one back',
     t.equal(ordinal(), 4);
     t.ok(faults.length === 1 && faults[0]?.includes(basename(newest)), `${faults}`);
   }
+});
+
+t.test('one that cannot be used and has nothing beyond all that was told keeps nobody from it', async (t) => {
+  const { site, folders, restore, ordinal } = await makeReplica(t);
+  const [, bare = ''] = folders;
+  for (const path of filesOf(bare)) {
+    if (path.includes('/snapshots/')) rmSync(path);
+    else utimesSync(path, new Date(), new Date());
+  }
+  t.match((await failureOf(restore())).message, `the generation ${basename(bare)} has no snapshot`);
+  const mark = readMark(site.config.DATA_DIR)?.databases.main;
+  const { faults } = await restore(undefined, mark);
+  t.equal(ordinal(), 6);
+  t.strictSame(faults, [
+    `the generation ${basename(bare)} could not be compared: The database main cannot be restored from ${site.config.replica.url}: the generation ${basename(bare)} has no snapshot`,
+  ]);
 });
