@@ -1,5 +1,6 @@
 import { heedClosedOutput } from './commands/closed-output.ts';
 import { Failure } from './errors.ts';
+import { isDiskFull } from './free-disk.ts';
 import type { Invocation } from './supervisor/release/invocation.ts';
 import type { Settled } from './supervisor/release/settle.js';
 import { loadZod } from './zod-without-locales.ts';
@@ -141,6 +142,10 @@ export async function prepare(
 function unexpected(error: unknown): Failure {
   if (isDebugging()) console.error(error);
   const message = (error instanceof Error ? error.message : String(error)).replace(/\.$/, '');
+  if (isDiskFull(error))
+    return new Failure('storage_full', `The disk is full: ${message}. Free some, and try again`, {
+      cause: error,
+    });
   const hint = isDebugging() ? '' : '. LOG_LEVEL=debug shows where';
   return new Failure('internal', `Unexpected: ${message}${hint}`, { cause: error });
 }

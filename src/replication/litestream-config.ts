@@ -1,7 +1,19 @@
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import type { Config } from '../config.ts';
 import { Failure } from '../errors.ts';
+import { isDiskFull } from '../free-disk.ts';
 import type { ReplicaFormat } from './binary.ts';
 import type { Replica } from './replica-url.ts';
 import { isPathStyle } from './store/reach.ts';
@@ -91,10 +103,20 @@ export function writeLitestreamConfig(
   const path = join(runDir, 'litestream.yml');
   const text = renderLitestreamConfig(config, databases, options);
   // A full disk shall not keep a system from starting whose settings are as before.
-  if (readIfThere(path) === text) return path;
+  const before = readIfThere(path);
+  if (before === text) return path;
   const temporaryPath = `${path}.${process.pid}.tmp`;
-  writeFileSync(temporaryPath, text, { mode: 0o600 });
-  renameSync(temporaryPath, path);
+  try {
+    writeFileSync(temporaryPath, text, { mode: 0o600 });
+    renameSync(temporaryPath, path);
+  } catch (error) {
+    rmSync(temporaryPath, { force: true });
+    if (before === undefined || !isDiskFull(error)) throw error;
+    // One of two systems names another folder each time. The block that is there has room for that.
+    const file = openSync(path, 'r+');
+    ftruncateSync(file, writeSync(file, text));
+    closeSync(file);
+  }
   return path;
 }
 

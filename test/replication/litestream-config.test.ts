@@ -6,6 +6,7 @@ import t from 'tap';
 import { loadConfig } from '../../src/config.ts';
 import { configArguments } from '../../src/replication/litestream.ts';
 import { renderLitestreamConfig, writeLitestreamConfig } from '../../src/replication/litestream-config.ts';
+import { noSmallDisk, smallDisk } from '../support/small-disk.ts';
 import { litestream } from './fixture.ts';
 
 const S3 = {
@@ -115,4 +116,16 @@ t.test('it is written whole, for its owner alone, and again at each start', asyn
   t.equal(statSync(path).mode & 0o777, 0o600);
   t.equal(readFileSync(path, 'utf8'), renderLitestreamConfig(config, ['main']));
   t.same(readdirSync(join(DATA_DIR, 'run')), ['litestream.yml']);
+});
+
+t.test('it may name another folder of the replica on a full disk', { skip: noSmallDisk }, (t) => {
+  const folder = smallDisk(t, 64);
+  const configIn = (replica: string) =>
+    loadConfig({ ...S3, DATA_DIR: folder, REPLICA_URL: `s3://bucket/${replica}` }, folder).config;
+  const path = writeLitestreamConfig(configIn('app/e000001'), ['main']);
+  t.throws(() => writeFileSync(join(folder, 'rest'), Buffer.alloc(64 * 1024)), { code: 'ENOSPC' });
+  writeLitestreamConfig(configIn('app'), ['main']);
+  t.equal(readFileSync(path, 'utf8'), renderLitestreamConfig(configIn('app'), ['main']));
+  t.strictSame(readdirSync(join(folder, 'run')), ['litestream.yml']);
+  t.end();
 });

@@ -58,8 +58,8 @@ export class Fitness {
   }
 
   #lackOfRoom(): string | undefined {
-    if (!this.#rehearsal) return undefined;
-    const neededBytes = this.#rehearsal.restoredBytes * MARGIN + SPARE_BYTES;
+    // How large they are is not known before the first drill; nor does the smallest fit on a full disk.
+    const neededBytes = (this.#rehearsal?.restoredBytes ?? 0) * MARGIN + SPARE_BYTES;
     const freeBytes = this.#options.freeBytes();
     if (freeBytes >= neededBytes) return undefined;
     return `the databases take ${Math.ceil(neededBytes / MB)} MB, and ${Math.floor(freeBytes / MB)} MB of disk are free`;

@@ -70,6 +70,11 @@ t.test('without room for the databases it does not lead', (t) => {
     fitness.heldBackBecause({ schema: OWN }, false),
     'the databases take 101 MB, and 100 MB of disk are free',
   );
+  t.equal(
+    fitnessOf(OWN, 0).heldBackBecause({ schema: OWN }, false),
+    'the databases take 16 MB, and 0 MB of disk are free',
+    'also before the first drill',
+  );
   t.equal(fitness.heldBackBecause({ schema: OWN }, true), undefined);
   t.end();
 });
