@@ -7,7 +7,7 @@ import { findLitestream } from '../replication/binary.ts';
 import { writeLitestreamConfig } from '../replication/litestream-config.ts';
 import { describeChange } from '../replication/newer-format.ts';
 import type { Secrets } from '../secrets.ts';
-import { lockDataDir } from '../sqlite/lock.ts';
+import { type DataLock, lockDataDir } from '../sqlite/lock.ts';
 import { Events } from '../supervisor/events.ts';
 import { endOrphans } from '../supervisor/orphans.ts';
 import { appManifestOf } from '../supervisor/release/app-manifest.ts';
@@ -41,7 +41,7 @@ export interface DataFolderOptions {
  */
 export async function withDataFolder<Result>(
   { config: given, secrets, invocation, settled, log, purpose }: DataFolderOptions,
-  run: (parts: SystemParts) => Promise<Result>,
+  run: (parts: SystemParts, lock: DataLock) => Promise<Result>,
 ): Promise<Result> {
   const lock = lockDataDir(given.DATA_DIR, purpose);
   try {
@@ -83,7 +83,7 @@ export async function withDataFolder<Result>(
     };
     const events = new Events(config.DATA_DIR, log);
     const writerDeployment = await deploymentOfWriter(settled, deployment, releases);
-    return await run({ deployment, writerDeployment, releases, settled, log, events });
+    return await run({ deployment, writerDeployment, releases, settled, log, events }, lock);
   } finally {
     lock.release();
   }

@@ -2,13 +2,14 @@ import { join } from 'node:path';
 import { type Config, loadConfig } from '../config.ts';
 import { Failure } from '../errors.ts';
 import { isInMemory } from '../in-memory.ts';
-import { createLog } from '../log.ts';
+import { createLog, type Logger } from '../log.ts';
 import { epochOf } from '../replication/failover/epoch.ts';
 import { isSameDisk } from '../replication/same-disk.ts';
 import { keepCompiledCode } from '../runtime/compiled-code.ts';
 import { giveIdleMemoryBack } from '../runtime/idle-memory.ts';
 import { hideSecrets } from '../secrets.ts';
 import { goneFolder } from '../sqlite/data-dir.ts';
+import type { DataLock } from '../sqlite/lock.ts';
 import { Control, controlSocketPath } from '../supervisor/control.ts';
 import { inItsFolder } from '../supervisor/failover/alone.ts';
 import { FailoverSystem, type StartedSystem } from '../supervisor/failover/failover-system.ts';
@@ -82,7 +83,7 @@ export async function start(
   process.title = 'ninelives primary';
   giveIdleMemoryBack();
   const options = { config, secrets, invocation, settled, log, purpose: 'start' };
-  await withDataFolder(options, async (parts) => {
+  await withDataFolder(options, async (parts, lock) => {
     const { events, releases } = parts;
     const { workers, writer, because } = settled;
     const lastAlive = new LastAlive(config.DATA_DIR);
@@ -99,7 +100,7 @@ export async function start(
     for (const release of [workers, writer]) releases.watch(release);
     releases.started(writer);
     try {
-      await run(parts, environment, given);
+      await run(parts, lock, environment, given);
     } catch (error) {
       if (error instanceof Failure && error.code === 'stop_incomplete') releases.stopped();
       else if (!releases.blames(workers, error)) releases.failed();
@@ -125,6 +126,7 @@ async function usage(): Promise<string> {
 
 async function run(
   parts: SystemParts,
+  lock: DataLock,
   environment: ServiceEnvironment,
   { 'take-over': isTakeOver, epoch }: { readonly 'take-over': boolean; readonly epoch?: string | undefined },
 ): Promise<void> {
@@ -136,6 +138,7 @@ async function run(
   setInterval(() => {
     const gone = goneFolder(config.DATA_DIR);
     if (gone) onFatal(gone);
+    else keepLock(lock, log, onFatal);
   }, FOLDER_LOOK_INTERVAL_MS).unref();
   const options = { ...parts, sockets, isTakeOver, onFatal };
   const isAlone = config.FAILOVER === 'off';
@@ -255,6 +258,16 @@ async function run(
   service.stopping(stopCause ?? 'stop');
   await system.stop(stopCause ?? 'stop');
   log.info('stopped');
+}
+
+/** Whoever cleans up in DATA_DIR may remove its file while the system runs. */
+function keepLock(lock: DataLock, log: Logger, onTaken: (failure: Failure) => void): void {
+  try {
+    if (lock.keep()) log.warn('the lock on the data folder was removed; it was taken anew');
+  } catch (error) {
+    // What else keeps it from being looked at or made may pass.
+    if (error instanceof Failure && error.code === 'data_dir_locked') onTaken(error);
+  }
 }
 
 function readyLine(

@@ -1,4 +1,4 @@
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
@@ -7,11 +7,22 @@ import { isDiskFull } from '../free-disk.ts';
 import { prepareDataDir, unusable } from './data-dir.ts';
 
 const RUN_FOLDER = 'run';
+const LOCK_FILE = 'lock';
 /** Beside the lock, for people. */
 const HOLDER_FILE = 'lock.json';
 
 export interface Lock {
   release(): void;
+}
+
+/** The lock on a data folder. */
+export interface DataLock extends Lock {
+  /**
+   * Takes it anew where its file was removed: another system would find none, and start.
+   * @returns whether it had to be
+   * @throws Failure data_dir_locked: another one has it by now; or as `lockDataDir`
+   */
+  keep(): boolean;
 }
 
 /**
@@ -22,10 +33,31 @@ export interface Lock {
  * @param purpose what the holder does, for whoever finds the folder locked
  * @throws Failure data_dir_locked, which says who holds it; data_dir_unusable, which says what to do
  */
-export function lockDataDir(dataDir: string, purpose: string): Lock {
+export function lockDataDir(dataDir: string, purpose: string): DataLock {
+  const runDir = join(dataDir, RUN_FOLDER);
+  const inode = () => statSync(join(runDir, LOCK_FILE), { throwIfNoEntry: false })?.ino;
+  let db = take(dataDir, purpose);
+  let held = inode();
+  return {
+    keep() {
+      if (inode() === held) return false;
+      const former = db;
+      db = take(dataDir, purpose);
+      held = inode();
+      former.close();
+      return true;
+    },
+    release() {
+      rmSync(join(runDir, HOLDER_FILE), { force: true });
+      db.close();
+    },
+  };
+}
+
+function take(dataDir: string, purpose: string): Sqlite.Database {
   const runDir = prepareDataDir(dataDir);
   const holderPath = join(runDir, HOLDER_FILE);
-  const db = open(dataDir, join(runDir, 'lock'));
+  const db = open(dataDir, join(runDir, LOCK_FILE));
   try {
     db.pragma('journal_mode = MEMORY');
     db.exec('BEGIN EXCLUSIVE');
@@ -46,12 +78,7 @@ export function lockDataDir(dataDir: string, purpose: string): Lock {
       throw unusable(dataDir, error);
     }
   }
-  return {
-    release() {
-      rmSync(holderPath, { force: true });
-      db.close();
-    },
-  };
+  return db;
 }
 
 /** @returns the same; undefined where somebody holds it. @throws Failure data_dir_unusable */

@@ -1,9 +1,11 @@
 import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import type { Logger } from '../log.ts';
 import type { Confirmation } from '../messages/confirmation.ts';
 import { confirmerFor } from '../replication/confirmer-for.ts';
 import { removeSidecar } from '../replication/history/sidecar.ts';
 import { LogRelay, litestreamEnv, replicateCommand } from '../replication/litestream.ts';
+import { writeLitestreamConfig } from '../replication/litestream-config.ts';
 import type { LitestreamLine } from '../replication/log-line.ts';
 import { ReplicationMonitor } from '../replication/monitor.ts';
 import { Retention } from '../replication/retention.ts';
@@ -204,6 +206,9 @@ export class Replicator {
       () => {
         for (const database of this.#toRenew) removeSidecar(config.DATA_DIR, database);
         this.#toRenew.clear();
+        // Somebody may have removed it.
+        if (!existsSync(litestreamConfigPath))
+          writeLitestreamConfig(config, databases, { format: litestream.format });
         const { command, args } = replicateCommand(litestream, litestreamConfigPath);
         const started = spawn(command, args, {
           // A group of its own: Ctrl-C at the terminal must not end it before the last commit is shipped.
