@@ -5,6 +5,7 @@ import { loadConfig } from '../config.ts';
 import type { Failure } from '../errors.ts';
 import type { Invocation } from '../supervisor/release/invocation.ts';
 import type { ReloadOutcome } from '../supervisor/release/outcome.ts';
+import { asWrapper, watchWrapper } from '../supervisor/wrapper.ts';
 import { askPrimary } from './control-client.ts';
 import { describeOutcome } from './reload.ts';
 
@@ -29,10 +30,11 @@ export async function dev(args: readonly string[], invocation: Invocation): Prom
   const named = app === undefined ? [] : ['--app', join(root, app)];
   const child = spawn(process.execPath, [program, 'start', '--release', root, ...named, ...args], {
     stdio: 'inherit',
-    env: { LOG_FORMAT: 'text', ...environment },
+    env: { LOG_FORMAT: 'text', ...environment, ...asWrapper() },
   });
   // A terminal's Ctrl-C reaches both; the system takes a second one for the first.
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => child.kill(signal));
+  watchWrapper(process.env, () => child.kill('SIGTERM'));
   const stop = watchProject(root, DATA_DIR, () => reload(DATA_DIR));
   process.exitCode = await new Promise<number>((end) => {
     child.once('error', (error) => {

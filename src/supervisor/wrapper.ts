@@ -1,6 +1,11 @@
-/** Set by src/own-node.js, which an old Node.js runs as the parent of this process. */
+/** Set by src/own-node.js, which an old Node.js runs as the parent of this process, and by `dev`. */
 const VARIABLE = 'NINELIVES_WRAPPER_PID';
 const CHECK_INTERVAL_MS = 500;
+
+/** @returns what a child that is to stop when this process is killed has in its environment */
+export function asWrapper(): NodeJS.ProcessEnv {
+  return { [VARIABLE]: String(process.pid) };
+}
 
 /**
  * Watches the wrapper, if this process has one: who started that one knows of no other process, and nobody would be left to
