@@ -18,7 +18,7 @@ export interface CommandContext {
 
 /**
  * One kind of write. It runs in the writer, inside a savepoint of a transaction that other operations share,
- * so it must be synchronous and must not begin or commit anything itself. What it returns crosses a socket as
+ * so it must be synchronous and must not begin or commit anything itself (`db.transaction` may). What it returns crosses a socket as
  * JSON and is kept until the client has it: keep it small. A domain refusal is a thrown Failure.
  */
 export interface Command<Input = unknown, Output = unknown> {

@@ -12,6 +12,7 @@ import {
   refusal,
   writerMismatch,
 } from '../writer-client/protocol.ts';
+import { answerable, synchronous, withoutControl } from './contained.ts';
 import type { IdempotencyKeys } from './idempotency.ts';
 import { parseInput } from './input.ts';
 import type { Ledger } from './ledger.ts';
@@ -112,7 +113,9 @@ export class Committer {
       this.#observed.push(observer.checked(...observed));
     };
     db.pragma(`busy_timeout = ${BUSY_TIMEOUT_MS}`);
-    for (const [name, command] of commands) this.#prepared.set(name, { command, run: command.prepare(db) });
+    const guarded = withoutControl(db);
+    for (const [name, command] of commands)
+      this.#prepared.set(name, { command, run: synchronous(name, command.prepare(guarded)) });
     this.#statements = {
       begin: db.prepare('BEGIN IMMEDIATE'),
       commit: db.prepare('COMMIT'),
@@ -305,7 +308,7 @@ export class Committer {
     try {
       const { config } = this.#options;
       const context = { blob: operation.blob, nowMs, config, observe: this.#observe };
-      const value = prepared.run(input.value, context);
+      const value = answerable(prepared.run(input.value, context));
       this.#statements.release.run();
       return { value: value ?? null };
     } catch (error) {
