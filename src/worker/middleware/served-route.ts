@@ -38,11 +38,14 @@ export function serve<RouteNeeds>(
   return routes.map((route) => {
     const answer = route.prepare(context);
     const read = inputReader(route);
+    const given = (ctx: RouterContext, input: Input) => {
+      const pending = answer(ctx, input as never);
+      if (pending instanceof Promise) return pending.then(() => demandAnswer(ctx, route));
+      return demandAnswer(ctx, route);
+    };
     const answered: Handler = (ctx) => {
       const input = read(ctx);
-      return input instanceof Promise
-        ? input.then((late) => answer(ctx, late as never))
-        : answer(ctx, input as never);
+      return input instanceof Promise ? input.then((late) => given(ctx, late)) : given(ctx, input);
     };
     return {
       route,
@@ -52,6 +55,17 @@ export function serve<RouteNeeds>(
       },
     };
   });
+}
+
+/**
+ * What a handler returns is no answer, and Koa would send a 404 that nobody has declared.
+ * @throws TypeError when the handler has set none
+ */
+function demandAnswer({ res, body, respond }: RouterContext, { method, path }: RouteDeclaration): void {
+  if (res.statusCode !== 404 || body !== undefined || res.headersSent || respond === false) return;
+  throw new TypeError(
+    `The handler of ${method.toUpperCase()} ${path} has answered nothing; expected sendJson, or a body or a status of ctx`,
+  );
 }
 
 function inputReader({ scope, params = {}, query = {}, body }: RouteDeclaration) {

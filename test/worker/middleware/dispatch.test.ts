@@ -15,6 +15,8 @@ const probe = featureOf(({ route }) => {
   route.get('/first/:one', 'public', answer('the first'));
   route.get('/first/*rest', 'public', answer('the second'));
   route.get('/slash/', 'public', answer('slash'));
+  route.get('/returned', 'public', () => ({ name: 'returned' }));
+  route.get('/returned/late', 'public', async () => ({ name: 'returned' }));
 });
 
 t.test('a path finds its route, however many slashes it and the pattern have', async (t) => {
@@ -41,4 +43,9 @@ t.test('a path finds its route, however many slashes it and the pattern have', a
   t.same([refused.status, refused.headers.allow], [405, 'GET, HEAD, OPTIONS, PUT']);
   const asked = await app.call('OPTIONS', '/two/x');
   t.same([asked.status, asked.headers.allow], [204, 'GET, HEAD, OPTIONS, PUT']);
+});
+
+t.test('a handler that has set no answer is an error of ours, and no 404', async (t) => {
+  const app = await startApp(t, { features: [...features, probe] });
+  for (const path of ['/returned', '/returned/late']) t.equal((await app.call('GET', path)).status, 500, path);
 });
