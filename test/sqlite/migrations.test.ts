@@ -120,6 +120,10 @@ t.test('one that would end its transaction is refused, and a trigger is not', as
   t.equal(readMigrations(folder).length, 2);
   put('0003_c.sql', 'INSERT INTO a VALUES (1); commit; BEGIN;');
   t.match(failureOf(() => readMigrations(folder)).message, /0003_c\.sql ends a transaction/);
+  put('0003_c.sql', 'INSERT INTO a VALUES (1); /* done */ -- and\n COMMIT;');
+  t.match(failureOf(() => readMigrations(folder)).message, /0003_c\.sql ends a transaction/);
+  put('0003_c.sql', 'INSERT INTO a VALUES (1);\n/* no\n  rollback needed */');
+  t.equal(readMigrations(folder).length, 3);
 });
 
 t.test('a gap in the numbers is refused', async (t) => {
