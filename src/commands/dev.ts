@@ -1,20 +1,18 @@
 import { spawn } from 'node:child_process';
-import { type FSWatcher, readdirSync, watch } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { loadConfig } from '../config.ts';
 import type { Failure } from '../errors.ts';
 import type { Invocation } from '../supervisor/release/invocation.ts';
 import type { ReloadOutcome } from '../supervisor/release/outcome.ts';
 import { asWrapper, watchWrapper } from '../supervisor/wrapper.ts';
 import { askPrimary } from './control-client.ts';
+import { watchProject } from './project-watch.ts';
 import { describeOutcome } from './reload.ts';
 
 const USAGE = `Usage: ninelives dev [options of start]
 
   Starts the system with a log as text, and reloads it when a file of the project changes. A change that cannot run is told,
   and what ran goes on.`;
-/** An editor writes a file in steps, and several files at once. */
-const SETTLE_MS = 200;
 
 /**
  * Runs the system for whoever works on its app.
@@ -53,47 +51,4 @@ async function reload(dataDir: string): Promise<void> {
   } catch (error) {
     console.error(`ninelives: ${(error as Failure).message}`);
   }
-}
-
-/**
- * Watches what a release is made of: not packages, data or dot-files, but `.env`.
- * @param onChange called once for changes that come together, and not again before it has resolved
- * @returns ends it
- */
-function watchProject(root: string, dataDir: string, onChange: () => Promise<void>): () => void {
-  const watchers = new Map<string, FSWatcher>();
-  let timer: NodeJS.Timeout | undefined;
-  let running: Promise<void> = Promise.resolve();
-  const changed = () => {
-    clearTimeout(timer);
-    timer = setTimeout(() => {
-      running = running.then(onChange);
-    }, SETTLE_MS);
-  };
-  const isCode = (name: string) =>
-    name === '.env' ||
-    !(
-      name.startsWith('.') ||
-      name === 'node_modules' ||
-      resolve(root, name) === dataDir ||
-      name.endsWith('.log')
-    );
-  const follow = () => {
-    for (const entry of readdirSync(root, { withFileTypes: true })) {
-      if (!entry.isDirectory() || !isCode(entry.name) || watchers.has(entry.name)) continue;
-      const watcher = watch(join(root, entry.name), { recursive: true }, changed);
-      watcher.on('error', () => watchers.delete(entry.name));
-      watchers.set(entry.name, watcher);
-    }
-  };
-  const top = watch(root, (_, name) => {
-    if (name === null || !isCode(name)) return;
-    follow();
-    changed();
-  });
-  follow();
-  return () => {
-    clearTimeout(timer);
-    for (const watcher of [top, ...watchers.values()]) watcher.close();
-  };
 }
