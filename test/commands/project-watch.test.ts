@@ -43,7 +43,7 @@ t.test(
     await seen('a file in that one', () => writeFileSync(join(root, 'new', 'a.ts'), '1'));
 
     for (const name of ['var/data/main.db', 'node_modules/x', '.git']) save(name, 'x');
-  writeFileSync(join(root, 'dev.log'), 'x');
+    writeFileSync(join(root, 'dev.log'), 'x');
     await seen('what counts', () => save('app.ts', '1'));
     t.equal(count, 8, 'and each once');
   },
