@@ -11,20 +11,32 @@ const tarball = pack(folder);
 const project = createProject(t, folder, tarball);
 const place = project.folder;
 
-t.test('the package holds what was emitted, the configuration and the program alone', async (t) => {
-  const paths = execFileSync('tar', ['-tf', tarball], { encoding: 'utf8' }).trim().split('\n');
-  const tops = new Set(paths.map((path) => path.split('/').slice(0, 2).join('/')));
-  t.strictSame(
-    [...tops].sort(),
-    ['.build', 'CHANGELOG.md', 'LICENSE', 'README.md', 'config', 'package.json', 'src'].map(
-      (name) => `package/${name}`,
-    ),
-  );
-  t.strictSame(
-    paths.filter((path) => path.startsWith('package/src/') || path.startsWith('package/.build/app/')),
-    ['package/src/bin.js'],
-  );
-});
+t.test(
+  'the package holds what was emitted, the configuration, the program and the pages of README.md alone',
+  async (t) => {
+    const paths = execFileSync('tar', ['-tf', tarball], { encoding: 'utf8' }).trim().split('\n');
+    const tops = new Set(paths.map((path) => path.split('/').slice(0, 2).join('/')));
+    t.strictSame(
+      [...tops].sort(),
+      ['.build', 'CHANGELOG.md', 'LICENSE', 'README.md', 'config', 'package.json', 'src'].map(
+        (name) => `package/${name}`,
+      ),
+    );
+    t.strictSame(
+      paths
+        .filter((path) => path.startsWith('package/src/') || path.startsWith('package/.build/app/'))
+        .sort(),
+      [
+        'package/src/app/README.md',
+        'package/src/bin.js',
+        'package/src/replication/FAILOVER.md',
+        'package/src/replication/README.md',
+        'package/src/supervisor/README.md',
+        'package/src/writer/README.md',
+      ],
+    );
+  },
+);
 
 // All of its tests run in the long tier.
 t.test('create makes a project that names the tarball, and whose types and test pass', async (t) => {
