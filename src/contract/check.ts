@@ -47,17 +47,47 @@ export async function checkApp(
   module: string,
   chassis: readonly RouteDeclaration[],
 ): Promise<void> {
-  const mistakes = [
-    ...namesIn(app),
-    ...secretsIn(app),
-    ...(await settingsIn(app)),
-    ...(await mistakesInCommands(app)),
-    ...(await mistakesInRoutes(app, chassis)),
-    ...mistakesInCodes(app),
-    ...mistakesInMetrics(app),
-  ];
+  const shapes = await shapesIn(app);
+  const mistakes =
+    shapes.length > 0
+      ? shapes
+      : [
+          ...namesIn(app),
+          ...secretsIn(app),
+          ...(await settingsIn(app)),
+          ...(await mistakesInCommands(app)),
+          ...(await mistakesInRoutes(app, chassis)),
+          ...mistakesInCodes(app),
+          ...mistakesInMetrics(app),
+        ];
   if (mistakes.length === 0) return;
   throw new Failure('app_invalid', `The app in ${module} cannot be used`, { errors: mistakes });
+}
+
+/** Types keep an app from it, and nobody has to check them: what is looked at further must be there. */
+async function shapesIn({ features }: App): Promise<FieldError[]> {
+  const own = await Promise.all(
+    features.map(async ({ name, database, migrations, commands, routes }, place) => {
+      const loaded = async (load: unknown) => (typeof load === 'function' ? load() : undefined);
+      const shapes: [part: string, isRight: boolean, expected: string][] = [
+        ['database', NAME.test(database), 'a name of lower-case letters, digits and -'],
+        ['migrations', migrations instanceof URL, "new URL('./migrations/', import.meta.url)"],
+        ['commands', isRecord(await loaded(commands)), 'a function that loads them, as an object'],
+        ['routes', Array.isArray(await loaded(routes)), 'a function that loads them, as an array'],
+      ];
+      return shapes
+        .filter(([, isRight]) => !isRight)
+        .map(([part, , expected]) => ({
+          field: `features[${place}] (${name}) ${part}`,
+          message: `expected ${expected}`,
+        }));
+    }),
+  );
+  return own.flat();
+}
+
+function isRecord(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** A name near to one of the chassis' would be refused in `.env` by a release without the app, as a slip. */

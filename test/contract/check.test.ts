@@ -37,6 +37,31 @@ t.test('an app whose names are its own is taken', async (t) => {
   t.strictSame(await mistakesIn({ features: [feature('links', 'visits'), feature('visits-2')] }), []);
 });
 
+t.test('what is not there, or is something else, is refused by its place', async (t) => {
+  const wrong = {
+    ...{ ...feature('links'), database: 'Vis its', migrations: './migrations/' },
+    ...{ commands: undefined, routes: async () => undefined },
+  } as unknown as Feature;
+  t.strictSame(await mistakesIn({ features: [feature('notes'), wrong] }), [
+    {
+      field: 'features[1] (links) database',
+      message: 'expected a name of lower-case letters, digits and -',
+    },
+    {
+      field: 'features[1] (links) migrations',
+      message: "expected new URL('./migrations/', import.meta.url)",
+    },
+    {
+      field: 'features[1] (links) commands',
+      message: 'expected a function that loads them, as an object',
+    },
+    {
+      field: 'features[1] (links) routes',
+      message: 'expected a function that loads them, as an array',
+    },
+  ]);
+});
+
 t.test('what two would share is refused with both places', async (t) => {
   t.strictSame(await mistakesIn({ features: [feature('links', 'mailer'), feature('links', 'mailer')] }), [
     {
