@@ -62,7 +62,9 @@ export function serve<RouteNeeds>(
  * @throws TypeError when the handler has set none
  */
 function demandAnswer({ res, body, respond }: RouterContext, { method, path }: RouteDeclaration): void {
-  if (res.statusCode !== 404 || body !== undefined || res.headersSent || respond === false) return;
+  const isSet = res.statusCode !== 404 || body !== undefined || res.headersSent || respond === false;
+  // Nobody waits for what a handler does about a client that has gone.
+  if (isSet || res.req.socket.destroyed) return;
   throw new TypeError(
     `The handler of ${method.toUpperCase()} ${path} has answered nothing; expected sendJson, or a body or a status of ctx`,
   );
