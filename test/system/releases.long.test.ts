@@ -337,3 +337,18 @@ t.test('a log that is written beside the code is none of it', async (t) => {
   const { stdout } = await run(...bare(process.execPath, [program, 'status', '--json']), options);
   t.equal(JSON.parse(stdout).onDisk, null);
 });
+
+t.test('after a stop, a deploy and a start the way back leads to what ran before', async (t) => {
+  const place = new Installation(t);
+  for (const version of ['1.0.0', '2.0.0', '3.0.0']) place.release(version);
+  place.point('1.0.0');
+  const first = await place.start();
+  place.point('2.0.0');
+  t.equal((await place.run('reload')).code, 0);
+  await first.stop();
+  place.point('3.0.0');
+  await place.start();
+  await until(async () => (await place.status()).releases.previous !== null, 'the way back is judged');
+  const { previous, rollbackProblem } = (await place.status()).releases;
+  t.same([previous?.version, rollbackProblem], ['2.0.0', null]);
+});

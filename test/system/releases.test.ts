@@ -4,7 +4,6 @@ import t from 'tap';
 import { readCurrent } from '../../src/supervisor/release/current.js';
 import { releasesFolder } from '../../src/supervisor/release/store.js';
 import type { LogLine } from '../../src/testing/running-system.ts';
-import { until } from '../../src/testing/wait.ts';
 import { noteOf, request } from '../support/http.ts';
 import { Installation } from '../support/installation.ts';
 
@@ -30,21 +29,6 @@ t.test('settings and data that would not count are refused with both places', as
     data.stderr,
     `ninelives: The data would be taken from ${place.dataDir}, and ${join(root, 'data')} would not count. Stop the system that uses it, and move it: mv ${join(root, 'data')} ${place.dataDir}\n`,
   );
-});
-
-t.test('after a stop, a deploy and a start the way back leads to what ran before', async (t) => {
-  const place = new Installation(t);
-  for (const version of ['1.0.0', '2.0.0', '3.0.0']) place.release(version);
-  place.point('1.0.0');
-  const first = await place.start();
-  place.point('2.0.0');
-  t.equal((await place.run('reload')).code, 0);
-  await first.stop();
-  place.point('3.0.0');
-  await place.start();
-  await until(async () => (await place.status()).releases.previous !== null, 'the way back is judged');
-  const { previous, rollbackProblem } = (await place.status()).releases;
-  t.same([previous?.version, rollbackProblem], ['2.0.0', null]);
 });
 
 t.test('a copy that was changed or removed starts nothing until it is made anew', async (t) => {

@@ -11,7 +11,7 @@ import { SchemaArbitraries } from '../support/arbitrary.ts';
 import { form, IMAGES, upload } from '../support/images.ts';
 
 /** FUZZ_RUNS=100000 FUZZ_SEED=7 npm test -- test/app/system/properties.test.ts --timeout=0 is a long search elsewhere. */
-const RUNS = Number(process.env.FUZZ_RUNS ?? 250);
+const RUNS = Number(process.env.FUZZ_RUNS ?? 120);
 const SEED = Number(process.env.FUZZ_SEED ?? 20_261_124);
 
 const described = await describedBy(features);

@@ -47,5 +47,6 @@ t.test('a path finds its route, however many slashes it and the pattern have', a
 
 t.test('a handler that has set no answer is an error of ours, and no 404', async (t) => {
   const app = await startApp(t, { features: [...features, probe] });
-  for (const path of ['/returned', '/returned/late']) t.equal((await app.call('GET', path)).status, 500, path);
+  for (const path of ['/returned', '/returned/late'])
+    t.equal((await app.call('GET', path)).status, 500, path);
 });
