@@ -11,7 +11,7 @@ import {
   recordedMigrations,
 } from './migration-history.ts';
 
-const COMMENT = /\/\*[^]*?\*\/|--.*/g;
+const COMMENT = /\/\*[\s\S]*?\*\/|--.*/g;
 /** What would end the transaction that a migration runs in; `BEGIN` and `END` also stand in triggers. */
 const TRANSACTION_CONTROL = /(?:^|;)\s*(?:COMMIT|ROLLBACK|END\s+TRANSACTION)\b/im;
 /**
