@@ -10,7 +10,8 @@ import { temporaryFolder } from '../support/system.ts';
 const MAIN = `
 const { NODE_COMPILE_CACHE: cache, OWN_NODE: ownNode, SECRET: secret, MALLOC_ARENA_MAX: arenas } = process.env;
 const { entryPath, config } = JSON.parse(process.env.NINELIVES_CHILD!);
-process.send!({ main: import.meta.filename, args: process.argv.slice(2), entryPath, dataDir: config.DATA_DIR, cache, ownNode, secret, arenas });
+const young = process.execArgv.filter((option) => option.includes('semi-space'));
+process.send!({ young, main: import.meta.filename, args: process.argv.slice(2), entryPath, dataDir: config.DATA_DIR, cache, ownNode, secret, arenas });
 `;
 
 t.test('a child runs the code, the Node.js and the settings of its deployment', async (t) => {
@@ -30,6 +31,7 @@ t.test('a child runs the code, the Node.js and the settings of its deployment', 
   const exit = once(child, 'exit');
   const [told] = await once(child, 'message');
   t.same(told, {
+    young: ['--max-semi-space-size=8'],
     main,
     args: ['worker-1'],
     entryPath: '/code/worker/main.ts',
