@@ -15,8 +15,11 @@ import { writerClientOf } from '../writer-client/client.ts';
 export async function run(runtime: Runtime): Promise<void> {
   const { role, log, send } = runtime;
   const drained = Promise.withResolvers<number>();
+  let isDraining = false;
   runtime.onMessage((message) => {
-    if (message.kind === 'drain') drained.resolve(message.timeoutMs);
+    if (message.kind !== 'drain') return;
+    isDraining = true;
+    drained.resolve(message.timeoutMs);
   });
   const { feature, process: own } = processOf(role);
   const config = await appConfigOf(runtime.config);
@@ -48,6 +51,8 @@ export async function run(runtime: Runtime): Promise<void> {
   await Promise.race([working, nextTurn()]);
   runtime.ready();
   await working;
+  if (!isDraining)
+    throw new Error(`The work of ${role} has ended by itself; expected it to work until onDrain calls`);
   writer.close();
   log.flush(() => process.exit(0));
 }
