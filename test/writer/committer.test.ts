@@ -164,10 +164,10 @@ t.test('what is held is committed when it is let go, and is not late for that', 
   const { make, send, counted } = makeCommitter(t);
   let isHeld = true;
   const committer = make(10, z.object({}), { isHeld: () => isHeld });
-  const [short, long] = [10, 5000].map((timeoutMs, index) =>
+  const [short, long] = [150, 5000].map((timeoutMs, index) =>
     send(committer, index + 1, {}, undefined, 'test.count', timeoutMs),
   );
-  await delay(200);
+  await delay(300);
   t.equal(counted(), 0);
   isHeld = false;
   like(t, await Promise.all([short, long]), [{ value: 1 }, { value: 2 }]);
