@@ -30,8 +30,6 @@ export interface LeaseStore {
   demandWritable(): Promise<void>;
 }
 
-/** Not empty: of a body of unknown length the SDK warns on standard error. */
-const NOBODYS = '{}';
 /** Of no content that a store may hold. */
 const NO_TAG = `"${'0'.repeat(32)}"`;
 
@@ -88,7 +86,7 @@ export class LeaseFile implements LeaseStore {
 
   async demandWritable(): Promise<void> {
     // Who is not allowed to write is told that before the condition is looked at.
-    if (!this.#lock) await this.#store.write(LEASE_NAME, NOBODYS, { text: '', tag: NO_TAG });
+    if (!this.#lock) await this.#store.write(LEASE_NAME, '', { text: '', tag: NO_TAG });
   }
 
   async #letsBoth(path: string, texts: readonly string[], over: Stored | undefined): Promise<boolean> {
