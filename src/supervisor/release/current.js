@@ -43,10 +43,14 @@ export function readCurrent(store) {
   return (text !== undefined && recordIn(text)) || NOTHING_RAN;
 }
 
-/** @param {string} store @returns {boolean} whether it is there and is no record; nothing of ours leaves it so */
+/** @param {string} store @returns {boolean} whether it can be read and is no record; nothing of ours leaves it so */
 export function isDamaged(store) {
-  const text = textIn(store);
-  return text !== undefined && recordIn(text) === undefined;
+  try {
+    const text = textIn(store);
+    return text !== undefined && recordIn(text) === undefined;
+  } catch {
+    return false;
+  }
 }
 
 /** @param {string} store @returns {string | undefined} undefined where there is none */

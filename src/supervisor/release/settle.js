@@ -75,7 +75,7 @@ export async function settle({ root, dataDir, data, chosen, app, isAttended }) {
       `${tree.message}. An earlier reload --release has chosen ${current.next} for this start. Choose another folder in the same way, or with start --release`,
     );
   }
-  if (named === undefined && isLost())
+  if (named === undefined && isDamaged(store))
     lacking = `${join(store, 'current')} is damaged, which said what ran before`;
   const isSame = tree.hash === current.workers;
   const degraded = lacking === undefined || isSame ? undefined : `what is on the disk runs: ${lacking}`;
@@ -86,14 +86,6 @@ export async function settle({ root, dataDir, data, chosen, app, isAttended }) {
     because: undefined,
     degraded: release.degraded ?? degraded,
   };
-
-  function isLost() {
-    try {
-      return isDamaged(store);
-    } catch {
-      return false;
-    }
-  }
 
   /** @returns {string | undefined} why what ran before shall go on; undefined when what is on the disk shall run */
   function whyNotOnDisk() {
