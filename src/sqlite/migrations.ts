@@ -10,8 +10,8 @@ import {
   type OwnedMigrations,
   recordedMigrations,
 } from './migration-history.ts';
+import { withoutComments } from './without-comments.ts';
 
-const COMMENT = /\/\*[\s\S]*?\*\/|--.*/g;
 /** What would end the transaction that a migration runs in; `BEGIN` and `END` also stand in triggers. */
 const TRANSACTION_CONTROL = /(?:^|;)\s*(?:COMMIT|ROLLBACK|END\s+TRANSACTION)\b/im;
 /**
@@ -46,7 +46,7 @@ export function readMigrations(folder: URL): Migration[] {
       throw mismatch(`${name} stands where ${expected}_<name>.sql was expected`);
     }
     const sql = readFileSync(new URL(name, folder), 'utf8');
-    if (TRANSACTION_CONTROL.test(sql.replace(COMMENT, ''))) {
+    if (TRANSACTION_CONTROL.test(withoutComments(sql))) {
       throw mismatch(
         `${name} ends a transaction. Take that out: all migrations are one, or none is applied.`,
       );

@@ -1,4 +1,5 @@
 import type { Database } from 'better-sqlite3';
+import { withoutComments } from '../sqlite/without-comments.ts';
 
 // What an app's command may get wrong without taking the writer, and all other writes, along.
 
@@ -9,7 +10,7 @@ const TRANSACTION_CONTROL =
 /** @returns the connection as commands get it: it neither commits nor rolls back */
 export function withoutControl(db: Database): Database {
   const refuse = (sql: string) => {
-    if (TRANSACTION_CONTROL.test(sql))
+    if (TRANSACTION_CONTROL.test(withoutComments(sql)))
       throw new TypeError(`A command must not end the transaction that it runs in: ${sql.trim()}`);
   };
   const guarded: Database = Object.create(db);

@@ -26,6 +26,7 @@ const ENDS: Readonly<Record<string, (db: Sqlite.Database) => unknown>> = {
   promise: () => Promise.resolve(1),
   rejection: () => Promise.reject(new Error('late')),
   commit: (db) => db.exec('COMMIT'),
+  behind: (db) => db.exec('/* its end */ COMMIT'),
   end: (db) => db.prepare('\n END').run(),
   rollback: (db) => db.exec('SELECT 1; rollback;'),
   transaction: (db) => db.transaction(() => 'inner')(),
