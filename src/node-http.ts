@@ -6,7 +6,10 @@ import { createRequire } from 'node:module';
  */
 const require = createRequire(import.meta.url);
 
-export const http = require('node:http') as typeof import('node:http');
+/** Loaded when it is asked for, as TLS: it takes 10 ms, and a process that serves nobody needs it for some stores only. */
+export function http(): typeof import('node:http') {
+  return require('node:http');
+}
 
 /** Loaded when it is asked for: TLS takes 7 ms, and most processes never need it. */
 export function https(): typeof import('node:https') {

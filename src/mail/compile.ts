@@ -1,6 +1,6 @@
-import MailComposer from 'nodemailer/lib/mail-composer';
 import { encodedWords } from './encoded-words.ts';
 import type { Mail } from './mail.ts';
+import { MailComposer } from './nodemailer.ts';
 
 /** Begins what a mail program decodes. nodemailer leaves it as it is where it is valid. */
 const ENCODED_WORD = '=?';

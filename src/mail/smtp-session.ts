@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream';
-import SMTPConnection from 'nodemailer/lib/smtp-connection';
+import { SMTPConnection } from './nodemailer.ts';
 import type { SmtpServer } from './smtp-url.ts';
 
 /** What nodemailer says of a failure beside its words, which may quote an address or a password. */

@@ -1,5 +1,5 @@
-import { type ClientRequest, request as requestByHttp } from 'node:http';
-import { request as requestByHttps } from 'node:https';
+import type { ClientRequest } from 'node:http';
+import { http, https } from '../node-http.ts';
 import { agentFor } from '../replication/store/reach.ts';
 import type { Payload } from './message.ts';
 
@@ -57,7 +57,7 @@ export async function sendTo(secretUrl: string, payload?: Payload): Promise<Sent
 }
 
 function begin(url: URL, payload: Payload | undefined, signal: AbortSignal): ClientRequest {
-  const request = url.protocol === 'https:' ? requestByHttps : requestByHttp;
+  const request = url.protocol === 'https:' ? https().request : http().request;
   return request(url, {
     method: payload ? 'POST' : 'GET',
     headers: {

@@ -24,7 +24,7 @@ interface Watched {
 export class LtxConfirmer implements Confirmer {
   readonly #options: ConfirmerOptions;
   readonly #socketPath: string;
-  readonly #agent = new http.Agent({ keepAlive: true });
+  readonly #agent = new (http().Agent)({ keepAlive: true });
   #isOn = false;
 
   constructor(options: ConfirmerOptions) {
@@ -93,7 +93,7 @@ export class LtxConfirmer implements Confirmer {
 
   #ask(method: string, path: string, body?: object): Promise<Record<string, unknown>> {
     return new Promise((resolve, reject) => {
-      const sent = http.request(
+      const sent = http().request(
         { socketPath: this.#socketPath, method, path, agent: this.#agent, timeout: ANSWER_TIMEOUT_MS },
         (response) => {
           let text = '';

@@ -17,7 +17,7 @@ const CONNECTIONS_CHECK_INTERVAL_MS = 1000;
  *   sides close on their own)
  */
 export function createHttpServer(app: RequestListener, log: Logger): Server {
-  const server = http.createServer({
+  const server = http().createServer({
     noDelay: true,
     headersTimeout: HEADERS_TIMEOUT_MS,
     requestTimeout: REQUEST_TIMEOUT_MS,

@@ -18,7 +18,7 @@ async function serveBy(t: Test, server: Server): Promise<number> {
 }
 
 t.test('a server that does not listen itself ends a request that is too slow all the same', async (t) => {
-  const server = http.createServer({ headersTimeout: 100, connectionsCheckingInterval: 20 });
+  const server = http().createServer({ headersTimeout: 100, connectionsCheckingInterval: 20 });
   const port = await serveBy(t, server);
   const refused = once(server, 'clientError', { signal: AbortSignal.timeout(10_000) });
   const socket = connect(port, '127.0.0.1');

@@ -1,7 +1,8 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Failure } from '../../errors.ts';
 import type { PeerState } from '../../messages/messages.ts';
+import { http } from '../../node-http.ts';
 import { isSignedBy, Nonces, sign } from './signature.ts';
 
 /** A question is asked right behind its nonce. */
@@ -50,7 +51,7 @@ export class PeerListener {
   constructor(options: PeerListenerOptions) {
     this.#options = options;
     this.#nonces = new Nonces(NONCE_LIFETIME_MS, options.now);
-    this.#server = createServer((request, response) => void this.#handle(request, response));
+    this.#server = http().createServer((request, response) => void this.#handle(request, response));
     this.#server.maxConnections = CONNECTIONS_MAX;
     this.#server.requestTimeout = TIMEOUT_MS;
     this.#server.headersTimeout = TIMEOUT_MS;

@@ -109,7 +109,7 @@ export function agentFor(url: URL, env: NodeJS.ProcessEnv, options: AgentOptions
     maxSockets,
     ...(proxy && { proxyEnv: { HTTP_PROXY: proxy, HTTPS_PROXY: proxy } }),
   };
-  if (url.protocol !== 'https:') return new http.Agent(common);
+  if (url.protocol !== 'https:') return new (http().Agent)(common);
   const { Agent } = https();
   if (takesAnyCertificate) return new Agent({ ...common, rejectUnauthorized: false });
   const { createSecureContext, getCACertificates } = require('node:tls') as typeof import('node:tls');

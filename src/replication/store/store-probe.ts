@@ -108,7 +108,7 @@ async function silenceOfUrl(url: URL): Promise<string | undefined> {
 /** @returns the status; or why there is none, in words */
 async function answerOf(url: URL): Promise<number | string> {
   return new Promise((resolve) => {
-    const { request } = url.protocol === 'https:' ? https() : http;
+    const { request } = url.protocol === 'https:' ? https() : http();
     const agent = agentFor(url, process.env, { takesAnyCertificate: true });
     const end = (answer: number | string) => {
       clearTimeout(timer);

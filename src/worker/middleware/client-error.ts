@@ -33,7 +33,7 @@ export function sendProblem(socket: Socket, failure: Failure, log: Logger): void
   const id = requestId(undefined);
   const body = JSON.stringify(problemOf(failure, id));
   socket.end(
-    `HTTP/1.1 ${httpStatus} ${http.STATUS_CODES[httpStatus]}\r\nConnection: close\r\nContent-Type: ${PROBLEM_TYPE}\r\n` +
+    `HTTP/1.1 ${httpStatus} ${http().STATUS_CODES[httpStatus]}\r\nConnection: close\r\nContent-Type: ${PROBLEM_TYPE}\r\n` +
       `X-Request-Id: ${id}\r\n${HEADERS}Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
     () => socket.destroy(),
   );
@@ -47,7 +47,7 @@ function failureOf({ code, rawPacket }: ParserError): Failure {
   if (code === 'HPE_HEADER_OVERFLOW') {
     return beginsTooLong(rawPacket)
       ? uriTooLong()
-      : new Failure('headers_too_large', `The headers may have at most ${http.maxHeaderSize} bytes`);
+      : new Failure('headers_too_large', `The headers may have at most ${http().maxHeaderSize} bytes`);
   }
   if (code === 'HPE_CHUNK_EXTENSIONS_OVERFLOW') {
     return new Failure('too_large', 'The extensions of the chunks are too large');
