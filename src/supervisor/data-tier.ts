@@ -177,7 +177,7 @@ export class DataTier {
 
   /** @throws Failure the reason that it cannot start */
   async start(): Promise<void> {
-    if (this.lease.slot) this.#preforkPrepare();
+    this.#preforkPrepare();
     await this.lease.start();
     // Another system may hold the replica, and whether it lives takes time to know: only what takes long as well goes on.
     const { databases, config } = this.running;
