@@ -7,6 +7,7 @@ import {
 } from '../../src/testing/running-system.ts';
 
 import { APP_ARGUMENTS } from '../small-app/arguments.ts';
+import { keepRelease, seedRelease } from './seed-release.ts';
 
 export {
   type LogLine,
@@ -36,7 +37,9 @@ export function launch(
   options: LaunchOptions = {},
 ): RunningSystem {
   // A copy of the project names its app itself.
-  const args = options.root === undefined ? [...APP_ARGUMENTS, ...(options.args ?? [])] : options.args;
+  const isProject = options.root === undefined;
+  if (isProject && options.uid === undefined) seedRelease(dataDir);
+  const args = isProject ? [...APP_ARGUMENTS, ...(options.args ?? [])] : options.args;
   const system = RunningSystem.launch(dataDir, { ...QUICK, ...env }, 'pipe', {
     ...options,
     ...(args && { args }),
@@ -53,7 +56,8 @@ export async function start(
   options?: LaunchOptions,
 ): Promise<RunningSystem> {
   const system = launch(t, env, dataDir, options);
-  await system.ready();
+  const { release } = await system.ready();
+  if (options?.root === undefined) keepRelease(system.dataDir, String(release));
   return system;
 }
 
