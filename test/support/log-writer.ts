@@ -18,7 +18,7 @@ if (mode === 'kill') {
   // What is older than a batch waits must be out. It is many batches, and yet no more than a socket holds of which nobody reads.
   const write = membersWriterOf(log)!;
   for (let index = 0; index < 1000; index += 1) write(`,"index":${index}`);
-  await setTimeout(50);
+  await setTimeout(250);
   process.kill(process.pid, 'SIGKILL');
 }
 if (mode === 'beside-others') {
