@@ -26,10 +26,19 @@ export function prepareDataDir(dataDir: string): string {
       demandFile(join(dataDir, name));
       accessSync(join(dataDir, name), R_OK | W_OK);
     }
+    demandOwnFiles(runDir);
+    // What ran is recorded there: one that cannot be read would have the next start run what was refused.
+    if (existsSync(join(runDir, 'releases'))) demandOwnFiles(join(runDir, 'releases'));
     return runDir;
   } catch (error) {
     throw error instanceof Failure ? error : unusable(dataDir, error);
   }
+}
+
+/** Another user, such as root, may have started a system here once. @throws the error of the file system */
+function demandOwnFiles(folder: string): void {
+  for (const entry of readdirSync(folder, { withFileTypes: true }))
+    if (entry.isFile()) accessSync(join(folder, entry.name), R_OK | W_OK);
 }
 
 /**

@@ -130,6 +130,20 @@ const CASES: readonly Case[] = [
     as: 'nobody',
   },
   {
+    name: "one's own, with another user's record of what ran",
+    make: (folder) => {
+      const path = foreign(folder, 'data', 0o755);
+      const store = join(path, 'run', 'releases');
+      mkdirSync(store, { recursive: true });
+      for (const own of [path, join(path, 'run'), store]) chownSync(own, NOBODY, NOBODY);
+      writeFileSync(join(store, 'current'), '{}', { mode: 0o600 });
+      return path;
+    },
+    remedy: /is closed to this user \(id 65534\), see \S+current: run/,
+    looking: 75,
+    as: 'nobody',
+  },
+  {
     name: 'on a read-only file system',
     make: (folder) => foreign(folder, 'data', 0o700),
     remedy: /is on a read-only file system: mount it writable/,
