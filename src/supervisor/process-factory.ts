@@ -65,6 +65,7 @@ export class ProcessFactory {
     spec: ProcessSpec & Pick<SlotOptions, 'handover'>,
     { name, deployment }: ProcessRequest,
     spawn: SlotOptions['spawn'],
+    isAlone?: () => boolean,
   ): Slot {
     const { log, events, telemetry, onChange } = this.#options;
     const { config } = deployment;
@@ -85,6 +86,7 @@ export class ProcessFactory {
       handover: spec.handover,
       exchangeTimeoutMs: (deployment) => exchangeTimeoutMsOf(spec, deployment.config),
       policy,
+      ...(isAlone && { isAlone }),
       resetAfterMs: config.RESTART_WINDOW_MS,
       log,
     });

@@ -28,6 +28,9 @@ export interface Restart {
  *
  * A death by somebody else's SIGKILL is no fault of the code: it never opens the breaker, and one that had been ready
  * is made up for at once. One that never gets ready is delayed all the same: something may kill each start.
+ *
+ * The breaker spares the machine what others make up for. Without it nothing would be served, so one that stands alone has
+ * the back-off only: what ends it again and again may be one request of many.
  */
 export class RestartPolicy {
   readonly #options: RestartPolicyOptions;
@@ -46,9 +49,10 @@ export class RestartPolicy {
   /**
    * @param readyForMs how long the dead child had been ready
    * @param isFault whether its death speaks against its code
+   * @param isAlone whether nobody else does its work meanwhile
    * @returns how long to wait before the next start
    */
-  afterDeath(readyForMs: number, isFault: boolean): Restart {
+  afterDeath(readyForMs: number, isFault: boolean, isAlone = false): Restart {
     const { backoffMinMs, backoffMaxMs, intensity, windowMs, breakerRetryMs, stableMs, now, random } =
       this.#options;
     const nowMs = now();
@@ -56,12 +60,13 @@ export class RestartPolicy {
     if (this.#breakerOpen && readyForMs >= windowMs) this.#close();
     if (isFault) this.#faultsAtMs.push(nowMs);
     if (this.#faultsAtMs.length >= intensity) this.#breakerOpen = true;
-    if (this.#breakerOpen) return { delayMs: jittered(breakerRetryMs, random), breakerOpen: true };
+    const breakerOpen = this.#breakerOpen;
+    if (breakerOpen && !isAlone) return { delayMs: jittered(breakerRetryMs, random), breakerOpen };
     if (readyForMs >= stableMs) this.#quickDeaths = 0;
-    if (readyForMs >= stableMs || (readyForMs > 0 && !isFault)) return { delayMs: 0, breakerOpen: false };
+    if (readyForMs >= stableMs || (readyForMs > 0 && !isFault)) return { delayMs: 0, breakerOpen };
     this.#quickDeaths += 1;
     const limits = { minMs: backoffMinMs, maxMs: backoffMaxMs, random };
-    return { delayMs: backoffMs(this.#quickDeaths, limits), breakerOpen: false };
+    return { delayMs: backoffMs(this.#quickDeaths, limits), breakerOpen };
   }
 
   /** The child has stayed ready for the whole window: its record is reset. */

@@ -161,11 +161,12 @@ export class ServingTier {
 
   #workerSlot(name: string): Slot {
     const { deployment, factory, onReady, onReport } = this.#options;
-    const slot = factory.slot(
+    const slot: Slot = factory.slot(
       PROCESSES.worker,
       { name, deployment },
       (deployment) =>
         this.spare.take(name, deployment) ?? factory.child(PROCESSES.worker, { name, deployment }),
+      () => !this.workers.some((worker) => worker !== slot && worker.isReady),
     );
     slot.on('child', (child) => {
       child.once('ready', () => {

@@ -37,6 +37,8 @@ export interface SlotOptions {
   /** What the old child gets to finish when the one of this deployment takes over. */
   readonly exchangeTimeoutMs: (deployment: Deployment) => number;
   readonly policy: RestartPolicy;
+  /** Whether nobody else does its work while it is away. */
+  readonly isAlone?: () => boolean;
   /** A child that stayed ready this long has its restart record reset. */
   readonly resetAfterMs: number;
   readonly log: Logger;
@@ -396,7 +398,8 @@ export class Slot extends EventEmitter<SlotEvents> {
   }
 
   #restart(child: Child, exit: ChildExit): void {
-    const restart = this.#options.policy.afterDeath(exit.readyForMs, exit.endedBy === 'fault');
+    const { policy, isAlone } = this.#options;
+    const restart = policy.afterDeath(exit.readyForMs, exit.endedBy === 'fault', isAlone?.());
     const { delayMs, breakerOpen } = restart;
     this.#restarts += 1;
     const next = breakerOpen ? 'breaker open, next try' : 'next start';

@@ -46,8 +46,12 @@ export class WriterPlace {
     this.#options = options;
     const { factory, deployment } = options;
     const name = PROCESSES.writer.role;
-    this.slot = factory.slot(PROCESSES.writer, { name, deployment }, (deployment, isToStandBy) =>
-      factory.child(PROCESSES.writer, { name, deployment, standby: isToStandBy ? 'all' : 'none' }),
+    this.slot = factory.slot(
+      PROCESSES.writer,
+      { name, deployment },
+      (deployment, isToStandBy) =>
+        factory.child(PROCESSES.writer, { name, deployment, standby: isToStandBy ? 'all' : 'none' }),
+      () => true,
     );
     this.slot.on('child', (child) => this.#watch(child));
   }

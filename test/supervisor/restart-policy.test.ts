@@ -43,6 +43,15 @@ t.test('faults within the window open the breaker, and it is tried again slowly'
   t.same(policy.afterDeath(2000, true), { delayMs: 29_985, breakerOpen: true });
 });
 
+t.test('one that stands alone has the back-off only, and its breaker is told all the same', async (t) => {
+  const policy = policyAt({ nowMs: 0 });
+  for (let fault = 0; fault < 3; fault += 1) policy.afterDeath(2000, true, true);
+  t.same(policy.afterDeath(2000, true, true), { delayMs: 0, breakerOpen: true });
+  const delays = Array.from({ length: 6 }, () => policy.afterDeath(1, true, true).delayMs);
+  t.same(delays, [100, 200, 400, 800, 1000, 1000]);
+  t.equal(policy.afterDeath(1, true, false).delayMs, 29_985, 'until another one does its work');
+});
+
 t.test('faults that are further apart than the window do not open it', async (t) => {
   const clock = { nowMs: 0 };
   const policy = policyAt(clock);
