@@ -183,9 +183,9 @@ export class Releases {
       const { app } = invocation;
       const known = await readTree(root, data, app);
       if (known.hash !== hash) return;
-      await syncRelease((await storeRelease(root, this.#store, data, { known, app })).folder);
-      // It was beside the copy.
+      // It was beside the copy, and is there again before anything runs from that.
       if (this.#written && this.current.workers === null) writeCurrent(this.#store, this.#written);
+      await syncRelease((await storeRelease(root, this.#store, data, { known, app })).folder);
       this.watch(release);
       log.warn(`the copy of release ${nameOf(release)} was damaged, and was made anew from ${root}`);
     } catch (err) {
