@@ -12,11 +12,17 @@ export type { Logger };
  * @returns a logger on standard output that never blocks the event loop on a slow reader
  */
 export function createLog(role: string, level: string, format: 'json' | 'text'): Logger {
+  let speaker = speakerOf(role);
+  const stamp = () => `${isoTime()}${speaker}`;
   const options: pino.LoggerOptions = {
     level,
-    base: { role, pid: process.pid },
-    timestamp: isoTime,
+    base: null,
+    // The one member that pino makes anew for each line, of its children too.
+    timestamp: stamp,
     formatters: { level: (label) => ({ level: label }) },
+  };
+  const rename = (next: string) => {
+    speaker = speakerOf(next);
   };
   if (format === 'text') {
     // Loaded only for a person: in every other process it would be so much time and memory for nothing.
@@ -29,14 +35,27 @@ export function createLog(role: string, level: string, format: 'json' | 'text'):
       messageFormat: '{role}[{pid}] {msg}',
       singleLine: true,
     });
-    return pino(options, new LineBatch(textOf));
+    const log = pino(options, new LineBatch(textOf));
+    renamers.set(log, rename);
+    return log;
   }
   const batch = new LineBatch();
   const log = pino(options, batch);
-  const base = `,"role":${JSON.stringify(role)},"pid":${process.pid}`;
+  renamers.set(log, rename);
   if (log.isLevelEnabled('info'))
-    writers.set(log, (members) => batch.writeAsIs(`{"level":"info"${isoTime()}${base}${members}}\n`));
+    writers.set(log, (members) => batch.writeAsIs(`{"level":"info"${stamp()}${members}}\n`));
   return log;
+}
+
+const renamers = new WeakMap<Logger, (role: string) => void>();
+
+/** Who speaks from now on: one that has waited has the name of its place. */
+export function renameSpeaker(log: Logger, role: string): void {
+  renamers.get(log)?.(role);
+}
+
+function speakerOf(role: string): string {
+  return `,"role":${JSON.stringify(role)},"pid":${process.pid}`;
 }
 
 /** Writes a line of the level info. @param members of it, as JSON without its brackets, a comma before each */

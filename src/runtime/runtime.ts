@@ -1,7 +1,7 @@
 import { inspect } from 'node:util';
 import type { Config } from '../config.ts';
 import { type Code, Failure } from '../errors.ts';
-import { createLog, type Logger } from '../log.ts';
+import { createLog, type Logger, renameSpeaker } from '../log.ts';
 import type { ToChild, ToPrimary } from '../messages/messages.ts';
 import type { Schema } from '../messages/positions.ts';
 import { Meter } from '../metrics/meter.ts';
@@ -93,7 +93,7 @@ export function startRuntime(): StartedRuntime {
   process.on('SIGTERM', () => {});
   process.on('SIGHUP', () => {});
   process.on('uncaughtException', fail);
-  const waitForPlace = standbyOf(context, send);
+  const waitForPlace = standbyOf(context, log, send);
   let served = 0;
   const meter = new Meter();
   meterSelf(meter);
@@ -145,6 +145,7 @@ function endWithPrimary(primaryPid: number): void {
 /** @returns what waits for this child's place where its context says so, and resolves to what its role needs */
 function standbyOf(
   { standby, input }: ChildContext,
+  log: Logger,
   send: (message: ToPrimary) => void,
 ): (at: ChildContext['standby']) => Promise<unknown> {
   const activated = Promise.withResolvers<unknown>();
@@ -152,6 +153,7 @@ function standbyOf(
   process.on('message', (message: ToChild) => {
     if (message.kind !== 'activate') return;
     process.title = `ninelives ${message.name}`;
+    renameSpeaker(log, message.name);
     activated.resolve(message.input);
   });
   return async (at) => {

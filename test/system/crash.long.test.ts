@@ -58,6 +58,8 @@ t.test('with as many spares as workers, all workers killed at once are made up f
   await Promise.all(names.map((name) => system.waitFor((line) => line.msg === `${name} ready`, from)));
   t.same(new Set(names.map((name) => system.pidOf(name))), new Set(spares.map(({ pid }) => pid)));
   t.equal((await request(`${system.url}/health`)).status, 200);
+  const { role, pid } = await system.waitFor(({ msg }) => msg === 'request', from);
+  t.equal(system.pidOf(String(role)), pid, 'a line of the log has the name of the place');
 });
 
 t.test('a killed Litestream is started again, and nobody notices', async (t) => {
