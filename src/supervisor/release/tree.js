@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { lstatSync, readFileSync } from 'node:fs';
 import { readdir, readFile, readlink, realpath } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, join, relative, resolve, sep } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { EMITTED, PACKAGE, SOURCES } from './modules.js';
 
@@ -18,6 +18,8 @@ const LEFT_OUT_AT_TOP = new Set(['test', 'loadtest']);
 /** What a running system, or its operator's shell, writes beside the code. */
 const WRITTEN = /\.(?:log|db|db-wal|db-shm|sqlite3?|pid|sock)$/;
 const HASH_CHARACTERS = 16;
+/** Below the root of a copy, where Node.js runs TypeScript, which it does not below node_modules. */
+const LOCAL_PACKAGES = '.packages';
 /**
  * Small files are read and written at once, since the way through the thread pool takes ten times as long; after so many of
  * them the other work of the process has its turn.
@@ -29,7 +31,7 @@ export const FILES_A_TURN = 32;
  * @property {string} path below the root, with `/`
  * @property {boolean} isExecutable
  * @property {Buffer} [bytes] of a file
- * @property {string} [target] of a symbolic link, absolute
+ * @property {string} [target] of a symbolic link: absolute, or relative where that is copied too
  *
  * @typedef {object} Tree a project's code as it is on the disk now
  * @property {string} root absolute, without symbolic links
@@ -45,7 +47,7 @@ export const FILES_A_TURN = 32;
  *
  * @typedef {object} Link
  * @property {string} path below the root
- * @property {string} target absolute
+ * @property {string} target absolute, or relative where that is copied too
  *
  * @typedef {object} Found
  * @property {string} path below the root
@@ -58,7 +60,8 @@ export const FILES_A_TURN = 32;
 /**
  * Reads a project's code. That is package.json's folder without node_modules, dot-files and what is data. Where the chassis
  * is one of its packages, that one is a part of the code, too; in the chassis' repository it is, and test and loadtest are
- * not, but for the app's own folder.
+ * not, but for the app's own folder. A package that the app depends on and that is no download, such as another workspace, is
+ * the project's own code as well.
  *
  * @param {string} folder of package.json; may be a symbolic link
  * @param {readonly string[]} data absolute paths that hold data, not code
@@ -77,6 +80,8 @@ export async function readTree(folder, data, named) {
   const folders = [];
   /** @type {Link[]} */
   const links = [];
+  /** @type {Map<string, string>} what is copied: a real folder, and where it is to lie below the root */
+  const bases = new Map([[root, '']]);
   const isData = new Set(data);
   await walk({ base: root, below: '' }, (path, name) => {
     if (name.startsWith('.') || isData.has(join(root, path)) || WRITTEN.test(name)) return 'skip';
@@ -90,8 +95,23 @@ export async function readTree(folder, data, named) {
   } else {
     const at = links.findIndex(({ path }) => path === 'node_modules');
     if (at !== -1) links.splice(at, 1);
-    links.push(...(await packagesBeside(root, chassis.folder)));
     folders.push('node_modules', chassis.below);
+    bases.set(chassis.folder, chassis.below);
+    for (const [name, base] of await localPackages(root)) {
+      if (copiedPlaceOf(base) !== undefined) continue;
+      const below = `${LOCAL_PACKAGES}/${name}`;
+      bases.set(base, below);
+      folders.push(...new Set([LOCAL_PACKAGES, dirname(below), below]));
+      await walk({ base, below }, (path, name) => {
+        if (name.startsWith('.') || isData.has(join(base, relative(below, path))) || WRITTEN.test(name))
+          return 'skip';
+        return name === 'node_modules' ? 'link' : 'take';
+      });
+    }
+    for (const { path, target } of await packagesBeside(root, chassis.folder)) {
+      if (dirname(path) !== 'node_modules') folders.push(dirname(path));
+      links.push({ path, target: await targetOf(path, target) });
+    }
     await walk({ base: chassis.folder, below: chassis.below }, (path, name) => {
       // Types are for whoever writes an app.
       if (path.endsWith('.d.ts') || (name.startsWith('.') && path !== `${chassis.below}/${EMITTED}`))
@@ -107,7 +127,7 @@ export async function readTree(folder, data, named) {
   for (const { path, full, isLink, isExecutable } of found) {
     if (files.length % FILES_A_TURN === 0) await turn();
     if (isLink) {
-      const target = resolve(dirname(full), await readlink(full));
+      const target = await targetOf(path, resolve(dirname(full), await readlink(full)));
       digest.update(`${path}\0link\0${target}\0`);
       files.push({ path, isExecutable, target });
       continue;
@@ -121,7 +141,42 @@ export async function readTree(folder, data, named) {
   if (named !== undefined) digest.update(`${named}\0`);
   const hash = digest.digest('hex').slice(0, HASH_CHARACTERS);
   const code = chassis === undefined ? SOURCES : `${chassis.below}/${EMITTED}`;
-  return { root, hash, version, lockHash, nodeModules, files, folders, links, code, app };
+  return {
+    root,
+    hash,
+    version,
+    lockHash,
+    nodeModules,
+    files,
+    folders: [...new Set(folders)],
+    links,
+    code,
+    app,
+  };
+
+  /**
+   * @param {string} path of a link, below the root
+   * @param {string} target absolute
+   * @returns {Promise<string>} the same, or its copy: one that led to the project would not be of this release
+   */
+  async function targetOf(path, target) {
+    const real = await realpath(target).catch(() => undefined);
+    const place = real === undefined ? undefined : copiedPlaceOf(real);
+    return place === undefined ? target : relative(dirname(path), place) || '.';
+  }
+
+  /**
+   * @param {string} real
+   * @returns {string | undefined} where it is to lie below the root; undefined where it is not copied
+   */
+  function copiedPlaceOf(real) {
+    for (const [base, below] of bases) {
+      if (real !== base && !real.startsWith(`${base}${sep}`)) continue;
+      const place = join(below, relative(base, real));
+      if (real === base || folders.includes(place) || found.some(({ path }) => path === place)) return place;
+    }
+    return undefined;
+  }
 
   /**
    * @param {{ base: string, below: string }} place a folder, and where it is to lie below the root
@@ -239,13 +294,61 @@ async function packagesBeside(root, chassis) {
   /** @type {Map<string, Link>} */
   const links = new Map();
   for (const folder of [...(await allNodeModules(root)), dirname(chassis)]) {
-    for (const name of await readdir(folder)) {
+    for (const name of await packagesIn(folder)) {
       const path = `node_modules/${name}`;
-      if (name.startsWith('.') || name === PACKAGE || links.has(path)) continue;
+      if (name === PACKAGE || links.has(path)) continue;
       links.set(path, { path, target: join(folder, name) });
     }
   }
   return [...links.values()];
+}
+
+/**
+ * @param {string} folder
+ * @returns {Promise<string[]>} names, also of those with a scope: the ones of a scope may lie in several folders
+ */
+async function packagesIn(folder) {
+  const names = (await readdir(folder)).filter((name) => !name.startsWith('.'));
+  const all = names.map(async (name) =>
+    name.startsWith('@') ? (await readdir(join(folder, name))).map((each) => `${name}/${each}`) : [name],
+  );
+  return (await Promise.all(all)).flat();
+}
+
+/**
+ * @param {string} root
+ * @returns {Promise<Map<string, string>>} the real folder of each package that the app needs, or one of these, and that is no
+ *   download: npm has made a link to it
+ */
+async function localPackages(root) {
+  const places = await allNodeModules(root);
+  /** @type {Map<string, string>} */
+  const local = new Map();
+  const wanted = new Set(await dependenciesOf(root));
+  for (const name of wanted) {
+    for (const place of places) {
+      const folder = await realpath(join(place, name)).catch(() => undefined);
+      if (folder === undefined) continue;
+      if (!/[\\/]node_modules[\\/]/.test(folder)) {
+        local.set(name, folder);
+        for (const next of await dependenciesOf(folder)) wanted.add(next);
+      }
+      break;
+    }
+  }
+  return local;
+}
+
+/** @param {string} folder of a package @returns {Promise<string[]>} names; none where that is not to be known */
+async function dependenciesOf(folder) {
+  try {
+    const { dependencies, optionalDependencies } = JSON.parse(
+      await readFile(join(folder, 'package.json'), 'utf8'),
+    );
+    return Object.keys({ ...dependencies, ...optionalDependencies });
+  } catch {
+    return [];
+  }
 }
 
 /**

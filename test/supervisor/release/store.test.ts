@@ -1,4 +1,15 @@
-import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import {
@@ -41,6 +52,62 @@ t.test('a copy has every folder, also one that holds dot-files alone', async (t)
   write('src/feature/migrations/.keep', '');
   const { folder } = await storeRelease(root, releasesFolder(dataDir), [dataDir]);
   t.strictSame(readdirSync(join(folder, 'src/feature/migrations')), []);
+});
+
+t.test('a link within the code leads to the copy, and one that leads out of it stays', async (t) => {
+  const { root, folder: outside, dataDir, write } = makeProject(t);
+  write('src/shared/two.ts', 'export const two = 2;\n');
+  mkdirSync(join(outside, 'media'));
+  const links = {
+    'src/deep/shared': '../shared',
+    'src/two.ts': join(root, 'src/shared/two.ts'),
+    'src/media': join(outside, 'media'),
+    'src/nothing': '../none',
+    'src/settings': '../.env',
+  };
+  for (const [path, target] of Object.entries(links)) symlinkSync(target, join(root, path));
+  write('.env', '');
+  const { folder } = await storeRelease(root, releasesFolder(dataDir), [dataDir]);
+  t.strictSame(
+    Object.keys(links).map((path) => readlinkSync(join(folder, path))),
+    ['../shared', 'shared/two.ts', join(outside, 'media'), join(root, 'none'), join(root, '.env')],
+  );
+});
+
+t.test('a workspace that the app needs is copied as its own code, also through another one', async (t) => {
+  const { folder: repository, dataDir, write } = makeProject(t);
+  const app = join(repository, 'code/packages/api');
+  const packageJson = (name: string, dependencies: object, more = {}) =>
+    write(
+      `packages/${name}/package.json`,
+      JSON.stringify({ name, type: 'module', exports: './main.ts', dependencies, ...more }),
+    );
+  packageJson('api', { ninelives: '*', '@acme/lib': '*' }, { ninelives: { app: 'main.ts' } });
+  packageJson('lib', { base: '*' });
+  packageJson('base', {});
+  packageJson('film', {});
+  write('packages/api/main.ts', "export { text } from '@acme/lib';\nexport { parse } from '@other/far';\n");
+  write('packages/lib/main.ts', "export { text } from 'base';\n");
+  write('packages/base/main.ts', "export const text: string = 'before';\n");
+  write('packages/api/node_modules/@other/near/index.js', '');
+  write('node_modules/@other/far/index.js', 'exports.parse = 1;\n');
+  write('node_modules/ninelives/.build/launch.js', '');
+  mkdirSync(join(repository, 'code/node_modules/@acme'));
+  for (const [name, folder] of Object.entries({ '@acme/lib': 'lib', base: 'base', film: 'film', api: 'api' }))
+    symlinkSync(join(repository, 'code/packages', folder), join(repository, 'code/node_modules', name));
+  const store = releasesFolder(dataDir);
+  const release = await storeRelease(app, store, [dataDir]);
+  write('packages/base/main.ts', 'A merge that is half done');
+  write('packages/lib/main.ts', 'The same');
+  const { text, parse } = await import(join(release.folder, 'main.ts'));
+  t.strictSame([text, parse], ['before', 1]);
+  t.equal(
+    readlinkSync(join(release.folder, 'node_modules/film')),
+    join(repository, 'code/node_modules/film'),
+    'what it does not need is not copied',
+  );
+  t.equal(readlinkSync(join(release.folder, 'node_modules/api')), '..', 'itself is the copy');
+  t.not((await storeRelease(app, store, [dataDir])).hash, release.hash, 'it is another release by now');
 });
 
 t.test('a copy that was changed or has lost a file is no release, and is made anew', async (t) => {
