@@ -76,3 +76,13 @@ t.test('a store that answers a third of the requests with 503', async (t) => {
   await drive(t, { REPLICA_URL: `s3://${s3.bucket}/p`, S3_ENDPOINT, ...s3.credentials });
   t.ok(refused > 5, `${refused} of ${asked} were refused`);
 });
+
+t.test('a store that knows no conditions', async (t) => {
+  const s3 = await startS3(t);
+  const S3_ENDPOINT = await gate(t, s3.endpoint, ({ headers }) =>
+    headers['if-match'] === undefined && headers['if-none-match'] === undefined
+      ? undefined
+      : [501, 'NotImplemented'],
+  );
+  await drive(t, { REPLICA_URL: `s3://${s3.bucket}/p`, S3_ENDPOINT, ...s3.credentials });
+});

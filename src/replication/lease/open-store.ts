@@ -22,8 +22,11 @@ export function openLeaseStore(
   timeoutMs: number = TIMEOUT_MS,
 ): LeaseStore {
   const { replica } = config;
-  if (replica.type === 's3') return new LeaseFile(openStore({ config, env, timeoutMs }));
+  if (replica.type === 's3')
+    return new LeaseFile(openStore({ config, env, timeoutMs }), {
+      takesNoConditions: config.FAILOVER === 'off',
+    });
   const store = new FileStore(replica);
   const awayBecause = () => unmountedReason(readMark(config.DATA_DIR), replica);
-  return new LeaseFile(store, new FolderLock(replica.path, store, awayBecause));
+  return new LeaseFile(store, { lock: new FolderLock(replica.path, store, awayBecause) });
 }

@@ -1,5 +1,5 @@
 import { epochOf } from '../failover/epoch.ts';
-import type { ReplicaStore, Stored } from '../store/store.ts';
+import { type ReplicaStore, type Stored, StoreRefusal } from '../store/store.ts';
 import { trialName } from '../store/trial.ts';
 import type { FolderLock } from './folder-lock.ts';
 
@@ -30,18 +30,31 @@ export interface LeaseStore {
   demandWritable(): Promise<void>;
 }
 
+/** A store that knows no conditions answers with it, or ignores them. */
+const NOT_IMPLEMENTED = 501;
+
 /** Of no content that a store may hold. */
 const NO_TAG = `"${'0'.repeat(32)}"`;
+
+export interface LeaseFileOptions {
+  /** Of a replica in a folder, where a condition alone would let two write at once; undefined for a bucket. */
+  readonly lock?: FolderLock;
+  /** A store that refuses conditions is written to as one that ignores them: not where two systems take over from each other. */
+  readonly takesNoConditions?: boolean;
+}
 
 /** The record as a file of the replica, replaced only under the condition that it is what was read. */
 export class LeaseFile implements LeaseStore {
   readonly #store: ReplicaStore;
   readonly #lock: FolderLock | undefined;
+  readonly #takesNoConditions: boolean;
+  /** The store has refused one. */
+  #isUnconditional = false;
 
-  /** @param lock of a replica in a folder, where a condition alone would let two write at once; undefined for a bucket */
-  constructor(store: ReplicaStore, lock?: FolderLock) {
+  constructor(store: ReplicaStore, { lock, takesNoConditions = false }: LeaseFileOptions = {}) {
     this.#store = store;
     this.#lock = lock;
+    this.#takesNoConditions = takesNoConditions;
   }
 
   get isLockable(): boolean {
@@ -62,7 +75,14 @@ export class LeaseFile implements LeaseStore {
 
   async write(text: string, over: Stored | undefined): Promise<boolean> {
     this.#lock?.makeFolder();
-    return this.#store.write(LEASE_NAME, text, over);
+    try {
+      if (!this.#isUnconditional) return await this.#store.write(LEASE_NAME, text, over);
+    } catch (error) {
+      if (!this.#takesNoConditions || !isUnknown(error)) throw error;
+      this.#isUnconditional = true;
+    }
+    if ((await this.read())?.tag !== over?.tag) return false;
+    return this.#store.write(LEASE_NAME, text, 'any');
   }
 
   async epochs(): Promise<readonly string[]> {
@@ -79,6 +99,9 @@ export class LeaseFile implements LeaseStore {
       // What is there already has the same tag again.
       if (await this.#letsBoth(path, ['next', 'another'], await this.#store.read(path))) return 'If-Match';
       return undefined;
+    } catch (error) {
+      if (isUnknown(error)) return 'If-None-Match';
+      throw error;
     } finally {
       await this.#store.remove(path);
     }
@@ -95,4 +118,9 @@ export class LeaseFile implements LeaseStore {
     if (!written.includes(true)) throw new Error('of two writes at once the store has refused both');
     return !written.includes(false);
   }
+}
+
+/** @returns whether the store knows no conditions */
+function isUnknown(error: unknown): boolean {
+  return error instanceof StoreRefusal && error.status === NOT_IMPLEMENTED;
 }

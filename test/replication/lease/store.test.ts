@@ -4,27 +4,29 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { loadConfig } from '../../../src/config.ts';
 import { FolderLock } from '../../../src/replication/lease/folder-lock.ts';
-import { LeaseFile, type LeaseStore } from '../../../src/replication/lease/store.ts';
+import { LeaseFile, type LeaseFileOptions, type LeaseStore } from '../../../src/replication/lease/store.ts';
 import { FileStore } from '../../../src/replication/store/file-store.ts';
 import { openStore } from '../../../src/replication/store/open.ts';
 import type { Condition } from '../../../src/testing/s3-server.ts';
 import { bare } from '../../support/bare.ts';
-import { startS3 } from '../../support/s3.ts';
+import { startS3, type TestStore } from '../../support/s3.ts';
+import { gate } from '../../support/store-ways.ts';
 import { temporaryFolder } from '../../support/system.ts';
 
 async function s3StoreOf(t: Test, evaluated?: readonly Condition[]): Promise<LeaseFile> {
   const store = await startS3(t, 'lease-test', evaluated);
+  return leaseFileAt(store, store.endpoint);
+}
+
+function leaseFileAt(store: TestStore, endpoint: string, options?: LeaseFileOptions): LeaseFile {
   const url = 's3://lease-test/some/prefix';
-  const { config } = loadConfig(
-    { REPLICA_URL: url, S3_ENDPOINT: store.endpoint, ...store.credentials },
-    '/tmp',
-  );
-  return new LeaseFile(openStore({ config, env: store.credentials }));
+  const { config } = loadConfig({ REPLICA_URL: url, S3_ENDPOINT: endpoint, ...store.credentials }, '/tmp');
+  return new LeaseFile(openStore({ config, env: store.credentials }), options);
 }
 
 function storeIn(path: string): LeaseFile {
   const store = new FileStore({ type: 'file', path, url: `file:${path}` });
-  return new LeaseFile(store, new FolderLock(path, store));
+  return new LeaseFile(store, { lock: new FolderLock(path, store) });
 }
 
 async function replaces(t: Test, store: LeaseStore): Promise<void> {
@@ -62,6 +64,22 @@ t.test('a bucket that ignores a condition is found out', async (t) => {
   t.equal(await (await s3StoreOf(t, ['if-match'])).ignored(), 'If-None-Match');
   t.equal(await (await s3StoreOf(t, ['if-none-match'])).ignored(), 'If-Match');
 });
+
+t.test(
+  'a bucket that refuses conditions is written without, but not where two take over from each other',
+  async (t) => {
+    const s3 = await startS3(t, 'lease-test');
+    const endpoint = await gate(t, s3.endpoint, ({ headers }) =>
+      headers['if-match'] === undefined && headers['if-none-match'] === undefined
+        ? undefined
+        : [501, 'NotImplemented'],
+    );
+    await replaces(t, leaseFileAt(s3, endpoint, { takesNoConditions: true }));
+    const strict = leaseFileAt(s3, endpoint);
+    t.equal(await strict.ignored(), 'If-None-Match');
+    await t.rejects(strict.write('one', undefined), /NotImplemented/);
+  },
+);
 
 t.test('a folder, with the lock of the kernel', async (t) => {
   const folder = join(temporaryFolder(t), 'replica');
