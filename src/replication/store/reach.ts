@@ -36,11 +36,13 @@ export function storeUrl({ S3_ENDPOINT, AWS_REGION }: StoreSettings): URL {
 /**
  * @returns the proxy that a request takes, by the rules of Litestream's HTTP client: a name in NO_PROXY stands for what is
  *   below it too, a network may stand there, and what is on this machine is asked directly
+ * @throws Failure config_invalid for one that Litestream may take, and nothing else does
  * @see https://pkg.go.dev/golang.org/x/net/http/httpproxy
  */
 export function proxyOf({ protocol, hostname, port }: URL, env: NodeJS.ProcessEnv): string | undefined {
   const read = (name: string) => env[name] || env[name.toLowerCase()];
-  const proxy = read(protocol === 'https:' ? 'HTTPS_PROXY' : 'HTTP_PROXY');
+  const variable = protocol === 'https:' ? 'HTTPS_PROXY' : 'HTTP_PROXY';
+  const proxy = read(variable);
   const host = hostname.replace(/^\[|\]$/g, '').toLowerCase();
   if (proxy === undefined || isLoopbackHost(host)) return undefined;
   const ownPort = port || (protocol === 'https:' ? '443' : '80');
@@ -55,7 +57,14 @@ export function proxyOf({ protocol, hostname, port }: URL, env: NodeJS.ProcessEn
     return suffix.startsWith('.') ? host.endsWith(suffix) : host === name || host.endsWith(`.${name}`);
   });
   if (isDirect) return undefined;
-  return /^\w+:\/\//.test(proxy) ? proxy : `http://${proxy}`;
+  const full = /^\w+:\/\//.test(proxy) ? proxy : `http://${proxy}`;
+  // What it is may be a secret.
+  if (!/^https?:$/.test(URL.parse(full)?.protocol ?? ''))
+    throw new Failure(
+      'config_invalid',
+      `${variable} names a proxy that cannot be used: expected http://host:port or https://host:port`,
+    );
+  return full;
 }
 
 function isWithin(host: string, network: string): boolean {
@@ -74,18 +83,22 @@ function isWithin(host: string, network: string): boolean {
 
 /**
  * @returns the authorities that are trusted beside the system's, as PEM; undefined where no variable names any
- * @throws Failure config_invalid when a file cannot be read
+ * @throws Failure config_invalid when a file cannot be read, or holds no certificate
  */
 export function namedAuthorities(env: NodeJS.ProcessEnv): string | undefined {
   const texts = AUTHORITY_VARIABLES.flatMap((name) => {
     const path = env[name];
     if (!path) return [];
+    let text: string;
     try {
-      return [readFileSync(path, 'utf8')];
+      text = readFileSync(path, 'utf8');
     } catch (cause) {
       const { message } = cause as Error;
       throw new Failure('config_invalid', `${name} names a file that cannot be read: ${message}`, { cause });
     }
+    if (text.trim() !== '' && !/^-----BEGIN [A-Z\d ]*CERTIFICATE-----/m.test(text))
+      throw new Failure('config_invalid', `${name} names a file without a certificate in PEM: ${path}`);
+    return [text];
   });
   return texts.length === 0 ? undefined : texts.join('\n');
 }

@@ -3,6 +3,7 @@ import { StoreRefusal } from './store.ts';
 export const CHECK_ALL =
   'Check REPLICA_URL, S3_ENDPOINT, AWS_REGION, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.';
 
+const ROOM = 'Make room there, or have its quota raised.';
 const IN_ANOTHER_REGION = 'Correct AWS_REGION: the bucket is in another one.';
 
 /** By what a store answers: whether that comes from the credentials, and what to do. */
@@ -26,6 +27,7 @@ export const REMEDIES: Readonly<Record<string, readonly [layer: 'credentials' | 
     InvalidToken: ['credentials', 'Correct AWS_SESSION_TOKEN.'],
     RequestTimeTooSkewed: ['credentials', 'Set the clock of this machine; run a time service.'],
     AuthorizationHeaderMalformed: ['credentials', 'Correct AWS_REGION.'],
+    QuotaExceeded: [undefined, ROOM],
     PermanentRedirect: [undefined, IN_ANOTHER_REGION],
     TemporaryRedirect: [undefined, IN_ANOTHER_REGION],
     BucketRegionError: [undefined, IN_ANOTHER_REGION],
@@ -35,10 +37,49 @@ export const REMEDIES: Readonly<Record<string, readonly [layer: 'credentials' | 
     ],
   };
 
+/** A store may refuse without a word, and what stands before it has codes of its own. */
+const REMEDIES_BY_STATUS: Readonly<Record<number, string | undefined>> = {
+  403: REMEDIES.AccessDenied?.[1],
+  407: 'Give the proxy what it asks for, in HTTPS_PROXY or HTTP_PROXY: http://user:password@host:port.',
+  429: 'It is asked more often than it allows: see its limits, and what else asks it.',
+  507: ROOM,
+};
+
+/** Where a request has ended that was never answered, by the system's code. */
+const UNANSWERED: readonly (readonly [codes: RegExp, layer: UnansweredLayer, remedy: string])[] = [
+  [/^(?:ENOTFOUND|EAI_\w+)$/, 'name resolution', 'Check S3_ENDPOINT, AWS_REGION and the name service.'],
+  [
+    /^ERR_TLS_CERT_ALTNAME/,
+    'TLS',
+    'Correct S3_ENDPOINT or S3_ADDRESSING: the certificate there is for another name.',
+  ],
+  [
+    /^CERT_(?:HAS_EXPIRED|NOT_YET_VALID)$/,
+    'TLS',
+    "Have the store's certificate renewed, or set the clock of this machine.",
+  ],
+  [/^EPROTO$|^ERR_SSL/, 'TLS', 'Check whether S3_ENDPOINT is http:// or https://, and its port.'],
+  [
+    /CERT|^ERR_TLS|UNABLE_TO|SELF_SIGNED/,
+    'TLS',
+    'Name the file of its authority in SSL_CERT_FILE, AWS_CA_BUNDLE or NODE_EXTRA_CA_CERTS.',
+  ],
+  [/^/, 'connection', 'Check S3_ENDPOINT, the network, and HTTPS_PROXY, HTTP_PROXY and NO_PROXY.'],
+];
+
+type UnansweredLayer = 'name resolution' | 'TLS' | 'connection';
+
 /** @returns what to do about what a store has refused; undefined where that is not known */
 export function remedyOf({ code, status }: StoreRefusal): string | undefined {
-  // A store may refuse without a word.
-  return (REMEDIES[code] ?? (status === 403 ? REMEDIES.AccessDenied : undefined))?.[1];
+  return REMEDIES[code]?.[1] ?? REMEDIES_BY_STATUS[status ?? 0];
+}
+
+/** @returns where the way to a store that has not answered ends, and what to do */
+export function unanswered({ cause }: Error): { readonly layer: UnansweredLayer; readonly remedy: string } {
+  const { code } = (cause ?? {}) as NodeJS.ErrnoException;
+  const found = UNANSWERED.find(([codes]) => codes.test(code ?? ''));
+  const [, layer, remedy] = found as (typeof UNANSWERED)[number];
+  return { layer, remedy };
 }
 
 /** @returns what has failed, and what to do about it where that is known */

@@ -4,7 +4,7 @@ import type { Config } from '../../config.ts';
 import { makeFolder } from '../../folder.js';
 import { openStore } from './open.ts';
 import { storeUrl } from './reach.ts';
-import { CHECK_ALL, REMEDIES } from './remedies.ts';
+import { CHECK_ALL, REMEDIES, remedyOf, unanswered } from './remedies.ts';
 import { S3Store } from './s3-store.ts';
 import { type ReplicaStore, StoreRefusal } from './store.ts';
 import { trialName } from './trial.ts';
@@ -122,31 +122,18 @@ const DOES: Readonly<Partial<Record<Layer, string>>> = {
 const UNRESTORED =
   'See what Litestream says; it reaches the store by the same settings, and by nothing that only Node.js reads.';
 
-/** Where a request has ended that was never answered, by the system's code. */
-const UNANSWERED: readonly (readonly [RegExp, Layer, string])[] = [
-  [/^(?:ENOTFOUND|EAI_\w+)$/, 'name resolution', 'Check S3_ENDPOINT, AWS_REGION and the name service.'],
-  [
-    /CERT|^ERR_TLS|^EPROTO$|^ERR_SSL|UNABLE_TO|SELF_SIGNED/,
-    'TLS',
-    'Name the file of its authority in SSL_CERT_FILE, AWS_CA_BUNDLE or NODE_EXTRA_CA_CERTS.',
-  ],
-  [/^/, 'connection', 'Check S3_ENDPOINT, the network, and HTTPS_PROXY, HTTP_PROXY and NO_PROXY.'],
-];
-
 function explain(error: Error, asked: Layer, { host }: URL) {
-  const { message, cause } = error;
+  const { message } = error;
   if (error instanceof StoreRefusal) {
     const { code, status } = error;
-    const [layer = asked, remedy] = REMEDIES[code] ?? [undefined, CHECK_ALL];
+    const layer = REMEDIES[code]?.[0] ?? asked;
+    const remedy = remedyOf(error) ?? CHECK_ALL;
     const problem =
       status === undefined ? message : `${DOES[asked]} an object was answered with ${status} ${code}`;
     return { layer, problem, remedy };
   }
-  const { code = '' } = (cause ?? {}) as NodeJS.ErrnoException;
-  const [, layer, remedy] = UNANSWERED.find(([codes]) => codes.test(code)) ?? [/^/, 'connection', CHECK_ALL];
   return {
-    layer: layer as Layer,
     problem: `${host} cannot be reached: ${message.replace(/^RequestError: /, '')}`,
-    remedy,
+    ...unanswered(error),
   };
 }

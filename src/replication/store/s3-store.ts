@@ -318,6 +318,7 @@ function reasoned(cause: unknown, need: string): Error {
     const code = 'NoCredentialProviders';
     return new StoreRefusal(code, undefined, `${code}: ${message}`, cause);
   }
-  // Of several addresses that all fail the message is empty.
-  return new Error(`RequestError: ${message || code}`, { cause });
+  // Of several addresses that all fail the message is empty. The system's authorities are trusted here anyway.
+  const reason = (message || String(code)).replace(/; if the root CA is installed locally, .*|\s+$/, '');
+  return new Error(`RequestError: ${reason}`, { cause });
 }

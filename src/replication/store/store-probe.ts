@@ -16,6 +16,8 @@ const SILENCES_MIN = 2;
 /** A store that is asked too much answers 503 now and then, and is there: only so many in a row count. */
 const BUSY_ANSWERS = 3;
 const BUSY_PAUSE_MS = 100;
+/** Nothing arrives there, though it is no fault of its own. */
+const TOO_MANY_REQUESTS = 429;
 
 /** A folder with less room is full: Litestream 0.3 waits for ever on what it cannot write, and says nothing. */
 const ROOM_MIN_BYTES = 1024 * 1024;
@@ -92,14 +94,15 @@ export class StoreProbe {
 /** @returns why the store does not answer; undefined when it does. Never throws. */
 export async function silenceOf(config: StoreProbeOptions['config']): Promise<string | undefined> {
   const { replica } = config;
-  return replica.type === 'file' ? silenceOfFolder(replica) : silenceOfUrl(storeUrl(config));
+  if (replica.type === 'file') return silenceOfFolder(replica);
+  return silenceOfUrl(storeUrl(config)).catch(({ message }: Error) => message);
 }
 
 async function silenceOfUrl(url: URL): Promise<string | undefined> {
   for (let tries = 1; ; tries += 1) {
     const answer = await answerOf(url);
     if (typeof answer === 'string') return answer;
-    if (answer < 500) return undefined;
+    if (answer < 500 && answer !== TOO_MANY_REQUESTS) return undefined;
     if (tries === BUSY_ANSWERS) return `the store answers with ${answer}`;
     await delay(BUSY_PAUSE_MS);
   }

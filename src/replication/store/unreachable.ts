@@ -1,6 +1,6 @@
 import { Failure } from '../../errors.ts';
 import type { Replica } from '../replica-url.ts';
-import { CHECK_ALL, remedyOf } from './remedies.ts';
+import { CHECK_ALL, remedyOf, unanswered } from './remedies.ts';
 import { StoreRefusal } from './store.ts';
 
 /**
@@ -10,7 +10,12 @@ import { StoreRefusal } from './store.ts';
 export function replicaUnreachable({ url, type }: Replica, because: unknown): Failure {
   if (because instanceof Failure) return because;
   const reason = because instanceof Error ? because.message : because;
-  const remedy = because instanceof StoreRefusal ? remedyOf(because) : undefined;
+  const remedy =
+    because instanceof StoreRefusal
+      ? remedyOf(because)
+      : because instanceof Error
+        ? unanswered(because).remedy
+        : undefined;
   const advice =
     type === 's3' ? (remedy ?? CHECK_ALL) : 'Check REPLICA_URL, and that its disk is mounted and readable.';
   return new Failure('replica_unreachable', `The replica ${url} cannot be reached: ${reason}. ${advice}`, {

@@ -53,17 +53,32 @@ t.test('a proxy is taken where Go takes it', async (t) => {
     );
 });
 
+t.test('a proxy that only Litestream would take, or nobody, is refused without what it is', async (t) => {
+  for (const HTTPS_PROXY of ['socks5://user:secret@proxy:1080', 'http://user:secret@[::bad', 'secret:secret'])
+    t.throws(() => proxyOf(new URL('https://store.example'), { HTTPS_PROXY }), {
+      code: 'config_invalid',
+      message:
+        'HTTPS_PROXY names a proxy that cannot be used: expected http://host:port or https://host:port',
+    });
+});
+
 t.test('authorities are those of all three variables, and a file that is not there is told', async (t) => {
   const folder = temporaryFolder(t);
-  const file = (name: string) => {
-    writeFileSync(join(folder, name), `of ${name}`);
+  const certificate = (name: string) => `-----BEGIN CERTIFICATE-----\nof ${name}`;
+  const file = (name: string, text = certificate(name)) => {
+    writeFileSync(join(folder, name), text);
     return join(folder, name);
   };
   const env = { SSL_CERT_FILE: file('a'), AWS_CA_BUNDLE: file('b'), NODE_EXTRA_CA_CERTS: file('c') };
-  t.equal(namedAuthorities(env), 'of a\nof b\nof c');
+  t.equal(namedAuthorities(env), ['a', 'b', 'c'].map(certificate).join('\n'));
   t.equal(namedAuthorities({}), undefined);
   t.throws(() => namedAuthorities({ AWS_CA_BUNDLE: join(folder, 'd') }), {
     code: 'config_invalid',
     message: /^AWS_CA_BUNDLE names a file that cannot be read: ENOENT/,
   });
+  t.throws(() => namedAuthorities({ SSL_CERT_FILE: file('e', 'DER') }), {
+    code: 'config_invalid',
+    message: `SSL_CERT_FILE names a file without a certificate in PEM: ${join(folder, 'e')}`,
+  });
+  t.equal(namedAuthorities({ SSL_CERT_FILE: file('f', '') }), '', 'an empty one keeps nobody from anything');
 });

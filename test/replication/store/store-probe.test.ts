@@ -49,6 +49,15 @@ t.test(
   },
 );
 
+t.test('a store that lets nobody ask any more says so', async (t) => {
+  const endpoint = await serve(
+    t,
+    http.createServer((_, response) => response.writeHead(429).end()),
+  );
+  const { config } = loadConfig({ ...ANY_BUCKET, S3_ENDPOINT: endpoint }, '/tmp');
+  t.equal(await silenceOf(config), 'the store answers with 429');
+});
+
 t.test('a store that is asked too much is there: an answer of 503 is asked again', async (t) => {
   let asked = 0;
   const endpoint = await serve(

@@ -6,7 +6,8 @@ import t, { type Test } from 'tap';
 import { loadConfig } from '../../../src/config.ts';
 import { openStore } from '../../../src/replication/store/open.ts';
 import { advisedReason } from '../../../src/replication/store/remedies.ts';
-import type { ReplicaStore } from '../../../src/replication/store/store.ts';
+import { type ReplicaStore, StoreRefusal } from '../../../src/replication/store/store.ts';
+import { replicaUnreachable } from '../../../src/replication/store/unreachable.ts';
 import { startS3 } from '../../support/s3.ts';
 import { forwardProxy } from '../../support/store-ways.ts';
 import { temporaryFolder } from '../../support/system.ts';
@@ -178,4 +179,26 @@ t.test('what Litestream has met is told in a line, with what to do about it', as
     'client write: NoSuchBucket: The specified bucket does not exist. Make the bucket, or correct REPLICA_URL.',
   );
   t.equal(advisedReason('connection refused'), 'connection refused');
+});
+
+t.test('why a store is not reached decides what is said to do', async (t) => {
+  const replica = { type: 's3', url: 's3://bucket', bucket: 'bucket', prefix: '' } as const;
+  const failed = (code: string) =>
+    new Error(`RequestError: ${code}`, { cause: Object.assign(new Error(), { code }) });
+  const refused = (status: number, code = 'Error') => new StoreRefusal(code, status, code, undefined);
+  for (const [because, advice] of [
+    [failed('ECONNREFUSED'), /HTTPS_PROXY, HTTP_PROXY and NO_PROXY/],
+    [failed('ENOTFOUND'), /the name service/],
+    [failed('ERR_TLS_CERT_ALTNAME_INVALID'), /Correct S3_ENDPOINT or S3_ADDRESSING/],
+    [failed('CERT_HAS_EXPIRED'), /certificate renewed, or set the clock/],
+    [failed('EPROTO'), /whether S3_ENDPOINT is http/],
+    [failed('UNABLE_TO_VERIFY_LEAF_SIGNATURE'), /in SSL_CERT_FILE, AWS_CA_BUNDLE or NODE_EXTRA_CA_CERTS/],
+    [new Error('RequestError: no answer within 3000 ms'), /Check S3_ENDPOINT, the network/],
+    [refused(407), /HTTPS_PROXY or HTTP_PROXY: http:/],
+    [refused(403), /Allow these credentials/],
+    [refused(403, 'QuotaExceeded'), /quota raised/],
+    [refused(507), /quota raised/],
+    [refused(500), /Check REPLICA_URL, S3_ENDPOINT/],
+  ] as const)
+    t.match(replicaUnreachable(replica, because).message, advice, because.message);
 });
