@@ -49,6 +49,7 @@ export async function withDataFolder<Result>(
     process.chdir(given.DATA_DIR);
     const found = findLitestream({
       litestreamBin: given.LITESTREAM_BIN,
+      dataDir: given.DATA_DIR,
       packages: join(settled.workers.folder, 'package.json'),
     });
     // It answers meanwhile; what is wrong with it is told when it is its turn.

@@ -78,15 +78,17 @@ async function checkSqlite(): Promise<Found> {
   }
 }
 
-async function findBinary({ LITESTREAM_BIN }: Config): Promise<LitestreamBinary | Error> {
+async function findBinary({ LITESTREAM_BIN, DATA_DIR }: Config): Promise<LitestreamBinary | Error> {
   try {
-    return await findLitestream({ litestreamBin: LITESTREAM_BIN });
+    return await findLitestream({ litestreamBin: LITESTREAM_BIN, dataDir: DATA_DIR });
   } catch (error) {
     return error as Error;
   }
 }
 
 function checkLitestream(found: LitestreamBinary | Error): Found {
+  if (found instanceof Failure && found.code === 'config_invalid')
+    return problem(found.message, 'Move it to another DATA_DIR, or unset LITESTREAM_BIN.');
   return found instanceof Error
     ? problem(found.message, 'Run npm ci again, or set LITESTREAM_BIN.')
     : ok(`Litestream ${found.version}, ${found.path}`);

@@ -9,6 +9,8 @@ const VERSION_TIMEOUT_MS = 10_000;
 const OLDEST_PATCH_OF_0_3 = 12;
 /** 0.5.0 to 0.5.16 lose data in known ways. */
 const FIRST_SAFE_PATCH_OF_0_5 = 17;
+/** 0.5 takes the path of a database for a URI: what stands there is opened, locked and checkpointed. */
+const READ_OTHERWISE = /#|%[\da-f]{2}/i;
 const REMEDY =
   'Install Litestream 0.3.13, or 0.5.17 or later, and set LITESTREAM_BIN to it, or run npm install without --omit=optional';
 
@@ -27,6 +29,8 @@ export type ReplicaFormat = 'wal' | 'ltx';
 export interface FindOptions {
   /** LITESTREAM_BIN: then no other is looked for. */
   readonly litestreamBin: string | undefined;
+  /** Where the databases are, for a Litestream that is to work on them. */
+  readonly dataDir?: string;
   /** A file whose packages hold the one that npm carries; the own packages unless told. */
   readonly packages?: string;
   /** Where npm's package puts its binary; for tests. */
@@ -36,7 +40,7 @@ export interface FindOptions {
 /**
  * Finds the Litestream to run: LITESTREAM_BIN, else the one that npm carries. Another that happens to be on PATH would write
  * the replica in another format.
- * @throws Failure litestream_missing, which says what to do
+ * @throws Failure litestream_missing, which says what to do; config_invalid where it cannot work in the data folder
  */
 export async function findLitestream(options: FindOptions): Promise<LitestreamBinary> {
   const { litestreamBin } = options;
@@ -49,6 +53,11 @@ export async function findLitestream(options: FindOptions): Promise<LitestreamBi
         `LITESTREAM_BIN (${given}) cannot be used: it ${found.problem}. ${REMEDY}, or unset LITESTREAM_BIN`,
       );
     }
+    if (found.format === 'ltx' && READ_OTHERWISE.test(options.dataDir ?? ''))
+      throw new Failure(
+        'config_invalid',
+        `DATA_DIR: expected a path without # and %, for Litestream ${found.version}: it reads another path of ${options.dataDir}`,
+      );
     return found;
   }
   const carried = 'npmBinary' in options ? options.npmBinary : npmBinary(options.packages);

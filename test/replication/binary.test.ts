@@ -40,6 +40,19 @@ t.test('a Litestream of 0.5 is taken from 0.5.17 on, and writes the other format
   like(t, await find({ litestreamBin }), { version: '0.5.20', format: 'ltx' });
 });
 
+t.test('a data folder that 0.5 would read as another path is refused with it', async (t) => {
+  const newer = fake(t.testdir(), 'v0.5.17');
+  for (const dataDir of ['/srv/a#b', '/srv/a%41', '/srv/%2fb']) {
+    like(t, await failureOf(find({ litestreamBin: newer, dataDir })), {
+      code: 'config_invalid',
+      message: `DATA_DIR: expected a path without # and %, for Litestream 0.5.17: it reads another path of ${dataDir}`,
+    });
+  }
+  like(t, await find({ litestreamBin: newer, dataDir: '/srv/100% a&b' }), { format: 'ltx' });
+  const older = fake(t.testdir(), 'v0.3.13');
+  like(t, await find({ litestreamBin: older, dataDir: '/srv/a#b' }), { format: 'wal' });
+});
+
 t.test('LITESTREAM_BIN comes before the one of npm', async (t) => {
   const litestreamBin = fake(t.testdir(), 'v0.3.12');
   t.same(await find({ litestreamBin }), { path: litestreamBin, version: '0.3.12', format: 'wal' });
