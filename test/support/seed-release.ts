@@ -2,8 +2,8 @@ import { linkSync, lstatSync, mkdirSync, readdirSync, renameSync, rmSync } from 
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { compileCacheOf } from '../../src/supervisor/release/compile-cache.js';
+import { sha256 } from '../../src/supervisor/release/packages.js';
 import { releasesFolder } from '../../src/supervisor/release/store.js';
-import { sha256 } from '../../src/supervisor/release/tree.js';
 import { APP_ARGUMENTS } from '../small-app/arguments.ts';
 
 const CACHE = fileURLToPath(new URL('../../.tap/releases', import.meta.url));

@@ -7,7 +7,8 @@ import { makeFolder } from '../../folder.js';
 import { ownNodeOf } from '../../own-node.js';
 import { compileCacheOf } from './compile-cache.js';
 import { SOURCES } from './modules.js';
-import { FILES_A_TURN, LOCK, lockHashOf, readTree, sha256 } from './tree.js';
+import { LOCK, lockHashOf, sha256 } from './packages.js';
+import { FILES_A_TURN, readTree } from './tree.js';
 
 // Plain JavaScript, as tree.js.
 
