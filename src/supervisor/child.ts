@@ -3,27 +3,19 @@ import { EventEmitter } from 'node:events';
 import { Server, Socket } from 'node:net';
 import type { Logger } from '../log.ts';
 import type { ToChild, ToPrimary, UnnamedProxy } from '../messages/messages.ts';
+import { type ChildExit, type Ending, endingOf } from './child-exit.ts';
 import { type Clock, processClock, type Timer } from './clock.ts';
 import { STACK_TIMEOUT_MS, stackOfHung } from './hung-stack.ts';
-import { killedBy, type Limits } from './limits.ts';
+import type { Limits } from './limits.ts';
 import { checkedMessage } from './message-check.ts';
+import { FLOOD, MessageQuota } from './message-quota.ts';
 import type { ProcessSpec } from './processes.ts';
 import type { Deployment } from './release/deployment.ts';
+import { SilenceWatch } from './silence-watch.ts';
 import { demandTransition, type Transitions } from './transitions.ts';
 
-/** By which a child of a release before ends itself when its event loop is blocked: it had a watchdog of its own. */
-const HANG_SIGNAL = 'SIGALRM';
 /** A child keeps the deadline of its drain itself; past this it is taken for one that cannot. */
 const DRAIN_GRACE_MS = 250;
-const SILENCE_LOOK_INTERVAL_MS = 100;
-/** What one gets beyond its timeout that has not said that it is ready: it loads its code, or opens databases. */
-const SILENCE_GRACE_MS = 2500;
-/**
- * Within one second, beside one for each connection that it is handed: many times what a busy child says, and a tenth of
- * what the primary can hear.
- */
-const MESSAGES_MAX = 10_000;
-const MESSAGES_WINDOW_MS = 1000;
 /** One that is killed is gone at once, unless the kernel waits for a device; its code runs no more either way. */
 const KILLED_GRACE_MS = 5000;
 
@@ -37,25 +29,6 @@ export const CHILD_TRANSITIONS: Transitions<ChildState> = {
   stopping: ['dead'],
   dead: [],
 };
-
-/**
- * Who ended a child. `us`: the primary, as it meant to. `outside`: somebody who killed it, the kernel included,
- * or a machine that had nothing to start it with. `fault`: its own code, or what it did not do. `hang`: its event loop stood still.
- */
-export type EndedBy = 'us' | 'outside' | 'fault' | 'hang';
-
-/** How a child ended, and why, in words. */
-export interface ChildExit {
-  readonly pid: number | undefined;
-  readonly code: number | null;
-  readonly signal: NodeJS.Signals | null;
-  readonly cause: string;
-  readonly endedBy: EndedBy;
-  /** How long it had been ready; 0 when it never was. */
-  readonly readyForMs: number;
-  /** What it said of itself before it exited. */
-  readonly failure: { readonly code: string; readonly message: string } | undefined;
-}
 
 export interface ChildOptions extends Pick<ProcessSpec, 'drainBy'> {
   readonly name: string;
@@ -105,32 +78,25 @@ export class Child extends EventEmitter<ChildEvents> {
   #name: string;
   readonly #options: ChildOptions;
   readonly #clock: Clock;
+  readonly #silence: SilenceWatch;
+  readonly #quota = new MessageQuota();
   readonly #process: ChildProcess | undefined;
   #state: ChildState = 'starting';
   #startedMs: number;
   #readyAtMs: number | undefined;
   /** Why it ends, decided by whoever ended it first; undefined while nobody here has. */
-  #ending: Pick<ChildExit, 'endedBy' | 'cause'> | undefined;
+  #ending: Ending | undefined;
   /** Its place, from `activate` on. */
   #activation: Activation | undefined;
   #failure: ChildExit['failure'];
   #startTimer: Timer | undefined;
-  #silenceTimer: Timer | undefined;
   /** Kills it when it drains too slowly; from then on gives up waiting for its end. */
   #endTimer: Timer | undefined;
   #drainedByMs = 0;
-  #lastHeardMs = 0;
-  #hasSpoken = false;
-  #hasSaidReady = false;
   /** It is about what may block for as long as it takes, such as a migration, and has not beaten since. */
   #isInStep = false;
-  /** Looks in a row at which it had been silent for too long. */
-  #silentLooks = 0;
   /** It has sent what it may not: only what it has accepted still counts, lest that be served twice. */
   #isMuted = false;
-  /** Messages that it may send until the window ends. */
-  #messagesLeft = 0;
-  #windowEndMs = Number.NEGATIVE_INFINITY;
   rssBytes = 0;
   heapUsedBytes = 0;
   /** Requests that it has served. */
@@ -151,8 +117,11 @@ export class Child extends EventEmitter<ChildEvents> {
     this.deployment = deployment;
     this.#options = options;
     this.#clock = clock;
+    const { silenceTimeoutMs, startTimeoutMs } = options;
+    const onHung = (silentMs: number) => this.#endHung(silentMs);
+    this.#silence = new SilenceWatch({ silenceTimeoutMs, startTimeoutMs, clock, onHung });
     this.#startedMs = clock.nowMs();
-    this.#restartStartTimer(options.startTimeoutMs);
+    this.#restartStartTimer(startTimeoutMs);
     this.#process = this.#spawn();
   }
 
@@ -199,7 +168,7 @@ export class Child extends EventEmitter<ChildEvents> {
     if (this.#state !== 'starting') return;
     this.#startTimer?.cancel();
     this.#readyAtMs = this.#clock.nowMs();
-    this.#watchSilence();
+    this.#silence.start();
     this.#move('ready');
     this.emit('ready');
   }
@@ -213,7 +182,7 @@ export class Child extends EventEmitter<ChildEvents> {
       onError?.(new Error('the channel is closed'));
       return;
     }
-    if (message.kind === 'connection') this.#messagesLeft += 1;
+    if (message.kind === 'connection') this.#quota.grantOne();
     this.#process.send(message, handle, { keepOpen: true }, (error) => {
       if (error) onError?.(error);
     });
@@ -327,10 +296,8 @@ export class Child extends EventEmitter<ChildEvents> {
   }
 
   #receive(value: unknown): void {
-    this.#hasSpoken = true;
-    this.#lastHeardMs = this.#clock.nowMs();
-    if (this.#isFlooding())
-      this.#mute(`it sent more than ${MESSAGES_MAX} messages in ${MESSAGES_WINDOW_MS} ms`);
+    this.#silence.heard();
+    if (!this.#quota.take(this.#clock.nowMs())) this.#mute(FLOOD);
     const message = checkedMessage(value);
     if (!message) {
       this.#mute('it sent what is no message');
@@ -354,16 +321,6 @@ export class Child extends EventEmitter<ChildEvents> {
       this.unnamedProxies = message.proxies ?? [];
     }
     this.emit('message', message);
-  }
-
-  /** Counts a message. */
-  #isFlooding(): boolean {
-    if (this.#lastHeardMs >= this.#windowEndMs) {
-      this.#windowEndMs = this.#lastHeardMs + MESSAGES_WINDOW_MS;
-      this.#messagesLeft = MESSAGES_MAX;
-    }
-    this.#messagesLeft -= 1;
-    return this.#messagesLeft < 0;
   }
 
   #mute(cause: string): void {
@@ -395,7 +352,7 @@ export class Child extends EventEmitter<ChildEvents> {
     if (this.#state === 'standby' || (this.#state === 'starting' && !this.#isActive))
       this.fault('it says ready, though it has no place yet');
     else {
-      this.#hasSaidReady = true;
+      this.#silence.saidReady();
       this.markReady();
     }
   }
@@ -412,12 +369,12 @@ export class Child extends EventEmitter<ChildEvents> {
     }
     // It may wait for as long as it is not needed.
     this.#startTimer?.cancel();
-    this.#watchSilence();
+    this.#silence.start();
     this.#move('standby');
   }
 
   #takePlace({ name, input, readyTimeoutMs = this.#options.startTimeoutMs }: Activation): void {
-    this.#silenceTimer?.cancel();
+    this.#silence.stop();
     if (this.#state === 'standby') this.#move('starting');
     this.#restartStartTimer(readyTimeoutMs);
     this.send({ kind: 'activate', name, input });
@@ -429,28 +386,7 @@ export class Child extends EventEmitter<ChildEvents> {
     this.#startTimer = this.#clock.after(timeoutMs, () => this.fault(`not ready within ${timeoutMs} ms`));
   }
 
-  #watchSilence(): void {
-    if (this.#options.silenceTimeoutMs === 0) return;
-    this.#lastHeardMs = this.#clock.nowMs();
-    this.#silenceTimer?.cancel();
-    this.#silenceTimer = this.#clock.every(SILENCE_LOOK_INTERVAL_MS, () => {
-      const silentMs = this.#clock.nowMs() - this.#lastHeardMs;
-      this.#silentLooks = silentMs > this.#silenceMaxMs ? this.#silentLooks + 1 : 0;
-      // At the first one what it has said may not have been read yet.
-      if (this.#silentLooks === 2) this.#endHung(Math.round(silentMs));
-    });
-  }
-
-  get #silenceMaxMs(): number {
-    const { silenceTimeoutMs, startTimeoutMs } = this.#options;
-    if (this.#hasSaidReady) return silenceTimeoutMs;
-    // One that is watched from its fork on loads its code first, as any other that starts.
-    return (
-      (this.#hasSpoken ? silenceTimeoutMs : Math.max(startTimeoutMs, silenceTimeoutMs)) + SILENCE_GRACE_MS
-    );
-  }
-
-  #stop(ending: Pick<ChildExit, 'endedBy' | 'cause'>): void {
+  #stop(ending: Ending): void {
     if (this.#beginStop(ending)) this.#killNow();
   }
 
@@ -474,7 +410,7 @@ export class Child extends EventEmitter<ChildEvents> {
   }
 
   /** @returns whether it has begun, and is to be killed; false where it has before */
-  #beginStop(ending: Pick<ChildExit, 'endedBy' | 'cause'>): boolean {
+  #beginStop(ending: Ending): boolean {
     if (this.#state === 'stopping' || this.#state === 'dead') return false;
     this.#cancelTimers();
     this.#ending ??= ending;
@@ -498,7 +434,7 @@ export class Child extends EventEmitter<ChildEvents> {
   #end(code: number | null, signal: NodeJS.Signals | null, spawnError?: Error): void {
     if (this.#state === 'dead') return;
     this.#cancelTimers();
-    const seen = this.#ending ?? this.#endSeen(code, signal, spawnError);
+    const seen = this.#ending ?? this.#endingSeen(code, signal, spawnError);
     this.#move('dead');
     this.emit('exit', {
       pid: this.pid,
@@ -510,35 +446,17 @@ export class Child extends EventEmitter<ChildEvents> {
     });
   }
 
-  /** The one place that decides who ended a child that nobody here has ended. */
-  #endSeen(
-    code: number | null,
-    signal: NodeJS.Signals | null,
-    spawnError: Error | undefined,
-  ): Pick<ChildExit, 'endedBy' | 'cause'> {
-    if (spawnError) return { endedBy: 'outside', cause: `could not be started: ${spawnError.message}` };
-    if (signal === HANG_SIGNAL)
-      return { endedBy: 'hang', cause: 'hung: ended by its watchdog, which has logged its stack' };
-    if (!signal) return { endedBy: 'fault', cause: this.#exitSeen(code) };
-    const { cause, isOutside } = killedBy(signal, this.#readyAtMs === undefined, this.#options.limits);
-    return { endedBy: isOutside ? 'outside' : 'fault', cause: this.#withFailure(cause) };
-  }
-
-  /** Nobody asked it to end, so that no code is a good one. */
-  #exitSeen(code: number | null): string {
-    if (this.#failure) return this.#withFailure(`exited with code ${code}`);
-    // Node.js itself exits so only when nothing is left to do, and the channel to the primary is always left.
-    const isOurs = this.#options.drainBy === 'message';
-    const why = code === 0 && isOurs ? ': process.exit was called in its code' : ', without saying why';
-    return `exited by itself with code ${code}${why}`;
-  }
-
-  #withFailure(seen: string): string {
-    return this.#failure ? `${seen}: ${this.#failure.message}` : seen;
+  #endingSeen(code: number | null, signal: NodeJS.Signals | null, spawnError: Error | undefined): Ending {
+    const { drainBy, limits } = this.#options;
+    const wasReady = this.#readyAtMs !== undefined;
+    const isOurs = drainBy === 'message';
+    return endingOf({ code, signal, failure: this.#failure, spawnError, wasReady, isOurs, limits });
   }
 
   #cancelTimers(): void {
-    for (const timer of [this.#startTimer, this.#silenceTimer, this.#endTimer]) timer?.cancel();
+    this.#silence.stop();
+    this.#startTimer?.cancel();
+    this.#endTimer?.cancel();
   }
 
   #move(state: ChildState): void {
@@ -546,13 +464,6 @@ export class Child extends EventEmitter<ChildEvents> {
     this.#state = state;
     this.emit('state', state);
   }
-}
-
-/** @returns what became of it as the end of a sentence, such as `18000 was killed by SIGKILL` */
-export function describeExit({ pid, cause }: Pick<ChildExit, 'pid' | 'cause'>): string {
-  const subject = pid ?? 'it';
-  if (cause.startsWith('killed ')) return `${subject} was ${cause}`;
-  return /^(?:exited|could) /.test(cause) ? `${subject} ${cause}` : `${subject} ended: ${cause}`;
 }
 
 /** No message needs a handle, and one that nobody closes stays open. */

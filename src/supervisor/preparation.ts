@@ -1,5 +1,5 @@
 import type { Logger } from '../log.ts';
-import type { ChildExit } from './child.ts';
+import type { ChildExit } from './child-exit.ts';
 import { failureOf } from './slot.ts';
 
 const TRIES = 3;

@@ -7,7 +7,7 @@ import { probeReplica } from '../replication/store/replica-probe.ts';
 import { silenceOf } from '../replication/store/store-probe.ts';
 import type { Finding } from '../replication/watch/look.ts';
 import { ReplicaWatch } from '../replication/watch/replica-watch.ts';
-import type { ChildExit } from './child.ts';
+import type { ChildExit } from './child-exit.ts';
 import type { Deployment } from './release/deployment.ts';
 import type { Replicator } from './replicator.ts';
 import { finalFailure } from './slot.ts';

@@ -1,7 +1,8 @@
 import { EventEmitter } from 'node:events';
 import { type Code, Failure, isCode } from '../errors.ts';
 import type { Logger } from '../log.ts';
-import { type Child, type ChildExit, type ChildState, describeExit } from './child.ts';
+import type { Child, ChildState } from './child.ts';
+import { type ChildExit, describeExit } from './child-exit.ts';
 import { type Clock, processClock, type Timer } from './clock.ts';
 import type { ProcessSpec } from './processes.ts';
 import type { Deployment } from './release/deployment.ts';

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { describeEvent } from '../../src/commands/event-view.ts';
-import type { ChildExit } from '../../src/supervisor/child.ts';
+import type { ChildExit } from '../../src/supervisor/child-exit.ts';
 import { PROCESSES } from '../../src/supervisor/processes.ts';
 import { factoryOf } from '../support/process-factory.ts';
 

@@ -1,6 +1,7 @@
 import t, { type Test } from 'tap';
 import type { ToPrimary } from '../../src/messages/messages.ts';
-import type { Child, ChildExit } from '../../src/supervisor/child.ts';
+import type { Child } from '../../src/supervisor/child.ts';
+import type { ChildExit } from '../../src/supervisor/child-exit.ts';
 import { checkedMessage } from '../../src/supervisor/message-check.ts';
 import { PROCESSES } from '../../src/supervisor/processes.ts';
 import { factoryOf } from '../support/process-factory.ts';

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { createLog } from '../../src/log.ts';
-import type { ChildExit } from '../../src/supervisor/child.ts';
+import type { ChildExit } from '../../src/supervisor/child-exit.ts';
 import { prepared } from '../../src/supervisor/preparation.ts';
 
 const DONE: ChildExit = {

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Failure } from '../../errors.ts';
-import type { ChildExit } from '../child.ts';
+import type { ChildExit } from '../child-exit.ts';
 import type { Slot } from '../slot.ts';
 
 /** One may be the fault of a request; another so soon after is the code's. */
