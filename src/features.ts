@@ -1,10 +1,11 @@
-import { readFileSync, realpathSync } from 'node:fs';
+import { realpathSync } from 'node:fs';
 import { extname, join, relative } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { App } from './contract/app.ts';
 import type { Feature } from './contract/feature.ts';
 import type { AppManifest } from './contract/manifest.ts';
 import { addCodes, Failure } from './errors.ts';
+import { packageIn } from './folder.js';
 import { keys } from './keys/feature.ts';
 import type { Families } from './metrics/catalog.ts';
 
@@ -71,8 +72,7 @@ export async function describeApp(): Promise<AppManifest> {
 
 function appPath(): unknown {
   if (NINELIVES_APP !== undefined) return NINELIVES_APP;
-  const text = readFileSync(join(PROJECT, 'package.json'), 'utf8');
-  return (JSON.parse(text) as { ninelives?: { app?: unknown } }).ninelives?.app;
+  return packageIn(PROJECT).ninelives?.app;
 }
 
 async function loadApp(): Promise<App> {

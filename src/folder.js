@@ -1,5 +1,5 @@
-import { mkdirSync, readdirSync, statSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 
 // Plain JavaScript: what chooses the code that runs needs it too, before there is a cache of compiled code.
 
@@ -39,4 +39,13 @@ export function holdsDatabase(dataDir) {
   } catch {
     return false;
   }
+}
+
+/**
+ * @param {string} folder
+ * @returns {any} what its package.json says, which npm and Node.js take with a byte order mark, too
+ * @throws the error of the file system, or of JSON
+ */
+export function packageIn(folder) {
+  return JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8').replace(/^\uFEFF/, ''));
 }

@@ -1,6 +1,7 @@
 // Plain JavaScript, as launch.js.
-import { lstatSync, readFileSync, readlinkSync, realpathSync } from 'node:fs';
+import { lstatSync, readlinkSync, realpathSync } from 'node:fs';
 import { basename, dirname, isAbsolute, join, relative, resolve } from 'node:path';
+import { packageIn } from './folder.js';
 import { PACKAGE } from './supervisor/release/modules.js';
 
 /** As the kernel has it. */
@@ -128,7 +129,7 @@ function dependsOnChassis(folder) {
  */
 function contentOf(folder) {
   try {
-    return JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+    return packageIn(folder);
   } catch {
     return undefined;
   }

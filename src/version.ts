@@ -1,6 +1,5 @@
-import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { packageIn } from './folder.js';
 
 /** Of this project, read when this process started: what is on disk may be newer by now. */
-export const version: string = JSON.parse(
-  readFileSync(new URL('../package.json', import.meta.url), 'utf8'),
-).version;
+export const version: string = packageIn(fileURLToPath(new URL('..', import.meta.url))).version;

@@ -79,6 +79,14 @@ t.test('without its packages a command says what to do, and does not make their 
   t.end();
 });
 
+t.test('a package.json of an editor of Windows is one', (t) => {
+  const project = makeProject(t);
+  project.write('package.json', `\uFEFF${project.read('package.json').replaceAll('\n', '\r\n')}`);
+  const { code, stderr } = run(project, 'doctor');
+  t.strictSame([code, stderr], [0, '']);
+  t.end();
+});
+
 t.test('a package.json with the marks of a merge is refused in a sentence', (t) => {
   const project = makeProject(t);
   project.write('package.json', `<<<<<<< HEAD\n${project.read('package.json')}`);

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile, realpath } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { packageIn } from '../../folder.js';
 import { EMITTED, PACKAGE } from './modules.js';
 
 // Plain JavaScript, as tree.js.
@@ -115,14 +116,14 @@ export async function localPackages(root) {
   const places = await allNodeModules(root);
   /** @type {Map<string, string>} */
   const local = new Map();
-  const wanted = new Set(await dependenciesOf(root));
+  const wanted = new Set(dependenciesOf(root));
   for (const name of wanted) {
     for (const place of places) {
       const folder = await realpath(join(place, name)).catch(() => undefined);
       if (folder === undefined) continue;
       if (!/[\\/]node_modules[\\/]/.test(folder)) {
         local.set(name, folder);
-        for (const next of await dependenciesOf(folder)) wanted.add(next);
+        for (const next of dependenciesOf(folder)) wanted.add(next);
       }
       break;
     }
@@ -130,12 +131,10 @@ export async function localPackages(root) {
   return local;
 }
 
-/** @param {string} folder of a package @returns {Promise<string[]>} names; none where that is not to be known */
-async function dependenciesOf(folder) {
+/** @param {string} folder of a package @returns {string[]} names; none where that is not to be known */
+function dependenciesOf(folder) {
   try {
-    const { dependencies, optionalDependencies } = JSON.parse(
-      await readFile(join(folder, 'package.json'), 'utf8'),
-    );
+    const { dependencies, optionalDependencies } = packageIn(folder);
     return Object.keys({ ...dependencies, ...optionalDependencies });
   } catch {
     return [];

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { lstatSync, readFileSync } from 'node:fs';
-import { readdir, readFile, readlink, realpath } from 'node:fs/promises';
+import { readdir, readlink, realpath } from 'node:fs/promises';
 import { dirname, join, relative, resolve, sep } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
+import { packageIn } from '../../folder.js';
 import { EMITTED, PACKAGE, SOURCES } from './modules.js';
 import {
   chassisOf,
@@ -233,7 +234,7 @@ async function packageOf(root, named) {
   /** @type {{ version?: unknown, ninelives?: { app?: unknown }, dependencies?: object }} */
   let content;
   try {
-    content = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'));
+    content = packageIn(root);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw await unusable(`${root} is no project: its package.json cannot be read (${reason})`);

@@ -49,6 +49,12 @@ t.test('the hash names the files, the packages and where those are, and nothing 
   t.not(await hash(join(folder, 'moved')), first, 'its packages are elsewhere');
 });
 
+t.test('a package.json of an editor of Windows is one', async (t) => {
+  const { root, write } = makeProject(t);
+  write('package.json', '\uFEFF{\r\n"version": "1.2.4"\r\n}\r\n');
+  t.equal((await readTree(root, [])).version, '1.2.4');
+});
+
 t.test('a folder that is too large says what is large, and what is no project says so', async (t) => {
   const { root, folder, write } = makeProject(t);
   write('media/film.bin', '');
