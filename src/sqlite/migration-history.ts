@@ -79,7 +79,7 @@ export function compareHistory(
     const present = owned.get(past.owner)?.[past.number - 1];
     if (past.number !== count) refusals.push(gap(past, count));
     else if (present === undefined) ahead.push(refTo(past.owner, past));
-    else if (present.checksum !== past.checksum) refusals.push(edited(past.owner, present));
+    else if (present.checksum !== past.checksum) refusals.push(other(past, present));
   }
   for (const { name, migrations } of owners) {
     pending.push(...migrations.slice(counts.get(name) ?? 0).map((migration) => refTo(name, migration)));
@@ -98,8 +98,10 @@ function gap({ owner, name }: RecordedMigration, expected: number): string {
   return `${owner}/${name} was applied to this database where number ${expected} was expected: its record has a gap. Restore the database.`;
 }
 
-function edited(owner: string, { name }: Migration): string {
-  return `${owner}/${name} was applied to this database and has been edited since. Undo the edit and put the change into a new file.`;
+function other({ owner, name }: RecordedMigration, present: Migration): string {
+  return name === present.name
+    ? `${owner}/${name} was applied to this database and has been edited since. Undo the edit and put the change into a new file.`
+    : `This database has ${owner}/${name}, and this release has ${present.name} in its place. Bring ${name} back as it was applied, and give ${present.name} the next number that is free.`;
 }
 
 function tooNew(unmarked: readonly MigrationRef[]): string {

@@ -182,7 +182,10 @@ t.test('older code goes on with a database whose newer migrations are marked', a
   t.strictSame(migrate(db, owners), []);
   // Its own next one, which the newer release does not have.
   put('0002_other.sql', 'CREATE TABLE other (x)');
-  t.match(failureOf(() => migrate(db, owners)).message, /^f\/0002_other\.sql .* edited since/);
+  t.equal(
+    failureOf(() => migrate(db, owners)).message,
+    'This database has f/0002_b.sql, and this release has 0002_other.sql in its place. Bring 0002_b.sql back as it was applied, and give 0002_other.sql the next number that is free.',
+  );
 });
 
 t.test('older code is refused by a database that has one newer migration without the mark', async (t) => {
