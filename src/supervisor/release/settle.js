@@ -42,7 +42,9 @@ export async function settle({ root, dataDir, data, chosen, app, isAttended }) {
   const current = currentIfReadable(store);
   const named = chosen ?? current.next ?? undefined;
   const source = named ?? root;
-  const tree = await readTree(source, data, app).catch((/** @type {Error} */ error) => error);
+  const tree = await unlessChanging(() => readTree(source, data, app)).catch(
+    (/** @type {Error} */ error) => error,
+  );
   const refusal =
     named !== undefined || tree instanceof Error
       ? undefined
@@ -123,26 +125,44 @@ async function pairOf({ workers, writer }, store) {
  * @returns {Promise<{ release: StoredRelease, degraded: string | undefined }>}
  */
 async function copied({ source, store, data, app }, tree) {
+  /** @type {import('./tree.js').Tree | undefined} */
+  let known = tree;
+  try {
+    const release = await unlessChanging(() => {
+      const first = known;
+      known = undefined;
+      return storeRelease(source, store, data, { known: first, app });
+    });
+    seedCompileCache(release.folder, sharedCompileCache(release));
+    return { release, degraded: undefined };
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+    // A failure of our own says what to do; an error of the disk shall not keep the system from serving.
+    if (!/^E[A-Z]+$/.test(code)) throw error;
+    return {
+      release: {
+        ...(await manifestOf(tree, {})),
+        folder: tree.root,
+      },
+      degraded: `the code runs from ${tree.root} itself, since it cannot be copied (${/** @type {Error} */ (error).message}): a deploy there changes what runs`,
+    };
+  }
+}
+
+/**
+ * A deploy is over soon.
+ * @template Result
+ * @param {() => Promise<Result>} work
+ * @returns {Promise<Result>}
+ */
+async function unlessChanging(work) {
   for (let tries = 1; ; tries += 1) {
     try {
-      const release = await storeRelease(source, store, data, { known: tries === 1 ? tree : undefined, app });
-      seedCompileCache(release.folder, sharedCompileCache(release));
-      return { release, degraded: undefined };
+      return await work();
     } catch (error) {
-      const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-      if (code === 'release_changing' && tries < CHANGING_TRIES) {
-        await new Promise((done) => setTimeout(done, CHANGING_RETRY_MS));
-        continue;
-      }
-      // A failure of our own says what to do; an error of the disk shall not keep the system from serving.
-      if (!/^E[A-Z]+$/.test(code)) throw error;
-      return {
-        release: {
-          ...(await manifestOf(tree, {})),
-          folder: tree.root,
-        },
-        degraded: `the code runs from ${tree.root} itself, since it cannot be copied (${/** @type {Error} */ (error).message}): a deploy there changes what runs`,
-      };
+      const isChanging = error instanceof Error && 'code' in error && error.code === 'release_changing';
+      if (!isChanging || tries >= CHANGING_TRIES) throw error;
+      await new Promise((done) => setTimeout(done, CHANGING_RETRY_MS));
     }
   }
 }

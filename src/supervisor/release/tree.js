@@ -75,9 +75,34 @@ export const FILES_A_TURN = 32;
  * @param {readonly string[]} data absolute paths that hold data, not code
  * @param {string} [named] the app's module below the folder, where package.json does not say it
  * @returns {Promise<Tree>}
- * @throws {import('../../errors.ts').Failure} release_unusable when it is no project, or too large for one
+ * @throws {import('../../errors.ts').Failure} release_unusable when it is no project, too large for one, or closed to this user;
+ *   release_changing where something is removed meanwhile
  */
 export async function readTree(folder, data, named) {
+  return read(folder, data, named).catch(async (error) => {
+    const { code, path, message } = /** @type {NodeJS.ErrnoException} */ (error);
+    if (path === undefined) throw error;
+    if (code === 'EACCES' || code === 'EPERM') {
+      throw await unusable(
+        `${message}: all of the project's folder is copied. Let this user (id ${process.getuid?.()}) read that, or move it elsewhere`,
+      );
+    }
+    if (code !== 'ENOENT') throw error;
+    const { Failure } = await import('../../errors.ts');
+    throw new Failure(
+      'release_changing',
+      `A deploy is under way: ${path} was removed while it was read. Try again when it is done`,
+    );
+  });
+}
+
+/**
+ * @param {string} folder
+ * @param {readonly string[]} data
+ * @param {string} [named]
+ * @returns {Promise<Tree>}
+ */
+async function read(folder, data, named) {
   const root = await realpath(folder).catch(() => undefined);
   if (root === undefined) throw await unusable(`There is no folder ${folder}`);
   const { version, app, dependsOnChassis, appFolder } = await packageOf(root, named);
@@ -196,7 +221,7 @@ export async function readTree(folder, data, named) {
       const full = join(base, entry.name);
       const judged = judge(path, entry.name);
       if (judged === 'skip') continue;
-      if (judged === 'link') links.push({ path, target: await realpath(full) });
+      if (judged === 'link') links.push({ path, target: await realpath(full).catch(() => full) });
       else if (entry.isDirectory()) {
         folders.push(path);
         await walk({ base: full, below: path }, judge);

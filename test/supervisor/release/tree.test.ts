@@ -1,7 +1,9 @@
-import { mkdirSync, renameSync, symlinkSync, truncateSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import { chmodSync, mkdirSync, renameSync, symlinkSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { readTree } from '../../../src/supervisor/release/tree.js';
+import { until } from '../../../src/testing/wait.ts';
 import { makeProject } from './project.ts';
 
 t.test(
@@ -72,4 +74,48 @@ t.test('a folder that is too large says what is large, and what is no project sa
     code: 'release_unusable',
     message: /There is no folder/,
   });
+});
+
+t.test('what is removed while it is read is a deploy under way', async (t) => {
+  const { root } = makeProject(t);
+  const path = join(root, 'src', 'deep', 'two.ts');
+  const churn = spawn('sh', ['-c', `while :; do : > ${path}; rm ${path}; done`]);
+  t.teardown(() => churn.kill());
+  let failure: unknown;
+  await until(
+    () =>
+      readTree(root, []).then(
+        () => false,
+        (error: unknown) => {
+          failure = error;
+          return true;
+        },
+      ),
+    'it is removed meanwhile',
+  );
+  t.match(failure, {
+    code: 'release_changing',
+    message: `A deploy is under way: ${path} was removed while it was read. Try again when it is done`,
+  });
+});
+
+const skip = process.getuid?.() !== 0 && 'needs to be root, to be another user';
+
+t.test('a file that is closed to this user is told with what to do', { skip }, async (t) => {
+  const { root, folder, write } = makeProject(t);
+  chmodSync(folder, 0o755);
+  write('server.key', 'x');
+  chmodSync(join(root, 'server.key'), 0o600);
+  const module = new URL('../../../src/supervisor/release/tree.js', import.meta.url);
+  const script = `const { readTree } = await import('${module}');
+    await readTree('${root}', []).catch(({ code, message }) => console.log(code, message));`;
+  const { stdout } = spawnSync('env', ['-i', process.execPath, '--input-type=module', '--eval', script], {
+    uid: 65_534,
+    cwd: '/',
+    encoding: 'utf8',
+  });
+  t.equal(
+    stdout,
+    `release_unusable EACCES: permission denied, open '${root}/server.key': all of the project's folder is copied. Let this user (id 65534) read that, or move it elsewhere\n`,
+  );
 });
