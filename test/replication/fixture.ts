@@ -45,6 +45,8 @@ export interface Site {
   readonly databases: readonly string[];
   /** Every line that Litestream has logged here. */
   readonly lines: LitestreamLine[];
+  /** How many of them the processes before the last one have logged. */
+  linesBefore: number;
   lastLineMs: number;
 }
 
@@ -78,6 +80,7 @@ export async function makeSite(
     env: litestreamEnv(process.env, secrets, { config, configPath }),
     databases,
     lines: [],
+    linesBefore: 0,
     lastLineMs: 0,
   };
 }
@@ -97,6 +100,7 @@ export async function replicate(t: Test, site: Site, log = keepingLog().log): Pr
   const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], env: site.env });
   t.teardown(() => child.kill('SIGKILL'));
   const { secrets, databases } = site;
+  site.linesBefore = site.lines.length;
   await new Promise<void>((onReady, reject) => {
     child.once('exit', (code) => reject(new Error(`litestream ended with ${code}`)));
     const onLine = (line: LitestreamLine) => {
@@ -108,10 +112,14 @@ export async function replicate(t: Test, site: Site, log = keepingLog().log): Pr
   return child;
 }
 
-function isQuiet({ lines, lastLineMs }: Site): boolean {
-  const count = (text: string) => lines.filter(({ message }) => message === text).length;
-  const isUploading = count('write wal segment') > count('wal segment written');
-  return !isUploading && performance.now() - lastLineMs > QUIET_MS;
+function isQuiet({ lines, linesBefore, lastLineMs }: Site): boolean {
+  // One that has failed is begun again, and ends once.
+  const isUploading = new Map<unknown, boolean>();
+  for (const { message, fields } of lines.slice(linesBefore)) {
+    if (message === 'write wal segment') isUploading.set(fields.db, true);
+    if (message === 'wal segment written') isUploading.set(fields.db, false);
+  }
+  return ![...isUploading.values()].includes(true) && performance.now() - lastLineMs > QUIET_MS;
 }
 
 /** Asks Litestream to end between two uploads: in the middle of one 0.3.13 may hang for ever. @returns its exit code */

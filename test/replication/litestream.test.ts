@@ -116,14 +116,15 @@ t.test('it trusts what Node.js trusts too', async (t) => {
   const folder = temporaryFolder(t);
   const { config } = loadConfig({ REPLICA_URL: 's3://bucket/p' }, folder);
   const file = (name: string) => {
-    writeFileSync(join(folder, name), `of ${name}`);
+    writeFileSync(join(folder, name), `-----BEGIN CERTIFICATE-----\nof ${name}`);
     return join(folder, name);
   };
   const env = { SSL_CERT_FILE: file('a'), NODE_EXTRA_CA_CERTS: file('b') };
   const path = join(folder, 'authorities.pem');
   const { SSL_CERT_FILE } = litestreamEnv(env, {}, { config, configPath: join(folder, 'litestream.yml') });
   t.equal(SSL_CERT_FILE, path);
-  t.equal(readFileSync(path, 'utf8'), 'of a\nof b');
+  const text = readFileSync(path, 'utf8');
+  t.equal(text, '-----BEGIN CERTIFICATE-----\nof a\n-----BEGIN CERTIFICATE-----\nof b');
 });
 
 t.test('a WAL stays small as long as the writer pauses now and then', async (t) => {
