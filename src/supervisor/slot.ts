@@ -159,6 +159,12 @@ export class Slot extends EventEmitter<SlotEvents> {
     return `${this.childState}${last}`;
   }
 
+  /** That it will hardly serve for long, in words; undefined when it may, or does not serve at all. */
+  get instability(): string | undefined {
+    if (!this.isReady || !this.breakerOpen || !this.#lastExit) return undefined;
+    return `serves again, and is failing again and again: ${describeExit(this.#lastExit)}`;
+  }
+
   start(): void {
     this.#move('starting');
     this.#spawn(false);

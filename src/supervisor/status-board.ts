@@ -52,9 +52,10 @@ export class StatusBoard {
     // Nobody can ask for this but at the control socket; the connections wait.
     if (!serving.workers.some(({ isReady }) => isReady))
       notReady.push({ name: 'worker', reason: 'none serves' });
-    for (const { name, trouble } of [...notify.slots, replicator.slot, ...serving.slots]) {
-      if (trouble) degraded.push({ name, reason: trouble });
-    }
+    const others = [...notify.slots, replicator.slot, ...serving.slots];
+    for (const { name, trouble } of others) if (trouble) degraded.push({ name, reason: trouble });
+    for (const { name, instability } of [writer.slot, ...others])
+      if (instability) degraded.push({ name, reason: instability });
     if (writer.readOnlyBecause)
       degraded.push({ name: 'storage', reason: `writes are refused: ${writer.readOnlyBecause}` });
     degraded.push(...writer.problems);

@@ -1,4 +1,5 @@
 import t from 'tap';
+import type { Trouble } from '../../src/messages/messages.ts';
 import { everyWriteIsThere } from '../support/history.ts';
 import { noteOf, request } from '../support/http.ts';
 import { writeNotes } from '../support/note-clients.ts';
@@ -66,4 +67,8 @@ t.test('what nobody makes up for is back soon, however often its code fails', as
   for (let fault = 0; fault < 4; fault += 1) await system.killChild('writer', 'SIGBUS');
   const { status } = await request(`${system.url}/note`, { method: 'POST', body: noteOf('after') });
   t.equal(status, 201, 'the whole serves');
+  const { json } = await request(`${system.url}/ready?verbose`);
+  const reasons = new Map(json.degraded.map(({ name, reason }: Trouble) => [name, reason]));
+  for (const name of ['worker-2', 'writer'])
+    t.match(reasons.get(name), /^serves again, and is failing again and again: \d+ was killed by SIGBUS$/);
 });
