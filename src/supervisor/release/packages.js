@@ -99,7 +99,7 @@ export async function packagesBeside(root, chassis) {
  * @param {string} folder
  * @returns {Promise<string[]>} names, also of those with a scope: the ones of a scope may lie in several folders
  */
-async function packagesIn(folder) {
+export async function packagesIn(folder) {
   const names = (await readdir(folder)).filter((name) => !name.startsWith('.'));
   const all = names.map(async (name) =>
     name.startsWith('@') ? (await readdir(join(folder, name))).map((each) => `${name}/${each}`) : [name],
@@ -113,22 +113,32 @@ async function packagesIn(folder) {
  *   download: npm has made a link to it
  */
 export async function localPackages(root) {
-  const places = await allNodeModules(root);
   /** @type {Map<string, string>} */
   const local = new Map();
-  const wanted = new Set(dependenciesOf(root));
-  for (const name of wanted) {
-    for (const place of places) {
-      const folder = await realpath(join(place, name)).catch(() => undefined);
-      if (folder === undefined) continue;
-      if (!/[\\/]node_modules[\\/]/.test(folder)) {
-        local.set(name, folder);
-        for (const next of dependenciesOf(folder)) wanted.add(next);
-      }
-      break;
+  const owners = [root];
+  for (const owner of owners) {
+    const places = await allNodeModules(owner);
+    for (const name of dependenciesOf(owner)) {
+      const folder = local.has(name) ? undefined : await packageFrom(places, name);
+      if (folder === undefined || folder === root || /[\\/]node_modules[\\/]/.test(folder)) continue;
+      local.set(name, folder);
+      owners.push(folder);
     }
   }
   return local;
+}
+
+/**
+ * @param {readonly string[]} places folders of packages
+ * @param {string} name
+ * @returns {Promise<string | undefined>} the real folder of the first one that is called so
+ */
+async function packageFrom(places, name) {
+  for (const place of places) {
+    const folder = await realpath(join(place, name)).catch(() => undefined);
+    if (folder !== undefined) return folder;
+  }
+  return undefined;
 }
 
 /** @param {string} folder of a package @returns {string[]} names; none where that is not to be known */

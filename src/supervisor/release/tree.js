@@ -11,6 +11,7 @@ import {
   lockHashOf,
   nodeModulesOf,
   packagesBeside,
+  packagesIn,
   sha256,
   unusable,
 } from './packages.js';
@@ -130,19 +131,31 @@ async function read(folder, data, named) {
     if (at !== -1) links.splice(at, 1);
     folders.push('node_modules', chassis.below);
     bases.set(chassis.folder, chassis.below);
+    const packages = await packagesBeside(root, chassis.folder);
     for (const [name, base] of await localPackages(root)) {
-      if (copiedPlaceOf(base) !== undefined) continue;
-      const below = `${LOCAL_PACKAGES}/${name}`;
-      bases.set(base, below);
-      folders.push(...new Set([LOCAL_PACKAGES, dirname(below), below]));
-      await walk({ base, below }, (path, name) => {
-        if (name.startsWith('.') || isData.has(join(base, relative(below, path))) || WRITTEN.test(name))
-          return 'skip';
-        return name === 'node_modules' ? 'link' : 'take';
-      });
+      let below = copiedPlaceOf(base);
+      if (below === undefined) {
+        const place = `${LOCAL_PACKAGES}/${name}`;
+        below = place;
+        bases.set(base, place);
+        folders.push(LOCAL_PACKAGES, dirname(place), place);
+        await walk({ base, below: place }, (path, name) => {
+          if (name.startsWith('.') || isData.has(join(base, relative(place, path))) || WRITTEN.test(name))
+            return 'skip';
+          return name === 'node_modules' ? 'link' : 'take';
+        });
+      }
+      // Its own packages may be such, too.
+      const own = `${below}/node_modules`;
+      const linked = links.findIndex(({ path }) => path === own);
+      if (linked === -1) continue;
+      const [{ target: from = '' } = {}] = links.splice(linked, 1);
+      folders.push(own);
+      for (const each of await packagesIn(from))
+        packages.push({ path: `${own}/${each}`, target: join(from, each) });
     }
-    for (const { path, target } of await packagesBeside(root, chassis.folder)) {
-      if (dirname(path) !== 'node_modules') folders.push(dirname(path));
+    for (const { path, target } of packages) {
+      folders.push(dirname(path));
       links.push({ path, target: await targetOf(path, target) });
     }
     await walk({ base: chassis.folder, below: chassis.below }, (path, name) => {

@@ -10,7 +10,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import t from 'tap';
 import {
   findRelease,
@@ -92,9 +92,17 @@ t.test('a workspace that the app needs is copied as its own code, also through a
   write('packages/api/node_modules/@other/near/index.js', '');
   write('node_modules/@other/far/index.js', 'exports.parse = 1;\n');
   write('node_modules/ninelives/.build/launch.js', '');
-  mkdirSync(join(repository, 'code/node_modules/@acme'));
-  for (const [name, folder] of Object.entries({ '@acme/lib': 'lib', base: 'base', film: 'film', api: 'api' }))
-    symlinkSync(join(repository, 'code/packages', folder), join(repository, 'code/node_modules', name));
+  const packages = join(repository, 'code/packages');
+  for (const [path, target] of Object.entries({
+    'node_modules/@acme/lib': 'lib',
+    // As pnpm has it.
+    'packages/lib/node_modules/base': 'base',
+    'node_modules/film': 'film',
+    'node_modules/api': 'api',
+  })) {
+    mkdirSync(dirname(join(repository, 'code', path)), { recursive: true });
+    symlinkSync(join(packages, target), join(repository, 'code', path));
+  }
   const store = releasesFolder(dataDir);
   const release = await storeRelease(app, store, [dataDir]);
   write('packages/base/main.ts', 'A merge that is half done');
