@@ -7,6 +7,7 @@ import { findLitestream } from '../replication/binary.ts';
 import { writeLitestreamConfig } from '../replication/litestream-config.ts';
 import { describeChange } from '../replication/newer-format.ts';
 import type { Secrets } from '../secrets.ts';
+import { demandDatabases } from '../sqlite/data-dir.ts';
 import { type DataLock, lockDataDir } from '../sqlite/lock.ts';
 import { Events } from '../supervisor/events.ts';
 import { endOrphans } from '../supervisor/orphans.ts';
@@ -66,6 +67,7 @@ export async function withDataFolder<Result>(
       throw error;
     });
     addCodes(manifest.codes);
+    demandDatabases(given.DATA_DIR, manifest.databases);
     const { config, appSecrets } = await takeAppSettings(settled.workers, manifest, given, invocation, log);
     const litestream = await found;
     log.info({ path: litestream.path, version: litestream.version }, `litestream ${litestream.version}`);

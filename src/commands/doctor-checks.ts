@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import type { Config } from '../config.ts';
 import { type Finding, type Found, ok, problem, warning } from '../contract/finding.ts';
 import { Failure } from '../errors.ts';
-import { features } from '../features.ts';
+import { databaseNames, features } from '../features.ts';
 import { freeDiskMb } from '../free-disk.ts';
 import { isInMemory } from '../in-memory.ts';
 import type { SystemSnapshot } from '../messages/snapshot.ts';
@@ -12,6 +12,7 @@ import { findLitestream, type LitestreamBinary } from '../replication/binary.ts'
 import { proveRestore } from '../replication/proof.ts';
 import { probeReplica } from '../replication/store/replica-probe.ts';
 import type { Secrets } from '../secrets.ts';
+import { demandDatabases } from '../sqlite/data-dir.ts';
 import { lockDataDir } from '../sqlite/lock.ts';
 import { isWritable } from '../writable.ts';
 import { askPrimary } from './control-client.ts';
@@ -175,6 +176,7 @@ function checkLock(dataDir: string, running: SystemSnapshot | undefined): Found 
   if (!statOf(dataDir)) return ok('nothing runs here');
   try {
     lockDataDir(dataDir, 'doctor').release();
+    demandDatabases(dataDir, databaseNames());
     return ok('nothing runs here');
   } catch (error) {
     const isLocked = error instanceof Failure && error.code === 'data_dir_locked';

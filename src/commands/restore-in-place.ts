@@ -15,6 +15,7 @@ import { databasePath } from '../replication/litestream-config.ts';
 import { readLastCommit } from '../replication/points/last-commit.ts';
 import type { SystemReplica } from '../replication/replica-context.ts';
 import { salvage } from '../replication/salvage/salvage.ts';
+import { demandDatabases } from '../sqlite/data-dir.ts';
 import { lockDataDir } from '../sqlite/lock.ts';
 import { endOrphans } from '../supervisor/orphans.ts';
 import { forgetMismatches } from '../supervisor/release/current.js';
@@ -50,6 +51,7 @@ export async function restoreInPlace(
   // The folder that a start clears away, should this be killed.
   const scratchDir = join(DATA_DIR, 'restore');
   try {
+    demandDatabases(DATA_DIR, context.databases);
     // What a killed primary has left running still has the old files open.
     await endOrphans(DATA_DIR, context.log);
     if (context.isShared) lead = await HeldLead.take(context);

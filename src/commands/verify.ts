@@ -3,6 +3,7 @@ import { Failure } from '../errors.ts';
 import type { DrillResult } from '../messages/drill-result.ts';
 import { runDrill } from '../replication/drill/drill.ts';
 import { pastDue, readRecord, recordOf, writeRecord } from '../replication/drill/record.ts';
+import { demandDatabases } from '../sqlite/data-dir.ts';
 import { lockUnlessHeld } from '../sqlite/lock.ts';
 import { endOrphans } from '../supervisor/orphans.ts';
 import type { Invocation } from '../supervisor/release/invocation.ts';
@@ -64,6 +65,7 @@ async function drillAlone(dataDir: string, invocation: Invocation): Promise<Dril
   const { abortOnSignals, withReplica } = await loadContext();
   const signal = abortOnSignals();
   return withReplica(invocation, async (replica) => {
+    demandDatabases(dataDir, replica.databases);
     await endOrphans(dataDir, replica.log);
     const result = await runDrill({
       ...replica,

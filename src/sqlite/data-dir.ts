@@ -7,31 +7,47 @@ const { R_OK, W_OK, X_OK } = constants;
 /** Where the kernel tells what the working directory is called by now. */
 const CWD = '/proc/self/cwd';
 const DELETED = ' (deleted)';
-const DATABASE_FILE = /\.db(-wal|-shm)?$/;
+const DATABASE_FILES = ['', '-wal', '-shm'] as const;
 
 /**
  * Makes the data folder, mode 0700, when it does not exist, and finds out whether this user can work in it.
  * @param dataDir absolute
  * @returns the folder in it for what belongs to one run
- * @throws Failure data_dir_unusable, also where something else than a file is called like a database; config_invalid for a
- *   database that is a link
+ * @throws Failure data_dir_unusable
  */
 export function prepareDataDir(dataDir: string): string {
   const runDir = join(dataDir, 'run');
   try {
     makeFolder(runDir);
     for (const folder of [dataDir, runDir]) accessSync(folder, R_OK | W_OK | X_OK);
-    for (const name of readdirSync(dataDir)) {
-      if (!DATABASE_FILE.test(name)) continue;
-      demandFile(join(dataDir, name));
-      accessSync(join(dataDir, name), R_OK | W_OK);
-    }
     demandOwnFiles(runDir);
     // What ran is recorded there: one that cannot be read would have the next start run what was refused.
     if (existsSync(join(runDir, 'releases'))) demandOwnFiles(join(runDir, 'releases'));
     return runDir;
   } catch (error) {
-    throw error instanceof Failure ? error : unusable(dataDir, error);
+    throw unusable(dataDir, error);
+  }
+}
+
+/**
+ * Finds out whether this user can work on the databases. Whatever else lies beside them, such as a copy that root has made, is
+ * none of the system's business.
+ * @param databases names without `.db`
+ * @throws Failure data_dir_unusable, also where something else than a file is called like a database; config_invalid for a
+ *   database that is a link
+ */
+export function demandDatabases(dataDir: string, databases: readonly string[]): void {
+  for (const database of databases) {
+    for (const ending of DATABASE_FILES) {
+      const path = join(dataDir, `${database}.db${ending}`);
+      try {
+        if (!lstatSync(path, { throwIfNoEntry: false })) continue;
+        demandFile(path);
+        accessSync(path, R_OK | W_OK);
+      } catch (error) {
+        throw error instanceof Failure ? error : unusable(dataDir, error);
+      }
+    }
   }
 }
 

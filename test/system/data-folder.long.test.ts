@@ -67,6 +67,11 @@ t.test(
       t.equal(status, 0, `${words}: ${stderr}`);
     }
     t.equal(execFileSync('find', [dataDir, '!', '-uid', String(NOBODY)], { encoding: 'utf8' }), '');
+    // What is no database of the system's keeps nobody from a start.
+    const copied = await command(['restore', '--to', join(dataDir, 'copy.db')], { DATA_DIR: dataDir });
+    t.equal(copied.code, 0, copied.stderr);
+    symlinkSync(join(dataDir, 'copy.db'), join(dataDir, 'link.db'));
+    await start(t, {}, dataDir, { uid: NOBODY });
   },
 );
 
