@@ -3,10 +3,14 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import type { Test } from 'tap';
 import { readEvents } from '../../src/supervisor/events.ts';
+import { APP_ARGUMENTS } from '../small-app/arguments.ts';
 import { bare } from '../support/bare.ts';
 import { processesOf, temporaryFolder, until } from '../support/system.ts';
 
 export const ROOT = new URL('../../', import.meta.url).pathname;
+
+/** Of the app that the tests are about. */
+export const NPM_START = ['npm', 'start', '--', ...APP_ARGUMENTS];
 
 export interface Started {
   readonly dataDir: string;
@@ -67,7 +71,7 @@ export async function assertStopped(
 
 /** Has npm start the system, sends the signal to npm, and holds that the system has stopped. */
 export async function stopsBy(t: Test, signal: 'SIGTERM' | 'SIGINT'): Promise<void> {
-  const started = await startBy(t, ['npm', 'start']);
+  const started = await startBy(t, NPM_START);
   started.child.kill(signal);
   const [code] = await once(started.child, 'exit');
   t.equal(code, 0);

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { accessSync, constants, readFileSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { APP_ARGUMENTS } from '../small-app/arguments.ts';
 import { request } from '../support/http.ts';
 import { missing } from '../support/tools.ts';
 import { assertStopped, ROOT, startBy, stopsBy } from './started-by-fixture.ts';
@@ -56,7 +57,7 @@ for (const old of OLD_NODES) {
   const name = old.length > 1 ? 'an old Node.js' : old[0];
 
   t.test(`${name} passes on the signal, and the exit code back`, async (t) => {
-    const started = await startBy(t, [...old, BIN, 'start']);
+    const started = await startBy(t, [...old, BIN, 'start', ...APP_ARGUMENTS]);
     t.not(started.primaryPid, started.child.pid);
     started.child.kill('SIGTERM');
     t.same(await once(started.child, 'exit'), [0, null]);
@@ -64,7 +65,7 @@ for (const old of OLD_NODES) {
   });
 
   t.test(`the system stops gracefully when ${name} is killed that started it`, async (t) => {
-    const started = await startBy(t, [...old, BIN, 'start']);
+    const started = await startBy(t, [...old, BIN, 'start', ...APP_ARGUMENTS]);
     started.child.kill('SIGKILL');
     await assertStopped(t, started, 'the process that started this one was killed');
   });
@@ -75,7 +76,15 @@ for (const old of OLD_NODES) {
       skip: missing('python3'),
     },
     async (t) => {
-      const started = await startBy(t, ['python3', '-c', SERVICE_MANAGER, ...old, BIN, 'start']);
+      const started = await startBy(t, [
+        'python3',
+        '-c',
+        SERVICE_MANAGER,
+        ...old,
+        BIN,
+        'start',
+        ...APP_ARGUMENTS,
+      ]);
       const port = started.lines[0]?.split(' ')[1];
       t.equal((await request(`http://127.0.0.1:${port}/health`)).status, 200);
       const environment = readFileSync(`/proc/${started.primaryPid}/environ`, 'utf8').split('\0');

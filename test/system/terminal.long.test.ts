@@ -1,4 +1,5 @@
 import t from 'tap';
+import { APP_ARGUMENTS } from '../small-app/arguments.ts';
 import { request } from '../support/http.ts';
 import { until } from '../support/system.ts';
 import { CTRL_Q, CTRL_S, noTerminal } from '../support/terminal.ts';
@@ -42,7 +43,13 @@ t.test(
     skip: noTerminal,
   },
   async (t) => {
-    const { terminal, url, pid, said } = await startInTerminal(t, ['nohup', process.execPath, BIN, 'start']);
+    const { terminal, url, pid, said } = await startInTerminal(t, [
+      'nohup',
+      process.execPath,
+      BIN,
+      'start',
+      ...APP_ARGUMENTS,
+    ]);
     await terminal.close();
     process.kill(pid, 'SIGHUP');
     await until(() => said().includes('reload done'), 'it has reloaded');
