@@ -113,7 +113,15 @@ t.test(
     const env = { PATH: process.env.PATH ?? '', DATA_DIR: dataDir, WORKERS: '1', LOG_FORMAT: 'json' };
     const set = Object.entries(env).flatMap(([name, value]) => ['-E', `${name}=${value}`]);
     endWithTest(t, dataDir);
-    run(t, 'systemd-socket-activate', ['-l', `127.0.0.1:${port}`, ...set, process.execPath, BIN, 'start', ...APP_ARGUMENTS]);
+    run(t, 'systemd-socket-activate', [
+      '-l',
+      `127.0.0.1:${port}`,
+      ...set,
+      process.execPath,
+      BIN,
+      'start',
+      ...APP_ARGUMENTS,
+    ]);
     const url = `http://127.0.0.1:${port}`;
     await until(
       async () => (await request(`${url}/ready`).catch(() => undefined))?.status === 200,
@@ -212,7 +220,12 @@ t.test(
     const dataDir = temporaryFolder(t);
     endWithTest(t, dataDir);
     const env = { DATA_DIR: dataDir, WORKERS: '2', LOG_FORMAT: 'json', LOG_LEVEL: 'warn' };
-    const { child, lines } = run(t, 'python3', ['-c', HOLDER, process.execPath, BIN, 'start', ...APP_ARGUMENTS], env);
+    const { child, lines } = run(
+      t,
+      'python3',
+      ['-c', HOLDER, process.execPath, BIN, 'start', ...APP_ARGUMENTS],
+      env,
+    );
     await until(() => lines[0] !== undefined, 'the port is held');
     const port = Number(lines[0]?.split(' ')[1]);
     // Each on a connection of its own.
