@@ -69,7 +69,9 @@ export async function findLitestream(options: FindOptions): Promise<LitestreamBi
 
 function npmBinary(packages: string | URL = import.meta.url): string | undefined {
   try {
-    const manifest = createRequire(packages).resolve(`@flydotio/litestream-${platformName()}/package.json`);
+    // By way of the package that depends on it: a strict package manager, such as pnpm, shows it to no other one.
+    const owner = createRequire(packages).resolve('@flydotio/litestream/package.json');
+    const manifest = createRequire(owner).resolve(`@flydotio/litestream-${platformName()}/package.json`);
     return join(dirname(manifest), 'litestream');
   } catch {
     return undefined;

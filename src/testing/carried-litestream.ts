@@ -5,7 +5,8 @@ import { dirname, join } from 'node:path';
 export function carriedLitestream(): string | undefined {
   try {
     const name = `@flydotio/litestream-${process.platform}-${process.arch}/package.json`;
-    return join(dirname(createRequire(import.meta.url).resolve(name)), 'litestream');
+    const owner = createRequire(import.meta.url).resolve('@flydotio/litestream/package.json');
+    return join(dirname(createRequire(owner).resolve(name)), 'litestream');
   } catch {
     return undefined;
   }

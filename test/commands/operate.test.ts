@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { chmodSync, copyFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import t from 'tap';
@@ -49,8 +49,8 @@ t.test('an old Node.js hands over to the one that npm ci has installed', async (
     stderr: /needs Node.js 22.18 or later, and this is 20.1.0. Run npm ci/,
   });
   const own = join(project, 'node_modules', '.bin', 'node');
-  writeFileSync(own, '#!/bin/sh\nshift\necho "own node: $*"\nexit 3\n');
-  chmodSync(own, 0o755);
+  writeFileSync(join(folder, 'node'), '#!/bin/sh\nshift\necho "own node: $*"\nexit 3\n', { mode: 0o755 });
+  symlinkSync(join(folder, 'node'), own);
   await t.rejects(run(), { code: 3, stdout: 'own node: status --json\n' });
   await t.rejects(run({ NINELIVES_WRAPPER_PID: '1' }), { code: 78 }, 'and not for ever');
   rmSync(own);

@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import t from 'tap';
 import { type FindOptions, findLitestream } from '../../src/replication/binary.ts';
@@ -31,6 +31,19 @@ t.test('without LITESTREAM_BIN it is the one that npm carries, whatever is on PA
     t.same([version, format], ['0.3.13', 'wal'], answer);
     t.notOk(path.startsWith(folder));
   }
+});
+
+t.test('the one that npm carries is found where only the package that depends on it sees it', async (t) => {
+  const project = t.testdir({ node_modules: { '@flydotio': {} } });
+  const store = join(project, 'store', 'node_modules', '@flydotio');
+  const platform = `litestream-${process.platform}-${process.arch}`;
+  for (const name of ['litestream', platform]) {
+    mkdirSync(join(store, name), { recursive: true });
+    writeFileSync(join(store, name, 'package.json'), '{}');
+  }
+  const path = fake(join(store, platform), 'v0.3.13');
+  symlinkSync(join(store, 'litestream'), join(project, 'node_modules', '@flydotio', 'litestream'));
+  like(t, await find({ packages: join(project, 'package.json') }), { path });
 });
 
 t.test('a Litestream of 0.5 is taken from 0.5.17 on, and writes the other format', async (t) => {
