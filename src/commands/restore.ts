@@ -1,7 +1,8 @@
-import { rmSync, statSync } from 'node:fs';
+import { mkdirSync, rmSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { Failure } from '../errors.ts';
 import { features, isWithoutApp } from '../features.ts';
+import { isDiskFull } from '../free-disk.ts';
 import { isoTimeMs } from '../iso-time.ts';
 import { rangeOf } from '../replication/points/generations.ts';
 import { readKnownEnd } from '../replication/points/known-end.ts';
@@ -160,15 +161,23 @@ async function restoreTo(
   if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) {
     throw new Failure('usage', `--to ${outputPath}: there is no folder ${folder}`);
   }
-  // A WAL that lies there already would be taken for the new file's.
-  if (isTaken(outputPath)) {
-    throw new Failure(
-      'file_exists',
-      `${outputPath} exists, or a -wal, -shm or -journal of it; nothing is overwritten`,
-    );
-  }
   // Beside it, so that it can be renamed, and under a name of its own, so that a killed restore is known as one.
   const scratchDir = join(folder, `.${basename(outputPath)}.restoring-${process.pid}`);
+  try {
+    // A WAL that lies there already would be taken for the new file's.
+    if (isTaken(outputPath)) {
+      throw new Failure(
+        'file_exists',
+        `${outputPath} exists, or a -wal, -shm or -journal of it; nothing is overwritten`,
+      );
+    }
+    rmSync(scratchDir, { recursive: true, force: true });
+    mkdirSync(scratchDir, { mode: 0o700 });
+  } catch (cause) {
+    if (cause instanceof Failure || isDiskFull(cause)) throw cause;
+    const { message } = cause as Error;
+    throw new Failure('usage', `--to ${outputPath}: no file can be made there: ${message}`, { cause });
+  }
   try {
     return await restoreOne(context, { database, point, outputPath, scratchDir, signal });
   } finally {

@@ -104,6 +104,9 @@ t.test('wrong use is told with how it is right', async (t) => {
     [['--to', 'x', '--at', 'yesterday'], /expected a time of the calendar with its zone/],
     [['--to', 'x', '--database', 'other'], /There is no database other; there is main, media/],
     [['--to', '/no/such/folder/x'], /there is no folder/],
+    [['--to', '/proc/x.db'], /--to \/proc\/x\.db: no file can be made there: ENOENT/],
+    [['--to', 'x'.repeat(245)], /no file can be made there: .*name too long/i],
+    [['--to', 'x'.repeat(300)], /no file can be made there: ENAMETOOLONG/],
   ];
   for (const [args, says] of wrong) {
     like(t, await command(['restore', ...args], env), { code: 64, stderr: says }, args.join(' '));
