@@ -273,6 +273,7 @@ async function packageOf(root, named) {
   let content;
   try {
     content = packageIn(root);
+    if (content === null || typeof content !== 'object') throw new Error('it holds no object');
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw await unusable(`${root} is no project: its package.json cannot be read (${reason})`);

@@ -65,6 +65,11 @@ t.test('a folder that is too large says what is large, and what is no project sa
     code: 'release_unusable',
     message: /is 51\.0 MB.*The largest files: media\/film\.bin \(51\.0 MB\), /,
   });
+  write('package.json', 'null');
+  await t.rejects(readTree(root, []), {
+    code: 'release_unusable',
+    message: `${root} is no project: its package.json cannot be read (it holds no object)`,
+  });
   mkdirSync(join(folder, 'empty'));
   await t.rejects(readTree(join(folder, 'empty'), []), {
     code: 'release_unusable',
