@@ -1,4 +1,4 @@
-import { linkSync, lstatSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, linkSync, lstatSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { compileCacheOf } from '../../src/supervisor/release/compile-cache.js';
@@ -23,32 +23,29 @@ export function seedRelease(dataDir: string): void {
     mkdirSync(releasesFolder(dataDir), { recursive: true, mode: 0o700 });
     for (const hash of hashes) linkFolder(join(TEMPLATES, hash), join(releasesFolder(dataDir), hash));
   } catch {
-    // On another file system, or just replaced by another test.
+    // On another file system, or of other code and just removed.
     rmSync(run, { recursive: true, force: true });
   }
 }
 
 /**
- * Keeps the copy of the code that a system has made, for the tests after this one.
+ * Keeps the copy of the code that a system has made, for the tests after this one. The first one stays: many tests run at once,
+ * and one that is being replaced serves nobody.
  * @param hash the release that it runs
  */
 export function keepRelease(dataDir: string, hash: string): void {
-  const [folder, kept] = [join(releasesFolder(dataDir), hash), join(TEMPLATES, hash)];
+  const kept = join(TEMPLATES, hash);
+  if (existsSync(kept)) return;
   const temporary = join(TEMPLATES, `${process.pid}.tmp`);
   try {
-    if (inodeOf(kept) === inodeOf(folder)) return;
-    linkFolder(folder, temporary);
-    for (const other of hashesIn(TEMPLATES)) rmSync(join(TEMPLATES, other), { recursive: true, force: true });
+    linkFolder(join(releasesFolder(dataDir), hash), temporary);
     renameSync(temporary, kept);
+    for (const other of hashesIn(TEMPLATES))
+      if (other !== hash) rmSync(join(TEMPLATES, other), { recursive: true, force: true });
   } catch {
     // As above.
     rmSync(temporary, { recursive: true, force: true });
   }
-}
-
-/** Of what is written last into a copy. */
-function inodeOf(folder: string): number | undefined {
-  return lstatSync(join(folder, '.app.json'), { throwIfNoEntry: false })?.ino;
 }
 
 function hashesIn(folder: string): string[] {
