@@ -27,8 +27,6 @@ import { readTree } from './tree.js';
 
 /** When every process has written what it has compiled. */
 const SHARE_DELAY_MS = 5000;
-/** A process takes longer to load its code than a look is valid. */
-const LOOK_VALID_MS = 50;
 
 export interface ReleasesOptions {
   readonly invocation: Invocation;
@@ -48,8 +46,6 @@ export class Releases {
   readonly #store: string;
   /** By hash: the first file that is not as it was. */
   readonly #watches = new Map<string, () => string | undefined>();
-  /** By release: when it was last found as it was, by the monotonic clock. */
-  readonly #wholeAtMs = new Map<string, number>();
   /** Hashes of what is being copied anew. */
   readonly #copying = new Set<string>();
   /** The record as it was written last. */
@@ -158,14 +154,8 @@ export class Releases {
         `the packages in ${release.nodeModules} are gone, or are being installed. Bring them back (npm ci)`,
       );
     }
-    const { hash } = release;
-    // The processes of a start are forked at once.
-    if (performance.now() < (this.#wholeAtMs.get(hash) ?? 0) + LOOK_VALID_MS) return;
-    const changed = this.#watches.get(hash)?.();
-    if (changed === undefined) {
-      this.#wholeAtMs.set(hash, performance.now());
-      return;
-    }
+    const changed = this.#watches.get(release.hash)?.();
+    if (changed === undefined) return;
     void this.#copyAnew(release);
     throw new Failure(
       'release_unusable',
