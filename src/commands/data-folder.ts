@@ -48,13 +48,6 @@ export async function withDataFolder<Result>(
   try {
     // A release folder may be removed while it runs, and a folder that is gone can be nobody's working directory.
     process.chdir(given.DATA_DIR);
-    const found = findLitestream({
-      litestreamBin: given.LITESTREAM_BIN,
-      dataDir: given.DATA_DIR,
-      packages: join(settled.workers.folder, 'package.json'),
-    });
-    // It answers meanwhile; what is wrong with it is told when it is its turn.
-    found.catch(() => {});
     await endOrphans(given.DATA_DIR, log);
     const releases = new Releases({
       invocation,
@@ -69,7 +62,11 @@ export async function withDataFolder<Result>(
     addCodes(manifest.codes);
     demandDatabases(given.DATA_DIR, manifest.databases);
     const { config, appSecrets } = await takeAppSettings(settled.workers, manifest, given, invocation, log);
-    const litestream = await found;
+    const litestream = await findLitestream({
+      litestreamBin: config.LITESTREAM_BIN,
+      dataDir: config.DATA_DIR,
+      packages: join(settled.workers.folder, 'package.json'),
+    });
     log.info({ path: litestream.path, version: litestream.version }, `litestream ${litestream.version}`);
     const { databases, backgrounds, settings, metrics } = manifest;
     const change = describeChange(litestream, config.DATA_DIR, databases);
