@@ -1,6 +1,6 @@
 // Plain JavaScript, so that an old Node.js can read it.
 import { spawn } from 'node:child_process';
-import { existsSync, readlinkSync, realpathSync } from 'node:fs';
+import { existsSync, lstatSync, realpathSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 
@@ -17,25 +17,13 @@ const FORWARDED = ['SIGTERM', 'SIGINT', 'SIGHUP'];
  */
 export function ownNodeOf(folder) {
   const linked = join(folder, 'node_modules', '.bin', 'node');
-  if (existsSync(linked) && isLink(linked)) return linked;
+  // pnpm has a script there, whose process would be the parent of that which it starts.
+  if (existsSync(linked) && lstatSync(linked).isSymbolicLink()) return linked;
   try {
     const { resolve } = createRequire(join(realpathSync(folder), 'package.json'));
     return join(dirname(resolve(`node-linux-${process.arch}/package.json`)), 'bin', 'node');
   } catch {
     return undefined;
-  }
-}
-
-/**
- * @param {string} path
- * @returns {boolean} pnpm has a script there, whose process would be the parent of that which it starts
- */
-function isLink(path) {
-  try {
-    readlinkSync(path);
-    return true;
-  } catch {
-    return false;
   }
 }
 

@@ -12,7 +12,7 @@ import {
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Failure } from '../errors.ts';
-import { makeFolder } from '../folder.js';
+import { makeFolder, packageIn } from '../folder.js';
 import type { Invocation } from '../supervisor/release/invocation.ts';
 import { PACKAGE } from '../supervisor/release/modules.js';
 import { absolutePath } from './arguments.ts';
@@ -102,7 +102,7 @@ function inShell(word: string): string {
 }
 
 function ownManifest(): Manifest {
-  return JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
+  return packageIn(ROOT);
 }
 
 /** @param spec what the chassis is installed as */
@@ -146,7 +146,7 @@ function packageOf(name: string, folder: string): object {
 function chassisSpec(folder: string): string {
   const owner = dirname(dirname(ROOT));
   try {
-    const { dependencies }: Manifest = JSON.parse(readFileSync(join(owner, 'package.json'), 'utf8'));
+    const { dependencies }: Manifest = packageIn(owner);
     const spec = dependencies[PACKAGE];
     if (spec?.startsWith('file:'))
       return `file:${relative(folder, resolve(owner, spec.slice('file:'.length)))}`;

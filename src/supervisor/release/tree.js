@@ -118,9 +118,8 @@ async function read(folder, data, named) {
   const bases = new Map([[root, '']]);
   const isData = new Set(data);
   await walk({ base: root, below: '' }, (path, name) => {
-    if (name.startsWith('.') || isData.has(join(root, path)) || WRITTEN.test(name)) return 'skip';
     if (chassis === undefined && isLeftOut(path, appFolder)) return 'skip';
-    return name === 'node_modules' ? 'link' : 'take';
+    return judgeOwn(join(root, path), name);
   });
   const nodeModules = chassis?.nodeModules ?? (await nodeModulesOf(root));
   if (chassis === undefined) {
@@ -139,11 +138,7 @@ async function read(folder, data, named) {
         below = place;
         bases.set(base, place);
         folders.push(LOCAL_PACKAGES, dirname(place), place);
-        await walk({ base, below: place }, (path, name) => {
-          if (name.startsWith('.') || isData.has(join(base, relative(place, path))) || WRITTEN.test(name))
-            return 'skip';
-          return name === 'node_modules' ? 'link' : 'take';
-        });
+        await walk({ base, below: place }, (path, name) => judgeOwn(join(base, relative(place, path)), name));
       }
       // Its own packages may be such, too.
       const own = `${below}/node_modules`;
@@ -199,6 +194,16 @@ async function read(folder, data, named) {
     code,
     app,
   };
+
+  /**
+   * What is the project's own code.
+   * @param {string} full
+   * @param {string} name
+   */
+  function judgeOwn(full, name) {
+    if (name.startsWith('.') || isData.has(full) || WRITTEN.test(name)) return 'skip';
+    return name === 'node_modules' ? 'link' : 'take';
+  }
 
   /**
    * @param {string} path of a link, below the root
