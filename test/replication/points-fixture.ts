@@ -1,5 +1,6 @@
 import { readdirSync, rmSync, statSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
+import type { KnownEnd } from '../../src/replication/points/known-end.ts';
 import { readLastCommit } from '../../src/replication/points/last-commit.ts';
 import { type Reached, restorePoint } from '../../src/replication/points/restore-point.ts';
 import { until } from '../support/system.ts';
@@ -26,7 +27,11 @@ export async function commits(site: DrillSite, count: number, paceMs = 0): Promi
   return done;
 }
 
-export async function restoreAt(site: DrillSite, atMs: number | undefined): Promise<Reached> {
+export async function restoreAt(
+  site: DrillSite,
+  atMs: number | undefined,
+  knownEnd?: KnownEnd,
+): Promise<Reached> {
   const { binary, configPath, env, config, root } = site;
   const outputPath = join(root, 'out.db');
   rmSync(outputPath, { force: true });
@@ -38,6 +43,7 @@ export async function restoreAt(site: DrillSite, atMs: number | undefined): Prom
     database: 'main',
     config,
     atMs,
+    knownEnd,
     outputPath,
     scratchDir: join(root, 'scratch'),
   });

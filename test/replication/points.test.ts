@@ -194,6 +194,26 @@ t.test('a database that counts no commits is restored, and does not tell', async
   t.equal((await restoreAt(site, undefined)).lastCommit, undefined);
 });
 
+t.test('what counts no commits, though the owner of the replica knows of some, has lost them', async (t) => {
+  const site = await makeDrillSite(t);
+  site.db.exec('DROP TABLE writer_commit');
+  await site.settle();
+  site.litestream.kill('SIGKILL');
+  const atMs = Date.now() + 60 * S;
+  const position = { session: 's', ordinal: 7 };
+  const knownEnd = { database: 'main', position, untilMs: atMs, source: 'the record of its owner' };
+  const { faults } = await restoreAt(site, atMs, { ...knownEnd, isReplicated: true });
+  t.same(faults, [
+    "its owner's record names commits 1 to 7 of session s as replicated, and they are not there any more",
+  ]);
+  const failure = await failureOf(restoreAt(site, atMs, { ...knownEnd, isReplicated: false }));
+  t.equal(failure.code, 'restore_too_late', 'the replica may get them');
+  const none = await failureOf(
+    restoreAt(site, atMs, { ...knownEnd, position: undefined, isReplicated: true }),
+  );
+  t.equal(none.code, 'restore_too_early', 'where the owner knows of none, no time can be found in it');
+});
+
 t.test('listing fails when it is aborted', async (t) => {
   const site = await makeDrillSite(t);
   await site.settle();

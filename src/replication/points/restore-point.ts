@@ -106,7 +106,8 @@ async function restore(options: RestorePointOptions): Promise<Reached> {
     const isLtx = options.binary.format === 'ltx';
     restored = await (isLtx ? restoreLtxAt : restoreWalAt)(options, generations, atMs);
     const last = restored && readLastCommit(options.outputPath);
-    if (restored && !last && !isLtx) throw timeless(options);
+    // One that does not count its commits may be all that is left of one that does: who knows its end tells.
+    if (restored && !last && !isLtx && !knownEnd?.position) throw timeless(options);
     // Since when it is without a commit only the store tells.
     if (!restored || (last?.ordinal === 0 && atMs < fromMs)) throw tooEarly(options, atMs, fromMs);
     if (knownEnd && !restored.next) restored = heldAgainst(knownEnd, restored, options, atMs, endMs);
@@ -238,7 +239,7 @@ function tooEarly(
 function timeless({ database }: RestorePointOptions): Failure {
   return new Failure(
     'restore_too_early',
-    `The database ${database} does not count its commits, so that no time can be found in it. Without --at its newest state is restored`,
+    `What the replica has of the database ${database} for that time does not count its commits, so that no time can be found in it. Without --at its newest state is restored`,
   );
 }
 
