@@ -10,6 +10,6 @@ if (major > 22 || (major === 22 && minor >= 18)) {
   const { launch } = await import(`${code}/launch.js`);
   await launch(process.argv.slice(2));
 } else {
-  const { ownNodeOf, runByOwnNode } = await import(`${code}/own-node.js`);
+  const { ownNodeOf, runByOwnNode } = await import(`${code}/platform/own-node.js`);
   runByOwnNode(ownNodeOf(fileURLToPath(new URL('..', import.meta.url))));
 }

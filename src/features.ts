@@ -4,10 +4,10 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { App } from './contract/app.ts';
 import type { Feature } from './contract/feature.ts';
 import type { AppManifest } from './contract/manifest.ts';
-import { addCodes, Failure } from './errors.ts';
-import { packageIn } from './folder.js';
 import { keys } from './keys/feature.ts';
 import type { Families } from './metrics/catalog.ts';
+import { addCodes, Failure } from './platform/errors.ts';
+import { packageIn } from './platform/folder.js';
 
 // The only place where the chassis and an app meet. The primary never loads it: it outlives the releases, and their code.
 

@@ -1,6 +1,6 @@
 /** What the routes of an app need to read a request and to answer it. Public, as index.ts. */
 
-export { publicBaseOf } from './public-url.ts';
+export { publicBaseOf } from './config/public-url.ts';
 export { escapeHtml } from './worker/escape-html.ts';
 export { readBody, refuseEncoded } from './worker/middleware/body.ts';
 export { areMet, type Conditions, conditions, conditionsOf } from './worker/middleware/conditions.ts';

@@ -2,14 +2,21 @@
  * What an app is made of: the contract between it and the chassis. The names here, in http.ts and in testing are public, and
  * CHANGELOG.md says what changes of them; every other module may change at any time.
  */
+
+export { wholeNumber } from './config/whole-number.ts';
 export * from './contract/app.ts';
 export * from './contract/background.ts';
-export * from './contract/codes.ts';
 export * from './contract/command.ts';
 export * from './contract/feature.ts';
 export * from './contract/finding.ts';
 export * from './contract/route.ts';
 export * from './contract/settings.ts';
-export { type Code, type CodeMeaning, Failure, type FailureOptions, type FieldError } from './errors.ts';
 export * from './metrics/app-metrics.ts';
-export { wholeNumber } from './whole-number.ts';
+export * from './platform/codes.ts';
+export {
+  type Code,
+  type CodeMeaning,
+  Failure,
+  type FailureOptions,
+  type FieldError,
+} from './platform/errors.ts';

@@ -1,9 +1,10 @@
-// Plain JavaScript: what it does before it has chosen the code that runs is all here.
+// Plain JavaScript: what it does before it has chosen the code that runs is all here and in launch/. Other releases find it
+// by this path.
 import { existsSync, lstatSync, readFileSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { holdsDatabase } from './folder.js';
-import { findProject } from './project.js';
+import { findProject } from './launch/project.js';
+import { holdsDatabase } from './platform/folder.js';
 import { appVariables, EMITTED, moduleIn, SOURCES } from './supervisor/release/modules.js';
 
 /** sysexits.h. */
@@ -77,7 +78,7 @@ export async function launch(words) {
       throw failure(`DATA_DIR: expected a path without \\, from which Node.js loads no code: ${dataDir}`);
     }
     if (!isHelp && args[0] !== 'start' && !actsForCaller(args) && process.getuid?.() === 0) {
-      const { becomeOwnerOf } = await import('./unit.js');
+      const { becomeOwnerOf } = await import('./launch/unit.js');
       becomeOwnerOf(dataDir, real);
     }
     const pinned = pinnedRelease(dataDir);
@@ -126,10 +127,10 @@ function asksForHelp(args) {
  * @returns {Promise<NodeJS.ProcessEnv>} the environment without `.env`
  */
 async function takeSettings({ args, own, installation }) {
-  const { readDotEnv } = await import('./environment-file.js');
+  const { readDotEnv } = await import('./config/environment-file.js');
   let because = '';
   if (process.env.DATA_DIR === undefined) {
-    const { unitOf, becomeUserOf } = await import('./unit.js');
+    const { unitOf, becomeUserOf } = await import('./launch/unit.js');
     const unit = unitOf([own, installation], process.env);
     if (unit) {
       take(unit.environment);

@@ -1,9 +1,9 @@
-import { heedClosedOutput } from './commands/closed-output.ts';
-import { Failure } from './errors.ts';
-import { isDiskFull } from './free-disk.ts';
+import { heedClosedOutput } from './cli/closed-output.ts';
+import { Failure } from './platform/errors.ts';
+import { isDiskFull } from './platform/free-disk.ts';
+import { loadZod } from './platform/zod-without-locales.ts';
 import type { Invocation } from './supervisor/release/invocation.ts';
 import type { Settled } from './supervisor/release/settle.js';
-import { loadZod } from './zod-without-locales.ts';
 
 /** @param settled what a start runs; undefined for the other commands */
 type RunCommand = (args: readonly string[], invocation: Invocation, settled?: Settled) => Promise<void>;
@@ -21,78 +21,78 @@ interface CommandEntry {
 const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   start: {
     about: 'start the whole system and stay in the foreground',
-    load: async () => (await import('./commands/start.ts')).start,
+    load: async () => (await import('./cli/start.ts')).start,
   },
   status: {
     about: 'show every process, the replication, the last drill and the newest events',
-    load: async () => (await import('./commands/status.ts')).status,
+    load: async () => (await import('./cli/status.ts')).status,
     onlyShows: true,
   },
   events: {
     about: 'show what happened: crashes, restarts, reloads, healings, with their causes',
-    load: async () => (await import('./commands/events.ts')).events,
+    load: async () => (await import('./cli/events.ts')).events,
     onlyShows: true,
   },
   ops: {
     about: 'print a link that opens the page /ops once, without a key',
-    load: async () => (await import('./commands/ops.ts')).ops,
+    load: async () => (await import('./cli/ops.ts')).ops,
   },
   keys: {
     about: 'create, list, rotate and revoke the keys of the API',
-    load: async () => (await import('./commands/keys.ts')).keys,
+    load: async () => (await import('./cli/keys.ts')).keys,
   },
   reload: {
     about: 'bring new code into service without a failed request',
-    load: async () => (await import('./commands/reload.ts')).reload,
+    load: async () => (await import('./cli/reload.ts')).reload,
   },
   rollback: {
     about: 'bring the release that ran before into service again',
-    load: async () => (await import('./commands/rollback.ts')).rollback,
+    load: async () => (await import('./cli/rollback.ts')).rollback,
   },
   restart: {
     about: 'exchange the processes of one role: worker, worker-1, writer, litestream, a background process',
-    load: async () => (await import('./commands/restart.ts')).restart,
+    load: async () => (await import('./cli/restart.ts')).restart,
   },
   stop: {
     about: 'stop the running system, and wait until it has ended',
-    load: async () => (await import('./commands/stop.ts')).stop,
+    load: async () => (await import('./cli/stop.ts')).stop,
   },
   restore: {
     about: 'restore from the replica: --to FILE, --in-place or --list',
-    load: async () => (await import('./commands/restore.ts')).restore,
+    load: async () => (await import('./cli/restore.ts')).restore,
   },
   doctor: {
     about: 'check everything that a start needs, and say what to do',
-    load: async () => (await import('./commands/doctor.ts')).doctor,
+    load: async () => (await import('./cli/doctor.ts')).doctor,
     onlyShows: true,
   },
   verify: {
     about: 'restore the replica now and compare it with the databases',
-    load: async () => (await import('./commands/verify.ts')).verify,
+    load: async () => (await import('./cli/verify.ts')).verify,
   },
   notify: {
     about: 'send the operator a message now, to see that it arrives',
-    load: async () => (await import('./commands/notify.ts')).notify,
+    load: async () => (await import('./cli/notify.ts')).notify,
   },
   handover: {
     about: 'have the other one of two systems lead (FAILOVER=lease), without a failed request',
-    load: async () => (await import('./commands/handover.ts')).handover,
+    load: async () => (await import('./cli/handover.ts')).handover,
   },
   acknowledge: {
     about: 'take what a start has found about the history of the data for known',
-    load: async () => (await import('./commands/acknowledge.ts')).acknowledge,
+    load: async () => (await import('./cli/acknowledge.ts')).acknowledge,
   },
   create: {
     about: 'make a new project in a folder, with an app and a test',
-    load: async () => (await import('./commands/create.ts')).create,
+    load: async () => (await import('./cli/create.ts')).create,
   },
   dev: {
     about: 'start with a log as text, and reload when a file of the project changes',
-    load: async () => (await import('./commands/dev.ts')).dev,
+    load: async () => (await import('./cli/dev.ts')).dev,
   },
   'install-service': {
     about: 'show, and with --yes write, the units of systemd for this folder and user',
-    load: async () => (await import('./commands/install-service.ts')).installService,
+    load: async () => (await import('./cli/install-service.ts')).installService,
   },
 };
 

@@ -6,15 +6,18 @@ import t from 'tap';
 const SOURCE = fileURLToPath(new URL('../src/', import.meta.url));
 const IMPORTED = /(?:from|import)\s*\(?\s*'(\.[^']+)'/g;
 
-/** The folders of src, from the lowest layer up; each imports of lower ones only. What lies in src itself is for all. */
+/** The folders of src, from the lowest layer up; each imports of lower ones only. */
 const LAYERS = [
+  ['platform'],
+  ['config'],
   ['mail', 'messages', 'ops', 'writer-client'],
   ['limits', 'metrics', 'sqlite'],
   ['runtime'],
   ['contract', 'replication'],
   ['background', 'notify', 'supervisor', 'worker', 'writer'],
   ['app', 'create', 'keys', 'testing'],
-  ['commands'],
+  ['launch'],
+  ['cli'],
 ] as const;
 
 const layerOf = new Map(
@@ -38,6 +41,10 @@ t.test('a folder imports only of layers below its own', async (t) => {
   );
 });
 
+t.test('of what lies in src itself a folder imports only what finds the app', async (t) => {
+  t.strictSame([...new Set([...importsOf('top')].map(([, to]) => to))], ['features.ts']);
+});
+
 function layer(file: string): number {
   return layerOf.get(folderOf(file) as 'app') ?? Number.NaN;
 }
@@ -46,13 +53,14 @@ function folderOf(file: string): string {
   return file.split(sep)[0] ?? '';
 }
 
-/** Of one folder by another. */
-function* importsOf(): Generator<readonly [from: string, to: string]> {
+/** Of one folder by another, or of what lies in src itself. */
+function* importsOf(what: 'folders' | 'top' = 'folders'): Generator<readonly [from: string, to: string]> {
   for (const from of readdirSync(SOURCE, { recursive: true, encoding: 'utf8' })) {
     if (!/\.[jt]s$/.test(from) || !from.includes(sep)) continue;
     for (const [, path = ''] of readFileSync(join(SOURCE, from), 'utf8').matchAll(IMPORTED)) {
       const to = relative(SOURCE, join(SOURCE, dirname(from), path));
-      if (to.includes(sep) && folderOf(to) !== folderOf(from)) yield [from, to];
+      if (to.startsWith('..') || folderOf(to) === folderOf(from)) continue;
+      if (to.includes(sep) === (what === 'folders')) yield [from, to];
     }
   }
 }

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Config, loadConfig } from '../../src/config.ts';
+import { type Config, loadConfig } from '../../src/config/config.ts';
 import { findLitestream, type LitestreamBinary } from '../../src/replication/binary.ts';
 import { LineSplitter } from '../../src/replication/line-splitter.ts';
 import { litestreamEnv, replicateCommand } from '../../src/replication/litestream.ts';

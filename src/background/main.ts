@@ -1,12 +1,12 @@
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { appConfigOf, takeAppSecrets } from '../app-settings.ts';
+import { pickSecrets } from '../config/secrets.ts';
+import { appConfigOf, takeAppSecrets } from '../contract/app-settings.ts';
 import type { BackgroundContext } from '../contract/background.ts';
 import { appMetrics, features } from '../features.ts';
 import { Observer } from '../metrics/observer.ts';
 import { type BackgroundInput, TRIAL_SUFFIX } from '../runtime/background.ts';
 import type { Runtime } from '../runtime/runtime.ts';
-import { pickSecrets } from '../secrets.ts';
 import { openReader } from '../sqlite/open.ts';
 import { prepared } from '../sqlite/prepared.ts';
 import { writerClientOf } from '../writer-client/client.ts';

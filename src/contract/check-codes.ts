@@ -1,4 +1,4 @@
-import { type CodeMeaning, type FieldError, isOwnCode } from '../errors.ts';
+import { type CodeMeaning, type FieldError, isOwnCode } from '../platform/errors.ts';
 import type { App } from './app.ts';
 import { mistakesAmong } from './declared.ts';
 

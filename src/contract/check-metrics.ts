@@ -1,7 +1,7 @@
-import type { FieldError } from '../errors.ts';
 import type { Metric } from '../metrics/app-metrics.ts';
 import { CATALOG } from '../metrics/catalog.ts';
 import { SYSTEM_METRICS } from '../metrics/of-system.ts';
+import type { FieldError } from '../platform/errors.ts';
 import type { App } from './app.ts';
 import { mistakesAmong } from './declared.ts';
 

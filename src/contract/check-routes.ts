@@ -1,4 +1,4 @@
-import type { FieldError } from '../errors.ts';
+import type { FieldError } from '../platform/errors.ts';
 import type { App } from './app.ts';
 import type { RouteDeclaration } from './route.ts';
 

@@ -1,7 +1,7 @@
-import { settingNames } from '../config.ts';
-import { Failure, type FieldError } from '../errors.ts';
-import { APP_SECRETS } from '../secrets.ts';
-import { nearest } from '../settings-file.ts';
+import { settingNames } from '../config/config.ts';
+import { APP_SECRETS } from '../config/secrets.ts';
+import { nearest } from '../config/settings-file.ts';
+import { Failure, type FieldError } from '../platform/errors.ts';
 import type { App } from './app.ts';
 import { mistakesInCodes } from './check-codes.ts';
 import { mistakesInMetrics } from './check-metrics.ts';

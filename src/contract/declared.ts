@@ -1,4 +1,4 @@
-import type { FieldError } from '../errors.ts';
+import type { FieldError } from '../platform/errors.ts';
 
 /** What a feature declares by a name that it shares with those of all other features. */
 export interface Declared {

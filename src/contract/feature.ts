@@ -1,12 +1,12 @@
 import type { Database } from 'better-sqlite3';
 import type { Context } from 'koa';
 import type { Logger } from 'pino';
-import type { Config } from '../config.ts';
-import type { CodeMeaning } from '../errors.ts';
+import type { Config } from '../config/config.ts';
 import type { Policy } from '../limits/policy.ts';
 import type { UnnamedProxy } from '../messages/messages.ts';
 import type { Commit } from '../messages/positions.ts';
 import type { Metrics } from '../metrics/app-metrics.ts';
+import type { CodeMeaning } from '../platform/errors.ts';
 import type { Background } from '../runtime/background.ts';
 import type { PrepareBackground } from './background.ts';
 import type { Commands, OwnWrite } from './command.ts';

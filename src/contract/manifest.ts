@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import type { CodeMeaning } from '../errors.ts';
+import { APP_SECRETS } from '../config/secrets.ts';
 import type { Families } from '../metrics/catalog.ts';
+import type { CodeMeaning } from '../platform/errors.ts';
 import type { Background } from '../runtime/background.ts';
-import { APP_SECRETS } from '../secrets.ts';
 
 /** What the primary has to know of an app, without its code. */
 export interface AppManifest {

@@ -2,9 +2,9 @@ import type { RouterContext } from '@koa/router';
 import type { Database } from 'better-sqlite3';
 import type { Logger } from 'pino';
 import type { z } from 'zod';
-import type { Code } from '../errors.ts';
 import type { Observe } from '../metrics/app-metrics.ts';
-import type { Scope } from '../scope.ts';
+import type { Code } from '../platform/errors.ts';
+import type { Scope } from '../platform/scope.ts';
 import type { Commands, Write } from './command.ts';
 import type { AppConfig, AppSecrets } from './settings.ts';
 

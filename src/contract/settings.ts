@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
 
 /** What a setting's name ends with when it is a time or a size. */
 export type SettingUnit = 'MS' | 'SECONDS' | 'MINUTES' | 'HOURS' | 'DAYS' | 'BYTES' | 'KB' | 'MB';

@@ -1,7 +1,7 @@
 import type { Database } from 'better-sqlite3';
-import type { Config } from '../config.ts';
-import { Failure } from '../errors.ts';
-import { isLoopbackHost } from '../loopback.ts';
+import type { Config } from '../config/config.ts';
+import { Failure } from '../platform/errors.ts';
+import { isLoopbackHost } from '../platform/loopback.ts';
 import { prepareQueries } from './queries.ts';
 
 const CREATE = 'npm run keys -- create --name admin --scope admin';

@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import { type Commands, defineCommand } from '../contract/command.ts';
-import { Failure } from '../errors.ts';
+import { Failure } from '../platform/errors.ts';
 import { NO_OWNER, newKey, revocation, rotation, uses } from './schema.ts';
 
 const LIVE_KEY = '(id = @key OR name = @key) AND revoked_at_ms IS NULL';

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import type { CheckContext } from '../contract/feature.ts';
 import { type Found, ok, problem } from '../contract/finding.ts';
-import { Failure } from '../errors.ts';
+import { Failure } from '../platform/errors.ts';
 import { checkStart, keylessProblem } from './check-start.ts';
 
 const CREATE = 'npm run keys -- create --name admin --scope admin';

@@ -1,4 +1,4 @@
-import { isoTimeMs } from '../iso-time.ts';
+import { isoTimeMs } from '../platform/iso-time.ts';
 
 const UNITS_MS = { m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 const DURATION = /^(\d{1,5})([mhd])$/;

@@ -1,9 +1,9 @@
 import type { Context } from 'koa';
 import type { Caller, Guard, GuardContext } from '../contract/feature.ts';
 import type { Access, RateClass } from '../contract/route.ts';
-import { Failure } from '../errors.ts';
 import { ClientAddresses } from '../limits/client-address.ts';
-import type { Scope } from '../scope.ts';
+import { Failure } from '../platform/errors.ts';
+import type { Scope } from '../platform/scope.ts';
 import { CommitWatch } from '../sqlite/commit-watch.ts';
 import { doorOf } from '../worker/doors.ts';
 import { isOwnName, localRequests } from '../worker/middleware/local-requests.ts';

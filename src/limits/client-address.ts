@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http';
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
+import { trustedProxies } from '../config/trusted-proxies.ts';
 import type { UnnamedProxy } from '../messages/messages.ts';
-import { canonicalAddress, countedAddress, isNear, UNIX_PEER } from './address.ts';
-import { trustedProxies } from './trusted-proxies.ts';
+import { canonicalAddress, countedAddress, isNear, UNIX_PEER } from '../platform/ip-address.ts';
 
 const HEADER = 'x-forwarded-for';
 /** More proxies in a row than anybody has. */

@@ -1,6 +1,6 @@
 import type { Context } from 'koa';
-import type { Config } from '../config.ts';
-import { Failure } from '../errors.ts';
+import type { Config } from '../config/config.ts';
+import { Failure } from '../platform/errors.ts';
 import { type Grant, type GrantRequest, type Policy, quotaOf, WINDOW_MS } from './policy.ts';
 
 /** A writer that is away must not hold up reads for longer. */

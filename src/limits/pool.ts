@@ -1,5 +1,5 @@
 import type { RateLimiterMemory } from 'rate-limiter-flexible';
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
 import { type Grant, type GrantRequest, type Policy, quotaOf, WINDOW_MS } from './policy.ts';
 
 /** A grant is what is left, divided by so many for each worker: what one worker holds unused, no other can use. */

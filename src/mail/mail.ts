@@ -1,4 +1,4 @@
-import type { Mailbox } from './address.ts';
+import type { Mailbox } from '../platform/mail-address.ts';
 
 /** One mail to one recipient. What is in it is data: nothing of it is taken for a header or an address by mistake. */
 export interface Mail {

@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
+import type { SmtpServer } from '../config/smtp-url.ts';
 import { SMTPConnection } from './nodemailer.ts';
-import type { SmtpServer } from './smtp-url.ts';
 
 /** What nodemailer says of a failure beside its words, which may quote an address or a password. */
 export interface SmtpError {

@@ -1,6 +1,6 @@
+import { smtpServerOf } from '../config/smtp-url.ts';
 import type { Delivery, Mail, Transport } from './mail.ts';
 import { type Sending, type SessionOptions, type SmtpError, SmtpSession } from './smtp-session.ts';
-import { smtpServerOf } from './smtp-url.ts';
 
 /** Mails over one connection; many servers take no more. */
 const MAILS_PER_SESSION_MAX = 100;

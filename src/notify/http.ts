@@ -1,5 +1,5 @@
 import type { ClientRequest } from 'node:http';
-import { http, https } from '../node-http.ts';
+import { http, https } from '../platform/node-http.ts';
 import { agentFor } from '../replication/store/reach.ts';
 import type { Payload } from './message.ts';
 

@@ -1,6 +1,6 @@
+import { pickSecrets, type SecretName } from '../config/secrets.ts';
 import { PrimaryClient } from '../runtime/primary-client.ts';
 import type { Runtime } from '../runtime/runtime.ts';
-import { pickSecrets, type SecretName } from '../secrets.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { sendTo } from './http.ts';
 import { Notifier } from './notifier.ts';

@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
+import type { NotifyFormat } from '../config/notify-formats.ts';
 import type { Due } from './conditions.ts';
-import type { NotifyFormat } from './formats.ts';
 
 /** What the operator is told. */
 export interface Message {

@@ -1,6 +1,6 @@
-import type { Logger } from '../log.ts';
 import type { SystemStatus, Trouble } from '../messages/messages.ts';
 import type { SystemEvent, SystemSnapshot, SystemState } from '../messages/snapshot.ts';
+import type { Logger } from '../platform/log.ts';
 import { Conditions, type Due, type Strike } from './conditions.ts';
 import { HourlyLimit } from './hourly-limit.ts';
 import { messageOf } from './message.ts';

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import type { Config } from '../config.ts';
-import { parseMailbox } from '../mail/address.ts';
+import type { Config } from '../config/config.ts';
+import type { Secrets } from '../config/secrets.ts';
 import { compile } from '../mail/compile.ts';
-import type { Secrets } from '../secrets.ts';
+import { parseMailbox } from '../platform/mail-address.ts';
 import { type Sent, sendTo } from './http.ts';
 import { type Message, payloadOf, textOf, titleOf } from './message.ts';
 

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { accessSync, constants, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
-import { Failure } from '../errors.ts';
+import { Failure } from '../platform/errors.ts';
 
 const VERSION_TIMEOUT_MS = 10_000;
 /** The first that logs as JSON and says which WAL segment it has written; without that nothing can be confirmed. */

@@ -3,8 +3,8 @@ import { statSync } from 'node:fs';
 import { extname } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
-import { dyingWithParent } from '../dying-with-parent.ts';
-import { Failure } from '../errors.ts';
+import { dyingWithParent } from '../platform/dying-with-parent.ts';
+import { Failure } from '../platform/errors.ts';
 import { type Check, type CheckAnswer, checkHere } from './check-here.ts';
 
 const ENTRY = fileURLToPath(new URL(`./database-check-main${extname(import.meta.url)}`, import.meta.url));

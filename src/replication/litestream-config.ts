@@ -11,11 +11,11 @@ import {
   writeSync,
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import type { Config } from '../config.ts';
-import { Failure } from '../errors.ts';
-import { isDiskFull } from '../free-disk.ts';
+import type { Config } from '../config/config.ts';
+import type { Replica } from '../config/replica-url.ts';
+import { Failure } from '../platform/errors.ts';
+import { isDiskFull } from '../platform/free-disk.ts';
 import type { ReplicaFormat } from './binary.ts';
-import type { Replica } from './replica-url.ts';
 import { isPathStyle } from './store/reach.ts';
 
 const TEMPLATES: Readonly<Record<ReplicaFormat, string>> = {

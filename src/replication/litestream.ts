@@ -1,8 +1,8 @@
 import { writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import type { Config } from '../config.ts';
-import { dyingWithParent, type Invocation } from '../dying-with-parent.ts';
-import { pickSecrets, REPLICA_SECRETS, type Secrets } from '../secrets.ts';
+import type { Config } from '../config/config.ts';
+import { pickSecrets, REPLICA_SECRETS, type Secrets } from '../config/secrets.ts';
+import { dyingWithParent, type Invocation } from '../platform/dying-with-parent.ts';
 import type { LitestreamBinary } from './binary.ts';
 import { namedAuthorities } from './store/reach.ts';
 

@@ -1,6 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
-import type { Logger } from '../log.ts';
-import { type Secrets, shownNever } from '../secrets.ts';
+import { type Secrets, shownNever } from '../config/secrets.ts';
+import type { Logger } from '../platform/log.ts';
 import { LineSplitter } from './line-splitter.ts';
 import { type LitestreamLine, parseLogLine } from './log-line.ts';
 import { redactor } from './redact.ts';

@@ -1,4 +1,4 @@
-import { http } from '../node-http.ts';
+import { http } from '../platform/node-http.ts';
 import { WalIndex, type WalPosition } from '../sqlite/wal-index.ts';
 import type { Confirmer, ConfirmerOptions } from './confirmer.ts';
 import { LTX_GENERATION } from './history/segment.ts';

@@ -1,6 +1,6 @@
-import type { Logger } from '../log.ts';
 import type { Confirmation } from '../messages/confirmation.ts';
 import type { LagReport, ReplicationState, ReplicationStatus } from '../messages/messages.ts';
+import type { Logger } from '../platform/log.ts';
 import { RepeatedFailure } from './repeated-failure.ts';
 
 const HYSTERESIS = 0.5;

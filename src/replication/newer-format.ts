@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { Failure } from '../errors.ts';
+import { Failure } from '../platform/errors.ts';
 import type { LitestreamBinary } from './binary.ts';
 import { databasePath, sidecarPath } from './litestream-config.ts';
 import type { DatabaseReplica } from './replica-context.ts';

@@ -1,7 +1,8 @@
 import { existsSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { Failure } from '../errors.ts';
-import { isDiskFull } from '../free-disk.ts';
+import type { Replica } from '../config/replica-url.ts';
+import { Failure } from '../platform/errors.ts';
+import { isDiskFull } from '../platform/free-disk.ts';
 import { demandFile } from '../sqlite/data-dir.ts';
 import { clearDamageMark, isDamageMarked } from './damage-mark.ts';
 import { findDamage } from './database-check.ts';
@@ -25,7 +26,6 @@ import {
 } from './preparation.ts';
 import { INSTRUCTIONS } from './prepare-advice.ts';
 import { applySettled, installed, type Settled, settleWhole } from './put-in-place.ts';
-import type { Replica } from './replica-url.ts';
 import { type Restored, restoreDatabase } from './restore.ts';
 import { withWayBack } from './restore-failure.ts';
 import { replicaUnreachable } from './store/unreachable.ts';

@@ -1,7 +1,7 @@
 import { existsSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { Failure } from '../errors.ts';
 import type { ToldCommit } from '../messages/messages.ts';
+import { Failure } from '../platform/errors.ts';
 import { abandons, type Position, readHistory } from './history/history.ts';
 import { type DatabaseMark, readMark } from './history/mark.ts';
 import { replaceDatabases, replacedFolder } from './history/replace.ts';

@@ -1,7 +1,7 @@
-import type { Config } from '../config.ts';
-import type { Logger } from '../log.ts';
+import type { Config } from '../config/config.ts';
+import { pickSecrets, REPLICA_SECRETS } from '../config/secrets.ts';
+import type { Logger } from '../platform/log.ts';
 import type { Runtime } from '../runtime/runtime.ts';
-import { pickSecrets, REPLICA_SECRETS } from '../secrets.ts';
 import type { LitestreamBinary } from './binary.ts';
 import { litestreamEnv } from './litestream.ts';
 

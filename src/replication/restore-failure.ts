@@ -1,4 +1,4 @@
-import { Failure } from '../errors.ts';
+import { Failure } from '../platform/errors.ts';
 import { errorCode } from './files.ts';
 import type { LitestreamLine } from './log-line.ts';
 import { STAMP_RESOLUTION_MS } from './points/stamp.ts';

@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { dyingWithParent } from '../dying-with-parent.ts';
-import { Failure } from '../errors.ts';
-import { shownNever } from '../secrets.ts';
+import { shownNever } from '../config/secrets.ts';
+import { dyingWithParent } from '../platform/dying-with-parent.ts';
+import { Failure } from '../platform/errors.ts';
 import { folderSizeBytes } from './files.ts';
 import { LineSplitter } from './line-splitter.ts';
 import { configArguments } from './litestream.ts';

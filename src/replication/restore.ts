@@ -1,9 +1,9 @@
 import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import type { Config } from '../config.ts';
-import { Failure } from '../errors.ts';
-import { makeFolder } from '../folder.js';
-import { isDiskFull } from '../free-disk.ts';
+import type { Config } from '../config/config.ts';
+import { Failure } from '../platform/errors.ts';
+import { makeFolder } from '../platform/folder.js';
+import { isDiskFull } from '../platform/free-disk.ts';
 import type { Check } from './check-here.ts';
 import { findDamage } from './database-check.ts';
 import { syncToDisk } from './files.ts';

@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs';
 import { dirname } from 'node:path';
-import type { Replica } from './replica-url.ts';
+import type { Replica } from '../config/replica-url.ts';
 
 /**
  * @param dataDir absolute

@@ -1,4 +1,4 @@
-import type { APP_SECRETS } from '../secrets.ts';
+import type { APP_SECRETS } from '../config/secrets.ts';
 
 /** What the name of a process ends with that is only tried, on copies of the databases. */
 export const TRIAL_SUFFIX = '-trial';

@@ -1,5 +1,5 @@
 import { pathToFileURL } from 'node:url';
-import { withoutLocales } from '../zod-without-locales.ts';
+import { withoutLocales } from '../platform/zod-without-locales.ts';
 import { startRuntime } from './runtime.ts';
 
 /**

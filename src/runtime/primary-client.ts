@@ -1,5 +1,5 @@
-import { Failure } from '../errors.ts';
 import type { Question, ToPrimary } from '../messages/messages.ts';
+import { Failure } from '../platform/errors.ts';
 import type { Answers, Ask } from './answers.ts';
 
 const TIMEOUT_MS = 3000;

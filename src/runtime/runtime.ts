@@ -1,10 +1,10 @@
 import { inspect } from 'node:util';
-import type { Config } from '../config.ts';
-import { type Code, Failure } from '../errors.ts';
-import { createLog, type Logger, renameSpeaker } from '../log.ts';
+import type { Config } from '../config/config.ts';
 import type { ToChild, ToPrimary } from '../messages/messages.ts';
 import type { Schema } from '../messages/positions.ts';
 import { Meter } from '../metrics/meter.ts';
+import { type Code, Failure } from '../platform/errors.ts';
+import { createLog, type Logger, renameSpeaker } from '../platform/log.ts';
 import { isDamage } from '../sqlite/damage.ts';
 import { isOfMachine } from '../sqlite/machine-failure.ts';
 import { beatIntervalMs } from './beat.ts';

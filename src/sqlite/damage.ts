@@ -1,4 +1,4 @@
-import { Failure } from '../errors.ts';
+import { Failure } from '../platform/errors.ts';
 
 /** What is open of a database is not what stands under its name. */
 export class FilesExchanged extends Failure {

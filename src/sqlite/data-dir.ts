@@ -1,7 +1,7 @@
 import { accessSync, constants, existsSync, lstatSync, readdirSync, readlinkSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { Failure } from '../errors.ts';
-import { makeFolder } from '../folder.js';
+import { Failure } from '../platform/errors.ts';
+import { makeFolder } from '../platform/folder.js';
 
 const { R_OK, W_OK, X_OK } = constants;
 /** Where the kernel tells what the working directory is called by now. */

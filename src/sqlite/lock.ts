@@ -2,8 +2,8 @@ import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
-import { Failure } from '../errors.ts';
-import { isDiskFull } from '../free-disk.ts';
+import { Failure } from '../platform/errors.ts';
+import { isDiskFull } from '../platform/free-disk.ts';
 import { prepareDataDir, unusable } from './data-dir.ts';
 
 const RUN_FOLDER = 'run';

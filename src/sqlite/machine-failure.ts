@@ -1,5 +1,5 @@
-import { Failure } from '../errors.ts';
-import { isDiskFull } from '../free-disk.ts';
+import { Failure } from '../platform/errors.ts';
+import { isDiskFull } from '../platform/free-disk.ts';
 
 /** What SQLite says where the disk, the memory or another process fails it; extended codes begin with the primary ones. */
 const OF_SQLITE = /^SQLITE_(?:IOERR|NOMEM|CANTOPEN|READONLY|PERM|BUSY|PROTOCOL)/;

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import type { Database } from 'better-sqlite3';
-import { Failure } from '../errors.ts';
+import { Failure } from '../platform/errors.ts';
 import { isDamage } from './damage.ts';
 import { machineFailure } from './machine-failure.ts';
 import {

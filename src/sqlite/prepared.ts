@@ -1,5 +1,5 @@
 import Sqlite from 'better-sqlite3';
-import { Failure } from '../errors.ts';
+import { Failure } from '../platform/errors.ts';
 
 /**
  * Runs what prepares statements on a connection, at once or by a promise.

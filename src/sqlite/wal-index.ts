@@ -1,5 +1,5 @@
 import { openSync, readSync } from 'node:fs';
-import { Failure } from '../errors.ts';
+import { Failure } from '../platform/errors.ts';
 
 /** The header of SQLite's wal-index, https://sqlite.org/walformat.html#the_wal_index_header; native byte order. */
 const HEADER_BYTES = 48;

@@ -1,7 +1,7 @@
 import type { AddressInfo } from 'node:net';
-import type { Config } from '../config.ts';
-import { Failure } from '../errors.ts';
-import { isLoopbackAddress } from '../loopback.ts';
+import type { Config } from '../config/config.ts';
+import { Failure } from '../platform/errors.ts';
+import { isLoopbackAddress } from '../platform/loopback.ts';
 import { type ListenAddress, nameOf, tryAddress } from './listen-address.ts';
 import type { Listener } from './listener.ts';
 import type { ServiceSockets } from './systemd/environment.ts';

@@ -1,8 +1,8 @@
 import type { ChildProcess } from 'node:child_process';
 import { EventEmitter } from 'node:events';
 import { Server, Socket } from 'node:net';
-import type { Logger } from '../log.ts';
 import type { ToChild, ToPrimary, UnnamedProxy } from '../messages/messages.ts';
+import type { Logger } from '../platform/log.ts';
 import { type ChildExit, type Ending, endingOf } from './child-exit.ts';
 import { type Clock, processClock, type Timer } from './clock.ts';
 import { STACK_TIMEOUT_MS, stackOfHung } from './hung-stack.ts';

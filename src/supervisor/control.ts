@@ -1,8 +1,8 @@
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
-import { Failure } from '../errors.ts';
-import type { Logger } from '../log.ts';
-import { UnixListener } from '../unix-listener.ts';
+import { Failure } from '../platform/errors.ts';
+import type { Logger } from '../platform/log.ts';
+import { UnixListener } from '../platform/unix-listener.ts';
 
 /** A command line is short; what is longer is no command. */
 const LINE_MAX_BYTES = 4096;

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Failure } from '../errors.ts';
 import type { LagReport } from '../messages/messages.ts';
 import type { CommitMark } from '../messages/positions.ts';
+import type { Failure } from '../platform/errors.ts';
 import { HistoryKeeper } from '../replication/history/keeper.ts';
 import { describeCommits } from '../replication/history/quarantine.ts';
 import { areAllThere } from '../replication/litestream-config.ts';

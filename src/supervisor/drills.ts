@@ -1,8 +1,8 @@
 import { rm } from 'node:fs/promises';
-import { Failure } from '../errors.ts';
-import type { Logger } from '../log.ts';
 import { type DrillResult, failedResult } from '../messages/drill-result.ts';
 import type { DrillStatus } from '../messages/messages.ts';
+import { Failure } from '../platform/errors.ts';
+import type { Logger } from '../platform/log.ts';
 import {
   type DrillRecord,
   type DrillRecordName,

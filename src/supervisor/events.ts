@@ -1,8 +1,8 @@
 import { EventEmitter } from 'node:events';
 import { appendFileSync, readFileSync, renameSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Logger } from '../log.ts';
 import type { SystemEvent, SystemEventKind } from '../messages/snapshot.ts';
+import type { Logger } from '../platform/log.ts';
 import { describeExit } from './child-exit.ts';
 import { processClock } from './clock.ts';
 import type { Slot } from './slot.ts';

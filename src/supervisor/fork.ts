@@ -1,10 +1,10 @@
 import type { ChildProcess } from 'node:child_process';
 import cluster from 'node:cluster';
 import { existsSync } from 'node:fs';
-import { dyingWithParent } from '../dying-with-parent.ts';
-import { LineBatch, STANDARD_ERROR } from '../line-batch.ts';
+import { REPLICA_SECRETS } from '../config/secrets.ts';
+import { dyingWithParent } from '../platform/dying-with-parent.ts';
+import { LineBatch, STANDARD_ERROR } from '../platform/line-batch.ts';
 import { type ChildContext, CONTEXT_VARIABLE, type ForkedContext } from '../runtime/runtime.ts';
-import { REPLICA_SECRETS } from '../secrets.ts';
 import { compileCacheOf } from './release/compile-cache.js';
 import type { Deployment } from './release/deployment.ts';
 import { appVariables, moduleIn } from './release/modules.js';

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { Failure } from '../errors.ts';
 import type { LagReport, Ownership } from '../messages/messages.ts';
 import type { LeasePositions, Schema } from '../messages/positions.ts';
+import { Failure } from '../platform/errors.ts';
 import { unknownEpochs } from '../replication/failover/unknown-epochs.ts';
 import { isCoveredByDataDir } from '../replication/lease/covered.ts';
 import type { LeaseInput } from '../replication/lease/main.ts';

@@ -1,5 +1,5 @@
-import { Failure } from '../errors.ts';
 import type { SystemState } from '../messages/snapshot.ts';
+import { Failure } from '../platform/errors.ts';
 import { demandTransition, type Transitions } from './transitions.ts';
 
 export const SYSTEM_TRANSITIONS: Transitions<SystemState> = {

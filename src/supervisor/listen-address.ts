@@ -1,8 +1,8 @@
 import { EventEmitter } from 'node:events';
 import { lstatSync } from 'node:fs';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
-import { Failure } from '../errors.ts';
-import { BACKLOG, UnixListener } from '../unix-listener.ts';
+import { Failure } from '../platform/errors.ts';
+import { BACKLOG, UnixListener } from '../platform/unix-listener.ts';
 
 /** The bytes of a connection are for whom it is handed to. */
 const CONNECTIONS = { pauseOnConnect: true, noDelay: true };

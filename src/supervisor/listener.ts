@@ -1,6 +1,6 @@
 import type { AddressInfo, Socket } from 'node:net';
-import type { Logger } from '../log.ts';
 import type { OpsDoor, ToPrimary } from '../messages/messages.ts';
+import type { Logger } from '../platform/log.ts';
 import type { Child } from './child.ts';
 import { type ListenAddress, type Listened, listenAt } from './listen-address.ts';
 

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import { Failure } from '../errors.ts';
-import type { Logger } from '../log.ts';
+import { Failure } from '../platform/errors.ts';
+import type { Logger } from '../platform/log.ts';
 import { DATA_DIR_VARIABLE } from './fork.ts';
 
 const GONE_TIMEOUT_MS = 5000;

@@ -1,4 +1,4 @@
-import type { Logger } from '../log.ts';
+import type { Logger } from '../platform/log.ts';
 import type { ChildExit } from './child-exit.ts';
 import { failureOf } from './slot.ts';
 

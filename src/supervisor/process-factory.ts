@@ -1,8 +1,8 @@
 import type { ChildProcess } from 'node:child_process';
-import type { Logger } from '../log.ts';
+import { pickSecrets } from '../config/secrets.ts';
+import type { Logger } from '../platform/log.ts';
 import { beatIntervalMs } from '../runtime/beat.ts';
 import type { ChildContext } from '../runtime/runtime.ts';
-import { pickSecrets } from '../secrets.ts';
 import { Child } from './child.ts';
 import { processClock } from './clock.ts';
 import type { Events } from './events.ts';

@@ -1,9 +1,9 @@
 import { join } from 'node:path';
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
+import { REQUEST_TIMEOUT_MS } from '../config/request-timeout.ts';
+import { NOTIFY_SECRETS, PEER_SECRETS, REPLICA_SECRETS, type SecretName } from '../config/secrets.ts';
 import type { SettingEntry } from '../contract/manifest.ts';
-import { REQUEST_TIMEOUT_MS } from '../request-timeout.ts';
 import type { Background } from '../runtime/background.ts';
-import { NOTIFY_SECRETS, PEER_SECRETS, REPLICA_SECRETS, type SecretName } from '../secrets.ts';
 import type { Release } from './release/deployment.ts';
 import { moduleIn } from './release/modules.js';
 

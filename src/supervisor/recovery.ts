@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { backoffMs } from '../backoff.ts';
-import type { Config } from '../config.ts';
-import { Failure } from '../errors.ts';
-import type { Logger } from '../log.ts';
+import type { Config } from '../config/config.ts';
+import { backoffMs } from '../platform/backoff.ts';
+import { Failure } from '../platform/errors.ts';
+import type { Logger } from '../platform/log.ts';
 import { INSTRUCTIONS } from '../replication/prepare-advice.ts';
 import type { Events } from './events.ts';
 import type { Lifecycle } from './lifecycle.ts';

@@ -1,4 +1,4 @@
-import type { Logger } from '../log.ts';
+import type { Logger } from '../platform/log.ts';
 import type { Child } from './child.ts';
 import { type Clock, processClock } from './clock.ts';
 import type { Slot } from './slot.ts';

@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
 import type { HistoryKeeper } from '../replication/history/keeper.ts';
 import { databasePath } from '../replication/litestream-config.ts';
 import { probeReplica } from '../replication/store/replica-probe.ts';

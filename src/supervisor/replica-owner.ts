@@ -1,6 +1,6 @@
-import type { Failure } from '../errors.ts';
 import type { LagReport, Trouble } from '../messages/messages.ts';
 import type { LeasePositions, Schema } from '../messages/positions.ts';
+import type { Failure } from '../platform/errors.ts';
 import type { Slot } from './slot.ts';
 
 /** What finds out for a system whether it may add to the replica. */

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import type { Logger } from '../log.ts';
 import type { Confirmation } from '../messages/confirmation.ts';
+import type { Logger } from '../platform/log.ts';
 import { confirmerFor } from '../replication/confirmer-for.ts';
 import { removeSidecar } from '../replication/history/sidecar.ts';
 import { LogRelay, litestreamEnv, replicateCommand } from '../replication/litestream.ts';

@@ -1,4 +1,4 @@
-import { backoffMs, jittered } from '../backoff.ts';
+import { backoffMs, jittered } from '../platform/backoff.ts';
 
 export interface RestartPolicyOptions {
   readonly backoffMinMs: number;

@@ -1,4 +1,4 @@
-import { Failure } from '../errors.ts';
+import { Failure } from '../platform/errors.ts';
 import type { Child } from './child.ts';
 import { processClock } from './clock.ts';
 import type { Lifecycle } from './lifecycle.ts';

@@ -1,5 +1,5 @@
-import { Failure } from '../errors.ts';
-import type { Logger } from '../log.ts';
+import { Failure } from '../platform/errors.ts';
+import type { Logger } from '../platform/log.ts';
 import type { BackgroundInput } from '../runtime/background.ts';
 import type { Child } from './child.ts';
 import type { Lifecycle } from './lifecycle.ts';

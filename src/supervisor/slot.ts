@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
-import { type Code, Failure, isCode } from '../errors.ts';
-import type { Logger } from '../log.ts';
+import { type Code, Failure, isCode } from '../platform/errors.ts';
+import type { Logger } from '../platform/log.ts';
 import type { Child, ChildState } from './child.ts';
 import { type ChildExit, describeExit } from './child-exit.ts';
 import { type Clock, processClock, type Timer } from './clock.ts';

@@ -1,5 +1,5 @@
-import { freeDiskMb } from '../free-disk.ts';
 import type { ChildSnapshot, PrimarySnapshot, ReplicationSnapshot } from '../messages/snapshot.ts';
+import { freeDiskMb } from '../platform/free-disk.ts';
 import type { ReplicationMonitor } from '../replication/monitor.ts';
 import { ownMemory } from '../runtime/own-memory.ts';
 import type { Child } from './child.ts';

@@ -1,5 +1,5 @@
-import { backoffMs } from '../backoff.ts';
-import type { Logger } from '../log.ts';
+import { backoffMs } from '../platform/backoff.ts';
+import type { Logger } from '../platform/log.ts';
 import type { Child } from './child.ts';
 import { type Clock, processClock, type Timer } from './clock.ts';
 import type { Deployment } from './release/deployment.ts';

@@ -1,6 +1,6 @@
-import type { Config } from '../config.ts';
-import { Failure } from '../errors.ts';
-import type { Logger } from '../log.ts';
+import type { Config } from '../config/config.ts';
+import { Failure } from '../platform/errors.ts';
+import type { Logger } from '../platform/log.ts';
 import type { Child } from './child.ts';
 import type { Clock } from './clock.ts';
 

@@ -1,11 +1,11 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { Failure } from '../errors.ts';
-import type { Logger } from '../log.ts';
 import type { DrillResult } from '../messages/drill-result.ts';
 import type { SystemSnapshot } from '../messages/snapshot.ts';
+import { Failure } from '../platform/errors.ts';
+import type { Logger } from '../platform/log.ts';
+import { version } from '../platform/version.ts';
 import { markDamage } from '../replication/damage-mark.ts';
 import { isSameDisk } from '../replication/same-disk.ts';
-import { version } from '../version.ts';
 import { addressesOf, type Listening, listenAtAll, pageUrlOf, tryAddresses } from './addresses.ts';
 import type { Child } from './child.ts';
 import { processClock } from './clock.ts';

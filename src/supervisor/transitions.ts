@@ -1,4 +1,4 @@
-import { Failure } from '../errors.ts';
+import { Failure } from '../platform/errors.ts';
 
 /** To which states each state may go. */
 export type Transitions<State extends string> = Readonly<Record<State, readonly State[]>>;

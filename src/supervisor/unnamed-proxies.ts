@@ -1,5 +1,5 @@
-import type { Logger } from '../log.ts';
 import type { UnnamedProxy } from '../messages/messages.ts';
+import type { Logger } from '../platform/log.ts';
 import type { Slot } from './slot.ts';
 
 /**

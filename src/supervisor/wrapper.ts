@@ -1,4 +1,4 @@
-/** Set by src/own-node.js, which an old Node.js runs as the parent of this process, and by `dev`. */
+/** Set by src/platform/own-node.js, which an old Node.js runs as the parent of this process, and by `dev`. */
 const VARIABLE = 'NINELIVES_WRAPPER_PID';
 const CHECK_INTERVAL_MS = 500;
 

@@ -4,9 +4,9 @@ import { closeSync, fstatSync, mkdtempSync, openSync, readdirSync, readFileSync,
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { loadAppSettings } from '../app-settings.ts';
-import { settingNames } from '../config.ts';
-import { dyingWithParent, type Invocation } from '../dying-with-parent.ts';
+import { settingNames } from '../config/config.ts';
+import { loadAppSettings } from '../contract/app-settings.ts';
+import { dyingWithParent, type Invocation } from '../platform/dying-with-parent.ts';
 import { carriedLitestream } from './carried-litestream.ts';
 import { LogTail } from './log-tail.ts';
 import { until, WAIT_TIMEOUT_MS, within } from './wait.ts';

@@ -1,9 +1,9 @@
 import type { RequestListener, Server } from 'node:http';
 import type { Socket } from 'node:net';
-import { Failure } from '../errors.ts';
-import type { Logger } from '../log.ts';
-import { http } from '../node-http.ts';
-import { REQUEST_TIMEOUT_MS } from '../request-timeout.ts';
+import { REQUEST_TIMEOUT_MS } from '../config/request-timeout.ts';
+import { Failure } from '../platform/errors.ts';
+import type { Logger } from '../platform/log.ts';
+import { http } from '../platform/node-http.ts';
 import { onClientError, sendProblem } from './middleware/client-error.ts';
 import { isContinue } from './middleware/request-head.ts';
 

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
-import { appConfigOf, takeAppSecrets } from '../app-settings.ts';
+import { appConfigOf, takeAppSecrets } from '../contract/app-settings.ts';
 import { app as about, appMetrics, databaseNames, features } from '../features.ts';
 import { Limiter } from '../limits/limiter.ts';
 import { type Grant, QUESTION } from '../limits/policy.ts';

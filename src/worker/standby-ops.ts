@@ -1,11 +1,11 @@
 import type { RequestListener } from 'node:http';
 import Koa from 'koa';
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
 import type { Guard } from '../contract/feature.ts';
-import { Failure } from '../errors.ts';
 import { appMetrics } from '../features.ts';
-import type { Logger } from '../log.ts';
 import type { Meter } from '../metrics/meter.ts';
+import { Failure } from '../platform/errors.ts';
+import type { Logger } from '../platform/log.ts';
 import type { Ask } from '../runtime/answers.ts';
 import { doorOf } from './doors.ts';
 import { dispatch } from './middleware/dispatch.ts';

@@ -1,7 +1,7 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { Failure } from '../errors.ts';
 import type { SystemStatus } from '../messages/messages.ts';
+import { Failure } from '../platform/errors.ts';
 import { PrimaryClient } from '../runtime/primary-client.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { monotonicNowMs } from '../writer-client/protocol.ts';

@@ -1,8 +1,8 @@
 import type { Context } from 'koa';
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
 import type { Commands, Write } from '../contract/command.ts';
 import type { Feature } from '../contract/feature.ts';
-import { Failure } from '../errors.ts';
+import { Failure } from '../platform/errors.ts';
 import type { WriteOptions, WriterClient } from '../writer-client/client.ts';
 import { idempotencyOf } from './idempotency-key.ts';
 

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { createConnection, type Socket } from 'node:net';
-import type { Config } from '../config.ts';
-import { Failure } from '../errors.ts';
-import type { Logger } from '../log.ts';
+import type { Config } from '../config/config.ts';
+import { Failure } from '../platform/errors.ts';
+import type { Logger } from '../platform/log.ts';
 import { encodeFrame, FrameReader } from './frames.ts';
 import {
   type Hello,

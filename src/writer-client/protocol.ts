@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { Failure, type FailureOptions, isCode } from '../errors.ts';
+import { Failure, type FailureOptions, isCode } from '../platform/errors.ts';
 
 /**
  * The version of what workers and the writer say to each other; raised by every change that the other side could not

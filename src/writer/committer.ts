@@ -1,10 +1,10 @@
 import type { Database, Statement } from 'better-sqlite3';
 import type { Command, CommandContext } from '../contract/command.ts';
 import type { AppConfig } from '../contract/settings.ts';
-import { Failure } from '../errors.ts';
-import type { Logger } from '../log.ts';
 import type { Observe } from '../metrics/app-metrics.ts';
 import type { Observer } from '../metrics/observer.ts';
+import { Failure } from '../platform/errors.ts';
+import type { Logger } from '../platform/log.ts';
 import {
   type Idempotency,
   monotonicNowMs,

@@ -1,6 +1,6 @@
 import { databaseNames } from '../features.ts';
+import { loadZod } from '../platform/zod-without-locales.ts';
 import type { Runtime } from '../runtime/runtime.ts';
-import { loadZod } from '../zod-without-locales.ts';
 import { dryRunOn } from './databases.ts';
 
 /** What the primary gives the process. */

@@ -1,9 +1,9 @@
 import { existsSync, mkdirSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import Sqlite from 'better-sqlite3';
-import { Failure } from '../errors.ts';
-import { freeDiskMb } from '../free-disk.ts';
 import type { DryRunResult, MigrationRef } from '../messages/dry-run-result.ts';
+import { Failure } from '../platform/errors.ts';
+import { freeDiskMb } from '../platform/free-disk.ts';
 import { compatibilityOf } from '../sqlite/compatibility.ts';
 import { machineFailure } from '../sqlite/machine-failure.ts';
 import { migrate, type Owner } from '../sqlite/migrations.ts';

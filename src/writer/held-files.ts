@@ -1,6 +1,6 @@
 import { copyFileSync, existsSync, readdirSync, readlinkSync, renameSync, rmSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { makeFolder } from '../folder.js';
+import { makeFolder } from '../platform/folder.js';
 import { syncToDisk } from '../replication/files.ts';
 import { replacedFolder } from '../replication/history/replace.ts';
 import { fileTime } from '../replication/leftovers.ts';

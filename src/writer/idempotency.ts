@@ -1,5 +1,5 @@
 import type { Database, Statement } from 'better-sqlite3';
-import { allCodes, Failure, isCode } from '../errors.ts';
+import { allCodes, Failure, isCode } from '../platform/errors.ts';
 import { type Idempotency, type Outcome, refusal } from '../writer-client/protocol.ts';
 
 const CLEAN_INTERVAL_MS = 1000;

@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
-import { appConfigOf } from '../app-settings.ts';
-import { Failure } from '../errors.ts';
+import { appConfigOf } from '../contract/app-settings.ts';
 import { databaseNames } from '../features.ts';
 import { type GrantRequest, QUESTION } from '../limits/policy.ts';
 import { LimitPool } from '../limits/pool.ts';
 import type { Trouble } from '../messages/messages.ts';
+import { Failure } from '../platform/errors.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { FilesExchanged } from '../sqlite/damage.ts';
 import { newestMigrations, newestNeeded } from '../sqlite/migration-history.ts';

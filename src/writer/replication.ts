@@ -1,6 +1,6 @@
-import { Failure } from '../errors.ts';
 import type { Confirmation } from '../messages/confirmation.ts';
 import type { LagReport, Trouble } from '../messages/messages.ts';
+import { Failure } from '../platform/errors.ts';
 import { historyOf } from '../replication/history/history.ts';
 import type { Database } from '../sqlite/open.ts';
 import { WalIndex } from '../sqlite/wal-index.ts';

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
-import { Failure } from '../errors.ts';
-import type { Logger } from '../log.ts';
-import { UnixListener } from '../unix-listener.ts';
+import { Failure } from '../platform/errors.ts';
+import type { Logger } from '../platform/log.ts';
+import { UnixListener } from '../platform/unix-listener.ts';
 import { encodeFrame, FrameReader } from '../writer-client/frames.ts';
 import {
   type Hello,

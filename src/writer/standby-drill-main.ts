@@ -1,7 +1,6 @@
 import { linkSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { constants, setPriority } from 'node:os';
 import { join } from 'node:path';
-import { Failure } from '../errors.ts';
 import {
   type DatabaseDrill,
   type DrillResult,
@@ -10,6 +9,7 @@ import {
   type Takeover,
 } from '../messages/drill-result.ts';
 import type { HeldRecord } from '../messages/positions.ts';
+import { Failure } from '../platform/errors.ts';
 import { findDamage } from '../replication/database-check.ts';
 import { demandSound } from '../replication/drill/attempt.ts';
 import { drillDir, rehearsedDir } from '../replication/drill/record.ts';

@@ -1,6 +1,6 @@
-import { Failure } from '../errors.ts';
-import { freeDiskMb } from '../free-disk.ts';
-import type { Logger } from '../log.ts';
+import { Failure } from '../platform/errors.ts';
+import { freeDiskMb } from '../platform/free-disk.ts';
+import type { Logger } from '../platform/log.ts';
 
 const MB = 1024 * 1024;
 /** Writes come back when there is this much more than the reserve, so that the state does not flutter. */

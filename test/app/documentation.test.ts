@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import t from 'tap';
-import { command } from '../commands/command.ts';
+import { command } from '../cli/command.ts';
 import { temporaryFolder } from '../support/system.ts';
 
 const ROOT = new URL('../../', import.meta.url).pathname;

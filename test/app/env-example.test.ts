@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import t from 'tap';
-import { loadAppSettings } from '../../src/app-settings.ts';
-import { loadConfig, settingNames } from '../../src/config.ts';
+import { loadConfig, settingNames } from '../../src/config/config.ts';
+import { loadAppSettings } from '../../src/contract/app-settings.ts';
 
 const CWD = '/srv/app';
 

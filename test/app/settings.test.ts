@@ -1,6 +1,6 @@
 import t from 'tap';
-import { appConfigOf, appSettingMistakes, describeAppSettings } from '../../src/app-settings.ts';
-import { loadConfig } from '../../src/config.ts';
+import { loadConfig } from '../../src/config/config.ts';
+import { appConfigOf, appSettingMistakes, describeAppSettings } from '../../src/contract/app-settings.ts';
 import { like } from '../support/like.ts';
 
 t.test('what delivery and uploads are set to is checked, each mistake by its name', async (t) => {

@@ -5,8 +5,8 @@ import { checkApp } from '../../src/contract/check.ts';
 import type { Feature } from '../../src/contract/feature.ts';
 import { defineRoute, type Route } from '../../src/contract/route.ts';
 import type { Settings } from '../../src/contract/settings.ts';
-import { Failure, type FieldError } from '../../src/errors.ts';
 import type { Metrics } from '../../src/metrics/app-metrics.ts';
+import { Failure, type FieldError } from '../../src/platform/errors.ts';
 import { PROCESSES } from '../../src/supervisor/processes.ts';
 import { CHASSIS_ROUTES } from '../../src/worker/chassis-routes.ts';
 

@@ -1,9 +1,9 @@
 import type { IncomingMessage } from 'node:http';
 import t from 'tap';
-import { loadConfig } from '../../src/config.ts';
-import { Failure } from '../../src/errors.ts';
+import { loadConfig } from '../../src/config/config.ts';
 import { ClientAddresses } from '../../src/limits/client-address.ts';
 import type { UnnamedProxy } from '../../src/messages/messages.ts';
+import { Failure } from '../../src/platform/errors.ts';
 
 /** @param remoteAddress undefined: a Unix socket's */
 function requestOf(remoteAddress: string | undefined, headers: Record<string, string>): IncomingMessage {

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { loadConfig } from '../../src/config.ts';
+import { loadConfig } from '../../src/config/config.ts';
 import { Limiter } from '../../src/limits/limiter.ts';
 import type { GrantRequest } from '../../src/limits/policy.ts';
 import { LimitPool } from '../../src/limits/pool.ts';

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { command } from '../commands/command.ts';
+import { command } from '../cli/command.ts';
 import { startApp } from '../support/app.ts';
 import { request } from '../support/http.ts';
 import { like } from '../support/like.ts';

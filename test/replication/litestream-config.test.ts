@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, wr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
-import { loadConfig } from '../../src/config.ts';
+import { loadConfig } from '../../src/config/config.ts';
 import { configArguments } from '../../src/replication/litestream.ts';
 import { renderLitestreamConfig, writeLitestreamConfig } from '../../src/replication/litestream-config.ts';
 import { noSmallDisk, smallDisk } from '../support/small-disk.ts';

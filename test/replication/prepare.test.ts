@@ -13,7 +13,7 @@ import {
 import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import t, { type Test } from 'tap';
-import type { Code } from '../../src/errors.ts';
+import type { Code } from '../../src/platform/errors.ts';
 import { isDamageMarked, markDamage } from '../../src/replication/damage-mark.ts';
 import { historyOrNone } from '../../src/replication/history/history.ts';
 import { emptyMark, newMark, readMark, writeMark } from '../../src/replication/history/mark.ts';

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { Failure } from '../../src/errors.ts';
+import { Failure } from '../../src/platform/errors.ts';
 import { FilesExchanged, isDamage } from '../../src/sqlite/damage.ts';
 
 t.test('damage is what SQLite calls so, and files that somebody has exchanged; no other failure is', (t) => {

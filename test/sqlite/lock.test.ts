@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import t from 'tap';
-import type { Failure } from '../../src/errors.ts';
+import type { Failure } from '../../src/platform/errors.ts';
 import { lockDataDir } from '../../src/sqlite/lock.ts';
 import { bare } from '../support/bare.ts';
 import { like } from '../support/like.ts';

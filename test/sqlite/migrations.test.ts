@@ -3,7 +3,7 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import t, { type Test } from 'tap';
-import { Failure } from '../../src/errors.ts';
+import { Failure } from '../../src/platform/errors.ts';
 import { COMPATIBLE_MARK, migrate, readMigrations } from '../../src/sqlite/migrations.ts';
 import { openWriter } from '../../src/sqlite/open.ts';
 import { temporaryFolder } from '../support/system.ts';

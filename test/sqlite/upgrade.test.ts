@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import t, { type Test } from 'tap';
-import { Failure } from '../../src/errors.ts';
+import { Failure } from '../../src/platform/errors.ts';
 import { openReader, openWriter } from '../../src/sqlite/open.ts';
 import { upgrade } from '../../src/sqlite/upgrade.ts';
 

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { describeEvent } from '../../src/commands/event-view.ts';
+import { describeEvent } from '../../src/cli/event-view.ts';
 import type { ChildExit } from '../../src/supervisor/child-exit.ts';
 import { PROCESSES } from '../../src/supervisor/processes.ts';
 import { factoryOf } from '../support/process-factory.ts';

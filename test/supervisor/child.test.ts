@@ -4,7 +4,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import pino from 'pino';
 import t from 'tap';
-import { createLog } from '../../src/log.ts';
+import { createLog } from '../../src/platform/log.ts';
 import { Child } from '../../src/supervisor/child.ts';
 import type { ChildExit } from '../../src/supervisor/child-exit.ts';
 import { Limits } from '../../src/supervisor/limits.ts';

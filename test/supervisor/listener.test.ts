@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect } from 'node:net';
 import t from 'tap';
-import { createLog } from '../../src/log.ts';
+import { createLog } from '../../src/platform/log.ts';
 import { Listener } from '../../src/supervisor/listener.ts';
 import { childOf } from '../support/scripted-child.ts';
 

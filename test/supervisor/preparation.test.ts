@@ -1,5 +1,5 @@
 import t from 'tap';
-import { createLog } from '../../src/log.ts';
+import { createLog } from '../../src/platform/log.ts';
 import type { ChildExit } from '../../src/supervisor/child-exit.ts';
 import { prepared } from '../../src/supervisor/preparation.ts';
 

@@ -1,6 +1,6 @@
 import t, { type Test } from 'tap';
-import { Failure } from '../../src/errors.ts';
-import { createLog } from '../../src/log.ts';
+import { Failure } from '../../src/platform/errors.ts';
+import { createLog } from '../../src/platform/log.ts';
 import { Events } from '../../src/supervisor/events.ts';
 import { Lifecycle } from '../../src/supervisor/lifecycle.ts';
 import { Recovery } from '../../src/supervisor/recovery.ts';

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import t from 'tap';
-import { createLog } from '../../src/log.ts';
+import { createLog } from '../../src/platform/log.ts';
 import { Recycler } from '../../src/supervisor/recycler.ts';
 import { RestartPolicy } from '../../src/supervisor/restart-policy.ts';
 import { Slot } from '../../src/supervisor/slot.ts';

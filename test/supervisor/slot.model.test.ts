@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import fc from 'fast-check';
 import t from 'tap';
-import { createLog } from '../../src/log.ts';
+import { createLog } from '../../src/platform/log.ts';
 import { Child } from '../../src/supervisor/child.ts';
 import type { ChildExit, EndedBy } from '../../src/supervisor/child-exit.ts';
 import type { Deployment } from '../../src/supervisor/release/deployment.ts';

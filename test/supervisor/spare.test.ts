@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import t, { type Test } from 'tap';
-import { createLog } from '../../src/log.ts';
+import { createLog } from '../../src/platform/log.ts';
 import { Child } from '../../src/supervisor/child.ts';
 import type { Clock } from '../../src/supervisor/clock.ts';
 import { Spare } from '../../src/supervisor/spare.ts';

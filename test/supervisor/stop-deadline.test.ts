@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import t from 'tap';
-import { createLog } from '../../src/log.ts';
+import { createLog } from '../../src/platform/log.ts';
 import { stopInTime } from '../../src/supervisor/stop-deadline.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { childOf } from '../support/scripted-child.ts';

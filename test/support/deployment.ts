@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import { loadConfig } from '../../src/config.ts';
+import { loadConfig } from '../../src/config/config.ts';
 import type { Deployment } from '../../src/supervisor/release/deployment.ts';
 
 /** @returns a deployment of this project, of which each is another one though all have the same code */

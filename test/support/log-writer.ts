@@ -1,6 +1,6 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
-import { createLog, membersWriterOf } from '../../src/log.ts';
+import { createLog, membersWriterOf } from '../../src/platform/log.ts';
 
 /** A process that logs as the argument says. */
 const [mode, format] = process.argv.slice(2);

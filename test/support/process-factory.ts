@@ -1,6 +1,6 @@
 import type { Test } from 'tap';
-import { createLog } from '../../src/log.ts';
 import type { SystemSnapshot } from '../../src/messages/snapshot.ts';
+import { createLog } from '../../src/platform/log.ts';
 import { Events } from '../../src/supervisor/events.ts';
 import { ProcessFactory } from '../../src/supervisor/process-factory.ts';
 import { Telemetry } from '../../src/supervisor/telemetry.ts';

@@ -2,7 +2,7 @@ import { type ForkOptions, fork } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Test } from 'tap';
-import { createLog } from '../../src/log.ts';
+import { createLog } from '../../src/platform/log.ts';
 import { Child, type ChildOptions } from '../../src/supervisor/child.ts';
 import { type Clock, processClock } from '../../src/supervisor/clock.ts';
 import { makeDeployment } from './deployment.ts';

@@ -2,7 +2,7 @@ import { statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
-import { freeDiskMb } from '../../src/free-disk.ts';
+import { freeDiskMb } from '../../src/platform/free-disk.ts';
 import { readMark } from '../../src/replication/history/mark.ts';
 import { s3Environment } from '../../src/testing/s3-server.ts';
 import { foreignConnection } from '../support/foreign-connection.ts';

@@ -1,7 +1,7 @@
 import { readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { findings } from '../commands/doctor-fixture.ts';
+import { findings } from '../cli/doctor-fixture.ts';
 import { foreignConnection } from '../support/foreign-connection.ts';
 import { request } from '../support/http.ts';
 import { noSmallDisk, smallDisk } from '../support/small-disk.ts';

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import t from 'tap';
 import type { SystemSnapshot } from '../../src/messages/snapshot.ts';
-import { command } from '../commands/command.ts';
+import { command } from '../cli/command.ts';
 import { everyWriteIsThere } from '../support/history.ts';
 import { noteOf, request } from '../support/http.ts';
 import { writeNotes } from '../support/note-clients.ts';

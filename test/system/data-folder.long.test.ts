@@ -3,7 +3,7 @@ import { chownSync, mkdirSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { cleanEnv } from '../../src/testing/running-system.ts';
-import { command, ENTRY } from '../commands/command.ts';
+import { command, ENTRY } from '../cli/command.ts';
 import { APP_ARGUMENTS } from '../small-app/arguments.ts';
 import { notesIn } from '../support/notes.ts';
 import { start, temporaryFolder } from '../support/system.ts';

@@ -1,7 +1,7 @@
 import { readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { command } from '../commands/command.ts';
+import { command } from '../cli/command.ts';
 import { requestAt } from '../support/request-at.ts';
 import { start, temporaryFolder, until } from '../support/system.ts';
 import { write } from './data-folder-fixture.ts';

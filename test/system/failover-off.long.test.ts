@@ -1,5 +1,5 @@
 import t from 'tap';
-import { command } from '../commands/command.ts';
+import { command } from '../cli/command.ts';
 import { request } from '../support/http.ts';
 import { nextSecond } from '../support/next-second.ts';
 import { launch, temporaryFolder, until } from '../support/system.ts';

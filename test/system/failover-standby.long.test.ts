@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { startMessageTrap } from '../../loadtest/support/message-trap.ts';
 import type { SystemSnapshot } from '../../src/messages/snapshot.ts';
-import { command } from '../commands/command.ts';
+import { command } from '../cli/command.ts';
 import { request } from '../support/http.ts';
 import { requestAt } from '../support/request-at.ts';
 import { startStoreProxy } from '../support/s3.ts';

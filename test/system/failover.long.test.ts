@@ -5,7 +5,7 @@ import { isDeepStrictEqual } from 'node:util';
 import t from 'tap';
 import { freePort } from '../../loadtest/support/free-port.ts';
 import type { SystemSnapshot } from '../../src/messages/snapshot.ts';
-import { command } from '../commands/command.ts';
+import { command } from '../cli/command.ts';
 import { startHaproxy, twoServers } from '../support/haproxy.ts';
 import { noteOf, request } from '../support/http.ts';
 import { writeNotes } from '../support/note-clients.ts';

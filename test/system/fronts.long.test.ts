@@ -8,7 +8,7 @@ import { text } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { KEEP_ALIVE_TIMEOUT_MS } from '../../src/worker/http-server.ts';
-import { command } from '../commands/command.ts';
+import { command } from '../cli/command.ts';
 import { type Front, fronts } from '../support/fronts.ts';
 import { noteOf } from '../support/http.ts';
 import { type RunningSystem, startPair, temporaryFolder, until } from '../support/system.ts';

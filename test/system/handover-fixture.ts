@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import http from 'node:http';
-import { command } from '../commands/command.ts';
+import { command } from '../cli/command.ts';
 import { noteOf } from '../support/http.ts';
 
 export async function handOver(dataDir: string, env: NodeJS.ProcessEnv) {

@@ -1,8 +1,8 @@
 import { cpSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { command } from '../commands/command.ts';
-import { findings } from '../commands/doctor-fixture.ts';
+import { command } from '../cli/command.ts';
+import { findings } from '../cli/doctor-fixture.ts';
 import { startHaproxy, twoServers } from '../support/haproxy.ts';
 import { noteOf, request } from '../support/http.ts';
 import { startS3, startStoreProxy } from '../support/s3.ts';

@@ -9,7 +9,7 @@ import { text } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import type { SystemSnapshot } from '../../src/messages/snapshot.ts';
-import { command } from '../commands/command.ts';
+import { command } from '../cli/command.ts';
 import { CONFIG, oneServer, startHaproxy } from '../support/haproxy.ts';
 import { noteOf } from '../support/http.ts';
 import { type RunningSystem, startPair, temporaryFolder, until } from '../support/system.ts';

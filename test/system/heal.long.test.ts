@@ -1,7 +1,7 @@
 import { closeSync, existsSync, openSync, readdirSync, statSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { command } from '../commands/command.ts';
+import { command } from '../cli/command.ts';
 import { noteOf, request } from '../support/http.ts';
 import { launch, processesOf, type RunningSystem, startPair, until } from '../support/system.ts';
 import { damage, systemWithNotes } from './heal-fixture.ts';

@@ -18,7 +18,7 @@ import { readHistory } from '../../src/replication/history/history.ts';
 import { markPath, readMark, writeMark } from '../../src/replication/history/mark.ts';
 import { mountPointOf } from '../../src/replication/history/mount.ts';
 import { openWriter } from '../../src/sqlite/open.ts';
-import { command } from '../commands/command.ts';
+import { command } from '../cli/command.ts';
 import { bare } from '../support/bare.ts';
 import { noteOf, request } from '../support/http.ts';
 import { like } from '../support/like.ts';

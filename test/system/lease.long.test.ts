@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { readMark } from '../../src/replication/history/mark.ts';
 import { s3Environment } from '../../src/testing/s3-server.ts';
-import { command } from '../commands/command.ts';
+import { command } from '../cli/command.ts';
 import { request } from '../support/http.ts';
 import { like } from '../support/like.ts';
 import { startS3, startStoreProxy } from '../support/s3.ts';

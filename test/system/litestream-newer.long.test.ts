@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { findLitestream } from '../../src/replication/binary.ts';
 import { s3Environment } from '../../src/testing/s3-server.ts';
-import { command } from '../commands/command.ts';
+import { command } from '../cli/command.ts';
 import { noteOf, request } from '../support/http.ts';
 import { nextSecond } from '../support/next-second.ts';
 import { notesIn } from '../support/notes.ts';

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import t from 'tap';
 import { freePort } from '../../loadtest/support/free-port.ts';
-import { command } from '../commands/command.ts';
+import { command } from '../cli/command.ts';
 import { request } from '../support/http.ts';
 import { startNginx } from '../support/nginx.ts';
 import { requestAt } from '../support/request-at.ts';

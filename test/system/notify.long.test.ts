@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import t from 'tap';
 import { startMessageTrap } from '../../loadtest/support/message-trap.ts';
-import { command } from '../commands/command.ts';
+import { command } from '../cli/command.ts';
 import { like } from '../support/like.ts';
 import { startSmtp } from '../support/smtp.ts';
 import { launch, processesOf, start, temporaryFolder, until } from '../support/system.ts';

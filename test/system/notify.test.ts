@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { freePort } from '../../loadtest/support/free-port.ts';
 import { startMessageTrap } from '../../loadtest/support/message-trap.ts';
-import { command } from '../commands/command.ts';
+import { command } from '../cli/command.ts';
 import { like } from '../support/like.ts';
 import { launch, start, temporaryFolder } from '../support/system.ts';
 import { SECRET } from './notify-fixture.ts';

@@ -1,4 +1,4 @@
-import { command } from '../commands/command.ts';
+import { command } from '../cli/command.ts';
 import { request } from '../support/http.ts';
 import type { RunningSystem } from '../support/system.ts';
 

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { command } from '../commands/command.ts';
+import { command } from '../cli/command.ts';
 import { request } from '../support/http.ts';
 import { like } from '../support/like.ts';
 import { start, temporaryFolder } from '../support/system.ts';

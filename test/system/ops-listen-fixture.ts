@@ -1,4 +1,4 @@
-import { command } from '../commands/command.ts';
+import { command } from '../cli/command.ts';
 import type { RunningSystem } from '../support/system.ts';
 
 export const OF_OTHERS = ['/', '/note', '/note/x', '/docs', '/openapi.json', '/page/x', '/file/x'];

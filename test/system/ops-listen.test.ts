@@ -2,7 +2,7 @@ import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import type { SystemSnapshot } from '../../src/messages/snapshot.ts';
-import { command } from '../commands/command.ts';
+import { command } from '../cli/command.ts';
 import { request } from '../support/http.ts';
 import { requestAt } from '../support/request-at.ts';
 import { start } from '../support/system.ts';

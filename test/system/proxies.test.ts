@@ -1,6 +1,6 @@
 import t from 'tap';
 import type { Finding } from '../../src/contract/finding.ts';
-import { command } from '../commands/command.ts';
+import { command } from '../cli/command.ts';
 import { request } from '../support/http.ts';
 import { start, until } from '../support/system.ts';
 

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { command } from '../commands/command.ts';
+import { command } from '../cli/command.ts';
 import { startS3 } from '../support/s3.ts';
 import { forwardProxy, gate, metadataService, tlsStore } from '../support/store-ways.ts';
 import { temporaryFolder } from '../support/system.ts';

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { command } from '../commands/command.ts';
+import { command } from '../cli/command.ts';
 import { noteOf, request } from '../support/http.ts';
 import { Installation } from '../support/installation.ts';
 import { start, temporaryFolder } from '../support/system.ts';

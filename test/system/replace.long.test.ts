@@ -8,7 +8,7 @@ import { Deployment } from '../../loadtest/chaos/deployment.ts';
 import type { ChildSnapshot, SystemSnapshot } from '../../src/messages/snapshot.ts';
 import { readEvents } from '../../src/supervisor/events.ts';
 import { RunningSystem } from '../../src/testing/running-system.ts';
-import { command } from '../commands/command.ts';
+import { command } from '../cli/command.ts';
 import { DEPLOYED_APP } from '../small-app/arguments.ts';
 import { noteOf, request } from '../support/http.ts';
 import { like } from '../support/like.ts';

@@ -1,7 +1,7 @@
 import { cpSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Test } from 'tap';
-import { command } from '../commands/command.ts';
+import { command } from '../cli/command.ts';
 import { noteOf, request } from '../support/http.ts';
 import { notesIn } from '../support/notes.ts';
 import { type RunningSystem, start, temporaryFolder, until } from '../support/system.ts';

@@ -12,7 +12,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { readMark, writeMark } from '../../src/replication/history/mark.ts';
 import { s3Environment } from '../../src/testing/s3-server.ts';
-import { command } from '../commands/command.ts';
+import { command } from '../cli/command.ts';
 import { request } from '../support/http.ts';
 import { like } from '../support/like.ts';
 import { notesIn } from '../support/notes.ts';

@@ -7,7 +7,7 @@ import t from 'tap';
 import { Deployment } from '../../loadtest/chaos/deployment.ts';
 import { freePort } from '../../loadtest/support/free-port.ts';
 import { RunningSystem } from '../../src/testing/running-system.ts';
-import { command } from '../commands/command.ts';
+import { command } from '../cli/command.ts';
 import { APP_ARGUMENTS, DEPLOYED_APP } from '../small-app/arguments.ts';
 import { request } from '../support/http.ts';
 import { requestAt } from '../support/request-at.ts';

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { command } from '../commands/command.ts';
+import { command } from '../cli/command.ts';
 import { startPair, temporaryFolder } from '../support/system.ts';
 import { missing } from '../support/tools.ts';
 import { notifySocket } from './service-fixture.ts';

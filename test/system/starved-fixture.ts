@@ -1,6 +1,6 @@
 import type { Test } from 'tap';
 import type { RunningSystem } from '../../src/testing/running-system.ts';
-import { command } from '../commands/command.ts';
+import { command } from '../cli/command.ts';
 import { noteOf, request } from '../support/http.ts';
 import { until } from '../support/system.ts';
 

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { controlSocketPath } from '../../src/supervisor/control.ts';
 import { stopTimeoutMsOf } from '../../src/supervisor/stop-deadline.ts';
-import { command, startCommand } from '../commands/command.ts';
+import { command, startCommand } from '../cli/command.ts';
 import { bare } from '../support/bare.ts';
 import { request } from '../support/http.ts';
 import { processesOf, start, startPair, temporaryFolder, until } from '../support/system.ts';

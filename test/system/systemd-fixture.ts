@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Test } from 'tap';
 import { freePort } from '../../loadtest/support/free-port.ts';
-import { command } from '../commands/command.ts';
+import { command } from '../cli/command.ts';
 import { boot } from '../support/boot.ts';
 import { processesOf, temporaryFolder, until } from '../support/system.ts';
 

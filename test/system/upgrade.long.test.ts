@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { Deployment } from '../../loadtest/chaos/deployment.ts';
 import { RunningSystem } from '../../src/testing/running-system.ts';
-import { command } from '../commands/command.ts';
+import { command } from '../cli/command.ts';
 import { DEPLOYED_APP } from '../small-app/arguments.ts';
 import { noteOf, request } from '../support/http.ts';
 import { like } from '../support/like.ts';

@@ -4,7 +4,7 @@ import { Readable } from 'node:stream';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import t from 'tap';
 import { callerOf, type Guard } from '../../src/contract/feature.ts';
-import { Failure } from '../../src/errors.ts';
+import { Failure } from '../../src/platform/errors.ts';
 import { createApp } from '../../src/worker/app.ts';
 import { writerMismatch } from '../../src/writer-client/protocol.ts';
 import { featureOf, startApp } from '../support/app.ts';

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import type { Server } from 'node:http';
 import { type AddressInfo, connect, createServer } from 'node:net';
 import t, { type Test } from 'tap';
-import { http } from '../../src/node-http.ts';
+import { http } from '../../src/platform/node-http.ts';
 import { Connections } from '../../src/worker/connections.ts';
 
 /** Hands every connection that it takes to a server that does not listen itself, as the primary does. */

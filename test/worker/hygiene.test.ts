@@ -1,6 +1,6 @@
 import { brotliDecompressSync, gunzipSync } from 'node:zlib';
 import t from 'tap';
-import { loadConfig } from '../../src/config.ts';
+import { loadConfig } from '../../src/config/config.ts';
 import { featureOf, startApp, type TestApp } from '../support/app.ts';
 import { noteOf } from '../support/http.ts';
 import { like } from '../support/like.ts';

@@ -16,7 +16,7 @@ async function output(code: string): Promise<string> {
 
 t.test('a worker loads neither fetch nor the languages of Zod', async (t) => {
   const loaded = await output(`
-    const { loadZod } = await import('./src/zod-without-locales.ts');
+    const { loadZod } = await import('./src/platform/zod-without-locales.ts');
     await loadZod();
     await import('./src/worker/main.ts');
     const { features } = await import('./src/features.ts');
@@ -46,7 +46,7 @@ t.test('without its languages Zod says the same', async (t) => {
       console.log(z.object({ a: z.string(), b: z.url() }).safeParse({ b: 'x', c: 1 }).error.message);
       console.log(JSON.stringify(z.toJSONSchema(z.object({ a: z.string().meta({ description: 'a' }) }))));
     `);
-  const lean = await message(`await (await import('./src/zod-without-locales.ts')).loadZod();`);
+  const lean = await message(`await (await import('./src/platform/zod-without-locales.ts')).loadZod();`);
   t.match(lean, /Invalid input: expected string/);
   t.equal(lean, await message(''));
 });

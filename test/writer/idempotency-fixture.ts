@@ -1,4 +1,4 @@
-import type { Failure } from '../../src/errors.ts';
+import type { Failure } from '../../src/platform/errors.ts';
 import type { WriterClient } from '../../src/writer-client/client.ts';
 
 export const named = (key: string, fingerprint = key, owner = 'ann') => ({ owner, key, fingerprint });

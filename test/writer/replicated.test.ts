@@ -1,5 +1,5 @@
 import t from 'tap';
-import { createLog } from '../../src/log.ts';
+import { createLog } from '../../src/platform/log.ts';
 import { WriterClient } from '../../src/writer-client/client.ts';
 import { REPLICATED_QUESTION, writerSocketPath } from '../../src/writer-client/protocol.ts';
 import { noteOf, request } from '../support/http.ts';

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { statSync } from 'node:fs';
 import { createConnection } from 'node:net';
 import t from 'tap';
-import type { Failure } from '../../src/errors.ts';
+import type { Failure } from '../../src/platform/errors.ts';
 import { encodeFrame, FrameReader } from '../../src/writer-client/frames.ts';
 import { monotonicNowMs, type WireOutcomes, WRITER_PROTOCOL } from '../../src/writer-client/protocol.ts';
 import { like } from '../support/like.ts';

@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
-import { freeDiskBytes } from '../../../src/free-disk.ts';
+import { freeDiskBytes } from '../../../src/platform/free-disk.ts';
 import { openReader } from '../../../src/sqlite/open.ts';
 import { differingRows, restoreFromStore } from '../../../src/testing/chaos/restore.ts';
 import { atLeast, atMost } from '../../../src/testing/chaos/trial.ts';

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { type Commands, defineCommand } from '../../contract/command.ts';
 import type { AppConfig } from '../../contract/settings.ts';
-import { Failure } from '../../errors.ts';
+import { Failure } from '../../platform/errors.ts';
 import { areMet, type Conditions, conditions } from '../../worker/middleware/conditions.ts';
 import { invalidRequest } from '../../worker/middleware/validate.ts';
 import { DeliveryClock } from './delivery/clock.ts';

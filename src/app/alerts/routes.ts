@@ -1,8 +1,8 @@
 import type { Context } from 'koa';
 import { z } from 'zod';
+import { publicBaseOf } from '../../config/public-url.ts';
 import { callerOf } from '../../contract/feature.ts';
 import { type Content, type RouteContext, type RouteDeclaration, routesWith } from '../../contract/route.ts';
-import { publicBaseOf } from '../../public-url.ts';
 import { conditionsOf } from '../../worker/middleware/conditions.ts';
 import { sendJson } from '../../worker/middleware/json.ts';
 import { invalidRequest } from '../../worker/middleware/validate.ts';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { parseAddress } from '../../mail/address.ts';
+import { parseAddress } from '../../platform/mail-address.ts';
 
 const MOVIE_ID_MAX_CHARS = 128;
 const OWNER_MAX_CHARS = 128;

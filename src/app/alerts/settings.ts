@@ -1,6 +1,6 @@
 import { z } from 'zod';
+import { wholeNumber } from '../../config/whole-number.ts';
 import { defineSettings, type SettingsOf } from '../../contract/settings.ts';
-import { wholeNumber } from '../../whole-number.ts';
 
 const SECOND_MS = 1000;
 const HOUR_MS = 3600 * SECOND_MS;

@@ -6,6 +6,6 @@ export const codes = {
 
 type Codes = typeof codes;
 
-declare module '../../contract/codes.ts' {
+declare module '../../platform/codes.ts' {
   interface AppCodes extends Codes {}
 }

@@ -1,5 +1,5 @@
 import { type Commands, defineCommand } from '../../contract/command.ts';
-import { Failure } from '../../errors.ts';
+import { Failure } from '../../platform/errors.ts';
 import { type ImageMeta, upload } from './schema.ts';
 
 const MB_BYTES = 1024 * 1024;

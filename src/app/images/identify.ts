@@ -1,5 +1,5 @@
 import { webcrypto } from 'node:crypto';
-import { Failure } from '../../errors.ts';
+import { Failure } from '../../platform/errors.ts';
 import { invalidRequest } from '../../worker/middleware/validate.ts';
 import { IMAGE_TYPES, type ImageMeta } from './schema.ts';
 

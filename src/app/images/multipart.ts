@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { BusboyInstance } from '@fastify/busboy';
-import { Failure } from '../../errors.ts';
+import { Failure } from '../../platform/errors.ts';
 import { invalidRequest } from '../../worker/middleware/validate.ts';
 
 const MULTIPART_TYPE = /^multipart\/form-data[\t ]*(?:;|$)/i;

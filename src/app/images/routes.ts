@@ -1,9 +1,9 @@
 import type { ParameterizedContext } from 'koa';
 import { z } from 'zod';
+import { publicBaseOf } from '../../config/public-url.ts';
 import { callerOf } from '../../contract/feature.ts';
 import { type Content, type RouteContext, routesWith } from '../../contract/route.ts';
-import { Failure } from '../../errors.ts';
-import { publicBaseOf } from '../../public-url.ts';
+import { Failure } from '../../platform/errors.ts';
 import { readBody, refuseEncoded } from '../../worker/middleware/body.ts';
 import { sendJson } from '../../worker/middleware/json.ts';
 import type { commands } from './commands.ts';

@@ -1,5 +1,5 @@
+import { wholeNumber } from '../../config/whole-number.ts';
 import { defineSettings, type SettingsOf } from '../../contract/settings.ts';
-import { wholeNumber } from '../../whole-number.ts';
 
 /** How much an owner may upload. */
 export const settings = defineSettings({

@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
-import { Failure } from '../../errors.ts';
+import { Failure } from '../../platform/errors.ts';
 import { type Database, openReader } from '../../sqlite/open.ts';
 import { liveGeneration } from '../history/sidecar.ts';
 import { databasePath } from '../litestream-config.ts';

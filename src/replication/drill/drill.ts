@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, rmSync } from 'node:fs';
-import { Failure } from '../../errors.ts';
 import { type DatabaseDrill, type DrillResult, resultOf, withPast } from '../../messages/drill-result.ts';
+import { Failure } from '../../platform/errors.ts';
 import { databasePath } from '../litestream-config.ts';
 import { clarified } from '../restore-failure.ts';
 import { type Attempt, attempt } from './attempt.ts';

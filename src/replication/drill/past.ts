@@ -1,7 +1,7 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { Failure } from '../../errors.ts';
 import type { PastDrill, PastKind } from '../../messages/drill-result.ts';
+import { Failure } from '../../platform/errors.ts';
 import { historyOrNone, readHistory, relate } from '../history/history.ts';
 import { liveGeneration } from '../history/sidecar.ts';
 import { databasePath } from '../litestream-config.ts';

@@ -1,5 +1,5 @@
 import { statSync } from 'node:fs';
-import { freeDiskBytes } from '../../free-disk.ts';
+import { freeDiskBytes } from '../../platform/free-disk.ts';
 
 const MB = 1024 * 1024;
 /** A restored copy needs a little more than the database while it is made. */

@@ -1,4 +1,4 @@
-import type { Replica } from '../replica-url.ts';
+import type { Replica } from '../../config/replica-url.ts';
 
 const DIGITS = 6;
 const FOLDER = /^e(\d{6,})$/;

@@ -1,7 +1,7 @@
-import type { Config } from '../../config.ts';
+import type { Config } from '../../config/config.ts';
+import type { Replica } from '../../config/replica-url.ts';
 import { openLeaseStore, PATIENT_TIMEOUT_MS } from '../lease/open-store.ts';
 import { hasEpochs, parseRecord } from '../lease/record.ts';
-import type { Replica } from '../replica-url.ts';
 import { clarified } from '../restore-failure.ts';
 import { replicaUnreachable } from '../store/unreachable.ts';
 import { unknownEpochs } from './unknown-epochs.ts';

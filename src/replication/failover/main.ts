@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Failure } from '../../errors.ts';
-import { freeDiskBytes } from '../../free-disk.ts';
 import type { Confirmation } from '../../messages/confirmation.ts';
 import type { Leadership, Peer, PeerState, ToChild } from '../../messages/messages.ts';
+import { Failure } from '../../platform/errors.ts';
+import { freeDiskBytes } from '../../platform/free-disk.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
 import { ownSchema } from '../../sqlite/owners.ts';
 import { monotonicNowMs } from '../../writer-client/protocol.ts';

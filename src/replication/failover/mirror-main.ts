@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
-import { freeDiskBytes } from '../../free-disk.ts';
 import type { Followed } from '../../messages/positions.ts';
+import { freeDiskBytes } from '../../platform/free-disk.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
 import { monotonicNowMs } from '../../writer-client/protocol.ts';
 import { mirrorDir } from '../restore/mirrored.ts';

@@ -9,7 +9,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { Failure } from '../../errors.ts';
+import { Failure } from '../../platform/errors.ts';
 import { segmentOf } from '../history/segment.ts';
 import { isMirrored } from '../restore/mirrored.ts';
 import type { S3Store } from '../store/s3-store.ts';

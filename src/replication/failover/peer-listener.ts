@@ -1,8 +1,8 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { Failure } from '../../errors.ts';
 import type { PeerState } from '../../messages/messages.ts';
-import { http } from '../../node-http.ts';
+import { Failure } from '../../platform/errors.ts';
+import { http } from '../../platform/node-http.ts';
 import { isSignedBy, Nonces, sign } from './signature.ts';
 
 /** A question is asked right behind its nonce. */

@@ -1,4 +1,4 @@
-import { Failure } from '../../errors.ts';
+import { Failure } from '../../platform/errors.ts';
 import { epochOf } from './epoch.ts';
 
 /** @returns why a replica without a record cannot be used; undefined where it has no epochs */

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { Config } from '../../config.ts';
+import type { Config } from '../../config/config.ts';
 import { newMark, readMark, writeMark } from './mark.ts';
 
 const ID_BYTES = 4;

@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Logger } from '../../log.ts';
+import type { Logger } from '../../platform/log.ts';
 import { fileTime } from '../leftovers.ts';
 import { readMark } from './mark.ts';
 

@@ -1,8 +1,8 @@
 import { statSync } from 'node:fs';
-import type { Logger } from '../../log.ts';
 import type { Confirmation } from '../../messages/confirmation.ts';
 import type { LagReport } from '../../messages/messages.ts';
 import type { CommitMark } from '../../messages/positions.ts';
+import type { Logger } from '../../platform/log.ts';
 import { databasePath } from '../litestream-config.ts';
 import {
   type Behind,

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { dirname, join, sep } from 'node:path';
-import type { Replica } from '../replica-url.ts';
+import type { Replica } from '../../config/replica-url.ts';
 import type { HistoryMark } from './mark.ts';
 
 const MOUNTS = '/proc/self/mountinfo';

@@ -1,7 +1,7 @@
 import { existsSync, renameSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import { Failure } from '../../errors.ts';
+import { Failure } from '../../platform/errors.ts';
 import { syncToDisk } from '../files.ts';
 import { moveBack, moveInto } from '../leftovers.ts';
 import { databasePath } from '../litestream-config.ts';

@@ -1,4 +1,4 @@
-import type { Config } from '../../config.ts';
+import type { Config } from '../../config/config.ts';
 import type { SegmentRef } from '../../messages/confirmation.ts';
 import { openStore } from '../store/open.ts';
 import type { ReplicaStore } from '../store/store.ts';

@@ -1,6 +1,6 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { Failure } from '../../errors.ts';
+import { Failure } from '../../platform/errors.ts';
 import type { ReplicaContext } from '../replica-context.ts';
 import { restoreDatabase } from '../restore.ts';
 import type { Candidate } from './cases.ts';

@@ -1,5 +1,5 @@
-import type { Config } from '../../config.ts';
-import { Failure } from '../../errors.ts';
+import type { Config } from '../../config/config.ts';
+import { Failure } from '../../platform/errors.ts';
 import { openReader } from '../../sqlite/open.ts';
 import type { ReplicaFormat } from '../binary.ts';
 import { lostSince, readRecorded } from '../lease/recorded.ts';

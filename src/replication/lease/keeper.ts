@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
-import type { Logger } from '../../log.ts';
 import type { Ownership } from '../../messages/messages.ts';
 import type { LeasePositions } from '../../messages/positions.ts';
+import type { Logger } from '../../platform/log.ts';
 import type { LeaseNote } from '../failover/contender.ts';
 import { epochOf } from '../failover/epoch.ts';
 import { advised } from '../store/remedies.ts';

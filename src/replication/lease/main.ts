@@ -1,4 +1,4 @@
-import type { Config } from '../../config.ts';
+import type { Config } from '../../config/config.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
 import { readNote } from '../failover/note.ts';
 import { identityOf } from './identity.ts';

@@ -1,4 +1,4 @@
-import type { Config } from '../../config.ts';
+import type { Config } from '../../config/config.ts';
 import { readMark } from '../history/mark.ts';
 import { unmountedReason } from '../history/mount.ts';
 import { FileStore } from '../store/file-store.ts';

@@ -1,9 +1,9 @@
-import type { Config } from '../../config.ts';
+import type { Config } from '../../config/config.ts';
+import type { Replica } from '../../config/replica-url.ts';
 import type { CommitMark } from '../../messages/positions.ts';
 import { sharedBy } from '../failover/epoch.ts';
 import { abandons, contains, type History, type Position } from '../history/history.ts';
 import type { DatabaseMark } from '../history/mark.ts';
-import type { Replica } from '../replica-url.ts';
 import { isCoveredByDataDir } from './covered.ts';
 import { openLeaseStore } from './open-store.ts';
 import { parseRecord } from './record.ts';

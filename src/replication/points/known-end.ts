@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import type { Config } from '../../config.ts';
+import type { Config } from '../../config/config.ts';
 import { missingOf } from '../history/cases.ts';
 import { abandons, contains, type History, type Position, readHistory } from '../history/history.ts';
 import { readMark } from '../history/mark.ts';

@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { Failure } from '../../errors.ts';
+import { Failure } from '../../platform/errors.ts';
 import { syncToDisk } from '../files.ts';
 import { readHistory, relate } from '../history/history.ts';
 import { type Restored, type RestoreOptions, restoreDatabase } from '../restore.ts';

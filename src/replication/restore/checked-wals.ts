@@ -1,6 +1,6 @@
 import { createReadStream } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { Failure } from '../../errors.ts';
+import { Failure } from '../../platform/errors.ts';
 import { segmentFile } from '../history/segment.ts';
 import type { LocalFiles } from './local-files.ts';
 import { decodeLz4 } from './lz4.ts';

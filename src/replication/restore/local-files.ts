@@ -1,8 +1,8 @@
 import { mkdirSync } from 'node:fs';
 import { access, constants, open } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { Failure } from '../../errors.ts';
-import { freeDiskBytes, isDiskFull } from '../../free-disk.ts';
+import { Failure } from '../../platform/errors.ts';
+import { freeDiskBytes, isDiskFull } from '../../platform/free-disk.ts';
 import { errorCode } from '../files.ts';
 import { type DatabaseReplica, STALL_TIMEOUT_MS } from '../replica-context.ts';
 import { S3Store } from '../store/s3-store.ts';

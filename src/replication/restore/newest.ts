@@ -1,7 +1,7 @@
 import { mkdirSync, renameSync, rmSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { Failure } from '../../errors.ts';
+import { Failure } from '../../platform/errors.ts';
 import { openReader } from '../../sqlite/open.ts';
 import { isOfOlderRelease, missingOf } from '../history/cases.ts';
 import { commonEnd, contains, type History, type Position, readHistory, relate } from '../history/history.ts';

@@ -1,4 +1,4 @@
-import { Failure } from '../../errors.ts';
+import { Failure } from '../../platform/errors.ts';
 import { compareSegments, segmentFile, segmentOf } from '../history/segment.ts';
 import { type DatabaseReplica, STALL_TIMEOUT_MS } from '../replica-context.ts';
 import { openStore } from '../store/open.ts';

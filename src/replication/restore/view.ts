@@ -1,6 +1,6 @@
 import { createReadStream, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { Failure } from '../../errors.ts';
+import { Failure } from '../../platform/errors.ts';
 import { segmentFile } from '../history/segment.ts';
 import { renderLitestreamConfig } from '../litestream-config.ts';
 import type { DatabaseReplica } from '../replica-context.ts';

@@ -1,7 +1,7 @@
 import { closeSync, constants, copyFileSync, openSync, readSync, renameSync, rmSync } from 'node:fs';
 import Sqlite from 'better-sqlite3';
-import { Failure } from '../../errors.ts';
-import { isDiskFull } from '../../free-disk.ts';
+import { Failure } from '../../platform/errors.ts';
+import { isDiskFull } from '../../platform/free-disk.ts';
 import { findDamage } from '../database-check.ts';
 import { type Abandoned, abandons, contains, readHistory, relate } from '../history/history.ts';
 import { framesOf } from '../wal.ts';

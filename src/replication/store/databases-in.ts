@@ -1,4 +1,4 @@
-import type { Config } from '../../config.ts';
+import type { Config } from '../../config/config.ts';
 import { openStore } from './open.ts';
 
 /** What a folder of a database has in it, of Litestream 0.3 and 0.5; the last two in a bucket and in a folder. */

@@ -1,8 +1,8 @@
 import { readdirSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
+import type { Replica } from '../../config/replica-url.ts';
 import { containsFile, errorCode } from '../files.ts';
 import { replicaPath } from '../litestream-config.ts';
-import type { Replica } from '../replica-url.ts';
 import { replicaUnreachable } from './unreachable.ts';
 
 type FileReplica = Extract<Replica, { readonly type: 'file' }>;

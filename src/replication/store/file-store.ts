@@ -1,8 +1,8 @@
 import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
+import type { Replica } from '../../config/replica-url.ts';
 import { errorCode, syncToDisk } from '../files.ts';
-import type { Replica } from '../replica-url.ts';
 import { demandReplicaFolder } from './file-replica.ts';
 import type { ReplicaStore, Stored, StoredFile } from './store.ts';
 

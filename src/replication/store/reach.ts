@@ -2,10 +2,10 @@ import { readFileSync } from 'node:fs';
 import type { Agent } from 'node:http';
 import { createRequire } from 'node:module';
 import { BlockList, isIP } from 'node:net';
-import type { Config } from '../../config.ts';
-import { Failure } from '../../errors.ts';
-import { isLoopbackHost } from '../../loopback.ts';
-import { http, https } from '../../node-http.ts';
+import type { Config } from '../../config/config.ts';
+import { Failure } from '../../platform/errors.ts';
+import { isLoopbackHost } from '../../platform/loopback.ts';
+import { http, https } from '../../platform/node-http.ts';
 
 const require = createRequire(import.meta.url);
 

@@ -1,7 +1,7 @@
 import { existsSync, rmdirSync } from 'node:fs';
 import { dirname } from 'node:path';
-import type { Config } from '../../config.ts';
-import { makeFolder } from '../../folder.js';
+import type { Config } from '../../config/config.ts';
+import { makeFolder } from '../../platform/folder.js';
 import { openStore } from './open.ts';
 import { storeUrl } from './reach.ts';
 import { CHECK_ALL, REMEDIES, remedyOf, unanswered } from './remedies.ts';

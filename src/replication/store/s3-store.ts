@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import type { Readable } from 'node:stream';
 import type { S3Client } from '@aws-sdk/client-s3';
-import type { Replica } from '../replica-url.ts';
+import type { Replica } from '../../config/replica-url.ts';
 import { agentFor, isPathStyle, REACH_VARIABLES, type StoreSettings, storeUrl } from './reach.ts';
 import { REMEDIES } from './remedies.ts';
 import {

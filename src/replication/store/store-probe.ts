@@ -1,9 +1,9 @@
 import { access, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Config } from '../../config.ts';
-import { http, https } from '../../node-http.ts';
-import type { Replica } from '../replica-url.ts';
+import type { Config } from '../../config/config.ts';
+import type { Replica } from '../../config/replica-url.ts';
+import { http, https } from '../../platform/node-http.ts';
 import { agentFor, type StoreSettings, storeUrl } from './reach.ts';
 
 /** While all is well, so that an outage shows within ten seconds even when nothing is written. */

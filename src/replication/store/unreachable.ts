@@ -1,5 +1,5 @@
-import { Failure } from '../../errors.ts';
-import type { Replica } from '../replica-url.ts';
+import type { Replica } from '../../config/replica-url.ts';
+import { Failure } from '../../platform/errors.ts';
 import { CHECK_ALL, remedyOf, unanswered } from './remedies.ts';
 import { StoreRefusal } from './store.ts';
 

@@ -1,4 +1,4 @@
-import type { Config } from '../../config.ts';
+import type { Config } from '../../config/config.ts';
 import type { Confirmation } from '../../messages/confirmation.ts';
 import { ReplicaListing } from '../history/replica-listing.ts';
 import { advised } from '../store/remedies.ts';

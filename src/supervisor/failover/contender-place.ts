@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
-import { Failure } from '../../errors.ts';
 import type { Confirmation } from '../../messages/confirmation.ts';
 import type { LagReport, Leadership, PeerState, Trouble } from '../../messages/messages.ts';
 import type { LeasePositions, Schema } from '../../messages/positions.ts';
 import type { Rehearsal } from '../../messages/rehearsal.ts';
+import { Failure } from '../../platform/errors.ts';
 import { epochFolder } from '../../replication/failover/epoch.ts';
 import type { ContenderInput } from '../../replication/failover/main.ts';
 import { monotonicNowMs } from '../../writer-client/protocol.ts';

@@ -1,5 +1,5 @@
-import type { Config } from '../../config.ts';
-import type { Logger } from '../../log.ts';
+import type { Config } from '../../config/config.ts';
+import type { Logger } from '../../platform/log.ts';
 import { expiredEpochs, removeEpoch } from '../../replication/failover/retention.ts';
 import { openStore } from '../../replication/store/open.ts';
 

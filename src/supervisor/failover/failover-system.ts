@@ -1,12 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { Failure } from '../../errors.ts';
 import type { DrillResult } from '../../messages/drill-result.ts';
 import type { SystemStatus, Trouble } from '../../messages/messages.ts';
 import type { SystemEventKind, SystemSnapshot } from '../../messages/snapshot.ts';
+import { Failure } from '../../platform/errors.ts';
+import { version } from '../../platform/version.ts';
 import { rehearsedDir } from '../../replication/drill/record.ts';
 import { epochFolder } from '../../replication/failover/epoch.ts';
 import { removeNote } from '../../replication/failover/note.ts';
-import { version } from '../../version.ts';
 import { type Listening, pageUrlOf } from '../addresses.ts';
 import type { Child } from '../child.ts';
 import { processClock } from '../clock.ts';

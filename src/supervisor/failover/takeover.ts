@@ -1,8 +1,8 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { Failure } from '../../errors.ts';
-import type { Logger } from '../../log.ts';
+import { Failure } from '../../platform/errors.ts';
+import type { Logger } from '../../platform/log.ts';
 import { replicaIn } from '../../replication/failover/lineage.ts';
 import { removeNote } from '../../replication/failover/note.ts';
 import {

@@ -1,7 +1,7 @@
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type AppManifest, parseManifest } from '../../contract/manifest.ts';
-import { Failure } from '../../errors.ts';
+import { Failure } from '../../platform/errors.ts';
 import { askRelease } from './ask.ts';
 import { nameOf } from './name-of.ts';
 import { isCopy, type StoredRelease } from './store.js';

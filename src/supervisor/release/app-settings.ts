@@ -1,7 +1,7 @@
-import { settingNames } from '../../config.ts';
+import { settingNames } from '../../config/config.ts';
+import { unknownSettings } from '../../config/settings-file.ts';
 import type { AppManifest } from '../../contract/manifest.ts';
-import { Failure, type FieldError } from '../../errors.ts';
-import { unknownSettings } from '../../settings-file.ts';
+import { Failure, type FieldError } from '../../platform/errors.ts';
 import { askRelease } from './ask.ts';
 import type { StoredRelease } from './store.js';
 

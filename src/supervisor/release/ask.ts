@@ -1,5 +1,5 @@
 import { type ExecFileException, execFile } from 'node:child_process';
-import { Failure } from '../../errors.ts';
+import { Failure } from '../../platform/errors.ts';
 import { killedBy } from '../limits.ts';
 import { compileCacheOf } from './compile-cache.js';
 import { appVariables, type Chassis, moduleIn } from './modules.js';

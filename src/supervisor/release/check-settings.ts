@@ -1,4 +1,4 @@
-import { appSettingMistakes } from '../../app-settings.ts';
+import { appSettingMistakes } from '../../contract/app-settings.ts';
 import { tell } from './tell.ts';
 
 /** A script of its own: prints what is wrong with the app's settings in its environment, as one line of JSON, and ends. */

@@ -1,6 +1,6 @@
 import { copyFileSync, existsSync, linkSync, lstatSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { makeFolder } from '../../folder.js';
+import { makeFolder } from '../../platform/folder.js';
 
 // Plain JavaScript, as tree.js.
 

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { Failure } from '../../errors.ts';
+import { Failure } from '../../platform/errors.ts';
 import type { ChildExit } from '../child-exit.ts';
 import type { Slot } from '../slot.ts';
 

@@ -1,6 +1,6 @@
 import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { makeFolder } from '../../folder.js';
+import { makeFolder } from '../../platform/folder.js';
 
 // Plain JavaScript, as tree.js.
 
@@ -120,7 +120,7 @@ export function writeCurrent(store, change) {
 /**
  * @param {Current} current
  * @param {string} hash
- * @param {import('../../errors.ts').Failure} failure
+ * @param {import('../../platform/errors.ts').Failure} failure
  * @returns {readonly Refusal[]} what was refused, this one included
  */
 export function withRefusal({ refused }, hash, { message: reason, code }) {

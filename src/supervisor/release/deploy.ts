@@ -1,8 +1,8 @@
 import { join } from 'node:path';
-import { Failure } from '../../errors.ts';
+import { pickSecrets, SECRET_NAMES } from '../../config/secrets.ts';
 import { CHILD_PROTOCOL } from '../../messages/messages.ts';
+import { Failure } from '../../platform/errors.ts';
 import { findLitestream } from '../../replication/binary.ts';
-import { pickSecrets, SECRET_NAMES } from '../../secrets.ts';
 import { WRITER_PROTOCOL } from '../../writer-client/protocol.ts';
 import { appSecretsOf } from './app-settings.ts';
 import type { Deployment } from './deployment.ts';

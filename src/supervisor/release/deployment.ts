@@ -1,9 +1,9 @@
-import type { Config } from '../../config.ts';
+import type { Config } from '../../config/config.ts';
+import type { Secrets } from '../../config/secrets.ts';
 import type { SettingEntry } from '../../contract/manifest.ts';
 import type { Families } from '../../metrics/catalog.ts';
 import type { LitestreamBinary } from '../../replication/binary.ts';
 import type { Background } from '../../runtime/background.ts';
-import type { Secrets } from '../../secrets.ts';
 import type { StoredRelease } from './store.js';
 
 /** Code that does not change any more, and the Node.js that runs it. */

@@ -1,5 +1,5 @@
-import { Failure } from '../../errors.ts';
-import { loadZod } from '../../zod-without-locales.ts';
+import { Failure } from '../../platform/errors.ts';
+import { loadZod } from '../../platform/zod-without-locales.ts';
 import { tell } from './tell.ts';
 
 /** A script of its own: prints what the primary has to know of the app of a release, as one line of JSON, and ends. */

@@ -1,9 +1,9 @@
-import { settingNames } from '../../config.ts';
-import { Failure } from '../../errors.ts';
-import { isDiskFull } from '../../free-disk.ts';
-import type { Logger } from '../../log.ts';
+import { settingNames } from '../../config/config.ts';
 import type { Schema } from '../../messages/positions.ts';
 import type { ReleaseName, ReleasesSnapshot } from '../../messages/snapshot.ts';
+import { Failure } from '../../platform/errors.ts';
+import { isDiskFull } from '../../platform/free-disk.ts';
+import type { Logger } from '../../platform/log.ts';
 import type { Events } from '../events.ts';
 import type { Lifecycle } from '../lifecycle.ts';
 import type { ProcessFactory } from '../process-factory.ts';

@@ -1,4 +1,4 @@
-import type { Code, Failure } from '../../errors.ts';
+import type { Code, Failure } from '../../platform/errors.ts';
 
 /** What only other code mends. All else is the machine's, the settings', the data's or the operator's, and may pass. */
 const FAULTS: ReadonlySet<Code> = new Set([

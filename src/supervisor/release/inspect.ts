@@ -1,6 +1,6 @@
-import { Failure } from '../../errors.ts';
 import { CHILD_PROTOCOL } from '../../messages/messages.ts';
-import { loadZod } from '../../zod-without-locales.ts';
+import { Failure } from '../../platform/errors.ts';
+import { loadZod } from '../../platform/zod-without-locales.ts';
 import type { InspectionAnswer, InspectionInput } from './inspection.ts';
 import { tell } from './tell.ts';
 
@@ -11,13 +11,13 @@ import { tell } from './tell.ts';
 async function inspect({ installation }: InspectionInput): Promise<InspectionAnswer> {
   try {
     await loadZod();
-    const { loadConfig, restartSettings } = await import('../../config.ts');
+    const { loadConfig, restartSettings } = await import('../../config/config.ts');
     const { describeApp } = await import('../../features.ts');
     const { WRITER_PROTOCOL } = await import('../../writer-client/protocol.ts');
     const { ownersOf } = await import('../../sqlite/owners.ts');
     const { compatibilityOf } = await import('../../sqlite/compatibility.ts');
     const { databasePath } = await import('../../replication/litestream-config.ts');
-    const { appSettingMistakes } = await import('../../app-settings.ts');
+    const { appSettingMistakes } = await import('../../contract/app-settings.ts');
     const { givenOf, refuseWrong } = await import('./app-settings.ts');
     const { config } = loadConfig(process.env, installation);
     const app = await describeApp();

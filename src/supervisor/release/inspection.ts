@@ -1,6 +1,6 @@
-import type { Config } from '../../config.ts';
+import type { Config } from '../../config/config.ts';
 import type { AppManifest } from '../../contract/manifest.ts';
-import { Failure, type FieldError, isCode } from '../../errors.ts';
+import { Failure, type FieldError, isCode } from '../../platform/errors.ts';
 import type { Compatibility } from '../../sqlite/migration-history.ts';
 import { askRelease } from './ask.ts';
 import type { StoredRelease } from './store.js';

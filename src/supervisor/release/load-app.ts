@@ -1,5 +1,5 @@
-import { Failure } from '../../errors.ts';
-import { loadZod } from '../../zod-without-locales.ts';
+import { Failure } from '../../platform/errors.ts';
+import { loadZod } from '../../platform/zod-without-locales.ts';
 import { tell } from './tell.ts';
 
 /**

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile, realpath } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { packageIn } from '../../folder.js';
+import { packageIn } from '../../platform/folder.js';
 import { EMITTED, PACKAGE } from './modules.js';
 
 // Plain JavaScript, as tree.js.
@@ -153,6 +153,6 @@ function dependenciesOf(folder) {
 
 /** Loaded only when something is wrong. @param {string} message */
 export async function unusable(message) {
-  const { Failure } = await import('../../errors.ts');
+  const { Failure } = await import('../../platform/errors.ts');
   return new Failure('release_unusable', message);
 }

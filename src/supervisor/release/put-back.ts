@@ -1,5 +1,5 @@
-import type { Config } from '../../config.ts';
-import type { Logger } from '../../log.ts';
+import type { Config } from '../../config/config.ts';
+import type { Logger } from '../../platform/log.ts';
 import { refusalOf } from './inspection.ts';
 import { nameOf } from './name-of.ts';
 import type { Releases } from './releases.ts';

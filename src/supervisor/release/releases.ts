@@ -1,9 +1,9 @@
 import { realpathSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Config } from '../../config.ts';
-import { readDotEnv } from '../../environment-file.js';
-import { Failure } from '../../errors.ts';
-import type { Logger } from '../../log.ts';
+import type { Config } from '../../config/config.ts';
+import { readDotEnv } from '../../config/environment-file.js';
+import { Failure } from '../../platform/errors.ts';
+import type { Logger } from '../../platform/log.ts';
 import { compileCacheOf, seedCompileCache, shareCompiled } from './compile-cache.js';
 import { type Current, readCurrent, withoutRefusal, withRefusal, writeCurrent } from './current.js';
 import type { Release } from './deployment.ts';

@@ -34,7 +34,7 @@ const CHANGING_RETRY_MS = 500;
  *
  * @param {Choice} choice
  * @returns {Promise<Settled>}
- * @throws {import('../../errors.ts').Failure} release_unusable, release_changing
+ * @throws {import('../../platform/errors.ts').Failure} release_unusable, release_changing
  */
 export async function settle({ root, dataDir, data, chosen, app, isAttended }) {
   const store = releasesFolder(dataDir);
@@ -62,7 +62,7 @@ export async function settle({ root, dataDir, data, chosen, app, isAttended }) {
     lacking = pair.lacking;
     // There is nothing else that could run.
     if (refusal) {
-      const { Failure } = await import('../../errors.ts');
+      const { Failure } = await import('../../platform/errors.ts');
       throw new Failure(
         'release_unusable',
         `The code in ${source} was refused (${refusal.reason}), and what ran before cannot run: ${lacking}. Mend the code, or insist on it: start --release ${source}`,
@@ -71,7 +71,7 @@ export async function settle({ root, dataDir, data, chosen, app, isAttended }) {
   }
   if (tree instanceof Error) {
     if (chosen !== undefined || current.next === null) throw tree;
-    const { Failure } = await import('../../errors.ts');
+    const { Failure } = await import('../../platform/errors.ts');
     throw new Failure(
       'release_unusable',
       `${tree.message}. An earlier reload --release has chosen ${current.next} for this start. Choose another folder in the same way, or with start --release`,

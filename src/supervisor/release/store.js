@@ -3,8 +3,8 @@ import { chmodSync, existsSync, lstatSync, mkdirSync, readFileSync, writeFileSyn
 import { mkdir, open, readdir, realpath, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join, sep } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
-import { makeFolder } from '../../folder.js';
-import { ownNodeOf } from '../../own-node.js';
+import { makeFolder } from '../../platform/folder.js';
+import { ownNodeOf } from '../../platform/own-node.js';
 import { compileCacheOf } from './compile-cache.js';
 import { SOURCES } from './modules.js';
 import { LOCK, lockHashOf, sha256 } from './packages.js';
@@ -47,7 +47,7 @@ export function releasesFolder(dataDir) {
  * @param {import('./tree.js').Tree | undefined} [options.known] what was read there just now
  * @param {string | undefined} [options.app] its module below the folder, where package.json does not say it
  * @returns {Promise<StoredRelease>} the copy, or the one that was there already
- * @throws {import('../../errors.ts').Failure} release_unusable when it is no project, release_changing when a deploy is
+ * @throws {import('../../platform/errors.ts').Failure} release_unusable when it is no project, release_changing when a deploy is
  *   under way; or the error of the disk
  */
 export async function storeRelease(folder, store, data, { known, app } = {}) {
@@ -60,7 +60,7 @@ export async function storeRelease(folder, store, data, { known, app } = {}) {
     await writeCopy(tree, temporary);
     const again = await readTree(folder, data, app);
     if (again.hash !== tree.hash) {
-      const { Failure } = await import('../../errors.ts');
+      const { Failure } = await import('../../platform/errors.ts');
       throw new Failure(
         'release_changing',
         `A deploy is under way in ${tree.root}: ${describeChange(tree, again)} changed while it was copied. Try again when it is done`,

@@ -3,7 +3,7 @@ import { lstatSync, readFileSync } from 'node:fs';
 import { readdir, readlink, realpath } from 'node:fs/promises';
 import { dirname, join, relative, resolve, sep } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
-import { packageIn } from '../../folder.js';
+import { packageIn } from '../../platform/folder.js';
 import { EMITTED, PACKAGE, SOURCES } from './modules.js';
 import {
   chassisOf,
@@ -76,7 +76,7 @@ export const FILES_A_TURN = 32;
  * @param {readonly string[]} data absolute paths that hold data, not code
  * @param {string} [named] the app's module below the folder, where package.json does not say it
  * @returns {Promise<Tree>}
- * @throws {import('../../errors.ts').Failure} release_unusable when it is no project, too large for one, or closed to this user;
+ * @throws {import('../../platform/errors.ts').Failure} release_unusable when it is no project, too large for one, or closed to this user;
  *   release_changing where something is removed meanwhile
  */
 export async function readTree(folder, data, named) {
@@ -89,7 +89,7 @@ export async function readTree(folder, data, named) {
       );
     }
     if (code !== 'ENOENT') throw error;
-    const { Failure } = await import('../../errors.ts');
+    const { Failure } = await import('../../platform/errors.ts');
     throw new Failure(
       'release_changing',
       `A deploy is under way: ${path} was removed while it was read. Try again when it is done`,

@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { Failure } from '../../errors.ts';
 import type { DryRunResult } from '../../messages/dry-run-result.ts';
+import { Failure } from '../../platform/errors.ts';
 import { TRIAL_SUFFIX } from '../../runtime/background.ts';
 import type { Child } from '../child.ts';
 import type { ChildExit } from '../child-exit.ts';

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import type { Logger } from '../../log.ts';
+import type { Logger } from '../../platform/log.ts';
 
 const SEND_TIMEOUT_MS = 5000;
 /** Where Debian and its kin have it, should PATH not say. */

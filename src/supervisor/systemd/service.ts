@@ -1,5 +1,5 @@
-import type { Logger } from '../../log.ts';
 import type { SystemSnapshot } from '../../messages/snapshot.ts';
+import type { Logger } from '../../platform/log.ts';
 import type { ServiceEnvironment } from './environment.ts';
 import { Notifier } from './notifier.ts';
 

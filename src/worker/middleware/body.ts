@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { Failure } from '../../errors.ts';
+import { Failure } from '../../platform/errors.ts';
 
 /** How much of an unread body, and for how long, an answer that ends the connection waits for. */
 const DISCARD_MAX_BYTES = 8 * 1024 * 1024;

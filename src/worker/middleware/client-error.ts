@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
-import { Failure } from '../../errors.ts';
-import type { Logger } from '../../log.ts';
-import { http } from '../../node-http.ts';
+import { Failure } from '../../platform/errors.ts';
+import type { Logger } from '../../platform/log.ts';
+import { http } from '../../platform/node-http.ts';
 import { PROBLEM_TYPE, problemOf } from './problem.ts';
 import { requestId } from './request-id.ts';
 import { NO_STORE, securityHeaders } from './security-headers.ts';

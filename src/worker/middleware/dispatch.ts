@@ -1,6 +1,6 @@
 import type { RouterContext, RouterMiddleware } from '@koa/router';
 import type { Guard } from '../../contract/feature.ts';
-import { Failure } from '../../errors.ts';
+import { Failure } from '../../platform/errors.ts';
 import { doorOf } from '../doors.ts';
 import { Router } from '../router.ts';
 import type { ServedRoute } from './served-route.ts';

@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import type { ParameterizedContext } from 'koa';
-import { Failure } from '../../errors.ts';
+import { Failure } from '../../platform/errors.ts';
 import { readBody, refuseEncoded } from './body.ts';
 
 const LIMIT_BYTES = 64 * 1024;

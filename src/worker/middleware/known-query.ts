@@ -1,5 +1,5 @@
 import type { Context } from 'koa';
-import type { Scope } from '../../scope.ts';
+import type { Scope } from '../../platform/scope.ts';
 import { invalidRequest } from './validate.ts';
 
 const REFUSING: ReadonlySet<Scope> = new Set(['read', 'write']);

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
-import type { Config } from '../../config.ts';
-import { isLoopbackAddress } from '../../loopback.ts';
+import type { Config } from '../../config/config.ts';
+import { isLoopbackAddress } from '../../platform/loopback.ts';
 import { isForwarding } from './forwarding.ts';
 
 /** What a client on this machine calls it by. A page that has its own name lead here (DNS rebinding) sends that name. */

@@ -2,8 +2,8 @@ import type { RouterContext } from '@koa/router';
 import { z } from 'zod';
 import type { Guard } from '../../contract/feature.ts';
 import { routesWith } from '../../contract/route.ts';
-import { Failure } from '../../errors.ts';
 import type { SystemStatus } from '../../messages/messages.ts';
+import { Failure } from '../../platform/errors.ts';
 import { sendJson } from './json.ts';
 
 /** They answer under any load, and to anybody: who asks them decides about a restart. */

@@ -1,5 +1,5 @@
-import type { Code } from '../../errors.ts';
-import { Failure, type FieldError } from '../../errors.ts';
+import type { Code } from '../../platform/errors.ts';
+import { Failure, type FieldError } from '../../platform/errors.ts';
 import { isDamage } from '../../sqlite/damage.ts';
 
 export const PROBLEM_TYPE = 'application/problem+json';

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { Failure } from '../../errors.ts';
+import { Failure } from '../../platform/errors.ts';
 
 /** RFC 9110 7.2: `uri-host [ ":" port ]`, which may be empty (RFC 3986 3.2.2). */
 const HOST = /^(?:\[[\da-f:.]+\]|[\w.~!$&'()*+,;=%-]*)(?::\d*)?$/i;

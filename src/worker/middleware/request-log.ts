@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import type { ParameterizedContext } from 'koa';
-import { type Logger, membersWriterOf, type WriteMembers } from '../../log.ts';
+import { type Logger, membersWriterOf, type WriteMembers } from '../../platform/log.ts';
 import type { RequestMeter } from '../request-meter.ts';
 
 /** A line must stay well below what a pipe writes in one piece. */

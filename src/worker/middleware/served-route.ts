@@ -2,7 +2,7 @@ import type { RouterContext } from '@koa/router';
 import { z } from 'zod';
 import type { Guard } from '../../contract/feature.ts';
 import type { Parameter, Route, RouteDeclaration } from '../../contract/route.ts';
-import { Failure } from '../../errors.ts';
+import { Failure } from '../../platform/errors.ts';
 import { readJson } from './json.ts';
 import { queryCheck } from './known-query.ts';
 import { validate } from './validate.ts';

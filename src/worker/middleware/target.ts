@@ -1,4 +1,4 @@
-import { Failure } from '../../errors.ts';
+import { Failure } from '../../platform/errors.ts';
 
 /** More than any path and query of ours need. */
 export const TARGET_MAX_CHARS = 8192;

@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { Failure, type FieldError } from '../../errors.ts';
+import { Failure, type FieldError } from '../../platform/errors.ts';
 
 /**
  * @returns `value` as the schema gives it back

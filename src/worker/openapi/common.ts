@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Parameter, RouteDeclaration } from '../../contract/route.ts';
-import { allCodes, type Code } from '../../errors.ts';
+import { allCodes, type Code } from '../../platform/errors.ts';
 import { KEY_HEADER } from '../idempotency-key.ts';
 
 /** What any request may get. */

@@ -1,9 +1,9 @@
-import type { Config } from '../../config.ts';
+import type { Config } from '../../config/config.ts';
+import { publicBaseOf } from '../../config/public-url.ts';
 import type { App } from '../../contract/app.ts';
 import type { Feature } from '../../contract/feature.ts';
 import type { RouteDeclaration } from '../../contract/route.ts';
-import { publicBaseOf } from '../../public-url.ts';
-import { version } from '../../version.ts';
+import { version } from '../../platform/version.ts';
 import { CHASSIS_ROUTES } from '../chassis-routes.ts';
 import { hasHome, home } from '../home.ts';
 import { buildDocument, type OpenApiDocument } from './document.ts';

@@ -5,8 +5,8 @@ import type {
   RouteDeclaration,
   Parameter as RouteParameter,
 } from '../../contract/route.ts';
-import { allCodes, type Code, Failure } from '../../errors.ts';
-import type { Scope } from '../../scope.ts';
+import { allCodes, type Code, Failure } from '../../platform/errors.ts';
+import type { Scope } from '../../platform/scope.ts';
 import { PROBLEM_TYPE, problemOf } from '../middleware/problem.ts';
 import { answerHeadersOf, codesOf, headersOf, problemSchema } from './common.ts';
 import { type Direction, Schemas } from './schemas.ts';

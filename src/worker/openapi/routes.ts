@@ -3,8 +3,8 @@ import { stat } from 'node:fs/promises';
 import { z } from 'zod';
 import type { App } from '../../contract/app.ts';
 import { routesWith } from '../../contract/route.ts';
-import { Failure } from '../../errors.ts';
-import { version } from '../../version.ts';
+import { Failure } from '../../platform/errors.ts';
+import { version } from '../../platform/version.ts';
 import { escapeHtml } from '../escape-html.ts';
 import { PAGE_POLICY } from '../page-policy.ts';
 import {

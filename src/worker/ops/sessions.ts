@@ -1,5 +1,5 @@
-import { Failure } from '../../errors.ts';
 import { PASS_LIFETIME_MS, Passes } from '../../ops/pass.ts';
+import { Failure } from '../../platform/errors.ts';
 import type { Ask } from '../../runtime/answers.ts';
 
 const MS_PER_S = 1000;

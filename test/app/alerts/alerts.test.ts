@@ -1,5 +1,5 @@
 import t from 'tap';
-import { Failure } from '../../../src/errors.ts';
+import { Failure } from '../../../src/platform/errors.ts';
 import { startApp } from '../../support/app.ts';
 import { like } from '../../support/like.ts';
 

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import t from 'tap';
-import { command } from '../../commands/command.ts';
+import { command } from '../../cli/command.ts';
 import { start, temporaryFolder } from '../../support/system.ts';
 import { cannotInstall, longTier } from '../../support/tools.ts';
 

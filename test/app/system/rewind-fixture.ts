@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Test } from 'tap';
-import { command } from '../../commands/command.ts';
+import { command } from '../../cli/command.ts';
 import { request } from '../../support/http.ts';
 import { nextSecond } from '../../support/next-second.ts';
 import { type RunningSystem, start, until } from '../../support/system.ts';

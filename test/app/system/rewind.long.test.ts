@@ -4,7 +4,7 @@ import t from 'tap';
 import { readHistory } from '../../../src/replication/history/history.ts';
 import { readMark, writeMark } from '../../../src/replication/history/mark.ts';
 import { openReader } from '../../../src/sqlite/open.ts';
-import { command } from '../../commands/command.ts';
+import { command } from '../../cli/command.ts';
 import { request } from '../../support/http.ts';
 import { like } from '../../support/like.ts';
 import { launch, type RunningSystem, start, until } from '../../support/system.ts';

@@ -1,6 +1,6 @@
 import { EventEmitter, once } from 'node:events';
 import t, { type Test } from 'tap';
-import { loadConfig } from '../../../src/config.ts';
+import { loadConfig } from '../../../src/config/config.ts';
 import type { ContenderState } from '../../../src/messages/contender-state.ts';
 import { Contender, type LeaseNote } from '../../../src/replication/failover/contender.ts';
 import { Driver } from '../../../src/replication/failover/driver.ts';

@@ -1,11 +1,11 @@
 import { existsSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { loadConfig } from '../../../src/config.ts';
+import { loadConfig } from '../../../src/config/config.ts';
 import { Mirror } from '../../../src/replication/failover/mirror.ts';
 import { S3Store } from '../../../src/replication/store/s3-store.ts';
 import { s3Environment } from '../../../src/testing/s3-server.ts';
-import { command } from '../../commands/command.ts';
+import { command } from '../../cli/command.ts';
 import { noteOf, request } from '../../support/http.ts';
 import { notesIn } from '../../support/notes.ts';
 import { startS3, startStoreProxy, type TestStore } from '../../support/s3.ts';

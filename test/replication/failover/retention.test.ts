@@ -1,5 +1,5 @@
 import t from 'tap';
-import { loadConfig } from '../../../src/config.ts';
+import { loadConfig } from '../../../src/config/config.ts';
 import { expiredEpochs, removeEpoch } from '../../../src/replication/failover/retention.ts';
 import { S3Store } from '../../../src/replication/store/s3-store.ts';
 import { s3Environment } from '../../../src/testing/s3-server.ts';

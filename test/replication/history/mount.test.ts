@@ -1,10 +1,10 @@
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import type { Replica } from '../../../src/config/replica-url.ts';
 import { emptyMark, type HistoryMark, newMark } from '../../../src/replication/history/mark.ts';
 import { mountPointOf, unmountedReason } from '../../../src/replication/history/mount.ts';
 import { LTX_GENERATION } from '../../../src/replication/history/segment.ts';
-import type { Replica } from '../../../src/replication/replica-url.ts';
 
 const GENERATION = '0123456789abcdef';
 

@@ -2,7 +2,7 @@ import { cpSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { type Position, readHistory } from '../../../src/replication/history/history.ts';
-import { command } from '../../commands/command.ts';
+import { command } from '../../cli/command.ts';
 import { noteOf, request } from '../../support/http.ts';
 import { launch, start, temporaryFolder } from '../../support/system.ts';
 import { told } from '../../support/told.ts';

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { loadConfig } from '../../../src/config.ts';
+import { loadConfig } from '../../../src/config/config.ts';
 import { FolderLock } from '../../../src/replication/lease/folder-lock.ts';
 import { LeaseFile, type LeaseFileOptions, type LeaseStore } from '../../../src/replication/lease/store.ts';
 import { FileStore } from '../../../src/replication/store/file-store.ts';

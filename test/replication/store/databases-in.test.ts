@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { type Config, loadConfig } from '../../../src/config.ts';
+import { type Config, loadConfig } from '../../../src/config/config.ts';
 import { replicaIn } from '../../../src/replication/failover/lineage.ts';
 import { databasesIn } from '../../../src/replication/store/databases-in.ts';
 import { openStore } from '../../../src/replication/store/open.ts';

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import type { Weather } from '../../../loadtest/support/store-proxy.ts';
-import { loadConfig } from '../../../src/config.ts';
+import { loadConfig } from '../../../src/config/config.ts';
 import { StoreProbe, silenceOf } from '../../../src/replication/store/store-probe.ts';
 import { startS3, startStoreProxy } from '../../support/s3.ts';
 import { temporaryFolder } from '../../support/system.ts';

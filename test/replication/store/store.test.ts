@@ -3,7 +3,7 @@ import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { loadConfig } from '../../../src/config.ts';
+import { loadConfig } from '../../../src/config/config.ts';
 import { openStore } from '../../../src/replication/store/open.ts';
 import { advisedReason } from '../../../src/replication/store/remedies.ts';
 import { type ReplicaStore, StoreRefusal } from '../../../src/replication/store/store.ts';

@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { loadConfig } from '../../../src/config.ts';
+import { loadConfig } from '../../../src/config/config.ts';
 import { openStore } from '../../../src/replication/store/open.ts';
 import type { ReplicaStore } from '../../../src/replication/store/store.ts';
 import { removeOldTrials, trialName } from '../../../src/replication/store/trial.ts';

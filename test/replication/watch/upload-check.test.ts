@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { loadConfig } from '../../../src/config.ts';
+import { loadConfig } from '../../../src/config/config.ts';
 import type { Confirmation } from '../../../src/messages/confirmation.ts';
 import { openStore } from '../../../src/replication/store/open.ts';
 import { UploadCheck } from '../../../src/replication/watch/upload-check.ts';

@@ -4,6 +4,6 @@ export const codes = {
 
 type Own = typeof codes;
 
-declare module '../../../src/contract/codes.ts' {
+declare module '../../../src/platform/codes.ts' {
   interface AppCodes extends Own {}
 }

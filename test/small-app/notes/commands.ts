@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { defineCommand } from '../../../src/contract/command.ts';
-import { Failure } from '../../../src/errors.ts';
+import { Failure } from '../../../src/platform/errors.ts';
 
 /** A note that begins so is never changed. */
 const FINAL = 'final:';

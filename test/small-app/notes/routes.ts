@@ -1,8 +1,8 @@
 import { z } from 'zod';
+import { publicBaseOf } from '../../../src/config/public-url.ts';
 import { callerOf } from '../../../src/contract/feature.ts';
 import { type RouteContext, routesWith } from '../../../src/contract/route.ts';
-import { Failure } from '../../../src/errors.ts';
-import { publicBaseOf } from '../../../src/public-url.ts';
+import { Failure } from '../../../src/platform/errors.ts';
 import { sendJson } from '../../../src/worker/middleware/json.ts';
 import { type commands, id, text } from './commands.ts';
 

@@ -1,5 +1,5 @@
+import { wholeNumber } from '../../../src/config/whole-number.ts';
 import { defineSettings, type SettingsOf } from '../../../src/contract/settings.ts';
-import { wholeNumber } from '../../../src/whole-number.ts';
 
 export const settings = defineSettings({
   TALLY_INTERVAL_MS: {

@@ -1,7 +1,7 @@
 import { utimesSync } from 'node:fs';
 import t from 'tap';
-import { loadConfig } from '../../../src/config.ts';
-import { createLog } from '../../../src/log.ts';
+import { loadConfig } from '../../../src/config/config.ts';
+import { createLog } from '../../../src/platform/log.ts';
 import { S3Store } from '../../../src/replication/store/s3-store.ts';
 import { EpochCleaner } from '../../../src/supervisor/failover/epoch-cleaner.ts';
 import { s3Environment } from '../../../src/testing/s3-server.ts';

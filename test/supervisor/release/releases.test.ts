@@ -1,8 +1,8 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { Failure } from '../../../src/errors.ts';
-import { createLog } from '../../../src/log.ts';
+import { Failure } from '../../../src/platform/errors.ts';
+import { createLog } from '../../../src/platform/log.ts';
 import { readCurrent, writeCurrent } from '../../../src/supervisor/release/current.js';
 import { Releases } from '../../../src/supervisor/release/releases.ts';
 import { releasesFolder, storeRelease } from '../../../src/supervisor/release/store.js';

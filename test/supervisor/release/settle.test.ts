@@ -1,7 +1,7 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { Failure } from '../../../src/errors.ts';
+import { Failure } from '../../../src/platform/errors.ts';
 import { readCurrent, withRefusal, writeCurrent } from '../../../src/supervisor/release/current.js';
 import { type Choice, settle } from '../../../src/supervisor/release/settle.js';
 import { releasesFolder } from '../../../src/supervisor/release/store.js';

@@ -4,7 +4,7 @@ import { text } from 'node:stream/consumers';
 import t from 'tap';
 
 const NOTIFIER = new URL('../../../src/supervisor/systemd/notifier.ts', import.meta.url).href;
-const LOG = new URL('../../../src/log.ts', import.meta.url).href;
+const LOG = new URL('../../../src/platform/log.ts', import.meta.url).href;
 
 /** Ways in which systemd-notify cannot be spawned. */
 const CASES: Readonly<Record<string, string>> = {

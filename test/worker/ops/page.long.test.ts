@@ -1,5 +1,5 @@
 import t from 'tap';
-import { command } from '../../commands/command.ts';
+import { command } from '../../cli/command.ts';
 import { openPage } from '../../support/browser.ts';
 import { noteOf, request } from '../../support/http.ts';
 import { startPair } from '../../support/system.ts';

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import type { Mailbox } from '../../../mail/address.ts';
 import type { InlineFile, Mail } from '../../../mail/mail.ts';
 import { visibleText } from '../../../mail/visible-text.ts';
+import type { Mailbox } from '../../../platform/mail-address.ts';
 import { escapeHtml } from '../../../worker/escape-html.ts';
 import { hashOfAddress, seal } from '../unsubscribe/token.ts';
 import type { DueAlert } from './queries.ts';

@@ -1,10 +1,10 @@
-import { backoffMs, jittered } from '../../../backoff.ts';
 import type { OwnWrite } from '../../../contract/command.ts';
-import { Failure } from '../../../errors.ts';
-import type { Logger } from '../../../log.ts';
 import { compile } from '../../../mail/compile.ts';
 import type { Delivery, Mail, Transport } from '../../../mail/mail.ts';
 import type { Observe } from '../../../metrics/app-metrics.ts';
+import { backoffMs, jittered } from '../../../platform/backoff.ts';
+import { Failure } from '../../../platform/errors.ts';
+import type { Logger } from '../../../platform/log.ts';
 import type { DeliveryClock } from './clock.ts';
 import type { deliveryCommands } from './commands.ts';
 import type { DeliveryQueries, DueAlert } from './queries.ts';

@@ -1,9 +1,9 @@
 import { join } from 'node:path';
+import { publicBaseOf } from '../../../config/public-url.ts';
 import type { BackgroundContext, BackgroundWork } from '../../../contract/background.ts';
-import { parseMailbox } from '../../../mail/address.ts';
 import type { Transport } from '../../../mail/mail.ts';
 import { Outbox } from '../../../mail/outbox.ts';
-import { publicBaseOf } from '../../../public-url.ts';
+import { parseMailbox } from '../../../platform/mail-address.ts';
 import { prepared } from '../../../sqlite/prepared.ts';
 import { prepareQueries as prepareImageQueries } from '../../images/queries.ts';
 import { prepareUnsubscribeKey } from '../queries.ts';

@@ -2,7 +2,7 @@ import type { Database } from 'better-sqlite3';
 import type { Context } from 'koa';
 import { z } from 'zod';
 import { type RouteContext, routesWith } from '../../../contract/route.ts';
-import { Failure } from '../../../errors.ts';
+import { Failure } from '../../../platform/errors.ts';
 import type { commands } from '../commands.ts';
 import { prepareUnsubscribeKey } from '../queries.ts';
 import { open, type Subscription } from './token.ts';

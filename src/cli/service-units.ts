@@ -1,0 +1,111 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Config } from '../config/config.ts';
+import { Failure } from '../platform/errors.ts';
+
+const SERVICE_URL = new URL('../../config/ninelives.service', import.meta.url);
+const SOCKET_URL = new URL('../../config/ninelives.socket', import.meta.url);
+const TEMPLATE_ROOT = '/opt/ninelives';
+
+export interface Unit {
+  readonly name: string;
+  readonly text: string;
+}
+
+export interface UnitOptions {
+  readonly config: Config;
+  /** Folder of the project, absolute. */
+  readonly root: string;
+  /** What `ninelives` runs, absolute. */
+  readonly program: string;
+  /** As `--app` has named it. */
+  readonly app: string | undefined;
+  /** Folder that `.env` and relative paths are of, absolute. */
+  readonly workingDirectory: string;
+  readonly user: string;
+  readonly group: string;
+}
+
+/**
+ * @returns both units as they have to be for this folder and user
+ * @throws Failure usage when they cannot be
+ */
+export function renderUnits(options: UnitOptions): readonly Unit[] {
+  return [
+    { name: 'ninelives.service', text: renderService(options) },
+    { name: 'ninelives.socket', text: renderSocket(options.config) },
+  ];
+}
+
+function renderService(options: UnitOptions): string {
+  const { config, root, program, app, workingDirectory, user, group } = options;
+  const { DATA_DIR } = config;
+  for (const path of [root, program, app ?? '', workingDirectory, DATA_DIR]) checkPath(path);
+  const ownNode = join(root, 'node_modules', '.bin', 'node');
+  const node = existsSync(ownNode) ? ownNode : process.execPath;
+  const writable = writableFolders(config);
+  for (const path of writable) checkPath(path);
+  const named = app === undefined ? '' : ` --app ${join(root, app)}`;
+  const command = (name: string) => `${node} ${program} ${name}${named}`;
+  return replaceAll(readFileSync(SERVICE_URL, 'utf8'), [
+    [/^# A systemd unit(?:.*\n# )+.*\n/m, '# Written by `npx ninelives install-service`.\n'],
+    [/^# ADAPT: where the project[^\n]*\n/m, ''],
+    [/^# ADAPT: where the data is\.\n/m, ''],
+    [`file:${TEMPLATE_ROOT}/README.md`, `file:${join(root, 'README.md')}`],
+    [/^WorkingDirectory=.*$/m, `WorkingDirectory=${workingDirectory}`],
+    [/^ExecStart=.*$/m, `ExecStart=${command('start')}`],
+    [/^ExecReload=.*$/m, `ExecReload=${command('reload')}`],
+    [/^User=.*$/m, `User=${user}`],
+    [/^Group=.*$/m, `Group=${group}`],
+    [/^Environment=DATA_DIR=.*$/m, `Environment=DATA_DIR=${DATA_DIR}`],
+    [/^StateDirectory=.*\nStateDirectoryMode=.*$/m, `ReadWritePaths=${writable.join(' ')}`],
+    // The code, and what it writes, may be at home: then that cannot be hidden, only kept from being written.
+    [
+      /^ProtectHome=yes$/m,
+      `ProtectHome=${[root, workingDirectory, node, ...writable].some(isHome) ? 'read-only' : 'yes'}`,
+    ],
+  ]);
+}
+
+/** @returns the folders that the service writes to; they have to be there before it starts */
+export function writableFolders({ DATA_DIR, replica }: Config): readonly string[] {
+  const isOutside = replica.type === 'file' && !`${replica.path}/`.startsWith(`${DATA_DIR}/`);
+  return isOutside ? [DATA_DIR, replica.path] : [DATA_DIR];
+}
+
+function renderSocket({ HOST, PORT }: Config): string {
+  if (PORT === 0) throw new Failure('usage', 'A service needs a port that does not change: set PORT');
+  const address = HOST.includes(':') ? `[${HOST}]` : HOST;
+  if (!/^[\d.]+$|^\[/.test(address)) {
+    throw new Failure('usage', `systemd listens on an address, not on a name: set HOST to that of ${HOST}`);
+  }
+  return replaceAll(readFileSync(SOCKET_URL, 'utf8'), [
+    [/^# ADAPT: the address\. /m, '# '],
+    [/^ListenStream=.*$/m, `ListenStream=${address}:${PORT}`],
+  ]);
+}
+
+/** Each must be found: otherwise the template has changed, and the unit would be wrong. */
+function replaceAll(text: string, changes: readonly (readonly [RegExp | string, string])[]): string {
+  return changes.reduce((result, [from, to]) => {
+    const changed = result.replace(from, () => to);
+    if (changed === result && !(from instanceof RegExp && from.test(result)) && !result.includes(to)) {
+      throw new Failure('internal', `The unit's template has no ${from}`);
+    }
+    return changed;
+  }, text);
+}
+
+/** What is a blank, a specifier or a quote to systemd has no place in a path of a unit. */
+function checkPath(path: string): void {
+  if (/[\s%"'\\$]/.test(path)) {
+    throw new Failure(
+      'usage',
+      `${path} has characters that a unit of systemd cannot hold; use another folder`,
+    );
+  }
+}
+
+function isHome(path: string): boolean {
+  return /^\/(home|root|run\/user)(\/|$)/.test(path);
+}

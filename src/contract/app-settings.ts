@@ -1,0 +1,100 @@
+import type { Config } from '../config/config.ts';
+import { features } from '../features.ts';
+import { Failure, type FieldError } from '../platform/errors.ts';
+import { loadZod } from '../platform/zod-without-locales.ts';
+import type { AppConfig, AppSecrets, Setting, Settings } from './settings.ts';
+
+// For the processes that have the app's code. The primary has only its manifest.
+
+type Given = Readonly<Record<string, string | undefined>>;
+
+/** @returns the settings of every feature, by name */
+export async function loadAppSettings(): Promise<Settings> {
+  // Or else the settings would load all of it.
+  await loadZod();
+  const all = await Promise.all(features.map(async ({ settings }) => settings?.()));
+  return Object.assign({}, ...all) as Settings;
+}
+
+/**
+ * @param config of the chassis, with what the app's settings are given as
+ * @returns what the features of this process get
+ * @throws Failure config_invalid for what a start should have refused
+ */
+export async function appConfigOf(config: Config): Promise<AppConfig> {
+  const { values, mistakes } = read(await loadAppSettings(), config.appSettings);
+  if (mistakes.length === 0) return Object.freeze({ ...config, ...values }) as AppConfig;
+  const told = mistakes.map(({ field, message }) => `${field}: ${message}`).join('; ');
+  throw new Failure('config_invalid', `The configuration is wrong: ${told}`, { errors: mistakes });
+}
+
+/**
+ * Takes this process's secrets out of its environment.
+ * @param taker its name
+ */
+export async function takeAppSecrets(taker: string): Promise<AppSecrets> {
+  const own = Object.entries(await loadAppSettings()).filter(([, { takenBy }]) => takenBy?.includes(taker));
+  const secrets = Object.fromEntries(own.map(([name]) => [name, process.env[name] || undefined]));
+  for (const name of Object.keys(secrets)) delete process.env[name];
+  return Object.freeze(secrets);
+}
+
+/** @returns what is wrong with the app's settings in an environment, its secrets included; none of their values */
+export async function appSettingMistakes(env: Given): Promise<readonly FieldError[]> {
+  const settings = await loadAppSettings();
+  const { mistakes } = read(settings, env);
+  const secrets = Object.entries(settings).filter(([name, { takenBy }]) => takenBy && env[name]);
+  return [...mistakes, ...secrets.flatMap(([name, setting]) => readOne(name, setting, env).mistakes)];
+}
+
+/** @returns one line for each setting of the app, for the help of a command */
+export async function describeAppSettings(): Promise<string> {
+  const settings = Object.entries(await loadAppSettings());
+  const width = Math.max(0, ...settings.map(([name]) => name.length)) + 2;
+  return settings
+    .map(([name, { about, default: fallback, changes, takenBy }]) => {
+      const notes = [
+        ...(fallback === undefined ? [] : [`default ${fallback}`]),
+        ...(changes === 'restart' ? ['takes a restart'] : []),
+        ...(takenBy === undefined ? [] : ['secret']),
+      ];
+      return `  ${name.padEnd(width)}${about}${notes.length === 0 ? '' : ` (${notes.join(', ')})`}`;
+    })
+    .join('\n');
+}
+
+interface Read {
+  readonly values: Readonly<Record<string, unknown>>;
+  readonly mistakes: readonly FieldError[];
+}
+
+/** Without secrets: in most processes there are none. */
+function read(settings: Settings, given: Given): Read {
+  const values: Record<string, unknown> = {};
+  const mistakes: FieldError[] = [];
+  const open = Object.entries(settings).filter(([, { takenBy }]) => takenBy === undefined);
+  for (const [name, setting] of open) {
+    const one = readOne(name, setting, given);
+    values[name] = one.value;
+    mistakes.push(...one.mistakes);
+  }
+  for (const [name, { atMost }] of open) {
+    const most = atMost === undefined ? undefined : values[atMost];
+    if (most !== undefined && (values[name] as number) > (most as number))
+      mistakes.push({ field: name, message: `expected no more than ${atMost}, which is ${most}` });
+  }
+  return { values, mistakes };
+}
+
+function readOne(
+  name: string,
+  { schema, default: fallback }: Setting,
+  given: Given,
+): { readonly value: unknown; readonly mistakes: readonly FieldError[] } {
+  const parsed = schema.safeParse(given[name] || fallback);
+  if (parsed.success) return { value: parsed.data, mistakes: [] };
+  return {
+    value: undefined,
+    mistakes: parsed.error.issues.map(({ message }) => ({ field: name, message })),
+  };
+}

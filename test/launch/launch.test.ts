@@ -1,0 +1,97 @@
+import { existsSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import type { Deployment } from '../../loadtest/chaos/deployment.ts';
+import { MODULE, makeProject, runIn } from './launch-fixture.ts';
+
+function run(project: Deployment, ...words: string[]) {
+  return runIn(project, {}, ...words);
+}
+
+t.test('the app, whose code may do anything while it is loaded, keeps no command from its end', (t) => {
+  const project = makeProject(t);
+  const words = ['doctor', '--json'];
+  // Only what hangs takes the whole of it; what does not may need more on a busy machine.
+  const hangs = { START_TIMEOUT_MS: '1000' };
+  for (const [statement, reason, env = {}] of [
+    ['while (true) {}', 'it did not answer within 1000 ms', hangs],
+    ['await new Promise(() => {});', 'a module awaits at its top level what never comes'],
+    ['process.exit(0);', 'it ended before it told what it is; does its code call process.exit?'],
+    ['throw null;', 'it throws null'],
+    ["process.stdout.write('x'.repeat(10_000_000));", 'it prints more than 1048576 bytes meanwhile'],
+  ] as const) {
+    const undo = project.read(MODULE);
+    project.prepend(MODULE, statement);
+    const { code, stdout, stderr } = runIn(project, env, ...words);
+    t.equal(code, 70, statement);
+    t.equal(stdout, '');
+    const told = `ninelives: the code in ${project.root} cannot be loaded (${reason}; mend it, or run this in the folder of a release that starts)`;
+    t.equal(stderr, `${told}\n`);
+    const help = runIn(project, env, 'start', '--help');
+    t.equal(help.code, 0);
+    t.match(help.stdout, /^Usage: ninelives start /);
+    t.equal(help.stderr, `${told}; going on without the app\n`);
+    project.write(MODULE, undo);
+  }
+  const undo = project.read(MODULE);
+  project.prepend(MODULE, 'throw null;');
+  for (const name of ['restore', 'doctor']) {
+    const { code, stdout, stderr } = run(project, name, '--help');
+    t.strictSame([code, stderr], [0, ''], `${name} --help needs nothing`);
+    t.ok(stdout.startsWith(`Usage: ninelives ${name} `));
+  }
+  project.write(MODULE, undo);
+  project.prepend(MODULE, "console.log('hello'); setInterval(() => {}, 1000);");
+  const { code, stdout, stderr } = run(project, 'doctor', '--json');
+  t.equal(code, 0, stderr);
+  t.equal(stderr, 'hello\n');
+  t.equal(JSON.parse(stdout).ok, true, 'what the app prints is no part of the answer');
+  t.end();
+});
+
+t.test('an empty path, as of a variable that is not set, is no path', (t) => {
+  const project = makeProject(t);
+  const start = run(project, 'start', '--release', '');
+  t.equal(start.code, 78);
+  t.equal(start.stderr, 'ninelives: --release wants the folder of a release, and an empty one was given\n');
+  const reload = run(project, 'reload', '--release', '');
+  t.equal(reload.code, 64);
+  t.equal(reload.stderr, 'ninelives: Expected a path, and an empty one was given\n');
+  t.end();
+});
+
+t.test('without its packages a command says what to do, and does not make their folder', (t) => {
+  const project = makeProject(t);
+  rmSync(join(project.root, 'node_modules'));
+  const { code, stderr } = run(project, 'status');
+  t.equal(code, 70);
+  t.match(
+    stderr,
+    /^ninelives: the code in \S+ cannot be loaded \(Cannot find package .*: run npm ci there\)\n$/,
+  );
+  t.notOk(existsSync(join(project.root, 'node_modules')), 'what was moved away can be moved back');
+  const start = run(project, 'start');
+  t.equal(start.code, 70);
+  t.match(
+    start.stderr,
+    `ninelives: packages are missing: run npm ci in ${project.root} (Cannot find package `,
+  );
+  t.end();
+});
+
+t.test('a package.json of an editor of Windows is one', (t) => {
+  const project = makeProject(t);
+  project.write('package.json', `\uFEFF${project.read('package.json').replaceAll('\n', '\r\n')}`);
+  const { code, stderr } = run(project, 'doctor');
+  t.strictSame([code, stderr], [0, '']);
+  t.end();
+});
+
+t.test('a package.json with the marks of a merge is refused in a sentence', (t) => {
+  const project = makeProject(t);
+  project.write('package.json', `<<<<<<< HEAD\n${project.read('package.json')}`);
+  const { code, stderr } = run(project, 'start');
+  t.equal(code, 78);
+  t.match(stderr, /^ninelives: \S+ is no project: its package\.json cannot be read \(.*\)\n$/);
+  t.end();
+});
