@@ -27,8 +27,17 @@ export async function prepare(site: Site): Promise<Prepared> {
   return prepared!;
 }
 
-/** Runs once as a system does: prepared, Litestream, commits of one session, the end of Litestream, the mark. */
-export async function run(t: Test, site: Site, session: string, count: number): Promise<Prepared> {
+/**
+ * Runs once as a system does: prepared, Litestream, commits of one session, the end of Litestream, the mark.
+ * @param whenReplicating awaited before anything is committed
+ */
+export async function run(
+  t: Test,
+  site: Site,
+  session: string,
+  count: number,
+  whenReplicating = async () => {},
+): Promise<Prepared> {
   const prepared = await prepare(site);
   const { log } = keepingLog();
   const { DATA_DIR, replica } = site.config;
@@ -42,6 +51,7 @@ export async function run(t: Test, site: Site, session: string, count: number): 
   keeper.open();
   const from = site.lines.length;
   const child = await replicate(t, site);
+  await whenReplicating();
   await commitAndDie(pathOf(site), session, count);
   const confirmations = () => site.lines.slice(from).flatMap((line) => confirmationOf(line) ?? []);
   await until(() => confirmations().length > 0, 'some of it is uploaded');

@@ -3,7 +3,10 @@ import { basename, join } from 'node:path';
 import t, { type Test } from 'tap';
 import { readHistory } from '../../../src/replication/history/history.ts';
 import { type DatabaseMark, readMark } from '../../../src/replication/history/mark.ts';
+import { databasePath } from '../../../src/replication/litestream-config.ts';
 import { type Reached, restorePoint } from '../../../src/replication/points/restore-point.ts';
+import { openWithHistory } from '../../support/commits.ts';
+import { until } from '../../support/system.ts';
 import { failureOf, keepingLog, makeSite, type Site } from '../fixture.ts';
 import { run } from '../history/settle-fixture.ts';
 
@@ -21,9 +24,14 @@ async function makeReplica(t: Test): Promise<Replica> {
   const { DATA_DIR } = site.config;
   const generations = join(site.root, 'replica', 'main', 'generations');
   const folders: string[] = [];
+  const snapshots = () => filesOf(generations).filter((path) => path.endsWith('.snapshot.lz4'));
+  openWithHistory(databasePath(DATA_DIR, 'main')).close();
   for (const session of ['a', 'b', 'c']) {
     rmSync(join(DATA_DIR, '.main.db-litestream'), { recursive: true, force: true });
-    await run(t, site, session, 2);
+    // One that is taken within a checkpoint is no database without its WAL.
+    await run(t, site, session, 2, () =>
+      until(() => snapshots().length > folders.length, 'the snapshot is taken before there is a commit'),
+    );
     folders.push(join(generations, readMark(DATA_DIR)?.databases.main?.segment?.generation ?? ''));
   }
   const outputPath = join(site.root, 'out.db');
@@ -37,6 +45,7 @@ async function makeReplica(t: Test): Promise<Replica> {
 }
 
 function filesOf(folder: string): string[] {
+  if (!existsSync(folder)) return [];
   const entries = readdirSync(folder, { recursive: true, withFileTypes: true });
   return entries.filter((entry) => entry.isFile()).map(({ name, parentPath }) => join(parentPath, name));
 }
