@@ -32,7 +32,8 @@ export async function paste(t: Test, script: string): Promise<string> {
   writeFileSync(path, `ip link set lo up\n${script}\n`);
   const node = join(root, 'node_modules', '.bin');
   const env = { ...cleanEnv(), WORKERS: '2', PATH: `${node}:${process.env.PATH}` };
-  const child = spawn('timeout', [String(TIMEOUT_S), 'unshare', ...UNSHARE, 'bash', path], {
+  // unshare waits for its child at a SIGTERM, and the child is the first process of its namespace, which heeds none.
+  const child = spawn('timeout', ['--signal=KILL', String(TIMEOUT_S), 'unshare', ...UNSHARE, 'bash', path], {
     cwd: root,
     env,
     stdio: ['ignore', 'pipe', 'pipe'],
