@@ -6,20 +6,20 @@ import { type ListenAddress, nameOf, tryAddress } from './listen-address.ts';
 import type { Listener } from './listener.ts';
 import type { ServiceSockets } from './systemd/environment.ts';
 
-/** Where a system listens: for everybody, and for its operator. */
+/** Where a system listens: for the public, and for its operator. */
 export interface Addresses {
   readonly http: readonly ListenAddress[];
   readonly ops: readonly ListenAddress[];
 }
 
-/** The same for people and for clients. */
+/** The same addresses, as people and clients write them. */
 export interface Listening {
   readonly url: string;
   /** `unix:PATH`, or a URL. */
   readonly opsUrl: string;
 }
 
-/** @param sockets those that the service manager has opened; they take the place of the settings */
+/** @param sockets that the service manager has opened; they replace the settings */
 export function addressesOf(
   { HOST, PORT, opsListen }: Config,
   { http, ops }: ServiceSockets = { http: [], ops: [], unknown: [] },
@@ -33,7 +33,7 @@ export function addressesOf(
 }
 
 /**
- * Finds out whether it could be listened there, before anything is made.
+ * Finds out whether the addresses can be had, before anything is started.
  * @throws Failure address_unavailable
  */
 export async function tryAddresses({ http, ops }: Addresses): Promise<void> {
@@ -65,7 +65,7 @@ export async function listenAtAll(listener: Listener, { http, ops }: Addresses):
 /** @returns where a browser on this machine opens the operator's page */
 export function pageUrlOf({ url, opsUrl }: Listening): string {
   const base = opsUrl.startsWith('http:') ? opsUrl : url;
-  // What listens on every address is opened at this machine's own.
+  // A wildcard address is opened at the loopback address.
   return `${base.replace('//0.0.0.0:', '//127.0.0.1:').replace('//[::]:', '//[::1]:')}/ops`;
 }
 

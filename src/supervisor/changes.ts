@@ -1,23 +1,23 @@
 import { processClock } from './clock.ts';
 
 export interface WaitOptions {
-  /** Throws when nothing will change any more; asked before each wait. */
+  /** Throws when nothing will change any more; called before each wait. */
   readonly demandGoingOn: () => void;
-  /** Rejects when it cannot come to be. */
+  /** Rejects when the condition can no longer be met. */
   readonly failed?: Promise<never>;
   readonly timeoutMs?: number | undefined;
 }
 
-/** Those who wait for what only the messages of a process tell. */
+/** Lets callers wait for a condition that only messages of a process can change. */
 export class Changes {
   readonly #waiting: (() => void)[] = [];
 
-  /** Something has changed: whoever waits looks again. */
+  /** Something has changed: every waiting caller checks its condition again. */
   announce(): void {
     for (const wake of this.#waiting.splice(0)) wake();
   }
 
-  /** Resolves when the condition is met, or that takes too long. @throws what the options' ends throw */
+  /** Resolves when the condition is met, or `timeoutMs` has passed. @throws what `demandGoingOn` or `failed` throw */
   async until(condition: () => boolean, { demandGoingOn, failed, timeoutMs }: WaitOptions): Promise<void> {
     let isLate = false;
     const timer =

@@ -1,11 +1,11 @@
 import { killedBy, type Limits } from './limits.ts';
 
-/** By which a child of a release before ends itself when its event loop is blocked: it had a watchdog of its own. */
+/** A child of an older release has its own watchdog, which ends it by this signal when its event loop is blocked. */
 const HANG_SIGNAL = 'SIGALRM';
 
 /**
- * Who ended a child. `us`: the primary, as it meant to. `outside`: somebody who killed it, the kernel included,
- * or a machine that had nothing to start it with. `fault`: its own code, or what it did not do. `hang`: its event loop stood still.
+ * Who ended a child. `us`: the primary, as it meant to. `outside`: somebody who killed it, the kernel included, or a
+ * machine that could not start it. `fault`: its own code, or what it failed to do. `hang`: its event loop stood still.
  */
 export type EndedBy = 'us' | 'outside' | 'fault' | 'hang';
 
@@ -26,18 +26,18 @@ export interface ChildExit extends Ending {
   readonly failure: { readonly code: string; readonly message: string } | undefined;
 }
 
-/** What is seen of the end of a child that nobody here has ended. */
+/** What the primary sees when a child ends that it did not end itself. */
 export interface SeenEnd extends Pick<ChildExit, 'code' | 'signal' | 'failure'> {
-  /** Why it never came to be. */
+  /** Why the process could not be started. */
   readonly spawnError: Error | undefined;
   readonly wasReady: boolean;
-  /** Whether it is of our code, and has a channel to the primary. */
+  /** Whether it runs our code, and has a channel to the primary. */
   readonly isOurs: boolean;
-  /** What may have ended it. */
+  /** The machine's limits, which may have ended it. */
   readonly limits: Limits | undefined;
 }
 
-/** The one place that decides who ended a child that nobody here has ended. */
+/** The one place that decides who ended a child which the primary did not end. */
 export function endingOf({ code, signal, failure, spawnError, wasReady, isOurs, limits }: SeenEnd): Ending {
   if (spawnError) return { endedBy: 'outside', cause: `could not be started: ${spawnError.message}` };
   if (signal === HANG_SIGNAL)
@@ -47,9 +47,9 @@ export function endingOf({ code, signal, failure, spawnError, wasReady, isOurs, 
     const { cause, isOutside } = killedBy(signal, !wasReady, limits);
     return { endedBy: isOutside ? 'outside' : 'fault', cause: `${cause}${said}` };
   }
-  // Nobody asked it to end, so that no code is a good one.
+  // The primary did not ask it to end, so that any exit code is a fault.
   if (failure) return { endedBy: 'fault', cause: `exited with code ${code}${said}` };
-  // Node.js itself exits so only when nothing is left to do, and the channel to the primary is always left.
+  // Node.js exits with 0 by itself only when nothing is left to do, and the channel to the primary always is.
   const why = code === 0 && isOurs ? ': process.exit was called in its code' : ', without saying why';
   return { endedBy: 'fault', cause: `exited by itself with code ${code}${why}` };
 }

@@ -14,9 +14,9 @@ import type { Deployment } from './release/deployment.ts';
 import { SilenceWatch } from './silence-watch.ts';
 import { demandTransition, type Transitions } from './transitions.ts';
 
-/** A child keeps the deadline of its drain itself; past this it is taken for one that cannot. */
+/** A child keeps its drain deadline itself. A child that is this much past it cannot, and is killed. */
 const DRAIN_GRACE_MS = 250;
-/** One that is killed is gone at once, unless the kernel waits for a device; its code runs no more either way. */
+/** A killed child is gone at once, unless the kernel waits for a device; its code does not run any more either way. */
 const KILLED_GRACE_MS = 5000;
 
 export type ChildState = 'starting' | 'standby' | 'ready' | 'draining' | 'stopping' | 'dead';
@@ -34,27 +34,27 @@ export interface ChildOptions extends Pick<ProcessSpec, 'drainBy'> {
   readonly name: string;
   /** What it is made from. */
   readonly deployment: Deployment;
-  /** Makes its process; what it throws is how the child ends. */
+  /** Starts the process. An error that it throws counts as the end of the child. */
   readonly spawn: () => ChildProcess;
-  /** Whether it was told to wait, once loaded, for `activate`. */
+  /** Whether the child was told to load, and then to wait for `activate`. */
   readonly isToStandBy?: boolean;
   readonly startTimeoutMs: number;
-  /** Silence after which a child that beats and is ready is taken for hung; 0 for one that does not beat. */
+  /** A ready child that is silent for so long counts as hung; 0 for a child that does not beat. */
   readonly silenceTimeoutMs: number;
-  /** What its stack gets when it is. */
+  /** How long a hung child may take to give its stack. */
   readonly stackTimeoutMs?: number;
   readonly log: Logger;
   readonly clock?: Clock;
-  /** What may have ended it where nobody here has. */
+  /** The machine's limits, which may have ended the child where the primary has not. */
   readonly limits?: Limits;
 }
 
-/** The place that one that waits is given. */
+/** The place that a waiting child is given. */
 export interface Activation {
   readonly name: string;
-  /** What its role needs; JSON. */
+  /** The input of its role; JSON. */
   readonly input?: unknown;
-  /** What it gets to be ready from now on; the start timeout unless told otherwise. */
+  /** How long it may take to be ready from now on; the start timeout by default. */
   readonly readyTimeoutMs?: number;
 }
 
@@ -62,16 +62,16 @@ interface ChildEvents {
   ready: [];
   message: [message: ToPrimary];
   state: [state: ChildState];
-  /** It is dead, and everything that it ever said has been heard. */
+  /** It is dead, and every message that it sent was received. */
   close: [];
   exit: [exit: ChildExit];
 }
 
 /**
  * One incarnation of a child process. States and who moves them: starting → ready (it says so) → draining (`drain`) →
- * dead (it exited). One that was told to wait: starting → standby (it says that it has loaded) → starting (`activate`)
- * → ready. Any → stopping (`kill`, `fault`, or a deadline passed) → dead. Nothing comes back from draining, stopping or
- * dead.
+ * dead (it exited). A child that was told to wait: starting → standby (it says that it has loaded) → starting
+ * (`activate`) → ready. Any → stopping (`kill`, `fault`, or a deadline passed) → dead. No child leaves draining,
+ * stopping or dead for an earlier state.
  */
 export class Child extends EventEmitter<ChildEvents> {
   readonly deployment: Deployment;
@@ -84,26 +84,26 @@ export class Child extends EventEmitter<ChildEvents> {
   #state: ChildState = 'starting';
   #startedMs: number;
   #readyAtMs: number | undefined;
-  /** Why it ends, decided by whoever ended it first; undefined while nobody here has. */
+  /** Why the primary ends it; the first cause counts. Undefined while the primary has not ended it. */
   #ending: Ending | undefined;
   /** Its place, from `activate` on. */
   #activation: Activation | undefined;
   #failure: ChildExit['failure'];
   #startTimer: Timer | undefined;
-  /** Kills it when it drains too slowly; from then on gives up waiting for its end. */
+  /** Kills a child that drains too slowly. After the kill: gives up waiting for its end. */
   #endTimer: Timer | undefined;
   #drainedByMs = 0;
-  /** It is about what may block for as long as it takes, such as a migration, and has not beaten since. */
+  /** It has begun a step that may block for any time, such as a migration, and has not beaten since. */
   #isInStep = false;
-  /** It has sent what it may not: only what it has accepted still counts, lest that be served twice. */
+  /** It has sent what is not allowed. Only its `accepted` still counts, lest a connection be served twice. */
   #isMuted = false;
   rssBytes = 0;
   heapUsedBytes = 0;
   /** Requests that it has served. */
   served = 0;
-  /** What it counts, by name. */
+  /** What it reports, by name. */
   gauges: Readonly<Record<string, number>> = {};
-  /** What whoever starts the system should know, as it was when this child became ready. */
+  /** What the person who starts the system should know, as of when this child became ready. */
   notice: string | undefined;
   /** The proxies that it has met and that no setting names. */
   unnamedProxies: readonly UnnamedProxy[] = [];
@@ -137,13 +137,13 @@ export class Child extends EventEmitter<ChildEvents> {
     return this.#name;
   }
 
-  /** It waits, or will wait once it has loaded: `activate` gives it its place. */
+  /** It waits, or will wait once it has loaded, so that `activate` can give it a place. */
   get canBeActivated(): boolean {
     const isOnItsWay = this.#state === 'standby' || (this.#state === 'starting' && !this.#isActive);
     return isOnItsWay && this.#isConnected;
   }
 
-  /** Its age since it was started, or given its place. */
+  /** Its age since its start, or since `activate`. */
   get ageMs(): number {
     return this.#clock.nowMs() - this.#startedMs;
   }
@@ -153,17 +153,17 @@ export class Child extends EventEmitter<ChildEvents> {
     return this.#state === 'ready' && this.#isConnected;
   }
 
-  /** Gives one that waits its place; one that still loads takes it when it has loaded. */
+  /** Gives a waiting child its place; a child that still loads takes it when it has loaded. */
   activate(activation: Activation): void {
     this.#name = activation.name;
     this.#activation = activation;
     this.#startedMs = this.#clock.nowMs();
     if (this.#state === 'standby') this.#takePlace(activation);
-    // What it took to load until now was nobody's time.
+    // Nobody has waited for it until now: its start timeout begins anew.
     else this.#restartStartTimer(this.#options.startTimeoutMs);
   }
 
-  /** For a child that cannot say so itself. */
+  /** Marks a child as ready that cannot say so itself. */
   markReady(): void {
     if (this.#state !== 'starting') return;
     this.#startTimer?.cancel();
@@ -189,8 +189,8 @@ export class Child extends EventEmitter<ChildEvents> {
   }
 
   /**
-   * Asks it to end by itself; past the deadline it is killed. One that has nothing to finish is killed at once. Asked
-   * again, it gets the earlier deadline.
+   * Asks it to end by itself; past the deadline it is killed. A child with nothing to finish is killed at once. When
+   * asked again, it gets the earlier deadline.
    */
   drain(timeoutMs: number, cause: string): void {
     if (this.#state === 'draining') {
@@ -214,14 +214,14 @@ export class Child extends EventEmitter<ChildEvents> {
     this.#stop({ endedBy: 'us', cause });
   }
 
-  /** The child is at fault: it is killed, and its slot counts that against it. */
+  /** The child is at fault: it is killed, and its slot counts it as a fault. */
   fault(cause: string): void {
     this.#stop({ endedBy: 'fault', cause });
   }
 
   /**
-   * @param timeoutMs how long that is waited for
-   * @returns whether it says this from now on; not when it is dead, or says it too late
+   * @param timeoutMs how long to wait
+   * @returns whether it sends a message of this kind from now on; false when it is dead, or sends it too late
    */
   async says(kind: ToPrimary['kind'], timeoutMs: number): Promise<boolean> {
     if (this.#state === 'dead') return false;
@@ -264,7 +264,7 @@ export class Child extends EventEmitter<ChildEvents> {
     return this.#state === 'draining' || this.#state === 'stopping' || this.#state === 'dead';
   }
 
-  /** Whether it may go on to be ready: it has its place, or was never told to wait for one. */
+  /** Whether it may become ready: it has its place, or was never told to wait for one. */
   get #isActive(): boolean {
     return !this.#options.isToStandBy || this.#activation !== undefined;
   }
@@ -276,7 +276,7 @@ export class Child extends EventEmitter<ChildEvents> {
         close(handle);
         this.#receive(message);
       });
-      // A failed spawn or a closed channel: 'exit' follows where there was a process, and tells what matters.
+      // A failed spawn or a closed channel. Where there was a process, 'exit' follows, and tells the cause.
       child.on('error', (error) => {
         this.#options.log.debug({ err: error, child: this.name }, 'child process error');
         if (child.pid === undefined) this.#end(null, null, error);
@@ -286,7 +286,7 @@ export class Child extends EventEmitter<ChildEvents> {
       child.once('exit', (code, signal) => this.#end(code, signal));
       return child;
     } catch (error) {
-      // Whoever makes a child hears of its end as of every other one's.
+      // In a later tick: the caller attaches its listeners first, and hears of this end as of any other.
       process.nextTick(() => {
         this.#end(null, null, error as Error);
         this.emit('close');
@@ -328,7 +328,7 @@ export class Child extends EventEmitter<ChildEvents> {
     this.fault(cause);
   }
 
-  /** What blocks says nothing, and takes the time that it takes; what comes after it gets a start's time anew. */
+  /** A step that blocks sends nothing, and has no deadline. After it the start timeout begins anew. */
   #beginStep(detail: string): void {
     if (this.#state !== 'starting') return;
     this.#isInStep = true;
@@ -367,7 +367,7 @@ export class Child extends EventEmitter<ChildEvents> {
       this.#takePlace(this.#activation);
       return;
     }
-    // It may wait for as long as it is not needed.
+    // It may wait without a deadline.
     this.#startTimer?.cancel();
     this.#silence.start();
     this.#move('standby');
@@ -390,7 +390,7 @@ export class Child extends EventEmitter<ChildEvents> {
     if (this.#beginStop(ending)) this.#killNow();
   }
 
-  /** It is killed whatever came back; until then nobody gives it anything any more. */
+  /** The child is killed, with or without its stack. Until then it is `stopping`, so that it gets no more work. */
   #endHung(blockedMs: number): void {
     const cause = `hung: its event loop stood still for ${blockedMs} ms`;
     const hung = this.#process;
@@ -409,7 +409,7 @@ export class Child extends EventEmitter<ChildEvents> {
     });
   }
 
-  /** @returns whether it has begun, and is to be killed; false where it has before */
+  /** @returns whether the stop has begun now, so that the child is to be killed; false when it had begun before */
   #beginStop(ending: Ending): boolean {
     if (this.#state === 'stopping' || this.#state === 'dead') return false;
     this.#cancelTimers();
@@ -423,7 +423,7 @@ export class Child extends EventEmitter<ChildEvents> {
     this.#endTimer = this.#clock.after(KILLED_GRACE_MS, () => this.#giveUpWaiting());
   }
 
-  /** Nobody shall wait for the kernel. Its end may yet come, and then changes nothing. */
+  /** Counts the child as dead before the kernel has ended it, so that nobody waits. Its real end changes nothing. */
   #giveUpWaiting(): void {
     const { endedBy = 'us', cause = '' } = this.#ending ?? {};
     this.#ending = { endedBy, cause: `${cause}; it was killed, and the kernel has not ended it yet` };
@@ -466,7 +466,7 @@ export class Child extends EventEmitter<ChildEvents> {
   }
 }
 
-/** No message needs a handle, and one that nobody closes stays open. */
+/** No message needs a handle, and a handle that is not closed stays open. */
 function close(handle: unknown): void {
   if (handle instanceof Socket) handle.destroy();
   else if (handle instanceof Server) handle.close();

@@ -1,6 +1,6 @@
-/** How often it looks whether the process still runs. */
+/** How often the clock checks whether the process has stood still. */
 const LOOK_INTERVAL_MS = 100;
-/** Between two looks: more means that the process stood still, as with a suspended machine. */
+/** A longer gap between two checks means that the process stood still, as on a suspended machine. */
 const GAP_MIN_MS = 1000;
 
 /** Something that happens later, unless it is cancelled. */
@@ -8,19 +8,19 @@ export interface Timer {
   cancel(): void;
 }
 
-/** By which supervision measures time: monotonic, in milliseconds, without the time in which this process stood still. */
+/** The clock of supervision: monotonic, in milliseconds, without the time in which this process stood still. */
 export interface Clock {
   nowMs(): number;
   /** Runs once after `delayMs`. */
   after(delayMs: number, run: () => void): Timer;
-  /** Runs again and again. */
+  /** Runs at each interval, until it is cancelled. */
   every(intervalMs: number, run: () => void): Timer;
 }
 
 /**
- * The clock of this process. What waits for a child must not count the time in which nothing could be heard of it: a
- * machine that was suspended, a process that was stopped, a turn of the event loop that took long. It is idle until it is
- * first asked, and then looks again and again (`#look`), so that each gap is found.
+ * The clock of this process. A timeout for a child must not count the time in which this process could not hear it: a
+ * suspended machine, a stopped process, a turn of the event loop that took long. The clock is idle until it is first
+ * read, and then checks at each interval (`#look`), so that it finds each gap.
  */
 class ProcessClock implements Clock {
   #lastLookMs: number | undefined;
@@ -34,7 +34,7 @@ class ProcessClock implements Clock {
     const dueMs = this.nowMs() + delayMs;
     const onTime = () => {
       const leftMs = dueMs - this.nowMs();
-      // Timers count whole milliseconds, and may run a part of one early.
+      // Timers count whole milliseconds, and may run up to one early.
       if (leftMs < 1) run();
       else timeout = setTimeout(onTime, leftMs);
     };

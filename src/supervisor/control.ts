@@ -4,12 +4,12 @@ import { Failure } from '../platform/errors.ts';
 import type { Logger } from '../platform/log.ts';
 import { UnixListener } from '../platform/unix-listener.ts';
 
-/** A command line is short; what is longer is no command. */
+/** A command line is short; a longer line is no command. */
 const LINE_MAX_BYTES = 4096;
-/** For a client to send its command, and to take the answer. */
+/** How long a client may take to send its command, and to take the answer. */
 const CLIENT_TIMEOUT_MS = 10_000;
 
-/** Commands that only look; one may do so every second. */
+/** Commands that only read. They may come every second, so they are logged at level debug. */
 const LOOKS: ReadonlySet<string> = new Set(['status', 'events']);
 
 /** What a command answers: its value, or why it failed. */
@@ -28,9 +28,9 @@ export function controlSocketPath(dataDir: string): string {
 }
 
 /**
- * The primary's socket for its operator: one JSON line with a command in (`["reload"]`), one with its answer out.
- * Only the owner of the data folder can reach it. A connection is: asking (until it has sent its line) → running → answered
- * (until the client has taken it). `close` ends those that are asking.
+ * The primary's socket for its operator: one JSON line with a command in (`["reload"]`), one with its answer out. Only
+ * the owner of the data folder can connect. States of a connection: asking (until it has sent its line) → running →
+ * answered (until the client has taken it). `close` ends connections that are asking.
  */
 export class Control {
   readonly #listener: UnixListener;
@@ -52,7 +52,7 @@ export class Control {
     await this.#listener.listen(path);
   }
 
-  /** Takes no more commands; those that run are still answered. */
+  /** Takes no more commands; commands that run are still answered. */
   close(): void {
     this.#listener.close();
     for (const socket of this.#asking) socket.destroy();

@@ -20,41 +20,41 @@ import { Replicator, type ReplicatorOptions } from './replicator.ts';
 import type { Slot } from './slot.ts';
 import { WriterPlace } from './writer-place.ts';
 
-/** What a replica is a folder of. */
+/** The shared replica of a system that used to be one of two: its own replica is a folder of that one. */
 export interface Shared {
-  /** The same, whose replica has the record. */
+  /** This system's, with the shared replica, which has the record of the owner. */
   readonly deployment: Deployment;
   readonly folder: string;
 }
 
 export interface DataTierOptions
   extends Pick<ReplicatorOptions, 'deployment' | 'log' | 'events' | 'factory' | 'onChange'> {
-  /** Of the writer: another one where an exchange was cut in half. */
+  /** Of the writer. It is another one when the last exchange of releases was interrupted half-way. */
   readonly writerDeployment: Deployment;
   readonly lifecycle: Lifecycle;
-  /** The replica is taken from whoever owns it. */
+  /** Whether to take the replica from the system that owns it. */
   readonly isTakeOver?: boolean | undefined;
-  /** The replica of a system that was one of two is a folder of this one's. */
+  /** Set when the own replica is a folder of a replica that two systems shared. */
   readonly shared?: Shared | undefined;
-  /** By which it leads, beside another system that stands by; undefined where there is none. */
+  /** Owns the lead, beside another system that stands by; undefined where there is none. */
   readonly contender?: ContenderPlace | undefined;
   /** The databases were found whole a moment ago. */
   readonly areChecked?: boolean | undefined;
-  /** It leads no more, which nothing here can mend. */
+  /** This system leads no more, which nothing here can mend. */
   readonly onFatal: (failure: Failure) => void;
 }
 
 /**
- * What the replica may take to say that it has the last commit; where it does not, the standby waits for its time. Soon
- * after a start it takes longest: a heartbeat after a second, and another until Litestream looks for it.
+ * How long to wait until the replica has the last commit. After that, the standby waits for the lease to end. It takes
+ * longest soon after a start: a second for a heartbeat, and another until Litestream looks for it.
  */
 const SHIPPED_MAX_MS = 5000;
 const SHIPPED_LOOK_MS = 50;
 
 /**
- * Everything that has the databases open: they are prepared, then Litestream starts, then the writer, and down in
- * reverse. Drills are a part of it, since they compare the two. States and who moves them: down → preparing (`start`)
- * → up → down (`stop`); a start that fails is stopped too.
+ * Everything that has the databases open. It prepares them, then starts Litestream, then the writer, and stops in
+ * reverse. Drills belong here, since they compare database and replica. States and who moves them: down → preparing
+ * (`start`) → up → down (`stop`); a start that fails is stopped too.
  */
 export class DataTier {
   readonly lease: ReplicaOwner;
@@ -65,11 +65,11 @@ export class DataTier {
   readonly guard: ReplicaGuard;
   readonly #options: DataTierOptions;
   #preparing: Child | undefined;
-  /** How far the replica was behind when the system before this one ended, until the writer tells. */
+  /** How far the replica was behind when the previous system ended; used until the writer reports. */
   #behindAtStart: HistoryKeeper['behind'] = {};
-  /** The next one that prepares the databases loads its code already. */
+  /** Whether a process that will prepare the databases is forked already, and loads its code. */
   #isPrepareForked = false;
-  /** What is prepared first needs no look at what was just looked at. */
+  /** Whether the first preparation may skip a check that was made just now. */
   #areChecked: boolean;
 
   constructor(options: DataTierOptions) {
@@ -140,7 +140,7 @@ export class DataTier {
       history: this.history,
       isOwner: () => this.lease.isHeld,
       compare: () => this.#runPrepare({ isServing: true }),
-      // What was found counts until the replica is proven.
+      // The finding stands until a drill has proven the replica.
       onProven: () => void this.drills.run().catch(() => {}),
       onChange,
     });
@@ -152,7 +152,7 @@ export class DataTier {
       onChange,
       onResult: ({ ok, reason = 'no reason told', databases }) => {
         const drilled = Object.entries(databases);
-        // What is damaged of the past stays so until its retention has passed.
+        // Damage in the past of the replica stays there until its retention has passed.
         if (drilled.length > 0 && drilled.every(([, each]) => each.ok)) this.history.proven();
         if (!ok) events.record('drill-failed', { cause: reason });
         const damaged = drilled.flatMap(([database, { isDamaged }]) => (isDamaged ? database : []));
@@ -161,12 +161,12 @@ export class DataTier {
     });
   }
 
-  /** What the databases are used by now: the writer's, and so what everything beside it is made from. */
+  /** The deployment of the writer, and so what every process beside it is made from. */
   get running(): Deployment {
     return this.writer.slot.deployment;
   }
 
-  /** The very last commit of each database; undefined where the writer may commit more, or has not told its end. */
+  /** The very last commit of each database; undefined while the writer may commit more, or has not told its end. */
   get lastCommits(): Readonly<Record<string, CommitMark>> | undefined {
     return this.writer.isDrained ? this.#reported(({ lastCommit }) => lastCommit) : undefined;
   }
@@ -180,7 +180,7 @@ export class DataTier {
   async start(): Promise<void> {
     this.#preforkPrepare();
     await this.lease.start();
-    // Another system may hold the replica, and whether it lives takes time to know: only what takes long as well goes on.
+    // To learn whether another system holds the replica takes time: only a restore, which is long too, goes on.
     const { databases, config } = this.running;
     if (this.lease.waitsForOther && areAllThere(config.DATA_DIR, databases)) await this.lease.settled();
     await this.#prepare();
@@ -191,7 +191,7 @@ export class DataTier {
     await this.writer.start();
   }
 
-  /** Ends what nobody waits for any more; what serves goes on. */
+  /** Ends the processes that nobody waits for any more; the processes that serve go on. */
   async abort(cause: string): Promise<void> {
     this.guard.stop();
     this.#preparing?.drain(drainTimeoutMsOf(PROCESSES.prepare, this.running.config), cause);
@@ -199,29 +199,29 @@ export class DataTier {
     await this.drills.stop(cause);
   }
 
-  /** Takes it down, with nobody left who writes: the last commit is shipped. */
+  /** Stops everything here, when nothing sends writes any more: the last commit is shipped. */
   async stop(cause: string): Promise<void> {
     await this.writer.retire(cause);
     const { contender } = this.#options;
-    // While Litestream runs: what it ships at its end it may not say.
+    // While Litestream runs: what it uploads at its end, it may not log.
     const isShipped = contender !== undefined && (await this.#isShipped());
     await this.replicator.stop(cause);
     if (isShipped) contender.shipped();
-    // Only now may the writer's connections go.
+    // Only now may the writer's connections close.
     await this.writer.kill(cause);
     this.history.close(this.writer.isDrained && this.lease.failure === undefined);
     await this.#preparing?.ended();
   }
 
   /**
-   * Nothing is committed from now on, until `writer.go`.
-   * @returns whether the replica has all
+   * Holds all commits from now on, until `writer.go`.
+   * @returns whether the replica has every commit
    */
   async hold(): Promise<boolean> {
     return (await this.writer.hold()) && (await this.#isShipped(() => this.writer.isHolding));
   }
 
-  /** @returns whether the last commit of each database counts as replicated; the writer, which knows, still runs */
+  /** @returns whether the last commit of each database counts as replicated; only a running writer can tell */
   async #isShipped(isFinal = () => this.writer.isDrained): Promise<boolean> {
     const endMs = performance.now() + SHIPPED_MAX_MS;
     while (isFinal() && this.lease.isHeld) {
@@ -234,13 +234,13 @@ export class DataTier {
     return false;
   }
 
-  /** The replica is another's: nothing is added to it any more, and what is here can only be read. */
+  /** The replica is another system's: nothing is added to it any more, and the databases here can only be read. */
   async #lose(failure: Failure): Promise<void> {
     const { log, events, onChange } = this.#options;
     const cause = `${failure.message.replace(/\.?$/, '.')} ${this.#onlyHere()}`;
     this.guard.stop();
     this.replicator.stopProbing();
-    // SIGTERM would upload.
+    // At once: a Litestream that gets SIGTERM uploads first.
     const killed = this.replicator.kill(failure.message);
     this.writer.refuse(failure.message);
     log.error({ code: failure.code }, `${cause} Writes are refused, reads go on.`);
@@ -284,7 +284,7 @@ export class DataTier {
     });
   }
 
-  /** It loads its code while it is found out whose the replica is. One of an older release does not say when it has. */
+  /** Loads the code of `prepare` while the owner is found out. An older release cannot say that it has loaded. */
   #preforkPrepare(): void {
     const { running } = this;
     const { factory, deployment } = this.#options;
@@ -304,7 +304,7 @@ export class DataTier {
     child.on('message', (message) => {
       if (message.kind === 'restored') onRestored(message.database, message.loss);
     });
-    // What it does may take as long as it takes; one that was preforked says itself when it has loaded.
+    // The preparation has no deadline. A process that was preforked says itself when it has loaded.
     if (!isPreforked) child.markReady();
     return new Promise((resolve) => child.once('exit', resolve));
   }
@@ -317,7 +317,7 @@ export class DataTier {
     return this.#options.factory.child(spec, { name: spec.role, deployment, input });
   }
 
-  /** Of each database, as far as this primary knows. */
+  /** The last commit of each database, as far as this primary knows. */
   #lastCommits(): object {
     const isFinal = this.writer.isDrained;
     return this.#reported(({ lastCommit }) => ({ ...lastCommit, isFinal }));

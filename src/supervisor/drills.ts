@@ -13,23 +13,23 @@ import {
 } from '../replication/drill/record.ts';
 import type { Child } from './child.ts';
 
-/** A system that has just come up has better things to do; one that is restarted all the time never drills. */
+/** A system that has just started has better things to do. So one that is restarted all the time never drills. */
 const FIRST_DELAY_MS = 60_000;
-/** What made one fail may have passed, such as an outage of the store: nobody shall have to wait for that to show. */
+/** The cause of a failure, such as an outage of the store, may pass: the next drill comes soon, to show that it has. */
 const RETRY_AFTER_FAILURE_MS = 5 * 60_000;
-/** So many intervals without a success are trouble. */
+/** After so many intervals without a success, there is trouble. */
 const INTERVALS_WITHOUT_SUCCESS_MAX = 3;
 const TIMER_MAX_MS = 2 ** 31 - 1;
 
 export interface DrillsOptions {
   readonly dataDir: string;
-  /** Under which name the results are kept. */
+  /** The name under which the results are kept. */
   readonly record?: DrillRecordName;
-  /** How long after the end of one the next begins, or sooner after a failure; 0 for never by itself. */
+  /** Time from one drill to the next, which is sooner after a failure; 0: drills take place on demand only. */
   readonly intervalMs: number;
   /** Starts the process that does one drill. */
   readonly spawn: () => Child;
-  /** What else is tried on what that process has restored, which is removed then. @returns what it comes to together */
+  /** A further check of what the drill has restored, before that is removed. @returns the result of both */
   readonly inspect?: (result: DrillResult, signal: AbortSignal) => Promise<DrillResult>;
   readonly log: Logger;
   /** `status` has changed. */
@@ -38,8 +38,8 @@ export interface DrillsOptions {
 }
 
 /**
- * The drills of one system: when, and what came of them. States and who moves them: off → waiting (`start`) →
- * drilling (the timer, or `run`) → waiting (its process has ended); waiting or drilling → off (`stop`).
+ * The drills of one system: when they take place, and their results. States and who moves them: off → waiting (`start`)
+ * → drilling (the timer, or `run`) → waiting (its process has ended); waiting or drilling → off (`stop`).
  */
 export class Drills {
   readonly #options: DrillsOptions;
@@ -49,7 +49,7 @@ export class Drills {
   #abort = new AbortController();
   #running: Promise<DrillResult> | undefined;
   #timer: NodeJS.Timeout | undefined;
-  /** Since when a success is missed, as long as there was none. */
+  /** A success is overdue from here on, as long as there was none. */
   readonly #bornAtMs = Date.now();
 
   constructor(options: DrillsOptions) {
@@ -71,7 +71,7 @@ export class Drills {
       : `the last drill that succeeded was at ${since}`;
   }
 
-  /** How the last one went, also before this start; undefined when there was none. */
+  /** The last result, also of before this start; undefined when there is none. */
   get last(): DrillResult | undefined {
     return this.#record.last;
   }
@@ -86,12 +86,12 @@ export class Drills {
   start(): void {
     if (this.#state !== 'off') return;
     this.#state = 'waiting';
-    // What one left behind that was killed together with its primary.
+    // A drill that was killed together with its primary has left files.
     this.#clearAway();
     this.#schedule(FIRST_DELAY_MS);
   }
 
-  /** Ends the one under way, whose result then is none. Resolves when its process is gone. */
+  /** Ends the drill under way, which then has no result. Resolves when its process is gone. */
   async stop(cause: string): Promise<void> {
     this.#state = 'off';
     clearTimeout(this.#timer);
@@ -101,8 +101,8 @@ export class Drills {
   }
 
   /**
-   * Drills now, or waits for the one that is under way.
-   * @returns how it went
+   * Drills now, or waits for the drill that is under way.
+   * @returns its result
    * @throws Failure not_ready when drills are off, or the system stops meanwhile
    */
   async run(): Promise<DrillResult> {
@@ -129,7 +129,7 @@ export class Drills {
     child.markReady();
     const closed = new Promise<void>((resolve) => child.once('close', resolve));
     const cause = await new Promise<string>((resolve) => child.once('exit', (exit) => resolve(exit.cause)));
-    // What it said last may be heard after its end.
+    // Its last message may arrive after its exit.
     if (child.pid !== undefined) await closed;
     this.#child = undefined;
     this.#abort = new AbortController();
@@ -159,14 +159,14 @@ export class Drills {
     onChange();
   }
 
-  /** @param delayMinMs how long to wait even when one is overdue */
+  /** @param delayMinMs the least time to wait, even when a drill is overdue */
   #schedule(delayMinMs: number): void {
     const { intervalMs } = this.#options;
     if (intervalMs === 0) return;
     const { last } = this.#record;
     const paceMs = last?.ok === false ? Math.min(intervalMs, RETRY_AFTER_FAILURE_MS) : intervalMs;
     const lastAtMs = last ? Date.parse(last.at) : 0;
-    // A result from the future is one of a clock that was wrong.
+    // A result from the future was written while the clock was wrong.
     const sinceMs = lastAtMs > Date.now() ? paceMs : Date.now() - lastAtMs;
     const delayMs = Math.max(Math.min(delayMinMs, intervalMs), paceMs - sinceMs);
     this.#timer = setTimeout(() => this.run().catch(() => {}), Math.min(delayMs, TIMER_MAX_MS)).unref();

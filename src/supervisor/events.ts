@@ -7,12 +7,12 @@ import { describeExit } from './child-exit.ts';
 import { processClock } from './clock.ts';
 import type { Slot } from './slot.ts';
 
-/** In memory; a page of them is what a person reads. */
+/** In memory; a person reads about a page of them. */
 const KEPT_MAX = 500;
-/** Of one file; the one before it is kept, so twice this at most. */
+/** Size of one file. The previous one is kept too, so the disk has twice this at most. */
 const FILE_MAX_BYTES = 1024 * 1024;
 
-/** What is told of an event beside its time. */
+/** What an event records beside its time. */
 export interface EventDetails {
   readonly child?: string | undefined;
   readonly pid?: number | undefined;
@@ -20,14 +20,15 @@ export interface EventDetails {
   readonly durationMs?: number | undefined;
 }
 
-/** @returns the file of the events of a data folder; the ones before stand beside it with `.1` at the end */
+/** @returns the file of a data folder's events; the previous one stands beside it, with `.1` at the end */
 export function eventsPath(dataDir: string): string {
   return join(dataDir, 'run', 'events.jsonl');
 }
 
 /**
- * What happened to the system: the newest in memory, and more in a file, for whoever asks after the primary itself has
- * died. A line that cannot be written is only missing there. States: none; it grows by `record`, and the oldest go.
+ * What happened to the system: the newest events in memory, more in a file, which is there after the primary itself has
+ * died. An event that cannot be written is only missing in the file. States: none; `record` adds one, and the oldest
+ * go.
  */
 export class Events extends EventEmitter<{ event: [event: SystemEvent] }> {
   readonly #path: string;
@@ -44,7 +45,7 @@ export class Events extends EventEmitter<{ event: [event: SystemEvent] }> {
     this.#log = log;
     this.#kept = readEvents(dataDir).slice(-KEPT_MAX);
     this.#sizeBytes = statSync(this.#path, { throwIfNoEntry: false })?.size ?? 0;
-    // A crash may have cut the last line short; the next one shall not be lost with it.
+    // A crash may have cut the last line short: end it here, lest the next event be lost with it.
     if (linesOf(this.#path).at(-1)) this.#append('\n');
   }
 
@@ -53,7 +54,7 @@ export class Events extends EventEmitter<{ event: [event: SystemEvent] }> {
     return this.#kept.slice(-count);
   }
 
-  /** @returns those that are kept in memory with a higher id, oldest first */
+  /** @returns the events in memory with a higher id, oldest first */
   after(id: number): readonly SystemEvent[] {
     return this.#kept.filter((event) => event.id > id);
   }
@@ -75,8 +76,8 @@ export class Events extends EventEmitter<{ event: [event: SystemEvent] }> {
   }
 
   /**
-   * Records the deaths, restarts and exchanges of a slot's children. The cause of a restart and of an exchange goes on
-   * from the child's name: which process it is now, and what became of the one before.
+   * Records the deaths, restarts and exchanges of a slot's children. The cause of a restart or an exchange is the end
+   * of a sentence that begins with the child's name: which process it is now, and what became of the previous one.
    */
   watch(slot: Slot): void {
     let diedAtMs = 0;
@@ -99,7 +100,7 @@ export class Events extends EventEmitter<{ event: [event: SystemEvent] }> {
     });
   }
 
-  /** So rare, and so few bytes, that waiting for them costs less than keeping them in order would. */
+  /** Synchronous: events are so rare and so short that to wait costs less than to keep them in order otherwise. */
   #append(line: string): void {
     try {
       if (this.#sizeBytes > FILE_MAX_BYTES) {

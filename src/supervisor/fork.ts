@@ -9,34 +9,34 @@ import { compileCacheOf } from './release/compile-cache.js';
 import type { Deployment } from './release/deployment.ts';
 import { appVariables, moduleIn } from './release/modules.js';
 
-/** Every process of a system carries its data folder in this variable, so that orphans can be found. */
+/** Every process of a system has its data folder in this variable, so that orphans can be found. */
 export const DATA_DIR_VARIABLE = 'NINELIVES_DATA_DIR';
 
 const ENTRY = 'runtime/main.ts';
 /**
- * Each of a process's threads would have a heap of its own (glibc has eight a processor), and none gives back what another
- * could use.
+ * Without it each thread of a process has a heap of its own (glibc allows eight a processor), and no heap can use the
+ * free memory of another.
  */
 const MALLOC_ARENAS_MAX = '2';
-/** For a hung child's stack: its address is told to this process alone, and not to every local user who asks the port. */
+/** For a hung child's stack. Only the primary learns the inspector's address, not each local user who asks the port. */
 const INSPECTABLE = '--inspect-publish-uid=stderr';
 /**
- * A third of V8's default for the young generation: under full load a process has 130 MB instead of 180, for the same processor
- * time a request (loadtest/RESULTS.md). NODE_OPTIONS may say otherwise.
+ * A third of V8's default for the young generation: under full load a process has 130 MB instead of 180, for the same
+ * processor time a request (loadtest/RESULTS.md). NODE_OPTIONS may set another one.
  */
 const YOUNG_GENERATION = '--max-semi-space-size=8';
-/** A process that the child has left behind may keep its standard error open, and nobody waits for that. */
+/** Standard error is read for so long after the exit: a process that the child has left behind may keep it open. */
 const STDERR_GRACE_MS = 1000;
-/** What this process has for itself. */
+/** The replica's credentials of this process, which no child inherits. */
 const NO_SECRETS: NodeJS.ProcessEnv = Object.fromEntries(REPLICA_SECRETS.map((name) => [name, undefined]));
 
 /**
- * Forks a Node process of a release by the cluster module.
- * Where the system can do that, it dies with this process, even if that is killed. What it says on its standard error this
- * process passes on.
+ * Forks a Node.js process of a release by the cluster module. Where the kernel can do that, the process dies with this
+ * one, even if this one is killed. Its standard error is passed on.
  * @param entryPath its role's module, absolute, in the release
  * @param env variables beside the primary's own; the only way a secret reaches a child
- * @throws Error when the system has no process to give; other errors of the spawn come as `error` of what is returned
+ * @throws Error when the machine cannot start a process; other errors of the spawn come as `error` of the returned
+ *   process
  */
 export function fork(
   { release, config }: Deployment,
@@ -54,16 +54,16 @@ export function fork(
   const { nodePath } = release;
   const isChosen = process.env.NODE_OPTIONS?.includes('semi-space-size');
   const options = isChosen ? [INSPECTABLE] : [INSPECTABLE, YOUNG_GENERATION];
-  // One that is gone is to be told of as that.
+  // A Node.js that is missing must show as such, and not as an error of setpriv.
   const node = existsSync(nodePath)
     ? dyingWithParent(nodePath, options)
     : { command: nodePath, args: options };
-  // The role stands in the arguments for whoever reads `ps`.
+  // The role is in the arguments for people who read `ps`.
   cluster.setupPrimary({
     exec: moduleIn(release, ENTRY),
     args: [context.role],
     execArgv: node.args,
-    // Any that is free, when it is asked for its stack.
+    // Any free port, when it is asked for its stack.
     inspectPort: 0,
     stdio: ['inherit', 'inherit', 'pipe', 'ipc'],
   });
@@ -79,18 +79,18 @@ export function fork(
       ...env,
     }),
   );
-  // It repeats what its process says, who is heard; unheard, it would end the primary.
+  // The Worker repeats the errors of its process, which are handled there. Without a listener they end the primary.
   worker.on('error', () => {});
   passOn(worker.process);
-  // The cluster module forgets one when it has heard of both its exit and its 'disconnect', and the latter never comes
-  // for a child that dies with a handle on its way.
+  // The cluster module forgets a Worker after both its exit and its 'disconnect', and the latter never comes for a
+  // child that dies with a handle on its way.
   worker.process.once('close', () => delete cluster.workers?.[worker.id]);
   return worker.process;
 }
 
 let standardError: LineBatch | undefined;
 
-/** Nobody who reads it slowly, or not at all, shall keep this process from its work. */
+/** Buffered: a reader who is slow, or reads nothing, shall not keep the primary from its work. */
 function passOn(child: ChildProcess): void {
   const { stderr } = child;
   // A failed spawn has none.
@@ -102,7 +102,7 @@ function passOn(child: ChildProcess): void {
   child.once('exit', () => setTimeout(() => stderr.destroy(), STDERR_GRACE_MS).unref());
 }
 
-/** The cluster module forks by `process.execPath`, and has no setting for it; that of a release before may be gone. */
+/** The cluster module forks `process.execPath` and has no setting for it. The primary's own may be gone by now. */
 function withNode<Result>(nodePath: string, run: () => Result): Result {
   const { execPath } = process;
   process.execPath = nodePath;

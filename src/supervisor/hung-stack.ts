@@ -1,10 +1,10 @@
 import type { ChildProcess } from 'node:child_process';
 
-/** A stack is worth a moment, the replacement is worth more. */
+/** A stack is worth a moment; the replacement is worth more. */
 export const STACK_TIMEOUT_MS = 800;
 const FRAMES_MAX = 20;
 const FRAME_MAX_CHARS = 500;
-/** What Node.js says to whoever reads its standard error; nobody else learns of this address. */
+/** What Node.js prints on standard error; only its reader learns this address. */
 const LISTENING = /Debugger listening on (ws:\/\/127\.0\.0\.1:\d+\/[\w-]+)/;
 
 interface Frame {
@@ -27,9 +27,9 @@ interface InspectorMessage {
 }
 
 /**
- * Asks a Node process whose JavaScript does not come to an end for its stack, by its inspector, which SIGUSR1 opens. It
- * stands still afterwards, with the inspector open, and is to be killed.
- * @param child its standard error is a pipe, of which nothing is read by others from now on
+ * Gets the stack of a Node.js process whose JavaScript does not end: SIGUSR1 opens its inspector, which tells it. The
+ * process is paused afterwards, with the inspector open, and is to be killed.
+ * @param child whose standard error is a pipe; from now on nothing else may read it
  * @returns the innermost frame first, or one line that says why there is none
  */
 export async function stackOfHung(child: ChildProcess, timeoutMs: number): Promise<readonly string[]> {
@@ -68,7 +68,7 @@ function addressOf(child: ChildProcess, signal: AbortSignal): Promise<string> {
 function pausedAt(address: string, signal: AbortSignal): Promise<readonly string[]> {
   return new Promise((resolve, reject) => {
     const socket = new WebSocket(address);
-    // The frames of a pause do not always name their file; what the debugger tells when it is enabled does.
+    // The frames of a pause do not always name their file; `Debugger.scriptParsed` does, after `Debugger.enable`.
     const urls = new Map<string, string>();
     socket.addEventListener('open', () => {
       for (const [index, method] of ['Debugger.enable', 'Debugger.pause'].entries())

@@ -5,12 +5,12 @@ import { join } from 'node:path';
 const TOUCH_INTERVAL_MS = 1000;
 
 /**
- * When a primary was last known alive, for the start after one that could not say so itself: a file that it touches each
- * second. States: constructed (what the one before has left is read) → touching (`begin`) → over (`end`: the file is gone,
+ * Tells the next start when a primary was last alive that could not say so itself: a file that it touches each second.
+ * States: constructed (the previous primary's file is read) → touching (`begin`) → over (`end`: the file is removed,
  * since the primary ended by itself).
  */
 export class LastAlive {
-  /** When the primary before was last known alive, if it was killed or lost power; milliseconds since the epoch. */
+  /** When the previous primary was last known alive, if it was killed or lost power; milliseconds since the epoch. */
   readonly killedAtMs: number | undefined;
   readonly #path: string;
   #timer: NodeJS.Timeout | undefined;
@@ -21,7 +21,7 @@ export class LastAlive {
     this.killedAtMs = statSync(this.#path, { throwIfNoEntry: false })?.mtimeMs;
   }
 
-  /** What a disk refuses is missing for the next start, and for nobody else. */
+  /** Where the disk refuses the file, only the next start misses it. */
   begin(): void {
     try {
       writeFileSync(this.#path, '', { mode: 0o600 });

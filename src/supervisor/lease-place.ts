@@ -14,29 +14,29 @@ import type { Deployment } from './release/deployment.ts';
 import type { ReplicaOwner } from './replica-owner.ts';
 import type { Slot } from './slot.ts';
 
-/** What everything else waits for what its process finds first; what takes longer is waited for where it counts. */
+/** How long a start waits for the first finding. A later one is waited for in `settled`. */
 const FIRST_FINDING_MS = 1000;
 const CHECK_MS = 3000;
 
 export interface LeasePlaceOptions {
-  /** The primary's own: the record is its, and stays so over each exchange. Its replica is that which has the record. */
+  /** The primary's own: it owns the record, also over each exchange. Its replica is the one that has the record. */
   readonly deployment: Deployment;
-  /** The folder below that replica that this system writes; empty: the replica itself. */
+  /** The folder that this system writes, below that replica; empty: the replica itself. */
   readonly folder: string;
-  /** Takes the replica from whoever owns it. */
+  /** Whether to take the replica from the system that owns it. */
   readonly isTakeOver: boolean;
   readonly factory: ProcessFactory;
-  /** How the replica was taken, where that is not plain. */
+  /** The replica was taken, and how, where that is worth telling. */
   readonly onTaken: (how: string) => void;
-  /** The replica is another's, after it was ours or while the system serves. */
+  /** The replica is another system's, after it was this one's or while this one serves. */
   readonly onLost: (failure: Failure) => void;
   readonly onChange: () => void;
 }
 
 /**
- * The process that owns the replica, in its place, and what it has found. States and who moves them: none (the replica is
- * within the data folder, whose lock covers it), or unknown → waiting ↔ held → lost, by the messages of the process; lost
- * is final. Another process in the place goes on with the same session.
+ * The process that owns the replica, in its slot, and what it has found. States and who moves them: none (the replica
+ * is within the data folder, whose lock covers it), or unknown → waiting ↔ held → lost, by the messages of the process;
+ * lost is final. A later process in the slot goes on with the same session.
  */
 export class LeasePlace implements ReplicaOwner {
   readonly slot: Slot | undefined;
@@ -44,9 +44,9 @@ export class LeasePlace implements ReplicaOwner {
   readonly #session = randomUUID();
   #ownership: Ownership | undefined;
   #hasHeld = false;
-  /** Counts what its process has said. */
+  /** How many findings the process has sent. */
   #heard = 0;
-  /** The start goes on by what was found. */
+  /** Whether the start has gone on: from now on a lost replica is told by `onLost`. */
   #isSettled = false;
   readonly #changes = new Changes();
   readonly #positions = new RecordPositions((message) => this.slot?.child?.send(message));
@@ -123,12 +123,12 @@ export class LeasePlace implements ReplicaOwner {
   async isRecorded(): Promise<boolean> {
     if (!this.slot) return true;
     const { config, secrets } = this.#options.deployment;
-    // It brings SQLite along, which a primary that is never asked has no use for.
+    // Imported late: it loads SQLite, which a primary that never gets here does not need.
     const { openLeaseStore } = await import('../replication/lease/open-store.ts');
     const store = openLeaseStore(config, { ...process.env, ...secrets });
     const record = parseRecord((await store.read())?.text ?? '');
     if (record?.session === this.#session) return true;
-    // What to make of that, its process finds out.
+    // The process finds out what that means.
     if (this.slot.child?.isReachable) this.slot.child.send({ kind: 'renew' });
     return false;
   }
@@ -146,7 +146,7 @@ export class LeasePlace implements ReplicaOwner {
     if (!slot || slot.state === 'stopped') return;
     this.#positions.stopped(last);
     slot.child?.send({ kind: 'release' });
-    // It ends by itself.
+    // It ends by itself after the release.
     slot.retire(drainTimeoutMsOf(PROCESSES.lease, slot.deployment.config), cause);
     this.#changes.announce();
     await slot.stopped();
@@ -181,7 +181,7 @@ export class LeasePlace implements ReplicaOwner {
   async #until(condition: () => boolean, timeoutMs?: number): Promise<void> {
     const { slot } = this;
     if (!slot) return;
-    // One that cannot be brought up ends the start as any other.
+    // A process that cannot be started ends this wait with its failure.
     const failed = slot.ready().then(() => new Promise<never>(() => {}));
     const demandGoingOn = () => {
       if (slot.state === 'stopping' || slot.state === 'stopped')

@@ -12,13 +12,14 @@ export const SYSTEM_TRANSITIONS: Transitions<SystemState> = {
 };
 
 /**
- * What the system as a whole does. States and who moves them: starting → serving (`System.start` has seen every child
- * ready) → stopping (`System.stop`, from any state) → stopped. serving → healing (`Recovery`) → serving.
+ * The states of the system as a whole, and who moves them: starting → serving (`System.start`: every worker is ready) →
+ * stopping (`System.stop`, from any state) → stopped; serving → healing → serving (`Recovery`). A system that stands by
+ * has no `Lifecycle` yet.
  */
 export class Lifecycle {
   readonly startedAtMs = Date.now();
   #state: SystemState = 'starting';
-  /** On the monotonic clock: the other one may be set meanwhile. */
+  /** On the monotonic clock: the clock time may be set meanwhile. */
   #sinceMs = performance.now();
   #trouble: string | undefined;
 
@@ -26,12 +27,12 @@ export class Lifecycle {
     return this.#state;
   }
 
-  /** Milliseconds since the epoch, by the clock as it is now. */
+  /** Milliseconds since the epoch, by the clock as it is set now. */
   get sinceAtMs(): number {
     return Math.round(Date.now() - (performance.now() - this.#sinceMs));
   }
 
-  /** What keeps it in its state, in words; undefined when nothing does, and after each move. */
+  /** Why the state does not change, in words; undefined when there is no such reason, and after each move. */
   get trouble(): string | undefined {
     return this.#trouble;
   }
@@ -44,12 +45,12 @@ export class Lifecycle {
     return this.#state === 'serving';
   }
 
-  /** Nothing may be brought up any more. */
+  /** Whether nothing may be started any more. */
   get isEnding(): boolean {
     return this.#state === 'stopping' || this.#state === 'stopped';
   }
 
-  /** @throws Failure not_ready when nothing may be brought up any more */
+  /** @throws Failure not_ready when nothing may be started any more */
   demandNotEnding(): void {
     if (this.isEnding) throw new Failure('not_ready', 'Stopped while starting');
   }

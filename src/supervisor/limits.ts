@@ -2,13 +2,13 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
 const MB = 1024 * 1024;
-/** Those that somebody sends who wants a process gone; every other one is of its own making. */
+/** Signals that somebody sends to end a process; any other one comes from the process itself. */
 const OUTSIDE_SIGNALS: readonly (string | null)[] = ['SIGKILL', 'SIGTERM', 'SIGINT'];
-/** By which Node.js or V8 ends a process that gets no thread, or no memory. */
+/** Signals by which Node.js or V8 ends a process that gets no thread, or no memory. */
 const GIVEN_UP: readonly (string | null)[] = ['SIGABRT', 'SIGTRAP', 'SIGILL', 'SIGSEGV'];
-/** About what a process of Node.js has. */
+/** About how many threads a Node.js process has. */
 const THREADS = 16;
-/** Several may have met a limit at once, and the first that is asked of has seen its counter rise. */
+/** How long a rise of a counter counts: several processes may meet a limit, and only the first look sees the rise. */
 const RECENT_MS = 5000;
 const ROOT_UID = 0;
 
@@ -17,7 +17,7 @@ interface Counter {
   readonly roseAtMs: number;
 }
 
-/** Where the kernel tells of its limits. */
+/** Where to read the kernel's limits and counters. */
 export interface LimitsOptions {
   readonly proc?: string;
   readonly cgroups?: string;
@@ -25,8 +25,9 @@ export interface LimitsOptions {
 }
 
 /**
- * Which limit of the machine may have ended a process that nobody here has ended: what the kernel counts, and what bounds this
- * process and its children. What cannot be read, as elsewhere than on Linux, is left out.
+ * Finds the limit of the machine that may have ended a process which the primary did not end: from the kernel's
+ * counters, and from the limits of this process and its children. What cannot be read, as on other systems than Linux,
+ * is left out.
  */
 export class Limits {
   readonly #proc: string;
@@ -47,8 +48,8 @@ export class Limits {
   }
 
   /**
-   * @param signal that has ended it
-   * @param wasStarting whether it was never ready: what it needs it asks for at its start
+   * @param signal that ended the process
+   * @param wasStarting whether it was never ready: a process asks for what it needs when it starts
    * @returns the limit, for people; undefined where none is known to have had a part in it
    */
   behind(signal: string | null, wasStarting: boolean): string | undefined {
@@ -58,7 +59,7 @@ export class Limits {
     return this.#boundBy();
   }
 
-  /** Of this control group alone where there is one, else of the machine. */
+  /** Counted for this control group where there is one, else for the machine. */
   #hasKilled(): boolean {
     const own = this.#ownGroup();
     const ofGroup = own === undefined ? undefined : this.#read(join(this.#cgroups, own, 'memory.events'));
@@ -92,7 +93,7 @@ export class Limits {
     if (Number.isFinite(spaceBytes))
       return `its address space is limited to ${Math.round(spaceBytes / MB)} MB (RLIMIT_AS), of which Node.js reserves more than it uses`;
     const tasksMax = soft('Max processes');
-    // Root is not bound by it.
+    // Root is exempt from RLIMIT_NPROC.
     if (this.#uid === ROOT_UID || !Number.isFinite(tasksMax)) return undefined;
     const tasks = this.#tasks();
     return tasks + THREADS < tasksMax
@@ -109,7 +110,7 @@ export class Limits {
         const folder = join(this.#proc, name, 'task');
         if (statSync(folder).uid === this.#uid) tasks += readdirSync(folder).length;
       } catch {
-        // It has ended.
+        // The process has ended.
       }
     }
     return tasks;
@@ -124,13 +125,13 @@ export class Limits {
   }
 }
 
-/** Those of this process. */
+/** The limits of this process. */
 export const processLimits = new Limits();
 
 /**
- * @param signal that has ended a process which nobody here has ended
+ * @param signal that ended a process which the primary did not end
  * @param wasStarting whether it was never ready
- * @returns how it was ended, for people, and whether that was somebody else or the machine, and not its code
+ * @returns the cause, for people, and whether somebody else or the machine ended it, rather than its code
  */
 export function killedBy(
   signal: string | null,

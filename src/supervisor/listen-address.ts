@@ -4,18 +4,18 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { Failure } from '../platform/errors.ts';
 import { BACKLOG, UnixListener } from '../platform/unix-listener.ts';
 
-/** The bytes of a connection are for whom it is handed to. */
+/** Paused: the worker that is handed the connection reads its bytes. */
 const CONNECTIONS = { pauseOnConnect: true, noDelay: true };
 
-/** Where to listen, and what a person changes when that cannot be had. */
+/** Where to listen, and which settings a person changes when that fails. */
 export type ListenAddress = { readonly settings: string } & (
   | { readonly host: string; readonly port: number }
   | { readonly path: string }
-  /** Of a socket that the service manager has opened. */
+  /** A socket that the service manager has opened. */
   | { readonly fd: number }
 );
 
-/** What listens at an address. */
+/** A socket that listens at an address. */
 export interface Listened {
   /** Undefined for a Unix socket. */
   readonly bound: AddressInfo | undefined;
@@ -24,7 +24,7 @@ export interface Listened {
 }
 
 /**
- * Finds out whether it could be listened there, so that an address that cannot be had is told before anything is made.
+ * Tries to listen there, so that an address that cannot be had is told before anything is started.
  * @throws Failure address_unavailable
  */
 export async function tryAddress(address: ListenAddress): Promise<void> {
@@ -37,9 +37,9 @@ export async function tryAddress(address: ListenAddress): Promise<void> {
 }
 
 /**
- * Listens at an address. A Unix socket that a killed system has left behind is replaced, and nothing else.
+ * Listens at an address. Of what stands at the path of a Unix socket, only one that a killed system left is replaced.
  * @param onConnection gets each connection, paused
- * @param onError what it goes on after, such as no free descriptor
+ * @param onError gets errors that do not end the listening, such as no free descriptor
  * @throws Failure address_unavailable
  */
 export async function listenAt(
@@ -62,7 +62,7 @@ export async function listenAt(
     server.on('error', onError);
     const bound = server.address();
     return {
-      // Of a Unix socket there is a path, or nothing where the service manager has opened it.
+      // A Unix socket has a path, or no address where the service manager has opened it.
       bound: bound === null || typeof bound === 'string' ? undefined : bound,
       close: () => server.close(),
     };
@@ -77,8 +77,8 @@ export async function listenAt(
 }
 
 /**
- * @returns what stands at the path of a Unix socket: nothing, or one that nobody listens on any more
- * @throws Error what else stands there
+ * @returns what is at the path of a Unix socket: nothing, or a socket that nobody listens on any more
+ * @throws Error when anything else is there
  */
 export async function stateOfSocket(path: string): Promise<'free' | 'stale'> {
   const stat = lstatSync(path, { throwIfNoEntry: false });

@@ -4,24 +4,24 @@ import type { Logger } from '../platform/log.ts';
 import type { Child } from './child.ts';
 import { type ListenAddress, type Listened, listenAt } from './listen-address.ts';
 
-/** Connections that a worker was handed and has not accepted, by the number they were handed under. */
+/** Connections that were handed to a worker and that it has not accepted, by the id they were handed under. */
 type Handed = Map<number, Socket>;
 
 /**
- * The listening sockets, which the primary owns so that they stay open when every worker is dead: that of everybody, and that
- * of the operator, whose connections say so. A connection is:
- * waiting (no worker is ready) → handed (sent to a worker; the primary keeps its copy) → accepted (the worker has
- * it; the copy is closed). A worker that dies or cannot be reached gives its handed connections back to waiting;
- * nothing of them has been read, so they did not kill it, and another worker serves them from the first byte. What a
- * worker has accepted ends with it: a request that kills workers reaches another one only when it is sent again.
+ * The listening sockets, of the public and of the operator; connections of the latter say so. The primary owns them, so
+ * that they stay open when every worker is dead. States of a connection: waiting (no worker is ready) → handed (sent to
+ * a worker; the primary keeps its own copy) → accepted (the worker has it; the copy is closed). When a worker dies or
+ * cannot be reached, the connections that it was handed are waiting again. It has read nothing of them, so they did not
+ * kill it, and another worker serves them from the first byte. A connection that a worker has accepted ends with it: a
+ * request that kills workers reaches another one only when it is sent again.
  */
 export class Listener {
   readonly #listened: Listened[] = [];
-  /** Of connections that came by the operator's socket. */
+  /** How connections came that came by an operator's socket. */
   readonly #doors = new WeakMap<Socket, OpsDoor>();
   readonly #log: Logger;
   readonly #queueMax: number;
-  /** Ready workers with what they were handed and have not accepted, in turn order. */
+  /** Ready workers and the connections that they were handed and have not accepted; the next in turn comes first. */
   readonly #workers = new Map<Child, Handed>();
   readonly #waiting: Socket[] = [];
   #nextId = 0;
@@ -38,7 +38,7 @@ export class Listener {
   /**
    * Listens at one more address.
    * @param isOps whether it is the operator's
-   * @returns where that is; undefined for a Unix socket
+   * @returns the address that is bound; undefined for a Unix socket
    * @throws Failure address_unavailable
    */
   async listen(address: ListenAddress, isOps: boolean): Promise<AddressInfo | undefined> {
@@ -46,19 +46,19 @@ export class Listener {
       if (isOps) this.#doors.set(socket, listened.bound ? 'ops-tcp' : 'ops-unix');
       this.#take(socket);
     };
-    // Out of file descriptors, for one: the next accept may do better, and the primary lives on.
+    // Such as no free file descriptor: the next accept may succeed, and the primary lives on.
     const onError = (err: Error) => this.#log.error({ err }, 'listener error');
     const listened = await listenAt(address, onConnection, onError);
     this.#listened.push(listened);
     return listened.bound;
   }
 
-  /** Stops taking connections; those that wait are closed when no worker is left to serve them. */
+  /** Stops accepting. `abandon` closes the connections that still wait. */
   close(): void {
     for (const listened of this.#listened) listened.close();
   }
 
-  /** Ends what waits, and nobody will serve any more. */
+  /** Closes the connections that wait: nobody will serve them any more. */
   abandon(): void {
     for (const socket of this.#waiting.splice(0)) socket.destroy();
   }
@@ -67,14 +67,14 @@ export class Listener {
   add(child: Child): void {
     this.#workers.set(child, new Map());
     child.on('message', (message) => this.#onMessage(child, message));
-    // Not 'exit': what the child said before it died may still stand in the channel, and a connection that it
+    // Not 'exit': messages that the child sent before it died may still be in the channel, and a connection that it
     // accepted must not be served twice.
     child.once('close', () => this.#requeue(child));
     this.#dispatchWaiting();
   }
 
   #take(socket: Socket): void {
-    // A reset before the hand-over: nobody is there to serve.
+    // A connection that is reset before the hand-over needs no worker.
     socket.on('error', () => socket.destroy());
     if (!this.#dispatch(socket)) this.#wait(socket);
   }
@@ -87,7 +87,7 @@ export class Listener {
     this.#waiting.push(socket);
   }
 
-  /** The ready worker that owes the fewest accepts, the longest-waiting of equals: a hung one soon gets nothing. */
+  /** The ready worker that has to accept the fewest, the longest-waiting of equals: a hung one soon gets none. */
   #pick(): [Child, Handed] | undefined {
     let best: [Child, Handed] | undefined;
     for (const entry of this.#workers) {
@@ -109,7 +109,7 @@ export class Listener {
     handed.set(id, socket);
     const door = this.#doors.get(socket);
     child.send({ kind: 'connection', id, ...(door && { door }) }, socket, () => {
-      // Not delivered; its exit may never name it, so it is given to the next one here.
+      // Not delivered. The close of the child may not find it any more, so another worker gets it here.
       if (handed.delete(id) && !this.#dispatch(socket)) this.#wait(socket);
     });
     return true;

@@ -1,13 +1,13 @@
 import type { PastKind } from '../messages/drill-result.ts';
 import type { Question, ToPrimary } from '../messages/messages.ts';
 
-/** More than any real one has, and less than what would keep the primary from its work. */
+/** More than any real message has, and so little that to check it does not keep the primary from its work. */
 const MESSAGE_MAX_CHARS = 1024 * 1024;
-/** What a number, a member's punctuation or an empty list counts for. */
+/** How many characters a number, a member's punctuation or an empty list counts as. */
 const VALUE_CHARS = 8;
 
 type Check = (value: unknown) => boolean;
-/** What each field of one kind of message has to be. */
+/** The check of each field of one kind of message. */
 type Fields<Kind extends ToPrimary['kind']> = {
   readonly [Field in Exclude<keyof Extract<ToPrimary, { kind: Kind }>, 'kind'>]: Check;
 };
@@ -32,7 +32,7 @@ const mapOf =
   (check: Check): Check =>
   (value) =>
     isObject(value) && Object.values(value).every(check);
-/** Fields beyond these may be there: another release may know more. */
+/** Other fields may be there: another release may know more. */
 const shape =
   (fields: Readonly<Record<string, Check>>): Check =>
   (value) =>
@@ -157,9 +157,9 @@ const MESSAGES: { readonly [Kind in ToPrimary['kind']]: Fields<Kind> } = {
 };
 
 /**
- * The one place that decides whether what a child has sent can be worked with.
+ * The one place that decides whether a child's message is valid.
  * @param value as the channel gave it, which is JSON
- * @returns the message; undefined for what is none, or is larger than any real one
+ * @returns the message; undefined when it is not valid, or larger than any real one
  */
 export function checkedMessage(value: unknown): ToPrimary | undefined {
   if (!isObject(value)) return undefined;
@@ -177,7 +177,7 @@ function own(value: object, name: string): unknown {
   return Object.hasOwn(value, name) ? (value as Readonly<Record<string, unknown>>)[name] : undefined;
 }
 
-/** @returns what is left of so many characters after this value; the count stops where nothing is */
+/** @returns how many of `maxChars` are left after this value; the count stops when none is */
 function charsLeft(value: unknown, maxChars: number): number {
   if (typeof value === 'string') return maxChars - value.length;
   let leftChars = maxChars - VALUE_CHARS;

@@ -1,4 +1,4 @@
-/** What a child may send within one window: many times what a busy one says, and a tenth of what the primary can hear. */
+/** What a child may send in a window: many times what a busy child does, and a tenth of what the primary can handle. */
 const MESSAGES_MAX = 10_000;
 const WINDOW_MS = 1000;
 
@@ -10,12 +10,12 @@ export class MessageQuota {
   #left = 0;
   #windowEndMs = Number.NEGATIVE_INFINITY;
 
-  /** It answers each connection that it is handed. */
+  /** One more message: the child answers each connection that it is handed. */
   grantOne(): void {
     this.#left += 1;
   }
 
-  /** @returns whether it may send the one that came now */
+  /** @returns whether the message that came now is within the quota */
   take(nowMs: number): boolean {
     if (nowMs >= this.#windowEndMs) {
       this.#windowEndMs = nowMs + WINDOW_MS;

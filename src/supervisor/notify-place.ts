@@ -5,17 +5,17 @@ import { drainTimeoutMsOf, PROCESSES } from './processes.ts';
 import type { Deployment } from './release/deployment.ts';
 import type { Slot } from './slot.ts';
 
-/** A system that fails as soon as it starts waits so long for what could tell of it. */
+/** How long a stop waits for this process to load, so that a system that fails as soon as it starts can tell it. */
 const LOAD_MAX_MS = 5000;
 
 export interface NotifyPlaceOptions {
   readonly deployment: Deployment;
   readonly factory: ProcessFactory;
-  /** It has said how it is. */
+  /** The process has sent a report. */
   readonly onReport: () => void;
 }
 
-/** The process that tells the operator, in its place, where the settings say whom to tell. Its states are its slot's. */
+/** The process that notifies the operator, in its slot, where settings name somebody. States are the slot's. */
 export class NotifyPlace {
   /** At most one. */
   readonly slots: readonly Slot[];
@@ -24,12 +24,12 @@ export class NotifyPlace {
     this.slots = deployment.config.notifies ? [makeSlot(deployment, factory, onReport)] : [];
   }
 
-  /** Nobody waits for it. */
+  /** Does not wait until it is ready. */
   start(): void {
     for (const slot of this.slots) slot.start();
   }
 
-  /** It still tells what has ended the system. Resolves when it is gone. */
+  /** The process still tells why the system ends. Resolves when it is gone. */
   async stop(cause: string): Promise<void> {
     for (const slot of this.slots) {
       if (slot.state === 'stopped') continue;
@@ -52,7 +52,7 @@ function makeSlot(deployment: Deployment, factory: ProcessFactory, onReport: () 
   return slot;
 }
 
-/** Resolves when it is ready, cannot be, or takes too long. */
+/** Resolves when the process is ready, cannot be, or takes too long. */
 async function loaded(slot: Slot): Promise<void> {
   const late = Promise.withResolvers<void>();
   const timer = processClock.after(LOAD_MAX_MS, late.resolve);

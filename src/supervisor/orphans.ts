@@ -8,12 +8,12 @@ const GONE_TIMEOUT_MS = 5000;
 const GONE_POLL_MS = 10;
 
 /**
- * Ends what a killed primary left behind: every process that carries this data folder in its environment. The
- * caller holds the folder's lock, so none of them belongs to a living system. On a machine without /proc they end by
- * themselves alone.
+ * Kills what a killed primary left behind: every process that has this data folder in its environment. The caller holds
+ * the folder's lock, so none of them belongs to a living system. Without /proc this finds none, and they have to end by
+ * themselves.
  *
  * @param dataDir absolute
- * @throws Failure data_dir_locked when one does not go
+ * @throws Failure data_dir_locked when a process does not end
  */
 export async function endOrphans(dataDir: string, log: Logger): Promise<void> {
   const orphans = findOrphans(dataDir);
@@ -30,7 +30,7 @@ export async function endOrphans(dataDir: string, log: Logger): Promise<void> {
           `Process ${pid} of a killed primary does not end; end it by hand`,
         );
       }
-      // Not our child, so no event tells of its end.
+      // It is no child of this process, so no event tells of its end.
       await delay(GONE_POLL_MS);
     }
   }
@@ -49,7 +49,7 @@ function findOrphans(dataDir: string): number[] {
     .filter((pid) => pid !== process.pid && carries(pid, dataDir));
 }
 
-/** Another user's process, or one that has just gone, reads as not carrying it. */
+/** A process of another user, or one that has just ended, counts as not carrying it. */
 function carries(pid: number, dataDir: string): boolean {
   try {
     return readFileSync(`/proc/${pid}/environ`, 'utf8')
@@ -64,6 +64,6 @@ function signal(pid: number, name: NodeJS.Signals): void {
   try {
     process.kill(pid, name);
   } catch {
-    // Gone by itself between the look and the signal.
+    // It has ended by itself since it was found.
   }
 }

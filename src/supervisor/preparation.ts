@@ -5,16 +5,17 @@ import { failureOf } from './slot.ts';
 const TRIES = 3;
 
 export interface PreparationOptions {
-  /** Runs a process that prepares the databases to its end. Each goes on where the one before was ended. */
+  /** Runs a process that prepares the databases, to its end. Each goes on where the one before was ended. */
   readonly run: () => Promise<ChildExit>;
-  /** Throws when nobody wants it any more. */
+  /** Throws when the databases are not wanted any more. */
   readonly demandGoingOn: () => void;
   readonly log: Logger;
 }
 
 /**
- * Resolves when the databases are prepared. A process that was killed, or hung, says nothing of them: another one tries.
- * @throws Failure why they cannot be, or what `demandGoingOn` throws
+ * Resolves when the databases are prepared. A process that was killed or hung says nothing about them: another one
+ * tries.
+ * @throws Failure why they cannot be prepared, or what `demandGoingOn` throws
  */
 export async function prepared({ run, demandGoingOn, log }: PreparationOptions): Promise<void> {
   for (let left = TRIES - 1; ; left -= 1) {

@@ -13,7 +13,7 @@ import { RestartPolicy } from './restart-policy.ts';
 import { Slot, type SlotOptions } from './slot.ts';
 import type { Telemetry } from './telemetry.ts';
 
-/** A child that was ready this long starts with no back-off the next time. */
+/** A child that was ready for so long is restarted without back-off. */
 const STABLE_MS = 500;
 
 export interface ProcessFactoryOptions {
@@ -22,35 +22,35 @@ export interface ProcessFactoryOptions {
   readonly telemetry: Telemetry;
   /** Something has changed that `/ready` or a person would want to know. */
   readonly onChange: () => void;
-  /** Asked before each fork. @throws Failure why nothing may be forked from this release */
+  /** Called before each fork. @throws Failure why no process may be forked from this release */
   readonly check: (release: Release) => void;
   /** A child has found a database damaged; how, in words. */
   readonly onDamage: (reason: string) => void;
 }
 
-/** One process of a kind. */
+/** One process of some kind. */
 export interface ProcessRequest extends Partial<Pick<ChildContext, 'standby' | 'input'>> {
   readonly name: string;
   readonly deployment: Deployment;
-  /** Variables beside the secrets. */
+  /** Environment variables beside the secrets. */
   readonly env?: NodeJS.ProcessEnv;
 }
 
 /**
- * Makes slots and children as the table of processes has them, each from a deployment. Children can be forked ahead of
- * their turn: loading (`prefork`) → activated (asked for), or ended (`endPreforked`).
+ * Makes slots and children as the table of processes specifies them, each from a deployment. Children can be forked
+ * ahead of their turn: loading (`prefork`) → activated (`child` asks for it), or ended (`endPreforked`).
  */
 export class ProcessFactory {
   readonly #options: ProcessFactoryOptions;
   readonly #preforked = new Map<string, Child>();
-  /** Those that have not ended. */
+  /** Children that have not ended. */
   readonly #living = new Set<Child>();
 
   constructor(options: ProcessFactoryOptions) {
     this.#options = options;
   }
 
-  /** What any process is made from. */
+  /** The deployments of all processes that have not ended. */
   get deploymentsInUse(): Deployment[] {
     return [...this.#living].map(({ deployment }) => deployment);
   }
@@ -60,7 +60,7 @@ export class ProcessFactory {
     return [...this.#living];
   }
 
-  /** @returns a place that is watched, with the restart policy of its deployment's settings */
+  /** @returns a slot that is watched, with the restart policy of its deployment's settings */
   slot(
     spec: ProcessSpec & Pick<SlotOptions, 'handover'>,
     { name, deployment }: ProcessRequest,
@@ -96,12 +96,12 @@ export class ProcessFactory {
     return slot;
   }
 
-  /** Forks one that will soon be wanted: it loads its code while what comes before it is brought up. */
+  /** Forks a process ahead of its turn: it loads its code while those before it start. */
   prefork(spec: ProcessSpec, request: ProcessRequest): void {
     this.#preforked.set(request.name, this.#fork(spec, { ...request, standby: 'code' }));
   }
 
-  /** Ends those that nobody has asked for. Resolves when they are gone. */
+  /** Ends the preforked children that were not asked for. Resolves when they are gone. */
   async endPreforked(cause: string): Promise<void> {
     const children = [...this.#preforked.values()];
     this.#preforked.clear();
@@ -109,7 +109,7 @@ export class ProcessFactory {
     await Promise.all(children.map((child) => child.ended()));
   }
 
-  /** @returns the one that was preforked for this place from this deployment, if it lives, else a new one */
+  /** @returns the child that was preforked with this name and deployment, if it lives, else a new one */
   child(spec: ProcessSpec, request: ProcessRequest): Child {
     const preforked = this.#preforked.get(request.name);
     this.#preforked.delete(request.name);
@@ -122,7 +122,7 @@ export class ProcessFactory {
     return this.#fork(spec, request);
   }
 
-  /** @returns a child that is no Node process, and says nothing by itself */
+  /** @returns a child that is no Node.js process, and sends no messages */
   binary(spec: ProcessSpec, { name, deployment }: ProcessRequest, spawn: () => ChildProcess): Child {
     return this.#child(spec, { name, deployment }, spawn);
   }

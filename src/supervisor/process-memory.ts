@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 
 const KIB = 1024;
 
-/** @returns the resident bytes of a process that does not tell them itself; undefined where /proc does not either */
+/** @returns the resident bytes of a process that does not report them; undefined where /proc does not tell them */
 export function residentBytes(pid: number): number | undefined {
   try {
     const kib = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];

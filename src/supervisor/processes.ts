@@ -7,16 +7,16 @@ import type { Background } from '../runtime/background.ts';
 import type { Release } from './release/deployment.ts';
 import { moduleIn } from './release/modules.js';
 
-/** Settings that say how many there are of one kind of process. */
+/** Settings that say how many processes of a kind there are. */
 type CountSetting = 'WORKERS' | 'SPARE_WORKERS';
 /** Settings that are a time. */
 type TimeoutSetting = 'DRAIN_TIMEOUT_MS' | 'REPLICA_STOP_TIMEOUT_MS';
 type TimeoutSettings = Pick<Config, TimeoutSetting>;
 
-/** The longest request, and its answer. */
+/** How long the longest request and its answer may take. */
 const REQUEST_AND_ANSWER_MS = REQUEST_TIMEOUT_MS + 15_000;
 
-/** One kind of process: all that supervision has to know of it. */
+/** One kind of process: all that supervision has to know about it. */
 export interface ProcessSpec {
   /** Names its processes: `worker-1`, `worker-2` where a setting counts them, else as it is. */
   readonly role: string;
@@ -24,7 +24,7 @@ export interface ProcessSpec {
   readonly entry?: string | undefined;
   /** Its module of the app, below the release's folder, in place of one of the chassis. */
   readonly appEntry?: string;
-  /** How many there are; a setting, where a person chooses. 0: made when there is something to do. */
+  /** How many there are: a number, or the setting where a person chooses it. 0: made when there is something to do. */
   readonly count: number | CountSetting;
   /** Whether it is forked ahead of its turn at a start, and loads its code while others come up. */
   readonly isPreforked: boolean;
@@ -41,13 +41,13 @@ export interface ProcessSpec {
   readonly restart: 'always' | 'spare' | 'never';
   /** How it is asked to end: a message on its channel, or a signal. */
   readonly drainBy: 'message' | 'SIGTERM';
-  /** What it then gets to end by itself at a stop: the sum of milliseconds and settings. */
+  /** How long it may then take to end by itself at a stop: the sum of milliseconds and settings. */
   readonly drainTimeout: readonly (number | TimeoutSetting)[];
-  /** What it gets when it is exchanged. A stop is in a hurry; an exchange is not, where the next one serves already. */
+  /** How long it may take in an exchange, which is in no hurry, as a stop is, where the next one serves already. */
   readonly exchangeTimeout: readonly (number | TimeoutSetting)[];
-  /** Whether it shows all the time that its event loop turns. */
+  /** Whether it sends beats, which show that its event loop turns. */
   readonly beats: boolean;
-  /** Those that it gets; no other process gets them. */
+  /** The chassis' secrets that it gets; it gets no other one. */
   readonly secrets: readonly SecretName[];
 }
 
@@ -56,7 +56,7 @@ export interface ProcessSpec {
  * one is due, a dry run when a release is to be brought in.
  */
 export const PROCESSES = {
-  /** Tells the operator, first of all and last of all; there is one where the settings say whom to tell. */
+  /** Notifies the operator: starts first and ends last. There is one where the settings name somebody to notify. */
   notify: {
     role: 'notify',
     entry: 'notify/main.ts',
@@ -71,7 +71,7 @@ export const PROCESSES = {
     beats: true,
     secrets: [...NOTIFY_SECRETS, 'SMTP_URL'],
   },
-  /** Owns the replica, so that no second system adds to it; apart, so that nothing else keeps it from renewing that. */
+  /** Holds the lease of the replica, so that no other system writes there. Apart, so that nothing delays renewals. */
   lease: {
     role: 'lease',
     entry: 'replication/lease/main.ts',
@@ -85,7 +85,7 @@ export const PROCESSES = {
     beats: true,
     secrets: REPLICA_SECRETS,
   },
-  /** The same beside another system that stands by (FAILOVER=lease): finds out which of the two leads. */
+  /** In place of `lease` beside another system (FAILOVER=lease): finds out which of the two leads. */
   contender: {
     role: 'contender',
     entry: 'replication/failover/main.ts',
@@ -113,7 +113,7 @@ export const PROCESSES = {
     beats: true,
     secrets: [],
   },
-  /** Has the replica of the leader in a folder of this machine, as long as the other system leads. */
+  /** Keeps a copy of the leader's replica in a folder of this machine, as long as the other system leads. */
   mirror: {
     role: 'mirror',
     entry: 'replication/failover/mirror-main.ts',
@@ -181,7 +181,7 @@ export const PROCESSES = {
     beats: true,
     secrets: [],
   },
-  /** What a feature brings: `backgroundSpec` fills in its name, its entry and its secrets. */
+  /** A process that a feature brings: `backgroundSpec` fills in its name, its entry and its secrets. */
   background: {
     role: 'background',
     entry: undefined,
@@ -195,7 +195,7 @@ export const PROCESSES = {
     beats: true,
     secrets: [],
   },
-  /** A worker that has loaded everything, and waits for the place of one that dies. */
+  /** A worker that has loaded everything, and waits to take the place of a worker that dies. */
   spare: {
     role: 'worker-spare',
     entry: 'worker/main.ts',
@@ -209,7 +209,7 @@ export const PROCESSES = {
     beats: true,
     secrets: [],
   },
-  /** Restores the replica and compares it with the databases; stands still for as long as SQLite takes. */
+  /** Restores the replica and compares it with the databases. Its event loop blocks for as long as SQLite takes. */
   drill: {
     role: 'drill',
     entry: 'replication/drill/main.ts',
@@ -223,7 +223,7 @@ export const PROCESSES = {
     beats: false,
     secrets: REPLICA_SECRETS,
   },
-  /** The same while the other system leads: what a takeover would restore, and this code's migrations on that. */
+  /** The drill of a standby: restores what a takeover would restore, and runs this code's migrations on it. */
   standbyDrill: {
     role: 'drill',
     entry: 'writer/standby-drill-main.ts',
@@ -262,14 +262,14 @@ export function backgroundSpec({
   return { ...PROCESSES.background, role: name, appEntry: entry, secrets };
 }
 
-/** @returns the module of a process in a release, absolute */
+/** @returns the absolute path of a process's module in a release */
 export function entryPathOf({ role, entry, appEntry }: ProcessSpec, release: Release): string {
   if (appEntry !== undefined) return join(release.folder, appEntry);
   if (entry === undefined) throw new TypeError(`${role} has no module`);
   return moduleIn(release, entry);
 }
 
-/** @returns the secrets of the app that processes of one kind get; a spare is a worker */
+/** @returns the app's secrets that processes of one kind get; a spare gets those of a worker */
 export function pickAppSecrets(
   secrets: Readonly<Record<string, string>>,
   settings: readonly SettingEntry[],
@@ -288,12 +288,12 @@ export function namesOf({ role, count }: ProcessSpec, config: Pick<Config, Count
   return Array.from({ length: config[count] }, (_, index) => `${role}-${index + 1}`);
 }
 
-/** @returns what a process of one kind gets to end by itself at a stop, in milliseconds */
+/** @returns how long a process of one kind may take to end by itself at a stop, in milliseconds */
 export function drainTimeoutMsOf({ drainTimeout }: ProcessSpec, config: TimeoutSettings): number {
   return sumMsOf(drainTimeout, config);
 }
 
-/** @returns what a process of one kind gets to end by itself when it is exchanged, in milliseconds */
+/** @returns how long a process of one kind may take to end by itself when it is exchanged, in milliseconds */
 export function exchangeTimeoutMsOf({ exchangeTimeout }: ProcessSpec, config: TimeoutSettings): number {
   return sumMsOf(exchangeTimeout, config);
 }

@@ -1,34 +1,34 @@
 import type { LagReport } from '../messages/messages.ts';
 import type { LeasePositions, Schema } from '../messages/positions.ts';
 
-/** How far apart the times are up to which the replica is told to be complete: each is a message. */
+/** The time up to which the replica is complete is rounded down to this step, since each change is a message. */
 const COMPLETE_STEP_MS = 5000;
 
 type PositionsMessage = { readonly kind: 'positions' } & LeasePositions;
 
-/** What the record of the replica is to say of the databases: told to the process that keeps it when it has changed. */
+/** What the record of the replica says of the databases. Each change is sent to the process that keeps the record. */
 export class RecordPositions {
   readonly #send: (message: PositionsMessage) => void;
   #positions: LeasePositions = { schema: {}, confirmed: {} };
 
-  /** @param send reaches the process in the place, where there is one */
+  /** @param send reaches the process in the slot, where there is one */
   constructor(send: (message: PositionsMessage) => void) {
     this.#send = send;
   }
 
-  /** For a process that is new in the place. */
+  /** For a process that has just started. */
   get message(): PositionsMessage {
     return { kind: 'positions', ...this.#positions };
   }
 
-  /** What the databases have. */
+  /** The migrations that the databases have, and those that a release must know. */
   migrated(schema: Schema, needs: Schema | undefined): void {
     this.#describe({ ...this.#positions, schema, needs });
   }
 
-  /** What the databases are about to have beside that. @returns all of it */
+  /** The migrations that the databases are about to have beside these. @returns all positions */
   announced(schema: Schema, needs: Schema): LeasePositions {
-    // Of whoever does not tell them apart, each is needed.
+    // Where it is not told which of them a release must know, it must know each.
     const { schema: before, needs: neededBefore = before } = this.#positions;
     this.#positions = {
       ...this.#positions,
@@ -38,7 +38,7 @@ export class RecordPositions {
     return this.#positions;
   }
 
-  /** How far the replica is. */
+  /** How far the replica is, by database. */
   told(reports: Readonly<Record<string, LagReport>>): void {
     const confirmed = Object.fromEntries(
       Object.entries(reports).flatMap(([database, report]) =>

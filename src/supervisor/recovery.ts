@@ -7,13 +7,13 @@ import { INSTRUCTIONS } from '../replication/prepare-advice.ts';
 import type { Events } from './events.ts';
 import type { Lifecycle } from './lifecycle.ts';
 
-/** While a database is damaged, most requests fail anyway. */
+/** Short: while a database is damaged, most requests fail anyway. */
 const DRAIN_MS = 1000;
 const INTERVAL_MIN_MS = 10 * 60_000;
 /** Between two tries, when the store is away or the machine has no process to give. */
 const RETRY_MIN_MS = 1000;
 const RETRY_MAX_MS = 30_000;
-/** Of a failure that may pass. */
+/** Exit codes of failures that may pass. */
 const PASSING_EXIT_CODES: readonly number[] = [70, 75];
 
 export interface RecoveryOptions {
@@ -21,23 +21,23 @@ export interface RecoveryOptions {
   readonly lifecycle: Lifecycle;
   readonly log: Logger;
   readonly events: Events;
-  /** Has whoever prepares the databases next look closely. */
+  /** Has the next preparation of the databases check them thoroughly. */
   readonly mark: () => void;
-  /** Why the replica that is written cannot heal them. */
+  /** Why they cannot be healed from the replica that this system writes; undefined when they can. */
   readonly refusal: () => Failure | undefined;
-  /** Takes every child down; the port stays open. */
+  /** Stops every child; the port stays open. */
   readonly stop: (drainTimeoutMs: number, cause: string) => Promise<void>;
-  /** Brings every child up again, the databases checked and restored first. */
+  /** Starts every child again, after the databases were checked and restored. */
   readonly start: () => Promise<void>;
-  /** What it is doing has changed. */
+  /** The state, or the reason for it, has changed. */
   readonly onChange: () => void;
   readonly onFatal: (failure: Failure) => void;
 }
 
 /**
- * Has a damaged database replaced by its replica while the system runs. It moves the lifecycle: serving → healing →
- * serving. What fails meanwhile and may pass is tried again for as long as it takes, with the port open. It remembers
- * when it last healed: a second damage soon after the first is the disk's, which no restore mends.
+ * Replaces a damaged database by its replica while the system runs. It moves the lifecycle: serving → healing →
+ * serving. A failure that may pass is retried without end, with the port open. It remembers when it last healed: a
+ * second damage soon after the first comes from the disk, which no restore mends.
  */
 export class Recovery {
   readonly #options: RecoveryOptions;
@@ -47,7 +47,7 @@ export class Recovery {
     this.#options = options;
   }
 
-  /** Takes everything but the port down, and brings it up again. Connections wait meanwhile. */
+  /** Stops everything but the port, and starts it again. Connections wait meanwhile. */
   async heal(reason: string): Promise<void> {
     const { mode, lifecycle, log, events, mark, refusal, stop, start, onChange, onFatal } = this.#options;
     if (!lifecycle.isServing) return;
@@ -95,7 +95,7 @@ export class Recovery {
     }
   }
 
-  /** @throws the failure when it does not pass, or when nothing may be brought up any more */
+  /** @throws the failure when it does not pass, or not_ready when nothing may be started any more */
   async #waitAfter(failure: unknown, failures: number): Promise<void> {
     const { lifecycle, log, onChange } = this.#options;
     const mayPass = failure instanceof Failure && PASSING_EXIT_CODES.includes(failure.meaning.exitCode);

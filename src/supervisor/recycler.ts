@@ -4,17 +4,17 @@ import { type Clock, processClock } from './clock.ts';
 import type { Slot } from './slot.ts';
 
 const MB = 1024 * 1024;
-/** How far the limits of two workers may differ, so that workers that started together do not go together. */
+/** How far the limits of two workers may differ, so that workers which started together are not replaced together. */
 const JITTER = 0.2;
-/** When a replacement has not come up, the next try waits: the old child still serves. */
+/** Wait after a failed replacement: the old child still serves. */
 const RETRY_MS = 30_000;
 /**
- * What took the place of a recycled child stays for so long, whatever its limits say: replacements without end would cost
- * more than what they save. It doubles for as long as each one is due again as soon as it may be.
+ * The child that replaces a recycled one lives at least so long, whatever its limits say: replacements without end
+ * would cost more than they save. It doubles as long as each child is due again as soon as it may be.
  */
 const LEAST_LIFE_MIN_MS = 60_000;
 const LEAST_LIFE_MAX_MS = 60 * 60_000;
-/** Within that a child has only loaded its code, and served little. */
+/** A child of this age has only loaded its code, and served little. */
 const JUST_STARTED_MS = 5000;
 
 export interface RecycleLimits {
@@ -26,7 +26,7 @@ export interface RecycleLimits {
 
 export interface RecyclerOptions {
   readonly limits: RecycleLimits;
-  /** Whether the system serves: before and after that, nothing is exchanged. */
+  /** Whether the system serves: nothing is exchanged before and after that. */
   readonly isServing: () => boolean;
   /** Replaces the child of a slot, at most one in the system at a time. */
   readonly replace: (slot: Slot, cause: string) => Promise<unknown>;
@@ -39,18 +39,18 @@ export interface RecyclerOptions {
 }
 
 /**
- * Replaces children that have grown too large or too old, gracefully. A watched child is: young → due (a beat shows
- * it past a limit, and it has had its least life) → replaced; or due again after a while when its replacement did not
- * come up. Beside that, the memory limit is possible, or not (one that has just started is past it).
+ * Replaces children that have grown too large or too old, gracefully. States of a watched child: young → due (a beat
+ * shows it past a limit, and it has lived its least time) → replaced, or due again after a while when the replacement
+ * did not come up. Besides, the memory limit is possible or not: a child that has just started is past it.
  */
 export class Recycler {
   readonly #options: RecyclerOptions;
   readonly #clock: Clock;
   #notBeforeMs = 0;
   readonly #due = new Set<Slot>();
-  /** What the child of a slot that was recycled has to live, by slot. */
+  /** How long the child of a recycled slot has to live at least, by slot. */
   readonly #leastLivesMs = new Map<Slot, number>();
-  /** By slot: what one took that had just started, where that is past the limit. */
+  /** What a child took that had just started, where that is past the limit; by slot. */
   readonly #tooLarge = new Map<Slot, string>();
 
   constructor(options: RecyclerOptions) {
@@ -99,7 +99,7 @@ export class Recycler {
       .finally(() => this.#due.delete(slot));
   }
 
-  /** Its first beat as one that is ready tells what a process takes at least. */
+  /** The first beat of a ready child tells what a process takes at least. */
   #judgeStart(slot: Slot, child: Child): void {
     const onMessage = ({ kind }: { readonly kind: string }) => {
       if (kind !== 'beat' || child.state !== 'ready') return;
@@ -128,7 +128,7 @@ export class Recycler {
   }
 }
 
-/** A heap that is swapped out is in no RSS, and slows everything down all the same. */
+/** The larger of the two: a heap that is swapped out is not in the RSS, and slows everything down all the same. */
 function usedMbOf({ rssBytes, heapUsedBytes }: Child): number {
   return Math.round(Math.max(rssBytes, heapUsedBytes) / MB);
 }

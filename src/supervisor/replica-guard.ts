@@ -12,10 +12,10 @@ import type { Deployment } from './release/deployment.ts';
 import type { Replicator } from './replicator.ts';
 import { finalFailure } from './slot.ts';
 
-/** Between two looks at whether a replica that could not be compared can be; it doubles while that fails. */
+/** Wait between two tries to compare with a replica that could not be compared; it doubles as long as that fails. */
 const COMPARE_INTERVAL_MIN_MS = 1000;
 const COMPARE_INTERVAL_MAX_MS = 30_000;
-/** Of a comparison that the replica did not answer. */
+/** Exit code of a comparison that got no answer from the replica. */
 const EXIT_TRY_AGAIN = 75;
 const TIMER_MAX_MS = 2 ** 31 - 1;
 
@@ -36,30 +36,31 @@ export interface ReplicaGuardOptions {
 }
 
 /**
- * Sees to it that nothing is added to a replica that another history is in, and that nothing counts as replicated by
- * one that has lost something. States and who moves them:
+ * Keeps this system from adding to a replica that holds another history, and from counting commits as replicated by a
+ * replica that has lost something. States and who moves them:
  * - off → open (`start`, where the databases were compared with the replica and it is this system's), or comparing
  *   (where that is not known yet).
- * - comparing, Litestream is stopped → proving (nothing is against it, Litestream is started) or refused (a person has
- *   to decide; Litestream stays stopped).
- * - open, what Litestream confirms counts → comparing (a look has found what this system did not make, or that the disk of
- *   the replica is not mounted), or renewing.
- * - renewing: something was lost, or a drill could not restore it, or Litestream cannot go on. A new generation begins, and it is proving; where one
- *   began only just now it is waiting until another may begin, and Litestream goes on as it is; → open (a look finds again
- *   all that was missing, as in a store whose listings were late).
- * - proving, Litestream runs and nothing that it confirms counts yet → open (a look has found it whole).
+ * - comparing, Litestream is stopped → proving (the comparison finds nothing against it, and Litestream starts) or
+ *   refused (a person has to decide; Litestream stays stopped).
+ * - open, what Litestream confirms counts → comparing (a look at the replica has found what this system did not make,
+ *   or the disk of the replica is not mounted), or renewing.
+ * - renewing: something was lost, or a drill could not restore it, or Litestream cannot go on. A new generation begins,
+ *   and the state is proving. If one began only just now, the state is waiting until another may begin, and Litestream
+ *   goes on; → open (a look finds again all that was missing, as in a store whose listings were late).
+ * - proving, Litestream runs and nothing that it confirms counts yet → open (a look has found the new generation
+ *   whole).
  * - any → off (`stop`).
  */
 export class ReplicaGuard {
   readonly #options: ReplicaGuardOptions;
   readonly #watch: ReplicaWatch;
   #state: GuardState = 'off';
-  /** Those whose new generation has not been seen in the replica. */
+  /** Databases whose new generation was not seen in the replica yet. */
   #renewed = new Set<string>();
   #timer: NodeJS.Timeout | undefined;
-  /** While it is waiting: as of `#renew`. */
+  /** In the state waiting: the `isMissed` of `#renew`. */
   #isMissed = false;
-  /** Aborted when it is off. */
+  /** Aborted by `stop`. */
   #running = new AbortController();
   #refusal: string | undefined;
 
@@ -83,7 +84,7 @@ export class ReplicaGuard {
     return reason && `the content of the replica cannot be looked at: ${reason}`;
   }
 
-  /** Starts Litestream, now or when the databases are compared with the replica. Resolves when there is nothing to wait for. */
+  /** Starts Litestream, now or when the databases were compared with the replica. Does not wait for the comparison. */
   async start(): Promise<void> {
     const { history, replicator, isOwner } = this.#options;
     this.#running = new AbortController();
@@ -107,21 +108,21 @@ export class ReplicaGuard {
     this.#watch.stop();
   }
 
-  /** Litestream has uploaded something. */
+  /** Litestream has confirmed an upload. */
   confirmed: ReplicaWatch['confirmed'] = (confirmation) => this.#watch.confirmed(confirmation);
 
-  /** Litestream has ended, and may begin another generation when it is started again. */
+  /** Litestream has ended. When it starts again, it may begin another generation. */
   litestreamEnded(): void {
     this.#watch.noteOwn();
   }
 
-  /** Litestream fails again and again at the same, though the store is there. */
+  /** Litestream fails again and again with the same error, though the store can be reached. */
   async wedged(reason: string, database: string | undefined): Promise<void> {
     if (this.#state !== 'open' && this.#state !== 'proving') return;
     const { deployment } = this.#options;
     const { signal } = this.#running;
     const probe = await probeReplica(deployment.config, { ...process.env, ...deployment.secrets });
-    // A store that refuses what is written to it refuses a new generation too.
+    // A store that refuses uploads would refuse a new generation too.
     if (signal.aborted || !probe.ok) return;
     this.#renew(
       database === undefined ? deployment.databases : [database],
@@ -132,13 +133,13 @@ export class ReplicaGuard {
 
   /** A drill could not restore the newest state of some databases from the replica. @param reason in words */
   damaged(databases: readonly string[], reason: string): void {
-    // Where nothing counts as replicated a new generation begins anyway, or a person has to decide.
+    // In the other states a new generation begins anyway, or a person has to decide.
     if (this.#state !== 'open' || this.#options.deployment.litestream.format !== 'wal') return;
     this.#renew(databases, `A drill has found: ${reason}.`, false);
   }
 
   #look(): void {
-    // Of Litestream 0.5 the objects have other names, and are merged by it all the time.
+    // The objects of Litestream 0.5 have other names, and Litestream merges them all the time.
     if (this.#options.deployment.litestream.format === 'wal') this.#watch.start();
     else if (this.#state === 'proving') this.#open();
   }
@@ -178,7 +179,8 @@ export class ReplicaGuard {
 
   /**
    * Begins a new generation of some databases, or waits until another may begin.
-   * @param isMissed whether all that is wrong is that a look has not found something, which a later one may find again
+   * @param isMissed whether nothing else is wrong than that a look has not found something; a later one may find it
+   *   again
    */
   #renew(databases: readonly string[], text: string, isMissed: boolean): void {
     const { history, replicator } = this.#options;
@@ -228,12 +230,12 @@ export class ReplicaGuard {
     history.found(`${text} It is compared with the database, and nothing is uploaded until then.`);
     const { signal } = this.#running;
     this.#watch.noteOwn();
-    // SIGTERM would upload.
+    // At once: a Litestream that gets SIGTERM uploads first.
     await replicator.kill('it is in doubt whose the replica is');
     if (!signal.aborted) await this.#compare(0);
   }
 
-  /** Litestream would add to a replica that nobody has compared with the databases: it starts when that is done. */
+  /** Compares the replica with the databases, and then starts Litestream, which would add to it unseen before that. */
   async #compare(delayMs: number): Promise<void> {
     const { history, replicator, running, isOwner, compare } = this.#options;
     const { signal } = this.#running;
@@ -247,7 +249,7 @@ export class ReplicaGuard {
         }
         if ((await silenceOf(running())) === undefined) {
           signal.throwIfAborted();
-          // The mark is the comparing process's meanwhile.
+          // Meanwhile the mark belongs to the process that compares.
           history.close(false);
           const exit = await compare();
           signal.throwIfAborted();

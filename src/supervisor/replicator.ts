@@ -21,34 +21,34 @@ import { drainTimeoutMsOf, PROCESSES } from './processes.ts';
 import type { Deployment } from './release/deployment.ts';
 import type { Slot } from './slot.ts';
 
-/** How often the writer reports its lag: so much older than it is may a commit seem. */
+/** How often the writer reports its lag: a commit may seem so much older than it is. */
 const LAG_REPORT_MS = 500;
 
 export interface ReplicatorOptions extends Pick<UploadCheckOptions, 'isOwner'> {
-  /** The first one, whose settings of the replica stay. */
+  /** The deployment of the start, whose replica settings stay in force. */
   readonly deployment: Deployment;
-  /** What serves now, and so which Litestream is started. */
+  /** The deployment that serves now; it says which Litestream is started. */
   readonly running: () => Deployment;
   readonly log: Logger;
   readonly events: Events;
   readonly factory: ProcessFactory;
   readonly onChange: () => void;
-  /** Litestream has confirmed something. */
+  /** Litestream has confirmed an upload. */
   readonly onConfirmed: (confirmation: Confirmation) => void;
-  /** It counts, at once or when it is held back no more. */
+  /** A confirmation counts: at once, or when it is no longer held back. */
   readonly onCounted: (confirmation: Confirmation) => void;
-  /** Finds out whether what was found in the replica counts, which `counted` then tells. Without it, it does. */
+  /** Finds out whether a confirmation counts, and then calls `counted`; undefined where each confirmation counts. */
   readonly gate?: ((confirmation: Confirmation) => void) | undefined;
-  /** A Litestream has ended. */
+  /** A Litestream process has ended. */
   readonly onEnded: () => void;
-  /** Litestream fails again and again at the same, though the store is there. */
+  /** Litestream fails again and again with the same error, though the store can be reached. */
   readonly onWedged: (reason: string, database: string | undefined) => void;
 }
 
 /**
- * Litestream in its place, and what is known of the replica: the confirmations outlive each Litestream, the monitor
- * judges them, the probe asks the store itself. States are the slot's and the monitor's; the probe is on from `start`
- * to `stopProbing`.
+ * Litestream in its slot, and what is known of the replica. The confirmations outlive each Litestream, the monitor
+ * judges them, and the probe asks the store itself. States are those of the slot and of the monitor; the probe is on
+ * from `start` to `stopProbing`.
  */
 export class Replicator {
   readonly slot: Slot;
@@ -58,13 +58,13 @@ export class Replicator {
   readonly #uploadCheck: UploadCheck;
   #checkTrouble: string | undefined;
   readonly retention = new Retention();
-  /** Whether what is confirmed is held back, and the last of it. */
+  /** Whether confirmations are held back. Below: the last one of each database. */
   #isHeld = false;
   readonly #held = new Map<string, Confirmation>();
-  /** Those that begin a new generation with the next Litestream. */
+  /** Databases that begin a new generation with the next Litestream. */
   readonly #toRenew = new Set<string>();
   #renewedBytes = 0;
-  /** The last one of each database, for a writer that starts later. */
+  /** The last confirmation that counted of each database, for a writer that starts later. */
   readonly #confirmations = new Map<string, Confirmation>();
 
   constructor(options: ReplicatorOptions) {
@@ -108,29 +108,29 @@ export class Replicator {
     });
   }
 
-  /** The last confirmation of each database. */
+  /** The last confirmation of each database that counted. */
   get confirmations(): Iterable<Confirmation> {
     return this.#confirmations.values();
   }
 
-  /** Why it cannot be found out whether what was uploaded is in the replica; undefined when it can. */
+  /** Why it cannot be checked whether an upload is in the replica; undefined when it can. */
   get checkTrouble(): string | undefined {
     return this.#checkTrouble;
   }
 
-  /** From now on it is known whether the store answers. */
+  /** From now on the probe tells whether the store answers. */
   probe(): void {
     this.#storeProbe.start();
   }
 
-  /** Resolves when Litestream has taken up the databases. */
+  /** Resolves when Litestream has opened the databases. */
   async start(): Promise<void> {
     this.slot.start();
     await this.slot.ready();
     this.probe();
   }
 
-  /** From now on nothing counts as replicated; what is confirmed is kept until `pass`. */
+  /** From now on nothing counts as replicated; confirmations are kept until `pass`. */
   hold(): void {
     this.#isHeld = true;
     // A writer that starts meanwhile must not hear of them.
@@ -138,7 +138,7 @@ export class Replicator {
     this.#confirmations.clear();
   }
 
-  /** What is confirmed counts, also what was kept. */
+  /** Ends `hold`: confirmations count again, also those that were kept. */
   pass(): void {
     this.#isHeld = false;
     for (const confirmation of this.#held.values()) this.#count(confirmation);
@@ -147,7 +147,7 @@ export class Replicator {
 
   /**
    * Begins a new generation of some databases.
-   * @param sizeBytes what that uploads
+   * @param sizeBytes how much that uploads
    */
   renew(databases: readonly string[], sizeBytes: number): void {
     for (const database of databases) {
@@ -158,7 +158,7 @@ export class Replicator {
     this.slot.child?.kill('a new generation begins');
   }
 
-  /** What generations that were begun for what was lost had to upload, in bytes. */
+  /** How many bytes were uploaded for new generations that replaced lost ones. */
   get renewedBytes(): number {
     return this.#renewedBytes;
   }
@@ -206,12 +206,12 @@ export class Replicator {
       () => {
         for (const database of this.#toRenew) removeSidecar(config.DATA_DIR, database);
         this.#toRenew.clear();
-        // Somebody may have removed it.
+        // Somebody may have removed the configuration.
         if (!existsSync(litestreamConfigPath))
           writeLitestreamConfig(config, databases, { format: litestream.format });
         const { command, args } = replicateCommand(litestream, litestreamConfigPath);
         const started = spawn(command, args, {
-          // A group of its own: Ctrl-C at the terminal must not end it before the last commit is shipped.
+          // A process group of its own: Ctrl-C at the terminal must not end it before the last commit is shipped.
           detached: true,
           stdio: ['ignore', 'pipe', 'pipe'],
           env: {
@@ -219,7 +219,7 @@ export class Replicator {
             [DATA_DIR_VARIABLE]: config.DATA_DIR,
           },
         });
-        // One that could not be started may have no output.
+        // A process that could not be started may have no output.
         if (started.pid !== undefined) relay.attach(started);
         return started;
       },
@@ -248,7 +248,7 @@ export class Replicator {
     else this.counted(confirmation);
   }
 
-  /** It is replicated. */
+  /** The confirmation counts: the commit is replicated. */
   counted(confirmation: Confirmation): void {
     if (this.#isHeld) {
       this.#held.set(confirmation.database, confirmation);

@@ -8,9 +8,9 @@ export interface RestartPolicyOptions {
   readonly windowMs: number;
   /** While the breaker is open, one try this often. */
   readonly breakerRetryMs: number;
-  /** A child that was ready this long starts with no back-off the next time. */
+  /** A child that was ready for so long is restarted without back-off. */
   readonly stableMs: number;
-  /** A clock that nobody can set, in milliseconds. */
+  /** Monotonic clock, in milliseconds. */
   readonly now: () => number;
   /** Uniform in [0, 1). */
   readonly random: () => number;
@@ -22,15 +22,15 @@ export interface Restart {
 }
 
 /**
- * When to start a child again. Two measures, after Erlang's supervisor and common back-off practice: the delay
- * doubles with each quick death, with jitter, and a sliding window counts faults. Breaker: closed → open
- * (intensity reached) → closed (a try stayed ready for the window).
+ * When to start a child again. Two measures, after Erlang's supervisor and common back-off practice: the delay doubles
+ * with each quick death, with jitter, and a sliding window counts faults. Breaker: closed → open (intensity reached) →
+ * closed (a try stayed ready for the window).
  *
- * A death by somebody else's SIGKILL is no fault of the code: it never opens the breaker, and one that had been ready
- * is made up for at once. One that never gets ready is delayed all the same: something may kill each start.
+ * A death by somebody else's SIGKILL is no fault of the code: it never opens the breaker, and a child that was ready is
+ * replaced at once. A child that never gets ready is delayed all the same: something may kill each start.
  *
- * The breaker spares the machine what others make up for. Without it nothing would be served, so one that stands alone has
- * the back-off only: what ends it again and again may be one request of many.
+ * The breaker spares the machine, where others do the child's work. A child that is alone has only the back-off:
+ * without it nothing would be served, and what ends it again and again may be one request of many.
  */
 export class RestartPolicy {
   readonly #options: RestartPolicyOptions;
@@ -48,8 +48,8 @@ export class RestartPolicy {
 
   /**
    * @param readyForMs how long the dead child had been ready
-   * @param isFault whether its death speaks against its code
-   * @param isAlone whether nobody else does its work meanwhile
+   * @param isFault whether its own code caused its death
+   * @param isAlone whether no other child does its work meanwhile
    * @returns how long to wait before the next start
    */
   afterDeath(readyForMs: number, isFault: boolean, isAlone = false): Restart {

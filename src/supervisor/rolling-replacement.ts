@@ -7,24 +7,24 @@ import { roleOf } from './snapshot.ts';
 
 export interface RollingReplacementOptions {
   readonly lifecycle: Lifecycle;
-  /** Every place, in start order. */
+  /** Every slot, in start order. */
   readonly slots: () => readonly Slot[];
 }
 
-/** What a child is replaced by, and why. */
+/** What a child is replaced with, and why. */
 export type ReplacementRequest = Pick<Replacement, 'deployment' | 'cause'>;
 
 /**
- * Puts new children in the place of those that serve, one at a time in the whole system. An old one may take as long as
- * a request may; after DRAIN_TIMEOUT_MS the next place is exchanged beside it. So at most two are doubled: that place, and
- * the one before. States and who moves them: idle → exchanging (`replace`) → idle, others wait meanwhile; beside that, a
- * series is under way (`reload`, `restart`) or not, and a second one is refused.
+ * Replaces children that serve, one at a time in the whole system. An old child may drain for as long as a request may
+ * take; after DRAIN_TIMEOUT_MS the next slot is exchanged meanwhile. So at most two slots have two children: the
+ * current one, and the one before. States and who moves them: idle → exchanging (`replace`) → idle; others wait
+ * meanwhile. Besides, a series is under way (`reload`, `restart`) or not, and a second one is refused.
  */
 export class RollingReplacement {
   readonly #options: RollingReplacementOptions;
   /** The exchange that is under way, if any; the next one waits for it. */
   #current: Promise<unknown> = Promise.resolve();
-  /** Resolves when the old child that drains for long has ended, if there is one. */
+  /** Resolves when the old child that drains for long, if there is one, has ended. */
   #lingering: Promise<void> = Promise.resolve();
   #isSeriesUnderWay = false;
 
@@ -33,10 +33,10 @@ export class RollingReplacement {
   }
 
   /**
-   * Replaces the children of one role by others of the same deployment.
+   * Replaces the children of one role, from the same deployment.
    * @param target a role, such as worker, or a name, such as worker-1
-   * @returns the names of those replaced
-   * @throws Failure usage when there is none such, or why a new child did not come up
+   * @returns the names of the children that were replaced
+   * @throws Failure usage when there is no such child, or why a new child did not come up
    */
   async restart(target: string, cause: string): Promise<string[]> {
     const all = this.#options.slots();
@@ -57,8 +57,8 @@ export class RollingReplacement {
 
   /**
    * Replaces one child, after those that are being replaced.
-   * @param deployment what the new one is made from; that of the old one when left out
-   * @throws Failure why the new one did not come up, or not_ready when the system does not serve
+   * @param deployment what the new child is made from; that of the old one when left out
+   * @throws Failure why the new child did not come up, or not_ready when the system does not serve
    */
   replace(slot: Slot, { deployment, cause }: ReplacementRequest): Promise<void> {
     const { lifecycle } = this.#options;
@@ -71,7 +71,7 @@ export class RollingReplacement {
     return result;
   }
 
-  /** Resolves when it has ended, or when it is the only one that still drains after that time. */
+  /** Resolves when the old child has ended, or when it is the only one that still drains after that time. */
   async #leaves(old: Child, timeoutMs: number): Promise<void> {
     const late = Promise.withResolvers<'late'>();
     const timer = processClock.after(timeoutMs, () => late.resolve('late'));
@@ -84,8 +84,8 @@ export class RollingReplacement {
   }
 
   /**
-   * Replaces several, with no other series between them.
-   * @throws Failure not_ready when one is under way, or what `run` throws
+   * Replaces several children; no other series runs meanwhile.
+   * @throws Failure not_ready when a series is under way, or what `run` throws
    */
   async series(run: (replace: RollingReplacement['replace']) => Promise<void>): Promise<void> {
     this.#options.lifecycle.demandServing();

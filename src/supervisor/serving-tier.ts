@@ -10,23 +10,23 @@ import type { Slot } from './slot.ts';
 import { Spare } from './spare.ts';
 
 export interface ServingTierOptions {
-  /** What the first ones are made from. */
+  /** What the first processes are made from. */
   readonly deployment: Deployment;
   readonly factory: ProcessFactory;
   readonly lifecycle: Lifecycle;
   readonly log: Logger;
   /** Where the system listens; known when this tier starts. */
   readonly url: () => string;
-  /** A worker can be given connections. */
+  /** A worker is ready for connections. */
   readonly onReady: (child: Child) => void;
-  /** A worker or what runs beside them has said how it is. */
+  /** A worker or a background process has sent a report. */
   readonly onReport: () => void;
   readonly onChange: () => void;
 }
 
 /**
- * Everything that uses the data and may go at any time: the workers, the spare ones, and what features run beside
- * them. It has no states but its slots'.
+ * The processes that use the data and may go at any time: the workers, the spares, and the background processes of
+ * features. It has no states but its slots'.
  */
 export class ServingTier {
   readonly workers: readonly Slot[];
@@ -52,7 +52,7 @@ export class ServingTier {
     });
   }
 
-  /** What all of it is made from; during an exchange, what it was made from before. */
+  /** What all of it is made from; during an exchange, still the deployment before. */
   get deployment(): Deployment {
     // The last worker is exchanged last.
     return (this.workers.at(-1) as Slot).deployment;
@@ -63,21 +63,21 @@ export class ServingTier {
     return [...this.workers, ...this.#backgrounds];
   }
 
-  /** Nothing is answered any more but probes. */
+  /** Only probes are answered any more. */
   get areRequestsClosed(): boolean {
     return this.#requests === 'closed';
   }
 
-  /** Has what serves load its code while the data tier is brought up. */
+  /** Has the workers load their code while the data tier starts. */
   prefork(): void {
     for (const { name, deployment } of this.workers)
       this.#options.factory.prefork(PROCESSES.worker, { name, deployment });
   }
 
   /**
-   * Resolves when every worker is ready. What runs beside them is started then: nobody who waits to be served shall
-   * wait for it, and when it does not come up, `/ready` tells.
-   * @throws Failure the reason that one cannot start
+   * Resolves when every worker is ready. The background processes start then: nobody who waits to be served shall wait
+   * for them. When one does not come up, `/ready` tells.
+   * @throws Failure the reason that a worker cannot start
    */
   async start(): Promise<void> {
     for (const slot of this.workers) slot.start();
@@ -86,7 +86,7 @@ export class ServingTier {
     if (!this.#options.lifecycle.isEnding) this.spare.keep();
   }
 
-  /** What runs beside the workers finishes what it is about, and ends, until `resumeBackgrounds`. */
+  /** Lets the background processes finish what they do, and ends them, until `resumeBackgrounds`. */
   async pauseBackgrounds(cause: string): Promise<void> {
     await Promise.all(
       this.#backgrounds.map((slot) => slot.stop(slot.deployment.config.DRAIN_TIMEOUT_MS, cause)),
@@ -98,8 +98,8 @@ export class ServingTier {
   }
 
   /**
-   * Requests wait from now on, also with workers that come later, until `letRequests`.
-   * @param timeoutMs what those get that are under way
+   * Holds all requests from now on, also those of later workers, until `letRequests`.
+   * @param timeoutMs how long requests under way may take to be answered
    */
   async holdRequests(timeoutMs: number): Promise<void> {
     this.#requests = 'held';
@@ -112,13 +112,13 @@ export class ServingTier {
     );
   }
 
-  /** What has waited is answered, or closed unanswered; so is what comes from now on, also with workers that come later. */
+  /** Answers the requests that were held and all later ones, or closes their connections; also with later workers. */
   letRequests(be: 'answered' | 'closed'): void {
     this.#requests = be;
     for (const { child } of this.workers) child?.send({ kind: 'let-requests', be });
   }
 
-  /** @param drainTimeoutMs what each gets to finish; what the table says when left out */
+  /** @param drainTimeoutMs how long each process may take to finish; by default what the table of processes says */
   async stop(cause: string, drainTimeoutMs?: number): Promise<void> {
     const stopped = this.slots.map((slot) => {
       const { config } = slot.deployment;
@@ -127,15 +127,15 @@ export class ServingTier {
     await Promise.all([...stopped, this.spare.discard(cause)]);
   }
 
-  /** @returns those that a release has too, in start order */
+  /** @returns the background processes that a release has too, in start order */
   backgroundsOf({ backgrounds }: Deployment): readonly Slot[] {
     return this.#backgrounds.filter((slot) => backgrounds.some(({ name }) => name === slot.name));
   }
 
   /**
-   * Has the background processes that a release has: those that it adds are started, those that it dropped are ended.
+   * Adopts the background processes of a release: starts those that it adds, and ends those that it dropped.
    * @returns the names of both
-   * @throws Failure why one does not come up; those that were added are ended then, and none is dropped
+   * @throws Failure why one does not come up; the added ones are ended then, and none is dropped
    */
   async adopt(deployment: Deployment, cause: string): Promise<readonly string[]> {
     const before = this.#backgrounds;
@@ -186,7 +186,7 @@ export class ServingTier {
       const input: BackgroundInput = { url: url() };
       return factory.child(specIn(from, name), { name, deployment: from, input });
     });
-    // Beside its state, which the slot tells of, and the beats, which change nothing.
+    // Only reports: the slot tells of state changes, and beats change nothing.
     slot.on('child', (child) => onEach(child, onReport));
     return slot;
   }

@@ -1,38 +1,38 @@
 import type { Clock, Timer } from './clock.ts';
 
 const LOOK_INTERVAL_MS = 100;
-/** What one gets beyond its timeout that has not said that it is ready: it loads its code, or opens databases. */
+/** Added to the timeout before a child has said that it is ready: it loads its code, or opens databases. */
 const GRACE_MS = 2500;
 
 export interface SilenceWatchOptions {
-  /** Silence after which a child that is ready is taken for hung; 0 for one that does not beat. */
+  /** A ready child that is silent for so long counts as hung; 0 for a child that does not beat. */
   readonly silenceTimeoutMs: number;
   readonly startTimeoutMs: number;
   readonly clock: Clock;
   readonly onHung: (silentMs: number) => void;
 }
 
-/** Finds a child whose event loop stands still: it says nothing. States: idle ⇄ looking (`start`, `stop`). */
+/** Finds a child whose event loop stands still, by its silence. States: idle ⇄ looking (`start`, `stop`). */
 export class SilenceWatch {
   readonly #options: SilenceWatchOptions;
   #timer: Timer | undefined;
   #lastHeardMs = 0;
   #hasSpoken = false;
   #isReady = false;
-  /** In a row at which it had been silent for too long. */
+  /** Looks in a row at which it had been silent for too long. */
   #silentLooks = 0;
 
   constructor(options: SilenceWatchOptions) {
     this.#options = options;
   }
 
-  /** It has said something. */
+  /** It has sent a message. */
   heard(): void {
     this.#hasSpoken = true;
     this.#lastHeardMs = this.#options.clock.nowMs();
   }
 
-  /** It has said that it is ready: from now on nothing of what it does takes long. */
+  /** It has said that it is ready: from now on nothing that it does takes long. */
   saidReady(): void {
     this.#isReady = true;
   }
@@ -45,7 +45,7 @@ export class SilenceWatch {
     this.#timer = clock.every(LOOK_INTERVAL_MS, () => {
       const silentMs = clock.nowMs() - this.#lastHeardMs;
       this.#silentLooks = silentMs > this.#maxMs ? this.#silentLooks + 1 : 0;
-      // At the first one what it has said may not have been read yet.
+      // At the first such look, its messages may have arrived and not been read yet.
       if (this.#silentLooks === 2) onHung(Math.round(silentMs));
     });
   }
@@ -57,7 +57,7 @@ export class SilenceWatch {
   get #maxMs(): number {
     const { silenceTimeoutMs, startTimeoutMs } = this.#options;
     if (this.#isReady) return silenceTimeoutMs;
-    // One that is watched from its fork on loads its code first, as any other that starts.
+    // A child that is watched from its fork on loads its code first, like any other that starts.
     return (this.#hasSpoken ? silenceTimeoutMs : Math.max(startTimeoutMs, silenceTimeoutMs)) + GRACE_MS;
   }
 }

@@ -30,15 +30,15 @@ export const SLOT_TRANSITIONS: Transitions<SlotState> = {
 
 export interface SlotOptions {
   readonly name: string;
-  /** What its first child is made from. */
+  /** What the first child is made from. */
   readonly deployment: Deployment;
   /** @param isToStandBy whether the child shall load and then wait for `activate` */
   readonly spawn: (deployment: Deployment, isToStandBy: boolean) => Child;
   readonly handover: Exclude<ProcessSpec['handover'], 'none'>;
-  /** What the old child gets to finish when the one of this deployment takes over. */
+  /** How long the old child may take to finish when a child of this deployment takes over. */
   readonly exchangeTimeoutMs: (deployment: Deployment) => number;
   readonly policy: RestartPolicy;
-  /** Whether nobody else does its work while it is away. */
+  /** Whether no other child does this slot's work while its own is away. */
   readonly isAlone?: () => boolean;
   /** A child that stayed ready this long has its restart record reset. */
   readonly resetAfterMs: number;
@@ -48,23 +48,24 @@ export interface SlotOptions {
 
 /** How a child is exchanged for another. */
 export interface Replacement {
-  /** What the next one is made from; the slot's own when left out. */
+  /** What the next child is made from; the slot's own deployment when left out. */
   readonly deployment?: Deployment;
   readonly cause: string;
 }
 
 /**
- * A replacement under way. Phases: the next one loads (`next`) → only where there may be but one: the old one goes
- * (`isHandingOver`), and the next one is started or activated when it has gone → the next one is ready, or has failed.
+ * A replacement under way. Phases: the next child loads (`next`) → only where there may be but one child: the old one
+ * goes (`isHandingOver`), and once it has gone the next one is started or activated → the next child is ready, or has
+ * failed.
  */
 interface Exchange extends Required<Replacement> {
-  /** What the old one gets to finish. */
+  /** How long the old child may take to finish. */
   readonly drainTimeoutMs: number;
   next: Child | undefined;
   isHandingOver: boolean;
-  /** Why the next one did not come up, while the old one that cannot come back still goes. */
+  /** Why the next child did not come up, while the old one, which was told to end, has not ended yet. */
   failure: Failure | undefined;
-  /** Resolves to the old one, which may still drain. */
+  /** Resolves to the old child, which may still drain. */
   readonly done: PromiseWithResolvers<Child | undefined>;
 }
 
@@ -73,20 +74,21 @@ interface SlotEvents {
   child: [child: Child];
   /** Anything that `/ready` or a person would want to know has changed. */
   change: [];
-  /** A child ended; `restart` is undefined when nothing was left to make up for. */
+  /** A child ended; `restart` is undefined when the slot does not restart it for that. */
   death: [exit: ChildExit, restart: Restart | undefined];
-  /** The place of one that died is filled again. */
+  /** The child that replaces a dead one is ready. */
   restarted: [child: Child];
   /** A child was exchanged for another. */
   replaced: [child: Child, old: Child | undefined, cause: string];
 }
 
 /**
- * The place of one child in the tree: keeps it filled, from the deployment that serves. States and who moves them:
- * stopped → starting (`start`) → serving (its child is ready) → backing-off (its child died) → starting (timer);
- * broken instead of backing-off when the policy's breaker opened, with a slow timer. Any of these → exchanging
- * (`replace`) → serving (the next child is ready) or what it would be without the exchange (the next child failed);
- * a child that dies meanwhile is made up for as always. Any → stopping (`retire`, `stop`) → stopped (all are dead).
+ * The place of one child in the tree. It keeps the place filled, from the deployment that serves. States and who moves
+ * them: stopped → starting (`start`) → serving (its child is ready) → backing-off (its child died) → starting (timer).
+ * Broken instead of backing-off when the policy's breaker is open, with a slow timer. Any of these but stopped →
+ * exchanging (`replace`) → serving (the next child is ready), or the state without the exchange (the next child
+ * failed). A child that dies during an exchange is restarted as always. Any → stopping (`retire`, `stop`) → stopped
+ * (all are dead).
  */
 export class Slot extends EventEmitter<SlotEvents> {
   readonly name: string;
@@ -96,7 +98,7 @@ export class Slot extends EventEmitter<SlotEvents> {
   #state: SlotState = 'stopped';
   #child: Child | undefined;
   #exchange: Exchange | undefined;
-  /** Those that are no longer the slot's child, nor its next one, and have not ended. */
+  /** Children that are neither the slot's child nor its next one any more, and have not ended. */
   readonly #leaving = new Set<Child>();
   /** Starts the next child. */
   #timer: Timer | undefined;
@@ -116,7 +118,7 @@ export class Slot extends EventEmitter<SlotEvents> {
     return this.#state;
   }
 
-  /** What crash replacements are made from: that of the child which took over last. */
+  /** What crash replacements are made from: the deployment of the child that took over last. */
   get deployment(): Deployment {
     return this.#deployment;
   }
@@ -142,7 +144,7 @@ export class Slot extends EventEmitter<SlotEvents> {
     return this.#lastExit;
   }
 
-  /** Whether it failed so often that it is tried again slowly; also during such a try. */
+  /** Whether it failed so often that it is retried slowly; also true during such a retry. */
   get breakerOpen(): boolean {
     return this.#options.policy.breakerOpen;
   }
@@ -150,7 +152,7 @@ export class Slot extends EventEmitter<SlotEvents> {
   /** Why it does not serve, in words; undefined when it does. */
   get trouble(): string | undefined {
     if (this.isReady) return this.#child?.reportedTrouble;
-    // That it comes up for the first time is no trouble.
+    // A first start is no trouble.
     if (this.childState === 'starting' && !this.#lastExit) return undefined;
     const last = this.#lastExit ? ` after ${describeExit(this.#lastExit)}` : '';
     if (this.#state === 'broken') return `failing again and again${last}; tried again slowly`;
@@ -159,7 +161,7 @@ export class Slot extends EventEmitter<SlotEvents> {
     return `${this.childState}${last}`;
   }
 
-  /** That it will hardly serve for long, in words; undefined when it may, or does not serve at all. */
+  /** Why it will hardly serve for long, in words; undefined when it may, and when it does not serve. */
   get instability(): string | undefined {
     if (!this.isReady || !this.breakerOpen || !this.#lastExit) return undefined;
     return `serves again, and is failing again and again: ${describeExit(this.#lastExit)}`;
@@ -170,7 +172,7 @@ export class Slot extends EventEmitter<SlotEvents> {
     this.#spawn(false);
   }
 
-  /** Asks the child to finish; whenever it ends now, it is not replaced. Past the deadline it is killed. */
+  /** Asks the child to finish. From now on it is not replaced when it ends. Past the deadline it is killed. */
   retire(timeoutMs: number, cause: string): void {
     if (this.#state === 'stopped' || this.#state === 'stopping') return;
     this.#resetTimer?.cancel();
@@ -180,7 +182,7 @@ export class Slot extends EventEmitter<SlotEvents> {
     exchange?.done.reject(new Failure('not_ready', `${this.name} is being stopped`));
     this.#timer?.cancel();
     this.#timer = undefined;
-    // They have the deadline of their exchange, which may be later than this one.
+    // These have the deadline of their exchange, which may be later than this one.
     for (const child of this.#leaving) child.drain(timeoutMs, cause);
     if (exchange?.next && exchange.next.state !== 'dead') {
       this.#leaving.add(exchange.next);
@@ -190,7 +192,7 @@ export class Slot extends EventEmitter<SlotEvents> {
     this.#settleStop();
   }
 
-  /** Ends the child for good, gracefully until the deadline. Resolves when all that the slot ever had are dead. */
+  /** Ends the child for good, gracefully until the deadline. Resolves when all children of the slot are dead. */
   async stop(timeoutMs: number, cause: string): Promise<void> {
     this.retire(timeoutMs, cause);
     await this.stopped();
@@ -202,11 +204,11 @@ export class Slot extends EventEmitter<SlotEvents> {
   }
 
   /**
-   * Replaces the child without a gap in service, and resolves when the next one serves, whose deployment is then the
+   * Replaces the child without a gap in service. Resolves when the next child serves; its deployment is then the
    * slot's. When it does not come up, the old child and its deployment stay.
    *
    * @returns the old child, which may drain for as long as a request may take; undefined when there was none
-   * @throws Failure why the next one did not come up, or not_ready when the slot is stopped or exchanges already
+   * @throws Failure why the next child did not come up, or not_ready when the slot is stopped or exchanges already
    */
   async replace({ deployment = this.#deployment, cause }: Replacement): Promise<Child | undefined> {
     if (!SLOT_TRANSITIONS[this.#state].includes('exchanging')) {
@@ -232,7 +234,7 @@ export class Slot extends EventEmitter<SlotEvents> {
 
   /**
    * Resolves when the child is ready.
-   * @throws Failure what the child said of itself when trying again cannot help, as `failureOf` when the breaker opens,
+   * @throws Failure what the child said of itself when a retry cannot help, as `failureOf` when the breaker opens,
    *   not_ready when the slot is stopped
    */
   async ready(): Promise<void> {
@@ -263,7 +265,7 @@ export class Slot extends EventEmitter<SlotEvents> {
     });
   }
 
-  /** @param isRestart whether it makes up for one that died */
+  /** @param isRestart whether the child replaces one that died */
   #spawn(isRestart: boolean): void {
     this.#timer = undefined;
     const child = this.#options.spawn(this.#deployment, false);
@@ -280,7 +282,7 @@ export class Slot extends EventEmitter<SlotEvents> {
     this.emit('change');
   }
 
-  /** Makes it the slot's child: its life is the slot's from now on. */
+  /** Makes it the slot's child: from now on its state moves the slot. */
   #adopt(child: Child): void {
     this.#child = child;
     const resetLater = () => {
@@ -316,7 +318,7 @@ export class Slot extends EventEmitter<SlotEvents> {
     this.emit('change');
   }
 
-  /** There may be but one: the old one goes first. What it has decided is the end of its work. */
+  /** There may be but one child: the old one goes first. It is killed when it says that it has decided all it had. */
   #handOver(exchange: Exchange): void {
     const { drainTimeoutMs, cause } = exchange;
     exchange.isHandingOver = true;
@@ -333,7 +335,7 @@ export class Slot extends EventEmitter<SlotEvents> {
     old.drain(drainTimeoutMs, cause);
   }
 
-  /** From the old one's last decision to the next one's first there is nobody; the clients hold what they send. */
+  /** Between the old child's last decision and the next one's first, no child serves: clients hold their requests. */
   #oldIsGone(exchange: Exchange): void {
     if (exchange.failure) this.#fail(exchange, exchange.failure);
     else if (exchange.next) exchange.next.activate({ name: this.name });
@@ -421,7 +423,7 @@ export class Slot extends EventEmitter<SlotEvents> {
     const isMeant = exit.endedBy === 'us';
     const text = `${this.name} ${isMeant ? 'was ended' : 'died'}: ${exit.cause}; ${next} in ${delayMs} ms`;
     this.#options.log[isMeant ? 'info' : 'error'](fields, text);
-    // Timers first run a turn later; a replacement that is due now should not wait for one.
+    // A timer runs a turn later at the earliest; a replacement that is due now should not wait for one.
     if (delayMs === 0) this.#refill();
     else {
       if (!this.#exchange) this.#move(breakerOpen ? 'broken' : 'backing-off');
@@ -447,10 +449,10 @@ export class Slot extends EventEmitter<SlotEvents> {
   }
 }
 
-/** What a child says whose failure may pass, or says nothing of what it is. */
+/** Codes of failures that may pass, or that say nothing about the cause. */
 const NOT_FINAL: ReadonlySet<Code> = new Set(['internal', 'child_failed', 'not_ready']);
 
-/** @returns what the child said of itself, when it is a reason that a restart does not change */
+/** @returns the failure that the child reported, when a restart cannot change it */
 export function finalFailure(exit: ChildExit): Failure | undefined {
   const { failure } = exit;
   if (!failure || !isCode(failure.code) || NOT_FINAL.has(failure.code)) return;
@@ -458,8 +460,8 @@ export function finalFailure(exit: ChildExit): Failure | undefined {
 }
 
 /**
- * @param told that it has ended, and why, for people
- * @returns what the child said of itself, where that is final; not_ready for what its code is not to blame for; else
+ * @param told that the child has ended, and why, for people
+ * @returns the failure that the child reported, where that is final; not_ready when its code is not to blame; else
  *   child_failed
  */
 export function failureOf(exit: ChildExit, told: string): Failure {

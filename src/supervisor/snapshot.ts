@@ -22,7 +22,7 @@ export function snapshotOfSlot(slot: Slot): ChildSnapshot {
   };
 }
 
-/** @returns a worker in reserve, which has no place yet */
+/** @returns a spare worker, which has no place yet */
 export function snapshotOfSpare(child: Child): ChildSnapshot {
   return {
     name: child.name,
@@ -53,7 +53,7 @@ function processOf(child: Child | undefined) {
     release: deployment.release.hash,
     pid,
     ageMs: Math.round(child.ageMs),
-    // What beats tells it; of what does not, or has not yet, the kernel knows.
+    // A process that beats tells it; for any other, and before the first beat, the kernel does.
     rssBytes: rssBytes || (residentBytes(pid) ?? null),
     heapUsedBytes: heapUsedBytes || null,
     served,

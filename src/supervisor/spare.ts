@@ -4,24 +4,24 @@ import type { Child } from './child.ts';
 import { type Clock, processClock, type Timer } from './clock.ts';
 import type { Deployment } from './release/deployment.ts';
 
-/** When spares die, the next one is not hurried, since nobody waits for it. */
+/** When spares die, their back-off is long: nobody waits for the next one. */
 const BACKOFF_MIN_MS = 1000;
 const BACKOFF_MAX_MS = 30_000;
-/** One that stood by for so long has not failed by what it is. */
+/** A spare that stood by for so long did not die of a fault of its code. */
 const STABLE_MS = 10_000;
-/** It has loaded everything: one that is not ready by then stands still, and its place is filled by another. */
+/** How long an activated spare may take. It has loaded everything: one that takes longer hangs, and is replaced. */
 const ACTIVATION_TIMEOUT_MS = 2000;
 
 export interface SpareOptions {
-  /** Those that are kept; none is none. */
+  /** One for each spare that is kept; may be empty. */
   readonly names: readonly string[];
-  /** What new ones are made from. */
+  /** What new spares are made from. */
   readonly deployment: () => Deployment;
-  /** @param name of one that has no place yet */
+  /** @param name of the spare, which has no place yet */
   readonly spawn: (name: string, deployment: Deployment) => Child;
-  /** Whether a place is being filled: what serves soon needs the processor more than what waits. */
+  /** Whether a place is being filled: a worker that will serve needs the processor more than a spare. */
   readonly isPlaceStarting: () => boolean;
-  /** What one may take to load; one that is missing for longer is told of. */
+  /** How long a spare may take to load; a spare that is missing for longer is reported. */
   readonly startTimeoutMs: number;
   /** `trouble` has changed. */
   readonly onChange: () => void;
@@ -30,25 +30,25 @@ export interface SpareOptions {
 }
 
 /**
- * The workers in reserve: each has loaded and opened everything, and waits to be given a place, so that a worker that
- * dies is made up for in milliseconds. They load one after the other, and only while no place is being filled. States
- * of each and who moves them: loading (`keep`, or another has loaded, or was taken and its place is filled:
- * `placeChanged`) → standby (it says so); either → taken (`take`), or ended (`discard`, or another deployment serves).
- * There are none before `keep` and after `discard`. Beside that, all stand by, or one has been missing for a time.
+ * The workers in reserve. Each has loaded and opened everything, and waits for a place, so that a dead worker is
+ * replaced in milliseconds. They load one after the other, and only while no place is being filled. States of each and
+ * who moves them: loading (`keep`; or `placeChanged`, when another has loaded, or the place that took one is filled) →
+ * standby (it says so); either → taken (`take`), or ended (`discard`, or another deployment serves). There are none
+ * before `keep` and after `discard`. Besides, all stand by, or one has been missing for a time.
  */
 export class Spare {
   readonly #options: SpareOptions;
-  /** Those that load or stand by, by name. */
+  /** Spares that load or stand by, by name. */
   readonly #children = new Map<string, Child>();
   readonly #clock: Clock;
   #isKept = false;
   #timer: Timer | undefined;
-  /** Whose spare the timer keeps waiting. */
+  /** The deployment of the spare whose back-off the timer is. */
   #delayed: Deployment | undefined;
-  /** Deaths since one stood by for long. */
+  /** Deaths since a spare last stood by for long. */
   #failures = 0;
   #lastCause: string | undefined;
-  /** Runs while one is missing; when it has run, that is told of. */
+  /** Runs while a spare is missing; when it ends, that is reported. */
   #missingTimer: Timer | undefined;
   #isMissed = false;
 
@@ -57,12 +57,12 @@ export class Spare {
     this.#clock = options.clock ?? processClock;
   }
 
-  /** Those that load or stand by, in the order of their names. */
+  /** Spares that load or stand by, in the order of their names. */
   get children(): readonly Child[] {
     return this.#options.names.flatMap((name) => this.#children.get(name) ?? []);
   }
 
-  /** Why one is missing, in words; undefined when none is, or has been only for as long as a start may take. */
+  /** Why a spare is missing, in words; undefined when none is, or not for longer than a start may take. */
   get trouble(): string | undefined {
     if (!this.#isMissed) return undefined;
     const { names } = this.#options;
@@ -73,7 +73,7 @@ export class Spare {
       : `${what}: a place waits to be filled`;
   }
 
-  /** Has them from now on. */
+  /** Keeps spares from now on. */
   keep(): void {
     this.#isKept = true;
     this.#fill();
@@ -81,10 +81,10 @@ export class Spare {
   }
 
   /**
-   * @param name of the place that it takes
+   * @param name of the place to fill
    * @param deployment that the place wants
-   * @returns a worker that stands by, on its way to being ready, else the one that loads: it is further than any other
-   *   could be; undefined when there is none
+   * @returns an activated spare, if possible one that stands by, else the one that loads, which is ahead of any new
+   *   worker; undefined when there is none
    */
   take(name: string, deployment: Deployment): Child | undefined {
     const candidates = this.children.filter(
@@ -98,12 +98,12 @@ export class Spare {
     return child;
   }
 
-  /** A place has changed, or a spare has loaded: when none is being filled any more, the next spare is loaded. */
+  /** A place has changed, or a spare has loaded: the next spare is loaded unless a place is being filled. */
   placeChanged(): void {
     if (!this.#timer || this.#delayed !== this.#options.deployment()) this.#fill();
   }
 
-  /** Ends them, and has none until `keep`: the system stops, or replaces the files that they have open. */
+  /** Ends all spares, and keeps none until `keep`: the system stops, or replaces the files that they have open. */
   async discard(cause: string): Promise<void> {
     this.#isKept = false;
     this.#timer?.cancel();

@@ -11,16 +11,16 @@ export interface StatusBoardOptions {
   readonly notify: NotifyPlace;
   readonly data: DataTier;
   readonly serving: ServingTier;
-  /** What is out of order with the releases that run. */
+  /** What is wrong with the releases that run. */
   readonly releaseTrouble: () => string | undefined;
-  /** What is out of order with the proxies in front. */
+  /** What is wrong with the proxies in front. */
   readonly proxyProblem: () => string | undefined;
   readonly recycler: () => Pick<Recycler, 'trouble'>;
 }
 
 /**
- * What `/ready` answers, gathered here and told to every worker whenever it has changed. State: whether a change waits
- * to be told (`changed`) until the end of the turn (`announce`), and what was told last.
+ * Gathers what `/ready` answers, and sends it to every worker whenever it has changed. State: whether a change is to be
+ * sent (`changed`) at the end of the turn (`announce`), and what was sent last.
  */
 export class StatusBoard {
   readonly #options: StatusBoardOptions;
@@ -45,11 +45,11 @@ export class StatusBoard {
     if (isHandedOver) notReady.push({ name: 'standby', reason: 'this system has handed over' });
     if (!lifecycle.isServing) notReady.push({ name: 'system', reason: lifecycle.trouble ?? lifecycle.state });
     const { trouble: ofWriter, state: writerState } = writer.slot;
-    // Writes wait for a planned exchange, and reads go on: a proxy shall not take this system for down meanwhile.
+    // During a planned exchange writes wait and reads go on: a proxy shall not take this system for down meanwhile.
     if (ofWriter && writerState === 'exchanging')
       degraded.push({ name: 'writer', reason: `it is being exchanged: ${ofWriter}` });
     else if (ofWriter) notReady.push({ name: 'writer', reason: ofWriter });
-    // Nobody can ask for this but at the control socket; the connections wait.
+    // Only the control socket can tell this: HTTP connections wait for a worker.
     if (!serving.workers.some(({ isReady }) => isReady))
       notReady.push({ name: 'worker', reason: 'none serves' });
     const others = [...notify.slots, replicator.slot, ...serving.slots];
@@ -88,12 +88,12 @@ export class StatusBoard {
     };
   }
 
-  /** Tells one that has just come. */
+  /** Sends the status to a worker that has just become ready. */
   tell(child: Child): void {
     child.send({ kind: 'status', status: this.status });
   }
 
-  /** One message a turn, however many children changed in it. */
+  /** Sends one message a turn, however many children have changed in it. */
   changed(): void {
     if (this.#isScheduled) return;
     this.#isScheduled = true;
@@ -103,7 +103,7 @@ export class StatusBoard {
     });
   }
 
-  /** Tells every worker now, if there is anything new. */
+  /** Sends the status to every worker now, if it has changed. */
   announce(): void {
     const { status } = this;
     const text = JSON.stringify(status);

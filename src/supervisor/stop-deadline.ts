@@ -4,10 +4,10 @@ import type { Logger } from '../platform/log.ts';
 import type { Child } from './child.ts';
 import type { Clock } from './clock.ts';
 
-/** For the writer to decide what it has, and for what each step takes beside its own deadline. */
+/** Time for the writer to decide its writes, and for what each step takes beside its own deadline. */
 const STOP_MARGIN_MS = 10_000;
 
-/** @returns the longest that a stop takes, whatever hangs, in milliseconds */
+/** @returns the longest time that a stop takes, whatever hangs, in milliseconds */
 export function stopTimeoutMsOf({
   DRAIN_TIMEOUT_MS,
   REPLICA_STOP_TIMEOUT_MS,
@@ -24,8 +24,8 @@ export interface StopDeadlineOptions {
 }
 
 /**
- * Waits for a stop, but no longer than its deadline; what is left then is ended by SIGKILL.
- * @throws Failure stop_incomplete with what hung, or what `stop` throws
+ * Waits for a stop until its deadline; processes that are left then are killed.
+ * @throws Failure stop_incomplete with the processes that were left, or what `stop` throws
  */
 export async function stopInTime(
   stop: Promise<void>,

@@ -42,52 +42,52 @@ import type { ServiceSockets } from './systemd/environment.ts';
 import { Telemetry } from './telemetry.ts';
 import { UnnamedProxies } from './unnamed-proxies.ts';
 
-/** What a person sees at once; whoever wants more asks for them. */
+/** How many of the newest events a snapshot carries. The command `events` gives more. */
 const SNAPSHOT_EVENTS = 50;
-/** What requests get to be answered that are under way when the lead is handed over. */
+/** How long requests that are under way may take to be answered before the lead is handed over. */
 const UNDER_WAY_MS = 2000;
 
 export interface SystemOptions {
   readonly releases: Releases;
   /** Which releases the start has chosen, and why. */
   readonly settled: Settled;
-  /** What it is started from. */
+  /** What the system is started from: release, settings, secrets. */
   readonly deployment: Deployment;
-  /** Of the writer: another one where an exchange was cut in half. */
+  /** Of the writer. It is another one when the last exchange of releases was interrupted half-way. */
   readonly writerDeployment: Deployment;
-  /** Those that the service manager has opened; undefined without one. */
+  /** Sockets that the service manager has opened; undefined without one. */
   readonly sockets?: ServiceSockets | undefined;
   readonly log: Logger;
   readonly events: Events;
-  /** The replica is taken from whoever owns it. */
+  /** Whether to take the replica from the system that owns it (`--take-over`). */
   readonly isTakeOver?: boolean;
-  /** Of a system that was one of two: where its replica is. */
+  /** Where the replica is, for a system that used to be one of two (FAILOVER=lease). */
   readonly shared?: Shared | undefined;
-  /** What a system has already that stood by. */
+  /** What this system takes over from the standby that it was; undefined without FAILOVER=lease. */
   readonly leading?: Leading | undefined;
   /** Called once when the system cannot go on. */
   readonly onFatal: (failure: Failure) => void;
 }
 
-/** What a system has that leads beside another that stands by. */
+/** What a system that leads has already from the time when it stood by (FAILOVER=lease). */
 export interface Leading {
   readonly contender: ContenderPlace;
   readonly listener: Listener;
   readonly listening: Listening;
-  /** It runs. */
+  /** It runs already. */
   readonly notify: NotifyPlace;
   readonly links: OpsLinks;
-  /** The databases were found whole a moment ago, when they were brought here. */
+  /** The databases were brought here a moment ago and found whole: they need no second check. */
   readonly areChecked: boolean;
-  /** What is here is of no use: the next start begins from what counts. */
+  /** Forgets the epoch of the databases here: the next start restores them from the folder that counts. */
   readonly abandon: () => void;
 }
 
-/** Who leads after it was handed over, and how long requests have waited for that. */
+/** Which system leads after a handover, and how long requests have waited for that. */
 export interface HandedOver {
   readonly to: string;
   readonly durationMs: number;
-  /** Why the other one does not serve; undefined when it does. */
+  /** Why the new leader does not serve; undefined when it does. */
   readonly problem?: string | undefined;
 }
 
@@ -99,8 +99,8 @@ export interface OpsLink {
 }
 
 /**
- * The tree of processes, started in order and stopped in reverse: the data tier, the port, the serving tier. Its
- * states are the lifecycle's. The port stays open from the first start to the stop, whatever dies behind it.
+ * The tree of processes, started in order and stopped in reverse: the data tier, the port, the serving tier. Its states
+ * are those of `Lifecycle`. The port stays open from the first start to the stop, whichever process dies.
  */
 export class System {
   readonly #options: SystemOptions;
@@ -223,18 +223,18 @@ export class System {
     return [...this.#notify.slots, ...this.#data.slots, ...this.#serving.slots];
   }
 
-  /** Where it listens; undefined until then. */
+  /** The URL that it listens on; undefined before it listens. */
   get url(): string | undefined {
     return this.#listening?.url;
   }
 
-  /** Where it listens for its operator: `unix:PATH`, or a URL; undefined until then. */
+  /** The operator's address: `unix:PATH`, or a URL; undefined before it listens. */
   get opsUrl(): string | undefined {
     return this.#listening?.opsUrl;
   }
 
   /**
-   * @returns a new link to the operator's page, for one exchange
+   * @returns a new link to the operator's page, which can be exchanged once
    * @throws Failure not_ready when it does not listen yet
    */
   opsLink(): OpsLink {
@@ -243,7 +243,7 @@ export class System {
     return { url: pageUrlOf(this.#listening), token: this.#links.issue() };
   }
 
-  /** What whoever starts it should know, as the writer says; undefined when there is nothing. */
+  /** What the person who starts the system should know, as the writer tells it; undefined when there is nothing. */
   get notice(): string | undefined {
     return this.#data.writer.slot.child?.notice;
   }
@@ -254,7 +254,7 @@ export class System {
     const { config } = deployment;
     const { DATA_DIR, DISK_RESERVE_MB, replica } = config;
     const { replicator, writer, drills } = this.#data;
-    // Once: a folder on a network may answer slowly, and the answer does not change.
+    // Asked once: a folder on a network may answer slowly, and the answer does not change.
     this.#isReplicaOnSameDisk ??= isSameDisk(DATA_DIR, replica);
     return {
       atMs: Date.now(),
@@ -306,12 +306,12 @@ export class System {
     await this.#serve();
     const durationMs = Date.now() - this.#lifecycle.startedAtMs;
     events.record('serving', { cause: this.#listening.url, durationMs });
-    // Nobody waits for it; what could go wrong is what it tells.
+    // Not awaited: the system serves already, and `#served` reports its own failures.
     void this.#served();
   }
 
   /**
-   * Brings up only what a command needs that writes while nothing serves: the databases, Litestream and the writer.
+   * Starts only what a command needs that writes while nothing serves: the databases, Litestream and the writer.
    * @throws Failure the reason that it cannot start; `stop` is still to be called
    */
   async startWithoutServing(): Promise<void> {
@@ -319,8 +319,8 @@ export class System {
   }
 
   /**
-   * Takes the tree down in reverse order: nothing that was acknowledged stays unshipped if the replica is there.
-   * @throws Failure stop_incomplete when it has not ended at its deadline; what was left is killed
+   * Stops every process in reverse order. Each acknowledged commit is shipped, if the replica can be reached.
+   * @throws Failure stop_incomplete when processes are left at the deadline; they are killed
    */
   async stop(cause: string): Promise<void> {
     if (this.#lifecycle.isEnding) return;
@@ -336,12 +336,12 @@ export class System {
   }
 
   async #stopInOrder(cause: string): Promise<void> {
-    // What the kernel has accepted by now is taken and handed over in the rest of this turn; a close before that
+    // The connections that the kernel has accepted by now go to workers in the rest of this turn. To close before that
     // would reset connections whose requests are under way.
     await nextTurn();
     this.#listener.close();
     await this.#stopChildren(cause);
-    // Kept while it is healed: nobody shall come in between.
+    // Only here, and not when the system heals: no other system shall take the replica in between.
     await this.#data.lease.stop(cause, this.#data.lastCommits);
     this.#listener.abandon();
     await this.#notify.stop(cause);
@@ -357,16 +357,16 @@ export class System {
     throw new Failure('usage', 'handover is for FAILOVER=lease: nobody stands by for this system');
   }
 
-  /** What works beside the requests ends, until `go`: what it has begun elsewhere it has still to write down. */
+  /** Ends the background processes until `go`. They finish first: they have to record what they have done outside. */
   async finishBackgrounds(): Promise<void> {
     this.#lifecycle.demandServing();
     await this.#serving.pauseBackgrounds('the lead is handed over');
   }
 
   /**
-   * Requests wait from now on, and nothing is committed, until `go` or `closeRequests`. What takes longer to be answered that
-   * came before waits with the writer.
-   * @returns whether the replica has all that was committed
+   * Holds requests and commits until `go` or `closeRequests`. A request that was under way and takes too long waits
+   * with the writer.
+   * @returns whether the replica has every commit
    */
   async hold(): Promise<boolean> {
     this.#lifecycle.demandServing();
@@ -374,7 +374,7 @@ export class System {
     return await this.#data.hold();
   }
 
-  /** What waits is answered, and all goes on. */
+  /** Ends `hold`: the waiting requests are answered, and commits and background processes go on. */
   go(): void {
     this.#data.writer.go();
     this.#serving.letRequests('answered');
@@ -382,8 +382,8 @@ export class System {
   }
 
   /**
-   * What is not answered yet is closed, and so is what comes, for whoever sent it to send it again; `/ready` is 404. The socket
-   * stays open: where a service manager holds it, connections would wait for the next start.
+   * Closes the connections of all unanswered and all new requests, so that their senders send them again; `/ready` is
+   * 404. The socket stays open: where a service manager holds it, connections would wait for the next start.
    */
   closeRequests(): void {
     this.#listener.abandon();
@@ -411,23 +411,23 @@ export class System {
   }
 
   /**
-   * Takes what a start has found for known: it is out of `degraded`.
-   * @returns how many things that was
+   * Marks what a start has found as known to the operator: it is no longer in `degraded`.
+   * @returns how many findings that were
    */
   acknowledge(): number {
     return this.#data.history.acknowledge();
   }
 
-  /** What runs is in the record, and then it can be told what ran before. */
+  /** Records which releases serve, and then finds out whether a rollback would work. */
   async #served(): Promise<void> {
     const { releases, settled } = this.#options;
     await releases.served(settled.writer, settled.workers);
     await this.#exchange.judgeRollback();
   }
 
-  /** What serves loads meanwhile, a moment after what has to be there first. */
+  /** Starts the data tier. The writer and the workers, which come after it, load their code meanwhile. */
   async #startData(): Promise<void> {
-    // A stop waits for what there is when it comes, and for nothing that is brought up after it.
+    // A stop waits only for the processes that exist when it begins: none may be started after that.
     this.#lifecycle.demandNotEnding();
     const started = this.#data.start();
     this.#factory.prefork(PROCESSES.writer, {

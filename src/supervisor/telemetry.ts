@@ -14,25 +14,25 @@ import { roleOf } from './snapshot.ts';
 
 const SAMPLE_INTERVAL_MS = 1000;
 const PRIMARY = 'primary';
-/** As the metric labels a death; one that the primary meant is none. */
+/** The metric's label for each kind of death; a death that the primary meant is not counted. */
 const DEATH_CAUSES = { us: undefined, outside: 'killed', fault: 'fault', hang: 'hang' } as const;
 
 export interface TelemetryOptions {
   readonly events: Events;
   readonly snapshot: () => SystemSnapshot;
   readonly lagMs: () => number;
-  /** @returns whether a link to the operator's page is still to be exchanged; it is not then */
+  /** @returns whether a link to the operator's page is valid; from then on it is not */
   readonly redeem: (id: string) => boolean;
 }
 
 /**
- * What all processes count, summed, and what came of it in the last minutes. It grows with each beat of a child, and
- * answers the workers, of which any may be asked for the whole. It has no states.
+ * The sum of what all processes count, and its course over the last minutes. It grows with each beat of a child, and
+ * answers the workers, each of which may be asked for the whole. It has no states.
  */
 export class Telemetry {
   readonly #options: TelemetryOptions;
   readonly #totals = new Totals();
-  /** The app's, apart: were it to make up labels, the chassis' series would go on. */
+  /** The app's series, apart: if it makes up labels without end, the chassis' series still grow. */
   readonly #ofApp = new Totals();
   readonly #history = new History();
   readonly #own = new Meter();
@@ -49,7 +49,7 @@ export class Telemetry {
     }, SAMPLE_INTERVAL_MS).unref();
   }
 
-  /** Hears what a child counts, and answers what it asks. */
+  /** Takes what a child counts, and answers its questions. */
   hear(child: Child): void {
     child.on('message', (message) => {
       if (message.kind === 'beat') this.#add(child, message.deltas);
@@ -63,7 +63,7 @@ export class Telemetry {
     });
   }
 
-  /** Counts the deaths and exchanges in a place. */
+  /** Counts the deaths and exchanges in a slot. */
   watch(slot: Slot): void {
     const role = roleOf(slot.name);
     slot.on('death', (exit) => {
@@ -92,7 +92,7 @@ export class Telemetry {
   }
 }
 
-/** A process may count what this primary does not know, and what its release has not declared. */
+/** @returns the series that are declared; a process may count others, which this primary or its release lacks */
 function knownIn(families: Families, deltas: readonly SeriesDelta[], child: string): SeriesDelta[] {
   return deltas.flatMap((delta) => {
     const family = Object.hasOwn(families, delta.name) ? families[delta.name]! : undefined;

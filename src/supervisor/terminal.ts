@@ -2,14 +2,14 @@ import { closeSync, constants, openSync } from 'node:fs';
 import { isatty } from 'node:tty';
 
 const STANDARD_DESCRIPTORS = [0, 1, 2];
-/** Not for want of anything else, such as descriptors: nothing shall stop for that. */
+/** Other errors, such as no free descriptor, do not mean that: nothing shall stop for them. */
 const GONE: ReadonlySet<string | undefined> = new Set(['ENXIO', 'EIO', 'ENODEV']);
 
 /**
  * SIGHUP has two senders: an operator who wants a reload, and a kernel or a shell whose terminal was closed.
  *
- * @returns tells at a SIGHUP whether the terminal is gone that this process was started in. What was started in none, or
- *   by nohup, which leaves it no descriptor of the terminal, never loses one.
+ * @returns a function that tells at a SIGHUP whether the terminal that this process was started in is gone. A process
+ *   that was started without one, or by nohup, which leaves it no descriptor of the terminal, never loses one.
  */
 export function watchTerminal(): () => boolean {
   const isInTerminal = STANDARD_DESCRIPTORS.some((fd) => isatty(fd)) && !isTerminalGone();

@@ -1,6 +1,6 @@
 import { Failure } from '../platform/errors.ts';
 
-/** To which states each state may go. */
+/** The states that may follow each state. */
 export type Transitions<State extends string> = Readonly<Record<State, readonly State[]>>;
 
 /**

@@ -3,8 +3,8 @@ import type { Logger } from '../platform/log.ts';
 import type { Slot } from './slot.ts';
 
 /**
- * Proxies that TRUSTED_PROXIES does not name, as the workers that serve now have met them: a reload that names one makes
- * it go. State: which kinds have been told in the log, each once (`look`).
+ * Proxies that TRUSTED_PROXIES does not name, as the present workers have met them: after a reload that names a proxy,
+ * it is gone from here. State: of which kind, near or not, one was logged; each kind is logged once (`look`).
  */
 export class UnnamedProxies {
   readonly #workers: () => readonly Slot[];
@@ -16,20 +16,20 @@ export class UnnamedProxies {
     this.#log = log;
   }
 
-  /** Each once. */
+  /** Each proxy once. */
   get all(): readonly UnnamedProxy[] {
     const found = this.#workers().flatMap(({ child }) => child?.unnamedProxies ?? []);
     return [...new Map(found.map((proxy) => [proxy.address, proxy])).values()];
   }
 
-  /** Undefined where none is on this machine or in its network: anybody outside can send such a header. */
+  /** Undefined when no such proxy is on this machine or in its network: anybody outside can send a proxy's header. */
   get problem(): string | undefined {
     const near = this.all.filter(({ isNear }) => isNear).map(({ address }) => address);
     if (near.length === 0) return undefined;
     return `${near.join(', ')} passes requests on, and TRUSTED_PROXIES does not name it: its clients share one rate limit`;
   }
 
-  /** A worker has told of one. */
+  /** A worker has reported a proxy. */
   look(): void {
     for (const { address, isNear } of this.all) {
       if (this.#told.has(isNear)) continue;

@@ -2,16 +2,16 @@
 const VARIABLE = 'NINELIVES_WRAPPER_PID';
 const CHECK_INTERVAL_MS = 500;
 
-/** @returns what a child that is to stop when this process is killed has in its environment */
+/** @returns the environment variable of a child that is to stop when this process is killed */
 export function asWrapper(): NodeJS.ProcessEnv {
   return { [VARIABLE]: String(process.pid) };
 }
 
 /**
- * Watches the wrapper, if this process has one: who started that one knows of no other process, and nobody would be left to
- * stop this one. The kernel tells of a parent's death only by another parent's id.
+ * Watches the wrapper, if this process has one. The wrapper's starter knows only the wrapper: when it is killed, nobody
+ * is left who would stop this process. A parent's death shows only in that the id of the parent changes.
  *
- * @param env from which it is taken; it is meant for no child
+ * @param env has the variable, which is removed: it is not for children
  * @param onGone called once
  */
 export function watchWrapper(env: NodeJS.ProcessEnv, onGone: () => void): void {

@@ -8,7 +8,7 @@ import { drainTimeoutMsOf, PROCESSES } from './processes.ts';
 import type { Deployment } from './release/deployment.ts';
 import type { Slot } from './slot.ts';
 
-/** What it gets to decide the writes that it has at a stop. */
+/** How long the writer may take to decide the writes that it has, at a stop or a hold. */
 const DECIDE_TIMEOUT_MS = 5000;
 
 export interface WriterPlaceOptions {
@@ -18,19 +18,19 @@ export interface WriterPlaceOptions {
   readonly events: Events;
   /** The last confirmation of each database. */
   readonly confirmations: () => Iterable<Confirmation>;
-  /** How far the replica is behind, by database, as a writer told it last. */
+  /** How far the replica is behind, by database, as a writer has reported it last. */
   readonly behind: () => Readonly<Record<string, Pick<LagReport, 'lagMs' | 'unconfirmedBytes'>>>;
-  /** The features have heard that a database has gone back. */
+  /** The features were told that a database has gone back. */
   readonly onRewound: (id: string) => void;
-  /** What the databases have, as one that is ready tells it. */
+  /** The migrations that the databases have, as a ready writer reports them. */
   readonly onSchema: (schema: Schema, needs: Schema | undefined) => void;
-  /** It has measured how far the replica is behind. */
+  /** The writer has measured how far the replica is behind. */
   readonly onLag: (reports: Readonly<Record<string, LagReport>>) => void;
 }
 
 /**
- * The writer in its place, and what it has said of itself. States beside the slot's, moved by its messages: accepting
- * ↔ read-only (`lag` says why), and drained from its last commit until the next writer is ready.
+ * The writer in its slot, and what it has said of itself. States beside the slot's, moved by its messages: accepting ↔
+ * read-only (`lag` says why), and drained from its last commit until the next writer is ready.
  */
 export class WriterPlace {
   readonly slot: Slot;
@@ -56,12 +56,12 @@ export class WriterPlace {
     this.slot.on('child', (child) => this.#watch(child));
   }
 
-  /** It has told its last commit, and makes no more. */
+  /** Whether it has told its last commit, and makes no more. */
   get isDrained(): boolean {
     return this.#isDrained;
   }
 
-  /** It commits nothing for now. */
+  /** Whether commits are held, until `go`. */
   get isHolding(): boolean {
     return this.#isHolding;
   }
@@ -71,7 +71,7 @@ export class WriterPlace {
     return this.#readOnlyBecause;
   }
 
-  /** What it has found out of order with the databases. */
+  /** Problems that it has found with the databases. */
   get problems(): readonly Trouble[] {
     return this.#problems;
   }
@@ -85,13 +85,13 @@ export class WriterPlace {
     this.slot.child?.send({ kind: 'replicated', ...confirmation });
   }
 
-  /** From now on it, and every one after it, accepts no write. */
+  /** From now on this writer and each later one refuse every write. */
   refuse(because: string): void {
     this.#refusesBecause = because;
     this.slot.child?.send({ kind: 'refuse-writes', because });
   }
 
-  /** Until when it, and every one after it, may commit; on the monotonic clock. */
+  /** Until when this writer and each later one may commit, on the monotonic clock. */
   commitUntil(monotonicMs: number): void {
     this.#commitUntilMs = monotonicMs;
     if (this.#isHolding) return;
@@ -99,8 +99,8 @@ export class WriterPlace {
   }
 
   /**
-   * It, and every one after it, commits nothing until `go`. Resolves when its last commit is known.
-   * @returns whether it has said so in time
+   * Holds the commits of this writer and each later one, until `go`. Resolves when the last commit is known.
+   * @returns whether the writer has said so in time
    */
   async hold(): Promise<boolean> {
     this.#isHolding = true;
@@ -111,16 +111,16 @@ export class WriterPlace {
     return (await held) && this.#isHolding && this.slot.child === child;
   }
 
-  /** It may commit again, for as long as this system leads. */
+  /** Ends `hold`: the writer may commit again, for as long as this system leads. */
   go(): void {
     this.#isHolding = false;
     if (this.#commitUntilMs !== undefined) this.commitUntil(this.#commitUntilMs);
   }
 
-  /** Resolves when it has decided what it had, or cannot; its connections stay open. */
+  /** Resolves when the writer has decided its writes, or cannot. Its connections stay open. */
   async retire(cause: string): Promise<void> {
     this.slot.retire(drainTimeoutMsOf(PROCESSES.writer, this.slot.deployment.config), cause);
-    // One that hangs shall not take the time that Litestream has for shipping.
+    // A writer that hangs shall not use up the time that Litestream has to ship.
     await this.slot.child?.says('drained', DECIDE_TIMEOUT_MS);
   }
 
@@ -130,7 +130,7 @@ export class WriterPlace {
     await this.slot.stopped();
   }
 
-  /** The writer measures the lag; what the replica had, or lacked, before this writer's time it cannot know. */
+  /** Tells a new writer what it cannot know, such as what the replica had before its time, and takes its reports. */
   #watch(child: Child): void {
     child.once('ready', () => {
       if (this.#refusesBecause !== undefined) this.refuse(this.#refusesBecause);
