@@ -6,10 +6,10 @@ import type { SystemOptions } from '../system.ts';
 import { deploymentIn } from './takeover.ts';
 
 /**
- * A system with FAILOVER=off goes on where its databases are from: in a folder of the replica, where it, or whoever had them
- * before, was one of two. A machine that has none asks the record.
+ * Has a system with FAILOVER=off go on where its databases come from. Where it used to be one of two, or its databases
+ * are those of such a system, that is a folder of the replica. A machine without databases asks the record.
  *
- * @returns the options of a system whose replica is that folder; the same where it is the replica itself, or not known
+ * @returns the options of a system whose replica is that folder; unchanged where it is the replica itself, or not known
  */
 export async function inItsFolder<Options extends SystemOptions>(options: Options): Promise<Options> {
   const { deployment, writerDeployment } = options;
@@ -35,7 +35,7 @@ async function folderOf({ config, databases, secrets }: Deployment): Promise<str
     const { folders, isShared } = await readLineage(config, { ...process.env, ...secrets });
     return isShared ? known : folders[0];
   } catch {
-    // Whoever restores, or owns the replica, asks the store next, and tells what is wrong with it.
+    // The process that restores, or owns the replica, asks the store next, and tells what is wrong with it.
     return known;
   }
 }

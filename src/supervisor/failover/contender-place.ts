@@ -18,30 +18,30 @@ import type { ReplicaOwner } from '../replica-owner.ts';
 import type { Slot } from '../slot.ts';
 
 const CHECK_MS = 3000;
-/** What giving the record away may take: a look and a write. */
+/** How long it may take to give the record away: a look and a write. */
 const RELEASE_MS = 3000;
-/** The other system looks at the record when it is asked. */
+/** How long the other system may take to take the record. It looks at it when it is asked. */
 const TAKE_MS = 5000;
 const RECLAIM_MS = 3000;
 const ASK_AGAIN_MS = 200;
 const PEER_MS = 3000;
 const ANNOUNCE_MS = 5000;
 
-/** A system that leads, as far as its place is concerned. */
+/** What a system that leads wants to hear from its contender. */
 export interface Led {
-  /** These are replicated from now on. */
+  /** A confirmation counts: the commit is replicated from now on. */
   readonly onCounted: (confirmation: Confirmation) => void;
-  /** Until when its writer may commit; 0 when it may not. */
+  /** Until when the writer may commit, on the monotonic clock; 0 when it may not. */
   readonly onDeadline: (monotonicMs: number) => void;
-  /** It leads no more. */
+  /** This system leads no more. */
   readonly onLost: (failure: Failure) => void;
   readonly onChange: () => void;
 }
 
 /**
- * The process that contends for this system, in its place, and what it has found. States are the contender's, moved by its
- * messages; what the primary has done about them (the databases are restored, its folder is covered, nothing more is to be
- * shipped) is told again to each process in the place, which goes on with the same session.
+ * The process that contends for this system, in its slot, and what it has found. States are the contender's, moved by
+ * its messages. What the primary has done about them (the databases are restored, the folder is covered, everything is
+ * shipped) is told again to each new process in the slot, which goes on with the same session.
  */
 export class ContenderPlace implements ReplicaOwner {
   readonly slot: Slot;
@@ -50,28 +50,28 @@ export class ContenderPlace implements ReplicaOwner {
   #leadership: Leadership = { state: 'standby' };
   #led: Led | undefined;
   #heard = 0;
-  /** How often the other system was asked, to an end. */
+  /** How many questions to the other system have been answered or have failed. */
   #asked = 0;
   #hasHeld = false;
   #isRestored = false;
   #rehearsal: Rehearsal | undefined;
   #isShipped = false;
-  /** Requests wait for the other system: that nothing may be committed is as it should be. */
+  /** Requests wait for the other system: that nothing may be committed is as it should be, and no problem. */
   #isHandingOver = false;
   #isServing = false;
   #isKept = false;
-  /** What Litestream has uploaded last of each database, whether or not it counts yet. */
+  /** The last upload of each database, whether or not it counts yet. */
   readonly #uploaded = new Map<string, Confirmation>();
   readonly #changes = new Changes();
   readonly #positions = new RecordPositions((message) => this.#send(message));
-  /** When the time of its writer ends: who does not hear of a renewal has none. */
+  /** Runs out when the writer's time ends, since no message tells of a renewal that did not come. */
   #expiry: ReturnType<Clock['after']> | undefined;
   readonly #onChange: () => void;
   readonly #takeOver: string | undefined;
 
   /**
    * @param deployment whose replica is the one that both systems share
-   * @param takeOver the folder to go on from where there is no record
+   * @param takeOver the folder to go on from, where there is no record
    */
   constructor(
     deployment: Deployment,
@@ -122,13 +122,13 @@ export class ContenderPlace implements ReplicaOwner {
     );
   }
 
-  /** The folder that counts, where that is its own; undefined before it is. */
+  /** The folder that counts, where it is this system's own; undefined before that. */
   get countingFolder(): string | undefined {
     const { epoch, data } = this.#leadership;
     return epoch !== undefined && data === epochFolder(epoch) ? data : undefined;
   }
 
-  /** Why nothing may be committed now, though it leads as far as it knows; undefined when it may. */
+  /** Why nothing may be committed now, though this system still leads as far as it knows; undefined when it may. */
   get suspendedBecause(): string | undefined {
     const { reason } = this.#leadership;
     if (!this.#led || this.failure || this.#isHandingOver || monotonicNowMs() < this.#deadlineMs)
@@ -145,7 +145,7 @@ export class ContenderPlace implements ReplicaOwner {
       : undefined;
   }
 
-  /** What is out of order with the other system, as far as that says it. */
+  /** What is wrong with the other system, as far as is known. */
   get peerTroubles(): readonly Trouble[] {
     const { problem, said } = this.#leadership.peer ?? {};
     if (problem !== undefined) return [{ name: 'peer', reason: `the other system: ${problem}` }];
@@ -155,20 +155,20 @@ export class ContenderPlace implements ReplicaOwner {
 
   readonly waitsForOther = false;
 
-  /** The system that leads from now on. */
+  /** Connects the system that leads from now on. */
   lead(led: Led): void {
     this.#led = led;
     led.onDeadline(this.#deadlineMs);
   }
 
-  /** Resolves when its process runs. @throws Failure why it cannot */
+  /** Resolves when the process runs. @throws Failure why it cannot */
   async contend(): Promise<void> {
     this.slot.start();
     await this.slot.ready();
   }
 
   /**
-   * Resolves when this system is to lead, with what it is then. One that is suspended has yet to find out whether it still is.
+   * Resolves when this system is to lead, with its state then. While it is suspended, it is not known whether it leads.
    * @throws Failure fenced, history_unsettled; not_ready when it is stopped
    */
   async leads(): Promise<Leadership> {
@@ -180,13 +180,13 @@ export class ContenderPlace implements ReplicaOwner {
     }
   }
 
-  /** The databases are there, as the folder had them that the record names. */
+  /** The databases are here, as they were in the folder that the record names. */
   restored(): void {
     this.#isRestored = true;
     this.#send({ kind: 'databases-restored' });
   }
 
-  /** Resolves when its writer may commit. */
+  /** Resolves when the writer may commit. */
   async start(): Promise<void> {
     this.#isShipped = false;
     this.demand();
@@ -209,7 +209,7 @@ export class ContenderPlace implements ReplicaOwner {
     this.demand();
   }
 
-  /** Its process looks for that, and says by `counted` what it has found. */
+  /** Always true: the process itself looks at the record, and reports by `counted` what it has found. */
   async isRecorded(): Promise<boolean> {
     return true;
   }
@@ -219,8 +219,9 @@ export class ContenderPlace implements ReplicaOwner {
   }
 
   /**
-   * Resolves when the record says what the databases are about to have, so that nobody takes over who cannot live with it.
-   * @throws Failure not_ready when it cannot be written now
+   * Resolves when the record names the migrations that are about to be applied, so that no system takes over whose code
+   * cannot live with them.
+   * @throws Failure not_ready when the record cannot be written now
    */
   async announce(schema: Schema, needs: Schema): Promise<void> {
     const positions = this.#positions.announced(schema, needs);
@@ -242,7 +243,7 @@ export class ContenderPlace implements ReplicaOwner {
     this.#positions.told(reports);
   }
 
-  /** Litestream has uploaded this: its process finds out whether it counts. */
+  /** Litestream has uploaded this: the process finds out whether it counts. */
   uploaded(confirmation: Confirmation): void {
     const wasCovered = this.#isCovered;
     this.#uploaded.set(confirmation.database, confirmation);
@@ -250,27 +251,27 @@ export class ContenderPlace implements ReplicaOwner {
     if (!wasCovered && this.#isCovered) this.#send({ kind: 'epoch-covered' });
   }
 
-  /** What the standby has was restored, and its code's migrations were tried on that. */
+  /** What a takeover would restore was restored, and this code's migrations were tried on it. */
   rehearsed(rehearsal: Rehearsal): void {
     this.#rehearsal = rehearsal;
     this.#send({ kind: 'rehearsed', rehearsal });
   }
 
-  /** Nothing is committed any more, and the replica has all: whoever takes over need not wait. */
+  /** Nothing is committed any more, and the replica has every commit: the next leader need not wait. */
   shipped(): void {
     this.#isShipped = true;
   }
 
-  /** This system answers requests. */
+  /** This system answers requests from now on. */
   serving(): void {
     this.#isServing = true;
     this.#send({ kind: 'serving' });
   }
 
   /**
-   * Asks the other system how it is.
-   * @returns what it says
-   * @throws Failure usage where the settings name none; not_ready when it cannot be asked
+   * Asks the other system for its state.
+   * @returns what it answers
+   * @throws Failure usage where the settings name no other system; not_ready when it cannot be asked
    */
   async askPeer(): Promise<PeerState> {
     if (this.#deployment.config.PEER_URL === undefined)
@@ -289,7 +290,7 @@ export class ContenderPlace implements ReplicaOwner {
 
   /**
    * @returns the other system, which would take over now
-   * @throws Failure usage, not_ready: why it would not, or this one has nothing to give
+   * @throws Failure usage, not_ready: why it would not take over, or why this system has nothing to hand over
    */
   async successor(): Promise<PeerState> {
     const peer = await this.askPeer();
@@ -313,9 +314,9 @@ export class ContenderPlace implements ReplicaOwner {
   }
 
   /**
-   * Gives the record to whoever takes it now. Before that nothing is committed any more, and the replica has all.
-   * @returns whether somebody has taken it; else this system leads on, suspended where it is not known yet
-   * @throws Failure fenced when another has it after all
+   * Offers the record to the other system. Before that, commits are held, and the replica has every commit.
+   * @returns whether it was taken. If not, this system leads on, or is suspended where that is not known yet
+   * @throws Failure fenced when another system has the record after all
    */
   async offer(): Promise<boolean> {
     const isTaken = () => this.#leadership.state === 'demoted';
@@ -327,7 +328,7 @@ export class ContenderPlace implements ReplicaOwner {
       this.#send({ kind: 'ask-peer' });
     }
     this.#send({ kind: 'reclaim' });
-    // Where the store does not answer, whoever waits here is told so meanwhile.
+    // Where the store does not answer, do not wait any longer: the caller tells so.
     await this.#until(() => isTaken() || this.#deadlineMs > monotonicNowMs(), RECLAIM_MS);
     this.demand();
     return isTaken();
@@ -338,7 +339,7 @@ export class ContenderPlace implements ReplicaOwner {
     this.#changed();
   }
 
-  /** It is not given away at a stop. */
+  /** Keep the record at a stop. */
   keep(): void {
     this.#isKept = true;
   }
@@ -379,7 +380,7 @@ export class ContenderPlace implements ReplicaOwner {
     return this.#deployment.databases.every((database) => this.#uploaded.has(database));
   }
 
-  /** Tells a process in the place what the one before it was told. */
+  /** Tells a new process in the slot what the previous one was told. */
   #brief(): void {
     this.#send(this.#positions.message);
     if (this.#isServing) this.#send({ kind: 'serving' });
@@ -399,7 +400,7 @@ export class ContenderPlace implements ReplicaOwner {
     this.#heard += 1;
     this.#hasHeld ||= this.isHeld;
     const { state } = leadership;
-    // A process that was killed in between has not kept it.
+    // A process that was killed in between does not remember it.
     if (state === 'restoring' && this.#isRestored) this.#send({ kind: 'databases-restored' });
     if (state === 'uploading' && before !== 'uploading' && this.#isCovered)
       this.#send({ kind: 'epoch-covered' });
@@ -418,7 +419,7 @@ export class ContenderPlace implements ReplicaOwner {
     if (state !== before || isOther) this.#changed();
   }
 
-  /** Nobody says that a time has passed. */
+  /** The end of the deadline is no message, so a timer tells of it. */
   #watchDeadline(): void {
     this.#expiry?.cancel();
     const leftMs = this.#deadlineMs - monotonicNowMs();
@@ -430,7 +431,7 @@ export class ContenderPlace implements ReplicaOwner {
     this.#led?.onChange();
   }
 
-  /** Resolves also when there is a failure, or that takes too long. @throws Failure not_ready when it is stopped */
+  /** Resolves when the condition is met, at a failure, or after `timeoutMs`. @throws Failure not_ready at a stop */
   async #until(condition: () => boolean, timeoutMs?: number): Promise<void> {
     const demandGoingOn = () => {
       if (this.slot.state === 'stopping' || this.slot.state === 'stopped')
@@ -441,7 +442,7 @@ export class ContenderPlace implements ReplicaOwner {
   }
 }
 
-/** @returns whether the other one names each migration of the one, or a newer one of the same owner */
+/** @returns whether the other schema has each migration of the first, or a newer one of the same owner */
 function isIn(one: Schema = {}, other: Schema = {}): boolean {
   return Object.entries(one).every(([database, owners]) =>
     Object.entries(owners).every(([owner, number]) => number <= (other[database]?.[owner] ?? 0)),

@@ -6,18 +6,18 @@ import { openStore } from '../../replication/store/open.ts';
 const INTERVAL_MAX_MS = 3_600_000;
 
 export interface EpochCleanerOptions {
-  /** Its replica is the one that both systems share. */
+  /** The configuration whose replica both systems share. */
   readonly config: Config;
   /** Holds the credentials of the store. */
   readonly env: NodeJS.ProcessEnv;
-  /** The folder that counts; undefined while this system does not lead, or its own does not count yet. */
+  /** The folder that counts; undefined while this system does not lead, or its own folder does not count yet. */
   readonly data: () => string | undefined;
   readonly log: Logger;
 }
 
 /**
- * Removes the folders of epochs that are older than what can be restored. An epoch before the one that counts is never led
- * again, so that it does no harm when another system leads meanwhile. States: off ↔ on (`start`, `stop`).
+ * Removes the folders of epochs that are older than what can be restored. No system will lead again in an epoch before
+ * the one that counts, so this does no harm while another system leads. States: off ↔ on (`start`, `stop`).
  */
 export class EpochCleaner {
   readonly #options: EpochCleanerOptions;
@@ -37,7 +37,7 @@ export class EpochCleaner {
     clearInterval(this.#timer);
   }
 
-  /** Resolves when what can go is gone; what cannot be removed now is tried again later. */
+  /** Resolves when each expired folder is removed; a folder that cannot be removed now is tried again later. */
   async clean(): Promise<void> {
     const { config, env, data, log } = this.#options;
     const current = data();

@@ -8,7 +8,7 @@ const MS_PER_S = 1000;
 /**
  * @param mirror of a system that stands by
  * @param drill the last one of a system that stood by
- * @returns how this system and the other one stand to each other
+ * @returns the roles of this system and the other one
  */
 export function failoverSnapshot(
   { leadership, suspendedBecause }: ContenderPlace,

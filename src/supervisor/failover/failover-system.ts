@@ -25,9 +25,9 @@ import { deploymentIn, forgetEpochWithoutDatabases, Takeover } from './takeover.
 const SNAPSHOT_EVENTS = 50;
 
 export interface FailoverOptions extends SystemOptions {
-  /** The port is open, and who leads is found out. */
+  /** Called when the port is open, and before it is known who leads. */
   readonly onStandby: () => void;
-  /** The folder of the replica to go on from, where that has no record. */
+  /** The folder of the replica to go on from, where the replica has no record. */
   readonly takeOver?: string | undefined;
 }
 
@@ -52,9 +52,9 @@ export type StartedSystem = Pick<
 
 /**
  * A system beside another one. States and who moves them: standby (`start`: its contender runs, and one process answers
- * that it stands by) → taking over (the record is its own: the databases come from the folder that it names) → leading (a
- * `System` of its own, whose replica is the folder of its epoch) → stopped (`stop`). Who was fenced, or could not take over,
- * is over: another start begins as a standby.
+ * that it stands by) → taking over (it holds the record: the databases come from the folder that it names) → leading (a
+ * `System` of its own, whose replica is the folder of its epoch) → stopped (`stop`). A system that was fenced, or could
+ * not take over, ends: its next start begins as a standby.
  */
 export class FailoverSystem implements StartedSystem {
   readonly #options: FailoverOptions;
@@ -65,7 +65,7 @@ export class FailoverSystem implements StartedSystem {
   readonly #links = new OpsLinks();
   readonly #proof: StandbyProof;
   readonly #handover: Handover;
-  /** What was recorded last of who leads. */
+  /** The last event about who leads, so that none is recorded twice. */
   #recorded = '';
   #isServing = false;
   readonly #factory: ProcessFactory;
@@ -207,7 +207,7 @@ export class FailoverSystem implements StartedSystem {
     const { log, events, deployment } = this.#options;
     this.#takeover.abort(cause);
     this.#cleaner.stop();
-    // What waits for the other one would be waited for.
+    // Otherwise the stop would wait for requests that wait for the other system.
     if (this.#handover.isUnderWay) this.#system?.closeRequests();
     const stopStandby = Promise.all([this.#standby.stop(cause), this.#proof.stop(cause)]);
     try {
@@ -268,7 +268,7 @@ export class FailoverSystem implements StartedSystem {
 
   /**
    * Has the other system lead, without a failed request.
-   * @throws Failure as `Handover.run`, and standby where this one does not lead
+   * @throws Failure as `Handover.run`, and standby where this system does not lead
    */
   async handOver(): Promise<HandedOver> {
     return this.#handover.run(this.#leading);
@@ -307,7 +307,7 @@ export class FailoverSystem implements StartedSystem {
     return this.#leading.acknowledge();
   }
 
-  /** The record is not given away when this system is stopped: it leads again when it is back in time. */
+  /** Keeps the record when this system is stopped: it leads again when it is started in time. */
   keep(): void {
     this.#contender.keep();
   }
@@ -336,7 +336,7 @@ export class FailoverSystem implements StartedSystem {
     return { ready: false, notReady, degraded, drill: this.#proof.drillStatus };
   }
 
-  /** In the order that they start in. */
+  /** In start order. */
   get #slots(): readonly Slot[] {
     return [...this.#notify.slots, this.#contender.slot, this.#standby.slot, ...this.#proof.slots];
   }
@@ -347,7 +347,7 @@ export class FailoverSystem implements StartedSystem {
     this.#proof.follow();
   }
 
-  /** What has become of this system beside the other one. */
+  /** Records an event when the role of this system beside the other one has changed. */
   #record(): void {
     const { events } = this.#options;
     const { state, holder, epoch } = this.#contender.leadership;
@@ -360,7 +360,7 @@ export class FailoverSystem implements StartedSystem {
       if (suspendedBecause !== undefined) return ['suspended', suspendedBecause];
       return this.#recorded.startsWith('suspended') ? ['resumed', `it leads on in epoch ${epoch}`] : [];
     })();
-    // Why the store is silent may be said in many ways.
+    // The reason of a silent store may be worded in many ways: one event is enough.
     const text = kind === 'suspended' ? kind : `${kind} ${cause}`;
     if (kind === undefined || cause === undefined || text === this.#recorded) return;
     this.#recorded = text;

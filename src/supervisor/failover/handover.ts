@@ -7,22 +7,22 @@ import type { ContenderPlace } from './contender-place.ts';
 
 const SERVED_MAX_MS = 60_000;
 const PEER_LOOK_MS = 200;
-/** A proxy asks /ready each second (config/haproxy.cfg), and then sends to the other one what is closed here. */
+/** A proxy asks /ready each second (config/haproxy.cfg), and then sends to the other system what is closed here. */
 const PROXY_LOOK_MS = 1500;
-/** It sends nothing here any more when it has looked twice in vain. Before that each connection is closed as it comes. */
+/** After two failed checks a proxy sends nothing here any more. Until then each connection is closed as it comes. */
 const PROXY_LEAVE_MS = 3000;
 
 export interface HandoverOptions {
   readonly contender: ContenderPlace;
-  /** How long the other system may be out of hearing before it counts as gone. */
+  /** How long the other system may be silent before it counts as gone. */
   readonly leaseTtlMs: number;
   readonly events: Events;
   readonly log: Logger;
 }
 
 /**
- * Gives the lead to the other system. States and who moves them: idle ⇄ under way (`run`). None begins while a reload or a
- * restart is under way, and none of those while it is (`exchange`).
+ * Gives the lead to the other system. States and who moves them: idle ⇄ under way (`run`). A handover and a reload or
+ * restart (`exchange`) exclude each other.
  */
 export class Handover {
   readonly #options: HandoverOptions;
@@ -39,14 +39,15 @@ export class Handover {
   }
 
   /**
-   * Has the other system lead: requests wait here until that one serves, and are closed unanswered then, so that a proxy sends
-   * them again, to that one. This system is over then; where the other one does not take it, it leads on.
-   * @throws Failure not_ready: why nothing was changed, or the other one has not taken it
+   * Has the other system lead. Requests wait here until that one serves, and are then closed unanswered, so that a
+   * proxy sends them again, to that one. This system then has to end; where the other one does not take the lead, this
+   * one leads on.
+   * @throws Failure not_ready: why nothing was changed, or that the other system has not taken the lead
    */
   async run(system: System): Promise<HandedOver> {
     const { contender, events } = this.#options;
     if (this.#isUnderWay) throw new Failure('not_ready', 'A handover is under way');
-    // Its writer may just now migrate, or be exchanged.
+    // The writer may be migrating, or be exchanged, just now.
     if (this.#exchanges > 0)
       throw new Failure('not_ready', 'A reload or a restart is under way: hand over when it is done');
     this.#isUnderWay = true;
@@ -66,7 +67,7 @@ export class Handover {
 
   /**
    * Runs a reload or a restart.
-   * @param leading returns who leads, or throws
+   * @param leading returns the system that leads, or throws
    * @throws Failure not_ready while the lead is being handed over
    */
   async exchange<Result>(leading: () => System, run: (system: System) => Promise<Result>): Promise<Result> {
@@ -81,8 +82,8 @@ export class Handover {
   }
 
   /**
-   * @returns since when requests wait; monotonic
-   * @throws Failure not_ready when it is not taken; this system goes on then
+   * @returns when the requests began to wait; monotonic
+   * @throws Failure not_ready when the lead is not taken; this system then goes on
    */
   async #give(system: System, to: string): Promise<number> {
     const { contender } = this.#options;
@@ -111,8 +112,8 @@ export class Handover {
   }
 
   /**
-   * Resolves when the other one serves, and whoever looks each second has seen it; or when that takes too long, or it is gone:
-   * this system stands by for it then.
+   * Resolves when the other system serves and a proxy that asks each second has seen it; also when that takes too long,
+   * or the other system is gone. This system stands by for it then.
    * @returns why it does not serve, as far as is known; undefined when it does
    */
   async #served(name: string): Promise<string | undefined> {

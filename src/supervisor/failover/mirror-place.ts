@@ -7,19 +7,19 @@ import type { Deployment } from '../release/deployment.ts';
 import type { Slot } from '../slot.ts';
 
 /**
- * The process that mirrors the replica of the leader, in its place. It starts when a leader is known (`follow`); what
- * Litestream 0.5 writes is not mirrored, and restored from the store. States are its slot's.
+ * The process that mirrors the leader's replica, in its slot. It starts when a leader is known (`follow`). What
+ * Litestream 0.5 writes is not mirrored: a takeover restores that from the store. States are the slot's.
  */
 export class MirrorPlace {
   readonly slot: Slot;
   readonly #deployment: Deployment;
   readonly #onSynced: () => void;
   #followed: Followed | undefined;
-  /** It has followed a leader. */
+  /** Whether it has followed a leader. */
   isStarted = false;
   #isEnding = false;
 
-  /** @param onSynced the mirror has all that was known when its pass began */
+  /** @param onSynced called when the mirror has all that was known when its pass began */
   constructor(deployment: Deployment, factory: ProcessFactory, onSynced: () => void) {
     this.#deployment = deployment;
     this.#onSynced = onSynced;
@@ -36,12 +36,12 @@ export class MirrorPlace {
     });
   }
 
-  /** Whether a takeover would find something here. */
+  /** Whether the mirror has anything for a takeover. */
   get isSynced(): boolean {
     return this.slot.child?.gauges.synced_at_seconds !== undefined;
   }
 
-  /** What it tells of itself: `lag_seconds`, `files`, `bytes`, `synced_at_seconds`. */
+  /** What the process reports: `lag_seconds`, `files`, `bytes`, `synced_at_seconds`. */
   get gauges(): Readonly<Record<string, number>> {
     return this.slot.child?.gauges ?? {};
   }
@@ -54,7 +54,7 @@ export class MirrorPlace {
     return this.#deployment.litestream.format === 'wal';
   }
 
-  /** What the record tells now. */
+  /** Follows what the record says now. */
   follow({ data, confirmed }: Followed): void {
     this.#followed = { data, confirmed };
     if (!this.isWanted || this.#isEnding) return;
@@ -65,14 +65,14 @@ export class MirrorPlace {
     }
   }
 
-  /** What it has stays. */
+  /** Ends the process; the files of the mirror stay. */
   async stop(cause: string): Promise<void> {
     this.#isEnding = true;
     if (!this.isStarted || this.slot.state === 'stopped') return;
     await this.slot.stop(drainTimeoutMsOf(PROCESSES.mirror, this.slot.deployment.config), cause);
   }
 
-  /** Nobody needs it while this system leads. */
+  /** Removes the mirror from the disk: a leader does not need it. */
   async remove(): Promise<void> {
     await rm(mirrorDir(this.#deployment.config.DATA_DIR), { recursive: true, force: true });
   }

@@ -6,14 +6,14 @@ import { drainTimeoutMsOf, PROCESSES } from '../processes.ts';
 import type { Slot } from '../slot.ts';
 import type { SystemOptions } from '../system.ts';
 
-/** What the process is told. */
+/** What the process gets from the primary. */
 export interface StandbyTold {
   readonly status: () => SystemStatus;
-  /** By which it knows passes to the operator's page, in base64. */
+  /** The secret that verifies passes to the operator's page, in base64. */
   readonly secret: string;
 }
 
-/** The process that answers in place of the workers while the other system leads, and the port. States are its slot's. */
+/** The port, and the process that answers in place of the workers while the other system leads. States: the slot's. */
 export class StandbyPlace {
   readonly slot: Slot;
   readonly listener: Listener;
@@ -42,7 +42,7 @@ export class StandbyPlace {
     );
   }
 
-  /** Resolves when it answers. @throws Failure why it cannot */
+  /** Resolves when the process answers requests. @throws Failure why it cannot */
   async start(): Promise<Listening> {
     const { deployment, sockets } = this.#options;
     const addresses = addressesOf(deployment.config, sockets);
@@ -57,7 +57,7 @@ export class StandbyPlace {
     if (child?.isReachable) child.send({ kind: 'status', status: this.#told.status() });
   }
 
-  /** The workers answer from now on, or nobody. */
+  /** Ends the process: from now on the workers answer, or nobody. */
   async stop(cause: string): Promise<void> {
     if (this.slot.state === 'stopped') return;
     await this.slot.stop(drainTimeoutMsOf(PROCESSES.standby, this.slot.deployment.config), cause);

@@ -27,15 +27,15 @@ export interface StandbyProofOptions {
 }
 
 /**
- * What shows a standby that it could take over: its mirror of the leader's replica, and drills that restore from it. States
- * and who moves them: idle → following (`follow`, when the leader's folder is known) → proving (the mirror has it all, or
- * none is wanted: drills run from then on) → stopped (`stop`).
+ * Shows whether a standby could take over: its mirror of the leader's replica, and drills that restore from it. States
+ * and who moves them: idle → following (`follow`, when the leader's folder is known) → proving (the mirror has it all,
+ * or none is wanted: drills run from then on) → stopped (`stop`).
  */
 export class StandbyProof {
   readonly #options: StandbyProofOptions;
   readonly #mirror: MirrorPlace;
   readonly #drills: Drills;
-  /** This code's migrations were tried, or begun to be, since its start. */
+  /** Whether a drill of this code's migrations was begun since the start. */
   #isTried = false;
   #isStopped = false;
 
@@ -80,7 +80,7 @@ export class StandbyProof {
     return this.#mirror.isStarted ? [this.#mirror.slot] : [];
   }
 
-  /** To be called when something has changed in who leads. */
+  /** To be called when who leads, or what it has, has changed. */
   follow(): void {
     const { state, held } = this.#options.contender.leadership;
     if (state !== 'standby' || held === undefined) return;
@@ -88,23 +88,23 @@ export class StandbyProof {
     if (!this.#mirror.isWanted) this.#prove();
   }
 
-  /** @returns what a drill has found that was asked for */
+  /** @returns the result of a drill on demand */
   run(): Promise<DrillResult> {
     return this.#drills.run();
   }
 
-  /** Ends what reads what a takeover restores. */
+  /** Ends the processes that read what a takeover restores. */
   async stop(cause: string): Promise<void> {
     this.#isStopped = true;
     await Promise.all([this.#drills.stop(cause), this.#mirror.stop(cause)]);
   }
 
-  /** Removes the mirror from the disk: who leads has the databases. */
+  /** Removes the mirror from the disk: a leader has the databases. */
   removeMirror(): Promise<void> {
     return this.#mirror.remove();
   }
 
-  /** What a takeover would restore can be drilled from now on. New migrations are tried at once. */
+  /** From now on drills take place, since there is something to restore. New migrations are tried at once. */
   #prove(): void {
     const { state, isToTry } = this.#options.contender.leadership;
     if (state !== 'standby' || this.#isStopped) return;
@@ -127,7 +127,7 @@ export class StandbyProof {
     return factory.child(PROCESSES.standbyDrill, { name, deployment, input });
   }
 
-  /** What serves is tried as a reload tries it, where this code has migrated the copy: the drill has tried the writer alone. */
+  /** Where this code has migrated the copy, also tries the workers, as a reload does: the drill had only a writer. */
   async #tryServing(result: DrillResult, signal: AbortSignal): Promise<DrillResult> {
     const { deployment, contender, factory } = this.#options;
     const { ok, takeover } = result;
@@ -139,7 +139,7 @@ export class StandbyProof {
       return result;
     } catch (error) {
       const { code, message } = error as Failure;
-      // Its process died, was killed, or found no room: that proves nothing, and the next drill tries again.
+      // The process died, was killed, or found no room. That proves nothing, and the next drill tries again.
       const isPassing = code === 'child_failed' || code === 'not_ready';
       const found = isPassing ? { untried: message } : { refusal: message };
       return { ...result, takeover: { ...takeover, ...found } };

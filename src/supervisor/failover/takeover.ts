@@ -28,7 +28,7 @@ import type { Deployment } from '../release/deployment.ts';
 /** Between two tries while the store is out of reach. */
 const AGAIN_MS = 1000;
 
-/** @returns the same with a folder of the shared replica as its replica, for which Litestream's configuration is written */
+/** @returns the deployment with a folder of the shared replica as its own; writes Litestream's configuration for it */
 export function deploymentIn(deployment: Deployment, folder: string): Deployment {
   const config = { ...deployment.config, replica: replicaIn(deployment.config.replica, folder) };
   const { format } = deployment.litestream;
@@ -37,8 +37,8 @@ export function deploymentIn(deployment: Deployment, folder: string): Deployment
 }
 
 /**
- * What is noted of the own epoch counts with its databases alone: where one is missing, it begins another epoch, whose
- * databases come from the replica. Whoever calls this has the lock of the data folder.
+ * The note of the own epoch is valid only with its databases. Where one is missing, the note is removed, so that
+ * another epoch begins, with databases from the replica. The caller has the lock of the data folder.
  */
 export function forgetEpochWithoutDatabases(deployment: Deployment): void {
   const { DATA_DIR } = deployment.config;
@@ -46,8 +46,8 @@ export function forgetEpochWithoutDatabases(deployment: Deployment): void {
 }
 
 /**
- * Brings the databases of this system to what the epoch has that the record names. States and who moves them: idle →
- * restoring (`bring`) ⇄ waiting (the store is out of reach; a timer) → idle; `abort` ends it.
+ * Brings the databases of this system to the state of the epoch that the record names. States and who moves them: idle
+ * → restoring (`bring`) ⇄ waiting (the store is out of reach; a timer) → idle; `abort` ends it.
  */
 export class Takeover {
   readonly #factory: ProcessFactory;
@@ -55,7 +55,7 @@ export class Takeover {
   readonly #log: Logger;
   #preparing: Child | undefined;
   readonly #aborted = new AbortController();
-  /** Of what was put aside; the mark that they belong to is not there before the databases are. */
+  /** Notices of databases that were put aside; kept here until the new databases have a mark to hold them. */
   readonly #notices: Notice[] = [];
 
   constructor(factory: ProcessFactory, events: Events, log: Logger) {
@@ -65,13 +65,13 @@ export class Takeover {
   }
 
   /**
-   * Databases that have all of the replica stay; others are restored. Those that have gone on apart from it are put aside: the
-   * other system has led meanwhile, and what counts is what that was followed in. While the store is out of reach they are waited
-   * for: nobody else can lead either.
+   * Databases that have all of the replica stay; others are restored. Databases that have gone on apart from the
+   * replica are put aside: the other system has led meanwhile, and its history counts. While the store is out of reach
+   * this waits: no other system can lead either.
    * @param folder below the shared replica
    * @param own the folder of the epoch that begins
    * @param demandLead throws when this system leads no longer
-   * @throws Failure why that cannot be; what `demandLead` throws
+   * @throws Failure why the databases cannot be brought here; what `demandLead` throws
    */
   async bring(deployment: Deployment, folder: string, own: string, demandLead: () => void): Promise<void> {
     const { signal } = this.#aborted;
@@ -104,9 +104,10 @@ export class Takeover {
     }
     const mark = readMark(DATA_DIR);
     const waitsBecause = mark?.waitsBecause;
-    // A single system would serve with them; but the other may have gone on without this one.
+    // A single system would serve with these databases; but the other one may have gone on without this one.
     if (waitsBecause !== undefined) throw replicaUnreachable(replica, waitsBecause);
-    // That it goes on in another folder, whose generations are other ones, is no news to anybody.
+    // In the own folder Litestream begins other generations. Its state of the former folder is removed, lest that
+    // change be reported as a finding.
     for (const database of deployment.databases) removeSidecar(DATA_DIR, database);
     if (!mark) return;
     const continued = continuedIn(mark, replicaIn(deployment.config.replica, own).url);
@@ -124,12 +125,12 @@ export class Takeover {
     if (aborted) throw new Failure('not_ready', `Stopped while taking over: ${reason}`);
   }
 
-  /** @returns what a person should know of until that is acknowledged */
+  /** @returns the notices that a person should know until they are acknowledged */
   #putAside({ config: { DATA_DIR }, databases }: Deployment, because: string): Notice[] {
     const nowMs = Date.now();
     const folders = databases.flatMap((database) => moveAside(DATA_DIR, database, nowMs) ?? []);
     rmSync(markPath(DATA_DIR), { force: true });
-    // What a person would decide about a single system is decided here.
+    // For a system without another one, a person would decide about this.
     const [found] = because.split(' Nothing was changed.');
     const text = `${found} What the other system has goes on. What was here is in ${folders.join(' and ')}; nothing removes it by itself.`;
     this.#events.record('history', { cause: text });
@@ -162,7 +163,7 @@ export class Takeover {
   }
 }
 
-/** @returns what is known of the databases, of which nothing has been uploaded to where they go on */
+/** @returns what is known of the databases, without any upload: nothing is yet in the folder where they go on */
 function continuedIn(mark: HistoryMark, replicaUrl: string): HistoryMark {
   const databases = Object.entries(mark.databases).map(([name, known]) => {
     return [name, { ...known, replicated: undefined, segment: undefined, generations: [] }] as const;
