@@ -1,8 +1,8 @@
-/** What a service manager such as systemd has told this process at spec. */
+/** What a service manager such as systemd has told this process when it started it. */
 export interface ServiceEnvironment {
-  /** Where it wants to hear of our state; undefined when it does not. */
+  /** Where it wants to hear of our state; undefined when it does not want to. */
   readonly notifySocket: string | undefined;
-  /** Without a sign of life for so long it ends us; 0 for never. */
+  /** After so long without a sign of life it ends us; 0 for never. */
   readonly watchdogMs: number;
   readonly sockets: ServiceSockets;
 }
@@ -13,12 +13,12 @@ export interface ServiceSockets {
   readonly http: readonly number[];
   /** In place of OPS_LISTEN. */
   readonly ops: readonly number[];
-  /** Names of those that are for nothing that is known. */
+  /** Names of sockets whose use is not known. */
   readonly unknown: readonly string[];
 }
 
 const FIRST_LISTEN_FD = 3;
-/** Of a unit without FileDescriptorName=, such as ours was, and of a service manager that gives no names. */
+/** Names of sockets of a unit without FileDescriptorName=, as ours once was, or of a manager that gives no names. */
 const UNNAMED = /^(?:unknown|.*\.socket)?$/;
 const VARIABLES = [
   'NOTIFY_SOCKET',
@@ -30,11 +30,11 @@ const VARIABLES = [
 ] as const;
 
 /**
- * Reads and removes it, so that no child takes what is meant for the primary for itself (sd_notify(3),
- * sd_listen_fds(3), sd_watchdog_enabled(3)). Node.js has marked the descriptor close-on-exec at its start.
+ * Reads the variables and removes them, lest a child take for itself what is meant for the primary (sd_notify(3),
+ * sd_listen_fds(3), sd_watchdog_enabled(3)). Node.js has marked the descriptors close-on-exec at its start.
  *
  * @param env is changed
- * @param pid of this process; what is addressed to another one does not count
+ * @param pid of this process; variables that are addressed to another one are ignored
  */
 export function takeServiceEnvironment(env: NodeJS.ProcessEnv, pid: number): ServiceEnvironment {
   const { NOTIFY_SOCKET, WATCHDOG_USEC, WATCHDOG_PID, LISTEN_FDS, LISTEN_PID, LISTEN_FDNAMES } = env;
@@ -49,7 +49,7 @@ export function takeServiceEnvironment(env: NodeJS.ProcessEnv, pid: number): Ser
   };
 }
 
-/** systemd passes the sockets of several units in an order of its own, so that the name alone tells what one is for. */
+/** systemd passes the sockets of several units in any order, so that only the name tells what a socket is for. */
 function socketsOf(count: number, names: readonly string[]): ServiceSockets {
   const all = Array.from({ length: count }, (_, index) => ({
     fd: FIRST_LISTEN_FD + index,

@@ -2,13 +2,13 @@ import { execFile } from 'node:child_process';
 import type { Logger } from '../../platform/log.ts';
 
 const SEND_TIMEOUT_MS = 5000;
-/** Where Debian and its kin have it, should PATH not say. */
+/** Where Debian and its derivatives have systemd-notify; used when there is no PATH. */
 const FALLBACK_PATH = '/usr/bin:/bin';
 
 /**
- * Tells the service manager of our state. Node.js has no Unix datagrams, and what can send them is there wherever
- * systemd is: `systemd-notify`, about 10 ms of another process each, a few times a minute. It needs
- * `NotifyAccess=all`. Messages are sent one after the other, in order. States: idle → sending (`send`) → idle.
+ * Tells the service manager of our state. Node.js cannot send Unix datagrams, so this runs `systemd-notify`, which is
+ * there wherever systemd is: about 10 ms of another process each, a few times a minute. It needs `NotifyAccess=all`.
+ * Messages are sent one after the other, in order. States: idle → sending (`send`) → idle.
  */
 export class Notifier {
   readonly #socket: string;
@@ -24,7 +24,7 @@ export class Notifier {
 
   /**
    * @param assignments such as `READY=1`; see sd_notify(3)
-   * @returns when it was sent; it never fails, since nobody could do anything about it
+   * @returns when it was sent; never rejects, since no caller could do anything about it
    */
   send(...assignments: readonly string[]): Promise<void> {
     this.#sending = this.#sending.then(() => this.#run(assignments));

@@ -4,32 +4,32 @@ import type { ServiceEnvironment } from './environment.ts';
 import { Notifier } from './notifier.ts';
 
 const STATUS_INTERVAL_MS = 1000;
-/** While it starts or reloads, it says so often that it goes on; a restore or a migration has limits of its own. */
+/** How often it extends the manager's timeout in a start or a reload; a restore or a migration has its own limits. */
 const EXTEND_INTERVAL_MS = 10_000;
 const EXTENSION_MS = 60_000;
 const USEC_PER_MS = 1000;
 
 export interface ServiceOptions {
   readonly environment: ServiceEnvironment;
-  /** What the system is now. */
+  /** The system as it is now. */
   readonly snapshot: () => SystemSnapshot;
-  /** The longest that a stop takes. */
+  /** The longest time that a stop takes. */
   readonly stopTimeoutMs: number;
   readonly log: Logger;
 }
 
 /**
- * What the service manager hears of the system; nothing where there is none. States and who moves them:
- * starting (made) → ready (`ready`) → reloading (`reloading`) → ready (`reloaded`); any → stopping (`stopping`).
- * From the first `ready` on the watchdog is fed, whatever the children do: it is for a primary whose event loop hangs. The
- * rest the primary heals better than a restart of the whole, which would begin anew what it waits for.
+ * Tells the service manager about the system, if there is a manager. States and who moves them: starting (constructed)
+ * → ready (`ready`) → reloading (`reloading`) → ready (`reloaded`); any → stopping (`stopping`). From the first `ready`
+ * on the watchdog is fed, whatever the children do: it is for a primary whose event loop hangs. The primary heals
+ * anything else better than a restart of the whole, which would begin anew what it waits for.
  */
 export class Service {
   readonly #options: ServiceOptions;
   readonly #notifier: Notifier | undefined;
   readonly #timers: NodeJS.Timeout[] = [];
   #lastStatus = '';
-  /** While a deadline of the service manager runs. */
+  /** Extends the manager's timeout while that runs. */
   #extending: NodeJS.Timeout | undefined;
 
   constructor(options: ServiceOptions) {
@@ -64,7 +64,7 @@ export class Service {
     await this.#notifier?.send('READY=1');
   }
 
-  /** Nothing is told any more but that it stops, and how long that may take. */
+  /** From now on only the stop is told, and how long it may take. */
   stopping(cause: string): void {
     for (const timer of [...this.#timers, this.#extending]) clearInterval(timer);
     const usec = Math.round(this.#options.stopTimeoutMs * USEC_PER_MS);
