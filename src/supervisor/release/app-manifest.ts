@@ -6,12 +6,13 @@ import { askRelease } from './ask.ts';
 import { nameOf } from './name-of.ts';
 import { isCopy, type StoredRelease } from './store.js';
 
-/** Beside the copy's code, which does not change any more. */
+/** Beside the code of the copy, which does not change any more. */
 const FILE = '.app.json';
 
 /**
- * Tells what the primary has to know of a release's app. A process of that release says it once; it is kept with its copy.
- * @throws Failure release_unusable when its code cannot be loaded, or says what is no manifest
+ * Tells what the primary has to know of a release's app. A process of that release says it once; the answer is kept in
+ * the copy.
+ * @throws Failure release_unusable when the code cannot be loaded, or its answer is no manifest
  */
 export async function appManifestOf(release: StoredRelease, timeoutMs: number): Promise<AppManifest> {
   const path = join(release.folder, FILE);
@@ -37,7 +38,7 @@ function keptIn(path: string): unknown {
   }
 }
 
-/** Without it the next start asks again. */
+/** Where it cannot be kept, the next start asks again. */
 function keep(path: string, text: string): void {
   try {
     writeFileSync(`${path}.tmp`, text, { mode: 0o400 });

@@ -8,7 +8,7 @@ import type { StoredRelease } from './store.js';
 type Known = Pick<AppManifest, 'settings'>;
 type Values = Readonly<Record<string, string>>;
 
-/** @returns what the app's settings are given as, without its secrets */
+/** @returns the values that the app's settings are given, without its secrets */
 export function givenOf(app: Known, env: NodeJS.ProcessEnv): Values {
   return pick(app, env, ({ takenBy }) => takenBy === undefined);
 }
@@ -19,7 +19,7 @@ export function appSecretsOf(app: Known, env: NodeJS.ProcessEnv): Values {
 }
 
 /**
- * Has a release look at the values that its app's settings are given; no process where none is.
+ * Has a release check the values that its app's settings are given; starts no process where none is given.
  * @param installation the folder of `.env`
  * @throws Failure config_invalid with one entry per wrong setting, release_unusable
  */
@@ -43,14 +43,14 @@ export async function checkGiven(
 
 /**
  * @param mistakes in values
- * @throws Failure config_invalid for these, and for names in `.env` that are nearly one of the app's
+ * @throws Failure config_invalid for the mistakes, and for names in `.env` that are nearly those of the app's settings
  */
 export function refuseWrong(mistakes: readonly FieldError[], app: Known, installation: string): void {
   const errors = [...mistakes, ...unknownTo(app, installation).slips];
   if (errors.length > 0) throw new Failure('config_invalid', 'The configuration is wrong', { errors });
 }
 
-/** @returns what stands in `.env` and is no setting of the chassis or the app */
+/** @returns the names in `.env` that are no setting of the chassis or the app */
 export function unknownTo({ settings }: Known, installation: string): ReturnType<typeof unknownSettings> {
   return unknownSettings(installation, [...settingNames(), ...settings.map(({ name }) => name)]);
 }

@@ -9,13 +9,13 @@ import { whatBroke } from './what-broke.ts';
 
 const FOLDER = 'supervisor/release';
 const ANSWER_MAX_BYTES = 1024 * 1024;
-/** Of Node.js, where nothing is left to do and a module still waits. */
+/** Exit code of Node.js where nothing is left to do and a module still awaits. */
 const UNSETTLED_AWAIT_CODE = 13;
 const TOO_MUCH_CODE = 'ERR_CHILD_PROCESS_STDIO_MAXBUFFER';
 
 export interface AskOptions {
   readonly args: readonly string[];
-  /** Secrets go no other way. */
+  /** The only way to give the script secrets. */
   readonly env: NodeJS.ProcessEnv;
   readonly timeoutMs: number;
 }
@@ -23,9 +23,9 @@ export interface AskOptions {
 /**
  * Runs a script of a release to its end, in a process of its own.
  * @param script its name, beside this file
- * @returns what it has printed last, which is one line of JSON; its code may have printed anything before
- * @throws Failure release_unusable when its code cannot be loaded, not_ready when its process could not be started or was
- *   killed
+ * @returns the last line of its output, which is JSON; the app's code may have printed anything before it
+ * @throws Failure release_unusable when the code cannot be loaded, not_ready when the process could not be started or
+ *   was killed
  */
 export async function askRelease(
   release: StoredRelease,
@@ -46,8 +46,8 @@ export async function askRelease(
 }
 
 /**
- * The same of code that is no release; `env` says where its app is.
- * @throws Error why it cannot be loaded; a Failure not_ready where the code is not to blame
+ * Runs a script of code that is no release; `env` says where its app is.
+ * @throws Error why the code cannot be loaded; a Failure not_ready where the code is not to blame
  */
 export async function askCode(
   code: Chassis & Pick<StoredRelease, 'nodePath'>,
@@ -82,7 +82,7 @@ export async function askCode(
   });
 }
 
-/** @returns how somebody has killed it, or the machine had no process, or not enough for one; undefined for what its code did */
+/** @returns how somebody or the machine has ended the process; undefined where its code did */
 function outsideCause({ code, signal: by, message }: ExecFileException): string | undefined {
   // The spawn has failed.
   if (typeof code === 'string') return message;

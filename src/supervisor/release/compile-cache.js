@@ -4,7 +4,7 @@ import { makeFolder } from '../../platform/folder.js';
 
 // Plain JavaScript, as tree.js.
 
-/** @param {string} folder of a copy @returns {string} where its processes keep their compiled code */
+/** @param {string} folder of a copy @returns {string} where the processes of the copy keep their compiled code */
 export function compileCacheOf(folder) {
   return join(folder, '.cache');
 }
@@ -18,8 +18,8 @@ export function sharedCompileCache({ nodeModules }) {
 }
 
 /**
- * Gives a copy what others have compiled already: each entry names the content that it is of, and what is not the same
- * is compiled anew. Nobody needs it; it saves the first start of a release its time and memory.
+ * Gives a copy the code that others have compiled already. Each entry names the content that it was made from; what is
+ * not the same is compiled anew. Not needed, but it saves the first start of a release time and memory.
  *
  * @param {string} folder of the copy
  * @param {string} from a folder of compiled code
@@ -31,8 +31,8 @@ export function seedCompileCache(folder, from) {
 }
 
 /**
- * Leaves what a copy has compiled to the next data folder that runs the same code. Packages that were moved away shall find
- * nothing in their place when they are moved back.
+ * Leaves what a copy has compiled to the next data folder that runs the same code. Packages that were moved away get no
+ * new folder: it would be in their way when they are moved back.
  *
  * @param {{ readonly folder: string, readonly nodeModules: string }} release
  */
@@ -42,9 +42,9 @@ export function shareCompiled(release) {
 }
 
 /**
- * Adds compiled code to a folder by hard links: Node.js never changes an entry but renames a new one over it, and a copy of
- * its many small files takes longer than a process takes to start. What cannot be linked, as on another file system, is
- * copied, and what cannot be copied either is left out.
+ * Adds compiled code to a folder by hard links: Node.js never changes an entry but renames a new one over it, and to
+ * copy the many small files takes longer than to start a process. Where a link is not possible, as on another file
+ * system, the entry is copied; where that is not possible either, it is left out.
  *
  * @param {string} from
  * @param {string} to
@@ -58,7 +58,7 @@ export function addCompiled(from, to) {
       else if (entry.isFile()) addEntry(source, target);
     }
   } catch {
-    // A full disk, or an installation that belongs to another user: whoever wants that code compiles it.
+    // A full disk, or an installation that belongs to another user: the next process compiles that code itself.
   }
 }
 

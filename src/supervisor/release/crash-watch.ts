@@ -3,14 +3,14 @@ import { Failure } from '../../platform/errors.ts';
 import type { ChildExit } from '../child-exit.ts';
 import type { Slot } from '../slot.ts';
 
-/** One may be the fault of a request; another so soon after is the code's. */
+/** One fault may come from a request; a second one so soon comes from the code. */
 const FAULTS_MAX = 1;
-/** What fails as soon as it serves shows within this. */
+/** Code that fails as soon as it serves shows that within this time. */
 const WATCH_MS = 1000;
 
 /**
- * Counts how often what was exchanged fails by itself while its release is brought in: that it came up once is not enough
- * where it then crashes again and again.
+ * Counts how often exchanged processes fail while their release is brought in. A release that came up once and then
+ * crashes again and again is not good enough.
  */
 export class CrashWatch {
   readonly #slots: Slot[] = [];
@@ -25,7 +25,7 @@ export class CrashWatch {
   }
 
   /**
-   * One that is being made up for is waited for.
+   * Waits for processes that are being restarted.
    * @throws Failure child_failed when they have failed more than once
    */
   async demandSound(): Promise<void> {
@@ -35,7 +35,7 @@ export class CrashWatch {
   }
 
   /**
-   * Resolves when none has failed for a moment.
+   * Resolves when no process has failed for WATCH_MS.
    * @throws Failure as `demandSound`
    */
   async demandLasting(): Promise<void> {

@@ -14,9 +14,9 @@ const REFUSED_MAX = 20;
  * @property {number} atMs milliseconds since the epoch
  *
  * @typedef {object} Current which releases run, for a start after the primary was killed
- * @property {string | null} writer the release of the writer: it migrates the databases. Written before they are
- * @property {string | null} workers the release of everything else. Written when all of it is exchanged
- * @property {string | null} previous the one before, which `rollback` brings back
+ * @property {string | null} writer the release of the writer, which migrates the databases. Written before it does
+ * @property {string | null} workers the release of everything else. Written when all of that is exchanged
+ * @property {string | null} previous the release before, which `rollback` brings back
  * @property {string | null} next a folder that somebody has chosen for the next start
  * @property {boolean} isStopped whether the system was asked to stop, and did
  * @property {readonly Refusal[]} refused the newest last
@@ -34,16 +34,16 @@ export const NOTHING_RAN = {
 
 /**
  * @param {string} store `releasesFolder`
- * @returns {Current} that nothing ran where it is no record
- * @throws {Error} of the disk when it is there and cannot be read, as without a free descriptor: what is written next
- *   would else forget it
+ * @returns {Current} NOTHING_RAN where there is no record
+ * @throws {Error} of the disk when there is a record and it cannot be read, as without a free descriptor: to go on as
+ *   without one would lose what it says at the next write
  */
 export function readCurrent(store) {
   const text = textIn(store);
   return (text !== undefined && recordIn(text)) || NOTHING_RAN;
 }
 
-/** @param {string} store @returns {boolean} whether it can be read and is no record; nothing of ours leaves it so */
+/** @param {string} store @returns {boolean} whether it is readable and no record; our own writes never leave it so */
 export function isDamaged(store) {
   try {
     const text = textIn(store);
@@ -63,7 +63,7 @@ function textIn(store) {
   }
 }
 
-/** @param {string} text @returns {Current | undefined} undefined where it is none: cut, or written by hand */
+/** @param {string} text @returns {Current | undefined} undefined for no record: cut short, or written by hand */
 function recordIn(text) {
   try {
     const current = { ...NOTHING_RAN, ...JSON.parse(text) };
@@ -81,7 +81,7 @@ function isName(value) {
   return typeof value === 'string' && value !== '';
 }
 
-/** @param {string} store @returns {Current} that nothing ran, too, when it cannot be read */
+/** @param {string} store @returns {Current} NOTHING_RAN also where the record cannot be read */
 export function currentIfReadable(store) {
   try {
     return readCurrent(store);
@@ -91,10 +91,10 @@ export function currentIfReadable(store) {
 }
 
 /**
- * Changes it, on the disk when this returns. Only the holder of the data folder's lock may.
+ * Changes the record, which is on the disk when this returns. Only the holder of the data folder's lock may do so.
  * @param {string} store
  * @param {Partial<Current>} change
- * @returns {Current} as it is now
+ * @returns {Current} the record as it is now
  */
 export function writeCurrent(store, change) {
   const current = { ...readCurrent(store), ...change };
@@ -121,14 +121,14 @@ export function writeCurrent(store, change) {
  * @param {Current} current
  * @param {string} hash
  * @param {import('../../platform/errors.ts').Failure} failure
- * @returns {readonly Refusal[]} what was refused, this one included
+ * @returns {readonly Refusal[]} the refused releases, this one included
  */
 export function withRefusal({ refused }, hash, { message: reason, code }) {
   return [...withoutRefusal({ refused }, hash), { hash, reason, code, atMs: Date.now() }].slice(-REFUSED_MAX);
 }
 
 /**
- * Other databases are there now: what could not go on with those before may be able to.
+ * The databases were replaced: releases that could not go on with the former ones may be able to with these.
  * @param {string} store
  */
 export function forgetMismatches(store) {

@@ -16,7 +16,7 @@ const RESTART =
 
 export interface DeployOptions {
   readonly release: StoredRelease;
-  /** What runs, which it is to follow. */
+  /** The deployment that runs, which the release is to follow. */
   readonly running: Deployment;
   readonly releases: Releases;
   /** The settings as they are now. */
@@ -25,21 +25,21 @@ export interface DeployOptions {
   readonly startedEnv: NodeJS.ProcessEnv;
 }
 
-/** A release that can follow what runs, with what it says of the databases. */
+/** A release that can follow the running one, and what it says of the databases. */
 export interface Deployable {
   readonly deployment: Deployment;
   readonly compatibility: Inspection['compatibility'];
 }
 
 /**
- * Asks a release what it is, and whether this primary can bring it into service. Nothing has been exchanged yet.
+ * Asks a release what it is, and whether this primary can bring it into service. Exchanges nothing.
  * @throws Failure release_unusable, config_invalid, restart_needed, migration_mismatch, litestream_missing
  */
 export async function deployable(options: DeployOptions): Promise<Deployable> {
   const { release, running, releases, env, startedEnv } = options;
   const inspection = await releases.inspect(release, running.config, env);
   const refusal = refusalOf(inspection);
-  // First of all: a restart, which the rest asks for, would end with it.
+  // Checked first: the restart that the other refusals advise would fail for this reason.
   if (refusal !== undefined)
     throw new Failure('migration_mismatch', `Release ${nameOf(release)}: ${refusal}`);
   refuseOtherProtocols(release, inspection);
@@ -52,7 +52,7 @@ export async function deployable(options: DeployOptions): Promise<Deployable> {
       `${changed.join(', ')} ${verb} changed, which a reload cannot bring in. ${RESTART}`,
     );
   }
-  // A release from before an app had settings, or metrics, tells none.
+  // An older release, from before apps had settings or metrics, tells none.
   const { config, databases, backgrounds, compatibility, settings = [], metrics = {} } = inspection;
   if (databases.join() !== running.databases.join()) {
     throw new Failure(
@@ -72,7 +72,7 @@ export async function deployable(options: DeployOptions): Promise<Deployable> {
   }
   const deployment: Deployment = {
     release,
-    // It does not change, as its setting; of systems that stand by for each other it is a folder below that.
+    // The replica does not change without a restart. Of two systems (FAILOVER=lease) it is a folder below REPLICA_URL.
     config: { ...config, replica: running.config.replica },
     secrets: pickSecrets(env, SECRET_NAMES),
     appSecrets: appSecretsOf({ settings }, env),

@@ -9,19 +9,19 @@ import type { StoredRelease } from './store.js';
 /** Code that does not change any more, and the Node.js that runs it. */
 export type Release = StoredRelease;
 
-/** What processes are made from: a release with the settings and the binaries that it was brought into service with. */
+/** What processes are made from: a release, and the settings and binaries with which it was brought into service. */
 export interface Deployment {
   readonly release: Release;
   readonly config: Config;
   readonly secrets: Secrets;
-  /** Those of the app, by name. */
+  /** The app's secrets, by name. */
   readonly appSecrets: Readonly<Record<string, string>>;
   readonly litestream: LitestreamBinary;
   readonly litestreamConfigPath: string;
   /** Names without `.db`. */
   readonly databases: readonly string[];
   readonly backgrounds: readonly Background[];
-  /** Those of the app. */
+  /** The app's settings. */
   readonly settings: readonly SettingEntry[];
   /** What the app counts. */
   readonly metrics: Families;

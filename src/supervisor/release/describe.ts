@@ -2,7 +2,7 @@ import { Failure } from '../../platform/errors.ts';
 import { loadZod } from '../../platform/zod-without-locales.ts';
 import { tell } from './tell.ts';
 
-/** A script of its own: prints what the primary has to know of the app of a release, as one line of JSON, and ends. */
+/** A script of its own: prints what the primary has to know of a release's app, as one line of JSON, and ends. */
 try {
   await loadZod();
   const { describeApp } = await import('../../features.ts');

@@ -29,13 +29,13 @@ export interface ExchangeOptions {
   readonly lifecycle: Lifecycle;
   readonly writer: Slot;
   readonly serving: ServingTier;
-  /** What is exchanged with the background processes, and belongs to the chassis. */
+  /** Slots of the chassis that are exchanged with the background processes. */
   readonly beside: readonly Slot[];
   readonly replacement: RollingReplacement;
   readonly factory: ProcessFactory;
-  /** Has whoever could take over know of migrations, by their newest number, before they are applied. */
+  /** Tells a system that could take over about migrations, by their newest number, before they are applied. */
   readonly announce?: ((schema: Schema, needs: Schema) => Promise<void>) | undefined;
-  /** Of the primary itself: it does not change while it lives. */
+  /** The deployment of the primary itself, which does not change while it lives. */
   readonly primary: Deployment;
   readonly log: Logger;
   readonly events: Events;
@@ -43,29 +43,29 @@ export interface ExchangeOptions {
 
 export interface ReloadRequest {
   readonly cause: string;
-  /** Another folder than the one that the system was started from. */
+  /** A folder other than the one that the system was started from. */
   readonly folder?: string | undefined;
-  /** The release before, whatever is on the disk. */
+  /** Brings back the previous release, whatever is on the disk. */
   readonly isRollback?: boolean;
-  /** Writes may wait longer than WRITE_DEADLINE_MS for the migrations. */
+  /** Whether writes may wait longer than WRITE_DEADLINE_MS for the migrations. */
   readonly isConfirmed?: boolean;
 }
 
 /**
  * Brings another release into service while the system runs, in this order: it is copied, asked what it is, and tried;
  * then the writer is exchanged, which migrates, then the background processes, then the workers. States and who moves
- * them: idle → taking (`reload`) → trying → exchanging → idle. Until `exchanging` a failure changes nothing. In it, a
- * failure goes back, or, where a migration was applied that the old writer cannot live with, leaves the new writer.
+ * them: idle → taking (`reload`) → trying → exchanging → idle. A failure before `exchanging` changes nothing. A failure
+ * in it undoes the exchanges; where a migration was applied that the old writer cannot live with, the new writer stays.
  */
 export class Exchange {
   readonly #options: ExchangeOptions;
   readonly #startedEnv: NodeJS.ProcessEnv;
-  /** The settings that run. */
+  /** The settings in force. */
   #env: NodeJS.ProcessEnv;
   #state: 'idle' | 'taking' | 'trying' | 'exchanging' = 'idle';
-  /** What the dry run said last. */
+  /** The last step that the dry run has told. */
   #step = '';
-  /** What the start has said of the code that it chose, until another release is in service. */
+  /** What the start has said of the code that it chose; empty once another release is in service. */
   #settled: Pick<Settled, 'because' | 'degraded'>;
   #previous: ReleaseName | null = null;
   #rollbackProblem: string | null = null;
@@ -77,7 +77,7 @@ export class Exchange {
     this.#settled = options.settled;
   }
 
-  /** Which releases run, for whoever looks. */
+  /** Which releases run. */
   get snapshot(): ReleasesSnapshot {
     const { primary, writer, serving } = this.#options;
     return {
@@ -90,7 +90,7 @@ export class Exchange {
     };
   }
 
-  /** By name; two where an exchange was cut in half. */
+  /** The releases that run, by name; two where an exchange was interrupted half-way. */
   get #running(): string {
     const { writer, serving } = this.#options;
     const [ofWriter, ofWorkers] = [writer.deployment.release, serving.deployment.release];
@@ -98,7 +98,7 @@ export class Exchange {
     return ofWriter.hash === ofWorkers.hash ? rest : `${rest}, the writer ${nameOf(ofWriter)}`;
   }
 
-  /** What is out of order with the releases that run, in words; undefined when nothing is. */
+  /** What is wrong with the releases that run, in words; undefined when nothing is. */
   get trouble(): string | undefined {
     const { writer, serving } = this.#options;
     const [ofWriter, ofWorkers] = [writer.deployment.release, serving.deployment.release];
@@ -108,7 +108,7 @@ export class Exchange {
     return this.#settled.degraded;
   }
 
-  /** Finds out whether the release before could be brought back now: its files, its packages, the databases. */
+  /** Finds out whether the previous release could be brought back now: its files, its packages, the databases. */
   async judgeRollback(): Promise<void> {
     const { releases, serving } = this.#options;
     this.#previous = null;
@@ -151,7 +151,7 @@ export class Exchange {
     }
   }
 
-  /** @returns what takes so long, and how to give it up: SQLite hears of nothing but a kill */
+  /** @returns which step takes so long, and how to give it up: SQLite can only be killed meanwhile */
   #trialStep(): string {
     const trial = this.#options.factory.living.find(({ name }) => name === PROCESSES.dryRun.role);
     if (trial?.pid === undefined) return '';
@@ -197,7 +197,7 @@ export class Exchange {
     };
   }
 
-  /** It is on the disk still, where a reboot would take it from. */
+  /** Records releases as refused: they are still on the disk, where a start after a reboot would take them. */
   #leave(left: readonly StoredRelease[], release: StoredRelease): void {
     for (const each of left.filter(({ hash }) => hash !== release.hash))
       this.#options.releases.refused(each, new Failure('release_unusable', 'it was rolled back'));
@@ -212,7 +212,7 @@ export class Exchange {
     );
   }
 
-  /** @returns the names of what was exchanged, started or ended, in order */
+  /** @returns the names of the processes that were exchanged, started or ended, in order */
   async #exchange(
     running: Deployment,
     { deployment, compatibility }: Deployable,
@@ -249,7 +249,7 @@ export class Exchange {
   }
 
   /**
-   * What was exchanged before a failure goes back, in reverse order: all of it where the former writer can live with
+   * After a failure, exchanges the processes back, in reverse order: all of them where the former writer can live with
    * the database as it is now, else all but the new writer.
    * @returns the failure, with what runs now
    */
@@ -265,7 +265,7 @@ export class Exchange {
         for (const slot of done.filter((candidate) => candidate !== writer).reverse())
           await replace(slot, { deployment: running, cause });
         if (done.includes(writer) && isReversible) await replace(writer, { deployment: formerWriter, cause });
-        // It has migrated, and its successor has died: only its own release can go on with the database.
+        // The new writer has migrated, and its successor has died: only its own release can go on with the database.
         else if (!done.includes(writer) && !isReversible) await replace(writer, { deployment, cause });
       });
       if (isReversible) {
@@ -294,7 +294,7 @@ export class Exchange {
     const { releases, serving, log, events } = this.#options;
     const before = nameOf(serving.deployment.release);
     const name = release ? `release ${nameOf(release)}` : 'the code';
-    // Going back has said what runs now.
+    // `#goBack` has said what runs now.
     const whatRuns = this.#state === 'exchanging' ? '' : ` Nothing was exchanged: release ${before} goes on.`;
     const isPassing = release !== undefined && error.code === 'not_ready';
     const advice = isPassing ? ' That is no fault of the release: reload again.' : '';
@@ -328,7 +328,7 @@ export class Exchange {
   }
 }
 
-/** Such as a full disk: nothing that the release is to blame for. */
+/** An error of the machine, such as a full disk, for which the release is not to blame. */
 function ofMachine(error: unknown): Failure {
   const code = isDiskFull(error) ? 'storage_full' : 'internal';
   return new Failure(code, `It cannot be brought in: ${(error as Error).message}`, { cause: error });
@@ -338,7 +338,7 @@ function releaseName({ version, hash }: StoredRelease): ReleaseName {
   return { version, hash };
 }
 
-/** @returns the newest of those that are pending and meant, by database and owner */
+/** @returns the newest pending migration that `isMeant` accepts, by database and owner */
 function newestOf(
   compatibility: Deployable['compatibility'],
   isMeant: (migration: { readonly isCompatible: boolean }) => boolean,
@@ -357,7 +357,7 @@ interface Halfway {
   readonly running: Deployment;
   readonly formerWriter: Deployment;
   readonly deployment: Deployment;
-  /** What was exchanged, in order. */
+  /** The slots that were exchanged, in order. */
   readonly done: readonly Slot[];
   readonly trial: TrialResult;
   readonly error: Failure;

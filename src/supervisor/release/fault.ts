@@ -1,6 +1,6 @@
 import type { Code, Failure } from '../../platform/errors.ts';
 
-/** What only other code mends. All else is the machine's, the settings', the data's or the operator's, and may pass. */
+/** Faults that only other code mends. Any other failure is due to machine, settings, data or operator, and may pass. */
 const FAULTS: ReadonlySet<Code> = new Set([
   'child_failed',
   'internal',
@@ -10,7 +10,7 @@ const FAULTS: ReadonlySet<Code> = new Set([
   'runtime_unsupported',
 ]);
 
-/** @returns whether it proves that a release cannot run: then no start takes it again by itself */
+/** @returns whether the failure proves that a release cannot run: then no start takes it again by itself */
 export function isFaultOfRelease({ code }: Failure): boolean {
   return FAULTS.has(code);
 }

@@ -5,7 +5,7 @@ import type { InspectionAnswer, InspectionInput } from './inspection.ts';
 import { tell } from './tell.ts';
 
 /**
- * A script of its own: what a release says of itself, before a process of it is a part of anything. It loads what the
+ * A script of its own: tells what a release is, before any of its processes belongs to the system. It loads what the
  * settings and the tables of features need, looks at the databases read-only, prints one line of JSON, and ends.
  */
 async function inspect({ installation }: InspectionInput): Promise<InspectionAnswer> {

@@ -12,17 +12,17 @@ export interface InspectionInput {
   readonly installation: string;
 }
 
-/** What a release says of itself and of the databases. */
+/** What a release says about itself and about the databases. */
 export interface Inspection
   extends Omit<AppManifest, 'settings' | 'metrics'>,
     Partial<Pick<AppManifest, 'settings' | 'metrics'>> {
-  /** The numbers of the messages between processes: others cannot be understood. */
+  /** The numbers of the protocols between processes: a process cannot understand another number. */
   readonly protocols: { readonly child: number; readonly writer: number };
   readonly nodeVersion: string;
   readonly config: Config;
   /** Names of the settings that only a restart brings in. */
   readonly restartSettings: readonly string[];
-  /** By database: the migrations that it lacks, and those that it has beyond this release. */
+  /** By database: the migrations that it lacks, and those that it has and this release does not know. */
   readonly compatibility: Readonly<Record<string, Compatibility>>;
 }
 
@@ -37,7 +37,7 @@ export type InspectionAnswer =
     };
 
 export interface InspectOptions extends InspectionInput {
-  /** The settings, `.env` merged into them; secrets included, which go no other way. */
+  /** The settings, with `.env` merged into them. This is the only way to give it secrets. */
   readonly env: NodeJS.ProcessEnv;
   readonly timeoutMs: number;
 }
@@ -59,12 +59,12 @@ export async function inspectRelease(
 function answered(answer: InspectionAnswer): Inspection {
   if (answer.ok) return answer;
   const { code, message, errors } = answer;
-  // What it becomes a part of has one sentence.
+  // The failure becomes a part of another message, which has one sentence.
   const details = errors.map((error) => `${error.field}: ${error.message}`).join('; ');
   throw new Failure(isCode(code) ? code : 'internal', details === '' ? message : `${message}: ${details}`);
 }
 
-/** @returns why a release cannot go on with the databases as they are; undefined when it can */
+/** @returns why a release cannot go on with the databases as they are now; undefined when it can */
 export function refusalOf({ compatibility }: Inspection): string | undefined {
   return Object.values(compatibility).find(({ refusal }) => refusal !== undefined)?.refusal;
 }

@@ -3,8 +3,8 @@ import { loadZod } from '../../platform/zod-without-locales.ts';
 import { tell } from './tell.ts';
 
 /**
- * A script of its own: loads the app, whose code may hang, end its process or print anything, and says that it is loaded as one
- * line of JSON. An app that is no app is told by whoever loads it then.
+ * A script of its own: loads the app, whose code may hang, end its process or print anything, and prints that it is
+ * loaded as one line of JSON. Where the module is no app, the process that loads it after this tells so.
  */
 try {
   await loadZod();

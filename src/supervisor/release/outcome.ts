@@ -1,6 +1,6 @@
-/** What came of a reload that succeeded; JSON. */
+/** The result of a reload that succeeded; JSON. */
 export interface ReloadOutcome {
-  /** The releases of before and after, for people: version and hash. */
+  /** The releases before and after, for people: version and hash. */
   readonly from: string;
   readonly to: string;
   /** Names of the processes that were exchanged, started or ended, in order. */

@@ -6,7 +6,7 @@ import { EMITTED, PACKAGE } from './modules.js';
 
 // Plain JavaScript, as tree.js.
 
-/** What npm tells of the packages that it has installed, beside them. */
+/** npm's list of the packages that it has installed, which lies beside them. */
 export const LOCK = '.package-lock.json';
 
 /** @param {Buffer | string} content @returns {string} */
@@ -16,7 +16,7 @@ export function sha256(content) {
 
 /**
  * @param {string} nodeModules absolute
- * @returns {Promise<string>} names what npm has installed there; empty where npm tells nothing of it. The chassis does not
+ * @returns {Promise<string>} identifies what npm has installed there; empty without npm's list. The chassis does not
  *   count: a release has a copy of it
  */
 export async function lockHashOf(nodeModules) {
@@ -80,7 +80,8 @@ export async function chassisOf(root) {
 /**
  * @param {string} root
  * @param {string} chassis its real folder
- * @returns {Promise<import('./tree.js').Link[]>} one for each package that the app or the chassis finds, the nearest one of each name
+ * @returns {Promise<import('./tree.js').Link[]>} one for each package that the app or the chassis finds, the nearest
+ *   one of each name
  */
 export async function packagesBeside(root, chassis) {
   /** @type {Map<string, import('./tree.js').Link>} */
@@ -97,7 +98,7 @@ export async function packagesBeside(root, chassis) {
 
 /**
  * @param {string} folder
- * @returns {Promise<string[]>} names, also of those with a scope: the ones of a scope may lie in several folders
+ * @returns {Promise<string[]>} names, also of packages with a scope; those of one scope may lie in several folders
  */
 export async function packagesIn(folder) {
   const names = (await readdir(folder)).filter((name) => !name.startsWith('.'));
@@ -109,8 +110,8 @@ export async function packagesIn(folder) {
 
 /**
  * @param {string} root
- * @returns {Promise<Map<string, string>>} the real folder of each package that the app needs, or one of these, and that is no
- *   download: npm has made a link to it
+ * @returns {Promise<Map<string, string>>} by name, the real folder of each package that npm has linked instead of
+ *   downloading, of those that the app needs, directly or through such a package
  */
 export async function localPackages(root) {
   /** @type {Map<string, string>} */
@@ -131,7 +132,7 @@ export async function localPackages(root) {
 /**
  * @param {readonly string[]} places folders of packages
  * @param {string} name
- * @returns {Promise<string | undefined>} the real folder of the first one that is called so
+ * @returns {Promise<string | undefined>} the real folder of the first package with that name
  */
 async function packageFrom(places, name) {
   for (const place of places) {
@@ -141,7 +142,7 @@ async function packageFrom(places, name) {
   return undefined;
 }
 
-/** @param {string} folder of a package @returns {string[]} names; none where that is not to be known */
+/** @param {string} folder of a package @returns {string[]} names; none where package.json cannot be read */
 function dependenciesOf(folder) {
   try {
     const { dependencies, optionalDependencies } = packageIn(folder);
@@ -151,7 +152,7 @@ function dependenciesOf(folder) {
   }
 }
 
-/** Loaded only when something is wrong. @param {string} message */
+/** Imports the error only when something is wrong. @param {string} message */
 export async function unusable(message) {
   const { Failure } = await import('../../platform/errors.ts');
   return new Failure('release_unusable', message);

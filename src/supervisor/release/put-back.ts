@@ -6,15 +6,15 @@ import type { Releases } from './releases.ts';
 
 export interface PutBackOptions {
   readonly releases: Releases;
-  /** Of the start that failed. */
+  /** The configuration of the start that failed. */
   readonly config: Config;
   readonly log: Logger;
 }
 
 /**
- * After a start that failed: gives the writer's place in the record back to the release that served last, where the
- * databases are still, or again, such that it can go on with them. The next start then runs that one.
- * @returns its name; undefined where nothing was put back
+ * After a start that failed: records that the writer is of the release that served last, where that release can go on
+ * with the databases as they are. The next start then runs that release.
+ * @returns its name; undefined where nothing was changed
  */
 export async function putBackWriter({ releases, config, log }: PutBackOptions): Promise<string | undefined> {
   const { writer, workers } = releases.current;

@@ -25,7 +25,7 @@ import {
 } from './store.js';
 import { readTree } from './tree.js';
 
-/** When every process has written what it has compiled. */
+/** By then every process has written what it has compiled. */
 const SHARE_DELAY_MS = 5000;
 
 export interface ReleasesOptions {
@@ -37,20 +37,20 @@ export interface ReleasesOptions {
 }
 
 /**
- * The releases of one system on its disk, and the record of which run. The record is: (writer A, workers A) → (writer B,
- * workers A) (`writerGoesTo`, before B migrates) → (B, B) (`exchanged`), or back to A (`writerGoesTo`). A start after a kill
- * goes by it.
+ * The releases of one system on its disk, and the record of which run. The record is: (writer A, workers A) → (writer
+ * B, workers A) (`writerGoesTo`, before B migrates) → (B, B) (`exchanged`), or back to A (`writerGoesTo`). After a
+ * kill, the next start runs what the record says.
  */
 export class Releases {
   readonly #options: ReleasesOptions;
   readonly #store: string;
-  /** By hash: the first file that is not as it was. */
+  /** By hash: finds the first file of a copy that was changed. */
   readonly #watches = new Map<string, () => string | undefined>();
-  /** Hashes of what is being copied anew. */
+  /** Hashes of releases that are being copied anew. */
   readonly #copying = new Set<string>();
   /** The record as it was written last. */
   #written: Current | undefined;
-  /** What this start went by; undefined once it is up, and before it begins. */
+  /** What the record said when this start began; undefined before that, and once the system is up. */
   #wentBy: Pick<Current, 'isStopped' | 'next'> | undefined;
 
   constructor(options: ReleasesOptions) {
@@ -64,8 +64,8 @@ export class Releases {
   }
 
   /**
-   * @returns the settings as they are now: the environment of the start, and `.env` anew
-   * @throws Failure config_invalid when they cannot be read
+   * @returns the settings as they are now: the environment of the start, and `.env` read anew
+   * @throws Failure config_invalid when `.env` cannot be read
    */
   environment(): NodeJS.ProcessEnv {
     const { environment, installation } = this.#options.invocation;
@@ -79,8 +79,8 @@ export class Releases {
 
   /**
    * Asks a release what it is.
-   * @param running whose answer to `auto` counts for the log, since an inspection has no terminal
-   * @param env the settings; as they are now unless told
+   * @param running whose log format replaces `auto`, since an inspection has no terminal
+   * @param env the settings; by default as they are now
    * @throws Failure as `inspectRelease` and `environment`
    */
   async inspect(
@@ -97,8 +97,8 @@ export class Releases {
   }
 
   /**
-   * Copies what shall run next.
-   * @param folder that was named; else the project's folder as it was invoked, its links resolved anew
+   * Copies the code that shall run next.
+   * @param folder that was named; by default the project's folder as it was invoked, its links resolved anew
    * @param running whose compiled code it may share, where the code is the same
    * @throws Failure release_unusable, release_changing
    */
@@ -121,12 +121,12 @@ export class Releases {
   }
 
   /**
-   * @returns the release before
+   * @returns the previous release
    * @throws Failure release_unusable when there is none, or its packages are gone
    */
   async previous(): Promise<StoredRelease> {
     const { writer, workers, previous } = this.current;
-    // Of an exchange that was cut in half, what everything but the writer runs is the one before.
+    // After an exchange that stopped half-way, the workers still run the previous release.
     const hash = workers === writer ? previous : workers;
     if (hash === null)
       throw new Failure('release_unusable', 'There is no way back: no other release has run here');
@@ -136,7 +136,7 @@ export class Releases {
     throw new Failure('release_unusable', `Release ${nameOf(release)} cannot run: ${problem}`);
   }
 
-  /** @throws Failure release_unusable when there is no whole copy of it */
+  /** @throws Failure release_unusable when there is no whole copy of the release */
   async find(hash: string): Promise<StoredRelease> {
     const release = await findRelease(this.#store, hash);
     if (release) return release;
@@ -144,7 +144,8 @@ export class Releases {
   }
 
   /**
-   * Looks whether a release is as it was when it was brought into service. What would only crash is not started.
+   * Checks that a release is as it was when it was brought into service: a process that would only crash is not
+   * started.
    * @throws Failure release_unusable
    */
   check(release: Release): void {
@@ -163,7 +164,7 @@ export class Releases {
     );
   }
 
-  /** What ran from it goes on meanwhile. */
+  /** Makes a damaged copy anew. Processes that run from it go on meanwhile. */
   async #copyAnew(release: Release): Promise<void> {
     const { hash, root } = release;
     if (this.#copying.has(hash)) return;
@@ -173,7 +174,7 @@ export class Releases {
       const { app } = invocation;
       const known = await readTree(root, data, app);
       if (known.hash !== hash) return;
-      // It was beside the copy, and is there again before anything runs from that.
+      // The record lies beside the copies. If it went with them, it is back before anything runs from the new copy.
       if (this.#written && this.current.workers === null) writeCurrent(this.#store, this.#written);
       await syncRelease((await storeRelease(root, this.#store, data, { known, app })).folder);
       this.watch(release);
@@ -185,12 +186,12 @@ export class Releases {
     }
   }
 
-  /** From now on each fork looks whether its files are as they are now. */
+  /** From now on each fork checks that the files of the release are as they are now. */
   watch(release: StoredRelease): void {
     if (isCopy(release)) this.#watches.set(release.hash, watchRelease(release));
   }
 
-  /** The system starts: what it runs counts from the first migration on, and a stop counts no more. */
+  /** A start begins: the record names its release before it migrates, and says no longer that the system is stopped. */
   started(writer: Release): void {
     this.#write(({ isStopped, next }) => {
       this.#wentBy = { isStopped, next };
@@ -198,18 +199,18 @@ export class Releases {
     });
   }
 
-  /** It serves, or stands by: from now on what runs goes on after whatever happens. */
+  /** The system serves or stands by: the next start goes on with this release, however this one ends. */
   cameUp(): void {
     this.#wentBy = undefined;
   }
 
-  /** It has ended, and not for a fault of its code. Where it did not come up, the next start goes by what this one went by. */
+  /** The system has ended, by no fault of its code. If it had not come up, the record is as before the start again. */
   failed(): void {
     const wentBy = this.#wentBy;
     if (wentBy) this.#write(() => wentBy);
   }
 
-  /** @returns the project's folder, where a start finds its code, if this release is not from there */
+  /** @returns the project's folder, where a start finds its code, if this release comes from another one */
   startedFromOther({ root }: Release): string | undefined {
     const folder = this.#options.invocation.root;
     try {
@@ -219,12 +220,12 @@ export class Releases {
     }
   }
 
-  /** @returns whether everything was of this release once */
+  /** @returns whether every process was of this release at some time */
   #hasServed({ hash }: Release): boolean {
     return this.current.workers === hash;
   }
 
-  /** Everything that was started serves. */
+  /** Every process that was started serves. */
   async served(writer: StoredRelease, workers: StoredRelease): Promise<void> {
     this.cameUp();
     if (writer.hash === workers.hash) this.exchanged(workers);
@@ -236,14 +237,14 @@ export class Releases {
     setTimeout(() => shareCompiled(workers), SHARE_DELAY_MS).unref();
   }
 
-  /** The writer of this release is about to migrate; on the disk when this returns. @throws Error of the disk */
+  /** The writer of this release is about to migrate: syncs that in the record. @throws Error of the disk */
   writerGoesTo(writer: Release): void {
-    // A full disk shall keep nobody from bringing in settings.
+    // Nothing to write then: a full disk shall not keep a reload from bringing in settings.
     if (this.current.writer === writer.hash) return;
     this.#written = writeCurrent(this.#store, { writer: writer.hash });
   }
 
-  /** Everything is of one release now. */
+  /** Every process is of one release now. */
   exchanged(workers: Release): void {
     this.#write((current) => ({
       writer: workers.hash,
@@ -253,7 +254,7 @@ export class Releases {
     }));
   }
 
-  /** A release did not come up; what is on the disk runs no more of itself. */
+  /** A release did not come up: no start takes it from the disk again by itself. */
   refused(release: Pick<Release, 'hash'>, failure: Failure): void {
     this.#write((current) => ({
       refused: withRefusal(current, release.hash, failure),
@@ -261,19 +262,19 @@ export class Releases {
     }));
   }
 
-  /** A start has failed. @returns whether its code is to blame, which no start takes again by itself then */
+  /** A start has failed. @returns whether its code is to blame; then no start takes it again by itself */
   blames(release: Release, error: unknown): boolean {
     const isToBlame = error instanceof Failure && isFaultOfRelease(error) && !this.#hasServed(release);
     if (isToBlame) this.refused(release, error);
     return isToBlame;
   }
 
-  /** The system was asked to stop, and has. */
+  /** The system was asked to stop, and has stopped. */
   stopped(): void {
     this.#write(() => ({ ...this.#wentBy, isStopped: true }));
   }
 
-  /** Removes the copies that nobody needs. @param inUse hashes of what a process runs */
+  /** Removes the copies that are not needed any more. @param inUse hashes of the releases that processes run */
   async prune(inUse: Iterable<string>): Promise<void> {
     try {
       const { writer, workers, previous } = this.current;
@@ -284,7 +285,7 @@ export class Releases {
     }
   }
 
-  /** A full disk keeps nobody from serving: a start after a kill then goes by what was written before. */
+  /** A full disk keeps no system from serving: a start after a kill then goes by the older record. */
   #write(change: (current: Current) => Partial<Current>): void {
     try {
       this.#written = writeCurrent(this.#store, change(this.current));

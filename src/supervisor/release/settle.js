@@ -15,22 +15,23 @@ const CHANGING_RETRY_MS = 500;
  *
  * @typedef {object} Settled what a start runs
  * @property {StoredRelease} workers the primary runs it too
- * @property {StoredRelease} writer another one only where an exchange was cut in half
- * @property {string | undefined} because why it is not what is on the disk; undefined when it is
- * @property {string | undefined} degraded why what runs can change while it runs; undefined when it cannot
+ * @property {StoredRelease} writer another one only where an exchange was interrupted half-way
+ * @property {string | undefined} because why it is not the code on the disk; undefined when it is
+ * @property {string | undefined} degraded why the code can change while it runs; undefined when it cannot
  *
  * @typedef {object} Choice
  * @property {string} root the project's folder, as it was named
  * @property {string} dataDir absolute
  * @property {readonly string[]} data absolute paths that hold data, not code
- * @property {string | undefined} chosen a folder that somebody names for this start
- * @property {string | undefined} [app] its module below the folder, where somebody names it
+ * @property {string | undefined} chosen a folder that a person names for this start
+ * @property {string | undefined} [app] its module below the folder, where a person names it
  * @property {boolean} isAttended whether a person sits at a terminal
  */
 
 /**
- * Settles which release a start runs. What is on the disk, when somebody started it: after a stop that was asked for, or
- * at a terminal, or by naming a folder. What ran before, when it was killed, or when what is on the disk was refused.
+ * Settles which release a start runs. The code on the disk, when a person started it: after a stop that was asked for,
+ * at a terminal, or by naming a folder. The release that ran before, when the system was killed, or when the code on
+ * the disk was refused.
  *
  * @param {Choice} choice
  * @returns {Promise<Settled>}
@@ -38,7 +39,7 @@ const CHANGING_RETRY_MS = 500;
  */
 export async function settle({ root, dataDir, data, chosen, app, isAttended }) {
   const store = releasesFolder(dataDir);
-  // A folder that cannot be read is refused where it is locked.
+  // Where the data folder cannot be read, the start is refused when it locks that folder.
   const current = currentIfReadable(store);
   const named = chosen ?? current.next ?? undefined;
   const source = named ?? root;
@@ -60,7 +61,7 @@ export async function settle({ root, dataDir, data, chosen, app, isAttended }) {
       return { ...pair, because: isSame ? undefined : because, degraded: undefined };
     }
     lacking = pair.lacking;
-    // There is nothing else that could run.
+    // There is nothing else to run.
     if (refusal) {
       const { Failure } = await import('../../platform/errors.ts');
       throw new Failure(
@@ -89,7 +90,7 @@ export async function settle({ root, dataDir, data, chosen, app, isAttended }) {
     degraded: release.degraded ?? degraded,
   };
 
-  /** @returns {string | undefined} why what ran before shall go on; undefined when what is on the disk shall run */
+  /** @returns {string | undefined} why the former release shall go on; undefined when the code on the disk shall run */
   function whyNotOnDisk() {
     if (named !== undefined || current.workers === null) return undefined;
     if (tree instanceof Error) return `the code in ${source} cannot be used: ${tree.message}`;
@@ -106,7 +107,7 @@ export async function settle({ root, dataDir, data, chosen, app, isAttended }) {
 async function pairOf({ workers, writer }, store) {
   /** @type {Map<string | null, StoredRelease>} */
   const found = new Map();
-  // Mostly one and the same, whose files are then looked at once.
+  // Mostly the same release, whose files are then checked once.
   for (const hash of new Set([workers, writer ?? workers])) {
     const release = hash === null ? undefined : await findRelease(store, hash);
     if (!release) return { lacking: `the copy of release ${hash} is gone or damaged` };
@@ -137,7 +138,7 @@ async function copied({ source, store, data, app }, tree) {
     return { release, degraded: undefined };
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-    // A failure of our own says what to do; an error of the disk shall not keep the system from serving.
+    // A Failure says what to do; an error of the disk shall not keep the system from serving.
     if (!/^E[A-Z]+$/.test(code)) throw error;
     return {
       release: {
@@ -150,7 +151,7 @@ async function copied({ source, store, data, app }, tree) {
 }
 
 /**
- * A deploy is over soon.
+ * Tries again while a deploy changes the code: it is over soon.
  * @template Result
  * @param {() => Promise<Result>} work
  * @returns {Promise<Result>}
@@ -188,9 +189,9 @@ export function dataOf(installation, env, primary = 'self') {
 }
 
 /**
- * Whoever starts it may have its log in a file beside the code, as nohup does.
+ * The log of the system may be a file beside the code, as with nohup.
  * @param {number | 'self'} primary
- * @returns {string[]} where its standard output and error go; those that cannot be told are left out
+ * @returns {string[]} where its standard output and error go; left out where that cannot be found out
  */
 function outputsOf(primary) {
   return [1, 2].flatMap((fd) => {

@@ -17,12 +17,12 @@ const TEMPORARY = '.tmp-';
 const SYNC_AT_ONCE = 16;
 
 /**
- * @typedef {object} Manifest what is known of a release; stands in its copy
+ * @typedef {object} Manifest what is known of a release; it lies in the copy
  * @property {string} hash
  * @property {string} version
  * @property {string} root the folder that it was copied from
  * @property {string} nodeModules absolute, where its packages are
- * @property {string} lockHash of what npm had installed there
+ * @property {string} lockHash of what npm had installed there; identifies the packages
  * @property {string} nodePath the Node.js that its processes run, absolute
  * @property {string} code the chassis' code below its folder
  * @property {string} [app] its module below its folder; left out where the chassis' own package.json names it
@@ -37,18 +37,18 @@ export function releasesFolder(dataDir) {
 }
 
 /**
- * Copies the code of a project, so that what is on the disk may change while it runs. A copy is made under another name
- * and then renamed, so that a release is there as a whole or not at all.
+ * Copies the code of a project, so that the code on the disk may change while the copy runs. The copy is made under
+ * another name and then renamed, so that it is there as a whole or not at all.
  *
  * @param {string} folder of package.json; may be a symbolic link
  * @param {string} store `releasesFolder`
  * @param {readonly string[]} data absolute paths that hold data, not code
  * @param {object} [options]
- * @param {import('./tree.js').Tree | undefined} [options.known] what was read there just now
+ * @param {import('./tree.js').Tree | undefined} [options.known] the code, if it was read just now
  * @param {string | undefined} [options.app] its module below the folder, where package.json does not say it
- * @returns {Promise<StoredRelease>} the copy, or the one that was there already
- * @throws {import('../../platform/errors.ts').Failure} release_unusable when it is no project, release_changing when a deploy is
- *   under way; or the error of the disk
+ * @returns {Promise<StoredRelease>} the new copy, or the one that was there already
+ * @throws {import('../../platform/errors.ts').Failure} release_unusable when the folder is no project, release_changing
+ *   when a deploy is under way; or the error of the disk
  */
 export async function storeRelease(folder, store, data, { known, app } = {}) {
   const tree = known ?? (await readTree(folder, data, app));
@@ -68,7 +68,7 @@ export async function storeRelease(folder, store, data, { known, app } = {}) {
     }
     const target = join(store, tree.hash);
     await rename(temporary, target).catch(async () => {
-      // A start at the same time has made it, and may run from it. What is not whole is nobody's.
+      // A start at the same time has made that copy, and may run from it. A copy that is not whole is not used.
       if (await findRelease(store, tree.hash)) return;
       await rm(target, { recursive: true, force: true });
       await rename(temporary, target);
@@ -86,7 +86,7 @@ export async function storeRelease(folder, store, data, { known, app } = {}) {
 /**
  * @param {string} store
  * @param {string} hash
- * @returns {Promise<StoredRelease | undefined>} undefined when there is none, or when it is not whole
+ * @returns {Promise<StoredRelease | undefined>} undefined when there is no copy, or it is not whole
  */
 export async function findRelease(store, hash) {
   const folder = join(store, hash);
@@ -97,7 +97,7 @@ export async function findRelease(store, hash) {
     for (const [path, expected] of Object.entries(manifest.files)) {
       if (sha256(readFileSync(join(folder, path))) !== expected) return undefined;
     }
-    // One that was written before there was a package is of the repository.
+    // A copy from before the chassis was a package has the repository's layout.
     return { ...manifest, code: manifest.code ?? SOURCES, folder };
   } catch {
     return undefined;
@@ -120,7 +120,7 @@ export async function packagesProblem({ nodeModules, lockHash, nodePath }) {
 }
 
 /**
- * Has the disk hold a copy for good; before that a loss of power may take it.
+ * Syncs a copy to the disk; before that a loss of power may take it.
  * @param {string} folder of the copy
  */
 export async function syncRelease(folder) {
@@ -142,14 +142,14 @@ export async function syncRelease(folder) {
 
 /**
  * @param {Pick<Manifest, 'files'>} release
- * @returns {boolean} not for one that runs from the project's folder itself
+ * @returns {boolean} false for a release that runs from the project's folder itself
  */
 export function isCopy({ files }) {
   return Object.keys(files).length > 0;
 }
 
 /**
- * Removes the copies of releases that nobody needs any more.
+ * Removes the copies of releases that are not needed any more.
  * @param {string} store
  * @param {ReadonlySet<string>} kept hashes
  */
@@ -174,8 +174,8 @@ function hashOf(path) {
 }
 
 /**
- * Says whether the files of a copy are as they were, by what the file system tells of each, and by what is in those of
- * which it tells something else: cheap enough for each fork.
+ * Makes a check whether the files of a copy are unchanged, cheap enough for each fork: by the metadata of each file,
+ * and by its content only where the metadata has changed.
  * @param {StoredRelease} release
  * @returns {() => string | undefined} the path of a file that is gone or changed; undefined when there is none
  */
@@ -188,7 +188,7 @@ export function watchRelease({ folder, files }) {
       const stamp = stampOf(full);
       if (stamp === seen.get(path)) return false;
       if (stamp === undefined || hashOf(full) !== files[path]) return true;
-      // A chown, or a backup that was put back, has changed no code.
+      // A chown, or a restored backup, has changed the metadata but no code.
       seen.set(path, stamp);
       return false;
     });
@@ -196,7 +196,7 @@ export function watchRelease({ folder, files }) {
 
 /**
  * @param {Pick<Manifest, 'nodeModules' | 'lockHash'>} release
- * @returns {boolean} whether its packages are there as a whole: npm writes its list of them last
+ * @returns {boolean} whether its packages are complete: npm writes its list of them last
  */
 export function hasPackages({ nodeModules, lockHash }) {
   return lockHash === '' || existsSync(join(nodeModules, LOCK));
@@ -225,7 +225,7 @@ async function writeCopy(tree, folder) {
       continue;
     }
     writeFileSync(full, bytes, { mode: isExecutable ? 0o500 : 0o400, flag: 'wx' });
-    // A file mode of the process's umask would be wider or narrower.
+    // The umask of this process would make the mode wider or narrower.
     chmodSync(full, isExecutable ? 0o500 : 0o400);
     hashes[path] = sha256(bytes);
   }
@@ -236,7 +236,7 @@ async function writeCopy(tree, folder) {
 
 /**
  * @param {import('./tree.js').Tree} tree
- * @param {Manifest['files']} files of its copy; none where there is no copy
+ * @param {Manifest['files']} files of its copy; empty where there is no copy
  * @returns {Promise<Manifest>}
  */
 export async function manifestOf({ hash, version, root, nodeModules, lockHash, code, app }, files) {
@@ -255,7 +255,7 @@ export async function manifestOf({ hash, version, root, nodeModules, lockHash, c
 }
 
 /**
- * The Node.js that npm has installed belongs to the release, like the other packages; any other one to the machine.
+ * The Node.js that npm has installed belongs to the release, like the other packages; any other Node.js to the machine.
  * @param {string} nodeModules
  * @param {string} chassis its folder
  * @returns {Promise<string>}

@@ -1,4 +1,4 @@
-/** Prints a script's answer as one line of JSON, and ends: what the app's code has begun may go on for ever. */
+/** Prints a script's answer as one line of JSON, and exits: what the app's code has begun might never end. */
 export function tell(answer: unknown): void {
   process.stdout.write(`${JSON.stringify(answer)}\n`, () => process.exit());
 }

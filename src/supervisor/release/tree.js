@@ -18,20 +18,20 @@ import {
 
 // Plain JavaScript: it runs before a start has chosen its code, and with it the cache of compiled code.
 
-/** More than this is no application but its data, which must not be copied at each start. */
+/** A larger folder holds not only an application but its data, which must not be copied at each start. */
 const SIZE_MAX_BYTES = 50 * 1024 * 1024;
 const NAMED_MAX = 5;
 const MB = 1024 * 1024;
-/** What the chassis' repository has at its top that no process of the system runs. */
+/** Folders at the top of the chassis' repository that no process of the system runs. */
 const LEFT_OUT_AT_TOP = new Set(['test', 'loadtest']);
-/** What a running system, or its operator's shell, writes beside the code. */
+/** Files that a running system, or its operator's shell, writes beside the code. */
 const WRITTEN = /\.(?:log|db|db-wal|db-shm|sqlite3?|pid|sock)$/;
 const HASH_CHARACTERS = 16;
-/** Below the root of a copy, where Node.js runs TypeScript, which it does not below node_modules. */
+/** Below the root of a copy: Node.js runs TypeScript there, which it does not below node_modules. */
 const LOCAL_PACKAGES = '.packages';
 /**
- * Small files are read and written at once, since the way through the thread pool takes ten times as long; after so many of
- * them the other work of the process has its turn.
+ * Small files are read and written synchronously, since the thread pool takes ten times as long. After so many files
+ * the other work of the process gets a turn.
  */
 export const FILES_A_TURN = 32;
 
@@ -40,23 +40,23 @@ export const FILES_A_TURN = 32;
  * @property {string} path below the root, with `/`
  * @property {boolean} isExecutable
  * @property {Buffer} [bytes] of a file
- * @property {string} [target] of a symbolic link: absolute, or relative where that is copied too
+ * @property {string} [target] of a symbolic link: absolute, or relative where the target is copied too
  *
  * @typedef {object} Tree a project's code as it is on the disk now
  * @property {string} root absolute, without symbolic links
- * @property {string} hash names it: the files, what npm has installed, and where that is
+ * @property {string} hash identifies the code: the files, what npm has installed, and where that is
  * @property {string} version of its package.json
- * @property {string} lockHash of what npm has installed; empty where npm tells nothing of it
+ * @property {string} lockHash of what npm has installed; empty without npm's list
  * @property {string} nodeModules absolute; where its packages are
  * @property {readonly TreeFile[]} files sorted by path
- * @property {readonly string[]} folders below the root, also those in which nothing is copied: a program may list them
- * @property {readonly Link[]} links what is not copied: the packages
+ * @property {readonly string[]} folders below the root, also those without copied files: a program may list them
+ * @property {readonly Link[]} links to what is not copied: the packages
  * @property {string} code the chassis' code below the root
  * @property {string | undefined} app its module below the root; undefined where the chassis' own package.json names it
  *
  * @typedef {object} Link
  * @property {string} path below the root
- * @property {string} target absolute, or relative where that is copied too
+ * @property {string} target absolute, or relative where the target is copied too
  *
  * @typedef {object} Found
  * @property {string} path below the root
@@ -67,17 +67,17 @@ export const FILES_A_TURN = 32;
  */
 
 /**
- * Reads a project's code. That is package.json's folder without node_modules, dot-files and what is data. Where the chassis
- * is one of its packages, that one is a part of the code, too; in the chassis' repository it is, and test and loadtest are
- * not, but for the app's own folder. A package that the app depends on and that is no download, such as another workspace, is
- * the project's own code as well.
+ * Reads a project's code: the folder of package.json without node_modules, dot-files and data. Where the chassis is one
+ * of the project's packages, its code belongs to it too. In the chassis' own repository the chassis is part of the
+ * folder, and test and loadtest are left out, except for the app's own folder. A package that the app depends on and
+ * that npm has not downloaded, such as another workspace, is the project's own code as well.
  *
  * @param {string} folder of package.json; may be a symbolic link
  * @param {readonly string[]} data absolute paths that hold data, not code
  * @param {string} [named] the app's module below the folder, where package.json does not say it
  * @returns {Promise<Tree>}
- * @throws {import('../../platform/errors.ts').Failure} release_unusable when it is no project, too large for one, or closed to this user;
- *   release_changing where something is removed meanwhile
+ * @throws {import('../../platform/errors.ts').Failure} release_unusable when the folder is no project, is too large for
+ *   one, or cannot be read by this user; release_changing where something is removed meanwhile
  */
 export async function readTree(folder, data, named) {
   return read(folder, data, named).catch(async (error) => {
@@ -140,7 +140,7 @@ async function read(folder, data, named) {
         folders.push(LOCAL_PACKAGES, dirname(place), place);
         await walk({ base, below: place }, (path, name) => judgeOwn(join(base, relative(place, path)), name));
       }
-      // Its own packages may be such, too.
+      // Such a package may depend on others of that kind.
       const own = `${below}/node_modules`;
       const linked = links.findIndex(({ path }) => path === own);
       if (linked === -1) continue;
@@ -154,7 +154,7 @@ async function read(folder, data, named) {
       links.push({ path, target: await targetOf(path, target) });
     }
     await walk({ base: chassis.folder, below: chassis.below }, (path, name) => {
-      // Types are for whoever writes an app.
+      // Only the authors of an app need types.
       if (path.endsWith('.d.ts') || (name.startsWith('.') && path !== `${chassis.below}/${EMITTED}`))
         return 'skip';
       return name === 'node_modules' ? 'link' : 'take';
@@ -196,7 +196,7 @@ async function read(folder, data, named) {
   };
 
   /**
-   * What is the project's own code.
+   * Judges an entry of the project's own code.
    * @param {string} full
    * @param {string} name
    */
@@ -208,7 +208,7 @@ async function read(folder, data, named) {
   /**
    * @param {string} path of a link, below the root
    * @param {string} target absolute
-   * @returns {Promise<string>} the same, or its copy: one that led to the project would not be of this release
+   * @returns {Promise<string>} the target, or its copy: a link into the project would lead out of this release
    */
   async function targetOf(path, target) {
     const real = await realpath(target).catch(() => undefined);
@@ -218,7 +218,7 @@ async function read(folder, data, named) {
 
   /**
    * @param {string} real
-   * @returns {string | undefined} where it is to lie below the root; undefined where it is not copied
+   * @returns {string | undefined} its place below the root; undefined where it is not copied
    */
   function copiedPlaceOf(real) {
     for (const [base, below] of bases) {

@@ -16,26 +16,26 @@ import { nameOf } from './name-of.ts';
 
 export interface TrialOptions {
   readonly factory: ProcessFactory;
-  /** What runs; its statements have to go on after the migrations. */
+  /** The deployment that runs, whose statements have to work after the migrations. */
   readonly running: Deployment;
   readonly next: Deployable;
-  /** Hears what the dry run begins, and in which process. */
+  /** Called when the dry run begins a step, with the id of its process. */
   readonly onStep: (step: string, pid: number | undefined) => void;
 }
 
-/** What a trial has found. */
+/** The result of a trial. */
 export interface TrialResult {
   /** Names of the migrations that were tried, as `database owner/name`. */
   readonly migrations: readonly string[];
-  /** Those of them that older code cannot live with. */
+  /** The migrations among them that older code cannot live with. */
   readonly breaking: readonly string[];
-  /** How long they took on the copy: so long writes will wait. */
+  /** How long they took on the copy; writes will wait as long. */
   readonly migrateMs: number;
 }
 
 /**
  * Tries a release before anything is exchanged: its migrations on a copy of the databases, and on that copy one worker
- * and each background process, of the new release and of the one that runs, up to standby. They serve nobody, write
+ * and each background process, of the new release and of the running one, up to standby. They serve no requests, write
  * nothing, and are ended. Without a migration they open the live databases, read-only.
  *
  * @throws Failure migration_mismatch, storage_full, or why a process does not come up
@@ -88,9 +88,9 @@ async function dryRun(
     else if (message.kind === 'progress') onStep(message.detail, child.pid);
   });
   const ended = new Promise<ChildExit>((resolve) => child.once('exit', resolve));
-  // What it said last may be heard after its end.
+  // Its last message may arrive after its exit.
   const closed = new Promise<void>((resolve) => child.once('close', resolve));
-  // It says nothing while SQLite copies, and takes the time that it takes.
+  // It sends nothing while SQLite copies, and has no deadline.
   child.markReady();
   const exit = await ended;
   await closed;
@@ -103,14 +103,14 @@ export interface StandByOptions {
   readonly folder: string;
   /** Whose processes they are, for people. */
   readonly who: string;
-  /** Ends it. */
+  /** Ends the trial. */
   readonly signal?: AbortSignal;
 }
 
 /**
  * Brings one worker and each background process up to standby on the databases of a folder, and ends them.
- * @throws Failure why one does not come up: child_failed where it died, not_ready where its code is not to blame, and else what
- *   it has said, which is so each time
+ * @throws Failure why one does not come up: child_failed where it died, not_ready where its code is not to blame, else
+ *   the failure that it reported, which is the same at each try
  */
 export async function standBy(
   factory: ProcessFactory,
@@ -118,7 +118,7 @@ export async function standBy(
   { folder, who, signal }: StandByOptions,
 ): Promise<void> {
   const { config, backgrounds } = deployment;
-  // They belong to the system all the same, and get nothing that they could send anything with.
+  // They belong to the system, as orphans are found by it, and get no secret with which they could send anything.
   const copy = { secrets: {}, appSecrets: {}, config: { ...config, DATA_DIR: folder } };
   const onCopy: Deployment = { ...deployment, ...copy };
   const env = { [DATA_DIR_VARIABLE]: config.DATA_DIR };

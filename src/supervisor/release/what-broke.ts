@@ -1,18 +1,18 @@
 const LINES_MAX = 6;
-/** The name of an error, mostly with a code, before its message. */
+/** The name of an error, mostly with a code, before the message. */
 const MESSAGE = /^[A-Z]\w*(?: \[\w+\])?: /;
-/** What is no error has no name, and stands between the mark below the line of the source and what Node.js advises. */
+/** A thrown value that is no Error has no name. It is between the mark below the source line and Node.js' advice. */
 const THROWN = /^ *\^+\n([\s\S]*?)\n\(Use `node /m;
 const FRAME = /^ {4}at /;
-/** Node.js shows the line of the source, too, which says no more than its number. Its own lines are no place. */
+/** Node.js also shows the source line, which adds nothing to the line's number. A place within Node.js is no help. */
 const PLACE = /^(?:file:\/\/)?(\/.*:\d+)$/;
 const FRAME_PLACE = /(?:\(|at |file:\/\/)(\/.*?:\d+):\d+\)?$/;
 
 /**
- * Puts what Node.js prints about an error that nobody caught into a line: where, and what.
- * @param said on its standard error
- * @param folder of the release; paths in it are told from there
- * @returns the first lines of what was said, where it is nothing of that sort
+ * Puts what Node.js prints about an uncaught error into one line: where, and what.
+ * @param said on standard error
+ * @param folder of the release; paths below it are shown relative to it
+ * @returns the first lines of the output, where it shows no such error
  */
 export function whatBroke(said: string, folder: string): string {
   const lines = said
