@@ -1,22 +1,22 @@
 import type { APP_SECRETS } from '../config/secrets.ts';
 
-/** What the name of a process ends with that is only tried, on copies of the databases. */
+/** The end of the name of a process that is only tried, on copies of the databases. */
 export const TRIAL_SUFFIX = '-trial';
 
 /**
- * A process of a feature's own beside the workers. There is one of it; two for the moment in which a new one takes over
- * from the old one, and what it does must bear that.
+ * A process that a feature brings, beside the workers. There is one of it, and two while a new one takes over from the
+ * old one; what the process does must bear that.
  */
 export interface Background {
   /** Its role. */
   readonly name: string;
-  /** Its module below the release's folder, which exports `run(runtime)`: that of the chassis, which loads the feature's. */
+  /** The chassis' module below the release's folder: it exports `run(runtime)`, and loads the feature's module. */
   readonly entry: string;
-  /** Those that it gets; no other process gets them. */
+  /** The chassis' secrets that it gets; it gets no other one. */
   readonly secrets: readonly (typeof APP_SECRETS)[number][];
 }
 
-/** What the primary gives such a process. */
+/** What the primary gives to such a process. */
 export interface BackgroundInput {
   /** Where the system listens. */
   readonly url: string;

@@ -1,19 +1,19 @@
 const LOOK_INTERVAL_MS = 1000;
-/** Of one processor. A process that only beats takes a hundredth. */
+/** Share of one processor. A process that only beats takes a hundredth. */
 const QUIET_SHARE_MAX = 0.04;
-/** So many quiet looks in a row, and it has nothing to do. */
+/** After so many quiet looks in a row, the process has nothing to do. */
 const QUIET_LOOKS = 5;
-/** Less work than this leaves less behind than a collection costs. */
+/** Less work than this leaves less garbage than a collection costs. */
 const WORK_MIN_MS = 150;
 
 /**
- * Gives memory back when this process has nothing to do: what loading its code, or a time of many requests, has left
- * behind would stay for hours, since V8 collects when it needs room, and an idle process needs none. States and who moves
- * them: working (`#look`: it used the processor) → quiet → collected, once → working.
+ * Gives memory back when this process has nothing to do. Garbage from loading its code, or from a time of many
+ * requests, would stay for hours, since V8 collects when it needs room, and an idle process needs none. States and who
+ * moves them: working (`#look`: it used the processor) → quiet → collected, once → working.
  */
 class IdleMemory {
   #usedMs = processorMs();
-  /** Since the last collection; loading counts. */
+  /** Processor time since the last collection, including the loading of the code. */
   #workedMs = this.#usedMs;
   #quietLooks = 0;
 
@@ -37,12 +37,12 @@ class IdleMemory {
   }
 }
 
-/** Begins to watch this process; once in its life. */
+/** Begins to watch this process; called once in its life. */
 export function giveIdleMemoryBack(): void {
   new IdleMemory().watch();
 }
 
-/** As when the system is short of memory: also the young generation shrinks, and code that ran once goes. */
+/** Collects as when memory is short: the young generation shrinks too, and code that ran once is dropped. */
 async function collect(): Promise<void> {
   try {
     const { Session } = await import('node:inspector/promises');
@@ -51,7 +51,7 @@ async function collect(): Promise<void> {
     await session.post('HeapProfiler.collectGarbage');
     session.disconnect();
   } catch {
-    // A Node.js without an inspector, or without a thread for it: the memory stays.
+    // A Node.js without an inspector, or no thread for it: the memory stays.
   }
 }
 

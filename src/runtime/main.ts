@@ -3,8 +3,8 @@ import { withoutLocales } from '../platform/zod-without-locales.ts';
 import { startRuntime } from './runtime.ts';
 
 /**
- * The entry of every child process. What makes a child tell why it failed is up before the role's own code is even
- * loaded, so that new code that cannot be loaded is told of as well.
+ * The entry of every child process. The runtime, by which a child tells why it failed, is up before the role's code is
+ * loaded, so that new code that cannot be loaded is reported as well.
  */
 const { entryPath, runtime, loaded } = startRuntime();
 try {

@@ -1,4 +1,4 @@
-/** What this process has of the memory. */
+/** The memory that this process uses. */
 export interface OwnMemory {
   readonly rssBytes: number;
   readonly heapUsedBytes: number;
@@ -6,13 +6,13 @@ export interface OwnMemory {
 
 let last: OwnMemory = { rssBytes: 0, heapUsedBytes: 0 };
 
-/** @returns this process's memory; without a free descriptor it cannot be read, and the last figures stand */
+/** @returns this process's memory; the last figures when it cannot be read, for lack of a free descriptor */
 export function ownMemory(): OwnMemory {
   try {
     const { rss, heapUsed } = process.memoryUsage();
     last = { rssBytes: rss, heapUsedBytes: heapUsed };
   } catch {
-    // EMFILE or ENFILE: no reason to end.
+    // EMFILE or ENFILE: no reason to end the process.
   }
   return last;
 }

@@ -5,7 +5,7 @@ import type { Answers, Ask } from './answers.ts';
 const TIMEOUT_MS = 3000;
 
 /**
- * A child's way to ask the primary. A question is: asked (`ask`) → answered (`told`), or given up when the primary
+ * Asks the primary for a child. States of a question: asked (`ask`) → answered (`told`), or given up when the primary
  * does not answer in time.
  */
 export class PrimaryClient {
@@ -33,7 +33,7 @@ export class PrimaryClient {
       this.#send({ kind: 'ask', id, question, ...(about !== undefined && { about }) });
     });
 
-  /** Takes what the primary answers. */
+  /** Takes an answer of the primary. */
   told(id: number, answer: unknown): void {
     this.#asked.get(id)?.(answer);
     this.#asked.delete(id);

@@ -13,7 +13,7 @@ import { giveIdleMemoryBack } from './idle-memory.ts';
 import { ownMemory } from './own-memory.ts';
 import { meterSelf } from './self-meter.ts';
 
-/** Of what was thrown. */
+/** Length of a thrown value that is no Error, in the log. */
 const SHOWN_MAX_CHARS = 200;
 /** The environment variable that carries a child's context. It holds no secret. */
 export const CONTEXT_VARIABLE = 'NINELIVES_CHILD';
@@ -22,21 +22,21 @@ export const CONTEXT_VARIABLE = 'NINELIVES_CHILD';
 export interface ChildContext {
   /** Such as `worker-1`; the name of another place may come with `activate`. */
   readonly role: string;
-  /** The module that the role is, below the folder of its release; it exports `run(runtime)`. */
+  /** The module of the role, absolute, in its release; it exports `run(runtime)`. */
   readonly entryPath: string;
   readonly config: Config;
   /**
-   * What it does before it says `standby` and waits for `activate`. `none`: nothing, it goes on. `code`: it loads its
-   * code, since there may be no databases yet. `all`: everything but what only one that has its place may do.
+   * What it does before it says `standby` and waits for `activate`. `none`: it does not wait. `code`: it loads its
+   * code, since there may be no databases yet. `all`: everything but what only a process that has its place may do.
    */
   readonly standby: 'none' | 'code' | 'all';
-  /** What its role alone needs; JSON. One that waits gets it with `activate`. */
+  /** The input of its role; JSON. A child that waits gets it with `activate`. */
   readonly input?: unknown;
 }
 
-/** What the fork makes of it. */
+/** What the fork adds to the context. */
 export interface ForkedContext extends ChildContext {
-  /** Told, since a child of a primary that is dead already has another parent. */
+  /** Told, because a child whose primary has died already has another parent. */
   readonly primaryPid: number;
 }
 
@@ -44,39 +44,39 @@ export interface ForkedContext extends ChildContext {
 export interface StartedRuntime {
   readonly entryPath: string;
   readonly runtime: Runtime;
-  /** The code of the role is loaded. Resolves when the role may begin. */
+  /** To be called when the code of the role is loaded. Resolves when the role may begin. */
   loaded(): Promise<void>;
 }
 
-/** What a child process has: its log, its heartbeat, its way to the primary. */
+/** What every child process has: its log, its heartbeat, its channel to the primary. */
 export interface Runtime extends Pick<ChildContext, 'role' | 'config'> {
   readonly log: Logger;
   /** Whether `standby` will wait. */
   readonly isToStandBy: boolean;
   /**
-   * Everything is loaded that can be before this child has its place. Resolves when it has, at once for one that need
-   * not wait, with what its role needs; JSON. Every role calls this before `ready`.
+   * To be called when everything is loaded that can be before this child has its place; every role calls it before
+   * `ready`. Resolves with the input of the role, JSON, when the child has its place; at once when it need not wait.
    */
   standby(): Promise<unknown>;
-  /** Told with each beat. */
+  /** Its figures are sent with each beat. */
   readonly meter: Meter;
   send(message: ToPrimary): void;
-  /** @param listener gets the primary's messages, with the handle that came beside one */
+  /** @param listener gets each message of the primary, and the handle that came with it */
   onMessage(listener: (message: ToChild, handle: unknown) => void): void;
   /** Counts one request served, for the limit on a worker's life. */
   countServed(): void;
   /**
-   * From now on the primary ends this process when its event loop blocks for HANG_TIMEOUT_MS.
-   * @param notice what whoever starts the system should know
-   * @param schema of a writer: what the databases have
-   * @param needs of a writer: the same of those migrations alone that older code cannot live with
+   * Says that this process is ready. From now on the primary ends it when its event loop blocks for HANG_TIMEOUT_MS.
+   * @param notice what the person who starts the system should know
+   * @param schema of a writer: the migrations that the databases have
+   * @param needs of a writer: the migrations among them that older code cannot live with
    */
   ready(notice?: string, schema?: Schema, needs?: Schema): void;
-  /** Ends this process, saying why: an unknown state is not repaired, the process is replaced. @param thrown of any type */
+  /** Ends this process, saying why: it is replaced, since no unknown state is repaired. @param thrown of any type */
   fail(thrown: unknown): void;
 }
 
-/** Starts everything that each child process has: its log, its heartbeat, and an end that says why. */
+/** Starts what every child process has: its log, its heartbeat, and an end that says why. */
 export function startRuntime(): StartedRuntime {
   const context = JSON.parse(process.env[CONTEXT_VARIABLE] ?? '') as ForkedContext;
   const { role, entryPath, config } = context;
@@ -84,11 +84,11 @@ export function startRuntime(): StartedRuntime {
   endWithPrimary(context.primaryPid);
   const log = createLog(role, config.LOG_LEVEL, config.LOG_FORMAT);
   const send = (message: ToPrimary) => {
-    // The channel closes when the primary dies; this process is then about to end too.
+    // The channel closes when the primary dies; this process then ends too.
     if (process.connected) process.send?.(message, undefined, undefined, () => {});
   };
   const fail = (thrown: unknown) => end(errorOf(thrown), log, send);
-  // Ctrl-C reaches the whole process group, and so may a supervisor's SIGTERM. Only the primary decides.
+  // Ctrl-C reaches the whole process group, and so may a supervisor's SIGTERM. Only the primary decides who ends.
   process.on('SIGINT', () => {});
   process.on('SIGTERM', () => {});
   process.on('SIGHUP', () => {});
@@ -132,17 +132,17 @@ export function startRuntime(): StartedRuntime {
 }
 
 /**
- * An orphan serves nobody and may hold the data folder's files: it ends at once. Where the kernel can, it has done so
- * already; elsewhere one whose code blocks is ended by the next start.
+ * An orphan serves nobody and may hold the data folder's files open, so it kills itself at once. Where the kernel can,
+ * that has killed it already. Elsewhere the next start ends an orphan whose code blocks.
  */
 function endWithPrimary(primaryPid: number): void {
   const end = () => process.kill(process.pid, 'SIGKILL');
-  // Before the cluster module, which would have it exit, and close the databases.
+  // Before the listener of the cluster module, which would exit cleanly and so close the databases.
   process.prependListener('disconnect', end);
   if (process.ppid !== primaryPid) end();
 }
 
-/** @returns what waits for this child's place where its context says so, and resolves to what its role needs */
+/** @returns a function that waits for this child's place, where the context says so, and resolves to its input */
 function standbyOf(
   { standby, input }: ChildContext,
   log: Logger,
@@ -163,7 +163,7 @@ function standbyOf(
   };
 }
 
-/** Code may throw what is no error, and has then left no stack. */
+/** Code may throw a value that is no Error and has no stack. */
 function errorOf(thrown: unknown): Error {
   if (thrown instanceof Error) return thrown;
   const shown = inspect(thrown, {
@@ -177,21 +177,21 @@ function errorOf(thrown: unknown): Error {
 function end(error: Error, log: Logger, send: (message: ToPrimary) => void): void {
   const code = codeOf(error);
   if (isDamage(error)) send({ kind: 'damaged', reason: error.message });
-  // A failure of a known sort is told by the primary, in its place; of any other its stack is wanted.
+  // A failure with a known code is logged by the primary, with its context; of any other one the stack is needed.
   if (code === 'internal' || !(error instanceof Failure)) log.fatal({ err: error, code }, error.message);
   send({ kind: 'failed', code, message: described(error) });
   process.exitCode = error instanceof Failure ? error.meaning.exitCode : 70;
-  // Lets the message and the log leave; nothing else may run on.
+  // A turn later, so that the message and the log are sent; nothing else may run on.
   setImmediate(() => process.exit());
 }
 
-/** What the machine lacks for now is told apart from what is wrong with the code. */
+/** What the machine lacks for now is told apart from faults of the code. */
 function codeOf(error: Error): Code {
   if (error instanceof Failure) return error.code;
   return isOfMachine(error) ? 'not_ready' : 'internal';
 }
 
-/** What is not ours is named with the place that it came from: whoever deploys it has to find it. */
+/** An error that is not ours is named with its place in the code: its author has to find it. */
 function described(error: Error): string {
   if (error instanceof Failure) return error.message;
   const place = /\bat (.*)|^(\S+:\d+)$/m.exec(error.stack ?? '');
