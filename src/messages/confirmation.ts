@@ -1,7 +1,7 @@
-/** Names a segment of a WAL in a replica: where it begins. */
+/** Names a WAL segment in a replica by its begin. */
 export interface SegmentRef {
   readonly generation: string;
-  /** Of the WAL in its generation. */
+  /** Number of the WAL in its generation. */
   readonly index: number;
   readonly offsetBytes: number;
 }
@@ -11,10 +11,10 @@ export interface Confirmation {
   /** Name without `.db`. */
   readonly database: string;
   readonly generation: string;
-  /** The salts of the WAL's header, in hex: they name this WAL among all that the database ever had. */
+  /** The salts of the WAL's header, in hex: they identify this WAL among all that the database ever had. */
   readonly salt: string;
   /** The replica holds every byte of that WAL before this one, and all WALs before it. */
   readonly offsetBytes: number;
-  /** What was uploaded; undefined where the replica has no such thing. */
+  /** What was uploaded; undefined for a replica without segments. */
   readonly segment?: SegmentRef;
 }

@@ -1,10 +1,10 @@
-/** A time between the oldest that can be restored and now, or the oldest snapshot with what follows it. */
+/** `time`: a random time that can be restored. `oldest`: the oldest snapshot with the segments that follow it. */
 export type PastKind = 'time' | 'oldest';
 
-/** What of the past was proven last. */
+/** The last drill that proved a past state of the databases. */
 export interface PastDrill {
   readonly kind: PastKind;
-  /** When; milliseconds since the epoch. */
+  /** When it took place; milliseconds since the epoch. */
   readonly atMs: number;
   /** What is wrong, in words; undefined when nothing is. */
   readonly reason: string | undefined;
@@ -17,24 +17,24 @@ export interface DatabaseDrill {
   readonly ok: boolean;
   /** What is wrong, in words without any content of the database; undefined when nothing is. */
   readonly reason: string | undefined;
-  /** What is wrong is in the replica: its newest state is not all there, or cannot be restored. */
+  /** Whether the fault is in the replica: its newest state is not complete, or cannot be restored. */
   readonly isDamaged?: boolean | undefined;
   readonly durationMs: number;
   /** Size of the restored database. */
   readonly restoredBytes: number;
-  /** Rows that were held against the restored copy. */
+  /** Rows that were compared with the restored copy. */
   readonly rowsCompared: number;
-  /** Rows that changed meanwhile, so that nobody can tell whether the restored copy has them right. */
+  /** Rows that changed meanwhile, so that it is unknown whether the restored copy has them right. */
   readonly rowsSkipped: number;
 }
 
-/** What a drill of a standby says of a takeover. */
+/** What a standby's drill says about a takeover. */
 export interface Takeover {
-  /** How long the databases took to be restored, without what else a takeover does. */
+  /** How long it took to restore the databases, without the other steps of a takeover. */
   readonly restoreMs: number;
   /** Why this code's migrations cannot be applied to them; undefined when they were. */
   readonly refusal?: string | undefined;
-  /** Why that could not be tried. */
+  /** Why the migrations could not be tried. */
   readonly untried?: string | undefined;
 }
 
@@ -42,7 +42,7 @@ export interface Takeover {
 export interface DrillResult extends DatabaseDrill {
   /** Undefined where this system does not stand by. */
   readonly takeover?: Takeover | undefined;
-  /** What of the past was proven; undefined where this was not the time for it. */
+  /** The result for a past state; undefined where none was due. */
   readonly past?: PastDrill | undefined;
   /** When it ended; UTC. */
   readonly at: string;
@@ -52,7 +52,7 @@ export interface DrillResult extends DatabaseDrill {
 /**
  * @param databases by name
  * @param endedAtMs milliseconds since the epoch
- * @returns what they come to together
+ * @returns the result of all databases together
  */
 export function resultOf(
   databases: Readonly<Record<string, DatabaseDrill>>,
@@ -77,7 +77,7 @@ export function resultOf(
   };
 }
 
-/** @returns the result with what of the past was proven */
+/** @returns the result with that of a past state */
 export function withPast(result: DrillResult, past: PastDrill): DrillResult {
   const reasons = [result.reason, past.reason].filter((reason) => reason !== undefined);
   return {
@@ -88,7 +88,7 @@ export function withPast(result: DrillResult, past: PastDrill): DrillResult {
   };
 }
 
-/** @returns the result of a drill that did not get as far as to a database */
+/** @returns the result of a drill that failed before it reached a database */
 export function failedResult(reason: string, endedAtMs: number, durationMs: number): DrillResult {
   return { ...resultOf({}, endedAtMs, durationMs), ok: false, reason };
 }

@@ -1,16 +1,16 @@
-/** Names a migration, and tells whether releases that do not have it go on with a database that does. */
+/** Names a migration, and tells whether releases without it can use a database that has it. */
 export interface MigrationRef {
   readonly owner: string;
-  /** Of its file. */
+  /** Its file's name. */
   readonly name: string;
   readonly isCompatible: boolean;
 }
 
-/** What became of one database; JSON. */
+/** The result for one database; JSON. */
 export interface DryRunOfDatabase {
-  /** What it lacked and its copy has now, in order. Empty: it was not copied, and the folder has a link to it. */
+  /** The migrations applied to its copy, in order. Empty: it was not copied, and the folder has a link to it. */
   readonly applied: readonly MigrationRef[];
-  /** How long that took, the commit included; writes will wait as long. 0 where nothing was applied. */
+  /** How long that took, the commit included; writes will wait as long. 0 where none was applied. */
   readonly durationMs: number;
 }
 

@@ -7,21 +7,21 @@ import type { Rehearsal } from './rehearsal.ts';
 import type { SeriesDelta } from './series.ts';
 
 /**
- * What the primary and its children say to each other over the fork's channel. The number rises with each change that
- * the other side of before could not understand: a primary brings no release into service that has another one.
+ * The messages between the primary and its children, over the fork's channel. The number rises with each change that
+ * the other side's previous version could not understand: a primary does not bring in a release with another number.
  */
 export const CHILD_PROTOCOL = 1;
 
 /** How the whole system is, as far as the primary knows; workers answer `/ready` from it. */
 export interface SystemStatus {
   readonly ready: boolean;
-  /** The other system leads, and nothing is served here any more. */
+  /** The other system leads, and this one serves no requests any more. */
   readonly isHandedOver?: boolean;
-  /** What keeps it from being ready. */
+  /** The problems that keep it from being ready. */
   readonly notReady: readonly Trouble[];
-  /** What does not work while the rest serves. */
+  /** The problems of parts that do not work while the rest serves. */
   readonly degraded: readonly Trouble[];
-  /** Undefined before the first look at it. */
+  /** Undefined before the first measurement. */
   readonly replication?: ReplicationStatus | undefined;
   readonly drill?: DrillStatus | undefined;
   /** The hash of the release of each process, by its name. */
@@ -48,27 +48,27 @@ export interface ReplicationStatus {
   readonly databases: Readonly<Record<string, LagReport>>;
 }
 
-/** What is known of the drills. */
+/** The state of the drills. */
 export interface DrillStatus {
   readonly isRunning: boolean;
-  /** From the end of one to the next; 0 when none takes place by itself. */
+  /** Time from one drill to the next; 0 when none takes place by itself. */
   readonly intervalMs: number;
   /** What is wrong, in words; undefined when the replica is proven. */
   readonly reason: string | undefined;
-  /** How the last one went; its `at` tells its age. */
+  /** The last result; its `at` tells its age. */
   readonly last: DrillResult | undefined;
-  /** When the last one that found nothing wrong ended; milliseconds since the epoch. */
+  /** When the last drill without a finding ended; milliseconds since the epoch. */
   readonly lastOkAtMs: number | undefined;
 }
 
-/** The operator's socket, OPS_LISTEN: of Unix, where its mode is the guard, or of TCP. */
+/** The kind of the operator's socket, OPS_LISTEN: a Unix socket, guarded by its file mode, or TCP. */
 export type OpsDoor = 'ops-unix' | 'ops-tcp';
 
 /** A peer that passes requests on, and that TRUSTED_PROXIES does not name. */
 export interface UnnamedProxy {
-  /** Or `unix`. */
+  /** Its IP address, or `unix`. */
   readonly address: string;
-  /** Nobody outside of this network can be it. */
+  /** It is in this network: no outsider can have its address. */
   readonly isNear: boolean;
 }
 
@@ -77,13 +77,13 @@ export interface Trouble {
   readonly reason: string;
 }
 
-/** How a WAL does that should begin anew now and then. */
+/** The state of a WAL, which should be restarted now and then. */
 export interface WalReport {
-  /** Of its file. */
+  /** Size of its file. */
   readonly bytes: number;
-  /** How long the oldest reader has kept it from beginning anew; 0 when none does. */
+  /** How long the oldest reader has kept it from being restarted; 0 when none does. */
   readonly oldestReaderMs: number;
-  /** How many segments of it the replica is known to have. */
+  /** How many of its segments the replica is known to have. */
   readonly segments: number;
 }
 
@@ -94,83 +94,83 @@ export interface LagReport {
   readonly unconfirmedBytes: number;
   readonly unconfirmedCommits: number;
   readonly lastCommit: CommitMark;
-  /** The newest commit that is confirmed, and where it ends; undefined before the first of this writer. */
+  /** The newest commit that is confirmed, and where it ends; undefined before the first one of this writer. */
   readonly confirmed: Confirmed | undefined;
   /**
-   * On the clock of the commits: all that were made until then are confirmed. Undefined before this writer knew, and from a
-   * release that tells none.
+   * All commits until then, by the clock of the commits, are confirmed. Undefined before this writer knew it, and from
+   * a release that does not tell it.
    */
   readonly completeUntilMs?: number | undefined;
-  /** Undefined from a release that tells none. */
+  /** Undefined from a release that does not tell it. */
   readonly wal?: WalReport | undefined;
 }
 
-/** The last commit that a writer has told of. */
+/** The last commit that a writer has reported. */
 export interface ToldCommit extends CommitMark {
-  /** It commits nothing more, so this is its very last. */
+  /** The writer commits nothing more, so this is its very last commit. */
   readonly isFinal: boolean;
 }
 
-/** What whoever starts or runs a system has to know of its replica. `lost`: it is another's. */
+/** Whether this system owns its replica. `lost`: the replica is another system's. */
 export interface Ownership {
   readonly state: 'waiting' | 'held' | 'lost';
-  /** What is waited for; how it was taken, where that is not plain; whose it is. */
+  /** What is waited for; how the replica was taken, where that is worth telling; or which system owns it. */
   readonly reason?: string | undefined;
-  /** When it is lost: what to do, where that is not to stop the other one. */
+  /** When it is lost: what to do, unless that is to stop the other system. */
   readonly advice?: string | undefined;
-  /** While it waits: the system may serve meanwhile, and add nothing to the replica. */
+  /** While it waits: the system may serve, and must not write to the replica. */
   readonly isToServe?: boolean | undefined;
-  /** When it is lost: nobody's record is there, and these folders, of which only a record tells which counts. */
+  /** When it is lost because the record is gone: the epoch folders there. Only a record tells which of them counts. */
   readonly epochs?: readonly string[] | undefined;
   /** While it is held: why the record cannot be renewed. */
   readonly trouble?: string | undefined;
 }
 
-/** What one of two systems says of itself to the other one; JSON. */
+/** What one of two systems tells the other about itself; JSON. */
 export interface PeerState {
   readonly name: string;
   readonly state: ContenderState;
-  /** It answers requests; undefined from a release that does not say it. */
+  /** It answers requests; undefined from a release that does not tell it. */
   readonly isServing?: boolean | undefined;
   /** The hash of its release. */
   readonly release: string;
-  /** Its REPLICA_URL; undefined from a release that does not say it. */
+  /** Its REPLICA_URL; undefined from a release that does not tell it. */
   readonly replica?: string | undefined;
   /** Why it would not take over now; undefined when it would. */
   readonly heldBackBecause?: string | undefined;
-  /** Of its own clock, in milliseconds since the epoch: told to people, and never used. */
+  /** Its own clock, in milliseconds since the epoch: shown to people, and never used. */
   readonly clockAtMs: number;
 }
 
-/** What is known of the other system. */
+/** What is known about the other system. */
 export interface Peer {
-  /** What it has said last; undefined while it cannot be asked. */
+  /** Its last answer; undefined while it cannot be asked. */
   readonly said?: PeerState | undefined;
   /** Why it cannot be asked. */
   readonly problem?: string | undefined;
-  /** How far its clock was ahead of this one's, in milliseconds. */
+  /** How far its clock is ahead of this one's, in milliseconds. */
   readonly clockAheadMs?: number | undefined;
 }
 
-/** What one of two systems that stand by for each other may do, as its own process has found. */
+/** What one of two systems (FAILOVER=lease) may do, as its contender has found. */
 export interface Leadership {
   readonly state: ContenderState;
-  /** While it holds the record, and what it found there as the place of the data. */
+  /** While it holds the record: its epoch, and the folder of the data that it found in the record. */
   readonly epoch?: number | undefined;
   readonly data?: string | undefined;
-  /** What its record tells of the databases. */
+  /** What its record tells about the databases. */
   readonly told?: Pick<LeasePositions, 'schema' | 'needs'> | undefined;
   /** Until when its writer may commit; undefined while it may not. */
   readonly commitUntilMonotonicMs?: number | undefined;
-  /** Who has the record, where that is another. */
+  /** The system that has the record, where that is another one. */
   readonly holder?: string | undefined;
-  /** What that one tells in it. */
+  /** What that system's record tells. */
   readonly held?: HeldRecord | undefined;
-  /** When it was renewed last, as far as seen here; milliseconds since the epoch, for people. */
+  /** When that record was last renewed, as far as seen here; milliseconds since the epoch, for people. */
   readonly renewedAtMs?: number | undefined;
   /** Why this system would not take over now; undefined when it would. */
   readonly heldBackBecause?: string | undefined;
-  /** This code has migrations that the databases lack, and that are to be tried before it takes over. */
+  /** This code has migrations that the databases lack; they are to be tried before it takes over. */
   readonly isToTry?: boolean | undefined;
   /** The other system, where the settings name it. */
   readonly peer?: Peer | undefined;
@@ -179,13 +179,13 @@ export interface Leadership {
 }
 
 /**
- * What a child can ask the primary; answers.ts tells what it then gets.
- * `redeem`: whether a link to the operator's page, named by its id, is still to be exchanged; it is not then.
+ * What a child can ask the primary; answers.ts has the type of each answer. `redeem`: whether the link to the
+ * operator's page with this id is valid; from then on it is not.
  */
 export type Question = 'system' | 'metrics' | 'history' | 'redeem';
 
 export type ToChild =
-  /** A connection; its handle comes beside the message. `door`: by which of the operator's it came; everybody's has none. */
+  /** A connection; its handle comes with the message. `door`: the operator's socket that it came by, if it did. */
   | { readonly kind: 'connection'; readonly id: number; readonly door?: OpsDoor }
   /** How far the replica holds a database's WAL; for the writer. */
   | {
@@ -195,7 +195,7 @@ export type ToChild =
       readonly salt: string;
       readonly offsetBytes: number;
     }
-  /** How far the replica was behind when the writer before told it last; for the next one, after what is confirmed. */
+  /** How far the replica was behind, as the previous writer reported it last; sent after the confirmations. */
   | {
       readonly kind: 'behind';
       readonly database: string;
@@ -203,47 +203,47 @@ export type ToChild =
       readonly unconfirmedBytes: number;
     }
   /**
-   * For one that stands by: take this place, and this is what its role needs. A writer may now open the databases, since
-   * the old one is gone.
+   * For a child that stands by: take this place, with this input for its role. A writer may now open the databases,
+   * since the old one is gone.
    */
   | { readonly kind: 'activate'; readonly name: string; readonly input?: unknown }
-  /** What the owner's record tells of the databases. */
+  /** What the owner's record shall tell about the databases. */
   | ({ readonly kind: 'positions' } & LeasePositions)
-  /** The same, and the record is to say it at once: the databases are about to have it. */
+  /** The same, to be written at once: the databases are about to have these migrations. */
   | ({ readonly kind: 'announced' } & LeasePositions)
-  /** Litestream has uploaded this: whether it counts the record decides. */
+  /** Litestream has uploaded this. Whether it counts depends on the record. */
   | ({ readonly kind: 'uploaded' } & Confirmation)
-  /** The databases are whole, as the epoch had them that was to be restored. */
+  /** The databases are whole, and in the state of the epoch that was to be restored. */
   | { readonly kind: 'databases-restored' }
-  /** What the record of the leader tells: this is to be mirrored. */
+  /** What the record of the leader tells: this is the folder to mirror. */
   | { readonly kind: 'mirror'; readonly followed: Followed }
-  /** What a restore of what the standby has, and this code's migrations on that, have come to. */
+  /** The result of a standby's drill, for its contender. */
   | { readonly kind: 'rehearsed'; readonly rehearsal: Rehearsal }
-  /** The own epoch has a snapshot of each database, and all behind it. */
+  /** The own epoch's folder has a snapshot of each database, and all that follows it. */
   | { readonly kind: 'epoch-covered' }
-  /** The primary has heard what the process that contends is. */
+  /** The primary has received the last `leadership` message. */
   | { readonly kind: 'heard' }
-  /** Renew the record now, and say whose the replica is. */
+  /** Renew the record now, and tell which system owns the replica. */
   | { readonly kind: 'renew' }
-  /** The replica is nobody's from now on; then exit. `isOffered`: unless nobody takes it, which `reclaim` says. */
+  /** Release the replica, then exit. `isOffered`: offer it, to be taken back by `reclaim` if no system takes it. */
   | { readonly kind: 'release'; readonly isOffered?: boolean }
   | { readonly kind: 'reclaim' }
   /** This system answers requests from now on. */
   | { readonly kind: 'serving' }
-  /** Ask the other system now how it is. */
+  /** Ask the other system for its state now. */
   | { readonly kind: 'ask-peer' }
-  /** For a worker: requests wait from now on, and it says `requests-held` when those before that may write are answered. */
+  /** For a worker: hold new requests, and say `requests-held` when the earlier ones that may write are answered. */
   | { readonly kind: 'hold-requests' }
-  /** They are answered after all, or closed unanswered. */
+  /** For a worker: answer the requests that were held, or close their connections. */
   | { readonly kind: 'let-requests'; readonly be: 'answered' | 'closed' }
-  /** For the writer: commit nothing before the next `commit-until`, keep what comes, and say `commits-held`. */
+  /** For the writer: commit nothing until the next `commit-until`, keep new writes, and say `commits-held`. */
   | { readonly kind: 'hold-commits' }
-  /** For the writer: no write is accepted any more, and why. */
+  /** For the writer: refuse every write from now on, for this reason. */
   | { readonly kind: 'refuse-writes'; readonly because: string }
   /** For the writer of a system with a standby: until when it may commit, on the monotonic clock of this machine. */
   | { readonly kind: 'commit-until'; readonly monotonicMs: number }
   | { readonly kind: 'status'; readonly status: SystemStatus }
-  /** By which a worker knows passes to the operator's page, in base64. Without it, it asks for no link. */
+  /** The secret that verifies passes to the operator's page, in base64. A worker without it asks for no link. */
   | { readonly kind: 'ops-secret'; readonly secret: string }
   /** The answer to a question of this child. */
   | { readonly kind: 'told'; readonly id: number; readonly answer: unknown }
@@ -251,11 +251,11 @@ export type ToChild =
   | { readonly kind: 'drain'; readonly timeoutMs: number };
 
 export type ToPrimary =
-  /** `notice`: what whoever starts the system should know. `schema`: of the writer, what the databases have. */
+  /** `notice`: what the person who starts the system should know. `schema`: of a writer, the databases' migrations. */
   | { readonly kind: 'ready'; readonly notice?: string; readonly schema?: Schema; readonly needs?: Schema }
   /** It was told to wait: it has loaded, and waits for `activate`. */
   | { readonly kind: 'standby' }
-  /** Still starting, and not hung: the start deadline begins anew. */
+  /** It begins a step of its start that may block for any time. The start deadline begins anew with the next beat. */
   | { readonly kind: 'progress'; readonly detail: string }
   | {
       readonly kind: 'beat';
@@ -265,22 +265,22 @@ export type ToPrimary =
       /** What it has counted since its last beat. */
       readonly deltas: readonly SeriesDelta[];
     }
-  /** A question, which `told` answers under the same number. */
+  /** A question, which `told` answers with the same id. */
   | { readonly kind: 'ask'; readonly id: number; readonly question: Question; readonly about?: string }
-  /** The connection is the child's now; nothing of it has been read yet. */
+  /** The connection is the child's now; none of its bytes has been read yet. */
   | { readonly kind: 'accepted'; readonly id: number }
-  /** The writer's knowledge of the replication, by database. */
+  /** What the writer knows about the replication, by database. */
   | {
       readonly kind: 'lag';
       readonly reports: Readonly<Record<string, LagReport>>;
       /** Why writes are refused; undefined when they are not. */
       readonly readOnlyBecause: string | undefined;
-      /** What is out of order with the databases while they serve. */
+      /** What is wrong with the databases while they serve. */
       readonly problems?: readonly Trouble[];
     }
   /**
-   * How a process is that says so itself: figures by name, for whoever watches, what is wrong, if anything is, and, of a
-   * worker, the proxies that it has met.
+   * The state of a process that reports it by itself: figures by name, for people; what is wrong, if anything is; and,
+   * of a worker, the proxies that it has met.
    */
   | {
       readonly kind: 'report';
@@ -291,23 +291,23 @@ export type ToPrimary =
   | { readonly kind: 'drained' }
   /** Every request that came before `hold-requests` and may write is answered. */
   | { readonly kind: 'requests-held' }
-  /** It commits nothing, and what it has told of its last commit is final until it may again. */
+  /** It commits nothing, and the last commit that it has reported stays the last until it may commit again. */
   | { readonly kind: 'commits-held' }
-  /** Whose the replica is. */
+  /** Which system owns the replica. */
   | ({ readonly kind: 'ownership' } & Ownership)
   /** What this system may do beside another that stands by, and until when. */
   | ({ readonly kind: 'leadership' } & Leadership)
-  /** What `ask-peer` has brought was said before. */
+  /** The last `ask-peer` has ended; its result was sent before this. */
   | { readonly kind: 'peer-asked' }
-  /** It is replicated from now on: whoever takes over has it. */
+  /** It is replicated from now on: any system that takes over has it. */
   | ({ readonly kind: 'counted' } & Pick<Confirmation, 'database' | 'generation' | 'salt' | 'offsetBytes'>)
-  /** How the drill went that this process was made for. */
+  /** The result of the drill that this process was made for. */
   | { readonly kind: 'drilled'; readonly result: DrillResult }
-  /** What the dry run has found that this process was made for; the databases are in the folder that it was given. */
+  /** The result of the dry run that this process was made for; the databases are in the folder that it was given. */
   | { readonly kind: 'dry-run'; readonly result: DryRunResult }
-  /** A database was replaced by its replica: up to which commit, and which newer ones are lost, in words. */
+  /** A database was replaced by its replica. `loss`: up to which commit, and which newer ones are lost, in words. */
   | { readonly kind: 'restored'; readonly database: string; readonly loss: string }
-  /** The features have heard that a database has gone back, and what they did, in words. */
+  /** The features were told that a database has gone back. `told`: what they did, in words. */
   | { readonly kind: 'rewound'; readonly id: string; readonly told: string }
   /** SQLite found a database damaged. */
   | { readonly kind: 'damaged'; readonly reason: string }

@@ -1,6 +1,6 @@
 /** A commit of a database, such as its last. */
 export interface Commit {
-  /** Counts the commits of writes and of migrations; a heartbeat has that of the write before it. 0: before the first. */
+  /** Counts writes and migrations; a heartbeat has the number of the write before it. 0: before the first. */
   readonly ordinal: number;
   /** Milliseconds since the epoch; 0 where none is known. */
   readonly atMs: number;
@@ -8,7 +8,7 @@ export interface Commit {
 
 /** Names a commit of a database among all that it ever had. */
 export interface CommitMark extends Commit {
-  /** Of the activation of a writer that made it; undefined from a release that tells none, and before the first. */
+  /** The activation of the writer that made it; undefined from an older release, and before the first commit. */
   readonly session?: string | undefined;
 }
 
@@ -17,32 +17,32 @@ export type Schema = Readonly<Record<string, Readonly<Record<string, number>>>>;
 
 /** The last commit that the replica is known to hold, and where it ends there. */
 export interface Confirmed extends CommitMark {
-  /** The replica's own name for an unbroken history. */
+  /** Litestream's name for an unbroken history. */
   readonly generation: string;
   /** The WAL, by the salts of its header, and the end of the commit in it. */
   readonly salt: string;
   readonly offsetBytes: number;
 }
 
-/** What an owner tells of its databases, by their names. */
+/** What the owner of a replica tells about its databases, by their names. */
 export interface LeasePositions {
   readonly schema: Schema;
-  /** As `schema`, of those that older code cannot live with; undefined from a release that does not tell them apart. */
+  /** The part of `schema` that older code cannot live with; undefined from a release that does not tell them apart. */
   readonly needs?: Schema | undefined;
-  /** How far the replica is known to hold each. */
+  /** Up to where the replica is known to hold each. */
   readonly confirmed: Readonly<Record<string, Confirmed>>;
-  /** Of each, on the clock of its commits: until then none was made beyond those. Undefined from an older release. */
+  /** Of each: until then, by its commits' clock, none was made beyond `confirmed`. Undefined from an older release. */
   readonly completeUntilMs?: Readonly<Record<string, number>> | undefined;
-  /** Once it is stopped: the very last commit of each, whether or not the replica was seen to hold it. */
+  /** Once the system is stopped: the very last commit of each, whether or not the replica was seen to hold it. */
   readonly last?: Readonly<Record<string, CommitMark>> | undefined;
 }
 
 /** What the record of a leader tells a standby. */
 export interface HeldRecord extends LeasePositions {
   readonly epoch: number;
-  /** The folder that counts, below the replica; empty: that itself. */
+  /** The folder that counts, below the replica; empty: the replica itself. */
   readonly data: string;
 }
 
-/** What the record of the leader tells. */
+/** What the mirror follows of the leader's record. */
 export type Followed = Pick<HeldRecord, 'data' | 'confirmed'>;

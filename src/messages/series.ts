@@ -1,11 +1,11 @@
 export type Labels = Readonly<Record<string, string>>;
 
-/** What a process has counted in one series since it told last; JSON, for its way to the primary. */
+/** What a process has counted in one series since it last reported; JSON, for its way to the primary. */
 export type SeriesDelta =
   | { readonly name: string; readonly labels: Labels; readonly add: number }
-  /** The value itself, which replaces the one before. */
+  /** The value itself, which replaces the previous one. */
   | { readonly name: string; readonly labels: Labels; readonly is: number }
-  /** One count a bucket, not cumulated, the one without a bound last. */
+  /** One count for each bucket, not cumulated; the bucket without a bound comes last. */
   | {
       readonly name: string;
       readonly labels: Labels;
@@ -21,7 +21,7 @@ export interface Series {
   readonly counts: readonly number[] | null;
 }
 
-/** @returns the one spelling of a series' name and labels */
+/** @returns one unique key for a series' name and labels */
 export function seriesKey(name: string, labels: Labels): string {
   return `${name}${JSON.stringify(labels)}`;
 }

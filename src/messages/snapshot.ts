@@ -3,13 +3,13 @@ import type { DrillResult } from './drill-result.ts';
 import type { LagReport, Peer, ReplicationState, SystemStatus } from './messages.ts';
 
 /**
- * The whole system at one moment, as its primary knows it: what `ninelives status --json` prints, and what everything
- * else that shows the system is made from. JSON all through, so what is not known is null.
+ * The whole system at one moment, as its primary knows it. `ninelives status --json` prints it, and everything else
+ * that shows the system is made from it. It is JSON, so unknown values are null.
  */
 export interface SystemSnapshot {
   /** When it was taken; milliseconds since the epoch, as every `…AtMs` here. */
   readonly atMs: number;
-  /** Of this project, as it was when the primary started. */
+  /** Of this project, when the primary started. */
   readonly version: string;
   readonly nodeVersion: string;
   readonly state: SystemState;
@@ -25,7 +25,7 @@ export interface SystemSnapshot {
   /** Whether it serves, and what is wrong while it does. */
   readonly status: SystemStatus;
   readonly primary: PrimarySnapshot;
-  /** In the order that they start in; the spares last. */
+  /** In start order; the spares last. */
   readonly children: readonly ChildSnapshot[];
   readonly replication: ReplicationSnapshot;
   readonly lastDrill: DrillResult | null;
@@ -35,11 +35,11 @@ export interface SystemSnapshot {
   readonly listener: { readonly waitingConnections: number };
   /** Addresses of peers that pass requests on, and that TRUSTED_PROXIES does not name. */
   readonly unnamedProxies: readonly string[];
-  /** The newest of them, oldest first. */
+  /** The newest events, oldest first. */
   readonly events: readonly SystemEvent[];
 }
 
-/** `standby`: another system leads, and this one takes over when that is gone. */
+/** `standby`: another system leads, and this one takes over when the other is gone. */
 export type SystemState = 'standby' | 'starting' | 'serving' | 'healing' | 'stopping' | 'stopped';
 
 /** Names a release: the version in its package.json, and the hash of its code and packages. */
@@ -50,16 +50,16 @@ export interface ReleaseName {
 
 /** Which releases run. */
 export interface ReleasesSnapshot {
-  /** It does not change before a restart. */
+  /** The primary's release does not change before a restart. */
   readonly primary: ReleaseName;
-  /** Another one than the workers' only where a reload stopped half-way. */
+  /** Differs from the workers' release only where a reload stopped half-way. */
   readonly writer: ReleaseName;
   readonly workers: ReleaseName;
-  /** The one that `rollback` brings back; null when no other has run. */
+  /** The release that `rollback` brings back; null when no other has run. */
   readonly previous: ReleaseName | null;
   /** Why `rollback` would be refused; null when it would not. */
   readonly rollbackProblem: string | null;
-  /** Why it is not the code that was on the disk at the start; null when it is. */
+  /** Why it is not the code that was on the disk at the start; null when it is that code. */
   readonly because: string | null;
 }
 
@@ -70,13 +70,13 @@ export interface PrimarySnapshot {
   readonly heapUsedBytes: number;
 }
 
-/** One place of the tree, and the process that fills it. */
+/** One slot of the tree, and the process in it. */
 export interface ChildSnapshot {
   /** Such as `worker-2`. */
   readonly name: string;
   /** Such as `worker`: the name without its number. */
   readonly role: string;
-  /** Of its process; or of its place, while no process is in it. */
+  /** The state of its process; that of its slot, while it has no process. */
   readonly state:
     | 'starting'
     | 'standby'
@@ -89,25 +89,25 @@ export interface ChildSnapshot {
     | 'backing-off'
     | 'broken'
     | 'stopped';
-  /** By a successor that is on its way. */
+  /** A successor is on its way. */
   readonly isBeingReplaced: boolean;
   /** The hash of the release that this process runs; null while there is none. */
   readonly release: string | null;
   readonly pid: number | null;
-  /** Of this process. */
+  /** Age of this process. */
   readonly ageMs: number | null;
-  /** Deaths that were made up for, since the primary started. */
+  /** Deaths after which it was restarted, since the primary started. */
   readonly restarts: number;
-  /** How the last process in this place ended. */
+  /** How the last process in this slot ended. */
   readonly lastExitCause: string | null;
-  /** `open`: it failed again and again, and is tried again slowly. */
+  /** `open`: it failed again and again, and is retried slowly. */
   readonly breaker: 'closed' | 'open';
   readonly rssBytes: number | null;
   /** Null for a process that is not Node.js. */
   readonly heapUsedBytes: number | null;
-  /** Requests; 0 for what serves none. */
+  /** Requests that it has served; 0 for other processes. */
   readonly served: number;
-  /** What a background process counts, by name; empty for the others. */
+  /** What a background process reports, by name; empty for the others. */
   readonly gauges: Readonly<Record<string, number>>;
 }
 
@@ -118,18 +118,18 @@ export interface ReplicationSnapshot {
   readonly trouble: string | null;
   /** By database, as the writer told last. */
   readonly databases: Readonly<Record<string, LagReport>>;
-  /** Sizes of the databases of which the replica got a new generation because it had lost something. */
+  /** Sizes of the databases that were uploaded anew because the replica had lost something. */
   readonly renewedBytes: number;
 }
 
-/** How a system and the other one stand to each other. */
+/** The roles of this system and the other one. */
 export interface FailoverSnapshot {
   readonly role: ContenderState;
-  /** Of the record. */
+  /** The epoch in the record. */
   readonly epoch: number | null;
-  /** The folder that counts, below the replica; empty: that itself. */
+  /** The folder that counts, below the replica; empty: the replica itself. */
   readonly data: string | null;
-  /** Who leads, where that is the other one. */
+  /** The leader's name, where the other system leads. */
   readonly holder: string | null;
   /** When the record was renewed last, as far as seen here. */
   readonly renewedAtMs: number | null;
@@ -137,11 +137,11 @@ export interface FailoverSnapshot {
   readonly heldBackBecause: string | null;
   /** The other system; null where no setting names it, or it was not asked yet. */
   readonly peer: Peer | null;
-  /** What a standby has of the replica; null before it has anything, and for who leads. */
+  /** What a standby has mirrored; null before it has anything, and for a leader. */
   readonly mirror: {
     readonly files: number;
     readonly bytes: number;
-    /** How old the oldest is that is confirmed and not mirrored. */
+    /** For how long it has lacked something that is confirmed; 0 when it has all. */
     readonly lagMs: number;
     readonly syncedAtMs: number;
   } | null;
@@ -150,7 +150,7 @@ export interface FailoverSnapshot {
 }
 
 export interface StorageSnapshot {
-  /** On the disk of the data folder. */
+  /** Free space on the disk of the data folder. */
   readonly freeMb: number | null;
   readonly reserveMb: number;
   /** Why writes are refused; null when they are not. */
@@ -169,17 +169,17 @@ export interface StorageSnapshot {
  * - stall: the replication stood still, and Litestream is started again
  * - replication: its state changed
  * - restored: a database came from the replica; up to which commit, and which newer ones are lost
- * - history: a start has found that a database, what was told of it and the replica do not fit; what was done
- * - rewind: a database has gone back in time; what each feature did about what had happened since
- * - replica-taken, replica-lost: it was another system's, which is gone; or is another system's now
+ * - history: a start has found that a database, the records about it and the replica disagree; what was done
+ * - rewind: a database has gone back in time; what each feature did about what had happened outside since then
+ * - replica-taken, replica-lost: the replica was another system's, which is gone; it is another system's now
  * - standby: the other system leads, and this one stands by
  * - took-over: this system leads in the place of the other one, and serves
- * - suspended, resumed: it is not known whether this system still leads, and it commits nothing; it is known again
+ * - suspended, resumed: it is unknown whether this system still leads, and it commits nothing; it is known again
  * - fenced: the other system leads, and this one ends
  * - demoted: this system has given the lead away
- * - orphaned: commits of a system that was fenced, which the replica is not known to have
- * - leads: this system leads from now on, where another one stood by or stands by; it serves
- * - handover: the other system leads, as this one was asked for
+ * - orphaned: a system that was fenced has commits which the replica is not known to have
+ * - leads: this system leads from now on, with FAILOVER=lease; it serves
+ * - handover: the other system leads, as this one was asked to hand over
  * - heal, healed: a database was found damaged; it serves again
  * - database: a lock, the size of a WAL or the room on the disk is out of bounds while it serves
  * - writes-refused, writes-accepted: the disk or the backlog is full; there is room again
