@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// Plain JavaScript, so that an old Node.js gets this far: it cannot read TypeScript, and the SQLite addon would
-// crash it. What it starts lies beside it in the repository, and in .build in the package.
+// Plain JavaScript, so that an old Node.js can run it: that reads no TypeScript, and the SQLite addon would crash it.
+// The code that this starts lies beside it in the repository, and in .build in the package.
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 

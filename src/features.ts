@@ -9,27 +9,27 @@ import type { Families } from './metrics/catalog.ts';
 import { addCodes, Failure } from './platform/errors.ts';
 import { packageIn } from './platform/folder.js';
 
-// The only place where the chassis and an app meet. The primary never loads it: it outlives the releases, and their code.
+// The only place where the chassis and an app meet. The primary never loads it, since the primary outlives releases.
 
 /**
- * Those of the project that has the chassis as a package; without them the app is named by the chassis' own. Of a command that
- * goes without an app its name is empty.
+ * The project's folder and its app's module, where the chassis is a package of a project. Otherwise the chassis' own
+ * package.json names the app. An empty NINELIVES_APP is for a command that goes without the app.
  */
 const { NINELIVES_PROJECT: PROJECT = fileURLToPath(new URL('../', import.meta.url)), NINELIVES_APP } =
   process.env;
 const NO_APP: App = { title: 'ninelives', description: 'An API without an app.', features: [] };
 
-/** Whether this process goes without the app that there is. */
+/** Whether this process goes without the app, though there is one. */
 export const isWithoutApp = NINELIVES_APP === '';
-/** What runs on the chassis: package.json names its module as `ninelives.app`, unless `--app` does. */
+/** The app on the chassis. package.json names its module as `ninelives.app`, unless `--app` does. */
 export const app: App = await loadApp();
-/** The chassis' own, then the app's. */
+/** The chassis' own features, then the app's. */
 export const features: readonly Feature[] = [keys, ...app.features];
 
 const codes: AppManifest['codes'] = Object.assign({}, ...features.map((feature) => feature.codes));
 addCodes(codes);
 
-/** What the features count. A gauge is each process' own. */
+/** The metrics of the features. Each process has its own value of a gauge. */
 export const appMetrics: Families = Object.fromEntries(
   features
     .flatMap(({ metrics = {} }) => Object.entries(metrics))
@@ -49,11 +49,11 @@ export function databaseNames(): readonly string[] {
  * @throws Failure app_invalid for an app that may not start
  */
 export async function describeApp(): Promise<AppManifest> {
-  // Only here: no process but the one that describes a release has use for all of them.
+  // Imported here: only the process that describes a release needs both.
   const { CHASSIS_ROUTES } = await import('./worker/chassis-routes.ts');
   const { checkApp } = await import('./contract/check.ts');
   await checkApp(app, String(appPath()), Object.values(CHASSIS_ROUTES).flat());
-  // A package has JavaScript.
+  // JavaScript in a package, TypeScript in the repository.
   const main = join(import.meta.dirname, `background/main${extname(import.meta.filename)}`);
   const entry = relative(realpathSync(PROJECT), main);
   const settings = await Promise.all(features.map(async (feature) => (await feature.settings?.()) ?? {}));

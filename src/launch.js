@@ -1,5 +1,5 @@
-// Plain JavaScript: what it does before it has chosen the code that runs is all here and in launch/. Other releases find it
-// by this path.
+// Plain JavaScript: all that runs before the code of the system is chosen is here and in launch/. Other releases find
+// this file by its path.
 import { existsSync, lstatSync, readFileSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -13,11 +13,11 @@ const EXIT_SOFTWARE = 70;
 /** Commands that concern no project. */
 const WITHOUT_PROJECT = new Set(['create', 'help', '--help', '-h', undefined]);
 
-/** Commands that load the app's code; of a start that is its help, and that of the others needs none. */
+/** Commands that load the app's code. A start only needs it for its help, and the help of the others does not. */
 const WITH_APP = new Set(['start', 'restore', 'doctor']);
-/** Of those, what does without it where it cannot be loaded. */
+/** The commands among them that go on without the app where it cannot be loaded. */
 const GOES_WITHOUT_APP = new Set(['start', 'restore']);
-/** As START_TIMEOUT_MS where it is not set. */
+/** The default of START_TIMEOUT_MS. */
 const LOAD_TIMEOUT_MS = 15_000;
 
 /** The code beside this file. */
@@ -30,8 +30,8 @@ const OWN = { folder: dirname(import.meta.dirname), code: basename(import.meta.d
  */
 
 /**
- * Runs a command from the code beside this file; a start from the code that `settle` chooses, and what chooses it comes
- * from what ran last, since a deploy may be under way here.
+ * Runs a command from the code beside this file. A start runs the code that `settle` chooses; `settle` itself comes
+ * from the release that ran last, since a deploy may be under way here.
  * @param {readonly string[]} words
  */
 export async function launch(words) {
@@ -55,12 +55,12 @@ export async function launch(words) {
     }
     const { root, real, app, chassis, program } = project;
     if (!isHelp && chassis !== OWN.folder) {
-      // The app imports the chassis of its project, and there shall be one in a process.
+      // The app imports the chassis of its project, and a process shall have only one.
       const { launch } = await import(pathToFileURL(join(chassis, EMITTED, 'launch.js')).href);
       await launch(words);
       return;
     }
-    // A release folder is removed one day; what belongs to the installation lies beside the link to it.
+    // A release folder is removed one day: what belongs to the installation is beside the link to it.
     const installation = lstatSync(root).isSymbolicLink() ? dirname(root) : real;
     const environment = isHelp ? { ...process.env } : await takeSettings({ args, own: real, installation });
     set(appVariables({ folder: real, app }));
@@ -73,7 +73,7 @@ export async function launch(words) {
       environment,
     };
     const dataDir = resolve(installation, process.env.DATA_DIR || 'data');
-    // The code that runs lies in it, and there is no import from such a path.
+    // The data folder has the code that runs, and Node.js cannot import from such a path.
     if (!isHelp && dataDir.includes('\\')) {
       throw failure(`DATA_DIR: expected a path without \\, from which Node.js loads no code: ${dataDir}`);
     }
@@ -122,7 +122,7 @@ function asksForHelp(args) {
 }
 
 /**
- * What the environment has wins, then what the unit of a service sets, then `.env`.
+ * Settings, by priority: the environment, what the unit of a service sets, `.env`.
  * @param {{ args: readonly string[], own: string, installation: string }} options
  * @returns {Promise<NodeJS.ProcessEnv>} the environment without `.env`
  */
@@ -152,7 +152,7 @@ async function takeSettings({ args, own, installation }) {
  */
 function set(variables) {
   for (const [name, value] of Object.entries(variables)) {
-    // An undefined one would read as that word.
+    // An undefined value would become the string `undefined`.
     if (value === undefined) delete process.env[name];
     else process.env[name] = value;
   }
@@ -166,7 +166,7 @@ function take(settings) {
 }
 
 /**
- * It writes for whoever runs it, and not into the data folder.
+ * Whether the command writes files for the user who runs it, and not into the data folder.
  * @param {readonly string[]} args
  */
 function actsForCaller([command, ...rest]) {
@@ -174,7 +174,8 @@ function actsForCaller([command, ...rest]) {
 }
 
 /**
- * A writer migrates, so that it has to be settled which one. Of the keys there are none without a database.
+ * Whether the command starts a writer, which migrates, so that its release has to be settled. Without a database there
+ * are no keys to list.
  * @param {readonly string[]} args
  * @param {string} dataDir
  */
@@ -198,7 +199,7 @@ async function start(args, invocation, pinned) {
       : args[at]?.includes('=')
         ? args[at].slice(args[at].indexOf('=') + 1)
         : args[at + 1];
-  // It would be the working directory.
+  // It would mean the working directory.
   if (named === '') throw failure('--release wants the folder of a release, and an empty one was given');
   const settled = await settle({
     root: invocation.root,
@@ -208,7 +209,7 @@ async function start(args, invocation, pinned) {
     isAttended: args[0] === 'start' && process.stdin.isTTY === true,
   });
   const { enableCompileCache } = await import('node:module');
-  // The compiled code goes with the release, and with its copies.
+  // The compiled code lies in the release, so that copies of the release have it.
   enableCompileCache({ directory: join(settled.workers.folder, '.cache'), portable: true });
   set(appVariables(settled.workers));
   const { prepare } = await load(settled.workers, 'main.ts');
@@ -227,13 +228,13 @@ async function start(args, invocation, pinned) {
 async function run(args, invocation, pinned) {
   const { enableCompileCache } = await import('node:module');
   const packages = OWN.code === EMITTED ? dirname(OWN.folder) : join(OWN.folder, 'node_modules');
-  // It makes its folder; one that was moved away shall be where it was when it is moved back.
+  // The cache makes its folder, which would be in the way of a node_modules that was moved away and comes back.
   if (existsSync(packages)) enableCompileCache(join(packages, '.cache', 'ninelives'));
   const [name = ''] = args;
   const hasApp = WITH_APP.has(name) && (name === 'start' || !asksForHelp(args));
   const withoutApp = GOES_WITHOUT_APP.has(name) ? { ...OWN, told: 'going on without the app' } : undefined;
   const command = await firstOf([OWN, pinned, withoutApp], async (chassis) => {
-    // It has a copy of the app, too.
+    // The pinned release has a copy of the app, too.
     if (chassis === pinned) set(appVariables(pinned));
     if (hasApp && chassis !== withoutApp) await tryApp(chassis);
     else if (WITH_APP.has(name)) set({ NINELIVES_APP: '' });
@@ -248,12 +249,13 @@ async function run(args, invocation, pinned) {
     }
   });
   await command();
-  // What the app has begun may go on for ever.
+  // What the app has begun might never end.
   if (hasApp) process.stdout.write('', () => process.exit());
 }
 
 /**
- * Loads the app in a process of its own first: a disaster may have come with its code, which may hang, or end its process.
+ * Loads the app in a process of its own first: after a disaster its code may be broken, and may hang or end its
+ * process.
  * @param {Chassis} chassis
  */
 async function tryApp(chassis) {
@@ -268,7 +270,8 @@ async function tryApp(chassis) {
 }
 
 /**
- * A deploy that is under way or broken shall keep nobody from asking what runs, or from going back.
+ * Uses the first code that can be loaded: a broken deploy, or one under way, shall not keep anybody from asking what
+ * runs, or from going back.
  * @template Result
  * @param {readonly ((Chassis & { readonly told?: string }) | undefined)[]} all
  * @param {(chassis: Chassis) => Promise<Result>} use
@@ -286,7 +289,7 @@ async function firstOf(all, use) {
       if (first !== undefined) console.error(`ninelives: ${reasonOf(first)}; ${told}`);
       return result;
     } catch (error) {
-      // What a command says of its use is no fault of the code.
+      // What a command says about its use is no fault of the code.
       if (error instanceof Error && 'meaning' in error) throw error;
       first ??= new Error(`the code in ${chassis.folder} cannot be loaded (${reasonOf(error)})`);
     } finally {
@@ -297,7 +300,7 @@ async function firstOf(all, use) {
 }
 
 /**
- * Code that ends the process while it is loaded, or waits for what never comes, has done nothing of what was asked.
+ * Tells that nothing was done when the code ends the process while it is loaded, or awaits what never comes.
  * @param {Chassis} chassis
  * @returns {() => void} ends the watch
  */
@@ -326,7 +329,7 @@ function load(chassis, module) {
   return import(pathToFileURL(moduleIn(chassis, module)).href);
 }
 
-/** @returns undefined where it was removed */
+/** @returns undefined where the working directory was removed */
 function workingDirectory() {
   try {
     return process.cwd();

@@ -5,15 +5,15 @@ import { loadZod } from './platform/zod-without-locales.ts';
 import type { Invocation } from './supervisor/release/invocation.ts';
 import type { Settled } from './supervisor/release/settle.js';
 
-/** @param settled what a start runs; undefined for the other commands */
+/** @param settled the release that a start runs; undefined for the other commands */
 type RunCommand = (args: readonly string[], invocation: Invocation, settled?: Settled) => Promise<void>;
 
 interface CommandEntry {
   /** One line for the list of commands. */
   readonly about: string;
-  /** Loaded when it is run: a short command should not wait for what the system needs. */
+  /** Loaded when the command runs: a short command should not wait for what the system needs. */
   readonly load: () => Promise<RunCommand>;
-  /** It changes nothing, and may end at any moment. */
+  /** The command changes nothing, and may end at any moment. */
   readonly onlyShows?: true;
 }
 
@@ -107,9 +107,9 @@ ninelives <command> --help tells more of each. Settings come from the environmen
 config/.env.example lists them.`;
 
 /**
- * Loads one command. What fails here is the code; what fails later is what the command was asked for.
+ * Loads one command. A failure here is one of the code; a later failure is one of the command.
  * @param args the words after the program's name
- * @returns runs it and sets the exit code
+ * @returns runs the command and sets the exit code
  */
 export async function prepare(
   args: readonly string[],
@@ -138,7 +138,7 @@ export async function prepare(
   };
 }
 
-/** A fault of ours. Its stack tells a developer where; who runs a command is told what happened. */
+/** A fault of ours. Its stack is for a developer; the user of a command is told what happened. */
 function unexpected(error: unknown): Failure {
   if (isDebugging()) console.error(error);
   const message = (error instanceof Error ? error.message : String(error)).replace(/\.$/, '');

@@ -4,7 +4,7 @@ import { basename, dirname, isAbsolute, join, relative, resolve } from 'node:pat
 import { packageIn } from '../platform/folder.js';
 import { PACKAGE } from '../supervisor/release/modules.js';
 
-/** As the kernel has it. */
+/** The kernel's own limit. */
 const LINKS_MAX = 40;
 /** sysexits.h. */
 const EXIT_CONFIGURATION = 78;
@@ -12,24 +12,24 @@ const PROGRAM = join('src', 'bin.js');
 const PACKAGES = '/node_modules/';
 
 /**
- * @typedef {object} Project what a command concerns
- * @property {string} root its folder as it was named: it may be a symbolic link, which a deploy moves on
+ * @typedef {object} Project the project that a command concerns
+ * @property {string} root its folder as it was named: it may be a symbolic link, which the next deploy moves
  * @property {string} real its folder without links
- * @property {string | undefined} app its module below the folder; undefined where the chassis' own package.json names it
+ * @property {string | undefined} app module below that folder; undefined where the chassis' own package.json names it
  * @property {string} chassis the real folder of the chassis that its app imports
- * @property {string} program what runs its commands, by a path that lives as long as the root's
+ * @property {string} program runs its commands; a path that lives as long as the root's
  *
  * @typedef {object} Call
  * @property {string} own the real folder of the chassis that was called
- * @property {boolean} isPackage whether it is one of npm's packages; otherwise it is its repository
+ * @property {boolean} isPackage whether that chassis is an npm package; otherwise it is the repository
  * @property {string} cwd
  * @property {string | undefined} named the app's module, as `--app` names it
  */
 
 /**
  * @param {Call} call
- * @returns {Project | undefined} undefined where there is none
- * @throws {Error} with an exit code, where there is one and it cannot be used
+ * @returns {Project | undefined} undefined where there is no project
+ * @throws {Error} with an exit code, where there is a project that cannot be used
  */
 export function findProject({ own, isPackage, cwd, named }) {
   const invoked = resolve(cwd, process.argv[1] ?? '');
@@ -66,14 +66,14 @@ export function findProject({ own, isPackage, cwd, named }) {
 }
 
 /**
- * The project's folder as it was named: by the path of the program, by a link to it, or by the shell's working directory,
- * which the kernel knows without links.
+ * The project's folder as it was named: by the path of the program, by a link to it, or by the shell's working
+ * directory, of which the kernel knows only the path without links.
  * @param {string} own
  * @param {readonly string[]} paths of the program
  */
 function rootAsInvoked(own, paths) {
   const named = paths.filter((path) => path.endsWith(PROGRAM)).map((path) => dirname(dirname(path)));
-  // npm and npx start a link of their own, and tell where they were run.
+  // npm and npx start a link of their own, and tell in the environment where they were run.
   const viaNpm = [process.env.PWD ?? '', dirname(process.env.npm_package_json ?? '')];
   for (const folder of [...named, ...viaNpm]) {
     const isOfNpm = basename(dirname(folder)) === 'node_modules';
@@ -83,8 +83,8 @@ function rootAsInvoked(own, paths) {
 }
 
 /**
- * Its sources would run their own app in place of that one's. The folder that npx makes for itself depends on them too, and
- * is nobody's project: it names no app, and nobody works in it.
+ * Refuses a project that links to the chassis' sources: these would run their own app in place of the project's. The
+ * folder that npx makes for itself depends on them too, and is no project: it names no app, and nobody works in it.
  * @param {string} own
  * @param {readonly string[]} paths
  * @param {string} cwd
@@ -112,7 +112,7 @@ function chassisOf(project) {
   throw failure(`${PACKAGE} is not installed in ${project}: run npm install there`);
 }
 
-/** @param {string} folder @returns {string | undefined} the app's module that its package.json names */
+/** @param {string} folder @returns {string | undefined} the app's module as package.json there names it */
 function appIn(folder) {
   const app = contentOf(folder)?.ninelives?.app;
   return typeof app === 'string' && dependsOnChassis(folder) ? app : undefined;
@@ -149,7 +149,7 @@ function below(folder, path) {
   return found;
 }
 
-/** @param {string} folder @returns {string[]} it, and each one above */
+/** @param {string} folder @returns {string[]} the folder, and each one above it */
 function upwards(folder) {
   const all = [folder];
   for (let at = folder; dirname(at) !== at; all.push(at)) at = dirname(at);
@@ -158,7 +158,7 @@ function upwards(folder) {
 
 /**
  * @param {string} path
- * @returns {string[]} the folder that has it as a part of a package; none where it is not
+ * @returns {string[]} the folder whose node_modules has the path; none where the path is not in a package
  */
 function ownerOf(path) {
   const at = path.lastIndexOf(PACKAGES);
@@ -177,14 +177,14 @@ function viaShell(cwd, invoked) {
 
 /**
  * @param {string} path
- * @returns {string[]} it, and where it leads to one link after the other
+ * @returns {string[]} the path, and the target of each link that it leads through
  */
 function linksFrom(path) {
   const paths = [path];
   try {
     for (let at = path; paths.length < LINKS_MAX; paths.push(at)) at = resolve(dirname(at), readlinkSync(at));
   } catch {
-    // The last one is no link.
+    // The last path is no link.
   }
   return paths;
 }
@@ -192,7 +192,7 @@ function linksFrom(path) {
 /** @param {string} path @returns {string | undefined} */
 function realOf(path) {
   try {
-    // An empty one would be the working directory.
+    // An empty path would mean the working directory.
     return isAbsolute(path) ? realpathSync(path) : undefined;
   } catch {
     return undefined;

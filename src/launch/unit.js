@@ -1,4 +1,4 @@
-// Plain JavaScript: which data folder counts is known before the code that runs has been chosen.
+// Plain JavaScript: the data folder has to be known before the code that runs is chosen.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, globSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { userInfo } from 'node:os';
@@ -24,19 +24,19 @@ const EXIT_TRY_AGAIN = 75;
 const EXIT_CONFIGURATION = 78;
 
 /**
- * @typedef {object} Unit a service of systemd that starts this project
+ * @typedef {object} Unit a systemd service that starts this project
  * @property {string} name
  * @property {string} user empty for root
- * @property {string} group empty for the user's own
+ * @property {string} group empty for the user's own group
  * @property {Readonly<Record<string, string>>} environment what the unit and its EnvironmentFiles set
  */
 
 /**
- * Asks systemd for the service that starts this project, so that a command beside it acts on the same data.
+ * Asks systemd for the service that starts this project, so that a command beside it uses the same data.
  * @param {readonly string[]} folders of the project, one of which is the unit's WorkingDirectory
  * @param {NodeJS.ProcessEnv} env
- * @returns {Unit | undefined} undefined when there is none, or when it is the one that this process belongs to
- * @throws an error when it is not plain which one, or its settings cannot be read
+ * @returns {Unit | undefined} undefined when there is none, or when this process belongs to it
+ * @throws an error when there are several, or when its settings cannot be read
  */
 export function unitOf(folders, env) {
   const real = folders.map(realOf);
@@ -66,9 +66,9 @@ export function unitOf(folders, env) {
 }
 
 /**
- * Goes on as the user of the unit: what root made in the data folder would be closed to the service.
+ * Goes on as the user of the unit: files that root makes in the data folder would be closed to the service.
  * @param {Unit} unit
- * @returns {boolean} whether this process was root's, and is no more
+ * @returns {boolean} whether this process was root's and has changed its user
  */
 export function becomeUserOf({ user, group }) {
   if (process.getuid?.() !== 0 || user === '' || user === 'root' || user === '0') return false;
@@ -81,17 +81,17 @@ export function becomeUserOf({ user, group }) {
 }
 
 /**
- * Lets root go on as whoever runs the system on a data folder: what root made in it would be closed to the service.
+ * Lets root go on as the user that runs the system of a data folder: files that root makes there would be closed to it.
  * @param {string} dataDir
  * @param {string} project folder of the code, which that user has to read too
  */
 export function becomeOwnerOf(dataDir, project) {
-  // Who started a system there made the first; the other may be the administrator's.
+  // The user that started a system there made `run`; the data folder may be the administrator's.
   const owner = statOf(join(dataDir, 'run')) ?? statOf(dataDir);
   if (owner === undefined || owner.uid === 0) return;
   const { uid, gid } = owner;
   const { status, stdout } = spawnSync('id', ['-G', String(uid)], { encoding: 'utf8' });
-  // A user that has no name here, as of a container's volume, is in no other groups.
+  // A user without a name here, as of a container's volume, is in no other groups.
   const groups = status === 0 ? stdout.trim().split(' ').map(Number) : [gid];
   process.setegid?.(gid);
   process.seteuid?.(uid);
@@ -131,7 +131,7 @@ function statOf(path) {
   return statSync(path, { throwIfNoEntry: false });
 }
 
-/** @returns {Map<string, string[]>[]} the properties of each service that is loaded, and of ninelives.service */
+/** @returns {Map<string, string[]>[]} the properties of each loaded service, and of ninelives.service */
 function askSystemd() {
   const { status, stdout, stderr, error } = spawnSync(
     'systemctl',
@@ -161,7 +161,7 @@ function askSystemd() {
 }
 
 /**
- * Another one, such as that of a timer, has settings for what it does.
+ * Any other service of the project, such as that of a timer, has settings for its own work.
  * @param {Map<string, string[]>} unit
  */
 function isStart(unit) {
