@@ -11,7 +11,7 @@ const USAGE = `Usage: ninelives acknowledge
 const OPTIONS = { help: { type: 'boolean', short: 'h', default: false } } as const;
 
 /**
- * Tells the running system that a person knows what it has found.
+ * Tells the running system that a person knows its findings.
  * @param args what follows the command's name
  * @throws Failure usage, or not_ready when no system runs
  */

@@ -24,8 +24,9 @@ export function readArguments<const Options extends NonNullable<ParseArgsConfig[
 
 /**
  * @param path one of the arguments
- * @returns it, absolute
- * @throws Failure usage where there is nothing that it counts from, and for an empty one: a variable was not set
+ * @returns the absolute path
+ * @throws Failure usage where the path is relative and the working directory is gone, and for an empty path, as from an
+ *   unset variable
  */
 export function absolutePath({ cwd }: Invocation, path: string): string {
   if (path === '') throw new Failure('usage', 'Expected a path, and an empty one was given');

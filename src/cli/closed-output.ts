@@ -1,14 +1,15 @@
 import { writeSync } from 'node:fs';
 
-/** As a shell tells the end by SIGPIPE, which Node.js ignores. */
+/** As a shell shows an end by SIGPIPE, which Node.js ignores. */
 const EXIT_SIGPIPE = 141;
 /** sysexits.h: EX_IOERR. */
 const EXIT_NOT_SHOWN = 74;
 const STDERR_FD = 2;
 
 /**
- * Heeds an output that takes nothing: a reader that has gone, such as `head`, or a full disk. What only shows something ends
- * at once; what changes something goes on to its end, and its exit code tells that not all was shown.
+ * Handles an output that takes nothing more: its reader has gone, such as `head`, or the disk is full. A command that
+ * only shows something ends at once. One that changes something goes on, and its exit code tells that not all was
+ * shown.
  */
 export function heedClosedOutput(onlyShows: boolean): void {
   let isTold = false;
@@ -25,7 +26,7 @@ export function heedClosedOutput(onlyShows: boolean): void {
   }
 }
 
-/** At once, since the process may end. */
+/** Synchronously, since the process may end next. */
 function tell(text: string): void {
   try {
     writeSync(STDERR_FD, text);

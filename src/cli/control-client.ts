@@ -4,7 +4,7 @@ import { demandReadableDataDir } from '../sqlite/data-dir.ts';
 import { holderOf } from '../sqlite/lock.ts';
 import { type ControlAnswer, controlSocketPath } from '../supervisor/control.ts';
 
-/** What the primary answers at once; the others take the time that they take. */
+/** Commands that the primary answers at once; the others have no time limit. */
 const ANSWERED_AT_ONCE: ReadonlySet<string | undefined> = new Set([
   'status',
   'events',
@@ -13,16 +13,16 @@ const ANSWERED_AT_ONCE: ReadonlySet<string | undefined> = new Set([
   'stop',
 ]);
 const ANSWER_TIMEOUT_MS = 10_000;
-/** Of these nothing is left to be asked about. */
+/** Commands that change nothing: when their answer is cut short, there is nothing to look up. */
 const ONLY_LOOKS: ReadonlySet<string> = new Set(['status', 'events', 'ops', 'verify']);
 
 /**
  * Sends one command to the running primary.
  * @param dataDir absolute
- * @param answerTimeoutMs for what is answered at once
+ * @param answerTimeoutMs for commands that are answered at once
  * @returns the command's value
- * @throws Failure not_ready when nothing runs there, or does not answer; data_dir_unusable when that cannot be told; or the
- *   command's own
+ * @throws Failure not_ready when no primary runs there, or it does not answer; data_dir_unusable when that cannot be
+ *   found out; or the command's own
  */
 export async function askPrimary(
   dataDir: string,
@@ -48,7 +48,7 @@ export async function askPrimary(
       if (whole) resolve(whole);
       else reject(cut(words));
     });
-    // Also after the answer, which has then counted.
+    // Comes after an answer, too, and then changes nothing.
     socket.on('close', () => reject(cut(words)));
     socket.on('error', (cause: NodeJS.ErrnoException) => {
       if (cause.code === 'ECONNRESET' || cause.code === 'EPIPE') reject(cut(words));
@@ -70,7 +70,7 @@ function silence(dataDir: string, timeoutMs: number): string {
   return `The primary of ${dataDir}, ${description}, has not answered for ${timeoutMs} ms: it was stopped, or it hangs, or the machine has no time for it. Where it stays so: ${kill}, then start it again; what was acknowledged is kept`;
 }
 
-/** What it did until then counts, and the next start goes on from there. */
+/** What the primary did until then is kept, and the next start goes on from there. */
 function cut([word = '']: readonly string[]): Failure {
   const next = ONLY_LOOKS.has(word)
     ? ''
@@ -78,7 +78,7 @@ function cut([word = '']: readonly string[]): Failure {
   return new Failure('not_ready', `The primary ended before it had answered${next}`);
 }
 
-/** @returns what an answer says; undefined for one that was cut */
+/** @returns the answer; undefined when it was cut short */
 function answerIn(text: string): ControlAnswer | undefined {
   try {
     return JSON.parse(text) as ControlAnswer;

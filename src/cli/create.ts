@@ -22,12 +22,12 @@ const USAGE = `Usage: ninelives create DIR
   Makes a project in a new or empty folder: an app with a table, a command, routes, a process of its own and a test, which
   npm start, npm run dev and npm test run.`;
 const TEMPLATE = fileURLToPath(new URL('../create/template/', import.meta.url));
-/** Of the chassis. */
+/** The chassis' folder. */
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-/** Names that npm would not pack as they are. */
+/** Files that npm would not pack under their own names. */
 const RENAMED = { gitignore: '.gitignore', npmrc: '.npmrc', 'env.example': '.env.example' };
 
-/** That npm keeps for itself. */
+/** Names that npm keeps for itself. */
 const NAMES_OF_NPM = new Set(['node_modules', 'favicon.ico']);
 
 interface Manifest {
@@ -40,7 +40,7 @@ interface Manifest {
 /**
  * Makes a project.
  * @param args what follows the command's name
- * @throws Failure usage, file_exists where something is there already, not_made by the error of the disk
+ * @throws Failure usage, file_exists where something is there already, not_made with the error of the disk
  */
 export async function create(args: readonly string[], invocation: Invocation): Promise<void> {
   const [given, ...more] = args;
@@ -61,7 +61,7 @@ export async function create(args: readonly string[], invocation: Invocation): P
     writeFileSync(readme, readFileSync(readme, 'utf8').replace('# NAME', `# ${name}`));
     writeFileSync(join(folder, 'package.json'), `${JSON.stringify(packageJson, undefined, 2)}\n`);
   } catch (cause) {
-    // It was new or empty: what is there now is half a project.
+    // The folder was new or empty: what it has now is half a project.
     if (existsSync(folder)) {
       for (const entry of readdirSync(folder)) rmSync(join(folder, entry), { recursive: true, force: true });
     }
@@ -74,7 +74,7 @@ export async function create(args: readonly string[], invocation: Invocation): P
 function refuseTaken(folder: string): void {
   const there = lstatSync(folder, { throwIfNoEntry: false });
   if (there === undefined) return;
-  // A link to nowhere counts, too.
+  // Also a link to nothing.
   if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory())
     throw new Failure('file_exists', `${folder} is there, and is no folder: name another one`);
   if (readdirSync(folder).length > 0)
@@ -82,21 +82,21 @@ function refuseTaken(folder: string): void {
 }
 
 /**
- * @returns the name of the package that a folder becomes
- * @throws Failure usage where npm would refuse it
+ * @returns the package name for a folder
+ * @throws Failure usage where npm would refuse the name
  */
 function nameOf(folder: string): string {
   const name = basename(folder).toLowerCase();
   if (!/^[a-z0-9][a-z0-9._-]{0,213}$/.test(name))
     throw new Failure('usage', `${name} is no name of a package: use letters, digits and -`);
-  // A package cannot depend on one of its own name.
+  // A package cannot depend on a package with its own name.
   const { dependencies, devDependencies } = dependenciesOf(ownManifest(), PACKAGE);
   if (name in dependencies || name in devDependencies || NAMES_OF_NPM.has(name))
     throw new Failure('usage', `${name} is the name of another package: name another folder`);
   return name;
 }
 
-/** @returns a word as a shell takes it for itself */
+/** @returns a word, quoted for a shell where it needs that */
 function inShell(word: string): string {
   return /^[\w./~@%+=:,-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }
@@ -123,11 +123,11 @@ function packageOf(name: string, folder: string): object {
     scripts: {
       start: 'exec ninelives start',
       dev: 'exec ninelives dev',
-      // Not those in the copies of releases, below the data.
+      // Without the tests in the copies of releases, below the data.
       test: "exec node --test 'test/**/*.test.ts'",
       check: 'tsc --noEmit',
       chaos: 'exec node chaos/main.ts',
-      // Those that messages name.
+      // Commands that messages name.
       ...Object.fromEntries(
         ['status', 'doctor', 'keys', 'restore', 'stop'].map((command) => [
           command,
@@ -140,7 +140,7 @@ function packageOf(name: string, folder: string): object {
 }
 
 /**
- * What this chassis was installed as: it is in no registry yet, so it is mostly a tarball.
+ * What this chassis was installed from. It is in no registry yet, so that is mostly a tarball.
  * @throws Failure usage where npm has not installed it
  */
 function chassisSpec(folder: string): string {

@@ -20,23 +20,23 @@ import { dataOf, type Settled } from '../supervisor/release/settle.js';
 import type { StoredRelease } from '../supervisor/release/store.js';
 import type { SystemOptions } from '../supervisor/system.ts';
 
-/** Everything that a system is made from, but what happens when it cannot go on. */
+/** Everything that a system is made from, except what happens when it cannot go on. */
 export type SystemParts = Omit<SystemOptions, 'onFatal'>;
 
 export interface DataFolderOptions {
   readonly config: Config;
   readonly secrets: Secrets;
   readonly invocation: Invocation;
-  /** What runs. */
+  /** The releases that run. */
   readonly settled: Settled;
   readonly log: Logger;
-  /** For whoever finds the folder taken. */
+  /** Shown to the next process that finds the folder locked. */
   readonly purpose: string;
 }
 
 /**
- * Takes the data folder for as long as `run` lasts, ends what a killed system left behind there, and gathers what a
- * system is made from.
+ * Locks the data folder while `run` lasts, ends the processes that a killed system left behind there, and gathers what
+ * a system is made from.
  *
  * @throws Failure data_dir_locked, litestream_missing, app_invalid or config_invalid of the app, or what `run` throws
  */
@@ -46,7 +46,7 @@ export async function withDataFolder<Result>(
 ): Promise<Result> {
   const lock = lockDataDir(given.DATA_DIR, purpose);
   try {
-    // A release folder may be removed while it runs, and a folder that is gone can be nobody's working directory.
+    // A release folder may be removed while it runs, and a working directory must not go.
     process.chdir(given.DATA_DIR);
     await endOrphans(given.DATA_DIR, log);
     const releases = new Releases({
@@ -92,7 +92,7 @@ export async function withDataFolder<Result>(
   }
 }
 
-/** From here on a child has a secret of the app only when it is given it. */
+/** From here on a child gets a secret of the app only when the primary gives it. */
 async function takeAppSettings(
   release: StoredRelease,
   manifest: AppManifest,
@@ -111,7 +111,7 @@ async function takeAppSettings(
   return { config: { ...config, appSettings }, appSecrets };
 }
 
-/** Another than that of everything else only where an exchange was cut in half. */
+/** Differs from the deployment of everything else only where an exchange stopped half-way. */
 async function deploymentOfWriter(
   { writer, workers }: Settled,
   deployment: Deployment,

@@ -3,10 +3,10 @@ import { holdsDatabase } from '../platform/folder.js';
 import { demandReadableDataDir } from '../sqlite/data-dir.ts';
 
 /**
- * For a command that can do nothing without what a start has made: it must not make that itself in a wrong place. It asks no
- * app what its databases are: one that hangs as it is loaded shall keep nobody from going back.
+ * For a command that needs what a start has made: it must not make that itself, perhaps in a wrong place. It does not
+ * ask the app for its databases: an app that hangs while it is loaded shall not prevent a rollback.
  * @param dataDir absolute
- * @throws Failure not_ready where there is no database, data_dir_unusable where that cannot be told
+ * @throws Failure not_ready where there is no database, data_dir_unusable where that cannot be found out
  */
 export function demandDatabase(dataDir: string): void {
   demandReadableDataDir(dataDir);

@@ -15,7 +15,7 @@ const USAGE = `Usage: ninelives dev [options of start]
   and what ran goes on.`;
 
 /**
- * Runs the system for whoever works on its app.
+ * Runs the system for the author of an app.
  * @param args what follows the command's name; given to start
  */
 export async function dev(args: readonly string[], invocation: Invocation): Promise<void> {
@@ -30,7 +30,7 @@ export async function dev(args: readonly string[], invocation: Invocation): Prom
     stdio: 'inherit',
     env: { LOG_FORMAT: 'text', ...environment, ...asWrapper() },
   });
-  // A terminal's Ctrl-C reaches both; the system takes a second one for the first.
+  // A terminal's Ctrl-C reaches both processes; the system ignores a second signal.
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => child.kill(signal));
   watchWrapper(process.env, () => child.kill('SIGTERM'));
   const stop = watchProject(root, DATA_DIR, () => reload(DATA_DIR));

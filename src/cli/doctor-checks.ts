@@ -23,14 +23,14 @@ import { checkNotify } from './doctor-notify.ts';
 import { checkOps } from './doctor-ops.ts';
 import { checkOwner } from './doctor-owner.ts';
 
-/** S3 refuses what is signed 15 minutes beside its clock; what is due at a time deserves better. */
+/** S3 refuses requests that are signed 15 minutes off its clock; work that is due at a time needs a better clock. */
 const CLOCK_SKEW_MAX_MS = 60_000;
-/** What a data folder needs beside writing. */
+/** Permissions that a data folder needs beside writing. */
 const READ_AND_ENTER = constants.R_OK | constants.X_OK;
 
 type Check = () => Promise<readonly Finding[]>;
 
-/** @returns every check in order, each to be run after the one before */
+/** @returns every check; to be run one after the other, in this order */
 export function checksFor(config: Config, secrets: Secrets): readonly Check[] {
   let running: SystemSnapshot | undefined;
   let litestream: LitestreamBinary | undefined;
@@ -139,7 +139,7 @@ function isLink(path: string): boolean {
   }
 }
 
-/** @returns undefined for what is not there, also below a file */
+/** @returns undefined where nothing is there, also below a file */
 function statOf(path: string): Stats | undefined {
   try {
     return statSync(path);
@@ -148,7 +148,7 @@ function statOf(path: string): Stats | undefined {
   }
 }
 
-/** Not by permissions alone: root has them also where nothing can be made, such as in /proc. */
+/** Tries it, since permissions alone prove nothing: root has them also where nothing can be made, such as in /proc. */
 function canMakeFolderIn(folder: string): boolean {
   try {
     rmdirSync(mkdtempSync(join(folder, '.doctor-')));
@@ -212,7 +212,7 @@ async function checkPort({ HOST, PORT }: Config, running: SystemSnapshot | undef
   return problem(`cannot listen on ${HOST}:${PORT}: ${error.code ?? error.message}`, remedy);
 }
 
-/** An older primary does not tell. */
+/** An older primary does not tell its proxies. */
 function checkProxies(running: Partial<SystemSnapshot> | undefined): Found {
   const { unnamedProxies = [] } = running ?? {};
   if (unnamedProxies.length === 0) return ok('none was met that TRUSTED_PROXIES does not name');
@@ -243,7 +243,7 @@ function sendsMail(): boolean {
   );
 }
 
-/** A warning: everything else works without. */
+/** A warning only: everything else works without mail. */
 function checkMail({ smtpServer, mailPausedBecause }: Config): Found {
   if (smtpServer === undefined) return ok('no SMTP_URL: each mail becomes a file in DATA_DIR/outbox');
   return mailPausedBecause === undefined
@@ -267,7 +267,7 @@ function checkClock(skewMs: number | undefined, isStoreAsked: boolean): Found {
   );
 }
 
-/** @returns the settings' mistakes as findings */
+/** @returns the mistakes in the settings as one finding */
 export function settingsFinding(failure: Failure): Finding {
   const details = (failure.options.errors ?? []).map(({ field, message }) => `${field}: ${message}`);
   return named('settings', problem(details.join('; '), 'Correct them; config/.env.example explains each.'));

@@ -7,7 +7,7 @@ import { compatibilityOf } from '../sqlite/compatibility.ts';
 import { isDamage } from '../sqlite/damage.ts';
 import { ownersOf } from '../sqlite/owners.ts';
 
-/** @returns what a start would make of each database that is there */
+/** @returns what a start would do with each database that is there */
 export function checkDatabases(config: Config): readonly Finding[] {
   return databaseNames()
     .filter((database) => existsSync(databasePath(config.DATA_DIR, database)))

@@ -13,7 +13,7 @@ const MS_PER_S = 1000;
 const ANEW =
   'A leader that runs writes it anew. Where none does, a start is refused; to go on from one of the folders: ninelives start --take-over --epoch eNNNNNN';
 
-/** @returns how it stands with a second system that takes over: who leads, the store's conditions, the other system, its clock */
+/** @returns the findings about failover: who leads, the store's conditions, the other system, its clock */
 export async function checkFailover(config: Config, secrets: Secrets): Promise<readonly Finding[]> {
   const { PEER_URL: url } = config;
   const { leader, ...record } = await checkRecord(config, secrets);
@@ -40,7 +40,7 @@ export async function checkFailover(config: Config, secrets: Secrets): Promise<r
   ];
 }
 
-/** @returns with who leads there, where that is known */
+/** @returns the finding, and who leads, where that is known */
 async function checkRecord(
   config: Config,
   secrets: Secrets,
@@ -82,7 +82,7 @@ function checkPeer(url: string, { said, problem: reason }: Peer): Found {
     : warning(`${url}: ${name} would not take over: ${heldBackBecause}`, 'See to that on the other machine.');
 }
 
-/** It is told, and never used: a leader is judged by one clock alone. */
+/** The other clock is shown, and never used: a leader is judged by one clock alone. */
 function checkClock(aheadMs: number): Found {
   const seconds = Math.round(Math.abs(aheadMs) / MS_PER_S);
   return ok(

@@ -7,7 +7,7 @@ import { features } from '../features.ts';
 import { databasePath } from '../replication/litestream-config.ts';
 import { openReader } from '../sqlite/open.ts';
 
-/** @returns what the features find out about themselves, in their order */
+/** @returns what each feature finds out about itself, in the order of the features */
 export async function checkFeatures(config: Config): Promise<readonly Finding[]> {
   const appConfig = await appConfigOf(config);
   const findings: Finding[] = [];

@@ -5,7 +5,7 @@ import { unknownTo } from '../supervisor/release/app-settings.ts';
 import type { Invocation } from '../supervisor/release/invocation.ts';
 import { refuseMisplaced } from './misplaced.ts';
 
-/** @returns what is wrong with where settings and data lie, and what `.env` sets that no release here knows */
+/** @returns settings and data that lie in the wrong place, and names in `.env` that this release does not know */
 export async function fileFindings(invocation: Invocation, dataDir: string): Promise<readonly Finding[]> {
   const { others } = unknownTo(await describeApp(), invocation.installation);
   const unknown: Finding = {

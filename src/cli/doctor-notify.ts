@@ -3,7 +3,7 @@ import type { Secrets } from '../config/secrets.ts';
 import { type Found, ok, warning } from '../contract/finding.ts';
 import { readRecord } from '../replication/drill/record.ts';
 
-/** Nothing is sent: what a heartbeat's owner sees shall come from a system that runs. */
+/** Sends nothing: only a running system shall ping HEARTBEAT_URL. */
 export function checkNotify(config: Config, secrets: Secrets): Found {
   const { NOTIFY_FORMAT, NOTIFY_EMAIL, HEARTBEAT_URL } = { ...config, ...secrets };
   if (!config.notifies)

@@ -7,7 +7,7 @@ import { type ListenAddress, stateOfSocket, tryAddress } from '../supervisor/lis
 
 const REMEDY = 'Set OPS_LISTEN to another address, or end what listens there.';
 
-/** @returns whether the operator's socket can be had */
+/** @returns whether a start could listen at the operator's socket */
 export async function checkOps(
   { opsListen, DATA_DIR }: Pick<Config, 'opsListen' | 'DATA_DIR'>,
   running: SystemSnapshot | undefined,
@@ -23,7 +23,7 @@ export async function checkOps(
   }
 }
 
-/** It only looks: a start replaces what a killed system has left behind. */
+/** Only looks: a start replaces a socket that a killed system has left behind. */
 async function checkSocket(path: string, dataDir: string): Promise<Found> {
   const folder = dirname(path);
   try {
@@ -31,7 +31,7 @@ async function checkSocket(path: string, dataDir: string): Promise<Found> {
   } catch (error) {
     return problem(`cannot listen on unix:${path}: ${(error as Error).message}`, REMEDY);
   }
-  // A start makes the data folder, and has another check.
+  // A start makes the data folder, which has a check of its own.
   if (path.startsWith(join(dataDir, 'run/')) || isWritable(folder))
     return ok(`unix:${path}, for this user alone`);
   return problem(`cannot listen on unix:${path}: ${folder} is no folder that this user can write to`, REMEDY);

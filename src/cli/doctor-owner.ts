@@ -14,7 +14,7 @@ import { StoreRefusal } from '../replication/store/store.ts';
 const STOP_THAT_ONE =
   'Stop that one, or set another REPLICA_URL. If it is gone for good, a start waits for 30 s, or takes it at once with --take-over.';
 
-/** @returns that the record could not be read or written. What the store refuses there it may allow in the rest of the replica */
+/** @returns why the record cannot be read or written. A store may refuse that, and allow the rest of the replica */
 export function unreadRecord(error: Error): Found {
   const remedy = error instanceof StoreRefusal ? remedyOf(error) : undefined;
   return remedy === undefined
@@ -22,7 +22,7 @@ export function unreadRecord(error: Error): Found {
     : problem(`not known: ${error.message}`, remedy);
 }
 
-/** @returns whose the replica is. A warning: whether that one lives only time tells, and a start takes that time */
+/** @returns who owns the replica. Another owner is a warning: only time, which a start takes, tells whether it lives */
 export async function checkOwner(config: Config, secrets: Secrets): Promise<Found> {
   if (isCoveredByDataDir(config)) return ok('the data folder holds the replica, and its lock covers it');
   try {

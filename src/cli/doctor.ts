@@ -27,7 +27,7 @@ const MARK_WIDTH = 9;
 const NAME_WIDTH = 13;
 
 /**
- * Prints what a start would meet.
+ * Checks what a start needs, and prints the findings.
  * @param args what follows the command's name
  * @throws Failure config_invalid when something is wrong
  */
@@ -57,7 +57,7 @@ export async function doctor(args: readonly string[], invocation: Invocation): P
   throw new Failure('config_invalid', `Mend first: ${problems.map(({ name }) => name).join(', ')}`);
 }
 
-/** What is wrong with the app's settings stands behind what is wrong with those of the chassis. */
+/** Lists the mistakes in the app's settings after those in the chassis' settings. */
 async function load(installation: string): Promise<LoadedConfig | Failure> {
   const own = attempt(() => loadConfig(process.env, installation));
   const mistakes = await appSettingMistakes(process.env);

@@ -7,9 +7,9 @@ import { Progress } from './progress.ts';
 const LOOK_INTERVAL_MS = 250;
 
 /**
- * Has the primary exchange children, and shows meanwhile what has become of which.
+ * Has the primary exchange children, and shows meanwhile which ones are exchanged.
  * @param words the primary's command
- * @param doing what it is, for whoever waits
+ * @param doing what it does, for people
  * @returns the command's value
  * @throws Failure why it did not work
  */
@@ -19,7 +19,7 @@ export async function exchange(dataDir: string, words: readonly string[], doing:
   const progress = new Progress(doing);
   const exchanging = askPrimary(dataDir, words);
   let isDone = false;
-  // Whoever waits for it gets its failure below.
+  // The failure is thrown to the caller below.
   exchanging
     .catch(() => {})
     .finally(() => {
@@ -28,7 +28,7 @@ export async function exchange(dataDir: string, words: readonly string[], doing:
   try {
     while (!isDone) {
       await Promise.race([exchanging.catch(() => {}), delay(LOOK_INTERVAL_MS)]);
-      // A system that stops meanwhile still answers the exchange, and nothing else.
+      // A system that stops meanwhile answers the exchange, and no further command.
       const news = (await askPrimary(dataDir, ['events', String(lastId)]).catch(
         () => [],
       )) as readonly SystemEvent[];

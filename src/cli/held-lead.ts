@@ -8,9 +8,9 @@ import type { LeaseStore } from '../replication/lease/store.ts';
 import type { CommandReplica } from './restore-context.ts';
 
 /**
- * The lead of two systems, held by a command while it replaces the databases of the one that has led last. States: held
- * (`take`; it renews the record, which says that nobody challenges) → ended (`end`): given back, where nothing was `replaced`;
- * else the record stays, and the next start here begins another epoch with the new databases.
+ * The lead of two systems, held by a command while it replaces the databases of the system that led last. States: held
+ * (`take`; it renews the record, which says that no system may challenge) → ended (`end`): the record is as before
+ * where nothing was `replaced`; else it stays, until the next start here begins another epoch with the new databases.
  */
 export class HeldLead {
   readonly #store: LeaseStore;
@@ -26,12 +26,12 @@ export class HeldLead {
     const { renewIntervalMs } = timesOf(record.ttlMs ?? 0);
     this.#timer = setInterval(() => {
       this.#renewal = this.#renewal.then(() => this.#write({ isRestoring: true }));
-      // What is restored is put in place all the same: only whoever starts here finds out whether it still leads.
+      // The restore goes on all the same: the next start here finds out whether it still leads.
       this.#renewal = this.#renewal.catch(() => {});
     }, renewIntervalMs);
   }
 
-  /** @throws Failure replica_in_use where another system may lead; replica_unreachable when that cannot be known */
+  /** @throws Failure replica_in_use where another system may lead; replica_unreachable when that cannot be found out */
   static async take({ root, env }: CommandReplica): Promise<HeldLead> {
     const store = openLeaseStore(root, env);
     const found = await store.read().catch((error: Error) => {
@@ -53,13 +53,13 @@ export class HeldLead {
     return lead;
   }
 
-  /** The databases are others from now on: the next start begins another epoch. */
+  /** The databases were replaced: the next start begins another epoch. */
   replaced(): void {
     const note = readNote(this.#dataDir);
     if (note) writeNote(this.#dataDir, { ...note, isWhole: false });
   }
 
-  /** Resolves when nothing of it is under way any more. */
+  /** Resolves when no renewal is under way any more. */
   async end(): Promise<void> {
     clearInterval(this.#timer);
     await this.#renewal;
@@ -67,14 +67,14 @@ export class HeldLead {
       await this.#write({ isRestoring: undefined }).catch(() => {});
   }
 
-  /** @throws Error when another system has the record by now, or the store does not take it */
+  /** @throws Error when another system has the record by now, or the store refuses the write */
   async #write(change: Pick<LeaseRecord, 'isRestoring'>): Promise<void> {
     const found = await this.#store.read();
     const before = found && parseRecord(found.text);
     if (before?.session !== this.#record.session) throw new Error('Another system leads by now.');
     const record: LeaseRecord = { ...before, ...change, state: 'held', n: before.n + 1 };
     const note = readNote(this.#dataDir);
-    // Before it is sent: it may land without an answer.
+    // Noted before it is sent: the write may succeed without an answer.
     if (note) writeNote(this.#dataDir, { ...note, n: record.n });
     if (!(await this.#store.write(JSON.stringify(record), found)))
       throw new Error('Another system leads by now.');

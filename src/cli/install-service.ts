@@ -29,7 +29,7 @@ const SYSTEM_DIR = '/etc/systemd/system';
 /**
  * Shows or writes the units.
  * @param args what follows the command's name
- * @throws Failure usage, or file_exists when the folder cannot be written
+ * @throws Failure usage, config_invalid for misplaced files, or replica_denied when SYSTEM_DIR is not writable
  */
 export async function installService(args: readonly string[], invocation: Invocation): Promise<void> {
   const { user, yes, dir, help } = readArguments(args, OPTIONS, USAGE);
@@ -67,7 +67,7 @@ export async function installService(args: readonly string[], invocation: Invoca
   );
 }
 
-/** Those that exist stay as they are. */
+/** Folders that exist stay as they are. */
 function makeFolders(folders: readonly string[], user: string): void {
   for (const folder of folders) {
     if (makeFolder(folder) === undefined) continue;

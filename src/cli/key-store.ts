@@ -22,14 +22,14 @@ export interface KeyStore {
   readonly list: () => ListedKey[];
   /** Resolves when the write is on disk. */
   readonly write: (name: string, input: unknown) => Promise<unknown>;
-  /** Whether the replica has confirmed everything that was written by now, within REPLICATED_TIMEOUT_MS. Never rejects. */
+  /** Resolves to whether the replica confirms all writes up to now within REPLICATED_TIMEOUT_MS. Never rejects. */
   readonly isReplicated: () => Promise<boolean>;
 }
 
 /**
- * Gives `run` the keys, whether the system runs or not. There is one writer either way: the running system's, reached by
- * its socket, which only the owner of the data folder can open; or one that is started for this with Litestream beside
- * it, without a worker or a port, and stopped when all is shipped.
+ * Gives `run` the keys, whether the system runs or not. Either way there is one writer. That of the running system is
+ * reached by its socket, which only the owner of the data folder can open. Otherwise a writer is started with
+ * Litestream beside it, without a worker or a port, and stopped when everything is shipped.
  *
  * @throws Failure data_dir_locked when another command has the data folder; why no writer could be started
  */
@@ -40,10 +40,10 @@ export async function withKeys<Result>(
 ): Promise<Result> {
   const { config, secrets } = loadConfig(process.env, invocation.installation);
   hideSecrets(process.env);
-  // What the command has to say it says itself.
+  // The command prints its own messages.
   const log = createLog('command', 'silent', 'json');
   if (config.FAILOVER === 'lease') await demandNoStandby(config);
-  // It was only settled what runs where there is something to run on, or to be made.
+  // The releases were settled only where there is a database, or one is to be made.
   if (settled === undefined) demandDatabase(config.DATA_DIR);
   try {
     if (settled === undefined) return await useKeys(config, log, run);
@@ -56,9 +56,9 @@ export async function withKeys<Result>(
   }
 }
 
-/** @throws Failure standby where the system that runs here has no keys of its own */
+/** @throws Failure standby where the system that runs here stands by, and so has no keys */
 async function demandNoStandby({ DATA_DIR }: Config): Promise<void> {
-  // Where nothing runs, whoever has the data folder next finds out.
+  // Where no system runs, the next step finds that out.
   const snapshot = await askPrimary(DATA_DIR, ['status']).catch(() => undefined);
   const { state, failover } = (snapshot ?? {}) as Partial<SystemSnapshot>;
   if (state !== 'standby') return;
@@ -72,14 +72,14 @@ async function withOwnWriter<Result>(
   { config, ...options }: Omit<DataFolderOptions, 'purpose'>,
   run: () => Promise<Result>,
 ): Promise<Result> {
-  // Nothing listens, so what HOST would open does not matter here.
-  // It owns the replica alone meanwhile: nobody would tell its writer until when it may commit.
+  // Nothing listens, so HOST does not matter. It owns the replica alone meanwhile: with FAILOVER=lease nothing would
+  // tell its writer until when it may commit.
   const quiet: Config = { ...config, HOST: '127.0.0.1', LOG_LEVEL: 'silent', FAILOVER: 'off' };
   return withDataFolder({ ...options, config: quiet, purpose: 'keys' }, async (parts) => {
     const failed = Promise.withResolvers<never>();
     parts.events.record('start', { pid: process.pid, cause: 'for the command keys; nothing serves' });
     const system = new System(await inItsFolder({ ...parts, onFatal: failed.reject }));
-    // Its writer may migrate: the next start has to know whose database it finds.
+    // The writer may migrate: the next start has to know which release did.
     parts.releases.writerGoesTo(parts.writerDeployment.release);
     try {
       return await Promise.race([system.startWithoutServing().then(run), failed.promise]);
@@ -102,7 +102,7 @@ async function useKeys<Result>(
       dataDir: DATA_DIR,
       list: () => listOf(join(DATA_DIR, 'main.db')),
       write: (name, input) => writer.write(`keys.${name}`, input),
-      // A write of nothing waits for what came before it, and leaves that write's own value to be had.
+      // An empty write waits for all writes before it, whose own answers stay available.
       isReplicated: () =>
         writer.write('keys.touch', { uses: [] }, { replicatedTimeoutMs: REPLICATED_TIMEOUT_MS }).then(
           () => true,
@@ -123,7 +123,7 @@ function listOf(path: string): ListedKey[] {
       db.close();
     }
   } catch (cause) {
-    // Somebody else has the data folder, and is not, or not yet, a system with keys.
+    // Another process has the data folder, and is no system that serves, or not yet.
     throw new Failure('not_ready', 'The keys cannot be read now; try again when the system serves', {
       cause,
     });

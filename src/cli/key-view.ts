@@ -3,7 +3,7 @@ import { showTable } from './sizes.ts';
 
 const HEADINGS = ['id', 'name', 'owner', 'scope', 'state', 'created', 'last used'];
 
-/** @returns the keys of a data folder as a table for a person */
+/** @returns the keys of a data folder as a table for people */
 export function describeKeys(keys: readonly ListedKey[], dataDir: string, nowMs: number): string {
   if (keys.length === 0) return `There are no keys in ${dataDir}: only this machine itself is served.`;
   return showTable(

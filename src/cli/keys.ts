@@ -41,7 +41,7 @@ const OPTIONS = {
 } as const;
 
 type Options = ReturnType<typeof readArguments<typeof OPTIONS>>;
-/** Gives a function the keys, as `withKeys`. */
+/** Calls a function with the keys, as `withKeys` does. */
 type OpenKeys = <Result>(use: (store: KeyStore) => Promise<Result>) => Promise<Result>;
 
 interface Action {
@@ -133,7 +133,7 @@ async function revoke(open: OpenKeys, _options: Options, key: string): Promise<v
 }
 
 /**
- * Writes, and waits for the replica: what a loss of this disk would undo is said.
+ * Writes, waits for the replica, and warns when a loss of this disk would undo the write.
  * @returns which key it was, where the command says so, and where the keys are
  */
 async function change(
@@ -152,7 +152,7 @@ async function change(
   });
 }
 
-/** The key alone on standard output, so that a script can take it from there. */
+/** Only the key goes to standard output, so that a script can read it from there. */
 function show(token: string, what: string, dataDir: string): void {
   console.error(`${what}, in ${dataDir}. It is shown only this once; send it as Authorization: Bearer <key>`);
   console.log(token);

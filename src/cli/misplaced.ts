@@ -4,10 +4,10 @@ import { Failure } from '../platform/errors.ts';
 import type { Invocation } from '../supervisor/release/invocation.ts';
 
 /**
- * Looks for settings and databases where they do not count: in a release folder, which is removed one day, or in the
- * working directory, where they counted once.
+ * Looks for settings and databases in places where they have no effect: in a release folder, which is removed one day,
+ * or in the working directory, where they were used once.
  *
- * @param dataDir the data folder that counts, absolute
+ * @param dataDir the data folder that is used, absolute
  * @throws Failure config_invalid, with both places and how to move what was found
  */
 export function refuseMisplaced({ root, installation, cwd }: Invocation, dataDir: string): void {
@@ -20,7 +20,7 @@ export function refuseMisplaced({ root, installation, cwd }: Invocation, dataDir
     if (existsSync(join(folder, '.env')) && (isRelease || !existsSync(counts))) {
       refuse(join(folder, '.env'), counts, 'Settings');
     }
-    // A DATA_DIR that is absolute is the same from everywhere.
+    // An absolute DATA_DIR is the same from every folder.
     const found = resolve(folder, process.env.DATA_DIR || 'data');
     if (found === dataDir) continue;
     const misplaced = databasesIn(found).filter((name) => isRelease || !existsSync(join(dataDir, name)));

@@ -19,7 +19,7 @@ const OPTIONS = {
 /**
  * Sends the operator a message.
  * @param args what follows the command's name
- * @throws Failure usage, config_invalid where nobody is named, notify_failed with why it was not taken
+ * @throws Failure usage, config_invalid where the settings name no recipient, notify_failed with the reason
  */
 export async function notify(args: readonly string[], { installation }: Invocation): Promise<void> {
   const { test, help } = readArguments(args, OPTIONS, USAGE);

@@ -14,7 +14,7 @@ const OPTIONS = { help: { type: 'boolean', short: 'h', default: false } } as con
 /**
  * Prints a link to the operator's page.
  * @param args what follows the command's name
- * @throws Failure not_ready when none runs, or it does not listen yet
+ * @throws Failure not_ready when no system runs, or it does not listen yet
  */
 export async function ops(args: readonly string[], { installation }: Invocation): Promise<void> {
   if (readArguments(args, OPTIONS, USAGE).help) {

@@ -1,11 +1,11 @@
-/** Where progress is shown: standard error, so that the result alone is the output. */
+/** Where progress is shown: standard error, so that standard output has only the result. */
 type Screen = Pick<NodeJS.WriteStream, 'isTTY' | 'write'>;
 
 const TICK_MS = 200;
 
 /**
- * Shows that long work goes on: on a terminal in one line with the seconds that it takes, elsewhere a plain line for
- * each step. States: shown (made) → silent (`end`).
+ * Shows that long work goes on: at a terminal in one line with the seconds since its begin, elsewhere as a plain line
+ * for each step. States: shown (constructed) → silent (`end`).
  */
 export class Progress {
   readonly #screen: Screen;
@@ -27,7 +27,7 @@ export class Progress {
     this.#draw();
   }
 
-  /** Clears the line for what comes next. */
+  /** Clears the line for the next output. */
   end(): void {
     clearInterval(this.#timer);
     if (this.#screen.isTTY) this.#screen.write('\r\u001b[K');

@@ -5,9 +5,9 @@ import { join } from 'node:path';
 const SETTLE_MS = 200;
 
 /**
- * Watches what a release is made of: not packages, data or dot-files, but `.env`.
+ * Watches the files of a release (no packages, data or dot-files) and `.env`.
  * @param onChange called once for changes that come together, and not again before it has resolved
- * @returns ends it
+ * @returns ends the watch
  */
 export function watchProject(root: string, dataDir: string, onChange: () => Promise<void>): () => void {
   const watchers: FSWatcher[] = [];
@@ -23,7 +23,7 @@ export function watchProject(root: string, dataDir: string, onChange: () => Prom
   };
   const isCode = (name: string) =>
     name === '.env' || !(name.startsWith('.') || name === 'node_modules' || name.endsWith('.log'));
-  // Folder by folder, and anew after each change: the recursive watch of Node.js loses what an editor replaces by a rename.
+  // Each folder, and anew after each change: Node.js' recursive watch loses files that an editor replaces by a rename.
   const follow = (folder: string) => {
     const counts = (name: string) =>
       (folder === root ? isCode(name) : name !== 'node_modules') && join(folder, name) !== dataDir;
@@ -34,7 +34,7 @@ export function watchProject(root: string, dataDir: string, onChange: () => Prom
       for (const entry of readdirSync(folder, { withFileTypes: true }))
         if (entry.isDirectory() && counts(entry.name)) follow(join(folder, entry.name));
     } catch (error) {
-      // It was removed meanwhile.
+      // The folder was removed meanwhile.
       if (folder === root || (error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
     }
   };

@@ -33,7 +33,7 @@ const OPTIONS = {
 /**
  * Brings the code on disk into service.
  * @param args what follows the command's name
- * @throws Failure why it did not come up; what ran then goes on
+ * @throws Failure why it did not come up; the former release goes on then
  */
 export async function reload(args: readonly string[], invocation: Invocation): Promise<void> {
   const { release, yes, help } = readArguments(args, OPTIONS, USAGE);
@@ -53,7 +53,7 @@ export async function reload(args: readonly string[], invocation: Invocation): P
   }
 }
 
-/** While nothing runs, the next start is told what to take. @throws Failure what kept it from being asked */
+/** While no system runs, records which folder the next start takes. @throws Failure why a running one refused */
 async function choose(
   dataDir: string,
   folder: string,
@@ -62,7 +62,7 @@ async function choose(
 ): Promise<void> {
   demandDatabase(dataDir);
   const lock = lockUnlessHeld(dataDir, 'reload --release');
-  // What runs has said why not.
+  // A system runs, and has said why it refuses.
   if (!lock) throw failure;
   try {
     const { version, hash } = await readTree(folder, [dataDir], app);
@@ -73,7 +73,7 @@ async function choose(
   }
 }
 
-/** @returns what came of it, for people */
+/** @returns the outcome, for people */
 export function describeOutcome({ from, to, replaced, notes }: ReloadOutcome): string {
   const what =
     from === to

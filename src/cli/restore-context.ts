@@ -15,20 +15,20 @@ import { databasesIn } from '../replication/store/databases-in.ts';
 import { replicaUnreachable } from '../replication/store/unreachable.ts';
 import type { Invocation } from '../supervisor/release/invocation.ts';
 
-/** A replica as every command needs it that reads one by itself. */
+/** A replica, as commands need it that read one themselves. */
 export interface CommandReplica extends SystemReplica {
-  /** The folder below the replica that is read; empty: that itself. */
+  /** The folder below the replica that is read; empty: the replica itself. */
   readonly epoch: string;
-  /** What this one goes on from, by other systems: the newest first. */
+  /** The folders that this one goes on from, by other systems; the newest first. */
   readonly earlier: readonly CommandReplica[];
-  /** Systems that stand by for each other write it. */
+  /** Whether two systems that stand by for each other write it. */
   readonly isShared: boolean;
-  /** As the settings name it: what has the record. */
+  /** The configuration with the replica that the settings name, which has the record. */
   readonly root: Config;
 }
 
 /**
- * Reads the settings, finds Litestream, and writes it a configuration that lasts as long as `run`.
+ * Reads the settings, finds Litestream, and writes a configuration for it that exists while `run` lasts.
  * @throws Failure config_invalid, litestream_missing, or what `run` throws
  */
 export async function withReplica<Result>(
@@ -36,7 +36,7 @@ export async function withReplica<Result>(
   run: (replica: CommandReplica) => Promise<Result>,
 ): Promise<Result> {
   const { config, secrets } = loadConfig(process.env, installation);
-  // What a command has to say it says itself.
+  // A command prints its own messages.
   const log = createLog('command', 'silent', 'json');
   const binary = await findLitestream({
     litestreamBin: config.LITESTREAM_BIN,
@@ -48,7 +48,7 @@ export async function withReplica<Result>(
     const { folders, isShared } = await readLineage(config, rootEnv);
     const databases = isWithoutApp ? await databasesOf(config, folders, rootEnv) : databaseNames();
     const contextIn = (epoch: string): CommandReplica => {
-      // Of its own: a running system's must not change under it.
+      // A configuration of its own: that of a running system must not change.
       const configPath = join(folder, `litestream${epoch && `-${epoch}`}.yml`);
       const there = { ...config, replica: replicaIn(config.replica, epoch) };
       writeFileSync(configPath, renderLitestreamConfig(there, databases, { format: binary.format }), {
@@ -76,9 +76,9 @@ export async function withReplica<Result>(
 }
 
 /**
- * Without the app only the replica tells which databases there are.
- * @param folders of its lineage: the newest one need not have all yet
- * @returns the chassis' own first
+ * Without the app, only the replica tells which databases there are.
+ * @param folders of the replica's lineage: the newest one need not have all databases yet
+ * @returns the chassis' own databases first
  * @throws Failure replica_empty where it has none, replica_unreachable
  */
 async function databasesOf(
@@ -101,7 +101,7 @@ async function databasesOf(
   return [...own.filter((name) => found.has(name)), ...[...found].filter((name) => !own.includes(name))];
 }
 
-/** @returns a signal that Ctrl-C or SIGTERM aborts, so that a command tidies up before it ends */
+/** @returns a signal that Ctrl-C and SIGTERM abort, so that a command cleans up before it ends */
 export function abortOnSignals(): AbortSignal {
   const abort = new AbortController();
   for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => abort.abort());

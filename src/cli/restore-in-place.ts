@@ -24,20 +24,20 @@ import { HeldLead } from './held-lead.ts';
 import type { CommandReplica } from './restore-context.ts';
 import { type Point, type RestoreReport, restoreOne, shownCommit } from './restore-one.ts';
 
-/** What an in-place restore did. */
+/** The result of an in-place restore. */
 export interface Replaced {
   readonly reports: readonly RestoreReport[];
-  /** Where the files went that were there; undefined when there were none. */
+  /** The folder that the former files were moved to; undefined when there were none. */
   readonly movedTo: string | undefined;
 }
 
 /**
- * Replaces all databases of a system that does not run by what the replica holds. Until every one has been restored
- * and checked, nothing changes; then the old files go aside to `DATA_DIR/replaced/<UTC time>/`.
+ * Replaces all databases of a system that does not run by those of the replica. Until each one is restored and checked,
+ * nothing changes; then the former files are moved to `DATA_DIR/replaced/<UTC time>/`.
  *
- * @param from where they come from: what the system that is to go on with them goes on in, or what that was the continuation of
+ * @param from the replica to restore from: the one that the system goes on in, or an earlier one which that continues
  * @param point the newest state when undefined
- * @throws Failure data_dir_locked while a system runs; replica_in_use at another than the last leader of two; or as `restoreOne`
+ * @throws Failure data_dir_locked while a system runs; replica_in_use where another system led last; or as `restoreOne`
  */
 export async function restoreInPlace(
   context: CommandReplica,
@@ -48,11 +48,11 @@ export async function restoreInPlace(
   const { DATA_DIR } = context.config;
   const lock = lockDataDir(DATA_DIR, 'restore');
   let lead: HeldLead | undefined;
-  // The folder that a start clears away, should this be killed.
+  // A start removes this folder, if the restore is killed.
   const scratchDir = join(DATA_DIR, 'restore');
   try {
     demandDatabases(DATA_DIR, context.databases);
-    // What a killed primary has left running still has the old files open.
+    // Processes that a killed primary has left behind still have the former files open.
     await endOrphans(DATA_DIR, context.log);
     if (context.isShared) lead = await HeldLead.take(context);
     finishReplacement(DATA_DIR, context.config.replica.url);
@@ -78,7 +78,7 @@ export async function restoreInPlace(
   }
 }
 
-/** The newest state is what the replica has, and what goes on from there in the WALs of what is to be replaced. */
+/** The newest state is that of the replica, and newer commits from the WALs of the databases that are replaced. */
 async function withSalvaged(
   report: RestoreReport,
   dataDir: string,
@@ -101,7 +101,7 @@ async function withSalvaged(
   };
 }
 
-/** Puts them in their places, and writes down what was decided by that: else the next start would undo it. */
+/** Puts the databases in place, and records the decision, which the next start would else undo. */
 async function install(
   { config, databases, env }: SystemReplica,
   scratchDir: string,

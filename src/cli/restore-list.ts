@@ -7,7 +7,7 @@ import type { CommandReplica } from './restore-context.ts';
 import { showBytes, showTable } from './sizes.ts';
 
 interface Listed {
-  /** The folder below the replica; empty: that itself. */
+  /** The folder below the replica; empty: the replica itself. */
   readonly epoch: string;
   readonly database: string;
   readonly generations: readonly Generation[];

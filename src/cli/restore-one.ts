@@ -8,7 +8,7 @@ import { clarified } from '../replication/restore-failure.ts';
 import { RestoreProgressView } from './restore-progress.ts';
 import { showBytes, showDuration } from './sizes.ts';
 
-/** A replica that ends so long after the last commit that came out of it has things that could not be used. */
+/** A replica that was written so long after the last sign of life in the result may lack a part. */
 const UNEXPLAINED_MS = 15 * 60_000;
 
 export interface RestoreOne {
@@ -16,31 +16,31 @@ export interface RestoreOne {
   /** The newest state when undefined. */
   readonly point: Point | undefined;
   readonly outputPath: string;
-  /** On the output's file system; removed when it was made for this. */
+  /** On the output's file system; removed if the restore made it. */
   readonly scratchDir: string;
   readonly signal: AbortSignal;
 }
 
-/** A time to restore. */
+/** The point in time to restore. */
 export interface Point {
   /** Milliseconds since the epoch. */
   readonly atMs: number;
   /** When the replica was last written, by any database. */
   readonly replicaEndMs: number;
-  /** Up to when it is known of a database that nothing more was committed. */
+  /** Per database, until when it is known that nothing more was committed. */
   readonly knownEnds: readonly KnownEnd[];
 }
 
-/** What a restore says of its result; `--json` prints it. */
+/** The result of a restore; `--json` prints it. */
 export interface RestoreReport {
   readonly database: string;
   readonly file: string;
   readonly sizeBytes: number;
   readonly durationMs: number;
-  /** Undefined when the database does not tell. */
+  /** Undefined when the database does not tell it. */
   readonly lastCommit: { readonly ordinal: number; readonly at: string | undefined } | undefined;
   readonly note: string | undefined;
-  /** What of the replica could not be used, in words. */
+  /** Parts of the replica that could not be used, in words. */
   readonly faults: readonly string[];
 }
 
@@ -87,7 +87,7 @@ export async function restoreOne(
   }
 }
 
-/** @returns a result for people, in a line or two */
+/** @returns a result for people, in one or two lines */
 export function describeReport({
   database,
   file,
@@ -102,7 +102,7 @@ export function describeReport({
   return note ? `${text}\nnote: ${note}` : text;
 }
 
-/** @returns a last commit as a report has it */
+/** @returns a last commit in the form of a report */
 export function shownCommit(commit: LastCommit | undefined): RestoreReport['lastCommit'] {
   if (commit === undefined) return undefined;
   const { ordinal, atMs } = commit;
@@ -122,16 +122,16 @@ function noteOn({ lastCommit, replicaEndMs }: Reached): string | undefined {
   return `the replica was last written ${showDuration(silentMs)} after the last sign of life in this. On a system that was idle that can be; else a part of the replica is missing.`;
 }
 
-/** How far off it is from the time that was asked for. */
+/** How far the result is from the time that was asked for. */
 function noteOnNext({ next, knownEnd, faults }: Reached, { atMs }: Point): string | undefined {
   if (next) return `the commit after it is number ${next.ordinal}, of ${new Date(next.atMs).toISOString()}`;
   if (!knownEnd || faults.length > 0) return undefined;
   return `${knownEnd.source} knows of no commit from then to ${new Date(atMs).toISOString()}`;
 }
 
-/** @returns whether there is anything at a path, or at one of those that SQLite would take for its own */
+/** @returns whether there is a file at a path, or one that SQLite would take for a part of it */
 export function isTaken(path: string): boolean {
-  // A link that leads nowhere is somebody's too.
+  // A link to nothing belongs to somebody too.
   const isThere = (file: string) => lstatSync(file, { throwIfNoEntry: false }) !== undefined;
   return ['', '-wal', '-shm', '-journal'].some((suffix) => isThere(path + suffix));
 }

@@ -1,22 +1,22 @@
 import type { RestoreProgress } from '../replication/restore-run.ts';
 import { showBytes, showDuration } from './sizes.ts';
 
-/** Where nobody looks on, a line now and then is enough. */
+/** Without a terminal, a line now and then is enough. */
 const PLAIN_INTERVAL_MS = 5000;
-/** Before this much is known, a guess of what is left would only jump about. */
+/** Below this share, an estimate of the time that is left would only jump about. */
 const SHARE_MIN = 0.02;
 
-/** Where progress is shown: standard error, so that the result alone is the output. */
+/** Where progress is shown: standard error, so that standard output has only the result. */
 type Screen = Pick<NodeJS.WriteStream, 'isTTY' | 'write'>;
 
 /**
- * Shows how far the restore of one database is: on a terminal in one line that changes, elsewhere in plain lines.
+ * Shows the progress of one database's restore: at a terminal in one line that changes, elsewhere in plain lines.
  * States: silent → shown (`update`) → silent (`end`).
  */
 export class RestoreProgressView {
   readonly #database: string;
   readonly #screen: Screen;
-  /** Compressed bytes that it has to read, as far as that is known. */
+  /** Compressed bytes that the restore has to read, as far as known. */
   readonly #totalBytes: () => number | undefined;
   #lastPlainMs = 0;
   #isShown = false;
@@ -39,7 +39,7 @@ export class RestoreProgressView {
     this.#screen.write(`${text}\n`);
   }
 
-  /** Clears the line for what comes next. */
+  /** Clears the line for the next output. */
   end(): void {
     if (this.#isShown) this.#screen.write('\r\u001b[K');
     this.#isShown = false;
@@ -47,7 +47,7 @@ export class RestoreProgressView {
 }
 
 /**
- * @param totalBytes what it has to read of the replica; undefined when that is not known
+ * @param totalBytes what the restore has to read of the replica; undefined when that is not known
  * @returns one line
  */
 export function describe(
@@ -66,7 +66,7 @@ export function describe(
   return parts.filter((part) => part !== '').join(', ');
 }
 
-/** First the snapshot is read, then WALs while others are applied: what is further along says less. */
+/** The snapshot is read first, then WALs while others are applied: the measure that is further along says less. */
 function shareDone({ readBytes, wals }: RestoreProgress, totalBytes: number | undefined): number | undefined {
   const byWal = wals && wals.total > 1 ? wals.applied / wals.total : undefined;
   const byBytes =

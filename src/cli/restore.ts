@@ -97,7 +97,7 @@ export async function restore(args: readonly string[], invocation: Invocation): 
   });
 }
 
-/** What goes on outside of the databases is not undone with them. */
+/** What a restore does not undo outside of the databases. */
 function consequencesOf(at: string): string {
   const lines = features.map(
     ({ name, onRewind }) => `  ${name}: ${onRewind?.does ?? 'as its database says then'}`,
@@ -107,7 +107,7 @@ function consequencesOf(at: string): string {
 }
 
 function parseTime(text: string): number {
-  // A day alone says no time.
+  // A date without a time is not enough.
   const atMs = text.includes('T') ? isoTimeMs(text) : undefined;
   if (atMs === undefined) {
     throw new Failure(
@@ -119,8 +119,9 @@ function parseTime(text: string): number {
 }
 
 /**
- * Finds who led at a time: the newest whose folder begins before it. A database that nobody wrote to ends earlier than the
- * others, and is still known up to where they end; so is one whose successor goes on, and one whose owner knows of no commit.
+ * Finds the place to restore a time from: the newest folder of the lineage that begins before it. A database without
+ * writes ends earlier than the others, and is still known up to where they end; so is one whose successor goes on, and
+ * one of which the replica's owner knows no later commit.
  */
 async function placeOf(
   context: CommandReplica,
@@ -139,7 +140,7 @@ async function placeOf(
     replicaEndMs = Math.max(replicaEndMs, ...ranges.map(({ toMs }) => toMs));
     if (ranges.every(({ fromMs }) => fromMs <= atMs)) break;
   }
-  // Of an earlier place the owner of the newest tells nothing.
+  // The owner's record tells nothing about an earlier place.
   const knownEnds = place === context ? ends.flatMap((end) => end ?? []) : [];
   return { place, point: { atMs, replicaEndMs, knownEnds } };
 }
@@ -161,10 +162,10 @@ async function restoreTo(
   if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) {
     throw new Failure('usage', `--to ${outputPath}: there is no folder ${folder}`);
   }
-  // Beside it, so that it can be renamed, and under a name of its own, so that a killed restore is known as one.
+  // Beside the output, so that it can be renamed; the name shows a killed restore for what it is.
   const scratchDir = join(folder, `.${basename(outputPath)}.restoring-${process.pid}`);
   try {
-    // A WAL that lies there already would be taken for the new file's.
+    // A WAL that is there already would be taken for that of the new file.
     if (isTaken(outputPath)) {
       throw new Failure(
         'file_exists',

@@ -13,9 +13,9 @@ const USAGE = `Usage: ninelives rollback
 const OPTIONS = { help: { type: 'boolean', short: 'h', default: false } } as const;
 
 /**
- * Goes back to the release before.
+ * Goes back to the previous release.
  * @param args what follows the command's name
- * @throws Failure why that cannot be; what runs then goes on
+ * @throws Failure why that cannot be; the present release goes on then
  */
 export async function rollback(args: readonly string[], { installation }: Invocation): Promise<void> {
   if (readArguments(args, OPTIONS, USAGE).help) {

@@ -16,19 +16,19 @@ export interface UnitOptions {
   readonly config: Config;
   /** Folder of the project, absolute. */
   readonly root: string;
-  /** What `ninelives` runs, absolute. */
+  /** The program `ninelives`, absolute. */
   readonly program: string;
-  /** As `--app` has named it. */
+  /** The app's module, where `--app` has named it. */
   readonly app: string | undefined;
-  /** Folder that `.env` and relative paths are of, absolute. */
+  /** The folder of `.env` and of relative paths, absolute. */
   readonly workingDirectory: string;
   readonly user: string;
   readonly group: string;
 }
 
 /**
- * @returns both units as they have to be for this folder and user
- * @throws Failure usage when they cannot be
+ * @returns both units, filled in for this folder and user
+ * @throws Failure usage when that cannot be done
  */
 export function renderUnits(options: UnitOptions): readonly Unit[] {
   return [
@@ -59,7 +59,7 @@ function renderService(options: UnitOptions): string {
     [/^Group=.*$/m, `Group=${group}`],
     [/^Environment=DATA_DIR=.*$/m, `Environment=DATA_DIR=${DATA_DIR}`],
     [/^StateDirectory=.*\nStateDirectoryMode=.*$/m, `ReadWritePaths=${writable.join(' ')}`],
-    // The code, and what it writes, may be at home: then that cannot be hidden, only kept from being written.
+    // Where the code, or what it writes, is in a home folder, that cannot be hidden, only be made read-only.
     [
       /^ProtectHome=yes$/m,
       `ProtectHome=${[root, workingDirectory, node, ...writable].some(isHome) ? 'read-only' : 'yes'}`,
@@ -67,7 +67,7 @@ function renderService(options: UnitOptions): string {
   ]);
 }
 
-/** @returns the folders that the service writes to; they have to be there before it starts */
+/** @returns the folders that the service writes to; they must exist before it starts */
 export function writableFolders({ DATA_DIR, replica }: Config): readonly string[] {
   const isOutside = replica.type === 'file' && !`${replica.path}/`.startsWith(`${DATA_DIR}/`);
   return isOutside ? [DATA_DIR, replica.path] : [DATA_DIR];
@@ -85,7 +85,7 @@ function renderSocket({ HOST, PORT }: Config): string {
   ]);
 }
 
-/** Each must be found: otherwise the template has changed, and the unit would be wrong. */
+/** Each pattern must match: otherwise the template has changed, and the unit would be wrong. */
 function replaceAll(text: string, changes: readonly (readonly [RegExp | string, string])[]): string {
   return changes.reduce((result, [from, to]) => {
     const changed = result.replace(from, () => to);
@@ -96,7 +96,7 @@ function replaceAll(text: string, changes: readonly (readonly [RegExp | string, 
   }, text);
 }
 
-/** What is a blank, a specifier or a quote to systemd has no place in a path of a unit. */
+/** Refuses blanks, and what systemd takes for a specifier or a quote. */
 function checkPath(path: string): void {
   if (/[\s%"'\\$]/.test(path)) {
     throw new Failure(

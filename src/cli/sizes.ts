@@ -15,7 +15,7 @@ export function showBytes(sizeBytes: number): string {
 
 /** @returns a duration for people, such as `0.4 s`, `12 s`, `3 min 20 s` or `2 h 5 min` */
 export function showDuration(durationMs: number): string {
-  // Of a past that a clock which was set back has made the future, less than nothing is known.
+  // A clock that was set back may make a duration negative.
   if (durationMs < 10_000) return `${(Math.max(0, durationMs) / 1000).toFixed(1)} s`;
   const seconds = Math.round(durationMs / 1000);
   if (seconds < MINUTE_S) return `${seconds} s`;
@@ -23,7 +23,7 @@ export function showDuration(durationMs: number): string {
   return `${Math.floor(seconds / HOUR_S)} h ${Math.floor((seconds % HOUR_S) / MINUTE_S)} min`;
 }
 
-/** @returns rows under their headings, each column as wide as its widest */
+/** @returns rows under their headings, each column as wide as its widest cell */
 export function showTable(headings: readonly string[], rows: readonly (readonly string[])[]): string {
   const all = [headings, ...rows];
   const widths = headings.map((_, column) => Math.max(...all.map((row) => row[column]?.length ?? 0)));

@@ -29,7 +29,7 @@ import { readArguments } from './arguments.ts';
 import { type SystemParts, withDataFolder } from './data-folder.ts';
 import { refuseMisplaced } from './misplaced.ts';
 
-/** What is left to write when all has stopped; whatever still keeps this process then has no say. */
+/** After the stop, the last output may take so long; after that the process exits, whatever still keeps it. */
 const EXIT_GRACE_MS = 1000;
 const FOLDER_LOOK_INTERVAL_MS = 1000;
 
@@ -56,7 +56,7 @@ const OPTIONS = {
 /**
  * Starts the system and returns when it has stopped.
  * @param args what follows the command's name
- * @param settled what runs; undefined for who only asks for help
+ * @param settled the releases that run; undefined when only help is asked for
  * @throws Failure why it could not start, or why it could not go on
  */
 export async function start(
@@ -72,7 +72,7 @@ export async function start(
   const { config, secrets } = loadConfig(process.env, invocation.installation);
   refuseMisplaced(invocation, config.DATA_DIR);
   const environment = takeServiceEnvironment(process.env, process.pid);
-  // From here on a child has a secret only when it is given it.
+  // From here on a child gets a secret only when the primary gives it.
   hideSecrets(process.env);
   const log = createLog('primary', config.LOG_LEVEL, config.LOG_FORMAT);
   for (const name of environment.sockets.unknown)
@@ -105,7 +105,7 @@ export async function start(
       if (error instanceof Failure && error.code === 'stop_incomplete') releases.stopped();
       else if (!releases.blames(workers, error)) releases.failed();
       const former = await putBackWriter({ releases, config, log });
-      // Nobody has asked for the writer of an exchange that was cut in half, and nobody has to mend it first.
+      // The writer's release was left by an exchange that stopped half-way: nobody chose it, or has to mend it first.
       if (former === undefined || writer.hash === workers.hash || !(error instanceof Failure)) throw error;
       throw new Failure('not_ready', `${error.message}. The next start runs release ${former} again`);
     } finally {
@@ -115,7 +115,7 @@ export async function start(
   }).finally(() => setTimeout(() => process.exit(), EXIT_GRACE_MS).unref());
 }
 
-/** Not of a primary: it has no code of the app. */
+/** Only for the help: it loads the app, which a primary never does. */
 async function usage(): Promise<string> {
   const { describeAppSettings } = await import('../contract/app-settings.ts');
   const settings = await describeAppSettings();
@@ -177,9 +177,9 @@ async function run(
       await service.reloaded();
     }
   };
-  // A signal that comes during a reload may be for code that came after it: one more follows, however many there were.
+  // A signal during a reload may be for newer code: one more reload follows, however many signals came.
   const reloadBySignal = coalesced(async () => {
-    // The failure is logged by the reload itself.
+    // The reload itself logs the failure.
     await reload({ cause: 'SIGHUP' }).catch(() => {});
   });
   let stopCause: string | undefined;
@@ -192,7 +192,7 @@ async function run(
   const onSignal = (signal: NodeJS.Signals) => stop(signal);
   process.on('SIGTERM', onSignal);
   process.on('SIGINT', onSignal);
-  // Node.js would open a debugger to every local user by the one, and end by the other.
+  // By default SIGUSR1 would open a debugger to every local user, and SIGUSR2 would end the process.
   for (const signal of ['SIGUSR1', 'SIGUSR2'] as const)
     process.on(signal, () => log.warn(`${signal} does nothing; SIGHUP reloads, SIGTERM stops`));
   watchWrapper(process.env, () => stop('the process that started this one was killed'));
@@ -217,13 +217,13 @@ async function run(
         const handed = await system.handOver();
         isHandedOver = true;
         const failure = new Failure('fenced', `The lead was handed over to ${handed.to}`);
-        // The answer shall leave before its socket goes.
+        // The answer must be sent before its socket is closed.
         setImmediate(() => end.reject(failure));
         return handed;
       },
       stop([keep]) {
         if (keep !== undefined) system.keep();
-        // The answer shall leave before its socket goes.
+        // The answer must be sent before its socket is closed.
         setImmediate(() => stop('operator'));
         return { pid: process.pid };
       },
@@ -238,19 +238,19 @@ async function run(
       if (isAlone) service.ready();
       keepCompiledCode();
     });
-    // A stop in the middle of the start ends the start with a failure of no interest.
+    // A stop during the start makes the start fail, which needs no report.
     ready.catch((failure) => end.reject(failure));
     await end.promise;
   } catch (failure) {
     const told = failure instanceof Failure ? { code: failure.code } : { code: 'internal', err: failure };
     log[isHandedOver ? 'info' : 'fatal'](told, (failure as Error).message);
-    // As a stop that was asked for: the next start takes what is on the disk.
+    // Like a stop that was asked for: the next start takes the code on the disk.
     if (isHandedOver) releases.stopped();
-    // That the other system leads was recorded, and is told there.
+    // It was recorded already that the other system leads; that system tells the operator.
     if (told.code !== 'fenced') events.record('failed', { cause: (failure as Error).message });
     control.close();
     service.stopping((failure as Error).message);
-    // What could not be stopped is logged, and less than what has failed.
+    // Processes that could not be stopped are in the log. The first failure matters more.
     await system.stop(isHandedOver ? 'handover' : 'the system failed').catch(() => {});
     throw failure;
   }
@@ -260,12 +260,12 @@ async function run(
   log.info('stopped');
 }
 
-/** Whoever cleans up in DATA_DIR may remove its file while the system runs. */
+/** A person who cleans up in DATA_DIR may remove the lock's file while the system runs: it is then taken anew. */
 function keepLock(lock: DataLock, log: Logger, onTaken: (failure: Failure) => void): void {
   try {
     if (lock.keep()) log.warn('the lock on the data folder was removed; it was taken anew');
   } catch (error) {
-    // What else keeps it from being looked at or made may pass.
+    // Any other error of reading or making the file may pass.
     if (error instanceof Failure && error.code === 'data_dir_locked') onTaken(error);
   }
 }
@@ -323,7 +323,7 @@ function mailOf({ DATA_DIR, smtpServer, mailPausedBecause }: Config): string {
   return mailPausedBecause === undefined ? smtpServer : `${smtpServer}, paused: ${mailPausedBecause}`;
 }
 
-/** @returns starts a task, or has it follow the one that is under way, once */
+/** @returns a function that starts a task, or has it run once more after the present run */
 function coalesced(task: () => Promise<void>): () => void {
   let isRunning = false;
   let isWanted = false;

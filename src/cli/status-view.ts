@@ -6,14 +6,14 @@ import { showBytes, showDuration, showTable } from './sizes.ts';
 const EVENTS_SHOWN = 8;
 
 /**
- * @param columns of the terminal; lines are cut there. Undefined where there is none.
- * @param onDisk what the disk has, where that is not what runs
- * @returns the system for a person
+ * @param columns of the terminal, at which lines are cut; undefined without a terminal
+ * @param onDisk the code on the disk, where it is not the code that runs
+ * @returns the system, for people
  */
 export function describeStatus(snapshot: SystemSnapshot, columns?: number, onDisk?: string): string {
   const { atMs, state, stateSinceAtMs, status, nodeVersion, url, ops, dataDir, replica } = snapshot;
   const serving = status.degraded.length > 0 ? 'serving, not all is well' : 'serving';
-  // It goes on to try, and cannot do what it is there for.
+  // It still tries, but cannot do its work.
   const notReady = state === 'serving' ? 'not ready' : state;
   const verdict = status.ready ? serving : notReady;
   const facts = [
@@ -76,7 +76,7 @@ function describeReplication(snapshot: SystemSnapshot): string {
   return `${state}, lag ${showDuration(lagMs)}${backlog}`;
 }
 
-/** Nothing of a system that is alone. */
+/** Empty without FAILOVER=lease. */
 function describeFailover({ failover, atMs }: SystemSnapshot): [string, string][] {
   if (!failover) return [];
   const { role, epoch, holder, renewedAtMs, peer, mirror, restoreMs } = failover;

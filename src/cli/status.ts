@@ -25,15 +25,15 @@ const OPTIONS = {
   help: { type: 'boolean', short: 'h', default: false },
 } as const;
 const WATCH_INTERVAL_MS = 1000;
-/** Moves to the corner; clears what is left below at the end, so that nothing flickers. */
+/** Moves to the corner. Lines and screen are cleared only behind the new text, so that nothing flickers. */
 const HOME = '\u001b[H';
 const CLEAR_LINE_END = '\u001b[K';
 const CLEAR_BELOW = '\u001b[J';
 
 /**
- * Prints how the running system is.
+ * Prints the state of the running system.
  * @param args what follows the command's name
- * @throws Failure not_ready when none runs, or when it does not serve
+ * @throws Failure not_ready when no system runs, or when it does not serve
  */
 export async function status(args: readonly string[], invocation: Invocation): Promise<void> {
   const { json, watch, help } = readArguments(args, OPTIONS, USAGE);
@@ -59,7 +59,7 @@ export async function status(args: readonly string[], invocation: Invocation): P
   throw new Failure('not_ready', `It does not serve: ${reasons.join('; ')}`);
 }
 
-/** The primary has judged the way back when it last exchanged anything; packages may be removed at any time. */
+/** The primary judged the rollback at its last exchange; but packages may be removed at any time. */
 async function withPackages(releases: ReleasesSnapshot, dataDir: string): Promise<ReleasesSnapshot> {
   const { previous, rollbackProblem } = releases;
   if (previous === null || rollbackProblem !== null) return releases;
@@ -68,7 +68,7 @@ async function withPackages(releases: ReleasesSnapshot, dataDir: string): Promis
   return { ...releases, rollbackProblem: problem ?? null };
 }
 
-/** @returns what the disk has, for people; undefined when it is what runs */
+/** @returns the code on the disk, for people; undefined when it is the code that runs */
 async function describeDisk(
   { releases, primary }: SystemSnapshot,
   { root, installation, app }: Invocation,
@@ -85,7 +85,7 @@ async function describeDisk(
   }
 }
 
-/** A system that is gone is told of, and looked for again: it may be restarting. */
+/** A system that is gone is reported, and asked again: it may be restarting. */
 async function watchOn(ask: () => Promise<SystemSnapshot>, json: boolean): Promise<never> {
   for (;;) {
     let text: string;

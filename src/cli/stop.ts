@@ -19,7 +19,7 @@ const OPTIONS = {
   help: { type: 'boolean', short: 'h', default: false },
 } as const;
 const LOOK_INTERVAL_MS = 50;
-/** For its last words, beyond the deadline that it keeps. */
+/** Time for its last output, beyond its own deadline. */
 const EXIT_MARGIN_MS = 5000;
 
 /**
@@ -46,7 +46,7 @@ export async function stop(args: readonly string[], { installation }: Invocation
           `Process ${pid} has not ended within ${timeoutMs} ms; it goes on stopping`,
         );
       }
-      // Not our child, so no event tells of its end.
+      // It is no child of this process, so no event tells of its end.
       await delay(LOOK_INTERVAL_MS);
     }
   } finally {

@@ -51,7 +51,7 @@ async function drill(
     if (!(error instanceof Failure) || error.code !== 'not_ready') throw error;
     demandDatabase(dataDir);
     const lock = lockUnlessHeld(dataDir, 'verify');
-    // One runs, and says that it cannot now.
+    // A system runs, and has said why it cannot do a drill now.
     if (!lock) throw error;
     try {
       return { result: await drillAlone(dataDir, invocation), isStandalone: true };
@@ -80,7 +80,7 @@ async function drillAlone(dataDir: string, invocation: Invocation): Promise<Dril
   });
 }
 
-/** It loads the app, which a running system is not asked with: the code on the disk may be any. */
+/** Imported only where no system runs: it loads the app, and the code on the disk may be broken. */
 async function loadContext(): Promise<typeof import('./restore-context.ts')> {
   try {
     return await import('./restore-context.ts');
@@ -95,7 +95,7 @@ async function loadContext(): Promise<typeof import('./restore-context.ts')> {
   }
 }
 
-/** @returns a result for people, a line a database */
+/** @returns a result for people, one line a database */
 export function describeDrill({ databases, past }: DrillResult): string {
   const newest = Object.entries(databases).map(
     ([name, { ok, reason, restoredBytes, rowsCompared, rowsSkipped, durationMs }]) => {
