@@ -49,6 +49,8 @@ export class Drills {
   #abort = new AbortController();
   #running: Promise<DrillResult> | undefined;
   #timer: NodeJS.Timeout | undefined;
+  /** The files of an earlier start are gone: a drill uses the same folder. */
+  #cleared = Promise.resolve();
   /** A success is overdue from here on, as long as there was none. */
   readonly #bornAtMs = Date.now();
 
@@ -87,7 +89,7 @@ export class Drills {
     if (this.#state !== 'off') return;
     this.#state = 'waiting';
     // A drill that was killed together with its primary has left files.
-    this.#clearAway();
+    this.#cleared = this.#clearAway();
     this.#schedule(FIRST_DELAY_MS);
   }
 
@@ -119,6 +121,8 @@ export class Drills {
     clearTimeout(this.#timer);
     this.#state = 'drilling';
     this.#options.onChange();
+    await this.#cleared;
+    this.#demandStarted();
     const startMs = performance.now();
     const child = spawn();
     this.#child = child;
@@ -135,9 +139,7 @@ export class Drills {
     this.#abort = new AbortController();
     const inspected = told && this.#state === 'drilling' ? await inspect(told, this.#abort.signal) : told;
     await this.#clearAway();
-    // `stop` may have moved it meanwhile, which the compiler cannot know.
-    if ((this.#state as string) === 'off')
-      throw new Failure('not_ready', 'The drill was stopped with the system');
+    this.#demandStarted();
     const durationMs = Math.round(performance.now() - startMs);
     const result = inspected ?? failedResult(`its process ${cause}`, Date.now(), durationMs);
     this.#state = 'waiting';
@@ -170,6 +172,11 @@ export class Drills {
     const sinceMs = lastAtMs > Date.now() ? paceMs : Date.now() - lastAtMs;
     const delayMs = Math.max(Math.min(delayMinMs, intervalMs), paceMs - sinceMs);
     this.#timer = setTimeout(() => this.run().catch(() => {}), Math.min(delayMs, TIMER_MAX_MS)).unref();
+  }
+
+  /** @throws Failure not_ready after `stop` */
+  #demandStarted(): void {
+    if (this.#state === 'off') throw new Failure('not_ready', 'The drill was stopped with the system');
   }
 
   async #clearAway(): Promise<void> {

@@ -10,9 +10,7 @@ t.test('an app of another is served by the same chassis', async (t) => {
     const release = chassis(place, '1.0.0');
     release.write(
       'things/app.ts',
-      `import { Failure } from '../src/errors.ts';
-import { defineApp, defineFeature } from '../src/contract/app.ts';
-import { defineRoute } from '../src/contract/route.ts';
+      `import { defineApp, defineFeature, defineRoute, Failure } from '../src/index.ts';
 export default defineApp({
   title: 'Things & more',
   description: 'Things.',
