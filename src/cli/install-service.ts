@@ -29,7 +29,7 @@ const SYSTEM_DIR = '/etc/systemd/system';
 /**
  * Shows or writes the units.
  * @param args what follows the command's name
- * @throws Failure usage, config_invalid for misplaced files, or replica_denied when SYSTEM_DIR is not writable
+ * @throws Failure usage, config_invalid for misplaced files, or not_permitted when SYSTEM_DIR is not writable
  */
 export async function installService(args: readonly string[], invocation: Invocation): Promise<void> {
   const { user, yes, dir, help } = readArguments(args, OPTIONS, USAGE);
@@ -57,7 +57,7 @@ export async function installService(args: readonly string[], invocation: Invoca
   }
   const again = `sudo ${process.execPath} ${program} install-service --yes`;
   if (!isWritable(SYSTEM_DIR)) {
-    throw new Failure('replica_denied', `${SYSTEM_DIR} is not writable for this user. Run:\n  ${again}`);
+    throw new Failure('not_permitted', `${SYSTEM_DIR} is not writable for this user. Run:\n  ${again}`);
   }
   makeFolders(writableFolders(config), runAs);
   write(units, SYSTEM_DIR);

@@ -85,6 +85,7 @@ const CODES = {
   not_made: { title: 'The project cannot be made', httpStatus: 500, exitCode: 73 },
   replica_damaged: { title: 'The replica is damaged', httpStatus: 500, exitCode: 76 },
   replica_denied: { title: 'The replica refuses the credentials', httpStatus: 500, exitCode: 77 },
+  not_permitted: { title: 'This user may not do that', httpStatus: 500, exitCode: 77 },
   drill_failed: { title: 'The replica does not hold what it should', httpStatus: 500, exitCode: 80 },
   restore_too_early: { title: 'The replica does not reach back so far', httpStatus: 500, exitCode: 81 },
   restore_too_late: { title: 'The replica ends before that time', httpStatus: 500, exitCode: 82 },
