@@ -5,10 +5,10 @@ import { newMark, readMark, writeMark } from './mark.ts';
 const ID_BYTES = 4;
 
 /**
- * To begin anew where there may have been databases is for a person to decide, once: ALLOW_EMPTY has to name the id that
- * the refusal has told, and once databases have begun anew, that id is none any more.
+ * Only a person may decide to begin with empty databases where there may have been others. ALLOW_EMPTY has to name the
+ * id that the refusal shows. The id works once: when databases have begun anew it is removed from the mark.
  *
- * @returns whether it was decided; else what to do for it, for people
+ * @returns undefined when it was decided; else the advice for people how to decide it
  */
 export function beginAnew({
   DATA_DIR,

@@ -10,32 +10,33 @@ import {
 import type { DatabaseMark } from './mark.ts';
 
 /**
- * What a database, what was told of it and the replica can be to each other at a start:
+ * The cases at a start: how a database, its mark and the replica relate to each other. "Told" are the commits up to
+ * those that the mark names (mark.ts): they were made, and may have been acknowledged.
  *
  * | case            | when                                                                  | action           |
  * | --------------- | --------------------------------------------------------------------- | ---------------- |
- * | plain           | it has all that was told, and all that the replica has                | go on            |
- * | behind          | it lacks what was told, and the replica does not have that either     | go on, tell      |
+ * | plain           | the database has all that was told, and all that the replica has      | go on            |
+ * | behind          | the database lacks commits that were told, and so does the replica    | go on, tell      |
  * | replica-changed | the replica is another one than before; the database has all of it    | go on with a new generation, tell |
- * | replica-emptied | nothing is left of what was in the replica                            | the same         |
- * | replica-shrunk  | the newest that was uploaded is gone, and older is there              | the same         |
- * | replica-apart   | Litestream's generation was gone on with, and the database has all of its commits | the same |
+ * | replica-emptied | the replica held this database, and holds nothing of it any more      | the same         |
+ * | replica-shrunk  | the newest upload is gone from the replica, older ones are there      | the same         |
+ * | replica-apart   | Litestream's generation was extended elsewhere; the database has all of its commits | the same |
  * | sidecar-gone    | Litestream's files are missing: a new generation                      | go on, tell      |
- * | unanswered      | the replica has one commit more, which a writer was killed over; the database went on without | go on, tell |
- * | unreadable      | a generation that nobody knows cannot be restored                     | go on, tell      |
+ * | unanswered      | the replica has one commit more, in which a writer was killed         | go on, tell      |
+ * | unreadable      | a generation that the mark does not know cannot be restored           | go on, tell      |
  * | replica-ahead   | the replica contains the database, and has more                       | restore, tell    |
- * | ahead-again     | it does, and so it was at the start before, which restored it         | refuse           |
- * | replica-wins    | each has what the other has not, and only the replica has what was told | restore, tell  |
- * | fork            | each has what the other has not                                       | refuse           |
- * | given-up        | it has commits that somebody decided to be without, and the replica has nothing to replace them | refuse |
+ * | ahead-again     | the same, and the start before restored the database for it already   | refuse           |
+ * | replica-wins    | each has commits that the other lacks; only the replica has what was told | restore, tell |
+ * | fork            | each has commits that the other lacks                                 | refuse           |
+ * | given-up        | the database has commits that were given up; the replica has nothing to replace them | refuse |
  * | silent          | the replica cannot be compared; the database has all that was told    | serve, Litestream waits |
- * | silent-unknown  | it cannot, and what was told is not known, or not all there           | refuse, try again |
+ * | silent-unknown  | the replica cannot be compared; what was told is unknown, or not all there | refuse, try again |
  *
- * Where it goes on, and the WAL was removed or cut, what Litestream's copy of that still has is put back first
- * (put-in-place.ts).
+ * Where the action is to go on, and the WAL was removed or cut, put-in-place.ts first puts back what Litestream's copy
+ * of the WAL still has.
  *
- * Else, in a fork, the database never wins by itself: what the replica holds may have been acknowledged as replicated by
- * whoever put it there, so no side without it has all that was acknowledged.
+ * Otherwise the database never wins a fork by itself: another system may have acknowledged as replicated what the
+ * replica holds, so a side without that lacks acknowledged commits.
  */
 export type Case =
   | 'plain'
@@ -57,7 +58,7 @@ export type Case =
 
 export type Action = 'go-on' | 'restore' | 'refuse' | 'wait' | 'try-again';
 
-/** The one action of each case. Of several cases at once the first that does not go on counts. */
+/** The one action of each case. Where several cases hold at once, each of them goes on. */
 export const ACTIONS: Readonly<Record<Case, Action>> = {
   plain: 'go-on',
   behind: 'go-on',
@@ -77,7 +78,7 @@ export const ACTIONS: Readonly<Record<Case, Action>> = {
   'silent-unknown': 'try-again',
 };
 
-/** Litestream would go on with a generation of which the replica lacks a part, and which nobody could restore. */
+/** In these cases Litestream must not continue its generation: with a part missing in the replica no restore works. */
 export const NEEDS_NEW_GENERATION: readonly Case[] = [
   'replica-changed',
   'replica-emptied',
@@ -96,11 +97,11 @@ export interface Facts {
   readonly database: History;
   /** Undefined where nothing is remembered. */
   readonly mark: DatabaseMark | undefined;
-  /** Whether the mark is of this file and this machine; then what it tells is all that was told here. */
+  /** Whether the mark was written for this file on this machine; then it names all that was told here. */
   readonly isMarkOfThis: boolean;
   readonly isReplicaOfMark: boolean;
   readonly hasSidecar: boolean;
-  /** Whether it lacks what Litestream has copied from its WAL, after a stop that may have told less than that. */
+  /** Whether the database lacks a part of Litestream's copy of its WAL, after an unclean stop: the mark may be old. */
   readonly isBehindSidecar: boolean;
   /** Undefined when the replica could not be compared. */
   readonly replica: ReplicaFacts | undefined;
@@ -108,20 +109,20 @@ export interface Facts {
 
 export interface ReplicaFacts {
   readonly isEmpty: boolean;
-  /** Whether what Litestream uploaded last is gone. */
+  /** Whether Litestream's newest upload is gone. */
   readonly isShrunk: boolean;
-  /** Whether Litestream's generation was gone on with elsewhere, or before the folder was put back to an earlier moment. */
+  /** Whether Litestream's generation was extended elsewhere, or from here before the folder was put back in time. */
   readonly isApart: boolean;
-  /** Of the generations that may have what the database has not. */
+  /** The restored generations that may have commits that the database lacks. */
   readonly candidates: readonly Candidate[];
-  /** Generations that may, and cannot be restored. */
+  /** Generations that may have such commits, but cannot be restored. */
   readonly unreadable: readonly string[];
 }
 
 export interface Verdict {
   /** Never empty. The first one decides. */
   readonly cases: readonly [Case, ...Case[]];
-  /** What is to be restored, or what there is a fork with. */
+  /** The generation to restore, or the other side of the fork. */
   readonly candidate: Candidate | undefined;
 }
 
@@ -135,15 +136,15 @@ export function judge(facts: Facts): Verdict {
   return { cases, candidate: undefined };
 }
 
-/** A database without sessions is of a version that kept no mark. */
+/** Whether the database has all that was told, judged without the replica. Releases without sessions kept no mark. */
 function isSafeAlone({ database, mark, isMarkOfThis, isBehindSidecar }: Facts): boolean {
   if (isOfOlderRelease(database) && mark === undefined) return true;
-  // What is remembered is a second late after a kill.
+  // After a kill the mark may be a second old, and Litestream's files may know of more.
   if (isGivenUp({ database, mark }) || isBehindSidecar) return false;
   return mark !== undefined && isMarkOfThis && missingOf(database, mark) === undefined;
 }
 
-/** @returns the decision where the replica has what the database has not; undefined where it has not */
+/** @returns the verdict where the replica has commits that the database lacks; undefined where it has none */
 function compared(facts: Facts, candidates: readonly Candidate[]): Verdict | undefined {
   const { database, mark } = facts;
   const beyond = candidates.filter(({ history }) => ['behind', 'fork'].includes(relate(database, history)));
@@ -165,9 +166,10 @@ function compared(facts: Facts, candidates: readonly Candidate[]): Verdict | und
 }
 
 /**
- * A writer that is killed within a commit can leave it whole in the WAL, and in no index of it: the next writer goes on
- * without it, as nobody was told of it, while Litestream, which reads the WAL itself, may have uploaded it. It is one
- * commit, older than what the database went on with, at the end of the generation that was uploaded to from here.
+ * A writer that is killed within a commit can leave it whole in the WAL, but not in the WAL index. The next writer goes
+ * on without it, which is right: nobody was told of it. Litestream reads the WAL itself and may have uploaded it. Such
+ * a commit is the only one more, is older than the database's last, and ends the generation that was uploaded from
+ * here.
  */
 function isUnanswered(
   { database, mark, isMarkOfThis, isReplicaOfMark }: Facts,
@@ -196,12 +198,12 @@ function whileGoingOn(
   return [first, ...more];
 }
 
-/** @returns the newest commit that was told and that a history lacks; undefined when it has all */
+/** @returns a commit that was told and that a history lacks, the local one first; undefined when it lacks none */
 export function missingOf(history: History, { local, replicated }: DatabaseMark): Position | undefined {
   return [local, replicated].find((told) => !contains(history, told) && !abandons(history, told));
 }
 
-/** @returns whether a history goes on from where the database was begun anew, if it ever was */
+/** @returns whether a history continues the database as it was begun anew; true where it never was */
 export function isOfBeginning({ last, sessions }: History, { beginning }: DatabaseMark): boolean {
   return (
     last === undefined || beginning === undefined || sessions.some(({ session }) => session === beginning)
@@ -212,12 +214,12 @@ function isGivenUp({ database, mark }: Pick<Facts, 'database' | 'mark'>): boolea
   return hasAbandoned(database) || (mark !== undefined && !isOfBeginning(database, mark));
 }
 
-/** @returns whether a history has commits that it was decided to be without: it is a copy of before that */
+/** @returns whether a history has commits that were given up: then it is a copy from before that decision */
 function hasAbandoned(history: History): boolean {
   return history.abandoned.some((each) => lastAbandonedIn(history, each) !== undefined);
 }
 
-/** @returns whether no activation of a writer with a session has committed to it */
+/** @returns whether only writers of releases without sessions have committed to a database */
 export function isOfOlderRelease({ sessions, last }: History): boolean {
   return last === undefined || sessions.every(({ session }) => session.startsWith('older-'));
 }

@@ -4,21 +4,21 @@ import type { Logger } from '../../platform/log.ts';
 import { fileTime } from '../leftovers.ts';
 import { readMark } from './mark.ts';
 
-/** So many of what was put aside stay, and none for longer; the newest always does. */
+/** At most this many folders a database are kept, and none for longer than AGE_MAX_MS; the newest always is. */
 const KEPT_MAX = 5;
 const AGE_MAX_MS = 30 * 24 * 60 * 60_000;
 /** `damaged/main-20260102T030405678Z`, and `replaced/20260102T030405678Z`. */
 const FOLDER = /^(?:(.+)-)?(\d{8}T\d{9}Z)$/;
 const DATABASE = /^(.+)\.db$/;
 
-/** Writes down of a database that was put aside that what took its place has every commit of it. */
+/** Marks a database that was put aside: the one that took its place has all of its commits. */
 export function markContained(folder: string, database: string): void {
   if (existsSync(folder)) writeFileSync(containedPath(folder, database), '', { mode: 0o600 });
 }
 
 /**
- * Removes old ones of what was put aside in `damaged/` and `replaced/`, and tells each. Only what is known to hold no
- * commit that is not in the database too: all else a person removes.
+ * Removes old folders in `damaged/` and `replaced/`, and logs each. It removes only those of which the database is
+ * known to have every commit, and which no notice and no pending rewind names. All others are for a person to remove.
  */
 export function removeOldLeftovers(dataDir: string, log: Logger, nowMs = Date.now()): void {
   const { notices = [], rewinds = [] } = readMark(dataDir) ?? {};
@@ -46,7 +46,7 @@ export function removeOldLeftovers(dataDir: string, log: Logger, nowMs = Date.no
   }
 }
 
-/** @returns the folders of each database; those in `replaced/` are of all */
+/** @returns the folders grouped by database; those in `replaced/` are one group, each holds several databases */
 function groupsIn(folder: string): string[][] {
   const names = existsSync(folder) ? readdirSync(folder).filter((name) => FOLDER.test(name)) : [];
   return Object.values(Object.groupBy(names, (name) => FOLDER.exec(name)?.[1] ?? '')).map(

@@ -8,14 +8,14 @@ import { decodeLz4 } from '../restore/lz4.ts';
 import { segmentFile } from './segment.ts';
 import { shadowsOf } from './sidecar.ts';
 
-/** The store has only just answered. */
+/** Short, since the store answered the listing a moment ago. */
 const STALL_TIMEOUT_MS = 3000;
 
 /**
- * A segment is named by where it begins. Where it ends, and whether its bytes are those that Litestream has copied here, only
- * its content tells.
+ * The name of a segment tells only where it begins. Where it ends, and whether its bytes are those that Litestream
+ * copied here, only its content tells.
  *
- * @param scratchDir for what is downloaded
+ * @param scratchDir for the download
  * @returns whether Litestream's copy of the WAL has all of a segment of its generation, as it is in the replica
  * @throws Failure replica_unreachable, storage_full, not_ready (aborted)
  */
@@ -47,7 +47,7 @@ export async function isCopied(
     }
     return true;
   } catch {
-    // It is damaged, and was not copied from here as it is.
+    // The segment cannot be decoded, so it is not what was copied here.
     return false;
   } finally {
     closeSync(copy);

@@ -4,15 +4,15 @@ import { type Database, openWriter } from '../../sqlite/open.ts';
 import { syncToDisk } from '../files.ts';
 import { type Abandoned, contains, type History, lastAbandonedIn, type Position } from './history.ts';
 
-/** What was decided about the history of a database when another one took its place. */
+/** A decision about the history of a database, taken when another file took its place. */
 export interface Decision {
-  /** An operator's restore; the replacement of a damaged or missing one; what a start settled by itself. */
+  /** An operator's restore; the replacement of a damaged or missing database; a start that settled it by itself. */
   readonly kind: 'restore' | 'heal' | 'settle';
-  /** Ends with the last commit that was kept. */
+  /** The history that was kept; it ends with the last commit that was kept. */
   readonly cut: History;
   /** The commits that were given up. */
   readonly abandoned: readonly Abandoned[];
-  /** Generations that the replica had then, and that are never asked again. */
+  /** The generations that the replica had then; they are never compared again. */
   readonly dismissed: readonly string[];
   readonly decidedBy: string;
   /** Milliseconds since the epoch. */
@@ -20,10 +20,10 @@ export interface Decision {
 }
 
 /**
- * @param before what was there; it may not have been readable
- * @param told what is known of it from elsewhere
- * @param cut what takes its place
- * @returns the commits that are in none of what takes its place, with those that were given up before
+ * @param before the history of the replaced database; `NO_HISTORY` where it could not be read
+ * @param told further commits that it is known to have had
+ * @param cut the history that takes its place
+ * @returns the commits that are not in `cut`, and those that were given up before
  */
 export function abandonedBy(
   before: History,
@@ -47,13 +47,13 @@ export function abandonedBy(
     const firstOrdinal = Math.min(position.ordinal, (cut.last?.ordinal ?? 0) + 1);
     rows.push({ session: position.session, firstOrdinal, lastOrdinal: position.ordinal });
   }
-  // What was decided before goes with the database that it is written in.
+  // Earlier decisions are written in the replaced database, and would be lost with it.
   for (const each of stillAbandoned(before.abandoned, cut))
     if (![...cut.abandoned, ...rows].some((one) => isDeepStrictEqual(one, each))) rows.push(each);
   return rows;
 }
 
-/** @returns what is still given up with a database: what it has again is not */
+/** @returns the abandoned commits without those that a history has again */
 export function stillAbandoned(abandoned: readonly Abandoned[] = [], history: History): readonly Abandoned[] {
   return abandoned.flatMap((each) => {
     const last = lastAbandonedIn(history, each);
@@ -63,8 +63,8 @@ export function stillAbandoned(abandoned: readonly Abandoned[] = [], history: Hi
 }
 
 /**
- * Writes a decision into a database that nobody has open, so that every later copy of it knows. It is no commit: the
- * position stays. One that has no place for it yet stays as it is; the mark has it too.
+ * Writes a decision into a database that nobody has open, so that every later copy of it has it. It is not counted as a
+ * commit: the position stays. A database of an older schema is left as it is; the mark has the decision too.
  */
 export function recordDecision(path: string, decision: Decision): void {
   const db = openWriter(path);

@@ -13,27 +13,27 @@ export interface ExamineOptions {
   /** Undefined where nothing is remembered of this database in this replica. */
   readonly mark: DatabaseMark | undefined;
   readonly sidecar: Sidecar | undefined;
-  /** The mark was written after the last commit and the last upload. */
+  /** Whether the mark was written at a clean stop, after the last commit and the last upload. */
   readonly isMarkFinal: boolean;
   /** Whether the sidecar has all of a segment of its generation, as it is in the replica. */
   readonly isCopied: (segment: SegmentRef) => Promise<boolean>;
 }
 
-/** What names alone tell of a replica. */
+/** What the names of its objects tell about a replica. */
 export interface Names {
   readonly generations: readonly string[];
   readonly isShrunk: boolean;
-  /** The generation of the sidecar has been gone on with elsewhere. */
+  /** Whether the generation of the sidecar was extended elsewhere. */
   readonly isApart: boolean;
-  /** Those that may have what the database has not; only a restore tells. */
+  /** Generations that may have commits that the database lacks; only a restore tells. */
   readonly doubtful: readonly string[];
 }
 
 /**
- * Finds out which generations have to be restored to know whether the replica has what the database has not. What
- * Litestream uploads it has copied from the database's WAL before, so a generation that does not reach beyond that
- * copy, or beyond the segment that is remembered as the last one, has nothing more, where it is known that they were
- * uploaded to this replica; nor has one that was compared at an earlier start, since a generation is never taken up again.
+ * Finds out which generations have to be restored to know whether the replica has commits that the database lacks.
+ * Litestream copies the WAL before it uploads it. So a generation that was uploaded from here to this replica has
+ * nothing more when it does not reach beyond that copy, or beyond the last segment in the mark. A generation that was
+ * compared at an earlier start has nothing more either: a generation that has ended is never taken up again.
  *
  * @throws Error why the replica cannot be read
  */
@@ -67,9 +67,10 @@ export async function examine(options: ExamineOptions): Promise<Names> {
 }
 
 /**
- * As `examine`, for what Litestream 0.5 has uploaded, or a 0.3 before it. Its history is one, which each upload makes longer
- * by transactions; what it uploads it has written beside the database before. So a replica that does not reach beyond
- * that has nothing more, where the database has all that was told and all that is beside it; else a restore tells.
+ * As `examine`, for a replica that Litestream 0.5 has written, or 0.3 before it. Litestream 0.5 has one history, to
+ * which each upload adds transactions; it writes them beside the database before it uploads them. So a replica has
+ * nothing more when it does not reach beyond these files, and the database has all of them and all that was told. Else
+ * a restore tells.
  *
  * @throws Error why the replica cannot be read
  */
@@ -83,8 +84,9 @@ export async function examineLtx({ listing, database, mark, sidecar }: ExamineOp
 }
 
 /**
- * `sound`: the database has all that the generation of its sidecar has in the replica. `doubtful`: it may not have that.
- * `apart`: that generation was gone on with by another, or by this one before it was put back to an earlier moment.
+ * `sound`: the database has all that the replica holds of the sidecar's generation. `doubtful`: it may lack some of
+ * that. `apart`: another system extended that generation, or this one did before its folder was put back to an earlier
+ * moment.
  */
 async function lookAtOwn(
   { listing, database, mark, isMarkFinal, isCopied }: ExamineOptions,
@@ -92,10 +94,10 @@ async function lookAtOwn(
 ): Promise<'sound' | 'doubtful' | 'apart'> {
   const isOfMark = mark?.segment?.generation === generation;
   const isBefore = isOfMark && mark?.segment !== undefined && compareSegments(mark.segment, end) < 0;
-  // The last one before the end may reach beyond it.
+  // Begins before the end of the copy: a segment that starts there may reach beyond it.
   const begin = isBefore ? mark.segment : { index: end.index, offsetBytes: 0 };
   const newest = (await listing.segments(generation, begin)).at(-1);
-  // A clean stop tells exactly what was uploaded, and that the database had it.
+  // The mark of a clean stop names exactly the last upload, and the database had all of that.
   const isWithinMark =
     isOfMark &&
     mark?.segment !== undefined &&

@@ -6,20 +6,20 @@ import { markPath } from './mark.ts';
 
 const SESSION_SHOWN_CHARS = 8;
 
-/** What the words are about. */
+/** The database that the text is about. */
 export interface Subject {
   readonly database: string;
   readonly path: string;
   readonly replicaUrl: string;
   /** Why the replica could not be compared; undefined when it was. */
   readonly silence: string | undefined;
-  /** Of the replica that was used before; undefined where nothing is remembered. */
+  /** URL of the replica that was used before; undefined where nothing is remembered. */
   readonly previousUrl: string | undefined;
-  /** Another system has led meanwhile, and this one goes on from what that has left: what is ordinary then is not told. */
+  /** Another system has led meanwhile, and this one continues from its replica. What is normal then is not told. */
   readonly isTakeover: boolean;
 }
 
-/** @returns what was found, for people; undefined where all is plain */
+/** @returns the findings as text for people; undefined where there is nothing to say */
 export function explain(verdict: Verdict, facts: Facts, subject: Subject): string | undefined {
   const texts = verdict.cases.flatMap((found) => WORDS[found](facts, subject, verdict.candidate) ?? []);
   return texts.length === 0 ? undefined : texts.join(' ');
@@ -95,7 +95,7 @@ function fork(database: History, { database: name, replicaUrl }: Subject, candid
   return `The database ${name} and its replica ${replicaUrl} have gone on apart after ${common ? `commit ${common.ordinal}` : 'the beginning'}: commits ${from} to ${end(database)} are only here, ${from} to ${other ? end(other) : 'nothing'} only in generation ${candidate?.generation} there.`;
 }
 
-/** @returns where a history ends */
+/** @returns the last commit of a history, for people */
 export function end({ last, lastAtMs }: History): string {
   return last ? `${show(last)} of ${new Date(lastAtMs).toISOString()}` : 'nothing';
 }

@@ -1,12 +1,12 @@
 import { existsSync, statSync } from 'node:fs';
 import { type Database, openReader } from '../../sqlite/open.ts';
 
-/** Begins the name of a session that stands for commits of a release that opens none; the first ordinal follows. */
+/** Commits of a release without sessions count as one session, whose name is this and the first ordinal. */
 export const OLDER_SESSION_PREFIX = 'older-';
 
 /** Names a commit among all that any copy of a database ever had. */
 export interface Position {
-  /** Random, of the activation of a writer that made it. */
+  /** Random; names the activation of the writer that made the commit. */
   readonly session: string;
   readonly ordinal: number;
 }
@@ -17,7 +17,7 @@ export interface Session {
   readonly firstOrdinal: number;
 }
 
-/** Commits that somebody has decided to give up. */
+/** Commits that a restore, a healing or a start has given up. */
 export interface Abandoned {
   readonly session: string;
   readonly firstOrdinal: number;
@@ -30,17 +30,17 @@ export interface History {
   readonly sessions: readonly Session[];
   /** Its last commit; undefined where there is none yet. */
   readonly last: Position | undefined;
-  /** When that was, milliseconds since the epoch; 0 where there is none. */
+  /** Time of the last commit, milliseconds since the epoch; 0 where there is none. */
   readonly lastAtMs: number;
-  /** What it was decided to be without. */
+  /** The commits that were given up. */
   readonly abandoned: readonly Abandoned[];
-  /** The generations that the replica had when that was decided. */
+  /** The generations that the replica had at that decision; they are never compared again. */
   readonly dismissed: readonly string[];
 }
 
 /**
- * How a history stands to another one: they are equal, it is a part of the other (behind), the other is a part of it
- * (ahead), or each has commits that the other has not (fork).
+ * How one history stands to another: both have the same commits (equal), it is a part of the other (behind), the other
+ * is a part of it (ahead), or each has commits that the other lacks (fork).
  */
 export type Relation = 'equal' | 'behind' | 'ahead' | 'fork';
 
@@ -53,7 +53,7 @@ export const NO_HISTORY: History = {
 };
 
 /**
- * Reads what a database consists of, its WAL included. It changes nothing.
+ * Reads the history of a database, its WAL included. It changes nothing.
  *
  * @param path the database file; one that does not exist or is empty has no history
  * @throws SqliteError when it cannot be read
@@ -68,7 +68,7 @@ export function readHistory(path: string): History {
   }
 }
 
-/** As `readHistory`; of one that is damaged it may not be readable, and then there is none. */
+/** As `readHistory`, but `NO_HISTORY` where the database cannot be read, as when it is damaged. */
 export function historyOrNone(path: string): History {
   try {
     return readHistory(path);
@@ -77,7 +77,7 @@ export function historyOrNone(path: string): History {
   }
 }
 
-/** @returns what an open database consists of, as its transaction sees it */
+/** @returns the history of an open database, as its transaction sees it */
 export function historyOf(db: Database): History {
   const columns = db.prepare<[], string>("SELECT name FROM pragma_table_info('writer_commit')").pluck().all();
   if (columns.length === 0) return NO_HISTORY;
@@ -120,9 +120,9 @@ function decidedIn(db: Database): Pick<History, 'abandoned' | 'dismissed'> {
 }
 
 /**
- * What a session has made after a commit that was given up follows from that one, and is given up with it, also where nobody
- * knew of it: a writer that is killed may leave one more in the replica than its database has.
- * @returns whether it was decided that a history is without a commit
+ * Whatever a session committed after an abandoned commit builds on it, so it is abandoned too, even where nobody knew
+ * of it: a killed writer may leave one commit more in the replica than its database has.
+ * @returns whether a commit was given up for a history
  */
 export function abandons({ abandoned }: Pick<History, 'abandoned'>, position: Position | undefined): boolean {
   return (
@@ -133,7 +133,7 @@ export function abandons({ abandoned }: Pick<History, 'abandoned'>, position: Po
   );
 }
 
-/** @returns the last commit of a history that is one of those given up; undefined where it has none of them */
+/** @returns the last commit of a history that is among these abandoned ones; undefined where it has none of them */
 export function lastAbandonedIn(history: History, abandoned: Abandoned): Position | undefined {
   const { session, firstOrdinal, lastOrdinal } = abandoned;
   const own = rangeOf(history, session);
@@ -148,14 +148,14 @@ function rangeOf({ sessions, last }: History, session: string): { from: number; 
   return { from: own.firstOrdinal, to: (sessions[place + 1]?.firstOrdinal ?? last.ordinal + 1) - 1 };
 }
 
-/** @returns whether a commit is one of a history's; every history contains what is before the first one */
+/** @returns whether a history has a commit; true for undefined, the position before the first commit */
 export function contains(history: History, position: Position | undefined): boolean {
   if (position === undefined) return true;
   const own = rangeOf(history, position.session);
   return own !== undefined && position.ordinal >= own.from && position.ordinal <= own.to;
 }
 
-/** @returns how `a` stands to `b`; what one has decided to be without counts as a part of it */
+/** @returns how `a` stands to `b`; commits that a history has given up count as a part of it */
 export function relate(a: History, b: History): Relation {
   if (abandons(a, b.last)) return 'ahead';
   if (abandons(b, a.last)) return 'behind';
@@ -165,9 +165,7 @@ export function relate(a: History, b: History): Relation {
   return isPart ? 'behind' : 'fork';
 }
 
-/**
- * @returns the last commit that both have; undefined when they have none in common
- */
+/** @returns the last commit that both have; undefined when they have none in common */
 export function commonEnd(a: History, b: History): Position | undefined {
   let end: Position | undefined;
   for (const [place, { session, firstOrdinal }] of a.sessions.entries()) {

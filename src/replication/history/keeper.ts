@@ -18,31 +18,32 @@ import {
 } from './mark.ts';
 import { isOfNow } from './quarantine.ts';
 
-/** How much later than what it tells a mark may be written. */
+/** The mark is written at most this long after the report that changed it. */
 const WRITE_DELAY_MS = 1000;
-/** Younger commits than this are on their way, and no backlog. */
+/** Commits younger than this are still being uploaded, and count as no backlog. */
 const BEHIND_MIN_MS = 2000;
 const HOUR_MS = 60 * 60_000;
-/** A generation is the whole of the database: so long until the next one may begin for what was lost. */
+/** A new generation uploads the whole database, so there is a pause before the next one may begin for lost objects. */
 const RENEWAL_PAUSE_MIN_MS = HOUR_MS;
 const RENEWAL_PAUSE_MAX_MS = 24 * HOUR_MS;
-/** Older ones have been removed from the replica long ago. */
+/** The replica has removed older generations long ago. */
 const GENERATIONS_MAX = 1000;
 
 export interface HistoryKeeperOptions {
   readonly dataDir: string;
   readonly replicaUrl: string;
   readonly log: Logger;
-  /** Hears of each thing once that a start has found and a person should know of. */
+  /** Is called once for each finding that a person should know of. */
   readonly onNotice: (text: string) => void;
-  /** What is out of order has changed. */
+  /** Is called when `trouble` may have changed. */
   readonly onChange: () => void;
 }
 
 /**
- * Keeps the mark of a running system: what the writer and Litestream tell. States and who moves them: closed, in which
- * the file belongs to whoever prepares the databases → open (`open`) → closed (`close`). While open it is clean, or has
- * moved, and is written when the delay has passed.
+ * Keeps the mark of a running system up to date with what the writer and Litestream report.
+ *
+ * States and who moves them: closed (the file belongs to the preparation of the databases) → open (`open`) → closed
+ * (`close`). While open the mark is clean, or has changed and is written when WRITE_DELAY_MS has passed.
  */
 export class HistoryKeeper {
   readonly #options: HistoryKeeperOptions;
@@ -52,9 +53,9 @@ export class HistoryKeeper {
   #timer: NodeJS.Timeout | undefined;
   #isWritable = true;
   #refusal: string | undefined;
-  /** Going back in time that the features have heard of, by id. */
+  /** The ids of the rewinds that the features have heard of. */
   readonly #heard = new Set<string>();
-  /** Every commit that the writer has told of has its session: one of an older release tells none. */
+  /** Whether every commit in the writer's reports named its session: a writer of an older release names none. */
   #isExact = true;
 
   constructor(options: HistoryKeeperOptions) {
@@ -67,7 +68,7 @@ export class HistoryKeeper {
     return this.#mark.waitsBecause;
   }
 
-  /** What was found and nobody has proven or acknowledged since; undefined when there is nothing. */
+  /** Findings that no drill has settled and nobody has acknowledged, as text; undefined when there is none. */
   get trouble(): string | undefined {
     const texts = this.#mark.notices.map(({ text }) => text);
     const { waitsBecause = undefined } = this.#mark;
@@ -75,7 +76,7 @@ export class HistoryKeeper {
     return all.length === 0 ? undefined : all.join(' ');
   }
 
-  /** Takes over what is remembered, for this machine from now on, and tells what is new in it. */
+  /** Reads the mark, makes it this machine's own, and announces the notices in it that are new. */
   open(): void {
     const { dataDir, replicaUrl, onNotice, onChange } = this.#options;
     const known = readMark(dataDir) ?? newMark(replicaUrl);
@@ -89,26 +90,26 @@ export class HistoryKeeper {
     this.#written = JSON.stringify(known);
     this.#isOpen = true;
     this.#refusal = undefined;
-    // Else a kill within the delay would let the next one tell it again.
+    // At once: after a kill within the delay the next system would announce the same notices again.
     if (current.some(({ isRecorded }) => !isRecorded)) this.#write(false);
     else this.#schedule();
     onChange();
   }
 
-  /** Whether a generation was compared with the database, or is one that was uploaded to from here. */
+  /** Whether a generation was compared with the database, or uploaded from here; all count in a database begun anew. */
   isCompared(database: string, generation: string): boolean {
     const { generations, isBegunAnew } = this.#of(database);
     return isBegunAnew === true || generations.includes(generation);
   }
 
-  /** Generations that were compared may have what the database has not. */
+  /** Takes back that generations were compared: they may have commits that the database lacks. */
   doubt(database: string, generations: readonly string[]): void {
     const known = this.#of(database);
     const left = known.generations.filter((name) => !generations.includes(name));
     if (left.length < known.generations.length) this.#move(database, { ...known, generations: left });
   }
 
-  /** Something was found in the replica that a person should know of. */
+  /** Keeps and announces a finding about the replica that a person should know of. */
   found(text: string): void {
     if (!this.#isOpen) return;
     const notice = { atMs: Date.now(), text, isRecorded: true };
@@ -119,15 +120,15 @@ export class HistoryKeeper {
     this.#options.onChange();
   }
 
-  /** @returns how long it is until another generation may begin for what was lost, in milliseconds; 0 when one may */
+  /** @returns milliseconds until another generation may begin for lost objects; 0 when it may begin now */
   renewalWaitMs(nowMs: number): number {
     const { renewal } = this.#mark;
-    // One from the future is of a clock that was wrong.
+    // A time in the future comes from a clock that was wrong.
     if (!renewal || renewal.atMs > nowMs) return 0;
     return Math.max(0, renewal.atMs + renewal.pauseMs - nowMs);
   }
 
-  /** A generation begins for what was lost; the next one may after a pause that doubles until the replica is proven. */
+  /** Notes that a generation begins for lost objects. The pause before the next doubles until a drill passes. */
   renewed(nowMs: number): void {
     const pauseMs = Math.min(
       (this.#mark.renewal?.pauseMs ?? 0) * 2 || RENEWAL_PAUSE_MIN_MS,
@@ -137,7 +138,7 @@ export class HistoryKeeper {
     this.#write(false);
   }
 
-  /** A system that serves was compared with its replica, and may not add to it; why. */
+  /** A comparison while the system serves found that it must not add to the replica; `because` says why. */
   refused(because: string): void {
     this.#refusal = because;
     this.#options.log.warn(because);
@@ -145,12 +146,12 @@ export class HistoryKeeper {
     this.#options.onChange();
   }
 
-  /** A person knows what was found. @returns how many things that was */
+  /** A person has seen all findings. @returns how many there were */
   acknowledge(): number {
     return this.#settle(() => true);
   }
 
-  /** A drill has passed: the replica is proven. What is only in a quarantine is no safer for that. */
+  /** A drill has passed: the replica is proven. Notices of a quarantine stay: its commits are no safer for that. */
   proven(): void {
     if (!this.#isOpen) return;
     const { renewal: _, ...mark } = this.#mark;
@@ -159,7 +160,7 @@ export class HistoryKeeper {
     this.#settle(({ quarantine }) => quarantine === undefined);
   }
 
-  /** The features have heard of it, and the database tells that they have. */
+  /** The features have heard of a rewind, and the database records that. */
   rewound(id: string): void {
     this.#heard.add(id);
     if (!this.#isOpen) return;
@@ -182,7 +183,7 @@ export class HistoryKeeper {
     return count;
   }
 
-  /** Takes note of what the writer has committed, and of what the replica has of it. */
+  /** Notes from the writer's reports the last commit, the last replicated one, and how far the replica is behind. */
   told(reports: Readonly<Record<string, LagReport>>): void {
     for (const [database, report] of Object.entries(reports)) {
       const { lastCommit, confirmed } = report;
@@ -225,7 +226,7 @@ export class HistoryKeeper {
   }
 
   /**
-   * Writes it to disk; from now on it does not move.
+   * Writes the mark and syncs it to disk; later reports change nothing.
    * @param isFinal whether the writer has made its last commit, and Litestream its last upload
    */
   close(isFinal: boolean): void {
@@ -271,7 +272,7 @@ export class HistoryKeeper {
   }
 }
 
-/** @returns what was known, where the oldest commit is still the same and there is not more */
+/** @returns `known` itself, so that nothing is written, where its oldest commit and its bytes are still the same */
 function behindBy(
   known: Behind | undefined,
   { lagMs, unconfirmedBytes }: LagReport,
@@ -284,7 +285,10 @@ function behindBy(
   return known.unconfirmedBytes === unconfirmedBytes ? known : { ...known, unconfirmedBytes };
 }
 
-/** Nothing is told before the first commit, and by a release without sessions; a heartbeat has only another time. */
+/**
+ * @returns `known` itself where the report names no position (before the first commit, or of a release without
+ *   sessions), or the same commit: a heartbeat changes only the time
+ */
 function moved(known: ToldPosition | undefined, told: CommitMark | undefined): ToldPosition | undefined {
   if (told?.session === undefined || told.ordinal === 0) return known;
   const { session, ordinal, atMs } = told;

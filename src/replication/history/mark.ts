@@ -8,90 +8,91 @@ import type { Rewind } from './rewind.ts';
 
 const VERSION = 1;
 
-/** A commit that somebody was told of. */
+/** A commit that is known to have been made, and may have been acknowledged. */
 export interface ToldPosition extends Position {
   /** Milliseconds since the epoch. */
   readonly atMs: number;
 }
 
-/** What the replica lacks of a database. */
+/** How far the replica is behind a database. */
 export interface Behind {
-  /** When the oldest commit of it was made; milliseconds since the epoch. */
+  /** When the oldest commit that the replica lacks was made; milliseconds since the epoch. */
   readonly sinceMs: number;
   readonly unconfirmedBytes: number;
 }
 
 /** What is remembered of one database. */
 export interface DatabaseMark {
-  /** Of its file; undefined where that was not known. */
+  /** Inode of the database's file; undefined where that was not known. */
   readonly inode: number | undefined;
   /** The last commit that is known to be on this disk. */
   readonly local: ToldPosition | undefined;
   /** The last commit that is known to be in the replica. */
   readonly replicated: ToldPosition | undefined;
-  /** The newest segment that Litestream has said it uploaded; undefined where it names none. */
+  /** The newest segment that Litestream reported as uploaded; undefined where it names none. */
   readonly segment: SegmentRef | undefined;
-  /** The generations in the replica that this database knows, its own one among them. */
+  /** The generations in the replica that were compared with this database or uploaded from it. */
   readonly generations: readonly string[];
-  /** What it was decided to be without, for a database that has no place for that. */
+  /** The commits that were given up, for a database of an older schema, which cannot record them. */
   readonly abandoned?: readonly Abandoned[] | undefined;
-  /** Where it ended that the last start restored because the replica was ahead. */
+  /** The last commit of what the last start restored because the replica was ahead; undefined where it did not. */
   readonly restored?: Position | undefined;
-  /** How far the replica was behind when that was told last; undefined where it was not. */
+  /** How far the replica was behind in the last report; undefined where it was not. */
   readonly behind?: Behind | undefined;
-  /** It was begun anew without the replica: what is there when that can be read again is none of it. */
+  /** The database began empty without the replica: what the replica turns out to hold is no part of it. */
   readonly isBegunAnew?: boolean | undefined;
-  /** A session of the beginning: what has commits, and none of it, is of before that. */
+  /** The first session after it began anew: a history with commits and without this session is from before that. */
   readonly beginning?: string | undefined;
 }
 
 /**
- * What a person should know of, since a start or a restore found or did it. It counts until somebody has acknowledged it;
- * until a drill has passed, where it is of no quarantine.
+ * Something that a start, a restore or a running system found or did, and that a person should know of. It stands until
+ * it is acknowledged; without a `quarantine` it also ends when a drill has passed.
  */
 export interface Notice {
   /** Milliseconds since the epoch. */
   readonly atMs: number;
   readonly text: string;
-  /** There is an event of it. */
+  /** Whether an event was recorded for it. */
   readonly isRecorded: boolean;
-  /** Below the data folder: what keeps commits that the database goes on without. Without it there is nothing to tell. */
+  /** Below the data folder: keeps commits that the database goes on without. Once it is removed, the notice is over. */
   readonly quarantine?: string | undefined;
 }
 
-/** A generation that began because something was lost in the replica. */
+/** A generation that began because objects were lost in the replica. */
 export interface Renewal {
   /** Milliseconds since the epoch. */
   readonly atMs: number;
-  /** How long no other may begin for that. */
+  /** How long no other generation may begin for that reason. */
   readonly pauseMs: number;
 }
 
 /**
- * What a system remembers of its databases outside of them: a lower bound of what was told to anyone. It is in
- * `DATA_DIR/run/history.json`, which the primary writes while a writer runs, and else whoever has the data folder's lock.
+ * What a system remembers of its databases outside of them. It is a lower bound: the commits that it names were made,
+ * and later ones may have been acknowledged, too. It is in `DATA_DIR/run/history.json`. The primary writes that while a
+ * writer runs, else the holder of the data folder's lock.
  */
 export interface HistoryMark {
   readonly version: typeof VERSION;
-  /** Of the operating system's installation; undefined where it has none. */
+  /** Names the operating system's installation; undefined where it has no such id. */
   readonly machineId: string | undefined;
   readonly replicaUrl: string;
   /** By name. */
   readonly databases: Readonly<Record<string, DatabaseMark>>;
   readonly notices: readonly Notice[];
-  /** The system was stopped: it was written after the last commit, and after the last upload. */
+  /** Whether the mark was written at a clean stop, after the last commit and the last upload. */
   readonly isFinal: boolean;
-  /** Databases that are being replaced; whoever comes next finishes it. */
+  /** Databases that are being replaced; after a crash the next start or restore finishes it. */
   readonly replacement?: Replacement | undefined;
-  /** The last generation that began because something was lost, and how long no other may; undefined once it is proven. */
+  /** The last generation that began because objects were lost; undefined once a drill has passed. */
   readonly renewal?: Renewal | undefined;
-  /** What the features have not heard of yet, in its order; the databases tell which of them they have. */
+  /** Rewinds that the features have not heard of yet, oldest first. The databases record those they have heard of. */
   readonly rewinds?: readonly Rewind[] | undefined;
-  /** Where the file system of a replica in a folder was mounted; undefined for the root's, and for a store. */
+  /** Mount point of the disk that a replica in a folder is on; undefined for the root file system, and for a store. */
   readonly mountPoint?: string | undefined;
-  /** What ALLOW_EMPTY has to name so that databases begin anew without the replica. */
+  /** The id that ALLOW_EMPTY has to name so that databases begin anew without the replica. */
   readonly emptyId?: string | undefined;
-  /** Why the databases could not be compared with the replica, which nothing may be added to before. */
+  /** Why the databases could not be compared with the replica; until they are, nothing may be added to it. */
   readonly waitsBecause?: string | undefined;
 }
 
@@ -112,7 +113,7 @@ export function newMark(replicaUrl: string): HistoryMark {
   };
 }
 
-/** @returns what is remembered; undefined when nothing is there, or it cannot be read: then it is not known */
+/** @returns the mark; undefined when there is none, or it cannot be read */
 export function readMark(dataDir: string): HistoryMark | undefined {
   try {
     const value: unknown = JSON.parse(readFileSync(markPath(dataDir), 'utf8'));
@@ -123,8 +124,8 @@ export function readMark(dataDir: string): HistoryMark | undefined {
 }
 
 /**
- * Keeps a mark, by rename.
- * @param isToSync whether it is on disk when this returns; else a power loss may bring back the one before
+ * Writes a mark, by rename.
+ * @param isToSync whether it is on disk when this returns; else a power loss may bring back the previous one
  * @throws the system's error when the disk does not take it
  */
 export function writeMark(dataDir: string, mark: HistoryMark, isToSync: boolean): void {
@@ -140,7 +141,7 @@ export function markPath(dataDir: string): string {
   return join(dataDir, 'run', 'history.json');
 }
 
-/** @returns what names this installation of the operating system; undefined where nothing does */
+/** @returns the id of this installation of the operating system; undefined where it has none */
 export function machineId(): string | undefined {
   try {
     return readFileSync('/etc/machine-id', 'utf8').trim() || undefined;

@@ -9,7 +9,7 @@ const MOUNT_POINT_FIELD = 4;
 
 /**
  * @param path may not exist yet
- * @returns where the file system is mounted that a path is on; undefined for the root's, and where nothing tells
+ * @returns the mount point of the file system that a path is on; undefined for the root file system, and where unknown
  */
 export function mountPointOf(path: string): string | undefined {
   const existing = existingAbove(path);
@@ -18,18 +18,18 @@ export function mountPointOf(path: string): string | undefined {
 }
 
 /**
- * A folder on a disk that is not mounted looks like a new replica, and what is written there is below the disk once that
- * is mounted. Where a replica was below a mount point that is none now, it is there all the same when it has what is
- * remembered of it: then only the mounts of this machine are other ones.
+ * While its disk is not mounted, the folder of a replica looks like a new one, and files written there are hidden once
+ * the disk is mounted. A replica whose mount point is gone is still the same one when it has a generation that the mark
+ * knows: then only the mounts of this machine have changed.
  *
- * @returns why a replica is not the one that is remembered; undefined when nothing says so
+ * @returns why this is not the replica that the mark remembers; undefined when nothing speaks against it
  */
 export function unmountedReason(mark: HistoryMark | undefined, replica: Replica): string | undefined {
   const { mountPoint, replicaUrl, databases = {} } = mark ?? {};
   if (replica.type !== 'file' || replicaUrl !== replica.url || mountPoint === undefined) return undefined;
   if (mountPoints().includes(mountPoint)) return undefined;
   const isThere = Object.entries(databases).some(([database, { generations }]) =>
-    // That of Litestream 0.5 is named as its folder is.
+    // For Litestream 0.5 the generation has the name of its folder.
     generations.some((name) =>
       [join('generations', name), name].some((below) => existsSync(join(replica.path, database, below))),
     ),
@@ -38,7 +38,7 @@ export function unmountedReason(mark: HistoryMark | undefined, replica: Replica)
   return `${mountPoint}, which it was on, is not mounted`;
 }
 
-/** Without that of the root, which is always there. */
+/** All mount points but the root, which is always there. */
 function mountPoints(): string[] {
   try {
     return readFileSync(MOUNTS, 'utf8')
@@ -50,7 +50,7 @@ function mountPoints(): string[] {
   }
 }
 
-/** Spaces and the like are there as `\040`. */
+/** mountinfo writes a space as `\040`, and so other special characters. */
 function unescaped(text: string): string {
   return text.replaceAll(/\\([0-7]{3})/g, (_, digits: string) =>
     String.fromCharCode(Number.parseInt(digits, 8)),

@@ -4,14 +4,14 @@ import { type Abandoned, contains, type History, NO_HISTORY } from './history.ts
 import { type DatabaseMark, emptyMark, type HistoryMark, newMark, type ToldPosition } from './mark.ts';
 import type { MarkChange } from './replacement.ts';
 
-/** Bounds the file; the database has all of them. */
+/** Bounds the size of the file; the database has all abandoned commits. */
 const ABANDONED_MAX = 1000;
 
 /**
- * @param known what was remembered; undefined when nothing was
+ * @param known the mark until now; undefined when there is none
  * @param changes by database
- * @param notices what a person should know of, for the events
- * @returns what is to be remembered
+ * @param notices texts that a person should know of, for the events
+ * @returns the new mark
  */
 export function nextMark(
   known: HistoryMark | undefined,
@@ -33,7 +33,7 @@ export function nextMark(
   const added = notices.map((text) => ({ atMs: nowMs, text, isRecorded: false }));
   return {
     ...rest,
-    // Until then it is the other one that something is known of.
+    // While a comparison waits, the mark still describes the previous replica.
     replicaUrl: waits.length === 0 ? replicaUrl : before.replicaUrl,
     databases,
     notices: [...before.notices, ...added],

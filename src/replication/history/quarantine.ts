@@ -7,8 +7,8 @@ import type { Notice } from './mark.ts';
 const MB_BYTES = 1_000_000;
 
 /**
- * @param folder where what was replaced is now, if there was anything
- * @returns what a person should know of the commits that a database goes on without; undefined where there are none
+ * @param folder where the replaced files are now, if there were any
+ * @returns the notice about commits that a database goes on without; undefined where there are none
  */
 export function noticeOf(
   dataDir: string,
@@ -29,7 +29,7 @@ export function noticeOf(
   return { ...common, text, quarantine: relative(dataDir, folder) };
 }
 
-/** @returns whether there is still anything to tell of a notice */
+/** @returns whether a notice still applies: not when its quarantine was removed */
 export function isOfNow(dataDir: string, { quarantine }: Notice): boolean {
   return quarantine === undefined || existsSync(join(dataDir, quarantine));
 }

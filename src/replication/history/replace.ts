@@ -14,23 +14,23 @@ import { noticeOf } from './quarantine.ts';
 import type { MarkChange, ReplacedDatabase, Replacement } from './replacement.ts';
 import { rewindOf } from './rewind.ts';
 
-/** What takes a place, with why. */
+/** A request to put a database in another's place, with the reason. */
 export interface ReplaceRequest extends Omit<ReplacedDatabase, 'change' | 'rewind' | 'isContaining'> {
-  /** What is given up with it is found out from what is in its place, and from what is remembered of that. */
+  /** Without the abandoned commits: these are found from the replaced database and the mark. */
   readonly decision: Omit<Decision, 'abandoned'>;
-  /** The last commit that is known of what is in its place beside. */
+  /** A further commit that the replaced database is known to have had. */
   readonly told?: Position | undefined;
-  /** All that are in the replica. */
+  /** All generations in the replica. */
   readonly generations: readonly string[];
-  /** A whole one was there, which the replica was ahead of. */
+  /** Whether a sound database was there, and the replica was ahead of it. */
   readonly isBecauseAhead: boolean;
 }
 
 /**
- * Replaces databases, and writes what was decided by that into each and into the mark. What it is about to do is in the
- * mark before the first file moves, so that whoever comes after a crash can finish it (`finishReplacement`).
+ * Replaces databases, and writes the decision into each of them and into the mark. The mark has the whole plan before
+ * the first file moves, so that after a crash `finishReplacement` can complete it.
  *
- * @returns what each has become, in their order
+ * @returns what has become of each database, in the order of the requests
  * @throws Failure restore_failed when the disk does not take it
  */
 export function replaceDatabases(
@@ -46,7 +46,7 @@ export function replaceDatabases(
       const before = historyOrNone(databasePath(dataDir, database));
       const abandoned = abandonedBy(before, [local, replicated, told], cut);
       const decision = { ...request.decision, abandoned };
-      // One that is only brought back has decided nothing, and stays byte for byte what the replica gave.
+      // A healing that gives nothing up decides nothing: the file stays byte for byte what the replica gave.
       if (kind !== 'heal' || abandoned.length > 0) recordDecision(from, decision);
       const inode = statSync(from).ino;
       const change = {
@@ -59,7 +59,7 @@ export function replaceDatabases(
       };
       const rewind = rewindOf(dataDir, database, decision, folder, local?.atMs);
       const isKnown = (one: Abandoned) => before.abandoned.some((known) => isDeepStrictEqual(known, one));
-      // What was given up now may be in a WAL beside it that nobody can read.
+      // A commit that is given up only now may be in a WAL beside the old file that cannot be read.
       const isContaining =
         before.last !== undefined && contains(cut, before.last) && abandoned.every(isKnown);
       return { database, from, folder, change, rewind, isContaining };
@@ -71,8 +71,9 @@ export function replaceDatabases(
 }
 
 /**
- * Finishes what a crash has cut in half: every database that has not been put in its place is, where it is still there;
- * else what was there before is put back. To be called by whoever has the data folder's lock, before anything else.
+ * Finishes a replacement that a crash has interrupted: puts the remaining databases in place. If the file of one of
+ * them is gone, it puts back what was there before. The caller has the data folder's lock, and calls this before
+ * anything else.
  *
  * @throws Failure restore_failed when the disk does not take it
  */
@@ -124,7 +125,7 @@ function apply(dataDir: string, replicaUrl: string, { databases }: Replacement):
   );
 }
 
-/** @returns the folder for what is put aside at a time */
+/** @returns the folder for the files that are put aside at a time */
 export function replacedFolder(dataDir: string, time: string): string {
   return join(dataDir, 'replaced', time);
 }

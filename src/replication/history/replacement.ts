@@ -1,44 +1,44 @@
 import type { Abandoned, History } from './history.ts';
 import type { Rewind } from './rewind.ts';
 
-/** What a start or a restore has done with one database, as far as the next one has to know. */
+/** What a start or a restore has done with one database, as far as the mark has to remember it. */
 export type MarkChange =
-  /** It has all that was told, or that is told to be missing, and all that the replica has. */
+  /** The database has all that the replica has, and all that was told but for what a notice names as missing. */
   | {
       readonly kind: 'compared';
       readonly inode: number;
       readonly history: History;
-      /** All that are in the replica. */
+      /** All generations in the replica. */
       readonly generations: readonly string[];
-      /** What was uploaded is not all there: that is known now, and another generation begins. */
+      /** The replica does not hold exactly what was uploaded from here; another generation begins. */
       readonly isReplicaBroken: boolean;
     }
-  /** It came from the replica. */
+  /** The database came from the replica. */
   | {
       readonly kind: 'restored';
       readonly inode: number;
       readonly history: History;
       readonly generations: readonly string[];
-      /** What was given up with it. */
+      /** The commits that were given up with that. */
       readonly abandoned: readonly Abandoned[];
-      /** A whole one was there, which the replica was ahead of. */
+      /** Whether a sound database was there, and the replica was ahead of it. */
       readonly isBecauseAhead: boolean;
     }
   | { readonly kind: 'new'; readonly isBegunAnew: boolean }
-  /** Nobody can compare it with the replica yet; why. */
+  /** The database cannot be compared with the replica yet; `because` says why. */
   | { readonly kind: 'waits'; readonly because: string };
 
 /** One database that takes another's place. */
 export interface ReplacedDatabase {
   readonly database: string;
-  /** Where it is until then, on the data folder's file system. */
+  /** The new file until it is moved, on the data folder's file system. */
   readonly from: string;
-  /** Where that goes what is in its place. */
+  /** Where the replaced files go. */
   readonly folder: string;
   readonly change: MarkChange;
-  /** What it takes the place of can be read, and has no commit that it lacks. */
+  /** The replaced database can be read, and has no commit that the new one lacks. */
   readonly isContaining?: boolean | undefined;
-  /** What the features are to hear of; undefined where nothing is given up. */
+  /** What the features must be told; undefined where no commit is given up. */
   readonly rewind?: Rewind | undefined;
 }
 

@@ -4,9 +4,9 @@ import { openStore } from '../store/open.ts';
 import type { ReplicaStore } from '../store/store.ts';
 import { compareSegments, newestTxid, segmentFile, segmentOf, txidName } from './segment.ts';
 
-/** A store that says nothing for so long is out of reach. */
+/** A store that does not answer within this time counts as unreachable. */
 const ANSWER_TIMEOUT_MS = 3000;
-/** A folder of Litestream 0.5 in a bucket; elsewhere they are below `ltx`. */
+/** Name of a level's folder of Litestream 0.5 in a bucket; in a `file:` replica these folders are below `ltx`. */
 const LTX_LEVEL = /^[0-9a-f]{4}$/;
 
 export interface ReplicaListingOptions {
@@ -16,7 +16,7 @@ export interface ReplicaListingOptions {
   readonly env: NodeJS.ProcessEnv;
 }
 
-/** Reads names in the replica of one database; never times. */
+/** Reads the names of objects in the replica of one database, never their times. */
 export class ReplicaListing {
   readonly #store: ReplicaStore;
   readonly #database: string;
@@ -27,8 +27,8 @@ export class ReplicaListing {
   }
 
   /**
-   * @returns the names of the generations that Litestream 0.3 has made; none when the replica can be reached and has none
-   * @throws Error why the replica cannot be read, or is silent
+   * @returns the names of the generations of Litestream 0.3; empty when the replica can be reached and has none
+   * @throws Error that says why the replica cannot be read, or that it does not answer
    */
   async generations(): Promise<readonly string[]> {
     const names = await this.#names('generations', undefined);
@@ -36,8 +36,8 @@ export class ReplicaListing {
   }
 
   /**
-   * @returns the generations, and what Litestream 0.5 has uploaded, named by its last transaction; undefined where it has
-   *   uploaded nothing
+   * @returns the generations, with the state that Litestream 0.5 has uploaded, and its last transaction; undefined
+   *   where it has uploaded nothing
    * @throws Error as `generations`
    */
   async states(): Promise<{ readonly names: readonly string[]; readonly txid: number | undefined }> {
@@ -50,8 +50,8 @@ export class ReplicaListing {
   }
 
   /**
-   * @param from where to begin, itself included; undefined for all
-   * @returns the segments of a generation in their order
+   * @param from the first segment to list; undefined for all
+   * @returns the segments of a generation, oldest first
    * @throws Error as `generations`
    */
   async segments(
@@ -66,7 +66,7 @@ export class ReplicaListing {
   }
 
   /**
-   * @returns whether a segment is there, listed or not
+   * @returns whether a segment is there, asked for by name: a listing may be late
    * @throws Error as `generations`
    */
   async has(segment: SegmentRef): Promise<boolean> {
@@ -83,7 +83,7 @@ export class ReplicaListing {
     return names.filter((name) => name.endsWith('.snapshot.lz4'));
   }
 
-  /** @returns the names directly in a folder of this replica, from one on where the store can begin there */
+  /** @returns the names directly in a folder of this replica; from `from` on, where the store can begin there */
   async #names(folder: string, from: string | undefined): Promise<readonly string[]> {
     return withinTime(
       this.#store.names([this.#database, folder].filter((part) => part !== '').join('/'), from),

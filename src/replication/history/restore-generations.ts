@@ -20,10 +20,10 @@ export interface Restored {
 }
 
 /**
- * Restores generations beside each other, to be compared; of several that have the same, one.
+ * Restores generations side by side, for comparison. A generation whose commits an earlier one contains is dropped.
  *
  * @param generations their names, or NEWEST
- * @throws Failure as `restoreDatabase`, but for those that cannot be restored, which are told apart
+ * @throws Failure as `restoreDatabase`, except `restore_failed`: such a generation is returned in `unreadable`
  */
 export async function restoreGenerations(
   database: string,
@@ -38,7 +38,7 @@ export async function restoreGenerations(
     const outputPath = scratchPath(database, generation, scratchDir);
     try {
       const selection = generation === NEWEST ? undefined : { generation };
-      // What is remembered of the database, and how closely that was looked at, is nothing to these.
+      // The mark and the check concern the database here, not these copies.
       const restored = await restoreDatabase({
         ...options,
         database,
@@ -53,11 +53,11 @@ export async function restoreGenerations(
       log.warn({ database, generation, code: error.code }, error.message);
       unreadable.push(generation);
     } finally {
-      // What reading it has left: beside a renamed database it would be another's.
+      // Reading leaves these files. After the database is renamed, they must not be taken for another's.
       for (const suffix of ['-wal', '-shm']) rmSync(outputPath + suffix, { force: true });
     }
     const [found] = candidates.slice(-1);
-    // Of several that have the same the disk needs to hold one.
+    // One copy of the same commits is enough, and saves disk space.
     if (found && candidates.slice(0, -1).some(({ history }) => contains(history, found.history.last))) {
       candidates.pop();
       rmSync(outputPath, { force: true });
@@ -66,7 +66,7 @@ export async function restoreGenerations(
   return { candidates, unreadable };
 }
 
-/** @returns where a generation is restored to */
+/** @returns the path that a generation is restored to */
 export function scratchPath(database: string, generation: string, scratchDir: string): string {
   return join(scratchDir, `${database}-${generation}.db`);
 }

@@ -5,21 +5,23 @@ import { databasePath } from '../litestream-config.ts';
 import type { Decision } from './decision.ts';
 import { historyOrNone } from './history.ts';
 
-/** A database has gone back in time: it is without commits that it had, which the features have to hear of once. */
+/** A database went back in time: it lacks commits that it had before. The features have to hear of that once. */
 export interface Rewind {
   /** Random. */
   readonly id: string;
   readonly database: string;
   readonly from: Commit;
   readonly to: Commit;
-  /** Below the data folder: what was replaced, as far as there was anything. */
+  /** The folder of the replaced files, relative to the data folder; it may not exist. */
   readonly folder: string;
 }
 
 /**
- * @param folder where that goes what is in the database's place still
- * @param toldAtMs when the last commit was that is remembered of it; undefined where nothing is
- * @returns undefined where nothing is given up
+ * Call it while the old database is still in its place.
+ *
+ * @param folder where the old database will be moved
+ * @param toldAtMs time of the last commit that the mark names; undefined where it names none
+ * @returns undefined where no commit is given up
  */
 export function rewindOf(
   dataDir: string,

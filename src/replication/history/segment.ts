@@ -3,10 +3,10 @@ import type { SegmentRef } from '../../messages/confirmation.ts';
 const HEX_DIGITS = 8;
 const LTX_FILE = /^[0-9a-f]{16}-([0-9a-f]{16})\.ltx$/;
 
-/** Litestream 0.5 has no generations: its history is one. */
+/** Stands for the generation in Litestream 0.5, which has one history and no generations. */
 export const LTX_GENERATION = 'ltx';
 
-/** @returns the name of its file in the replica, as Litestream 0.3 has it; such names are in the order of the WALs */
+/** @returns the name of a segment's file in a replica of Litestream 0.3; these names sort in the order of the WALs */
 export function segmentFile({ index, offsetBytes }: Omit<SegmentRef, 'generation'>): string {
   return `${hex(index)}_${hex(offsetBytes)}.wal.lz4`;
 }
@@ -31,7 +31,7 @@ function hex(value: number): string {
   return value.toString(16).padStart(HEX_DIGITS, '0');
 }
 
-/** @returns which of the files of Litestream 0.5 reaches furthest, and to which transaction; undefined where there is none */
+/** @returns the file of Litestream 0.5 that reaches furthest, with its last transaction; undefined without any */
 export function newestTxid(
   files: readonly string[],
 ): { readonly file: string; readonly txid: number } | undefined {
@@ -42,7 +42,7 @@ export function newestTxid(
   return found.sort((a, b) => a.txid - b.txid).at(-1);
 }
 
-/** @returns what names the state that Litestream 0.5 has uploaded up to a transaction */
+/** @returns the name of the state that Litestream 0.5 has uploaded up to a transaction */
 export function txidName(txid: number): string {
   return `ltx-${txid}`;
 }

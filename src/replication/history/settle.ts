@@ -31,24 +31,24 @@ export interface SettleOptions extends RestoreGenerationsOptions {
   readonly inode: number;
 }
 
-/** What is to be done with a database, and what a person should know of it. */
+/** What to do with a database, and what a person should know of it. */
 export interface Settlement {
-  /** `wait`: it serves, and nothing is added to the replica before they have been compared. */
+  /** `wait`: the database serves, and nothing is added to the replica before the two have been compared. */
   readonly action: 'go-on' | 'restore' | 'wait';
   /** Undefined where all is plain. */
   readonly notice: string | undefined;
   readonly database: History;
-  /** All that are in the replica; undefined where that is not known. */
+  /** All generations in the replica; undefined where they are not known. */
   readonly generations: readonly string[] | undefined;
-  /** What was uploaded is not all there, so that a new generation has to begin. */
+  /** The replica does not hold exactly what was uploaded from here, so a new generation has to begin. */
   readonly isReplicaBroken: boolean;
-  /** What to put into the database's place, checked, and what it consists of. */
+  /** The checked file to put in the database's place, and its history. */
   readonly restored: { readonly path: string; readonly history: History } | undefined;
 }
 
 /**
- * Compares a whole database with what was told of it and with its replica, and decides by the table in cases.ts. It
- * changes nothing but the scratch folder.
+ * Compares a sound database with its mark and its replica, and decides by the table in cases.ts. It changes nothing but
+ * the scratch folder.
  *
  * @throws Failure history_unsettled where a person has to decide, replica_unreachable where it has to wait for the
  *   replica, not_ready when aborted
@@ -60,7 +60,8 @@ export async function settle(database: string, options: SettleOptions): Promise<
   const { history, sidecar } = here;
   const replica = await look(database, here, options);
   const known = mark?.databases[database];
-  // Only who takes over has a mirror: that another system has led meanwhile takes nothing away from the database here.
+  // Only a takeover has a mirror. Another system has led since, so that its replica is ahead again is no sign of
+  // trouble here.
   const isTakeover = options.mirrorDir !== undefined;
   const facts: Facts = {
     database: history,
@@ -81,7 +82,7 @@ export async function settle(database: string, options: SettleOptions): Promise<
     isTakeover,
   };
   const explained = explain(verdict, facts, subject);
-  // What is missing is told already where the database is behind what is remembered.
+  // The text of the case `behind` names the missing commits already.
   const isToAsk = facts.replica !== undefined && !verdict.cases.includes('behind');
   const lost = isToAsk ? await lostOf(database, verdict.candidate?.history ?? history, options) : undefined;
   const notice = [explained, lost].filter((text) => text !== undefined).join(' ') || undefined;
@@ -96,13 +97,13 @@ export async function settle(database: string, options: SettleOptions): Promise<
   return { action, notice, database: history, generations, isReplicaBroken, restored };
 }
 
-/** @returns what was in the replica, by its owner's record, and is in nothing that is left; undefined where nothing is */
+/** @returns which commits of the owner's record nothing here and in the replica has, for people; undefined if none */
 async function lostOf(
   database: string,
   left: History,
   { config, env, mark }: SettleOptions,
 ): Promise<string | undefined> {
-  // Commits of a release that opened no sessions cannot be told from others.
+  // Commits of a release without sessions cannot be told from others.
   if (isOfOlderRelease(left)) return undefined;
   const lost = lostSince(await readRecorded(config, env, database), left, mark?.databases[database]);
   return lost && `The replica ${config.replica.url} of the database ${database} has lost a part: ${lost}.`;
@@ -142,7 +143,7 @@ type Look =
   | { readonly facts: ReplicaFacts; readonly generations: readonly string[] }
   | { readonly silence: string };
 
-/** Reads the names in the replica, and restores what they leave in doubt. */
+/** Reads the names in the replica, and restores the generations that they leave in doubt. */
 async function look(database: string, here: Here, options: SettleOptions): Promise<Look> {
   const unmounted = unmountedReason(options.mark, options.config.replica);
   if (unmounted !== undefined) return { silence: unmounted };
@@ -150,7 +151,7 @@ async function look(database: string, here: Here, options: SettleOptions): Promi
     const names = await namesOf(database, here, options);
     const { candidates: restored, unreadable } = await restoreGenerations(database, names.doubtful, options);
     const known = options.mark?.databases[database];
-    // What is of before the database was begun anew has nothing that it lacks.
+    // A generation from before the database was begun anew has no commit that it should have.
     const candidates = restored.filter(({ history }) => !known || isOfBeginning(history, known));
     const isEmpty = names.generations.length === 0;
     return {

@@ -14,22 +14,22 @@ const LTX_WAL_SIZE_AT = 56;
 const LTX_SALT_AT = 64;
 const LTX_HEADER_BYTES = 72;
 
-/** What Litestream keeps beside a database: a copy of its WAL, and how far that is. */
+/** What Litestream keeps beside a database: a copy of its WAL, and how far that reaches. */
 export interface Sidecar {
-  /** The generation that it goes on with. */
+  /** The generation that Litestream would continue. */
   readonly generation: string;
   /**
-   * Where its copy of the WAL ends: nothing in the replica that it has made is beyond. Litestream 0.5 counts transactions
-   * in place of WALs.
+   * Where its copy of the WAL ends: this Litestream has uploaded nothing beyond. Litestream 0.5 counts transactions in
+   * place of WALs.
    */
   readonly end: SegmentRef;
-  /** Whether the database has everything that the copy has. Litestream then goes on with its generation. */
+  /** Whether the database has everything that the copy has. Only then Litestream continues its generation. */
   readonly isContained: boolean;
 }
 
 /**
- * Makes Litestream begin a new generation, with a snapshot, when it starts next: the database has all that its copy of
- * the WAL has. Litestream must not run.
+ * Makes Litestream begin a new generation, with a snapshot, at its next start. Litestream must not run, and the
+ * database must have all that Litestream's copy of the WAL has.
  */
 export function removeSidecar(dataDir: string, database: string): void {
   rmSync(sidecarPath(databasePath(dataDir, database)), { recursive: true, force: true });
@@ -46,12 +46,12 @@ export function liveGeneration(databasePath: string): string | undefined {
 
 /** A copy that Litestream 0.3 keeps of a WAL until that is replicated. */
 export interface Shadow {
-  /** Of the WAL in its generation. */
+  /** Number of the WAL in its generation. */
   readonly index: number;
   readonly path: string;
 }
 
-/** @returns the copies of the WALs of a database's live generation, in their order */
+/** @returns the copies of the WALs of a database's live generation, oldest first */
 export function shadowsOf(databasePath: string): readonly Shadow[] {
   const folder = join(sidecarPath(databasePath), 'generations', liveGeneration(databasePath) ?? '', 'wal');
   try {
@@ -65,11 +65,12 @@ export function shadowsOf(databasePath: string): readonly Shadow[] {
 }
 
 /**
- * Leaves a descriptor of the database's `-shm` open for good, so this is for a process that ends soon.
+ * Reads the sidecar of a database. It leaves a descriptor of the `-shm` open for good, so only a process that ends soon
+ * may call it.
  *
- * @param db a connection to it
- * @param format of the Litestream that is to go on with it
- * @returns undefined when there is none, or none that Litestream can go on with
+ * @param db a connection to the database
+ * @param format of the Litestream that is to run next
+ * @returns undefined when there is no sidecar, or none that Litestream can continue
  */
 export function readSidecar(db: Database, format: ReplicaFormat): Sidecar | undefined {
   return format === 'ltx' ? readLtxSidecar(db) : readWalSidecar(db);
@@ -92,7 +93,7 @@ function readWalSidecar(db: Database): Sidecar | undefined {
   }
 }
 
-/** It keeps its newest transactions as it has uploaded them, and each tells which bytes of the WAL it was made of. */
+/** Litestream 0.5 keeps the newest files that it uploaded. Their headers name the bytes of the WAL that they hold. */
 function readLtxSidecar(db: Database): Sidecar | undefined {
   const folder = join(sidecarPath(db.name), 'ltx', '0');
   try {
@@ -118,9 +119,9 @@ function readLtxSidecar(db: Database): Sidecar | undefined {
 }
 
 /**
- * The database's WAL is the one that was copied, and its commits reach as far; or it is the next one, which SQLite begins
- * only when the database itself has everything of the one before. The next one's first salt is higher by one
- * (https://sqlite.org/fileformat2.html#wal_file_format).
+ * True when the database's WAL is the copied one and its commits reach as far as the copy, or when it is the next WAL:
+ * SQLite begins that only when the database file has everything of the WAL before. The first salt of the next WAL is
+ * higher by one (https://sqlite.org/fileformat2.html#wal_file_format).
  */
 function isContained(db: Database, shadowSalt: string | undefined, shadowBytes: number): boolean {
   const salt = walHeaderOf(`${db.name}-wal`)?.salt;
@@ -129,7 +130,7 @@ function isContained(db: Database, shadowSalt: string | undefined, shadowBytes: 
   return isNextSalt(shadowSalt, salt);
 }
 
-/** @returns where the last whole commit ends in the WAL, as SQLite recovers it */
+/** @returns where the last whole commit ends in the WAL, as SQLite's recovery finds it; 0 if that is another WAL */
 function committedBytes(db: Database, salt: string): number {
   db.prepare('SELECT count(*) FROM sqlite_schema').get();
   const position = new WalIndex(db.name).readSettled();
