@@ -1,22 +1,23 @@
 /**
- * What Litestream has confirmed counts as replicated when a look at the record, sent after that, has found this system
- * leading: whoever takes over later lists the replica later still, and finds it. An item is waiting (`add`), then passed
- * on (`pass`) or dropped (`drop`).
+ * Holds back Litestream's confirmations. They count as replicated when a look at the record that was sent after them
+ * found this system leading: a system that takes over later lists the replica later still, and finds the uploads.
+ *
+ * States of an item: waiting (`add`) → passed on (`pass`) or dropped (`drop`).
  */
 export class AcknowledgeGate<Item> {
   #waiting: Item[] = [];
 
-  /** Whether a look would let something pass. */
+  /** Whether any item waits for a look. */
   get isWanted(): boolean {
     return this.#waiting.length > 0;
   }
 
-  /** It is in the replica. */
+  /** The item is in the replica. */
   add(item: Item): void {
     this.#waiting.push(item);
   }
 
-  /** @returns how many a look that is sent now covers */
+  /** @returns how many items a look that is sent now covers */
   mark(): number {
     return this.#waiting.length;
   }
@@ -30,7 +31,7 @@ export class AcknowledgeGate<Item> {
     return this.#waiting.splice(0, count);
   }
 
-  /** They never count: this system leads no more. */
+  /** This system leads no more: what still waits never counts. */
   drop(): void {
     this.#waiting = [];
   }

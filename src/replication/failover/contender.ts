@@ -6,12 +6,12 @@ import type { Stored } from '../lease/store.ts';
 import { epochFolder, epochOf } from './epoch.ts';
 import { SINGLE_TTL_MS, timesOf } from './times.ts';
 
-/** What a look at the record has found. `silent`: there was no answer. */
+/** The result of a look at the record. `silent`: the store did not answer. */
 export type Look =
   | { readonly kind: 'found'; readonly stored: Stored; readonly sentAtMs: number }
   /**
-   * `epochs`: the folders of epochs that the replica has; with one the record was removed. `rest`: what is in its place and was
-   * written by no release, such as the beginning of a record.
+   * `epochs`: the folders of epochs in the replica; where there are any, the record was removed. `rest`: the content in
+   * the record's place that no release has written, such as the beginning of a record.
    */
   | {
       readonly kind: 'missing';
@@ -25,18 +25,18 @@ export type Look =
 export interface LeaseWrite {
   readonly purpose: 'take' | 'renew' | 'switch' | 'release';
   readonly record: LeaseRecord;
-  /** What is to be replaced; undefined where there is none. */
+  /** What the write replaces; undefined where there is nothing. */
   readonly over: Stored | undefined;
 }
 
-/** How a write went. `silent`: it may land, now or later. */
+/** How a write went. `silent`: no answer; it may land, now or later. */
 export type WriteOutcome = 'written' | 'refused' | 'silent';
 
-/** What a data folder keeps of the record, by which whoever starts there knows its own. */
+/** What the data folder keeps of the record, so that the next process here recognizes its own record. */
 export interface LeaseNote extends Pick<LeaseRecord, 'epoch' | 'session' | 'n'> {
-  /** The databases in the data folder are all that this epoch has. */
+  /** The databases in the data folder have everything of this epoch. */
   readonly isWhole: boolean;
-  /** It was being given away: whoever takes the place of that process has to read the record first. */
+  /** The record was being given away: the process that takes over here must read the record before it leads. */
   readonly isGivenAway: boolean;
 }
 
@@ -47,31 +47,36 @@ export interface ContenderOptions {
   readonly ttlMs: number;
   /** Monotonic, in milliseconds. It is never compared with another machine's. */
   readonly now: () => number;
-  /** The folder to go on from where there is no record, or who has it is gone while it restored, as a person has decided. */
+  /** The folder that a person chose to go on from: the record is gone, or its holder died in a restore --in-place. */
   readonly takeOver?: string | undefined;
-  /** What was noted last in the data folder; undefined where nothing was. */
+  /** The last note in the data folder; undefined where there is none. */
   readonly note?: LeaseNote | undefined;
   /**
-   * Why this system cannot lead with the databases that the record tells of; undefined when it can.
-   * @param isOwn they are here, whole: nothing would be restored
+   * Why this system cannot lead with the databases that the record describes; undefined when it can.
+   * @param isOwn the databases are here, whole: nothing would be restored
    */
   readonly heldBack?: (record: LeaseRecord, isOwn: boolean) => string | undefined;
 }
 
-/** In these the databases are here. */
+/** The states in which the databases are here, whole. */
 const WHOLE: ReadonlySet<ContenderState> = new Set(['uploading', 'leader', 'offered', 'demoted']);
 
 /**
- * One of the systems that stand by for each other, as far as the record is concerned: what it may do, and what it writes.
- * It does nothing by itself. Whoever drives it reads the record (`looked`), sends the write that this returns, and tells
- * how that went (`wrote`), one after the other; the clock alone tells whether it may commit.
+ * The protocol of the lease for one of the systems that stand by for each other: what it may do, and what it writes to
+ * the record. It does no I/O. The driver reads the record (`looked`), sends the write that this returns, and reports
+ * its outcome (`wrote`), one after the other. The clock alone decides whether the system may commit.
  *
- * States and who moves them: standby → challenging (`looked` finds the record free, released, or unchanged for as long as
- * its holder said) → restoring (`wrote`, or a `looked` that finds the write there after all) or standby; restoring, which
- * who has its databases still skips, →
- * uploading or leader (`restored`); uploading → leader (`wrote` or `looked`, once it is `covered`); these three ↔
- * suspended, by the clock and by `wrote`; leader → offered (`release`, then `wrote`) → demoted (`looked`), or leader (`reclaim`),
- * suspended until it has written the record anew; → demoted (`release`, then `wrote`); → fenced (`looked`). refused: `looked`.
+ * States and who moves them:
+ * - standby → challenging: `looked` finds the record free, released, or unchanged for the `ttlMs` that its holder wrote
+ * - challenging → restoring: `wrote`, or a `looked` that finds the write has landed after all; → standby: any other
+ *   outcome
+ * - restoring → uploading or leader: `restored`; at once where the databases of this epoch are still here
+ * - uploading → leader: `wrote` or `looked`, once it is `covered`
+ * - restoring, uploading, leader ↔ suspended: by the clock, and back by a renewal (`wrote`) or a vow (`vowed`)
+ * - leader → offered or demoted: `release`, then `wrote`
+ * - offered → demoted: `looked`; → leader: `reclaim`, suspended until it has written the record anew
+ * - restoring, uploading, leader → fenced: `looked` finds another's record (demoted, when it is releasing)
+ * - standby → refused: `looked`
  */
 export class Contender {
   readonly #options: ContenderOptions;
@@ -79,31 +84,31 @@ export class Contender {
   #state: Exclude<ContenderState, 'suspended'> = 'standby';
   #refusal: string | undefined;
   #heldBackBecause: string | undefined;
-  /** Who has the record now, for people. */
+  /** The last record seen that is not its own. */
   #holder: LeaseRecord | undefined;
-  /** Undefined before it has held it. */
+  /** Undefined before it has held the record. */
   #epoch: number | undefined;
-  /** The record while it is held, as it was known last. */
+  /** Its own record, as last read or written. */
   #own: LeaseRecord | undefined;
-  /** The highest that this activation has written; undefined before the first. */
+  /** The highest `n` that this activation has written; undefined before the first. */
   #n: number | undefined;
-  /** Until when it may commit; it may not before the first renewal. */
+  /** Until when it may commit; in the past before the first renewal. */
   #deadlineMs = Number.NEGATIVE_INFINITY;
   #renewedAtMs = Number.NEGATIVE_INFINITY;
-  /** The other's record, and since when it is known to be the same. */
+  /** The tag of the other's record, and since when it is known to be unchanged; forgotten when the store is silent. */
   #watched: { readonly tag: string; readonly sinceMs: number } | undefined;
-  /** What was last found there, also before the store fell silent. */
+  /** The other's record as last found; kept when the store is silent. */
   #lastSeen: { readonly tag: string; readonly session: string } | undefined;
-  /** It has promised to wait until then. */
+  /** It has promised its peer not to challenge until then. */
   #vowedUntilMs = Number.NEGATIVE_INFINITY;
-  /** What a write of ours would replace that had no answer: it may still land, as long as this is there. */
+  /** The tag that a write of ours without an answer would replace: while it is there, that write may still land. */
   #undecidedOver: string | undefined;
   #isCovered = false;
   #isReleasing = false;
   #isOffered = false;
-  /** A write was sent that gives it away, whatever has become of that. */
+  /** A write was sent that gives the record away, whatever became of it. */
   #isGiving = false;
-  /** What it has offered may still be taken: only a write of its own ends that. */
+  /** The offered record may still be taken: only a write of its own ends that. */
   #isReclaiming = false;
   #positions: LeasePositions = { schema: {}, confirmed: {} };
 
@@ -118,7 +123,7 @@ export class Contender {
     return this.isHolder && this.#options.now() >= this.#deadlineMs ? 'suspended' : this.#state;
   }
 
-  /** The record is its own, as far as it knows. */
+  /** Whether the record is its own, as far as it knows. */
   get isHolder(): boolean {
     return this.#state === 'restoring' || this.#state === 'uploading' || this.#state === 'leader';
   }
@@ -127,27 +132,27 @@ export class Contender {
     return this.#state === 'demoted' || this.#state === 'fenced' || this.#state === 'refused';
   }
 
-  /** It gives the record away when it can. */
+  /** Whether it gives the record away as soon as it can. */
   get isReleasing(): boolean {
     return this.#isReleasing;
   }
 
-  /** The epoch that it writes. Undefined before it has held the record. */
+  /** The epoch that it leads. Undefined before it has held the record. */
   get epoch(): number | undefined {
     return this.#epoch;
   }
 
-  /** The folder to restore from, below the shared replica; empty: that itself. */
+  /** The folder to restore from, below the shared replica; empty: the shared replica itself. */
   get data(): string {
     return this.#own?.data ?? '';
   }
 
-  /** What the record tells of the databases, while it is held. */
+  /** What its own record says of the databases; undefined while it is not the holder. */
   get told(): Pick<LeasePositions, 'schema' | 'needs'> | undefined {
     return this.isHolder ? this.#own : undefined;
   }
 
-  /** The record that was found last and is not its own. */
+  /** The last record seen that is not its own. */
   get holder(): LeaseRecord | undefined {
     return this.#holder;
   }
@@ -157,12 +162,12 @@ export class Contender {
     return this.#refusal;
   }
 
-  /** Why it would not take the record now; undefined when it would, and once it has it. */
+  /** Why it would not take the record now; undefined when it would, and in every state but standby. */
   get heldBackBecause(): string | undefined {
     return this.#state === 'standby' ? this.#heldBackBecause : undefined;
   }
 
-  /** When the record was renewed last: by itself, or by the other one as far as it has seen; undefined before. */
+  /** When this system renewed the record last, or saw it change as a standby; undefined before that. */
   get renewedAtMs(): number | undefined {
     if (!this.isHolder) return this.#watched?.sinceMs;
     return Number.isFinite(this.#renewedAtMs) ? this.#renewedAtMs : undefined;
@@ -179,7 +184,7 @@ export class Contender {
     return this.#options.now() < this.deadlineMs;
   }
 
-  /** What is to be kept in the data folder before a write is sent; undefined while there is nothing of its own. */
+  /** The note to keep in the data folder before a write is sent; undefined before it has held the record. */
   get note(): LeaseNote | undefined {
     if (this.#epoch === undefined || this.#n === undefined) return undefined;
     const isWhole = WHOLE.has(this.#state);
@@ -187,36 +192,36 @@ export class Contender {
     return { epoch: this.#epoch, session: this.#options.session, n: this.#n, isWhole, isGivenAway };
   }
 
-  /** What the next write tells of the databases. */
+  /** Sets what the next write says of the databases. */
   tell(positions: LeasePositions): void {
     this.#positions = positions;
   }
 
-  /** The databases are there, whole, as the epoch had them that `data` names. */
+  /** The databases are here, whole, as the epoch that `data` names had them. */
   restored(): void {
     if (this.#state === 'restoring') this.#state = this.#isSwitched ? 'leader' : 'uploading';
   }
 
-  /** Its own epoch's folder has a snapshot of each database and all behind it. */
+  /** The folder of its own epoch has a snapshot of each database, and everything after that. */
   covered(): void {
     this.#isCovered = true;
   }
 
   /**
-   * It commits nothing more, and all is shipped: the next may take over without waiting.
-   * @param isOffered it may be had back, as long as nobody has taken it
+   * Gives the record away: nothing more is committed and all is shipped, so the other may take over without waiting.
+   * @param isOffered the record may be taken back (`reclaim`) as long as nobody has taken it
    */
   release(isOffered = false): void {
     this.#isReleasing = true;
     this.#isOffered = isOffered;
   }
 
-  /** Nobody has taken what was offered, as far as known: it goes on, once it has written the record anew where it was given. */
+  /** Leads on, as nobody seems to have taken the offer. If that was sent, it must first write the record anew. */
   reclaim(): void {
     if (!this.#isReleasing || !this.#isOffered || this.isOver) return;
     if (this.#state === 'offered') this.#state = 'leader';
     this.#isReleasing = false;
-    // While the store was silent nothing was sent: nobody can take it.
+    // The offer was never sent, so nobody can take it.
     if (!this.#isGiving) return;
     this.#isGiving = false;
     this.#isReclaiming = true;
@@ -225,25 +230,25 @@ export class Contender {
   }
 
   /**
-   * The holder asks, since the store does not answer it.
-   * @returns whether it is promised not to challenge that session for as long as its record says
+   * The holder asks for this promise when the store does not answer it.
+   * @returns whether this system promises not to challenge that session for the `ttlMs` of its record
    */
   vow(session: string): boolean {
     if (this.#state !== 'standby' || this.#lastSeen?.session !== session) return false;
-    // A write that is under way takes the record when it lands, whatever is promised.
+    // No promise while a write of ours may still land: it would take the record.
     if (this.#undecidedOver === this.#lastSeen.tag) return false;
     const waitMs = this.#holder?.ttlMs ?? SINGLE_TTL_MS;
     this.#vowedUntilMs = Math.max(this.#vowedUntilMs, this.#options.now() + waitMs);
     return true;
   }
 
-  /** @param sentAtMs when the peer was asked that has promised to wait: not when it answered */
+  /** The peer has promised to wait. @param sentAtMs when the question was sent, not when it was answered */
   vowed(sentAtMs: number): void {
-    // The promise is not to challenge, and what is offered is taken without that.
+    // An offered record is taken without a challenge, so the promise does not cover it.
     if (this.isHolder && !this.#isReclaiming) this.#extend(sentAtMs);
   }
 
-  /** @returns whether it was found leading by this look, so that what was confirmed before it was sent is replicated */
+  /** @returns whether this look found the system leading: then uploads confirmed before it was sent are replicated */
   isConfirmedBy(look: Look): boolean {
     return look.kind === 'found' && this.#state === 'leader';
   }
@@ -262,10 +267,10 @@ export class Contender {
     return isMissing ? this.#asFirst(look.epochs, look.rest) : this.#asStandby(look.stored, record);
   }
 
-  /** @param sentAtMs when it was sent: a holder's time counts from there */
+  /** @param sentAtMs when the write was sent: the right to commit counts from there */
   wrote({ purpose, record, over }: LeaseWrite, outcome: WriteOutcome, sentAtMs: number): void {
     if (outcome !== 'written') {
-      // Also of one that was refused: its first try may have landed, and have been sent again on the way.
+      // Also when it was refused: a first try may have landed, and its repetition on the way been refused.
       if (purpose === 'take') this.#undecidedOver = over?.tag;
       if (this.#state === 'challenging') this.#state = 'standby';
       return;
@@ -277,7 +282,7 @@ export class Contender {
     if (purpose === 'release') this.#state = this.#isOffered ? 'offered' : 'demoted';
   }
 
-  /** The process before this one has held the record, and written so many. Suspended, until the store or the peer answers. */
+  /** Continues the process before this one, which held the record. Suspended until the store or the peer answers. */
   #resume({ n, epoch, isWhole, isGivenAway }: LeaseNote): void {
     this.#n = n;
     if (!isWhole || isGivenAway) return;
@@ -295,7 +300,7 @@ export class Contender {
     this.#epoch = record.epoch;
     this.#own = record;
     this.#undecidedOver = undefined;
-    // It goes on with its own databases: they have more than the replica.
+    // The databases of this epoch are here, and have more than the replica.
     if (note?.isWhole && note.epoch === record.epoch) this.restored();
   }
 
@@ -309,7 +314,7 @@ export class Contender {
     if (this.#state === 'uploading' && this.#isSwitched) this.#state = 'leader';
   }
 
-  /** Who was away for long cannot know whether another had it meanwhile. */
+  /** Writes a missing record anew, but not after the deadline: another system may have had the record since. */
   #anew(rest: Stored | undefined): LeaseWrite | undefined {
     const isKnown = this.#own && this.#options.now() < this.#deadlineMs;
     return isKnown ? this.#write('renew', rest, this.#own) : undefined;
@@ -332,14 +337,14 @@ export class Contender {
     return isDue || !this.#isToldBy(record) ? this.#write('renew', stored, record) : undefined;
   }
 
-  /** What the databases have, or are about to have, is known to whoever would take over. */
+  /** Whether the record names the migrations that the databases have, or are about to have: a standby goes by them. */
   #isToldBy({ schema, needs }: LeaseRecord): boolean {
     const { schema: newest, needs: needed = needs } = this.#positions;
     const isTold = JSON.stringify({ ...schema, ...newest }) === JSON.stringify(schema);
     return isTold && JSON.stringify(needed) === JSON.stringify(needs);
   }
 
-  /** Also where it is missing: nobody but the next one may write it then. */
+  /** A missing record changes nothing: after an offer only the next leader may write it. */
   #asOffered(record: LeaseRecord | undefined): undefined {
     if (!record || this.#isOwn(record)) return;
     this.#holder = record;
@@ -356,7 +361,7 @@ export class Contender {
         return this.#refuse(`what counts is in ${record.data}, as the record of ${ownerOf(record)} says`);
     }
     if (this.#isOwn(record)) {
-      // A write that was taken for lost, or one of the process before this one.
+      // A write that seemed lost has landed, or the process before this one wrote it.
       this.#hold(record);
       return this.#write('renew', stored, record);
     }
@@ -370,7 +375,7 @@ export class Contender {
   }
 
   #asFirst(epochs: readonly string[], rest: Stored | undefined): LeaseWrite | undefined {
-    // It was there: whoever holds it writes it anew.
+    // The record was there before: its holder writes it anew.
     if (this.#lastSeen !== undefined) return this.#missed();
     const { takeOver, self, session } = this.#options;
     const folders = epochs.join(', ') || 'no folder of an epoch';
@@ -402,20 +407,20 @@ export class Contender {
         : heldBack?.(record, isHere);
     if (this.#heldBackBecause !== undefined) return false;
     if (record.state === 'released' || this.#isOfThisFolder(record)) return true;
-    // What a primary leaves behind that was killed may still commit, and has the lock of its folder.
+    // A killed primary may leave processes that still commit. In this folder there are none: its lock is held here.
     if (record.folder === self.folder && isKnownGone(record, self)) return true;
     const unchangedMs = now() - (this.#watched?.sinceMs ?? now());
     return unchangedMs >= (record.ttlMs ?? SINGLE_TTL_MS) && now() >= this.#vowedUntilMs;
   }
 
   #isOwn(record: LeaseRecord): boolean {
-    // A copy of this very machine goes on with the same session.
+    // A higher `n` is of a copy of this machine, which goes on with the same session.
     return record.session === this.#options.session && this.#n !== undefined && record.n <= this.#n;
   }
 
   /**
-   * Whoever asks has the lock of the data folder, so that nothing of the activation before still runs. A copy of the folder
-   * has the note, too, and is another folder.
+   * Whether the activation before this one wrote the record from this data folder. The caller has the folder's lock, so
+   * nothing of that still runs. A copy of the folder has the note, too, but another inode.
    */
   #isOfThisFolder(record: LeaseRecord): boolean {
     const { note, self } = this.#options;
@@ -423,7 +428,7 @@ export class Contender {
     return isFolder && record.session === note?.session && record.n <= note.n;
   }
 
-  /** @param before what is there */
+  /** @param before the record that is there */
   #write(
     purpose: LeaseWrite['purpose'],
     stored: Stored | undefined,
@@ -441,7 +446,7 @@ export class Contender {
       n,
       state: purpose === 'release' ? 'released' : 'held',
       ttlMs,
-      // A writer that has not said it yet takes nothing away from what the databases have.
+      // Positions that the writer has not reported yet stay as they were.
       schema: { ...before?.schema, ...this.#positions.schema },
       needs: this.#positions.needs ?? before?.needs,
       confirmed: { ...before?.confirmed, ...this.#positions.confirmed },
@@ -451,7 +456,7 @@ export class Contender {
     return { purpose, record, over: stored };
   }
 
-  /** The same machine with the same databases goes on in its epoch; any other begins one. */
+  /** The same machine with the same databases keeps its epoch; any other system begins a new one. */
   #nextEpoch(before: LeaseRecord | undefined): number {
     if (!before) return 1;
     const isKept = this.#isOfThisFolder(before) && this.#options.note?.isWhole === true;

@@ -6,9 +6,9 @@ import { AcknowledgeGate } from './acknowledge-gate.ts';
 import type { Contender, LeaseNote, LeaseWrite, Look, WriteOutcome } from './contender.ts';
 import type { LeaseTimes } from './times.ts';
 
-/** Somebody else wrote at the same time, or the next step is known already. */
+/** The pause after a refused write, or when the next step is known already. */
 const AGAIN_MS = 20;
-/** Somebody waits for whoever takes what is offered. */
+/** The pause between looks while the record is offered: a handover waits for its taker. */
 const OFFERED_MS = 200;
 
 export interface DriverOptions<Item> {
@@ -18,21 +18,22 @@ export interface DriverOptions<Item> {
   readonly times: LeaseTimes;
   /** As the contender's. */
   readonly now: () => number;
-  /** Keeps what the data folder has to know, before the write is sent that it is about. */
+  /** Keeps the note in the data folder; called before a write is sent, and after it. */
   readonly keep: (note: LeaseNote) => void;
-  /** Whoever is told by `onChange` lives. While it does not, the record is another's to take. Undefined: it does. */
+  /** Whether the primary still answers; undefined: it does. While it does not, nothing is renewed: another may lead. */
   readonly isHeard?: (() => boolean) | undefined;
   /** Asks the other system not to challenge; as `askForVow`. Undefined where no peer is set. */
   readonly askPeer?: ((session: string) => Promise<number | undefined>) | undefined;
-  /** These are replicated: whoever takes over next has them. Oldest first. */
+  /** Hears which items are replicated: a system that takes over has them. Oldest first. */
   readonly onReplicated: (items: readonly Item[]) => void;
-  /** Something may be other than before: the state, or until when it may commit. */
+  /** Is called when the state, or until when it may commit, may have changed. */
   readonly onChange: () => void;
 }
 
 /**
- * Moves a contender on: one look at the record after the other, and the write that a look brings. States are the
- * contender's; it runs from `run` until that is over, or `end`. While the store is silent the holder asks its peer.
+ * Drives a contender: looks at the record again and again, and sends the write that a look leads to. The states are the
+ * contender's. It runs from `run` until the contender is over, or `end`. While the store is silent a holder asks its
+ * peer.
  */
 export class Driver<Item> {
   readonly #options: DriverOptions<Item>;
@@ -51,25 +52,25 @@ export class Driver<Item> {
     return this.#reason;
   }
 
-  /** It is in the replica: the next look decides whether it counts. */
+  /** The item is in the replica; the next look decides whether it counts. */
   uploaded(item: Item): void {
     this.#gate.add(item);
     this.wake();
   }
 
-  /** Looks now: there is something new to say or to hear. */
+  /** Looks at the record now instead of after the pause. */
   wake(): void {
     this.#isWoken = true;
     this.#pause.abort();
   }
 
-  /** Ends it; the record stays as it is. */
+  /** Ends `run`; the record stays as it is. */
   end(): void {
     this.#isEnding = true;
     this.wake();
   }
 
-  /** Resolves when the contender is over, or it was ended. */
+  /** Resolves when the contender is over, or after `end`. */
   async run(): Promise<void> {
     const { contender } = this.#options;
     while (!this.#isEnding && !contender.isOver) {
@@ -84,7 +85,7 @@ export class Driver<Item> {
     }
   }
 
-  /** @returns after which time to look again */
+  /** @returns milliseconds until the next look */
   async #round(): Promise<number> {
     const { contender, onReplicated, times, isHeard } = this.#options;
     if (isHeard?.() === false) return times.renewIntervalMs / 2;

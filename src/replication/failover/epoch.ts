@@ -8,13 +8,13 @@ export function epochFolder(epoch: number): string {
   return `e${String(epoch).padStart(DIGITS, '0')}`;
 }
 
-/** @returns the epoch whose folder it is; undefined for anything else, such as the folder of a database */
+/** @returns the epoch of a folder; undefined for any other name, such as the folder of a database */
 export function epochOf(folder: string): number | undefined {
   const epoch = Number(FOLDER.exec(folder)?.[1] ?? Number.NaN);
   return Number.isSafeInteger(epoch) && epochFolder(epoch) === folder ? epoch : undefined;
 }
 
-/** @returns what systems share whose epoch a replica is, and its folder below that; undefined for any other replica */
+/** @returns for the replica of an epoch the shared replica, and the epoch's folder below it; undefined for any other */
 export function sharedBy(
   replica: Replica,
 ): { readonly replica: Replica; readonly folder: string } | undefined {

@@ -2,22 +2,23 @@ import type { LeasePositions, Schema } from '../../messages/positions.ts';
 import type { Rehearsal } from '../../messages/rehearsal.ts';
 
 const MB = 1024 * 1024;
-/** A restored database needs a little more than its size while it is made. */
+/** A restore needs a little more disk than the size of the database. */
 const MARGIN = 1.1;
 const SPARE_BYTES = 16 * MB;
 
 export interface FitnessOptions {
-  /** The newest migrations that this code has. */
+  /** The newest migrations of this code. */
   readonly own: Schema;
-  /** On the disk that the databases are restored to. */
+  /** Free bytes on the disk that the databases are restored to. */
   readonly freeBytes: () => number;
 }
 
 type Told = Pick<LeasePositions, 'schema' | 'needs'>;
 
 /**
- * Whether this system could lead with the databases that a record tells of: it has the migrations that they need, those that
- * it would apply itself were tried before, and there is room. State: what was tried last (`rehearsed`).
+ * Tells whether this system could lead with the databases that a record describes: its code has the migrations that
+ * they need, the migrations that it would apply were tried on a copy, and there is room. State: the last trial
+ * (`rehearsed`).
  */
 export class Fitness {
   readonly #options: FitnessOptions;
@@ -31,14 +32,14 @@ export class Fitness {
     this.#rehearsal = rehearsal;
   }
 
-  /** Whether this code would apply migrations to such databases. Of those that nothing is told of that is not known. */
+  /** Whether this code would apply migrations to these databases; those that the record does not name are left out. */
   isNewer({ schema }: Told): boolean {
     return differing(this.#options.own, schema).length > 0;
   }
 
   /**
-   * @param isHere the databases are here already, so that nothing is restored, and a start migrates them as ever
-   * @returns why it could not lead, for people; undefined when it could
+   * @param isHere the databases are here already: nothing is restored, and a start migrates them as usual
+   * @returns why this system could not lead, for people; undefined when it could
    */
   heldBackBecause(record: Told, isHere: boolean): string | undefined {
     const lacking = differing(record.needs ?? record.schema, this.#options.own);
@@ -58,7 +59,7 @@ export class Fitness {
   }
 
   #lackOfRoom(): string | undefined {
-    // How large they are is not known before the first drill; nor does the smallest fit on a full disk.
+    // Before the first drill the size is not known; SPARE_BYTES still detects a full disk.
     const neededBytes = (this.#rehearsal?.restoredBytes ?? 0) * MARGIN + SPARE_BYTES;
     const freeBytes = this.#options.freeBytes();
     if (freeBytes >= neededBytes) return undefined;
@@ -66,7 +67,7 @@ export class Fitness {
   }
 }
 
-/** @returns the newest migrations that the one names and the other has not, of the databases that both name */
+/** @returns the newest migrations that `one` names and `other` lacks, in the databases that both name */
 function differing(one: Schema, other: Schema): readonly string[] {
   return Object.entries(one).flatMap(([database, owners]) => {
     const known = other[database];

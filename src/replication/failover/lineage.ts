@@ -6,22 +6,23 @@ import { clarified } from '../restore-failure.ts';
 import { replicaUnreachable } from '../store/unreachable.ts';
 import { unknownEpochs } from './unknown-epochs.ts';
 
-/** Where the data of a replica is that more than one system may have led. */
+/** Where a replica that more than one system may have led has its data. */
 export interface Lineage {
-  /** Folders below the replica, each the continuation of the next: the newest first. Empty: the replica itself. */
+  /** Folders below the replica, the newest first; each continues the one after it. Empty: the replica itself. */
   readonly folders: readonly [string, ...string[]];
-  /** Systems that stand by for each other write it. */
+  /** Whether systems that stand by for each other write it. */
   readonly isShared: boolean;
 }
 
 /**
  * @param env what `litestreamEnv` returned
  * @returns where a replica has its data, as its record says
- * @throws Failure history_unsettled where the record is missing or unreadable, and only it could tell
+ * @throws Failure history_unsettled where there are epochs, and the record is missing or unreadable;
+ *   replica_unreachable, replica_denied or bucket_missing where the record cannot be asked for
  */
 export async function readLineage(config: Config, env: NodeJS.ProcessEnv): Promise<Lineage> {
   const plain: Lineage = { folders: [''], isShared: false };
-  // In a folder no second system can take over.
+  // No second system can take over a replica in a folder.
   if (config.replica.type === 'file') return plain;
   const { record, epochs } = await read(config, env);
   if (record) {
@@ -43,7 +44,7 @@ async function read(config: Config, env: NodeJS.ProcessEnv) {
   }
 }
 
-/** @returns the replica in a folder below it; itself where that is empty */
+/** @returns the replica in a folder below this one; this one itself where the folder is empty */
 export function replicaIn<Kind extends Replica>(replica: Kind, folder: string): Kind {
   if (folder === '') return replica;
   const url = `${replica.url}/${folder}`;

@@ -18,29 +18,29 @@ import { askForVow, lookAtPeer, type PeerOptions } from './peer-client.ts';
 import { PeerListener } from './peer-listener.ts';
 import { timesOf } from './times.ts';
 
-/** What the primary gives the process that contends for its system; the credentials and PEER_SECRET come in its environment. */
+/** The input of the contender's process from the primary; the credentials and PEER_SECRET come in its environment. */
 export interface ContenderInput {
   /** Of this activation of the system. */
   readonly session: string;
   /** Of the primary. */
   readonly pid: number;
   readonly ttlMs: number;
-  /** The hash of the release that runs, for the other one. */
+  /** The hash of the release that runs, for the other system. */
   readonly release: string;
-  /** A process before this one has found that the store can decide. */
+  /** A process before this one has found that the store evaluates conditions. */
   readonly isResumed: boolean;
   /** As `ContenderOptions.takeOver`. */
   readonly takeOver?: string | undefined;
-  /** Where the other system is asked; undefined where none is set. */
+  /** Where to ask the other system; undefined where PEER_URL is not set. */
   readonly peerUrl?: string | undefined;
-  /** Where the other system asks; undefined where it cannot. */
+  /** Where to answer the other system; undefined where PEER_LISTEN is not set. */
   readonly peerListen?: { readonly host: string; readonly port: number } | undefined;
 }
 
-/** Between two questions to the other system how it is. */
+/** How often the other system is asked about its state. */
 const PEER_INTERVAL_MS = 5000;
 
-/** After these there may be something to write. */
+/** After these messages there may be something to write. */
 const TURNS: ReadonlySet<ToChild['kind']> = new Set([
   'databases-restored',
   'epoch-covered',
@@ -52,8 +52,9 @@ const TURNS: ReadonlySet<ToChild['kind']> = new Set([
 ]);
 
 /**
- * The process that contends for its system: apart, so that nothing else keeps it from renewing. It says what it is and
- * until when a writer may commit, and which uploads count; it hears what the primary has done about that.
+ * The process that contends for the lease. It is a process of its own so that nothing else delays a renewal. It reports
+ * its state, until when the writer may commit, and which uploads count; the primary reports what it has done about
+ * that.
  */
 export async function run(runtime: Runtime): Promise<void> {
   const { config, log, send, standby, ready, onMessage } = runtime;
@@ -80,7 +81,7 @@ export async function run(runtime: Runtime): Promise<void> {
       : { url: peerUrl, secret, timeoutMs: times.requestTimeoutMs, now: monotonicNowMs };
   let peer: Peer | undefined;
   let isServing = false;
-  /** Undefined before the first time: the primary of an older release never says that it has heard. */
+  /** Undefined before the first `heard`: the primary of an older release never sends it. */
   let heardAtMs: number | undefined;
   const silentMs = Math.max(ttlMs, config.HANG_TIMEOUT_MS);
   const isHeard = () => heardAtMs === undefined || monotonicNowMs() < heardAtMs + silentMs;
@@ -96,11 +97,11 @@ export async function run(runtime: Runtime): Promise<void> {
       try {
         writeNote(config.DATA_DIR, note);
       } catch (err) {
-        // Without it a restart begins another epoch.
+        // Without the note a restart begins another epoch.
         log.warn({ err }, 'what is known of the own epoch could not be kept');
       }
     },
-    // A primary that was stopped serves nobody, and cannot say so.
+    // A primary that was stopped (SIGSTOP) serves nobody, and cannot say so.
     isHeard,
     ...(peerOptions && { askPeer: (of: string) => askForVow(of, peerOptions) }),
     onReplicated(confirmations) {
@@ -137,7 +138,7 @@ export async function run(runtime: Runtime): Promise<void> {
       const { state } = contender;
       const silence = driver.silence && `it does not know who leads: ${driver.silence}`;
       const heldBackBecause = contender.heldBackBecause ?? (state === 'standby' ? silence : undefined);
-      // Who offers the record asks, and need not wait for the next look.
+      // The other system may be about to offer the record: look at it now.
       if (state === 'standby') driver.wake();
       const { url: replica } = config.replica;
       return { name: self.name, state, isServing, release, replica, heldBackBecause, clockAtMs: Date.now() };
@@ -146,7 +147,7 @@ export async function run(runtime: Runtime): Promise<void> {
   }
   const askPeer = async (options: PeerOptions) => {
     const before = JSON.stringify(peer);
-    // Who stands by may not have heard of the newest.
+    // A standby may not know the newest leader.
     const leader = contender.state === 'leader' ? self.name : undefined;
     peer = await lookAtPeer(options, { name: self.name, replica: config.replica.url, leader });
     if (JSON.stringify(peer) !== before && contender.state !== 'fenced') tell();
@@ -155,14 +156,14 @@ export async function run(runtime: Runtime): Promise<void> {
     setInterval(() => void askPeer(peerOptions), PEER_INTERVAL_MS).unref();
     void askPeer(peerOptions);
   }
-  // What is there is gone on with also while the store does not answer.
+  // A process that takes the place of another one goes on even while the store does not answer.
   if (!isResumed)
     await demandConditional(openLeaseStore(config, process.env), runtime, times.renewIntervalMs);
   ready();
   await driver.run();
 }
 
-/** Resolves when the store has told that it can decide between two. @throws Failure config_invalid when it cannot */
+/** Resolves when the store is known to refuse one of two writes at once. @throws Failure config_invalid if it is not */
 async function demandConditional(store: LeaseStore, { config, log, send }: Runtime, pauseMs: number) {
   const { url } = config.replica;
   let isTold = false;

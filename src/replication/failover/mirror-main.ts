@@ -9,25 +9,25 @@ import { S3Store } from '../store/s3-store.ts';
 import { Mirror, type MirrorTarget, type Synced } from './mirror.ts';
 import { type MirrorState, writeMirrorState } from './mirror-state.ts';
 
-/** At most so often. */
+/** Passes are at least this far apart. */
 const PASS_INTERVAL_MS = 1000;
-/** After one that failed. */
+/** The pause after a pass that failed. */
 const RETRY_MS = 5000;
-/** Without anything new: what the retention removes, and snapshots, move nothing that the record tells. */
+/** A pass is due though the record has nothing new: it tells nothing of snapshots, or of what the retention removed. */
 const IDLE_INTERVAL_MS = 10 * 60_000;
 const MB = 1024 * 1024;
-/** As a drill: well away from where writes would be refused. */
+/** As for a drill: stays well away from the point where writes are refused. */
 const RESERVE_MARGIN = 1.25;
 
-/** What the primary gives the process; the credentials come in its environment. */
+/** The input of the process from the primary; the credentials come in its environment. */
 export interface MirrorInput {
   /** Names without `.db`. */
   readonly databases: readonly string[];
 }
 
 /**
- * The process that mirrors the replica of the leader while this system stands by. States: it waits for the record to move
- * (`mirror`), and then makes a pass.
+ * The process that mirrors the leader's replica while this system stands by. States: waiting for a change of the record
+ * (message `mirror`) ⇄ making a pass.
  */
 export async function run({ config, log, send, standby, ready, onMessage }: Runtime): Promise<void> {
   process.umask(0o077);
@@ -44,7 +44,7 @@ export async function run({ config, log, send, standby, ready, onMessage }: Runt
   const end = new AbortController();
   let followed: Followed | undefined;
   let has: Followed | undefined;
-  /** Since when there is something that the mirror lacks; undefined while there is nothing. */
+  /** Since when the mirror lacks something; undefined while it lacks nothing. */
   let behindSinceMs: number | undefined;
   let synced: Synced | undefined;
   let syncedAtMs: number | undefined;

@@ -2,13 +2,13 @@ import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { HeldRecord } from '../../messages/positions.ts';
 
-/** What a mirror is known to have; JSON. */
+/** What a mirror is known to have, as kept in JSON. */
 export interface MirrorState extends Pick<HeldRecord, 'confirmed'> {
-  /** Below the replica, and below the mirror. */
+  /** The epoch's folder, below the replica and below the mirror. */
   readonly folder: string;
 }
 
-/** @returns what a mirror has at least; undefined before its first pass */
+/** @returns what the mirror has at least; undefined before its first pass */
 export function readMirrorState(dataDir: string): MirrorState | undefined {
   try {
     return JSON.parse(readFileSync(pathIn(dataDir), 'utf8')) as MirrorState;
@@ -17,7 +17,7 @@ export function readMirrorState(dataDir: string): MirrorState | undefined {
   }
 }
 
-/** @param dataDir absolute; its folder `run` is there */
+/** @param dataDir absolute; its folder `run` exists */
 export function writeMirrorState(dataDir: string, state: MirrorState): void {
   writeFileSync(`${pathIn(dataDir)}.part`, JSON.stringify(state), { mode: 0o600 });
   renameSync(`${pathIn(dataDir)}.part`, pathIn(dataDir));

@@ -15,27 +15,27 @@ import { isMirrored } from '../restore/mirrored.ts';
 import type { S3Store } from '../store/s3-store.ts';
 import type { StoredFile } from '../store/store.ts';
 
-/** What has not arrived whole ends so; Litestream's names never do. */
+/** Suffix of a file that has not arrived whole; Litestream's names never end so. */
 const PART = '.part';
 const DOWNLOADS_MAX = 16;
-/** One object, however slow the store is. */
+/** For one object. */
 const DOWNLOAD_TIMEOUT_MS = 2 * 60_000;
 const OWNER_ALONE = 0o700;
 const MS_PER_S = 1000;
 const MB = 1024 * 1024;
-/** Brings snapshots, and takes away what the retention has removed; between two of these only newer segments are asked for. */
+/** Everything is listed this often, for new snapshots and what retention removed; in between only newer segments. */
 const FULL_INTERVAL_MS = 10 * 60_000;
 const NAME = /\/generations\/([0-9a-f]{16})\/(snapshots|wal)\/([^/]+)$/;
 
-/** What is mirrored. */
+/** What to mirror. */
 export interface MirrorTarget {
-  /** The folder of the store that counts; what the mirror has of any other is removed. Empty: the replica itself. */
+  /** The folder in the store that counts; the mirror removes its files of any other. Empty: the replica itself. */
   readonly folder: string;
-  /** By database, the generation that is written there; undefined where nobody knows. */
+  /** By database, the generation that the leader writes; undefined where it is not known. */
   readonly generations: Readonly<Record<string, string | undefined>>;
 }
 
-/** What one pass has changed, and what there is then. */
+/** What one pass has changed, and the totals after it. */
 export interface Synced {
   readonly files: number;
   readonly bytes: number;
@@ -46,16 +46,16 @@ export interface Synced {
 
 export interface MirrorOptions {
   readonly store: Pick<S3Store, 'files' | 'open'>;
-  /** Absolute; nobody else writes there. */
+  /** Absolute; no other process writes there. */
   readonly folder: string;
   readonly freeBytes: (folder: string) => number;
-  /** What has to stay free. */
+  /** Disk space that has to stay free. */
   readonly reserveBytes: number;
   /** Monotonic, in milliseconds. */
   readonly now: () => number;
 }
 
-/** What the store was found to have of a target. */
+/** What the store has of a target, as last listed. */
 interface Listing {
   readonly folder: string;
   readonly atMs: number;
@@ -63,15 +63,17 @@ interface Listing {
 }
 
 /**
- * What a takeover needs of a replica in a bucket, in a folder of this machine: of each database the newest snapshot of the
- * generation that is written, with the segments behind it. The objects of Litestream 0.3 are named as its files are, so the
- * folder is a `file:` replica of its own, whose times are the store's. An object is written once and never changed. States:
- * as the store was at the end of the last `sync`; whatever a pass that was cut short has brought is whole.
+ * Keeps what a takeover needs of a replica in a bucket in a folder of this machine: for each database the newest
+ * snapshot of the generation that the leader writes, and the segments after it. Litestream 0.3 names objects and files
+ * alike, so the folder is a `file:` replica of its own, with the times of the store. An object is written once and
+ * never changed.
+ *
+ * State: the folder is as the store was at the last `sync`. Each file is whole, also when a pass was cut short.
  */
 export class Mirror {
   readonly #options: MirrorOptions;
   #listing: Listing | undefined;
-  /** Those that are here, since the last look at everything. */
+  /** Paths known to be here, since everything was listed last. */
   readonly #present = new Set<string>();
 
   constructor(options: MirrorOptions) {
@@ -79,8 +81,8 @@ export class Mirror {
   }
 
   /**
-   * Brings what is new in the store, and removes what no takeover needs any more.
-   * @throws Failure storage_full. @throws Error why the store could not be read, or the disk not be written
+   * Downloads what is new in the store, and removes what no takeover needs any more.
+   * @throws Failure storage_full; Error that says why the store could not be read, or the disk not be written
    */
   async sync(target: MirrorTarget, signal: AbortSignal): Promise<Synced> {
     const { folder } = this.#options;
@@ -94,13 +96,13 @@ export class Mirror {
     const brought = await this.#downloadAll(missing, signal);
     this.#listing = listing;
     for (const { path } of wanted) this.#present.add(path);
-    // Only now: until there is something newer, the old is what there is.
+    // Only now that the newer files are here.
     const removed = newer ? 0 : this.#prune(this.#present);
     const totalBytes = wanted.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
     return { ...brought, removed, totalFiles: wanted.length, totalBytes };
   }
 
-  /** @returns undefined where only a look at everything tells */
+  /** @returns the last listing with the newer segments; undefined where everything has to be listed */
   async #listNew({ folder, generations }: MirrorTarget, signal: AbortSignal): Promise<Listing | undefined> {
     const { store, now } = this.#options;
     const before = this.#listing;
@@ -114,7 +116,7 @@ export class Mirror {
         .sort()
         .at(-1);
       if (last === undefined) return undefined;
-      // They are named in the order in which they are written.
+      // Segments sort by name in the order in which they are written.
       for await (const file of store.files(place, last)) files.set(file.path, file);
       signal.throwIfAborted();
     }
@@ -191,7 +193,7 @@ function below(folder: string, name: string): string {
   return folder === '' ? name : `${folder}/${name}`;
 }
 
-/** @returns what a takeover restores from */
+/** @returns the files that a takeover restores from */
 function wantedOf(files: ReadonlyMap<string, StoredFile>, target: MirrorTarget): readonly StoredFile[] {
   return Object.entries(target.generations).flatMap(([database, generation]) => {
     const place = `${below(target.folder, database)}/`;
@@ -224,7 +226,7 @@ function walIndexOf({ path }: StoredFile): number | undefined {
   return kind === 'wal' ? segmentOf(name, base)?.index : undefined;
 }
 
-/** @returns the paths of all that is below a folder: files, also those that are not whole, and folders, each after its own */
+/** @returns the paths below a folder: of files, partial ones too, and of folders, each after the one that it is in */
 function treeOf(folder: string) {
   const entries = readdirSync(folder, { withFileTypes: true, recursive: true }).map((entry) => ({
     path: join(entry.parentPath, entry.name).slice(folder.length + 1),

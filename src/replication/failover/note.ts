@@ -13,15 +13,15 @@ export function readNote(dataDir: string): LeaseNote | undefined {
       ? { epoch, session, n, isWhole: isWhole === true, isGivenAway: isGivenAway === true }
       : undefined;
   } catch {
-    // Without a note it begins another epoch, which is always right.
+    // Without a note the system begins another epoch, which is always right.
     return undefined;
   }
 }
 
 /**
- * Replaces the note. It has to outlive this process, and not the machine: another boot begins another epoch.
+ * Replaces the note. It is not synced: it has to outlive the process, but not a reboot, which begins another epoch.
  *
- * @param dataDir absolute; its folder `run` is there
+ * @param dataDir absolute; its folder `run` exists
  */
 export function writeNote(dataDir: string, note: LeaseNote): void {
   const path = pathIn(dataDir);
@@ -29,7 +29,7 @@ export function writeNote(dataDir: string, note: LeaseNote): void {
   renameSync(`${path}.part`, path);
 }
 
-/** Without a note the next start begins another epoch, from the folder that counts. */
+/** Removes the note, so that the next start begins another epoch, from the folder that counts. */
 export function removeNote(dataDir: string): void {
   rmSync(pathIn(dataDir), { force: true });
 }

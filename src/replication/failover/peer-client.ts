@@ -15,9 +15,9 @@ export interface PeerOptions {
   readonly now: () => number;
 }
 
-/** Who asks: the other system has another name, and the same replica. */
+/** The system that asks. A true peer of it has another name, and the same replica. */
 export interface Asker extends Required<Pick<PeerState, 'name' | 'replica'>> {
-  /** Who leads in the store that it asks; undefined where that is not known, or it is not sure to be the newest. */
+  /** The name of the leader in its store; undefined where that is not known, or may be out of date. */
   readonly leader?: string | undefined;
 }
 
@@ -29,28 +29,28 @@ interface Answer {
 /**
  * Asks the other system not to challenge a session.
  *
- * @returns when the question was sent that it has promised to; undefined where it does not, or cannot be asked
+ * @returns when the question was sent, if the other system promised; undefined if it did not, or cannot be asked
  */
 export async function askForVow(session: string, options: PeerOptions): Promise<number | undefined> {
   try {
     const { said, sentAtMs } = await ask('vow', { session }, options);
     return said.isPromised === true ? sentAtMs : undefined;
   } catch {
-    // It is as one that does not promise.
+    // A system that cannot be asked has promised nothing.
     return undefined;
   }
 }
 
 /**
- * Asks the other system what it is.
- * @throws Error why it cannot be asked, as its message
+ * Asks the other system about its state.
+ * @throws Error whose message says why it cannot be asked
  */
 export async function askAbout(options: PeerOptions): Promise<PeerState> {
   const { said } = await ask('about', {}, options);
   return said.about as PeerState;
 }
 
-/** @returns what the other system says of itself; or why it does not, or cannot be the other one of this system */
+/** @returns what the other system says of itself; or why it cannot be asked, or cannot be this system's peer */
 export async function lookAtPeer(options: PeerOptions, asker: Asker): Promise<Peer> {
   try {
     const said = await askAbout(options);
@@ -67,13 +67,13 @@ function mismatchOf({ name, state, replica }: PeerState, asker: Asker): string |
     return `it is called ${name} as well: NODE_NAME is the same on both, or PEER_URL leads to this system itself`;
   if (replica !== undefined && replica !== asker.replica)
     return `it has another replica, so that each of both leads: REPLICA_URL is ${replica} there, and ${asker.replica} here`;
-  // The same name may be that of two buckets. One store lets no two lead.
+  // The same URL may name buckets in two stores. Within one store never two systems lead.
   return asker.leader === undefined || asker.leader === name || !LEADING.has(state)
     ? undefined
     : `it leads, and in the store here ${asker.leader} does, so that each of both leads: S3_ENDPOINT or AWS_REGION, or the account, is another one there`;
 }
 
-/** @throws Error why there is no answer that can be believed */
+/** @throws Error whose message says why there is no answer that can be trusted */
 async function ask(kind: PeerQuestion['kind'], about: object, options: PeerOptions): Promise<Answer> {
   const { url, secret, timeoutMs, now } = options;
   const signal = AbortSignal.timeout(timeoutMs);
@@ -91,7 +91,7 @@ async function ask(kind: PeerQuestion['kind'], about: object, options: PeerOptio
   if (answer.status === 403) throw new Error(WRONG_SECRET);
   if (!answer.ok) throw new Error(`it does not know what it was asked: it answers ${answer.status}`);
   const signature = answer.headers.get('x-signature');
-  // A server of the web may have a page for whatever it is asked.
+  // A web server may answer any question with a page.
   if (signature === null) throw new Error(`${url} is not PEER_LISTEN of the other system: it signs nothing`);
   const text = await answer.text();
   if (!isSignedBy(secret, ANSWER_PURPOSES[kind], text, signature)) throw new Error(WRONG_SECRET);

@@ -5,7 +5,7 @@ import { Failure } from '../../platform/errors.ts';
 import { http } from '../../platform/node-http.ts';
 import { isSignedBy, Nonces, sign } from './signature.ts';
 
-/** A question is asked right behind its nonce. */
+/** The client sends its question right after it gets the nonce. */
 const NONCE_LIFETIME_MS = 5000;
 const BODY_MAX_BYTES = 1024;
 const TIMEOUT_MS = 3000;
@@ -15,33 +15,34 @@ const KINDS: ReadonlyMap<string, PeerQuestion['kind']> = new Map([
   ['/about', 'about'],
 ]);
 
-/** What the peer asks. `vow`: that nobody challenges its session; `about`: what this system is. */
+/** A question of the peer. `vow`: not to challenge its session; `about`: what state this system is in. */
 export interface PeerQuestion {
   readonly kind: 'vow' | 'about';
-  /** Of the listener, for this question alone. */
+  /** Issued by the listener, for this question alone. */
   readonly nonce: string;
-  /** Of who asks: the answer is to this question. */
+  /** Chosen by the client; the answer repeats it, so it cannot be one to another question. */
   readonly ask: string;
   /** With `vow`. */
   readonly session?: string | undefined;
 }
 
-/** What an answer to each is signed as. */
+/** The purpose that the answer to each kind of question is signed with. */
 export const ANSWER_PURPOSES = { vow: 'promise', about: 'said' } as const;
 
 export interface PeerListenerOptions {
   readonly host: string;
   readonly port: number;
   readonly secret: string;
-  /** @returns whether it is promised */
+  /** @returns whether this system promises not to challenge that session */
   readonly vow: (session: string) => boolean;
   readonly about: () => PeerState;
   readonly now: () => number;
 }
 
 /**
- * Where the other system asks: for a vow while the store does not answer it, and now and then how this one is. It answers nobody who does not have the secret, and the
- * secret is never sent: a question is signed with a nonce that this one has issued, and an answer with one of who asks.
+ * Answers the other system: its request for a vow while the store does not answer it, and its regular question about
+ * this system's state. A question without the secret gets no answer. The secret is never sent: a question is signed
+ * with a nonce of this listener, and an answer with one of the client.
  */
 export class PeerListener {
   readonly #options: PeerListenerOptions;
@@ -108,7 +109,7 @@ function answer(response: ServerResponse, status: number, text: string): void {
   response.writeHead(status, { 'content-type': 'text/plain', 'cache-control': 'no-store' }).end(text);
 }
 
-/** @throws Error when it is longer than any question */
+/** @throws Error when the body is longer than any question */
 async function bodyOf(request: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];
   let sizeBytes = 0;

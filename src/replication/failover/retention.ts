@@ -3,12 +3,12 @@ import type { ReplicaStore } from '../store/store.ts';
 import { epochOf } from './epoch.ts';
 
 /**
- * Which folders of epochs nobody restores any more: those before the one that the record names, when so much has been stored
- * in that one since. Only times of the store's clock are compared. What is not older than `data` stays: a leader that
- * takes over may fill its folder just now.
+ * Finds the epoch folders that no restore needs any more: those of epochs before `data` in the record, whose newest
+ * object is older than the newest in `data` by more than the retention. Only times of the store's clock are compared.
+ * Folders of later epochs stay: a leader that takes over may be filling one.
  *
  * @param retentionMs how long past states can be restored
- * @returns the oldest first
+ * @returns their names, oldest first
  */
 export async function expiredEpochs(
   store: Pick<ReplicaStore, 'names' | 'files'>,
@@ -30,8 +30,8 @@ export async function expiredEpochs(
 }
 
 /**
- * Removes all that is in a folder of an epoch.
- * @returns how many files that were
+ * Removes everything in the folder of an epoch.
+ * @returns how many files there were
  */
 export async function removeEpoch(
   store: Pick<ReplicaStore, 'files' | 'remove'>,

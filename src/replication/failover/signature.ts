@@ -3,12 +3,12 @@ import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 const NONCE_BYTES = 16;
 const PARTS = 3;
 
-/** @param purpose what is signed, so that no signature of one thing is one of another */
+/** @param purpose what is signed, so that a signature of one kind of text is not valid for another */
 export function sign(secret: string | Buffer, purpose: string, text: string): string {
   return createHmac('sha256', secret).update(`${purpose}\n${text}`).digest('base64url');
 }
 
-/** In constant time. */
+/** Compares in constant time. */
 export function isSignedBy(
   secret: string | Buffer,
   purpose: string,
@@ -22,14 +22,14 @@ export function isSignedBy(
 }
 
 /**
- * Nonces that are known again without being kept, so that nobody can fill a memory with them. States of one: issued → used
- * (`use`), or too old by the clock.
+ * Issues nonces that are recognized by a signature instead of being stored, so that nobody can fill the memory with
+ * them. States of a nonce: issued → used (`use`), or expired by the clock.
  */
 export class Nonces {
   readonly #key = randomBytes(32);
   readonly #lifetimeMs: number;
   readonly #now: () => number;
-  /** Those that were used, with when they are too old anyway. */
+  /** Used nonces, each with the time at which it expires anyway. */
   readonly #used = new Map<string, number>();
 
   constructor(lifetimeMs: number, now: () => number) {
@@ -42,7 +42,7 @@ export class Nonces {
     return `${text}.${sign(this.#key, 'nonce', text)}`;
   }
 
-  /** @returns whether it was issued here, a moment ago, and is used for the first time */
+  /** @returns whether the nonce was issued here, has not expired, and is used for the first time */
   use(nonce: string): boolean {
     const parts = nonce.split('.');
     const [issuedMs = '', random, signature] = parts;
