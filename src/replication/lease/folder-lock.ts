@@ -4,22 +4,22 @@ import { type Lock, lockFile } from '../../sqlite/lock.ts';
 import { errorCode } from '../files.ts';
 import type { FileStore } from '../store/file-store.ts';
 
-/** What SQLite says where the file system has no locks, as some on a network: then the record alone decides. */
+/** SQLite's error codes on a file system without locks, as some on a network: then the record alone decides. */
 const LOCKLESS = /^SQLITE_(?:IOERR|NOLFS|PROTOCOL)/;
 
-/** A lock of the kernel on a replica in a folder. */
+/** A kernel lock on a replica in a folder. States: free ⇄ held; the file system may turn out to have no locks. */
 export class FolderLock {
   readonly #path: string;
   readonly #store: FileStore;
   readonly #awayBecause: () => string | undefined;
   #isLockable = true;
   #lock: Lock | undefined;
-  /** Of the file that is locked. */
+  /** Inode of the locked file. */
   #inode: number | undefined;
 
   /**
    * @param folder of the replica
-   * @param awayBecause why it is not the folder that it was, so that nothing may be written there; undefined when it is
+   * @param awayBecause why the replica is not mounted, so that nothing may be written there; undefined when it is
    */
   constructor(folder: string, store: FileStore, awayBecause: () => string | undefined = () => undefined) {
     this.#path = join(folder, 'lease.lock');
@@ -27,15 +27,15 @@ export class FolderLock {
     this.#awayBecause = awayBecause;
   }
 
-  /** Whether its file system has locks. */
+  /** Whether the file system has locks. */
   get isLockable(): boolean {
     return this.#isLockable;
   }
 
-  /** @returns whether nobody else has it */
+  /** @returns whether the lock is held here now, or the file system has no locks */
   take(): boolean {
     this.makeFolder();
-    // Of a file that was removed it keeps nobody away.
+    // A lock on a file that was removed keeps nobody away.
     if (statSync(this.#path, { throwIfNoEntry: false })?.ino !== this.#inode) this.release();
     try {
       this.#lock ??= lockFile(this.#path);
@@ -53,7 +53,7 @@ export class FolderLock {
     this.#lock = undefined;
   }
 
-  /** @throws Error where the replica is away */
+  /** @throws Error where the replica is not mounted */
   makeFolder(): void {
     const because = this.#awayBecause();
     if (because !== undefined) throw new Error(because);

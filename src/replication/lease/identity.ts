@@ -3,26 +3,26 @@ import { readFileSync, readlinkSync, statSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { machineId } from '../history/mark.ts';
 
-/** State of a process that has ended, and whose parent has not heard of it. */
+/** State of a process that has ended, and that its parent has not reaped. */
 const ZOMBIE = 'Z';
 /** In /proc/PID/stat behind the name: the state comes first, the start time 19 fields later. */
 const START_TIME_FIELD = 19;
 
-/** Who a system is, as far as others can judge by it whether it still lives. What the system does not tell is undefined. */
+/** Identifies a system, so that others can judge whether it lives. What the machine does not tell is undefined. */
 export interface Identity {
-  /** For people: the host's. Nothing is decided by it. */
+  /** The name of the host, for people. Nothing is decided by it. */
   readonly name: string;
-  /** Of this installation of the operating system and this data folder; it stays over a reboot. */
+  /** Identifies this installation of the operating system and this data folder; the same after a reboot. */
   readonly instance: string;
-  /** Of the kernel, since its boot. */
+  /** Identifies the boot of the kernel. */
   readonly bootId?: string | undefined;
-  /** Device and inode of the data folder, by which one kernel knows it. */
+  /** Device and inode of the data folder; they identify it under one kernel. */
   readonly folder: string;
-  /** What process ids are unique within. */
+  /** The namespace that process ids are unique within. */
   readonly pidNamespace?: string | undefined;
   /** Of the primary. */
   readonly pid: number;
-  /** When that process was started, in ticks since the boot. */
+  /** When the primary was started, in ticks since the boot. */
   readonly startTime?: string | undefined;
 }
 
@@ -49,12 +49,12 @@ export function isSameBoot(a: Identity, b: Identity): boolean {
   return a.bootId !== undefined && a.bootId === b.bootId;
 }
 
-/** @returns whether it is known that the process is dead that `other` names: only who counts processes as it does can know */
+/** @returns whether the process of `other` is known to be dead; only within one boot and one pid namespace can it be */
 export function isKnownGone(other: Identity, self: Identity): boolean {
   return lives(other, self) === false;
 }
 
-/** @returns whether it is known that this process lives */
+/** @returns whether the process of `other` is known to live */
 export function isAlive(other: Identity, self: Identity): boolean {
   return lives(other, self) === true;
 }
@@ -68,9 +68,9 @@ function lives(other: Identity, self: Identity): boolean | undefined {
   return stat !== undefined && stat[0] !== ZOMBIE && stat[START_TIME_FIELD] === startTime;
 }
 
-/** @returns what the kernel tells of a process, from its state on; undefined when there is none */
+/** @returns the fields of /proc/PID/stat from the state on; undefined when there is no such process */
 function statOf(pid: number): readonly string[] | undefined {
-  // The name may hold spaces and parentheses.
+  // The process name before the last `) ` may hold spaces and parentheses.
   return told(() => readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' '));
 }
 

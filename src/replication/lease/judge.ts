@@ -8,23 +8,24 @@ export interface Finding {
   readonly record: LeaseRecord | undefined;
   readonly self: Identity;
   readonly session: string;
-  /** The kernel's lock on the replica is held here; none but a folder has one. */
+  /** Whether the kernel's lock on the replica is held here; only a replica in a folder has one. */
   readonly isLocked: boolean;
-  /** The folder below the replica that this system has its databases from; empty: the replica itself. */
+  /** The folder below the replica that this system's databases continue; empty: the replica itself. */
   readonly folder: string;
-  /** What its data folder has noted as one of two systems; undefined where it was none. */
+  /** The note in its data folder, from when it was one of two systems; undefined where it never was. */
   readonly note?: LeaseNote | undefined;
 }
 
 /**
- * What a record says to who would own the replica. `own`: it is this activation's. `free`: nobody owns it. `same`: it
- * was this very system before the machine was booted anew, unless that was copied. `unknown`: another one, of which only
- * time tells. `refused`: it is of systems that stand by for each other, and was not led last by this one. `elsewhere`: the
- * replica goes on in another folder than this system's databases are from.
+ * What a record means for a system that wants to own the replica. `own`: the record is this activation's. `free`:
+ * nobody owns the replica. `same`: the owner was this system before a reboot, or a copy of it. `unknown`: another
+ * system; only time tells whether it lives. `refused`: the record is of systems that stand by for each other, and this
+ * one did not lead last. `elsewhere`: the replica is continued in another folder than the one that this system's
+ * databases are from.
  */
 export type Judgement = 'own' | 'free' | 'same' | 'unknown' | 'refused' | 'elsewhere';
 
-/** Judges without any clock. Whoever asks has the lock of its own data folder. */
+/** Judges a record without any clock. The caller has the lock of its own data folder. */
 export function judge({ record, self, session, isLocked, folder, note }: Finding): Judgement {
   if (record === undefined) return 'free';
   if (hasEpochs(record)) return isLastLeader(record, note) && record.data === folder ? 'free' : 'refused';
@@ -37,7 +38,7 @@ export function judge({ record, self, session, isLocked, folder, note }: Finding
 
 /**
  * @param note of the data folder here
- * @returns whether nobody has written the record since, and all that is here is in the folder that counts
+ * @returns whether this data folder was the last to write the record, and its epoch's folder is the one that counts
  */
 export function isLastLeader({ session, n, data }: LeaseRecord, note: LeaseNote | undefined): boolean {
   if (note?.isWhole !== true || session !== note.session || n > note.n) return false;

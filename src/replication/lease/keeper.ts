@@ -12,15 +12,15 @@ import { hasEpochs, isNobodys, type LeaseRecord, newRecord, ownerOf, parseRecord
 import { LEASE_NAME, type LeaseStore, type Stored } from './store.ts';
 
 const RENEW_INTERVAL_MS = 10_000;
-/** Three renewals: an owner whose record stands still for so long is dead. */
+/** An owner whose record does not change for three renewals is dead. */
 const DEAD_AFTER_MS = 3 * RENEW_INTERVAL_MS;
-/** Between two looks at another's record, and at a store that does not answer. */
+/** The pause between looks at another's record, or at a store that does not answer. */
 const LOOK_INTERVAL_MS = 1000;
-/** Somebody else wrote at the same time. */
+/** The pause after a write that was refused, since another system wrote at the same time. */
 const AGAIN_MS = 50;
-/** The kernel takes a moment to end a process that was killed. */
+/** How long to wait for a lock: the kernel takes a moment to end a process that was killed. */
 const LOCK_PATIENCE_MS = 2000;
-/** Of one that is taken over by force: it looks with each renewal, and then lets go. */
+/** How long to wait for a living owner on a forced takeover: it notices at its next renewal, and releases the lock. */
 const LET_GO_PATIENCE_MS = 2 * RENEW_INTERVAL_MS;
 
 export interface LeaseKeeperOptions {
@@ -28,9 +28,9 @@ export interface LeaseKeeperOptions {
   readonly self: Identity;
   /** Of this activation of the system. */
   readonly session: string;
-  /** This activation has held it already. */
+  /** Whether this activation has held the record already. */
   readonly isResumed: boolean;
-  /** It is taken from a living owner, too. */
+  /** Whether the replica is taken even from a living owner. */
   readonly isTakeOver: boolean;
   /** As `Finding.folder` and `Finding.note`. */
   readonly folder?: string;
@@ -43,33 +43,34 @@ export interface LeaseKeeperOptions {
 }
 
 /**
- * Owns a replica for one activation of a system. States and who moves them: judging (`run`) → waiting (another's record is
- * watched, or the store does not answer) → held (it has written its own) → released (`release`); any → lost (the record is
- * another's), which it never leaves. In each state a look at the record decides (`#look`), again and again.
+ * Owns a replica for one activation of a system. In each state it looks at the record again and again (`#look`).
+ *
+ * States and who moves them: judging (`run`) → waiting (it watches another's record, or the store does not answer) →
+ * held (it has written its own record) → released (`release`); any → lost (the record is another's), which is final.
  */
 export class LeaseKeeper {
   readonly #options: LeaseKeeperOptions;
   readonly #now: () => number;
   #state: 'judging' | 'waiting' | 'held' | 'lost' | 'released' = 'judging';
   #told: Ownership | undefined;
-  /** Somebody waits for what the next look finds. */
+  /** Whether a caller of `renew` waits for the result of the next look. */
   #isAsked = false;
   #isEnding = false;
   /** Ends the wait for the next look. */
   #pause = new AbortController();
-  /** Once held, whatever else is found there has replaced this. */
+  /** Whether it has held the record: then any other record has replaced its own. */
   #hasHeld: boolean;
-  /** What was there before: also what is written anew where it is missing goes on from that. */
+  /** The last record found. A record that is written anew because it is missing continues it. */
   #before: LeaseRecord | undefined;
-  /** The highest that this one has written; undefined before the first. */
+  /** The highest `n` that it has written; undefined before the first. */
   #n: number | undefined;
   #positions: LeasePositions = { schema: {}, confirmed: {} };
-  /** How it was taken, for people; undefined where that is plain. */
+  /** How the replica was taken from another system, for people; undefined where it was not. */
   #event: string | undefined;
   /** Another's record, and since when it has not changed. */
   #watched: { readonly text: string; readonly sinceMs: number } | undefined;
   #lockedOutSinceMs: number | undefined;
-  /** The last try to renew it has worked. */
+  /** Whether the last renewal succeeded. */
   #isRenewed = true;
   /** The look that is under way, if any. */
   #looking: Promise<number> = Promise.resolve(0);
@@ -80,7 +81,7 @@ export class LeaseKeeper {
     this.#hasHeld = options.isResumed;
   }
 
-  /** Takes the replica and renews that, until it is another's, or `release`. */
+  /** Takes the replica and renews the record, until the record is another's, or `release`. */
   async run(): Promise<void> {
     const { delay = (delayMs, signal) => sleep(delayMs, undefined, { signal }) } = this.#options;
     while (!this.#isOver) {
@@ -94,18 +95,18 @@ export class LeaseKeeper {
     }
   }
 
-  /** Looks now, and tells what it has found also where that is as before. */
+  /** Looks at the record now, and reports the result even if it is as before. */
   renew(): void {
     this.#isAsked = true;
     this.#pause.abort();
   }
 
-  /** What the next renewal tells of the replica. */
+  /** Sets what the next renewal says of the databases. */
   tell({ schema, confirmed, completeUntilMs, last }: LeasePositions): void {
     this.#positions = { schema, confirmed, completeUntilMs, last };
   }
 
-  /** Nothing more is added: others need not wait. Best effort. */
+  /** Marks the record as released: nothing more is added to the replica, so that others need not wait. Best effort. */
   async release(): Promise<void> {
     const { store } = this.#options;
     this.#isEnding = true;
@@ -127,13 +128,13 @@ export class LeaseKeeper {
     return this.#isEnding || this.#state === 'lost' || this.#state === 'released';
   }
 
-  /** @returns after which time to look again */
+  /** @returns milliseconds until the next look */
   async #look(): Promise<number> {
     const { store, self, session, isTakeOver } = this.#options;
     const isFree = store.lock();
     const found = await store.read();
     const record = found && parseRecord(found.text);
-    // What answers in a store's place, such as a proxy's page, is gone again later.
+    // Something else answers in place of the store, such as a proxy's page: tried again, not lost.
     if (this.#hasHeld && found && isNobodys(found.text)) throw new Error('what is there is no record');
     if (this.#hasHeld && found && !(record && this.#isOwn(record))) return this.#lose(nameOf(record));
     if (!isFree) return this.#lockedOut(found, record);
@@ -159,7 +160,7 @@ export class LeaseKeeper {
     return this.#write(found, record);
   }
 
-  /** Without a record the replica is nobody's, unless it holds what only a record can tell of. */
+  /** Takes a replica without a record, unless it has folders of epochs: only a record tells which of them counts. */
   async #first(): Promise<number> {
     const epochs = await this.#options.store.epochs();
     if (epochs.length === 0) return this.#write(undefined, undefined);
@@ -169,13 +170,13 @@ export class LeaseKeeper {
 
   #isOwn(record: LeaseRecord): boolean {
     if (record.session !== this.#options.session || hasEpochs(record)) return false;
-    // A copy of this very machine goes on with the same session.
+    // A higher `n` is of a copy of this machine, which goes on with the same session.
     return this.#n === undefined || record.n <= this.#n;
   }
 
   async #write(found: Stored | undefined, record: LeaseRecord | undefined): Promise<number> {
     const next = this.#next(record);
-    // Also of one whose answer is lost.
+    // Before the write: one whose answer is lost may have landed.
     this.#n = next.n;
     if (!(await this.#options.store.write(JSON.stringify(next), found))) return AGAIN_MS;
     this.#hasHeld = true;
@@ -186,7 +187,7 @@ export class LeaseKeeper {
     return RENEW_INTERVAL_MS;
   }
 
-  /** @param before what is there; what it names of a database is in the replica until newer is known to be */
+  /** @param before the record that is there; its confirmed positions stay until newer ones are known */
   #next(before: LeaseRecord | undefined): LeaseRecord {
     const { self, session, folder = '' } = this.#options;
     const { schema, confirmed, completeUntilMs } = this.#positions;
@@ -219,7 +220,7 @@ export class LeaseKeeper {
     return Math.min(LOOK_INTERVAL_MS, leftMs);
   }
 
-  /** Another process under this kernel has the lock: it lives. */
+  /** Another process under this kernel holds the lock, so it lives. */
   async #lockedOut(found: Stored | undefined, record: LeaseRecord | undefined): Promise<number> {
     const { isTakeOver, self, session, store } = this.#options;
     const nowMs = this.#now();
@@ -231,7 +232,7 @@ export class LeaseKeeper {
         ? 0
         : LOCK_PATIENCE_MS;
     if (nowMs - this.#lockedOutSinceMs >= patienceMs) return this.#lose(nameOf(record));
-    // It lets go when it finds that the record is another's.
+    // The owner releases the lock when it finds that the record is another's.
     if (isTakeOver && record?.session !== session) {
       this.#event = `it was taken over from ${nameOf(record)}`;
       await store.write(JSON.stringify(this.#next(record)), found);
@@ -240,13 +241,13 @@ export class LeaseKeeper {
   }
 
   #silent(reason: string): number {
-    // A record that may have changed meanwhile is watched anew.
+    // The record may change unseen meanwhile, so watching starts over.
     this.#watched = undefined;
     const { log } = this.#options;
     if (this.#state === 'held') {
       const trouble = `${LEASE_NAME} cannot be renewed: ${reason}`;
       if (this.#isRenewed) log.warn(`${trouble}; tried again`);
-      // One lost answer is no trouble.
+      // A single lost answer is only logged.
       else this.#tell({ state: 'held', trouble });
       this.#isRenewed = false;
     } else {
@@ -256,7 +257,7 @@ export class LeaseKeeper {
     return LOOK_INTERVAL_MS;
   }
 
-  /** @param advice in place of what is told where another system holds it */
+  /** @param advice replaces the usual advice for a replica that another system holds */
   #lose(owner: string, advice?: string): number {
     this.#options.store.unlock();
     this.#tell({ state: 'lost', reason: owner, ...(advice !== undefined && { advice }) });

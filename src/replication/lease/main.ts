@@ -6,14 +6,14 @@ import { LeaseKeeper, type LeaseKeeperOptions } from './keeper.ts';
 import { openLeaseStore } from './open-store.ts';
 import type { LeaseStore } from './store.ts';
 
-/** What the primary gives the process that owns the replica for it; the credentials come in its environment. */
+/** The input of the process from the primary; the credentials come in its environment. */
 export interface LeaseInput
   extends Pick<LeaseKeeperOptions, 'session' | 'isResumed' | 'isTakeOver' | 'folder'> {
   /** Of the primary. */
   readonly pid: number;
 }
 
-/** The process that owns the replica for its system: apart, so that nothing else keeps it from renewing that. */
+/** The process that owns the replica. It is a process of its own so that nothing else delays a renewal. */
 export async function run({ config, log, send, standby, ready, onMessage }: Runtime): Promise<void> {
   process.umask(0o077);
   const { pid, ...input } = (await standby()) as LeaseInput;
@@ -53,7 +53,7 @@ export async function run({ config, log, send, standby, ready, onMessage }: Runt
 }
 
 async function tellWhatIsIgnored(store: LeaseStore, config: Config, log: Runtime['log']): Promise<void> {
-  // One that does not answer now is told by everything else.
+  // A store that does not answer is reported elsewhere.
   const ignored = await store.ignored().catch(() => undefined);
   if (ignored === undefined) return;
   log.warn(

@@ -6,15 +6,15 @@ import { openStore } from '../store/open.ts';
 import { FolderLock } from './folder-lock.ts';
 import { LeaseFile, type LeaseStore } from './store.ts';
 
-/** A store that says nothing for so long is out of reach. */
+/** A store that does not answer within this time counts as unreachable. */
 const TIMEOUT_MS = 3000;
-/** The same for who restores, and waits for a slow store anyway. */
+/** The same for a restore, which has to wait for a slow store anyway. */
 export const PATIENT_TIMEOUT_MS = 10_000;
 
 /**
- * @param env holds the credentials, or tells where they are to be had
- * @param timeoutMs how long it waits for an answer
- * @returns the place of the record of a replica
+ * @param env holds the credentials, or says where to get them
+ * @param timeoutMs how long to wait for an answer
+ * @returns the store of a replica's record
  */
 export function openLeaseStore(
   config: Config,

@@ -1,41 +1,41 @@
 import type { LeasePositions } from '../../messages/positions.ts';
 import type { Identity } from './identity.ts';
 
-/** Of a system that has no other that takes over from it. */
+/** The epoch of a system without a standby. */
 const ONLY_EPOCH = 1;
 
 /**
- * Who owns a replica: the one object in it that decides. `PREFIX/lease.json`, written only by who owns it or takes it,
- * and never deleted.
+ * The record of a replica's owner, `PREFIX/lease.json`: the one object that decides. Only the owner, or a system that
+ * takes the replica, writes it. It is never deleted.
  */
 export interface LeaseRecord extends Identity, LeasePositions {
   /** Rises with each change of leader among systems that stand by for each other. */
   readonly epoch: number;
   /** Random, of one activation of a system. */
   readonly session: string;
-  /** The epoch whose folder in the replica holds the data; empty: the replica itself does. */
+  /** The folder of the epoch that holds the data, below the replica; empty: the replica itself does. */
   readonly data: string;
-  /** Another one at each renewal. */
+  /** Rises with each renewal. */
   readonly n: number;
   /** `released`: the owner was stopped, and adds nothing more. */
   readonly state: 'held' | 'released';
-  /** What `data` was before, the oldest first; undefined where it has never been anything else. */
+  /** Earlier values of `data`, oldest first; undefined where there were none. */
   readonly past?: readonly string[] | undefined;
-  /** Its databases are being replaced: nobody challenges until it is started again. */
+  /** The owner's databases are being replaced (restore --in-place): nobody challenges until it is started again. */
   readonly isRestoring?: true | undefined;
-  /** Its owner was one of two systems, and leads alone since, in the folder that `data` names. */
+  /** The owner was one of two systems, and now leads alone, in the folder that `data` names. */
   readonly isAlone?: true | undefined;
-  /** How long whoever would take it waits for another `n`; undefined where the owner has no standby. */
+  /** How long a challenger waits for another `n`; undefined where the owner has no standby. */
   readonly ttlMs?: number | undefined;
 }
 
-/** @returns the record in a file or an object; undefined for what is none */
+/** @returns the record in a text; undefined when the text is no record */
 export function parseRecord(text: string): LeaseRecord | undefined {
   const value = parse(text);
   return isRecord(value) ? value : undefined;
 }
 
-/** @returns whether no release has written it: it is a proxy's page, or the beginning of a record */
+/** @returns whether no release wrote a text: it is no JSON, such as a proxy's page or the beginning of a record */
 export function isNobodys(text: string): boolean {
   return parse(text) === undefined;
 }
@@ -69,7 +69,7 @@ export function newRecord(identity: Identity, session: string): LeaseRecord {
   };
 }
 
-/** @returns whether it is of systems that stand by for each other, so that a system alone leaves it as it is */
+/** @returns whether a record is of systems that stand by for each other; a system alone must then leave it as it is */
 export function hasEpochs({
   epoch,
   data,
@@ -79,7 +79,7 @@ export function hasEpochs({
   return isAlone !== true && (epoch !== ONLY_EPOCH || data !== '' || ttlMs !== undefined);
 }
 
-/** @returns whose record it is, for people */
+/** @returns the owner that a record names, for people */
 export function ownerOf({ name, pid }: LeaseRecord): string {
   return `${name} (process ${pid})`;
 }

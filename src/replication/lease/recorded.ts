@@ -8,21 +8,21 @@ import { isCoveredByDataDir } from './covered.ts';
 import { openLeaseStore } from './open-store.ts';
 import { parseRecord } from './record.ts';
 
-/** What the owner of a replica has told of a database. */
+/** What the owner's record says of a database: its newest commit that was seen in the replica. */
 export interface Recorded extends Position {
   /** As `LeaseRecord.data`. */
   readonly data: string;
-  /** On the clock of the commits: until then none was made beyond that one. Undefined where nobody has told. */
+  /** On the writer's clock: until then no commit was made beyond the position. Undefined where the record has none. */
   readonly completeUntilMs: number | undefined;
-  /** The very last commit before its owner was stopped; undefined where nobody has told, or it may have gone on since. */
+  /** The very last commit before the owner was stopped; undefined where the record has none, or is not released. */
   readonly last: Position | undefined;
 }
 
 /**
  * @param env what `litestreamEnv` returned
- * @param timeoutMs how long the store may take: who restores waits for it anyway
- * @returns the newest commit of a database that the replica's owner has seen in the replica; undefined where no record
- *   tells, or none can be read now
+ * @param timeoutMs how long the store may take; longer for a restore, which waits for it anyway
+ * @returns the newest commit of a database that the owner saw in the replica; undefined where no record tells it, or
+ *   none can be read now
  */
 export async function readRecorded(
   config: Config,
@@ -36,7 +36,7 @@ export async function readRecorded(
     return parseRecord((await store.read())?.text ?? '');
   };
   try {
-    // That of systems that take over from each other is beside the folders of their epochs, and tells of one of them.
+    // Two systems have one record, beside the folders of their epochs. It tells only of the epoch that `data` names.
     const shared = sharedBy(config.replica);
     const ofAll = shared && (await read(shared.replica));
     if (ofAll && ofAll.data !== shared?.folder) return undefined;
@@ -51,12 +51,12 @@ export async function readRecorded(
       last: record.state === 'released' ? positionOf(record.last?.[database]) : undefined,
     };
   } catch {
-    // Who restores reads the replica next, and hears then what is wrong with it.
+    // The caller reads the replica next, and then gets the reason.
     return undefined;
   }
 }
 
-/** @returns which commits were in the replica and did not come out of it, for people; undefined where none is known */
+/** @returns which commits the record names and the restored database lacks, for people; undefined if none is known */
 export function lostSince(
   recorded: Position | undefined,
   restored: History,

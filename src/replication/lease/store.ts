@@ -3,52 +3,52 @@ import { type ReplicaStore, type Stored, StoreRefusal } from '../store/store.ts'
 import { trialName } from '../store/trial.ts';
 import type { FolderLock } from './folder-lock.ts';
 
-/** The name of the record, in the replica. */
+/** The name of the record's object in the replica. */
 export const LEASE_NAME = 'lease.json';
 
 export type { Stored };
 
-/** Where the record is. Whatever cannot be done now throws, with the reason as its message. */
+/** The store of the record. Each method throws when it cannot be done now; the message is the reason. */
 export interface LeaseStore {
-  /** Whether the kernel tells who lives, beside the record. */
+  /** Whether a kernel lock tells, beside the record, that an owner lives. */
   readonly isLockable: boolean;
-  /** @returns whether nobody else under this kernel holds the replica; it is kept until `unlock` or the end of the process */
+  /** @returns false when another process under this kernel has the lock; else it is held until `unlock` or the exit */
   lock(): boolean;
   unlock(): void;
   /** @returns undefined where there is none */
   read(): Promise<Stored | undefined>;
   /**
-   * @param over what is to be replaced, as it was read; undefined where there was none
-   * @returns whether it was written; not where something else stands there by now
+   * @param over the record to replace, as it was read; undefined where there was none
+   * @returns whether it was written; false where another record is there by now
    */
   write(text: string, over: Stored | undefined): Promise<boolean>;
   /** @returns the folders of epochs in the replica */
   epochs(): Promise<readonly string[]>;
-  /** @returns what the store ignores, so that of two who write at once both are let; undefined where it lets one */
+  /** @returns what the store ignores, so that two writes at once both succeed; undefined where only one of them does */
   ignored(): Promise<'If-None-Match' | 'If-Match' | 'locks' | undefined>;
-  /** Resolves where the record may be written; it stays as it is. Only for a store that ignores nothing. */
+  /** Resolves where the record may be written, without changing it. Only for a store that ignores nothing. */
   demandWritable(): Promise<void>;
 }
 
-/** A store that knows no conditions answers with it, or ignores them. */
+/** The answer of a store that knows no conditions; others ignore them. */
 const NOT_IMPLEMENTED = 501;
 
-/** Of no content that a store may hold. */
+/** An entity tag that no stored content has. */
 const NO_TAG = `"${'0'.repeat(32)}"`;
 
 export interface LeaseFileOptions {
-  /** Of a replica in a folder, where a condition alone would let two write at once; undefined for a bucket. */
+  /** The lock of a replica in a folder, where a condition alone lets two write at once; undefined for a bucket. */
   readonly lock?: FolderLock;
-  /** A store that refuses conditions is written to as one that ignores them: not where two systems take over from each other. */
+  /** Writes without conditions to a store that knows none. Never where two systems take over from each other. */
   readonly takesNoConditions?: boolean;
 }
 
-/** The record as a file of the replica, replaced only under the condition that it is what was read. */
+/** The record as a file of the replica. It is replaced only under the condition that it still is what was read. */
 export class LeaseFile implements LeaseStore {
   readonly #store: ReplicaStore;
   readonly #lock: FolderLock | undefined;
   readonly #takesNoConditions: boolean;
-  /** The store has refused one. */
+  /** The store has answered a conditional write with 501. */
   #isUnconditional = false;
 
   constructor(store: ReplicaStore, { lock, takesNoConditions = false }: LeaseFileOptions = {}) {
@@ -86,7 +86,7 @@ export class LeaseFile implements LeaseStore {
   }
 
   async epochs(): Promise<readonly string[]> {
-    // In a folder no second system takes over.
+    // No second system can take over a replica in a folder.
     if (this.#lock) return [];
     return (await this.#store.names('', 'e')).filter((name) => epochOf(name) !== undefined);
   }
@@ -96,7 +96,7 @@ export class LeaseFile implements LeaseStore {
     const path = `${trialName()}/condition`;
     try {
       if (await this.#letsBoth(path, ['one', 'other'], undefined)) return 'If-None-Match';
-      // What is there already has the same tag again.
+      // Other texts than above: the same content would have the same tag again.
       if (await this.#letsBoth(path, ['next', 'another'], await this.#store.read(path))) return 'If-Match';
       return undefined;
     } catch (error) {
@@ -108,19 +108,19 @@ export class LeaseFile implements LeaseStore {
   }
 
   async demandWritable(): Promise<void> {
-    // Who is not allowed to write is told that before the condition is looked at.
+    // A store checks the permission before the condition, which this write never meets.
     if (!this.#lock) await this.#store.write(LEASE_NAME, '', { text: '', tag: NO_TAG });
   }
 
   async #letsBoth(path: string, texts: readonly string[], over: Stored | undefined): Promise<boolean> {
     const written = await Promise.all(texts.map((text) => this.#store.write(path, text, over)));
-    // One whose answer is lost is sent again, and refused by what it has written itself.
+    // A write whose answer was lost is sent again, and then refused for what it has written itself.
     if (!written.includes(true)) throw new Error('of two writes at once the store has refused both');
     return !written.includes(false);
   }
 }
 
-/** @returns whether the store knows no conditions */
+/** @returns whether the error says that the store knows no conditions */
 function isUnknown(error: unknown): boolean {
   return error instanceof StoreRefusal && error.status === NOT_IMPLEMENTED;
 }
