@@ -7,12 +7,12 @@ import { decodeLz4 } from './lz4.ts';
 import { type GenerationFiles, type SegmentFile, segmentName } from './replica-files.ts';
 import { type RowTrack, WalScan } from './wal-scan.ts';
 
-/** So many are asked for before the first of them is read. */
+/** How many segments are requested ahead. */
 const AHEAD = 32;
-/** A larger one is read piece by piece. */
+/** A larger segment is read as a stream. */
 const SMALL_MAX_BYTES = 256 * 1024;
 
-/** Of a segment, or where it is. */
+/** The content of a segment, or the path of its file. */
 type Content = Uint8Array | string;
 
 /** What a generation has of one WAL. */
@@ -20,20 +20,20 @@ export interface CheckedWal {
   readonly index: number;
   /** Where its last sound commit ends. */
   readonly soundBytes: number;
-  /** What is wrong with what follows; undefined when nothing is. */
+  /** What is wrong after that; undefined when nothing is. */
   readonly problem: string | undefined;
   readonly rows: ReadonlyMap<number, RowTrack>;
-  /** The segments that it is made of, in their order. */
+  /** The segments that the WAL is made of, in order. */
   readonly pieces: readonly Piece[];
 }
 
-/** A segment, and from where in its WAL on it is used: before that it has what the one before it has, too. */
+/** A segment, and the offset in its WAL from which it is used: what it has before that, the segment before has too. */
 export interface Piece {
   readonly segment: SegmentFile;
   readonly fromBytes: number;
 }
 
-/** Checks the WALs of one generation, each once, and only those that are asked for. */
+/** Checks the WALs of one generation: only those that are asked for, and each once. */
 export class CheckedWals {
   readonly #segments: Map<number, SegmentFile[]>;
   readonly #folder: string;
@@ -43,9 +43,7 @@ export class CheckedWals {
   readonly #loaded = new Map<SegmentFile, Promise<Content | undefined>>();
   readonly lastIndex: number;
 
-  /**
-   * @param untilMs commits after this time are told; milliseconds since the epoch
-   */
+  /** @param untilMs the scan notes the first commit after this time; milliseconds since the epoch */
   constructor({ name, segments }: GenerationFiles, files: LocalFiles, untilMs: number | undefined) {
     this.#segments = Map.groupBy(segments, ({ index }) => index);
     this.#folder = `generations/${name}/wal`;
@@ -54,7 +52,7 @@ export class CheckedWals {
     this.lastIndex = segments.at(-1)?.index ?? -1;
   }
 
-  /** Checks a WAL, and gets those ready that follow it. @throws Failure as `LocalFiles.get` */
+  /** Checks a WAL, and loads the segments after it ahead. @throws Failure as `LocalFiles.get` */
   async check(index: number): Promise<CheckedWal> {
     const known = this.#checked.get(index);
     if (known) return known;
@@ -90,8 +88,8 @@ export class CheckedWals {
         if (content === undefined) return end(`the segment ${name} is missing`);
         const source = typeof content === 'string' ? createReadStream(content) : [content];
         const fromBytes = scan.nextBytes;
-        // Litestream that is stopped while it uploads may upload from the same place again, and further, and then what
-        // follows it: some bytes are there twice. That they are the same the frames' checksums tell.
+        // If Litestream is stopped during an upload, it may upload again from the same offset, and further. Then some
+        // bytes are there twice. The checksums of the frames show that they are the same.
         let twiceBytes = fromBytes - segment.offsetBytes;
         pieces.push({ segment, fromBytes });
         for await (const bytes of decodeLz4(source)) {
@@ -109,7 +107,7 @@ export class CheckedWals {
     return end(undefined);
   }
 
-  /** A listing that is made while Litestream uploads may miss one that is older than others in it. */
+  /** Asks for a segment that a listing lacks: one made while Litestream uploads may miss an older segment. */
   async #unlisted(index: number, offsetBytes: number): Promise<SegmentFile | undefined> {
     const path = `${this.#folder}/${segmentFile({ index, offsetBytes })}`;
     const file = { path, index, offsetBytes, sizeBytes: 0, storedMs: 0 };
@@ -121,7 +119,7 @@ export class CheckedWals {
     let from = place;
     for (let next = index; next <= this.lastIndex && left > 0; next += 1) {
       const ahead = (this.#segments.get(next) ?? []).slice(from, from + left);
-      // Whoever awaits it hears of its failure.
+      // A failure is reported where the segment is awaited.
       for (const segment of ahead) this.#load(segment).catch(() => {});
       left -= ahead.length;
       from = 0;

@@ -9,21 +9,21 @@ export interface CommitRow {
 
 const LEAF_OF_TABLE = 0x0d;
 const LEAF_HEADER_BYTES = 8;
-/** `id`, `ordinal`, `at_ms`, and since sessions are known `session_ordinal`: numbers. Then `outcomes`, a text or null. */
+/** The columns `id`, `ordinal`, `at_ms`, with sessions `session_ordinal`: numbers. Then `outcomes`, text or null. */
 const COLUMNS_MIN = 3;
 const NUMBERS_MAX = 4;
 const COLUMNS_MAX = 5;
 const TEXT_TYPE_MIN = 13;
-/** Enough for whatever fits a page. */
+/** Enough for any number that occurs in a page. */
 const VARINT_MAX_BYTES = 4;
-/** Where the first column, the key of its row, stands for itself. */
+/** Type of the first column: as the row's key it is stored as NULL. */
 const NULL_TYPE = 0;
-/** Bytes of a whole number, by its type; 8 and 9 are the numbers 0 and 1. */
+/** Bytes of an integer by its serial type; the types 8 and 9 are the constants 0 and 1. */
 const INTEGER_BYTES: Readonly<Record<number, number>> = { 1: 1, 2: 2, 3: 3, 4: 4, 5: 6, 6: 8, 8: 0, 9: 0 };
-/** The last commit was made in this century, or never. */
+/** A page with an earlier time is not the writer's; 0 means that there was no commit yet. */
 const TIME_MIN_MS = Date.UTC(2000, 0);
 
-/** @returns the page of a database that has the row; undefined where none is counted */
+/** @returns the page that has the row of `writer_commit`; undefined for a database without that table */
 export function commitPageOf(db: Database): number | undefined {
   return db
     .prepare<[], number>("SELECT rootpage FROM sqlite_schema WHERE name = 'writer_commit'")
@@ -32,7 +32,7 @@ export function commitPageOf(db: Database): number | undefined {
 }
 
 /**
- * Tells what a page would say if it were that of `writer_commit`; which page that is, only the restored database knows.
+ * Reads a page as if it were that of `writer_commit`. Which page that is, only the restored database tells.
  *
  * @returns undefined for a page that cannot be it
  * @see https://sqlite.org/fileformat2.html#b_tree_pages
@@ -71,7 +71,7 @@ function isTextOrNull(type: number): boolean {
   return type === NULL_TYPE || (type >= TEXT_TYPE_MIN && type % 2 === 1);
 }
 
-/** @returns a number of variable length, of those that are met here, and where it ends */
+/** @returns a variable-length integer of at most VARINT_MAX_BYTES, and where it ends */
 function varint(page: Uint8Array, at: number): readonly [number, number] {
   let value = 0;
   let place = at;

@@ -11,28 +11,28 @@ import { isMirrored } from './mirrored.ts';
 import type { ReplicaFile } from './replica-files.ts';
 import { endedEarly, retried } from './retry.ts';
 
-/** A large one comes in parts, several at a time. */
+/** A larger file is downloaded in parts of this size, several at a time. */
 const PART_BYTES = 16 * 1024 * 1024;
 const MB = 1024 * 1024;
 const SPARE_BYTES = 16 * MB;
 
-/** Files of a replica as files of this machine. */
+/** Makes files of a replica available as files on this machine. */
 export interface LocalFiles {
   /**
-   * @returns where it is; undefined when the replica does not have it any more
+   * @returns the path of the local file; undefined when the replica does not have the file any more
    * @throws Failure replica_unreachable, storage_full, not_ready (aborted)
    */
   readonly get: (file: ReplicaFile) => Promise<string | undefined>;
   /**
-   * To be called before any of them is got.
+   * Checks that there is room for files. To be called before `get`.
    * @throws Failure storage_full when there is no room for them
    */
   readonly reserve: (files: readonly ReplicaFile[]) => void;
 }
 
 /**
- * @param folder for what is downloaded
- * @param onBytes hears of each piece that has been downloaded
+ * @param folder for the downloads
+ * @param onBytes is called with the size of each downloaded piece
  */
 export function localFiles(
   source: DatabaseReplica,
@@ -55,7 +55,7 @@ export function localFiles(
   };
 }
 
-/** Downloads each once, but for what a mirror has. */
+/** Downloads each file once; a file that the mirror has is used from there. */
 class Downloads implements LocalFiles {
   readonly #source: DatabaseReplica;
   readonly #store: S3Store;
@@ -77,7 +77,7 @@ class Downloads implements LocalFiles {
     const path = join(this.#folder, file.path);
     const got = this.#mirrored(file) ?? this.#download(file, path);
     this.#got.set(file.path, got);
-    // Whoever awaits it hears of it.
+    // A failure is reported where the file is awaited.
     got.catch(() => {});
     return got;
   }
@@ -95,7 +95,7 @@ class Downloads implements LocalFiles {
     );
   }
 
-  /** What the store lists decides: a mirror that lacks something, or has something else, is no source of it. */
+  /** @returns the mirror's file, only if it has the size and time that the store lists: the store decides */
   #mirrored(file: ReplicaFile): Promise<string> | undefined {
     const { mirrorDir } = this.#source;
     return mirrorDir !== undefined && isMirrored(mirrorDir, file)
@@ -126,7 +126,7 @@ class Downloads implements LocalFiles {
     }
   }
 
-  /** @returns whether the store has it */
+  /** @returns whether the store has the file */
   async #part(
     file: ReplicaFile,
     target: Awaited<ReturnType<typeof open>>,
@@ -139,7 +139,7 @@ class Downloads implements LocalFiles {
     const abort = new AbortController();
     const signal = this.#source.signal ? AbortSignal.any([this.#source.signal, abort.signal]) : abort.signal;
     const stall = new Error(`nothing came from it for ${stallTimeoutMs / 1000} s`);
-    // Others that get something show that it only waits for its turn.
+    // While other downloads get bytes, this one only waits for its turn.
     const startMs = performance.now();
     const timer = setInterval(() => {
       const silentMs = performance.now() - Math.max(startMs, this.#lastByteMs);

@@ -7,20 +7,20 @@ const CONTENT_CHECKSUM_BIT = 0x04;
 const DICTIONARY_BIT = 0x01;
 const STORED_BIT = 0x80000000;
 const BLOCK_MAX_BYTES = 4 * 1024 * 1024;
-/** The code of that size in the second byte of a descriptor. */
+/** The code of BLOCK_MAX_BYTES in the second byte of a frame descriptor. */
 const BLOCK_MAX_CODE = 0x70;
-/** The second byte of the xxHash of such a descriptor. */
+/** The second byte of the xxHash of the descriptor that `storedLz4` writes. */
 const DESCRIPTOR_CHECK = 0x73;
-/** How far back a block may refer to those before it. */
+/** How far back a block may refer to the blocks before it. */
 const WINDOW_BYTES = 64 * 1024;
 const MATCH_MIN_BYTES = 4;
 
 /**
- * Reads an LZ4 frame. Its checksums are not looked at: a WAL has its own.
+ * Reads an LZ4 frame. It does not verify the frame's checksums: a WAL has its own.
  *
- * @param source its bytes, in pieces of any size
- * @yields its content, a block at a time, each in memory of its own
- * @throws Error what is wrong with it
+ * @param source the bytes of the frame, in pieces of any size
+ * @yields the content, one block at a time, each in memory of its own
+ * @throws Error that says what is wrong with the frame
  * @see https://github.com/lz4/lz4/blob/dev/doc/lz4_Frame_format.md
  */
 export async function* decodeLz4(
@@ -47,7 +47,7 @@ export async function* decodeLz4(
   if (flags & CONTENT_CHECKSUM_BIT) await input.bytes(4);
 }
 
-/** @returns an LZ4 frame that holds a content as it is */
+/** @returns an LZ4 frame that holds the content uncompressed */
 export function storedLz4(content: Uint8Array): Buffer {
   const descriptor = Uint8Array.of(VERSION_BITS | INDEPENDENT_BIT, BLOCK_MAX_CODE, DESCRIPTOR_CHECK);
   const parts: Uint8Array[] = [littleEndian(MAGIC), descriptor];
@@ -66,10 +66,10 @@ function littleEndian(value: number): Buffer {
 
 let scratch = new Uint8Array(0);
 
-/** Bytes are copied one by one where a match overlaps what it makes, as the format has it. */
+/** Where a match overlaps its own output, bytes are copied one by one, as the format requires. */
 function decodeBlock(source: Uint8Array, window: Uint8Array, maxBytes: number): Uint8Array {
   const windowBytes = window.length;
-  // Made once: most segments are much smaller than a block may be.
+  // The buffer is reused: most segments are much smaller than the largest block.
   if (scratch.length < windowBytes + maxBytes) scratch = new Uint8Array(windowBytes + maxBytes);
   const target = scratch.subarray(0, windowBytes + maxBytes);
   target.set(window);
@@ -107,7 +107,7 @@ function wrong(): never {
   throw new Error('a block of its LZ4 frame is damaged');
 }
 
-/** Gives as many bytes at a time as are asked for. */
+/** Reads a source of pieces by a given number of bytes. */
 class Input {
   readonly #source: AsyncIterator<Uint8Array> | Iterator<Uint8Array>;
   #buffer: Uint8Array = new Uint8Array(0);

@@ -14,26 +14,27 @@ import { decodeLz4 } from './lz4.ts';
 import type { GenerationFiles } from './replica-files.ts';
 import { restoreFromWals, type WalRestored, type WalRestoreOptions } from './wal-restore.ts';
 
-/** So many segments at the end of a generation are looked at for its last commit. */
+/** How many segments at the end of a generation are searched for its last commit. */
 const TAIL_SEGMENTS_MAX = 8;
 
-/** What is known of a database beside the replica's content. */
+/** What is known of a database apart from the replica's content. */
 interface Known {
   /** What this machine remembers of it. */
   readonly mark: DatabaseMark | undefined;
-  /** What the owner of the replica has told of it. */
+  /** The newest commit in the owner's record. */
   readonly recorded: Position | undefined;
 }
 
 /**
- * Restores the generation that contains the others. Times of objects, which a copied replica or a wrong clock makes wrong,
- * and of which a store tells whole seconds, say only which one to begin with. Of generations from before sessions were known
- * nothing else can be told. Where one is damaged that another contains, nothing is missing.
+ * Restores the generation that contains the others. Times of objects only say which one to try first: a copied replica
+ * or a wrong clock makes them wrong, and a store has them in whole seconds. Only between generations of releases
+ * without sessions they decide, for want of anything else. A damaged generation that another one contains costs
+ * nothing.
  *
  * @param generations at least one
- * @param known where each of two has what the other has not, the one with more of what is remembered is taken, or else
- *   the one that was written to last. One that cannot be used is done without where all that was told is in another, and
- *   nothing that is left of it is later
+ * @param known decides between two generations of which each has commits that the other lacks: the one that has all
+ *   that was told wins, or else the one whose last commit is later. A generation that cannot be used is given up when
+ *   the result has all that was told, and no readable rest of that generation is later
  * @throws Failure as `restoreFromWals`
  */
 export async function restoreNewest(
@@ -63,7 +64,7 @@ export async function restoreNewest(
   const differences: string[] = [];
   let { history, page, pageBytes } = readEnd(outputPath, mark);
   for (const other of others) {
-    // One without a commit, which may be all that is left of it, is a part of any other.
+    // A generation without a commit, which may be the rest of a damaged one, is a part of any other.
     const isEmpty = history.last === undefined;
     if (isOfOlderRelease(history) && !isEmpty) break;
     if (other.snapshots.length === 0 || history.dismissed.includes(other.name)) continue;
@@ -106,7 +107,7 @@ export async function restoreNewest(
   return { ...best, faults: [...best.faults, ...differences] };
 }
 
-/** @returns whether something was told, and a history has all of it */
+/** @returns whether any commit was told, and a history has all that were */
 function hasAllTold(history: History, { mark, recorded }: Known): boolean {
   if (mark?.local === undefined && recorded === undefined) return false;
   return contains(history, recorded) && (mark === undefined || missingOf(history, mark) === undefined);
@@ -118,7 +119,7 @@ function readEnd(path: string, mark: DatabaseMark | undefined) {
   try {
     const page = commitPageOf(db);
     const pageBytes = db.pragma('page_size', { simple: true }) as number;
-    // With what this machine remembers of what was given up.
+    // Includes the abandoned commits that this machine remembers.
     const history = { ...read, abandoned: [...read.abandoned, ...(mark?.abandoned ?? [])] };
     return { history, page, pageBytes };
   } finally {
@@ -127,8 +128,8 @@ function readEnd(path: string, mark: DatabaseMark | undefined) {
 }
 
 /**
- * Looks only at the end of a generation: where a session of the history begins right behind it, whoever opened that session
- * had all of it.
+ * Whether a history has all of a generation, judged by the generation's last commit alone: where a session of the
+ * history begins right after that commit, the writer of that session had all of the generation.
  */
 async function isPart(
   generation: GenerationFiles,
@@ -141,7 +142,7 @@ async function isPart(
   return sessions.some(({ firstOrdinal }) => firstOrdinal === next);
 }
 
-/** @returns the last commit in the segments of a generation; undefined where there is none, infinite where that is not known */
+/** @returns the last commit in the segments of a generation; undefined where there is none, infinite where not known */
 async function lastOrdinalIn(
   { segments }: GenerationFiles,
   page: number | undefined,
@@ -176,7 +177,7 @@ function isPreferred(a: History, b: History, mark: DatabaseMark | undefined): bo
   return hasA === hasB ? a.lastAtMs > b.lastAtMs : hasA === true;
 }
 
-/** One commit, which its writer was killed over and nobody was told of. */
+/** Whether `left` has one commit more, and no later one: its writer was killed in it, and nobody was told of it. */
 function isOneOver(kept: History, left: History): boolean {
   const beyond = (left.last?.ordinal ?? 0) - (commonEnd(kept, left)?.ordinal ?? 0);
   return beyond === 1 && left.lastAtMs <= kept.lastAtMs;

@@ -2,21 +2,21 @@ import type { CheckedWal, CheckedWals } from './checked-wals.ts';
 import type { CommitRow } from './commit-row.ts';
 import type { SnapshotFile } from './replica-files.ts';
 
-/** A snapshot, and how much of the WALs after it is applied to it. */
+/** A snapshot, and how much of the WALs after it to apply. */
 export interface Plan {
   readonly snapshot: SnapshotFile;
-  /** Where it ends; undefined for the snapshot alone. */
+  /** Where to stop applying; undefined for the snapshot alone. */
   readonly end: { readonly index: number; readonly bytes: number } | undefined;
-  /** Why it ends before what the generation has; undefined where it does not, or was asked to. */
+  /** Why it stops before the generation's end; undefined where it does not, or stops at the time that was asked for. */
   readonly problem: string | undefined;
-  /** The first commit beyond what was asked for; undefined where none is known. */
+  /** The first commit after the time that was asked for; undefined where none is known. */
   readonly next: CommitRow | undefined;
 }
 
 /**
- * Plans what of a generation is applied to a snapshot: all that is there in one piece.
+ * Plans how much of a generation to apply to a snapshot: all WALs up to the first gap or damage.
  *
- * @param page which one holds the last commit of the writer; undefined where that is not known yet
+ * @param page the page that holds the row of the writer's last commit; undefined where that is not known yet
  */
 export async function planFrom(
   snapshot: SnapshotFile,
@@ -50,11 +50,11 @@ export async function planFrom(
 }
 
 /**
- * A snapshot may have been taken when part of its own WAL was in the database already; so one that ends within that WAL may
- * hold pages of later commits.
+ * A snapshot may have been taken when a part of its own WAL was in the database file already. So a plan that ends
+ * within that WAL may leave pages of later commits in the result.
  *
- * @param segments how many the generation has
- * @returns whether all that the snapshot may hold is applied to it
+ * @param segments the number of segments of the generation
+ * @returns whether the plan applies all commits that the snapshot may hold pages of
  */
 export function isWhole({ snapshot, end, problem, next }: Plan, segments: number): boolean {
   if (end === undefined) return segments === 0;
@@ -66,7 +66,7 @@ export function isSamePlan(a: Plan, b: Plan): boolean {
   return a.end?.index === b.end?.index && a.end?.bytes === b.end?.bytes;
 }
 
-/** The writer's last commit changes most often of all rows that look like it. */
+/** Guesses the page of `writer_commit`: of all rows that look like it, it changes most often. */
 function likelyPage({ rows }: CheckedWal): number | undefined {
   return [...rows].sort(([, a], [, b]) => b.changes - a.changes)[0]?.[0];
 }

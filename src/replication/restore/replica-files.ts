@@ -5,16 +5,16 @@ import { openStore } from '../store/open.ts';
 import type { StoredFile } from '../store/store.ts';
 import { replicaUnreachable } from '../store/unreachable.ts';
 
-/** A page of a listing takes a store no longer. */
+/** For one page of a listing. */
 const LIST_TIMEOUT_MS = 20_000;
-/** In a bucket its level is directly below the database. */
+/** In a bucket the folder of a level is directly below the database, without `ltx/`. */
 const LTX_PATH = /^[^/]+\/(?:ltx\/)?([0-9a-f]+)\/([0-9a-f]{16})-[0-9a-f]{16}\.ltx$/;
 
-/** One file of a replica. When it was stored decides nothing. */
+/** One file of a replica. Its time decides nothing. */
 export type ReplicaFile = StoredFile;
 
 export interface SnapshotFile extends ReplicaFile {
-  /** Of the WAL that follows it. */
+  /** Index of the WAL that follows the snapshot. */
   readonly index: number;
 }
 
@@ -26,19 +26,19 @@ export interface SegmentFile extends ReplicaFile {
 /** What a replica holds of one generation of a database. */
 export interface GenerationFiles {
   readonly name: string;
-  /** By index. */
+  /** Sorted by index. */
   readonly snapshots: readonly SnapshotFile[];
-  /** By index and offset. */
+  /** Sorted by index and offset. */
   readonly segments: readonly SegmentFile[];
-  /** When its newest file was stored; a hint where to look first. */
+  /** When its newest file was stored; only a hint where to look first. */
   readonly storedMs: number;
 }
 
 /** A file of Litestream 0.5. */
 export interface LtxFile extends ReplicaFile {
-  /** How often it was merged; the highest is for snapshots. */
+  /** How often it was merged; the highest level has the snapshots. */
   readonly level: number;
-  /** The first transaction in it. */
+  /** The first transaction in the file. */
   readonly firstTxid: number;
 }
 
@@ -85,7 +85,7 @@ export async function listReplicaFiles(source: DatabaseReplica): Promise<Replica
   return { generations, ltx };
 }
 
-/** @returns when the newest was stored, in milliseconds since the epoch; 0 where there is none */
+/** @returns when the newest file was stored, in milliseconds since the epoch; 0 where there is none */
 export function newestMs(files: readonly ReplicaFile[]): number {
   return files.reduce((newest, { storedMs }) => Math.max(newest, storedMs), 0);
 }

@@ -3,17 +3,17 @@ import { errorCode } from '../files.ts';
 
 const TRIES = 4;
 const FIRST_PAUSE_MS = 200;
-/** A connection that broke while it was read from; not a store that says nothing at all. */
+/** Worth a retry: a connection that broke while it was read from, but not a store that does not answer at all. */
 const PASSES: readonly string[] = ['ECONNRESET', 'EPIPE', 'ERR_STREAM_PREMATURE_CLOSE'];
 
-/** An answer that is shorter than it was said to be. */
+/** @returns the error for an answer that is shorter than announced; it is retried */
 export function endedEarly(): Error {
   return Object.assign(new Error('an answer ended early'), { code: 'ERR_STREAM_PREMATURE_CLOSE' });
 }
 
 /**
- * Asks a store again for what may go well the next time.
- * @throws Error what the last try has ended with
+ * Repeats a request to a store after an error that may pass.
+ * @throws Error of the last try
  */
 export async function retried<Result>(
   ask: () => Promise<Result>,

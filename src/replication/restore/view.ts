@@ -11,11 +11,11 @@ import type { Plan } from './plan.ts';
 import type { ReplicaFile } from './replica-files.ts';
 
 /**
- * Makes a replica that has what is planned and nothing else, of links to the files that are there.
+ * Makes a replica in a folder that has exactly what the plan applies, mostly of links to the local files.
  *
- * @param isAnew whether the segments are written anew: Litestream's decoder refuses some that are sound
- * @param folder for it; what is there is removed
- * @returns a configuration of Litestream for it; undefined when the snapshot is gone
+ * @param isAnew whether to write all segments anew: Litestream's decoder refuses some that are sound
+ * @param folder for the replica; its content is removed first
+ * @returns the path of a Litestream configuration for it; undefined when the snapshot is gone
  * @throws Failure as `LocalFiles.get`
  */
 export async function makeView(
@@ -61,14 +61,14 @@ export async function makeView(
   return configPath;
 }
 
-/** @returns the content of a segment, or so many bytes of it */
+/** @returns the content of a segment, or its first `sizeBytes` bytes */
 async function contentOf(path: string, sizeBytes: number | undefined): Promise<Buffer> {
   const parts: Uint8Array[] = [];
   let gotBytes = 0;
   for await (const bytes of decodeLz4(createReadStream(path))) {
     parts.push(bytes);
     gotBytes += bytes.length;
-    // What follows may be damaged.
+    // The rest may be damaged.
     if (gotBytes >= (sizeBytes ?? Number.POSITIVE_INFINITY)) break;
   }
   return Buffer.concat(parts).subarray(0, sizeBytes);

@@ -18,40 +18,40 @@ export interface WalRestoreOptions extends DatabaseReplica {
   readonly files: LocalFiles;
   /** For work in progress. */
   readonly folder: string;
-  /** In a folder of its own. */
+  /** In a folder of its own, which is emptied. */
   readonly outputPath: string;
   readonly check: Check;
-  /** Nothing later than this; milliseconds since the epoch. */
+  /** Restores nothing later than this; milliseconds since the epoch. Undefined for everything. */
   readonly atMs: number | undefined;
-  /** From its oldest snapshot, up to the next one. */
+  /** Restores from the oldest snapshot, up to the next one. */
   readonly isFromOldest: boolean;
   /** Runs Litestream's restore. */
   readonly run: (configPath: string, outputPath: string) => Promise<RunEnd>;
 }
 
-/** What came of it. */
+/** The result of a restore. */
 export interface WalRestored {
   readonly generation: string;
-  /** What of the replica could not be used, in words. */
+  /** The parts of the replica that could not be used, for people. */
   readonly faults: readonly string[];
-  /** The first commit that was left out because it is later than asked for; undefined where none is known. */
+  /** The first commit that was left out because it is later than `atMs`; undefined where none is known. */
   readonly next: CommitRow | undefined;
 }
 
-/** One file that came out, or why none did. */
+/** A file that was made, or why none was. */
 interface Made {
   readonly damage: string | undefined;
   readonly ordinal: number;
   readonly atMs: number;
-  /** Of the table with the writer's last commit; undefined where there is none. */
+  /** The page of the table with the writer's last commit; undefined where there is none. */
   readonly page: number | undefined;
 }
 
 /**
- * Restores one generation, as far as it is there in one piece: from its newest snapshot, or from an older one where that
+ * Restores one generation up to its first gap or damage: from its newest snapshot, or from an older one where that
  * cannot be used.
  *
- * @returns undefined when nothing in it is as old as was asked for
+ * @returns undefined when nothing in the generation is as old as `atMs`
  * @throws Failure restore_failed when nothing can be restored, replica_unreachable, storage_full, not_ready
  */
 export async function restoreFromWals(
@@ -102,7 +102,7 @@ export async function restoreFromWals(
   );
 }
 
-/** @returns what of a generation is before its second snapshot */
+/** @returns the part of a generation before its second snapshot */
 function firstPart({ snapshots, segments, ...rest }: GenerationFiles): GenerationFiles {
   const endIndex = snapshots[1]?.index ?? Number.POSITIVE_INFINITY;
   return {
@@ -112,7 +112,7 @@ function firstPart({ snapshots, segments, ...rest }: GenerationFiles): Generatio
   };
 }
 
-/** Times of objects only say where to look first. */
+/** @returns the snapshots to try, in order. Times of objects only say where to look first. */
 function snapshotsFor(
   snapshots: readonly SnapshotFile[],
   { atMs }: WalRestoreOptions,
@@ -123,7 +123,7 @@ function snapshotsFor(
   return early.length > 0 ? early : newestFirst.slice(-1);
 }
 
-/** Which page holds the last commit is known when there is a database: then what was planned may turn out otherwise. */
+/** Only a restored database tells which page holds the last commit. If the plan then differs, it is made again. */
 async function makeByPage(
   plan: Plan,
   wals: CheckedWals,
@@ -137,7 +137,8 @@ async function makeByPage(
 }
 
 /**
- * The snapshot alone may be later than the WAL that is left of it; the one that is later has everything of the other.
+ * For a plan that is not whole: makes the snapshot alone and the snapshot with its WAL, and keeps the later of the two,
+ * which has everything of the other.
  * @returns undefined when neither can be used
  */
 async function makePart(
@@ -168,7 +169,7 @@ async function make(plan: Plan, wals: CheckedWals, options: WalRestoreOptions): 
   return { damage: undefined, ordinal, atMs, page: pageOfLastCommit(outputPath) };
 }
 
-/** @returns why it did not succeed, where the replica is to blame. @throws Failure where it is not */
+/** @returns why it failed, where the replica is to blame; undefined on success. @throws Failure of another cause */
 async function runLitestream(
   plan: Plan,
   wals: CheckedWals,
@@ -176,7 +177,7 @@ async function runLitestream(
   options: WalRestoreOptions,
 ): Promise<string | undefined> {
   const { folder, outputPath, files, run } = options;
-  // What an earlier one has written would be in the way.
+  // Removes the output of an earlier attempt.
   rmSync(dirname(outputPath), { recursive: true, force: true });
   mkdirSync(dirname(outputPath), { mode: 0o700 });
   const configPath = await makeView(plan, wals, files, join(folder, 'view'), isAnew, options);

@@ -1,13 +1,13 @@
 import { WalReader } from '../wal.ts';
 import { type CommitRow, commitRowIn } from './commit-row.ts';
 
-/** What a WAL has of a page that may hold the writer's last commit, at the ends of its whole commits. */
+/** The versions in a WAL of a page that may hold the writer's last commit, each as a whole commit left it. */
 export interface RowTrack {
   readonly first: CommitRow;
   readonly last: CommitRow;
-  /** How often it changed. */
+  /** How often the row changed. */
   readonly changes: number;
-  /** The first commit that is later than asked for; undefined where there is none. */
+  /** The first commit that is later than `untilMs`; undefined where there is none. */
   readonly later: LaterCommit | undefined;
 }
 
@@ -17,7 +17,7 @@ export interface LaterCommit {
   readonly fromBytes: number;
 }
 
-/** Reads one WAL from its beginning, and notes where its whole commits end and what they say of the writer's last commit. */
+/** Reads one WAL from its start: where its last whole commit ends, and what its pages say of the writer's commits. */
 export class WalScan {
   readonly #untilMs: number;
   readonly #reader = new WalReader();
@@ -25,12 +25,12 @@ export class WalScan {
   readonly #pending = new Map<number, CommitRow>();
   #soundBytes = 0;
 
-  /** @param untilMs commits after this time are told; milliseconds since the epoch */
+  /** @param untilMs the first commit after this time is noted; milliseconds since the epoch */
   constructor(untilMs = Number.POSITIVE_INFINITY) {
     this.#untilMs = untilMs;
   }
 
-  /** Where what follows has to begin. */
+  /** The offset at which the next bytes have to begin. */
   get nextBytes(): number {
     return this.#reader.nextBytes;
   }
@@ -40,14 +40,14 @@ export class WalScan {
     return this.#soundBytes;
   }
 
-  /** Of each page that may be it. */
+  /** By page, for each page that may be that of `writer_commit`. */
   get rows(): ReadonlyMap<number, RowTrack> {
     return this.#rows;
   }
 
   /**
-   * @param bytes what follows those before
-   * @throws Error why it does not follow
+   * @param bytes the next bytes of the WAL
+   * @throws Error that says why they cannot follow the bytes before
    */
   push(bytes: Uint8Array): void {
     for (const { page, isCommit, image, endBytes } of this.#reader.frames(bytes)) {
