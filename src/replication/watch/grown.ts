@@ -1,22 +1,24 @@
 import type { ReplicaListing } from '../history/replica-listing.ts';
 import { segmentFile } from '../history/segment.ts';
 
-/** What does not grow for so long is whole. */
+/** A generation that has not grown for this long is whole. */
 const WATCHED_MS = 3_600_000;
 
 interface Seen {
-  /** Of its objects. */
+  /** The names of the generation's objects. */
   readonly names: ReadonlySet<string>;
-  /** When it was last seen to grow, or first seen at all. */
+  /** When it was last seen to grow, or else first seen. */
   readonly grownAtMs: number;
-  /** It has, since it was seen first or was told of. */
+  /** Whether it has grown since it was first seen, or since that was last reported. */
   readonly isToTell: boolean;
 }
 
 /**
- * Finds generations that grow though Litestream does not write them: whoever copies one into the replica takes a while, so that
- * it may have been compared with the database before it was whole. Each goes watched → growing (a look finds more) → told (the
- * next look finds no more) → watched; and is watched no longer when it has not grown for an hour.
+ * Finds generations that grow though Litestream does not write them. Copying a generation into the replica takes a
+ * while, so it may have been compared with the database before it was whole.
+ *
+ * States of a generation: watched → growing (a look finds more) → reported (the next look finds no more) → watched.
+ * After an hour without growth it is watched no longer.
  */
 export class GrownGenerations {
   readonly #seen = new Map<string, Seen>();
@@ -24,15 +26,15 @@ export class GrownGenerations {
   readonly #intervalMs: number;
   readonly #now: () => number;
 
-  /** @param intervalMs between two looks at the same one: each may be many requests */
+  /** @param intervalMs between two looks at the same generation: a look may be many requests */
   constructor(intervalMs: number, now: () => number = () => performance.now()) {
     this.#intervalMs = intervalMs;
     this.#now = now;
   }
 
   /**
-   * @returns whether a generation has grown, and has come to rest
-   * @throws Error why the replica cannot be read
+   * @returns whether a generation has grown, and has stopped growing; each growth is reported once
+   * @throws Error that says why the replica cannot be read
    */
   async hasGrown(database: string, generation: string, listing: ReplicaListing): Promise<boolean> {
     const key = `${database}/${generation}`;

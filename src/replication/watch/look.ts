@@ -2,19 +2,19 @@ import type { SegmentRef } from '../../messages/confirmation.ts';
 import type { ReplicaListing } from '../history/replica-listing.ts';
 import { segmentFile } from '../history/segment.ts';
 
-/** Something in the replica is not as this system has left it. */
+/** A difference between the replica and what this system has put there. */
 export type Finding = {
-  /** A sentence. */
+  /** One sentence, for people. */
   readonly text: string;
 } & (
   | {
-      /** `foreign`: there is more than this system has put there. `loss`: what this system has put there is gone. */
+      /** `foreign`: the replica has more than this system uploaded. `loss`: something that it uploaded is gone. */
       readonly kind: 'foreign' | 'loss';
       readonly database: string;
-      /** Compared with the database before, and to be compared again. */
+      /** Generations that were compared with the database, but have grown since: they must be compared again. */
       readonly grown?: readonly string[];
     }
-  /** The disk that it is on is not mounted. */
+  /** The disk of the replica is not mounted. */
   | { readonly kind: 'away' }
 );
 
@@ -22,20 +22,20 @@ export interface LookOptions {
   readonly database: string;
   readonly replicaUrl: string;
   readonly listing: ReplicaListing;
-  /** What Litestream has uploaded since a look has found all, and some before that; all of one generation, in their order. */
+  /** The uploads since the last look that found all, and some before that; of one generation, oldest first. */
   readonly uploaded: readonly SegmentRef[];
-  /** Whether a generation is one of this system. Asked after the names were read: Litestream may just have begun one. */
+  /** Whether a generation is this system's. Called after the names were read: Litestream may just have begun one. */
   readonly isOwn: (generation: string) => boolean;
-  /** Whether there is more in a generation than when it was compared. */
+  /** Whether a generation has more objects than when it was compared. */
   readonly hasGrown: (generation: string) => Promise<boolean>;
 }
 
 /**
- * Compares the names in the replica of one database with what is known to be there: its generations, and in the newest
- * one a snapshot and the segments that were uploaded last. Gaps further back only a drill finds.
+ * Compares the names in the replica of one database with what must be there: its generations, and in the newest one a
+ * snapshot and the last uploaded segments. Only a drill finds gaps further back.
  *
  * @returns undefined where all is as it should be
- * @throws Error why the replica cannot be read
+ * @throws Error that says why the replica cannot be read
  */
 export async function lookAtReplica(options: LookOptions): Promise<Finding | undefined> {
   const { database, replicaUrl, listing, uploaded, isOwn, hasGrown } = options;
@@ -60,7 +60,7 @@ export async function lookAtReplica(options: LookOptions): Promise<Finding | und
   const found = new Set(segments.map(segmentFile));
   const missing = uploaded.filter((each) => !found.has(segmentFile(each)));
   for (const each of missing) {
-    // A store may list late what it has.
+    // A store's listing may be late, so it is asked for the object itself.
     if (await listing.has(each)) continue;
     const lost = isListed
       ? `has lost ${missing.length} of the ${uploaded.length} objects that were uploaded last to its generation ${generation}`

@@ -10,13 +10,13 @@ import { NO_STORE, StoreRefusal } from '../store/store.ts';
 import { GrownGenerations } from './grown.ts';
 import { type Finding, lookAtReplica } from './look.ts';
 
-/** What is found shows within fifteen seconds. Requests to a store may cost money, and reading a folder does not. */
+/** A finding shows within fifteen seconds. Requests to a store may cost money; reading a folder does not. */
 const INTERVALS_MS = { s3: 10_000, file: 2000 } as const;
-/** While somebody waits for the result. */
+/** The interval while confirmations wait for the result. */
 const URGENT_INTERVAL_MS = 1000;
-/** Between two looks at a generation that nothing is uploaded to, in such intervals. */
+/** A generation that nothing is uploaded to is looked at once in this many intervals. */
 const GROWN_INTERVALS = 6;
-/** Of the newest segments that a look has found; one page of a listing has a thousand. */
+/** How many of the newest found segments are looked for again; one page of a listing has a thousand. */
 const FOUND_MAX = 200;
 
 export interface ReplicaWatchOptions {
@@ -24,28 +24,29 @@ export interface ReplicaWatchOptions {
   /** Holds the credentials. */
   readonly env: NodeJS.ProcessEnv;
   readonly databases: readonly string[];
-  /** Whether the mark has a generation as one that was compared with the database. */
+  /** Whether the mark names a generation as compared with the database. */
   readonly isCompared: (database: string, generation: string) => boolean;
-  /** Whether somebody waits for the replica to be whole. */
+  /** Whether anything waits for the replica to be whole. */
   readonly isUrgent: () => boolean;
-  /** Gets what each look has found; nothing, when all is as it should be. */
+  /** Gets the findings of each look; none when all is as it should be. */
   readonly onLook: (findings: readonly Finding[]) => void;
-  /** Why the replica could not be read, in words; undefined when it was. */
+  /** Gets why the replica could not be read, for people; undefined when it was. */
   readonly onRefused: (reason: string | undefined) => void;
 }
 
 /**
- * Looks at the names in the replica all the time, for what this system has not done to it. States and who moves them:
- * off → on (`start`) → off (`stop`). A look that began before the last `stop` has no result.
+ * Looks at the names in the replica at an interval, for changes that this system has not made. States and who moves
+ * them: off → on (`start`) → off (`stop`). The result of a look that began before the last `start` or `stop` is
+ * dropped.
  */
 export class ReplicaWatch {
   readonly #options: ReplicaWatchOptions;
-  /** What was uploaded since a look has found all, and the end of what it has found; of one generation, in their order. */
+  /** By database, as `LookOptions.uploaded`. */
   readonly #uploaded = new Map<string, readonly SegmentRef[]>();
   readonly #own = new Set<string>();
   readonly #grown: GrownGenerations;
   #timer: NodeJS.Timeout | undefined;
-  /** Numbers each time that it was started or stopped. */
+  /** Counts starts and stops. */
   #turn = 0;
 
   constructor(options: ReplicaWatchOptions) {
@@ -63,14 +64,14 @@ export class ReplicaWatch {
     clearTimeout(this.#timer);
   }
 
-  /** Somebody waits for the next look. */
+  /** Schedules the next look anew, since `isUrgent` may have changed. */
   wake(): void {
     if (this.#timer === undefined) return;
     clearTimeout(this.#timer);
     this.#schedule();
   }
 
-  /** Litestream has uploaded something. */
+  /** Notes what Litestream says it has uploaded; segments of an earlier generation are forgotten. */
   confirmed({ database, segment }: Confirmation): void {
     if (!segment) return;
     const before = this.#uploaded.get(database) ?? [];
@@ -78,17 +79,17 @@ export class ReplicaWatch {
     this.#uploaded.set(database, [...same, segment]);
   }
 
-  /** What was uploaded counts no more: a new generation begins. */
+  /** Forgets the uploads: a new generation begins. */
   forget(database: string): void {
     this.#uploaded.delete(database);
   }
 
-  /** Whether anything was uploaded that a look can find again. */
+  /** Whether any upload is noted that a look can find again. */
   hasUploaded(database: string): boolean {
     return this.#uploaded.has(database);
   }
 
-  /** Takes note of the generations that Litestream goes on with, before it is killed and may begin others. */
+  /** Notes the generations that Litestream writes now, before it is killed and may begin others. */
   noteOwn(): void {
     for (const database of this.#options.databases) {
       const generation = liveGeneration(databasePath(this.#options.config.DATA_DIR, database));
@@ -153,14 +154,14 @@ export class ReplicaWatch {
     return finding;
   }
 
-  /** All was there. What is of an earlier WAL the retention may remove from now on. */
+  /** All was there. Segments of earlier WALs are looked for no more: from now on the retention may remove them. */
   #found(database: string, found: readonly SegmentRef[]): void {
     const kept = found.filter(({ index }) => index === found.at(-1)?.index).slice(-FOUND_MAX);
     const left = this.#uploaded.get(database)?.filter((each) => kept.includes(each) || !found.includes(each));
     if (left) this.#uploaded.set(database, left);
   }
 
-  /** What Litestream has uploaded to something in the store's place is nowhere, though it was told that all is well. */
+  /** If something else answers in the store's place, it took the uploads and kept none: that is a loss. */
   async #unlessNoStore(
     database: string,
     looking: Promise<Finding | undefined>,

@@ -3,34 +3,36 @@ import type { Confirmation } from '../../messages/confirmation.ts';
 import { ReplicaListing } from '../history/replica-listing.ts';
 import { advised } from '../store/remedies.ts';
 
-/** Between two looks for what was not found; what comes meanwhile is looked for at once. */
+/** The pause before another look for what was not found; a new confirmation starts a look at once. */
 const AGAIN_MS = 1000;
-/** Looked for in one look. */
+/** How many confirmations of a database one look checks. */
 const AT_ONCE_MAX = 32;
 
 export interface UploadCheckOptions {
   readonly config: Config;
   /** Holds the credentials. */
   readonly env: NodeJS.ProcessEnv;
-  /** Asked with each look: whether the replica is still this system's. */
+  /** Whether the replica is still this system's; called with each look. */
   readonly isOwner: () => Promise<boolean>;
-  /** It is in the replica. In their order, of each database. */
+  /** Gets each confirmation whose object is in the replica; for each database in order. */
   readonly onFound: (confirmation: Confirmation) => void;
-  /** Why nothing can be found out, in words; undefined when it can again. */
+  /** Gets why the replica cannot be read, for people; undefined when it can again. */
   readonly onTrouble: (reason: string | undefined) => void;
 }
 
 /**
- * Looks for what Litestream says that it has uploaded: what answers in the place of a store, such as a page to log in on,
- * takes everything and keeps nothing. A confirmation is waiting (`add`) → found (a look that was sent later finds its object,
- * and those before it), or dropped (its database has begun another generation, which has all that it had). There is one look
- * at a time, and the next one is for all that came meanwhile.
+ * Checks that what Litestream reports as uploaded is in the store: a login page that answers in the store's place takes
+ * every upload and keeps none.
+ *
+ * States of a confirmation: waiting (`add`) → found (a look that was sent later finds its object, and those before it),
+ * or dropped (its database has begun another generation, which contains it). There is one look at a time; the next one
+ * is for all confirmations that came meanwhile.
  */
 export class UploadCheck {
   readonly #options: UploadCheckOptions;
-  /** Of each database those of one generation, the oldest first. */
+  /** By database the confirmations of one generation, oldest first. */
   readonly #waiting = new Map<string, Confirmation[]>();
-  /** The generation of each database whose snapshot was found. */
+  /** By database the generation whose snapshot was found. */
   readonly #begun = new Map<string, string>();
   #isLooking = false;
   #failures = 0;
@@ -40,7 +42,7 @@ export class UploadCheck {
     this.#options = options;
   }
 
-  /** Litestream says that it has uploaded this. */
+  /** Takes a confirmation of Litestream, and looks for its object. */
   add(confirmation: Confirmation): void {
     const { database, generation } = confirmation;
     const waiting = this.#waiting.get(database);
@@ -60,7 +62,7 @@ export class UploadCheck {
 
   /** @returns whether to look again now: something was found, and there is more */
   async #findsSome(): Promise<boolean> {
-    // Where the oldest one is missing, those after it do not count.
+    // After a failure only the oldest is asked for: while it is missing, those after it do not count.
     const count = this.#failures === 0 ? AT_ONCE_MAX : 1;
     try {
       const [isOwner, ...found] = await Promise.all([
@@ -74,7 +76,7 @@ export class UploadCheck {
       return isSome && this.#waiting.size > 0;
     } catch (error) {
       this.#failures += 1;
-      // One lost answer is no trouble.
+      // A single lost answer is not reported.
       if (this.#failures > 1) this.#options.onTrouble(advised(error));
       return false;
     }
@@ -90,7 +92,7 @@ export class UploadCheck {
     this.#options.onFound(confirmation);
   }
 
-  /** @returns those before the first that is not there */
+  /** @returns the confirmations before the first one that is missing */
   async #found(waiting: readonly Confirmation[], count: number): Promise<readonly Confirmation[]> {
     const asked = waiting.slice(0, count);
     const found = await Promise.all(asked.map((confirmation) => this.#isThere(confirmation)));
@@ -98,7 +100,7 @@ export class UploadCheck {
   }
 
   async #isThere({ database, generation, segment }: Confirmation): Promise<boolean> {
-    // Litestream 0.5 merges what it has uploaded all the time.
+    // Litestream 0.5 keeps merging its objects, so that there is none to look for.
     if (!segment) return true;
     const listing = new ReplicaListing({ ...this.#options, database });
     const [isStored, isBegun] = await Promise.all([
