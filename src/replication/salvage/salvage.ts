@@ -8,21 +8,22 @@ import { framesOf } from '../wal.ts';
 import { type WalRun, walRunsOf } from './wal-runs.ts';
 
 export interface SalvageOptions {
-  /** A restored database in one file; what can be added to it is. */
+  /** A restored database in one file, which gets the commits. */
   readonly restoredPath: string;
-  /** The one that it is to replace, and that may be damaged or missing: its WALs are beside it. They stay as they are. */
+  /** The database that it will replace, which may be damaged or missing. The WALs beside it are only read. */
   readonly databasePath: string;
-  /** What was decided to be without. */
+  /** Commits that were given up. */
   readonly abandoned: readonly Abandoned[];
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * Adds to a restored database the commits that the replica lacks, and that the WALs of the one before still hold. A WAL
- * holds whole pages with checksums, so a damaged database file does it no harm. It is only gone on with from a commit at
- * which the restored database is, page by page, what those WALs say; another history, or one with a gap, is not.
+ * Adds to a restored database the commits that the replica lacks and that the WALs of the previous database still hold.
+ * A WAL holds whole pages with checksums, so it is sound even beside a damaged database file. A WAL is applied only
+ * after a commit at which the restored database equals, page by page, what the WALs say. So another history, or a gap,
+ * is refused.
  *
- * @returns how many commits that were
+ * @returns how many commits were added
  * @throws Failure storage_full, or not_ready when aborted
  */
 export async function salvage(options: SalvageOptions): Promise<number> {
@@ -61,11 +62,11 @@ export async function salvage(options: SalvageOptions): Promise<number> {
 }
 
 /**
- * Looks for the last commit in a run at which the database is what the run says: every page that the run has written up
- * to there is in the database with the same bytes.
+ * Finds the last commit in a run at which the database equals the run: every page that the run has written up to there
+ * is in the database with the same bytes.
  *
  * @param path a database in one file
- * @returns the WALs to apply from there on; none when there is no such commit, or nothing beyond it
+ * @returns the WALs to apply, from the one with that commit on; none when there is no such commit, or nothing after it
  */
 function beyond(path: string, run: WalRun): WalRun {
   const { pageBytes } = run[0]!;
@@ -91,7 +92,7 @@ function beyond(path: string, run: WalRun): WalRun {
   }
 }
 
-/** Adds a WAL to a database in one file. SQLite itself reads it, up to the last sound commit. */
+/** Applies a WAL to a database in one file. SQLite itself reads the WAL, up to the last sound commit. */
 export function applyWal(walPath: string, path: string): void {
   removeBeside(path);
   copyFileSync(walPath, `${path}-wal`);
@@ -103,7 +104,7 @@ export function applyWal(walPath: string, path: string): void {
   }
 }
 
-/** What reading it has left: it would be another's after the next copy. */
+/** Removes the files that reading leaves: after the next copy they would belong to another database. */
 function removeBeside(path: string): void {
   for (const suffix of ['-wal', '-shm']) rmSync(path + suffix, { force: true });
 }

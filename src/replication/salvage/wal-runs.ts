@@ -7,18 +7,18 @@ interface WalFile {
   readonly path: string;
   readonly pageBytes: number;
   readonly salt: string;
-  /** Up to where its commits are sound. */
+  /** Where its last sound commit ends. */
   readonly soundBytes: number;
-  /** Nothing but sound commits is in it. */
+  /** Whether the file has nothing but sound commits. */
   readonly isWhole: boolean;
 }
 
-/** WALs of one database that follow one another without a gap; none is empty. */
+/** WALs of one database that follow one another without a gap; a run is never empty. */
 export type WalRun = readonly WalFile[];
 
 /**
- * @param databasePath the database file; it need not be there, nor whole
- * @returns what is beside it of its WALs, Litestream's copies of earlier ones included, in their order
+ * @param databasePath the database file, which may be missing or damaged
+ * @returns its WALs beside it, with Litestream's copies of earlier ones, oldest first
  */
 export function walRunsOf(databasePath: string): readonly WalRun[] {
   const runs: WalFile[][] = [];
@@ -38,7 +38,7 @@ export function walRunsOf(databasePath: string): readonly WalRun[] {
   return runs;
 }
 
-/** The database's own WAL has what the last copy of it has, and more; or less, when it was damaged. */
+/** Adds the database's own WAL. It replaces Litestream's copy of it, unless it is shorter, as when it was damaged. */
 function append(runs: WalFile[][], own: WalFile): void {
   const run = runs.at(-1);
   const last = run?.at(-1);
@@ -48,7 +48,7 @@ function append(runs: WalFile[][], own: WalFile): void {
   else runs.push([own]);
 }
 
-/** @returns what a file is; undefined when it is no WAL that holds a commit */
+/** @returns a WAL file; undefined when the file is no WAL that holds a commit */
 function openWal(path: string): WalFile | undefined {
   const header = walHeaderOf(path);
   if (!header) return undefined;

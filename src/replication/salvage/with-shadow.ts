@@ -6,20 +6,20 @@ import { readSidecar } from '../history/sidecar.ts';
 import { applyWal, salvage } from './salvage.ts';
 
 export interface WithShadowOptions {
-  /** A whole database that nobody writes, with what is beside it. It stays as it is. */
+  /** A sound database that nobody writes, with its WAL and Litestream's files. It is not changed. */
   readonly databasePath: string;
-  /** For the copy; nothing is there. */
+  /** For the copy; nothing is there yet. */
   readonly copyPath: string;
-  /** What was decided to be without. */
+  /** Commits that were given up. */
   readonly abandoned: readonly Abandoned[];
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * Makes a copy of a database with the commits that Litestream's copies of its WAL hold beyond it: they were on the disk, and
- * the WAL that held them was removed or cut.
+ * Makes a copy of a database and adds the commits that only Litestream's copies of its WAL have: they were on the disk
+ * until the WAL was removed or cut.
  *
- * @returns whether there are such commits; the copy is there then, in one file
+ * @returns whether there are such commits; if so, the copy is there, in one file
  * @throws Failure storage_full, or not_ready when aborted
  */
 export async function copyWithShadow(options: WithShadowOptions): Promise<boolean> {
