@@ -4,7 +4,7 @@ import { STAMP_RESOLUTION_MS } from './stamp.ts';
 
 /**
  * @param atMs undefined for the newest state
- * @returns about how many bytes of the replica a restore reads; undefined when it has nothing so old
+ * @returns about how many bytes of the replica a restore reads; undefined when the replica does not reach back so far
  */
 export function bytesToRead(
   generations: readonly Generation[],
@@ -21,11 +21,12 @@ export function bytesToRead(
 }
 
 /**
- * Finds what to ask Litestream 0.5 for: the newest state that is not later. What a time falls on is not certain within the
- * second of a listed time, and Litestream refuses a time that it finds outside of what it has.
+ * Finds the selections to try with Litestream 0.5 for the newest state that is not later than a time. Listed times are
+ * whole seconds, so within such a second it is not certain which state a time means. Litestream refuses a time outside
+ * its range.
  *
  * @param atMs milliseconds since the epoch, not after the range of the replica
- * @returns the best first, each restoring no later than the one before; empty when nothing reaches back so far
+ * @returns the best first, each for a state no later than the one before; empty when nothing reaches back so far
  */
 export function attemptsFor({ fromMs, toMs, snapshots }: Generation, atMs: number): Selection[] {
   if (fromMs === undefined || fromMs > atMs) return [];

@@ -15,9 +15,9 @@ export interface Snapshot {
   readonly index: number;
   readonly createdMs: number;
   readonly sizeBytes: number;
-  /** Of all WAL that follows it. */
+  /** The size of all WAL after the snapshot. */
   readonly walBytes: number;
-  /** From this time on it can be restored: when the replica had WAL to follow it. Undefined while it has none. */
+  /** The snapshot can be restored from this time on, when the replica had a segment after it. Undefined without one. */
   readonly usableFromMs: number | undefined;
 }
 
@@ -30,13 +30,13 @@ export interface Generation {
   /** Oldest first. */
   readonly snapshots: readonly Snapshot[];
   readonly segments: number;
-  /** As stored, compressed. */
+  /** The stored, compressed size. */
   readonly sizeBytes: number;
 }
 
 /**
  * Lists what a replica holds of one database.
- * @returns its generations, the oldest first; none when the replica is there and has nothing of it
+ * @returns its generations, oldest first; empty when the replica can be reached and has nothing of the database
  * @throws Failure replica_unreachable, replica_denied, bucket_missing, not_ready (aborted)
  */
 export async function listGenerations(source: DatabaseReplica): Promise<readonly Generation[]> {
@@ -47,7 +47,7 @@ export async function listGenerations(source: DatabaseReplica): Promise<readonly
   return generations.map(generationOf).sort((a, b) => (a.fromMs ?? a.toMs) - (b.fromMs ?? b.toMs));
 }
 
-/** @returns what can be restored of a generation of Litestream 0.3. Times are the store's, in whole seconds. */
+/** @returns which times of a generation of Litestream 0.3 can be restored. Times are the store's, in whole seconds. */
 export function generationOf({ name, storedMs, segments, ...files }: GenerationFiles): Generation {
   const snapshots = files.snapshots.map(({ index, storedMs: createdMs, sizeBytes }) => {
     const following = segments.filter((segment) => segment.index >= index);
@@ -80,15 +80,13 @@ export function rangeOf(
   };
 }
 
-/**
- * @returns what Litestream 0.5 has of one database: one unbroken history, shown as one generation; none when there is no file
- */
+/** @returns the one history that Litestream 0.5 has of a database, as one generation; empty when there is no file */
 function ltxGeneration(files: readonly LtxFile[]): readonly Generation[] {
   if (files.length === 0) return [];
   const isBase = ({ level, firstTxid }: LtxFile) => level === SNAPSHOT_LEVEL || firstTxid === 1;
   const bases = files.filter(isBase).sort((a, b) => a.storedMs - b.storedMs);
   const snapshots = bases.map(({ storedMs: createdMs, sizeBytes }, index) => {
-    // What was merged stands there twice for a while, so this is no more than a good guess.
+    // Merged transactions are in two files for a while, so the size is only a good guess.
     const later = files.filter(({ level, storedMs }) => level === 1 && storedMs > createdMs);
     return { index, createdMs, sizeBytes, walBytes: sumBytes(later), usableFromMs: createdMs };
   });

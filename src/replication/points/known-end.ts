@@ -8,25 +8,25 @@ import { PATIENT_TIMEOUT_MS } from '../lease/open-store.ts';
 import { lostSince, readRecorded } from '../lease/recorded.ts';
 import { databasePath } from '../litestream-config.ts';
 
-/** Up to when it is known what was committed, though the replica itself ends before: nothing was. */
+/** Knowledge that a database had no commit after its last one until a time, though its replica ends earlier. */
 export interface KnownEnd {
   readonly database: string;
   /** The last commit; undefined before the first. */
   readonly position: Position | undefined;
-  /** Milliseconds since the epoch, on the clock of the commits: no other was made until then. */
+  /** No other commit was made until then; milliseconds since the epoch, on the writer's clock. */
   readonly untilMs: number;
-  /** Who knows it, for people. */
+  /** Where this is known from, for people. */
   readonly source: string;
   /** Whether the replica was seen to hold that commit. */
   readonly isReplicated: boolean;
 }
 
 /**
- * Asks who owns the replica: its record, or, where the replica is a folder of the data folder, the databases themselves.
+ * Reads the known end from the owner's record, or, where the replica is in the data folder, from the database itself.
  *
- * @param root the replica itself, which has the record
- * @param folder that is restored from, below it
- * @returns undefined where nobody knows
+ * @param root the configuration with the shared replica, which has the record
+ * @param folder the folder below it that is restored from
+ * @returns undefined where it is not known
  */
 export async function readKnownEnd(
   root: Config,
@@ -35,7 +35,7 @@ export async function readKnownEnd(
   database: string,
 ): Promise<KnownEnd | undefined> {
   if (isCoveredByDataDir(root)) return knownHere(root.DATA_DIR, database);
-  // Before it is read: somebody may take it, and commit, in this very millisecond.
+  // Taken before the record is read: another system may take the replica, and commit, within this millisecond.
   const nowMs = Date.now() - 1;
   const recorded = await readRecorded(root, env, database, PATIENT_TIMEOUT_MS);
   if (!recorded || recorded.data !== folder) return undefined;
@@ -56,12 +56,12 @@ export async function readKnownEnd(
 function knownHere(dataDir: string, database: string): KnownEnd | undefined {
   const path = databasePath(dataDir, database);
   if (!existsSync(path)) return undefined;
-  // Before it is read, and the next may be of this very millisecond.
+  // Taken before the database is read: the next commit may be made within this millisecond.
   const untilMs = Date.now() - 1;
   try {
     const history = readHistory(path);
     const mark = readMark(dataDir)?.databases[database];
-    // An older copy of it knows nothing of what came after that.
+    // An older copy of the database does not have the commits that came after it.
     if (mark && missingOf(history, mark)) return undefined;
     return {
       ...{ database, untilMs, isReplicated: false },
@@ -73,12 +73,12 @@ function knownHere(dataDir: string, database: string): KnownEnd | undefined {
   }
 }
 
-/** @returns whether what was restored goes up to there */
+/** @returns whether a restored history has the last commit, or has given it up */
 export function reaches(restored: History, { position }: KnownEnd): boolean {
   return position === undefined || contains(restored, position) || abandons(restored, position);
 }
 
-/** @returns what the replica has lost, for people; undefined where it never had it */
+/** @returns which commits the replica has lost, for people; undefined where it was never seen to have them */
 export function lostOf(restored: History, { position, isReplicated }: KnownEnd): string | undefined {
   return isReplicated ? lostSince(position, restored, undefined) : undefined;
 }

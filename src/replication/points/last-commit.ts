@@ -1,15 +1,15 @@
 import type { Commit } from '../../messages/positions.ts';
 import { openReader } from '../../sqlite/open.ts';
 
-/** Where a restored database ends. */
+/** The last commit of a restored database. */
 export interface LastCommit extends Commit {
-  /** When the writer last wrote anything at all, were it a heartbeat. */
+  /** When the writer last wrote anything, a heartbeat included. */
   readonly activeAtMs: number;
 }
 
 /**
  * @param path a database that nobody writes
- * @returns its last commit by the writer; undefined when it knows of none
+ * @returns the writer's last commit; undefined for a database that does not count commits
  */
 export function readLastCommit(path: string): LastCommit | undefined {
   const db = openReader(path);

@@ -11,37 +11,37 @@ import { type KnownEnd, lostOf, reaches } from './known-end.ts';
 import { type LastCommit, readLastCommit } from './last-commit.ts';
 import { STAMP_RESOLUTION_MS, showStamp } from './stamp.ts';
 
-/** How often a result that turns out later than asked for is tried again with an earlier time. */
+/** How often a restore with a result that is too late is repeated with an earlier time. */
 const STEPS_BACK_MAX = 8;
 
 export interface RestorePointOptions extends Omit<RestoreOptions, 'selection'> {
   /** Milliseconds since the epoch; the newest state when undefined. */
   readonly atMs: number | undefined;
   /**
-   * When the replica was last written, by any of its databases: one that nobody wrote to ends before. Its own end
-   * when undefined.
+   * When the replica of any database was last written to: the replica of an idle database ends earlier. Undefined: the
+   * end of this database's replica counts.
    */
   readonly replicaEndMs?: number | undefined;
-  /** That nothing was committed after the end of the replica; undefined where nobody knows. */
+  /** Until when nothing more was committed after the end of the replica; undefined where that is not known. */
   readonly knownEnd?: KnownEnd | undefined;
-  /** Called when it is known about how many bytes of the replica will be read. */
+  /** Called once with about how many bytes of the replica will be read. */
   readonly onPlan?: ((totalBytes: number | undefined) => void) | undefined;
 }
 
-/** What a restore has reached. */
+/** The state that a restore has reached. */
 export interface Reached extends Pick<Restored, 'faults' | 'next'> {
   /** Undefined for a database that does not count its commits. */
   readonly lastCommit: LastCommit | undefined;
-  /** When the replica's store took the newest thing that it has of this database, in whole seconds. */
+  /** When the store took the newest object of this database, in whole seconds. */
   readonly replicaEndMs: number;
-  /** What told that nothing more was committed until the time that was asked for; undefined where the replica did. */
+  /** Shows that nothing more was committed until `atMs`; undefined where the replica itself reaches that time. */
   readonly knownEnd: KnownEnd | undefined;
 }
 
 /**
- * Restores a database as it was at a time: everything committed after it is left out, and of what was committed
- * shortly before it that which the replica did not have yet. The output appears whole, checked and on disk, or not
- * at all; a restore that is killed leaves its folder in `scratchDir`.
+ * Restores a database as it was at a time. It leaves out everything that was committed later, and commits shortly
+ * before that time that the replica did not have yet. The output appears whole, checked and on disk, or not at all. A
+ * restore that is killed leaves its folder in `scratchDir`.
  *
  * @throws Failure replica_empty, restore_too_early, restore_too_late, replica_unreachable, replica_denied,
  *   bucket_missing, replica_damaged, file_exists, storage_full, not_ready (aborted)
@@ -74,7 +74,7 @@ async function restore(options: RestorePointOptions): Promise<Reached> {
   const { url } = config.replica;
   const generations = await listGenerations(options);
   if (generations.length === 0) {
-    // Litestream 0.5 lists only its own files, and restores those of 0.3 as well.
+    // The list for Litestream 0.5 has only its own files, but it restores those of 0.3 as well.
     const mayBeOlder = options.binary.format === 'ltx' && atMs === undefined;
     const restored = mayBeOlder ? await restoreDatabase(options) : undefined;
     if (restored) return { ...reachedBy(restored, options), replicaEndMs: 0, knownEnd: undefined };
@@ -106,16 +106,16 @@ async function restore(options: RestorePointOptions): Promise<Reached> {
     const isLtx = options.binary.format === 'ltx';
     restored = await (isLtx ? restoreLtxAt : restoreWalAt)(options, generations, atMs);
     const last = restored && readLastCommit(options.outputPath);
-    // One that does not count its commits may be all that is left of one that does: who knows its end tells.
+    // What does not count its commits may be the rest of a database that does: a known last commit shows that.
     if (restored && !last && !isLtx && !knownEnd?.position) throw timeless(options);
-    // Since when it is without a commit only the store tells.
+    // For a database without a commit only the store's times tell since when it exists.
     if (!restored || (last?.ordinal === 0 && atMs < fromMs)) throw tooEarly(options, atMs, fromMs);
     if (knownEnd && !restored.next) restored = heldAgainst(knownEnd, restored, options, atMs, endMs);
   }
   return { ...reachedBy(restored, options), replicaEndMs: toMs, knownEnd };
 }
 
-/** @throws Failure restore_too_late where the replica has not got yet what was committed by then */
+/** @throws Failure restore_too_late where the replica does not have yet all that was committed by then */
 function heldAgainst(
   knownEnd: KnownEnd,
   restored: Restored,
@@ -138,11 +138,11 @@ function reachedBy(
 }
 
 /**
- * Times of objects, in whole seconds, say where to look first, and nothing else: what was committed in an outage of the store
- * was stored after it. Where a generation ends before the time, the one after it may have more that is not later; one that
- * cannot be used keeps nobody from the others, and is told.
+ * Restores the state at a time from Litestream 0.3. Times of objects, in whole seconds, only say which generation to
+ * try first: what was committed in an outage of the store was stored after it. Where a generation ends before the time,
+ * the next one may have more that is not later. A generation that cannot be used is reported, and the others are tried.
  *
- * @param generations the one that began first in front; those that began in one second in any order
+ * @param generations sorted by when they began; those that began in the same second in any order
  * @returns undefined when nothing is so old
  */
 async function restoreWalAt(
@@ -201,8 +201,8 @@ async function restoreWalAt(
 }
 
 /**
- * The store's clock differs from this machine's, and may tell whole seconds only: so the result says itself whether
- * it is too late, and then an earlier time is tried.
+ * Restores the state at a time from Litestream 0.5. The store's clock differs from this machine's, and may tell whole
+ * seconds only. So the last commit of the result decides whether it is too late, and then an earlier time is tried.
  */
 async function restoreLtxAt(
   options: RestorePointOptions,
