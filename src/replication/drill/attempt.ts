@@ -14,11 +14,11 @@ export interface Attempt extends Comparison {
 }
 
 /**
- * Restores one database into the drill's folder and compares it with the live one. What was live before the restore
- * is kept by a read transaction; it keeps the WAL from beginning anew, so the caller bounds how long this may take.
+ * Restores one database into the drill's folder and compares it with the live one. A read transaction keeps the live
+ * state from before the restore. It keeps the WAL from beginning anew, so the caller must limit how long this takes.
  *
  * @param folder empty
- * @throws Failure what is wrong, apart from single rows; the signal's reason when aborted
+ * @throws Failure for what is wrong, apart from single rows; the signal's reason when aborted
  */
 export async function attempt(
   database: string,

@@ -3,9 +3,9 @@ import type { Database } from '../../sqlite/open.ts';
 import { Differences, isSame, type Value } from './differences.ts';
 import { schemaOf, type Table, tablesOf } from './tables.ts';
 
-/** The loop turns after so many rows, for messages and an abort. */
+/** The event loop gets a turn after this many rows, for messages and an abort. */
 const ROWS_A_TURN = 20_000;
-/** Rows of the chassis that only ever grow: a copy with less ends before the commit that it has to have. */
+/** Values of the chassis that only ever grow: a copy with a lower one lacks a commit that it must have. */
 const GROWING = [
   { table: 'writer_commit', column: 'ordinal' },
   { table: 'writer_heartbeat', column: 'at_ms' },
@@ -14,9 +14,9 @@ const GROWING = [
 export interface CompareOptions {
   /** A connection inside a read transaction: the live database before the restore. */
   readonly before: Database;
-  /** Another: the live database after it. */
+  /** Another one: the live database after the restore. */
   readonly after: Database;
-  /** The restored copy, whose state is one in between. */
+  /** The restored copy, of a state between the two. */
   readonly restoredPath: string;
   readonly signal: AbortSignal;
 }
@@ -30,10 +30,10 @@ export interface Comparison {
 }
 
 /**
- * Compares every row of a restored copy with the live database, which changes meanwhile. A row that is the same
- * before and after has to be the same in the copy; one that is not is skipped, since nobody knows when it changed. A
- * row of the copy that neither knows is wrong too, unless it came and went. SQLite goes through the tables in the
- * order of their keys, so memory does not grow with them.
+ * Compares every row of a restored copy with the live database, which changes meanwhile. A row that is the same before
+ * and after must be the same in the copy. A row that is not is skipped, since nobody knows when it changed. A row that
+ * only the copy has is wrong too, unless it came and went meanwhile. SQLite reads the tables in the order of their
+ * keys, so that memory does not grow with them.
  *
  * @throws the signal's reason when aborted; SQLite's error when a file is damaged
  */
@@ -107,12 +107,12 @@ async function compareTable(
   return { compared: compared - skipped, skipped };
 }
 
-/** Each as an array of its own. */
+/** @returns the rows one by one, each as an array of its own */
 function rows(db: Database, sql: string): IterableIterator<Value[]> {
   return db.prepare(sql).raw().safeIntegers().iterate() as IterableIterator<Value[]>;
 }
 
-/** That a row changed meanwhile excuses it, but not when it went back. */
+/** A row that changed meanwhile may differ, but a growing value must not be lower than before the restore. */
 function compareGrowing({ label, name }: Table, db: Database, differences: Differences): void {
   const growing = GROWING.find(({ table }) => table === label);
   if (!growing) return;

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 
-/** More than this many are as bad as all. */
+/** More differences than this count as if all rows were wrong. */
 const KEPT_MAX = 100_000;
 
 export type Kind = 'missing' | 'different' | 'unknown' | 'behind';
@@ -12,12 +12,12 @@ const SAID: Readonly<Record<Kind, string>> = {
   behind: 'of an earlier commit',
 };
 
-/** A value as SQLite gives it. */
+/** A value as SQLite returns it. */
 export type Value = bigint | number | string | Buffer | null;
 
 /**
- * What is wrong in a restored copy, as far as one look can tell. A row that changes all the time can seem wrong by
- * chance, but hardly twice and with the same content: so what counts is what two looks have in common.
+ * The differences that one look finds in a restored copy. A row that changes all the time can seem wrong by chance, but
+ * hardly twice with the same content. So only differences count that two looks have in common (`confirmedBy`).
  */
 export class Differences {
   readonly #kept = new Map<string, string>();
@@ -26,7 +26,7 @@ export class Differences {
   /**
    * @param what the table
    * @param key of the row
-   * @param restored what the restored copy has in its place; undefined for nothing
+   * @param restored the row in the restored copy; undefined where it has none
    */
   add(kind: Kind, what: string, key: readonly Value[], restored: readonly Value[] | undefined): void {
     if (this.#kept.size >= KEPT_MAX) this.#isTooMany = true;
@@ -37,7 +37,7 @@ export class Differences {
     return this.#kept.size;
   }
 
-  /** @returns those that the other has too */
+  /** @returns the differences that the other has too */
   confirmedBy(other: Differences): Differences {
     const both = new Differences();
     both.#isTooMany = this.#isTooMany && other.#isTooMany;
@@ -45,7 +45,7 @@ export class Differences {
     return both;
   }
 
-  /** @returns how many of which kind in which table; undefined when there is none. It tells no content. */
+  /** @returns the counts by table and kind, without any content; undefined when there is no difference */
   describe(): string | undefined {
     if (this.#isTooMany) return `more than ${KEPT_MAX} rows are not as they were written`;
     if (this.#kept.size === 0) return undefined;
@@ -59,7 +59,7 @@ export class Differences {
   }
 }
 
-/** Bounded in size, whatever is in the row. */
+/** Identifies a difference in few bytes, however large the row is. */
 function fingerprint(
   kind: Kind,
   what: string,
@@ -74,7 +74,7 @@ function fingerprint(
   return hash.digest('base64');
 }
 
-/** @returns whether two rows hold the same */
+/** @returns whether two rows have the same values */
 export function isSame(a: readonly Value[] | undefined, b: readonly Value[] | undefined): boolean {
   if (!a || !b) return a === b;
   return a.length === b.length && a.every((value, index) => isSameValue(value, b[index] as Value));

@@ -10,24 +10,25 @@ import { drillDir } from './record.ts';
 import { databaseSizeBytes, lackOfSpace } from './space.ts';
 
 /**
- * How long the live database may be kept from beginning its WAL anew. A drill that needs longer fails: a private
- * copy to compare with would take as much disk again, and as long a look at the live database to make.
+ * How long a drill may keep the live database from beginning its WAL anew. A drill that needs longer fails. A private
+ * copy to compare with is no way out: it would take as much disk again, and as long a read of the live database to
+ * make.
  */
 const SNAPSHOT_AGE_MAX_MS = 15 * 60_000;
 const SPACE_WATCH_INTERVAL_MS = 1000;
-/** Anything can change under one look, or come between; what two find is so. */
+/** One look may be disturbed by changes meanwhile; what two looks find is true. */
 const LOOKS_MAX = 3;
-/** Trying again would not help, or has been tried long enough. */
+/** After these failures another attempt does not help, or it was tried long enough. */
 const FINAL = new Set<Failure['code']>(['replication_timeout', 'storage_full', 'drill_failed', 'not_ready']);
-/** Of the replica itself. */
+/** The failures that mean the replica itself is damaged. */
 const DAMAGE = new Set<Failure['code']>(['replica_damaged', 'replica_empty']);
 
 /**
  * Proves the replica: restores each database from it, checks the result, and compares its content with the live
- * database while writes go on. Only one may run at a time on a data folder. It leaves nothing behind, and clears away
- * what one that was killed has left.
+ * database while writes go on. Only one drill may run at a time on a data folder. It leaves nothing behind, and removes
+ * what a killed drill has left.
  *
- * @returns how it went; what goes wrong is in there, nothing is thrown
+ * @returns the result, which has all that went wrong; nothing is thrown
  */
 export async function runDrill(options: DrillOptions): Promise<DrillResult> {
   const startMs = performance.now();
@@ -35,7 +36,7 @@ export async function runDrill(options: DrillOptions): Promise<DrillResult> {
   for (const database of options.databases) databases[database] = await drillDatabase(database, options);
   const result = () => resultOf(databases, Date.now(), Math.round(performance.now() - startMs));
   const { past, config, binary, signal } = options;
-  // Litestream 0.5 has no segments that could be looked at one by one.
+  // Litestream 0.5 has no segments that could be checked one by one.
   const isToDo = past !== undefined && binary.format === 'wal' && config.DRILL_MAX_MB > 0;
   if (!isToDo || !result().ok || signal?.aborted) return result();
   const proven = await drillPast(past, options, Math.random());
@@ -81,7 +82,7 @@ interface Verdict {
   readonly excused: number;
 }
 
-/** What two looks agree on; undefined when they are of different kinds. */
+/** @returns what two looks agree on; undefined when they cannot be compared */
 function verdictOf(previous: Attempt | Failure, last: Attempt | Failure): Verdict | undefined {
   if (previous instanceof Failure || last instanceof Failure) {
     const areBoth = previous instanceof Failure && last instanceof Failure;
@@ -101,7 +102,7 @@ function saidOf(tried: Attempt | Failure): string {
   return tried.isMigrating ? 'the schema changed meanwhile' : (tried.differences.describe() ?? '');
 }
 
-/** @throws Failure of a kind that a second attempt does not change */
+/** @throws Failure of a FINAL code */
 async function attemptOrFailure(database: string, options: DrillOptions): Promise<Attempt | Failure> {
   try {
     return await boundedAttempt(database, options);
@@ -113,7 +114,7 @@ async function attemptOrFailure(database: string, options: DrillOptions): Promis
   }
 }
 
-/** One attempt, for as long as there is room on the disk and it does not take too long. */
+/** One attempt, aborted when the disk gets too full, or when it takes too long. */
 async function boundedAttempt(database: string, options: DrillOptions): Promise<Attempt> {
   const { config, signal, snapshotAgeMaxMs = SNAPSHOT_AGE_MAX_MS } = options;
   const { DATA_DIR, DISK_RESERVE_MB } = config;

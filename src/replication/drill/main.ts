@@ -6,12 +6,12 @@ import { type ReplicaInput, replicaOf } from '../replica-context.ts';
 import { runDrill } from './drill.ts';
 import { pastDue, readRecord } from './record.ts';
 
-/** What an upload may take beyond the pace of the uploads, when the store is slow. */
+/** How long a confirmation may take beyond two sync intervals, when the store is slow. */
 const CONFIRM_GRACE_MS = 30_000;
 
-/** The process that does one drill. The writer tells it when the replica holds what it looks for. */
+/** The process that does one drill. It asks the writer when the replica holds all that is committed. */
 export async function run({ config, log, send, role, standby }: Runtime): Promise<void> {
-  // Whatever it starts inherits this.
+  // The processes that it starts inherit the priority.
   setPriority(constants.priority.PRIORITY_LOW);
   const replica = replicaOf({ config, log }, (await standby()) as ReplicaInput);
   const writer = writerClientOf(config, { name: role, log, queueMax: 1 });

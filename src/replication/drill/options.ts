@@ -3,13 +3,13 @@ import type { SystemReplica } from '../replica-context.ts';
 
 export interface DrillOptions extends SystemReplica {
   /**
-   * Asks the writer to wait until the replica holds what a database has now, and whether it does; undefined when nothing
+   * Waits until the replica holds all that a database has now; resolves to whether it does. Undefined when no system
    * runs, so that the replica must hold everything.
    */
   readonly whenReplicated: ((database: string, timeoutMs: number) => Promise<boolean>) | undefined;
-  /** How long what is committed may take to the replica. */
+  /** How long a commit may take to get into the replica. */
   readonly confirmTimeoutMs: number;
-  /** What of the past is proven, after the newest state; undefined for nothing. */
+  /** Which past state to prove after the newest one; undefined for none. */
   readonly past?: PastKind | undefined;
   readonly snapshotAgeMaxMs?: number | undefined;
   /** Called between restore and comparison, for tests. */

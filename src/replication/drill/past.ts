@@ -15,17 +15,17 @@ import { drillDir } from './record.ts';
 import { databaseSizeBytes, lackOfSpace } from './space.ts';
 
 const MB = 1024 * 1024;
-/** What the retention takes away in the end. */
+/** Damage that ends when the retention removes the objects. */
 const DAMAGED = new Set<Failure['code']>(['restore_failed', 'replica_damaged']);
-/** How often Litestream looks for what is due, at the most. */
+/** Litestream removes what is due at least this often. */
 const RETENTION_CHECK_MS = 3_600_000;
 const OUTSIDE = new Set<Failure['code']>(['restore_too_early', 'restore_too_late']);
 
 /**
- * Proves that not only the newest state can be restored: what comes out is in one piece, passes integrity_check, and is
- * a part of the live database's history. What is larger than DRILL_MAX_MB is left out.
+ * Proves that a past state can be restored, too: the result is in one piece, passes integrity_check, and is a part of
+ * the live database's history. A database that would read more than DRILL_MAX_MB is left out.
  *
- * @param random from 0 to 1, which of the times
+ * @param random from 0 to 1; chooses the time
  */
 export async function drillPast(kind: PastKind, options: DrillOptions, random: number): Promise<PastDrill> {
   const restored: Record<string, string> = {};
@@ -38,7 +38,7 @@ export async function drillPast(kind: PastKind, options: DrillOptions, random: n
       restored[database] = await restorePast(kind, database, folder, options, random);
     } catch (error) {
       const { message } = error as Error;
-      // A young replica, or one whose store has another time.
+      // The replica is young, or its store's clock differs.
       if (error instanceof Failure && OUTSIDE.has(error.code)) {
         restored[database] = `left out: ${message}`;
         continue;
@@ -52,7 +52,7 @@ export async function drillPast(kind: PastKind, options: DrillOptions, random: n
   return { kind, atMs: Date.now(), reason: reasons.length === 0 ? undefined : reasons.join('; '), restored };
 }
 
-/** @returns what was restored. @throws Failure what is wrong */
+/** @returns what was restored, or why it was left out. @throws Failure for what is wrong */
 async function restorePast(
   kind: PastKind,
   database: string,
@@ -88,7 +88,7 @@ async function restorePast(
     if (!reached) throw new Failure('replica_empty', 'there is nothing in the replica');
     demandSound(reached);
   } catch (error) {
-    // What is damaged is no newer than that.
+    // The damaged objects are no newer than this.
     const damagedMs = atMs ?? live?.snapshots[1]?.createdMs ?? Date.now();
     throw endingBy(error, damagedMs + config.REPLICA_RETENTION_MS + RETENTION_CHECK_MS);
   }
@@ -100,7 +100,7 @@ async function restorePast(
   return `as of commit ${history.last?.ordinal ?? 0}`;
 }
 
-/** @returns the error, with when what is damaged has been removed at the latest */
+/** @returns the error, with the time by which the retention has removed the damaged objects */
 function endingBy(error: unknown, untilMs: number): unknown {
   if (!(error instanceof Failure) || !DAMAGED.has(error.code)) return error;
   const text = `${error.message}. The newest state was restored; this of the past ends by itself when it is older than REPLICA_RETENTION_MS, by ${new Date(untilMs).toISOString()}`;

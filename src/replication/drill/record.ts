@@ -4,57 +4,55 @@ import type { DrillResult, PastDrill, PastKind } from '../../messages/drill-resu
 
 const PAST_INTERVAL_MS = 24 * 60 * 60_000;
 
-/** Those of a system that serves, and those of one that stands by: the one proves nothing of what the other has. */
+/** The drills of a serving system, and those of a standby: the one proves nothing about what the other has. */
 export type DrillRecordName = 'drill' | 'standby-drill';
 
-/** What is remembered of the drills, also by the next start. */
+/** What is remembered of the drills, over restarts. */
 export interface DrillRecord {
   readonly last: DrillResult | undefined;
-  /** When the last one that found nothing wrong ended; milliseconds since the epoch. */
+  /** When the last drill that passed ended; milliseconds since the epoch. */
   readonly lastOkAtMs: number | undefined;
-  /** What of the past was proven last; undefined when nothing was. */
+  /** The last drill of a past state; undefined when there was none. */
   readonly past?: PastDrill | undefined;
 }
 
-/** @returns the folder that a drill restores into; it exists only meanwhile */
+/** @returns the folder that a drill restores into; it exists only during a drill */
 export function drillDir(dataDir: string): string {
   return join(dataDir, 'drill');
 }
 
-/** @returns where the drill of a standby has its databases then, migrated by this code */
+/** @returns the folder of the databases that a standby's drill has restored and migrated with this code */
 export function rehearsedDir(dataDir: string): string {
   return join(drillDir(dataDir), 'out');
 }
 
-/** @returns what the last system here remembered; nothing when it is not there or cannot be read */
+/** @returns the record in a data folder; an empty one when there is none, or it cannot be read */
 export function readRecord(dataDir: string, name: DrillRecordName = 'drill'): DrillRecord {
   try {
     const { last, lastOkAtMs, past } = JSON.parse(readFileSync(pathOf(dataDir, name), 'utf8')) as DrillRecord;
     const isWhole = last === undefined || !Number.isNaN(Date.parse(last.at));
     if (isWhole) return { last, lastOkAtMs, past };
   } catch {
-    // Nothing was ever drilled here, or the file is broken: then it has to be proven anew.
+    // No drill has run here yet, or the file is broken: the replica has to be proven anew.
   }
   return { last: undefined, lastOkAtMs: undefined };
 }
 
-/**
- * @returns the record with one more result in it
- */
+/** @returns the record with one more result in it */
 export function recordOf(result: DrillResult, before: DrillRecord): DrillRecord {
   const lastOkAtMs = result.ok ? Date.parse(result.at) : before.lastOkAtMs;
   return { last: result, lastOkAtMs, past: result.past ?? before.past };
 }
 
-/** @returns what of the past is to be proven now: once a day, and again where that failed; undefined when it is not time */
+/** @returns which past state to prove now: one a day, and the same again after a failure; undefined when none is due */
 export function pastDue({ past }: DrillRecord, nowMs: number): PastKind | undefined {
   if (past?.reason !== undefined) return past.kind;
-  // One from the future is one of a clock that was wrong.
+  // A time in the future comes from a clock that was wrong.
   if (past && past.atMs <= nowMs && nowMs - past.atMs < PAST_INTERVAL_MS) return undefined;
   return past?.kind === 'time' ? 'oldest' : 'time';
 }
 
-/** Keeps a record, atomically. @throws the system's error when the disk does not take it */
+/** Writes a record atomically. @throws the system's error when the disk does not take it */
 export function writeRecord(dataDir: string, record: DrillRecord, name: DrillRecordName = 'drill'): void {
   const path = pathOf(dataDir, name);
   mkdirSync(join(dataDir, 'run'), { recursive: true, mode: 0o700 });

@@ -2,10 +2,10 @@ import { statSync } from 'node:fs';
 import { freeDiskBytes } from '../../platform/free-disk.ts';
 
 const MB = 1024 * 1024;
-/** A restored copy needs a little more than the database while it is made. */
+/** A restore needs a little more disk than the size of the database. */
 const MARGIN = 1.1;
 const SPARE_BYTES = 16 * MB;
-/** Writes are refused at DISK_RESERVE_MB; a drill keeps well away from that. */
+/** Writes are refused at DISK_RESERVE_MB; a drill stays well away from that. */
 const RESERVE_MARGIN = 1.25;
 
 /** @returns the bytes that a database takes with its WAL */
@@ -17,9 +17,9 @@ export function databaseSizeBytes(path: string): number {
 }
 
 /**
- * @param sizeBytes what is going to be written
- * @param reserveMb what has to stay free
- * @returns why there is no room for it, in words; undefined when there is
+ * @param sizeBytes how much is going to be written
+ * @param reserveMb how much has to stay free
+ * @returns why there is not enough room, for people; undefined when there is
  */
 export function lackOfSpace(folder: string, sizeBytes: number, reserveMb: number): string | undefined {
   const freeBytes = freeDiskBytes(folder);

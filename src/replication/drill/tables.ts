@@ -1,17 +1,17 @@
 import type { Database } from '../../sqlite/open.ts';
 
-/** Litestream's and SQLite's own tables are not ours to compare. */
+/** The tables of Litestream and SQLite are not compared. */
 const FOREIGN = /^(sqlite|_litestream)_/i;
 const ROWID_NAMES = ['rowid', '_rowid_', 'oid'] as const;
-/** What a virtual table computes is in its shadow tables, and those are compared. */
+/** A virtual table has its data in shadow tables, and those are compared. */
 const STORED_TYPES = new Set(['table', 'shadow']);
 
-/** A table with all that a statement about it needs; the names are SQL, quoted where that is needed. */
+/** A table as statements need it; the names are SQL, quoted where needed. */
 export interface Table {
-  /** As it is called, for people. */
+  /** Its name, unquoted, for people. */
   readonly label: string;
   readonly name: string;
-  /** What tells one row from all others. */
+  /** The columns that identify a row. */
   readonly key: readonly string[];
   readonly columns: readonly string[];
 }
@@ -29,7 +29,7 @@ interface ListedColumn {
   readonly hidden: number;
 }
 
-/** @returns every table of a connection's main database whose rows are its own */
+/** @returns every table of a connection's main database that stores rows itself */
 export function tablesOf(db: Database): Table[] {
   const listed = db.pragma('table_list') as ListedTable[];
   return listed
@@ -54,7 +54,7 @@ function describe(db: Database, name: string, isWithoutRowid: boolean): Table {
   const all = db
     .prepare<[string], ListedColumn>('SELECT name, pk, hidden FROM pragma_table_xinfo(?)')
     .all(name);
-  // 1 is a hidden column of a virtual table; 2 and 3 are computed and stored ones.
+  // 1 is a hidden column of a virtual table; 2 and 3 are generated columns, virtual and stored.
   const columns = all.filter(({ hidden }) => hidden !== 1);
   const taken = new Set(columns.map((column) => column.name.toLowerCase()));
   const rowid = isWithoutRowid ? undefined : ROWID_NAMES.find((candidate) => !taken.has(candidate));
