@@ -1,7 +1,7 @@
 import type { Config } from '../../config/config.ts';
 import { openStore } from './open.ts';
 
-/** What a folder of a database has in it, of Litestream 0.3 and 0.5; the last two in a bucket and in a folder. */
+/** The names in a database's folder: `generations` of Litestream 0.3; of 0.5 levels in a bucket, `ltx` in a folder. */
 const OF_A_DATABASE = /^(?:generations|[0-9a-f]{4}|ltx)$/;
 
 /** @returns the names of the databases that a replica has, sorted */

@@ -8,11 +8,11 @@ import { replicaUnreachable } from './unreachable.ts';
 type FileReplica = Extract<Replica, { readonly type: 'file' }>;
 
 /**
- * Litestream takes a folder that is not there for a replica that is empty. When the disk with the replica is not
- * mounted, that would start an empty system beside a good backup: so whether it is there is looked at first.
+ * Litestream takes a missing folder for an empty replica. If the replica's disk is not mounted, an empty system would
+ * start beside a good backup. So this checks first that the folder above the replica is there.
  *
  * @param database its name without `.db`
- * @returns whether there is anything of this database
+ * @returns whether the replica has nothing of this database
  * @throws Failure replica_unreachable when the folder that should hold the replica is missing or unreadable
  */
 export function isFileReplicaEmpty(replica: FileReplica, database: string): boolean {
@@ -28,7 +28,7 @@ export function isFileReplicaEmpty(replica: FileReplica, database: string): bool
 
 /**
  * @returns whether the folder of a replica is there
- * @throws Failure replica_unreachable when it cannot be read, or the one that it is in is missing
+ * @throws Failure replica_unreachable when it cannot be read, or the folder above it is missing
  */
 export function demandReplicaFolder(replica: FileReplica): boolean {
   const parent = dirname(replica.path);

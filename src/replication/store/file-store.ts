@@ -64,7 +64,7 @@ export class FileStore implements ReplicaStore {
     rmSync(this.#at(path), { force: true, recursive: true });
   }
 
-  /** Makes its folder. Not those above it: where its disk is not mounted, that shows. */
+  /** Makes the replica's folder, but none above it: if the disk is not mounted, that fails and shows it. */
   make(): void {
     try {
       mkdirSync(this.#replica.path, { mode: OWNER_ALONE });

@@ -9,34 +9,34 @@ import { http, https } from '../../platform/node-http.ts';
 
 const require = createRequire(import.meta.url);
 
-/** Files with certificates of authorities, beside those that the system trusts. */
+/** Variables that name files with certificates of authorities, beside those that the system trusts. */
 const AUTHORITY_VARIABLES = ['SSL_CERT_FILE', 'AWS_CA_BUNDLE', 'NODE_EXTRA_CA_CERTS'] as const;
 
-/** What of the environment decides how a store is reached. */
+/** The environment variables that decide how a store is reached. */
 export const REACH_VARIABLES = [
   ...AUTHORITY_VARIABLES,
   'SSL_CERT_DIR',
   ...['HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY'].flatMap((name) => [name, name.toLowerCase()]),
 ] as const;
 
-/** How a store is named and asked. */
+/** The settings that say where a store is. */
 export type StoreSettings = Pick<Config, 'S3_ENDPOINT' | 'S3_ADDRESSING' | 'AWS_REGION'>;
 
-/** @returns whether the name of a bucket is a part of the path, as Litestream is told too, and not of the host */
+/** @returns whether the bucket is a part of the path, and not of the host; Litestream is told the same */
 export function isPathStyle({ S3_ADDRESSING, S3_ENDPOINT }: StoreSettings): boolean {
   return S3_ADDRESSING === 'path' || (S3_ADDRESSING === 'auto' && S3_ENDPOINT !== undefined);
 }
 
-/** @returns where a store is asked, the bucket aside */
+/** @returns the URL of a store, without the bucket */
 export function storeUrl({ S3_ENDPOINT, AWS_REGION }: StoreSettings): URL {
   const domain = AWS_REGION.startsWith('cn-') ? 'amazonaws.com.cn' : 'amazonaws.com';
   return new URL(S3_ENDPOINT ?? `https://s3.${AWS_REGION}.${domain}`);
 }
 
 /**
- * @returns the proxy that a request takes, by the rules of Litestream's HTTP client: a name in NO_PROXY stands for what is
- *   below it too, a network may stand there, and what is on this machine is asked directly
- * @throws Failure config_invalid for one that Litestream may take, and nothing else does
+ * @returns the proxy for a request, by the rules of Litestream's HTTP client: a name in NO_PROXY covers its subdomains,
+ *   too, NO_PROXY may name a network, and this machine is asked directly
+ * @throws Failure config_invalid for a kind of proxy that only Litestream may support
  * @see https://pkg.go.dev/golang.org/x/net/http/httpproxy
  */
 export function proxyOf({ protocol, hostname, port }: URL, env: NodeJS.ProcessEnv): string | undefined {
@@ -58,7 +58,7 @@ export function proxyOf({ protocol, hostname, port }: URL, env: NodeJS.ProcessEn
   });
   if (isDirect) return undefined;
   const full = /^\w+:\/\//.test(proxy) ? proxy : `http://${proxy}`;
-  // What it is may be a secret.
+  // The value may hold a password, so the message does not show it.
   if (!/^https?:$/.test(URL.parse(full)?.protocol ?? ''))
     throw new Failure(
       'config_invalid',
@@ -82,7 +82,7 @@ function isWithin(host: string, network: string): boolean {
 }
 
 /**
- * @returns the authorities that are trusted beside the system's, as PEM; undefined where no variable names any
+ * @returns the certificates of authorities that variables name, as PEM; undefined where none does
  * @throws Failure config_invalid when a file cannot be read, or holds no certificate
  */
 export function namedAuthorities(env: NodeJS.ProcessEnv): string | undefined {
@@ -104,15 +104,15 @@ export function namedAuthorities(env: NodeJS.ProcessEnv): string | undefined {
 }
 
 export interface AgentOptions {
-  /** Connections at most that are open at once. */
+  /** How many connections may be open at once. */
   readonly maxSockets?: number;
-  /** For who sends nothing that an impostor could use. */
+  /** Only for requests without anything that an impostor could use. */
   readonly takesAnyCertificate?: boolean;
 }
 
 /**
- * @returns what connects to a store: by the proxy that the environment has for it, and with the authorities that either
- *   Litestream or Node.js would trust
+ * @returns an agent that connects to a store through the proxy that the environment names for it, and trusts the
+ *   authorities that either Litestream or Node.js would trust
  */
 export function agentFor(url: URL, env: NodeJS.ProcessEnv, options: AgentOptions = {}): Agent {
   const { maxSockets = 50, takesAnyCertificate = false } = options;

@@ -6,7 +6,7 @@ export const CHECK_ALL =
 const ROOM = 'Make room there, or have its quota raised.';
 const IN_ANOTHER_REGION = 'Correct AWS_REGION: the bucket is in another one.';
 
-/** By what a store answers: whether that comes from the credentials, and what to do. */
+/** By the error code of a store: whether the credentials are the cause, and what to do. */
 export const REMEDIES: Readonly<Record<string, readonly [layer: 'credentials' | undefined, remedy: string]>> =
   {
     NoCredentialProviders: [
@@ -37,7 +37,7 @@ export const REMEDIES: Readonly<Record<string, readonly [layer: 'credentials' | 
     ],
   };
 
-/** A store may refuse without a word, and what stands before it has codes of its own. */
+/** By status: a store may refuse without an error code, and a proxy before it has codes of its own. */
 const REMEDIES_BY_STATUS: Readonly<Record<number, string | undefined>> = {
   403: REMEDIES.AccessDenied?.[1],
   407: 'Give the proxy what it asks for, in HTTPS_PROXY or HTTP_PROXY: http://user:password@host:port.',
@@ -45,7 +45,7 @@ const REMEDIES_BY_STATUS: Readonly<Record<number, string | undefined>> = {
   507: ROOM,
 };
 
-/** Where a request has ended that was never answered, by the system's code. */
+/** For a request without an answer: by the system's error code, where it failed and what to do. */
 const UNANSWERED: readonly (readonly [codes: RegExp, layer: UnansweredLayer, remedy: string])[] = [
   [/^(?:ENOTFOUND|EAI_\w+)$/, 'name resolution', 'Check S3_ENDPOINT, AWS_REGION and the name service.'],
   [
@@ -69,12 +69,12 @@ const UNANSWERED: readonly (readonly [codes: RegExp, layer: UnansweredLayer, rem
 
 type UnansweredLayer = 'name resolution' | 'TLS' | 'connection';
 
-/** @returns what to do about what a store has refused; undefined where that is not known */
+/** @returns what to do about a store's refusal; undefined where that is not known */
 export function remedyOf({ code, status }: StoreRefusal): string | undefined {
   return REMEDIES[code]?.[1] ?? REMEDIES_BY_STATUS[status ?? 0];
 }
 
-/** @returns where the way to a store that has not answered ends, and what to do */
+/** @returns where a request to a store that did not answer failed, and what to do */
 export function unanswered({ cause }: Error): { readonly layer: UnansweredLayer; readonly remedy: string } {
   const { code } = (cause ?? {}) as NodeJS.ErrnoException;
   const found = UNANSWERED.find(([codes]) => codes.test(code ?? ''));
@@ -82,7 +82,7 @@ export function unanswered({ cause }: Error): { readonly layer: UnansweredLayer;
   return { layer, remedy };
 }
 
-/** @returns what has failed, and what to do about it where that is known */
+/** @returns the message of an error, with what to do where that is known */
 export function advised(error: unknown): string {
   const { message, cause } = error as Error;
   const refusal = [error, cause].find((each) => each instanceof StoreRefusal);
@@ -91,8 +91,8 @@ export function advised(error: unknown): string {
 }
 
 /**
- * @param reason as Litestream has it: `CODE: text`, and then what only the store's own people can read
- * @returns the same in a line, with what to do where the code is known
+ * @param reason as Litestream logs it: `CODE: text`, followed by details for the store's operators
+ * @returns the code and text in one line, with what to do where the code is known
  */
 export function advisedReason(reason: string): string {
   const [text = ''] = reason.split(/\s*status code: /);

@@ -11,7 +11,7 @@ import { trialName } from './trial.ts';
 
 const TIMEOUT_MS = 10_000;
 
-/** Where the way to a replica ends, in the order of the way. */
+/** The step at which a replica's probe fails, in order. */
 export type Layer =
   | 'name resolution'
   | 'connection'
@@ -23,11 +23,11 @@ export type Layer =
   | 'permission to delete'
   | 'restore';
 
-/** What a real write, read, listing and removal of a small object said. */
+/** The result of writing, reading, listing and removing a small object. */
 export type ReplicaProbe =
   | {
       readonly ok: true;
-      /** What the store's clock has beyond ours; undefined where no store tells its time. */
+      /** How far the store's clock is ahead of ours; undefined where no store tells its time. */
       readonly clockSkewMs: number | undefined;
     }
   | {
@@ -39,11 +39,11 @@ export type ReplicaProbe =
     };
 
 /**
- * Writes a small object beside the replica, reads and lists it, and removes it. Litestream ignores it, since it only looks
- * below `generations/`.
+ * Writes a small object beside the replica, reads and lists it, and removes it. Litestream looks only below
+ * `generations/`, so it ignores the object.
  *
- * @param env holds the credentials, or tells where they are to be had
- * @param prove restores what Litestream has uploaded, when all else is well; resolves to what is wrong, in words
+ * @param env holds the credentials, or says where to get them
+ * @param prove restores what Litestream has uploaded, when all else is well; resolves to what is wrong, for people
  */
 export async function probeReplica(
   config: Config,
@@ -60,7 +60,7 @@ export async function probeReplica(
     store = openStore({ config, env, timeoutMs: TIMEOUT_MS });
     if (replica.type === 'file') {
       const parent = dirname(replica.path);
-      // A start makes the folder of the replica and none above it: that may be where its disk belongs.
+      // A start makes only the replica's own folder: the one above it may be a mount point whose disk is missing.
       if (parent !== config.DATA_DIR && !existsSync(parent))
         throw new Error(`${parent} is missing, and a start does not make it`);
       firstMade = makeFolder(`${replica.path}/${folder}`);
@@ -95,14 +95,14 @@ export async function probeReplica(
     return { ok: false, ...found, clockSkewMs: skew() };
   } finally {
     if (replica.type === 'file' && firstMade !== undefined) {
-      // What did not get to its end: on a disk that is full it would be in the way.
+      // Removes what a failed probe has left, which would take room on a full disk.
       await store?.remove(folder).catch(() => {});
       removeEmpty(replica.path, firstMade);
     }
   }
 }
 
-/** Undoes the making of a folder and of those above it, unless somebody uses them by now. */
+/** Removes the folders that the probe made, unless they are in use by now. */
 function removeEmpty(folder: string, upTo: string): void {
   if (!`${folder}/`.startsWith(`${upTo}/`)) return;
   try {

@@ -15,42 +15,42 @@ import {
 
 const require = createRequire(import.meta.url);
 const TIMEOUT_MS = 20_000;
-/** A busy store, or one that just restarts: each waits longer than the one before. */
+/** For a store that is busy or restarting; each attempt waits longer than the one before. */
 const ATTEMPTS_MAX = 5;
-/** A store that is slow takes long for each of many. */
+/** Many requests at once, since a slow store takes long for each. */
 const CONNECTIONS_MAX = 32;
-/** Somebody else was first; a store that decides between two at once may say 409. */
+/** Answers to a write whose condition failed: another write was first. A store may answer 409 to two at once. */
 const REFUSALS: readonly unknown[] = ['PreconditionFailed', 'ConditionalRequestConflict', 'NoSuchKey'];
 
-/** Of a range of what has no byte. */
+/** The answer to a range request of an empty object. */
 const EMPTY_RANGE_STATUS = 416;
 
-/** One client for each way to a store: it keeps connections, and credentials of a role until they expire. */
+/** One client for each combination of store, credentials and proxy: it keeps connections, and credentials of a role. */
 const clients = new Map<string, Connected>();
 
 interface Connected {
   readonly client: S3Client;
-  /** What the store's clock had beyond ours in its last answer; undefined before it told. */
+  /** How far the store's clock was ahead of ours in its last answer; undefined before the first. */
   clockSkewMs: number | undefined;
 }
 
-/** What a store has refused. */
+/** A store's answer that refuses a request. */
 interface Refusal {
   readonly code: string;
   readonly status: number;
 }
 
-/** By the names of a policy. */
+/** Permissions, by their names in a policy. */
 type Permission = `s3:${'GetObject' | 'PutObject' | 'DeleteObject' | 'ListBucket'}`;
 
 type AskOptions = Omit<StoreOptions, 'timeoutMs'> & { readonly timeoutMs: number };
 
-/** Loaded when a store is first asked: it takes 30 MB and a tenth of a second. */
+/** Loaded with the first request: the SDK takes 30 MB and a tenth of a second. */
 function sdk() {
   return require('@aws-sdk/client-s3') as typeof import('@aws-sdk/client-s3');
 }
 
-/** A replica in a bucket. What fails has a reason as its message, as Litestream would say it. */
+/** A replica in a bucket. The message of an error is the reason, in Litestream's form (`CODE, status code: N`). */
 export class S3Store implements ReplicaStore {
   readonly #options: AskOptions;
   readonly #connected: Connected;
@@ -71,7 +71,7 @@ export class S3Store implements ReplicaStore {
   async names(folder: string, from?: string): Promise<readonly string[]> {
     const prefix = folder === '' ? this.#prefix : `${this.#prefix}${folder}/`;
     const names: string[] = [];
-    // A page begins behind its marker; one that is a character shorter is just before the name.
+    // A page begins after its marker. The name without its last character sorts before the name.
     let marker = from === undefined ? undefined : `${prefix}${from.slice(0, -1)}`;
     do {
       const page = await this.#page(prefix, marker, '/');
@@ -86,7 +86,7 @@ export class S3Store implements ReplicaStore {
     return names;
   }
 
-  /** @param after only those whose names come after this one's */
+  /** @param after lists only files whose names sort after this one */
   async *files(folder: string, after?: string): AsyncGenerator<StoredFile> {
     const prefix = `${this.#prefix}${folder}/`;
     let marker = after === undefined ? undefined : `${this.#prefix}${after}`;
@@ -111,7 +111,7 @@ export class S3Store implements ReplicaStore {
 
   async has(path: string): Promise<boolean> {
     return this.#ask('s3:GetObject', path, async (client, abortSignal) => {
-      // Its beginning, and not HEAD: what refuses that cannot say why.
+      // GET of the first bytes instead of HEAD: a refusal of HEAD has no body that says why.
       const command = new (sdk().GetObjectCommand)({ ...this.#object(path), Range: 'bytes=0-1' });
       try {
         const answer = await unlessMissing(client.send(command, { abortSignal }));
@@ -127,7 +127,7 @@ export class S3Store implements ReplicaStore {
   async write(path: string, text: string, over: Stored | undefined | 'any'): Promise<boolean> {
     const condition = over === 'any' ? {} : over === undefined ? { IfNoneMatch: '*' } : { IfMatch: over.tag };
     return this.#ask('s3:PutObject', path, async (client, abortSignal) => {
-      // A text without a byte would be sent without its length, which stores may refuse.
+      // As a buffer: an empty string would be sent without its length, which stores may refuse.
       const Body = Buffer.from(text);
       const command = new (sdk().PutObjectCommand)({ ...this.#object(path), Body, ...condition });
       try {
@@ -148,10 +148,10 @@ export class S3Store implements ReplicaStore {
   }
 
   /**
-   * Opens a file that is read piece by piece.
-   * @param range its bytes, the last one included; undefined for all
-   * @param signal ends it; there is no other bound in time
-   * @returns undefined where there is none
+   * Opens a file as a stream.
+   * @param range the bytes to read, `to` included; undefined for all
+   * @param signal aborts the read; there is no other time limit
+   * @returns undefined where there is no such file
    */
   async open(
     path: string,
@@ -174,7 +174,7 @@ export class S3Store implements ReplicaStore {
     return { Bucket: this.#bucket, Key: `${this.#prefix}${path}` };
   }
 
-  /** By the older listing, as Litestream lists: all stores know it. */
+  /** Uses the older listing (ListObjects), as Litestream does: all stores know it. */
   async #page(Prefix: string, Marker: string | undefined, Delimiter?: string) {
     const command = new (sdk().ListObjectsCommand)({ Bucket: this.#bucket, Prefix, Marker, Delimiter });
     return this.#ask('s3:ListBucket', Prefix.slice(this.#prefix.length), async (client, abortSignal) => {
@@ -184,12 +184,15 @@ export class S3Store implements ReplicaStore {
     });
   }
 
-  /** @returns what the credentials have to be allowed, and where, for people: one object alone may be denied */
+  /** @returns the permission that the credentials need, and the object, for people: a single object may be denied */
   #need(permission: Permission, path: string): string {
     return `${permission} of s3://${this.#bucket}/${this.#prefix}${path}`;
   }
 
-  /** @param permission that it takes, and @param path of what it is about */
+  /**
+   * @param permission the permission that the request needs
+   * @param path the object or folder of the request
+   */
   async #ask<Result>(
     permission: Permission,
     path: string,
@@ -207,7 +210,7 @@ export class S3Store implements ReplicaStore {
   }
 }
 
-/** @returns what the store has refused; undefined where it was not reached, or nothing was asked */
+/** @returns the store's refusal; undefined for an error without an answer of the store */
 function refusalOf(error: unknown): Refusal | undefined {
   const { name, $metadata } = error as { name: string; $metadata?: { httpStatusCode?: number } };
   const status = $metadata?.httpStatusCode;
@@ -215,10 +218,11 @@ function refusalOf(error: unknown): Refusal | undefined {
 }
 
 /**
- * Where a page is answered in the store's place, such as that of a proxy, all is well by its status, and nothing is there.
+ * Detects an answer of something else in the store's place, such as a proxy's page: it has status 200, but not the
+ * mark.
  *
- * @param mark what a store tells with each such answer
- * @throws StoreRefusal where it is not there
+ * @param mark a part of the answer that every store sends
+ * @throws StoreRefusal where the mark is missing
  */
 function ofStore<Mark>(mark: Mark | undefined): Mark {
   if (mark !== undefined) return mark;
@@ -238,12 +242,12 @@ function connect(config: StoreSettings, env: NodeJS.ProcessEnv): Connected {
   const agent = agentFor(storeUrl(config), env, { maxSockets: CONNECTIONS_MAX });
   const client = new (sdk().S3Client)({
     region,
-    // Not what AWS_ENDPOINT_URL or ~/.aws/config say beside: Litestream does not hear of that, and would be elsewhere.
+    // Overrides AWS_ENDPOINT_URL and ~/.aws/config: Litestream does not read these, and would use another store.
     endpoint,
     useFipsEndpoint: false,
     useDualstackEndpoint: false,
     forcePathStyle,
-    // Without keys of its own it has those of a role, by the order that all AWS tools look for them.
+    // Without keys the SDK looks for the credentials of a role, in the order that all AWS tools use.
     ...(accessKeyId &&
       secretAccessKey && {
         credentials: { accessKeyId, secretAccessKey, ...(sessionToken && { sessionToken }) },
@@ -273,25 +277,25 @@ function connect(config: StoreSettings, env: NodeJS.ProcessEnv): Connected {
   return connected;
 }
 
-/** A listing that goes on where it has begun would never end. */
+/** @returns the marker of the next page; undefined at the end, and where the store repeats a page for ever */
 function nextMarker(isTruncated: boolean | undefined, marker: string | undefined, last: string | undefined) {
   return isTruncated && last !== marker ? last : undefined;
 }
 
-/** A store that is busy answers: it is asked for twice as long as one that is away. */
+/** Asks once more after a 503: a store that is busy but answers gets twice the attempts of one that is away. */
 async function patiently<Result>(ask: () => Promise<Result>, signal: AbortSignal): Promise<Result> {
   try {
     return await ask();
   } catch (error) {
     if (refusalOf(error)?.status !== 503 || signal.aborted) throw error;
     return await ask().catch((again) => {
-      // Why it was asked again tells more than that the time is up, or that it hangs up on who waits for so long.
+      // The first refusal says more than a timeout or a closed connection.
       throw signal.aborted || refusalOf(again) === undefined ? error : again;
     });
   }
 }
 
-/** @returns undefined for an object that is not there, though its bucket is */
+/** @returns undefined where the object is missing; a missing bucket is an error */
 async function unlessMissing<Value>(pending: Promise<Value>): Promise<Value | undefined> {
   try {
     return await pending;
@@ -302,13 +306,13 @@ async function unlessMissing<Value>(pending: Promise<Value>): Promise<Value | un
   }
 }
 
-/** @param need what the credentials have to be allowed */
+/** @param need the permission that the request needs, for people */
 function reasoned(cause: unknown, need: string): Error {
   if (cause instanceof StoreRefusal) return cause;
   const refusal = refusalOf(cause);
   if (refusal) {
     const { code, status } = refusal;
-    // Who is not known is denied all, whatever it is.
+    // With wrong credentials everything is denied, so that a permission would mislead.
     const isKnown = REMEDIES[code]?.[0] !== 'credentials';
     const denied = status === 403 && isKnown ? ` for ${need}` : '';
     return new StoreRefusal(code, status, `${code}, status code: ${status}${denied}`, cause);
@@ -318,7 +322,8 @@ function reasoned(cause: unknown, need: string): Error {
     const code = 'NoCredentialProviders';
     return new StoreRefusal(code, undefined, `${code}: ${message}`, cause);
   }
-  // Of several addresses that all fail the message is empty. The system's authorities are trusted here anyway.
+  // The message is empty when several addresses have all failed. The hint on root CAs is removed: they are trusted
+  // here.
   const reason = (message || String(code)).replace(/; if the root CA is installed locally, .*|\s+$/, '');
   return new Error(`RequestError: ${reason}`, { cause });
 }

@@ -6,41 +6,43 @@ import type { Replica } from '../../config/replica-url.ts';
 import { http, https } from '../../platform/node-http.ts';
 import { agentFor, type StoreSettings, storeUrl } from './reach.ts';
 
-/** While all is well, so that an outage shows within ten seconds even when nothing is written. */
+/** The interval while all is well: an outage shows within ten seconds even when nothing is written. */
 const CALM_INTERVAL_MS = 4000;
-/** While something is wrong, so that the end of it is noticed at once. */
+/** The interval while something is wrong, so that its end is noticed at once. */
 const URGENT_INTERVAL_MS = 500;
 const ANSWER_TIMEOUT_MS = 2000;
-/** One lost answer is no outage, unless something else is wrong too. */
+/** One lost answer is no outage, unless something else is wrong, too. */
 const SILENCES_MIN = 2;
-/** A store that is asked too much answers 503 now and then, and is there: only so many in a row count. */
+/** An overloaded store answers 503 now and then, but is there. Only this many in a row count as an outage. */
 const BUSY_ANSWERS = 3;
 const BUSY_PAUSE_MS = 100;
-/** Nothing arrives there, though it is no fault of its own. */
+/** Counts as an outage, too: nothing arrives, though the store is not at fault. */
 const TOO_MANY_REQUESTS = 429;
 
-/** A folder with less room is full: Litestream 0.3 waits for ever on what it cannot write, and says nothing. */
+/** A disk with less room counts as full: Litestream 0.3 then waits for ever for its write, and says nothing. */
 const ROOM_MIN_BYTES = 1024 * 1024;
 
 export interface StoreProbeOptions {
   readonly config: Pick<Config, 'replica'> & StoreSettings;
   /** Whether something is wrong with the replication. */
   readonly isUrgent: () => boolean;
-  /** Gets the result of each try: why the store does not answer, in words; undefined when it does. */
+  /** Gets the result of each probe: why the store does not answer, for people; undefined when it does. */
   readonly onResult: (silence: string | undefined) => void;
 }
 
 /**
- * Asks the replica's store whether it is there. Litestream waits for ever for a store that takes its connection and
- * then says nothing, also when another connection would be answered: so somebody else has to know when it is back.
- * It sends no credentials; a store that answers with a refusal is there. States: off → on (`start`) → off (`stop`).
+ * Asks the replica's store at an interval whether it is there. Litestream waits for ever for a store that takes its
+ * connection and then says nothing, even when another connection would be answered. So something else must notice that
+ * the store is back. The probe sends no credentials; a store that answers with a refusal is there.
+ *
+ * States: off → on (`start`) → off (`stop`).
  */
 export class StoreProbe {
   readonly #options: StoreProbeOptions;
   #timer: NodeJS.Timeout | undefined;
   #isOn = false;
   #askedMs = 0;
-  /** Numbers each time that it was asked, and the last one of which the result is known. */
+  /** The number of the last request, and the highest number that has a result. */
   #asked = 0;
   #heard = 0;
   #silences = 0;
@@ -61,7 +63,7 @@ export class StoreProbe {
     clearTimeout(this.#timer);
   }
 
-  /** Something may have gone wrong: asks now, unless it has only just asked. */
+  /** If something is wrong, asks now, or as soon as the urgent interval since the last request has passed. */
   wake(): void {
     if (this.#isOn && this.#options.isUrgent()) this.#schedule();
   }
@@ -74,7 +76,7 @@ export class StoreProbe {
     this.#timer = setTimeout(() => void this.#ask(), delayMs).unref();
   }
 
-  /** The next one does not wait for this: a store that is back answers it, and never what it took before. */
+  /** Does not delay the next request: a store that is back answers that, and never those that it took before. */
   async #ask(): Promise<void> {
     const { config, isUrgent, onResult } = this.#options;
     this.#askedMs = performance.now();
@@ -86,7 +88,7 @@ export class StoreProbe {
     this.#heard = number;
     this.#silences = silence === undefined ? 0 : this.#silences + 1;
     if (silence === undefined || isUrgent() || this.#silences >= SILENCES_MIN) onResult(silence);
-    // How soon to ask again follows from this, too.
+    // The result may change the interval.
     if (this.#isOn) this.#schedule();
   }
 }
@@ -108,7 +110,7 @@ async function silenceOfUrl(url: URL): Promise<string | undefined> {
   }
 }
 
-/** @returns the status; or why there is none, in words */
+/** @returns the status; or why there is none, for people */
 async function answerOf(url: URL): Promise<number | string> {
   return new Promise((resolve) => {
     const { request } = url.protocol === 'https:' ? https() : http();
@@ -131,7 +133,7 @@ async function answerOf(url: URL): Promise<number | string> {
   });
 }
 
-/** A disk on a network may hang in the same way. Litestream makes the folder itself, but not the one that it is in. */
+/** A network disk may hang like a store. Litestream makes the replica's folder, but not the one above it. */
 async function silenceOfFolder({ path }: Extract<Replica, { type: 'file' }>): Promise<string | undefined> {
   const parent = dirname(path);
   const late = Promise.withResolvers<string>();

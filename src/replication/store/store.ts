@@ -2,7 +2,7 @@ import type { Config } from '../../config/config.ts';
 
 /** A file of a replica. */
 export interface StoredFile {
-  /** Below the replica. */
+  /** Relative to the replica. */
   readonly path: string;
   readonly sizeBytes: number;
   /** When it was stored, in milliseconds since the epoch, on the store's clock. */
@@ -12,13 +12,17 @@ export interface StoredFile {
 /** A small file as it was read. */
 export interface Stored {
   readonly text: string;
-  /** Names this content to `write`. */
+  /** Identifies this content, for the condition of a `write`. */
   readonly tag: string;
 }
 
-/** Where a replica is, asked for what no Litestream can be asked. Paths are below the replica; what cannot be done throws. */
+/** The files of a replica, without Litestream. Paths are relative to the replica. What cannot be done throws. */
 export interface ReplicaStore {
-  /** @returns the names directly in a folder, or in the replica itself where that is empty, from one on where the store can begin there; none where it is missing */
+  /**
+   * @param folder empty for the replica itself
+   * @param from the first name wanted, for a store that can begin there
+   * @returns the names directly in a folder; none where it is missing
+   */
   names(folder: string, from?: string): Promise<readonly string[]>;
   /** Lists all below a folder. */
   files(folder: string): AsyncIterable<StoredFile>;
@@ -27,20 +31,20 @@ export interface ReplicaStore {
   /** @returns whether there is such a file, with anything in it */
   has(path: string): Promise<boolean>;
   /**
-   * @param over what is to be replaced, as it was read; undefined where there was none; `any` whatever is there
-   * @returns whether it was written; not where something else stands there by now
+   * @param over the content to replace, as it was read; undefined where there was none; `any` for whatever is there
+   * @returns whether it was written; false where something else is there by now
    */
   write(path: string, text: string, over: Stored | undefined | 'any'): Promise<boolean>;
   remove(path: string): Promise<void>;
 }
 
-/** The code where something else answers in a store's place, such as a page to log in on. */
+/** The code for something else that answers in a store's place, such as a login page. */
 export const NO_STORE = 'NoStore';
 
-/** What a store has refused; `NoCredentialProviders` where there is nothing to ask it with. */
+/** A store's refusal of a request; `NoCredentialProviders` where there are no credentials to ask with. */
 export class StoreRefusal extends Error {
   readonly code: string;
-  /** Of its answer; undefined where it was not asked. */
+  /** HTTP status of the answer; undefined where the store was not asked. */
   readonly status: number | undefined;
 
   constructor(code: string, status: number | undefined, message: string, cause: unknown) {
@@ -52,9 +56,9 @@ export class StoreRefusal extends Error {
 
 export interface StoreOptions {
   readonly config: Config;
-  /** Holds the credentials, or tells where they are to be had. */
+  /** Holds the credentials, or says where to get them. */
   readonly env: NodeJS.ProcessEnv;
-  /** How long one request may take, with what it is repeated for. */
+  /** How long one request may take, its repetitions included. */
   readonly timeoutMs?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }

@@ -4,8 +4,8 @@ import { CHECK_ALL, remedyOf, unanswered } from './remedies.ts';
 import { StoreRefusal } from './store.ts';
 
 /**
- * @param because what asking it has ended with, or why nobody asks it
- * @returns the failure for a replica that cannot be reached, with what to look at; what is a failure already stays as it is
+ * @param because the error of the request, or why there was none
+ * @returns the failure for a replica that cannot be reached, with advice; a `Failure` is returned as it is
  */
 export function replicaUnreachable({ url, type }: Replica, because: unknown): Failure {
   if (because instanceof Failure) return because;
