@@ -5,16 +5,16 @@ import { dirname, join, resolve } from 'node:path';
 import { Failure } from '../platform/errors.ts';
 
 const VERSION_TIMEOUT_MS = 10_000;
-/** The first that logs as JSON and says which WAL segment it has written; without that nothing can be confirmed. */
+/** The first that logs JSON and names the WAL segments that it has written; without that nothing can be confirmed. */
 const OLDEST_PATCH_OF_0_3 = 12;
 /** 0.5.0 to 0.5.16 lose data in known ways. */
 const FIRST_SAFE_PATCH_OF_0_5 = 17;
-/** 0.5 takes the path of a database for a URI: what stands there is opened, locked and checkpointed. */
+/** 0.5 takes the path of a database for a URI: with these it would open, lock and checkpoint another file. */
 const READ_OTHERWISE = /#|%[\da-f]{2}/i;
 const REMEDY =
   'Install Litestream 0.3.13, or 0.5.17 or later, and set LITESTREAM_BIN to it, or run npm install without --omit=optional';
 
-/** A Litestream that was run and found usable. */
+/** A Litestream binary that was run and found usable. */
 export interface LitestreamBinary {
   /** Absolute. */
   readonly path: string;
@@ -27,19 +27,19 @@ export interface LitestreamBinary {
 export type ReplicaFormat = 'wal' | 'ltx';
 
 export interface FindOptions {
-  /** LITESTREAM_BIN: then no other is looked for. */
+  /** LITESTREAM_BIN; where it is set no other binary is tried. */
   readonly litestreamBin: string | undefined;
-  /** Where the databases are, for a Litestream that is to work on them. */
+  /** The folder of the databases, for a Litestream that is to work on them. */
   readonly dataDir?: string;
-  /** A file whose packages hold the one that npm carries; the own packages unless told. */
+  /** A file from which npm's package of Litestream is resolved; this module by default. */
   readonly packages?: string;
   /** Where npm's package puts its binary; for tests. */
   readonly npmBinary?: string | undefined;
 }
 
 /**
- * Finds the Litestream to run: LITESTREAM_BIN, else the one that npm carries. Another that happens to be on PATH would write
- * the replica in another format.
+ * Finds the Litestream to run: LITESTREAM_BIN, else the one of npm's package. PATH is not searched: a binary there may
+ * write the replica in another format.
  * @throws Failure litestream_missing, which says what to do; config_invalid where it cannot work in the data folder
  */
 export async function findLitestream(options: FindOptions): Promise<LitestreamBinary> {
@@ -69,7 +69,7 @@ export async function findLitestream(options: FindOptions): Promise<LitestreamBi
 
 function npmBinary(packages: string | URL = import.meta.url): string | undefined {
   try {
-    // By way of the package that depends on it: a strict package manager, such as pnpm, shows it to no other one.
+    // Resolved from the package that depends on it: a strict package manager such as pnpm hides it from all others.
     const owner = createRequire(packages).resolve('@flydotio/litestream/package.json');
     const manifest = createRequire(owner).resolve(`@flydotio/litestream-${platformName()}/package.json`);
     return join(dirname(manifest), 'litestream');
@@ -91,7 +91,7 @@ function isExecutable(path: string): boolean {
   }
 }
 
-/** @returns the binary, or what is wrong with it as the rest of a sentence about it */
+/** @returns the binary, or what is wrong with it, as a text that continues a sentence */
 async function probe(path: string): Promise<LitestreamBinary | { readonly problem: string }> {
   const file = statSync(path, { throwIfNoEntry: false });
   if (!file) return { problem: 'does not exist' };
@@ -124,7 +124,7 @@ function judge(
 
 async function askVersion(path: string): Promise<string | undefined> {
   return new Promise((settle) => {
-    // `execFile` throws at once for what the system refuses to run at all.
+    // `execFile` throws synchronously for a file that the system refuses to run.
     try {
       execFile(
         path,

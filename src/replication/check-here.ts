@@ -3,12 +3,12 @@ import { openReader } from '../sqlite/open.ts';
 import { errorCode } from './files.ts';
 
 const PROBLEMS_MAX = 5;
-/** What SQLite says of a file that is wrong in itself; anything else (rights, a busy lock, a failing disk) is not that. */
+/** SQLite's codes for a damaged file; any other error (permissions, a busy lock, a failing disk) is no damage. */
 const DAMAGED = /^SQLITE_(CORRUPT|NOTADB|IOERR_SHORT_READ)/;
 /** The very first start was killed before the database was in WAL mode: only a writer can undo that. */
 const NEEDS_ROLLBACK = /^SQLITE_READONLY_(ROLLBACK|RECOVERY|CANTINIT)/;
 
-/** Whether a database is whole, or why that could not be told. */
+/** Whether a database is sound, or why that could not be found out. */
 export type CheckAnswer =
   | { readonly healthy: true }
   | { readonly healthy: false; readonly problem: string }
@@ -16,7 +16,7 @@ export type CheckAnswer =
 
 export type Check = 'quick_check' | 'integrity_check';
 
-/** Checks a database in this process, which can do nothing else meanwhile. Nobody may have it open for writing. */
+/** Checks a database in this process, and blocks it meanwhile. No process may have the database open for writing. */
 export function checkHere(path: string, check: Check): CheckAnswer {
   try {
     try {
@@ -33,7 +33,7 @@ export function checkHere(path: string, check: Check): CheckAnswer {
   }
 }
 
-/** Read-only: it recovers what the WAL holds without a checkpoint, so Litestream can go on where it was. */
+/** Opens read-only: that recovers the WAL without a checkpoint, so Litestream can continue where it was. */
 function run(path: string, check: Check): CheckAnswer {
   const db = openReader(path);
   try {

@@ -3,7 +3,7 @@ import type { Confirmer, ConfirmerOptions } from './confirmer.ts';
 import { LogConfirmer } from './log-confirmer.ts';
 import { LtxConfirmer } from './ltx-confirmer.ts';
 
-/** @returns what understands this version: 0.3 says by itself what it has uploaded, later ones have to be asked */
+/** @returns the confirmer for a version of Litestream: 0.3 logs what it has uploaded, 0.5 has to be asked */
 export function confirmerFor(
   { format }: Pick<LitestreamBinary, 'format'>,
   options: ConfirmerOptions,

@@ -2,13 +2,13 @@ import type { Config } from '../config/config.ts';
 import type { Confirmation } from '../messages/confirmation.ts';
 import type { LitestreamLine } from './log-line.ts';
 
-/** How one running Litestream tells how far the replica is. */
+/** Finds out from one running Litestream how far the replica is. */
 export interface Confirmer {
-  /** It has taken up its databases. */
+  /** Litestream has initialized its databases. */
   start(): void;
-  /** It has logged something. */
+  /** Litestream has logged a line. */
   onLine(line: LitestreamLine): void;
-  /** It is gone. */
+  /** Litestream has ended. */
   stop(): void;
 }
 
@@ -17,10 +17,10 @@ export interface ConfirmerOptions {
   /** Names without `.db`. */
   readonly databases: readonly string[];
   readonly onConfirmed: (confirmation: Confirmation) => void;
-  /** It begins to upload the whole of a database, and says nothing more of it until it has. */
+  /** The upload of a snapshot begins. Until its end Litestream reports no progress on it. */
   readonly onSnapshot: (database: string, sizeBytes: number) => void;
-  /** It has uploaded the whole of a database. */
+  /** A snapshot was uploaded. */
   readonly onSnapshotEnd: (database: string) => void;
-  /** It could not upload; why, in words, and of which database, where it says so. */
+  /** Litestream could not upload: why, for people, and of which database, if it says so. */
   readonly onFailed: (reason: string, database?: string) => void;
 }

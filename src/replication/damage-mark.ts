@@ -2,8 +2,9 @@ import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
 /**
- * The mark that a database was found damaged while it was used: whoever prepares the databases next looks closely. The
- * quick check of each start does not hold an index against its table. Made by the primary, removed when all is well.
+ * The mark that a database was found damaged in use. The next preparation of the databases then checks them closely:
+ * the quick check of each start does not compare an index with its table. The primary makes the mark, and a preparation
+ * that succeeds removes it.
  */
 function pathOf(dataDir: string): string {
   return join(dataDir, 'run', 'damage-found');

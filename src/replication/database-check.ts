@@ -9,16 +9,16 @@ import { type Check, type CheckAnswer, checkHere } from './check-here.ts';
 
 const ENTRY = fileURLToPath(new URL(`./database-check-main${extname(import.meta.url)}`, import.meta.url));
 
-/** A database that is not larger, its WAL included, is checked in less time than it takes to start a process. */
+/** A database up to this size, its WAL included, is checked in less time than it takes to start a process. */
 const SMALL_MAX_BYTES = 8 * 1024 * 1024;
 
 /**
- * Checks a database with SQLite's own check, its WAL included. This takes as long as reading the whole file, and
- * blocks: so unless it is small, a process of its own does it, which can be killed.
+ * Checks a database with SQLite's own check, its WAL included. That takes as long as reading the whole file, and
+ * blocks. So unless the file is small, a process of its own does it, which can be killed.
  *
  * @param path an existing file that nobody has open for writing
  * @returns what is wrong with it, or undefined
- * @throws Failure not_ready when aborted, internal when it could not be checked (that is not the same as damaged)
+ * @throws Failure not_ready when aborted, internal when it could not be checked (which does not mean damaged)
  */
 export async function findDamage(
   path: string,

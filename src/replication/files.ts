@@ -1,7 +1,7 @@
 import { closeSync, fsyncSync, openSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** Puts a file's content, or a folder's entries, on disk. */
+/** Syncs a file's content, or a folder's entries, to disk. */
 export function syncToDisk(path: string): void {
   const descriptor = openSync(path, 'r');
   try {
@@ -11,7 +11,7 @@ export function syncToDisk(path: string): void {
   }
 }
 
-/** @returns the bytes of the files directly in a folder; what cannot be looked at does not count */
+/** @returns the size of the files directly in a folder; what cannot be read does not count */
 export function folderSizeBytes(folder: string): number {
   try {
     return readdirSync(folder).reduce(

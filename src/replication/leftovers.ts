@@ -4,8 +4,9 @@ import { syncToDisk } from './files.ts';
 import { databasePath, sidecarPath } from './litestream-config.ts';
 
 /**
- * The database first: a crash in between must not leave it without its WAL, where it would pass for a whole
- * database of an earlier time. A WAL without a database is never taken for one.
+ * The files of a database, in the order in which they are moved. The database comes first: after a crash in between, a
+ * database without its WAL would pass for a sound one of an earlier time. A WAL without its database passes for
+ * nothing.
  */
 function partsOf(database: string): string[] {
   const file = `${database}.db`;
@@ -13,8 +14,8 @@ function partsOf(database: string): string[] {
 }
 
 /**
- * @returns what shows that there was a database here before, in words; undefined when nothing does. A data folder
- *   with such a trace is not a new one, so it must not quietly get an empty database.
+ * @returns the path that shows that there was a database here before; undefined when nothing does. A data folder with
+ *   such a trace is not new, so it must not silently get an empty database.
  */
 export function traceOf(dataDir: string, database: string): string | undefined {
   const walPath = `${databasePath(dataDir, database)}-wal`;
@@ -29,17 +30,17 @@ export function traceOf(dataDir: string, database: string): string | undefined {
 }
 
 /**
- * Moves a database with everything that belongs to it to `DATA_DIR/damaged/<name>-<UTC time>/`: a restored file
- * beside a WAL of another one is corrupt. Nothing is deleted.
+ * Moves a database with all of its files to `DATA_DIR/damaged/<name>-<UTC time>/`: a restored file beside the WAL of
+ * another one would be corrupt. Nothing is deleted.
  *
- * @returns the folder that it is in now, or undefined when there was nothing to move
+ * @returns the folder that they are in now, or undefined when there was nothing to move
  */
 export function moveAside(dataDir: string, database: string, nowMs: number): string | undefined {
   const folder = damagedFolder(dataDir, database, nowMs);
   return moveInto(folder, dataDir, database) ? folder : undefined;
 }
 
-/** @returns the folder for a damaged database, with what belongs to it */
+/** @returns the folder for a damaged database and its files */
 export function damagedFolder(dataDir: string, database: string, nowMs: number): string {
   return join(dataDir, 'damaged', `${database}-${fileTime(nowMs)}`);
 }
@@ -50,8 +51,8 @@ export function fileTime(atMs: number): string {
 }
 
 /**
- * Moves a database with everything that belongs to it into a folder, which is made. A crash leaves it in both, and
- * whole with both taken together.
+ * Moves a database with all of its files into a folder, which is made. After a crash in between some files are in the
+ * one place and the rest in the other; none is lost.
  *
  * @param folder below the data folder
  * @returns whether there was anything to move
@@ -69,7 +70,7 @@ export function moveInto(folder: string, dataDir: string, database: string): boo
   return true;
 }
 
-/** Moves back what `moveInto` has moved, as far as nothing is in its place. */
+/** Moves back the files that `moveInto` has moved, except where a file is in their place. */
 export function moveBack(folder: string, dataDir: string, database: string): void {
   for (const part of partsOf(database).toReversed()) {
     if (!existsSync(join(folder, part)) || existsSync(join(dataDir, part))) continue;

@@ -2,7 +2,7 @@ import { StringDecoder } from 'node:string_decoder';
 
 /**
  * Cuts a stream of bytes into lines of a bounded length. States and who moves them: collecting → skipping (a line
- * exceeds the bound: it is given on, and its rest is dropped) → collecting (its line end).
+ * exceeds the bound: its beginning is passed on, and its rest is dropped) → collecting (its line end).
  */
 export class LineSplitter {
   readonly #decoder = new StringDecoder('utf8');
@@ -12,8 +12,8 @@ export class LineSplitter {
   #skipping = false;
 
   /**
-   * @param maxChars the longest line that is given on whole
-   * @param onLine gets each line without its end; empty ones are left out
+   * @param maxChars the longest line that is passed on whole
+   * @param onLine gets each line without its line end; empty lines are left out
    */
   constructor(maxChars: number, onLine: (line: string) => void) {
     this.#maxChars = maxChars;
@@ -24,7 +24,7 @@ export class LineSplitter {
     this.#take(this.#decoder.write(chunk));
   }
 
-  /** Gives on the last line, if it has no end. */
+  /** Passes on the last line, if it has no line end. */
   end(): void {
     this.#take(this.#decoder.end());
     this.#emit(this.#rest);

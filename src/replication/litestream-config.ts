@@ -27,20 +27,20 @@ const MINUTE_MS = 60 * SECOND_MS;
 const HOUR_MS = 60 * MINUTE_MS;
 const MONITOR_INTERVAL_MIN_MS = 5;
 const MONITOR_INTERVAL_MAX_MS = SECOND_MS;
-/** Keeps a commit's way into the replica below REPLICA_SYNC_INTERVAL_MS: 1/10 to be seen, 3/4 to be uploaded. */
+/** A commit gets into the replica within REPLICA_SYNC_INTERVAL_MS: 1/10 of that to be noticed, 3/4 to be uploaded. */
 const MONITOR_SHARE = 1 / 10;
 const SYNC_SHARE = 3 / 4;
-/** Bounds the segments of one WAL: a restore opens all of them at once. */
+/** Limits the segments of one WAL: a restore opens all of them at once. */
 const SEGMENTS_MAX = 100;
-/** Bounds how long a WAL is held that nothing keeps any more: what a long reader has let grow is let go of by then. */
+/** A WAL that a long reader has let grow is checkpointed at most this long after the reader has ended. */
 const CHECKPOINT_INTERVAL_MAX_MS = 30 * SECOND_MS;
 
 type Values = Readonly<Record<string, string | number | boolean | undefined>>;
 
 export interface LitestreamConfigOptions {
-  /** Where Litestream serves its metrics, `host:port`; it serves none without. */
+  /** Where Litestream serves its metrics, `host:port`; without it there are none. */
   readonly metricsAddress?: string;
-  /** Of the Litestream that reads it; `wal` unless told. */
+  /** The format of the Litestream that reads the configuration; `wal` by default. */
   readonly format?: ReplicaFormat;
 }
 
@@ -59,7 +59,7 @@ export function sidecarPath(databasePath: string): string {
   return join(dirname(databasePath), `.${basename(databasePath)}-litestream`);
 }
 
-/** @returns where a database has its replica: an absolute folder, or a prefix in the bucket */
+/** @returns where the replica of a database is: an absolute folder, or a prefix in the bucket */
 export function replicaPath(replica: Replica, database: string): string {
   if (replica.type === 'file') return join(replica.path, database);
   return replica.prefix === '' ? database : `${replica.prefix}/${database}`;
@@ -102,7 +102,7 @@ export function writeLitestreamConfig(
   mkdirSync(runDir, { recursive: true, mode: 0o700 });
   const path = join(runDir, 'litestream.yml');
   const text = renderLitestreamConfig(config, databases, options);
-  // A full disk shall not keep a system from starting whose settings are as before.
+  // With unchanged settings nothing is written, so that a system starts even on a full disk.
   const before = readIfThere(path);
   if (before === text) return path;
   const temporaryPath = `${path}.${process.pid}.tmp`;
@@ -112,7 +112,7 @@ export function writeLitestreamConfig(
   } catch (error) {
     rmSync(temporaryPath, { force: true });
     if (before === undefined || !isDiskFull(error)) throw error;
-    // One of two systems names another folder each time. The block that is there has room for that.
+    // With FAILOVER=lease each epoch has another folder. The text fits into the disk block that the file has already.
     const file = openSync(path, 'r+');
     ftruncateSync(file, writeSync(file, text));
     closeSync(file);
@@ -120,7 +120,7 @@ export function writeLitestreamConfig(
   return path;
 }
 
-/** @returns the socket on which a Litestream of version 0.5 is asked */
+/** @returns the control socket of Litestream 0.5 */
 export function ltxSocketPath(dataDir: string): string {
   return join(dataDir, 'run', 'ltx.sock');
 }
@@ -138,13 +138,13 @@ function readIfThere(path: string): string | undefined {
   }
 }
 
-/** @returns how often Litestream looks at a WAL */
+/** @returns how often Litestream checks a WAL for changes */
 export function monitorIntervalMs(config: Config): number {
   const shareMs = config.REPLICA_SYNC_INTERVAL_MS * MONITOR_SHARE;
   return clamp(shareMs, MONITOR_INTERVAL_MIN_MS, MONITOR_INTERVAL_MAX_MS);
 }
 
-/** Of the system as a whole, for the newer format. */
+/** The values for the whole system, which only the template of 0.5 uses. */
 function systemValues(config: Config): Values {
   return {
     socketPath: ltxSocketPath(config.DATA_DIR),
@@ -176,7 +176,7 @@ function databaseValues(config: Config, database: string): Values {
   };
 }
 
-/** A placeholder that nobody fills is a mistake in the template; one whose value is undefined takes its line along. */
+/** Fills placeholders. An unknown one is a mistake in the template; a line whose value is undefined is left out. */
 function fill(lines: readonly string[], values: Values): string[] {
   return lines.flatMap((line) => {
     const name = /<(\w+)>/.exec(line)?.[1];
@@ -189,7 +189,7 @@ function fill(lines: readonly string[], values: Values): string[] {
   });
 }
 
-/** A JSON string is a YAML string, apart from the unprintable characters that only JSON leaves as they are. */
+/** A JSON string is a YAML string, but YAML needs some unprintable characters escaped that JSON does not. */
 function quote(value: string | number | boolean): string {
   return JSON.stringify(value).replace(
     /[\u007f-\u009f\u2028\u2029\ufeff]/g,

@@ -8,7 +8,7 @@ import { namedAuthorities } from './store/reach.ts';
 
 export { LogRelay } from './log-relay.ts';
 
-/** What Litestream and the libraries in it read, and nothing else of what this process was given. */
+/** The variables that Litestream and its libraries read; it gets nothing else of this process's environment. */
 const PASSED_VARIABLES = [
   'PATH',
   'HOME',
@@ -27,15 +27,15 @@ const PASSED_VARIABLES = [
 
 /**
  * @param configPath what `writeLitestreamConfig` returned
- * @returns how to start the replication. Where the system can do that, it dies with the process that starts it,
- *   even if that is killed; it must then be started from the main thread. Its output must be read by a process
- *   that never waits for a lock of the database: Litestream logs while it holds one.
+ * @returns how to start the replication. Where the system supports it, Litestream dies with the process that starts it,
+ *   even if that is killed; then it must be started from the main thread. A process that never waits for a lock of the
+ *   database must read its output: Litestream logs while it holds one.
  */
 export function replicateCommand(binary: LitestreamBinary, configPath: string): Invocation {
   return dyingWithParent(binary.path, ['replicate', ...configArguments(configPath)]);
 }
 
-/** The paths in our configuration are final: a `$` in one is a part of its name. */
+/** Our configuration has no variables: a `$` in a path is a part of its name. */
 export function configArguments(configPath: string): string[] {
   return ['-config', configPath, '-no-expand-env'];
 }
@@ -48,7 +48,7 @@ export interface EnvironmentOptions {
 
 /**
  * @param env this process's environment
- * @param secrets the credentials, which reach Litestream in no other way
+ * @param secrets the credentials; Litestream gets them in no other way
  * @returns the environment to start Litestream with
  * @throws Failure config_invalid when a file of authorities cannot be read
  */
@@ -62,17 +62,17 @@ export function litestreamEnv(
   return {
     ...Object.fromEntries(passed),
     ...(config.replica.type === 's3' && authoritiesFor(env, dirname(configPath))),
-    // It looks for other credentials in the network only where there are none.
+    // Only without keys it may look for the credentials of a role, in the instance's metadata too.
     ...(isRole
       ? { AWS_SDK_LOAD_CONFIG: 'true', AWS_REGION: config.AWS_REGION }
       : { AWS_EC2_METADATA_DISABLED: 'true' }),
-    // Where the store is only the configuration says, and not ~/.aws/config too, which 0.5 would read.
+    // Only our configuration says where the store is: 0.5 would read ~/.aws/config as well.
     ...(config.replica.type === 's3' && { AWS_IGNORE_CONFIGURED_ENDPOINT_URLS: 'true' }),
     ...pickSecrets(secrets, REPLICA_SECRETS),
   };
 }
 
-/** Litestream reads one file of authorities, beside the system's, and has no name for those that only Node.js reads. */
+/** Joins all named authorities into one file: Litestream reads only one, and no variable that only Node.js knows. */
 function authoritiesFor(env: NodeJS.ProcessEnv, folder: string): Record<string, string> {
   if (!env.AWS_CA_BUNDLE && !env.NODE_EXTRA_CA_CERTS) return {};
   const path = join(folder, 'authorities.pem');

@@ -4,7 +4,7 @@ import { confirmationOf } from './confirmation.ts';
 import type { Confirmer, ConfirmerOptions } from './confirmer.ts';
 import type { LitestreamLine } from './log-line.ts';
 
-/** Reads it in what Litestream 0.3 logs. */
+/** Reads from the log of Litestream 0.3 what it has uploaded. It has no state. */
 export class LogConfirmer implements Confirmer {
   readonly #options: ConfirmerOptions;
 

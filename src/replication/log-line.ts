@@ -1,14 +1,15 @@
-/** What a line says. */
+/** The content of a line. */
 interface Said {
   /** Its message, such as `wal segment written`. */
   readonly message: string;
-  /** What it says beside: for `wal segment written` db, replica, position, elapsed, sz. Empty for a plain line. */
+  /** Its further fields: for `wal segment written` db, replica, position, elapsed, sz. Empty for a plain line. */
   readonly fields: Readonly<Record<string, unknown>>;
 }
 
 /**
- * One line that Litestream has logged. Its own message and fields are for being understood and never for being shown: a
- * credential may be in them, and what replaces it may as well stand in the name of a folder.
+ * One line of Litestream's log. `message` and `fields` are for parsing, and must never be shown: they may hold a
+ * credential. `shown` is for people, and must not be parsed: redaction may also have changed a part of it that is no
+ * credential.
  */
 export interface LitestreamLine extends Said {
   readonly level: 'debug' | 'info' | 'warn' | 'error';
@@ -33,12 +34,12 @@ export function parseLogLine(
 ): LitestreamLine {
   const value = parseJson(text);
   if (value && typeof value.msg === 'string') {
-    // What JSON had spelled with escapes is plain by now.
+    // Redacts the parsed strings: in the text a secret may be spelled with JSON escapes.
     const shown = parseJson(text, redact) as typeof value;
     const level = levelNamed(value.level) ?? plainLevel;
     return { level, ...said(value), shown: said(shown) };
   }
-  // Before Litestream has read its configuration it logs as plain text.
+  // Litestream logs plain text until it has read its configuration.
   const named = /^\S+ \S+ (DEBUG|INFO|WARN|ERROR) |\blevel=(DEBUG|INFO|WARN|ERROR)\b/.exec(text);
   const level = levelNamed(named?.[1] ?? named?.[2]) ?? plainLevel;
   return { level, message: text, fields: {}, shown: { message: redact(text), fields: {} } };

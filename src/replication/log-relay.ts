@@ -7,7 +7,7 @@ import { redactor } from './redact.ts';
 
 const LINE_MAX_CHARS = 16_384;
 
-/** What Litestream says of its everyday work, at its level info. */
+/** Litestream's messages about normal work, at its level info; shown at debug. */
 const ROUTINE = new Set([
   'litestream',
   'initialized db',
@@ -30,11 +30,11 @@ const ROUTINE = new Set([
   'litestream shut down',
 ]);
 
-/** The same trouble is told again after this long; it tries several times a second. */
+/** The same problem is logged again only after this long: Litestream retries several times a second. */
 const REPEAT_INTERVAL_MS = 60_000;
 const TROUBLES_MAX = 100;
 
-/** What it calls errors and then tries again by itself. */
+/** Messages that Litestream logs as errors, and then retries by itself; shown as warnings. */
 const RETRIED = new Set([
   'monitor error',
   'sync error',
@@ -45,24 +45,25 @@ const RETRIED = new Set([
 
 export interface LogRelayOptions {
   readonly log: Logger;
-  /** Values that never pass. */
+  /** Values that must never be logged. */
   readonly secrets: Secrets;
   /** How many databases Litestream is configured with. */
   readonly databases: number;
-  /** Called once, when Litestream has taken up all its databases. */
+  /** Called once, when Litestream has initialized all its databases. */
   readonly onReady?: () => void;
   /** Gets every line, at Litestream's own level. */
   readonly onLine?: (line: LitestreamLine) => void;
 }
 
 /**
- * Brings what one Litestream process logs into our log. Nothing that it prints makes this throw. States and who
- * moves them: waiting → ready (the last database's `initialized db`).
+ * Copies the log of one Litestream process into ours. Nothing that the process prints makes this throw.
+ *
+ * States and who moves them: waiting → ready (the last database's `initialized db`).
  */
 export class LogRelay {
   readonly #options: LogRelayOptions;
   readonly #redact: (text: string) => string;
-  /** The longest spelling of a secret: what may be the half of one at the end of a line that was cut. */
+  /** The longest spelling of a secret: so much is removed from the end of a cut line, which may hold half of one. */
   readonly #secretMaxChars: number;
   #initialized = 0;
   readonly #toldMs = new Map<string, number>();
@@ -71,7 +72,7 @@ export class LogRelay {
     this.#options = options;
     const secrets = shownNever(options.secrets);
     this.#redact = redactor(secrets);
-    // JSON spells a character with up to six, a URL with up to nine.
+    // JSON spells a character with up to six characters, a URL with up to nine.
     this.#secretMaxChars = 9 * Math.max(0, ...secrets.map((secret) => secret.length));
   }
 
@@ -108,7 +109,7 @@ export class LogRelay {
   #levelOf(line: LitestreamLine): LitestreamLine['level'] {
     const level = shownLevel(line);
     if (level !== 'warn' || !RETRIED.has(line.message)) return level;
-    // What differs is the object, which is a number.
+    // The same problem differs only in the numbers of its objects.
     const trouble = `${line.message}${reason(line)}`.replaceAll(/[0-9a-f]{8,}|\d+/g, '#');
     const nowMs = performance.now();
     const told = this.#toldMs.get(trouble);
@@ -128,7 +129,7 @@ export class LogRelay {
 function shownLevel({ level, message, fields }: LitestreamLine): LitestreamLine['level'] {
   if (level === 'info' && ROUTINE.has(message)) return 'debug';
   if (level !== 'error' || !RETRIED.has(message)) return level;
-  // At each start, until there is a first commit.
+  // Normal at each start, until there is a first commit.
   const { error } = fields;
   return typeof error === 'string' && error.startsWith('no generation') ? 'debug' : 'warn';
 }

@@ -2,22 +2,22 @@ import type { ToldCommit } from '../messages/messages.ts';
 import type { CommitMark } from '../messages/positions.ts';
 import { type LastCommit, readLastCommit } from './points/last-commit.ts';
 
-/** Which commits a restore could not bring back. */
+/** The commits that a restore could not bring back: those after `restored`, up to `known`. */
 export interface Loss {
-  /** Where the restored database ends; undefined when it does not count its commits. */
+  /** The last commit of the restored database; undefined when it does not count its commits. */
   readonly restored: CommitMark | undefined;
   /** The last commit that is known to have been made. */
   readonly known: CommitMark | undefined;
-  /** Whether there may have been more than `known`: it was not read from the database itself. */
+  /** Whether there may have been more after `known`: it was not read from the database itself. */
   readonly isLowerBound: boolean;
 }
 
 /**
- * Finds out what a damaged database had that its restored copy lacks.
+ * Finds out which commits of a damaged database its restored copy lacks.
  *
- * @param damagedPath where the damaged database is, its WAL beside it; undefined when there is none
- * @param restoredPath nobody writes it
- * @param told the last commit that its writer has told of; undefined when none runs
+ * @param damagedPath the damaged database, with its WAL beside it; undefined when there is none
+ * @param restoredPath the restored database; nobody writes it
+ * @param told the last commit that the writer reported, or that the mark names; undefined when neither does
  */
 export function lossOf(
   damagedPath: string | undefined,
@@ -37,7 +37,7 @@ export function lostCount({ restored, known }: Loss): number {
 }
 
 /**
- * @param salvaged how many commits were not in the replica and came from the WAL
+ * @param salvaged how many of the restored commits were not in the replica, and came from the WAL
  * @returns what was lost, for people
  */
 export function describeLoss({ restored, known, isLowerBound }: Loss, salvaged = 0): string {
@@ -57,7 +57,7 @@ function timeOf({ ordinal, atMs }: CommitMark): string {
   return ordinal === 0 ? 'the beginning' : new Date(atMs).toISOString();
 }
 
-/** Its last commit is on few pages, and mostly in the WAL: often they can be read though others cannot. */
+/** The last commit is on few pages, mostly in the WAL: these can often be read although other pages are damaged. */
 function readDamaged(path: string): LastCommit | undefined {
   try {
     return readLastCommit(path);

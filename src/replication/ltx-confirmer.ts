@@ -5,7 +5,7 @@ import { LTX_GENERATION } from './history/segment.ts';
 import { databasePath, ltxSocketPath, syncIntervalMs } from './litestream-config.ts';
 import type { LitestreamLine } from './log-line.ts';
 
-/** What Litestream gets for one upload before it says that it could not; whole seconds. */
+/** How long Litestream may take for one upload before it reports a failure; whole seconds. */
 const SYNC_TIMEOUT_S = 30;
 const ANSWER_TIMEOUT_MS = (SYNC_TIMEOUT_S + 5) * 1000;
 
@@ -17,9 +17,11 @@ interface Watched {
 }
 
 /**
- * Asks Litestream 0.5 through its control socket. Where a database's WAL ends is read first; then Litestream is asked
- * to ship what it has, and to answer when that is done; so what was before is in the replica. A database is asked
- * about only when it has changed. States: off → asking in turns (`start`) → off (`stop`).
+ * Asks Litestream 0.5 through its control socket how far the replica is. It first reads where the WAL of a database
+ * ends, then asks Litestream to ship what it has and to answer when that is done. So everything before that end is in
+ * the replica. It asks about a database only when that has changed.
+ *
+ * States: off → asking about each database at the sync interval (`start`) → off (`stop`).
  */
 export class LtxConfirmer implements Confirmer {
   readonly #options: ConfirmerOptions;
@@ -70,7 +72,7 @@ export class LtxConfirmer implements Confirmer {
     if (!position || isSame(position, watched.confirmed)) return;
     const body = { path: watched.path, wait: true, timeout: SYNC_TIMEOUT_S };
     const { txid, replicated_txid } = await this.#ask('POST', '/sync', body);
-    // It ships a large backlog in several goes, and reads a large WAL in several too.
+    // Litestream ships a large backlog in several steps, and also reads a large WAL in several.
     if (Number(replicated_txid) < Number(txid)) return;
     const now = positionOf(watched);
     if (now?.salt === position.salt) {
@@ -127,7 +129,7 @@ function positionOf(watched: Watched): WalPosition | undefined {
     watched.walIndex ??= new WalIndex(watched.path);
     return watched.walIndex.readSettled();
   } catch {
-    // The writer has not made it yet, or is in the middle of a commit.
+    // The writer has not made the WAL yet, or is in the middle of a commit.
     return undefined;
   }
 }

@@ -4,69 +4,70 @@ import type { Logger } from '../platform/log.ts';
 import { RepeatedFailure } from './repeated-failure.ts';
 
 const HYSTERESIS = 0.5;
-/** How long an error that Litestream logged explains why nothing arrives: it tries again by itself meanwhile. */
+/** For this long an error in Litestream's log explains why nothing arrives: it retries by itself meanwhile. */
 const ERROR_EXPLAINS_MS = 60_000;
-/** An uploader that is at work on a store that refuses it says so this often. */
+/** While a store refuses its uploads, a working Litestream logs an error at least this often. */
 const COMPLAINT_INTERVAL_MS = 1500;
-/** What an uploader that is at work gets to deliver something, when the store is back. */
+/** How long a working Litestream gets to upload something when the store is back. */
 const BACK_GRACE_MS = 750;
-/** A store that comes and goes shall not keep the uploader from ever getting anywhere: so many restarts for it a window. */
+/** A store that comes and goes must not cause endless restarts: at most this many in each window. */
 const BACK_RESTARTS_MAX = 3;
 const BACK_WINDOW_MS = 30_000;
-/** A store that hangs is not healed by restarting the uploader: the patience doubles up to this. */
+/** Restarting Litestream does not heal a store that hangs: the time until the next restart doubles up to this. */
 const PATIENCE_MAX_MS = 5 * 60_000;
 
-/** A failure that repeats for so many stalls is not one of the store, which would be noticed by then. */
+/** A failure that repeats for this many stall timeouts is not the store's: an outage would be noticed by then. */
 const FAILURE_STALLS = 5;
 
-/** Slower than this no snapshot is expected to be uploaded. */
+/** The slowest upload that is expected of a snapshot. */
 const SNAPSHOT_MIN_BYTES_PER_MS = 250;
 
-/** How one database gets on. */
+/** The progress of one database. */
 interface Progress {
-  /** Since when nothing of it has arrived. */
+  /** Since when nothing of the database has arrived. */
   sinceMs: number;
-  /** How long that may take before the uploader is restarted. */
+  /** How long that may take before Litestream is restarted. */
   patienceMs: number;
-  /** How much longer, while a snapshot is uploaded, of which nothing is heard until it is there. */
+  /** How much longer it may take while a snapshot is uploaded, which is silent until it is done. */
   snapshotMs: number;
-  /** Whether any of it has arrived since the store was back. */
+  /** Whether anything of the database has arrived since the store was back. */
   hasArrivedSinceBack: boolean;
 }
 
 export interface ReplicationMonitorOptions {
-  /** Younger commits than this may be unconfirmed without anything being wrong. */
+  /** A commit younger than this may be unconfirmed without a problem. */
   readonly lagNormalMs: number;
-  /** So long without any confirmation, while commits wait, is a stall. */
+  /** No confirmation for this long, while commits wait, is a stall. */
   readonly stallTimeoutMs: number;
-  /** A clock that nobody can set. */
+  /** Monotonic, in milliseconds. */
   readonly now: () => number;
   readonly log: Logger;
-  /** Called at each stall; the uploader is to be restarted. */
+  /** Called when Litestream has to be restarted. */
   readonly onStall: (cause: string) => void;
-  /** It fails again and again at the same, a restart has not helped, and the store is there. */
+  /** Called when Litestream keeps failing at the same, a restart has not helped, and the store is there. */
   readonly onWedged: (reason: string, database: string | undefined) => void;
   readonly onChange: () => void;
 }
 
 /**
- * Judges the replication from what the writer reports (the age of the oldest unconfirmed commit) and what Litestream
- * logs (confirmations, errors). The states are ReplicationState's; each `look` may move from any to any.
+ * Judges the replication from the writer's reports (the age of the oldest unconfirmed commit), Litestream's log
+ * (confirmations, errors) and the probes of the store. The states are those of ReplicationState; each `look` may move
+ * from any to any. "Uploader" is Litestream.
  */
 export class ReplicationMonitor {
   readonly #options: ReplicationMonitorOptions;
   #state: ReplicationState = 'streaming';
   #reports: Readonly<Record<string, LagReport>> = {};
   readonly #progress = new Map<string, Progress>();
-  /** Since when nothing has arrived of a database that was not heard of yet. */
+  /** `sinceMs` for a database that nothing was heard of yet. */
   #sinceMs: number;
   readonly #repeated: RepeatedFailure;
   #lastError: { readonly atMs: number; readonly reason: string } | undefined;
   /** Why the store does not answer; undefined when it does. */
   #silence: string | undefined;
-  /** Since when the store is back and something has not arrived; undefined when that is not so. */
+  /** Since when the store is back while some database still waits for an upload; undefined when none does. */
   #backAtMs: number | undefined;
-  /** When it was restarted for that, the last few times. */
+  /** The times of the last restarts for that reason. */
   #backRestartsMs: readonly number[] = [];
 
   constructor(options: ReplicationMonitorOptions) {
@@ -79,12 +80,12 @@ export class ReplicationMonitor {
     return this.#state;
   }
 
-  /** Per database, as the writer told it last. */
+  /** By database, the writer's last report. */
   get reports(): Readonly<Record<string, LagReport>> {
     return this.#reports;
   }
 
-  /** All of it. */
+  /** The state with its reason, and the totals of all databases. */
   get status(): ReplicationStatus {
     const databases = this.#reports;
     return {
@@ -104,7 +105,7 @@ export class ReplicationMonitor {
     return Math.max(0, ...Object.values(this.#reports).map((report) => report.lagMs));
   }
 
-  /** What is wrong, in words; undefined while streaming. */
+  /** What is wrong, for people; undefined while streaming. */
   get trouble(): string | undefined {
     if (this.#state === 'streaming') return undefined;
     const age =
@@ -121,21 +122,21 @@ export class ReplicationMonitor {
     const progress = this.#progressOf(database);
     progress.sinceMs = this.#options.now();
     progress.patienceMs = this.#options.stallTimeoutMs;
-    // It goes on beside a snapshot, which is only waited for where it is the first of all.
+    // Segments are uploaded beside a snapshot, so that only the very first snapshot is waited for.
     progress.snapshotMs = 0;
     progress.hasArrivedSinceBack = true;
     this.#repeated.arrived(database);
     this.#lastError = undefined;
   }
 
-  /** A snapshot is uploaded from now on. Before the first one is there, nothing else of this database is uploaded. */
+  /** The upload of a snapshot begins. Before the first one is done, nothing else of the database is uploaded. */
   snapshotBegan(database: string, sizeBytes: number): void {
     const progress = this.#progressOf(database);
     progress.sinceMs = this.#options.now();
     progress.snapshotMs = sizeBytes / SNAPSHOT_MIN_BYTES_PER_MS;
   }
 
-  /** It is in the replica. That is progress, though no commit is confirmed by it. */
+  /** A snapshot is in the replica. That is progress, though it confirms no commit. */
   snapshotEnded(database: string): void {
     const progress = this.#progressOf(database);
     progress.sinceMs = this.#options.now();
@@ -145,8 +146,8 @@ export class ReplicationMonitor {
   }
 
   /**
-   * Litestream says that it could not upload.
-   * @param database undefined where it does not say which
+   * Litestream reports that it could not upload.
+   * @param database undefined where it does not name one
    */
   failed(reason: string, database?: string): void {
     const atMs = this.#options.now();
@@ -155,10 +156,10 @@ export class ReplicationMonitor {
   }
 
   /**
-   * The store was asked whether it is there. When it is back, an uploader that still waits for an answer from before
-   * would wait for ever, and one that backs off for long: unless it delivers something at once, it is restarted.
+   * Takes the result of a probe of the store. When the store is back, Litestream may still wait for ever for an earlier
+   * answer, or be in a long back-off. Unless it uploads something at once, it is restarted.
    *
-   * @param silence why it does not answer; undefined when it does
+   * @param silence why the store does not answer; undefined when it does
    */
   probed(silence: string | undefined): void {
     const nowMs = this.#options.now();
@@ -179,7 +180,7 @@ export class ReplicationMonitor {
     this.look(this.#reports);
   }
 
-  /** A database has been restored: what the replica lacked of the one before nobody waits for any more. */
+  /** A database was restored: nothing waits any more for what the replica lacked of the previous one. */
   restored(database: string): void {
     const report = this.#reports[database];
     if (!report) return;
@@ -187,7 +188,7 @@ export class ReplicationMonitor {
     this.#reports = { ...this.#reports, [database]: { ...report, ...nothing } };
   }
 
-  /** A new uploader starts with a clean slate. */
+  /** Litestream was restarted: its time without an upload starts over. */
   restarted(): void {
     this.#sinceMs = this.#options.now();
     for (const progress of this.#progress.values()) {
@@ -196,10 +197,10 @@ export class ReplicationMonitor {
     }
   }
 
-  /** Takes the writer's report and judges anew. */
+  /** Takes the writer's reports, and judges anew. */
   look(reports: Readonly<Record<string, LagReport>>): void {
     this.#reports = reports;
-    // Everything has arrived: there is nothing to wait for since the store was back.
+    // Everything has arrived since the store was back.
     if (this.#stuckSinceBack.length === 0) this.#backAtMs = undefined;
     const nowMs = this.#options.now();
     const previous = this.#state;
@@ -244,14 +245,14 @@ export class ReplicationMonitor {
     return this.#stuckSinceBack.length > 0 && recent.length < BACK_RESTARTS_MAX;
   }
 
-  /** Of which nothing has arrived since the store was back, though something should have. */
+  /** The databases of which nothing has arrived since the store was back, though something should have. */
   get #stuckSinceBack(): readonly Progress[] {
     return this.#laterThan(this.#options.lagNormalMs).filter(
       ({ hasArrivedSinceBack }) => !hasArrivedSinceBack,
     );
   }
 
-  /** A lag that goes up and down around the limit is one state, not two that alternate. */
+  /** The databases with too much lag; with hysteresis, so that a lag around the limit does not alternate two states. */
   get #late(): readonly Progress[] {
     return this.#laterThan(this.#options.lagNormalMs * (this.#state === 'catching-up' ? HYSTERESIS : 1));
   }
@@ -267,7 +268,7 @@ export class ReplicationMonitor {
     if (this.#silence !== undefined) return 'unreachable';
     if (late.length === 0) return 'streaming';
     if (this.#lastError && nowMs - this.#lastError.atMs < ERROR_EXPLAINS_MS) return 'unreachable';
-    // A stall lasts until something arrives; restarting the uploader is no progress.
+    // A stall lasts until something arrives; a restart of Litestream is no progress.
     const isStalled = late.some(
       (progress) =>
         silenceMs(progress, nowMs) > stallTimeoutMs ||
@@ -286,7 +287,7 @@ export class ReplicationMonitor {
   }
 }
 
-/** How long nothing has arrived, beyond what a snapshot may take. */
+/** @returns how long nothing has arrived, less the time that a snapshot may take */
 function silenceMs({ sinceMs, snapshotMs }: Progress, nowMs: number): number {
   return nowMs - sinceMs - snapshotMs;
 }

@@ -7,8 +7,8 @@ import type { DatabaseReplica } from './replica-context.ts';
 import { listReplicaFiles, newestMs } from './restore/replica-files.ts';
 
 /**
- * Litestream 0.3 does not see what a 0.5 has written beside its own files, and would restore the state of before the
- * change. A 0.5 reads both, and takes the newer by itself.
+ * Refuses Litestream 0.3 where 0.5 has written to the replica since: 0.3 does not see those files, and would restore
+ * the state from before the change. 0.5 reads both formats, and takes the newer state by itself.
  *
  * @throws Failure litestream_missing when the newer format has the newer state, replica_unreachable
  */
@@ -24,9 +24,9 @@ export async function refuseOlderFormat(source: DatabaseReplica): Promise<void> 
 }
 
 /**
- * @param dataDir whose databases have been replicated before, or not
+ * @param dataDir the data folder; Litestream's files in it show which format it has used
  * @param databases names without `.db`
- * @returns what a change of Litestream's version means, in words; undefined when there is none
+ * @returns what a change of Litestream's format means, for people; undefined when there is none
  */
 export function describeChange(
   { format, version }: LitestreamBinary,

@@ -4,9 +4,9 @@ import { prepareDatabases } from './prepare.ts';
 import { type ReplicaInput, replicaOf } from './replica-context.ts';
 
 export interface PrepareInput extends ReplicaInput {
-  /** The last commit that a writer has told of, by database. */
+  /** By database, the last commit that the writer reported. */
   readonly lastCommits: Readonly<Record<string, ToldCommit>>;
-  /** It serves already, and only the comparison with the replica is still to be made. */
+  /** As `PrepareOptions.isServing`. */
   readonly isServing?: boolean;
   readonly isChecked?: boolean;
 }

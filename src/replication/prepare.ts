@@ -36,26 +36,27 @@ export type { Prepared } from './preparation.ts';
 const MIB_BYTES = 1024 * 1024;
 
 /**
- * Sees to it that each database is there and whole before anything opens it. Nobody else may use the data folder
- * meanwhile. The rules, for each:
- * - there and whole: it stays as it is, where it fits what was told of it and the replica; history/cases.ts has what else
- *   may be, and what is done.
- * - missing, or an empty file: restored; where the replica is empty too, and nothing shows that there ever was a
- *   database, it is new. A replica that cannot be read stops the start, unless a person has decided to begin anew (begin-anew.ts).
- * - damaged, or a file and a WAL of two moments: restored, and only when that has succeeded, moved aside. Else the start stops and nothing has changed,
- *   so that the next one finds the same; ALLOW_EMPTY does not override that.
- * Where damage was found while they were used (`markDamage`), they are looked at more closely.
- * What is beside a database that is restored or new (a WAL, Litestream's sidecar) is moved aside with it.
+ * Makes sure that each database is there and sound before anything opens it. Nothing else may use the data folder
+ * meanwhile. The rules for each database:
+ * - There and sound: it stays as it is, if it fits its mark and its replica. history/cases.ts lists the other cases.
+ * - Missing, or an empty file: it is restored. Where the replica is empty too, and nothing shows that there ever was a
+ *   database, it is new. A replica that cannot be read stops the start, unless a person has decided to begin anew
+ *   (begin-anew.ts).
+ * - Damaged, or a file and a WAL of two moments: it is restored, and moved aside only when the restore has succeeded.
+ *   Else the start stops and nothing is changed, so that the next one finds the same; ALLOW_EMPTY does not override
+ *   that.
  *
- * What was found is remembered for the primary and the next start (`HistoryMark`).
+ * If damage was found in use (`markDamage`), the databases are checked more closely. Files beside a database that is
+ * restored or new (a WAL, Litestream's sidecar) are moved aside with it. The mark (`HistoryMark`) keeps the findings
+ * for the primary and the next start.
  *
- * @throws Failure replica_unreachable, restore_failed, storage_corrupt, history_unsettled, storage_full, or not_ready when
- *   aborted
+ * @throws Failure replica_unreachable, restore_failed, storage_corrupt, history_unsettled, litestream_missing (an older
+ *   one than has written the replica), internal (a check could not be made), storage_full, or not_ready when aborted
  */
 export async function prepareDatabases(options: PrepareOptions): Promise<Prepared[]> {
   const { DATA_DIR, replica } = options.config;
   if (!options.isServing) finishReplacement(DATA_DIR, replica.url);
-  // What an earlier start was killed over: restored again, or no longer wanted.
+  // Left by an earlier start that was killed: it is restored again, or not needed any more.
   rmSync(scratchDirOf(options), { recursive: true, force: true });
   const looking: Looking = {
     ...options,
@@ -63,7 +64,7 @@ export async function prepareDatabases(options: PrepareOptions): Promise<Prepare
     mark: readMark(DATA_DIR),
   };
   const looks = new Map(options.databases.map((database) => [database, lookAt(database, looking)]));
-  // Whoever awaits one hears of its failure; those after a failure nobody awaits.
+  // A failure is reported where its look is awaited; looks after the first failure are not awaited.
   for (const look of looks.values()) look.catch(() => {});
   const prepared: Prepared[] = [];
   const changes = new Map<string, MarkChange>();
@@ -81,23 +82,23 @@ export async function prepareDatabases(options: PrepareOptions): Promise<Prepare
     changes.set(database, change);
     prepared.push({ database, outcome, durationMs, movedTo, loss, notice });
   }
-  // What was restored only to be compared.
+  // Removes copies that were restored only for the comparison.
   for (const name of namesIn(scratchDirOf(options)))
     rmSync(join(scratchDirOf(options), name), { recursive: true, force: true });
   const isRestored = prepared.some(({ outcome }) => outcome !== 'present');
   const notices = prepared.flatMap(({ notice }) => notice ?? []);
-  // What was replaced is in there by now.
+  // Read again: replacements have changed the mark meanwhile.
   const next = withMountPoint(
     nextMark(readMark(DATA_DIR), replica.url, changes, notices, Date.now()),
     replica,
   );
-  // Of what was replaced, here or by a command before.
+  // The notices of replacements, by this start or by a command before.
   for (const { text, isRecorded } of next.notices)
     if (!isRecorded && !notices.includes(text)) options.log.warn(text);
   try {
     writeMark(DATA_DIR, next, isRestored);
   } catch (err) {
-    // What was restored is asked for again without it; what is as it was can be read all the same.
+    // After a restore the mark is needed. Without one the databases are unchanged, and serve with the mark as it was.
     if (isRestored || !isDiskFull(err)) throw err;
     options.log.warn({ err }, 'what is known of the databases could not be kept: the disk is full');
   }
@@ -108,13 +109,13 @@ export async function prepareDatabases(options: PrepareOptions): Promise<Prepare
   return prepared;
 }
 
-/** One that is still waited for was on another one, if any. */
+/** Sets the replica's mount point, unless the mark still waits for the replica: then it may not be mounted. */
 function withMountPoint(mark: HistoryMark, replica: Replica): HistoryMark {
   if (mark.waitsBecause !== undefined) return mark;
   return { ...mark, mountPoint: replica.type === 'file' ? mountPointOf(replica.path) : undefined };
 }
 
-/** Looks at a database, and at its replica; all are looked at together, since each look waits for others. */
+/** Checks a database and compares it with its replica. All databases at once, since each look waits for I/O. */
 async function lookAt(
   database: string,
   options: Looking,
@@ -149,7 +150,7 @@ async function prepare(database: string, look: ReturnType<typeof lookAt>, option
 async function restoreMissing(database: string, options: Looking): Promise<Made> {
   const { config, log } = options;
   const known = options.mark?.databases[database];
-  // A start before has decided that, and did not get to make it.
+  // An earlier start has decided to begin anew, and ended before it made the database.
   let isBegunAnew = known?.isBegunAnew === true && known.local === undefined;
   let fetched: Restored | undefined;
   try {
@@ -159,7 +160,7 @@ async function restoreMissing(database: string, options: Looking): Promise<Made>
     }
   } catch (error) {
     if (!isAboutReplica(error)) throw error;
-    // Nobody leads while the store is out of reach, and who takes over waits for it.
+    // With a standby a system waits for the store: nobody leads while it is unreachable.
     if (config.FAILOVER === 'lease' && error.code === 'replica_unreachable') throw error;
     const open = beginAnew(config);
     if (open) throw explained(withWayBack(error), open.advice);
@@ -194,7 +195,7 @@ async function replaceDamaged(database: string, path: string, options: Looking):
   );
 }
 
-/** Puts a restored database in its place, and tells what the replica lacked. */
+/** Puts a restored database in its place, and adds a notice of what is damaged in the replica. */
 async function installedWhole(database: string, { faults }: Restored, options: Looking): Promise<Made> {
   const made = await installed(database, options);
   if (faults.length === 0) return made;
@@ -213,7 +214,7 @@ function refuseIfThereWasOne(database: string, { config: { DATA_DIR, replica }, 
   );
 }
 
-/** Restores into the scratch folder, telling about it. */
+/** Restores into the scratch folder, and logs the progress. */
 async function fetch(database: string, options: Looking): Promise<Restored | undefined> {
   const { config, log } = options;
   const unmounted = unmountedReason(options.mark, config.replica);
@@ -224,7 +225,7 @@ async function fetch(database: string, options: Looking): Promise<Restored | und
   );
   await refuseOlderFormat({ ...options, database });
   return restoreDatabase({
-    // A copy that has the same damage is no cure: it is looked at as closely.
+    // With the same `check`: a copy with the same damage must be found out.
     ...options,
     database,
     mark: options.mark?.databases[database],

@@ -17,15 +17,15 @@ import { reasonIn } from './restore-failure.ts';
 import { openStore } from './store/open.ts';
 import { removeOldTrials, removeTrial, trialName } from './store/trial.ts';
 
-/** A store that takes longer for a few kilobytes is of no use. */
+/** A store that takes longer for a few kilobytes cannot be used. */
 const TIMEOUT_MS = 15_000;
 const PAUSE_MS = 200;
 const DATABASE = 'probe';
 
 /**
- * Has the real Litestream upload a small database to a place of its own in the replica, restores that as a start would,
- * compares it, and removes it, as it does what one before has left that was killed.
- * @returns what is wrong, in words; undefined when nothing is
+ * Proves the way to the replica and back. The real Litestream uploads a small database to a trial folder in the
+ * replica; then this restores it as a start would, compares it and removes it, with what killed proofs have left.
+ * @returns what is wrong, for people; undefined when nothing is
  */
 export async function proveRestore(
   config: Config,
@@ -64,7 +64,7 @@ export async function proveRestore(
       const complaints = lines.filter(({ level }) => level === 'error');
       return complaints.length === 0 ? reason : `${reason}; Litestream says: ${reasonIn(complaints).shown}`;
     } finally {
-      // SIGTERM would upload.
+      // Not SIGTERM: that would upload once more.
       child.kill('SIGKILL');
       await ended;
       const store = openStore({ config, env: { ...process.env, ...secrets } });
@@ -77,7 +77,7 @@ export async function proveRestore(
   }
 }
 
-/** @returns why a restore does not bring back the name, in words; undefined when it does */
+/** @returns why a restore does not bring back the name, for people; undefined when it does */
 async function restored(options: RestoreOptions, name: string): Promise<string | undefined> {
   const { outputPath } = options;
   const signal = AbortSignal.timeout(TIMEOUT_MS);

@@ -16,20 +16,20 @@ import { fetchedPath, type Looking, type Made, scratchDirOf } from './preparatio
 import { salvage } from './salvage/salvage.ts';
 import { copyWithShadow } from './salvage/with-shadow.ts';
 
-/** A whole database, and what is to be done with it. */
+/** A sound database, and what is to be done with it. */
 export interface Settled {
   readonly inode: number;
   readonly settlement: Settlement;
 }
 
-/** Compares a whole one with what was told of it and with its replica. @throws Failure as `settle` */
+/** Compares a sound database with its mark and its replica. @throws Failure as `settle` */
 export async function settleWhole(database: string, options: Looking): Promise<Settled> {
   const { ino: inode } = statSync(databasePath(options.config.DATA_DIR, database));
   const settlement = await settle(database, { ...options, inode, scratchDir: scratchDirOf(options) });
   return { inode, settlement };
 }
 
-/** Puts in its place what is ahead of it, if anything is. */
+/** Does what was settled: replaces the database by a state that is ahead of it, if there is one. */
 export async function applySettled(
   database: string,
   { inode, settlement }: Settled,
@@ -41,7 +41,7 @@ export async function applySettled(
     const made = await recovered(database, settlement, options);
     if (made) return made;
     const change = changeBy(settlement, inode);
-    // What Litestream has there has a gap, or may have one.
+    // Litestream must begin a new generation: its present one has a gap in the replica, or may have one.
     if (settlement.isReplicaBroken) removeSidecar(config.DATA_DIR, database);
     if (change.kind === 'waits') options.log.warn({ database }, change.because);
     return { outcome: 'present', notice: change.kind === 'waits' ? undefined : notice, change };
@@ -58,8 +58,8 @@ export async function applySettled(
 }
 
 /**
- * Puts a copy with the commits in the place of the database that only Litestream's copies of its WAL still have.
- * @returns undefined where they have none
+ * Replaces the database by a copy that also has the commits that only Litestream's copies of its WAL still have.
+ * @returns undefined where there are no such commits
  */
 async function recovered(
   database: string,
@@ -90,15 +90,19 @@ function changeBy(settlement: Settlement, inode: number): MarkChange {
 interface Source {
   readonly from: string;
   readonly isBecauseAhead: boolean;
-  /** All that are in the replica; undefined where nobody has looked. */
+  /** All generations in the replica; undefined where they were not listed. */
   readonly generations: readonly string[] | undefined;
-  /** For what is in its place. */
+  /** For the replaced files. */
   readonly folder: string;
 }
 
 /**
- * Puts a restored database in its place, with what the WALs there still hold beyond it, and remembers what was given up
- * by that.
+ * Puts a restored database in its place. Adds the commits that only the WALs there still hold, and keeps in the mark
+ * which commits were given up.
+ *
+ * @param source of the restored database; by default the scratch folder
+ * @throws Failure history_unsettled where too many commits, or abandoned ones, are concerned; storage_full,
+ *   restore_failed, or not_ready when aborted
  */
 export async function installed(database: string, options: Looking, source?: Source): Promise<Made> {
   const { config, lastCommits, signal } = options;
@@ -124,7 +128,7 @@ export async function installed(database: string, options: Looking, source?: Sou
   if (mark?.abandoned && abandons({ abandoned: mark.abandoned }, cut.last))
     throw abandonedAgain(database, options);
   if (lostCount(loss) > config.HEAL_MAX_LOST_COMMITS) throw tooMuchLost(database, path, loss, config);
-  // What reading it has left: beside a renamed database it would be another's.
+  // Reading leaves these files. After the database is renamed, they must not be taken for another's.
   for (const suffix of ['-wal', '-shm']) rmSync(from + suffix, { force: true });
   const kind = isBecauseAhead ? 'settle' : 'heal';
   const decision = { kind, cut, dismissed: [], decidedBy: 'start', atMs: nowMs } as const;
@@ -162,7 +166,7 @@ function rememberedOf(mark: DatabaseMark | undefined): ToldCommit | undefined {
   return mark?.local && { ...mark.local, isFinal: false };
 }
 
-/** Those that nobody can list now are compared at the next start. */
+/** @returns the generations in the replica; if they cannot be listed now none, so that the next start compares them */
 async function generationsOf(database: string, { config, env }: Looking): Promise<readonly string[]> {
   const listing = new ReplicaListing({ config, database, env });
   return listing.states().then(

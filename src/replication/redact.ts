@@ -2,7 +2,7 @@ const REDACTED = '[redacted]';
 
 /**
  * @param secrets values that must never be shown; empty ones are ignored
- * @returns a function that replaces each of them in a text, also as JSON or a URL spells it
+ * @returns a function that replaces each of them in a text, also where it is escaped for JSON or a URL
  */
 export function redactor(secrets: readonly string[]): (text: string) => string {
   const spellings = secrets

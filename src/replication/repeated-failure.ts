@@ -1,41 +1,43 @@
-/** An uploader that is at work says what it cannot do about once a second. */
+/** A working Litestream repeats its error about once a second. Without one this recent nothing is done. */
 const RECENT_MS = 5000;
-/** A restart that does not help is not repeated for ever at the same pace. */
+/** The time between remedies doubles up to this. */
 const PATIENCE_MAX_MS = 5 * 60_000;
 
-/** What the uploader cannot do, since it last got on with a database. */
+/** The failure of a database since its last upload. */
 interface Failing {
   lastMs: number;
   reason: string;
-  /** When something is to be done about it. */
+  /** When the next remedy is due. */
   dueMs: number;
-  /** How often that was. */
+  /** How many remedies there were. */
   steps: number;
 }
 
-/** What to do about it: the first time a new uploader, then a new generation. */
+/** What to do about a repeated failure: first a restart of Litestream, then a new generation. */
 export interface Remedy {
   readonly kind: 'restart' | 'renew';
-  /** Undefined where the uploader does not say which one it is about. */
+  /** Undefined where Litestream does not name the database. */
   readonly database: string | undefined;
   readonly reason: string;
 }
 
 /**
- * Notices an uploader that fails again and again at the same database, and gets nowhere, while the store is there: what
- * it has on this disk does not fit, and it would go on like that for ever. Each database is failing from the first
- * error (`failed`) until something of it arrives, or the store is away (`arrived`, `reset`).
+ * Notices that Litestream fails again and again at the same database while the store is there: its files on this disk
+ * do not fit, and it would go on like that for ever.
+ *
+ * States of a database: well → failing (`failed`) → well (`arrived`: something of it was uploaded; `reset`: the store
+ * is away).
  */
 export class RepeatedFailure {
   readonly #patienceMs: number;
   readonly #failing = new Map<string, Failing>();
 
-  /** @param patienceMs how long it may fail before something is done */
+  /** @param patienceMs how long a database may fail before the first remedy */
   constructor(patienceMs: number) {
     this.#patienceMs = patienceMs;
   }
 
-  /** @param database undefined where the uploader does not say which one it is about */
+  /** @param database undefined where Litestream does not name it */
   failed(database: string | undefined, reason: string, nowMs: number): void {
     const key = database ?? '';
     const failing = this.#failing.get(key);
@@ -55,7 +57,7 @@ export class RepeatedFailure {
     this.#failing.clear();
   }
 
-  /** @returns what is to be done now; undefined when nothing is */
+  /** @returns the remedy that is due now; undefined when none is */
   look(nowMs: number): Remedy | undefined {
     for (const [key, failing] of this.#failing) {
       const { dueMs, lastMs, reason } = failing;

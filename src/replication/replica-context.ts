@@ -6,8 +6,8 @@ import type { LitestreamBinary } from './binary.ts';
 import { litestreamEnv } from './litestream.ts';
 
 /**
- * How long a store may say nothing, and Litestream stand still. A store that answers sends something at all times;
- * Litestream itself would wait for ever for one that took the connection and says nothing.
+ * How long a store may send nothing, and Litestream make no progress. A store that answers keeps sending. Litestream
+ * itself would wait for ever for one that took the connection and says nothing.
  */
 export const STALL_TIMEOUT_MS = 2 * 60_000;
 
@@ -17,29 +17,29 @@ export interface ReplicaContext {
   readonly binary: LitestreamBinary;
   /** What `writeLitestreamConfig` returned. */
   readonly configPath: string;
-  /** What `litestreamEnv` returned: with the credentials, or what tells where they are to be had. */
+  /** What `litestreamEnv` returned: with the credentials, or with what says where to get them. */
   readonly env: NodeJS.ProcessEnv;
   readonly log: Logger;
-  /** A folder that may have files of the replica, as a standby mirrors them; what it has not comes from the replica. */
+  /** A standby's mirror, which may have files of the replica; those that it lacks come from the replica. */
   readonly mirrorDir?: string | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** How long the store may say nothing, and Litestream stand still. */
+  /** STALL_TIMEOUT_MS by default. */
   readonly stallTimeoutMs?: number | undefined;
 }
 
-/** That of all databases. */
+/** The replica of all databases. */
 export interface SystemReplica extends ReplicaContext {
   /** Names without `.db`. */
   readonly databases: readonly string[];
 }
 
-/** That of one database. */
+/** The replica of one database. */
 export interface DatabaseReplica extends ReplicaContext {
   /** Its name without `.db`. Its file need not exist. */
   readonly database: string;
 }
 
-/** What the primary gives a process that reads the replica; the credentials come in its environment. */
+/** The input of a process that reads the replica, from the primary; the credentials come in its environment. */
 export interface ReplicaInput {
   readonly litestream: LitestreamBinary;
   readonly litestreamConfigPath: string;
@@ -47,7 +47,7 @@ export interface ReplicaInput {
   readonly mirrorDir?: string | undefined;
 }
 
-/** @returns the replica as such a process has it */
+/** @returns the replica for such a process */
 export function replicaOf(
   { config, log }: Pick<Runtime, 'config' | 'log'>,
   input: ReplicaInput,

@@ -9,12 +9,12 @@ import { StoreRefusal } from './store/store.ts';
 import { replicaUnreachable } from './store/unreachable.ts';
 
 /**
- * What the system and SQLite say of a full disk. Litestream ends with 1 whatever it was, and removes what it has written, so
- * that only its words tell.
+ * The messages of the system and SQLite for a full disk. Litestream exits with 1 for every failure and removes what it
+ * has written, so only its message tells.
  */
 const NO_SPACE = /no space left on device|disk quota exceeded|database or disk is full/i;
 const REASON_MAX_CHARS = 500;
-/** How long a store may take to say whether it is there. */
+/** For the request that finds out whether the store is there. */
 const LOOK_TIMEOUT_MS = 20_000;
 
 const DENIALS: readonly (string | number | undefined)[] = [
@@ -23,12 +23,12 @@ const DENIALS: readonly (string | number | undefined)[] = [
 ];
 const NO_BUCKET: readonly string[] = ['NoSuchBucket', 'InvalidBucketName'];
 
-/** Litestream has not come to the replica: it could not be started, or somebody has killed it. */
+/** Litestream did not read the replica: it could not be started, or was killed. */
 class LitestreamGone extends Error {}
 
 /** The newest generation cannot be restored, and there is an older one. */
 class OlderGeneration extends Error {
-  /** When the store took the last thing of it. */
+  /** When the store took the last object of the older generation. */
   readonly untilMs: number;
 
   constructor(untilMs: number) {
@@ -39,15 +39,15 @@ class OlderGeneration extends Error {
 
 /** Why a restore failed, in one line of bounded length. */
 interface Reason {
-  /** As Litestream gave it, to be understood. */
+  /** As Litestream logged it, for parsing. */
   readonly given: string;
-  /** Without credentials, to be shown. */
+  /** Without credentials, for people. */
   readonly shown: string;
 }
 
 /**
- * @param lines what the restore has logged
- * @returns the reason that it gave
+ * @param lines the log of the restore
+ * @returns the reason of its failure
  */
 export function reasonIn(lines: readonly LitestreamLine[]): Reason {
   const panic = lines.find(({ message }) => message.startsWith('panic: '));
@@ -61,8 +61,8 @@ function textOf(said: LitestreamLine['shown'] | undefined): string {
 }
 
 /**
- * @param reason in words
- * @returns the failure for a database of which nothing in its replica can be restored
+ * @param reason for people
+ * @returns the failure for a database that cannot be restored from its replica
  */
 export function notRestored(
   { config: { replica }, database }: Pick<DatabaseReplica, 'config' | 'database'>,
@@ -75,7 +75,8 @@ export function notRestored(
 
 /**
  * @param error why the newest generation could not be restored
- * @param untilMs when the store took the last thing of an older one
+ * @param untilMs when the store took the last object of an older one
+ * @returns the error, with the older generation as its cause
  */
 export function besideOlder(error: unknown, untilMs: number): unknown {
   if (!(error instanceof Failure) || error.code !== 'restore_failed' || error.cause) return error;
@@ -83,26 +84,25 @@ export function besideOlder(error: unknown, untilMs: number): unknown {
 }
 
 /**
- * For where there is no database that is newer. While one runs a new generation is begun of it instead.
+ * Adds advice for a restore without a newer database. A running database begins a new generation instead.
  *
- * @returns the failure, with how an older generation is restored, where there is one
+ * @returns the failure, with how to restore an older generation, where there is one
  */
 export function withWayBack(failure: Failure): Failure {
   if (!(failure.cause instanceof OlderGeneration)) return failure;
-  // Stores tell whole seconds, cut off: so that all of it is before.
+  // The end of the second: stores round times down to whole seconds, and all of the generation must be before it.
   const at = new Date(failure.cause.untilMs + STAMP_RESOLUTION_MS - 1).toISOString();
   const advice = `npx ninelives restore --in-place --at ${at} restores an older generation, without what was committed after it.`;
   return new Failure(failure.code, `${failure.message}. ${advice}`, { cause: failure.cause });
 }
 
-/** @param reason in words */
+/** @param reason for people */
 export function noSpace(database: string, reason: string): Failure {
   return new Failure('storage_full', `No space to restore the database ${database}: ${reason}`);
 }
 
 /**
- * Finds out what a failure of Litestream means. It tells no causes from each other, so the store itself is asked whether it
- * is there.
+ * Finds out what a failure of Litestream means. Litestream does not distinguish causes, so this asks the store itself.
  *
  * @returns storage_full, replica_unreachable, or else restore_failed
  */
@@ -129,12 +129,10 @@ export async function unreadable({
 }
 
 /**
- * A start treats everything that keeps it from the replica alike. A person who restores by hand can do something
- * about it, and wants to know what.
+ * Gives a failure a more precise code. A start treats every cause alike; a person who restores by hand can act on it.
  *
  * @param failure of a restore or of a listing
- * @returns the failure with the code that says most: replica_denied, bucket_missing or replica_damaged where it is
- *   one of those; else itself
+ * @returns the failure as replica_denied, bucket_missing or replica_damaged where it is one of those; else itself
  */
 export function clarified(failure: unknown): unknown {
   if (!(failure instanceof Failure)) return failure;

@@ -14,25 +14,25 @@ import { replicaUnreachable } from './store/unreachable.ts';
 
 const PROGRESS_INTERVAL_MS = 1000;
 const LINE_MAX_CHARS = 16_384;
-/** Enough for a stack of Go's with its reason in front. */
+/** Enough for a Go stack trace with its reason in front. */
 const LINES_MAX = 200;
-/** What `setpriv` ends with when it cannot start it. */
+/** Exit codes of `setpriv` when it cannot start the program. */
 const NOT_STARTED: readonly number[] = [126, 127];
 
 export interface RestoreProgress {
-  /** Written so far: the database and the WALs that wait for being applied. */
+  /** Written so far: the database and the WALs that are not applied yet. */
   readonly sizeBytes: number;
   readonly elapsedMs: number;
-  /** Read so far, from the replica and from what it has written itself; undefined where the system does not tell. */
+  /** Read so far, from the replica and from its own files; undefined where the system does not tell. */
   readonly readBytes: number | undefined;
-  /** WALs applied so far, of so many; undefined before it knows. */
+  /** How many WALs are applied, of how many; undefined before Litestream logs it. */
   readonly wals: { readonly applied: number; readonly total: number } | undefined;
 }
 
 /** A restore by Litestream. */
 export interface RestoreRun {
   readonly args: readonly string[];
-  /** The folder that it writes into, and nothing else does. */
+  /** The folder that Litestream writes into; nothing else writes there. */
   readonly folder: string;
   /** Called about once a second. */
   readonly onProgress?: ((progress: RestoreProgress) => void) | undefined;
@@ -40,15 +40,15 @@ export interface RestoreRun {
 
 export interface RunEnd {
   readonly isDone: boolean;
-  /** It could not be started, or somebody has killed it. */
+  /** Litestream could not be started, or was killed. */
   readonly isGone: boolean;
-  /** The first and the last that it logged. */
+  /** The first and the last lines of its log. */
   readonly lines: readonly LitestreamLine[];
 }
 
 /**
- * Has Litestream restore a database. It is killed when for `stallTimeoutMs` it has neither read, written nor said anything.
- * @throws Failure not_ready when aborted, replica_unreachable when it stands still
+ * Runs Litestream's restore of a database. Kills it when it has read, written and logged nothing for `stallTimeoutMs`.
+ * @throws Failure not_ready when aborted, replica_unreachable when Litestream made no progress
  */
 export async function runRestore(run: RestoreRun, replica: DatabaseReplica): Promise<RunEnd> {
   const { folder, onProgress } = run;
@@ -119,7 +119,7 @@ function walsAfter({ message, fields }: LitestreamLine, before: RestoreProgress[
   return message === 'applied wal' && before ? { ...before, applied: before.applied + 1 } : before;
 }
 
-/** Resolves when the process is gone and everything that it said has been read. */
+/** Resolves with the exit code when the process has ended and its output was read; null if killed or not started. */
 async function ended(child: ChildProcess, onLine: (text: string) => void): Promise<number | null> {
   const splitters = [child.stdout, child.stderr].map((stream) => {
     const splitter = new LineSplitter(LINE_MAX_CHARS, onLine);
@@ -141,10 +141,10 @@ async function ended(child: ChildProcess, onLine: (text: string) => void): Promi
 }
 
 /**
- * What a process has read so far, from anywhere: listing a long replica writes nothing for a while. Only Linux
- * tells; elsewhere what it writes and says has to do.
+ * How many bytes a process has read so far, from anywhere: while Litestream lists a long replica it writes nothing.
+ * Only Linux tells this; elsewhere only writes and log lines are signs of life.
  *
- * @returns a decimal number, or '' where nobody tells
+ * @returns a decimal number, or '' where it is not known
  */
 function bytesRead(pid: number | undefined): string {
   try {

@@ -24,52 +24,53 @@ import { isFileReplicaEmpty } from './store/file-replica.ts';
 
 const PROGRESS_INTERVAL_MS = 1000;
 
-/** What Litestream 0.5 says when it has nothing so old. */
+/** Litestream 0.5's message when the replica does not reach back so far. */
 const NO_SNAPSHOT = 'no snapshots available';
 
-/** What of a replica is restored; its newest state without. */
+/** The state of a replica to restore. */
 export interface Selection {
   /** Undefined where there is only one, or any will do. */
   readonly generation?: string | undefined;
-  /** Nothing that was committed later; milliseconds since the epoch. Litestream 0.5 takes it on the store's clock. */
+  /** Restores no later commit; milliseconds since the epoch. Litestream 0.5 takes it on the store's clock. */
   readonly atMs?: number | undefined;
-  /** From the oldest snapshot, up to the next one. */
+  /** Restores from the oldest snapshot, up to the next one. */
   readonly isFromOldest?: boolean | undefined;
 }
 
-/** What came of a restore. */
+/** The result of a restore. */
 export interface Restored {
-  /** Undefined where the replica names none. */
+  /** Undefined where the replica has no generations. */
   readonly generation: string | undefined;
-  /** What of the replica could not be used, in words; the restored database ends before it, or does without it. */
+  /** The parts of the replica that could not be used, for people. The database ends before them, or does without. */
   readonly faults: readonly string[];
-  /** The first commit that was left out because it is later than asked for; undefined where none is known. */
+  /** The first commit that was left out because it is later than `atMs`; undefined where none is known. */
   readonly next: CommitRow | undefined;
 }
 
 /** The live database is not touched. */
 export interface RestoreOptions extends DatabaseReplica {
-  /** Where the restored database goes. Must not exist, nor anything beside it under its name. */
+  /** Where the restored database goes. There must be no such file, nor its WAL or `-shm`. */
   readonly outputPath: string;
   /** A folder for work in progress, on the output's file system; made if it does not exist. */
   readonly scratchDir: string;
-  /** What of the replica; its newest state without. */
+  /** The state to restore; the newest by default. */
   readonly selection?: Selection | undefined;
-  /** What is remembered of the database; it settles what else only times would. */
+  /** The mark of the database; it decides between generations where else only times would. */
   readonly mark?: DatabaseMark | undefined;
-  /** How the result is checked; integrity_check also holds the indexes against their tables, and takes longer. */
+  /** How the result is checked; integrity_check also compares indexes with their tables, and takes longer. */
   readonly check?: Check | undefined;
   /** Called about once a second. */
   readonly onProgress?: ((progress: RestoreProgress) => void) | undefined;
 }
 
 /**
- * Restores a database from its replica. The output appears whole, checked and on disk, or not at all. What a Litestream of
- * version 0.3 has written is checked piece by piece before it is applied: where something is missing or damaged the
- * restored database ends before it.
+ * Restores a database from its replica. The output appears whole, checked and on disk, or not at all. Files of
+ * Litestream 0.3 are checked piece by piece before they are applied: the restored database ends before the first
+ * missing or damaged piece.
  *
  * @returns undefined when the replica can be reached and has nothing of this database, or nothing that was selected
- * @throws Failure replica_unreachable, restore_failed (the replica is damaged), storage_full, not_ready (aborted)
+ * @throws Failure replica_unreachable, restore_failed (the replica is damaged), storage_full, file_exists, internal
+ *   (the result could not be checked), not_ready (aborted)
  */
 export async function restoreDatabase(options: RestoreOptions): Promise<Restored | undefined> {
   const { binary, database, outputPath, scratchDir, config, env, selection, mark, log } = options;
@@ -79,7 +80,7 @@ export async function restoreDatabase(options: RestoreOptions): Promise<Restored
   const scratchPath = join(folder, 'out', `${database}.db`);
   mkdirSync(dirname(scratchPath), { mode: 0o700 });
   try {
-    // Before what it names: a system that runs goes on with both.
+    // The record is read before the replica: a running system extends both, so the replica then has all that it names.
     const recorded = selection ? undefined : await readRecorded(config, env, database, PATIENT_TIMEOUT_MS);
     const restored =
       binary.format === 'ltx'
@@ -90,7 +91,7 @@ export async function restoreDatabase(options: RestoreOptions): Promise<Restored
     const lost = lostSince(recorded, readHistory(scratchPath), mark);
     const faults = lost === undefined ? restored.faults : [...restored.faults, lost];
     for (const fault of faults) log.warn({ database }, `the replica of ${database}: ${fault}`);
-    // What reading it has left: beside a renamed database it would be another's.
+    // Reading leaves these files. After the database is renamed, they must not be taken for another's.
     for (const suffix of ['-wal', '-shm']) rmSync(scratchPath + suffix, { force: true });
     syncToDisk(scratchPath);
     refuseToOverwrite(outputPath);
@@ -168,7 +169,7 @@ function newestOf(generations: readonly GenerationFiles[]): GenerationFiles | un
   return generations.toSorted((a, b) => b.storedMs - a.storedMs)[0];
 }
 
-/** @throws Failure restore_failed when there is something, and nothing that can be restored */
+/** @throws Failure restore_failed when the replica has files of the database, but nothing that can be restored */
 function nothingIn({ replica }: Config, database: string): undefined {
   if (replica.type === 's3' || isFileReplicaEmpty(replica, database)) return undefined;
   throw new Failure(
@@ -202,7 +203,7 @@ async function fetchLtx(scratchPath: string, options: RestoreOptions): Promise<R
   return { generation: undefined, faults: [], next: undefined };
 }
 
-/** At the time that was selected there was no snapshot yet. */
+/** Whether there was no snapshot yet at the selected time. */
 function isBeforeAnything(lines: readonly LitestreamLine[]): boolean {
   return lines.some(({ message, fields }) => `${message} ${fields.error ?? ''}`.includes(NO_SNAPSHOT));
 }

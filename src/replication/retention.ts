@@ -3,12 +3,13 @@ import type { LitestreamLine } from './log-line.ts';
 import { advisedReason } from './store/remedies.ts';
 
 const FAILED = 'retainer error';
-/** Where it has failed there is something to remove, so that its next success says what. */
+/** After a failure there is something to remove, so that the next success logs one of these. */
 const REMOVED: readonly string[] = ['snapshot deleted', 'wal segmented deleted before'];
 
 /**
- * Knows whether Litestream removes what is older than its retention, by what it logs. Each database is well → failing (it says
- * that it could not) → well (it has removed something).
+ * Finds out from Litestream's log whether it removes what is older than its retention.
+ *
+ * States of a database: well → failing (Litestream logs that it could not) → well (it has removed something).
  */
 export class Retention {
   readonly #failing = new Map<string, string>();
@@ -19,7 +20,7 @@ export class Retention {
     if (REMOVED.includes(message)) this.#failing.delete(database);
   }
 
-  /** What is wrong, in words; undefined when nothing is. */
+  /** What is wrong, for people; undefined when nothing is. */
   get trouble(): string | undefined {
     const [reason] = this.#failing.values();
     return (

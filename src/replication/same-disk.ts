@@ -4,8 +4,8 @@ import type { Replica } from '../config/replica-url.ts';
 
 /**
  * @param dataDir absolute
- * @returns whether the replica is lost when the data's disk is: a file replica on the same file system. What cannot
- *   be looked at counts as not the same.
+ * @returns whether the replica is lost with the data's disk: a `file:` replica on the same file system. False where
+ *   that cannot be found out.
  */
 export function isSameDisk(dataDir: string, replica: Replica): boolean {
   if (replica.type !== 'file') return false;
@@ -13,7 +13,7 @@ export function isSameDisk(dataDir: string, replica: Replica): boolean {
   return data !== undefined && data === deviceOf(replica.path);
 }
 
-/** Of the folder, or while it does not exist, of the one that it will be made in. */
+/** @returns the device of a folder, or while that does not exist, of the nearest folder above it */
 function deviceOf(path: string): number | undefined {
   try {
     return statSync(path).dev;

@@ -4,12 +4,13 @@ import { commitPageOf, commitRowIn } from './restore/commit-row.ts';
 import { framesOf } from './wal.ts';
 
 /**
- * SQLite knows a WAL by its own checksums, and does not ask whether the file beside it is the one that it was made for:
- * with another moment's file it gives a mixture that every check of it takes for whole. Each commit writes its number on
- * one page, though. What the file itself has there must be of the commit before the WAL's first one or of one of the WAL's.
+ * Finds a database file and a WAL that do not belong together. SQLite verifies a WAL by its own checksums only, not
+ * whether it was made for the file beside it. A file of another moment gives a mixture that may pass every check of
+ * SQLite. But each commit writes its number on one page. The number in the file itself must be that of the commit
+ * before the WAL's first one, or of a commit in the WAL.
  *
  * @param path a database that nobody has open for writing
- * @returns why a database and its WAL are of two moments; undefined when nothing says so
+ * @returns why a database and its WAL are of two moments; undefined when nothing shows that
  */
 export function misfitOf(path: string): string | undefined {
   const found = lastOf(path);
@@ -24,7 +25,7 @@ export function misfitOf(path: string): string | undefined {
   return undefined;
 }
 
-/** @returns the page that has the number of the last commit, and that number; undefined where none is counted */
+/** @returns the page with the number of the last commit, and that number; undefined for a database without it */
 function lastOf(path: string): { readonly page: number; readonly ordinal: number } | undefined {
   const db = openReader(path);
   try {
@@ -36,7 +37,7 @@ function lastOf(path: string): { readonly page: number; readonly ordinal: number
   }
 }
 
-/** @returns the number of the first commit in a WAL that has written that page, and how large a page is */
+/** @returns the number of the first commit in a WAL that has written that page, and the page size */
 function firstOrdinalInWal(
   path: string,
   page: number,
@@ -49,7 +50,7 @@ function firstOrdinalInWal(
   return undefined;
 }
 
-/** @returns what a page of the file itself says; undefined where it is none with such a number */
+/** @returns the number on that page of the file itself; undefined where the page has none */
 function ordinalInFile(path: string, page: number, pageBytes: number): number | undefined {
   const file = openSync(path, 'r');
   try {

@@ -4,13 +4,13 @@ import { endianness } from 'node:os';
 /** https://sqlite.org/fileformat2.html#the_write_ahead_log; numbers are big endian. */
 export const WAL_HEADER_BYTES = 32;
 export const FRAME_HEADER_BYTES = 24;
-/** With the lowest bit set its checksums are of big-endian numbers. */
+/** With the lowest bit set, the checksums are of big-endian numbers. */
 const MAGIC = 0x377f0682;
-/** In the header of a WAL. */
+/** Offsets in the header of a WAL. */
 const PAGE_SIZE_AT = 8;
 const SALT_AT = 16;
 const SUMS_AT = 24;
-/** In the header of a frame, which its checksum covers as far as to the salts. */
+/** Offsets in the header of a frame; its checksum covers the header up to the salts. */
 const FRAME_SALT_AT = 8;
 const FRAME_SUMS_AT = 16;
 const SALT_BYTES = 8;
@@ -22,28 +22,28 @@ const PIECE_BYTES = 1024 * 1024;
 
 interface WalHeader {
   readonly pageBytes: number;
-  /** Two numbers in hex: they name this WAL among all that the database ever had. */
+  /** Both salts in hex: they identify this WAL among all that the database ever had. */
   readonly salt: string;
 }
 
 /** The image of one page, as a commit has written it. */
 export interface Frame {
-  /** The first one is 1. */
+  /** The first page is 1. */
   readonly page: number;
-  /** It is the last one of its commit. */
+  /** Whether it is the last frame of its commit. */
   readonly isCommit: boolean;
-  /** Good until the next frame. */
+  /** Valid until the next frame. */
   readonly image: Uint8Array;
-  /** Where it ends in its WAL. */
+  /** Where the frame ends in its WAL. */
   readonly endBytes: number;
 }
 
-/** Why something is no WAL, or does not go on as one. */
+/** The bytes are no WAL, or do not continue it. */
 class UnsoundWal extends Error {}
 
 /**
- * Reads one WAL from its beginning, in pieces of any size, and checks that each frame follows the one before: a frame's
- * checksum is of all that is before it too, so nothing can be missing in between.
+ * Reads one WAL from its beginning, in pieces of any size, and checks that each frame follows the one before. A frame's
+ * checksum also covers everything before it, so nothing can be missing in between.
  */
 export class WalReader {
   #rest: Uint8Array = new Uint8Array(0);
@@ -51,20 +51,20 @@ export class WalReader {
   #sums: WalSums = [0, 0];
   #readBytes = 0;
 
-  /** Where the next piece has to begin. */
+  /** The offset at which the next piece has to begin. */
   get nextBytes(): number {
     return this.#readBytes + this.#rest.length;
   }
 
-  /** Undefined before it was read. */
+  /** Undefined before the header was read. */
   get header(): WalHeader | undefined {
     return this.#header;
   }
 
   /**
-   * @param bytes what follows those before
-   * @yields the frames that are whole with it; all of them have to be taken
-   * @throws Error why it does not follow
+   * @param bytes the next bytes of the WAL
+   * @yields the frames that these bytes complete; the caller has to take all of them
+   * @throws Error that says why the bytes cannot follow those before
    */
   *frames(bytes: Uint8Array): Generator<Frame> {
     let source = bytes;
@@ -83,7 +83,7 @@ export class WalReader {
       if (this.#header) yield this.#frame(part, this.#header);
       else this.#begin(part);
     }
-    // A copy, also of a Buffer: what was given may be used again.
+    // A copy, since the caller may reuse the bytes. `subarray` and `slice` of a Buffer would not copy.
     this.#rest = Uint8Array.from(source.subarray(place));
   }
 
@@ -114,7 +114,7 @@ export class WalReader {
   }
 }
 
-/** @returns the frames of a WAL in a file, in their order, up to the first that does not follow; none where it cannot be opened */
+/** @returns the frames of a WAL file, in order, up to the first that does not follow; none where it cannot be opened */
 export function* framesOf(path: string): Generator<Frame> {
   const reader = new WalReader();
   try {
@@ -124,7 +124,7 @@ export function* framesOf(path: string): Generator<Frame> {
   }
 }
 
-/** @returns the header of a WAL, or of a copy of one; undefined where there is none that is whole */
+/** @returns the header of a WAL, or of a copy of one; undefined where there is no sound one */
 export function walHeaderOf(path: string): WalHeader | undefined {
   const reader = new WalReader();
   const [bytes = new Uint8Array(0)] = piecesOf(path, WAL_HEADER_BYTES);
@@ -136,13 +136,13 @@ export function walHeaderOf(path: string): WalHeader | undefined {
   return reader.header;
 }
 
-/** @returns whether SQLite begins a WAL with the salt `next` when the database itself has everything of the one with `salt` */
+/** @returns whether `next` is of the WAL after that with `salt`: SQLite begins it when the database has all of that */
 export function isNextSalt(salt: string, next: string): boolean {
   const firstOf = (text: string) => Number.parseInt(text.slice(0, SALT_HEX_DIGITS), 16);
   return firstOf(next) === (firstOf(salt) + 1) % SALT_MAX;
 }
 
-/** Each is good until the next. */
+/** @returns the pieces of a file; each is valid until the next. None where the file cannot be opened. */
 function* piecesOf(path: string, sizeBytes = PIECE_BYTES): Generator<Uint8Array> {
   let file: number;
   try {
@@ -175,16 +175,16 @@ const IS_LITTLE_ENDIAN = endianness() === 'LE';
 type WalSums = readonly [number, number];
 
 /**
- * SQLite's checksum of a WAL, as two numbers of 32 bits without a sign.
+ * Computes SQLite's checksum of a WAL, two unsigned 32-bit numbers.
  *
- * @param before that of what stands before these bytes
- * @param isLittle the order of the bytes in each number, as the WAL's magic number has it
+ * @param before the checksum of the bytes before these
+ * @param isLittle the byte order of the numbers, as the WAL's magic number says
  * @see https://sqlite.org/fileformat2.html#checksum_algorithm
  */
 function walSums(bytes: Uint8Array, [first, second]: WalSums, isLittle: boolean): WalSums {
   let a = first | 0;
   let b = second | 0;
-  // SQLite takes the order of the machine that writes: mostly this one.
+  // SQLite uses the byte order of the machine that writes, which mostly is that of this one.
   if (isLittle === IS_LITTLE_ENDIAN && bytes.byteOffset % 4 === 0) {
     const words = new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
     for (let place = 0; place < words.length; place += 2) {
