@@ -17,7 +17,7 @@ import type { DatabaseMark } from './mark.ts';
  * | --------------- | --------------------------------------------------------------------- | ---------------- |
  * | plain           | the database has all that was told, and all that the replica has      | go on            |
  * | behind          | the database lacks commits that were told, and so does the replica    | go on, tell      |
- * | replica-changed | the replica is another one than before; the database has all of it    | go on with a new generation, tell |
+ * | replica-changed | the replica is another one; the database has all of it | go on with a new generation, tell |
  * | replica-emptied | the replica held this database, and holds nothing of it any more      | the same         |
  * | replica-shrunk  | the newest upload is gone from the replica, older ones are there      | the same         |
  * | replica-apart   | Litestream's generation was extended elsewhere; the database has all of its commits | the same |

@@ -35,7 +35,7 @@ export interface Names {
  * nothing more when it does not reach beyond that copy, or beyond the last segment in the mark. A generation that was
  * compared at an earlier start has nothing more either: a generation that has ended is never taken up again.
  *
- * @throws Error why the replica cannot be read
+ * @throws Error that says why the replica cannot be read
  */
 export async function examine(options: ExamineOptions): Promise<Names> {
   const { listing, database, mark, sidecar } = options;
@@ -72,7 +72,7 @@ export async function examine(options: ExamineOptions): Promise<Names> {
  * nothing more when it does not reach beyond these files, and the database has all of them and all that was told. Else
  * a restore tells.
  *
- * @throws Error why the replica cannot be read
+ * @throws Error that says why the replica cannot be read
  */
 export async function examineLtx({ listing, database, mark, sidecar }: ExamineOptions): Promise<Names> {
   const { names, txid } = await listing.states();

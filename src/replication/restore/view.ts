@@ -16,7 +16,7 @@ import type { ReplicaFile } from './replica-files.ts';
  * @param isAnew whether to write all segments anew: Litestream's decoder refuses some that are sound
  * @param folder for the replica; its content is removed first
  * @returns the path of a Litestream configuration for it; undefined when the snapshot is gone
- * @throws Failure as `LocalFiles.get`
+ * @throws Failure as `LocalFiles.get`; restore_failed when a segment is gone
  */
 export async function makeView(
   { snapshot, end }: Plan,

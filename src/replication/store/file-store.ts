@@ -38,7 +38,7 @@ export class FileStore implements ReplicaStore {
 
   async read(path: string): Promise<Stored | undefined> {
     try {
-      // A disk on a network may hang, and the primary must not.
+      // Not synchronously: a network disk may hang, and the primary must not.
       const text = await readFile(this.#at(path), 'utf8');
       return { text, tag: text };
     } catch (error) {
