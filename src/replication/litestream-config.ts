@@ -74,16 +74,16 @@ export function renderLitestreamConfig(
   databases: readonly string[],
   { metricsAddress, format = 'wal' }: LitestreamConfigOptions = {},
 ): string {
-  const template = new URL(`../../config/${TEMPLATES[format]}`, import.meta.url);
-  const lines = readFileSync(template, 'utf8')
+  const template = `config/${TEMPLATES[format]}`;
+  const lines = readFileSync(new URL(`../../${template}`, import.meta.url), 'utf8')
     .split('\n')
     .filter((line) => !/^\s*#/.test(line) && line.trim() !== '');
   const split = lines.indexOf('dbs:') + 1;
   const head = lines.slice(0, split);
   const each = lines.slice(split);
   return [
-    ...fill(head, { metricsAddress, ...systemValues(config) }),
-    ...databases.flatMap((database) => fill(each, databaseValues(config, database))),
+    ...fill(template, head, { metricsAddress, ...systemValues(config) }),
+    ...databases.flatMap((database) => fill(template, each, databaseValues(config, database))),
     '',
   ].join('\n');
 }
@@ -177,12 +177,12 @@ function databaseValues(config: Config, database: string): Values {
 }
 
 /** Fills placeholders. An unknown one is a mistake in the template; a line whose value is undefined is left out. */
-function fill(lines: readonly string[], values: Values): string[] {
+function fill(template: string, lines: readonly string[], values: Values): string[] {
   return lines.flatMap((line) => {
     const name = /<(\w+)>/.exec(line)?.[1];
     if (name === undefined) return [line];
     if (!Object.hasOwn(values, name)) {
-      throw new Failure('config_invalid', `config/litestream.yml has an unknown placeholder: ${name}`);
+      throw new Failure('config_invalid', `${template} has an unknown placeholder: ${name}`);
     }
     const value = values[name];
     return value === undefined ? [] : [line.replace(`<${name}>`, () => quote(value))];

@@ -165,8 +165,10 @@ export class ReplicationMonitor {
     const nowMs = this.#options.now();
     const isBack = this.#silence !== undefined && silence === undefined;
     this.#silence = silence;
-    if (silence !== undefined) this.#repeated.reset();
-    if (silence !== undefined) this.#backAtMs = undefined;
+    if (silence !== undefined) {
+      this.#repeated.reset();
+      this.#backAtMs = undefined;
+    }
     if (isBack) {
       this.#sinceMs = nowMs;
       for (const progress of this.#progress.values()) {

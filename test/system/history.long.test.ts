@@ -9,6 +9,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -439,11 +440,25 @@ t.test('a folder put back to before bytes that hold no commit begins a new gener
   await write(first, 'a');
   spawnSync('cp', ['-a', dataDir, join(folder, 'earlier')]);
   const generations = join(folder, 'replica', 'main', 'generations');
-  const segments = () => readdirSync(generations, { recursive: true }).length;
-  const before = segments();
+  /** Of which WAL, and from where in it. */
+  const newestSegment = (): number[] => {
+    const names = readdirSync(generations, { recursive: true, encoding: 'utf8' });
+    const places = names.flatMap((name) => {
+      const [, ...digits] = /(\w{8})_(\w{8})\.wal/.exec(name) ?? [];
+      return digits.length === 0 ? [] : [digits];
+    });
+    return (places.sort().at(-1) ?? []).map((digits) => Number.parseInt(digits, 16));
+  };
+  const [copiedIndex = 0] = newestSegment();
+  const copiedBytes = statSync(join(folder, 'earlier', 'main.db-wal')).size;
   const db = new Sqlite(join(dataDir, 'main.db'));
-  db.exec('PRAGMA wal_autocheckpoint = 0; UPDATE writer_heartbeat SET at_ms = at_ms + 1').close();
-  await until(() => segments() > before, 'it is uploaded');
+  db.exec('PRAGMA wal_autocheckpoint = 0');
+  await until(() => {
+    db.exec('UPDATE writer_heartbeat SET at_ms = at_ms + 1');
+    const [index = 0, offsetBytes = 0] = newestSegment();
+    return index > copiedIndex || offsetBytes >= copiedBytes;
+  }, 'bytes from after the copy are uploaded');
+  db.close();
   first.kill('SIGKILL');
   await first.ended();
   rmSync(dataDir, { recursive: true });

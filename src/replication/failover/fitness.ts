@@ -1,10 +1,8 @@
 import type { LeasePositions, Schema } from '../../messages/positions.ts';
 import type { Rehearsal } from '../../messages/rehearsal.ts';
+import { restoreNeedsBytes } from '../drill/space.ts';
 
 const MB = 1024 * 1024;
-/** A restore needs a little more disk than the size of the database. */
-const MARGIN = 1.1;
-const SPARE_BYTES = 16 * MB;
 
 export interface FitnessOptions {
   /** The newest migrations of this code. */
@@ -59,8 +57,8 @@ export class Fitness {
   }
 
   #lackOfRoom(): string | undefined {
-    // Before the first drill the size is not known; SPARE_BYTES still detects a full disk.
-    const neededBytes = (this.#rehearsal?.restoredBytes ?? 0) * MARGIN + SPARE_BYTES;
+    // Before the first drill the size is not known; what any restore needs still detects a full disk.
+    const neededBytes = restoreNeedsBytes(this.#rehearsal?.restoredBytes ?? 0);
     const freeBytes = this.#options.freeBytes();
     if (freeBytes >= neededBytes) return undefined;
     return `the databases take ${Math.ceil(neededBytes / MB)} MB, and ${Math.floor(freeBytes / MB)} MB of disk are free`;

@@ -1,9 +1,10 @@
 import {
   abandons,
-  commonEnd,
   contains,
   type History,
+  isOneOver,
   lastAbandonedIn,
+  OLDER_SESSION_PREFIX,
   type Position,
   relate,
 } from './history.ts';
@@ -176,8 +177,7 @@ function isUnanswered(
   { generation, history }: Candidate,
 ): boolean {
   if (!mark || !isMarkOfThis || !isReplicaOfMark || missingOf(database, mark) !== undefined) return false;
-  const beyond = (history.last?.ordinal ?? 0) - (commonEnd(database, history)?.ordinal ?? 0);
-  return beyond === 1 && generation === mark.segment?.generation && history.lastAtMs <= database.lastAtMs;
+  return isOneOver(database, history) && generation === mark.segment?.generation;
 }
 
 function whileGoingOn(
@@ -221,5 +221,5 @@ function hasAbandoned(history: History): boolean {
 
 /** @returns whether only writers of releases without sessions have committed to a database */
 export function isOfOlderRelease({ sessions, last }: History): boolean {
-  return last === undefined || sessions.every(({ session }) => session.startsWith('older-'));
+  return last === undefined || sessions.every(({ session }) => session.startsWith(OLDER_SESSION_PREFIX));
 }

@@ -165,6 +165,15 @@ export function relate(a: History, b: History): Relation {
   return isPart ? 'behind' : 'fork';
 }
 
+/**
+ * @returns whether `left` has exactly one commit more than both have in common, and that is not later than the last one
+ *   of `kept`: its writer was killed within it, and nobody was told of it
+ */
+export function isOneOver(kept: History, left: History): boolean {
+  const beyond = (left.last?.ordinal ?? 0) - (commonEnd(kept, left)?.ordinal ?? 0);
+  return beyond === 1 && left.lastAtMs <= kept.lastAtMs;
+}
+
 /** @returns the last commit that both have; undefined when they have none in common */
 export function commonEnd(a: History, b: History): Position | undefined {
   let end: Position | undefined;

@@ -130,6 +130,7 @@ export class HistoryKeeper {
 
   /** Notes that a generation begins for lost objects. The pause before the next doubles until a drill passes. */
   renewed(nowMs: number): void {
+    if (!this.#isOpen) return;
     const pauseMs = Math.min(
       (this.#mark.renewal?.pauseMs ?? 0) * 2 || RENEWAL_PAUSE_MIN_MS,
       RENEWAL_PAUSE_MAX_MS,

@@ -89,8 +89,7 @@ function isRecord(value: unknown): value is LeaseRecord {
   const { epoch, session, data, past, n, state, name, instance, folder, pid } = value as Partial<LeaseRecord>;
   return (
     [epoch, n, pid].every(Number.isSafeInteger) &&
-    [session, name, instance, folder].every((text) => typeof text === 'string') &&
-    (typeof data === 'string' || typeof data === 'number') &&
+    [session, data, name, instance, folder].every((text) => typeof text === 'string') &&
     (past === undefined || (Array.isArray(past) && past.every((folder) => typeof folder === 'string'))) &&
     (state === 'held' || state === 'released')
   );

@@ -4,7 +4,15 @@ import { dirname, join } from 'node:path';
 import { Failure } from '../../platform/errors.ts';
 import { openReader } from '../../sqlite/open.ts';
 import { isOfOlderRelease, missingOf } from '../history/cases.ts';
-import { commonEnd, contains, type History, type Position, readHistory, relate } from '../history/history.ts';
+import {
+  commonEnd,
+  contains,
+  type History,
+  isOneOver,
+  type Position,
+  readHistory,
+  relate,
+} from '../history/history.ts';
 import type { DatabaseMark } from '../history/mark.ts';
 import { besideOlder } from '../restore-failure.ts';
 import { FRAME_HEADER_BYTES, WAL_HEADER_BYTES } from '../wal.ts';
@@ -175,12 +183,6 @@ async function lastOrdinalIn(
 function isPreferred(a: History, b: History, mark: DatabaseMark | undefined): boolean {
   const [hasA, hasB] = [a, b].map((history) => mark !== undefined && missingOf(history, mark) === undefined);
   return hasA === hasB ? a.lastAtMs > b.lastAtMs : hasA === true;
-}
-
-/** Whether `left` has one commit more, and no later one: its writer was killed in it, and nobody was told of it. */
-function isOneOver(kept: History, left: History): boolean {
-  const beyond = (left.last?.ordinal ?? 0) - (commonEnd(kept, left)?.ordinal ?? 0);
-  return beyond === 1 && left.lastAtMs <= kept.lastAtMs;
 }
 
 function apart(generation: string, kept: History, left: History): string {

@@ -62,6 +62,7 @@ export class ReplicaWatch {
   stop(): void {
     this.#turn += 1;
     clearTimeout(this.#timer);
+    this.#timer = undefined;
   }
 
   /** Schedules the next look anew, since `isUrgent` may have changed. */
