@@ -3,13 +3,11 @@
 import { existsSync, lstatSync, readFileSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { EXIT_SOFTWARE, failure } from './launch/failure.js';
 import { findProject } from './launch/project.js';
 import { holdsDatabase } from './platform/folder.js';
 import { appVariables, EMITTED, moduleIn, SOURCES } from './supervisor/release/modules.js';
 
-/** sysexits.h. */
-const EXIT_CONFIGURATION = 78;
-const EXIT_SOFTWARE = 70;
 /** Commands that concern no project. */
 const WITHOUT_PROJECT = new Set(['create', 'help', '--help', '-h', undefined]);
 
@@ -94,13 +92,6 @@ export async function launch(words) {
 const NO_PROJECT =
   'There is no app here: neither this folder nor one above it has a package.json with "ninelives": { "app": "app.ts" }. ' +
   'Run this in the folder of a project, or name the app: --app app.ts';
-
-/**
- * @param {string} message
- */
-function failure(message) {
-  return Object.assign(new Error(message), { meaning: { exitCode: EXIT_CONFIGURATION } });
-}
 
 /**
  * @param {readonly string[]} words

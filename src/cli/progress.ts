@@ -1,5 +1,5 @@
 /** Where progress is shown: standard error, so that standard output has only the result. */
-type Screen = Pick<NodeJS.WriteStream, 'isTTY' | 'write'>;
+export type Screen = Pick<NodeJS.WriteStream, 'isTTY' | 'write'>;
 
 const TICK_MS = 200;
 

@@ -1,13 +1,11 @@
 import type { RestoreProgress } from '../replication/restore-run.ts';
+import type { Screen } from './progress.ts';
 import { showBytes, showDuration } from './sizes.ts';
 
 /** Without a terminal, a line now and then is enough. */
 const PLAIN_INTERVAL_MS = 5000;
 /** Below this share, an estimate of the time that is left would only jump about. */
 const SHARE_MIN = 0.02;
-
-/** Where progress is shown: standard error, so that standard output has only the result. */
-type Screen = Pick<NodeJS.WriteStream, 'isTTY' | 'write'>;
 
 /**
  * Shows the progress of one database's restore: at a terminal in one line that changes, elsewhere in plain lines.

@@ -3,11 +3,10 @@ import { lstatSync, readlinkSync, realpathSync } from 'node:fs';
 import { basename, dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import { packageIn } from '../platform/folder.js';
 import { PACKAGE } from '../supervisor/release/modules.js';
+import { failure } from './failure.js';
 
 /** The kernel's own limit. */
 const LINKS_MAX = 40;
-/** sysexits.h. */
-const EXIT_CONFIGURATION = 78;
 const PROGRAM = join('src', 'bin.js');
 const PACKAGES = '/node_modules/';
 
@@ -197,9 +196,4 @@ function realOf(path) {
   } catch {
     return undefined;
   }
-}
-
-/** @param {string} message */
-function failure(message) {
-  return Object.assign(new Error(message), { meaning: { exitCode: EXIT_CONFIGURATION } });
 }

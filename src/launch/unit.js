@@ -4,6 +4,7 @@ import { existsSync, globSync, readFileSync, realpathSync, statSync } from 'node
 import { userInfo } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import { parseEnvironmentFile, readSettings } from '../config/environment-file.js';
+import { EXIT_CONFIGURATION, EXIT_TRY_AGAIN, failure } from './failure.js';
 
 const PROPERTIES = [
   'Id',
@@ -19,9 +20,6 @@ const ANSWER_TIMEOUT_MS = 3000;
 const ANSWER_MAX_BYTES = 16 * 1024 * 1024;
 /** sd_booted(3). */
 const BOOTED = '/run/systemd/system';
-/** sysexits.h. */
-const EXIT_TRY_AGAIN = 75;
-const EXIT_CONFIGURATION = 78;
 
 /**
  * @typedef {object} Unit a systemd service that starts this project
@@ -217,12 +215,4 @@ function realOf(path) {
   } catch {
     return path;
   }
-}
-
-/**
- * @param {string} message
- * @param {number} exitCode
- */
-function failure(message, exitCode) {
-  return Object.assign(new Error(message), { meaning: { exitCode } });
 }

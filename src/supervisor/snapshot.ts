@@ -6,6 +6,9 @@ import type { Child } from './child.ts';
 import { residentBytes } from './process-memory.ts';
 import type { Slot } from './slot.ts';
 
+/** How many of the newest events a snapshot has. */
+export const SNAPSHOT_EVENTS = 50;
+
 /** @returns the place and the process in it */
 export function snapshotOfSlot(slot: Slot): ChildSnapshot {
   const { name, child, state } = slot;

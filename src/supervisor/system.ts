@@ -31,6 +31,7 @@ import { ServingTier } from './serving-tier.ts';
 import type { Slot } from './slot.ts';
 import {
   freeMb,
+  SNAPSHOT_EVENTS,
   snapshotOfPrimary,
   snapshotOfReplication,
   snapshotOfSlot,
@@ -43,7 +44,6 @@ import { Telemetry } from './telemetry.ts';
 import { UnnamedProxies } from './unnamed-proxies.ts';
 
 /** How many of the newest events a snapshot carries. The command `events` gives more. */
-const SNAPSHOT_EVENTS = 50;
 /** How long requests that are under way may take to be answered before the lead is handed over. */
 const UNDER_WAY_MS = 2000;
 

@@ -11,7 +11,7 @@ import { OpsLinks } from '../ops-links.ts';
 import { ProcessFactory } from '../process-factory.ts';
 import type { ReloadRequest } from '../release/exchange.ts';
 import type { Slot } from '../slot.ts';
-import { freeMb, snapshotOfPrimary, snapshotOfSlot } from '../snapshot.ts';
+import { freeMb, SNAPSHOT_EVENTS, snapshotOfPrimary, snapshotOfSlot } from '../snapshot.ts';
 import { stopInTime, stopTimeoutMsOf } from '../stop-deadline.ts';
 import { type HandedOver, System, type SystemOptions } from '../system.ts';
 import { Telemetry } from '../telemetry.ts';
@@ -21,8 +21,6 @@ import { Handover } from './handover.ts';
 import { StandbyPlace } from './standby-place.ts';
 import { StandbyProof } from './standby-proof.ts';
 import { deploymentIn, forgetEpochWithoutDatabases, Takeover } from './takeover.ts';
-
-const SNAPSHOT_EVENTS = 50;
 
 export interface FailoverOptions extends SystemOptions {
   /** Called when the port is open, and before it is known who leads. */
