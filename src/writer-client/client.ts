@@ -18,28 +18,28 @@ import {
 
 const RECONNECT_MS = 10;
 const SWEEP_MS = 50;
-/** After its deadline the writer itself says that it did not apply a write; past this wait nobody knows. */
+/** After a deadline the writer replies that the write was not applied. A write without a reply by then is undecided. */
 const DECISION_GRACE_MS = 1000;
-/** Most blob bytes that wait in one process. */
+/** Maximum number of blob bytes that wait in one process. */
 const BLOB_QUEUE_MAX_BYTES = 128 * 1024 * 1024;
 
 export interface WriteOptions {
-  /** Bytes that go beside the input. */
+  /** Bytes that are sent beside the input. */
   readonly blob?: Buffer | undefined;
-  /** How long the answer waits for the replica after the commit; 0, the default, for not at all. */
+  /** How long the answer may wait for the replica after the commit; 0, the default: it does not wait. */
   readonly replicatedTimeoutMs?: number;
   /** Names the write, so that it is applied once however often it is sent. */
   readonly idempotency?: Idempotency | undefined;
-  /** Called before the answer when it is that of an earlier write of this name. */
+  /** Called before the answer, when the answer is that of an earlier write with the same Idempotency-Key. */
   readonly onReplay?: () => void;
 }
 
 interface Pending {
   readonly json: string;
   readonly blob: Buffer | undefined;
-  /** When the writer has to have decided. */
+  /** By when the writer must have decided, on the monotonic clock. */
   deadlineMs: number;
-  /** How much later its answer may come. */
+  /** How long after the deadline the answer may still come. */
   readonly answerMs: number;
   sent: boolean;
   readonly onReplay: (() => void) | undefined;
@@ -57,9 +57,10 @@ export interface WriterClientOptions {
 }
 
 /**
- * @param config of this process
- * @param options its name among the writer's clients; how many operations may wait, where that is not as the settings say
- * @returns a way to the writer, not connected yet
+ * @param config the settings of this process
+ * @param options the name of this process among the writer's clients; and how many operations may wait, when that is
+ *   not WRITE_QUEUE_MAX
+ * @returns a client that is not connected yet
  */
 export function writerClientOf(
   {
@@ -78,9 +79,12 @@ export function writerClientOf(
 }
 
 /**
- * A process's way to the writer, which it takes from `connect` on, not while it stands by. An operation is: waiting (not on the wire) → sent (flush) → decided (outcome) or
- * given up (deadline, which stands still between `hold` and `go`). When the connection breaks, every sent operation waits again and goes to the next writer
- * under the same number; the writer's ledger knows those that the dead one had applied.
+ * The connection of a process to the writer. It is opened by `connect`, not while the process stands by. When it
+ * breaks, every sent operation waits again and goes to the next writer under the same number; its ledger knows the
+ * operations that the dead writer had applied.
+ *
+ * States of an operation: waiting (not on the wire) → sent (flush) → decided (outcome). Waiting or sent → given up
+ * (deadline; it does not run between `hold` and `go`).
  */
 export class WriterClient {
   readonly #options: WriterClientOptions;
@@ -104,12 +108,12 @@ export class WriterClient {
     this.#id = `${options.name}-${process.pid}-${randomBytes(8).toString('hex')}`;
   }
 
-  /** Connects, and from then on anew whenever the connection breaks. Until then writes wait. To be called once. */
+  /** Connects, and reconnects whenever the connection breaks. Writes wait meanwhile. To be called once. */
   connect(): void {
     this.#open();
   }
 
-  /** Whether the writer answers at the moment; writes are held for it either way. */
+  /** Whether the connection to the writer is open. Writes wait while it is not. */
   get connected(): boolean {
     return this.#connected;
   }
@@ -120,10 +124,10 @@ export class WriterClient {
 
   /**
    * @param name full name, `feature.command`
-   * @param input what the command's schema takes
-   * @returns the command's value, once it is committed and on disk, and in the replica if asked for
-   * @throws Failure writer_busy, writer_mismatch, write_timeout, write_undecided, replication_timeout, storage_full, or
-   *   the command's own
+   * @param input as the command's schema expects it
+   * @returns the command's value, once it is committed and on disk, and in the replica if that was asked for
+   * @throws Failure writer_busy, writer_mismatch, write_timeout, write_undecided, replication_timeout, storage_full,
+   *   storage_reserved, replica_in_use, not_ready, idempotency_in_progress, idempotency_mismatch, or the command's own
    */
   write(name: string, input: unknown, options: WriteOptions = {}): Promise<unknown> {
     const { blob, replicatedTimeoutMs = 0, idempotency, onReplay } = options;
@@ -148,12 +152,12 @@ export class WriterClient {
     });
   }
 
-  /** The writer decides nothing from now on, and nothing is given up for that, until `go`. */
+  /** To be called when the writer stops deciding for a while: until `go`, no operation is given up. */
   hold(): void {
     this.#isHeld = true;
   }
 
-  /** What has waited meanwhile has its whole time again. */
+  /** Ends `hold`: each waiting operation gets its whole deadline again. */
   go(): void {
     if (!this.#isHeld) return;
     this.#isHeld = false;
@@ -162,7 +166,7 @@ export class WriterClient {
     for (const pending of this.#pending.values()) pending.deadlineMs = deadlineMs;
   }
 
-  /** Gives up the connection; what is still pending ends as undecided. */
+  /** Closes the connection and gives up all pending operations: write_undecided when sent, otherwise write_timeout. */
   close(): void {
     this.#closed = true;
     clearInterval(this.#sweeper);
@@ -179,12 +183,12 @@ export class WriterClient {
       socket.write(
         encodeFrame(JSON.stringify({ client: this.#id, protocol: WRITER_PROTOCOL } satisfies Hello)),
       );
-      // Map order is sequence order: what was sent to the last writer goes first.
+      // The map's order is that of the sequence numbers, so operations that the last writer was sent go first.
       this.#unsent = [...this.#pending.keys()];
       this.#scheduleFlush();
     });
     socket.on('data', (chunk) => reader.push(chunk));
-    // A refused connection or a broken pipe: 'close' follows and deals with both.
+    // After a refused connection or a broken pipe, 'close' follows and handles both.
     socket.on('error', () => {});
     socket.on('close', () => {
       if (this.#connected && !this.#closed) {
@@ -265,8 +269,8 @@ export class WriterClient {
   }
 
   /**
-   * A connection on which an answer is long overdue is made anew while there is still time to send the writes again:
-   * that is safe, since the ledger knows them. Writes that wait for the replica rightly take longer.
+   * Reconnects when an answer is long overdue, while there is still time to send the writes again: that is safe, since
+   * the ledger knows those that were applied. Writes that wait for the replica may take longer, and do not count.
    */
   #checkConnection(nowMs: number): void {
     const [oldest] = this.#pending.values();

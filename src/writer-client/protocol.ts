@@ -2,13 +2,13 @@ import { join } from 'node:path';
 import { Failure, type FailureOptions, isCode } from '../platform/errors.ts';
 
 /**
- * The version of what workers and the writer say to each other; raised by every change that the other side could not
- * live with. What no change may touch: the frames, the hello, that an operation begins with its number, the outcomes. By
- * these a writer can refuse those who speak another version.
+ * The version of the protocol between the writer and its clients. Every incompatible change raises it. No change may
+ * touch the frames, the hello, the outcomes, and that an operation begins with its number: a writer needs these to
+ * refuse a client of another version.
  */
 export const WRITER_PROTOCOL = 1;
 
-/** Asks, under this name, whether the replica holds what a database has now, once it does or the time is up. */
+/** The query that waits until the replica holds all that a database has now (true), or for the timeout (false). */
 export const REPLICATED_QUESTION = 'writer.replicated';
 
 export interface ReplicatedRequest {
@@ -16,21 +16,21 @@ export interface ReplicatedRequest {
   readonly timeoutMs: number;
 }
 
-/** Another writer soon takes over, or the release that this client runs is on its way back. */
+/** A mismatch ends soon: a writer of the client's release takes over, or the client itself is replaced. */
 const MISMATCH_RETRY_SECONDS = 1;
 
-/** What names a write, so that whoever does not know what became of it can safely send it again. */
+/** Identifies a write, so that a sender who does not know its outcome can safely send it again. */
 export interface Idempotency {
-  /** Whose key it is: two owners may use the same. */
+  /** The owner of the key: two owners may use the same key. */
   readonly owner: string;
   readonly key: string;
-  /** Tells one request from another: its version, a dot, a hash. Those of different versions are not compared. */
+  /** Tells one request from another: version, dot, hash. Fingerprints of different versions are not compared. */
   readonly fingerprint: string;
 }
 
 /**
- * One write on the wire: sequence number, `feature.command`, deadline, input, size of its blob, and how long its
- * answer waits for the replica after the commit, 0 for not at all; and what names it when its sender may repeat it.
+ * One write on the wire: sequence number, `feature.command`, deadline, input, size of its blob, how long its answer may
+ * wait for the replica after the commit (0: it does not wait), and the Idempotency-Key of a write that may be repeated.
  */
 export type WireOperation = [
   seq: number,
@@ -51,17 +51,17 @@ export interface Hello {
 
 /** Every later message of a client. */
 export interface WireBatch {
-  /** Operations whose outcome the client has; the writer forgets them. */
+  /** Operations whose outcome the client has received; the writer forgets them. */
   readonly acks: readonly number[];
   readonly ops: readonly WireOperation[];
 }
 
-/** What became of one operation: its value, or why it was refused. */
+/** The outcome of one operation: its value, or why it was refused. */
 export type Outcome = (
   | { readonly value: unknown }
   | { readonly code: string; readonly message: string; readonly options?: FailureOptions }
 ) & {
-  /** It is that of an earlier operation with the same Idempotency-Key. */
+  /** The outcome is that of an earlier operation with the same Idempotency-Key. */
   readonly replayed?: true;
 };
 
@@ -73,13 +73,13 @@ export function writerSocketPath(dataDir: string): string {
   return join(dataDir, 'run', 'writer.sock');
 }
 
-/** @returns milliseconds on a clock that all processes of the machine share and nobody can set */
+/** @returns milliseconds on the monotonic clock, which all processes of the machine share */
 export function monotonicNowMs(): number {
   const [seconds, nanoseconds] = process.hrtime();
   return seconds * 1000 + nanoseconds / 1e6;
 }
 
-/** @returns an outcome that tells of `failure`, without its cause */
+/** @returns the outcome for `failure`, without its cause */
 export function refusal(failure: Failure): Outcome {
   const { errors, retryAfterSeconds, headers } = failure.options;
   const options = {
@@ -90,7 +90,7 @@ export function refusal(failure: Failure): Outcome {
   return { code: failure.code, message: failure.message, options };
 }
 
-/** @returns the refusal of what this writer cannot read as it was meant: nothing of it is applied */
+/** @returns the refusal of an operation of another release that this writer does not understand: nothing is applied */
 export function writerMismatch(): Failure {
   return new Failure('writer_mismatch', 'The writer runs another release, try again soon', {
     retryAfterSeconds: MISMATCH_RETRY_SECONDS,

@@ -1,22 +1,22 @@
 import type { WalState } from '../sqlite/wal-index.ts';
 
-/** A smaller WAL is left alone. A little more than Litestream's min-checkpoint-page-count, below which it does not try. */
+/** A smaller WAL is left alone. A little above Litestream's min-checkpoint-page-count, below which it does not try. */
 const WAL_SMALL_BYTES = 24 * 1024 * 1024;
-/** The window opens only when a checkpoint has copied most of the WAL, so that the rest is copied quickly. */
+/** The writer pauses only when most of the WAL has been copied already, so that the rest is copied quickly. */
 const BACKFILLED_SHARE_MIN = 0.75;
-/** How long before the next look of Litestream the writer falls silent, and how long it stays so at the most. */
+/** How long before Litestream's next look the writer pauses, and the longest that the pause lasts. */
 const LEAD_MS = 8;
 const WINDOW_MS = 60;
 const POLL_MS = 2;
 
 /**
- * Keeps the WAL from growing for ever under writes without a pause. SQLite begins a WAL anew only when all of it has
- * been copied into the database, and Litestream's PASSIVE checkpoint copies what is there when it begins: a writer
- * that commits meanwhile is always ahead. So when the WAL is large, the writer is silent for the moment in which
- * Litestream looks at it the next time, which it does at a steady pace.
+ * Keeps the WAL from growing without end under continuous writes. SQLite restarts a WAL only when all of it has been
+ * copied into the database. Litestream's PASSIVE checkpoint copies the frames that exist when it begins, so a writer
+ * that commits meanwhile always stays ahead. So when the WAL is large, the writer pauses for the few milliseconds
+ * around Litestream's next look, which comes at a steady pace.
  *
- * States: small (the WAL is) → watching (large; the steps of the backfill tell the pace) → silent (the next look is
- * near) → small (the WAL began anew), or watching (it did not).
+ * States and what moves them: small (the WAL is below the bound) → watching (it is large; each step of the backfill
+ * shows when Litestream looked) → silent (the next look is near) → small (the WAL restarted) or watching (it did not).
  */
 export class CheckpointWindow {
   readonly #paceMs: number;
@@ -31,8 +31,8 @@ export class CheckpointWindow {
   }
 
   /**
-   * @param nowMs on a clock that nobody can set
-   * @returns how long to wait before asking again; 0 to commit now
+   * @param nowMs on the monotonic clock
+   * @returns how long to wait before asking again, in milliseconds; 0: commit now
    */
   waitMs(wal: Omit<WalState, 'marks'>, nowMs: number): number {
     if (wal.salt !== this.#salt || wal.offsetBytes < WAL_SMALL_BYTES) {
@@ -48,7 +48,7 @@ export class CheckpointWindow {
     if (this.#silentUntilMs !== undefined) {
       if (nowMs < this.#silentUntilMs) return POLL_MS;
       this.#silentUntilMs = undefined;
-      // It did not come; count from here to the next one.
+      // The pause is over and the WAL did not restart: expect the next look one pace from now.
       this.#lastLookMs = nowMs;
       return 0;
     }

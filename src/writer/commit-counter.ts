@@ -2,9 +2,11 @@ import type { Database, Statement } from 'better-sqlite3';
 import { OLDER_SESSION_PREFIX } from '../replication/history/history.ts';
 
 /**
- * Counts the commits of one activation of a writer, each inside its transaction. The first one opens the activation's
- * session, and names as an older release's what was committed without one. States: new (no commit yet) → open
- * (`committed`).
+ * Counts the commits of one activation of a writer, each inside its transaction. The first commit opens the session of
+ * this activation. Commits that an older release made without a session get one that is named so
+ * (`OLDER_SESSION_PREFIX`).
+ *
+ * States: new (no commit yet) → open (`committed`).
  */
 export class CommitCounter {
   readonly session: string;
@@ -15,8 +17,8 @@ export class CommitCounter {
   #isOpen = false;
 
   /**
-   * @param db the writer's connection, its own tables there
-   * @param session random, of this activation
+   * @param db the writer's connection; its own tables must exist
+   * @param session random, new for each activation of a writer
    */
   constructor(db: Database, session: string) {
     this.session = session;
@@ -37,9 +39,9 @@ export class CommitCounter {
   }
 
   /**
-   * Writes that there is one more commit, inside its transaction.
+   * Counts one more commit, inside its transaction.
    * @param nowMs milliseconds since the epoch
-   * @param outcomes goes into the same row, as the ledger has it; left out, what is there stays
+   * @param outcomes the ledger's outcomes for the same row; when left out, those in the row stay
    */
   count(nowMs: number, outcomes?: string | null): void {
     if (!this.#isOpen) {
@@ -50,7 +52,7 @@ export class CommitCounter {
     else this.#countWith.run(nowMs, outcomes);
   }
 
-  /** The transaction has committed. */
+  /** To be called when the transaction has committed. */
   committed(): void {
     this.#isOpen = true;
   }

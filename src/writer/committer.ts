@@ -17,18 +17,18 @@ import type { IdempotencyKeys } from './idempotency.ts';
 import { parseInput } from './input.ts';
 import type { Ledger } from './ledger.ts';
 
-/** Most operations in one commit: bounds how long one commit holds the event loop. */
+/** Maximum number of operations in one commit. It bounds how long one commit blocks the event loop. */
 const BATCH_MAX = 512;
-/** Most blob bytes in one commit, for the same reason. */
+/** Maximum number of blob bytes in one commit, for the same reason. */
 const BATCH_BLOB_MAX_BYTES = 16 * 1024 * 1024;
 /**
- * How long a commit waits for the lock inside of SQLite, where nothing else goes on, and the pause before it is tried
- * again. Litestream holds it for moments.
+ * How long a commit waits for the write lock inside SQLite, which blocks the event loop; and the pause before the next
+ * try. Litestream holds the lock only for moments.
  */
 const BUSY_TIMEOUT_MS = 50;
 const BUSY_RETRY_MS = 50;
 const LOCK_RETRY_SECONDS = 5;
-/** Between two looks whether commits are still held. */
+/** How often the committer checks whether commits are still held. */
 const HELD_LOOK_MS = 10;
 
 const SUSPENDED =
@@ -43,11 +43,11 @@ export interface Operation {
   readonly deadlineMonotonicMs: number;
   readonly input: unknown;
   readonly blob: Buffer | undefined;
-  /** How long the reply waits for the replica after the commit; 0 for not at all. */
+  /** How long the reply may wait for the replica after the commit; 0: it does not wait. */
   readonly replicatedTimeoutMs: number;
-  /** Names it when its sender may repeat it. */
+  /** Names the write, when its sender may repeat it. */
   readonly idempotency?: Idempotency | undefined;
-  /** Called exactly once, after the commit, or when the operation was refused. */
+  /** Called exactly once: after the commit, or when the operation is refused. */
   readonly reply: (outcome: Outcome) => void;
 }
 
@@ -65,44 +65,45 @@ export interface CommitterOptions {
   readonly config: AppConfig;
   readonly queueMax: number;
   readonly log: Logger;
-  /** Counts what the commands observe, and checks that it can. */
+  /** Checks the metrics that the commands observe, and counts them. */
   readonly observer: Observer;
-  /** Asked at each operation: why it is refused; undefined lets it in. */
+  /** Called for each new operation. Returns why it is refused, or undefined to accept it. */
   readonly refusal?: () => Failure | undefined;
-  /** Asked before each commit: how long it shall wait, in milliseconds; 0 lets it go. */
+  /** Called before each commit. Returns how long the commit shall wait, in milliseconds; 0: not at all. */
   readonly gate?: () => number;
-  /** Asked before each commit: whether it waits, however long that takes; what waits so long is not late for that. */
+  /** Called before each commit. While it returns true, the commit waits; that time does not count against deadlines. */
   readonly isHeld?: () => boolean;
   /**
-   * Until when a commit may be made, on the monotonic clock: another system may lead after that. A commit takes a moment
-   * longer, for which whoever sets it leaves room. Without it there is no end.
+   * Returns until when a commit may be made, on the monotonic clock: after that another system may lead. The caller
+   * leaves room for the moment that a commit takes. Without this option there is no limit.
    */
   readonly mayCommitUntilMs?: () => number;
-  /** Calls back when the replica holds everything committed so far (true), or when the time is up (false). */
+  /** Calls `done` when the replica holds everything committed so far (true), or after the timeout (false). */
   readonly whenReplicated?: (timeoutMs: number, done: (isReplicated: boolean) => void) => void;
   readonly onCommit?: (stats: { operations: number; durationMs: number; atMs: number }) => void;
 }
 
 /**
- * Group commit for one database. Operations wait in a queue; a commit takes all that have arrived, applies each
- * in a savepoint, and makes them durable with one fsync. States: idle (queue empty) → scheduled (submit) →
- * committing (the event loop comes round) → idle or scheduled; waiting (the gate, a hold, or a foreign lock) → scheduled
- * (timer).
+ * Group commit for one database. Operations wait in a queue. A commit takes all operations that have arrived, up to a
+ * maximum, applies each in its own savepoint, and makes them durable with one fsync.
+ *
+ * States and who moves them: idle (the queue is empty) → scheduled (`submit`) → committing (next turn of the event
+ * loop) → idle or scheduled. Scheduled → waiting (the gate, a hold, or another program's lock) → scheduled (timer).
  */
 export class Committer {
   readonly #options: CommitterOptions;
   readonly #prepared = new Map<string, Prepared>();
   readonly #statements: Record<'begin' | 'commit' | 'savepoint' | 'release' | 'undo', Statement>;
   #queue: Operation[] = [];
-  /** The number of the last operation that was let in, by client. */
+  /** The sequence number of the last accepted operation, by client. */
   readonly #lastSeqs = new Map<string, number>();
   #scheduled = false;
-  /** Since when the queue waits for the end of a hold. */
+  /** When the present hold began to delay the queue. */
   #heldSinceMs: number | undefined;
-  /** What the operations of the commit under way have observed: it counts with the commit, or never. */
+  /** Metrics observed by the operations of the current commit. They are counted only if it succeeds. */
   #observed: (() => void)[] = [];
   readonly #observe: Observe;
-  /** Whether the last commit met a full disk; so that the log tells of it once. */
+  /** Whether the last commit met a full disk; kept so that the log reports it only once. */
   #isFull = false;
   #idle: (() => void)[] = [];
 
@@ -138,8 +139,9 @@ export class Committer {
   }
 
   /**
-   * Queues an operation for the next commit, or refuses it at once when the queue is full or writes are closed. One that
-   * was let in before is not refused when it is sent again: it may have been applied, and a refusal would deny that.
+   * Queues an operation for the next commit, or refuses it at once when the queue is full or writes are closed. An
+   * operation that was accepted before is not refused for these reasons when it is sent again: it may have been
+   * applied.
    */
   submit(operation: Operation): void {
     const { client, seq } = operation;
@@ -160,13 +162,13 @@ export class Committer {
     this.#schedule();
   }
 
-  /** Drops what is known of a client that will not come back. */
+  /** Forgets a client that will not come back. */
   forget(client: string): void {
     this.#lastSeqs.delete(client);
     this.ledger.forget(client);
   }
 
-  /** @returns why nothing new is let in; undefined when it is */
+  /** @returns why new operations are refused; undefined when they are accepted */
   #noRoom(): Outcome | undefined {
     if (this.#queue.length >= this.#options.queueMax) {
       return refusal(new Failure('writer_busy', 'The writer has too much to do', { retryAfterSeconds: 1 }));
@@ -195,7 +197,7 @@ export class Committer {
       if (this.#queue.length > 0) this.#schedule();
       else if (!this.#scheduled) for (const resolve of this.#idle.splice(0)) resolve();
     };
-    // After this turn's reads: everything that clients have sent by now goes into one commit.
+    // setImmediate runs after this turn's socket reads, so everything that clients have sent goes into one commit.
     if (delayMs === 0) setImmediate(run);
     else setTimeout(run, delayMs);
   }
@@ -270,7 +272,7 @@ export class Committer {
     });
   }
 
-  /** What was applied is answered when it is as durable as its client wants it; a refusal needs no durability. */
+  /** Replies when the write is as durable as its client asked for. A refusal is sent at once. */
   #answer({ replicatedTimeoutMs, reply }: Operation, outcome: Outcome): void {
     const { whenReplicated } = this.#options;
     if (replicatedTimeoutMs === 0 || !whenReplicated || 'code' in outcome) {
@@ -288,7 +290,10 @@ export class Committer {
     return this.idempotencyKeys.once(idempotency, context.nowMs, () => this.#apply(operation, context));
   }
 
-  /** Runs one operation in its savepoint. What it throws refuses it alone; a broken transaction is rethrown. */
+  /**
+   * Runs one operation in its savepoint. An error of the command refuses this operation alone. An error of the storage,
+   * or one that has ended the transaction, is rethrown.
+   */
   #apply(operation: Operation, { nowMs, startMs }: { nowMs: number; startMs: number }): Outcome {
     if (startMs > operation.deadlineMonotonicMs) {
       return refusal(
@@ -322,7 +327,7 @@ export class Committer {
     }
   }
 
-  /** Refuses what has waited for a foreign lock past its deadline. */
+  /** Refuses the operations that have waited past their deadline for another program's lock. */
   #refuseLate(): void {
     const nowMs = monotonicNowMs();
     const isLate = ({ deadlineMonotonicMs }: Operation) => nowMs > deadlineMonotonicMs;
@@ -342,7 +347,7 @@ export class Committer {
     }
   }
 
-  /** The whole batch failed: nothing of it is in the database. */
+  /** Handles the failure of a whole batch: nothing of it is in the database. */
   #recover(batch: Operation[], error: unknown): void {
     const { db, log } = this.#options;
     if (db.inTransaction) db.exec('ROLLBACK');
@@ -367,12 +372,12 @@ export class Committer {
       this.#refuse(batch, error);
       return;
     }
-    // After a failed fsync nobody knows what the disk holds: only recovery from the WAL tells. The clients keep
-    // these operations and send them to the next writer.
+    // After a failed fsync only recovery from the WAL can tell what the disk holds, so this process ends. The clients
+    // keep these operations and send them to the next writer.
     throw error;
   }
 
-  /** What an earlier commit has applied is not denied. */
+  /** Refuses a batch, but answers an operation that an earlier commit has applied with its outcome. */
   #refuse(batch: readonly Operation[], failure: Failure): void {
     for (const operation of batch) {
       this.idempotencyKeys.leave(operation);
@@ -380,7 +385,7 @@ export class Committer {
     }
   }
 
-  /** @throws Failure not_ready when this system may not commit any more, or not at the moment */
+  /** @throws Failure not_ready when this system may not commit now (see `mayCommitUntilMs`) */
   #demandTime(): void {
     const untilMs = this.#options.mayCommitUntilMs?.() ?? Number.POSITIVE_INFINITY;
     if (monotonicNowMs() >= untilMs) throw new Failure('not_ready', SUSPENDED, { retryAfterSeconds: 1 });
@@ -388,8 +393,8 @@ export class Committer {
 }
 
 /**
- * @returns whether the operation is one for another writer. The ledger keeps no such outcome: the client may not hear
- *   it, and the next writer, to which it then sends the operation, may be that other one.
+ * @returns whether only a writer of another release can apply the operation. The ledger does not keep this outcome: if
+ *   the client misses it, it sends the operation to the next writer, which may run that release.
  */
 function isMismatch(outcome: Outcome): boolean {
   return 'code' in outcome && outcome.code === 'writer_mismatch';
@@ -399,7 +404,7 @@ function sqliteCode(error: unknown): string {
   return error instanceof Error && 'code' in error ? String(error.code) : '';
 }
 
-/** @returns whether the error speaks of the storage, not of the operation */
+/** @returns whether the error is about the storage, not about the operation */
 function isStorageError(error: unknown): boolean {
   return /^SQLITE_(FULL|IOERR|CORRUPT|NOTADB|BUSY|NOMEM|READONLY|CANTOPEN)/.test(sqliteCode(error));
 }

@@ -1,13 +1,13 @@
 import type { Database } from 'better-sqlite3';
 import { withoutComments } from '../sqlite/without-comments.ts';
 
-// What an app's command may get wrong without taking the writer, and all other writes, along.
+// Guards against mistakes in an app's command that would otherwise break the writer, and so all other writes.
 
-/** What would end the transaction that all operations of a commit share. */
+/** Matches SQL that would end the transaction that all operations of a commit share. */
 const TRANSACTION_CONTROL =
   /(?:^|;)\s*(?:COMMIT|END\s*(?:;|TRANSACTION|$)|ROLLBACK(?!\s+(?:TRANSACTION\s+)?TO\b))/i;
 
-/** @returns the connection as commands get it: it neither commits nor rolls back */
+/** @returns the connection for commands: it throws TypeError for SQL that would commit or roll back */
 export function withoutControl(db: Database): Database {
   const refuse = (sql: string) => {
     if (TRANSACTION_CONTROL.test(withoutComments(sql)))
@@ -27,8 +27,8 @@ export function withoutControl(db: Database): Database {
 }
 
 /**
- * @returns `run`, which applies an operation
- * @throws TypeError when that is no function, or works on when its transaction has long been committed
+ * @returns `run`, the function that applies an operation, unchanged
+ * @throws TypeError when it is no function, or is async: it would go on after its transaction has committed
  */
 export function synchronous<Run>(name: string, run: Run): Run {
   if (typeof run !== 'function')
@@ -41,12 +41,13 @@ export function synchronous<Run>(name: string, run: Run): Run {
 }
 
 /**
- * @returns `value`, which a command has returned
- * @throws TypeError for a promise, and for what JSON cannot hold: found when the commit is written, it would undo that of all
+ * @returns `value`, which a command has returned, unchanged
+ * @throws TypeError for a promise, and for a value that JSON cannot hold: found only later, when the outcomes are
+ *   written, it would undo the whole commit
  */
 export function answerable<Value>(value: Value): Value {
   if (value instanceof Promise) {
-    // What comes of it is nobody's any more, and must not end the writer.
+    // A rejection that nobody handles would end the writer.
     value.catch(() => {});
     throw new TypeError(
       'A command has returned a promise; expected a synchronous one: wait before the write',

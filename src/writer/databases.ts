@@ -18,17 +18,18 @@ import { Ledger } from './ledger.ts';
 import { type Listener, tellRewind, toldOf } from './rewinds.ts';
 import { loadCommands } from './store.ts';
 
-/** Before a database is tried again that another program has locked. */
+/** Pause between two tries to lock a database that another program has locked. */
 const LOCK_RETRY_MS = 100;
 const LOCK_TOLD_TRIES = 10;
 
 /**
- * Opens the databases read-write and brings the tables of all of them up to date, as a whole or not at all; the features
- * of one that has gone back in time hear of it. Either counts as a commit.
+ * Opens the databases read-write and migrates all of them, as a whole or not at all. When a database has gone back in
+ * time, calls the `onRewind` of its features. In each database that either of these changes, it counts as one commit.
  *
- * @param session random, of this activation of a writer
- * @returns them by name, and what the features want whoever starts the system to know
- * @throws Failure migration_mismatch, or why one of the features lets nothing start; nothing is then changed
+ * @param session random, new for each activation of a writer
+ * @returns the databases by name, and the notices of the features for the person who starts the system
+ * @throws Failure migration_mismatch, or the failure by which a feature's `checkStart` refuses the start; nothing is
+ *   then changed
  */
 export async function openDatabases(
   names: readonly string[],
@@ -59,7 +60,7 @@ export async function openDatabases(
   let notices: readonly string[] = [];
   let told: readonly { readonly id: string; readonly told: string }[] = [];
   const applied = upgrade(targets, {
-    // The time that a start may take begins anew after each, which blocks for as long as it takes.
+    // A migration blocks the event loop for as long as it takes. Each progress message restarts the start timeout.
     before: (detail) => send({ kind: 'progress', detail }),
     onApplied: count,
     beforeCommit() {
@@ -88,9 +89,9 @@ export async function openDatabases(
   return { databases, notices };
 }
 
-/** Resolves when no other program keeps a database locked for writing, however long that takes. */
+/** Waits, without a limit, until no other program keeps the database locked for writing. */
 async function unlocked(database: string, db: Database, { send, log }: Runtime): Promise<void> {
-  // What waits inside of SQLite can say nothing meanwhile.
+  // A wait inside SQLite would block the event loop, and no progress could be reported.
   db.pragma('busy_timeout = 0');
   for (let tries = 1; ; tries += 1) {
     try {
@@ -101,7 +102,7 @@ async function unlocked(database: string, db: Database, { send, log }: Runtime):
       if (!(error instanceof Error && 'code' in error && error.code === 'SQLITE_BUSY')) throw error;
     }
     await setTimeout(LOCK_RETRY_MS);
-    // Litestream holds it for moments.
+    // Litestream holds the lock for moments: not worth a message.
     if (tries < LOCK_TOLD_TRIES) continue;
     const { writerPid } = walLocks(db.name);
     const who = writerPid === undefined ? 'another program' : describeProcess(writerPid);
@@ -111,7 +112,7 @@ async function unlocked(database: string, db: Database, { send, log }: Runtime):
   }
 }
 
-/** @returns by database, in the order of the features */
+/** @returns the listeners of each database, in the order of the features */
 async function loadListeners(): Promise<Map<string, Listener[]>> {
   const listeners = new Map<string, Listener[]>();
   for (const { name, database, onRewind } of features) {
@@ -122,10 +123,10 @@ async function loadListeners(): Promise<Map<string, Listener[]>> {
 }
 
 /**
- * Tries this code on the databases as it will find them, in a folder in which they then are: migrated, and with every
- * statement of the writer prepared. The databases themselves stay as they are.
+ * Tries this code on copies of the databases: migrates them in `folder`, then prepares every statement of the writer on
+ * the result. The databases themselves stay as they are.
  *
- * @param folder as `dryRun` has it
+ * @param folder as for `dryRun`
  * @throws Failure migration_mismatch when a migration cannot be applied or a statement does not fit, storage_full when
  *   there is no room to try it
  */
@@ -149,9 +150,9 @@ export async function dryRunOn(
 }
 
 /**
- * The same with databases that nobody else has, and that are migrated where they are.
- * @param folder holds them
- * @throws Failure migration_mismatch, or why it could not be tried
+ * Does the same as `dryRunOn` with databases that no other process uses: they are migrated in place.
+ * @param folder holds the databases
+ * @throws Failure migration_mismatch, or any error that kept the trial from being made
  */
 export async function tryOn(folder: string, names: readonly string[]): Promise<void> {
   for (const name of names) {

@@ -3,18 +3,19 @@ import { loadZod } from '../platform/zod-without-locales.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { dryRunOn } from './databases.ts';
 
-/** What the primary gives the process. */
+/** What the primary sends to the process. */
 export interface DryRunInput {
-  /** Where the databases are to be found then: absolute, new or empty. Who names it removes it. */
+  /** Where the copies are made: an absolute path; new or empty. The primary removes it. */
   readonly folder: string;
 }
 
 /**
- * The process that tries a release's migrations, and the writer's statements on their result, before anything is
- * exchanged. It may take minutes and stands still meanwhile; it says `progress` before each step, and `dry-run` at the end.
+ * The process that tries a release's migrations, and the writer's statements on the result, before any process is
+ * replaced. It may take minutes, and blocks its event loop meanwhile. It sends `progress` before each step, and
+ * `dry-run` with the result at the end.
  */
 export async function run(runtime: Runtime): Promise<void> {
-  // The copies are the owner's alone.
+  // The copies are accessible to their owner alone.
   process.umask(0o077);
   await loadZod();
   const { folder } = (await runtime.standby()) as DryRunInput;

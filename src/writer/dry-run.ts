@@ -10,15 +10,15 @@ import { migrate, type Owner } from '../sqlite/migrations.ts';
 import { openReader, openWriter } from '../sqlite/open.ts';
 
 const MB = 1024 * 1024;
-/** The copy, and what its migrations may write: a table that is rebuilt is in the WAL too, and then in the file twice. */
+/** The copy, and what its migrations may write: a rebuilt table is in the WAL, and then in the file twice. */
 const COPIES = 3;
 
-/** A database that is tried. */
+/** A database whose migrations are tried. */
 export interface DryRunTarget {
   readonly database: string;
-  /** The live file, only read. One that does not exist is made anew. */
+  /** The live file; it is only read. When it does not exist, the trial starts with an empty database. */
   readonly path: string;
-  /** Whose migrations it takes, in order. */
+  /** The owners of its migrations, in the order of application. */
   readonly owners: readonly Owner[];
 }
 
@@ -26,21 +26,20 @@ export interface DryRunOptions {
   readonly targets: readonly DryRunTarget[];
   /** Absolute; empty, or made with mode 0700. */
   readonly folder: string;
-  /** Free disk that must be left beside the copies. */
+  /** Free disk space that must remain beside the copies. */
   readonly reserveMb: number;
-  /** Hears of each step before it: none says anything while it takes its time. */
+  /** Called before each step: a step blocks the event loop and reports nothing while it runs. */
   readonly before: (step: string) => void;
 }
 
 /**
- * Applies the migrations that databases lack to copies of them. The folder then has each database under its name, as the
- * release will find it: a copy, migrated, in WAL mode; or, where nothing was pending, a symbolic link to the live file,
- * which SQLite follows, so that who reads it there sees each commit. They stay, for whoever looks at them; the writer
- * that serves goes on meanwhile.
+ * Applies pending migrations to copies of the databases, while the live writer goes on. The folder then has each
+ * database under its name, as the release will find it: a migrated copy in WAL mode; or, when nothing was pending, a
+ * symbolic link to the live file, through which SQLite sees each new commit. The caller removes the folder.
  *
- * @throws Failure migration_mismatch when one fails or does not fit, storage_full when there is no room for the copies,
- *   not_ready where the machine fails,
- *   file_exists when the folder is not empty; no file is then left in it
+ * @throws Failure migration_mismatch when a migration fails or does not fit, storage_full when there is no room for the
+ *   copies, not_ready when the machine is the cause (such as an I/O error), file_exists when the folder is not empty;
+ *   except for the last, no file is then left in the folder
  */
 export function dryRun({ targets, folder, reserveMb, before }: DryRunOptions): DryRunResult {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
@@ -77,7 +76,7 @@ function pendingOf({ path, owners }: DryRunTarget): readonly MigrationRef[] {
 }
 
 function copy(path: string, copyPath: string): void {
-  // Not by openReader: its query_only forbids VACUUM INTO, which writes only the copy.
+  // Not openReader: its query_only pragma forbids VACUUM INTO, though that writes only the copy.
   const live = new Sqlite(path, { readonly: true, fileMustExist: true });
   try {
     live.prepare('VACUUM INTO ?').run(copyPath);
@@ -86,7 +85,7 @@ function copy(path: string, copyPath: string): void {
   }
 }
 
-/** @returns how long it took, in milliseconds, opened as the writer opens it */
+/** Migrates a database, opened as the writer opens it. @returns how long that took, in milliseconds */
 function apply(path: string, owners: readonly Owner[], before: (name: string) => void): number {
   const db = openWriter(path);
   try {
@@ -98,7 +97,7 @@ function apply(path: string, owners: readonly Owner[], before: (name: string) =>
   }
 }
 
-/** Checked before the first copy is begun: a disk that it fills is the disk of the writer that serves. */
+/** Checked before the first copy begins: the live writer uses the same disk, and must not meet a full one. */
 function demandRoom(paths: readonly string[], folder: string, reserveMb: number): void {
   if (paths.length === 0) return;
   const sizeBytes = paths.reduce((sum, path) => sum + sizeBytesOf(path), 0);

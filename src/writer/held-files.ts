@@ -10,21 +10,22 @@ import { BUSY_TIMEOUT_MS, type Database } from '../sqlite/open.ts';
 const DESCRIPTORS = '/proc/self/fd';
 const DELETED = / \(deleted\)$/;
 
-/** A file as the kernel knows it, whatever its name. */
+/** Device and inode of a file, which identify it whatever its name. */
 type Identity = string;
 
 /**
- * The files of a database that this process has open. When somebody removes, moves or exchanges one, SQLite notices nothing
- * and goes on with what it has open: all that is committed then is gone with the last process that has it. States: held →
- * put back (`putBack` finds another file, or none, under a name); from then on nothing may be committed here.
+ * The files of a database that this process has open. When somebody removes, moves or exchanges one, SQLite notices
+ * nothing and goes on with the open file: every later commit would be lost when the last process closes that file.
+ *
+ * States: held → put back (`putBack` found another file, or none, under a name). Then nothing may be committed here.
  */
 export class HeldFiles {
   readonly #db: Database;
-  /** By path: the database, its WAL, and the index of that. */
+  /** The database, its WAL, and the WAL-index (`-shm`), by path. */
   readonly #held: ReadonlyMap<string, Identity>;
   #done: string | undefined;
 
-  /** @param db the writer's connection, in WAL mode and used already */
+  /** @param db the writer's connection, in WAL mode and already used, so that all its files exist */
   constructor(db: Database) {
     this.#db = db;
     const paths = ['', '-wal', '-shm'].map((suffix) => `${db.name}${suffix}`);
@@ -37,9 +38,10 @@ export class HeldFiles {
   }
 
   /**
-   * Puts what is open back into its place, where it is not there any more. What stands there is moved aside first.
-   * @returns what has happened, for people, when it has; undefined where all is in place
-   * @throws the system's error when it cannot
+   * Puts the open files back into their places, when they are no longer there. A foreign file in such a place is moved
+   * to a quarantine folder first.
+   * @returns what has happened, for people; undefined when all files are in place
+   * @throws the system's error when the files cannot be put back
    */
   putBack(): string | undefined {
     this.#done ??= this.#putBack();
@@ -50,20 +52,20 @@ export class HeldFiles {
     const lost = [...this.#held].filter(([path, identity]) => identityOf(path) !== identity);
     if (lost.length === 0) return undefined;
     const open = openFiles();
-    // Where the kernel does not tell what is open, or tells the same file by another number, nothing is known.
+    // Without /proc, or when a file system reports other numbers for the same file, nothing can be concluded.
     if (!lost.every(([, identity]) => open.has(identity))) return undefined;
     const names = lost.map(([path]) => basename(path)).join(', ');
     const folder = dirname(this.#db.name);
     const [[, identity = '']] = lost as [[string, Identity]];
     const place = readlinkSync(open.get(identity) as string);
-    // With its folder: what is committed is there, and the primary ends the system.
+    // The whole folder was moved: the commits are there, under the new path, and the primary ends the system.
     if (!isWorkingDirectory(folder) && !DELETED.test(place)) return undefined;
-    // Nobody commits any more, neither this process nor another.
+    // From here on no process can commit, this one included: the write lock is not released when all went well.
     this.#lock();
     try {
       makeFolder(folder);
       const aside = replacedFolder(folder, fileTime(Date.now()));
-      // The database last: without it, its WAL is taken for no database.
+      // The database comes last: without its WAL it would look whole but lack commits. A WAL alone is no database.
       for (const [path, identity] of lost.reverse()) restore(path, open.get(identity) as string, aside);
       syncToDisk(folder);
       const foreign = existsSync(aside) ? `; what stood there is in ${aside}` : '';
@@ -87,7 +89,7 @@ export class HeldFiles {
 
 function restore(path: string, source: string, aside: string): void {
   const copy = `${path}.held`;
-  // The index is made anew by who opens the database next.
+  // The WAL-index is rebuilt by the next process that opens the database.
   const isIndex = path.endsWith('-shm');
   if (!isIndex) {
     copyFileSync(source, copy);
@@ -106,7 +108,7 @@ function identityOf(path: string): Identity | undefined {
   return found && `${found.dev}:${found.ino}`;
 }
 
-/** @returns what this process has open: by what it is, a path by which it can be read */
+/** @returns the files that this process has open: by identity, a path by which each can be read */
 function openFiles(): ReadonlyMap<Identity, string> {
   if (!existsSync(DESCRIPTORS)) return new Map();
   return new Map(

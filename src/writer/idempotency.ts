@@ -3,9 +3,9 @@ import { allCodes, Failure, isCode } from '../platform/errors.ts';
 import { type Idempotency, type Outcome, refusal } from '../writer-client/protocol.ts';
 
 const CLEAN_INTERVAL_MS = 1000;
-/** How many rows are looked at in that time, */
+/** How many rows are checked for their age in each interval, */
 const CLEAN_ROWS = 200;
-/** and for each that is added: old ones go faster than new ones come. */
+/** and how many more for each row that is added, so that old rows go faster than new ones come. */
 const CLEAN_ROWS_AN_ADDED = 4;
 const BEFORE_ALL: StoredKey = { owner: '', key: '' };
 const IN_PROGRESS_RETRY_SECONDS = 1;
@@ -15,7 +15,7 @@ interface StoredKey {
   readonly key: string;
 }
 
-/** An operation of a client, as the ledger knows it too. */
+/** An operation, identified by its client and sequence number as in the ledger. */
 interface Sent {
   readonly client: string;
   readonly seq: number;
@@ -23,13 +23,15 @@ interface Sent {
 }
 
 /**
- * Applies each write that has an Idempotency-Key once, whoever sends it how often, over the deaths of workers and
- * writers. A key of one database is: unknown → in progress (`enter`, when its operation is queued) → decided (`once`,
- * in the commit that applies it) → unknown (its time is over: `clean`). From in progress it becomes unknown again when
- * the write was not decided for good (`leave`): the disk was full, or the deadline was over.
+ * Applies a write with an Idempotency-Key once, however often and by whomever it is sent, also when workers or writers
+ * die.
  *
- * The ledger does the same for one client that sends an operation again under its number; it comes first, so that an
- * operation is no repetition of itself.
+ * States of a key in one database: unknown → in progress (`enter`, when its operation is queued) → decided (`once`, in
+ * the commit that applies it) → unknown (`clean`, when the retention time is over). In progress → unknown (`leave`)
+ * when the write was not finally decided: the disk was full, or the deadline had passed.
+ *
+ * The ledger does the same for a client that sends an operation again under its sequence number. The ledger is asked
+ * first, so that an operation sent again is not taken for a repetition of itself.
  */
 export class IdempotencyKeys {
   readonly #retentionMs: number;
@@ -40,12 +42,12 @@ export class IdempotencyKeys {
   readonly #delete: Statement<[string, string]>;
   #lastCleanMs = 0;
   #addedCount = 0;
-  /** The last that was looked at. */
+  /** The last key that `clean` looked at. */
   #cleanedTo = BEFORE_ALL;
 
   /**
    * @param db the writer's connection, migrated
-   * @param retentionMs how long an outcome is kept
+   * @param retentionMs how long an outcome is kept after its commit
    */
   constructor(db: Database, retentionMs: number) {
     this.#retentionMs = retentionMs;
@@ -61,12 +63,12 @@ export class IdempotencyKeys {
     this.#delete = db.prepare('DELETE FROM writer_idempotency WHERE owner = ? AND key = ?');
   }
 
-  /** @returns whether a write under this key is in progress here, or was decided */
+  /** @returns whether a write under this key is in progress in this database, or decided */
   has({ owner, key }: Idempotency, nowMs: number): boolean {
     return this.#inProgress.has(nameOf(owner, key)) || this.#find(owner, key, nowMs) !== undefined;
   }
 
-  /** Takes note that an operation is queued. @returns why it may not be: another one of its key is */
+  /** Records that an operation is queued. @returns its refusal when another operation with this key is in progress */
   enter(operation: Sent): Outcome | undefined {
     const { client, seq, idempotency } = operation;
     if (!idempotency) return undefined;
@@ -83,7 +85,7 @@ export class IdempotencyKeys {
     return undefined;
   }
 
-  /** Takes note that an operation is no longer queued, whatever became of it. */
+  /** Records that an operation is no longer queued, whatever its outcome. */
   leave({ client, seq, idempotency }: Sent): void {
     if (!idempotency) return;
     const name = nameOf(idempotency.owner, idempotency.key);
@@ -92,8 +94,8 @@ export class IdempotencyKeys {
   }
 
   /**
-   * Inside a transaction: applies a write, and keeps its outcome in the same transaction; or answers what became of it
-   * the first time.
+   * Inside a transaction: applies a write and stores its outcome in the same transaction; or, when the write was
+   * decided before, returns that outcome.
    */
   once(idempotency: Idempotency, nowMs: number, apply: () => Outcome): Outcome {
     const { owner, key, fingerprint } = idempotency;
@@ -109,8 +111,8 @@ export class IdempotencyKeys {
   }
 
   /**
-   * Inside a transaction: removes a few of those whose time is over, now and then. It goes round in the order of the keys, not
-   * of their times: an index of those would cost every write with a key another page.
+   * Inside a transaction: from time to time, removes a few keys whose retention time is over. It goes through the keys
+   * in their own order, not by age: an index on the time would cost every write with a key another page.
    */
   clean(nowMs: number): void {
     const isDue = nowMs < this.#lastCleanMs || nowMs - this.#lastCleanMs >= CLEAN_INTERVAL_MS;
@@ -149,8 +151,8 @@ function inProgress(): Failure {
 }
 
 /**
- * What a command refuses it refuses for good, unless it says when to come back; what
- * the system could not do is tried anew.
+ * @returns whether the outcome is kept. A command's refusal is kept, unless it says when to retry; a failure of the
+ *   system (5xx) is not, and the next try runs the command again.
  */
 function isLasting(outcome: Outcome): boolean {
   if ('value' in outcome) return true;
@@ -159,14 +161,14 @@ function isLasting(outcome: Outcome): boolean {
 }
 
 /**
- * Fingerprints of different versions cannot be compared: the key alone then says that it is the same request, lest a client
- * that repeats it over a deploy be told that its write has failed.
+ * Fingerprints of different versions cannot be compared. The equal key then decides that it is the same request: a
+ * client that repeats a request after a deploy must not be told that its write has failed.
  */
 function isSameRequest(one: string, other: string): boolean {
   return one === other || versionOf(one) !== versionOf(other);
 }
 
-/** What stands before the dot; those of the first releases have none. */
+/** @returns the part before the dot; empty for the fingerprints of the first releases, which have no dot */
 function versionOf(fingerprint: string): string {
   return fingerprint.slice(0, Math.max(0, fingerprint.indexOf('.')));
 }

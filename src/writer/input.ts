@@ -1,14 +1,14 @@
 import type { AnyCommand } from '../contract/command.ts';
 
-/** The input of a command as its schema gives it back, or which field does not fit. */
+/** The input of a command as its schema returns it, or the path of a field that does not fit. */
 export type ParsedInput = { readonly value: unknown } | { readonly misfit: string };
 
 /**
- * Reads the input of a command, which a process of another release may have sent. A field that the schema does not know
- * is refused at any depth, whatever the schema says of unknown fields: one that is left out in silence is a part of a
- * write that was acknowledged and never applied.
+ * Validates the input of a command. A process of another release may have sent it. A field that the schema does not
+ * know is refused at any depth, even where the schema ignores unknown fields: otherwise a part of the write would be
+ * acknowledged and never applied.
  *
- * @param input what came over the socket: JSON
+ * @param input the JSON value from the socket
  * @returns the value for the command; or the path of the first field that is missing, unknown or wrong
  */
 export function parseInput(command: AnyCommand, input: unknown): ParsedInput {
@@ -18,7 +18,7 @@ export function parseInput(command: AnyCommand, input: unknown): ParsedInput {
   return misfit === undefined ? { value: parsed.data } : { misfit };
 }
 
-/** @returns the path of a field that is in the input and not in what was made of it; undefined when there is none */
+/** @returns the path of the first field that is in the input and not in the parsed value; undefined if there is none */
 function leftOut(input: unknown, parsed: unknown, path: readonly string[]): string | undefined {
   if (!isObject(input) || !isObject(parsed)) return undefined;
   for (const [name, value] of Object.entries(input)) {
@@ -30,7 +30,7 @@ function leftOut(input: unknown, parsed: unknown, path: readonly string[]): stri
   return undefined;
 }
 
-/** Arrays too: their indexes are their fields. */
+/** True for arrays too: their indexes are their fields. */
 function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null;
 }

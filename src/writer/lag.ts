@@ -4,7 +4,7 @@ import type { CommitMark, Confirmed } from '../messages/positions.ts';
 import type { WalPosition } from '../sqlite/wal-index.ts';
 
 interface Unconfirmed extends WalPosition {
-  /** Counts what was committed here, heartbeats too. */
+  /** Number of this commit in this process; heartbeats count too. */
   readonly sequence: number;
   readonly mark: CommitMark;
   readonly monotonicMs: number;
@@ -12,13 +12,15 @@ interface Unconfirmed extends WalPosition {
 
 type Place = Pick<Confirmation, 'salt' | 'offsetBytes' | 'generation'>;
 
-/** Beyond this many, neighbours are merged: an outage of hours must not eat the writer's memory. */
+/** Beyond this number, neighbouring commits are merged: an outage of hours must not fill the writer's memory. */
 const UNCONFIRMED_MAX = 4096;
 
 /**
- * Knows for every commit of one database whether the replica holds it. A commit is unconfirmed (`committed`) →
- * confirmed (`confirmed`, when the replica has reached its end in the WAL). Replication is sequential, so commits are
- * confirmed in their order, also across a WAL that was begun anew.
+ * Knows for every commit of one database whether the replica holds it. Replication is sequential, so commits are
+ * confirmed in their order, also when the WAL has restarted between them.
+ *
+ * States of a commit: unconfirmed (`committed`) → confirmed (`confirmed`, when the replica has reached its end in the
+ * WAL).
  */
 export class Lag {
   #unconfirmed: Unconfirmed[] = [];
@@ -32,14 +34,14 @@ export class Lag {
   /** As `LagReport.completeUntilMs`. */
   #completeUntilMs: number | undefined;
 
-  /** Takes note of a commit. @param monotonicMs on the clock that nobody can set */
+  /** Records a commit. @param monotonicMs its time on the monotonic clock */
   committed(position: WalPosition, mark: CommitMark, monotonicMs: number): void {
     const fromBytes = position.salt === this.#lastSalt ? this.#lastOffsetBytes : 0;
     this.#bytes += position.offsetBytes - fromBytes;
     this.#lastSalt = position.salt;
     this.#lastOffsetBytes = position.offsetBytes;
     this.#lastCommit = mark;
-    // The clock of the commits was set back.
+    // The wall clock was set back: the replica is complete only until before this commit.
     if (this.#completeUntilMs !== undefined)
       this.#completeUntilMs = Math.min(this.#completeUntilMs, mark.atMs - 1);
     this.#sequence += 1;
@@ -49,10 +51,10 @@ export class Lag {
   }
 
   /**
-   * Makes the first commit that was noted here stand for what an earlier process had committed and the replica lacked.
-   * Nothing, once that is confirmed.
+   * Takes over the lag of an earlier process: the first commit that was recorded here then stands for all commits that
+   * the replica lacked. Does nothing once that first commit is confirmed.
    *
-   * @param sinceMs on the clock that nobody can set
+   * @param sinceMs when the lag began, on the monotonic clock
    */
   behind(sinceMs: number, bytes: number): void {
     const [first] = this.#unconfirmed;
@@ -62,8 +64,8 @@ export class Lag {
   }
 
   /**
-   * Takes note of how far the replica is.
-   * @returns whether this confirmed anything
+   * Records how far the replica is.
+   * @returns whether this confirmed any commit
    */
   confirmed({ salt: walSalt, offsetBytes: endBytes, generation }: Place): boolean {
     let place = -1;
@@ -80,7 +82,7 @@ export class Lag {
     return true;
   }
 
-  /** The number of the last commit that was noted here. */
+  /** The number of the last recorded commit. */
   get sequence(): number {
     return this.#sequence;
   }
@@ -90,10 +92,10 @@ export class Lag {
     return this.#confirmedSequence;
   }
 
-  /** @param nowMs on the clock of the commits; nothing is committed meanwhile */
+  /** @param nowMs the present time on the wall clock, which also dates the commits; nothing is committed meanwhile */
   report(monotonicMs: number, nowMs = Date.now()): LagReport {
     const oldest = this.#unconfirmed[0];
-    // The next may be of this very millisecond.
+    // Minus 1: the next commit may fall into this same millisecond.
     if (!oldest && this.#confirmed) this.#completeUntilMs = nowMs - 1;
     return {
       lagMs: oldest ? monotonicMs - oldest.monotonicMs : 0,

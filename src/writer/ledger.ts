@@ -2,36 +2,36 @@ import type { Database, Statement } from 'better-sqlite3';
 import type { Outcome, WireOutcomes } from '../writer-client/protocol.ts';
 import { CommitCounter } from './commit-counter.ts';
 
-/** More than so many are not tried to be kept in the row. */
+/** Maximum number of outcomes that are kept in the row of the commit. */
 const ROW_OUTCOMES_MAX = 8;
-/** What a row may have and stay on its page of 4096 bytes, with its other columns. */
+/** Maximum size of the outcomes in that row, so that it stays, with its other columns, on one page of 4096 bytes. */
 const ROW_MAX_BYTES = 3500;
 
 type Outcomes = Map<number, Outcome>;
 
 /**
- * Remembers what became of each operation until its client confirms that it knows, so that an operation sent
- * again after a crash is answered, not applied again. It is written in the very commit whose outcomes it holds: while it is
- * little, all of it in the row that counts the commit, so that a lone write pays no page for it; else one row a client, a
- * few kilobytes a commit, however many operations it carries.
+ * Remembers the outcome of each operation until its client confirms it, so that an operation that is sent again after a
+ * crash is answered, and not applied again. The ledger is written in the same commit whose outcomes it holds. While all
+ * outcomes fit, they are in the row that counts the commit, so that a single write costs no further page. Otherwise
+ * each client has one row: a few kilobytes for each commit, however many operations it carries.
  *
- * An outcome is in one of three places: staged by the committer inside an open transaction, held here once that
- * has committed, gone once the client has confirmed it, or will not come back. No clock has a say in that: one that
- * is set forwards while a writer restarts must not make an outcome old that a client is about to ask for.
+ * States of an outcome: staged (`stage`, inside the committer's open transaction) → held (`hold`, after the commit) →
+ * gone (`confirm` by the client, or `forget` when the client will not come back). No clock decides: a clock that is set
+ * forward while the writer restarts must not expire an outcome that a client is about to ask for.
  */
 export class Ledger {
   readonly #held = new Map<string, Outcomes>();
   readonly #save: Statement;
   readonly #delete: Statement;
   readonly #counter: CommitCounter;
-  /** Clients that have a row of their own; all others that are held are in that of the last commit. */
+  /** Clients that have their own row. The outcomes of all other clients are in the row of the last commit. */
   #withRow = new Set<string>();
-  /** As it will be once the transaction has committed. */
+  /** `#withRow` as it will be once the open transaction has committed. */
   #withRowStaged = new Set<string>();
 
   /**
-   * @param db the writer's connection; rows of a writer that died are read from it
-   * @param session random, of this activation of a writer
+   * @param db the writer's connection; the ledger of the previous writer is read from it
+   * @param session random, new for each activation of a writer
    */
   constructor(db: Database, session: string) {
     const rows = db.prepare<[], { client: string; outcomes: string }>(
@@ -53,7 +53,7 @@ export class Ledger {
     this.#counter = new CommitCounter(db, session);
   }
 
-  /** @returns those whose outcomes are held; after a start, those that may come back */
+  /** @returns the clients whose outcomes are held; after a start, the clients that may come back */
   get clients(): Iterable<string> {
     return this.#held.keys();
   }
@@ -63,18 +63,18 @@ export class Ledger {
     return this.#held.get(client)?.get(seq);
   }
 
-  /** Drops outcomes that the client has told it knows. */
+  /** Drops outcomes that the client has received. */
   confirm(client: string, seqs: readonly number[]): void {
     const held = this.#held.get(client);
     if (held) for (const seq of seqs) held.delete(seq);
   }
 
-  /** Drops everything of a client that will not come back; what is written of it goes with the next commit. */
+  /** Drops all outcomes of a client that will not come back. The next commit removes them from the database. */
   forget(client: string): void {
     this.#held.delete(client);
   }
 
-  /** Writes the outcomes of a batch, and that there was one more commit, inside its transaction. */
+  /** Inside the transaction of a batch: writes its outcomes, and counts the commit. */
   stage(batch: ReadonlyMap<string, Outcomes>, nowMs: number): void {
     const all = this.#with(batch);
     const inCommit = commitText(all);
@@ -82,14 +82,15 @@ export class Ledger {
     this.#withRowStaged = new Set(inCommit === null ? [...all.keys()].filter(isOwnRow) : []);
     for (const client of this.#withRow) if (!this.#withRowStaged.has(client)) this.#delete.run(client);
     for (const client of this.#withRowStaged) {
-      // That of another is there already, with what it may have confirmed since.
+      // This client is not in the batch and has its row already. The row may still hold outcomes that were confirmed
+      // since.
       if (!batch.has(client) && this.#withRow.has(client)) continue;
       this.#save.run(client, JSON.stringify([...all.get(client)!]));
     }
     this.#counter.count(nowMs, inCommit);
   }
 
-  /** Takes over what `stage` wrote, after its transaction has committed. */
+  /** Takes over the outcomes that `stage` wrote, after the transaction has committed. */
   hold(batch: ReadonlyMap<string, Outcomes>): void {
     for (const [client, outcomes] of batch) {
       const held = this.#held.get(client);
@@ -110,7 +111,7 @@ export class Ledger {
   }
 }
 
-/** @returns what the row of the commit gets; null where that is too much */
+/** @returns the outcomes for the row of the commit, as JSON; null when they do not fit */
 function commitText(all: ReadonlyMap<string, Outcomes>): string | null {
   const kept = [...all].filter(([, outcomes]) => outcomes.size > 0);
   if (kept.reduce((sum, [, { size }]) => sum + size, 0) > ROW_OUTCOMES_MAX) return null;

@@ -20,7 +20,7 @@ import { WriterServer } from './server.ts';
 import { StorageGuard } from './storage-guard.ts';
 import { loadCommands, makeStore, type Store } from './store.ts';
 
-/** How often the primary hears of the lag, and how often a heartbeat is considered. */
+/** How often the writer reports its lag to the primary, and checks whether a heartbeat is due. */
 const LAG_INTERVAL_MS = 500;
 const EXPIRE_INTERVAL_MS = 50;
 
@@ -30,7 +30,8 @@ export async function run(runtime: Runtime): Promise<void> {
   const stores = new Map<string, Store>();
   let server: WriterServer | undefined;
   let guard: StorageGuard | undefined;
-  // A system with a standby commits only while it is told that it leads, and keeps what comes before it is told anything.
+  // With a standby, the writer commits only while the primary confirms that this system leads. Until the first
+  // confirmation, operations wait in the queue.
   const hasStandby = config.FAILOVER !== 'off';
   let commitUntilMs = hasStandby ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY;
   let isHeld = hasStandby;
@@ -49,9 +50,9 @@ export async function run(runtime: Runtime): Promise<void> {
       send({ kind: 'commits-held' });
     }
     if (message.kind === 'behind') stores.get(message.database)?.replication.behind(message);
-    // It stays, with its connections open, until the primary has stopped Litestream and kills it.
+    // After a drain the writer stays, with its connections open, until the primary has stopped Litestream and kills it.
     if (message.kind === 'drain') {
-      // Nobody tells it any more that it may.
+      // No permission to commit will come any more: refuse the waiting operations.
       if (isHeld) commitUntilMs = Number.NEGATIVE_INFINITY;
       isHeld = false;
       server?.drain().then(() => {
@@ -62,7 +63,7 @@ export async function run(runtime: Runtime): Promise<void> {
     }
   });
 
-  // New files are the owner's alone: databases, WALs and the socket.
+  // New files (databases, WALs, the socket) are accessible to their owner alone.
   process.umask(0o077);
   const appConfig = await appConfigOf(config);
   const names = databaseNames();
@@ -117,7 +118,7 @@ async function whenReplicated(
   return promise;
 }
 
-/** @throws FilesExchanged once those of all databases are in their places */
+/** @throws FilesExchanged when files were removed or exchanged, once those of all databases are back in place */
 function keepFiles(stores: readonly Store[]): void {
   const exchanged = stores.flatMap(({ replication }) => replication.keepFiles() ?? []);
   if (exchanged.length > 0 && !stores.some(({ replication }) => replication.refusal))
@@ -143,7 +144,7 @@ function keepReporting(
   }, LAG_INTERVAL_MS).unref();
 }
 
-/** What is out of order with the databases while they serve. */
+/** @returns the problems of the databases while they serve */
 function problemsOf(stores: readonly Store[], { nearBecause }: StorageGuard): Trouble[] {
   const ofStores = stores.flatMap(({ database, replication }) => {
     const { locker } = replication;
@@ -165,7 +166,7 @@ function tellProblems(problems: readonly Trouble[], { log }: Runtime): void {
 
 function report(stores: readonly Store[], guard: StorageGuard, runtime: Runtime): void {
   const reports = stores.map(({ database, replication }) => [database, replication.report()] as const);
-  // Where the files are gone, their folder may be too.
+  // When the files are gone, their folder may be gone too, and its free space cannot be read.
   if (!stores.some(({ replication }) => replication.refusal))
     guard.look(reports.reduce((sum, [, { unconfirmedBytes }]) => sum + unconfirmedBytes, 0));
   const problems = problemsOf(stores, guard);

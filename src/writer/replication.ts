@@ -10,10 +10,10 @@ import { HeldFiles } from './held-files.ts';
 import { Lag } from './lag.ts';
 import { WalWatch } from './wal-watch.ts';
 
-/** The pause before each heartbeat that follows another, as long as nothing of them arrives. */
+/** The pause before a heartbeat doubles from the minimum to the maximum, as long as nothing arrives in the replica. */
 const HEARTBEAT_MIN_MS = 1000;
 const HEARTBEAT_MAX_MS = 60_000;
-/** More of them would only add to what a dead store cannot take: when it is back, Litestream is restarted. */
+/** Most heartbeats without a confirmation. More only add to the backlog: Litestream restarts when the store is back. */
 const HEARTBEATS_MAX = 16;
 
 interface Waiting {
@@ -23,9 +23,10 @@ interface Waiting {
 }
 
 /**
- * The replication of one database as its writer sees it: which commits are confirmed, and the heartbeat that makes
- * Litestream try again. After a failed upload it waits for the next change of the WAL, on an idle database for
- * minutes; so while a commit is unconfirmed for long and no other follows, an empty one does, and a few more.
+ * The replication of one database, as its writer sees it. It knows which commits the replica has confirmed, and commits
+ * heartbeats. Why heartbeats: after a failed upload Litestream waits for the next change of the WAL, which on an idle
+ * database may take minutes. So when a commit stays unconfirmed and no other follows, the writer makes an empty commit,
+ * at most `HEARTBEATS_MAX` of them until something arrives in the replica.
  */
 export class Replication {
   readonly #lag = new Lag();
@@ -34,23 +35,23 @@ export class Replication {
   readonly #heartbeat: (nowMs: number) => void;
   readonly #patienceMs: number;
   readonly #ownSession: string;
-  /** Of the last commit; a heartbeat has that of the commit before it. */
+  /** Session of the last commit. A heartbeat counts as part of the commit before it. */
   #session: string;
   #ordinal: number;
   #lastCommitMs = monotonicNowMs();
   #waiting: Waiting[] = [];
-  /** Since anything has last arrived in the replica. */
+  /** Number of heartbeats since the replica last received anything. */
   #heartbeats = 0;
   readonly #watch: WalWatch;
   readonly #files: HeldFiles;
-  /** Why files that somebody has removed cannot be put back. */
+  /** Why removed or exchanged files cannot be put back; undefined when all is well. */
   #unsafeBecause: string | undefined;
 
   /**
    * @param db the writer's connection, migrated
-   * @param session random, of this activation of a writer
+   * @param session random, new for each activation of a writer
    * @param syncIntervalMs how often Litestream uploads when all is well
-   * @param monitorIntervalMs how often it looks at the WAL
+   * @param monitorIntervalMs how often Litestream looks at the WAL
    */
   constructor(db: Database, session: string, syncIntervalMs: number, monitorIntervalMs: number) {
     this.#walIndex = new WalIndex(db.name);
@@ -58,18 +59,18 @@ export class Replication {
     this.#files = new HeldFiles(db);
     this.#window = new CheckpointWindow(monitorIntervalMs);
     this.#patienceMs = 2 * syncIntervalMs;
-    // Only ever forwards, also when the clock is set back: a restored copy is told by it from an older one.
+    // at_ms only ever increases, also when the clock is set back: it tells a restored copy from an older one.
     const beat = db.prepare('UPDATE writer_heartbeat SET at_ms = max(at_ms + 1, ?) WHERE id = 1');
     this.#heartbeat = (nowMs) => beat.run(nowMs);
     const { last, lastAtMs } = historyOf(db);
     this.#ownSession = session;
     this.#session = last?.session ?? session;
     this.#ordinal = last?.ordinal ?? 0;
-    // Whether what an earlier writer committed is in the replica is not known yet.
+    // It is not known yet whether the replica holds the commits of earlier writers: note them as unconfirmed.
     this.#note(lastAtMs);
   }
 
-  /** Takes note that this connection has committed writes. */
+  /** Records a commit of this connection. */
   committed(atMs: number): void {
     this.#ordinal += 1;
     this.#session = this.#ownSession;
@@ -82,31 +83,32 @@ export class Replication {
     this.#lag.committed(this.#walIndex.read(), mark, this.#lastCommitMs);
   }
 
-  /** Takes note of how far the replica is. */
+  /** Records how far the replica is. */
   confirmed(confirmation: Pick<Confirmation, 'salt' | 'offsetBytes' | 'generation'>): void {
     this.#watch.confirmed(confirmation.salt);
-    // The store takes something, though it may be of a WAL that was begun after the last commit: then a heartbeat tells.
+    // The store accepts uploads again. This one may belong to a WAL that began after the last commit, and then confirms
+    // no commit; so heartbeats start again until one is confirmed.
     this.#heartbeats = 0;
     if (!this.#lag.confirmed(confirmation)) return;
-    // In the order of their commits: the first that is not confirmed ends it.
+    // The waiting callbacks are in the order of their commits, so the first unconfirmed one ends the loop.
     while (this.#waiting[0] && this.#waiting[0].sequence <= this.#lag.confirmedSequence) {
       this.#waiting.shift()?.done(true);
     }
   }
 
-  /** Takes over from the writer before how far the replica was behind. */
+  /** Takes over the lag that the previous writer had reported. */
   behind({ lagMs, unconfirmedBytes }: Pick<LagReport, 'lagMs' | 'unconfirmedBytes'>): void {
     this.#lag.behind(monotonicNowMs() - lagMs, unconfirmedBytes);
   }
 
-  /** Calls back when the replica holds everything committed so far, or when the time is up. */
+  /** Calls `done` when the replica holds everything committed so far (true), or after the timeout (false). */
   whenReplicated(timeoutMs: number, done: (isReplicated: boolean) => void): void {
     const { sequence } = this.#lag;
     if (sequence <= this.#lag.confirmedSequence) done(true);
     else this.#waiting.push({ sequence, giveUpMs: monotonicNowMs() + timeoutMs, done });
   }
 
-  /** Tells those whose time is up. */
+  /** Calls back those whose timeout is over. */
   expire(): void {
     const nowMs = monotonicNowMs();
     const late = this.#waiting.filter(({ giveUpMs }) => nowMs > giveUpMs);
@@ -121,8 +123,8 @@ export class Replication {
   }
 
   /**
-   * Makes sure that what was committed can be found under the names of its files.
-   * @returns what has happened to them, once they are in their places again, and nothing may be committed any more
+   * Checks that the database files are still under their names, and puts them back when they are not.
+   * @returns what had happened to the files, once they are back in place: this process may then commit nothing more
    */
   keepFiles(): string | undefined {
     try {
@@ -134,7 +136,7 @@ export class Replication {
     }
   }
 
-  /** Why nothing is accepted; undefined when it is. */
+  /** Why writes are refused; undefined when they are accepted. */
   get refusal(): Failure | undefined {
     if (this.#unsafeBecause === undefined) return undefined;
     return new Failure('storage_full', `Nothing was written: ${this.#unsafeBecause}`, {
@@ -143,7 +145,7 @@ export class Replication {
   }
 
   /**
-   * Looks at the WAL, and cuts off what it no longer needs; between commits.
+   * Looks at the WAL, and cuts off the part of its file that is not needed. To be called between commits.
    * @param isShort whether the disk has little room
    */
   look(isShort: boolean): void {
@@ -154,24 +156,27 @@ export class Replication {
     this.#watch.trim(isShort);
   }
 
-  /** Who keeps the database locked for writes, for people; undefined when nobody does. */
+  /** Describes the process that keeps the database locked for writing; undefined when there is none. */
   get locker(): string | undefined {
     return this.#watch.locker(monotonicNowMs());
   }
 
-  /** What is out of order with the WAL. */
+  /** The problems of the WAL and of the database files. */
   problems(database: string): Trouble[] {
     const found = this.#watch.problems(database, monotonicNowMs());
     if (this.#unsafeBecause === undefined) return found;
     return [{ name: 'files', reason: `${database}: ${this.#unsafeBecause}` }, ...found];
   }
 
-  /** @returns how long the next commit shall wait, so that the WAL can begin anew; 0 to go on */
+  /** @returns how long the next commit shall wait, in milliseconds, so that the WAL can restart; 0: not at all */
   waitMs(): number {
     return this.#window.waitMs(this.#walIndex.read(), monotonicNowMs());
   }
 
-  /** Commits a heartbeat when one is due; outside of any transaction. @param nowMs on the clock that nobody can set */
+  /**
+   * Commits a heartbeat when one is due; to be called outside of any transaction.
+   * @param nowMs on the monotonic clock
+   */
   beat(nowMs = monotonicNowMs()): void {
     const idleMs = nowMs - this.#lastCommitMs;
     const pauseMs = Math.min(HEARTBEAT_MAX_MS, HEARTBEAT_MIN_MS * 2 ** this.#heartbeats);
@@ -181,7 +186,7 @@ export class Replication {
     try {
       this.#heartbeat(wallMs);
     } catch {
-      // Locked or full: the next write says so to somebody who can act on it.
+      // The database is locked or the disk is full: the next write reports that to a client.
       return;
     }
     this.#heartbeats += 1;

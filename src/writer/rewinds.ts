@@ -5,10 +5,10 @@ import type { Rewind } from '../replication/history/rewind.ts';
 import { databasePath } from '../replication/litestream-config.ts';
 import { type Database, openReader } from '../sqlite/open.ts';
 
-/** What a feature does when its database has gone back. */
+/** What a feature does when its database has gone back in time. */
 export interface Listener {
   readonly feature: string;
-  /** Undefined for one that has nothing to do then. */
+  /** Undefined when the feature has nothing to do then. */
   readonly onRewind: RewindHandler | undefined;
 }
 
@@ -19,17 +19,17 @@ export interface TellOptions {
   readonly listeners: readonly Listener[];
 }
 
-/** @returns what was told of it; undefined when nobody has been told yet */
+/** @returns the stored report of a rewind that the features have handled; undefined when they have not yet */
 export function toldOf(db: Database, { id }: Rewind): string | undefined {
   return db.prepare<[string], string>('SELECT told FROM writer_rewind WHERE id = ?').pluck().get(id);
 }
 
 /**
- * Tells the features of a database that it has gone back. What they do, and that it was done, is in the transaction of the
- * caller: all of it or nothing.
+ * Calls the `onRewind` of each feature of a database that has gone back in time. The changes of the features, and the
+ * record that they were made, are in the caller's transaction: all of it or nothing.
  *
- * @param db has every table, in a transaction
- * @returns what came of it, for people
+ * @param db migrated, and in a transaction
+ * @returns the report of what was done, for people
  */
 export function tellRewind(db: Database, rewind: Rewind, options: TellOptions): string {
   const { id, database, from, to, folder } = rewind;
@@ -55,7 +55,7 @@ export function tellRewind(db: Database, rewind: Rewind, options: TellOptions): 
   return told;
 }
 
-/** What is damaged may be readable in part: what a feature cannot read of it, it has to do without. */
+/** The replaced database may be damaged. When a feature cannot read it, it is called again without it. */
 function handle(
   db: Database,
   onRewind: RewindHandler,
@@ -73,7 +73,7 @@ function handle(
   }
 }
 
-/** @returns undefined where it is not there, or no database any more */
+/** @returns a read-only connection; undefined when the file is missing, or is no database any more */
 function openReplaced(path: string): Database | undefined {
   let db: Database | undefined;
   try {

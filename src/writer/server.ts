@@ -15,13 +15,13 @@ import {
 import type { Committer } from './committer.ts';
 import { idempotencyMismatch } from './idempotency.ts';
 
-/** A client that has not come back after this is dead, and its outcomes are of no use to anyone. */
+/** A client that has not reconnected after this time is dead: nobody needs its outcomes any more. */
 const CLIENT_FORGET_MS = 60_000;
 
 /** The committer that applies a command, by the command's full name. */
 export type Routing = ReadonlyMap<string, Committer>;
 
-/** What the writer answers from its memory, by name: no database, no commit, and forgotten with the process. */
+/** Queries that the writer answers from memory, by name. They touch no database and make no commit. */
 export type Questions = ReadonlyMap<string, (input: unknown) => Promise<unknown>>;
 
 interface Client {
@@ -32,8 +32,10 @@ interface Client {
 }
 
 /**
- * The writer's side of the socket. A connection is: new (no hello yet) → known (hello) → gone (closed). Its
- * outcomes are sent in one frame a turn of the event loop, which is one frame a commit.
+ * The writer's side of the socket. All outcomes of a connection in one turn of the event loop go into one frame, which
+ * makes one frame for each commit.
+ *
+ * States of a connection: new (no hello yet) → known (hello received) → gone (closed).
  */
 export class WriterServer {
   readonly #listener: UnixListener;
@@ -55,13 +57,13 @@ export class WriterServer {
     );
   }
 
-  /** @param path the Unix socket; as `UnixListener.listen` */
+  /** @param path the Unix socket, as for `UnixListener.listen` */
   async listen(path: string): Promise<void> {
     await this.#listener.listen(path);
     for (const { ledger } of this.#committers) for (const id of ledger.clients) this.#forgetLater(id);
   }
 
-  /** Takes no new client, decides everything that has arrived, and sends the last outcomes. */
+  /** Accepts no new client, decides every operation that has arrived, and sends the last outcomes. */
   async drain(): Promise<void> {
     this.#listener.close();
     await Promise.all([...this.#committers].map((committer) => committer.drained()));
@@ -147,7 +149,7 @@ export class WriterServer {
     }
   }
 
-  /** @returns the outcome of an operation that a writer of another release has applied, and whose client was not told */
+  /** @returns the outcome of an operation that a writer of another release has applied, and whose client missed it */
   #decided(id: string, seq: number): Outcome | undefined {
     for (const { ledger } of this.#committers) {
       const known = ledger.find(id, seq);
@@ -165,7 +167,7 @@ export class WriterServer {
     }
   }
 
-  /** A key counts for all databases of its owner; what it names is in one of them. */
+  /** An Idempotency-Key is unique over all databases of its owner, but its outcome is stored in only one of them. */
   #isKnownElsewhere(idempotency: Idempotency, own: Committer): boolean {
     const nowMs = Date.now();
     return [...this.#committers].some(

@@ -23,22 +23,23 @@ import type { Runtime } from '../runtime/runtime.ts';
 import { tryOn } from './databases.ts';
 
 const SPACE_WATCH_INTERVAL_MS = 1000;
-/** What is removed from the mirror meanwhile shows; a look at it is made anew then. */
+/** When the mirror removes a file while its tree is being linked (ENOENT), the linking starts again; the most tries. */
 const LINK_TRIES = 5;
 
 export interface StandbyDrillInput extends ReplicaInput {
-  /** What the databases took the last time, by name. */
+  /** Sizes of the databases at the last drill, by name. */
   readonly sizesBytes: Readonly<Record<string, number>>;
-  /** What the replica has at least, where no mirror tells; with Litestream 0.5, which is restored from the store. */
+  /** Commits that the replica has at least; used with Litestream 0.5, which has no mirror: the store is restored. */
   readonly confirmed: HeldRecord['confirmed'];
 }
 
 /**
- * The process that does one drill of a standby: it restores what a takeover would restore, measures how long that takes, and
- * tries this code's migrations on it. There is nothing live to compare with but what the leader's record has confirmed.
+ * The process of one standby drill. It restores what a takeover would restore, measures how long that takes, and tries
+ * this code's migrations on the result. There is no live database to compare with, so it compares with the commits that
+ * the leader's record has confirmed.
  */
 export async function run(runtime: Runtime): Promise<void> {
-  // Whatever it starts inherits this.
+  // The processes that it starts inherit this priority.
   setPriority(constants.priority.PRIORITY_LOW);
   process.umask(0o077);
   const { config, log, send, standby } = runtime;
@@ -53,7 +54,7 @@ export async function run(runtime: Runtime): Promise<void> {
   } catch (error) {
     result = failedResult((error as Error).message, Date.now(), Math.round(performance.now() - startMs));
   }
-  // What is restored stays, for whoever tries the rest of the code on it, and then removes it.
+  // The restored databases stay: the primary tries the rest of the code on them, and then removes them.
   send({ kind: 'drilled', result });
   log.flush(() => process.exit(0));
 }
@@ -88,7 +89,7 @@ async function drill(input: StandbyDrillInput, runtime: Runtime): Promise<DrillR
   }
 }
 
-/** Of Litestream 0.3 the mirror, as it is now: links, so that nothing of it is removed meanwhile. */
+/** With Litestream 0.3 the source is the mirror as it is now: hard links, so that no file vanishes meanwhile. */
 function sourceOf(input: StandbyDrillInput, { config, log }: Runtime) {
   const replica = replicaOf({ config, log }, input);
   if (input.litestream.format !== 'wal') return { replica, confirmed: input.confirmed };
@@ -169,7 +170,7 @@ async function drillOf(
   }
 }
 
-/** Tries this code on what was restored. */
+/** Tries this code on the restored databases. */
 async function trial(databases: readonly string[], dataDir: string): Promise<Omit<Takeover, 'restoreMs'>> {
   try {
     await tryOn(rehearsedDir(dataDir), databases);

@@ -3,15 +3,15 @@ import { freeDiskMb } from '../platform/free-disk.ts';
 import type { Logger } from '../platform/log.ts';
 
 const MB = 1024 * 1024;
-/** Writes come back when there is this much more than the reserve, so that the state does not flutter. */
+/** Writes are accepted again when free disk exceeds the reserve by this factor, so that the state does not flap. */
 const HYSTERESIS = 1.1;
-/** With less than this much more than the reserve, or more than this share of the backlog, writes are soon refused. */
+/** Free disk below this multiple of the reserve, or a backlog above this share of its maximum, gives a warning. */
 const DISK_SHORT = 1.5;
 const BACKLOG_LARGE = 0.75;
 
 export interface StorageGuardOptions {
   readonly dataDir: string;
-  /** Free disk that writes must leave; 0 is none. */
+  /** Free disk space that writes must leave; 0: no reserve. */
   readonly diskReserveMb: number;
   /** Committed bytes that may wait for the replica. */
   readonly backlogMaxMb: number;
@@ -19,9 +19,11 @@ export interface StorageGuardOptions {
 }
 
 /**
- * Stops writes before the disk is full: a database that meets a full disk in the middle of a commit, or a Litestream
- * that cannot copy the WAL, is worse off than clients that are told to come back. States: open → closed (`look` finds
- * too little free disk, or too large a backlog) → open (there is clearly enough again). Either → closed for good (`refuse`).
+ * Refuses writes before the disk is full. To tell clients to retry later is better than a disk that fills in the middle
+ * of a commit, or a Litestream that cannot copy the WAL.
+ *
+ * States: open → closed (`look` finds too little free disk, or too large a backlog) → open (`look` finds clearly enough
+ * again). Open or closed → closed for good (`refuse`).
  */
 export class StorageGuard {
   readonly #options: StorageGuardOptions;
@@ -39,35 +41,35 @@ export class StorageGuard {
     return this.#closedBecause;
   }
 
-  /** Why writes will soon be refused, should it go on; undefined when they will not, or are already. */
+  /** Why writes will soon be refused if the trend goes on; undefined when they will not, or are refused already. */
   get nearBecause(): string | undefined {
     return this.#closedBecause === undefined ? this.#nearBecause : undefined;
   }
 
-  /** The disk has little more than its reserve. */
+  /** Whether free disk is close to the reserve, or below it. */
   get isDiskShort(): boolean {
     return this.#isDiskShort;
   }
 
-  /** Nothing is accepted here any more. */
+  /** Whether writes are refused until this process ends. */
   get isClosedForGood(): boolean {
     return this.#isForGood;
   }
 
-  /** What whoever wants to write is told; undefined when writes are accepted. */
+  /** The failure for a client that wants to write; undefined when writes are accepted. */
   get refusal(): Failure | undefined {
     if (this.#closedBecause === undefined) return undefined;
     const code = this.#isForGood ? 'replica_in_use' : 'storage_reserved';
     return new Failure(code, `Nothing was written: ${this.#closedBecause}`, { retryAfterSeconds: 5 });
   }
 
-  /** The replica is another's: whatever is written here would be lost. */
+  /** Refuses writes for good: another system uses the replica, and what is written here would be lost. */
   refuse(because: string): void {
     this.#isForGood = true;
     this.#closedBecause = because;
   }
 
-  /** @param backlogBytes what has been committed and is not in the replica */
+  /** Checks the disk and the backlog. @param backlogBytes committed bytes that the replica lacks */
   look(backlogBytes: number): void {
     if (this.#isForGood) return;
     const before = this.#closedBecause;

@@ -13,7 +13,7 @@ import type { StorageGuard } from './storage-guard.ts';
 
 const MS_PER_S = 1000;
 
-/** One database as the writer has it. */
+/** What the writer has for one database. */
 export interface Store {
   readonly database: string;
   readonly committer: Committer;
@@ -34,8 +34,8 @@ export async function loadCommands(database: string): Promise<Map<string, Comman
 }
 
 /**
- * Makes an open database, whose tables are there, ready for commits.
- * @param session random, of this activation of a writer
+ * Prepares an open, migrated database for commits.
+ * @param session random, new for each activation of a writer
  */
 export function makeStore(
   database: string,

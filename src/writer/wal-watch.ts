@@ -5,22 +5,22 @@ import type { WalIndex, WalState } from '../sqlite/wal-index.ts';
 import { describeProcess, isLitestream, walLocks } from '../sqlite/wal-locks.ts';
 
 const MB_BYTES = 1024 * 1024;
-/** A reader or a lock that has stayed for so long is none of ours. */
+/** A reader or a write lock that lasts longer than this belongs to another program. */
 const READER_MAX_MS = 30_000;
 const LOCK_MAX_MS = 2000;
-/** From then on a checkpoint that is not due for its size is put off. */
+/** When a reader has blocked the WAL for this long, Litestream's checkpoints by time are postponed. */
 const READER_BLOCKS_MS = 5000;
-/** A database that nothing was copied into for so long is due for a checkpoint. */
+/** Setting the database file's time back by this much makes Litestream's checkpoint due at once. */
 const OVERDUE_MS = 60 * 60_000;
-/** A WAL begins anew at about 20 MB, and an application's burst may take it further. */
+/** A WAL normally restarts at about 20 MB. A burst of an application may take it further. */
 const WAL_MAX_BYTES = 64 * MB_BYTES;
-/** Litestream is told to begin another WAL before this: a restore opens all segments of one at once. */
+/** A restore opens all segments of one WAL at once. Litestream is set to begin another WAL before this number. */
 const SEGMENTS_MAX = 200;
-/** A file that is this much larger than what it holds is cut; where the disk is short, any that is. */
+/** The WAL file is cut when it exceeds its content by more than this; the second applies when the disk is short. */
 const SPARE_MAX_BYTES = 32 * MB_BYTES;
 const SPARE_MAX_SHORT_BYTES = MB_BYTES;
 
-/** Somebody who stays. */
+/** A process that holds a read mark or the write lock. */
 interface Holder {
   readonly key: string;
   readonly pid: number;
@@ -28,10 +28,12 @@ interface Holder {
 }
 
 /**
- * Watches how far one database's WAL grows, and who keeps it from beginning anew. SQLite never makes the file smaller: a
- * WAL that a long reader has let grow stays as large on disk when it has begun anew, so what is beyond its last commit is
- * cut off here. States: held or free (`look` finds a reader that is behind the last commit), locked or not (`look` finds
- * the write lock with another process), and with its checkpoint postponed or not (`postpone`).
+ * Watches how far the WAL of one database grows, and which process keeps it from restarting. SQLite never shrinks the
+ * WAL file: after a long reader the file stays large, even when the WAL has restarted. `trim` cuts off the part beyond
+ * the last commit.
+ *
+ * States, independent of each other: held or free (`look` finds a reader that is behind the last commit); locked or not
+ * (`look` finds another process with the write lock); checkpoint postponed or not (`postpone`).
  */
 export class WalWatch {
   readonly #db: Database;
@@ -51,19 +53,19 @@ export class WalWatch {
     this.#wal = index.read();
   }
 
-  /** The replica has another segment of a WAL. */
+  /** Records that the replica has received another segment of the WAL with this salt. */
   confirmed(salt: string): void {
     this.#segments = salt === this.#confirmedSalt ? this.#segments + 1 : 1;
     this.#confirmedSalt = salt;
   }
 
-  /** Looks at it; between commits. @param nowMs on a clock that nobody can set */
+  /** Reads the state of the WAL; to be called between commits. @param nowMs on the monotonic clock */
   look(nowMs: number): void {
     this.#wal = this.#index.read();
     this.#fileBytes = statSync(`${this.#db.name}-wal`, { throwIfNoEntry: false })?.size ?? 0;
     const { readers, writerPid } = walLocks(this.#db.name);
     const { salt, frames, backfilledFrames, marks } = this.#wal;
-    // By the mark 0 one reads the database alone, from when that had everything.
+    // A reader with mark 0 reads the database file alone, as it was when everything had been copied into it.
     const isBehind = (mark: number) => (mark === 0 ? backfilledFrames < frames : (marks[mark] ?? 0) < frames);
     this.#readers = readers
       .filter(({ mark, pid }) => isBehind(mark) && !isLitestream(pid))
@@ -78,11 +80,14 @@ export class WalWatch {
   }
 
   /**
-   * Puts off Litestream's next checkpoint while a reader keeps it from copying anything. Each one adds a page to the WAL,
-   * and one that copies nothing leaves the time of the database's file as it is, by which Litestream then tries again at
-   * every look: ten pages a second, for as long as the reader stays. When it has gone, one is due at once; and where the
-   * disk needs what the WAL holds, again until that has begun anew: a read that is under way can keep it from that, and
-   * the next checkpoint would come a minute later.
+   * Postpones Litestream's next checkpoint while a reader keeps it from copying anything. Each try adds a page to the
+   * WAL. A try that copies nothing does not change the database file's time, by which Litestream decides, so it tries
+   * again at every look: ten pages a second for as long as the reader stays. So here the file's time is set to now.
+   *
+   * When the reader has gone, a checkpoint is made due at once. When the disk is short and the WAL is large, that is
+   * repeated until the WAL has restarted: a short read can prevent the restart, and the next checkpoint would come a
+   * minute later.
+   *
    *
    * @param isShort whether the disk has little room
    */
@@ -103,13 +108,13 @@ export class WalWatch {
     };
   }
 
-  /** Who has held the write lock for longer than any of ours does, for people; undefined when nobody has. */
+  /** Describes the other process that has held the write lock for more than 2 s; undefined when there is none. */
   locker(nowMs: number): string | undefined {
     const holder = this.#locker;
     return holder && nowMs - holder.sinceMs > LOCK_MAX_MS ? describeProcess(holder.pid) : undefined;
   }
 
-  /** What is beyond its bound. */
+  /** The bounds that are exceeded, with the process that causes it. */
   problems(database: string, nowMs: number): Trouble[] {
     const { bytes, oldestReaderMs, segments } = this.report(nowMs);
     const over = [
@@ -128,8 +133,8 @@ export class WalWatch {
   }
 
   /**
-   * Gives the disk back what the file has beyond the last commit. Only once the replica has a part of this WAL: before
-   * that, Litestream may still read the end of the one before there.
+   * Cuts off the part of the WAL file beyond the last commit, to free disk space. This waits until the replica has a
+   * segment of this WAL: before that, Litestream may still have to read the end of the previous WAL there.
    *
    * @param isShort whether the disk has little room
    */
@@ -140,11 +145,11 @@ export class WalWatch {
     try {
       this.#db.exec('BEGIN IMMEDIATE');
     } catch {
-      // Somebody writes; the next look comes soon.
+      // Another process is writing; the next look comes soon.
       return;
     }
     try {
-      // With the lock nobody begins another WAL, and nobody appends.
+      // With the write lock held, no process can restart the WAL or append to it.
       const now = this.#index.read();
       if (now.salt === salt) truncateSync(`${this.#db.name}-wal`, now.offsetBytes);
     } finally {
