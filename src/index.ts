@@ -1,6 +1,6 @@
 /**
- * What an app is made of: the contract between it and the chassis. The names here, in http.ts and in testing are public, and
- * CHANGELOG.md says what changes of them; every other module may change at any time.
+ * What an app is made of: the contract between the app and the chassis. The names exported here, in http.ts and in
+ * testing are public, and CHANGELOG.md records their changes. Every other module may change at any time.
  */
 
 export { wholeNumber } from './config/whole-number.ts';

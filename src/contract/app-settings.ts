@@ -4,22 +4,22 @@ import { Failure, type FieldError } from '../platform/errors.ts';
 import { loadZod } from '../platform/zod-without-locales.ts';
 import type { AppConfig, AppSecrets, Setting, Settings } from './settings.ts';
 
-// For the processes that have the app's code. The primary has only its manifest.
+// Used by the processes that load the app's code. The primary knows only the app's manifest.
 
 type Given = Readonly<Record<string, string | undefined>>;
 
 /** @returns the settings of every feature, by name */
 export async function loadAppSettings(): Promise<Settings> {
-  // Or else the settings would load all of it.
+  // Load our zod, without locales, first: otherwise the settings would load all of zod.
   await loadZod();
   const all = await Promise.all(features.map(async ({ settings }) => settings?.()));
   return Object.assign({}, ...all) as Settings;
 }
 
 /**
- * @param config of the chassis, with what the app's settings are given as
- * @returns what the features of this process get
- * @throws Failure config_invalid for what a start should have refused
+ * @param config the settings of the chassis, with the texts given for the app's settings
+ * @returns the configuration that the features of this process get
+ * @throws Failure config_invalid for a wrong value; the start should have refused it before
  */
 export async function appConfigOf(config: Config): Promise<AppConfig> {
   const { values, mistakes } = read(await loadAppSettings(), config.appSettings);
@@ -29,8 +29,8 @@ export async function appConfigOf(config: Config): Promise<AppConfig> {
 }
 
 /**
- * Takes this process's secrets out of its environment.
- * @param taker its name
+ * Returns the secrets that this process takes, and removes them from its environment.
+ * @param taker the name of this process, as in `takenBy`
  */
 export async function takeAppSecrets(taker: string): Promise<AppSecrets> {
   const own = Object.entries(await loadAppSettings()).filter(([, { takenBy }]) => takenBy?.includes(taker));
@@ -39,7 +39,7 @@ export async function takeAppSecrets(taker: string): Promise<AppSecrets> {
   return Object.freeze(secrets);
 }
 
-/** @returns what is wrong with the app's settings in an environment, its secrets included; none of their values */
+/** @returns the mistakes in the app's settings of an environment, secrets included; the values are not repeated */
 export async function appSettingMistakes(env: Given): Promise<readonly FieldError[]> {
   const settings = await loadAppSettings();
   const { mistakes } = read(settings, env);
@@ -68,7 +68,7 @@ interface Read {
   readonly mistakes: readonly FieldError[];
 }
 
-/** Without secrets: in most processes there are none. */
+/** Reads all settings but the secrets, which most processes do not have. */
 function read(settings: Settings, given: Given): Read {
   const values: Record<string, unknown> = {};
   const mistakes: FieldError[] = [];

@@ -1,12 +1,12 @@
 import type { Feature } from './feature.ts';
 
-/** What is put on the chassis: package.json names its module as `ninelives.app`, which exports it as default. */
+/** An application on the chassis. Its module, which package.json names as `ninelives.app`, exports it as default. */
 export interface App {
-  /** A name, for titles. */
+  /** The name of the app, for titles. */
   readonly title: string;
-  /** What it is for, in a sentence or two; begins the description of the API. */
+  /** What the app is for, in a sentence or two. The description of the API begins with it. */
   readonly description: string;
-  /** In the order in which their migrations are applied. */
+  /** The features, in the order in which their migrations are applied. */
   readonly features: readonly Feature[];
 }
 

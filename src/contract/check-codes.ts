@@ -6,7 +6,7 @@ const CODE_NAME = /^[a-z][a-z0-9_]*$/;
 const ERROR_MIN = 400;
 const ERROR_MAX = 599;
 
-/** A code has one meaning, so it stands in one place. */
+/** @returns the mistakes in the error codes of an app. A code has one meaning, so it may be declared only once. */
 export function mistakesInCodes({ features }: App): FieldError[] {
   return mistakesAmong(
     features.flatMap(({ name, codes = {} }, place) =>

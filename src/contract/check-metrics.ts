@@ -6,12 +6,12 @@ import type { App } from './app.ts';
 import { mistakesAmong } from './declared.ts';
 
 const NAME = /^[a-z][a-z0-9_]*$/;
-/** Labels that the exposition adds. */
+/** Labels that `/metrics` adds itself. */
 const RESERVED_LABELS: readonly string[] = ['le', 'child'];
-/** What a histogram's series are called beside its name. */
+/** The suffixes of a histogram's series. */
 const SUFFIX = /_(?:bucket|sum|count)$/;
 
-/** Two metrics of one name would be one to whoever reads them. */
+/** @returns the mistakes in the metrics of an app. Two metrics with one name could not be told apart. */
 export function mistakesInMetrics({ features }: App): FieldError[] {
   return mistakesAmong(
     features.flatMap(({ name, metrics = {} }, place) =>

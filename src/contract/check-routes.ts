@@ -5,15 +5,16 @@ import type { RouteDeclaration } from './route.ts';
 const COMMAND_NAME = /^[a-z][A-Za-z0-9]*$/;
 const PARAMETER = /:(\w+)/g;
 
-/** A route, and where it stands. */
+/** A route, and where it is declared. */
 interface Place {
   readonly route: RouteDeclaration;
   readonly field: string;
 }
 
 /**
- * Looks for routes that two would serve, or of which one would hide the other.
- * @param chassis what every system serves; of these, only `GET /` may be served by an app, too
+ * Looks for routes that are declared twice, or that hide a route of the chassis.
+ * @param chassis the routes that every system serves; of these an app may replace only `GET /`
+ * @returns the mistakes
  */
 export async function mistakesInRoutes(
   { features }: App,
@@ -54,7 +55,7 @@ function doubledIn(route: RouteDeclaration, before: readonly Place[]): string | 
   return namesake && `its id ${route.id} is that of ${namesake.field}, too; expected another id`;
 }
 
-/** Commands of two features cannot be the same: the feature's name is a part of theirs. */
+/** @returns the wrong names of commands. Those of two features never collide: the feature's name is part of them. */
 export async function mistakesInCommands({ features }: App): Promise<FieldError[]> {
   const own = await Promise.all(
     features.map(async ({ name, commands }, index) =>
@@ -77,7 +78,7 @@ function firstOf(path: string): string | undefined {
   return path.split('/')[1];
 }
 
-/** Two that differ in names of parameters alone take the same requests. */
+/** Two routes that differ only in the names of parameters take the same requests. */
 function shapeOf(route: RouteDeclaration): string {
   return nameOf(route).replace(PARAMETER, ':');
 }

@@ -10,9 +10,9 @@ import { mistakesAmong } from './declared.ts';
 import type { RouteDeclaration } from './route.ts';
 import type { Setting } from './settings.ts';
 
-/** They are a part of commands' names, of files and of process titles. */
+/** Names of features and processes: they are part of the names of commands and files, and of process titles. */
 const NAME = /^[a-z][a-z0-9-]*$/;
-/** Names of tables' owners and of processes that are the chassis' own. */
+/** Names that the chassis uses itself for owners of tables and for processes. */
 const RESERVED: readonly string[] = [
   'background',
   'contender',
@@ -32,13 +32,13 @@ const RESERVED: readonly string[] = [
 ];
 const RESERVED_FORM = /^worker-|-trial$/;
 const SETTING_NAME = /^[A-Z][A-Z0-9_]*$/;
-/** Variables that the chassis, Node.js, a service manager or a shell go by. */
+/** Variables that the chassis, Node.js, a service manager or a shell read. */
 const RESERVED_SETTING =
   /^(?:NINELIVES|NODE|NPM|AWS|LISTEN|NOTIFY|SSL|LD|LC|XDG)_|^(?:PATH|HOME|USER|SHELL|PWD|LANG|TZ|TERM|TMPDIR|NO_COLOR|NO_PROXY|HTTPS?_PROXY|WATCHDOG_(?:USEC|PID)|INVOCATION_ID)$/;
 
 /**
- * Looks for what two would share, or what is the chassis' own: neither may start.
- * @param module where the app is defined, for people
+ * Checks an app before anything starts. Names that two features share, or that belong to the chassis, are mistakes.
+ * @param module where the app is defined, for the message
  * @param chassis the routes of the chassis
  * @throws Failure app_invalid with one entry for each mistake
  */
@@ -64,7 +64,7 @@ export async function checkApp(
   throw new Failure('app_invalid', `The app in ${module} cannot be used`, { errors: mistakes });
 }
 
-/** Types keep an app from it, and nobody has to check them: what is looked at further must be there. */
+/** Checks the parts that the other checks need. Types forbid these mistakes, but an app need not be type-checked. */
 async function shapesIn({ features }: App): Promise<FieldError[]> {
   const own = await Promise.all(
     features.map(async ({ name, database, migrations, commands, routes }, place) => {
@@ -90,7 +90,7 @@ function isRecord(value: unknown): boolean {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** A name near to one of the chassis' would be refused in `.env` by a release without the app, as a slip. */
+/** A name close to one of the chassis' is refused too: a release without the app would take it for a typo in `.env`. */
 async function settingsIn({ features }: App): Promise<FieldError[]> {
   const own = await Promise.all(
     features.map(async ({ name, settings, background = [] }, place) => {
@@ -124,7 +124,7 @@ function mistakeIn(
   return undefined;
 }
 
-/** Types keep an app from it, and nobody has to check them. */
+/** Types forbid these mistakes, but an app need not be type-checked. */
 function secretsIn({ features }: App): FieldError[] {
   return features.flatMap(({ name, background = [] }, place) =>
     background.flatMap((process) =>

@@ -10,24 +10,28 @@ export interface CommandContext {
   readonly blob: Buffer | undefined;
   /** Milliseconds since the epoch, the same for every operation of one commit. */
   readonly nowMs: number;
-  /** What depends on a setting or on the time is checked with these, behind a repetition's answer, and not in a route. */
+  /**
+   * The settings. Check here, not in the route, what depends on a setting or on `nowMs`: a repeated request is answered
+   * with its first outcome before the command runs, but only after the route has run.
+   */
   readonly config: AppConfig;
-  /** Counts when it is committed. */
+  /** Observes a metric. It counts only if the operation is committed. */
   readonly observe: Observe;
 }
 
 /**
- * One kind of write. It runs in the writer, inside a savepoint of a transaction that other operations share,
- * so it must be synchronous and must not begin or commit anything itself (`db.transaction` may). What it returns crosses a socket as
- * JSON and is kept until the client has it: keep it small. A domain refusal is a thrown Failure.
+ * One kind of write. It runs in the writer, inside a savepoint of a transaction that other operations share. So it must
+ * be synchronous, and must not begin, commit or roll back a transaction itself; `db.transaction` is allowed. The value
+ * that it returns crosses a socket as JSON and is stored until the client has received it: keep it small. To refuse a
+ * request for a reason of the domain, throw a Failure.
  */
 export interface Command<Input = unknown, Output = unknown> {
   readonly input: z.ZodType<Input>;
-  /** Called once a process: prepare statements here, return the function that applies one operation. */
+  /** Called once in each process: prepare statements here, and return the function that applies one operation. */
   readonly prepare: (db: Database) => (input: Input, context: CommandContext) => Output;
 }
 
-/** A command whose types nobody knows any more: its input is `unknown` until the schema has parsed it. */
+/** A command without its specific types: its input is `unknown` until the schema has parsed it. */
 export interface AnyCommand {
   readonly input: z.ZodType<unknown>;
   readonly prepare: (db: Database) => (input: never, context: CommandContext) => unknown;
@@ -49,15 +53,19 @@ type OutputOf<C> = C extends {
   : never;
 
 /**
- * Sends one write to the writer, on behalf of a request, and resolves when it is committed and on disk; or, when the
- * request asks for that, when the replica holds it too.
+ * Sends one write to the writer, on behalf of a request. Resolves when it is committed and on disk; and when the
+ * replica holds it too, if the request asks for that (header `Durability`) or DURABILITY is `replicated`.
  *
- * A request with an Idempotency-Key that is sent again resolves to what the command returned, or threw, the first time.
- * A Failure with `retryAfterSeconds` is not kept: the next try runs the command again.
- * So whatever depends on the time or on a setting is the command's to check, since the route comes before that answer; and
- * what the route answers must follow from the request and this value alone: a row that is read again may have changed since.
+ * When a request with an Idempotency-Key is sent again, the promise settles with what the command returned or threw the
+ * first time. A Failure with `retryAfterSeconds` is not stored: the next try runs the command again. For a repeated
+ * request the route runs again, but the command does not. Therefore:
+ *
+ * - Check in the command, not in the route, what depends on the time or on a setting.
+ * - Build the answer from the request and from this value alone. A row that the route reads again may have changed.
+ *
  * @throws Failure writer_busy, writer_mismatch, write_timeout (not applied), write_undecided, replication_timeout
- *   (applied, on disk, and not known to be in the replica), storage_full, or the command's own
+ *   (applied and on disk, but not known to be in the replica), storage_full, storage_reserved, replica_in_use,
+ *   not_ready, idempotency_in_progress, idempotency_mismatch, or a failure of the command
  */
 export type Write<C extends Commands> = <Name extends keyof C & string>(
   ctx: Context,
@@ -67,7 +75,7 @@ export type Write<C extends Commands> = <Name extends keyof C & string>(
 ) => Promise<OutputOf<C[Name]>>;
 
 /**
- * Sends one write on no request's behalf, and resolves when it is committed and on disk.
+ * Sends one write that belongs to no request. Resolves when it is committed and on disk.
  * @throws Failure as `Write` does
  */
 export type OwnWrite<C extends Commands> = <Name extends keyof C & string>(

@@ -1,15 +1,15 @@
 import type { FieldError } from '../platform/errors.ts';
 
-/** What a feature declares by a name that it shares with those of all other features. */
+/** A declaration of a feature whose name must be unique among all features. */
 export interface Declared {
   readonly name: string;
-  /** Where it stands, for people. */
+  /** Where it is declared, for people. */
   readonly field: string;
-  /** What is wrong with it, whatever the others declare. */
+  /** What is wrong with this declaration by itself; undefined when nothing is. */
   readonly message: string | undefined;
 }
 
-/** @returns what is wrong with each, and each that stands in a second place, with the first one */
+/** @returns the mistake of each declaration, and each repeated name with the place of the first declaration */
 export function mistakesAmong(all: readonly Declared[]): FieldError[] {
   return all.flatMap(({ name, field, message }, place) => {
     if (message !== undefined) return [{ field, message }];

@@ -1,9 +1,9 @@
-/** What one check found. A warning keeps nothing from starting. */
+/** The result of one check. A warning does not prevent a start. */
 export interface Finding {
   readonly name: string;
   readonly result: 'ok' | 'warning' | 'problem';
   readonly detail: string;
-  /** What to do; null when nothing is. */
+  /** What to do about it; null when nothing is to be done. */
   readonly remedy: string | null;
 }
 

@@ -4,19 +4,19 @@ import type { Families } from '../metrics/catalog.ts';
 import type { CodeMeaning } from '../platform/errors.ts';
 import type { Background } from '../runtime/background.ts';
 
-/** What the primary has to know of an app, without its code. */
+/** What the primary must know of an app; it never loads the app's code. */
 export interface AppManifest {
-  /** Names without `.db`. */
+  /** Names of the databases, without `.db`. */
   readonly databases: readonly string[];
   readonly backgrounds: readonly Background[];
   readonly codes: Readonly<Record<string, CodeMeaning>>;
-  /** A release from before there were any tells none. */
+  /** Empty for a release from before apps had settings. */
   readonly settings: readonly SettingEntry[];
-  /** By name, as whoever counts them has to know. A release from before there were any tells none. */
+  /** Metrics by name, for the process that sums them up. Empty for a release from before apps had metrics. */
   readonly metrics: Families;
 }
 
-/** What the primary has to know of a setting: not what it means. */
+/** What the primary must know of a setting; it does not interpret the value. */
 export interface SettingEntry {
   readonly name: string;
   readonly changes: 'reload' | 'restart';
@@ -57,7 +57,7 @@ const schema = z.object({
     .default({}),
 });
 
-/** @returns the manifest that a value is; undefined when it is none */
+/** @returns the value as a manifest; undefined when it is not a valid one */
 export function parseManifest(value: unknown): AppManifest | undefined {
   return schema.safeParse(value).data;
 }

@@ -12,12 +12,13 @@ import type { AppConfig, AppSecrets } from './settings.ts';
 export type JsonSchema = Readonly<Record<string, unknown>>;
 
 /**
- * What a request counts for: `caller`, the key that it was sent with, or else its address; `public`, its address, apart, so
- * that pages for everybody are not lost with the other; `none`, nothing: for who asks whether the system lives.
+ * Which rate limit a request counts against. `caller`: that of its key, or without a key that of its address. `public`:
+ * a separate limit of its address, so that public pages still work when the other limit is used up. `none`: no limit,
+ * for health probes.
  */
 export type RateClass = 'caller' | 'public' | 'none';
 
-/** Who may take a route, and what that counts for. Each route says both: what is open says so. */
+/** Who may use a route, and which limit a request counts against. Every route states both, also a public one. */
 export interface Access {
   readonly scope: Scope;
   readonly rate: RateClass;
@@ -25,64 +26,65 @@ export interface Access {
 
 /** One parameter of a path, a query string, or a header. */
 export interface Parameter {
-  /** Validates it, in a path and in a query string; headers are the handler's to read. A JSON Schema only tells. */
+  /** A zod schema validates a path or query parameter; handlers read headers. A JSON Schema only documents it. */
   readonly schema: z.ZodType | JsonSchema;
-  /** What clients are told in place of `schema`: digits in a query string are a number to who generates code from it. */
+  /** Replaces `schema` in the API's description: digits in a query string should be a number in generated clients. */
   readonly told?: JsonSchema;
   readonly description: string;
   readonly example?: string | number;
   readonly required?: boolean;
 }
 
-/** One parameter of a path. What does not fit its schema names nothing: 404. */
+/** One parameter of a path. A value that does not fit its schema is answered with 404. */
 export interface PathParameter extends Parameter {
-  /** What the 404 then says. */
+  /** The message of that 404. */
   readonly absent?: string;
 }
 
-/** A body by its media types. Without a schema it is bytes. */
+/** A body, by its media types. A body without a schema is bytes. */
 export type Content = Readonly<
   Record<string, { readonly schema?: z.ZodType | JsonSchema; readonly example?: unknown }>
 >;
 
-/** One answer of a route that is no error, or an error whose body is no problem document. */
+/** One answer of a route: a success, or an error whose body is not a problem document. */
 export interface Answer {
   readonly description: string;
   readonly content?: Content;
-  /** What the headers beyond the common ones mean. */
+  /** Descriptions of the headers, without those that every answer has. */
   readonly headers?: Readonly<Record<string, string>>;
 }
 
 /**
- * What there is to know of a route before there is a database: by it requests are checked, clients are told, and tests hold
- * answers. What holds for many routes alike is added by the chassis: see `common.ts` of the API's description.
+ * The declaration of a route, which needs no database. Requests are validated by it, the API's description is made from
+ * it, and tests compare answers with it. The chassis adds what many routes have in common: see `common.ts` of the API's
+ * description.
  */
 export interface RouteDeclaration extends Access {
   readonly method: 'get' | 'post' | 'put' | 'patch' | 'delete';
   /** A pattern of @koa/router: `/things/:id`. */
   readonly path: string;
-  /** A name for it that is unique in the API: generated clients call their methods so. */
+  /** The operation's id, unique in the API. Generated clients name their methods after it. */
   readonly id: string;
   readonly summary: string;
   readonly detail?: string;
-  /** By name; each of the path must be there. */
+  /** Parameters of the path, by name; all of them must be declared. */
   readonly params?: Readonly<Record<string, PathParameter>>;
   /**
-   * Of the scopes read and write others are refused with 422; the others ignore what they do not know, since mail programs
-   * and proxies add to links.
+   * Parameters of the query string. In the scopes `read` and `write` an undeclared one is refused with 422. In other
+   * scopes it is ignored, since mail programs and proxies add parameters to links.
    */
   readonly query?: Readonly<Record<string, Parameter>>;
   readonly headers?: Readonly<Record<string, Parameter>>;
-  /** One of `application/json` is read and validated before the handler; others it reads itself. */
+  /** The request body. `application/json` is read and validated before the handler; the handler reads other types. */
   readonly body?: Content;
   readonly answers: Readonly<Record<number, Answer>>;
-  /** The codes that the route itself may answer. */
+  /** Error codes that this route may answer, in addition to those of all routes of its kind. */
   readonly errors?: readonly Code[];
 }
 
-/** A route whose types nobody knows any more. */
+/** A route without its specific types. */
 export interface Route<RouteNeeds = never> extends RouteDeclaration {
-  /** Called once a process: prepare statements here, return what answers one request, synchronously or not. */
+  /** Called once in each process: prepare statements here, and return the handler, which may be asynchronous. */
   readonly prepare: (context: RouteNeeds) => (ctx: RouterContext, input: never) => unknown;
 }
 
@@ -92,7 +94,7 @@ export interface RouteContext<Own extends Commands = Commands> {
   readonly db: Database;
   readonly write: Write<Own>;
   readonly config: AppConfig;
-  /** Those of the app that name `worker` among their takers. */
+  /** The app's secrets with `worker` in `takenBy`. */
   readonly secrets: AppSecrets;
   readonly observe: Observe;
   readonly log: Logger;
@@ -101,7 +103,7 @@ export interface RouteContext<Own extends Commands = Commands> {
 type Parameters = Readonly<Record<string, Parameter>>;
 type Valid<Schema> = Schema extends z.ZodType<infer Value> ? Value : string;
 
-/** What of a request has been validated when its handler is called. */
+/** The validated parts of a request, as its handler gets them. */
 export interface RouteInput<Params extends Parameters, Query extends Parameters, Body extends Content> {
   readonly params: { readonly [Name in keyof Params]: Valid<Params[Name]['schema']> };
   readonly query: { readonly [Name in keyof Query]: Valid<Query[Name]['schema']> };
@@ -110,7 +112,7 @@ export interface RouteInput<Params extends Parameters, Query extends Parameters,
     : undefined;
 }
 
-/** A route as `defineRoute` takes it: `prepare` returns what gets the request and its validated input. */
+/** A route as `defineRoute` takes it: `prepare` returns the handler, which gets the request and its validated input. */
 export interface TypedRoute<
   RouteNeeds,
   Params extends Parameters,
@@ -126,7 +128,7 @@ export interface TypedRoute<
 }
 
 /**
- * @returns what defines routes that get `RouteNeeds`, with their types checked:
+ * @returns a function that defines routes whose `prepare` gets `RouteNeeds`, with their types checked:
  *   `const defineRoute = routesWith<RouteContext<typeof commands>>();`
  */
 export function routesWith<RouteNeeds>() {
@@ -139,5 +141,5 @@ export function routesWith<RouteNeeds>() {
   ): Route<RouteNeeds> => route;
 }
 
-/** @returns `route`, of a feature whose routes write nothing, with its types checked; see `routesWith` for others */
+/** @returns `route` unchanged, with its types checked; for routes that write nothing. For others, see `routesWith`. */
 export const defineRoute = routesWith<RouteContext<Record<never, never>>>();

@@ -1,39 +1,40 @@
 import type { z } from 'zod';
 import type { Config } from '../config/config.ts';
 
-/** What a setting's name ends with when it is a time or a size. */
+/** The unit of a time or a size. The setting's name ends with it. */
 export type SettingUnit = 'MS' | 'SECONDS' | 'MINUTES' | 'HOURS' | 'DAYS' | 'BYTES' | 'KB' | 'MB';
 
-/** One setting of an app. Its value is text, of the environment or of `.env`; an empty one counts as not given. */
+/** One setting of an app. It is given as text, in the environment or in `.env`; an empty text counts as not given. */
 export interface Setting<Value = unknown> {
   /**
-   * Makes a value of the text. Where there is no `default`, it gets undefined for a setting that is not given:
-   * `.optional()`, or a default of its own that depends on the machine.
+   * Parses the text. Without a `default`, the schema gets undefined when the setting is not given: use `.optional()`,
+   * or a default of the schema that depends on the machine.
    */
   readonly schema: z.ZodType<Value>;
-  /** The text that counts where none is given; stands so in `.env.example`. */
+  /** The text that is used when none is given; `.env.example` shows it too. */
   readonly default?: string;
-  /** Of a time or a size; the name ends with it. */
+  /** The unit, for a time or a size. The setting's name must end with it. */
   readonly unit?: SettingUnit;
-  /** What brings a change of it in: a reload, or only a restart, where a process that no reload exchanges goes by it. */
+  /** How a change takes effect: by a reload, or only by a restart, when a process that no reload replaces uses it. */
   readonly changes: 'reload' | 'restart';
-  /** Another setting of this feature, which it may not exceed. */
+  /** Another setting of the app, which the value may not exceed. */
   readonly atMost?: string;
   /**
-   * Makes it a secret, and names the only processes that get it: `worker`, or background processes of the feature. It is
-   * in no configuration, only in their `secrets`. It is optional: processes without it have to be able to start.
+   * Makes the setting a secret, and names the only processes that get it: `worker`, or background processes of the
+   * feature. They find it in their `secrets`; it is never in a `config`. A secret is always optional: a process must be
+   * able to start without it.
    */
   readonly takenBy?: readonly string[];
-  /** What it does, in a line, for `ninelives start --help`. */
+  /** What the setting does, in one line, for `ninelives start --help`. */
   readonly about: string;
 }
 
-/** The settings of one feature by their names, which are those of the environment: `UPLOAD_QUOTA_MB`. */
+/** The settings of one feature, by the names of their environment variables, such as `UPLOAD_QUOTA_MB`. */
 export type Settings = Readonly<Record<string, Setting>>;
 
 /**
- * Every setting of the app with the type of its value. An app adds its own by declaration merging, and they are typed
- * wherever a feature gets a `config`:
+ * Every setting of the app, with the type of its value. An app adds its own by declaration merging. They then have
+ * types wherever a feature gets a `config`:
  *
  *     declare module 'ninelives' {
  *       interface AppSettings extends SettingsOf<typeof settings> {}
@@ -49,10 +50,10 @@ export type SettingsOf<Own extends Settings> = {
     : Name]: z.output<Own[Name]['schema']>;
 };
 
-/** What a feature gets to know: the settings of the chassis, and those of the app. It holds no secret. */
+/** The configuration that a feature gets: the settings of the chassis and of the app. It holds no secret. */
 export type AppConfig = Config & AppSettings;
 
-/** The secrets that one process takes, as they are given; undefined for one that is not. */
+/** The secrets that one process takes, as text; undefined for a secret that is not given. */
 export type AppSecrets = Readonly<Record<string, string | undefined>>;
 
 /** @returns `settings` unchanged, with their types inferred */
