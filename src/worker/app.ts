@@ -25,7 +25,7 @@ import type { OpsSessions } from './ops/sessions.ts';
 import { ReadBatch } from './read-batch.ts';
 import { RequestMeter } from './request-meter.ts';
 
-/** How a socket says that its other side has gone. */
+/** Error codes of a socket whose client has gone. */
 const CLIENT_GONE: ReadonlySet<string> = new Set([
   'ECONNRESET',
   'EPIPE',
@@ -36,14 +36,14 @@ const CLIENT_GONE: ReadonlySet<string> = new Set([
 /** What the routes need. */
 export interface RoutesOptions {
   readonly config: AppConfig;
-  /** Those of the app that a worker takes. */
+  /** The app's secrets that a worker takes. */
   readonly secrets: AppSecrets;
-  /** Counts what the app has declared. */
+  /** Counts the metrics of the app. */
   readonly observe: Observe;
-  /** What that is. */
+  /** The metrics that the app has declared. */
   readonly appMetrics: Families;
   readonly log: Logger;
-  /** What clients are told of the app. */
+  /** Title and description of the app, for clients. */
   readonly about: Pick<App, 'title' | 'description'>;
   readonly features: readonly Feature[];
   /** Read-only connections by the database's name. */
@@ -51,28 +51,28 @@ export interface RoutesOptions {
   readonly writeFor: (feature: Feature) => Write<Commands>;
   readonly status: () => SystemStatus;
   readonly ask: Ask;
-  /** Of the operator's page. */
+  /** Sessions of the operator's page. */
   readonly sessions: OpsSessions;
-  /** Whether this process is about to go; asked once a request. */
+  /** Whether this process drains; called once for each request. */
   readonly draining: () => boolean;
 }
 
 export interface AppOptions extends RoutesOptions {
-  /** A write on no request's behalf. */
+  /** Sends a write that belongs to no request. */
   readonly ownWriteFor: (feature: Feature) => GuardContext['write'];
   /** Counts a request against the limits. */
   readonly limit: GuardContext['limit'];
   readonly onUnnamedProxies: GuardContext['onUnnamedProxies'];
   readonly meter: Meter;
-  /** Whether this process is so far behind that a quick refusal serves better; asked once a request. */
+  /** Whether this process is so far behind that a quick refusal is better; called once for each request. */
   readonly overloaded: () => boolean;
   /** Told when a read finds a database damaged. */
   readonly onDamage: (reason: string) => void;
 }
 
 /**
- * Assembles the HTTP side: every feature's routes, the probes, and what surrounds a request. The databases must
- * have been migrated, because the features prepare their statements here.
+ * Assembles the HTTP side: the routes of every feature, the probes, and the request pipeline. The databases must be
+ * migrated, because the features prepare their statements here.
  *
  * @returns a listener for `http.createServer`
  * @throws Failure internal when a feature's database is not among `databases`, migration_mismatch when a table or a
@@ -118,7 +118,7 @@ async function createGuard(options: AppOptions): Promise<Guard> {
   return prepared(feature.name, () => create(context));
 }
 
-/** Whoever asks whether this process lives does not wait for others. */
+/** Lets requests read in batches. Health probes (rate `none`) do not wait for a batch. */
 function inBatches(guard: Guard, batch: ReadBatch): Guard {
   return (ctx, access) =>
     access?.rate === 'none' ? guard(ctx, access) : batch.join().then(() => guard(ctx, access));
@@ -138,7 +138,7 @@ async function serveFeature(
     observe: options.observe,
     log: options.log.child({ feature: feature.name }),
   };
-  // Each knows by its own types what it gets; here they are gone.
+  // Each route's own types describe the context; they are not known here.
   return prepared(feature.name, () => serve(routes, context as never, guard));
 }
 
@@ -148,9 +148,9 @@ function databaseOf({ database }: Feature, { databases }: RoutesOptions): Databa
   return db;
 }
 
-/** What comes too late for the pipeline, such as a body's stream that breaks. Unheard, Koa would print it. */
+/** Logs errors that come too late for the pipeline, such as a broken body stream. Otherwise Koa would print them. */
 function logLateError(log: Logger, err: NodeJS.ErrnoException): void {
-  // That the client went away is no error, and its request's own line tells it.
+  // A client that went away is no error, and the line of its request records it.
   if (CLIENT_GONE.has(err.code ?? '')) log.debug({ err }, 'connection lost');
   else log.error({ err }, 'response failed');
 }

@@ -4,7 +4,7 @@ import { probes } from './middleware/probes.ts';
 import { openApiRoutes } from './openapi/routes.ts';
 import { opsRoutes } from './ops/routes.ts';
 
-/** What every system serves, by the tags of the API's description. A feature may have a page of its own in place of `home`. */
+/** The routes that every system serves, by their tags in the API's description. A feature may replace `home`. */
 export const CHASSIS_ROUTES: Readonly<Record<string, readonly RouteDeclaration[]>> = {
   health: probes,
   docs: [home, ...openApiRoutes],

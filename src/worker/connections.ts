@@ -1,13 +1,13 @@
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
 
-/** Idle clients that are about to send get this long to learn, from an answer, that the connection ends. */
+/** During this time an idle client may still send a request, and learn from its answer that the connection ends. */
 const LINGER_MS = 500;
 const SWEEP_MS = 25;
 
 /**
- * The connections of one worker. States: serving → draining (`drain`: answers carry `Connection: close`, idle
- * connections are closed after a linger) → closed (the last one ended, or the deadline cut the rest).
+ * The connections of one worker. States: serving → draining (`drain`: answers carry `Connection: close`, and idle
+ * connections are closed after `LINGER_MS`) → closed (the last connection has ended, or the deadline has cut the rest).
  */
 export class Connections {
   readonly #server: Server;
@@ -15,11 +15,11 @@ export class Connections {
   #draining: Promise<void> | undefined;
   #deadlineMs = Number.POSITIVE_INFINITY;
 
-  /** @param server not listening itself: its connections come from the primary */
+  /** @param server does not listen itself: its connections come from the primary */
   constructor(server: Server) {
     this.#server = server;
-    // Node sets up its tracking of idle and slow connections when a server begins to listen. This one never
-    // does, and without the tracking neither its timeouts nor closeIdleConnections would work.
+    // Node begins to track idle and slow connections when a server listens. This server never listens, and without
+    // the tracking neither its timeouts nor closeIdleConnections would work.
     server.emit('listening');
   }
 
@@ -34,13 +34,13 @@ export class Connections {
   /** Begins to serve a connection, from its first byte. */
   adopt(socket: Socket): void {
     this.#sockets.add(socket);
-    // A client may end its side behind its request. A socket that came from the primary would then end ours as well.
+    // A client may end its side after its request. A socket from the primary would then end our side as well.
     socket.allowHalfOpen = true;
     socket.once('close', () => this.#sockets.delete(socket));
     this.#server.emit('connection', socket);
   }
 
-  /** Resolves when every connection has ended; at the earliest deadline told those that are left are cut. */
+  /** Resolves when every connection has ended. At the earliest deadline of all calls, the remaining ones are cut. */
   async drain(timeoutMs: number): Promise<void> {
     this.#deadlineMs = Math.min(this.#deadlineMs, performance.now() + timeoutMs);
     this.#draining ??= this.#drained();

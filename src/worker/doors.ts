@@ -9,7 +9,7 @@ export function noteDoor(socket: Socket & { [DOOR]?: OpsDoor }, door: OpsDoor): 
   socket[DOOR] = door;
 }
 
-/** @returns by which of the operator's sockets a request came; undefined for everybody's */
+/** @returns by which of the operator's sockets a request came; undefined for the public port */
 export function doorOf(req: IncomingMessage): OpsDoor | undefined {
   return (req.socket as Socket & { [DOOR]?: OpsDoor })[DOOR];
 }

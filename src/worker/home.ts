@@ -3,7 +3,7 @@ import { escapeHtml } from './escape-html.ts';
 import { PAGE_POLICY } from './page-policy.ts';
 import { IF_NONE_MATCH, PAGE_ANSWERS, sendFile } from './send-file.ts';
 
-/** Links are relative, so that they hold under whatever path a proxy takes away. Nothing here is for the operator. */
+/** Links are relative, so that they work behind a proxy that strips a path. Nothing here is for the operator. */
 const page = (title: string) => `<!doctype html>
 <html lang="en">
 <head>
@@ -22,7 +22,7 @@ const page = (title: string) => `<!doctype html>
 
 const defineRoute = routesWith<{ readonly about: { readonly title: string } }>();
 
-/** `GET /`: what this is, for whoever opens the address. Where a feature has a page of its own there, that is served. */
+/** `GET /`: a page that says what this is. If a feature has its own route there, that is served instead. */
 export const home = defineRoute({
   method: 'get',
   path: '/',
@@ -41,7 +41,7 @@ export const home = defineRoute({
   },
 });
 
-/** @returns whether one of these routes is a page at the place of ours */
+/** @returns whether one of these routes replaces our page at `GET /` */
 export function hasHome(routes: readonly RouteDeclaration[]): boolean {
   return routes.some(({ method, path }) => method === home.method && path === home.path);
 }

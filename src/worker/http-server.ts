@@ -12,9 +12,9 @@ export const KEEP_ALIVE_TIMEOUT_MS = 72_000;
 const CONNECTIONS_CHECK_INTERVAL_MS = 1000;
 
 /**
- * @param app answers every request, also one that Node's server would refuse without a problem
- * @returns a server that answers also a client that has ended its own side behind its request (RFC 9112 9.6 has both
- *   sides close on their own)
+ * @param app answers every request, also one that Node's server would refuse without a problem document
+ * @returns a server that also answers a client that has ended its side of the connection after its request (RFC 9112
+ *   9.6: each side closes on its own)
  */
 export function createHttpServer(app: RequestListener, log: Logger): Server {
   const server = http().createServer({
@@ -23,23 +23,23 @@ export function createHttpServer(app: RequestListener, log: Logger): Server {
     requestTimeout: REQUEST_TIMEOUT_MS,
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
     connectionsCheckingInterval: CONNECTIONS_CHECK_INTERVAL_MS,
-    // Node answers with no body; the request pipeline refuses it with a problem.
+    // Node would answer without a body; the request pipeline refuses with a problem document instead.
     requireHostHeader: false,
   });
   server.on('request', app);
-  // Without a listener Node answers 417 with no body, and closes for CONNECT with no answer.
+  // Without these listeners Node answers 417 without a body, and closes the connection of a CONNECT without an answer.
   server.on('checkExpectation', app);
   server.on('checkContinue', (req, res) => {
     if (isContinue(req.headers.expect)) res.writeContinue();
     app(req, res);
   });
   server.on('connect', (_req, socket) => {
-    // Node has taken its own listener away.
+    // For CONNECT, Node removes its own error listener from the socket.
     socket.on('error', () => socket.destroy());
     sendProblem(socket as Socket, new Failure('malformed_request', 'This is no proxy'), log);
   });
   server.on('clientError', (error, socket) => onClientError(error, socket as Socket, log));
-  // Else Node aborts a request when its client's side ends. A public property that its documentation leaves out.
+  // Otherwise Node aborts a request when the client ends its side. The property is public, but not documented.
   Object.assign(server, { httpAllowHalfOpen: true });
   return server;
 }

@@ -6,18 +6,18 @@ import { invalidRequest } from './middleware/validate.ts';
 
 const HEADER = 'Idempotency-Key';
 /**
- * A string of RFC 9651 3.3.3, as draft-ietf-httpapi-idempotency-key-header has it; or bare, as many clients send it. Not
- * bare with a comma: that may be two headers in one.
+ * A string of RFC 9651 3.3.3, as draft-ietf-httpapi-idempotency-key-header defines the header; or a bare text, as many
+ * clients send it. A bare text must have no comma: that may be two headers joined into one.
  */
 export const KEY_HEADER = /^(?:"((?:[ !#-[\]-~]|\\["\\]){1,255})"|([!#-+\--[\]-~]{1,255}))$/;
 
-/** Raised by every change of what `fingerprint` takes in: outcomes of another version are not compared. */
+/** Raise it with every change of what `fingerprint` covers: fingerprints of different versions are not compared. */
 const FINGERPRINT_VERSION = 2;
-/** Deeper than any field that means something; what lies below does not tell requests apart. */
+/** Deeper than any field that has a meaning. Values below this depth are not part of the fingerprint. */
 const DEPTH_MAX = 32;
 
 /**
- * @returns what names this write of a request; undefined when the request has no Idempotency-Key
+ * @returns the identity of this write of a request; undefined when the request has no Idempotency-Key
  * @throws Failure invalid_request for a malformed one
  */
 export async function idempotencyOf(
@@ -27,7 +27,7 @@ export async function idempotencyOf(
   const header = ctx.req.headers['idempotency-key'];
   if (header === undefined) return undefined;
   const key = parse(String(header));
-  // A request that writes twice has two things to repeat, each by itself. A line feed stands in no key.
+  // A request that writes twice needs a key for each write. No key of a client contains a line feed.
   const ordinal = ((ctx.state.idempotentWrites as number | undefined) ?? 0) + 1;
   ctx.state.idempotentWrites = ordinal;
   return {
@@ -38,8 +38,8 @@ export async function idempotencyOf(
 }
 
 /**
- * Anonymous requests share keys only with those for the same path, lest anybody take the keys of others. The path may hold
- * a secret, so it is hashed; a line feed stands in no owner's name.
+ * The keys of anonymous requests are separate for each path, so that nobody can use up the keys of others. The path may
+ * hold a secret, so it is hashed. No owner's name contains a line feed.
  */
 function keyOwnerOf(ctx: Context): string {
   const { owner, isAnonymous } = callerOf(ctx);
@@ -56,8 +56,8 @@ function parse(header: string): string {
 }
 
 /**
- * Of the request alone, so that neither a setting nor a release changes it; not of its bytes, since a client may write the
- * same JSON, or the same file with another boundary, in another way.
+ * Computed from the request alone, so that neither a setting nor a release changes it. Not from the bytes of the body:
+ * a client may write the same JSON differently, or send the same file with another multipart boundary.
  */
 async function fingerprint(ctx: Context, blob: Buffer | undefined): Promise<string> {
   const { 'if-match': ifMatch, 'if-none-match': ifNoneMatch } = ctx.req.headers;
@@ -72,7 +72,7 @@ async function fingerprint(ctx: Context, blob: Buffer | undefined): Promise<stri
       sorted(ctx.state.json ?? null, DEPTH_MAX),
     ]),
   );
-  // Off the event loop: it may be megabytes.
+  // Hashed off the event loop: it may be megabytes.
   if (blob) sha256.update(Buffer.from(await webcrypto.subtle.digest('SHA-256', blob as Buffer<ArrayBuffer>)));
   return `${FINGERPRINT_VERSION}.${sha256.digest('base64url')}`;
 }
@@ -83,6 +83,6 @@ function sorted(value: unknown, depthMax: number): unknown {
   if (depthMax === 0) return null;
   if (Array.isArray(value)) return value.map((item) => sorted(item, depthMax - 1));
   const members = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
-  // As a list: an object would put members with the names of numbers first, whatever their order.
+  // A list, because an object would put members whose names are numbers first.
   return { members: members.map(([name, member]) => [name, sorted(member, depthMax - 1)]) };
 }

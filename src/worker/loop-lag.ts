@@ -1,13 +1,14 @@
 const TICK_MS = 50;
 
 /**
- * Whether this event loop keeps lagging. States: keeping up → overloaded (two ticks in a row came late) → keeping up
- * (one came in time). One late tick may be a single slow request; those that wait behind it need not suffer twice.
+ * Tells whether this event loop keeps lagging. States: keeping up → overloaded (two ticks in a row came late) → keeping
+ * up (one tick came in time). One late tick may be due to a single slow request: the requests that waited behind it are
+ * still answered.
  */
 export class LoopLag {
   #lateTicks = 0;
 
-  /** @param limitMs how late a tick may come; 0 turns it off */
+  /** @param limitMs how late a tick may come; 0 turns the check off */
   constructor(limitMs: number) {
     if (limitMs === 0) return;
     let lastMs = performance.now();

@@ -63,10 +63,10 @@ export async function run(runtime: Runtime): Promise<void> {
     onUnnamedProxies: (proxies) => send({ kind: 'report', gauges: {}, trouble: undefined, proxies }),
     onDamage: (reason) => send({ kind: 'damaged', reason }),
   });
-  // Only a system with a standby ever has requests wait.
+  // Requests are held only at a handover to a standby.
   const gate = config.FAILOVER === 'lease' ? new RequestGate(app) : undefined;
   const listener = gate?.listener ?? app;
-  // One listener: for two of them Node copies their list with each request.
+  // One listener counts and answers: with two of them, Node copies the list of listeners on each request.
   const server = createHttpServer((req, res) => {
     runtime.countServed();
     listener(req, res);
@@ -75,9 +75,9 @@ export async function run(runtime: Runtime): Promise<void> {
 
   runtime.onMessage((message, handle) => {
     if (message.kind === 'connection') {
-      // Before the first byte is read: until the primary hears this, it may give the connection to another worker.
+      // Sent before the first byte is read: until it arrives, the primary may give the connection to another worker.
       send({ kind: 'accepted', id: message.id });
-      // Undefined when the client was gone before the hand-over.
+      // The handle is undefined when the client was gone before it arrived here.
       if (!handle) return;
       if (message.door !== undefined) noteDoor(handle as Socket, message.door);
       connections.adopt(handle as Socket);

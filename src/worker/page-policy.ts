@@ -1,6 +1,6 @@
 /**
- * The content policy of a page of ours: nothing from elsewhere, and no script but from our own files. Swagger UI draws
- * its icons from data: URLs.
+ * The content security policy of our pages: nothing from other origins, and scripts only from our own files. Swagger UI
+ * takes its icons from data: URLs.
  */
 export const PAGE_POLICY = [
   "default-src 'none'",

@@ -9,16 +9,19 @@ interface Step {
 }
 
 /**
- * Has the requests that arrive in one turn of the event loop read in one transaction: SQLite's locks are calls of the kernel, and
- * cost more than the reads themselves. A batch is: none → gathering (`join`, while Node reads from sockets) → open (that
- * is over; who has joined goes on) → none (they have done what they do without waiting). The transaction begins when all
- * of a batch have arrived, so each reads what was committed before it was sent; and nothing that waits, such as for a write,
- * goes on within it, so a request reads what it has written.
+ * Lets the requests that arrive in one turn of the event loop read in one transaction. Why: each lock of SQLite is a
+ * system call, and costs more than the read itself.
+ *
+ * States: none → gathering (`join`, while Node reads from sockets) → open (transactions begin; the requests that have
+ * joined go on) → none (transactions end, after the synchronous part of these requests).
+ *
+ * The transaction begins after all requests of the batch have arrived, so each reads what was committed before it was
+ * sent. It ends before any code that waits, such as for a write, continues, so a request reads its own writes.
  */
 export class ReadBatch {
   readonly #steps: readonly Step[];
   #gathering: Promise<void> | undefined;
-  /** While one could not be ended. */
+  /** Set while a transaction could not be ended. */
   #retry: NodeJS.Timeout | undefined;
 
   /** @param databases read-only connections */
@@ -39,7 +42,7 @@ export class ReadBatch {
         for (const { db, begin } of this.#steps) if (!db.inTransaction) ran(begin);
         resolve();
       });
-      // Right behind it, and behind all that its resolution sets off.
+      // Runs right after the above, and after all the microtasks that its resolution starts.
       setImmediate(() => this.#end());
     });
     return this.#gathering;
@@ -51,13 +54,13 @@ export class ReadBatch {
   }
 
   #end(): void {
-    // An error of SQLite's may have ended one.
+    // An error of SQLite may have ended a transaction already.
     const left = this.#steps.filter(({ db, commit }) => db.inTransaction && !ran(commit));
     if (left.length > 0) this.#retry ??= setTimeout(() => this.#retried(), RETRY_MS).unref();
   }
 }
 
-/** @returns false while a handler goes through rows and waits between them: its connection takes nothing else then */
+/** @returns false while a handler iterates over rows and waits between them: its connection is then busy */
 function ran(statement: Statement): boolean {
   try {
     statement.run();

@@ -1,20 +1,22 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { PROBES } from './middleware/probes.ts';
 
-/** They write nothing; a page that follows what happens is answered for as long as somebody looks at it. */
+/** Methods that write nothing. `hold` does not wait for them: the live page is a GET that may last for hours. */
 const READS: ReadonlySet<string | undefined> = new Set(['GET', 'HEAD']);
 
 /**
- * Has requests wait while the lead is handed over. States: open → holding (`hold`), in which new ones wait, but for probes →
- * open (`answer`), and they are answered, or closed (`close`), and they, those under way whose answer has not begun and all
- * that come are closed unanswered, again but for probes: whoever asks is to learn that nothing is served here any more.
+ * Lets requests wait while the lead is handed over to the other system. Probes never wait.
+ *
+ * States and who moves them: open → holding (`hold`: new requests wait) → open (`answer`: the waiting requests are
+ * answered) or closed (`close`). Closed: the waiting requests, those without a begun answer, and all new ones get their
+ * connection closed without an answer, so that their clients learn that nothing is served here any more.
  */
 export class RequestGate {
   readonly #app: RequestListener;
   readonly #waiting: ServerResponse<IncomingMessage>[] = [];
   readonly #underWay = new Set<ServerResponse<IncomingMessage>>();
   #state: 'open' | 'holding' | 'closed' = 'open';
-  /** Nothing is under way any more that may write. */
+  /** Called when no request is under way that may write. */
   #onIdle: (() => void) | undefined;
 
   /** @param app answers requests */
@@ -31,7 +33,7 @@ export class RequestGate {
     else req.socket.destroy();
   };
 
-  /** Resolves when all that came before and may write is answered; never where `answer` comes first. */
+  /** Resolves when all earlier requests that may write are answered. Never resolves when `answer` is called before. */
   async hold(): Promise<void> {
     this.#state = 'holding';
     if (this.#isIdle) return;
@@ -42,7 +44,7 @@ export class RequestGate {
 
   answer(): void {
     this.#state = 'open';
-    // What holds next would take its answer for its own.
+    // Drop the callback: otherwise it would resolve an earlier `hold` during the next one.
     this.#onIdle = undefined;
     for (const res of this.#waiting.splice(0)) if (!res.req.socket.destroyed) this.#pass(res);
   }

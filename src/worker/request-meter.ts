@@ -1,10 +1,10 @@
 import type { Histogram, Meter } from '../metrics/meter.ts';
 
 const MS_PER_S = 1000;
-/** A request that no route took. */
+/** Label of a request that no route took. */
 const NO_ROUTE = 'none';
 
-/** Counts the requests of this process by method, route and status: each at most a handful, whatever clients send. */
+/** Counts the requests of this process by method, route and status. Each has few values, whatever clients send. */
 export class RequestMeter {
   readonly #meter: Meter;
   /** By route, then by status, then by method. */
@@ -15,11 +15,11 @@ export class RequestMeter {
   }
 
   /**
-   * @param route its pattern
-   * @param status as it was answered; 'aborted' when the client went away before that
+   * @param route the pattern of the route
+   * @param status the status of the answer; 'aborted' when the client went away before it
    */
   count(method: string, route: string | undefined, status: number | 'aborted', durationMs: number): void {
-    // Each name is known already: a key made of them would be hashed anew with each request.
+    // Nested maps, because a combined key would be a new string, to be hashed again on each request.
     const histogram =
       this.#histograms.get(route)?.get(status)?.get(method) ?? this.#add(method, route, status);
     histogram.observe(durationMs / MS_PER_S);

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { RouterContext } from '@koa/router';
 import type { Answer, Parameter } from '../contract/route.ts';
 
-/** What routes say that answer so. */
+/** Declarations for the routes that use the functions below. */
 export const NOT_MODIFIED: Answer = { description: 'It is still what If-None-Match names.' };
 export const PAGE_ANSWERS = {
   200: { description: 'The page.', content: { 'text/html': {} } },
@@ -12,7 +12,7 @@ export const IF_NONE_MATCH: Readonly<Record<string, Parameter>> = {
   'If-None-Match': { schema: { type: 'string' }, description: 'The ETag of what the client has.' },
 };
 
-/** What is read only when it has to be sent. */
+/** A body that is read only when it is sent. */
 export interface StreamedBody {
   readonly body: () => NodeJS.ReadableStream;
   readonly sizeBytes: number;
@@ -27,18 +27,18 @@ export function sendFile(ctx: RouterContext, type: string, bytes: Buffer | strin
 }
 
 /**
- * Answers with a page that has its files in a folder beside it, of the page's own name, and names them relatively, so that
- * it works under whatever path a proxy takes away.
+ * Answers with a page whose files are in a folder beside it that has the page's name. The page links to them by
+ * relative URLs, so that it works behind a proxy that strips a path.
  *
  * @param html names each file as `"folder/file"`
  */
 export function sendPage(ctx: RouterContext, folder: string, html: string): void {
-  // Asked for with a slash at the end, the page is in that folder itself.
+  // When the URL ends with a slash, the page is inside that folder itself.
   const linked = ctx.path.endsWith('/') ? html.replaceAll(`"${folder}/`, '"') : html;
   sendFile(ctx, 'text/html; charset=utf-8', linked);
 }
 
-/** As `sendFile`, under an entity tag that the caller has made. */
+/** Does the same as `sendFile`, with an entity tag of the caller. */
 export function sendTagged(
   ctx: RouterContext,
   type: string,
@@ -46,7 +46,7 @@ export function sendTagged(
   content: Buffer | string | StreamedBody,
 ): void {
   ctx.status = 200;
-  // To be asked for again each time: another version may be behind this address by then.
+  // The client must revalidate each time: the URL may serve another version by then.
   ctx.set({ ETag: etag, 'Cache-Control': 'no-cache', 'Content-Type': type });
   if (ctx.fresh) {
     ctx.status = 304;
@@ -56,11 +56,11 @@ export function sendTagged(
   if (!isStreamed) ctx.body = content;
   else if (ctx.method !== 'HEAD') ctx.body = content.body();
   if (isStreamed) ctx.length = content.sizeBytes;
-  // Koa has a guess of its own for what it is given.
+  // Koa sets its own guess when it gets a body, so set the type again.
   ctx.set('Content-Type', type);
 }
 
-/** @returns the strong entity tag of these very bytes */
+/** @returns a strong entity tag, which identifies exactly these bytes */
 export function contentTag(bytes: Buffer | string): string {
   return `"${createHash('sha256').update(bytes).digest('base64url')}"`;
 }

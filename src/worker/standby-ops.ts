@@ -27,7 +27,7 @@ export interface StandbyOpsOptions {
 
 const BEARER = /^bearer +(\S+)$/i;
 
-/** @returns what answers for the operator's page and the metrics while the other system leads */
+/** @returns a listener that serves the operator's page and the metrics while the other system leads */
 export function createStandbyOps(options: StandbyOpsOptions): RequestListener {
   const { config, log, meter, ask, sessions, draining } = options;
   const guard = guardBySessions(sessions);
@@ -41,7 +41,7 @@ export function createStandbyOps(options: StandbyOpsOptions): RequestListener {
   return (req, res) => void listener(req, res);
 }
 
-/** Keys are in the databases, which a standby does not read: what is left is the operator's socket, and a link to the page. */
+/** Keys are in the databases, which a standby does not read: only the Unix socket and sessions are accepted. */
 function guardBySessions(sessions: OpsSessions): Guard {
   return (ctx, access) => {
     ctx.state.caller = { owner: '' };

@@ -14,12 +14,12 @@ import { NO_STORE, securityHeaders } from './middleware/security-headers.ts';
 import { OpsSessions } from './ops/sessions.ts';
 
 const RETRY_AFTER_SECONDS = 1;
-/** What is the operator's, in any method. */
+/** The operator's paths, for any method. */
 const OPERATOR = /^\/(?:metrics|ops|ops\/[^?]*)(?:\?|$)/;
 
 /**
- * Answers while the other system leads: that this process is there, to the operator how the system is, and to all else that
- * it only stands by.
+ * The process that answers while the other system leads. It answers `/health`; shows the operator the state of the
+ * system; and answers every other request with 503: this system stands by.
  */
 export async function run(runtime: Runtime): Promise<void> {
   const { config, log, send } = runtime;
@@ -47,7 +47,7 @@ export async function run(runtime: Runtime): Promise<void> {
   await runtime.standby();
   runtime.ready();
 
-  /** With the first who asks: it takes as much memory as the rest. */
+  /** Loaded at the first request to it, since it takes as much memory as the rest of this process. */
   async function loadOps(): Promise<RequestListener> {
     const { createStandbyOps } = await import('./standby-ops.ts');
     const { meter } = runtime;
@@ -88,7 +88,7 @@ export async function run(runtime: Runtime): Promise<void> {
 
 function reply(req: IncomingMessage, res: ServerResponse, status: number, type: string, value: object): void {
   const body = JSON.stringify(value);
-  // What it sends is not read: the next request on this connection would begin in the middle of it.
+  // The request's body is not read, so the next request on this connection would begin in the middle of it.
   if (req.headers['content-length'] ?? req.headers['transfer-encoding']) res.setHeader('Connection', 'close');
   res.writeHead(status, { 'Content-Type': type, 'Content-Length': Buffer.byteLength(body) });
   res.end(req.method === 'HEAD' ? undefined : body);

@@ -6,14 +6,14 @@ import { Failure } from '../platform/errors.ts';
 import type { WriteOptions, WriterClient } from '../writer-client/client.ts';
 import { idempotencyOf } from './idempotency-key.ts';
 
-/** Asked for by a request, and told by an answer: `replicated` means that the replica holds the write. */
+/** Header of a request and of an answer: `replicated` means that the replica holds the write. */
 const DURABILITY = 'Durability';
-/** Tells that the answer is that of the first request with the same Idempotency-Key. */
+/** Header of an answer that repeats the answer to the first request with the same Idempotency-Key. */
 const REPLAYED = 'Idempotent-Replayed';
 
 /**
- * Gives each feature its way to the writer. What a request wants of a write beyond the write itself stands in its
- * headers, and is dealt with here, so that no feature has to know of it.
+ * Makes the `write` function of each feature. The headers Durability and Idempotency-Key are handled here, so that no
+ * feature needs to know of them.
  */
 export function writes(writer: WriterClient, config: Config): (feature: Feature) => Write<Commands> {
   return (feature) => {

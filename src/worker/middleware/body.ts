@@ -1,22 +1,22 @@
 import type { IncomingMessage } from 'node:http';
 import { Failure } from '../../platform/errors.ts';
 
-/** How much of an unread body, and for how long, an answer that ends the connection waits for. */
+/** How much of an unread body is discarded, and for how long, before an answer that ends the connection. */
 const DISCARD_MAX_BYTES = 8 * 1024 * 1024;
 const DISCARD_TIMEOUT_MS = 2000;
 
 export interface ReadBodyOptions {
   readonly limitBytes: number;
-  /** How long the body may take to arrive; without it only the server's own timeout counts. */
+  /** How long the body may take to arrive; when left out, only the server's own timeout applies. */
   readonly timeoutMs?: number;
 }
 
 /**
- * Reads a whole body. What comes beyond the limit is thrown away as it arrives and never held; the connection
- * stays open, so that a client that is still sending gets its answer instead of a reset.
+ * Reads a whole body. Bytes beyond the limit are discarded as they arrive. The connection stays open meanwhile, so that
+ * a client that is still sending gets an answer, not a reset.
  *
- * @throws Failure too_large (by Content-Length before a byte is read, else by counting), request_timeout, or
- *   malformed_request when the client stops half-way
+ * @throws Failure too_large (by Content-Length before a byte is read, otherwise by counting), request_timeout, or
+ *   malformed_request when the body ends before it is complete
  */
 export async function readBody(req: IncomingMessage, options: ReadBodyOptions): Promise<Buffer> {
   const { limitBytes, timeoutMs } = options;
@@ -32,7 +32,7 @@ export async function readBody(req: IncomingMessage, options: ReadBodyOptions): 
     else chunks.push(chunk);
   };
   const onEnd = () => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, sizeBytes));
-  // It comes after every 'end' too, and an error with its stack is not made for nothing.
+  // 'close' also follows every 'end'. The check avoids making an error, with its stack, for nothing.
   const onClose = () => {
     if (!req.readableEnded) reject(cutOff());
   };
@@ -43,18 +43,18 @@ export async function readBody(req: IncomingMessage, options: ReadBodyOptions): 
     return await promise;
   } finally {
     clearTimeout(timer);
-    // One that has ended calls none of them again.
+    // A request that has ended calls no listener again.
     if (!req.readableEnded) {
-      // 'error' keeps its listener: an abort after a refusal must not be an uncaught exception.
+      // The 'error' listener stays: an abort after a refusal must not become an uncaught exception.
       req.off('data', onData).off('end', onEnd).off('close', onClose).resume();
     }
   }
 }
 
 /**
- * Reads the rest of a body and throws it away, within bounds. Needed before an answer that ends the connection:
- * a socket that is closed with bytes unread sends a reset, which can overtake the answer (RFC 9112 9.6). Where
- * the connection stays open, Node does the same after the answer.
+ * Reads and discards the rest of a body, within bounds. This is needed before an answer that ends the connection: a
+ * socket that is closed with unread bytes sends a reset, which can overtake the answer (RFC 9112 9.6). When the
+ * connection stays open, Node does the same after the answer.
  *
  * @returns a promise that never rejects
  */
@@ -76,9 +76,7 @@ export async function discardBody(req: IncomingMessage): Promise<void> {
   req.off('data', onData).off('end', done).off('close', done).resume();
 }
 
-/**
- * @throws Failure unsupported_media_type for a body that is compressed, in whatever way: RFC 9110 8.4, 12.5.3
- */
+/** @throws Failure unsupported_media_type for a body with any Content-Encoding but identity: RFC 9110 8.4, 12.5.3 */
 export function refuseEncoded(req: IncomingMessage): void {
   const encoding = req.headers['content-encoding'];
   if (encoding === undefined || encoding.trim().toLowerCase() === 'identity') return;

@@ -7,27 +7,27 @@ import { requestId } from './request-id.ts';
 import { NO_STORE, securityHeaders } from './security-headers.ts';
 import { beginsTooLong, uriTooLong } from './target.ts';
 
-/** What Node tells of the bytes that it could not parse. */
+/** An error of Node's HTTP parser, with the bytes that it could not parse. */
 type ParserError = NodeJS.ErrnoException & { readonly rawPacket?: Buffer };
 
-/** No request was read, so nothing is known of the client but that it is no browser with a page of ours. */
+/** No request was read, so the headers depend on no request and on no configuration. */
 const { ofJson } = securityHeaders({ PUBLIC_URL: undefined, HSTS_MAX_AGE_SECONDS: 0 });
 const HEADERS = [...ofJson, ['Cache-Control', NO_STORE]]
   .map(([name, value]) => `${name}: ${value}\r\n`)
   .join('');
 
 /**
- * For `server.on('clientError')`: what the HTTP parser refuses never reaches a route, and gets a problem too.
- * Ends the socket in every case, as Node asks of such a listener.
+ * Listener for `server.on('clientError')`: what the HTTP parser refuses never reaches a route, but gets a problem
+ * document too. It ends the socket in every case, as Node requires of such a listener.
  */
 export function onClientError(error: ParserError, socket: Socket, log: Logger): void {
-  // Node keeps the response in progress here. Into one that has begun nothing may be written.
+  // Node keeps the current response here. Nothing may be written into a response that has begun.
   const begun = (socket as { _httpMessage?: { headersSent: boolean } })._httpMessage?.headersSent === true;
   if (error.code === 'ECONNRESET' || !socket.writable || begun) socket.destroy();
   else sendProblem(socket, failureOf(error), log);
 }
 
-/** Answers on a socket for which there is no response of Node's, logs the answer under its id, and ends the socket. */
+/** Answers on a socket that has no response object, logs the answer with its id, and ends the socket. */
 export function sendProblem(socket: Socket, failure: Failure, log: Logger): void {
   const { httpStatus } = failure.meaning;
   const id = requestId(undefined);

@@ -1,7 +1,7 @@
 import type Koa from 'koa';
 
 const PREFLIGHT_MAX_AGE_SECONDS = 600;
-/** What a page may send beyond what it always may. */
+/** Request headers that a page may send, beyond those that are always allowed. */
 const REQUEST_HEADERS = [
   'Authorization',
   'Content-Type',
@@ -11,7 +11,7 @@ const REQUEST_HEADERS = [
   'If-None-Match',
   'X-Request-Id',
 ].join(', ');
-/** What a page may read beyond what it always may. */
+/** Response headers that a page may read, beyond those that are always readable. */
 const RESPONSE_HEADERS = [
   'Durability',
   'ETag',
@@ -23,22 +23,22 @@ const RESPONSE_HEADERS = [
   'X-Request-Id',
 ].join(', ');
 
-/** Of an answer; they stay when it becomes an error, which the page is to read too. */
+/** Response headers that are kept when the answer becomes an error, so that the page can read the error too. */
 export const CORS_HEADERS = ['access-control-allow-origin', 'access-control-expose-headers', 'vary'] as const;
 
 export interface Cors {
-  /** Before the request is answered: lets the page read the answer. */
+  /** To be called before the request is answered: lets the page read the answer. */
   readonly allow: (ctx: Koa.Context) => void;
-  /** After it: what a preflight asks for. The route's own answer to OPTIONS has the methods. */
+  /** To be called after the answer: answers a preflight. The methods come from the Allow of the answer to OPTIONS. */
   readonly finish: (ctx: Koa.Context) => void;
 }
 
 /**
- * Lets pages of other origins use the API (https://fetch.spec.whatwg.org/#http-cors-protocol). Without credentials: a key
- * is sent in a header, by a page that has one, so that no page acts with what a browser keeps for another.
+ * Lets pages of other origins use the API (https://fetch.spec.whatwg.org/#http-cors-protocol). Credentials are not
+ * allowed: a page sends a key in a header, so no page can act with credentials that a browser keeps for another page.
  *
- * @param origins as CORS_ORIGINS has them; `*` for any
- * @returns undefined when there are none: browsers then refuse, and nothing is to be done
+ * @param origins those of CORS_ORIGINS; `*` for any
+ * @returns undefined when there are none: browsers then refuse by themselves
  */
 export function cors(origins: readonly string[]): Cors | undefined {
   if (origins.length === 0) return undefined;
@@ -46,12 +46,12 @@ export function cors(origins: readonly string[]): Cors | undefined {
   const isAllowed = (ctx: Koa.Context) => allowed.has('*') || allowed.has(ctx.req.headers.origin ?? '');
   return {
     allow(ctx) {
-      // Also where it is not allowed: what is shared must not keep that answer for one that is.
+      // Also for an origin that is not allowed: a shared cache must not serve that answer to an allowed one.
       if (!allowed.has('*')) ctx.res.setHeader('Vary', 'Origin');
       if (ctx.req.headers.origin === undefined || !isAllowed(ctx)) return;
       ctx.res.setHeader('Access-Control-Allow-Origin', allowed.has('*') ? '*' : ctx.req.headers.origin);
       ctx.res.setHeader('Access-Control-Expose-Headers', RESPONSE_HEADERS);
-      // Else the resource policy would still keep an allowed page from an image.
+      // Otherwise the resource policy `same-origin` would still keep an allowed page from showing an image.
       ctx.res.setHeader('Cross-Origin-Resource-Policy', 'cross-origin');
     },
     finish(ctx) {

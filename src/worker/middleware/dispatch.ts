@@ -5,15 +5,16 @@ import { doorOf } from '../doors.ts';
 import { Router } from '../router.ts';
 import type { ServedRoute } from './served-route.ts';
 
-/** One whose parameters are segments: it takes paths of as many slashes as it has itself. */
+/** A pattern whose parameters are whole segments: it matches only paths with the same number of slashes. */
 const PLAIN_PATTERN = /^[/\w.~:-]*$/;
 
 /**
- * Serves routes by @koa/router, and answers for what is none: 404, 405 with Allow, OPTIONS with 204 and Allow.
+ * Serves routes by @koa/router, and answers requests that no route takes: 404, 405 with Allow, OPTIONS with 204 and
+ * Allow.
  *
- * @param operator what the operator's sockets serve, and nothing else
- * @param others what everybody is served beside
- * @param guard counts what is refused, too
+ * @param operator the only routes that the operator's sockets serve
+ * @param others the further routes of the public port
+ * @param guard also counts the requests that no route takes
  */
 export function dispatch(
   operator: readonly ServedRoute[],
@@ -30,17 +31,19 @@ export function dispatch(
 }
 
 interface Served {
-  /** By how many slashes a path has; the last for all that have more. */
+  /** Routers by the number of slashes in a path; the last one serves paths that have more. */
   readonly bySlashes: readonly RouterMiddleware[];
-  /** Of any path. */
+  /** The methods of all paths. */
   readonly methods: readonly string[];
 }
 
-/** A router tries its routes one by one, so there is one for the few that a path of so many slashes can be. */
+/**
+ * A router tries its routes one by one. So each number of slashes has its own router, with only its possible routes.
+ */
 function routerOf(routes: readonly ServedRoute[]): Served {
   const most = Math.max(...routes.map(({ route }) => slashesOf(route.path)));
   const bySlashes = Array.from({ length: most + 2 }, (_, slashes) => {
-    // Exactly as they are written: a rule of a proxy for /metrics must also hold for whatever leads there.
+    // Paths match exactly as written, so that a proxy's rule for /metrics covers every path that leads there.
     const router = new Router({ sensitive: true, strict: true });
     for (const { route, handle } of routes) {
       const isPossible = !PLAIN_PATTERN.test(route.path) || slashesOf(route.path) === slashes;

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 
-/** What proxies and delivery networks add, beside everything that begins with X-Forwarded. */
+/** Headers that proxies and CDNs add, beside all that begin with X-Forwarded. */
 const NAMES: ReadonlySet<string> = new Set([
   'forwarded',
   'via',
@@ -17,7 +17,7 @@ const NAMES: ReadonlySet<string> = new Set([
 ]);
 const PREFIX = 'x-forwarded';
 
-/** @returns whether a request says that a proxy has passed it on. Anybody can say so: it only ever takes trust away. */
+/** @returns whether the headers name a proxy as forwarder. Anybody can send them, so they only ever reduce trust. */
 export function isForwarding(headers: IncomingHttpHeaders): boolean {
   for (const name in headers) if (NAMES.has(name) || name.startsWith(PREFIX)) return true;
   return false;

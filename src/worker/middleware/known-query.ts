@@ -5,8 +5,8 @@ import { invalidRequest } from './validate.ts';
 const REFUSING: ReadonlySet<Scope> = new Set(['read', 'write']);
 
 /**
- * @returns what refuses query parameters that a route does not take, lest a slip be answered as if it were not there;
- *   undefined where the route's scope ignores them
+ * @returns a function that refuses query parameters that a route does not declare, so that a typo is not ignored
+ *   silently; undefined when the route's scope ignores them
  */
 export function queryCheck(scope: Scope, names: readonly string[]): ((ctx: Context) => void) | undefined {
   if (!REFUSING.has(scope)) return undefined;

@@ -6,7 +6,7 @@ import type { SystemStatus } from '../../messages/messages.ts';
 import { Failure } from '../../platform/errors.ts';
 import { sendJson } from './json.ts';
 
-/** They answer under any load, and to anybody: who asks them decides about a restart. */
+/** Probes are answered under any load and for anybody: their result may decide about a restart. */
 export const PROBES: ReadonlySet<string> = new Set(['/health', '/ready']);
 
 const RETRY_AFTER_SECONDS = 1;
@@ -37,11 +37,15 @@ const ready = z
 const defineRoute = routesWith<ProbeNeeds>();
 
 /**
- * `GET /health`: this process answers. `GET /ready`: the system as a whole can serve, or a 503 that names what
- * is missing; of one that has handed over, a 404, by which HAProxy knows to send nothing more and to leave alone what it has
- * begun. What is out of order while the rest serves stands in `degraded`. `GET /ready?verbose`: for the
- * operator all that is known, of the replication and of the drills too, whether it is ready or not; it would tell owners of
- * keys how much the others do. Everybody else gets what `/ready` says, lest a load balancer take it for an error.
+ * `GET /health`: this process answers.
+ *
+ * `GET /ready`: 200 when the system as a whole can serve; 503 with the reasons when it cannot; 404 when it has handed
+ * over, by which HAProxy sends no new requests, but lets those under way end. `degraded` lists what is out of order
+ * while the rest serves.
+ *
+ * `GET /ready?verbose`: for the operator alone, everything that is known, ready or not, with replication and drills. It
+ * would tell owners of keys how much the others do. Everybody else gets the answer of `/ready`, so that a load balancer
+ * does not take a refusal for an error.
  */
 export const probes = [
   defineRoute({
@@ -115,7 +119,7 @@ export const probes = [
   }),
 ];
 
-/** How old the last drill is, only whoever asks knows. */
+/** Adds the age of the last drill, which depends on the time of the request. */
 function aged(status: SystemStatus): object {
   const { drill } = status;
   if (!drill?.last) return status;

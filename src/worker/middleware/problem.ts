@@ -5,8 +5,8 @@ import { isDamage } from '../../sqlite/damage.ts';
 export const PROBLEM_TYPE = 'application/problem+json';
 
 /**
- * An error's body: RFC 9457 with three members of our own. `type` is a URN, not a URL, because it names the
- * problem and promises no page behind it; `code` is the same name for those who would rather not parse one.
+ * The body of an error: RFC 9457 with three members of our own. `type` is a URN, not a URL, because it names the
+ * problem and promises no page. `code` is the same name, for clients that do not want to parse a URN.
  */
 export interface Problem {
   readonly type: string;
@@ -19,8 +19,8 @@ export interface Problem {
 }
 
 /**
- * Turns whatever was thrown into the one error type. What is not ours becomes `internal`: its message may hold
- * anything, so it stays in the cause, for the log.
+ * Turns any thrown value into a Failure. A foreign error becomes `internal`: its message may contain anything, so it
+ * goes only into the cause, for the log. A damaged database becomes `storage_corrupt`.
  */
 export function asFailure(thrown: unknown): Failure {
   if (thrown instanceof Failure) return thrown;
@@ -30,7 +30,7 @@ export function asFailure(thrown: unknown): Failure {
   return new Failure('internal', 'Something went wrong on our side', { cause: thrown });
 }
 
-/** @returns the body that tells a client of `failure`; `requestId` is left out where there was no request yet. */
+/** @returns the body that describes `failure` to a client; `requestId` is left out when there was no request yet. */
 export function problemOf(failure: Failure, requestId?: string): Problem {
   const { title, httpStatus } = failure.meaning;
   return {

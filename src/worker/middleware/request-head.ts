@@ -7,11 +7,11 @@ const HOST_LENGTH = 'host'.length;
 const CLOSE = { headers: { Connection: 'close' } };
 
 /**
- * Refuses what Node's parser lets through, and what its server would answer for itself, without a problem.
+ * Refuses wrong heads that Node's parser accepts, and those that Node's server would answer without a problem document.
  *
- * @throws Failure malformed_request for a version other than HTTP/1 (RFC 9110 2.5), no Host, two, or one that is no host
- *   (RFC 9112 3.2), and for a Transfer-Encoding other than chunked, or any of HTTP/1.0 (RFC 9112 6.1); expectation_failed
- *   for an Expect other than 100-continue (RFC 9110 10.1.1)
+ * @throws Failure malformed_request for a version other than HTTP/1 (RFC 9110 2.5), no Host, two, or one that is no
+ *   host (RFC 9112 3.2), and for a Transfer-Encoding other than chunked, or any of HTTP/1.0 (RFC 9112 6.1);
+ *   expectation_failed for an Expect other than 100-continue (RFC 9110 10.1.1)
  */
 export function checkHead(req: IncomingMessage): void {
   const { headers, httpVersionMajor, httpVersionMinor } = req;
@@ -33,12 +33,12 @@ export function checkHead(req: IncomingMessage): void {
   }
 }
 
-/** @returns whether an Expect header asks for no more than that the body may come */
+/** @returns whether an Expect header is `100-continue` */
 export function isContinue(expect: string | undefined): boolean {
   return expect?.toLowerCase() === '100-continue';
 }
 
-/** Of those in `headers` Node has kept the first alone. */
+/** Counted in the raw headers, because in `headers` Node keeps only the first Host. */
 function countHosts(rawHeaders: readonly string[]): number {
   let count = 0;
   for (let index = 0; index < rawHeaders.length; index += 2) {
@@ -48,7 +48,7 @@ function countHosts(rawHeaders: readonly string[]): number {
   return count;
 }
 
-/** The connection ends: where one request ends and the next begins is in doubt. */
+/** The failure closes the connection: it is in doubt where this request ends and the next one begins. */
 function malformed(message: string): Failure {
   return new Failure('malformed_request', message, CLOSE);
 }

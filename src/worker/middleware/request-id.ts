@@ -5,7 +5,7 @@ const ACCEPTED = /^[\w.-]{1,64}$/;
 
 /**
  * @param given the request's X-Request-Id, if it has one
- * @returns `given` when it is well formed, else a new id; random, since a number would tell each how much others ask
+ * @returns `given` when it is well formed, otherwise a new random id: a counter would tell clients how much others ask
  */
 export function requestId(given: string | string[] | undefined): string {
   return typeof given === 'string' && ACCEPTED.test(given) ? given : randomUUID();

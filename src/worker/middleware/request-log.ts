@@ -3,12 +3,12 @@ import type { ParameterizedContext } from 'koa';
 import { type Logger, membersWriterOf, type WriteMembers } from '../../platform/log.ts';
 import type { RequestMeter } from '../request-meter.ts';
 
-/** A line must stay well below what a pipe writes in one piece. */
+/** A line must stay well below the size that a pipe writes atomically. */
 const PATH_MAX_CHARS = 512;
-/** A segment with an @ in it, plain or encoded, may be somebody's address. */
+/** A path segment with an @, plain or encoded, may be an e-mail address. */
 const ADDRESS_LIKE = /[^/]*(?:@|%40)[^/]*/gi;
 
-/** What an unsubscribe token has at least, 80 characters of base64url, is longer than any name. */
+/** An unsubscribe token has at least 80 characters of base64url, which is longer than any name. */
 const SECRET_LIKE = /[\w-]{80}/;
 const SECRET_MIN_CHARS = 80;
 
@@ -17,7 +17,7 @@ const PLAIN = /^[ !#-[\]-~]*$/;
 
 const LOGGED = Symbol('logged request');
 
-/** Where the requests of a process are told. */
+/** Where the requests of a process are logged and counted. */
 interface RequestSink {
   readonly log: Logger;
   readonly writeMembers: WriteMembers | undefined;
@@ -28,18 +28,18 @@ interface LoggedRequest {
   readonly ctx: ParameterizedContext;
   readonly requestId: string;
   readonly sink: RequestSink;
-  /** Its length says nothing of the system: the client chose it. */
+  /** True for an answer whose duration the client chooses; it is not counted. */
   isStream: boolean;
   readonly startedMs: number;
-  /** Of the problem that was answered. */
+  /** The code of the problem document, when the answer is one. */
   code: string | undefined;
 }
 
-/** What the line of a request has that was answered. */
+/** The fields of the line of an answered request. */
 export interface RequestLine {
   readonly requestId: string;
   readonly method: string | undefined;
-  /** The pattern. */
+  /** The pattern of the route. */
   readonly route: string | undefined;
   readonly path: string;
   readonly status: number;
@@ -48,15 +48,15 @@ export interface RequestLine {
   readonly bytes: number | undefined;
 }
 
-/** @returns where the requests of this process are told */
+/** @returns where the requests of this process are logged and counted */
 export function requestSink(log: Logger, requests: RequestMeter): RequestSink {
   return { log, writeMembers: membersWriterOf(log), requests };
 }
 
 /**
- * Counts a request and writes one line when the response is over, however it ends: method, route pattern, path, status, durationMs,
- * request id and the bytes of the answer's body. Neither query string nor body, no e-mail address, and no secret that a link
- * holds.
+ * Counts a request and writes one log line when the response is over, however it ends: method, route pattern, path,
+ * status, durationMs, request id, and the bytes of the answer's body. The line contains no query string, no body, no
+ * e-mail address, and no secret of a link.
  */
 export function logWhenOver(ctx: ParameterizedContext, requestId: string, sink: RequestSink): void {
   const res = ctx.res as ServerResponse & { [LOGGED]?: LoggedRequest };
@@ -68,16 +68,16 @@ export function logWhenOver(ctx: ParameterizedContext, requestId: string, sink: 
     startedMs: performance.now(),
     code: undefined,
   };
-  // 'close' comes once, after every response, finished or not; one shared listener instead of a closure a request.
+  // 'close' comes once after every response, finished or not. One shared listener avoids a closure for each request.
   res.on('close', writeLine);
 }
 
-/** Puts the code of the problem that is answered into the request's line. */
+/** Puts the code of the answered problem into the request's log line. */
 export function noteCode(res: ServerResponse & { [LOGGED]?: LoggedRequest }, code: string): void {
   if (res[LOGGED]) res[LOGGED].code = code;
 }
 
-/** Leaves out of the latencies what is answered for as long as the client listens. */
+/** Marks an answer that lasts for as long as the client listens, to leave it out of the latencies. */
 export function noteStream(res: ServerResponse & { [LOGGED]?: LoggedRequest }): void {
   if (res[LOGGED]) res[LOGGED].isStream = true;
 }
@@ -102,7 +102,7 @@ function writeLine(this: ServerResponse & { [LOGGED]?: LoggedRequest }): void {
     bytes: bodyBytes(this),
   };
   if (!this.writableFinished) {
-    // Whatever status was meant, nobody has seen it.
+    // The client has not seen the intended status, so it is not logged.
     sink.log.info(
       { ...line, status: undefined, bytes: undefined, aborted: true },
       'client went away before the answer',
@@ -120,7 +120,7 @@ export function membersOf(line: RequestLine): string {
   return `,"requestId":${quoted(requestId)},"method":${quoted(method ?? '')}${routeMember},"path":${quoted(path)},"status":${status}${codeMember},"durationMs":${durationMs}${bytesMember},"msg":"request"`;
 }
 
-/** As JSON.stringify, which takes longer over what has nothing to escape. */
+/** Does the same as JSON.stringify, but faster for a text without anything to escape. */
 function quoted(text: string): string {
   return PLAIN.test(text) ? `"${text}"` : JSON.stringify(text);
 }
@@ -137,19 +137,19 @@ function bodyBytes(res: ServerResponse): number | undefined {
 }
 
 /**
- * @returns the path of a request target: no query string, nothing that looks like an address or a secret, whether a route
- *   takes it or not, of bounded length
+ * @returns the path of a request target, of bounded length, without the query string and without anything that looks
+ *   like an e-mail address or a secret, whether a route takes it or not
  */
 export function loggablePath(target: string): string {
   const end = target.search(/[?#]/);
   let path = end === -1 ? target : target.slice(0, end);
-  // Before it is cut: most of a secret is not to be logged either.
+  // Redact before cutting: a part of a secret must not be logged either.
   if (path.length > SECRET_MIN_CHARS) path = path.split('/').map(withoutSecret).join('/');
   if (path.length > PATH_MAX_CHARS) path = `${path.slice(0, PATH_MAX_CHARS)}…`;
   return path.includes('@') || path.includes('%40') ? path.replace(ADDRESS_LIKE, '[redacted]') : path;
 }
 
-/** Any character may come percent-encoded, also beside an encoding that is none. */
+/** Any character may be percent-encoded, also beside an invalid encoding. */
 function withoutSecret(segment: string): string {
   const decoded = segment.replace(/%([\da-f]{2})/gi, (_, hex) =>
     String.fromCharCode(Number.parseInt(hex, 16)),

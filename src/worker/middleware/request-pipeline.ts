@@ -19,14 +19,14 @@ import { TARGET_MAX_CHARS, uriTooLong } from './target.ts';
 export interface RequestPipelineOptions {
   readonly log: Logger;
   readonly requests: RequestMeter;
-  /** Whether this process is about to go: every answer then asks the client to connect anew. */
+  /** Whether this process drains: every answer then asks the client to reconnect (`Connection: close`). */
   readonly draining: () => boolean;
   readonly overloaded: () => boolean;
   readonly onDamage: (reason: string) => void;
   readonly config: Pick<Config, 'PUBLIC_URL' | 'HSTS_MAX_AGE_SECONDS' | 'CORS_ORIGINS'>;
 }
 
-/** What tells of the request, not of the answer that failed. */
+/** Headers that belong to the request, not to the answer that failed: they are kept for the problem document. */
 const KEPT: ReadonlySet<string> = new Set([
   ...['x-request-id', 'ratelimit', 'ratelimit-policy', 'cross-origin-resource-policy'],
   ...CORS_HEADERS,
@@ -34,9 +34,9 @@ const KEPT: ReadonlySet<string> = new Set([
 const OVERLOAD_RETRY_SECONDS = 1;
 
 /**
- * What surrounds every request, in one middleware because each costs: its id, its log line, the headers that
- * every answer has, the answer for what was thrown, its compression, and `Connection: close` while draining.
- * @param answer what is surrounded
+ * Everything around a request: its id, its log line, the headers of every answer, the problem document for an error,
+ * compression, and `Connection: close` while draining. It is one middleware, because each middleware costs time.
+ * @param answer the handler in the middle, which answers the request
  */
 export function requestPipeline(
   options: RequestPipelineOptions,
@@ -70,16 +70,16 @@ export function requestPipeline(
     }
     if (!ctx.res.headersSent) secure(ctx.res, security);
     if (isCompressible(ctx)) await compress(ctx);
-    // After the handler: the draining may have begun while it worked.
+    // Checked after the handler: draining may have begun while it worked.
     if (draining() && !ctx.res.headersSent) ctx.res.setHeader('Connection', 'close');
   };
 }
 
-/** @throws Failure uri_too_long, or malformed_request for a target that no route could make sense of */
+/** @throws Failure uri_too_long, or malformed_request for a target that cannot be parsed or decoded */
 function checkTarget(ctx: Koa.Context): void {
   if ((ctx.req.url?.length ?? 0) > TARGET_MAX_CHARS) throw uriTooLong();
   try {
-    // The first access parses the target, and an absolute-form target may be no URL at all.
+    // The first access parses the target. One in absolute-form may be no valid URL.
     const { path } = ctx.request;
     if (path.includes('%')) decodeURIComponent(path);
   } catch (cause) {
@@ -87,7 +87,7 @@ function checkTarget(ctx: Koa.Context): void {
   }
 }
 
-/** Takes back what was to go with the answer that failed. */
+/** Removes the headers of the answer that failed. */
 function clear(res: ServerResponse): void {
   for (const name of res.getHeaderNames()) if (!KEPT.has(name)) res.removeHeader(name);
 }
@@ -96,12 +96,12 @@ function answerProblem(ctx: Koa.Context, failure: Failure, id: string, log: Logg
   const { res } = ctx;
   const { httpStatus } = failure.meaning;
   noteCode(res, failure.code);
-  // The other 5xx tell of a state that will pass, and of which its cause has been logged: the request's line says it.
+  // The other 5xx come from a passing state whose cause has been logged already: the request's line is enough.
   if (httpStatus === 500 || res.headersSent) {
     log.error({ requestId: id, code: failure.code, err: failure.options.cause ?? failure }, 'request failed');
   }
   if (res.headersSent) {
-    // A status can no longer be sent; a cut connection tells the client that the answer is not whole.
+    // A status can no longer be sent. A cut connection tells the client that the answer is incomplete.
     ctx.respond = false;
     res.destroy();
     return;

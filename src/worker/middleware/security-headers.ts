@@ -4,9 +4,9 @@ import type { Config } from '../../config/config.ts';
 type Header = readonly [name: string, value: string, lowerCaseName: string];
 
 export interface SecurityHeaders {
-  /** What means something on an answer that is JSON, or nothing. */
+  /** For answers that are JSON or have no body. */
   readonly ofJson: readonly Header[];
-  /** What all others have, since a browser may show them. */
+  /** For all other answers, since a browser may show them. */
   readonly ofOthers: readonly Header[];
 }
 
@@ -18,12 +18,12 @@ const OF_BOTH: readonly Header[] = [
 ];
 
 /**
- * What answers carry, an error's too. On JSON that is what OWASP's REST security cheat sheet names; on what a browser may
- * show it is helmet's set, with the strictest content policy: a route that answers with a page sets a policy of its own.
- * HSTS only where clients come by HTTPS (RFC 6797 7.2 wants none on others), and never for the domains below, which are not
- * ours to decide about.
+ * The security headers of all answers, errors included. JSON gets those that OWASP's REST security cheat sheet names.
+ * An answer that a browser may show gets helmet's set with the strictest content policy; a route that answers with a
+ * page sets its own policy. HSTS is sent only when clients come by HTTPS (RFC 6797 7.2 forbids it otherwise), and never
+ * for subdomains, about which we cannot decide.
  *
- * @returns names and values, made once
+ * @returns names and values; to be made once
  */
 export function securityHeaders({
   PUBLIC_URL,
@@ -52,11 +52,11 @@ export function securityHeaders({
 }
 
 /**
- * Sets what an answer that is whole lacks of them, and how JSON may be kept: with a tag by its client, which asks each time
- * whether it still holds; else by nobody.
+ * Sets the security headers that a finished answer lacks, and Cache-Control: with an ETag, only the client may cache
+ * the answer, and must revalidate it each time; JSON without an ETag may not be cached.
  */
 export function secure(res: ServerResponse, { ofJson, ofOthers }: SecurityHeaders): void {
-  // Names in small letters: those of another would be made anew, and looked for as what they are, with each request.
+  // Lower-case names: for others Node would make a lower-case copy on each request, to look it up.
   const type = res.getHeader('content-type');
   const isJson = type === 'application/json' || (typeof type === 'string' && JSON_TYPE.test(type));
   const isEmpty = type === undefined;

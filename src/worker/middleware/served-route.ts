@@ -10,7 +10,7 @@ import { validate } from './validate.ts';
 /** Answers one request, synchronously or not. */
 export type Handler = (ctx: RouterContext) => unknown;
 
-/** A route in this process. */
+/** A route with its handler in this process. */
 export interface ServedRoute {
   readonly route: RouteDeclaration;
   readonly handle: Handler;
@@ -22,13 +22,13 @@ interface Input {
   readonly body: unknown;
 }
 
-/** Koa would parse it all the same. */
+/** The query of a request without a query string, which Koa would still parse. */
 const NO_QUERY: Input['query'] = Object.freeze({});
 
 /**
- * Has routes served. A request goes through the guard first, so that none can be left open by accident, then its input is
- * checked as the route declares it, and its handler gets what has come of that.
- * @param context what each is prepared with
+ * Prepares routes for serving. Each request passes the guard first, so that no route can be left open by accident. Then
+ * its input is validated as the route declares it, and the handler gets the validated input.
+ * @param context passed to the `prepare` of each route
  */
 export function serve<RouteNeeds>(
   routes: readonly Route<RouteNeeds>[],
@@ -58,12 +58,12 @@ export function serve<RouteNeeds>(
 }
 
 /**
- * What a handler returns is no answer, and Koa would send a 404 that nobody has declared.
- * @throws TypeError when the handler has set none
+ * Checks that a handler has set an answer: the value that it returns is none, and Koa would send an undeclared 404.
+ * @throws TypeError when the handler has set no answer
  */
 function demandAnswer({ res, body, respond }: RouterContext, { method, path }: RouteDeclaration): void {
   const isSet = res.statusCode !== 404 || body !== undefined || res.headersSent || respond === false;
-  // Nobody waits for what a handler does about a client that has gone.
+  // When the client has gone, no answer is needed.
   if (isSet || res.req.socket.destroyed) return;
   throw new TypeError(
     `The handler of ${method.toUpperCase()} ${path} has answered nothing; expected sendJson, or a body or a status of ctx`,
@@ -95,7 +95,7 @@ function inputReader({ scope, params = {}, query = {}, body }: RouteDeclaration)
   };
 }
 
-/** @returns what validates a query string; undefined where nothing of it is checked */
+/** @returns the schema of the query string; undefined when no parameter has a zod schema */
 function schemaOf(
   query: Readonly<Record<string, Parameter>>,
 ): z.ZodType<Readonly<Record<string, unknown>>> | undefined {

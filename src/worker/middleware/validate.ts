@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import { Failure, type FieldError } from '../../platform/errors.ts';
 
 /**
- * @returns `value` as the schema gives it back
+ * @returns `value` as the schema returns it
  * @throws Failure invalid_request with one entry for every wrong field
  */
 export function validate<Output>(schema: z.ZodType<Output>, value: unknown): Output {
@@ -11,13 +11,13 @@ export function validate<Output>(schema: z.ZodType<Output>, value: unknown): Out
   throw invalidRequest(fieldErrors(parsed.error));
 }
 
-/** @returns the refusal that names the wrong fields */
+/** @returns the failure invalid_request, which names the wrong fields */
 export function invalidRequest(errors: readonly FieldError[]): Failure {
   const fields = errors.map((error) => error.field).join(', ');
   return new Failure('invalid_request', `Wrong: ${fields}`, { errors });
 }
 
-/** The first complaint of each field: the others mostly follow from it. */
+/** Keeps only the first error of each field: the others mostly follow from it. */
 function fieldErrors(error: z.ZodError): FieldError[] {
   const byField = new Map<string, FieldError>();
   for (const issue of error.issues) {

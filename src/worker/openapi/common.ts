@@ -3,7 +3,7 @@ import type { Parameter, RouteDeclaration } from '../../contract/route.ts';
 import { allCodes, type Code } from '../../platform/errors.ts';
 import { KEY_HEADER } from '../idempotency-key.ts';
 
-/** What any request may get. */
+/** Error codes of every route. */
 const ANY: readonly Code[] = [
   'malformed_request',
   'uri_too_long',
@@ -12,13 +12,13 @@ const ANY: readonly Code[] = [
   'overloaded',
   'internal',
 ];
-/** What any request may get but those that tell whether the system lives: they are counted, and served where it leads. */
+/** Error codes of every route but the health probes: these are not counted, and are also served by a standby. */
 const COUNTED: readonly Code[] = ['rate_limited', 'standby'];
-/** What any request may get that needs a scope, and so reads data. */
+/** Error codes of routes that need a scope, and so read data. */
 const SCOPED: readonly Code[] = ['unauthorized', 'forbidden', 'storage_corrupt'];
-/** What any request may get whose route refuses query parameters that it does not take. */
+/** Error codes of routes that refuse undeclared query parameters. */
 const QUERY: readonly Code[] = ['invalid_request'];
-/** What any request may get that writes. */
+/** Error codes of routes that write. */
 const WRITE: readonly Code[] = [
   'invalid_request',
   'writer_busy',
@@ -33,11 +33,11 @@ const WRITE: readonly Code[] = [
   'idempotency_in_progress',
   'idempotency_mismatch',
 ];
-/** What any request may get that has a body. */
+/** Error codes of routes with a body. */
 const BODY: readonly Code[] = ['too_large', 'unsupported_media_type', 'request_timeout', 'invalid_request'];
 const JSON_BODY: readonly Code[] = ['malformed_json'];
 
-/** The headers that any write takes. */
+/** The headers that every write takes. */
 const WRITE_HEADERS: Readonly<Record<string, Parameter>> = {
   Durability: {
     schema: z.enum(['local', 'replicated']),
@@ -79,7 +79,7 @@ function isWrite({ method }: RouteDeclaration): boolean {
   return method !== 'get';
 }
 
-/** @returns every code that a route may answer, its own and those of its kind, each once, in the order of the table */
+/** @returns every error code of a route, its own and those of its kind, each once, in the order of all codes */
 export function codesOf(route: RouteDeclaration): readonly Code[] {
   const all = new Set<Code>([...ANY, ...(route.errors ?? [])]);
   const add = (codes: readonly Code[]) => {
@@ -99,7 +99,7 @@ export function headersOf(route: RouteDeclaration): Readonly<Record<string, Para
   return { ...(isWrite(route) && WRITE_HEADERS), ...route.headers };
 }
 
-/** @returns what the headers mean that answers of its kind have */
+/** @returns the descriptions of the headers that the answers of this kind of route have */
 export function answerHeadersOf(route: RouteDeclaration): Readonly<Record<string, string>> {
   return isWrite(route) ? WRITE_ANSWER_HEADERS : {};
 }

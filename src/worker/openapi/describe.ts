@@ -8,7 +8,7 @@ import { CHASSIS_ROUTES } from '../chassis-routes.ts';
 import { hasHome, home } from '../home.ts';
 import { buildDocument, type OpenApiDocument } from './document.ts';
 
-/** @returns what every route declares, by the feature or the part of the chassis that it belongs to */
+/** @returns the declarations of all routes, by their feature or part of the chassis */
 export async function describeRoutes(
   features: readonly Feature[],
 ): Promise<Readonly<Record<string, readonly RouteDeclaration[]>>> {
@@ -22,7 +22,7 @@ export async function describeRoutes(
   return Object.fromEntries([...ofFeatures, ...ofChassis]);
 }
 
-/** What there is to describe. */
+/** What the description is made from. */
 export interface DescribedApi {
   readonly about: Pick<App, 'title' | 'description'>;
   readonly features: readonly Feature[];

@@ -11,7 +11,7 @@ import { PROBLEM_TYPE, problemOf } from '../middleware/problem.ts';
 import { answerHeadersOf, codesOf, headersOf, problemSchema } from './common.ts';
 import { type Direction, Schemas } from './schemas.ts';
 
-/** https://spec.openapis.org/oas/v3.1.1.html, as far as it is used here. */
+/** An OpenAPI document (https://spec.openapis.org/oas/v3.1.1.html), as far as it is used here. */
 export interface OpenApiDocument {
   readonly openapi: string;
   readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
@@ -49,11 +49,11 @@ export type Content = Readonly<
 export interface DocumentOptions {
   readonly about: Pick<App, 'title' | 'description'>;
   readonly version: string;
-  /** What clients reach the API under; `/` for where they got the document. */
+  /** The base URL of the API for clients; `/` for the place from which they got the document. */
   readonly url: string;
 }
 
-/** What an error's status brings along. */
+/** Headers that answers with these error statuses have. */
 const ERROR_HEADERS: Readonly<Record<number, Readonly<Record<string, string>>>> = {
   401: { 'WWW-Authenticate': 'How to send a key (RFC 6750), and what was wrong with the one that was sent.' },
   403: { 'WWW-Authenticate': 'The scope that is needed (RFC 6750).' },
@@ -61,13 +61,16 @@ const ERROR_HEADERS: Readonly<Record<number, Readonly<Record<string, string>>>> 
   503: { 'Retry-After': 'Seconds until a retry makes sense.' },
 };
 
-/** What holds for any app. */
+/** The part of the description that is the same for every app. */
 const COMMON = `Every answer carries \`X-Request-Id\`; every error is a problem document (RFC 9457) with a stable \`code\`. A path that is
 not listed here answers 404 \`not_found\`; a method that is not, 405 \`method_not_allowed\` with \`Allow\`. HEAD answers as
 GET does, without a body. A 429 or 503 says with \`Retry-After\` when to come back.
 Where requests are counted, \`RateLimit\` and \`RateLimit-Policy\` (draft-ietf-httpapi-ratelimit-headers) tell what is left.`;
 
-/** @returns the OpenAPI description of these routes, by the tag that groups them */
+/**
+ * @param routes by the tag that groups them
+ * @returns their OpenAPI description
+ */
 export function buildDocument(
   routes: Readonly<Record<string, readonly RouteDeclaration[]>>,
   { about, version, url }: DocumentOptions,
@@ -127,10 +130,10 @@ function operationOf(route: RouteDeclaration, tag: string, schemas: Schemas, pro
   };
 }
 
-/** Since 3.1 the roles of a scheme that is not OAuth may be listed too. */
+/** Since OpenAPI 3.1, roles may be listed for a scheme that is not OAuth, too. */
 function securityOf(scope: Scope): Operation['security'] {
   if (scope === 'public') return [];
-  // On the machine itself without a key.
+  // The empty requirement: on the machine itself no key is needed.
   if (scope === 'operator') return [{ key: ['admin'] }, {}];
   if (scope === 'metrics') return [{ key: ['metrics'] }, { key: ['admin'] }, {}];
   return [{ key: [scope] }];

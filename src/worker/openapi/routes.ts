@@ -18,7 +18,7 @@ import {
 } from '../send-file.ts';
 import type { OpenApiDocument } from './document.ts';
 
-/** What of Swagger UI is served, by name; nothing else of its package can be asked for. */
+/** The files of Swagger UI that are served, by name; nothing else of its package is. */
 const ASSETS: Readonly<Record<string, string>> = {
   'swagger-ui.css': 'text/css; charset=utf-8',
   'swagger-ui-bundle.js': 'text/javascript; charset=utf-8',
@@ -42,7 +42,7 @@ const page = (title: string) => `<!doctype html>
 </html>
 `;
 
-// Beside the folder of this script, whatever path a proxy takes away.
+// The URL is relative to this script's, so that it works behind a proxy that strips a path.
 const INIT_SCRIPT = `SwaggerUIBundle({
   url: new URL('../openapi.json', document.currentScript.src).href,
   dom_id: '#swagger-ui',
@@ -61,8 +61,8 @@ export interface ToDescribe {
 const defineRoute = routesWith<ToDescribe>();
 
 /**
- * `GET /openapi.json`: the description of the API. `GET /docs`: Swagger UI, which shows it. Both are made when they
- * are first asked for: most workers' lives pass without.
+ * `GET /openapi.json`: the description of the API. `GET /docs`: Swagger UI, which shows it. The description is made at
+ * the first request for it, since most workers never need it.
  */
 export const openApiRoutes = [
   defineRoute({
@@ -85,7 +85,7 @@ export const openApiRoutes = [
       let document: Promise<{ text: string; etag: string }> | undefined;
       return async (ctx) => {
         document ??= render(describe).catch((error) => {
-          // The next one may have better luck.
+          // Forget the failed attempt: the next request tries again.
           document = undefined;
           throw error;
         });
@@ -140,7 +140,7 @@ export const openApiRoutes = [
         if (!Object.hasOwn(ASSETS, name)) throw new Failure('not_found', 'There is no such file');
         const file = new URL(name, import.meta.resolve('swagger-ui-dist/package.json'));
         const { size, mtimeMs } = await stat(file);
-        // The bundle is large: neither held nor hashed.
+        // The bundle is large, so it is neither kept in memory nor hashed.
         const body = () => createReadStream(file);
         const etag = `"${version}-${size}-${Math.floor(mtimeMs)}"`;
         sendTagged(ctx, ASSETS[name]!, etag, { body, sizeBytes: size });
@@ -150,6 +150,6 @@ export const openApiRoutes = [
 
 async function render(describe: ToDescribe['describe']): Promise<{ text: string; etag: string }> {
   const text = JSON.stringify(await describe());
-  // Weak, so that it may be compressed: RFC 9110 8.8.3.3.
+  // A weak tag, so that the answer may be compressed: RFC 9110 8.8.3.3.
   return { text, etag: `W/${contentTag(text)}` };
 }

@@ -5,8 +5,8 @@ import type { JsonSchema } from '../../contract/route.ts';
 export type Direction = 'input' | 'output';
 
 /**
- * Turns zod's schemas into JSON Schema (draft 2020-12, the dialect of OpenAPI 3.1). One that has an `id` in its
- * metadata goes into the document's components once, and is referred to from wherever it is used.
+ * Turns zod schemas into JSON Schema (draft 2020-12, the dialect of OpenAPI 3.1). A schema with an `id` in its metadata
+ * goes into the document's components once, and is referred to wherever it is used.
  */
 export class Schemas {
   readonly components: Record<string, JsonSchema> = {};
@@ -14,11 +14,11 @@ export class Schemas {
   /** @throws Error when two different schemas have one id */
   add(schema: z.ZodType | JsonSchema, direction: Direction): JsonSchema {
     if (!(schema instanceof z.ZodType)) return schema;
-    // Below a root of its own, so that a schema with an id becomes a definition like any other.
+    // Wrapped in an object, so that a schema with an id becomes a definition, also when it is the outermost one.
     const { properties, $defs = {} } = z.toJSONSchema(z.object({ root: schema }), {
       io: direction,
       override: ({ jsonSchema }) => {
-        // Clients must put up with members that later versions add; what they may not send they are told.
+        // Clients must tolerate members that later versions add to answers. For requests the ban stays visible.
         if (direction === 'output' && jsonSchema.additionalProperties === false)
           delete jsonSchema.additionalProperties;
       },

@@ -2,14 +2,14 @@ import { PassThrough } from 'node:stream';
 import type { Answers, Ask } from '../../runtime/answers.ts';
 
 const TICK_MS = 500;
-/** A viewer that is so far behind connects anew sooner than it would catch up. */
+/** A viewer that lags so far behind is disconnected: to reconnect is faster than to catch up. */
 const BACKLOG_MAX_BYTES = 1024 * 1024;
-/** Viewers of one worker: each costs a document a tick. */
+/** Most viewers of one worker: each costs one document in each tick. */
 export const VIEWERS_MAX = 32;
 
 export interface LiveOptions {
   readonly ask: Ask;
-  /** Whether this process is about to go: its viewers then go to another one. */
+  /** Whether this process drains: its viewers then reconnect to another one. */
   readonly draining: () => boolean;
 }
 
@@ -19,15 +19,17 @@ interface Viewer {
 }
 
 /**
- * Those who watch the system through this worker, by server-sent events. One question a tick serves them all, and
- * none is asked while nobody watches. A viewer is: new (it gets the history) → watching → gone (it left, is no longer
- * allowed to, lags too far behind, or the worker drains).
+ * The viewers who watch the system through this worker, by server-sent events. One query to the primary in each tick
+ * serves them all, and none is made while nobody watches.
+ *
+ * States of a viewer: new (it gets the history) → watching → gone (it left, is no longer allowed, lags too far behind,
+ * or the worker drains).
  */
 export class Live {
   readonly #options: LiveOptions;
   readonly #viewers = new Set<Viewer>();
   #timer: NodeJS.Timeout | undefined;
-  /** A slow answer must not be overtaken by the next. */
+  /** True while a query is pending: a slow answer must not be overtaken by the next one. */
   #isAsking = false;
 
   constructor(options: LiveOptions) {
@@ -39,8 +41,8 @@ export class Live {
   }
 
   /**
-   * @param isAllowed asked at each tick: a key may be revoked while its owner watches
-   * @returns what to answer with
+   * @param isAllowed called at each tick: a key may be revoked while its owner watches
+   * @returns the body of the answer
    * @throws Failure not_ready when the primary does not answer
    */
   async watch(isAllowed: () => Promise<boolean>): Promise<PassThrough> {
@@ -74,7 +76,7 @@ export class Live {
     try {
       system = await this.#options.ask('system');
     } catch {
-      // The next tick asks again; a viewer sees by the clock that nothing comes.
+      // The next tick asks again. The page shows its viewer how old the data is.
       return;
     } finally {
       this.#isAsking = false;

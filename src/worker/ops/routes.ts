@@ -16,7 +16,7 @@ import type { OpsSessions } from './sessions.ts';
 
 const require = createRequire(import.meta.url);
 
-/** Each file of the page by its name, with its type; nothing else can be asked for. */
+/** The files of the page that are served, by name; nothing else is. */
 const FILES: Readonly<Record<string, { readonly type: string; readonly path: () => string | URL }>> = {
   'ops.css': { type: 'text/css; charset=utf-8', path: () => page('ops.css') },
   'ops.js': { type: 'text/javascript; charset=utf-8', path: () => page('ops.js') },
@@ -44,9 +44,9 @@ export interface OpsNeeds {
 const defineRoute = routesWith<OpsNeeds>();
 
 /**
- * For the operator. `GET /metrics`: the whole system for Prometheus, whichever worker answers. `GET /ops`: a page that
- * shows it; it holds no data itself, so it needs no key, and asks its reader for one when `GET /ops/live` wants it. With a
- * link of `ninelives ops` it gets a session in its place, by `POST /ops/session`.
+ * Routes for the operator. `GET /metrics`: the whole system for Prometheus, whichever worker answers. `GET /ops`: a
+ * page that shows the system live. The page itself holds no data and needs no key; it asks its reader for one when `GET
+ * /ops/live` requires it. A link of `ninelives ops` gives it a session instead, by `POST /ops/session`.
  */
 export const opsRoutes = [
   defineRoute({
@@ -62,7 +62,7 @@ export const opsRoutes = [
       ({ ask, appMetrics }) =>
       async (ctx) => {
         const { snapshot, series } = await ask('metrics');
-        // Loaded with the first scrape: it goes to one worker or to few.
+        // Loaded at the first scrape: scrapes reach only one or few workers.
         const { CONTENT_TYPE, expose } = await import('../../metrics/exposition.ts');
         ctx.status = 200;
         ctx.set({ 'Content-Type': CONTENT_TYPE, 'Cache-Control': 'no-store' });
@@ -109,7 +109,7 @@ export const opsRoutes = [
         }
         const stream = await live.watch(async () => {
           try {
-            // It was counted when it began.
+            // Rate `none`: the request was counted when it began.
             await guard(ctx, { scope: 'operator', rate: 'none' });
             return true;
           } catch {
@@ -142,7 +142,7 @@ export const opsRoutes = [
       },
     },
     errors: ['unauthorized', 'not_ready'],
-    // What it takes and gives stands in bodies, which nothing logs.
+    // The token and the session are in bodies, which are never logged.
     prepare:
       ({ sessions }) =>
       async (ctx, { body: { token } }) => {

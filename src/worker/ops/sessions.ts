@@ -4,23 +4,24 @@ import type { Ask } from '../../runtime/answers.ts';
 
 const MS_PER_S = 1000;
 
-/** What a page gets for a link. */
+/** The session that a page gets in exchange for a link. */
 export interface OpsSession {
   readonly session: string;
   readonly expires_in_seconds: number;
 }
 
 /**
- * Sessions of the operator's page in one worker. The primary has given it the secret of the passes (`know`), so that each
- * worker takes what another has opened, and none asks the primary for what nobody has issued. A primary of an older release
- * gives none; then there are no sessions.
+ * The sessions of the operator's page, in one worker. Links and sessions are signed passes. The primary sends the
+ * secret of the passes to each worker (`know`), so that every worker accepts a session that another has opened, and
+ * forged passes are refused without asking the primary. A primary of an older release sends no secret; then there are
+ * no sessions.
  */
 export class OpsSessions {
   readonly #ask: Ask;
   readonly #now: () => number;
   #passes: Passes | undefined;
 
-  /** @param now of the clock that all processes share, in milliseconds */
+  /** @param now milliseconds on the monotonic clock, which all processes share */
   constructor(ask: Ask, now: () => number) {
     this.#ask = ask;
     this.#now = now;
@@ -32,8 +33,9 @@ export class OpsSessions {
   }
 
   /**
-   * Exchanges what stands behind the `#` of a link.
-   * @throws Failure unauthorized when it is none, was exchanged, or is too old
+   * Exchanges a link for a session.
+   * @param link the text after the `#` of the link
+   * @throws Failure unauthorized when it is not valid, was exchanged before, or is too old
    */
   async open(link: string): Promise<OpsSession> {
     const id = this.#passes?.check('link', link, this.#now());
