@@ -5,24 +5,26 @@ import type { UnnamedProxy } from '../messages/messages.ts';
 import { canonicalAddress, countedAddress, isNear, UNIX_PEER } from '../platform/ip-address.ts';
 
 const HEADER = 'x-forwarded-for';
-/** More proxies in a row than anybody has. */
+/** Most entries of X-Forwarded-For that are read: more proxies in a row than anybody has. */
 const ENTRIES_MAX = 20;
-/** An address, as some proxies write it with its port. */
+/** An address with its port, as some proxies write it. */
 const WITH_PORT = /^(?:\[([^\]]+)\](?::\d{1,5})?|(\d+\.\d+\.\d+\.\d+):\d{1,5})$/;
-/** Enough to see what is wrong; anybody can send such a header. */
+/** Most unnamed proxies that are kept: enough to see what is wrong, and anybody can send such a header. */
 const UNNAMED_MAX = 5;
 
 /**
- * Tells where requests come from: the peer, or what a peer that TRUSTED_PROXIES names says in X-Forwarded-For. No other
- * header decides anything. State: the peers that it has met that send such a header and are not named, at most five of
- * each kind, so that those of outside do not hide one of this network.
+ * Tells where requests come from: from the peer, or, when TRUSTED_PROXIES names the peer, from the address in its
+ * X-Forwarded-For. No other header decides anything.
+ *
+ * State: the peers that send a proxy header and are not named in TRUSTED_PROXIES; at most five inside this network and
+ * five outside, so that outside ones do not hide one inside.
  */
 export class ClientAddresses {
   readonly #isTrusted: (peer: string) => boolean;
   readonly #onUnnamed: (all: readonly UnnamedProxy[]) => void;
   readonly #unnamed = new Map<string, UnnamedProxy>();
 
-  /** @param onUnnamed told with each new one */
+  /** @param onUnnamed called with all unnamed proxies when a new one is met */
   constructor(
     { TRUSTED_PROXIES }: Pick<Config, 'TRUSTED_PROXIES'>,
     onUnnamed: (all: readonly UnnamedProxy[]) => void,
@@ -31,7 +33,7 @@ export class ClientAddresses {
     this.#onUnnamed = onUnnamed;
   }
 
-  /** Notes a peer that says that it passes a request on, and is not named. */
+  /** Records the peer if it sends a proxy header and TRUSTED_PROXIES does not name it. */
   note({ headers, socket }: IncomingMessage): void {
     if (
       headers[HEADER] === undefined &&
@@ -48,7 +50,7 @@ export class ClientAddresses {
     this.#onUnnamed([...this.#unnamed.values()]);
   }
 
-  /** @returns what a request is counted under: an IPv4 address, the /64 network of an IPv6 one, or `unix` */
+  /** @returns the id under which a request is counted: an IPv4 address, the /64 network of an IPv6 one, or `unix` */
   countedOf({ headers, socket }: IncomingMessage): string {
     const peer = peerOf(socket);
     if (peer === undefined) return 'unknown';
@@ -59,9 +61,9 @@ export class ClientAddresses {
   }
 
   /**
-   * From the right, past those that are trusted, to the first that is not. Each trusted proxy vouches for the entry that
-   * it has added; beyond junk nobody vouches for anything.
-   * @param header all its lines, joined by commas as Node does it
+   * Goes from the right past the trusted proxies to the first address that is not trusted. Each trusted proxy vouches
+   * for the entry that it has added. At an invalid entry the search ends: nobody vouches for what is left of it.
+   * @param header all lines of the header, joined by commas as Node does
    */
   #firstOther(peer: string, header: string): string {
     let found = peer;
@@ -84,7 +86,7 @@ function addressIn(entry: string): string | undefined {
   return canonicalAddress(bracketed ?? plain ?? text);
 }
 
-/** Undefined when it is gone. */
+/** @returns the address of the peer; undefined when the connection is gone */
 function peerOf(socket: IncomingMessage['socket']): string | undefined {
   const { remoteAddress } = socket;
   if (remoteAddress !== undefined) return canonicalAddress(remoteAddress);

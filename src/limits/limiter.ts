@@ -3,7 +3,7 @@ import type { Config } from '../config/config.ts';
 import { Failure } from '../platform/errors.ts';
 import { type Grant, type GrantRequest, type Policy, quotaOf, WINDOW_MS } from './policy.ts';
 
-/** A writer that is away must not hold up reads for longer. */
+/** Longest wait for a grant: while the writer is away, reads must not be delayed for longer. */
 const ANSWER_TIMEOUT_MS = 250;
 
 interface Lease {
@@ -14,19 +14,21 @@ interface Lease {
 
 export interface LimiterOptions {
   readonly config: Config;
-  /** Asks the writer. */
+  /** Asks the writer for a grant. */
   readonly ask: (request: GrantRequest) => Promise<Grant>;
-  /** Milliseconds that never go back. */
+  /** @returns milliseconds on the monotonic clock */
   readonly now: () => number;
 }
 
 /**
- * Counts a worker's requests against what the writer's pool has granted it. A lease of one key or address is: none →
- * asked for (a request comes) → held (granted: requests pass without asking anyone) → none (used up, or its window is
- * over). One without tokens is the end of the window's quota, and refuses until that is over.
+ * Counts a worker's requests against the leases that the writer's pool has granted it.
  *
- * While the writer does not answer, each worker grants itself its share of the quota, so that together they let pass at
- * most one quota a window beyond what the writer had granted before.
+ * States of the lease of one key or address: none → asked for (a request comes) → held (granted: requests pass without
+ * a query) → none (it is used up, or its window is over). A lease granted without tokens means that the quota of the
+ * window is used up: requests are refused until the window is over.
+ *
+ * While the writer does not answer, each worker grants itself its share of the quota. Together the workers then let
+ * pass at most one quota in each window beyond the writer's grants.
  */
 export class Limiter {
   readonly #options: LimiterOptions;
@@ -44,10 +46,10 @@ export class Limiter {
   }
 
   /**
-   * Counts one request, and tells in its headers what is left (draft-ietf-httpapi-ratelimit-headers).
-   * @param id a key's id, or an address
-   * @returns undefined when it may pass at once, else a promise of that
-   * @throws Failure rate_limited
+   * Counts one request, and sets the headers that tell what is left (draft-ietf-httpapi-ratelimit-headers).
+   * @param id the id of a key, or an address
+   * @returns undefined when the request may pass at once, otherwise a promise that resolves when it may
+   * @throws Failure rate_limited when it may not; the promise rejects with the same
    */
   take(ctx: Context, policy: Policy, id: string): void | Promise<void> {
     const quota = quotaOf(policy, this.#options.config);
@@ -80,7 +82,7 @@ export class Limiter {
   async #askAndTake(ctx: Context, policy: Policy, id: string): Promise<void> {
     const asking = this.#asking.get(`${policy}:${id}`) ?? this.#renew(policy, id);
     await asking;
-    // Those who waited with it may have used it up.
+    // Other requests that waited for the same lease may have used it up.
     await this.take(ctx, policy, id);
   }
 
@@ -89,14 +91,14 @@ export class Limiter {
     const askedMs = this.#options.now();
     const renewal = this.#ask({ policy, id }).then(({ tokens, pooled, resetMs }) => {
       this.#asking.delete(name);
-      // Counted from before the question, so that it never outlives its window. A grant of none is the end of it.
+      // Counted from before the query, so that the lease never outlives its window. A grant of 0 tokens ends the quota.
       this.#leases[policy].set(id, { tokens, pooled: tokens === 0 ? 0 : pooled, untilMs: askedMs + resetMs });
     });
     this.#asking.set(name, renewal);
     return renewal;
   }
 
-  /** Never rejects. */
+  /** Asks the writer; without an answer in time, grants this worker's own share. Never rejects. */
   async #ask(request: GrantRequest): Promise<Grant> {
     const { promise: late, resolve } = Promise.withResolvers<undefined>();
     const timer = setTimeout(() => resolve(undefined), ANSWER_TIMEOUT_MS);

@@ -3,31 +3,32 @@ import type { Config } from '../config/config.ts';
 export const WINDOW_MS = 60_000;
 
 /**
- * Who is counted, and for what: the holder of a key for everything; where a request without a valid one comes from, apart
- * for public routes, so that what is refused for want of a key takes nothing from those.
+ * What a request is counted against. `key`: a valid key, for all routes. `address`: the address of a request without a
+ * valid key. `public`: the same for public routes, counted apart, so that refused requests use up nothing of their
+ * quota.
  */
 export type Policy = 'key' | 'address' | 'public';
 
-/** What the writer is asked under this name. */
+/** The name of the query to the writer. */
 export const QUESTION = 'limits.grant';
 
-/** Asks for permission to serve requests. */
+/** Asks the writer for permission to serve requests. */
 export interface GrantRequest {
   readonly policy: Policy;
-  /** A key's id, or an address. */
+  /** The id of a key, or an address. */
   readonly id: string;
 }
 
-/** Permission to serve so many requests until the window ends. */
+/** Permission to serve some requests until the window ends. */
 export interface Grant {
-  /** 0 when the window has none left. */
+  /** How many requests; 0 when the quota of the window is used up. */
   readonly tokens: number;
-  /** How many others may still ask for. */
+  /** How many requests of the window's quota are not granted yet. */
   readonly pooled: number;
   readonly resetMs: number;
 }
 
-/** @returns how many requests a window takes; 0 for any number */
+/** @returns how many requests a window allows; 0: any number */
 export function quotaOf(policy: Policy, config: Config): number {
   if (policy === 'key') return config.RATE_LIMIT_KEY_PER_MINUTE;
   return policy === 'public' ? config.RATE_LIMIT_PUBLIC_PER_MINUTE : config.RATE_LIMIT_ADDRESS_PER_MINUTE;

@@ -2,14 +2,14 @@ import type { RateLimiterMemory } from 'rate-limiter-flexible';
 import type { Config } from '../config/config.ts';
 import { type Grant, type GrantRequest, type Policy, quotaOf, WINDOW_MS } from './policy.ts';
 
-/** A grant is what is left, divided by so many for each worker: what one worker holds unused, no other can use. */
+/** A grant is the rest of the quota, divided by this for each worker: no other worker can use what one holds unused. */
 const DIVISOR = 8;
 
 /**
- * What every key and address may still ask for, in the memory of the writer, the one process that all workers ask. It
- * hands out requests in grants, large ones while much is left and single ones towards the end, so that a worker asks
- * seldom, and the sum never passes the quota. A window begins with the first request of its key and ends a minute later.
- * A writer that dies forgets: what it had granted may then be granted once more in that minute.
+ * The remaining quotas of all keys and addresses, in the memory of the writer, which all workers ask. It hands out
+ * requests in grants: large ones while much is left, single ones towards the end. So a worker asks seldom, and the sum
+ * never exceeds the quota. A window begins with the first request of its key or address, and ends a minute later. A new
+ * writer knows nothing of earlier grants: what they allowed may be granted once more in that minute.
  */
 export class LimitPool {
   readonly #config: Config;
@@ -25,18 +25,18 @@ export class LimitPool {
     const left = Math.max(0, quota - ((await limiter.get(id))?.consumedPoints ?? 0));
     const wanted = Math.min(left, Math.max(1, Math.floor(left / (DIVISOR * this.#config.WORKERS))));
     const { consumedPoints, msBeforeNext } = await limiter.penalty(id, wanted);
-    // Another grant may have come between the look and the count.
+    // Another grant may have been counted between the two calls.
     const tokens = Math.max(0, Math.min(wanted, quota - (consumedPoints - wanted)));
     return {
       tokens,
       pooled: Math.max(0, quota - consumedPoints),
-      // The library counts on the wall clock, which somebody may set.
+      // The library uses the wall clock, which may be set: bound its result.
       resetMs: Math.min(WINDOW_MS, Math.max(1, msBeforeNext)),
     };
   }
 
   async #create(policy: Policy, quota: number): Promise<RateLimiterMemory> {
-    // Loaded with the first request that is counted: without keys there is none.
+    // Loaded at the first counted request: without keys no request is counted.
     const { RateLimiterMemory } = await import('rate-limiter-flexible');
     const limiter =
       this.#limiters.get(policy) ?? new RateLimiterMemory({ points: quota, duration: WINDOW_MS / 1000 });
