@@ -6,12 +6,12 @@ import { prepareQueries } from './queries.ts';
 
 const CREATE = 'npm run keys -- create --name admin --scope admin';
 
-/** What a start looks at while there are no keys. */
+/** The settings that decide who could call while there are no keys. */
 type Reach = Pick<Config, 'HOST' | 'CORS_ORIGINS'>;
 
 /**
- * @returns what to know of a system without keys; undefined with keys
- * @throws Failure config_invalid when others than who is on this machine could call while there are no keys
+ * @returns a notice for the operator of a system without keys; undefined when there are keys
+ * @throws Failure config_invalid when there are no keys and callers outside of this machine could reach the system
  */
 export function checkStart(db: Database, config: Reach): string | undefined {
   if (prepareQueries(db).any()) return undefined;

@@ -5,7 +5,7 @@ import { NO_OWNER, newKey, revocation, rotation, uses } from './schema.ts';
 
 const LIVE_KEY = '(id = @key OR name = @key) AND revoked_at_ms IS NULL';
 
-/** Which key it was. */
+/** The key that a command has changed. */
 interface Named {
   readonly id: string;
   readonly name: string;
@@ -36,7 +36,7 @@ const create = defineCommand({
   },
 });
 
-/** Ends a key at once and for good; Failure not_found when there is none. */
+/** Revokes a key, at once and for good; Failure not_found when there is none. */
 const revoke = defineCommand({
   input: revocation,
   prepare(db) {
@@ -48,8 +48,8 @@ const revoke = defineCommand({
 });
 
 /**
- * Gives a key another secret; Failure not_found when there is none, invalid_request when it has expired, or when the secret
- * before is still in its grace and would end with this.
+ * Gives a key a new secret. Failure not_found when there is no such key; invalid_request when the key has expired and
+ * gets no new expiry, or when an older secret is still in its grace time, which only `force` ends.
  */
 const rotate = defineCommand({
   input: rotation,
@@ -90,7 +90,7 @@ const rotate = defineCommand({
   },
 });
 
-/** Notes when keys were used last. */
+/** Records when keys were last used. */
 const touch = defineCommand({
   input: uses,
   prepare(db) {

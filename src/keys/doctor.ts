@@ -7,7 +7,7 @@ import { checkStart, keylessProblem } from './check-start.ts';
 const CREATE = 'npm run keys -- create --name admin --scope admin';
 const KEYLESS = ok(`no keys: only this machine is served; put no proxy in front before: ${CREATE}`);
 
-/** @returns whether there are keys, and what a start would refuse without them */
+/** @returns whether there are keys, and whether a start without them would be refused */
 export function checkKeys({ db, config }: CheckContext): Found {
   if (db === undefined) {
     const { replica } = config;

@@ -10,8 +10,8 @@ export function durationMsOf(text: string): number | undefined {
 }
 
 /**
- * @param text a duration from now on, or an ISO 8601 date (its first moment, UTC) or time with its offset
- * @returns milliseconds since the epoch; undefined for anything else, and for what is past
+ * @param text a duration from now, or an ISO 8601 date (its first moment, UTC), or an ISO 8601 time with its offset
+ * @returns milliseconds since the epoch; undefined for any other text, and for a time in the past
  */
 export function expiryAtMsOf(text: string, nowMs: number): number | undefined {
   const durationMs = durationMsOf(text);

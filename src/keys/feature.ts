@@ -6,7 +6,7 @@ export const keys = defineFeature({
   database: 'main',
   migrations: new URL('./migrations/', import.meta.url),
   commands: async () => (await import('./commands.ts')).commands,
-  // Keys are made and ended by whoever has the machine, not over HTTP.
+  // Keys are created and revoked on the machine itself, not over HTTP.
   routes: async () => [],
   guard: async () => (await import('./guard.ts')).createGuard,
   checkStart: async () => (await import('./check-start.ts')).checkStart,

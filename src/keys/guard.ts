@@ -15,7 +15,7 @@ import { type VerifiedKey, VerifiedKeys } from './verified-keys.ts';
 
 const BEARER = /^bearer +(\S+)$/i;
 const REALM = 'Bearer realm="ninelives"';
-/** The scopes of keys that open each kind of route; the least of them first. */
+/** The scopes of keys that open each kind of route; the weakest first. */
 const OPENED_BY: Readonly<Record<Exclude<Scope, 'public'>, readonly [KeyScope, ...KeyScope[]]>> = {
   read: ['read', 'write', 'admin'],
   write: ['write', 'admin'],
@@ -24,25 +24,27 @@ const OPENED_BY: Readonly<Record<Exclude<Scope, 'public'>, readonly [KeyScope, .
   operator: ['admin'],
 };
 
-/** What a session of the operator's page opens. */
+/** The kinds of route that a session of the operator's page opens. */
 const READ_BY_SESSIONS: ReadonlySet<Scope> = new Set(['metrics', 'operator']);
 const READS: ReadonlySet<string> = new Set(['GET', 'HEAD']);
 
-/** Whoever calls while there are no keys; and who asks for what is public. */
+/** The caller while there are no keys; and the caller of a public route. */
 const NOBODY: Caller = Object.freeze({ owner: '' });
 const ANONYMOUS: Caller = Object.freeze({ owner: '', isAnonymous: true });
-/** What no route takes. */
+/** The access of a request that no route takes. */
 const UNMATCHED: Partial<Access> = {};
 
 /**
- * Guards the routes by keys. A key is looked up on this process's own connection, and looked up anew as soon as anything was
- * committed, so that a revoked one ends at once in every worker.
+ * Guards the routes by keys. A key is looked up on this process's own connection, and again as soon as anything was
+ * committed, so that a revoked key stops working in every worker at once.
  *
- * By OPS_LISTEN the operator's routes are reached without one where it is a socket of Unix, and where it is one of TCP by a
- * key alone. While there has never been a key, whoever is on this machine may do everything, and nobody else anything. With the
- * first key everybody needs one, on this machine too, also for what is for the operator: a proxy on this machine that adds
- * no header cannot be told from a person on it. From then on each request counts: for its key, or, without a valid one,
- * for the address that it comes from.
+ * - OPS_LISTEN as a Unix socket: the operator's routes need no key. As a TCP socket: they need a key or a session.
+ * - While there has never been a key: callers on this machine may do everything, and nobody else anything.
+ * - From the first key on: everybody needs a key, also on this machine and for the operator's routes, because a proxy
+ *   on this machine that adds no header cannot be told from a person on it.
+ *
+ * From the first key on each request also counts against a limit: that of its key, or, without a valid key, that of the
+ * address from which it comes.
  */
 export function createGuard(context: GuardContext): Guard {
   const { db, write, limit, config, log, onUnnamedProxies, isOpsSession } = context;
@@ -51,7 +53,7 @@ export function createGuard(context: GuardContext): Guard {
   const lookup: Lookup = { verified: new VerifiedKeys(db), queries };
   const firstKey = new CommitWatch(db);
   const lastUse = new LastUse((uses) => write('touch', { uses }), log);
-  // Keys are revoked, never deleted: once there is one, it need not be asked again.
+  // Keys are revoked, never deleted: once there is a key, the check need not be repeated.
   let isKeyed = false;
   const limitKey = (ctx: Context, rate: RateClass | undefined, id: string) =>
     rate === 'none' ? undefined : limit(ctx, 'key', id);
@@ -60,7 +62,7 @@ export function createGuard(context: GuardContext): Guard {
     rate === 'none'
       ? undefined
       : limit(ctx, rate === 'public' ? 'public' : 'address', addresses.countedOf(ctx.req));
-  /** What needs no key: one that is not valid changes nothing. */
+  /** For routes that need no key: an invalid key is treated as none. */
   const limitOpen = (ctx: Context, rate: RateClass | undefined) => {
     const key = ctx.req.headers.authorization === undefined ? undefined : keyOrNone(ctx, lookup);
     return key === undefined ? limitAddress(ctx, rate) : limitKey(ctx, rate, key.id);
@@ -71,11 +73,11 @@ export function createGuard(context: GuardContext): Guard {
     ctx.state.caller = scope === 'public' ? ANONYMOUS : NOBODY;
     if (scope === 'public' && rate === 'none') return;
     const door = doorOf(ctx.req);
-    // Whoever could open that socket is the operator.
+    // Only the operator can open that socket.
     if (door === 'ops-unix') return;
     if (door === 'ops-tcp' && !isOwnName(ctx.req.headers)) throw misdirected();
     addresses.note(ctx.req);
-    // Each request while there are none: what is answered a moment after the first key must not be open.
+    // Checked at each request until there is a key: right after the first key is committed, nothing may be open.
     isKeyed ||= firstKey.mayHaveChanged() && queries.any();
     if (scope === 'public' || scope === undefined) return isKeyed ? limitOpen(ctx, rate) : undefined;
     if (!isKeyed && door === undefined && isLocal(ctx.req)) return;
@@ -95,7 +97,7 @@ export function createGuard(context: GuardContext): Guard {
   };
 }
 
-/** Where keys are looked up: first among those that were verified, then in the database. */
+/** Where keys are looked up: first among the verified ones, then in the database. */
 interface Lookup {
   readonly verified: VerifiedKeys;
   readonly queries: KeyQueries;
@@ -124,7 +126,7 @@ function keyOf(ctx: Context, { verified, queries }: Lookup, isKeyed: boolean, no
   if (row === undefined || secretUntilMs === undefined) {
     throw unauthorized('This key is not known', 'invalid_token');
   }
-  // Only to who has the secret.
+  // Said only to a caller who has the secret.
   if (row.revokedAtMs !== null) throw unauthorized('This key is revoked', 'invalid_token');
   if (row.expiresAtMs !== null && row.expiresAtMs <= nowMs) {
     throw unauthorized('This key has expired', 'invalid_token');
@@ -149,12 +151,12 @@ function keyOrNone(ctx: Context, lookup: Lookup): VerifiedKey | undefined {
   }
 }
 
-/** A page that has its own name lead here sends that name. */
+/** Against DNS rebinding: a page whose own name leads to this machine sends that name as Host. */
 function misdirected(): Failure {
   return new Failure('forbidden', 'OPS_LISTEN answers to localhost and loopback addresses as Host alone');
 }
 
-/** Goes on at once where there is nothing to wait for: most requests then cost no turn of the event loop. */
+/** Calls `next` at once when nothing is pending, so that most requests cost no turn of the event loop. */
 function after(pending: void | Promise<void>, next: () => void): void | Promise<void> {
   if (pending === undefined) next();
   else return pending.then(next);
@@ -169,7 +171,7 @@ function requireScope({ scope }: VerifiedKey, asked: Exclude<Scope, 'public'>): 
   if (!OPENED_BY[asked].includes(scope)) throw forbidden(scope, OPENED_BY[asked][0]);
 }
 
-/** @returns until when a secret is this key's, were it not to expire; undefined when it is not */
+/** @returns until when the secret belongs to this key, apart from the key's expiry; undefined when it does not */
 function secretEndOf(row: KeyRow, hash: Buffer, nowMs: number): number | undefined {
   if (isSame(hash, row.secretHash)) return Number.POSITIVE_INFINITY;
   const { oldSecretHash, oldSecretUntilMs } = row;
@@ -177,7 +179,7 @@ function secretEndOf(row: KeyRow, hash: Buffer, nowMs: number): number | undefin
   return isOld ? oldSecretUntilMs! : undefined;
 }
 
-/** The challenge is RFC 6750 3's. @param error left out where no key was given, as it asks */
+/** The challenge follows RFC 6750 3. @param error left out when no key was given, as the RFC demands */
 function unauthorized(message: string, error?: 'invalid_token'): Failure {
   const challenge = error === undefined ? REALM : `${REALM}, error="${error}"`;
   return new Failure('unauthorized', message, { headers: { 'WWW-Authenticate': challenge } });

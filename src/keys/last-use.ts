@@ -1,13 +1,13 @@
 import type { Logger } from 'pino';
 
-/** A key's time of use is told to this much. */
+/** The precision of a key's last use. */
 const PRECISION_MS = 60_000;
 const FLUSH_MS = 5000;
 
 /**
- * Collects when keys are used, and writes it at most once a minute a key, many keys in one write and long after their
- * requests, so that it costs those nothing. States: idle → collecting (`note`) → idle (timer). What a worker that dies
- * has collected is lost, and noted with the next use.
+ * Collects when keys are used, and writes it at most once a minute for each key: many keys in one write, and seconds
+ * after their requests, so that it costs those nothing. When a worker dies, its collected uses are lost; the next use
+ * is recorded. States: idle → collecting (`note`) → idle (timer).
  */
 export class LastUse {
   readonly #write: (uses: { id: string; atMs: number }[]) => Promise<unknown>;
@@ -19,7 +19,7 @@ export class LastUse {
     this.#log = log;
   }
 
-  /** @param lastUsedAtMs as the database has it */
+  /** Records a use of a key. @param lastUsedAtMs the last use that the database has */
   note(id: string, lastUsedAtMs: number | null, nowMs: number): void {
     if (nowMs - (lastUsedAtMs ?? 0) < PRECISION_MS || this.#used.has(id)) return;
     this.#used.set(id, nowMs);
@@ -29,7 +29,7 @@ export class LastUse {
   #flush(): void {
     const uses = [...this.#used].map(([id, atMs]) => ({ id, atMs }));
     this.#used.clear();
-    // A write that is refused now comes with the next use; the guard does not depend on it.
+    // When the write is refused, the next use of the key is written; the guard does not depend on it.
     this.#write(uses).catch((err) => this.#log.debug({ err }, 'the last use of keys was not noted'));
   }
 }

@@ -13,7 +13,7 @@ export interface KeyRow {
   readonly lastUsedAtMs: number | null;
 }
 
-/** What a person may know of a key. */
+/** What is shown of a key. */
 export interface ListedKey
   extends Pick<KeyRow, 'owner' | 'scope' | 'expiresAtMs' | 'revokedAtMs' | 'lastUsedAtMs'> {
   readonly id: string;
@@ -26,7 +26,7 @@ export interface KeyQueries {
   readonly find: (id: string) => KeyRow | undefined;
   /** Whether there ever was a key. */
   readonly any: () => boolean;
-  /** The oldest first. */
+  /** All keys, the oldest first. */
   readonly list: () => ListedKey[];
 }
 

@@ -1,8 +1,8 @@
 import type { RewindHandler } from '../contract/feature.ts';
 
 /**
- * A key that was ended, or a secret that was exchanged, is out in the world: going back must not make it good again. Keys
- * made since are gone.
+ * A revoked key, or a rotated secret, may be known to somebody: going back in time must not make it valid again. Keys
+ * that were made since are gone.
  */
 export const onRewind: RewindHandler = (db, { to, replaced }) => {
   if (!replaced)

@@ -8,10 +8,10 @@ const label = z.string(LABEL_EXPECTED).regex(/^[a-z\d][\w.@-]{0,63}$/i, LABEL_EX
 
 export const keyId = z.string().regex(/^[0-9a-f]{16}$/);
 
-/** What a person calls a key. */
+/** The name of a key, for people. */
 export const keyName = label.refine((name) => !keyId.safeParse(name).success, 'expected no id of a key');
 
-/** Whose data a key reaches; empty for what was made while there were no keys. */
+/** The owner whose data a key reaches; empty for data that was made while there were no keys. */
 export const keyOwner = z.union([z.literal(''), label]);
 
 export const keyScope = z.enum(SCOPES, 'expected read, write, admin or metrics');
@@ -19,10 +19,10 @@ export const keyScope = z.enum(SCOPES, 'expected read, write, admin or metrics')
 const secretHash = z.string().regex(/^[0-9a-f]{64}$/);
 const timeMs = z.int().nonnegative();
 
-/** Of keys that reach nobody's data; no label, so that no other key has it. */
+/** The owner of keys that reach nobody's data. It is not a valid label, so no other key can have it. */
 export const NO_OWNER = ':metrics';
 
-/** The secret itself never leaves the process that made it. */
+/** A new key. Only the hash is sent: the secret never leaves the process that made it. */
 export const newKey = z.object({
   id: keyId,
   name: keyName,
@@ -40,11 +40,11 @@ export const revocation = z.object({ key });
 export const rotation = z.object({
   key,
   secretHash,
-  /** How long the secret before is still taken. */
+  /** How long the previous secret is still accepted. */
   graceMs: z.int().nonnegative(),
-  /** Left out, it expires when it would have. */
+  /** When left out, the key's expiry stays as it was. */
   expiresAtMs: timeMs.nullable().optional(),
-  /** Ends a secret that is still in its grace. */
+  /** Allows the rotation to end a secret that is still in its grace time. */
   force: z.boolean().optional(),
 });
 

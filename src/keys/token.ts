@@ -11,7 +11,7 @@ const ID_BYTES = 8;
 const SECRET_BYTES = 32;
 const CHECKSUM_CHARS = 8;
 
-/** What a token says, before anybody has compared its secret. */
+/** The parts of a token, before its secret has been compared. */
 export interface Token {
   readonly id: string;
   readonly secret: string;
@@ -25,13 +25,13 @@ export function newSecret(): string {
   return randomBytes(SECRET_BYTES).toString('base64url');
 }
 
-/** @returns what the holder gets, once */
+/** @returns the token for the holder, who sees it only once */
 export function tokenOf({ id, secret }: Token): string {
   const text = `nl_${id}_${secret}`;
   return text + checksumOf(text);
 }
 
-/** @returns undefined for what is no key */
+/** @returns the parts of a token; undefined when the text is not a valid one */
 export function parseToken(text: string): Token | undefined {
   const [, id, secret, checksum] = TOKEN.exec(text) ?? [];
   if (id === undefined || secret === undefined) return undefined;
@@ -39,8 +39,8 @@ export function parseToken(text: string): Token | undefined {
 }
 
 /**
- * What is kept of a secret. A fast hash is enough: it has 256 random bits, so that nobody can try them all. Slow hashes
- * are for passwords, which people choose.
+ * The hash of a secret that is stored. A fast hash is enough: a secret has 256 random bits, which nobody can try out.
+ * Slow hashes are for passwords, which people choose.
  */
 export function hashOf(secret: string): Buffer {
   return hash('sha256', secret, 'buffer');

@@ -4,38 +4,42 @@ import { CommitWatch } from '../sqlite/commit-watch.ts';
 import type { Database } from '../sqlite/open.ts';
 import type { KeyScope } from './schema.ts';
 
-/** Many more than call within a moment; each takes about 300 bytes. */
+/** Far more keys than are used at the same time; each takes about 300 bytes. */
 const KEYS_MAX = 1000;
 
 /** A key whose secret has been compared with its row. */
 export interface VerifiedKey {
   readonly id: string;
-  /** Whoever has it. */
+  /** The caller who holds the key. */
   readonly caller: Caller;
   readonly scope: KeyScope;
   readonly lastUsedAtMs: number | null;
-  /** From when on it has to be looked at anew: it expires, or the grace of its secret ends. */
+  /** Until when the verification holds: the key expires, or the grace time of its secret ends. */
   readonly untilMs: number;
 }
 
 /**
- * The keys that this process has verified since the database last changed. A key is: unknown → verified (`remember`) → unknown
- * (anything was committed; its time is over; many others came since). So a key that is revoked, by whatever process,
- * ends with the next request. They are found by a hash of what was sent: no secret is kept, and nothing that was refused.
+ * The keys that this process has verified since the database last changed. So a revoked key stops working with the next
+ * request, whichever process has revoked it. Keys are found by a hash of the header: no secret is kept, nor any refused
+ * header.
+ *
+ * States of a key: unknown → verified (`remember`) → unknown (anything was committed, its time is over, or many other
+ * keys came since).
  */
 export class VerifiedKeys {
   readonly #commits: CommitWatch;
   readonly #byHash = new Map<string, VerifiedKey>();
 
-  /** @param db a connection that has read */
+  /** @param db the connection with which the keys are read */
   constructor(db: Database) {
     this.#commits = new CommitWatch(db);
   }
 
   /**
-   * To be asked before the row is read that is then remembered: what is committed between the two is found the next time.
-   * @param authorization the header as it came
-   * @returns undefined for what has to be looked up
+   * Call this before the row is read that is then passed to `remember`: a commit between the two is then noticed at the
+   * next call.
+   * @param authorization the header as it was sent
+   * @returns undefined when the key must be looked up
    */
   find(authorization: string, nowMs: number): VerifiedKey | undefined {
     if (this.#commits.mayHaveChanged()) this.#byHash.clear();
