@@ -1,16 +1,19 @@
 import type { Family } from './catalog.ts';
 
-/** What a feature counts. Base units: seconds, bytes. */
+/** A metric of a feature. Use base units: seconds, bytes. */
 export interface Metric extends Omit<Family, 'isPerChild'> {
-  /** The unit that its name ends with: `seconds` of `things_wait_seconds`; before the `_total` of a counter. */
+  /** The unit with which the name ends, such as `seconds` in `things_wait_seconds`; a counter has `_total` after it. */
   readonly unit?: string;
 }
 
-/** The metrics of one feature by their names, to which `/metrics` adds `ninelives_`. A counter's ends with `_total`. */
+/**
+ * The metrics of one feature, by name. `/metrics` adds the prefix `ninelives_`. A counter's name ends with `_total`.
+ */
 export type Metrics = Readonly<Record<string, Metric>>;
 
 /**
- * Every metric of the app. A feature adds its own by declaration merging, and they are typed wherever it gets an `observe`:
+ * Every metric of the app. A feature adds its own by declaration merging. They then have types wherever it gets an
+ * `observe`:
  *
  *     type Own = typeof metrics;
  *     declare module 'ninelives' {
@@ -25,11 +28,11 @@ type LabelsOf<Declared> = Declared extends { readonly labels: readonly (infer La
   : [];
 
 /**
- * Adds to a counter, sets a gauge, or puts a value into a histogram. All processes' counts are summed and outlive them; a
- * gauge is each process' own, by the label `child`, and goes with it. Label values are few: beyond 1,000 series a process'
- * others are left out, and beyond 100 characters a value is cut.
- * @param value finite, and of a counter not negative
- * @throws TypeError for another, and for a metric or labels that no feature declares
+ * Adds to a counter, sets a gauge, or puts a value into a histogram. Counters and histograms are summed over all
+ * processes, and outlive them. A gauge belongs to its process (label `child`) and ends with it. Use labels with few
+ * values: beyond 1,000 series of a process further ones are left out, and a label value is cut after 100 characters.
+ * @param value finite; not negative for a counter
+ * @throws TypeError for another value, and for a metric or labels that no feature declares
  */
 export type Observe = <Name extends keyof AppMetrics & string>(
   name: Name,

@@ -1,27 +1,27 @@
-/** Seconds, from a read that finds its page in memory to an answer that nobody waits for any more. */
+/** In seconds: from a read whose page is in memory, to an answer for which no client waits any more. */
 export const LATENCY_BOUNDS_S = [
   0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
 ];
 const BATCH_BOUNDS = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512];
 
-/** One metric, of which there may be many series. */
+/** One metric, which may have many series. */
 export interface Family {
   readonly type: 'counter' | 'gauge' | 'histogram';
   readonly help: string;
-  /** Of an app's; those of the chassis' are known to whoever counts. */
+  /** The names of the labels. Declared only for metrics of an app. */
   readonly labels?: readonly string[] | undefined;
-  /** Each process has a series of its own, by its name. */
+  /** Whether each process has its own series, with its name as label. */
   readonly isPerChild?: boolean | undefined;
-  /** Upper bounds of a histogram's buckets, rising; beyond the last one is a bucket without a bound. */
+  /** Rising upper bounds of a histogram's buckets; one more bucket, without a bound, follows the last one. */
   readonly bounds?: readonly number[] | undefined;
 }
 
-/** By the name without `ninelives_`. */
+/** Metrics by name, without the prefix `ninelives_`. */
 export type Families = Readonly<Record<string, Family>>;
 
 /**
- * What the processes of any app count of themselves, by the name without `ninelives_`. Base units, and labels of which there are
- * few: routes are patterns, never paths.
+ * The metrics that the processes of every app count, by name without the prefix `ninelives_`. Base units, and labels
+ * with few values: a route is a pattern, never a path.
  */
 export const CATALOG = {
   http_request_duration_seconds: {
@@ -59,12 +59,12 @@ export const CATALOG = {
 
 export type MetricName = keyof typeof CATALOG;
 
-/** @returns the bounds of a histogram's buckets; empty for what is none */
+/** @returns the bounds of a histogram's buckets; empty for another type of metric */
 export function boundsOf(name: MetricName): readonly number[] {
   return boundsIn(CATALOG[name]);
 }
 
-/** @returns the same of any metric */
+/** @returns the same as `boundsOf`, for any metric */
 export function boundsIn({ type, bounds = LATENCY_BOUNDS_S }: Family): readonly number[] {
   return type === 'histogram' ? bounds : [];
 }

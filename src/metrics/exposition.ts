@@ -5,19 +5,19 @@ import { boundsIn, CATALOG, type Families, type Family } from './catalog.ts';
 import type { Metric, Value } from './metric.ts';
 import { describeSystem } from './of-system.ts';
 
-/** Only the spelling is the library's: the rest of it would cost each worker 70 ms and 20 MB. */
+/** Only the library's text format is used: all of the library would cost each worker 70 ms and 20 MB. */
 const Registry: typeof import('@prometheus-io/client').Registry = createRequire(import.meta.url)(
   '@prometheus-io/client/lib/registry.js',
 );
 
 const PREFIX = 'ninelives_';
 
-/** Of the answer that `expose` makes. */
+/** The Content-Type of the text that `expose` returns. */
 export const CONTENT_TYPE: string = Registry.PROMETHEUS_CONTENT_TYPE;
 
 /**
- * @param ofApp what the app has declared
- * @returns the whole system in Prometheus' text format
+ * @param ofApp the metrics that the app has declared
+ * @returns the metrics of the whole system in Prometheus' text format
  */
 export async function expose(
   snapshot: SystemSnapshot,
@@ -27,7 +27,7 @@ export async function expose(
   return spell([...describeSystem(snapshot), ...countedIn(series, { ...CATALOG, ...ofApp })]);
 }
 
-/** @returns what the processes have counted, as metrics */
+/** @returns the counts of the processes, as metrics */
 export function countedIn(series: readonly Series[], families: Families = CATALOG): Metric[] {
   return Object.entries(families).map(([name, family]) => metricOf(name, family, series));
 }
@@ -38,7 +38,7 @@ export async function spell(metrics: readonly Metric[]): Promise<string> {
   for (const metric of metrics) {
     if (metric.values.length === 0) continue;
     const spelled = { ...metric, name: PREFIX + metric.name };
-    // Of a metric it uses only this much.
+    // The library uses only these members of a metric.
     registry.registerMetric({ ...spelled, get: async () => spelled } as never);
   }
   return registry.metrics();
@@ -55,7 +55,7 @@ function metricOf(name: string, family: Family, series: readonly Series[]): Metr
   };
 }
 
-/** Cumulated, as Prometheus has them. */
+/** Prometheus' buckets are cumulative. */
 function bucketsOf({ name, labels, value, counts }: Series, family: Family): Value[] {
   const full = PREFIX + name;
   const bounds = [...boundsIn(family).map(String), '+Inf'];

@@ -1,18 +1,18 @@
 import type { Series } from '../messages/series.ts';
 import { boundsOf, type MetricName } from './catalog.ts';
 
-/** What the system did in one interval, for a chart. JSON, so what cannot be told is null. */
+/** What the system did in one interval, for a chart. It is sent as JSON, so an unknown value is null. */
 export interface Sample {
-  /** Its end; milliseconds since the epoch. */
+  /** The end of the interval; milliseconds since the epoch. */
   readonly atMs: number;
   readonly requestsPerS: number;
   /** Answers with a status of 500 and above. */
   readonly errorsPerS: number;
-  /** Upper bounds of the buckets that the percentiles fall into; null without a request. */
+  /** The upper bound of the bucket into which the percentile falls; null without a request. */
   readonly p50Ms: number | null;
   readonly p99Ms: number | null;
   readonly writesPerS: number;
-  /** Operations a commit, on average; null without a commit. */
+  /** Average number of operations in a commit; null without a commit. */
   readonly batchOperations: number | null;
   readonly lagMs: number;
 }
@@ -31,7 +31,7 @@ const LATENCY: MetricName = 'http_request_duration_seconds';
 const BATCH: MetricName = 'writer_batch_operations';
 const ERROR_STATUS_MIN = 500;
 
-/** The last five minutes, one sample a look. States: none; a look adds one, and the oldest go. */
+/** The samples of the last five minutes. Each `look` adds one, and the oldest ones are dropped. */
 export class History {
   #last: Sums | undefined;
   #samples: Sample[] = [];
@@ -88,7 +88,7 @@ function sampleOf(from: Sums, to: Sums, lagMs: number): Sample {
   };
 }
 
-/** @returns the upper bound of the bucket that the percentile falls into; of the last one, its lower bound */
+/** @returns the upper bound of the bucket into which the percentile falls; for the last bucket, its lower bound */
 function percentileMs(counts: readonly number[], share: number): number | null {
   const all = total(counts);
   if (all === 0) return null;

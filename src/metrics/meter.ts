@@ -1,19 +1,19 @@
 import type { Labels, SeriesDelta } from '../messages/series.ts';
 import { boundsOf, type MetricName } from './catalog.ts';
 
-/** Counts how often what took how long, or was how large. */
+/** Counts values in buckets, such as durations or sizes. */
 export interface Histogram {
   observe(value: number): void;
 }
 
 /**
- * What one process counts of itself. It keeps only what the primary has not heard yet: the sums are the primary's, so
- * that they outlive the process. A series is: touched (it has something to tell) → told (`take`).
+ * The counts of one process. It keeps only what has not been sent to the primary yet. The primary keeps the sums, so
+ * that they outlive the process. States of a series: touched (it has a change to send) → told (`take`).
  */
 export class Meter {
   readonly #sources: (() => SeriesDelta | undefined)[] = [];
 
-  /** @param read the whole count so far; only ever grows */
+  /** @param read returns the total count so far, which only ever grows */
   counter(name: string, labels: Labels, read: () => number): void {
     let told = 0;
     this.#sources.push(() => {
@@ -23,12 +23,12 @@ export class Meter {
     });
   }
 
-  /** @param read the value now */
+  /** @param read returns the present value */
   gauge(name: string, labels: Labels, read: () => number): void {
     this.#sources.push(() => ({ name, labels, is: read() }));
   }
 
-  /** @param bounds upper ones of its buckets, rising, of what is not in the catalog */
+  /** @param bounds rising upper bounds of the buckets; needed for a metric that is not in the catalog */
   histogram(name: MetricName, labels: Labels): Histogram;
   histogram(name: string, labels: Labels, bounds: readonly number[]): Histogram;
   histogram(name: string, labels: Labels, bounds = boundsOf(name as MetricName)): Histogram {
@@ -55,7 +55,7 @@ export class Meter {
     };
   }
 
-  /** @returns what has come since the last time */
+  /** @returns the changes since the last call */
   take(): SeriesDelta[] {
     return this.#sources.flatMap((source) => source() ?? []);
   }

@@ -4,14 +4,14 @@ import type { Observe } from './app-metrics.ts';
 import { type Families, type Family, LATENCY_BOUNDS_S } from './catalog.ts';
 import type { Meter } from './meter.ts';
 
-/** Labels are few by design: what comes beyond this is left out, and a beat stays small. */
+/** Most series of one process; further ones are left out, so that a beat stays small. */
 const SERIES_MAX = 1000;
 const LABEL_MAX_CHARS = 100;
 
-/** Takes one value of an app's metric. */
+/** Records one value of a metric. */
 type Take = (value: number) => void;
 
-/** Counts what an app observes in this process, of the metrics that it has declared. A series begins with its first value. */
+/** Counts the declared metrics of an app in this process. A series begins with its first value. */
 export class Observer {
   readonly #meter: Meter;
   readonly #families: Families;
@@ -22,14 +22,15 @@ export class Observer {
     this.#families = families;
   }
 
-  /** @throws TypeError for what is not declared so */
+  /** @throws TypeError for a metric, labels or a value that do not fit the declaration */
   readonly observe: Observe = (name: string, value: number, labels: Labels = {}): void => {
     this.checked(name, value, labels)();
   };
 
   /**
-   * @returns what counts it, for one who has to wait whether it counts
-   * @throws TypeError for what is not declared so
+   * Checks a value without counting it yet.
+   * @returns a function that counts the value; for a caller who must wait for a commit first
+   * @throws TypeError for a metric, labels or a value that do not fit the declaration
    */
   checked(name: string, value: number, labels: Labels = {}): () => void {
     const family = Object.hasOwn(this.#families, name) ? this.#families[name] : undefined;
@@ -62,7 +63,7 @@ export class Observer {
   }
 }
 
-/** In the order in which they are declared. */
+/** @returns the labels in the order of their declaration */
 function labelsOf(name: string, { labels: declared = [] }: Family, given: Labels): Labels {
   const isDeclared =
     Object.keys(given).length === declared.length &&

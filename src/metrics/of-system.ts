@@ -5,7 +5,7 @@ import type { Metric, Value } from './metric.ts';
 const MS_PER_S = 1000;
 const MB = 1024 * 1024;
 
-/** A metric that follows from a snapshot. */
+/** A metric whose values are computed from a snapshot of the system. */
 interface OfSystem extends Omit<Metric, 'values'> {
   readonly valuesIn: (snapshot: SystemSnapshot) => readonly Value[];
 }
@@ -126,7 +126,7 @@ const METRICS: readonly OfSystem[] = [
 /** No app may have one of these names. */
 export const SYSTEM_METRICS: readonly Omit<Metric, 'values'>[] = METRICS;
 
-/** @returns what a snapshot tells, as metrics */
+/** @returns the metrics of a snapshot */
 export function describeSystem(snapshot: SystemSnapshot): Metric[] {
   return METRICS.map(({ valuesIn, ...metric }) => ({ ...metric, values: valuesIn(snapshot) }));
 }

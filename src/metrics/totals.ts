@@ -1,7 +1,7 @@
 import type { Labels } from '../messages/series.ts';
 import { type Series, type SeriesDelta, seriesKey } from '../messages/series.ts';
 
-/** Labels are few by design: beyond this a process makes them up. */
+/** Most series. Labels have few values by design: beyond this number a process must be inventing them. */
 const SERIES_MAX = 10_000;
 
 interface Total {
@@ -9,18 +9,18 @@ interface Total {
   readonly labels: Labels;
   value: number;
   counts: number[] | null;
-  /** Whose gauge it is: it goes with its process. */
+  /** The process of a gauge: the gauge ends with it. */
   source: unknown;
 }
 
 /**
- * The sums of what all processes count, since the primary started: a worker that dies takes nothing of them along, so
- * a counter never falls. A gauge is: told (`add`) → forgotten (`forget`, when its process has died).
+ * The sums of all processes' counts since the primary started. They outlive the processes, so a counter never falls.
+ * States of a gauge: told (`add`) → forgotten (`forget`, when its process has died).
  */
 export class Totals {
   readonly #totals = new Map<string, Total>();
 
-  /** Series beyond the 10,000th are left out. @param source the process that tells */
+  /** Adds the changes of one process. Series beyond the 10,000th are left out. @param source the process */
   add(source: unknown, deltas: readonly SeriesDelta[]): void {
     for (const delta of deltas) {
       const total = this.#of(delta.name, delta.labels);
@@ -31,7 +31,7 @@ export class Totals {
         total.source = source;
       } else {
         total.value += delta.sum;
-        // Another release may have other buckets: it begins anew.
+        // Another release may have other buckets: the histogram then starts again.
         const before = total.counts?.length === delta.counts.length ? total.counts : [];
         if (before.length === 0) total.value = delta.sum;
         total.counts = delta.counts.map((count, bucket) => count + (before[bucket] ?? 0));
@@ -43,7 +43,7 @@ export class Totals {
     for (const [key, total] of this.#totals) if (total.source === source) this.#totals.delete(key);
   }
 
-  /** @returns every series, in the order in which they came up */
+  /** @returns every series, in the order of their first values */
   series(): Series[] {
     return [...this.#totals.values()].map(({ name, labels, value, counts }) => ({
       name,
