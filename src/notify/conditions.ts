@@ -1,33 +1,33 @@
 import type { Trouble } from '../messages/messages.ts';
 
-/** However many children fail at once: what is kept of them has to fit into the file of the state. */
+/** Most conditions that are kept: they must fit into the state file, however many children fail at once. */
 const CONDITIONS_MAX = 40;
 const CAUSE_MAX_CHARS = 300;
-/** Away for so long is over; what comes and goes faster is one condition. */
+/** A condition that is away for this long (or the time of `afterMs`, if shorter) is over. A shorter absence is none. */
 const AWAY_MAX_MS = 60_000;
-/** Between attempts to tell one: from, doubling each time, up to. */
+/** The pause between attempts to send a message doubles from the minimum to the maximum. */
 const RETRY_MIN_MS = 10_000;
 const RETRY_MAX_MS = 600_000;
-/** The end of a condition that could not be told for so long interests nobody. */
+/** When the end of a condition could not be sent for this long, it is dropped. */
 const END_KEPT_MS = 24 * 3_600_000;
 
-/** What is told at once: something has ended that does not come back by itself as if nothing had been. */
+/** A problem that is sent at once, because it does not simply pass by itself: a takeover, the death of a primary, … */
 export interface Strike extends Trouble {
   readonly atMs: number;
 }
 
-/** One thing that is wrong, from when it was seen first; JSON. Times are milliseconds since the epoch. */
+/** One problem, from its first sight on; stored as JSON. Times are milliseconds since the epoch. */
 export interface Condition {
   readonly name: string;
   readonly cause: string;
   readonly sinceAtMs: number;
   readonly seenAtMs: number;
-  /** When it was struck last; null for what is only seen. */
+  /** The time of its last strike; null when there was none. */
   readonly struckAtMs: number | null;
-  /** Since when it is away while the system serves; null while it is not. */
+  /** Since when it has been away while the system serves; null while it is not away. */
   readonly awaySinceAtMs: number | null;
   readonly isTold: boolean;
-  /** Attempts to tell what is due, without success. */
+  /** Number of attempts to send the message that is due, without success. */
   readonly attempts: number;
   readonly nextAttemptAtMs: number;
 }
@@ -43,34 +43,39 @@ export interface Look {
   readonly nowMs: number;
   readonly troubles: readonly Trouble[];
   readonly strikes: readonly Strike[];
-  /** Whether what is not seen is not there: before the system serves, that is not known yet. */
+  /** Whether the absence of a problem means that it is over: before the system serves, that is not known yet. */
   readonly isServing: boolean;
 }
 
 /**
- * What is wrong, and what of it is to be told. A condition is: seen (`look`) → told (it has lasted, or was struck; `told`)
- * → away (`look` does not find it) → over (it stayed away) → gone (its end was told; or nothing of it ever was).
+ * The problems of the system, and which of them to report to the operator.
+ *
+ * States of a condition: seen (`look`) → told (`told`: it has lasted, or was struck) → away (`look` does not find it) →
+ * over (it stayed away) → gone (its end was told). A condition that was never told goes from over to gone directly.
  */
 export class Conditions {
   readonly #afterMs: number;
   #all = new Map<string, Condition>();
 
-  /** @param afterMs how long one lasts before it is told, and how long one that was struck stays quiet before it is over */
+  /**
+   * @param afterMs how long a condition lasts before it is told; and how long after its last strike it can be over
+   * @param kept the conditions of the process before
+   */
   constructor(afterMs: number, kept: readonly Condition[], nowMs: number) {
     this.#afterMs = afterMs;
     for (const condition of kept.slice(0, CONDITIONS_MAX)) {
-      // What nobody was told of and nobody has seen for a while begins anew.
+      // A condition that was not told, and not seen for a while, starts again.
       if (!condition.isTold && nowMs - condition.seenAtMs > this.#awayMs) continue;
       this.#all.set(condition.name, { ...condition, awaySinceAtMs: null });
     }
   }
 
-  /** For the next process. */
+  /** The conditions to be stored for the next process. */
   get kept(): readonly Condition[] {
     return [...this.#all.values()];
   }
 
-  /** @returns whether anything has come, gone or turned */
+  /** Takes in what was seen. @returns whether any condition has come, gone or changed */
   look({ nowMs, troubles, strikes, isServing }: Look): boolean {
     const before = JSON.stringify(this.kept.map(({ seenAtMs: _seen, ...rest }) => rest));
     for (const { name, reason } of joined(troubles)) this.#see(name, reason, nowMs, null);
@@ -86,7 +91,7 @@ export class Conditions {
     return JSON.stringify(this.kept.map(({ seenAtMs: _seen, ...rest }) => rest)) !== before;
   }
 
-  /** @returns what is to be told now, the oldest first */
+  /** @returns the messages that are due now, the oldest condition first */
   due(nowMs: number): readonly Due[] {
     return this.kept.flatMap((condition): Due[] => {
       if (nowMs < condition.nextAttemptAtMs) return [];
@@ -96,7 +101,7 @@ export class Conditions {
     });
   }
 
-  /** An attempt to tell begins: the next one waits, also that of another process. */
+  /** Records that an attempt to send begins: the next attempt waits, also one of another process. */
   attempt({ condition: { name } }: Due, nowMs: number): void {
     this.#change(name, ({ attempts }) => ({
       attempts: attempts + 1,
@@ -104,7 +109,7 @@ export class Conditions {
     }));
   }
 
-  /** It was told. */
+  /** Records that the message was sent. */
   told({ kind, condition: { name } }: Due): void {
     if (kind === 'ended') this.#all.delete(name);
     else this.#change(name, () => ({ isTold: true, attempts: 0, nextAttemptAtMs: 0 }));
@@ -124,7 +129,7 @@ export class Conditions {
       nextAttemptAtMs: 0,
       ...known,
       name,
-      // The first cause stays until it is told: it is why, and those after it often what came of it.
+      // The first cause stays until it is told: later ones are often only its consequences.
       cause: known && !known.isTold ? known.cause : cause.slice(0, CAUSE_MAX_CHARS),
       seenAtMs: nowMs,
       struckAtMs: struckAtMs ?? known?.struckAtMs ?? null,
@@ -144,7 +149,7 @@ export class Conditions {
 
   #isForgotten(condition: Condition, nowMs: number): boolean {
     if (!this.#isOver(condition, nowMs)) return false;
-    // What was struck is told, however late.
+    // A strike is told, however late.
     if (!condition.isTold) return condition.struckAtMs === null;
     return nowMs - condition.awaySinceAtMs! > END_KEPT_MS;
   }

@@ -1,12 +1,12 @@
 import type { SystemStatus } from '../messages/messages.ts';
 import type { Sent } from './http.ts';
 
-/** A ping that failed is repeated sooner than the next one is due. */
+/** A failed ping is repeated after this time, or after the interval if that is shorter. */
 const RETRY_MS = 10_000;
 
 export interface HeartbeatOptions {
   readonly intervalMs: number;
-  /** The replica may be so far behind. */
+  /** The largest lag of the replica that counts as well. */
   readonly lagMaxMs: number;
   readonly ping: () => Promise<Sent>;
   /** @returns monotonic milliseconds */
@@ -14,8 +14,8 @@ export interface HeartbeatOptions {
 }
 
 /**
- * Pings somebody who notices when nothing comes any more, as long as all is well. States and who moves them: due (`look`, when
- * all is well) → pinging → waiting (for the interval, or less after a failure) → due.
+ * Pings an external monitor (HEARTBEAT_URL) for as long as all is well; the monitor alerts when the pings stop. States
+ * and who moves them: due → pinging (`look`, when all is well) → waiting (the interval, or less after a failure) → due.
  */
 export class Heartbeat {
   readonly #options: HeartbeatOptions;
@@ -28,7 +28,7 @@ export class Heartbeat {
     this.#options = options;
   }
 
-  /** @param status as it is now */
+  /** Pings if a ping is due and all is well. @param status the present status */
   async look(status: SystemStatus): Promise<void> {
     const { intervalMs, lagMaxMs, ping, now } = this.#options;
     if (this.#isPinging || now() < this.#dueMs || !isWell(status, lagMaxMs)) return;
@@ -41,7 +41,7 @@ export class Heartbeat {
   }
 }
 
-/** Ready, the replica near, and no drill that failed or is long due. Before the first one, and with none, those two alone. */
+/** @returns whether the system is ready, the replica's lag is small, and no drill has failed or is long overdue */
 export function isWell({ ready, replication, drill }: SystemStatus, lagMaxMs: number): boolean {
   const isNear = replication !== undefined && replication.lagMs <= lagMaxMs;
   return ready && isNear && drill?.reason === undefined;

@@ -1,10 +1,10 @@
 const HOUR_MS = 3_600_000;
 const MESSAGES_MAX = 10;
-/** Between messages that no file tells the next process of: so many that it can count them by the time alone. */
+/** Pause between messages while the file cannot be written: so the next process can count them by the time alone. */
 const UNRECORDED_INTERVAL_MS = HOUR_MS / MESSAGES_MAX;
 
 export interface HourlyLimitOptions {
-  /** When messages were sent, as the file tells it; milliseconds since the epoch. */
+  /** When messages were sent, according to the file; milliseconds since the epoch. */
   readonly sentAtMs: readonly number[];
   /** When the file was written last; undefined when there is none. */
   readonly recordedAtMs: number | undefined;
@@ -12,31 +12,33 @@ export interface HourlyLimitOptions {
 }
 
 /**
- * At most 10 messages an hour, over restarts. States: recording (each message is in the file before it is sent) ↔ unrecorded
- * (`recorded` and `unrecorded`: the file cannot be written). Unrecorded, a process waits for six minutes from its start
- * and from each message, and takes it that others have done so since the file was written: so time itself is the count.
+ * Allows at most 10 messages an hour, also across restarts.
+ *
+ * States: recording (each message is in the file before it is sent) → unrecorded (`unrecorded`: the file cannot be
+ * written) → recording (`recorded`). While unrecorded, a process waits six minutes from its start and from each
+ * message, and assumes that earlier processes have sent at that rate since the file was last written.
  */
 export class HourlyLimit {
   readonly #bornAtMs: number;
   #sentAtMs: number[];
   #recordedAtMs: number;
   #isRecording = true;
-  /** Those that the file does not have. */
+  /** Messages that are not in the file. */
   #unrecordedAtMs: number[] = [];
 
   constructor({ sentAtMs, recordedAtMs, nowMs }: HourlyLimitOptions) {
     this.#bornAtMs = nowMs;
-    // A time from the future is one of a clock that was wrong.
+    // A time in the future comes from a clock that was wrong.
     this.#sentAtMs = sentAtMs.map((atMs) => Math.min(atMs, nowMs));
     this.#recordedAtMs = Math.min(recordedAtMs ?? 0, nowMs);
   }
 
-  /** Whether the file has every message before it is sent. */
+  /** Whether every message is in the file before it is sent. */
   get isRecording(): boolean {
     return this.#isRecording;
   }
 
-  /** For the file. */
+  /** When messages were sent, for the file. */
   get sentAtMs(): readonly number[] {
     return [...this.#sentAtMs, ...this.#unrecordedAtMs];
   }
@@ -51,12 +53,12 @@ export class HourlyLimit {
     return this.#sentAtMs.length + Math.floor(unrecordedMs / UNRECORDED_INTERVAL_MS) <= MESSAGES_MAX;
   }
 
-  /** A message is about to be sent. */
+  /** Counts a message that is about to be sent. */
   take(nowMs: number): void {
     this.#unrecordedAtMs.push(nowMs);
   }
 
-  /** The message that was to be sent at that time has reached nobody. */
+  /** Uncounts the message of that time: it has reached nobody. */
   giveBack(atMs: number): void {
     for (const list of [this.#unrecordedAtMs, this.#sentAtMs]) {
       const index = list.lastIndexOf(atMs);
@@ -67,7 +69,7 @@ export class HourlyLimit {
     }
   }
 
-  /** The file has all of `sentAtMs`. */
+  /** To be called when all of `sentAtMs` was written to the file. */
   recorded(nowMs: number): void {
     this.#sentAtMs = [...this.sentAtMs];
     this.#unrecordedAtMs = [];
@@ -75,7 +77,7 @@ export class HourlyLimit {
     this.#isRecording = true;
   }
 
-  /** The file cannot be written. */
+  /** To be called when the file cannot be written. */
   unrecorded(): void {
     this.#isRecording = false;
   }

@@ -3,21 +3,21 @@ import { http, https } from '../platform/node-http.ts';
 import { agentFor } from '../replication/store/reach.ts';
 import type { Payload } from './message.ts';
 
-/** From the look-up of the name to the answer's first line. */
+/** Timeout from the look-up of the name to the first line of the answer. */
 const TIMEOUT_MS = 5000;
 
-/** What came of one attempt. No reason names the URL, which is a secret. */
+/** The result of one attempt. No reason contains the URL, which is a secret. */
 export type Sent =
   | { readonly ok: true }
   | {
       readonly ok: false;
       readonly reason: string;
-      /** Nobody can have got it. */
+      /** True when the request cannot have reached anybody. */
       readonly isUnreached: boolean;
     };
 
 /**
- * Sends one request: a POST with a payload, else a GET. A redirect is an answer as any other, and no success.
+ * Sends one request: a POST with a payload, otherwise a GET. Redirects are not followed, and are no success.
  * @param secretUrl http: or https:
  */
 export async function sendTo(secretUrl: string, payload?: Payload): Promise<Sent> {

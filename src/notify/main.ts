@@ -9,7 +9,7 @@ import { targetsOf } from './targets.ts';
 const LOOK_INTERVAL_MS = 1000;
 const SECRETS: readonly SecretName[] = ['NOTIFY_URL', 'HEARTBEAT_URL', 'SMTP_URL'];
 
-/** Tells the operator what is wrong, without anybody who would have to ask: by messages, and by a heartbeat that ends. */
+/** The process that reports problems to the operator: by messages, and by a heartbeat that stops. */
 export async function run(runtime: Runtime): Promise<void> {
   const { config, log, send } = runtime;
   const secrets = pickSecrets(process.env, SECRETS);
@@ -40,7 +40,7 @@ export async function run(runtime: Runtime): Promise<void> {
     send({ kind: 'report', gauges: {}, trouble });
   };
   const look = async () => {
-    // One that does not answer is silent, and so is the heartbeat then.
+    // When the primary does not answer, there is nothing to report, and the heartbeat stops.
     const told = await primary.ask('system').catch(() => undefined);
     if (told === undefined) return;
     notifier.look(told.snapshot);
@@ -49,7 +49,7 @@ export async function run(runtime: Runtime): Promise<void> {
   const drain = async () => {
     clearInterval(timer);
     await notifier.told();
-    // What has happened since the last look, such as why the system fails.
+    // A last look, at what has happened since the one before, such as why the system fails.
     await look();
     await notifier.told();
     log.flush(() => process.exit(0));

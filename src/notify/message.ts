@@ -2,25 +2,25 @@ import { hostname } from 'node:os';
 import type { NotifyFormat } from '../config/notify-formats.ts';
 import type { Due } from './conditions.ts';
 
-/** What the operator is told. */
+/** A message to the operator. */
 export interface Message {
   readonly kind: Due['kind'] | 'test';
-  /** What it is about, such as replication or worker-1. */
+  /** What the message is about, such as replication or worker-1. */
   readonly condition: string;
   readonly host: string;
   readonly cause: string;
   readonly sinceAtMs: number;
-  /** By which to look. */
+  /** The command that shows the state of the system. */
   readonly command: string;
 }
 
-/** One request's body, and how it is labelled. */
+/** The body of a request, and its headers. */
 export interface Payload {
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
 }
 
-/** @returns a message of something that is wrong, or is not any more */
+/** @returns the message that reports a problem or its end */
 export function messageOf({ kind, condition: { name, cause, sinceAtMs } }: Due, dataDir: string): Message {
   return { kind, condition: name, host: hostname(), cause, sinceAtMs, command: commandFor(dataDir) };
 }
@@ -38,19 +38,19 @@ export function testMessage(dataDir: string): Message {
   };
 }
 
-/** @returns its one line */
+/** @returns the title of a message, one line */
 export function titleOf({ kind, condition, host }: Message): string {
   return `ninelives on ${host}: ${condition}${kind === 'ended' ? ' is over' : ''}`;
 }
 
-/** @returns the rest of it */
+/** @returns the text of a message, without the title */
 export function textOf({ kind, cause, sinceAtMs, command }: Message): string {
   const since = new Date(sinceAtMs).toISOString();
   const what = kind === 'ended' ? `It began at ${since}: ${cause}` : `Since ${since}: ${cause}`;
   return `${what}\nLook: ${command}`;
 }
 
-/** @returns what is posted */
+/** @returns the request that posts a message in this format */
 export function payloadOf(message: Message, format: NotifyFormat): Payload {
   const title = titleOf(message);
   const text = textOf(message);
@@ -82,7 +82,7 @@ function commandFor(dataDir: string): string {
   return `DATA_DIR=${quoted} npx ninelives status`;
 }
 
-/** As Slack documents it: these three begin a link, a mention or an entity. */
+/** Escapes the three characters that begin a link, a mention or an entity, as Slack documents it. */
 function forSlack(text: string): string {
   return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 }

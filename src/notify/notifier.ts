@@ -7,15 +7,15 @@ import { messageOf } from './message.ts';
 import { readState, writeState } from './state-file.ts';
 import type { Target } from './targets.ts';
 
-/** Its own failure to tell: nobody could be told of it. */
+/** The trouble of this process itself. It is not reported: it is the failure to report. */
 const OWN_NAME = 'notify';
-/** It is told once: that it is over says nothing. */
+/** Reported once; its end is not reported, since that would mean nothing. */
 const TAKEOVER = 'takeover';
-/** What comes of one and the same: a store that is out of reach takes no upload, and no owner's record. */
+/** Two names for one cause: an unreachable store accepts neither an upload nor the owner's record. */
 const ONE_OF_TWO: Readonly<Record<string, string>> = { replica: 'replication' };
-/** An event that is older is history, and not what is wrong now. */
+/** An older event (or one older than `afterMs`, if that is longer) is history, and is not reported. */
 const NEWS_MIN_MS = 60_000;
-/** How old the file of the state may get while something is wrong. */
+/** How old the state file may get while something is wrong. */
 const REFRESH_MS = 15_000;
 
 export interface NotifierOptions {
@@ -27,8 +27,8 @@ export interface NotifierOptions {
 }
 
 /**
- * Tells the operator what is wrong, and when it is over. What it knows is the conditions' and the limit's state, which it
- * keeps in a file. Beside that, it is: idle, or telling (`#tell`), one message at a time.
+ * Reports problems, and their ends, to the operator. The state of the conditions and of the limit is kept in a file.
+ * States of the notifier itself: idle ⇄ telling (`#tell`: it sends one message at a time).
  */
 export class Notifier {
   readonly #options: NotifierOptions;
@@ -38,7 +38,7 @@ export class Notifier {
   #writtenAtMs = 0;
   #telling: Promise<void> | undefined;
   #isHeldBack = false;
-  /** What failed last, by target. */
+  /** The last failure of each target. */
   readonly #failures = new Map<string, string>();
 
   constructor(options: NotifierOptions) {
@@ -61,11 +61,11 @@ export class Notifier {
     return this.#failures.size === 0 ? undefined : [...this.#failures.values()].join('; ');
   }
 
-  /** Takes the system as it is now, and begins to tell what is due. */
+  /** Takes in the present state of the system, and begins to send the messages that are due. */
   look({ status, state, events, failover }: SystemSnapshot): void {
     const nowMs = Date.now();
     const isStandby = failover?.role === 'standby';
-    // Before it is known who leads, it is not known who tells of what has happened.
+    // While it is unknown which system leads, it is unknown which one reports the events.
     const isUnclear = isStandby && failover.holder === null;
     const news = isUnclear ? [] : events.filter(({ id }) => id > this.#lastEventId);
     if (!isUnclear) this.#lastEventId = events.at(-1)?.id ?? this.#lastEventId;
@@ -86,7 +86,7 @@ export class Notifier {
     });
   }
 
-  /** Resolves when all that is due was tried. */
+  /** Resolves when every due message has been tried. */
   async told(): Promise<void> {
     await this.#telling;
   }
@@ -111,11 +111,11 @@ export class Notifier {
   async #tellOne(due: Due, atMs: number): Promise<void> {
     const { targets, dataDir, log } = this.#options;
     const wasRecording = this.#limit.isRecording;
-    // Before it is sent: whoever comes after a kill shall count it.
+    // Counted before it is sent: after a kill, the next process must count it.
     this.#limit.take(atMs);
     this.#keep();
     if (wasRecording && !this.#limit.isRecording) {
-      // Another measure holds from now on.
+      // The file could not be written: the rule for unrecorded messages holds from now on.
       this.#limit.giveBack(atMs);
       return;
     }
@@ -162,24 +162,24 @@ export class Notifier {
   }
 }
 
-/** Until a system serves, what is not there comes of that; and it is none that a system is taken down. */
+/** Until a system serves, missing parts are normal and only `system` counts. A system that is stopping has none. */
 function troublesOf(state: SystemState, { notReady, degraded }: SystemStatus): readonly Trouble[] {
   if (state === 'stopping' || state === 'stopped') return [];
-  // Of a link between the two the leader tells.
+  // The leader reports the link between the two systems.
   if (state === 'standby') return degraded.filter(({ name }) => name !== OWN_NAME && name !== 'peer');
   if (state !== 'serving') return notReady.filter(({ name }) => name === 'system');
   return (
     [...notReady, ...degraded]
-      // Of what keeps the standby from taking over that one tells.
+      // The standby itself reports what keeps it from taking over.
       .filter(({ name }) => name !== OWN_NAME && name !== 'standby')
       .map(({ name, reason }) => ({ name: ONE_OF_TWO[name] ?? name, reason }))
   );
 }
 
-/** What is told at once, and of which condition it is. */
+/** @returns the strikes of an event: what is reported at once, by condition */
 function strikeOf({ kind, child, cause, atMs }: SystemEvent, isStandby: boolean): readonly Strike[] {
   if (kind === 'took-over' || kind === 'orphaned') return [{ name: TAKEOVER, reason: cause, atMs }];
-  // The other system has told that it took over.
+  // The other system has already reported that it took over.
   if (kind === 'primary-died' && isStandby) return [];
   if (kind === 'primary-died' || kind === 'failed') return [{ name: 'primary', reason: cause, atMs }];
   if (kind === 'breaker-open' && child !== null)

@@ -2,10 +2,10 @@ import { closeSync, constants, fsyncSync, openSync, readFileSync, writeSync } fr
 import { join } from 'node:path';
 import type { Condition } from './conditions.ts';
 
-/** Forty conditions, with room. It never changes, so that the file can be written where a disk has no room for another. */
+/** Room for 40 conditions. The size never changes, so that the file can be written in place on a full disk. */
 const FILE_BYTES = 64 * 1024;
 
-/** What the next process has to know. */
+/** The state that the next process needs. */
 export interface NotifyState {
   readonly writtenAtMs: number;
   readonly lastEventId: number;
@@ -13,12 +13,12 @@ export interface NotifyState {
   readonly conditions: readonly Condition[];
 }
 
-/** @returns the file of a data folder */
+/** @returns the path of the state file in a data folder */
 export function notifyStatePath(dataDir: string): string {
   return join(dataDir, 'run', 'notify.json');
 }
 
-/** @returns undefined where there is none that can be read */
+/** @returns the stored state; undefined when there is none, or it cannot be read */
 export function readState(dataDir: string): NotifyState | undefined {
   try {
     const state = JSON.parse(readFileSync(notifyStatePath(dataDir), 'utf8')) as NotifyState;
@@ -32,7 +32,7 @@ export function readState(dataDir: string): NotifyState | undefined {
 }
 
 /**
- * Writes in place, over what was there: a new file would need room on a disk that may be full.
+ * Writes the state in place, over the old one: a new file would need room on a disk that may be full.
  * @throws Error when it cannot be written
  */
 export function writeState(dataDir: string, state: NotifyState): void {

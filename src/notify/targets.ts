@@ -6,7 +6,7 @@ import { parseMailbox } from '../platform/mail-address.ts';
 import { type Sent, sendTo } from './http.ts';
 import { type Message, payloadOf, textOf, titleOf } from './message.ts';
 
-/** Half of what a request over HTTP gets: within a mail the server may be silent for twice as long. */
+/** Half the timeout of an HTTP request: within a mail the server may be silent for twice this long. */
 const MAIL_TIMEOUT_MS = 2500;
 
 /** One way to the operator. */
@@ -17,7 +17,7 @@ export interface Target {
   send(message: Message): Promise<Sent>;
 }
 
-/** @returns every way that the settings name */
+/** @returns all targets that the settings name */
 export function targetsOf(config: Config, secrets: Secrets): readonly Target[] {
   const { NOTIFY_URL: url, SMTP_URL: smtpUrl } = secrets;
   const { NOTIFY_FORMAT, NOTIFY_EMAIL } = config;
