@@ -2,18 +2,18 @@ import { encodedWords } from './encoded-words.ts';
 import type { Mail } from './mail.ts';
 import { MailComposer } from './nodemailer.ts';
 
-/** Begins what a mail program decodes. nodemailer leaves it as it is where it is valid. */
+/** Begins an encoded word (RFC 2047), which a mail program decodes. nodemailer leaves a valid one as it is. */
 const ENCODED_WORD = '=?';
 
 /**
- * @returns the mail as it goes over the wire (RFC 5322, MIME), with CRLF line ends
- * @throws Error when it cannot be one
+ * @returns the mail as it is sent (RFC 5322, MIME), with CRLF line ends
+ * @throws Error when no valid mail can be made of it
  */
 export async function compile(mail: Mail): Promise<Buffer> {
   const composer = new MailComposer({
     messageId: `<${mail.messageId}>`,
     from: { ...mail.from },
-    // An object is taken as it is: what stands in a string would be parsed once more.
+    // An object is taken as it is: a string would be parsed as a list of addresses.
     to: { name: '', address: mail.to },
     ...(!mail.subject.includes(ENCODED_WORD) && { subject: mail.subject }),
     text: mail.text,
@@ -30,11 +30,11 @@ export async function compile(mail: Mail): Promise<Buffer> {
         Subject: { prepared: true, value: encodedWords(mail.subject) },
       }),
       ...(mail.unsubscribeUrl !== undefined && {
-        // As it is: a fold within the URL would break it.
+        // Prepared, so that it is not folded: a fold would break the URL.
         'List-Unsubscribe': { prepared: true, value: `<${mail.unsubscribeUrl}>` },
         'List-Unsubscribe-Post': 'List-Unsubscribe=One-Click',
       }),
-      // RFC 3834: nobody on holiday needs to answer this.
+      // RFC 3834: no automatic reply, such as a holiday notice, should be sent.
       'Auto-Submitted': 'auto-generated',
     },
     newline: '\r\n',

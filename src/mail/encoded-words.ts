@@ -1,7 +1,7 @@
-/** So that the first line of a short header stays within the 76 characters of RFC 2047 section 2: 48 in base64 and 12 around. */
+/** Keeps the first line of a short header within 76 characters (RFC 2047 section 2): 48 in base64, 12 around them. */
 const WORD_MAX_BYTES = 36;
 
-/** @returns a header's text as encoded words (RFC 2047), one a line: what it holds is decoded once, into that text */
+/** @returns a header's text as encoded words (RFC 2047), one on each line; decoded, they give exactly this text */
 export function encodedWords(text: string): string {
   const words: string[] = [];
   let word = '';

@@ -1,18 +1,18 @@
 import type { Mailbox } from '../platform/mail-address.ts';
 
-/** One mail to one recipient. What is in it is data: nothing of it is taken for a header or an address by mistake. */
+/** One mail to one recipient. All parts are data: no part can be taken for a header or an address by mistake. */
 export interface Mail {
-  /** Without angle brackets; the same in every attempt to send this mail. */
+  /** The Message-ID without angle brackets; the same in every attempt to send this mail. */
   readonly messageId: string;
   readonly from: Mailbox;
-  /** The address alone. */
+  /** The address alone, without a name. */
   readonly to: string;
   readonly subject: string;
   readonly text: string;
   readonly html?: string;
-  /** Shown by `cid:` in the HTML. */
+  /** Files that the HTML shows by `cid:` URLs. */
   readonly inline: readonly InlineFile[];
-  /** Ends the mails of this sender to this recipient in one click (RFC 8058). */
+  /** Unsubscribes this recipient from this sender in one click (RFC 8058). */
   readonly unsubscribeUrl?: string;
 }
 
@@ -24,11 +24,12 @@ export interface InlineFile {
 }
 
 /**
- * What came of handing a mail over:
- * - sent: the server has taken it
- * - refused: it never will
- * - deferred: not now. Whether the server has it after all may be open, when the connection broke: `isConnectionLost`
- * - unavailable: the server could not be spoken to about this mail at all, or lets nobody send: no fault of the mail
+ * The result of handing a mail over:
+ * - sent: the server has accepted it
+ * - refused: the server will never accept it
+ * - deferred: not accepted now. After a broken connection (`isConnectionLost`) the server may have accepted it after
+ *   all
+ * - unavailable: the server could not be asked, or lets this sender send nothing; the mail is not at fault
  */
 export type Delivery =
   | { readonly outcome: 'sent' }
@@ -38,9 +39,9 @@ export type Delivery =
 
 /** Hands mails over. */
 export interface Transport {
-  /** How many mails it may be given at a time. */
+  /** How many mails it may be given at the same time. */
   readonly concurrency: number;
-  /** Never throws for what the other side does. @param content of the mail, as `compile` returned it */
+  /** Hands over a mail. Never throws for a fault of the other side. @param content the mail as `compile` returned it */
   send(mail: Mail, content: Buffer): Promise<Delivery>;
   close(): void;
 }

@@ -2,7 +2,7 @@ import { createRequire } from 'node:module';
 import type { default as Composer } from 'nodemailer/lib/mail-composer';
 import type { default as Connection } from 'nodemailer/lib/smtp-connection';
 
-/** By `require`, for the reason that node-http.ts tells: nodemailer's ES modules import `node:http`. */
+/** Loaded by `require`, for the reason given in node-http.ts: nodemailer's ES modules import `node:http`. */
 const require = createRequire(import.meta.url);
 
 export const MailComposer = require('nodemailer/lib/mail-composer') as typeof Composer;

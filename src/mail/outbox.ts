@@ -5,8 +5,8 @@ import type { Delivery, Mail, Transport } from './mail.ts';
 const CONCURRENCY = 8;
 
 /**
- * Writes each mail into a folder, for a system without a mail server. A file is there as a whole or not at all, and has
- * its Message-ID's name: a mail that is sent again replaces itself.
+ * Writes each mail into a folder, for a system without a mail server. A file is written as a whole or not at all. Its
+ * name is that of the Message-ID, so a mail that is sent again replaces itself.
  */
 export class Outbox implements Transport {
   readonly concurrency = CONCURRENCY;
@@ -44,7 +44,7 @@ export class Outbox implements Transport {
   close(): void {}
 }
 
-/** Or else the name, and with it a mail that counts as sent, could be lost with the power. */
+/** Syncs the folder: otherwise a power loss could lose the new name, and so a mail that counts as sent. */
 async function syncFolder(path: string): Promise<void> {
   const folder = await open(path, 'r');
   try {

@@ -2,29 +2,29 @@ import { Readable } from 'node:stream';
 import type { SmtpServer } from '../config/smtp-url.ts';
 import { SMTPConnection } from './nodemailer.ts';
 
-/** What nodemailer says of a failure beside its words, which may quote an address or a password. */
+/** The parts of a nodemailer error without its message, which may quote an address or a password. */
 export interface SmtpError {
   readonly code?: string | undefined;
-  /** What the system or TLS called it. */
+  /** The error code of the system or of TLS. */
   readonly originalCode?: string | undefined;
-  /** The SMTP command that it came of; `CONN` for the connection itself. */
+  /** The SMTP command that failed; `CONN` for the connection itself. */
   readonly command?: string | undefined;
   readonly responseCode?: number | undefined;
   readonly response?: string | undefined;
 }
 
-/** What came of a mail: taken, or not, and whether the server had begun to read it by then. */
+/** The result of sending a mail: accepted, or the error and whether the transfer of the content had begun. */
 export type Sending = 'taken' | { readonly error: SmtpError; readonly isBegun: boolean };
 
 export interface SessionOptions {
   readonly server: SmtpServer;
-  /** How long the server may take to be connected to, and to greet. Within a mail it may be silent for twice as long. */
+  /** Timeout for the connection, and for the greeting. Within a mail the server may be silent for twice this long. */
   readonly timeoutMs: number;
 }
 
 /**
- * One connection to a mail server. States: opening (`open`) → open (it has greeted us, TLS and the login are done) →
- * closed (by `close`, by an error, or by the server).
+ * One connection to a mail server. States: opening (`open`) → open (greeting, TLS and login are done) → closed (by
+ * `close`, by `quit`, by an error, or by the server).
  */
 export class SmtpSession {
   readonly #connection: SMTPConnection;
@@ -38,7 +38,7 @@ export class SmtpSession {
     });
   }
 
-  /** Connects, and logs in where there are credentials. @throws SmtpError when any of that fails: no mail is concerned */
+  /** Connects, and logs in if there are credentials. @throws SmtpError when that fails; no mail was sent */
   static async open({ server, timeoutMs }: SessionOptions): Promise<SmtpSession> {
     const { certificateName, verifiesCertificate, ownName, credentials } = server;
     const connection = new SMTPConnection({
@@ -54,13 +54,13 @@ export class SmtpSession {
       ...(ownName !== undefined && { name: ownName }),
       connectionTimeout: timeoutMs,
       greetingTimeout: timeoutMs,
-      // Longer, so that a server which never speaks is told from one that stops in the middle of a mail.
+      // Longer, to tell a server that never answers from one that stops in the middle of a mail.
       socketTimeout: 2 * timeoutMs,
       dnsTimeout: timeoutMs,
     });
     const session = new SmtpSession(connection);
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    // Listened to until the end: later ones come of `send` as well, or concern an idle connection.
+    // Never removed: later errors are also reported by `send`, or concern an idle connection.
     connection.on('error', reject);
     connection.once('end', () => reject(new ClosedError()));
     connection.connect((error) => {
@@ -81,12 +81,12 @@ export class SmtpSession {
     return this.#isClosed;
   }
 
-  /** How many mails it was given. */
+  /** How many mails this session was given. */
   get sentCount(): number {
     return this.#sentCount;
   }
 
-  /** Hands one mail over; never two at a time. Never throws. */
+  /** Sends one mail; to be called for one mail at a time. Never throws. */
   async send(from: string, to: string, content: Buffer): Promise<Sending> {
     this.#sentCount += 1;
     const message = Readable.from([content]);
@@ -96,7 +96,7 @@ export class SmtpSession {
     return error === null ? 'taken' : { error, isBegun: message.readableDidRead };
   }
 
-  /** Forgets a mail that was refused, so that another can be sent. @returns whether it can */
+  /** Sends RSET after a refused mail, so that another mail can be sent. @returns whether it can */
   async reset(): Promise<boolean> {
     if (this.#isClosed) return false;
     const { promise, resolve } = Promise.withResolvers<boolean>();
@@ -105,7 +105,7 @@ export class SmtpSession {
     return promise;
   }
 
-  /** Says goodbye. */
+  /** Ends the session with QUIT. */
   quit(): void {
     if (!this.#isClosed) this.#connection.quit();
   }

@@ -2,7 +2,7 @@ import { smtpServerOf } from '../config/smtp-url.ts';
 import type { Delivery, Mail, Transport } from './mail.ts';
 import { type Sending, type SessionOptions, type SmtpError, SmtpSession } from './smtp-session.ts';
 
-/** Mails over one connection; many servers take no more. */
+/** Most mails over one connection; many servers accept no more. */
 const MAILS_PER_SESSION_MAX = 100;
 
 export interface SmtpOptions {
@@ -14,8 +14,8 @@ export interface SmtpOptions {
 }
 
 /**
- * Hands mails to a mail server, over a few connections that are kept. A connection is idle, or lent to one mail; there are
- * as many as mails are sent at a time.
+ * Hands mails to a mail server over a few kept connections. States of a connection: idle ⇄ lent to one mail. There are
+ * as many connections as mails that are sent at the same time.
  */
 export class Smtp implements Transport {
   readonly concurrency: number;
@@ -30,7 +30,7 @@ export class Smtp implements Transport {
   }
 
   async send(mail: Mail, content: Buffer): Promise<Delivery> {
-    // One that the server has closed in the meantime, unnoticed, has read nothing of the mail: a new one then tells.
+    // The server may have closed a kept connection unnoticed. Nothing of the mail was read then: a new one is tried.
     const kept = this.#takeIdle();
     const first = kept && (await this.#sendOver(kept, mail, content));
     if (first && !isStale(first)) return deliveryOf(first);
@@ -38,7 +38,7 @@ export class Smtp implements Transport {
     try {
       session = await SmtpSession.open(this.#options);
     } catch (error) {
-      // Nothing of the mail was said yet.
+      // No part of the mail was sent yet.
       return { outcome: 'unavailable', reason: reasonOf(error as SmtpError) };
     }
     return deliveryOf(await this.#sendOver(session, mail, content));
@@ -70,13 +70,13 @@ export class Smtp implements Transport {
   }
 }
 
-/** The mail is larger than the server takes: told before it is sent (RFC 1870). */
+/** The mail is larger than the server accepts; said before the mail is sent (RFC 1870). */
 const TOO_LARGE = 552;
-/** The server closes the connection, whatever it was asked (RFC 5321 4.2). */
+/** The server closes the connection, whatever the command was (RFC 5321 4.2). */
 const CLOSING = 421;
-/** What nodemailer finds wrong with the mail itself, before or without an answer of the server. */
+/** Errors that nodemailer finds in the mail itself, without an answer of the server. */
 const OF_THE_MAIL: ReadonlySet<string> = new Set(['EENVELOPE', 'EMESSAGE']);
-/** What Node.js and OpenSSL call a certificate that they do not trust. */
+/** Matches the codes of Node.js and OpenSSL for a certificate that they do not trust. */
 const OF_THE_CERTIFICATE = /CERT|CRL|LEAF|INVALID_(?:CA|PURPOSE)|PATH_LENGTH|HOSTNAME_MISMATCH/;
 
 function isStale(sending: Sending): boolean {
@@ -87,17 +87,17 @@ function isLost({ code = '', responseCode }: SmtpError): boolean {
   return responseCode === CLOSING || (responseCode === undefined && !OF_THE_MAIL.has(code));
 }
 
-/** @returns what an answer, or none, to a mail means for it and for the server */
+/** @returns the delivery that the result of a session means */
 function deliveryOf(sending: Sending): Delivery {
   if (sending === 'taken') return { outcome: 'sent' };
   const { error, isBegun } = sending;
   const { command = '', responseCode } = error;
   const reason = reasonOf(error);
-  // Who may not send at all, now or ever, is not this mail's matter, and would make every mail of the day a failed one.
+  // A refused sender is not this mail's fault, and would otherwise turn every mail of the day into a failed one.
   const isSenderRefused = command === 'MAIL FROM' && responseCode !== undefined && responseCode !== TOO_LARGE;
   const isClosing = responseCode === CLOSING && !isBegun;
   if (isSenderRefused || isClosing) return { outcome: 'unavailable', reason };
-  // A connection lost within a mail counts for it: if the mail is why, it would else keep all others from being sent.
+  // A connection lost within a mail counts as its failed try: if the mail is the cause, it must not block all others.
   if (isLost(error)) return { outcome: 'deferred', reason, isConnectionLost: true };
   if (responseCode !== undefined && responseCode < 500) {
     return { outcome: 'deferred', reason, isConnectionLost: false };
@@ -105,7 +105,7 @@ function deliveryOf(sending: Sending): Delivery {
   return { outcome: 'refused', reason };
 }
 
-/** The server's words may name the recipient; its codes (RFC 5321, RFC 3463) do not. */
+/** Only codes (RFC 5321, RFC 3463) are repeated: the server's text may name the recipient. */
 function reasonOf({
   code = 'unknown',
   originalCode,
