@@ -11,7 +11,7 @@ import { openReader } from '../sqlite/open.ts';
 import { prepared } from '../sqlite/prepared.ts';
 import { writerClientOf } from '../writer-client/client.ts';
 
-/** A process that a feature brings: what of it is the chassis', around what the feature does. */
+/** The chassis' part of a background process: it sets up and ends the work of a feature. */
 export async function run(runtime: Runtime): Promise<void> {
   const { role, log, send } = runtime;
   const drained = Promise.withResolvers<number>();
@@ -41,13 +41,13 @@ export async function run(runtime: Runtime): Promise<void> {
     report: ({ gauges, trouble }) => send({ kind: 'report', gauges, trouble }),
     onDrain: (listener) => void drained.promise.then(listener),
   };
-  // It knows by its own types what it gets; here they are gone.
+  // The feature's own types describe the context; they are not known here.
   const work = await prepared(feature.name, () => prepare(context as never));
-  // Until it has its place it connects to nothing and changes nothing.
+  // While the process stands by, it connects to nothing and changes nothing.
   const { url } = (await runtime.standby()) as BackgroundInput;
   writer.connect();
   const working = work({ url });
-  // What fails at once has never been ready.
+  // Work that fails at once must not be reported as ready.
   await Promise.race([working, nextTurn()]);
   runtime.ready();
   await working;

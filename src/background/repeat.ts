@@ -1,17 +1,17 @@
 import type { BackgroundContext, Place, PrepareBackground } from '../contract/background.ts';
 import type { Commands } from '../contract/command.ts';
 
-/** What a round gets. */
+/** What each round gets. */
 export type Round<Own extends Commands> = Omit<BackgroundContext<Own>, 'onDrain'> & Place;
 
 export interface RepeatOptions {
-  /** From the end of one round to the begin of the next. */
+  /** Time from the end of one round to the beginning of the next. */
   readonly everyMs: number;
 }
 
 /**
- * Makes a background process that does the same again and again. A round that fails is logged, and the next one comes all
- * the same; one that is under way ends before the process does.
+ * Makes a background process that runs `round` again and again. A round that fails is logged, and the next one comes
+ * all the same. The process ends only after the round that is running.
  */
 export function repeat<Own extends Commands>(
   { everyMs }: RepeatOptions,
