@@ -1,9 +1,9 @@
 import type { Database, Statement } from 'better-sqlite3';
 
 /**
- * Tells whether a database may have another content than when it was asked last, by the number that SQLite changes for a
- * connection with each commit of another, https://sqlite.org/pragma.html#pragma_data_version. Within a transaction it
- * tells of what that reads. State: the number as it was last.
+ * Tells whether a database may have changed since the last call. It compares SQLite's data_version, which changes for a
+ * connection with each commit of another one: https://sqlite.org/pragma.html#pragma_data_version. Within a transaction
+ * it is that of the transaction's snapshot. State: the last number.
  */
 export class CommitWatch {
   readonly #version: Statement<[], number>;

@@ -4,11 +4,11 @@ import { type Owner, ownedMigrations } from './migrations.ts';
 import { openReader } from './open.ts';
 
 /**
- * Tells what a release would do to a database, and whether it can use it at all. Changes nothing.
+ * Tells which migrations a release would apply to a database, and whether it can use it at all. Changes nothing.
  *
- * @param path the database file; of one that does not exist everything is pending
- * @param owners those of the release, in order
- * @throws Failure migration_mismatch when the release's own files are not in order
+ * @param path the database file; when it does not exist, every migration is pending
+ * @param owners the owners that the release has, in order
+ * @throws Failure migration_mismatch when the release's own migration files are wrong
  */
 export function compatibilityOf(path: string, owners: readonly Owner[]): Compatibility {
   const owned = ownedMigrations(owners);

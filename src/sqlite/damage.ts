@@ -1,6 +1,6 @@
 import { Failure } from '../platform/errors.ts';
 
-/** What is open of a database is not what stands under its name. */
+/** The open files of a database are not the ones under its names: somebody has removed or exchanged them. */
 export class FilesExchanged extends Failure {
   constructor(message: string) {
     super('storage_corrupt', message);
@@ -8,7 +8,8 @@ export class FilesExchanged extends Failure {
 }
 
 /**
- * @returns whether SQLite found the file damaged, or somebody else has touched it; extended codes begin with the primary ones
+ * @returns whether SQLite found the file damaged, or its files were exchanged; extended codes begin with the primary
+ *   ones
  * @see https://sqlite.org/rescode.html
  */
 export function isDamage(error: unknown): error is Error {

@@ -4,7 +4,7 @@ import { Failure } from '../platform/errors.ts';
 import { makeFolder } from '../platform/folder.js';
 
 const { R_OK, W_OK, X_OK } = constants;
-/** Where the kernel tells what the working directory is called by now. */
+/** The kernel's link to the present path of the working directory. */
 const CWD = '/proc/self/cwd';
 const DELETED = ' (deleted)';
 const DATABASE_FILES = ['', '-wal', '-shm'] as const;
@@ -12,7 +12,7 @@ const DATABASE_FILES = ['', '-wal', '-shm'] as const;
 /**
  * Makes the data folder, mode 0700, when it does not exist, and finds out whether this user can work in it.
  * @param dataDir absolute
- * @returns the folder in it for what belongs to one run
+ * @returns its folder `run`, for files that belong to one run
  * @throws Failure data_dir_unusable
  */
 export function prepareDataDir(dataDir: string): string {
@@ -21,7 +21,7 @@ export function prepareDataDir(dataDir: string): string {
     makeFolder(runDir);
     for (const folder of [dataDir, runDir]) accessSync(folder, R_OK | W_OK | X_OK);
     demandOwnFiles(runDir);
-    // What ran is recorded there: one that cannot be read would have the next start run what was refused.
+    // It records which release runs. If it could not be read, the next start would run a refused release.
     if (existsSync(join(runDir, 'releases'))) demandOwnFiles(join(runDir, 'releases'));
     return runDir;
   } catch (error) {
@@ -30,11 +30,11 @@ export function prepareDataDir(dataDir: string): string {
 }
 
 /**
- * Finds out whether this user can work on the databases. Whatever else lies beside them, such as a copy that root has made, is
- * none of the system's business.
+ * Checks whether this user can work on the databases. Other files beside them, such as a copy that root has made, are
+ * ignored.
  * @param databases names without `.db`
- * @throws Failure data_dir_unusable, also where something else than a file is called like a database; config_invalid for a
- *   database that is a link
+ * @throws Failure data_dir_unusable, also when something with a database's name is not a file; config_invalid for a
+ *   database that is a symbolic link
  */
 export function demandDatabases(dataDir: string, databases: readonly string[]): void {
   for (const database of databases) {
@@ -58,9 +58,9 @@ function demandOwnFiles(folder: string): void {
 }
 
 /**
- * What is called like a file of a database has to be one. Reading a named pipe would wait for ever; and of a link SQLite keeps
- * the WAL beside the file that it leads to, where Litestream looks for it beside the link: it would ship nothing. A folder may
- * be a link, since one spelling of it is used.
+ * Demands a regular file. Reading a named pipe would wait for ever. For a symbolic link SQLite keeps the WAL beside the
+ * target, while Litestream looks for it beside the link, and would ship nothing. A folder may be a link, since only its
+ * real path is used.
  * @throws Failure data_dir_unusable; config_invalid for a link
  */
 export function demandFile(path: string): void {
@@ -79,7 +79,7 @@ export function demandFile(path: string): void {
 }
 
 /**
- * For who only looks: a folder that does not exist yet is none of its business.
+ * For commands that only read: checks that the data folder can be read. A missing folder is no error.
  * @throws Failure data_dir_unusable
  */
 export function demandReadableDataDir(dataDir: string): void {
@@ -91,7 +91,7 @@ export function demandReadableDataDir(dataDir: string): void {
   }
 }
 
-/** @returns `error` of the file system or of SQLite in a sentence that says what to do */
+/** @returns an error of the file system or of SQLite as a Failure that says what to do */
 export function unusable(dataDir: string, error: unknown): Failure {
   const advice = adviceFor(dataDir, error as NodeJS.ErrnoException);
   return new Failure('data_dir_unusable', `The data folder ${dataDir} ${advice}`, { cause: error });
@@ -121,7 +121,7 @@ function adviceFor(dataDir: string, { code, path, message }: NodeJS.ErrnoExcepti
   }
 }
 
-/** @returns whether a folder is the working directory, which goes along when that is moved, and stays when it is removed */
+/** @returns whether a folder is the working directory; a process keeps that even when it is moved or removed */
 export function isWorkingDirectory(dataDir: string): boolean {
   const here = statSync('.');
   const there = statSync(dataDir, { throwIfNoEntry: false });
@@ -129,15 +129,15 @@ export function isWorkingDirectory(dataDir: string): boolean {
 }
 
 /**
- * What is beside the databases goes with their folder, the lock and the code that runs too.
- * @param dataDir the working directory of this process, as it was
- * @returns why the system cannot go on; undefined where its folder is in its place
+ * Checks that the data folder is in its place. With it, the lock and the running code would be gone, too.
+ * @param dataDir the path of the data folder, in which this process was started
+ * @returns why the system cannot go on; undefined when the folder is in its place
  */
 export function goneFolder(dataDir: string): Failure | undefined {
   try {
     if (isWorkingDirectory(dataDir)) return undefined;
   } catch {
-    // It is closed to this user for now, and not gone: what can be served is.
+    // The folder cannot be read by this user for now, but it is not gone: the system goes on.
     return undefined;
   }
   const place = existsSync(CWD) ? readlinkSync(CWD) : '';

@@ -8,7 +8,7 @@ import { prepareDataDir, unusable } from './data-dir.ts';
 
 const RUN_FOLDER = 'run';
 const LOCK_FILE = 'lock';
-/** Beside the lock, for people. */
+/** Names the holder of the lock, for people. */
 const HOLDER_FILE = 'lock.json';
 
 export interface Lock {
@@ -18,19 +18,19 @@ export interface Lock {
 /** The lock on a data folder. */
 export interface DataLock extends Lock {
   /**
-   * Takes it anew where its file was removed: another system would find none, and start.
-   * @returns whether it had to be
-   * @throws Failure data_dir_locked: another one has it by now; or as `lockDataDir`
+   * Takes the lock again when its file was removed: another system would find no lock, and start.
+   * @returns whether the file had been removed
+   * @throws Failure data_dir_locked when another system has the lock by now; otherwise as `lockDataDir`
    */
   keep(): boolean;
 }
 
 /**
- * Takes the lock on a data folder. It is a lock of the kernel (through an empty SQLite file), so it goes with its
- * holder however that dies, and two who try at once cannot both have it.
+ * Takes the lock on a data folder. It is a kernel lock (through an empty SQLite file), so it ends with its holder,
+ * however that dies, and two processes that try at the same time cannot both get it.
  *
  * @param dataDir absolute; made with mode 0700 when it does not exist
- * @param purpose what the holder does, for whoever finds the folder locked
+ * @param purpose what the holder does; named in the error of those who find the folder locked
  * @throws Failure data_dir_locked, which says who holds it; data_dir_unusable, which says what to do
  */
 export function lockDataDir(dataDir: string, purpose: string): DataLock {
@@ -72,7 +72,7 @@ function take(dataDir: string, purpose: string): Sqlite.Database {
   try {
     writeFileSync(holderPath, JSON.stringify(holder), { mode: 0o600 });
   } catch (error) {
-    // On a full disk nobody learns who holds it, and it is held nevertheless.
+    // On a full disk the holder is not recorded, but the lock is held nevertheless.
     if (!isDiskFull(error)) {
       db.close();
       throw unusable(dataDir, error);
@@ -81,7 +81,11 @@ function take(dataDir: string, purpose: string): Sqlite.Database {
   return db;
 }
 
-/** @returns the same; undefined where somebody holds it. @throws Failure data_dir_unusable */
+/**
+ * Does the same as `lockDataDir`.
+ * @returns undefined when another process holds it.
+ * @throws Failure data_dir_unusable
+ */
 export function lockUnlessHeld(dataDir: string, purpose: string): Lock | undefined {
   try {
     return lockDataDir(dataDir, purpose);
@@ -92,9 +96,9 @@ export function lockUnlessHeld(dataDir: string, purpose: string): Lock | undefin
 }
 
 /**
- * Takes the same lock on any file, made when it does not exist.
- * @returns undefined when another process has it
- * @throws SqliteError when there can be none
+ * Takes the same kind of lock on any file, which is made when it does not exist.
+ * @returns undefined when another process holds it
+ * @throws SqliteError when the file cannot be locked
  */
 export function lockFile(path: string): Lock | undefined {
   const db = new Sqlite(path, { timeout: 0 });
@@ -121,7 +125,7 @@ function isBusy(error: unknown): boolean {
   return error instanceof Sqlite.SqliteError && error.code.startsWith('SQLITE_BUSY');
 }
 
-/** @returns who has said last that it has taken the lock; its process id only where that is of this machine */
+/** @returns the last recorded holder of the lock; its process id only if it ran on this machine */
 export function holderOf(dataDir: string): { pid: number | undefined; description: string } {
   try {
     const path = join(dataDir, RUN_FOLDER, HOLDER_FILE);

@@ -1,22 +1,22 @@
 import { Failure } from '../platform/errors.ts';
 import { isDiskFull } from '../platform/free-disk.ts';
 
-/** What SQLite says where the disk, the memory or another process fails it; extended codes begin with the primary ones. */
+/** SQLite's codes when disk, memory or another process is the cause; extended codes begin with the primary ones. */
 const OF_SQLITE = /^SQLITE_(?:IOERR|NOMEM|CANTOPEN|READONLY|PERM|BUSY|PROTOCOL)/;
-/** The same of the system. What is missing is not among them: it may be a file of the release. */
+/** The same for codes of the system. ENOENT is not among them: the missing file may be one of the release. */
 const OF_THE_SYSTEM: ReadonlySet<unknown> = new Set([
   ...['EIO', 'EROFS', 'EACCES', 'EPERM', 'EFBIG', 'EBUSY', 'EAGAIN', 'EMFILE', 'ENFILE', 'ENOMEM'],
 ]);
 
-/** @returns whether the machine has failed, and not the code that asked it */
+/** @returns whether the machine is the cause of an error, and not the code that ran */
 export function isOfMachine(error: unknown): error is Error & { readonly code: string } {
   if (!(error instanceof Error) || !('code' in error)) return false;
   return isDiskFull(error) || OF_SQLITE.test(String(error.code)) || OF_THE_SYSTEM.has(error.code);
 }
 
 /**
- * @param what has failed, and was undone, for people
- * @returns storage_full, or not_ready: what may work when it is tried again; undefined for what the code is to blame for
+ * @param what the action that failed and was undone, for people
+ * @returns storage_full or not_ready, which may pass when it is tried again; undefined when the code is the cause
  */
 export function machineFailure(what: string, error: unknown): Failure | undefined {
   if (error instanceof Failure || !isOfMachine(error)) return undefined;

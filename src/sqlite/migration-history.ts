@@ -11,7 +11,7 @@ export interface Migration {
   readonly isCompatible: boolean;
 }
 
-/** What a database says of a migration that it has. */
+/** A migration that a database has, as it is recorded there. */
 export interface RecordedMigration {
   readonly owner: string;
   readonly number: number;
@@ -20,23 +20,23 @@ export interface RecordedMigration {
   readonly isCompatible: boolean;
 }
 
-/** How a database and the migrations of a release stand to each other. */
+/** The result of comparing a database with the migrations of a release. */
 export interface Compatibility {
-  /** Of the release, and not in the database yet; in the order in which they are applied. */
+  /** Migrations of the release that the database lacks, in the order of application. */
   readonly pending: readonly MigrationRef[];
-  /** In the database, and of no owner of the release: a newer one has applied them. */
+  /** Migrations of the database that the release lacks: a newer release has applied them. */
   readonly ahead: readonly MigrationRef[];
-  /** Why the release cannot use the database, in words for a person; left out when it can. */
+  /** Why the release cannot use the database, for people; left out when it can. */
   readonly refusal?: string;
 }
 
-/** The migrations that a release has of one owner. */
+/** The migrations of one owner in a release. */
 export interface OwnedMigrations {
   readonly name: string;
   readonly migrations: readonly Migration[];
 }
 
-/** @returns what a database has, by owner and number; nothing of a new one. Also where no record has a mark yet */
+/** @returns the migrations of a database, by owner and number; none for a new one. Reads a table without marks, too */
 export function recordedMigrations(db: Database): RecordedMigration[] {
   const columns = db.prepare<[], string>("SELECT name FROM pragma_table_info('migrations')").pluck().all();
   if (columns.length === 0) return [];
@@ -49,20 +49,20 @@ export function recordedMigrations(db: Database): RecordedMigration[] {
     .map((row) => ({ ...row, isCompatible: row.isCompatible === 1 }));
 }
 
-/** @returns the number of the newest one that a database has of each owner */
+/** @returns the number of the newest migration of each owner in a database */
 export function newestMigrations(db: Database): Readonly<Record<string, number>> {
   return Object.fromEntries(recordedMigrations(db).map(({ owner, number }) => [owner, number]));
 }
 
-/** @returns the same of those alone that older releases cannot live with */
+/** @returns the same, but only of migrations that are not marked as compatible with older releases */
 export function newestNeeded(db: Database): Readonly<Record<string, number>> {
   const needed = recordedMigrations(db).filter(({ isCompatible }) => !isCompatible);
   return Object.fromEntries(needed.map(({ owner, number }) => [owner, number]));
 }
 
 /**
- * Compares what a database has with what a release has. What both have must be the same, file for file. What only the
- * database has must be marked as one that older releases can live with: this release is one of those.
+ * Compares the migrations of a database with those of a release. A migration that both have must be the same file. One
+ * that only the database has must be marked as compatible with older releases, of which this release is one.
  */
 export function compareHistory(
   recorded: readonly RecordedMigration[],

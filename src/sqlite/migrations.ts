@@ -12,18 +12,18 @@ import {
 } from './migration-history.ts';
 import { withoutComments } from './without-comments.ts';
 
-/** What would end the transaction that a migration runs in; `BEGIN` and `END` also stand in triggers. */
+/** Matches SQL that would end a migration's transaction. `BEGIN` and `END` alone are allowed: triggers have them. */
 const TRANSACTION_CONTROL = /(?:^|;)\s*(?:COMMIT|ROLLBACK|END\s+TRANSACTION)\b/im;
 /**
- * The first line of a file whose migration older releases can live with: their statements still do what they did. Only
- * then may a release go back to one that does not have the file.
+ * The first line of a migration that is compatible with older releases: their statements still do what they did. Only
+ * then can the system go back to a release that does not have the file.
  */
 export const COMPATIBLE_MARK = '-- compatible: older releases go on';
-/** What is meant for the mark. One that is misspelt or stands elsewhere is refused, lest its author rely on it. */
+/** Matches a line that looks like the mark. A misspelt or misplaced mark is refused, since its author relies on it. */
 const MARK_LIKE = /^\s*--\s*compatible\b/i;
 const FILE_NAME = /^(\d{4})_[a-z0-9_]+\.sql$/;
 
-/** Whose migrations a database takes. */
+/** The owner of tables in a database, with its migrations. */
 export interface Owner {
   readonly name: string;
   /** Folder of numbered SQL files. */
@@ -32,8 +32,8 @@ export interface Owner {
 
 /**
  * @param folder holds `0001_name.sql`, `0002_name.sql`, … without a gap
- * @returns them in order
- * @throws Failure migration_mismatch when a name, a number or a mark is wrong, or one would end its transaction
+ * @returns the migrations in order
+ * @throws Failure migration_mismatch when a name, number or mark is wrong, or a migration would end its transaction
  */
 export function readMigrations(folder: URL): Migration[] {
   const names = readdirSync(folder)
@@ -56,7 +56,7 @@ export function readMigrations(folder: URL): Migration[] {
   });
 }
 
-/** @throws Failure migration_mismatch for a mark that is not exactly as it should be */
+/** @throws Failure migration_mismatch for a misspelt or misplaced mark */
 function isMarked(name: string, sql: string): boolean {
   const lines = sql.split('\n');
   const isFirst = lines[0] === COMPATIBLE_MARK;
@@ -72,15 +72,16 @@ export function ownedMigrations(owners: readonly Owner[]): OwnedMigrations[] {
 }
 
 /**
- * Brings a database up to date as a whole: all that it lacks together with the record that it ran, or nothing. In a
- * transaction of the caller it is a part of that one, else it is its own. Past migrations must be there unchanged: a
- * database is only what its history made it. It may have newer ones, when each is marked.
+ * Applies all pending migrations to a database, with the records that they ran, as a whole or not at all. Within a
+ * transaction of the caller they are part of it, otherwise they have their own. Past migrations must be unchanged in
+ * the release, since the database was made by them. The database may have newer ones, when each is marked as
+ * compatible.
  *
- * @param owners whose tables the database has, in the order in which they are made
- * @param before hears the name of each, `owner/file`, before it runs, since it blocks for as long as it takes
- * @returns the names of those applied now
- * @throws Failure migration_mismatch when the release cannot use the database, or a new migration fails; storage_full,
- *   not_ready
+ * @param owners the owners of the database's tables, in the order in which they are made
+ * @param before called with the name of each migration, `owner/file`, before it runs and blocks the event loop
+ * @returns the names of the migrations applied now
+ * @throws Failure migration_mismatch when the release cannot use the database, or a new migration fails; storage_full
+ *   or not_ready when the machine is the cause
  */
 export function migrate(
   db: Database,
@@ -91,7 +92,7 @@ export function migrate(
   try {
     return db.transaction(() => applyPending(db, owned, before)).immediate();
   } catch (error) {
-    // What was written may fail only when it is committed.
+    // Errors of the machine may come only with the commit.
     throw machineFailure('the migrations', error) ?? error;
   }
 }
@@ -118,7 +119,7 @@ function applyPending(
       db.exec(sql);
       record.run(owner, number, name, checksum, Date.now(), Number(isCompatible));
     } catch (error) {
-      // It is healed as wherever it is found.
+      // Damage is rethrown as it is: it is healed in the usual way.
       if (isDamage(error)) throw error;
       const reason = error instanceof Error ? error.message : String(error);
       throw (
@@ -130,7 +131,7 @@ function applyPending(
   });
 }
 
-/** Makes the table of what was applied. One that older code has made lacks the mark: absent means no. */
+/** Makes the table of applied migrations. One that older code has made lacks the column of the mark, which means no. */
 function makeRecord(db: Database): void {
   db.exec(`CREATE TABLE IF NOT EXISTS migrations (
     owner         TEXT NOT NULL,

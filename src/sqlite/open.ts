@@ -4,14 +4,14 @@ import { demandFile } from './data-dir.ts';
 
 export type { Database };
 
-/** How long a connection waits for another's lock: Litestream's checkpoints hold one for moments. */
+/** How long a connection waits for the lock of another. Litestream's checkpoints hold one for moments. */
 export const BUSY_TIMEOUT_MS = 5000;
 const SWITCH_RETRY_MS = 10;
 
 /**
- * Opens the one read-write connection of a database: WAL, every commit on disk before it is answered, and no
- * checkpoint of its own, because Litestream is the only checkpointer. It must never be closed while the system
- * lives: a last close checkpoints and deletes the WAL, and Litestream then has to begin a new generation.
+ * Opens the one read-write connection of a database: in WAL mode, with every commit on disk before it returns, and
+ * without checkpoints of its own, because Litestream is the only checkpointer. It must not be closed while the system
+ * runs: the last close checkpoints and deletes the WAL, and Litestream then has to begin a new generation.
  *
  * @param path the database file, made if it does not exist
  */
@@ -27,8 +27,8 @@ export function openWriter(path: string): Database {
 }
 
 /**
- * The switch takes the whole file for itself, and SQLite does not wait for that: while Litestream opens the same new
- * database, it fails at once, whatever the busy timeout.
+ * Retries, because the switch needs an exclusive lock on the whole file, and SQLite does not wait for that one: while
+ * Litestream opens the same new database, the switch fails at once, whatever the busy timeout.
  */
 function switchToWal(db: Database): void {
   const deadlineMs = performance.now() + BUSY_TIMEOUT_MS;
@@ -46,8 +46,8 @@ function switchToWal(db: Database): void {
 
 /**
  * Opens a connection that cannot write, and whose close cannot checkpoint.
- * @param path an existing database file, or a link to one, as a dry run has it
- * @throws Failure data_dir_unusable for what is no file
+ * @param path an existing database file, or a symbolic link to one, as a dry run makes it
+ * @throws Failure data_dir_unusable when it is no file
  */
 export function openReader(path: string): Database {
   if (existsSync(path)) demandFile(realpathSync(path));

@@ -2,11 +2,11 @@ import Sqlite from 'better-sqlite3';
 import { Failure } from '../platform/errors.ts';
 
 /**
- * Runs what prepares statements on a connection, at once or by a promise.
+ * Runs code that prepares statements on a connection, synchronously or by a promise.
  *
- * @param owner whose statements they are: a feature, or a part of the chassis
+ * @param owner the feature, or part of the chassis, whose statements they are
  * @returns what `prepare` returns
- * @throws Failure migration_mismatch when a table or a column that they need is not there
+ * @throws Failure migration_mismatch when a table or a column that the statements need is missing
  */
 export function prepared<Statements>(owner: string, prepare: () => Statements): Statements {
   try {
@@ -19,7 +19,7 @@ export function prepared<Statements>(owner: string, prepare: () => Statements): 
 }
 
 function refuse(owner: string, error: unknown): never {
-  // The code of what is wrong with the statement, not with the file or its locks.
+  // SQLITE_ERROR: the statement is wrong, not the file or its locks.
   if (!(error instanceof Sqlite.SqliteError) || error.code !== 'SQLITE_ERROR') throw error;
   throw new Failure(
     'migration_mismatch',

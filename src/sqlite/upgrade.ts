@@ -2,7 +2,7 @@ import type { Database } from 'better-sqlite3';
 import { machineFailure } from './machine-failure.ts';
 import { migrate, type Owner } from './migrations.ts';
 
-/** A database that is brought up to date, and whose migrations it takes, in order. */
+/** A database to migrate, with the owners of its migrations, in order. */
 export interface UpgradeTarget {
   readonly database: string;
   readonly db: Database;
@@ -10,22 +10,22 @@ export interface UpgradeTarget {
 }
 
 export interface UpgradeOptions {
-  /** Hears of each step before it: none says anything while it takes its time. */
+  /** Called before each step: a step blocks the event loop and reports nothing while it runs. */
   readonly before: (step: string) => void;
-  /** Called for each database that anything was applied to, in the transaction that it was applied in. */
+  /** Called for each database to which a migration was applied, inside the same transaction. */
   readonly onApplied?: (db: Database) => void;
-  /** Has the last word, with every table there and nothing committed yet; what it throws undoes everything. */
+  /** Called when all migrations are applied and nothing is committed yet. If it throws, everything is undone. */
   readonly beforeCommit: () => void;
 }
 
 /**
- * Brings several databases up to date, all of them or none: the code of before can then go on with its data. A
- * transaction is begun on each, and none is committed before everything has been applied. The commits follow one
- * another, and a crash or a full disk may come between them: what is committed then fits the new code, which goes on
- * from there.
+ * Migrates several databases, all of them or none, so that after a failure the old code can go on with its data. Each
+ * database has a transaction, and none is committed before every migration has been applied. A crash or a full disk may
+ * still come between two commits: the committed databases then fit the new code, which continues from there.
  *
- * @returns what was applied, as `database owner/name`
- * @throws Failure migration_mismatch when one fails or does not fit, storage_full, not_ready, or what `beforeCommit` threw
+ * @returns the applied migrations, as `database owner/name`
+ * @throws Failure migration_mismatch when a migration fails or does not fit, storage_full, not_ready, or the error of
+ *   `beforeCommit`
  */
 export function upgrade(targets: readonly UpgradeTarget[], options: UpgradeOptions): string[] {
   const { before, onApplied, beforeCommit } = options;

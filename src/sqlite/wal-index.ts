@@ -5,7 +5,7 @@ import { Failure } from '../platform/errors.ts';
 const HEADER_BYTES = 48;
 /** The checkpoint information follows two copies of the header. */
 const BACKFILL_AT = 2 * HEADER_BYTES;
-/** Up to which frame each of the readers' locks lets its holders read. */
+/** The read marks: up to which frame the holders of each read lock can read. */
 const MARKS_AT = BACKFILL_AT + 4;
 const MARKS = 5;
 const READ_BYTES = MARKS_AT + 4 * MARKS;
@@ -20,20 +20,20 @@ const PAGE_SIZE_OF_1_BYTES = 65_536;
 
 /** The end of the last commit in a database's WAL. */
 export interface WalPosition {
-  /** The salts of the WAL's header, in hex: a WAL that is begun anew has others. */
+  /** The salts of the WAL's header, in hex. They change when the WAL restarts. */
   readonly salt: string;
   readonly offsetBytes: number;
 }
 
-/** Beside the position, how much of this WAL has been copied into the database. */
+/** The position, and how much of this WAL has been copied into the database. */
 export interface WalState extends WalPosition {
   readonly frames: number;
   readonly backfilledFrames: number;
-  /** The readers' marks: the last frame that those who hold the lock of a mark can read. */
+  /** The read marks: the last frame that the holders of each read lock can read. */
   readonly marks: readonly number[];
 }
 
-/** A commit writes both copies of the header within nanoseconds; the rest is for a writer that was just suspended. */
+/** A commit writes both copies of the header within nanoseconds. More tries serve a writer that was just suspended. */
 const SETTLED_TRIES_MAX = 10_000;
 
 /** Reads where the last commit of a database ends in its WAL. */
@@ -50,15 +50,15 @@ export class WalIndex {
     this.#file = openSync(`${databasePath}-shm`, 'r');
   }
 
-  /** @returns the position after this process's last commit; only the one writer may ask, between its commits */
+  /** @returns the state after this process's last commit; to be called by the writer alone, between its commits */
   read(): WalState {
     readSync(this.#file, this.#header, 0, READ_BYTES, 0);
     return this.#state();
   }
 
   /**
-   * As `read`, for a process that is not the writer: the writer may be in the middle of a commit.
-   * @throws Failure internal when the header does not settle: the writer has stopped in the middle of writing it
+   * Does the same as `read` in another process, while the writer may be in the middle of a commit.
+   * @throws Failure internal when the two copies of the header stay different: the writer stopped while writing them
    */
   readSettled(): WalState {
     for (let tries = 0; tries < SETTLED_TRIES_MAX; tries += 1) {

@@ -1,13 +1,13 @@
 import { readFileSync, readlinkSync, statSync } from 'node:fs';
 
-/** Bytes of a database's `-shm` that are locked, https://sqlite.org/walformat.html#wal_locks */
+/** The lock bytes in a database's `-shm`, https://sqlite.org/walformat.html#wal_locks */
 const WRITE_LOCK_AT = 120;
 const READ_LOCK_AT = 123;
 const READ_LOCKS = 5;
 /** `1: POSIX  ADVISORY  READ 22122 fe:00:11038136 124 125`: the process, device and inode, and the bytes. */
 const LOCK = /^\d+: POSIX\s+\S+\s+(READ|WRITE)\s+(-?\d+)\s+[0-9a-f]+:[0-9a-f]+:(\d+)\s+(\d+)\s+(\d+)$/;
 
-/** Who reads by which of the marks of a wal-index. */
+/** A process that holds a read lock, and the number of its read mark. */
 export interface ReadLock {
   readonly mark: number;
   readonly pid: number;
@@ -22,8 +22,8 @@ export interface WalLocks {
 const NONE: WalLocks = { readers: [], writerPid: undefined };
 
 /**
- * Asks the kernel, so it takes no lock and finds those of every program.
- * @returns the locks on a database; none where the system does not tell, which is any but Linux
+ * Reads /proc/locks, so it takes no lock itself, and finds the locks of every program.
+ * @returns the locks on a database; none on systems other than Linux
  */
 export function walLocks(databasePath: string): WalLocks {
   const inode = statSync(`${databasePath}-shm`, { throwIfNoEntry: false })?.ino;
@@ -43,8 +43,8 @@ export function walLocks(databasePath: string): WalLocks {
 }
 
 /**
- * Litestream holds a read lock from one checkpoint to the next, so that nobody else makes one.
- * @returns whether a process is the Litestream beside this writer: of the same parent, and not Node.js
+ * Litestream holds a read lock from one checkpoint to the next, so that no other program can checkpoint.
+ * @returns whether a process is the Litestream beside this writer: it has the same parent, and is not Node.js
  */
 export function isLitestream(pid: number): boolean {
   const parentPid = Number(/\) \S (\d+) /.exec(readIfThere(`/proc/${pid}/stat`))?.[1]);
@@ -56,7 +56,7 @@ export function isLitestream(pid: number): boolean {
   }
 }
 
-/** @returns a process for people, such as `sqlite3 (process 4711)` */
+/** @returns the name of a process for people, such as `sqlite3 (process 4711)` */
 export function describeProcess(pid: number): string {
   const name = readIfThere(`/proc/${pid}/comm`).trim();
   return name === '' ? `process ${pid}` : `${name} (process ${pid})`;

@@ -1,6 +1,6 @@
 const COMMENT = /\/\*[\s\S]*?\*\/|--.*/g;
 
-/** @returns statements without what SQLite skips, behind which one may stand; also what only looks so in a text is gone */
+/** @returns SQL without its comments; text inside a string literal that looks like a comment is removed, too */
 export function withoutComments(sql: string): string {
   return sql.replace(COMMENT, '');
 }
