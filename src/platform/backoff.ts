@@ -6,14 +6,14 @@ export interface BackoffOptions {
 }
 
 /**
- * @param failures how many there were, at least 1
- * @returns the wait before the next try: it doubles with each, and is jittered
+ * @param failures number of failures so far, at least 1
+ * @returns the wait before the next try, with jitter; it doubles with each failure, up to `maxMs`
  */
 export function backoffMs(failures: number, { minMs, maxMs, random }: BackoffOptions): number {
   return jittered(Math.min(maxMs, minMs * 2 ** (failures - 1)), random);
 }
 
-/** Half fixed, half random: what failed together does not come back together, and never below half of the delay. */
+/** @returns half of the delay plus a random part of the other half: simultaneous failures then retry apart */
 export function jittered(delayMs: number, random: () => number): number {
   return Math.round(delayMs * (0.5 + random() / 2));
 }

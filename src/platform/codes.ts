@@ -1,5 +1,5 @@
 /**
- * The app's codes. A feature adds its own by declaration merging, and with its `codes` when it is loaded:
+ * The error codes of the app. A feature adds its own by declaration merging, and passes them as its `codes`:
  *
  *     export const codes = { code_taken: { title: 'The code is taken', httpStatus: 409, exitCode: 65 } };
  *     type Codes = typeof codes;

@@ -8,8 +8,8 @@ export interface Invocation {
 let parentDeathSignalWorks: boolean | undefined;
 
 /**
- * @returns an invocation whose process the kernel kills when the thread that started it ends; unchanged where there
- *   is no `setpriv` that can do it. The process id is the command's own.
+ * @returns an invocation whose process the kernel kills when the thread that started it ends; unchanged when there is
+ *   no `setpriv` that can do that. The process id is that of the command itself.
  */
 export function dyingWithParent(command: string, args: string[]): Invocation {
   parentDeathSignalWorks ??= process.platform === 'linux' ? triedSetpriv() : false;
@@ -17,7 +17,7 @@ export function dyingWithParent(command: string, args: string[]): Invocation {
   return { command: 'setpriv', args: ['--pdeathsig', 'KILL', '--', command, ...args] };
 }
 
-/** @returns undefined when the machine had no process to try it with, which says nothing */
+/** @returns whether `setpriv` works; undefined when no process could be started to find out */
 function triedSetpriv(): boolean | undefined {
   const { status, error } = spawnSync('setpriv', ['--pdeathsig', 'KILL', '--', 'true'], { stdio: 'ignore' });
   if (!error) return status === 0;

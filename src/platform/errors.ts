@@ -4,7 +4,7 @@ import type { AppCodes } from './codes.ts';
 export interface CodeMeaning {
   readonly title: string;
   readonly httpStatus: number;
-  /** Exit code of the command that ends with it: sysexits.h where it has one. */
+  /** Exit code of a command that ends with this code; from sysexits.h where that has one. */
   readonly exitCode: number;
 }
 
@@ -99,12 +99,12 @@ const TABLE = Symbol.for('ninelives.codes');
 
 export type Code = keyof typeof CODES | keyof AppCodes;
 
-/** One in this process: a package of an app may have brought another copy of this module. */
+/** One table in each process, although a package of an app may bring another copy of this module. */
 const shared = globalThis as { [TABLE]?: Record<string, CodeMeaning> };
 shared[TABLE] ??= { ...CODES };
 const known = shared[TABLE];
 
-/** @param codes the app's, by name; none may be one of the chassis' */
+/** @param codes the codes of the app, by name; none may be a code of the chassis */
 export function addCodes(codes: Readonly<Record<string, CodeMeaning>>): void {
   for (const [code, meaning] of Object.entries(codes)) known[code] ??= meaning;
 }
@@ -125,8 +125,8 @@ export interface FailureOptions {
 }
 
 /**
- * The one error type. `message` is safe to show to a client; what is not goes into `cause`. It is known by its code: one of
- * another copy of this module is a Failure, too.
+ * The one error type. `message` must be safe to show to a client; anything else goes into `cause`. `instanceof` goes by
+ * the code, so that a Failure of another copy of this module is recognised, too.
  */
 export class Failure extends Error {
   static override [Symbol.hasInstance](thrown: unknown): boolean {
@@ -152,12 +152,12 @@ export class Failure extends Error {
   }
 }
 
-/** @returns whether `code` is one of the chassis' or the app's; for codes that crossed a process boundary. */
+/** @returns whether `code` is a code of the chassis or of the app; for codes that crossed a process boundary. */
 export function isCode(code: string): code is Code {
   return Object.hasOwn(known, code);
 }
 
-/** @returns whether `code` is one of the chassis', whatever an app has added. */
+/** @returns whether `code` is a code of the chassis itself. */
 export function isOwnCode(code: string): boolean {
   return Object.hasOwn(CODES, code);
 }

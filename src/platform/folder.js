@@ -1,17 +1,17 @@
 import { mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
-// Plain JavaScript: what chooses the code that runs needs it too, before there is a cache of compiled code.
+// Plain JavaScript: the code that chooses the release to run uses it, too, before there is a compile cache.
 
 const OWNER_ALONE = 0o700;
 
 /**
- * Makes a folder and those above it. Not by `recursive` of Node.js, which tries for ever where the kernel says that a folder
- * is missing that cannot be made, as below /proc.
+ * Makes a folder and its parents. It does not use Node.js's `recursive`, which tries for ever when a folder is missing
+ * and cannot be made, as below /proc.
  *
  * @param {string} path absolute
  * @param {number} [mode]
- * @returns {string | undefined} the topmost that was made; undefined when it was there
+ * @returns {string | undefined} the topmost folder that was made; undefined when the folder existed
  * @throws the error of the file system
  */
 export function makeFolder(path, mode = OWNER_ALONE) {
@@ -31,7 +31,7 @@ export function makeFolder(path, mode = OWNER_ALONE) {
 
 /**
  * @param {string} dataDir
- * @returns {boolean} whether there is a database; not where that cannot be told
+ * @returns {boolean} whether the folder holds a database; false when it cannot be read
  */
 export function holdsDatabase(dataDir) {
   try {
@@ -43,7 +43,7 @@ export function holdsDatabase(dataDir) {
 
 /**
  * @param {string} folder
- * @returns {any} what its package.json says, which npm and Node.js take with a byte order mark, too
+ * @returns {any} its package.json; a byte order mark is skipped, as by npm and Node.js
  * @throws the error of the file system, or of JSON
  */
 export function packageIn(folder) {

@@ -1,11 +1,11 @@
 import { BlockList, isIP, SocketAddress } from 'node:net';
 
 const GROUPS = 8;
-/** What one customer gets of IPv6, and so can change at will within. */
+/** A /64 network: one customer gets at least that of IPv6, and can change addresses within it at will. */
 const NETWORK_GROUPS = 4;
 const MAPPED = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/;
 
-/** What nobody outside can send from: RFC 1918, 6598, 3927, 4193 and 4291 2.5.6. */
+/** Addresses from which nobody outside of this network can send: RFC 1918, 6598, 3927, 4193 and 4291 2.5.6. */
 const NEAR = new BlockList();
 for (const [network, prefix] of [
   ['127.0.0.0', 8],
@@ -23,9 +23,7 @@ NEAR.addSubnet('fe80::', 10, 'ipv6');
 /** The peer of a Unix socket, which has no address. */
 export const UNIX_PEER = 'unix';
 
-/**
- * @returns the one spelling of an address: without a zone, an IPv4-mapped one as IPv4; undefined for what is none
- */
+/** @returns the canonical spelling of an address: without a zone, IPv4-mapped as IPv4; undefined for another text */
 export function canonicalAddress(text: string): string | undefined {
   const address = text.replace(/%.*/, '');
   const family = isIP(address);
@@ -34,13 +32,13 @@ export function canonicalAddress(text: string): string | undefined {
   return MAPPED.exec(canonical)?.[1] ?? canonical;
 }
 
-/** @param peer a canonical address, or `unix` @returns whether nobody outside of this network can be it */
+/** @param peer a canonical address, or `unix` @returns whether the peer must be inside this network */
 export function isNear(peer: string): boolean {
   if (peer === UNIX_PEER) return true;
   return isIP(peer) !== 0 && NEAR.check(peer, peer.includes(':') ? 'ipv6' : 'ipv4');
 }
 
-/** @returns what a canonical address is counted under: itself, or the /64 network of an IPv6 one */
+/** @returns the id under which a canonical address is counted: itself, or the /64 network of an IPv6 address */
 export function countedAddress(address: string): string {
   if (!address.includes(':')) return address;
   const [head = '', tail] = address.split('::');

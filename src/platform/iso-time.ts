@@ -1,10 +1,10 @@
 const TIME = /^(\d{4}-\d\d-\d\d)(?:T(\d\d:\d\d)(:\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d))?$/;
 
 /**
- * Reads an ISO 8601 date (its first moment, UTC) or a time with its zone, which without it would mean something else on
- * each machine. JavaScript takes 30 February for 2 March; here it is none.
+ * Reads an ISO 8601 date (its first moment, UTC) or a time with its zone; without one it would mean something else on
+ * each machine. JavaScript reads 30 February as 2 March; here it is invalid.
  *
- * @returns milliseconds since the epoch; undefined for anything else, also for what no calendar and no clock shows
+ * @returns milliseconds since the epoch; undefined for any other text, and for a date or time that does not exist
  */
 export function isoTimeMs(text: string): number | undefined {
   const [, date, minute = '00:00', seconds = ''] = TIME.exec(text) ?? [];

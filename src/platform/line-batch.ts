@@ -4,51 +4,54 @@ import pino, { type DestinationStream } from 'pino';
 
 export const STANDARD_OUTPUT = 1;
 export const STANDARD_ERROR = 2;
-/** A pipe takes writes up to this size in one piece, so lines of several processes never mix. */
+/** A write to a pipe is atomic up to this size, so lines of several processes never mix. */
 const PIPE_BUF_BYTES = 4096;
-/** So does a file that is opened for append, whatever the size; each write to it takes a thread. */
+/** A write to a file opened for append is atomic at any size; each takes a thread, so batches may be larger. */
 const APPEND_MAX_BYTES = 64 * 1024;
 /** How long a line waits for others to share its write. */
 const BATCH_MS = 10;
-/** What waits for a slow reader, or for room on a full disk; more is lost. */
+/** Most bytes that wait for a slow reader, or for room on a full disk; further lines are lost. */
 const WAITING_MAX_BYTES = 16 * 1024 * 1024;
-/** How soon a reader that took nothing is tried again, and how long an exit does so. */
+/** Pause before a write to a slow reader is tried again, and how long an exit keeps trying. */
 const RETRY_MS = 10;
 const EXIT_PATIENCE_MS = 2000;
 const WARN = pino.levels.values.warn!;
 const FATAL = pino.levels.values.fatal!;
-/** Has pino tell the level of each line. */
+/** Makes pino set `lastLevel` for each line. */
 const METADATA: unique symbol = Symbol.for('pino.metadata');
 
 /**
- * Standard output for a logger: a write for every line of a busy process would cost more than the line. (Or standard error,
- * for what children say there.) A batch is
- * empty → waiting (the first line) → passed (it is full, the time is up, or a line is a warning or an error) → written. An
- * exit writes what waits; a SIGKILL takes at most the last BATCH_MS along. A slow reader or disk never blocks the event loop, and
- * an output that fails, such as a file on a full disk, ends nobody: the service is worth more than its log, and the next
- * batch tries again. (sonic-boom, which pino brings, ends the process on the first error, and tries for ever at its exit.)
+ * Standard output for a logger (or standard error, for the output of children). Lines are written in batches: in a busy
+ * process one write for each line would cost more than the line.
+ *
+ * States of a batch: empty → waiting (the first line) → passed (it is full, its time is up, or a line is a warning or
+ * an error) → written. An exit writes what waits. A SIGKILL loses at most the last BATCH_MS.
+ *
+ * A slow reader or disk never blocks the event loop. An output that fails, such as a file on a full disk, ends no
+ * process: the service matters more than its log, and the next batch tries again. (pino's own sonic-boom ends the
+ * process on the first error, and tries for ever at the exit.)
  */
 export class LineBatch implements DestinationStream {
   readonly [METADATA] = true;
-  /** Of the line that `write` gets next; set by pino. */
+  /** The level of the line that `write` gets next; set by pino. */
   lastLevel = 0;
   #text = '';
   #bytes = 0;
   #timer: NodeJS.Timeout | undefined;
-  /** Passed, and not written yet. */
+  /** Batches that are passed, but not written yet. */
   #waiting: Buffer[] = [];
   #waitingBytes = 0;
   #isWriting = false;
-  /** While a reader that took nothing is about to be tried again. */
+  /** Set while a write to a slow reader waits to be tried again. */
   #retry: NodeJS.Timeout | undefined;
 
-  /** Where the output stood when the write that is under way began. */
+  /** The position of the output when the current write began. */
   #position: string | undefined;
 
   readonly #output: Output;
   readonly #textOf: (line: string) => string;
 
-  /** @param textOf makes of pino's line what is written */
+  /** @param textOf turns pino's line into the text that is written */
   constructor(textOf: (line: string) => string = (line) => line, fd: number = STANDARD_OUTPUT) {
     this.#textOf = textOf;
     this.#output = openWithoutWaiting(fd);
@@ -60,12 +63,12 @@ export class LineBatch implements DestinationStream {
 
   write(line: string): void {
     this.#add(this.#textOf(line));
-    // An exit follows what is fatal, and writes it.
+    // A fatal line is followed by an exit, which writes it.
     if (this.lastLevel >= WARN && this.lastLevel < FATAL) this.#pass();
     else this.#wait();
   }
 
-  /** Takes a line that is as it shall be written, and no warning. */
+  /** Takes a finished line, which is no warning. */
   writeAsIs(line: string): void {
     this.#add(line);
     this.#wait();
@@ -82,7 +85,7 @@ export class LineBatch implements DestinationStream {
     this.#timer ??= setTimeout(() => this.#pass(), BATCH_MS).unref();
   }
 
-  /** For whoever exits next, which writes what waits. */
+  /** Calls back at once: to be followed by an exit, which writes what waits. */
   flush(done?: (error?: Error) => void): void {
     done?.();
   }
@@ -118,7 +121,7 @@ export class LineBatch implements DestinationStream {
     });
   }
 
-  /** For an output that never blocks: a thread would cost several times as much as the write itself. */
+  /** For an output that never blocks: a write on a thread would cost several times as much. */
   #writeNow(): void {
     try {
       while (this.#waiting[0]) this.#took(writeSync(this.#output.fd, this.#waiting[0]));
@@ -139,11 +142,11 @@ export class LineBatch implements DestinationStream {
     else this.#waiting.shift();
   }
 
-  /** At the exit. */
+  /** Writes what waits, at the exit. */
   #writeRest(): void {
     const deadlineMs = performance.now() + EXIT_PATIENCE_MS;
     if (this.#isWriting && !this.#retry) {
-      // A thread has that one, and what follows it must not overtake it.
+      // A thread is writing the first batch, and the next ones must not overtake it.
       this.#awaitWrite(deadlineMs);
       this.#waiting.shift();
     }
@@ -157,7 +160,7 @@ export class LineBatch implements DestinationStream {
     }
   }
 
-  /** At the exit, when no callback is called any more. */
+  /** Waits for the write of a thread, at the exit, when callbacks are no longer called. */
   #awaitWrite(deadlineMs: number): void {
     if (!this.#output.hasPosition) {
       sleep(RETRY_MS);
@@ -170,34 +173,34 @@ export class LineBatch implements DestinationStream {
 interface Output {
   readonly fd: number;
   readonly canBlock: boolean;
-  /** Whether each write moves it on, so that it tells that one is over. */
+  /** Whether the position changes with each write, by which its end is seen. */
   readonly hasPosition: boolean;
-  /** What a write may have so that lines of several processes never mix. */
+  /** Largest write that is atomic, so that lines of several processes never mix. */
   readonly writeMaxBytes: number;
 }
 
 /**
- * A write that waits for a pipe that nobody reads, or for a terminal that is stopped (Ctrl-S), would hold a thread of
- * Node's for as long, and with it the exit of the process, which waits for its threads.
+ * Opens the output so that writes do not block. A blocking write to a pipe that nobody reads, or to a stopped terminal
+ * (Ctrl-S), would hold a thread of Node.js, and with it the exit of the process, which waits for its threads.
  *
- * @returns standard output, whose writes fail with EAGAIN instead; a file as it is, since one opened anew would be written
- *   from its beginning, unless it is written at its end anyway
+ * @returns an output whose writes fail with EAGAIN instead. A file is used as it is, unless it is opened for append: a
+ *   reopened file would be written from its beginning.
  */
 function openWithoutWaiting(fd: number): Output {
   const asItIs = { fd, canBlock: true, hasPosition: false, writeMaxBytes: PIPE_BUF_BYTES };
   try {
     const stat = fstatSync(fd);
     if (stat.isFile()) return openFile(asItIs);
-    // Opened anew, so that whoever has the same pipe or terminal still waits as it did.
+    // Reopened, so that O_NONBLOCK does not change other processes that share the pipe or terminal.
     const { O_WRONLY, O_NONBLOCK, O_NOCTTY } = constants;
     if (!stat.isSocket()) {
       const own = openSync(pathOf(fd), O_WRONLY | O_NONBLOCK | O_NOCTTY);
       return { ...asItIs, fd: own, canBlock: false };
     }
   } catch {
-    // No /proc, a terminal of another user, or a pipe without a reader.
+    // There is no /proc, the terminal belongs to another user, or the pipe has no reader.
   }
-  // A socket cannot be opened anew. Node's stream makes it one that does not wait, but whoever shares it may undo that.
+  // A socket cannot be reopened. Node's stream makes it non-blocking, but a process that shares it may undo that.
   void (fd === STANDARD_ERROR ? process.stderr : process.stdout);
   return asItIs;
 }
@@ -207,11 +210,11 @@ function openFile(asItIs: Output): Output {
   if ((Number.parseInt(flags, 8) & constants.O_APPEND) === 0) return { ...asItIs, hasPosition: true };
   const forAppend = { ...asItIs, writeMaxBytes: APPEND_MAX_BYTES };
   try {
-    // Its position is then moved by nobody else.
+    // Reopened, so that no other process moves its position.
     const fd = openSync(pathOf(asItIs.fd), constants.O_WRONLY | constants.O_APPEND);
     return { ...forAppend, fd, hasPosition: true };
   } catch {
-    // Another user's file.
+    // The file belongs to another user.
     return { ...forAppend, hasPosition: true };
   }
 }
@@ -224,7 +227,7 @@ function positionOf(fd: number): string | undefined {
   return /^pos:\s+(\d+)$/m.exec(describe(fd) ?? '')?.[1];
 }
 
-/** @returns what Linux tells of an open file; undefined elsewhere */
+/** @returns Linux's fdinfo of an open file; undefined on other systems */
 function describe(fd: number): string | undefined {
   try {
     return readFileSync(`/proc/self/fdinfo/${fd}`, 'latin1');

@@ -6,7 +6,7 @@ import { LineBatch, STANDARD_OUTPUT } from './line-batch.ts';
 export type { Logger };
 
 /**
- * @param role who speaks: primary, worker, writer, …
+ * @param role the role of this process: primary, worker, writer, …
  * @param level the lowest level that is written
  * @param format `json` for machines, `text` for a person at a terminal
  * @returns a logger on standard output that never blocks the event loop on a slow reader
@@ -17,7 +17,7 @@ export function createLog(role: string, level: string, format: 'json' | 'text'):
   const options: pino.LoggerOptions = {
     level,
     base: null,
-    // The one member that pino makes anew for each line, of its children too.
+    // The only member that pino computes for each line, for child loggers too. So it carries role and pid as well.
     timestamp: stamp,
     formatters: { level: (label) => ({ level: label }) },
   };
@@ -25,9 +25,9 @@ export function createLog(role: string, level: string, format: 'json' | 'text'):
     speaker = speakerOf(next);
   };
   if (format === 'text') {
-    // Loaded only for a person: in every other process it would be so much time and memory for nothing.
+    // Loaded only for a person at a terminal: it costs time and memory.
     const pretty = createRequire(import.meta.url)('pino-pretty') as typeof import('pino-pretty');
-    // Not its stream: that writes at once, and a terminal that is stopped (Ctrl-S) would stop the event loop.
+    // pino-pretty's own stream is not used: it writes synchronously, and a stopped terminal (Ctrl-S) would block.
     const textOf = pretty.prettyFactory({
       colorize: isatty(STANDARD_OUTPUT) && !process.env.NO_COLOR,
       ignore: 'pid,role',
@@ -49,7 +49,7 @@ export function createLog(role: string, level: string, format: 'json' | 'text'):
 
 const renamers = new WeakMap<Logger, (role: string) => void>();
 
-/** Who speaks from now on: one that has waited has the name of its place. */
+/** Changes the role in later lines: a process that stood by gets the name of its slot. */
 export function renameSpeaker(log: Logger, role: string): void {
   renamers.get(log)?.(role);
 }
@@ -58,14 +58,14 @@ function speakerOf(role: string): string {
   return `,"role":${JSON.stringify(role)},"pid":${process.pid}`;
 }
 
-/** Writes a line of the level info. @param members of it, as JSON without its brackets, a comma before each */
+/** Writes a line of level info. @param members its members as JSON, without brackets, a comma before each member */
 export type WriteMembers = (members: string) => void;
 
 const writers = new WeakMap<Logger, WriteMembers>();
 
 /**
- * @returns what writes lines that have one shape past pino, which would look at each member anew; undefined where such lines
- *   are for a person, or not wanted at all
+ * @returns a function that writes lines of one fixed shape without pino, which would examine each member; undefined
+ *   when the log is for a person, or has no lines of level info
  */
 export function membersWriterOf(log: Logger): WriteMembers | undefined {
   return writers.get(log);
@@ -75,10 +75,10 @@ const MS_PER_S = 1000;
 let lastMs = 0;
 let lastTime = '';
 let lastSecond = -1;
-/** Up to the point behind the seconds. */
+/** The text of that second, up to the point after the seconds. */
 let ofSecond = '';
 
-/** As pino's own, but made once a millisecond instead of once a line, and its seconds once a second. */
+/** Does the same as pino's isoTime, but makes the text once in a millisecond, and its seconds once in a second. */
 function isoTime(): string {
   const nowMs = Date.now();
   if (nowMs === lastMs) return lastTime;

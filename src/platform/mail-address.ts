@@ -6,7 +6,7 @@ const LETTER = 1;
 const DIGIT = 2;
 const SYMBOL = 4;
 const HYPHEN = 8;
-/** What each ASCII character is. */
+/** The kinds of each ASCII character, as bits. */
 const KINDS = Uint8Array.from({ length: 128 }, (_, code) => {
   const char = String.fromCharCode(code);
   const kind = /[a-z]/i.test(char) ? LETTER : /\d/.test(char) ? DIGIT : 0;
@@ -18,18 +18,18 @@ export interface Address {
   readonly domain: string;
 }
 
-/** An address and whose it is. */
+/** An address with the name of its owner. */
 export interface Mailbox {
   readonly name: string;
   readonly address: string;
 }
 
 /**
- * Reads an address in the grammar of RFC 5321 4.1.2, as far as mail servers take it in practice: a local part that is a
- * dot-string, and a domain of at least two labels, the last of which begins with a letter. Quoted strings, address
- * literals and other than ASCII are no addresses here.
+ * Reads an address in the grammar of RFC 5321 4.1.2, as far as mail servers accept it in practice: a local part that is
+ * a dot-string, and a domain of at least two labels, the last of which begins with a letter. Quoted strings, address
+ * literals and non-ASCII characters are refused.
  *
- * @returns undefined for what is none as a whole, comments, angle brackets and spaces included
+ * @returns undefined when the whole text is no such address; comments, angle brackets and spaces are refused, too
  */
 export function parseAddress(text: string): Address | undefined {
   const at = endOfWords(text, 0, LETTER | DIGIT | SYMBOL);
@@ -46,7 +46,7 @@ export function parseAddress(text: string): Address | undefined {
   return isDomain ? { localPart: text.slice(0, at), domain } : undefined;
 }
 
-/** @returns the mailbox that `address` or `Name <address>` names; undefined when it is neither */
+/** @returns the mailbox of `address` or `Name <address>`; undefined when the text is neither */
 export function parseMailbox(text: string): Mailbox | undefined {
   const open = text.lastIndexOf('<');
   const isBare = open === -1;
@@ -57,12 +57,12 @@ export function parseMailbox(text: string): Mailbox | undefined {
   return { name, address };
 }
 
-/** @returns where the words, separated by single dots, end that begin at an index; that index when there is none */
+/** @returns the end of the words that begin at `from`, separated by single dots; `from` when there is none */
 function endOfWords(text: string, from: number, kinds: number): number {
   let wordStart = from;
   for (let index = from; ; index += 1) {
     if ((kindAt(text, index) & kinds) !== 0) continue;
-    // A dot that begins, ends or follows another.
+    // A dot at the beginning, at the end, or after another dot.
     if (index === wordStart) return from;
     if (text[index] !== '.') return index;
     wordStart = index + 1;
@@ -74,7 +74,7 @@ function isLabel(label: string): boolean {
   return label.length <= LABEL_MAX_OCTETS && (kindAt(label, 0) & HYPHEN) === 0 && (last & HYPHEN) === 0;
 }
 
-/** @returns 0 beyond the end, and for what is not ASCII */
+/** @returns 0 beyond the end, and for a non-ASCII character */
 function kindAt(text: string, index: number): number {
   return KINDS[text.charCodeAt(index)] ?? 0;
 }

@@ -6,18 +6,18 @@ import { dirname, join } from 'node:path';
 
 /** The first descriptor that a service manager passes: sd_listen_fds(3). */
 const FIRST_LISTEN_FD = 3;
-/** Each says which process the variables beside it are meant for: sd_listen_fds(3), sd_watchdog_enabled(3). */
+/** Variables that name the process for which their group is meant: sd_listen_fds(3), sd_watchdog_enabled(3). */
 const ADDRESSES = ['LISTEN_PID', 'WATCHDOG_PID'];
 /** @type {NodeJS.Signals[]} */
 const FORWARDED = ['SIGTERM', 'SIGINT', 'SIGHUP'];
 
 /**
  * @param {string} folder of a package.json
- * @returns {string | undefined} the Node.js that npm has installed for it, there or further up
+ * @returns {string | undefined} the Node.js that npm has installed for it, in that folder or a parent
  */
 export function ownNodeOf(folder) {
   const linked = join(folder, 'node_modules', '.bin', 'node');
-  // pnpm has a script there, whose process would be the parent of that which it starts.
+  // pnpm puts a script there; its process would stand between this one and Node.js.
   if (existsSync(linked) && lstatSync(linked).isSymbolicLink()) return linked;
   try {
     const { resolve } = createRequire(join(realpathSync(folder), 'package.json'));
@@ -28,12 +28,12 @@ export function ownNodeOf(folder) {
 }
 
 /**
- * Goes on in the Node.js that `npm ci` has installed, with the same arguments, environment, descriptors and exit code. The
- * primary stops when this process is killed: src/supervisor/wrapper.ts.
+ * Runs the same command in the Node.js that `npm ci` has installed, with the same arguments, environment, descriptors
+ * and exit code. The primary stops when this process is killed: src/supervisor/wrapper.ts.
  * @param {string | undefined} path of that Node.js; undefined when there is none
  */
 export function runByOwnNode(path) {
-  // The one that runs may be it: it is then as old as what the platform has.
+  // NINELIVES_WRAPPER_PID means that this process is that Node.js already, and it is too old as well.
   if (path === undefined || !existsSync(path) || process.env.NINELIVES_WRAPPER_PID) {
     console.error(
       `ninelives needs Node.js 22.18 or later, and this is ${process.versions.node}. ` +
@@ -41,7 +41,7 @@ export function runByOwnNode(path) {
     );
     process.exit(78);
   }
-  // The shell becomes that Node.js and keeps its process id.
+  // `exec` replaces the shell by that Node.js, which keeps the process id.
   const readdressed = ADDRESSES.filter(isOurs).map((name) => `export ${name}=$$; `);
   const script = `${readdressed.join('')}exec "$0" "$@"`;
   const child = spawn('/bin/sh', ['-c', script, path, ...process.argv.slice(1)], {
@@ -49,7 +49,7 @@ export function runByOwnNode(path) {
     env: { ...process.env, NINELIVES_WRAPPER_PID: String(process.pid) },
   });
   for (const signal of FORWARDED) {
-    // A terminal's Ctrl-C reaches both; the system takes a second one for the first.
+    // A terminal's Ctrl-C reaches both processes; the system treats the second signal as the first.
     process.on(signal, () => child.kill(signal));
   }
   child.on('error', (error) => {
@@ -63,7 +63,7 @@ export function runByOwnNode(path) {
   });
 }
 
-/** @returns the descriptors that the service manager has passed to this process; they keep their numbers */
+/** @returns the descriptors that the service manager has passed; they keep their numbers */
 function listenFds() {
   const count = isOurs('LISTEN_PID') ? Number(process.env.LISTEN_FDS) || 0 : 0;
   return Array.from({ length: count }, (_, index) => FIRST_LISTEN_FD + index);

@@ -1,5 +1,6 @@
 /**
- * What a route asks of its caller: `public` asks nothing, `write` includes `read`, `admin` includes all. `operator` is
- * for what shows the system itself; with keys it asks for `admin`. `metrics` is the part of it that a key of its own opens.
+ * What a route demands of its caller. `public` demands nothing. `write` includes `read`; `admin` includes all.
+ * `operator` is for routes that show the system itself; with keys it demands `admin`. `metrics` is the part of it that
+ * a key with only this scope opens, too.
  */
 export type Scope = 'public' | 'read' | 'write' | 'admin' | 'metrics' | 'operator';

@@ -2,16 +2,14 @@ import { EventEmitter } from 'node:events';
 import { chmodSync, lstatSync, rmSync } from 'node:fs';
 import { createServer, type Server, type ServerOpts, type Socket } from 'node:net';
 
-/** Connections that the kernel holds before they are taken. */
+/** How many connections the kernel queues before they are accepted. */
 export const BACKLOG = 4096;
 const WATCH_INTERVAL_MS = 500;
-/** Leaves what is made to its owner, and a folder that another thread makes meanwhile usable. */
+/** New files are for their owner alone; a folder that another thread makes meanwhile stays usable. */
 const OWNER_ALONE_MASK = 0o077;
 const SOCKET_MODE = 0o600;
 
-/**
- * A Unix socket that its owner alone can reach from its first moment, and that is made again when somebody removes it.
- */
+/** A Unix socket that only its owner can reach, from its first moment on, and that is made again when it is removed. */
 export class UnixListener {
   readonly #onConnection: (socket: Socket) => void;
   readonly #onError: (error: Error) => void;
@@ -19,7 +17,7 @@ export class UnixListener {
   #server: Server | undefined;
   #watch: NodeJS.Timeout | undefined;
 
-  /** @param onError what it goes on after, such as no free descriptor */
+  /** @param onError called with errors after which it goes on, such as no free descriptor */
   constructor(
     onConnection: (socket: Socket) => void,
     onError: (error: Error) => void,
@@ -31,8 +29,8 @@ export class UnixListener {
   }
 
   /**
-   * @param path one that is there is of nobody any more: the caller has the lock of the data folder, or has looked
-   * @throws Error of the system when it cannot be made
+   * @param path a socket that exists there is removed: the caller has the lock of the data folder, or has checked it
+   * @throws Error of the system when the socket cannot be made
    */
   async listen(path: string): Promise<void> {
     await this.#open(path);
@@ -44,7 +42,7 @@ export class UnixListener {
     }, WATCH_INTERVAL_MS).unref();
   }
 
-  /** Takes no new connection. */
+  /** Accepts no new connections from now on. */
   close(): void {
     clearInterval(this.#watch);
     this.#server?.close();
@@ -57,8 +55,9 @@ export class UnixListener {
     const listening = EventEmitter.once(server, 'listening');
     const mask = process.umask(OWNER_ALONE_MASK);
     try {
-      // It is made within this call. Exclusive: else the cluster module has the primary listen and pass connections on, and one
-      // that is on its way when a process dies stays open in the primary for ever.
+      // The socket is made within this call, under the mask. Exclusive: otherwise node:cluster lets the primary listen
+      // and pass connections on, and a connection that is on its way to a dying process stays open in the primary for
+      // ever.
       server.listen({ path, backlog: BACKLOG, exclusive: true });
     } finally {
       process.umask(mask);
@@ -69,7 +68,7 @@ export class UnixListener {
   }
 }
 
-/** A folder that is closed to this user for now tells nothing of it. */
+/** When the folder cannot be read for now, the socket does not count as removed. */
 function isRemoved(path: string): boolean {
   try {
     return lstatSync(path, { throwIfNoEntry: false }) === undefined;

@@ -1,8 +1,8 @@
 import { accessSync, constants } from 'node:fs';
 
 /**
- * @param more what else is needed, as access(2) has it
- * @returns whether this user may write in a folder; not in one that is missing
+ * @param more further access that is needed, as for access(2)
+ * @returns whether this user may write in a folder; false for a missing folder
  */
 export function isWritable(folder: string, more = 0): boolean {
   try {
