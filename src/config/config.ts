@@ -20,7 +20,7 @@ const MINUTE_MS = 60 * SECOND_MS;
 const HOUR_MS = 60 * MINUTE_MS;
 const YEAR_SECONDS = 365 * 24 * 3600;
 
-/** A whole number with its range and default; the unit stands in the setting's name. */
+/** A whole number with its range and default; its unit is part of the setting's name. */
 function whole(min: number, max: number, fallback: number) {
   return z.string().default(String(fallback)).pipe(wholeNumber(min, max));
 }
@@ -34,17 +34,17 @@ function choice<const Values extends readonly [string, ...string[]]>(
 
 const EMPTY_ID = /^[0-9a-f]{8}$/;
 
-/** 1 is what releases before took: a start that needs an id says so, and which. */
+/** 1 is accepted, because earlier releases took it: a start that needs an id names it. */
 const emptyId = z
   .string()
   .refine((text) => ['0', '1'].includes(text) || EMPTY_ID.test(text), 'expected the id that a start has told')
   .default('0')
   .transform((text) => (text === '0' ? undefined : text));
 
-/** A host that can be had: no pattern, as in https://*.example.org, and no empty part. */
+/** A possible host name or bracketed IPv6 address: no pattern, as in https://*.example.org, and no empty label. */
 const HOST_NAME = /^(?:\w(?:[\w-]*\w)?(?:\.\w(?:[\w-]*\w)?)*\.?|\[[\da-f:.]+\])$/i;
 
-/** What paths are put behind: a query or a fragment would swallow them, and credentials would be shown. */
+/** Paths are appended to a base URL: a query or a fragment would swallow them, and credentials would be shown. */
 function isBaseUrl(text: string): boolean {
   if (!URL.canParse(text)) return true;
   const { username, password, search, hash, hostname, port } = new URL(text);
@@ -56,7 +56,7 @@ const httpUrl = z
   .url({ protocol: /^https?$/, message: 'expected an http:// or https:// URL' })
   .refine(isBaseUrl, 'expected a URL of a host, without credentials, query and fragment');
 
-/** Where something is sent to, as its owner gave it out: a path, a query and credentials may be part of the secret. */
+/** A secret URL to which something is sent: its path, query and credentials may all be part of the secret. */
 const secretUrl = z.string().refine(isWebUrl, 'expected an http:// or https:// URL').optional();
 
 function isWebUrl(text: string): boolean {
@@ -65,16 +65,16 @@ function isWebUrl(text: string): boolean {
   return /^https?:$/.test(protocol) && HOST_NAME.test(hostname) && port !== '0';
 }
 
-/** @returns whether one can listen on it: an address, or a name as RFC 1123 2.1 has them */
+/** @returns whether the text is an address, or a host name by RFC 1123 2.1, to listen on */
 function isHost(text: string): boolean {
   if (isIP(text.replace(/%[\w.-]+$/, '')) !== 0) return true;
   const isName =
     /^(?=.{1,253}$)[a-z\d](?:[a-z\d-]{0,61}[a-z\d])?(?:\.[a-z\d](?:[a-z\d-]{0,61}[a-z\d])?)*\.?$/i;
-  // Numbers and dots alone are an address that is wrong.
+  // Digits and dots alone are a wrong address.
   return isName.test(text) && !/^[\d.]+$/.test(text);
 }
 
-/** @returns whether an SMTP URL names a server, and holds nothing that would be left out in silence */
+/** @returns whether an SMTP URL has only a server and options; any other part would silently be ignored */
 function isServerAlone(text: string): boolean {
   if (!URL.canParse(text)) return true;
   const { hostname, port, pathname, hash } = new URL(text);
@@ -86,14 +86,14 @@ function isAddress(text: string): boolean {
   return mailbox !== undefined && mailbox.address === text;
 }
 
-/** Of the home folder, which only a shell knows. */
+/** A leading ~ is refused: only a shell replaces it by the home folder. */
 const NOT_HOME = /^(?!~)/;
 const EXPECTED_PATH = 'expected a path; ~ is not the home folder here';
 
-/** Of each pair the first must not be more than the second. */
+/** In each pair, the first must not be larger than the second. */
 const ORDERED = [['RESTART_BACKOFF_MIN_MS', 'RESTART_BACKOFF_MAX_MS']] as const;
 
-/** Origins that browsers name so (RFC 6454 6.2), or `*` alone. */
+/** Origins exactly as browsers send them (RFC 6454 6.2), or `*` alone. */
 const origins = z
   .string()
   .default('')
@@ -126,19 +126,19 @@ const proxies = z
     });
   });
 
-/** A reload brings it in: only processes that a reload exchanges read it, or the primary reads it anew. */
+/** A reload brings a change in: only processes that a reload replaces read it, or the primary reads it again. */
 function onReload<Setting extends z.ZodType>(setting: Setting): Setting {
   return setting.meta({ changes: 'reload' });
 }
 
-/** Only a restart brings it in. */
+/** Only a restart brings a change in. */
 function onRestart<Setting extends z.ZodType>(setting: Setting): Setting {
   return setting.meta({ changes: 'restart' });
 }
 
 const PROCESSES = defaultProcesses();
 
-/** Every setting, and what brings a change of it in. Names are the environment's; `.env.example` explains each. */
+/** Every setting of the chassis, and how a change takes effect. `.env.example` explains each. */
 const SETTINGS = z.object({
   HOST: onRestart(
     z.string().refine(isHost, 'expected an IP address or a host name, without a port').default('127.0.0.1'),
@@ -235,7 +235,7 @@ const SETTINGS = z.object({
   CONNECTION_QUEUE_MAX: onRestart(whole(1, 1_000_000, 10_000)),
 });
 
-/** Litestream and the store's client read them, each in the same way. */
+/** Not validated here: Litestream and the store's client read them. */
 function replicaSecrets() {
   const each = REPLICA_SECRETS.map((name) => [name, onRestart(z.string().optional())] as const);
   return Object.fromEntries(each) as Record<(typeof REPLICA_SECRETS)[number], z.ZodOptional<z.ZodString>>;
@@ -243,24 +243,24 @@ function replicaSecrets() {
 
 type Settings = z.infer<typeof SETTINGS>;
 
-/** What every process may know. Frozen; holds no secret. */
+/** The settings that every process may know. Frozen; holds no secret. */
 export interface Config
   extends Omit<Settings, SecretName | 'REPLICA_URL' | 'OPS_LISTEN' | 'PEER_LISTEN' | 'LOG_FORMAT'> {
   readonly LOG_FORMAT: 'json' | 'text';
   /** Absolute. */
   readonly DATA_DIR: string;
   readonly replica: Replica;
-  /** Where the operator's routes are served beside HOST and PORT. */
+  /** Where the operator's routes are served, besides HOST and PORT. */
   readonly opsListen: OpsAddress;
-  /** Where the other system asks this one; undefined where it cannot. */
+  /** Where this system answers the other one; undefined when it does not. */
   readonly peerListen: PeerAddress | undefined;
-  /** Where mails go, such as `smtps://mail.example.org:465`, without the credentials; undefined: into DATA_DIR/outbox. */
+  /** The mail server, such as `smtps://mail.example.org:465`, without credentials; undefined: DATA_DIR/outbox. */
   readonly smtpServer: string | undefined;
-  /** Why no mail may go to that server, in words: settings are missing; undefined when none is. */
+  /** Which missing settings keep mails from that server, in words; undefined when none is missing. */
   readonly mailPausedBecause: string | undefined;
-  /** The settings of the app as they are given, by name, without its secrets; who has its code makes values of them. */
+  /** The app's settings as text, by name, without its secrets; the processes that have the app's code parse them. */
   readonly appSettings: Readonly<Record<string, string>>;
-  /** A setting says whom to tell what is wrong: there is a process for that. */
+  /** Whether a setting names a receiver of notifications or heartbeats; a process of its own then sends them. */
   readonly notifies: boolean;
 }
 
@@ -274,7 +274,7 @@ export function settingNames(): readonly string[] {
   return Object.keys(SETTINGS.shape);
 }
 
-/** @returns the name of every setting of the chassis that only a restart brings in. */
+/** @returns the name of every setting of the chassis whose change needs a restart. */
 export function restartSettings(): readonly string[] {
   return Object.entries(SETTINGS.shape).flatMap(([name, setting]) =>
     setting.meta()?.changes === 'restart' ? [name] : [],
@@ -282,12 +282,12 @@ export function restartSettings(): readonly string[] {
 }
 
 /**
- * Reads and checks every setting of the chassis at once. An empty variable counts as unset. A name in `.env` that
- * is nearly one of a setting is a mistake, too. No app has a setting whose name is so near: see `checkApp`.
+ * Reads and checks every setting of the chassis at once. An empty variable counts as unset. A name in `.env` that looks
+ * like a typo of a setting is a mistake, too. No app can have a setting with such a name: see `checkApp`.
  *
- * @param env the environment, `.env` already merged into it
- * @param installation the folder that relative paths start from, absolute
- * @throws Failure config_invalid with one entry per wrong setting
+ * @param env the environment, with `.env` already merged into it
+ * @param installation the folder from which relative paths start, absolute
+ * @throws Failure config_invalid with one entry for each wrong setting
  */
 export function loadConfig(env: NodeJS.ProcessEnv, installation: string): LoadedConfig {
   const given = Object.fromEntries(
@@ -327,7 +327,7 @@ export function loadConfig(env: NodeJS.ProcessEnv, installation: string): Loaded
       message: `expected a shorter path: by ${tooLongBytes} bytes, for its sockets`,
     });
   }
-  // Node.js gives U+FFFD for what is not UTF-8: another path.
+  // Node.js replaces bytes that are not UTF-8 by U+FFFD, which makes another path.
   if (/[?\ufffd]/.test(dataDir)) {
     errors.push({
       field: 'DATA_DIR',
@@ -373,7 +373,7 @@ export function loadConfig(env: NodeJS.ProcessEnv, installation: string): Loaded
       peerListen: PEER_LISTEN === undefined ? undefined : parsePeerAddress(PEER_LISTEN),
       smtpServer: smtpServer?.origin,
       mailPausedBecause: smtpServer && mailPausedBecause(given),
-      // Which they are, only the app tells.
+      // Filled in later: only the app's manifest names them.
       appSettings: Object.freeze({}),
       notifies: ['NOTIFY_URL', 'NOTIFY_EMAIL', 'HEARTBEAT_URL'].some((name) => given[name]),
     }),
@@ -392,7 +392,7 @@ function withoutSecrets<All extends Partial<Record<SecretName, unknown>>>(all: A
   return rest as Omit<All, SecretName>;
 }
 
-/** Without either they are those of a role. */
+/** Without both of them, the credentials are those of a role. */
 function missingCredentials(given: Record<string, string | undefined>): FieldError[] {
   const [id, key] = ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY'] as const;
   if (Boolean(given[id]) === Boolean(given[key])) return [];
@@ -401,15 +401,16 @@ function missingCredentials(given: Record<string, string | undefined>): FieldErr
 }
 
 /**
- * What recipients see must lead to them and back, whichever server takes the mail: one on this machine passes it on. The
- * process that sends pauses without these. That is no reason to refuse a start, since everything else works.
+ * Recipients need a sender's address and links that work, whichever server takes the mail: also one on this machine
+ * passes it on. Without these settings the sending process pauses. The start is not refused, since everything else
+ * works.
  */
 function mailPausedBecause(given: Record<string, string | undefined>): string | undefined {
   const missing = ['MAIL_FROM', 'PUBLIC_URL'].filter((name) => !given[name]);
   return missing.length === 0 ? undefined : `SMTP_URL needs ${missing.join(' and ')} too`;
 }
 
-/** What the system itself makes in a data folder. */
+/** Names that the system itself uses in a data folder. */
 const TAKEN = /^(?:(?:run|restore|replaced|damaged|drill|mirror|outbox)(?:\/|$)|\.[^./]|[^/]+\.db(?:-|\/|$))/;
 
 /** @returns whether a folder is the data folder, or a place in it that the system uses for something else */
@@ -418,7 +419,7 @@ function isTakenIn(dataDir: string, path: string): boolean {
   return below === '' || TAKEN.test(below);
 }
 
-/** The one spelling of a folder, also of one that is not there yet, so that two names of it are not taken for two systems. */
+/** @returns the real path of a folder, also of a missing one, so that two names of it do not count as two systems */
 function absolute(path: string, cwd: string): string {
   const full = resolve(cwd, path);
   if (existsSync(full)) return realpathSync(full);

@@ -6,16 +6,16 @@ import { parseEnv } from 'node:util';
 const EXIT_NO_PERMISSION = 77;
 const EXIT_CONFIGURATION = 78;
 
-/** A comment, or a name with the quoted parts of its value and what follows them to the end of the line. */
+/** A comment; or a name, the quoted parts of its value, and the rest of the line. */
 const LINE =
   /^[^\S\n]*(?:[#;](?:\\.|[^\\\n])*|(\w+)[^\S\n]*=((?:[^\S\n]*(?:'[^']*'|"(?:\\.|[^\\"])*"))*)((?:\\.|[^\\\n])*))/gms;
 const QUOTED = /'([^']*)'|"((?:\\.|[^\\"])*)"/gs;
 
 /**
- * Not by `process.loadEnvFile`, which calls a file that may not be read ENOENT.
+ * Reads a file of settings. `process.loadEnvFile` is not used: it reports an unreadable file as ENOENT.
  * @param {string} path
- * @returns {string | undefined} its text; undefined when there is none
- * @throws an error that says which user to become
+ * @returns {string | undefined} its text; undefined when the file does not exist
+ * @throws an error that says as which user to run
  */
 export function readSettings(path) {
   try {
@@ -36,8 +36,8 @@ export function readSettings(path) {
 
 /**
  * @param {string} path of `.env`
- * @returns {NodeJS.Dict<string>} its settings; none where there is no such file
- * @throws as `readSettings`, and where it is no text in UTF-8, whose settings would not count and nobody would know
+ * @returns {NodeJS.Dict<string>} its settings; none when the file does not exist
+ * @throws as `readSettings`, and when the file is not UTF-8: its settings would silently be ignored
  */
 export function readDotEnv(path) {
   const text = readSettings(path) ?? '';
@@ -49,13 +49,13 @@ export function readDotEnv(path) {
       },
     );
   }
-  // Editors of Windows begin it with a mark that no name has.
+  // Windows editors write a byte order mark first, which would become part of the first name.
   return parseEnv(text.replace(/^\uFEFF/, ''));
 }
 
 /**
  * @param {string} path
- * @returns {number} root's where the folder is closed, too
+ * @returns {number} the id of the owner; root's when it cannot be found out
  */
 function ownerOf(path) {
   try {
@@ -66,7 +66,7 @@ function ownerOf(path) {
 }
 
 /**
- * Reads an EnvironmentFile as systemd.exec(5) has it. Node.js reads `.env` in another way: there a # ends a value.
+ * Reads an EnvironmentFile as systemd.exec(5) defines it. Node.js reads `.env` differently: there a # ends a value.
  * @param {string} text
  * @returns {Record<string, string>}
  */
@@ -84,7 +84,7 @@ export function parseEnvironmentFile(text) {
 }
 
 /**
- * A backslash joins two lines, and makes another character plain.
+ * Removes backslashes: one before a line break joins the lines, one before another character makes that literal.
  * @param {string} text
  * @param {RegExp} pattern
  */

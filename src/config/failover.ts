@@ -5,7 +5,7 @@ const HOST_AND_PORT = /^(?:\[([\da-f:.]+)\]|([\w.-]+)):(\d{1,5})$/i;
 const PORT_MAX = 65_535;
 const PEER_NAMES = ['PEER_URL', 'PEER_LISTEN', 'PEER_SECRET'] as const;
 
-/** Where the other system asks; an address of IPv6 stands without brackets. */
+/** Where this system answers the other one; an IPv6 address has no brackets here. */
 export interface PeerAddress {
   readonly host: string;
   readonly port: number;
@@ -15,7 +15,7 @@ type Given = Readonly<Partial<Record<(typeof PEER_NAMES)[number], string | undef
   readonly FAILOVER: 'off' | 'lease';
 };
 
-/** @returns the address; undefined for what is none */
+/** @returns the address; undefined when the text is not a valid one */
 export function parsePeerAddress(text: string): PeerAddress | undefined {
   const [, ipv6, name, digits] = HOST_AND_PORT.exec(text) ?? [];
   const host = ipv6 ?? name;
@@ -24,7 +24,7 @@ export function parsePeerAddress(text: string): PeerAddress | undefined {
   return ipv6 !== undefined && isIP(ipv6) !== 6 ? undefined : { host, port };
 }
 
-/** @returns what is wrong with the settings of two systems that stand by for each other */
+/** @returns the mistakes in the settings of a system with a standby */
 export function failoverErrors(given: Given, replica: 'file' | 's3'): FieldError[] {
   const { FAILOVER, PEER_LISTEN } = given;
   const errors: FieldError[] = [];
@@ -37,7 +37,7 @@ export function failoverErrors(given: Given, replica: 'file' | 's3'): FieldError
       message:
         'expected off, because REPLICA_URL is a folder: two machines decide who leads in a store of S3 (REPLICA_URL=s3://bucket/prefix)',
     });
-  // One that asks and is not answered, or answers and never asks, would be found out in an outage of the store.
+  // With only a part of them one system could ask and get no answer, which would show only in an outage of the store.
   const missing = PEER_NAMES.filter((name) => given[name] === undefined);
   if (missing.length < PEER_NAMES.length)
     for (const field of missing)

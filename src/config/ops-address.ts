@@ -9,16 +9,16 @@ const EXPECTED =
 const HOST_AND_PORT = /^(\[[\da-f:.]+\]|[\w.-]+):(\d{1,5})$/i;
 const PORT_MAX = 65_535;
 
-/** Where the operator's routes are served, beside everybody's port. */
+/** Where the operator's routes are served, besides the public port. */
 export type OpsAddress =
   | { readonly type: 'unix'; readonly path: string }
-  /** An address of IPv6 stands without brackets. */
+  /** An IPv6 address has no brackets here. */
   | { readonly type: 'tcp'; readonly host: string; readonly port: number };
 
 /**
  * @param text OPS_LISTEN; undefined where it is not set
  * @param dataDir absolute
- * @param installation the folder that relative paths start from, absolute
+ * @param installation the folder from which relative paths start, absolute
  * @returns the address, or what was expected instead
  */
 export function parseOpsAddress(

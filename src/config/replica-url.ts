@@ -5,7 +5,7 @@ export type Replica =
   | { readonly type: 'file'; readonly url: string; readonly path: string }
   | { readonly type: 's3'; readonly url: string; readonly bucket: string; readonly prefix: string };
 
-/** What a wrong URL should have been. */
+/** The refusal of a wrong URL: what was expected instead. */
 export interface Unusable {
   readonly expected: string;
 }
@@ -16,7 +16,7 @@ const EXPECTED_S3 =
 
 /**
  * @param url `file:/folder`, `file:relative/folder` or `s3://bucket/prefix`
- * @param cwd the folder that a relative `file:` path starts from
+ * @param cwd the folder from which a relative `file:` path starts
  * @returns the replica, or what was expected instead
  */
 export function parseReplicaUrl(url: string, cwd: string): Replica | Unusable {
@@ -24,13 +24,13 @@ export function parseReplicaUrl(url: string, cwd: string): Replica | Unusable {
     const path = url.slice('file:'.length).replace(/^\/\/(?=\/)/, '');
     if (path === '' || /^(?:\/\/|~)/.test(path)) return { expected: EXPECTED };
     const full = isAbsolute(path) ? resolve(path) : resolve(cwd, path);
-    // Litestream would take what stands behind it for options.
+    // Litestream would read the text after a `?` as options.
     return /[?\ufffd]/.test(full)
       ? { expected: `${EXPECTED}, without ? and in UTF-8` }
       : { type: 'file', url: `file:${full}`, path: full };
   }
   const s3 = /^s3:\/\/([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:\/([\w!.*'()/-]*))?$/.exec(url);
-  // Litestream would resolve dots, and a request of ours would not.
+  // Litestream would resolve dots in a path, while our own requests would not.
   if (!s3 || /\/\.{0,2}\/|\/\.{1,2}$/.test(s3[2] ?? '') || /^\.{1,2}(?:\/|$)/.test(s3[2] ?? ''))
     return { expected: url.startsWith('s3://') ? EXPECTED_S3 : EXPECTED };
   const bucket = s3[1] as string;

@@ -2,15 +2,15 @@ import { join } from 'node:path';
 import type { FieldError } from '../platform/errors.ts';
 import { readDotEnv } from './environment-file.js';
 
-/** So many letters beside a known name it is taken for a slip; of a short name fewer, since it has more neighbours. */
+/** A name with at most this many wrong letters is a typo of a known one; in a short name, one per four letters. */
 const SLIP_MAX_LETTERS = 2;
 const LETTERS_A_SLIP = 4;
 
-/** What stands in `.env` and is no setting. The environment is not judged: it holds what others put there. */
+/** Names in `.env` that are no settings. The environment is not checked: it holds variables of other programs. */
 export interface UnknownSettings {
-  /** So near to a setting that it is meant. */
+  /** Names so close to a setting that they must be typos. */
   readonly slips: readonly FieldError[];
-  /** Nothing is near: perhaps of a newer release, which the way back must be open from. */
+  /** Names close to no setting: perhaps of a newer release, from which one must be able to go back. */
   readonly others: readonly string[];
 }
 
@@ -30,7 +30,7 @@ export function unknownSettings(installation: string, known: readonly string[]):
   return { slips, others };
 }
 
-/** @returns the known name that this one is a slip of; undefined when it is of none */
+/** @returns the known name of which this one is a typo; undefined when there is none */
 export function nearest(name: string, known: readonly string[]): string | undefined {
   const upper = name.toUpperCase();
   const [best] = known
@@ -42,7 +42,7 @@ export function nearest(name: string, known: readonly string[]): string | undefi
   return best?.candidate;
 }
 
-/** One that cannot be read is reported by who reads its values. */
+/** A file that cannot be read is reported where its values are read. */
 function namesIn(path: string): readonly string[] {
   try {
     return Object.keys(readDotEnv(path));
@@ -51,7 +51,7 @@ function namesIn(path: string): readonly string[] {
   }
 }
 
-/** @returns how many letters are added, left out, changed, or swapped with their neighbour (optimal string alignment) */
+/** @returns how many letters are added, left out, changed, or swapped with a neighbour (optimal string alignment) */
 function lettersBetween(one: string, other: string): number {
   if (Math.abs(one.length - other.length) > SLIP_MAX_LETTERS) return Number.POSITIVE_INFINITY;
   let beforeLast: number[] = [];

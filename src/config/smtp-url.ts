@@ -3,9 +3,9 @@ import { isLoopbackHost } from '../platform/loopback.ts';
 const PORT = 587; // RFC 8314 3.3: submission
 const TLS_PORT = 465; // RFC 8314 3.3: submission over TLS
 
-/** Where a mail server is, and how it is to be spoken to. */
+/** The address of a mail server, and how to connect to it. */
 export interface SmtpServer {
-  /** A name or an address, without brackets. */
+  /** A name, or an address without brackets. */
   readonly host: string;
   readonly port: number;
   /** `smtp://host:port`, without the credentials. */
@@ -20,11 +20,11 @@ export interface SmtpServer {
   /** The name that the certificate must have; undefined: `host`. */
   readonly certificateName: string | undefined;
   readonly verifiesCertificate: boolean;
-  /** What we call ourselves in EHLO; undefined: the name of this machine. */
+  /** Our name in EHLO; undefined: the name of this machine. */
   readonly ownName: string | undefined;
 }
 
-/** What may stand behind `?`, and the values that it may have. Names as nodemailer has them. */
+/** The allowed options after `?`, and their values. The names are nodemailer's. */
 const OPTIONS: Readonly<Record<string, RegExp>> = {
   requireTLS: /^(?:true|false)$/,
   ignoreTLS: /^(?:true|false)$/,
@@ -34,8 +34,8 @@ const OPTIONS: Readonly<Record<string, RegExp>> = {
 };
 
 /**
- * @returns what an `smtp://` or `smtps://` URL names; undefined when it is none, has an option that is not known, or would
- *   send a password without TLS to another machine
+ * @returns the server of an `smtp://` or `smtps://` URL; undefined when it is no such URL, has an unknown option, or
+ *   would send a password to another machine without TLS
  */
 export function smtpServerOf(text: string): SmtpServer | undefined {
   if (!URL.canParse(text)) return undefined;

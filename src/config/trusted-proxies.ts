@@ -2,14 +2,14 @@ import { BlockList, isIP } from 'node:net';
 import { canonicalAddress, UNIX_PEER } from '../platform/ip-address.ts';
 
 const BITS = { 4: 32, 6: 128 } as const;
-/** A network that holds more is nobody's own: two of half of all addresses would hold every one. */
+/** A larger network is nobody's own; two halves of all addresses, such as 0.0.0.0/1, would trust everybody. */
 const PREFIX_MIN = { 4: 8, 6: 7 } as const;
-/** Of ::ffff:0:0/96, which holds every IPv4 address. */
+/** The prefix length of ::ffff:0:0/96, which holds every IPv4 address. */
 const MAPPED_BITS = 96;
 
 /**
  * Reads one entry of TRUSTED_PROXIES: an address, a CIDR, or `unix`.
- * @returns it as `trustedProxies` takes it; undefined for anything else, and for a network that is too large to be one's own
+ * @returns the entry for `trustedProxies`; undefined for any other text, and for a network that is too large
  */
 export function parseProxy(text: string): string | undefined {
   if (text === UNIX_PEER) return text;
@@ -23,10 +23,13 @@ export function parseProxy(text: string): string | undefined {
   return prefix >= PREFIX_MIN[family] && prefix <= BITS[family] ? `${address}/${prefix}` : undefined;
 }
 
-/** @param entries as `parseProxy` gives them @returns the judge of canonical addresses and of `unix` */
+/**
+ * @param entries as `parseProxy` returns them
+ * @returns a function that tells whether a canonical address or `unix` is trusted
+ */
 export function trustedProxies(entries: readonly string[]): (peer: string) => boolean {
   if (entries.length === 0) return () => false;
-  // One list a family: a network of IPv6 must not hold an IPv4 address.
+  // One list for each family: an IPv6 network must not match an IPv4 address.
   const lists = { ipv4: new BlockList(), ipv6: new BlockList() };
   const isUnixTrusted = entries.includes(UNIX_PEER);
   for (const entry of entries) {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** @returns what makes a number of the digits of a whole number in a range */
+/** @returns a schema that turns the digits of a whole number in a range into a number */
 export function wholeNumber(min: number, max: number): z.ZodType<number, string> {
   const expected = `expected a whole number from ${min} to ${max}`;
   return z
