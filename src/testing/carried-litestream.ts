@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 
-/** @returns the Litestream 0.3 that npm carries; undefined where it carries none for this platform */
+/** @returns the path of the Litestream 0.3 from npm; undefined when npm has none for this platform */
 export function carriedLitestream(): string | undefined {
   try {
     const name = `@flydotio/litestream-${process.platform}-${process.arch}/package.json`;

@@ -3,71 +3,72 @@ import { isDeepStrictEqual } from 'node:util';
 import { HUNG_AFTER_MS, isAcknowledged, type RequestRecord } from './record.ts';
 import { type Reply, request } from './request.ts';
 
-/** How many are read back at a time. */
+/** How many writes are read back at the same time. */
 const LANES_READING_BACK = 16;
 
-/** A request in an app's own terms. */
+/** A request of an app's test. */
 export interface TestRequest {
   readonly method?: string;
-  /** Below the base of the API. */
+  /** The path below the base of the API. */
   readonly path: string;
-  /** Sent as JSON. */
+  /** The body, sent as JSON. */
   readonly body?: unknown;
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** What became of one request; a read is of the write with the same number. */
+/** The outcome of one request. A read belongs to the write with the same sequence number. */
 export interface TestRecord extends RequestRecord {
   readonly sequence: number;
-  /** The answer, where it was JSON. */
+  /** The body of the answer; undefined when it was not JSON. */
   readonly body: unknown;
-  /** What a write asked for. */
+  /** The durability that the write asked for. */
   readonly durability: 'local' | 'replicated';
 }
 
-/** What a read was answered with. */
+/** The answer to a read. */
 export interface TestAnswer {
   readonly status: number | undefined;
   readonly headers: IncomingHttpHeaders;
-  /** Undefined where it was no JSON. */
+  /** The body; undefined when it was not JSON. */
   readonly body: unknown;
 }
 
-/** An app in terms that clients and trials of any app understand. */
+/** What clients and trials need to know of an app. */
 export interface TestedApp {
-  /** Makes the write with this number, unlike any other. */
+  /** Returns the request for the write with this number; it must differ from all others. */
   readonly write: (sequence: number) => TestRequest;
-  /** Reads what a write has made. */
+  /** Returns the request that reads what a write has made. */
   readonly read: (written: TestRecord) => TestRequest;
-  /** Whether a read found what was written. Unless told: it is answered with 200, and in the same words as the write. */
+  /** Whether a read found what was written. By default: status 200, and the same body as that of the write's answer. */
   readonly isSame?: (found: TestAnswer, written: TestRecord) => boolean;
 }
 
 export interface HonestClientsOptions extends TestedApp {
   /** Base of the API. */
   readonly url: string;
-  /** Clients that keep their connection. */
+  /** Number of clients that keep their connection. */
   readonly connections: number;
-  /** Beside them: clients that make a connection for each request. */
+  /** Number of further clients, which make a new connection for each request. Default: 0. */
   readonly fresh?: number;
-  /** Of all of them together; as fast as they are answered unless told. */
+  /** Request rate of all clients together. Default: each sends its next request as soon as it is answered. */
   readonly requestsPerSecond?: number;
-  /** Whether each second request reads what was acknowledged. */
+  /** Whether every second request reads an acknowledged write. */
   readonly isReading?: boolean;
-  /** Whether each second write asks for the replica's confirmation. */
+  /** Whether every second write asks for the replica's confirmation (`Durability: replicated`). */
   readonly isReplicating?: boolean;
-  /** Number of the first write. */
+  /** Sequence number of the first write. Default: 1. */
   readonly firstSequence?: number;
+  /** A request without an answer for this long counts as hung. Default: 10 s. */
   readonly hungAfterMs?: number;
-  /** From 0 to 1. */
+  /** Returns a number from 0 to 1. Default: Math.random. */
   readonly random?: () => number;
-  /** Told of each record; none is kept here then. */
+  /** Called with each record; `records` then stays empty. */
   readonly onRecord?: (record: TestRecord) => void;
 }
 
 /**
- * Clients that never retry and remember every answer, so that a history can be held against what is there afterwards. Each
- * has one request under way at a time. States: running → stopping (`stop`) → done.
+ * Clients that never retry and remember every answer, so that their history can be compared with the data afterwards.
+ * Each client has one request under way at a time. States: running → stopping (`stop`) → done.
  */
 export class HonestClients {
   readonly records: TestRecord[] = [];
@@ -92,7 +93,7 @@ export class HonestClients {
     return this.records.filter(isAcknowledged);
   }
 
-  /** Those that promise nothing: refused, or without an answer, as when the worker dies that has the request. */
+  /** The records of requests that failed: by an error status, a wrong answer, or none, as when their worker dies. */
   get failed(): TestRecord[] {
     return this.records.filter((record) => record.failure !== undefined);
   }
@@ -104,10 +105,10 @@ export class HonestClients {
   }
 
   /**
-   * Holds the history against what is served now.
-   * @param url of a system that was started anew, or restored
-   * @param written what must be there; all that was acknowledged unless told
-   * @returns what was acknowledged and is not there as it was, in words; it is empty for an honest system
+   * Compares the history with the present data, by reading each write back.
+   * @param url of a system that was started again, or restored; by default that of the clients
+   * @param written the writes that must be there; by default all acknowledged ones
+   * @returns each acknowledged write that is missing or changed, in words; empty for a correct system
    */
   async lost(url = this.#options.url, written: readonly TestRecord[] = this.acknowledged): Promise<string[]> {
     const lost: string[] = [];
@@ -133,7 +134,7 @@ export class HonestClients {
       const waitMs = nextMs - performance.now();
       if (waitMs > 0) await pause(waitMs);
       if (this.#stopping) break;
-      // A late answer delays what follows; there is no burst to catch up.
+      // A late answer delays the following requests; there is no burst to catch up.
       nextMs = Math.max(nextMs, performance.now()) + this.#intervalMs;
       const written = this.#options.isReading && turn % 2 === 1 ? this.#pick(acknowledged) : undefined;
       const record =
@@ -145,7 +146,7 @@ export class HonestClients {
     agent?.destroy();
   }
 
-  /** Half of the time the newest, which a worker that lags would not know; else any. */
+  /** Half of the time the newest write, which a worker that lags would not know; otherwise any. */
   #pick(acknowledged: readonly TestRecord[]): TestRecord | undefined {
     const any = Math.floor(this.#random() * acknowledged.length);
     return this.#random() < 0.5 ? acknowledged.at(-1) : acknowledged[any];

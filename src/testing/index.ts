@@ -1,6 +1,7 @@
 /**
- * What an app's own tests use: a running system in a temporary folder, an S3 store, clients that remember every answer, the
- * death of every process, and the trials of `npm run chaos`. Public, as ../index.ts. The store needs the package s3rver.
+ * Tools for an app's own tests: a running system in a temporary folder, an S3 store, clients that remember every
+ * answer, a function that kills every process, and the trials of `npm run chaos`. Public, like ../index.ts. The store
+ * needs the package s3rver.
  */
 import './project.ts';
 

@@ -25,7 +25,7 @@ export class LogTail {
     this.#timer = setInterval(() => this.readNow(), POLL_INTERVAL_MS);
   }
 
-  /** Reads what has come since the last look. */
+  /** Reads what was appended since the last read. */
   readNow(): void {
     const chunk = Buffer.alloc(CHUNK_BYTES);
     while (!this.#stopped) {
@@ -38,7 +38,7 @@ export class LogTail {
     }
   }
 
-  /** Reads no more from now on; lines that are read already still come. */
+  /** Stops reading; the lines of the chunk that is being read still come. */
   stop(): void {
     if (this.#stopped) return;
     this.#stopped = true;

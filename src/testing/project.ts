@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { EMITTED } from '../supervisor/release/modules.js';
 
-// Imported first: modules that come after it look for the app where these variables say, as in a process of a release.
+// To be imported first: later modules look for the app where these variables say, as in a process of a release.
 
 /** The project that this test belongs to; undefined in the chassis' own repository. */
 export const project = basename(dirname(import.meta.dirname)) === EMITTED ? find(process.cwd()) : undefined;
@@ -15,7 +15,7 @@ const REPOSITORY = join(import.meta.dirname, '../..');
 const named =
   project ?? (process.env.NINELIVES_APP && { folder: REPOSITORY, app: process.env.NINELIVES_APP });
 
-/** What has a command of the program run the app that the tests are about; empty where package.json names it. */
+/** Arguments that make a command use the app under test; empty when package.json names that app. */
 export const APP_ARGUMENTS: readonly string[] = named ? ['--app', join(named.folder, named.app)] : [];
 
 function find(start: string): { readonly folder: string; readonly app: string } {

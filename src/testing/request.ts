@@ -2,7 +2,7 @@ import http, { type IncomingHttpHeaders } from 'node:http';
 import type { Socket } from 'node:net';
 import { type FailureKind, HUNG_AFTER_MS } from './record.ts';
 
-/** What came back for one request. */
+/** The answer to one request, or how it failed. */
 export interface Reply {
   readonly status: number | undefined;
   readonly text: string;
@@ -20,10 +20,10 @@ const KINDS: Readonly<Record<string, FailureKind>> = {
 };
 
 /**
- * One request, never retried, so that every failure shows.
+ * Sends one request, and never retries it, so that every failure shows.
  * @param agent keeps the connection; without one the request has its own
- * @param more headers beside those of the body
- * @returns never throws
+ * @param more headers besides those of the body
+ * @returns the reply; the promise never rejects
  */
 export function request(
   url: string,

@@ -7,9 +7,9 @@ export interface RunOptions {
 }
 
 /**
- * Runs a command of which only its success counts.
+ * Runs a command of which only the success matters.
  * @param what it does, for the error
- * @throws Error with what it said when it does not end with 0
+ * @throws Error with its standard error when it does not end with 0
  */
 export async function runToEnd(
   what: string,

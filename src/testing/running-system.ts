@@ -13,32 +13,32 @@ import { until, WAIT_TIMEOUT_MS, within } from './wait.ts';
 
 const ROOT = new URL('../../', import.meta.url).pathname;
 const APP_SETTINGS = Object.keys(await loadAppSettings());
-/** A stop ships what is left, and has deadlines of its own. */
+/** A stop ships the last commits, and has deadlines of its own. */
 const END_TIMEOUT_MS = 120_000;
 const TRANSCRIPT_LINES = 15;
 /** Exit code of a start on a folder that is in use. */
 const EXIT_LOCKED = 73;
-/** Below the data folder, where the log goes when it goes to a file. */
+/** Name of the log in the data folder, when the log goes to a file. */
 export const LOG_FILE = 'system.log';
 
 /** One line that the system logged. */
 export type LogLine = Record<string, unknown> & { readonly msg: string };
 
-/** Where the system's log goes: through a pipe that is read to its end, or into a file. */
+/** Where the system's log goes: into a pipe, which is read to its end, or into a file. */
 export type LogDestination = 'pipe' | 'file';
 
 export interface LaunchOptions {
   /** Folder of the code that runs: this project, or a copy of it. */
   readonly root?: string;
-  /** Lines that are thrown away unread, such as the one a request when there are thousands. */
+  /** Tells which lines to discard unread, such as the line of each request when there are thousands. */
   readonly skip?: (text: string) => boolean;
-  /** Node.js that runs it, when it is not this process's. */
+  /** The Node.js that runs the system; by default that of this process. */
   readonly nodePath?: string;
-  /** Folder that it runs in, when it is not the data folder. */
+  /** The working directory; by default the data folder. */
   readonly cwd?: string;
-  /** User and group that it runs as; only root can start it as another. */
+  /** User and group that the system runs as; only root can use another one. */
   readonly uid?: number;
-  /** What follows `ninelives start`. */
+  /** The arguments after `ninelives start`. */
   readonly args?: readonly string[];
 }
 
@@ -48,7 +48,7 @@ export interface Ended {
   readonly tookMs: number;
 }
 
-/** @returns a new folder with a short path, because sockets live in it */
+/** @returns a new folder with a short path, because it will hold sockets */
 export function makeTemporaryFolder(): string {
   return mkdtempSync(join(tmpdir(), 'nl-'));
 }
@@ -80,9 +80,9 @@ export class RunningSystem {
     this.#events.setMaxListeners(0);
     const logPath = join(dataDir, LOG_FILE);
     const logFd = log === 'file' ? openSync(logPath, 'a') : undefined;
-    // What an earlier start in this folder has said is not this one's.
+    // The log may hold lines of an earlier start in this folder: skip them.
     const logFromBytes = logFd === undefined ? 0 : fstatSync(logFd).size;
-    // Whoever kills this process shall not leave a system behind that nobody knows of.
+    // When this process is killed, the system ends too, and is not left behind.
     const start = asUser(uid, dyingWithParent(nodePath, [join(root, 'src/bin.js'), 'start', ...args]));
     this.#process = spawn(start.command, start.args, {
       cwd,
@@ -110,11 +110,11 @@ export class RunningSystem {
   }
 
   /**
-   * Starts one without waiting for anything.
-   * @param env settings beside PORT=0, two workers and JSON logs; nothing else of this process's environment counts
-   * @param dataDir its data folder, and the folder that it runs in
-   * @param log `file` writes the log into the data folder and reads it only until the system is ready, for a
-   *   process that puts load on the system and has better things to do than to parse a line a request
+   * Starts a system without waiting for anything.
+   * @param dataDir its data folder, and its working directory
+   * @param env settings besides PORT=0, two workers and JSON logs; nothing else of this process's environment counts
+   * @param log `file` writes the log into the data folder and reads it only until the system is ready; for a process
+   *   that puts load on the system and should not spend its time on parsing a line for each request
    */
   static launch(
     dataDir: string,
@@ -125,11 +125,11 @@ export class RunningSystem {
     return new RunningSystem(dataDir, env, options.cwd ?? dataDir, log, options);
   }
 
-  /** Ends it and whatever it left behind, at once. */
+  /** Kills the system at once, with every process that it has left behind. */
   async destroy(): Promise<void> {
     this.kill('SIGKILL');
     const { code } = await this.ended();
-    // Its folder was another's, and so are the processes there.
+    // The folder was in use by another system, so the processes there are not ours.
     if (code === EXIT_LOCKED) return;
     for (const pid of processesOf(this.dataDir)) killQuietly(pid, 'SIGKILL');
     await until(() => processesOf(this.dataDir).length === 0, 'every process of the system is gone');
@@ -147,7 +147,7 @@ export class RunningSystem {
     return String(this.lines.find(isReady)?.url);
   }
 
-  /** The process that plays a role now: `worker-1`, `writer`, `litestream`. */
+  /** @param name of a child, such as `worker-1`, `writer` or `litestream` @returns the id of its present process */
   pidOf(name: string): number {
     const latest = this.lines.findLast((line) => line.child === name && line.msg.startsWith(`${name} ready`));
     return Number(latest?.childPid);
@@ -182,7 +182,7 @@ export class RunningSystem {
     });
   }
 
-  /** Kills a child by its name and resolves when its successor is ready. */
+  /** Sends a deadly signal to a child by its name, and resolves when its successor is ready. */
   async killChild(name: string, signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
     const from = this.lines.length;
     process.kill(this.pidOf(name), signal);
@@ -193,7 +193,7 @@ export class RunningSystem {
     if (!this.#ended) this.#process.kill(signal);
   }
 
-  /** Stops it gracefully. */
+  /** Stops the system gracefully, by SIGTERM. */
   async stop(): Promise<Ended> {
     const startMs = performance.now();
     this.kill('SIGTERM');
@@ -201,7 +201,7 @@ export class RunningSystem {
     return { ...ended, tookMs: performance.now() - startMs };
   }
 
-  /** Resolves when the primary has ended and its output is read. */
+  /** Resolves when the primary has ended and its output has been read. */
   async ended(timeoutMs = END_TIMEOUT_MS): Promise<Ended> {
     const said = () => `the system ends\n${this.transcript()}`;
     if (!this.#ended) await within(EventEmitter.once(this.#events, 'end'), said, timeoutMs);
@@ -214,7 +214,7 @@ export class RunningSystem {
     this.#events.emit('line', line);
   }
 
-  /** What it said last, apart from the requests that it served. */
+  /** The last log lines, without those of requests, and the standard error. */
   transcript(): string {
     const told = this.lines.filter((line) => line.msg !== 'request').slice(-TRANSCRIPT_LINES);
     return `${told.map((line) => JSON.stringify(line)).join('\n')}\n${this.#stderr}`;
@@ -239,9 +239,9 @@ export function processesOf(dataDir: string): number[] {
     });
 }
 
-/** The process id is the command's own. */
+/** The process id is that of the command itself. */
 function asUser(uid: number | undefined, { command, args }: Invocation): Invocation {
-  // A test runner loads its own code into each Node.js process, and has it write into a folder of its own user.
+  // A test runner loads its own code into each Node.js process, by NODE_OPTIONS; another user could not write for it.
   const bare = ['env', '--unset=NODE_OPTIONS', command, ...args];
   if (uid === undefined) return { command: 'env', args: bare.slice(1) };
   const user = ['--reuid', String(uid), '--regid', String(uid), '--clear-groups', '--'];
@@ -260,7 +260,7 @@ function parseLine(text: string): LogLine {
   }
 }
 
-/** One that is gone already needs no signal. */
+/** Sends a signal; a process that has ended already is no error. */
 export function killQuietly(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal);
@@ -270,8 +270,8 @@ export function killQuietly(pid: number, signal: NodeJS.Signals): void {
 }
 
 /**
- * The test's own environment must not configure the system, nor what else is installed on this machine, nor a `.env` that
- * its developer has in the project: an empty variable counts as unset, and is not filled in from there.
+ * An environment in which neither the test's own environment, nor programs on this machine, nor a `.env` of the project
+ * configure the system: each setting is empty, which counts as unset and is not filled in from `.env`.
  */
 export function cleanEnv(): NodeJS.ProcessEnv {
   const { PATH, HOME } = process.env;

@@ -34,7 +34,7 @@ interface Found {
   content: Readable | null;
 }
 
-/** The part of s3rver that is used here; it brings no types. */
+/** The part of s3rver that is used here; s3rver has no types. */
 interface S3Server {
   run(): Promise<AddressInfo>;
   close(): Promise<void>;
@@ -62,21 +62,21 @@ export type Condition = (typeof CONDITIONS)[number];
 const S3rver: S3ServerClass = createRequire(import.meta.url)('s3rver');
 
 export interface S3Store {
-  /** For S3_ENDPOINT. */
+  /** The URL for S3_ENDPOINT. */
   readonly endpoint: string;
   readonly bucket: string;
   /** The folder that holds the bucket's objects as files. */
   readonly directory: string;
   readonly credentials: { readonly AWS_ACCESS_KEY_ID: string; readonly AWS_SECRET_ACCESS_KEY: string };
-  /** Stops it and keeps the objects. */
+  /** Stops the server and keeps the objects. */
   close(): Promise<void>;
-  /** Stops it and removes everything. */
+  /** Stops the server and removes everything. */
   destroy(): Promise<void>;
 }
 
 /**
- * s3rver 3.7.1 leaves a common prefix out of a listing when no object lies directly under it. Litestream's
- * generations are such prefixes: every replica would seem empty.
+ * s3rver 3.7.1 omits a common prefix from a listing when no object lies directly under it. Litestream's generations are
+ * such prefixes: every replica would seem empty.
  */
 function repairListing({ store }: S3Server): void {
   const list = store.listObjects.bind(store);
@@ -99,17 +99,17 @@ function repairListing({ store }: S3Server): void {
 }
 
 /**
- * s3rver 3.7.1 keeps what has arrived of an upload that breaks off, and shows an object before it is whole. S3
- * does neither, and Litestream counts on that: it cancels an upload when it is asked to end.
+ * s3rver 3.7.1 keeps the received part of an upload that breaks off, and shows an object before it is whole. S3 does
+ * neither, and Litestream relies on that: it cancels an upload when it is asked to end.
  */
 function repairUpload({ store }: S3Server, evaluated: readonly Condition[]): void {
   const locked = oneByOne();
   const get = store.getObject.bind(store);
-  // What an object is called and what is in it change together.
+  // Locked, so that the metadata and the content of an object change together.
   store.getObject = (bucket, key, options) =>
     locked(async () => {
       const object = await get(bucket, key, options);
-      // Of a range of what is empty s3rver promises a byte; without its content it is refused, as by S3.
+      // For a range of an empty object s3rver promises one byte. Without content it refuses the range, as S3 does.
       if (object?.size === 0 && object.range) {
         object.content?.destroy();
         object.content = null;
@@ -132,7 +132,7 @@ function repairUpload({ store }: S3Server, evaluated: readonly Condition[]): voi
   };
 }
 
-/** @returns runs one task after the other */
+/** @returns a function that runs its tasks one after the other */
 function oneByOne(): <Result>(task: () => Promise<Result>) => Promise<Result> {
   let last: Promise<unknown> = Promise.resolve();
   return (task) => {
@@ -143,9 +143,9 @@ function oneByOne(): <Result>(task: () => Promise<Result>) => Promise<Result> {
 }
 
 /**
- * s3rver takes every write, whatever its conditions say.
- * @param content the request, where it is one
- * @throws Error that is answered as 412, where the object is not as the writer expects it
+ * Evaluates the conditions of a write, which s3rver ignores.
+ * @param content the request, if it is one
+ * @throws Error that is answered as 412, when the object is not as the writer expects it
  */
 async function demandConditions(
   store: S3Server['store'],
@@ -168,10 +168,10 @@ async function demandConditions(
 }
 
 /**
- * Starts a server that speaks the S3 protocol, on a port of its own, in this process. It refuses an unknown access
- * key, but takes any secret: it does not check the signatures that Litestream sends.
+ * Starts a server in this process that speaks the S3 protocol, on a free port. It refuses an unknown access key, but
+ * accepts any secret: it does not check the signatures that Litestream sends.
  * @param bucket made at the start
- * @param evaluated which conditions of a write it evaluates, one write after the other; most stores do all
+ * @param evaluated which conditions of a write it evaluates; most stores evaluate all
  */
 export async function startS3Server(
   bucket = 'ninelives-test',

@@ -3,13 +3,13 @@ import { makeTemporaryFolder, RunningSystem, removeFolder } from './running-syst
 import type { S3Store } from './s3-server.ts';
 
 export interface StartOptions {
-  /** Settings; nothing of this process's environment or of the project's `.env` counts. */
+  /** Settings. The environment of this process and the project's `.env` do not count. */
   readonly env?: NodeJS.ProcessEnv;
-  /** Its data folder: of one that was started before, to start it again. A new one unless told. */
+  /** The data folder: by default a new one; that of an earlier start, to start that system again. */
   readonly dataDir?: string;
 }
 
-/** An app that runs. What it logs, and what it can do, is that of RunningSystem. */
+/** A running app, with the members of RunningSystem that tests need. */
 export interface RunningApp
   extends Pick<
     RunningSystem,
@@ -27,8 +27,8 @@ export interface RunningApp
   > {}
 
 /**
- * Starts the project's app, with one worker on a free port unless told, and waits until it is ready. Call `destroy` at the
- * test's end: it ends every process, and removes a folder that was made here.
+ * Starts the project's app and waits until it is ready. By default it has one worker, and listens on a free port. Call
+ * `destroy` at the end of the test: it kills every process, and removes the folder if it was made here.
  */
 export async function startApp({ env = {}, dataDir }: StartOptions = {}): Promise<RunningApp> {
   const folder = dataDir ?? makeTemporaryFolder();
@@ -48,14 +48,14 @@ export async function startApp({ env = {}, dataDir }: StartOptions = {}): Promis
   return system;
 }
 
-/** A store in this process that speaks the S3 protocol; its settings are what makes it the replica. */
+/** A store in this process that speaks the S3 protocol; the settings `env` make it the replica. */
 export interface TestStore extends Pick<S3Store, 'directory' | 'close' | 'destroy'> {
   readonly env: NodeJS.ProcessEnv;
 }
 
-/** @param prefix where the replica lies in it */
+/** Starts a store. @param prefix the place of the replica in the bucket */
 export async function startStore(prefix = 'test'): Promise<TestStore> {
-  // It needs a package that not every test has.
+  // Loaded here, because it needs the package s3rver, which not every test has.
   const { s3Environment, startS3Server } = await import('./s3-server.ts');
   const store = await startS3Server();
   const { directory, close, destroy } = store;

@@ -1,13 +1,17 @@
 import { setTimeout } from 'node:timers/promises';
 
-/** Longest wait for what should happen by itself, also on a machine that is busy. */
+/** Longest wait for something that should happen by itself, also on a busy machine. */
 export const WAIT_TIMEOUT_MS = 60_000;
 
-/** Between two looks: the first ones come soon, and a long wait leaves the processor to what it waits for. */
+/** The pause between two checks grows, so that a long wait leaves the processor to others. */
 const PAUSE_FIRST_MS = 5;
 const PAUSE_MAX_MS = 25;
 
-/** Polls a condition that no event tells of. */
+/**
+ * Polls a condition for which there is no event.
+ * @param what the condition, for the error
+ * @throws Error after the timeout
+ */
 export async function until(
   condition: () => boolean | Promise<boolean>,
   what: string,
@@ -21,8 +25,9 @@ export async function until(
 }
 
 /**
- * Waits for what an event brings, and no longer than its bound.
- * @param what is waited for; a function is asked when it did not come
+ * Waits for a promise, up to a timeout.
+ * @param what is awaited, for the error; a function is called only after the timeout
+ * @throws Error after the timeout
  */
 export async function within<Value>(
   event: Promise<Value>,

@@ -17,7 +17,7 @@ export class AppLoad implements Load<TestRecord> {
     return this.#records;
   }
 
-  /** What is under way fails with the system. */
+  /** Requests under way are not awaited: they fail when the system ends. */
   destroy(): void {
     void this.clients.stop();
   }

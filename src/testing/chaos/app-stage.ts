@@ -9,21 +9,23 @@ import { AppLoad } from './app-load.ts';
 import { isAlive } from './processes.ts';
 import { type Invocation, LOAD, type LoadShape, type Settled, Stage, type StageOptions } from './stage.ts';
 
-/** Of the chassis. */
+/** The folder of the chassis. */
 const ROOT = new URL('../../../', import.meta.url).pathname;
-/** Each load numbers its writes from another of these on. */
+/** The size of the range of sequence numbers that each load has for its writes. */
 const SEQUENCES_EACH = 1_000_000_000;
 
-/** An app that trials are held on. */
+/** An app on which trials are run. */
 export interface TriedApp extends TestedApp {
   /**
-   * Rules of the app's own that its data must keep to: nothing half done, nothing done twice.
-   * @param db each of its databases, once the system has stopped; read-only
-   * @param name without `.db`
-   * @returns what breaks a rule, in words
+   * Checks the app's own rules for its data, such as: nothing half done, nothing done twice. Called for each of its
+   * databases when the system has stopped.
+   * @param db a read-only connection
+   * @param name the name of the database, without `.db`
+   * @param records all requests of the trial
+   * @returns each violation of a rule, in words
    */
   readonly check?: (db: Database, name: string, records: readonly TestRecord[]) => readonly string[];
-  /** Settings that it needs. */
+  /** Settings that the app needs. */
   readonly env?: Readonly<Record<string, string>>;
 }
 
@@ -32,10 +34,10 @@ export interface AppLoadShape extends Partial<LoadShape> {
   readonly isReplicating?: boolean;
 }
 
-/** Where a trial of any app takes place. The app is that of the project. */
+/** The stage for a trial of any app. The app is that of the project. */
 export class AppStage extends Stage<TestRecord, AppLoad, AppLoadShape> {
   readonly #app: TriedApp;
-  /** How many loads there were when the last disk was lost: of those only what was replicated has to be there. */
+  /** How many loads there were at the last loss of the machine. Of their writes, only replicated ones must be there. */
   #loadsBeforeLoss = 0;
 
   constructor(app: TriedApp, options: StageOptions) {
@@ -52,7 +54,7 @@ export class AppStage extends Stage<TestRecord, AppLoad, AppLoadShape> {
       root: ROOT,
       cwd: project?.folder ?? this.dataDir,
       nodePath: process.execPath,
-      // The clients together are one caller, and no longer one than the limits are for.
+      // All clients share one address, which would otherwise exceed the limit.
       env: { RATE_LIMIT_PUBLIC_PER_MINUTE: '1000000', ...this.#app.env, DATA_DIR: this.dataDir },
       uid: undefined,
       args: APP_ARGUMENTS,
@@ -76,10 +78,10 @@ export class AppStage extends Stage<TestRecord, AppLoad, AppLoadShape> {
     });
   }
 
-  /** The code is that of the project; a reload exchanges every process all the same. */
+  /** Does nothing: the code is that of the project, and a reload replaces every process all the same. */
   makeRelease(): void {}
 
-  /** Kills everything at once, and removes the data folder. */
+  /** Kills every process at once, and removes the data folder. */
   async loseMachine(): Promise<void> {
     for (const pid of [this.system.pid, ...processesOf(this.dataDir)]) killQuietly(pid, 'SIGKILL');
     await this.system.destroy();

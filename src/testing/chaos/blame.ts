@@ -1,20 +1,20 @@
 import type { RequestRecord } from '../record.ts';
 
-/** A client hears of a death a little earlier or later than the log tells of it. */
+/** A client may notice a death a little earlier or later than the log records it. */
 const SLACK_MS = 60;
 /** On a busy machine it may take this long until a client hears that its connection is broken. */
 const AFTERMATH_MS = 2000;
 
-/** Who held which connections, by the client's port, just before a fault. */
+/** The connections of the victims and of the other workers just before a fault, as the clients' ports. */
 export interface Holders {
   readonly victims: ReadonlySet<number>;
   readonly others: ReadonlySet<number>;
 }
 
-/** For a fault that comes by itself, so that nobody could look in time. */
+/** For faults at whose moment the connections were not looked up. */
 export const UNKNOWN_HOLDERS: Holders = { victims: new Set(), others: new Set() };
 
-/** What a failure may be blamed on. Times are milliseconds since the epoch. */
+/** A death that may explain a failed request. Times are milliseconds since the epoch. */
 export interface Culprit {
   readonly faultMs: number;
   readonly diedMs: number;
@@ -22,8 +22,8 @@ export interface Culprit {
 }
 
 /**
- * @returns the failed requests that no death explains: those that failed in another way than by a reset, were not
- *   under way when a worker died, or went over a connection of another worker
+ * @returns the failed requests that no death explains: they failed otherwise than by a reset, were not under way when a
+ *   worker died, or used a connection of another worker
  */
 export function failedElsewhere(
   records: readonly RequestRecord[],
@@ -41,8 +41,8 @@ function isExplainedBy(
   const endMs = startMs + latencyMs;
   if (failure !== 'reset' || endMs < faultMs - SLACK_MS || endMs > diedMs + AFTERMATH_MS) return false;
   if (port === undefined) return startMs <= diedMs + SLACK_MS;
-  // Sent after the death, but before the client could know of it.
+  // Also a request that was sent after the death, before the client could know of it.
   if (holders.victims.has(port)) return true;
-  // A connection that was handed over between the look and the fault.
+  // The connection may have been handed over between the look and the fault.
   return startMs <= diedMs + SLACK_MS && !holders.others.has(port);
 }

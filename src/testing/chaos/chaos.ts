@@ -14,16 +14,16 @@ const ALWAYS_OF_APP: readonly Limit[] = [...ALWAYS, atMost(0, 'rows', "against t
 export const trialNames: readonly string[] = trials.map(({ name }) => name);
 
 export interface TrialOptions {
-  /** All random choices follow from it; random unless told, and part of what an error says. */
+  /** Determines all random choices. By default it is random; the message of an error contains it. */
   readonly seed?: number;
-  /** Seconds or times, as the trial counts; those of its short form unless told. */
+  /** Seconds or times, as the trial counts. By default the size of its short form. */
   readonly size?: number;
 }
 
 /**
- * Holds one trial on the project's app: starts it, keeps honest clients on it, injects the fault, and holds every answer
- * against what is there afterwards. How fast it recovers is told in the result, and is not a reason to fail: a busy machine is
- * slow.
+ * Runs one trial on the project's app: starts the app, keeps honest clients running against it, injects the fault, and
+ * compares every answer with the data afterwards. The result tells how fast the app recovered, but slowness is no
+ * reason to fail: the machine may be busy.
  *
  * @param name one of `trialNames`
  * @throws Error that says what did not hold
@@ -47,7 +47,7 @@ export async function holdTrial(
     progress: () => {},
   });
   const broken = result.findings.filter((finding) => !finding.holds && !needsSpeed(finding)).map(inWords);
-  // One that broke off has no findings, or says why beside them.
+  // A trial that broke off has no findings, or has its reason besides them.
   const reasons = result.reasons.filter(
     (reason) => broken.includes(reason) || !result.findings.some((finding) => inWords(finding) === reason),
   );
@@ -56,8 +56,8 @@ export async function holdTrial(
 }
 
 /**
- * The program of `npm run chaos`: every trial on the project's app, or those that the words ask for.
- * @param args such as `--short`, `--only writer-killed`, `--help`
+ * The program of `npm run chaos`: runs every trial on the project's app, or those that the arguments name.
+ * @param args the arguments, such as `--short`, `--only writer-killed`, `--help`
  * @returns the exit code
  */
 export async function chaos(app: TriedApp, args: readonly string[] = process.argv.slice(2)): Promise<number> {

@@ -14,8 +14,8 @@ export interface CommandEnd {
 }
 
 /**
- * Runs one of the operator's commands on the stage's system, and resolves when it has ended.
- * @param words the command's name and its arguments
+ * Runs a command of the operator on the stage's system, and resolves when it has ended.
+ * @param words the name of the command, and its arguments
  */
 export async function run(stage: Stage, ...words: readonly string[]): Promise<CommandEnd> {
   const { root, cwd, nodePath, env } = stage.invocation;
@@ -42,19 +42,19 @@ export async function run(stage: Stage, ...words: readonly string[]): Promise<Co
   });
 }
 
-/** Brings the release on disk into service, or tries to. */
+/** Tries to bring the release on disk into service. */
 export async function reload(stage: Stage): Promise<CommandEnd> {
   return await run(stage, 'reload');
 }
 
-/** @throws Error with what was said when the release on disk does not come into service */
+/** Brings the release on disk into service. @throws Error with the command's output when it is refused */
 export async function mustReload(stage: Stage): Promise<void> {
   const { code, signal, output } = await reload(stage);
   if (code !== 0) throw new Error(`a good release was refused (${signal ?? code}): ${output.trim()}`);
 }
 
 /**
- * A damaged replica is told by another code, with what is before the damage in place.
+ * A restore from a damaged replica ends with another code, but puts the state before the damage in place.
  * @returns whether a restore has replaced the databases
  */
 export function hasReplaced({ code, output }: CommandEnd): boolean {

@@ -4,8 +4,8 @@ import type { RequestRecord } from '../record.ts';
 import type { Stage } from './stage.ts';
 
 /**
- * Keeps what a verdict can be traced by: what the trial's system logged, apart from a line a request, and every
- * request that failed, both as JSON lines.
+ * Writes the evidence for a verdict: the log of the trial's systems, without the lines of requests, and every failed
+ * request, both as JSON lines.
  *
  * @param folder made when it does not exist
  */

@@ -12,7 +12,7 @@ export interface Death extends Culprit {
   readonly bootMs: number;
 }
 
-/** @returns the names of the places of every child, as the system told when it was ready */
+/** @returns the names of all children, as the system logged them when it was ready */
 export function childNames({ system }: Stage): string[] {
   const line = system.lines.find(({ msg }) => msg.startsWith('ready: http'));
   return Object.keys((line?.pids ?? {}) as object).filter((name) => name !== 'primary');
@@ -31,13 +31,13 @@ export function timeOf(line: LogLine): number {
   return Date.parse(String(line.time));
 }
 
-/** @returns each worker's connections, by the clients' ports, as they are now */
+/** @returns the present connections of each worker, as the clients' ports */
 export function connectionsOf({ system }: Stage, names: readonly string[]): Map<string, Set<number>> {
   const serverPort = Number(new URL(system.url).port);
   return new Map(names.map((name) => [name, clientPortsOf(system.pidOf(name), serverPort)]));
 }
 
-/** @returns whose connections are whose when some workers are the victims of a fault */
+/** @returns the connections of the workers that a fault hits, and those of the other workers */
 export function holdersOf(
   connections: ReadonlyMap<string, ReadonlySet<number>>,
   victims: readonly string[],
@@ -50,18 +50,18 @@ export function holdersOf(
   };
 }
 
-/** Sends some children a deadly signal at the same moment; resolves when each has a successor that is ready. */
+/** Sends a deadly signal to some children at the same moment; resolves when the successor of each is ready. */
 export async function killChildren(
   stage: Stage,
   names: readonly string[],
   signal: NodeJS.Signals = 'SIGKILL',
 ): Promise<Death[]> {
   const { system } = stage;
-  // A reload that was refused may have left a successor on its way.
+  // After a refused reload a successor may still be starting.
   await stage.until(() => names.every((name) => isAlive(system.pidOf(name))), `${names.join(', ')} run`);
   const from = system.lines.length;
   const pids = names.map((name) => system.pidOf(name));
-  // Only a worker has clients to lose; the look takes milliseconds, in which others would get away.
+  // Only workers have clients. For other children the look is skipped: it takes milliseconds, which would be too late.
   const holders = names.some(isWorker)
     ? holdersOf(connectionsOf(stage, workerNames(stage)), names)
     : UNKNOWN_HOLDERS;
@@ -80,14 +80,14 @@ export async function killEachChild(stage: Stage): Promise<Death[]> {
   return deaths;
 }
 
-/** What a start after the primary's death came to. */
+/** The start after the death of a primary. */
 export interface NextStart {
   readonly readyMs: number;
   /** The line that says that it is ready. */
   readonly line: LogLine;
 }
 
-/** Kills the primary, and starts the system again. @param env settings, as of the first start */
+/** Kills the primary, and starts the system again. @param env the settings of the first start */
 export async function killPrimary(stage: Stage, env: NodeJS.ProcessEnv = {}): Promise<NextStart> {
   stage.system.kill('SIGKILL');
   await stage.system.ended();

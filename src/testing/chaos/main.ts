@@ -14,13 +14,13 @@ const EXIT_FELL_SHORT = 1;
 export interface ChaosProgram<SomeStage extends Stage> {
   readonly trials: readonly Trial<SomeStage>[];
   readonly makeStage: (options: StageOptions) => SomeStage;
-  /** What must hold in every trial, in place of `ALWAYS`. */
+  /** The limits of every trial; by default `ALWAYS`. */
   readonly always?: readonly Limit[];
-  /** Where it runs: written with the results. */
+  /** The machine on which it runs; written with the results. */
   readonly machine?: { readonly line: string };
 }
 
-/** Runs trials as the words of a command line say. @returns the exit code */
+/** Runs the trials that a command line asks for. @returns the exit code */
 export async function main<SomeStage extends Stage>(
   program: ChaosProgram<SomeStage>,
   args: readonly string[],
@@ -65,7 +65,7 @@ async function run<SomeStage extends Stage>(
     }
   } finally {
     progress.clear();
-    // Also what there is when it is interrupted.
+    // Also after an interruption: the results so far are printed.
     if (results.length > 0) {
       console.log(
         `${renderReport(results)}\n\nseed ${seed}${machine === undefined ? '' : ` · ${machine.line}`}`,

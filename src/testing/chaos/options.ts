@@ -36,8 +36,8 @@ export interface ChaosOptions<SomeStage extends Stage = Stage> {
 }
 
 /**
- * @param args the words after the program's name
- * @param trials all that there are
+ * @param args the arguments after the program's name
+ * @param trials all trials that exist
  * @returns undefined when help was asked for
  * @throws UsageError
  */

@@ -2,11 +2,11 @@ import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 
 const MIB_PER_KIB = 1 / 1024;
 
-/** What a process holds of the machine. */
+/** The resources that a process holds. */
 export interface Holdings {
   readonly openFiles: number;
   readonly rssMiB: number;
-  /** Children that have ended and that it has not collected. */
+  /** Children that have ended and were not reaped. */
   readonly zombies: number;
 }
 
@@ -20,7 +20,7 @@ export function holdingsOf(pid: number): Holdings {
   };
 }
 
-/** @returns every living process that descends from one, itself not among them */
+/** @returns every living descendant of a process, without the process itself */
 export function descendantsOf(rootPid: number): number[] {
   const all = allProcesses();
   const found: number[] = [];
@@ -33,7 +33,7 @@ export function descendantsOf(rootPid: number): number[] {
   return found;
 }
 
-/** @returns the descendant whose title is `title`; a process sets its own */
+/** @returns the descendant with this process title, which each process sets for itself */
 export function processNamed(rootPid: number, title: string): number | undefined {
   return descendantsOf(rootPid).find((pid) => {
     try {
@@ -44,14 +44,14 @@ export function processNamed(rootPid: number, title: string): number | undefined
   });
 }
 
-/** @returns whether it is there and not a zombie */
+/** @returns whether the process exists and is not a zombie */
 export function isAlive(pid: number): boolean {
   const state = statOf(pid)?.state;
   return state !== undefined && state !== 'Z';
 }
 
 /**
- * The connections that a process holds, so that a client's failure can be laid at the right door.
+ * Finds the connections that a process holds, to tell which process a client's failure belongs to.
  * @param serverPort the TCP port of the API
  * @returns the clients' ports
  */
@@ -70,7 +70,7 @@ export function clientPortsOf(pid: number, serverPort: number): Set<number> {
       if (port !== undefined) ports.add(port);
     }
   } catch {
-    // Ended while it was looked at.
+    // The process has ended meanwhile.
   }
   return ports;
 }
@@ -90,7 +90,7 @@ function allProcesses(): Stat[] {
 function statOf(pid: number): Stat | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    // The name stands in brackets and may hold anything.
+    // The name is in brackets, and may contain any character.
     const [state = '', parentPid] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     return { pid, parentPid: Number(parentPid), state };
   } catch {

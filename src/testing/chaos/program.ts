@@ -7,18 +7,18 @@ const EXIT_INTERRUPTED = 130;
 class Interrupted extends Error {}
 
 export interface ProgramOptions {
-  /** Does it, and returns the exit code. The signal fires when it is to end, and end all that it has started. */
+  /** The program; it returns the exit code. When the signal fires, it must end, with all that it has started. */
   readonly run: (signal: AbortSignal) => number | Promise<number>;
-  /** What is told beside the message of a wrong command line. */
+  /** The text that follows the message about a wrong command line. */
   readonly usage: () => string;
-  /** Called before a failure is told. */
+  /** Called before a failure is printed. */
   readonly clear?: () => void;
 }
 
-/** Runs a program that starts others and has to end them, whatever ends it. @returns the exit code */
+/** Runs a program that starts other processes, and must end them however it ends. @returns the exit code */
 export async function runProgram({ run, usage, clear }: ProgramOptions): Promise<number> {
   const interrupt = new AbortController();
-  // Everything under way hears of it, ends what it has started, and only then does this process end.
+  // The signal is passed on: what is under way ends what it has started, and only then this process ends.
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(name, () => interrupt.abort(new Interrupted(`interrupted by ${name}`)));
   }
@@ -27,7 +27,7 @@ export async function runProgram({ run, usage, clear }: ProgramOptions): Promise
     return await run(interrupt.signal);
   } catch (thrown) {
     clear?.();
-    // What fails after an interruption fails because of it.
+    // An error after an interruption is a consequence of it.
     const error: unknown = interrupt.signal.aborted ? interrupt.signal.reason : thrown;
     console.error(error instanceof Error ? error.message : error);
     if (error instanceof Interrupted) return EXIT_INTERRUPTED;

@@ -1,15 +1,15 @@
-/** How often something is said where there is no terminal to overwrite a line on. */
+/** Without a terminal, whose line can be overwritten, a line is written at most this often. */
 const PLAIN_INTERVAL_MS = 10_000;
 
-/** What goes on, on standard error: one line that is written over again and again, or at no terminal a line now and then. */
+/** Shows the progress on standard error: on a terminal one line that is overwritten, otherwise a line now and then. */
 export class Progress {
   readonly #isTerminal = process.stderr.isTTY === true;
   #topic = '';
   #lastPlainMs = Number.NEGATIVE_INFINITY;
 
   /**
-   * Shows `text` in place of what stood there.
-   * @param topic what is said of another one is said at once
+   * Shows `text` in place of the text before.
+   * @param topic without a terminal, a text with a new topic is written at once
    */
   show(text: string, topic = ''): void {
     if (this.#isTerminal) {

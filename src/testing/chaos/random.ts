@@ -1,10 +1,10 @@
-/** Numbers that look random and come again with the same seed. */
+/** Pseudo-random numbers; the same seed gives the same numbers. */
 export class Random {
   #state: number;
 
   /**
    * @param seed any whole number
-   * @param stream a name, so that each user of one seed has numbers of its own
+   * @param stream a name, by which each user of the same seed has its own numbers
    */
   constructor(seed: number, stream = '') {
     this.#state = seed | 0;
@@ -13,7 +13,7 @@ export class Random {
     }
   }
 
-  /** @returns uniform in [0, 1); mulberry32 */
+  /** @returns a number, uniform in [0, 1), by mulberry32 */
   next(): number {
     this.#state = (this.#state + 0x6d2b79f5) | 0;
     let mixed = Math.imul(this.#state ^ (this.#state >>> 15), 1 | this.#state);
@@ -31,7 +31,7 @@ export class Random {
     return values[this.below(values.length)] as Value;
   }
 
-  /** @returns that many bytes */
+  /** @returns random bytes */
   bytes(count: number): Buffer {
     return Buffer.from(Array.from({ length: count }, () => this.below(256)));
   }

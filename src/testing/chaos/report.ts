@@ -5,7 +5,7 @@ import { needsSpeed } from './verdict.ts';
 
 const KINDS: readonly FailureKind[] = ['refused', 'reset', 'hung', '5xx', 'wrong', 'other'];
 
-/** What the table has room for; the rest of a reason stands below it. */
+/** The longest reason in the table; a longer one is repeated in full below it. */
 const REASON_MAX_CHARS = 90;
 
 const COLUMNS: readonly Column<TrialResult>[] = [
@@ -24,7 +24,7 @@ const COLUMNS: readonly Column<TrialResult>[] = [
   },
 ];
 
-/** @returns the table, with what does not fit into it below, a line each */
+/** @returns the table, and below it, one per line, the reasons and notes that do not fit */
 export function renderReport(results: readonly TrialResult[]): string {
   const below = results.flatMap(({ name, reasons, notes }) =>
     [...reasons.filter((reason, index) => index > 0 || brief(reason) !== reason), ...notes].map(

@@ -9,8 +9,8 @@ import type { Stage } from './stage.ts';
 const RESTORE_TIMEOUT_MS = 120_000;
 
 /**
- * Restores the databases of a file replica with the stock binary and none of our code.
- * @param replica the folder with one folder for each database
+ * Restores the databases of a file replica with Litestream's own binary and none of our code.
+ * @param replica the folder that has one folder for each database
  * @returns a folder of the stage that holds `<database>.db`
  */
 export async function restoreByHand(
@@ -22,7 +22,7 @@ export async function restoreByHand(
 }
 
 /**
- * As `restoreByHand`, from a store.
+ * Does the same as `restoreByHand`, from a store.
  * @param prefix of the replica in its bucket
  */
 export async function restoreFromStore(

@@ -5,12 +5,12 @@ import { type Finding, inWords, judge } from './verdict.ts';
 
 type AnyTrial = Pick<Trial, 'name' | 'fault' | 'limits'>;
 
-/** One row of the table. Figures that were not measured are NaN. */
+/** The result of one trial, which is one row of the table. Figures that were not measured are NaN. */
 export interface TrialResult {
   readonly name: string;
   readonly fault: string;
   readonly verdict: 'holds' | 'falls short' | 'skipped';
-  /** Why not, in words; empty when it holds. */
+  /** Why the trial does not hold, in words; empty when it does. */
   readonly reasons: readonly string[];
   readonly notes: readonly string[];
   readonly injected: number;
@@ -21,7 +21,7 @@ export interface TrialResult {
   readonly tookMs: number;
 }
 
-/** @returns the row of a trial that was injected and observed */
+/** @returns the result of a trial that was run and observed */
 export function resultOf(
   trial: AnyTrial,
   always: readonly Limit[],

@@ -8,15 +8,15 @@ import { ALWAYS, figuresOf, type Limit, type Observation, type Size, type Trial 
 type SizeOptions = Pick<RunOptions, 'short' | 'seconds' | 'rounds'>;
 
 export interface RunOptions<SomeStage extends Stage = Stage> {
-  /** Makes the place of a trial. */
+  /** Makes the stage of a trial. */
   readonly makeStage: (options: StageOptions) => SomeStage;
-  /** What must hold in every trial, in place of `ALWAYS`. */
+  /** The limits of every trial; by default `ALWAYS`. */
   readonly always?: readonly Limit[];
   readonly seed: number;
   readonly short: boolean;
-  /** In place of the length of those faults that last. */
+  /** Replaces the length of trials that are measured in seconds. */
   readonly seconds: number | undefined;
-  /** In place of the number of those that are counted. */
+  /** Replaces the number of injections of trials that are counted. */
   readonly rounds: number | undefined;
   /** Folder for the log and the failed requests of each trial. */
   readonly logsFolder: string | undefined;
@@ -25,8 +25,8 @@ export interface RunOptions<SomeStage extends Stage = Stage> {
 }
 
 /**
- * Runs one trial on a stage of its own and judges it. What goes wrong in it is a verdict.
- * @throws the signal's reason when it is called off
+ * Runs one trial on its own stage, and judges it. An error in the trial becomes its verdict.
+ * @throws the signal's reason when the trial is called off
  */
 export async function runTrial<SomeStage extends Stage>(
   trial: Trial<SomeStage>,
@@ -47,7 +47,7 @@ export async function runTrial<SomeStage extends Stage>(
   let result: TrialResult;
   try {
     const performed = perform(trial, stage, sizeOf(trial.size, options), options.always ?? ALWAYS);
-    // When it is called off, what is still under way fails with the system that the stage's end takes away.
+    // When the trial is called off, what is still under way fails, because the stage ends the system.
     performed.catch(() => {});
     result = await Promise.race([performed, calledOff.promise]);
   } catch (error) {
@@ -71,12 +71,12 @@ async function perform<SomeStage extends Stage>(
   stage.progress('starting');
   let failure: unknown;
   const observation = await trial.run(stage, size).catch((error: unknown): Observation => {
-    // That a trial broke off is no reason to look away from what became of the data.
+    // Even when a trial breaks off, the data is checked.
     failure = error;
     return { injected: 0 };
   });
   stage.signal.throwIfAborted();
-  // Why nothing came up says more than that there is no history then.
+  // Without a database there is no history: the reason why nothing came up says more.
   if (!stage.hasStarted) throw failure ?? new Error('no system came up');
   stage.progress('checking the history');
   const { records, figures } = await stage.settle().catch((error: unknown) => {
@@ -108,7 +108,7 @@ function recoveryFigures({ recoveryMs = [] }: Observation): Record<string, numbe
   return { 'recovery p99': percentile(recoveryMs, 0.99), 'worst recovery': percentile(recoveryMs, 1) };
 }
 
-/** @returns what is told of each child that died though the trial had nothing against it */
+/** @returns the log message of each child that died though the trial did not kill it */
 function strangersThatDied(victims: RegExp | undefined, stage: Stage): readonly string[] {
   return stage.systems
     .flatMap(({ lines }) => lines)

@@ -8,44 +8,44 @@ import type { Random } from './random.ts';
 /** Longer than a child has to live to be started again without a back-off. */
 const LIFE_MIN_MS = 600;
 const STOP_TIMEOUT_MS = 40_000;
-/** With the load on, something must have been answered within this. */
+/** Within this time after the load starts, requests must be answered. */
 const FIRST_ANSWERS_MS = 20_000;
 
-/** How the system of a stage and its commands are called. */
+/** How the system of a stage, and its commands, are invoked. */
 export interface Invocation {
   /** Folder of the code. */
   readonly root: string;
   readonly cwd: string;
-  /** Node.js that runs it. */
+  /** The Node.js that runs the system. */
   readonly nodePath: string;
-  /** Settings that both the system and its commands get. */
+  /** Settings for both the system and its commands. */
   readonly env: NodeJS.ProcessEnv;
-  /** User that the system runs as; undefined: this one. */
+  /** The user that the system runs as; undefined: this one. */
   readonly uid: number | undefined;
-  /** What follows `ninelives start`. */
+  /** The arguments after `ninelives start`. */
   readonly args: readonly string[];
 }
 
-/** How many clients ask how often. */
+/** The number of clients, and their request rate. */
 export interface LoadShape {
   /** Clients that keep their connection. */
   readonly kept: number;
   /** Clients that make a connection for each request. */
   readonly fresh: number;
-  /** Of all of them together. */
+  /** The rate of all clients together. */
   readonly requestsPerSecond: number;
 }
 
-/** Enough that every fault meets requests under way, little enough that the clients do not starve the system. */
+/** Enough load that every fault meets requests under way, and not so much that the clients starve the system. */
 export const LOAD: LoadShape = { kept: 12, fresh: 12, requestsPerSecond: 600 };
 
-/** The honest clients that are on a system. */
+/** The honest clients of a system. */
 export interface Load<SomeRecord extends RequestRecord = RequestRecord> {
-  /** As of a moment ago. */
+  /** The counts so far; they may lag a little. */
   readonly counts: { readonly requests: number; readonly failed: number; readonly acknowledged: number };
-  /** Resolves, when every request under way has ended, with what became of each. */
+  /** Stops the clients. Resolves with all records when every request under way has ended. */
   stop(): Promise<readonly SomeRecord[]>;
-  /** Ends them at once. */
+  /** Ends the clients at once. */
   destroy(): void;
 }
 
@@ -53,19 +53,19 @@ export interface StageOptions {
   readonly random: Random;
   readonly seed: number;
   readonly signal: AbortSignal;
-  /** Tells whoever watches what goes on. */
+  /** Shows what goes on. */
   readonly progress: (text: string) => void;
 }
 
-/** What a trial has left: every request, and what was found wrong with the data, by the figures' names. */
+/** The result of a trial: the record of every request, and what was found wrong with the data, as named figures. */
 export interface Settled {
   readonly records: readonly RequestRecord[];
   readonly figures: Readonly<Record<string, number>>;
 }
 
 /**
- * Where one trial takes place: a temporary folder with a data folder, the system that runs there, its clients, and their
- * end. `close` leaves nothing behind, whatever has happened.
+ * The place of one trial: a temporary folder with a data folder, the systems that run there, and their clients. `close`
+ * ends and removes all of them, whatever has happened.
  */
 export abstract class Stage<
   SomeRecord extends RequestRecord = RequestRecord,
@@ -97,7 +97,7 @@ export abstract class Stage<
     mkdirSync(this.dataDir);
   }
 
-  /** Below the base of the API: what a write is sent to. */
+  /** The path of a write, below the base of the API. */
   abstract readonly writePath: string;
 
   protected abstract get defaultInvocation(): Invocation;
@@ -105,13 +105,13 @@ export abstract class Stage<
   /** Puts clients on the system. @param index how many loads there were before */
   protected abstract makeLoad(index: number, shape: Shape): SomeLoad;
 
-  /** Makes what the next reload brings into service another release, where this stage has code of its own. */
+  /** Makes a new release on disk for the next reload, if this stage has code of its own. */
   abstract makeRelease(version: string): void;
 
-  /** Stops load and system, and holds every answer against the data. */
+  /** Stops load and system, and compares every answer with the data. */
   abstract settle(): Promise<Settled>;
 
-  /** The one that was started last. */
+  /** The system that was started last. */
   get system(): RunningSystem {
     const system = this.#systems.at(-1);
     if (!system) throw new Error('no system was started');
@@ -136,7 +136,7 @@ export abstract class Stage<
     return { ...this.defaultInvocation, ...this.#invocation };
   }
 
-  /** Has the system and its commands called in another way from now on. */
+  /** Changes how the system and its commands are invoked from now on. */
   invokeBy(change: Partial<Invocation>): void {
     this.#invocation = { ...this.#invocation, ...change };
   }
@@ -146,17 +146,17 @@ export abstract class Stage<
     return this.#lastEnv;
   }
 
-  /** What `stopLoad` has returned; empty before. */
+  /** The records that `stopLoad` has returned; empty before. */
   get records(): readonly SomeRecord[] {
     return this.#records;
   }
 
-  /** Whether there is a database, so that something can be held against it. */
+  /** Whether there is a database with which the history can be compared. */
   get hasStarted(): boolean {
     return existsSync(join(this.dataDir, 'main.db'));
   }
 
-  /** Has something done at the end, before the folder goes. The last one is done first. */
+  /** Registers a cleanup for the end, before the folder is removed. The last one runs first. */
   defer(cleanup: () => void | Promise<void>): void {
     this.#cleanups.push(cleanup);
   }
@@ -172,7 +172,7 @@ export abstract class Stage<
   /** Starts a system on any data folder without waiting for anything. @param env settings */
   launch(dataDir: string, env: NodeJS.ProcessEnv): RunningSystem {
     this.#mustBeOpen();
-    // So that a trial can be held on another version of it.
+    // LITESTREAM_BIN lets a trial be run with another version of Litestream.
     const { LITESTREAM_BIN } = process.env;
     const carried = LITESTREAM_BIN ? { LITESTREAM_BIN } : {};
     const { root, cwd, nodePath, uid, args, env: common } = this.invocation;
@@ -189,14 +189,14 @@ export abstract class Stage<
     return system;
   }
 
-  /** Of several systems, this one is what is held against the history at the end. */
+  /** Chooses, of several systems, the one whose data is compared with the history at the end. */
   keep(system: RunningSystem, dataDir: string): void {
     this.#systems.splice(this.#systems.indexOf(system), 1);
     this.#systems.push(system);
     this.dataDir = dataDir;
   }
 
-  /** Puts the honest clients on the system, and waits until they are served. */
+  /** Starts honest clients on the system, and waits until they are served. */
   async startLoad(shape: Shape = {} as Shape): Promise<SomeLoad> {
     this.#mustBeOpen();
     const load = this.makeLoad(this.#loads.length, shape);
@@ -205,13 +205,13 @@ export abstract class Stage<
     return load;
   }
 
-  /** Ends the clients gently. @returns what became of every request of the trial */
+  /** Ends the clients gracefully. @returns the records of all requests of the trial */
   async stopLoad(): Promise<readonly SomeRecord[]> {
     this.#records = (await Promise.all(this.#loads.map((load) => load.stop()))).flat();
     return this.#records;
   }
 
-  /** Stops the system gracefully, if it runs. @throws Error when it does not end well */
+  /** Stops the system gracefully, if it runs; kills it after 40 s. @returns how it ended */
   async stopSystem(): Promise<Ended> {
     const { system } = this;
     const timer = setTimeout(() => system.kill('SIGKILL'), STOP_TIMEOUT_MS);
@@ -225,7 +225,7 @@ export abstract class Stage<
     await delay(Math.max(0, ms), undefined, { signal: this.signal });
   }
 
-  /** Polls a condition that no event tells of. @throws Error when it is not met in time */
+  /** Polls a condition for which there is no event. @throws Error when it is not met in time */
   async until(condition: () => boolean | Promise<boolean>, what: string, timeoutMs = 30_000): Promise<void> {
     const deadlineMs = performance.now() + timeoutMs;
     while (!(await condition())) {
@@ -235,8 +235,8 @@ export abstract class Stage<
   }
 
   /**
-   * Calls `inject` once a second for so long; less often when what it did takes longer, since what has only just
-   * come back shall have served a moment before it is hit again.
+   * Calls `inject` once a second for the given time; less often when an injection takes longer, since a process that
+   * has just come back shall serve for a moment before it is hit again.
    */
   async everySecond(seconds: number, inject: (turn: number) => Promise<void>): Promise<void> {
     const startMs = performance.now();

@@ -4,7 +4,7 @@ export interface Column<Row> {
   readonly cell: (row: Row) => string;
 }
 
-/** @returns a table in plain text, one line a row, columns as wide as they need */
+/** @returns a table in plain text: one line for each row, and columns as wide as needed */
 export function renderTable<Row>(columns: readonly Column<Row>[], rows: readonly Row[]): string {
   const lines = [
     columns.map(({ title }) => title),
@@ -27,7 +27,7 @@ export function whole(value: number): string {
   return Math.round(value).toLocaleString('en');
 }
 
-/** @returns milliseconds with as many digits as tell something */
+/** @returns milliseconds with as many digits as are significant */
 export function milliseconds(valueMs: number): string {
   return valueMs.toFixed(valueMs < 10 ? 2 : valueMs < 100 ? 1 : 0);
 }

@@ -1,15 +1,15 @@
 import type { RequestRecord } from '../record.ts';
 import type { Stage } from './stage.ts';
 
-/** What one figure of a trial has to keep to. */
+/** The limit of one figure of a trial. */
 export interface Limit {
-  /** What is counted or measured, in words; a trial reports a value under the same words. */
+  /** The name of the figure, in words; a trial reports its value under the same name. */
   readonly figure: string;
   readonly max?: number;
   readonly min?: number;
-  /** Such as requests or ms. */
+  /** The unit, such as requests or ms. */
   readonly unit: string;
-  /** Whether a machine that is slow or busy may pass it with nothing wrong; so it is for all that are in ms. */
+  /** Whether it may be exceeded only because the machine is slow or busy; true for every limit in ms. */
   readonly needsSpeed?: true;
 }
 
@@ -17,15 +17,15 @@ export interface Limit {
 export interface Size {
   readonly unit: 'seconds' | 'times';
   readonly full: number;
-  /** Undefined when a few seconds of it would show nothing; the short form then leaves it out. */
+  /** The size in a short run; undefined when a few seconds would show nothing: such a run leaves the trial out. */
   readonly short: number | undefined;
 }
 
-/** What a trial saw. The history of its clients is counted and checked by whoever runs it. */
+/** The observations of a trial. The history of its clients is checked by `runTrial`. */
 export interface Observation {
   /** How often the fault was injected. */
   readonly injected: number;
-  /** From each fault to the end of its effect. */
+  /** The times from each fault to the end of its effect. */
   readonly recoveryMs?: readonly number[];
   readonly figures?: Readonly<Record<string, number>>;
   /** What a reader must know to judge the row. */
@@ -38,9 +38,9 @@ export interface Trial<SomeStage extends Stage = Stage> {
   /** What is injected, for the table. */
   readonly fault: string;
   readonly size: Size;
-  /** Beside those of every trial. */
+  /** The limits of this trial, besides those of every trial. */
   readonly limits: readonly Limit[];
-  /** Children that may die in it, by the role's name; of any other, each death counts. */
+  /** Matches the names of the children that may die in this trial; the death of any other counts against it. */
   readonly victims: RegExp | undefined;
   /** @returns why it cannot run on this machine; undefined when it can */
   readonly obstacle?: () => string | undefined;
@@ -56,12 +56,12 @@ export function atLeast(min: number, unit: string, figure: string): Limit {
   return { figure, min, unit };
 }
 
-/** @returns the limit, marked as one that a slow or busy machine may pass */
+/** @returns the limit, marked as one that may be exceeded on a slow or busy machine */
 export function withSpeed(limit: Limit): Limit {
   return { ...limit, needsSpeed: true };
 }
 
-/** What must hold whatever is injected. */
+/** The limits of every trial, whatever is injected. */
 export const ALWAYS: readonly Limit[] = [
   atMost(0, 'writes', 'acknowledged, then lost'),
   atMost(0, 'reads', 'wrong reads'),

@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util';
 
 /** One option of a command line, such as `--seconds N`. */
 export interface Option {
-  /** What stands for its value in the help; a flag has none. */
+  /** The placeholder of the value in the help text; a flag has none. */
   readonly value?: string;
   readonly default?: string;
   readonly multiple?: boolean;
@@ -14,14 +14,14 @@ export type OptionTable = Readonly<Record<string, Option>>;
 /** A wrong command line; the message says what is wrong. */
 export class UsageError extends Error {}
 
-/** What was given for the options of a command, read with checks. */
+/** The given values of a command's options, checked when they are read. */
 export class Values {
   readonly #given: Readonly<Record<string, string | boolean | (string | boolean)[] | undefined>>;
 
   /**
-   * @param args the words after the command
-   * @param table the options that it knows
-   * @throws UsageError when there is another word
+   * @param args the arguments after the command
+   * @param table the options that the command knows
+   * @throws UsageError for an unknown option or argument
    */
   constructor(args: readonly string[], table: OptionTable) {
     try {
@@ -55,7 +55,7 @@ export class Values {
     return this.#given[name] === true;
   }
 
-  /** @returns every value of an option that may be given again, also those joined by commas */
+  /** @returns all values of an option that may be given several times, or with values joined by commas */
   list(name: string): string[] | undefined {
     const given = this.#given[name];
     if (!Array.isArray(given)) return undefined;
@@ -79,9 +79,9 @@ export class Values {
   }
 
   /**
-   * @param what what the names are names of, for the message
-   * @returns those of `known` that were asked for, or all, in their own order
-   * @throws UsageError when one is not known
+   * @param what the kind of thing that is named, for the message
+   * @returns those of `known` that were asked for, or all, in the order of `known`
+   * @throws UsageError for an unknown name
    */
   namesOf(name: string, known: readonly string[], what: string): string[] {
     const wanted = this.list(name);

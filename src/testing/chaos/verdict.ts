@@ -1,13 +1,13 @@
 import type { Limit } from './trial.ts';
 
-/** A limit with what was found. */
+/** A limit with the measured value. */
 export interface Finding extends Limit {
-  /** Undefined when the trial did not come to measure it. */
+  /** Undefined when the trial did not get as far as measuring it. */
   readonly value: number | undefined;
   readonly holds: boolean;
 }
 
-/** Holds figures against limits. What was not measured does not hold. */
+/** Compares figures with limits. A limit whose figure was not measured does not hold. */
 export function judge(limits: readonly Limit[], figures: Readonly<Record<string, number>>): Finding[] {
   return limits.map((limit) => {
     const value = figures[limit.figure];
@@ -24,7 +24,7 @@ export function inWords({ figure, value, unit, max, min }: Finding): string {
   return `${figure}: ${found}, limit ${limit}`;
 }
 
-/** @returns whether a machine that is slow or busy may pass the limit with nothing wrong */
+/** @returns whether the limit may be exceeded only because the machine is slow or busy */
 export function needsSpeed(limit: Limit): boolean {
   return limit.unit === 'ms' || limit.needsSpeed === true;
 }

@@ -26,7 +26,7 @@ export const allWorkersKilled: Trial = {
     while (rounds.length < times) {
       stage.progress(`${rounds.length} of ${times}`);
       rounds.push(await killChildren(stage, workerNames(stage)));
-      // Longer than a child has to live to start again without a back-off.
+      // Longer than a child must live to be started again without a back-off.
       await stage.sleep(800 + stage.random.below(400));
     }
     const records = await stage.stopLoad();
@@ -44,8 +44,8 @@ export const allWorkersKilled: Trial = {
 };
 
 /**
- * The longest wait of those who came while there was no worker, and how much of it is beyond a worker's boot. That is the
- * boot of the one that had to start from nothing: the first is the spare, and what it takes to be given a place is none.
+ * @returns the longest wait of the requests that came while there was no worker, and how much longer it was than a
+ *   worker's boot. The longest boot counts: the first worker back is the spare, which is loaded already.
  */
 function waitOf(records: readonly RequestRecord[], round: readonly Death[]): Wait {
   const faultMs = Math.min(...round.map((death) => death.faultMs));

@@ -14,7 +14,7 @@ export const backgroundKilled: Trial = {
     for (let round = 0; round < times; round += 1) {
       stage.progress(`${round} of ${times}`);
       deaths.push(...(await killChildren(stage, childNames(stage).filter(isInBackground))));
-      // Longer than a child has to live to start again without a back-off.
+      // Longer than a child must live to be started again without a back-off.
       await stage.sleep(800);
     }
     return { injected: deaths.length, recoveryMs: recoveryMs(deaths) };

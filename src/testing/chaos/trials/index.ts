@@ -13,7 +13,7 @@ import { stop } from './stop.ts';
 import { workerKilled } from './worker-killed.ts';
 import { writerKilled } from './writer-killed.ts';
 
-/** The trials of any app, in the order in which they run. */
+/** The trials for every app, in the order in which they run. */
 export const trials: readonly Trial<AppStage>[] = [
   workerKilled,
   allWorkersKilled,

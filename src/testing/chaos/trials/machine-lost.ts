@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { AppStage } from '../app-stage.ts';
 import { atLeast, type Trial } from '../trial.ts';
 
-/** When the machine goes, counted from the first answers. */
+/** The machine is lost at a random time from LIFE_MIN_MS on, counted from the first answers. */
 const LIFE_MIN_MS = 300;
 const LIFE_SPREAD_MS = 2500;
 

@@ -6,7 +6,7 @@ import { atLeast, atMost, type Trial } from '../trial.ts';
 const GONE_TIMEOUT_MS = 15_000;
 const UNDER_WAY_MS = 1000;
 
-/** Something that is done to the system before its primary is killed. */
+/** A further fault that is inflicted on the system before its primary is killed. */
 export interface Handicap<SomeStage extends Stage> {
   readonly fault: string;
   readonly env: NodeJS.ProcessEnv;

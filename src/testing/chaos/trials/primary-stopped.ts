@@ -1,9 +1,9 @@
 import { atLeast, atMost, type Trial, withSpeed } from '../trial.ts';
 
 const HANG_TIMEOUT_MS = 2000;
-/** Longer than it takes to call a child hung, less than a client waits. */
+/** Longer than the hang timeout of a child, shorter than a client waits. */
 const STOPPED_MS = 4500;
-/** Whoever waited is served then, and a child that was wrongly called hung would die. */
+/** In this time waiting clients are served, and a child that was wrongly taken for hung would be killed. */
 const AFTERWARDS_MS = 2000;
 
 export const primaryStopped: Trial = {

@@ -5,10 +5,10 @@ import { atMost, type Trial } from '../trial.ts';
 
 const HANG_TIMEOUT_MS = 2000;
 const STALL_TIMEOUT_MS = 5000;
-/** What the primary grants a child that does not beat beyond the timeout, and then the successor's boot. */
+/** The time that the primary allows beyond the timeout to a child without a heartbeat, and the successor's boot. */
 const GRACE_MS = 4000;
 const GIVE_UP_MS = 30_000;
-/** Of several that play the same role one is enough. */
+/** Matches all workers but the first: one worker is enough. */
 const ANOTHER_WORKER = /^worker-(?!1$)/;
 
 export const processStopped: Trial = {
@@ -66,7 +66,7 @@ function longestMs(replaced: readonly Replacement[], isMeant: (name: string) => 
   return meant.length === 0 ? Number.NaN : Math.max(...meant.map(({ tookMs }) => tookMs));
 }
 
-/** @returns how long until its successor was ready; undefined when nobody noticed */
+/** @returns the time until the successor was ready; undefined when the child was not replaced in time */
 async function stopChild(stage: Stage, name: string): Promise<number | undefined> {
   const { system } = stage;
   const from = system.lines.length;

@@ -3,17 +3,17 @@ import { processNamed } from '../processes.ts';
 import { atMost, type Trial } from '../trial.ts';
 
 const HANG_TIMEOUT_MS = 2000;
-/** What the primary grants a child that does not beat beyond the timeout, and then a boot. */
+/** The time that the primary allows beyond the timeout to a child without a heartbeat, and a boot. */
 const GRACE_MS = 4000;
 const SPARE_TITLE = 'ninelives worker-spare-1';
 const SPARE_TIMEOUT_MS = 30_000;
-/** It has its name before it has loaded. */
+/** The spare has its process title before it has loaded: wait this long for the rest. */
 const LOADED_MS = 2000;
 
 export const spareStopped: Trial = {
   name: 'spare-stopped',
   fault: 'SIGSTOP the worker in reserve, then SIGKILL one that serves',
-  // Five in half a minute would open the breaker of the place, which is the subject of another trial.
+  // Five faults in half a minute would open the breaker of the slot, which is the subject of another trial.
   size: { unit: 'times', full: 3, short: undefined },
   victims: /^worker-/,
   limits: [

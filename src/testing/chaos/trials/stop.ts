@@ -4,7 +4,7 @@ import type { Stage } from '../stage.ts';
 import { atMost, type Trial } from '../trial.ts';
 
 const DRAIN_TIMEOUT_MS = 5000;
-/** After the drain the writer and Litestream ship and end, and the processes go. */
+/** After the drain, Litestream ships the last commits, and the remaining processes end. */
 const AFTER_DRAIN_MS = 1000;
 const KEPT = 200;
 const HALF_REQUESTS = 20;
@@ -28,7 +28,7 @@ export const stop: Trial = {
     for (let turn = 0; turn < times; turn += 1) {
       stage.progress(`${turn} of ${times}`);
       await stage.start({ DRAIN_TIMEOUT_MS: String(DRAIN_TIMEOUT_MS) });
-      // Each client asks often enough to be told, before its connection ends, that it will.
+      // Each client sends often enough to learn from an answer (`Connection: close`) that its connection will end.
       const load = await stage.startLoad({ kept: KEPT, fresh: 4, requestsPerSecond: 800 });
       const endHalfRequests = halfRequests(stage);
       await stage.sleep(1000);
@@ -57,7 +57,7 @@ export const stop: Trial = {
   },
 };
 
-/** Clients that begin a request and never end it. @returns their end */
+/** Starts clients that begin a request and never end it. @returns a function that ends them */
 function halfRequests(stage: Stage): () => void {
   const { hostname, port } = new URL(stage.system.url);
   const sockets = Array.from({ length: HALF_REQUESTS }, (_, index) => {

@@ -2,7 +2,7 @@ import { type Death, killChildren, recoveryMs } from '../faults.ts';
 import { atMost, type Trial } from '../trial.ts';
 
 const JUST_READY_MS = 15;
-/** The writer shall always be in the middle of a commit: a kill between the commit and its answer is what hurts. */
+/** Enough load that the writer is always in a commit: the hard case is a kill between a commit and its answer. */
 const BUSY = { kept: 36, fresh: 4, requestsPerSecond: 4000 };
 
 export const writerKilled: Trial = {
@@ -20,11 +20,11 @@ export const writerKilled: Trial = {
     await stage.startLoad(BUSY);
     const deaths: Death[] = [];
     await stage.everySecond(seconds, async () => {
-      // Anywhere between two commits, or in one.
+      // At a random moment: between two commits, or in one.
       await stage.sleep(stage.random.below(100));
       deaths.push(...(await killChildren(stage, ['writer'])));
       if (stage.random.next() < 0.5) return;
-      // While the workers are connecting to it.
+      // While the workers connect to the new writer.
       await stage.sleep(stage.random.below(JUST_READY_MS));
       deaths.push(...(await killChildren(stage, ['writer'])));
     });
