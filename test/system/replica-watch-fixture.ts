@@ -1,4 +1,5 @@
-import { cpSync, mkdirSync, rmSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Test } from 'tap';
 import { command } from '../cli/command.ts';
@@ -56,7 +57,8 @@ export async function otherHistory(
   durability: string,
 ): Promise<string> {
   const foreign = join(folder, 'foreign');
-  cpSync(dataDir, foreign, { recursive: true });
+  // It runs meanwhile, and files of its own come and go: cp copies the others all the same.
+  spawnSync('cp', ['-a', dataDir, foreign], { stdio: 'ignore' });
   rmSync(join(foreign, 'run'), { recursive: true });
   const elsewhere = join(folder, 'elsewhere');
   const other = await start(t, { REPLICA_URL: `file:${elsewhere}` }, foreign);
