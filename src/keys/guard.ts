@@ -6,7 +6,7 @@ import { Failure } from '../platform/errors.ts';
 import type { Scope } from '../platform/scope.ts';
 import { CommitWatch } from '../sqlite/commit-watch.ts';
 import { doorOf } from '../worker/doors.ts';
-import { isOwnName, localRequests } from '../worker/middleware/local-requests.ts';
+import { isOwnName, localRequests, misdirected } from '../worker/middleware/local-requests.ts';
 import { LastUse } from './last-use.ts';
 import { type KeyQueries, type KeyRow, prepareQueries } from './queries.ts';
 import type { KeyScope } from './schema.ts';
@@ -149,11 +149,6 @@ function keyOrNone(ctx: Context, lookup: Lookup): VerifiedKey | undefined {
     if (failure instanceof Failure) return undefined;
     throw failure;
   }
-}
-
-/** Against DNS rebinding: a page whose own name leads to this machine sends that name as Host. */
-function misdirected(): Failure {
-  return new Failure('forbidden', 'OPS_LISTEN answers to localhost and loopback addresses as Host alone');
 }
 
 /** Calls `next` at once when nothing is pending, so that most requests cost no turn of the event loop. */

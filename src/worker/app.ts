@@ -15,6 +15,7 @@ import { Failure } from '../platform/errors.ts';
 import type { Ask } from '../runtime/answers.ts';
 import { prepared } from '../sqlite/prepared.ts';
 import { hasHome, home } from './home.ts';
+import { logLateError } from './late-error.ts';
 import { dispatch } from './middleware/dispatch.ts';
 import { probes } from './middleware/probes.ts';
 import { requestPipeline } from './middleware/request-pipeline.ts';
@@ -24,14 +25,6 @@ import { opsRoutes } from './ops/routes.ts';
 import type { OpsSessions } from './ops/sessions.ts';
 import { ReadBatch } from './read-batch.ts';
 import { RequestMeter } from './request-meter.ts';
-
-/** Error codes of a socket whose client has gone. */
-const CLIENT_GONE: ReadonlySet<string> = new Set([
-  'ECONNRESET',
-  'EPIPE',
-  'ECONNABORTED',
-  'ERR_STREAM_PREMATURE_CLOSE',
-]);
 
 /** What the routes need. */
 export interface RoutesOptions {
@@ -146,11 +139,4 @@ function databaseOf({ database }: Feature, { databases }: RoutesOptions): Databa
   const db = databases.get(database);
   if (db === undefined) throw new Failure('internal', `No connection to the database ${database}`);
   return db;
-}
-
-/** Logs errors that come too late for the pipeline, such as a broken body stream. Otherwise Koa would print them. */
-function logLateError(log: Logger, err: NodeJS.ErrnoException): void {
-  // A client that went away is no error, and the line of its request records it.
-  if (CLIENT_GONE.has(err.code ?? '')) log.debug({ err }, 'connection lost');
-  else log.error({ err }, 'response failed');
 }

@@ -15,20 +15,13 @@ export class Connections {
   #draining: Promise<void> | undefined;
   #deadlineMs = Number.POSITIVE_INFINITY;
 
-  /** @param server does not listen itself: its connections come from the primary */
+  /** @param server its connections come from the primary; it has to listen, see `listenUnreachably` */
   constructor(server: Server) {
     this.#server = server;
-    // Node begins to track idle and slow connections when a server listens. This server never listens, and without
-    // the tracking neither its timeouts nor closeIdleConnections would work.
-    server.emit('listening');
   }
 
   get draining(): boolean {
     return this.#draining !== undefined;
-  }
-
-  get count(): number {
-    return this.#sockets.size;
   }
 
   /** Begins to serve a connection, from its first byte. */

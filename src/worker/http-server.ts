@@ -6,6 +6,7 @@ import type { Logger } from '../platform/log.ts';
 import { http } from '../platform/node-http.ts';
 import { onClientError, sendProblem } from './middleware/client-error.ts';
 import { isContinue } from './middleware/request-head.ts';
+import { OpenResponses } from './open-responses.ts';
 
 const HEADERS_TIMEOUT_MS = 10_000;
 export const KEEP_ALIVE_TIMEOUT_MS = 72_000;
@@ -26,19 +27,24 @@ export function createHttpServer(app: RequestListener, log: Logger): Server {
     // Node would answer without a body; the request pipeline refuses with a problem document instead.
     requireHostHeader: false,
   });
-  server.on('request', app);
+  const responses = new OpenResponses();
+  const listener: RequestListener = (req, res) => {
+    responses.note(req, res);
+    app(req, res);
+  };
+  server.on('request', listener);
   // Without these listeners Node answers 417 without a body, and closes the connection of a CONNECT without an answer.
-  server.on('checkExpectation', app);
+  server.on('checkExpectation', listener);
   server.on('checkContinue', (req, res) => {
     if (isContinue(req.headers.expect)) res.writeContinue();
-    app(req, res);
+    listener(req, res);
   });
   server.on('connect', (_req, socket) => {
     // For CONNECT, Node removes its own error listener from the socket.
     socket.on('error', () => socket.destroy());
     sendProblem(socket as Socket, new Failure('malformed_request', 'This is no proxy'), log);
   });
-  server.on('clientError', (error, socket) => onClientError(error, socket as Socket, log));
+  server.on('clientError', (error, socket) => onClientError(error, socket as Socket, responses, log));
   // Otherwise Node aborts a request when the client ends its side. The property is public, but not documented.
   Object.assign(server, { httpAllowHalfOpen: true });
   return server;

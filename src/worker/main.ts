@@ -18,6 +18,7 @@ import { createHttpServer } from './http-server.ts';
 import { LoopLag } from './loop-lag.ts';
 import { OpsSessions } from './ops/sessions.ts';
 import { RequestGate } from './request-gate.ts';
+import { listenUnreachably } from './unreachable-listener.ts';
 import { writes } from './writes.ts';
 
 /** A worker: serves the connections that the primary hands it. */
@@ -98,6 +99,7 @@ export async function run(runtime: Runtime): Promise<void> {
     } else if (message.kind === 'drain') drain(message.timeoutMs);
   });
   await runtime.standby();
+  await listenUnreachably(server, join(config.DATA_DIR, 'run'), log);
   writer.connect();
   runtime.ready();
 

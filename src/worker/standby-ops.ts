@@ -8,8 +8,9 @@ import { Failure } from '../platform/errors.ts';
 import type { Logger } from '../platform/log.ts';
 import type { Ask } from '../runtime/answers.ts';
 import { doorOf } from './doors.ts';
+import { logLateError } from './late-error.ts';
 import { dispatch } from './middleware/dispatch.ts';
-import { isOwnName } from './middleware/local-requests.ts';
+import { isOwnName, misdirected } from './middleware/local-requests.ts';
 import { requestPipeline } from './middleware/request-pipeline.ts';
 import { serve } from './middleware/served-route.ts';
 import { opsRoutes } from './ops/routes.ts';
@@ -32,7 +33,7 @@ export function createStandbyOps(options: StandbyOpsOptions): RequestListener {
   const { config, log, meter, ask, sessions, draining } = options;
   const guard = guardBySessions(sessions);
   const app = new Koa();
-  app.on('error', (err: Error) => log.debug({ err }, 'connection lost'));
+  app.on('error', (err: Error) => logLateError(log, err));
   const requests = new RequestMeter(meter);
   const answer = dispatch(serve(opsRoutes, { ask, sessions, appMetrics, draining, guard }, guard), [], guard);
   const pipeline = { log, requests, draining, overloaded: () => false, onDamage: () => {}, config };
@@ -48,8 +49,7 @@ function guardBySessions(sessions: OpsSessions): Guard {
     if (access?.scope === 'public') return;
     const door = doorOf(ctx.req);
     if (door === 'ops-unix') return;
-    if (door === 'ops-tcp' && !isOwnName(ctx.req.headers))
-      throw new Failure('forbidden', 'OPS_LISTEN answers to localhost and loopback addresses as Host alone');
+    if (door === 'ops-tcp' && !isOwnName(ctx.req.headers)) throw misdirected();
     const session = BEARER.exec(ctx.req.headers.authorization ?? '')?.[1];
     if (session !== undefined && sessions.isSession(session)) return;
     throw new Failure(

@@ -1,5 +1,6 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { join } from 'node:path';
 import type { SystemStatus } from '../messages/messages.ts';
 import { Failure } from '../platform/errors.ts';
 import { PrimaryClient } from '../runtime/primary-client.ts';
@@ -12,6 +13,7 @@ import { PROBLEM_TYPE, problemHeaders, problemOf } from './middleware/problem.ts
 import { requestId } from './middleware/request-id.ts';
 import { NO_STORE, securityHeaders } from './middleware/security-headers.ts';
 import { OpsSessions } from './ops/sessions.ts';
+import { listenUnreachably } from './unreachable-listener.ts';
 
 const RETRY_AFTER_SECONDS = 1;
 /** The operator's paths, for any method. */
@@ -45,6 +47,7 @@ export async function run(runtime: Runtime): Promise<void> {
       void connections.drain(message.timeoutMs).then(() => log.flush(() => process.exit(0)));
   });
   await runtime.standby();
+  await listenUnreachably(server, join(config.DATA_DIR, 'run'), log);
   runtime.ready();
 
   /** Loaded at the first request to it, since it takes as much memory as the rest of this process. */

@@ -113,15 +113,6 @@ export class WriterClient {
     this.#open();
   }
 
-  /** Whether the connection to the writer is open. Writes wait while it is not. */
-  get connected(): boolean {
-    return this.#connected;
-  }
-
-  get pendingCount(): number {
-    return this.#pending.size;
-  }
-
   /**
    * @param name full name, `feature.command`
    * @param input as the command's schema expects it

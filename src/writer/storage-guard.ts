@@ -51,11 +51,6 @@ export class StorageGuard {
     return this.#isDiskShort;
   }
 
-  /** Whether writes are refused until this process ends. */
-  get isClosedForGood(): boolean {
-    return this.#isForGood;
-  }
-
   /** The failure for a client that wants to write; undefined when writes are accepted. */
   get refusal(): Failure | undefined {
     if (this.#closedBecause === undefined) return undefined;

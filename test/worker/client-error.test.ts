@@ -121,6 +121,31 @@ t.test('nothing is written into an answer that has begun', async (t) => {
   t.equal(text.match(/HTTP\/1\.1 /g)?.length, 1, text);
 });
 
+t.test('nothing is written into the first of several answers either, nor in front of it', async (t) => {
+  const begun = new PassThrough();
+  const feature = featureOf(({ route }) => {
+    route.get('/begun', 'public', (ctx) => {
+      ctx.body = begun;
+    });
+  });
+  const app = await startApp(t, { features: [feature] });
+  const socket = connect(app.port, '127.0.0.1');
+  socket.write('GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n');
+  await once(socket, 'data');
+  socket.write(
+    'GET /begun HTTP/1.1\r\nHost: localhost\r\n\r\nGET /health HTTP/1.1\r\nHost: localhost\r\n\r\n',
+  );
+  begun.write('the begin');
+  const [first] = await once(socket, 'data');
+  let text = String(first);
+  socket.on('data', (chunk) => (text += chunk));
+  socket.on('error', () => {});
+  const closed = once(socket, 'close');
+  socket.write('garbage\r\n\r\n');
+  await closed;
+  t.equal(text.match(/HTTP\/1\.1 /g)?.length, 1, text);
+});
+
 t.test('a request that does not arrive in time gets a problem with an id', async (t) => {
   const app = await startApp(t);
   app.server.headersTimeout = 1;

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { Config } from '../../config/config.ts';
+import { Failure } from '../../platform/errors.ts';
 import { isLoopbackAddress } from '../../platform/loopback.ts';
 import { isForwarding } from './forwarding.ts';
 
@@ -9,6 +10,11 @@ const LOCAL_NAME = /^(?:localhost|127\.\d{1,3}\.\d{1,3}\.\d{1,3}|\[::1\])(?::\d{
 /** @returns whether the Host of a request is `localhost` or a loopback address */
 export function isOwnName({ host }: IncomingMessage['headers']): boolean {
   return LOCAL_NAME.test(host ?? '');
+}
+
+/** Against DNS rebinding: a page whose own name leads to this machine sends that name as Host. */
+export function misdirected(): Failure {
+  return new Failure('forbidden', 'OPS_LISTEN answers to localhost and loopback addresses as Host alone');
 }
 
 /**
