@@ -1,9 +1,9 @@
 import type { Context } from 'koa';
 import type { Config } from '../config/config.ts';
 import { Failure } from '../platform/errors.ts';
-import { type Grant, type GrantRequest, type Policy, quotaOf, WINDOW_MS } from './policy.ts';
+import { type Policy, type QuotaLease, type QuotaRequest, quotaOf, WINDOW_MS } from './policy.ts';
 
-/** Longest wait for a grant: while the writer is away, reads must not be delayed for longer. */
+/** Longest wait for a lease: while the writer is away, reads must not be delayed for longer. */
 const ANSWER_TIMEOUT_MS = 250;
 
 interface Lease {
@@ -14,8 +14,8 @@ interface Lease {
 
 export interface LimiterOptions {
   readonly config: Config;
-  /** Asks the writer for a grant. */
-  readonly ask: (request: GrantRequest) => Promise<Grant>;
+  /** Asks the writer for a lease. */
+  readonly ask: (request: QuotaRequest) => Promise<QuotaLease>;
   /** @returns milliseconds on the monotonic clock */
   readonly now: () => number;
 }
@@ -28,7 +28,7 @@ export interface LimiterOptions {
  * window is used up: requests are refused until the window is over.
  *
  * While the writer does not answer, each worker grants itself its share of the quota. Together the workers then let
- * pass at most one quota in each window beyond the writer's grants.
+ * pass at most one quota in each window beyond the writer's leases.
  */
 export class Limiter {
   readonly #options: LimiterOptions;
@@ -91,7 +91,7 @@ export class Limiter {
     const askedMs = this.#options.now();
     const renewal = this.#ask({ policy, id }).then(({ tokens, pooled, resetMs }) => {
       this.#asking.delete(name);
-      // Counted from before the query, so that the lease never outlives its window. A grant of 0 tokens ends the quota.
+      // Counted from before the query, so that the lease never outlives its window. A lease of 0 tokens ends the quota.
       this.#leases[policy].set(id, { tokens, pooled: tokens === 0 ? 0 : pooled, untilMs: askedMs + resetMs });
     });
     this.#asking.set(name, renewal);
@@ -99,18 +99,18 @@ export class Limiter {
   }
 
   /** Asks the writer; without an answer in time, grants this worker's own share. Never rejects. */
-  async #ask(request: GrantRequest): Promise<Grant> {
+  async #ask(request: QuotaRequest): Promise<QuotaLease> {
     const { promise: late, resolve } = Promise.withResolvers<undefined>();
     const timer = setTimeout(() => resolve(undefined), ANSWER_TIMEOUT_MS);
     try {
-      const grant = await Promise.race([this.#options.ask(request).catch(() => undefined), late]);
-      return grant ?? this.#ownShare(request.policy);
+      const lease = await Promise.race([this.#options.ask(request).catch(() => undefined), late]);
+      return lease ?? this.#ownShare(request.policy);
     } finally {
       clearTimeout(timer);
     }
   }
 
-  #ownShare(policy: Policy): Grant {
+  #ownShare(policy: Policy): QuotaLease {
     const { config } = this.#options;
     const tokens = Math.max(1, Math.floor(quotaOf(policy, config) / config.WORKERS));
     return { tokens, pooled: 0, resetMs: WINDOW_MS };

@@ -10,17 +10,17 @@ export const WINDOW_MS = 60_000;
 export type Policy = 'key' | 'address' | 'public';
 
 /** The name of the query to the writer. */
-export const QUESTION = 'limits.grant';
+export const QUOTA_QUERY = 'limits.grant';
 
 /** Asks the writer for permission to serve requests. */
-export interface GrantRequest {
+export interface QuotaRequest {
   readonly policy: Policy;
   /** The id of a key, or an address. */
   readonly id: string;
 }
 
 /** Permission to serve some requests until the window ends. */
-export interface Grant {
+export interface QuotaLease {
   /** How many requests; 0 when the quota of the window is used up. */
   readonly tokens: number;
   /** How many requests of the window's quota are not granted yet. */

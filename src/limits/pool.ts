@@ -1,15 +1,15 @@
 import type { RateLimiterMemory } from 'rate-limiter-flexible';
 import type { Config } from '../config/config.ts';
-import { type Grant, type GrantRequest, type Policy, quotaOf, WINDOW_MS } from './policy.ts';
+import { type Policy, type QuotaLease, type QuotaRequest, quotaOf, WINDOW_MS } from './policy.ts';
 
-/** A grant is the rest of the quota, divided by this for each worker: no other worker can use what one holds unused. */
+/** A lease is the rest of the quota, divided by this for each worker: no other worker can use what one holds unused. */
 const DIVISOR = 8;
 
 /**
  * The remaining quotas of all keys and addresses, in the memory of the writer, which all workers ask. It hands out
- * requests in grants: large ones while much is left, single ones towards the end. So a worker asks seldom, and the sum
+ * requests in leases: large ones while much is left, single ones towards the end. So a worker asks seldom, and the sum
  * never exceeds the quota. A window begins with the first request of its key or address, and ends a minute later. A new
- * writer knows nothing of earlier grants: what they allowed may be granted once more in that minute.
+ * writer knows nothing of earlier leases: what they allowed may be granted once more in that minute.
  */
 export class LimitPool {
   readonly #config: Config;
@@ -19,13 +19,13 @@ export class LimitPool {
     this.#config = config;
   }
 
-  async grant({ policy, id }: GrantRequest): Promise<Grant> {
+  async grant({ policy, id }: QuotaRequest): Promise<QuotaLease> {
     const quota = quotaOf(policy, this.#config);
     const limiter = this.#limiters.get(policy) ?? (await this.#create(policy, quota));
     const left = Math.max(0, quota - ((await limiter.get(id))?.consumedPoints ?? 0));
     const wanted = Math.min(left, Math.max(1, Math.floor(left / (DIVISOR * this.#config.WORKERS))));
     const { consumedPoints, msBeforeNext } = await limiter.penalty(id, wanted);
-    // Another grant may have been counted between the two calls.
+    // Another lease may have been counted between the two calls.
     const tokens = Math.max(0, Math.min(wanted, quota - (consumedPoints - wanted)));
     return {
       tokens,

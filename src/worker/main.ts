@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { appConfigOf, takeAppSecrets } from '../contract/app-settings.ts';
 import { app as about, appMetrics, databaseNames, features } from '../features.ts';
 import { Limiter } from '../limits/limiter.ts';
-import { type Grant, QUESTION } from '../limits/policy.ts';
+import { QUOTA_QUERY, type QuotaLease } from '../limits/policy.ts';
 import type { SystemStatus } from '../messages/messages.ts';
 import { Observer } from '../metrics/observer.ts';
 import { PrimaryClient } from '../runtime/primary-client.ts';
@@ -39,7 +39,7 @@ export async function run(runtime: Runtime): Promise<void> {
   const primary = new PrimaryClient(send);
   const limiter = new Limiter({
     config,
-    ask: async (request) => (await writer.write(QUESTION, request)) as Grant,
+    ask: async (request) => (await writer.write(QUOTA_QUERY, request)) as QuotaLease,
     now: monotonicNowMs,
   });
   const sessions = new OpsSessions(primary.ask, monotonicNowMs);

@@ -9,7 +9,7 @@ import { Failure, type FailureOptions, isCode } from '../platform/errors.ts';
 export const WRITER_PROTOCOL = 1;
 
 /** The query that waits until the replica holds all that a database has now (true), or for the timeout (false). */
-export const REPLICATED_QUESTION = 'writer.replicated';
+export const REPLICATED_QUERY = 'writer.replicated';
 
 export interface ReplicatedRequest {
   readonly database: string;

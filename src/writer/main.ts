@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { appConfigOf } from '../contract/app-settings.ts';
 import { databaseNames } from '../features.ts';
-import { type GrantRequest, QUESTION } from '../limits/policy.ts';
+import { QUOTA_QUERY, type QuotaRequest } from '../limits/policy.ts';
 import { LimitPool } from '../limits/pool.ts';
 import type { Trouble } from '../messages/messages.ts';
 import { Failure } from '../platform/errors.ts';
@@ -11,7 +11,7 @@ import { FilesExchanged } from '../sqlite/damage.ts';
 import { newestMigrations, newestNeeded } from '../sqlite/migration-history.ts';
 import {
   monotonicNowMs,
-  REPLICATED_QUESTION,
+  REPLICATED_QUERY,
   type ReplicatedRequest,
   writerSocketPath,
 } from '../writer-client/protocol.ts';
@@ -96,8 +96,8 @@ export async function run(runtime: Runtime): Promise<void> {
   );
   const limits = new LimitPool(config);
   const questions = new Map<string, (input: unknown) => Promise<unknown>>([
-    [QUESTION, async (input) => limits.grant(input as GrantRequest)],
-    [REPLICATED_QUESTION, (input) => whenReplicated(stores, input as ReplicatedRequest)],
+    [QUOTA_QUERY, async (input) => limits.grant(input as QuotaRequest)],
+    [REPLICATED_QUERY, (input) => whenReplicated(stores, input as ReplicatedRequest)],
   ]);
   server = new WriterServer(new Map(routing), log, questions);
   await server.listen(writerSocketPath(config.DATA_DIR));

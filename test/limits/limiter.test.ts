@@ -1,7 +1,7 @@
 import t from 'tap';
 import { loadConfig } from '../../src/config/config.ts';
 import { Limiter } from '../../src/limits/limiter.ts';
-import type { GrantRequest } from '../../src/limits/policy.ts';
+import type { QuotaRequest } from '../../src/limits/policy.ts';
 import { LimitPool } from '../../src/limits/pool.ts';
 import { like } from '../support/like.ts';
 
@@ -42,7 +42,7 @@ t.test('workers together never pass more than the quota, and little less', async
   for (const quota of [1, 2, 7, 100, 1000]) {
     const config = configOf(quota);
     const pool = new LimitPool(config);
-    const ask = (request: GrantRequest) => pool.grant(request);
+    const ask = (request: QuotaRequest) => pool.grant(request);
     const limiters = [1, 2].map(() => new Limiter({ config, ask, now: () => 0 }));
     t.equal(await countPassed(limiters, 2 * quota + 10), quota, `${quota} a minute`);
     // The other worker may keep the largest grant for requests that never come.
@@ -60,7 +60,7 @@ t.test('a worker seldom asks', async (t) => {
   const config = configOf(10_000);
   const pool = new LimitPool(config);
   let asked = 0;
-  const ask = (request: GrantRequest) => {
+  const ask = (request: QuotaRequest) => {
     asked += 1;
     return pool.grant(request);
   };
@@ -98,7 +98,7 @@ t.test('a writer that does not answer, or cannot, leaves each worker its share',
 t.test('no quota counts nothing, and each key has its own', async (t) => {
   let asked = 0;
   const pool = new LimitPool(configOf(1));
-  const ask = (request: GrantRequest) => {
+  const ask = (request: QuotaRequest) => {
     asked += 1;
     return pool.grant(request);
   };

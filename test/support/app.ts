@@ -17,7 +17,7 @@ import { app as about, features as allFeatures, appMetrics } from '../../src/fea
 import type { KeyScope } from '../../src/keys/schema.ts';
 import { hashOf, newKeyId, newSecret, tokenOf } from '../../src/keys/token.ts';
 import { Limiter } from '../../src/limits/limiter.ts';
-import type { Grant, GrantRequest } from '../../src/limits/policy.ts';
+import type { QuotaLease, QuotaRequest } from '../../src/limits/policy.ts';
 import { LimitPool } from '../../src/limits/pool.ts';
 import { Meter } from '../../src/metrics/meter.ts';
 import { Observer } from '../../src/metrics/observer.ts';
@@ -85,7 +85,7 @@ export interface TestAppOptions
   /** Answers for the primary. */
   readonly primary?: AppOptions['ask'];
   /** Answers for the writer's pool of requests. */
-  readonly ask?: (request: GrantRequest) => Promise<Grant>;
+  readonly ask?: (request: QuotaRequest) => Promise<QuotaLease>;
   /** Stands between a route and the real write, to fail or to delay it. */
   readonly aroundWrite?: (write: () => unknown) => unknown;
 }
@@ -121,7 +121,7 @@ export async function startApp(t: Test, options: TestAppOptions = {}): Promise<T
   const write = async (feature: string, name: string, input: unknown) =>
     ownWrite(features.find((candidate) => candidate.name === feature)!, name, input);
   const pool = new LimitPool(config);
-  const ask = options.ask ?? ((request: GrantRequest) => pool.grant(request));
+  const ask = options.ask ?? ((request: QuotaRequest) => pool.grant(request));
   const limiter = new Limiter({ config, ask, now: () => performance.now() });
   const askPrimary: AppOptions['ask'] =
     options.primary ?? (() => Promise.reject(new Failure('not_ready', 'There is no primary here')));

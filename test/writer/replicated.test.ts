@@ -1,7 +1,7 @@
 import t from 'tap';
 import { createLog } from '../../src/platform/log.ts';
 import { WriterClient } from '../../src/writer-client/client.ts';
-import { REPLICATED_QUESTION, writerSocketPath } from '../../src/writer-client/protocol.ts';
+import { REPLICATED_QUERY, writerSocketPath } from '../../src/writer-client/protocol.ts';
 import { noteOf, request } from '../support/http.ts';
 import { start } from '../support/system.ts';
 
@@ -17,7 +17,7 @@ t.test('the writer tells who asks whether the replica holds what a database has'
   t.teardown(() => client.close());
   client.connect();
   const ask = (database: string, timeoutMs: number) =>
-    client.write(REPLICATED_QUESTION, { database, timeoutMs }, { replicatedTimeoutMs: timeoutMs });
+    client.write(REPLICATED_QUERY, { database, timeoutMs }, { replicatedTimeoutMs: timeoutMs });
   t.equal(await ask('main', 20_000), true);
   const litestream = system.pidOf('litestream');
   process.kill(litestream, 'SIGSTOP');

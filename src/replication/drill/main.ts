@@ -1,7 +1,7 @@
 import { constants, setPriority } from 'node:os';
 import type { Runtime } from '../../runtime/runtime.ts';
 import { writerClientOf } from '../../writer-client/client.ts';
-import { REPLICATED_QUESTION, type ReplicatedRequest } from '../../writer-client/protocol.ts';
+import { REPLICATED_QUERY, type ReplicatedRequest } from '../../writer-client/protocol.ts';
 import { type ReplicaInput, replicaOf } from '../replica-context.ts';
 import { runDrill } from './drill.ts';
 import { pastDue, readRecord } from './record.ts';
@@ -21,7 +21,7 @@ export async function run({ config, log, send, role, standby }: Runtime): Promis
     past: pastDue(readRecord(config.DATA_DIR), Date.now()),
     whenReplicated: async (database, timeoutMs) => {
       const request: ReplicatedRequest = { database, timeoutMs };
-      return (await writer.write(REPLICATED_QUESTION, request, { replicatedTimeoutMs: timeoutMs })) === true;
+      return (await writer.write(REPLICATED_QUERY, request, { replicatedTimeoutMs: timeoutMs })) === true;
     },
     confirmTimeoutMs: CONFIRM_GRACE_MS + 2 * config.REPLICA_SYNC_INTERVAL_MS,
   });
