@@ -4,12 +4,12 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-// What `npm pack` runs first. Below node_modules Node.js runs no TypeScript: the package has JavaScript, and types. It is a
-// folder beside src of the same shape, so that what one module finds by its own path it finds there, too.
+// `npm pack` runs this first. Below node_modules Node.js runs no TypeScript, so the package has JavaScript and types.
+// They go to a folder beside src, of the same shape: files that a module finds by its own path are found there, too.
 
 const ROOT = fileURLToPath(new URL('../', import.meta.url));
 const EMITTED = join(ROOT, '.build');
-/** What modules read. The app that the repository ships is not a part of the package. */
+/** Files that modules read. The package leaves out the app of this repository. */
 const ASSETS = [
   '{keys,sqlite}/migrations/*.sql',
   'worker/ops/ops.png',
