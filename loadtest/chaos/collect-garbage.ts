@@ -2,14 +2,14 @@ import type { RunningSystem } from '../../src/testing/running-system.ts';
 
 const TIMEOUT_MS = 10_000;
 
-/** @returns the settings of such a system. Port 0 would not do: the cluster module counts up from it, and 1 is refused */
+/** @returns settings for `collectGarbage`. Port 0 does not work: the cluster module counts up from it; 1 is refused */
 export function debuggerEnv(port: number): NodeJS.ProcessEnv {
   return { NODE_OPTIONS: `--inspect-port=${port}` };
 }
 
 /**
- * Has the primary collect its garbage, so that what it holds afterwards is what it needs. SIGUSR1 opens the debugger of
- * any Node.js process, and the cluster module passes it on to the workers, which then listen beside it.
+ * Has the primary collect its garbage: the memory that is left is in use. SIGUSR1 opens the debugger of any Node.js
+ * process; the cluster module passes the signal on to the workers, which then listen, too.
  */
 export async function collectGarbage(
   system: RunningSystem,

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import Sqlite, { type Database } from 'better-sqlite3';
 import type { Stage } from './stage.ts';
 
-/** Looks at the stage's main database, read-only. */
+/** Reads the stage's main database. */
 export function readDatabase<Result>(stage: Stage, read: (db: Database) => Result): Result {
   const db = new Sqlite(join(stage.dataDir, 'main.db'), { readonly: true, fileMustExist: true });
   try {

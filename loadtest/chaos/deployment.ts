@@ -12,18 +12,18 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { NodeModules } from './node-modules.ts';
 
-/** The code that this process is from. */
+/** The project that this process runs from. */
 export const PROJECT = fileURLToPath(new URL('../../', import.meta.url));
 const MANIFEST = 'package.json';
 const COPIED = ['src', 'config', MANIFEST];
-/** The line by which a migration says that older releases can live with it. */
+/** The line that marks a migration as compatible with older releases. */
 const COMPATIBLE = '-- compatible: older releases go on';
 
-/** The app that a deployment runs, by paths below the project. */
+/** The app that a deployment runs; the paths are below the project. */
 export interface DeployedApp {
   readonly folder: string;
   readonly module: string;
-  /** Where `addMigration` adds one. */
+  /** The folder of its migrations. */
   readonly migrations: string;
 }
 
@@ -34,12 +34,12 @@ const ALERTS: DeployedApp = {
 };
 
 /**
- * A copy of the code that a trial runs and may change as a deploy would. It also keeps a trial from the edits of
- * whoever works on the project meanwhile.
+ * A copy of the code that a trial runs, and changes as a deploy would. The copy also keeps edits of the project during
+ * the trial away from it.
  */
 export class Deployment {
   readonly root: string;
-  /** What the changed files held at first; the project's own may change meanwhile. */
+  /** The original content of changed files; the project's own may change meanwhile. */
   readonly #originals = new Map<string, string>();
 
   readonly #app: DeployedApp;
@@ -56,7 +56,7 @@ export class Deployment {
     this.write(MANIFEST, inJson({ ...manifest, ninelives: { app: app.module } }));
   }
 
-  /** Gives it a node_modules of its own in place of the link to the project's. */
+  /** Replaces the link to the project's node_modules by a node_modules of its own. */
   ownModules(): NodeModules {
     rmSync(join(this.root, 'node_modules'));
     const modules = new NodeModules(this.root);
@@ -64,7 +64,7 @@ export class Deployment {
     return modules;
   }
 
-  /** @param root a folder that does not exist yet; gets the code as it is now, and a link to the same node_modules */
+  /** @param root a folder that does not exist yet; gets the current code, and a link to the same node_modules */
   copyTo(root: string): void {
     cpSync(this.root, root, { recursive: true, verbatimSymlinks: true });
   }
@@ -75,7 +75,7 @@ export class Deployment {
     this.write(MANIFEST, inJson({ ...manifest, version }));
   }
 
-  /** Puts a file in place of another, or a new one. @param path below the root */
+  /** Writes or replaces a file. @param path below the root */
   write(path: string, text: string): void {
     const full = join(this.root, path);
     mkdirSync(dirname(full), { recursive: true });
@@ -83,13 +83,13 @@ export class Deployment {
     writeFileSync(full, text);
   }
 
-  /** Takes a file away. @param path below the root */
+  /** Removes a file. @param path below the root */
   remove(path: string): void {
     this.#keepOriginal(path);
     rmSync(join(this.root, path));
   }
 
-  /** Cuts a file off in its middle, as a copy that is under way has it. */
+  /** Cuts a file off in its middle, as a copy under way leaves it. */
   truncate(path: string): void {
     const text = this.read(path);
     this.write(path, text.slice(0, text.length / 2));
@@ -101,7 +101,7 @@ export class Deployment {
 
   /**
    * Changes one place of a file.
-   * @throws Error when the place is not there, since the deploy would then not be what the trial needs
+   * @throws Error when the file does not have the place: the deploy would not be the one that the trial needs
    */
   replace(path: string, place: string, by: string): void {
     const text = this.read(path);
@@ -112,7 +112,7 @@ export class Deployment {
     );
   }
 
-  /** Puts a statement that runs before everything else of a module, its imports included. */
+  /** Adds a statement that runs before everything else of a module, imports included. */
   prepend(path: string, statement: string): void {
     const faultPath = path.replace(/\.ts$/, '-chaos.ts');
     this.write(faultPath, `${statement}\nexport {};\n`);
@@ -121,7 +121,7 @@ export class Deployment {
   }
 
   /**
-   * Adds a feature with one route, `GET /NAME`, to the monolith, as its maker would.
+   * Adds a feature with one route, `GET /NAME`, to the app, as a developer would.
    * @param prepare the body of a function that gets `db` and returns the route's handler
    */
   addFeature(name: string, prepare: string): void {
@@ -164,7 +164,7 @@ export const ${name} = defineFeature({
     this.write(module, `import { ${name} } from './${name}/feature.ts';\n${this.read(module)}`);
   }
 
-  /** Takes the features away that were added. */
+  /** Removes the features that were added. */
   removeFeatures(): void {
     this.restore(this.#app.module);
   }
@@ -172,7 +172,7 @@ export const ${name} = defineFeature({
   /**
    * Adds the app's next migration.
    * @param name such as `add_note`
-   * @param isCompatible whether it is marked as one that older releases can live with
+   * @param isCompatible whether it is marked as compatible with older releases
    * @returns its file name
    */
   addMigration(name: string, sql: string, isCompatible: boolean): string {
@@ -189,7 +189,7 @@ export const ${name} = defineFeature({
     rmSync(join(this.root, this.#app.migrations, file));
   }
 
-  /** Brings back what a file held before it was changed. */
+  /** Restores the original content of a file. */
   restore(path: string): void {
     const original = this.#originals.get(path);
     if (original !== undefined) writeFileSync(join(this.root, path), original);

@@ -5,14 +5,14 @@ const COMMANDS = 'src/app/alerts/commands.ts';
 const STATE = 'src/app/alerts/state.ts';
 const WORKER = 'src/worker/main.ts';
 
-/** An exchange loads every process twice: two cores that clients keep busy would make it long, and show no more. */
+/** An exchange loads every process twice. More load would only make it slow on two cores, and show no more. */
 export const DEPLOY_LOAD = { requestsPerSecond: 300 };
 
 /**
- * Ships an optional field of alerts: the column for it, and the code that writes and reads it.
+ * Deploys an optional field of alerts: its column, and the code that writes and reads it.
  *
- * @param field a new one; that of the release before is dropped from the code, and stays in the database
- * @param isCompatible whether the migration is marked as one that older releases can live with
+ * @param field a new one; the field of the last release is removed from the code, and stays in the database
+ * @param isCompatible whether the migration is marked as compatible with older releases
  * @returns the migration's file name
  */
 export function addField(deployment: Deployment, field: string, isCompatible: boolean): string {
@@ -38,7 +38,7 @@ export function addField(deployment: Deployment, field: string, isCompatible: bo
 }
 
 /**
- * Ships a worker that comes up to standby, and does this when it takes its place.
+ * Deploys a worker that reaches standby, and runs a statement when it takes its slot.
  * @param statement such as `throw new Error()`
  */
 export function failInPlace(deployment: Deployment, statement: string): void {

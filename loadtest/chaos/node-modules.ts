@@ -17,8 +17,8 @@ const PROJECTS = fileURLToPath(new URL('../../node_modules', import.meta.url));
 const LOCK = '.package-lock.json';
 
 /**
- * A node_modules that belongs to one deployment, with what production needs: Node.js and Litestream among it. Its files
- * are links to the project's where the file system allows that. States: missing → installed (`install`) → missing
+ * The node_modules of one deployment, with the production packages, Node.js and Litestream included. Its files are hard
+ * links to the project's where the file system allows that. States: missing → installed (`install`) → missing
  * (`remove`).
  */
 export class NodeModules {
@@ -29,13 +29,13 @@ export class NodeModules {
     this.folder = join(root, 'node_modules');
   }
 
-  /** The Node.js in it; the one that runs this process where npm installs none. */
+  /** Its Node.js; where npm installs none, the one that runs this process. */
   get nodePath(): string {
     const own = join(this.folder, '.bin/node');
     return existsSync(join(PROJECTS, '.bin/node')) ? own : process.execPath;
   }
 
-  /** The Litestream in it; undefined where npm carries none. */
+  /** Its Litestream; undefined where npm installs none. */
   get litestreamPath(): string | undefined {
     const carried = carriedLitestream();
     return carried && join(this.folder, relative(PROJECTS, carried));
@@ -77,7 +77,7 @@ function productionPackages(): string[] {
 }
 
 function linkFile(from: string, to: string): void {
-  // A package in another one comes with that and by itself.
+  // A nested package comes twice: with its outer package, and by itself.
   if (existsSync(to)) return;
   try {
     linkSync(from, to);

@@ -4,17 +4,17 @@ import { request } from '../../src/testing/request.ts';
 
 const INTERVAL_MS = 100;
 
-/** What the system shows of its replication. */
+/** The state of the replication that the system shows. */
 export interface Shown {
   readonly state: string;
   readonly lagMs: number;
-  /** Of the main database; 0 before the first. */
+  /** Last confirmation of the main database; 0 before the first. */
   readonly confirmedAtMs: number;
 }
 
 /**
- * Looks all the time at what the running system shows of its replication, and at the disk that it takes. States:
- * running → stopped (`stop`). A system that does not answer, as one that is being restarted, shows what it showed last.
+ * Watches the state of the replication that the running system shows, and its use of the disk. While the system does
+ * not answer, as during a restart, the last state counts. States: running → stopped (`stop`).
  */
 export class ReplicationWatch {
   readonly #url: () => string;
@@ -25,7 +25,7 @@ export class ReplicationWatch {
   #timer: NodeJS.Timeout | undefined;
   #isStopped = false;
 
-  /** @param url of the API, asked for at each look; none while it starts */
+  /** @param url of the API, called at each look; no valid URL while the system starts */
   constructor(url: () => string, dataDir: string, onLook: (shown: Shown) => void) {
     this.#url = url;
     this.#dataDir = dataDir;
@@ -37,7 +37,7 @@ export class ReplicationWatch {
     return this.#shown;
   }
 
-  /** The most that the WAL and what waits for the replica took at a time. */
+  /** The most disk that the WAL and the backlog took at any time. */
   get diskMaxBytes(): number {
     return this.#diskMaxBytes;
   }
@@ -71,7 +71,7 @@ function backlogBytes(dataDir: string): number {
       sumBytes += sizeBytes(join(sidecar, name));
     }
   } catch {
-    // Not there yet, or just cleared away.
+    // Not there yet, or just removed.
   }
   return sumBytes;
 }

@@ -5,24 +5,24 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { holdingsOf } from '../../src/testing/chaos/processes.ts';
 import type { Random } from '../../src/testing/chaos/random.ts';
 
-/** A user that nobody else is, so that what it may have is what the system may have. */
+/** A user that runs nothing else, so a limit of the user is a limit of the system. */
 export const STARVED_UID = 12_345;
-/** What a Node.js process or Litestream takes, about. */
+/** Approximate threads of a Node.js process or Litestream. */
 const THREADS_OF_A_PROCESS = 12;
 const FILES_OF_A_FORK = 4;
 const LOOKS = 10;
 const LOOK_INTERVAL_MS = 10;
 
-/** One thing that a machine may run out of. */
+/** A resource that a machine may run out of. */
 export interface Resource {
   readonly name: string;
   /** Option of prlimit. */
   readonly option: 'nproc' | 'nofile';
-  /** As /proc calls it. */
+  /** Its name in /proc. */
   readonly title: string;
-  /** @returns a limit that lets nothing new in. @param pid of the process that is limited */
+  /** @returns a limit that admits nothing new. @param pid of the limited process */
   readonly exhausted: (pid: number) => Promise<number>;
-  /** @returns a limit that lets a successor in when its predecessor has died, or just not */
+  /** @returns a limit that just admits, or just does not admit, the successor of a dead process */
   readonly atEdge: (pid: number, random: Random) => number;
 }
 
@@ -32,7 +32,7 @@ export const RESOURCES: readonly Resource[] = [
     option: 'nproc',
     title: 'Max processes',
     exhausted: async () => 1,
-    // It counts threads, and one that dies frees its own.
+    // The limit counts threads; a process that dies frees its own.
     atEdge: (_, random) =>
       threadsOf(STARVED_UID) - THREADS_OF_A_PROCESS + random.below(2 * THREADS_OF_A_PROCESS),
   },
@@ -55,7 +55,7 @@ export function obstacleToLimits(): string | undefined {
     : 'setpriv or prlimit is missing, or the temporary folder is closed to others';
 }
 
-/** @returns the soft limit as /proc has it, a number or `unlimited` */
+/** @returns the soft limit as /proc writes it: a number or `unlimited` */
 export function limitOf(pid: number, { title }: Resource): string {
   const line = readFileSync(`/proc/${pid}/limits`, 'utf8')
     .split('\n')
@@ -65,7 +65,7 @@ export function limitOf(pid: number, { title }: Resource): string {
   return soft;
 }
 
-/** Sets the soft limit of a running process of the starved user, as that user, which needs no further right. */
+/** Sets the soft limit of a running process of the starved user. Run as that user, it needs no further right. */
 export function setLimit(pid: number, { option }: Resource, soft: number | string): void {
   const { status, stderr } = asStarved('prlimit', '--pid', String(pid), `--${option}=${soft}:`);
   if (status !== 0) throw new Error(`cannot set the limit: ${stderr}`);
@@ -76,7 +76,7 @@ function asStarved(...command: readonly string[]) {
   return spawnSync('setpriv', [...user, ...command], { encoding: 'utf8' });
 }
 
-/** @returns how many files a process has open for long, without the connections that it hands over */
+/** @returns how many files a process keeps open, without the connections that it is handing over */
 async function lastingFilesOf(pid: number): Promise<number> {
   let least = holdingsOf(pid).openFiles;
   for (let look = 0; look < LOOKS; look += 1) {
@@ -86,7 +86,7 @@ async function lastingFilesOf(pid: number): Promise<number> {
   return least;
 }
 
-/** @returns how many threads all processes of a user have */
+/** @returns the number of threads of all processes of a user */
 function threadsOf(uid: number): number {
   return readdirSync('/proc')
     .filter((entry) => /^\d+$/.test(entry))

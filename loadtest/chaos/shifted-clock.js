@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 
-// Preloaded into every process of a system: its Date then goes by the machine's clock plus an offset that stands
-// in a file, so that a trial can set the clock for this one system. Timers and process.hrtime do not follow, just
-// as they do not follow the real clock.
+// Preloaded into every process of a system: Date is then the machine's clock plus an offset that is read from a file,
+// so a trial can set the clock for this one system. Timers and process.hrtime do not follow, just as they do not follow
+// the real clock.
 const path = process.env.CHAOS_CLOCK_OFFSET_FILE ?? '';
 const READ_INTERVAL_MS = 20;
 const RealDate = Date;
@@ -16,7 +16,7 @@ function nowMs() {
     try {
       offsetMs = Number(readFileSync(path, 'utf8'));
     } catch {
-      // Too many open files, for one: the last known offset goes on.
+      // Unreadable, for example with too many open files: keep the last offset.
     }
   }
   return RealDate.now() + offsetMs;

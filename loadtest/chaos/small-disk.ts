@@ -5,7 +5,7 @@ import type { Stage } from './stage.ts';
 
 const BALLAST_CHUNK = Buffer.alloc(64 * 1024);
 
-/** @returns why no small disk can be had here; undefined when one can */
+/** @returns why no small disk can be mounted here; undefined when one can */
 export function obstacleToDisks(): string | undefined {
   return process.getuid?.() === 0 ? undefined : 'mounting a small disk needs root';
 }
@@ -16,7 +16,7 @@ export function mountDisk(stage: Stage, sizeMib: number): void {
   mkdirSync(stage.dataDir);
 }
 
-/** @returns a folder of the stage's where a small disk is mounted */
+/** Mounts a small disk in the stage's folder. @returns its folder */
 export function smallDisk(stage: Stage, sizeMib: number): string {
   const folder = join(stage.folder, 'disk');
   mkdirSync(folder);
@@ -28,7 +28,7 @@ export function smallDisk(stage: Stage, sizeMib: number): string {
   return folder;
 }
 
-/** Appends to a file until so much is left on its disk; by default until not a byte more fits. */
+/** Appends to a file until its disk has only `leaveBytes` free; by default until not a byte more fits. */
 export function fill(path: string, leaveBytes = 0): void {
   const fd = openSync(path, 'a');
   try {

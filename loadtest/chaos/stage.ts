@@ -12,13 +12,13 @@ import type { RequestRecord } from './clients/record.ts';
 import { Deployment } from './deployment.ts';
 import { checkHistory, disagreementFigures } from './history/check.ts';
 
-/** What clients of the alerts are asked for. */
+/** The load that clients put on the alerts. */
 export interface AlertsLoadShape extends Partial<LoadShape> {
-  /** A field of alerts, beside those that every release knows, that each write sends. */
+  /** An additional field of alerts, which only a newer release knows; every write sends it. */
   readonly newField?: string;
 }
 
-/** Where a trial of the alerts takes place: on a copy of the code, with clients in a process of their own. */
+/** The stage of a trial of the alerts: a copy of the code, and clients in a process of their own. */
 export class Stage extends TestStage<RequestRecord, Load, AlertsLoadShape> {
   readonly writePath = '/alert';
   readonly deployment: Deployment;

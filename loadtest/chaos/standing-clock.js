@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 
-// Preloaded into every process of a system: its monotonic clock then is behind the machine's by what stands in a file, as
-// that of a virtual machine which was paused and whose clock stood still. Timers do not follow.
+// Preloaded into every process of a system: its monotonic clock is then behind the machine's by milliseconds that are
+// read from a file, as in a virtual machine that was paused and whose clock stood still. Timers do not follow.
 const path = process.env.CHAOS_CLOCK_BEHIND_FILE ?? '';
 const READ_INTERVAL_MS = 20;
 const NS_PER_MS = 1_000_000n;
@@ -12,13 +12,13 @@ let behindMs = 0;
 let readAtMs = Number.NEGATIVE_INFINITY;
 
 function behind() {
-  // Who was stopped reads it before anything else: its last look is long ago.
+  // A process that was paused reads the file before anything else, because its last look is long ago.
   if (realNow() - readAtMs > READ_INTERVAL_MS) {
     readAtMs = realNow();
     try {
       behindMs = Number(readFileSync(path, 'utf8'));
     } catch {
-      // Too many open files, for one: what was known last goes on.
+      // Unreadable, for example with too many open files: keep the last value.
     }
   }
   return behindMs;

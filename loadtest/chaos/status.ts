@@ -1,7 +1,7 @@
 import { run } from '../../src/testing/chaos/commands.ts';
 import type { Stage } from './stage.ts';
 
-/** What a trial reads of `ninelives status --json`. */
+/** The part of `ninelives status --json` that the trials read. */
 export interface Status {
   readonly status: { readonly notReady: readonly Trouble[]; readonly degraded: readonly Trouble[] };
   readonly children: readonly ChildStatus[];
@@ -22,7 +22,7 @@ export interface ChildStatus {
   readonly role: string;
   readonly state: string;
   readonly pid: number | null;
-  /** Hash of the release that it runs; null while there is no process. */
+  /** Hash of its release; null while there is no process. */
   readonly release: string | null;
 }
 
@@ -36,7 +36,7 @@ export async function statusOf(stage: Stage): Promise<Status> {
   }
 }
 
-/** @returns the processes that do not run a release, in words; a place without a process has none */
+/** @returns the processes that run another release, in words; a slot without a process does not count */
 export function notOfRelease({ children }: Status, hash: string): string[] {
   return children.filter(({ release }) => release !== null && release !== hash).map(inWords);
 }

@@ -1,10 +1,10 @@
 import { ALWAYS, atMost, type Limit, type Trial as TestTrial } from '../../src/testing/chaos/trial.ts';
 import type { Stage } from './stage.ts';
 
-/** A trial of the alerts: on a copy of their code. */
+/** A trial of the alerts. */
 export type Trial = TestTrial<Stage>;
 
-/** What must hold whatever is injected: each write has a key of its own, so that more can be told of it. */
+/** The limits of every trial. They check more than ALWAYS does, because each write has a key of its own. */
 export const ALWAYS_OF_ALERTS: readonly Limit[] = [
   ...ALWAYS,
   atMost(0, 'writes', 'applied twice'),

@@ -13,19 +13,19 @@ export interface Scene {
   readonly folder: DataFolder;
   readonly site: ReplicaSite;
   readonly ledger: Ledger;
-  /** Names of this round begin with it. */
+  /** The keys of this round begin with it. */
   readonly prefix: string;
   readonly random: Random;
 }
 
-/** Something that is done to the files or the store of a system that does not run. */
+/** A mishap to the files or the store of a stopped system. */
 export interface Act {
   readonly name: string;
-  /** What is done before, while it runs. */
+  /** The part that comes before, while the system runs. */
   readonly performWhileRunning?: (scene: Scene) => Promise<void>;
-  /** Leaves the database as it is: all that was acknowledged has to be served, without a refusal. */
+  /** The database stays as it is: the next start must serve every acknowledged write, and not refuse. */
   readonly isDatabaseWhole: boolean;
-  /** Leaves what is known of it elsewhere: also what was acknowledged locally is missing in no silence. */
+  /** Records of the commits survive elsewhere: after a clean end not even a local write may be lost in silence. */
   readonly isMemoryLeft: boolean;
   readonly perform: (scene: Scene) => void | Promise<void>;
 }
@@ -36,7 +36,7 @@ const MARK = 'run/history.json';
 
 export const NOTHING: Act = whole('nothing', () => {});
 
-/** Each is as likely as the next. */
+/** All are equally likely. */
 export const ACTS: readonly Act[] = [
   damaging('WAL removed', ({ folder }) => rmSync(folder.file(WAL), { force: true })),
   damaging('WAL cut', ({ folder, random }) => {
@@ -77,7 +77,7 @@ export const ACTS: readonly Act[] = [
   {
     name: 'mark of an earlier moment',
     isDatabaseWhole: true,
-    // It may know of a decision that another one has undone since.
+    // The earlier mark may hold a decision that a later one has undone.
     isMemoryLeft: false,
     perform: ({ folder, random }) => folder.putBack(earlier(folder, random), [MARK]),
   },
@@ -94,7 +94,7 @@ export const ACTS: readonly Act[] = [
   whole('one object of the replica removed', ({ site, random }) => site.removeOne(random)),
   whole('one object of the replica damaged', ({ site, random }) => site.damageOne(random)),
   { ...whole('second system beside it', () => {}), performWhileRunning: startBeside },
-  // What the replica had not got yet of this one is in a fork with what the second one wrote.
+  // Commits of the first system that were not in the replica yet are on a fork beside those of the second.
   forgetting('second system in its place', startInstead),
   whole('REPLICA_URL swapped', ({ site }) => site.swap()),
   whole('store silent at the start', ({ site }) => site.silence()),

@@ -2,10 +2,10 @@ import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statS
 import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
 
-/** How many earlier moments are kept. */
+/** How many earlier copies are kept. */
 const MOMENTS_MAX = 4;
 
-/** The data folder of a system that does not run, and copies of it as it was. */
+/** The data folder of a stopped system, and earlier copies of it. */
 export class DataFolder {
   readonly path: string;
   readonly #copies: string;
@@ -19,7 +19,7 @@ export class DataFolder {
     mkdirSync(copies);
   }
 
-  /** Earlier moments, the oldest first. */
+  /** Earlier copies, the oldest first. */
   get moments(): readonly string[] {
     return this.#moments;
   }
@@ -28,7 +28,7 @@ export class DataFolder {
     return join(this.path, name);
   }
 
-  /** Keeps a copy of how it is now. */
+  /** Keeps a copy of the current state. */
   remember(): void {
     this.#count += 1;
     const copy = join(this.#copies, String(this.#count));
@@ -37,23 +37,23 @@ export class DataFolder {
     for (const old of this.#moments.splice(0, this.#moments.length - MOMENTS_MAX)) remove(old);
   }
 
-  /** Forgets the earlier moments: none of them is of what comes now. */
+  /** Removes the earlier copies, which do not belong to the history that begins now. */
   forget(): void {
     for (const old of this.#moments.splice(0)) remove(old);
   }
 
-  /** Removes what is in it. */
+  /** Removes its content. */
   empty(): void {
     for (const name of readdirSync(this.path)) remove(join(this.path, name));
   }
 
-  /** Puts another folder in its place, each file as a new one. */
+  /** Replaces its content by that of another folder; every file is a new one. */
   become(folder: string): void {
     this.empty();
     copyFolder(folder, this.path);
   }
 
-  /** Puts some files of an earlier moment in the place of those that are here; one that was not there then is removed. */
+  /** Replaces some files by those of an earlier copy; removes a file that the copy does not have. */
   putBack(moment: string, names: readonly string[]): void {
     for (const name of names) {
       remove(this.file(name));
@@ -61,7 +61,7 @@ export class DataFolder {
     }
   }
 
-  /** What was told as an event, a text each, the oldest first. */
+  /** The texts of the events, the oldest first. */
   events(): readonly string[] {
     const path = this.file('run/events.jsonl');
     if (!existsSync(path)) return [];
@@ -73,7 +73,7 @@ export class DataFolder {
       .map(({ kind, cause }) => `${kind}: ${cause}`);
   }
 
-  /** Keys of the alerts, as a reader sees them. */
+  /** The keys of the alerts in the database. */
   keys(): ReadonlySet<string> {
     const db = new Sqlite(this.file('main.db'), { readonly: true, fileMustExist: true });
     try {
@@ -84,7 +84,7 @@ export class DataFolder {
   }
 }
 
-/** A folder may have sockets, which are nobody's to copy. */
+/** Copies a folder without its sockets. */
 export function copyFolder(from: string, to: string): void {
   cpSync(from, to, {
     recursive: true,

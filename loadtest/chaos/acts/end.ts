@@ -3,13 +3,13 @@ import type { Stage } from '../stage.ts';
 import type { DataFolder } from './data-folder.ts';
 import type { Ledger } from './ledger.ts';
 
-/** How a system ends before something is done to it. */
+/** How the system ends before an act. */
 export interface End {
   readonly name: string;
-  /** Everything that it has told is on disk by then. */
+  /** Whether its records of the acknowledged writes are then complete on disk. */
   readonly isClean: boolean;
   readonly perform: (stage: Stage) => Promise<void>;
-  /** What an operator does once it has ended. */
+  /** What an operator does after the end. */
   readonly decide?: (place: {
     readonly stage: Stage;
     readonly folder: DataFolder;
@@ -28,7 +28,7 @@ const RESTORE: End = {
   async decide({ stage, folder, ledger }) {
     const at = new Date(stage.random.pick(ledger.times().slice(-200))).toISOString();
     const restored = await run(stage, 'restore', '--in-place', '--at', at);
-    // A time that the replica does not have is an answer, too, and has changed nothing.
+    // The command may also answer that the replica does not have this time; then it has changed nothing.
     if (hasReplaced(restored)) ledger.decide(folder.keys());
   },
 };
@@ -45,7 +45,7 @@ const ROLLBACK: End = {
   },
 };
 
-/** Each is as likely as the next; a rollback takes long. */
+/** All entries are equally likely; ROLLBACK is there once because it takes long. */
 export const ENDS: readonly End[] = [STOP, STOP, STOP, KILL, KILL, KILL, RESTORE, RESTORE, ROLLBACK];
 
 async function stop(stage: Stage): Promise<void> {

@@ -1,26 +1,26 @@
 import type { DurableWrite } from '../clients/durable-writers.ts';
 
-/** A write that somebody was told is there. */
+/** An acknowledged write. */
 interface Told extends DurableWrite {
-  /** Its commit is one of these. */
+  /** The range of ordinals that its commit is in. */
   readonly fromOrdinal: number;
   readonly toOrdinal: number;
 }
 
-/** What a start made of what was told. */
+/** What a start made of the acknowledged writes, by key. */
 export interface Judgement {
   readonly missingReplicated: readonly string[];
   readonly missingLocally: readonly string[];
-  /** Of all missing ones, those that no event of the start names. */
+  /** Missing writes that no event of the start names. */
   readonly unnamed: readonly string[];
   readonly unnamedReplicated: readonly string[];
-  /** They are there, though older ones are not. */
+  /** Present, although older writes are missing. */
   readonly mixed: readonly string[];
-  /** They are there again, though somebody had decided to be without them. */
+  /** Present again, although an operator had given them up. */
   readonly undone: readonly string[];
 }
 
-/** Keeps what the clients were told, and what was decided since. */
+/** Keeps the acknowledged writes, and those that an operator has given up. */
 export class Ledger {
   readonly #told = new Map<string, Told>();
   readonly #givenUp = new Set<string>();
@@ -37,8 +37,8 @@ export class Ledger {
   }
 
   /**
-   * Holds a database against it. What is missing is asked for only once.
-   * @param events what the start has told
+   * Compares a database with the ledger. A missing write is reported only once.
+   * @param events the texts of the start's events
    */
   judge(present: ReadonlySet<string>, events: readonly string[]): Judgement {
     const named = events.flatMap(rangesIn);
@@ -62,18 +62,18 @@ export class Ledger {
     };
   }
 
-  /** An operator has decided that the database is to be as it is. */
+  /** An operator has decided to go on with the database as it is. */
   decide(present: ReadonlySet<string>): void {
     for (const { key } of [...this.#told.values()]) {
       if (present.has(key)) continue;
       this.#told.delete(key);
       this.#givenUp.add(key);
     }
-    // What was decided last counts.
+    // The last decision counts.
     for (const key of [...this.#givenUp]) if (present.has(key)) this.#givenUp.delete(key);
   }
 
-  /** @returns when some writes that are there were acknowledged, milliseconds since the epoch, in their order */
+  /** @returns when the writes in the ledger were acknowledged, in milliseconds since the epoch, ascending */
   times(): readonly number[] {
     return [...this.#told.values()].map(({ answeredAtMs }) => answeredAtMs).sort((a, b) => a - b);
   }

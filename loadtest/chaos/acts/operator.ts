@@ -4,7 +4,7 @@ import type { DataFolder } from './data-folder.ts';
 import type { Ledger } from './ledger.ts';
 import type { ReplicaSite } from './replica-site.ts';
 
-/** A start that ended by itself. */
+/** A start that refused to serve: the process ended by itself. */
 export interface Refusal {
   readonly code: number | null;
   readonly text: string;
@@ -17,13 +17,13 @@ interface Place {
   readonly ledger: Ledger;
 }
 
-/** A start that has to compare restores from the replica. */
+/** A start may have to restore from the replica to compare. */
 const READY_TIMEOUT_MS = 120_000;
 const EXIT_UNSETTLED = 65;
-/** What a start has to compare does not depend on how many serve. Refusals of a busy machine are another trial's. */
+/** The comparison at a start does not depend on the number of workers. Overload is the subject of another trial. */
 const LEAN = { WORKERS: '1', SPARE_WORKERS: '0', DRILL_INTERVAL_MS: '0', OVERLOAD_LAG_MS: '0' };
 
-/** Has the system and its commands use the replica that is in use from now on. */
+/** Sets the replica that is in use for the system and its commands. */
 export function configure(stage: Stage, { env }: ReplicaSite): void {
   stage.invokeBy({ env: { ...LEAN, DATA_DIR: stage.dataDir, ...env } });
 }
@@ -41,10 +41,10 @@ export async function attempt(stage: Stage): Promise<Refusal | undefined> {
 }
 
 /**
- * What a person does about a refusal: with the store out of reach, nothing until it is back; else one of the things that
- * the refusal offers.
+ * Does what an operator does about a refusal: waits while the store cannot be reached, else takes one of the choices
+ * that the refusal offers.
  *
- * @returns undefined once the system serves; else how it was refused once more
+ * @returns undefined once the system serves; else the next refusal
  */
 export async function decide(place: Place, refusal: Refusal): Promise<Refusal | undefined> {
   const { stage, site, folder, ledger } = place;

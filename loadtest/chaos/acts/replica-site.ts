@@ -8,19 +8,19 @@ import { flip } from './flip.ts';
 
 export type ReplicaKind = 's3' | 'file';
 
-/** What is behind a kind of replica: its objects are files here, whichever way the system reaches them. */
+/** The storage of one kind of replica. Here its objects are files, whichever way the system reaches them. */
 interface Store {
-  /** @returns the settings that make a place in it the replica */
+  /** @returns the settings that make a place in the store the replica */
   readonly env: (place: string) => NodeJS.ProcessEnv;
-  /** The folder that has a folder for each place. */
+  /** The folder with one folder for each place. */
   readonly root: string;
   readonly silence: () => Promise<void>;
   readonly speak: () => Promise<void>;
 }
 
 /**
- * Where the replicas of a trial are: places in one store, of which the system uses one at a time. States: speaking →
- * silent (`silence`) → speaking (`speak`).
+ * The replicas of a trial: places in one store, of which the system uses one at a time. States: speaking → silent
+ * (`silence`) → speaking (`speak`).
  */
 export class ReplicaSite {
   readonly #store: Store;
@@ -41,19 +41,19 @@ export class ReplicaSite {
     return this.#store.env(this.#place);
   }
 
-  /** Goes to the other one of two places, and back. */
+  /** Switches between two places. */
   swap(): void {
     [this.#place, this.#other] = [this.#other, this.#place];
   }
 
-  /** Goes to a place that holds nothing, as an operator does who goes on without what the replica has. */
+  /** Switches to an empty place, as an operator does who goes on without the content of the replica. */
   begin(): void {
     this.#count += 1;
     this.#place = `a-${this.#count}`;
     this.#other = `b-${this.#count}`;
   }
 
-  /** The history that the other place may have is one that an operator has ended. */
+  /** Replaces the other place by an empty one: an operator has given up its history. */
   dropOther(): void {
     this.#count += 1;
     this.#other = `b-${this.#count}`;
@@ -67,12 +67,12 @@ export class ReplicaSite {
     await this.#store.speak();
   }
 
-  /** Takes all objects away. */
+  /** Removes all objects. */
   empty(): void {
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
-  /** As a copy without times, in any order, leaves it. */
+  /** Mixes up the times of the objects, as a copy that does not keep them does. */
   shuffleTimes(random: Random): void {
     const nowS = Date.now() / 1000;
     for (const path of filesBelow(this.#folder)) {
@@ -81,7 +81,7 @@ export class ReplicaSite {
     }
   }
 
-  /** As a store whose clock was ahead has it. @param share of the objects, 0 to 1 */
+  /** Moves times ahead, as a store whose clock was ahead has them. @param share of the objects, 0 to 1 */
   moveTimesAhead(random: Random, share: number): void {
     for (const path of filesBelow(this.#folder)) {
       if (random.next() >= share) continue;
@@ -90,13 +90,13 @@ export class ReplicaSite {
     }
   }
 
-  /** Takes one object away, which the store then never had. */
+  /** Removes one object without a trace. */
   removeOne(random: Random): void {
     const objects = dataBelow(this.#folder);
     if (objects.length > 0) rmSync(random.pick(objects));
   }
 
-  /** Changes one bit of an object. */
+  /** Flips one bit of an object. */
   damageOne(random: Random): void {
     const objects = dataBelow(this.#folder).filter((path) => statSync(path).size > 0);
     if (objects.length === 0) return;

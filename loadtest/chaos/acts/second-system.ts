@@ -7,13 +7,13 @@ import type { Stage } from '../stage.ts';
 import type { Ledger } from './ledger.ts';
 
 const LANES = 2;
-/** A whole look at an owner that lives takes as long as its record is renewed. */
+/** To see that the owner lives, a start waits until the owner has renewed its record. */
 const REFUSED_TIMEOUT_MS = 120_000;
 const READY_TIMEOUT_MS = 120_000;
-/** The data folder or the replica is another's. */
+/** The data folder or the replica belongs to another system. */
 const EXIT_OWNED = 73;
 
-/** Where a second system with the same settings is started, on a data folder of its own. */
+/** Where a second system is started, with the same settings and a data folder of its own. */
 interface Place {
   readonly stage: Stage;
   readonly ledger: Ledger;
@@ -21,8 +21,8 @@ interface Place {
 }
 
 /**
- * Starts one beside the system that runs.
- * @throws Error when it is not refused
+ * Starts a second system beside the running one.
+ * @throws Error when the second one is not refused
  */
 export async function startBeside({ stage }: Place): Promise<void> {
   const second = launch(stage);
@@ -39,7 +39,7 @@ export async function startBeside({ stage }: Place): Promise<void> {
   }
 }
 
-/** Has one take the replica while the system is away, write, and stop. */
+/** Has a second system take the replica while the first is down, write, and stop. */
 export async function startInstead({ stage, ledger, prefix }: Place): Promise<void> {
   const second = launch(stage);
   try {

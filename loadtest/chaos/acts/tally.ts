@@ -1,4 +1,4 @@
-/** What goes wrong, with the figure that counts it. */
+/** Each kind of fault, with the name of the figure that counts it. */
 export const FAULTS = {
   silent: 'acknowledged as replicated, missing in silence',
   silentLocally: 'acknowledged locally, missing in silence',
@@ -14,7 +14,7 @@ export const FAULTS = {
 
 export type Fault = keyof typeof FAULTS;
 
-/** What was seen so far. */
+/** The counts so far. */
 export class Tally {
   readonly notes: string[] = [];
   readonly startMs: number[] = [];

@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import type { AttackCounts, AttackName, AttackOrder } from './messages.ts';
 
-/** A malicious client with all its connections, in a process of its own. It attacks until it is stopped. */
+/** A malicious client with many connections, in a process of its own. It attacks until it is stopped. */
 export class Attack {
   readonly #process: ChildProcess;
   #counts: AttackCounts = { connections: 0, open: 0, openMax: 0, refused: 0, answered: 0 };
@@ -25,7 +25,7 @@ export class Attack {
     return this.#counts;
   }
 
-  /** Ends it at once. */
+  /** Kills it at once. */
   destroy(): void {
     this.#process.kill('SIGKILL');
   }

@@ -15,7 +15,7 @@ const GARBAGE_BYTES = 4096;
 const HEAD = 'GET /health HTTP/1.1\r\nHost: localhost\r\n';
 
 export const behaviours: Readonly<Record<AttackName, Behaviour>> = {
-  /** Sends a header a byte at a time and never comes to its end. */
+  /** Sends a header a byte at a time, without an end. */
   slowloris: {
     connections: 500,
     begin(socket, random) {
@@ -36,9 +36,9 @@ export const behaviours: Readonly<Record<AttackName, Behaviour>> = {
       socket.end('\r\n\r\n');
     },
   },
-  /** Connects and says nothing. */
+  /** Connects and sends nothing. */
   'idle-connections': { connections: 10_000, begin() {} },
-  /** Sends many requests in one go, and then noise. */
+  /** Sends many requests at once, and then noise. */
   garbage: {
     connections: 20,
     begin(socket, random) {

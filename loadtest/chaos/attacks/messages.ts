@@ -7,12 +7,12 @@ export interface AttackOrder {
   readonly seed: number;
 }
 
-/** So far. */
+/** The counts so far. */
 export interface AttackCounts {
   readonly connections: number;
   readonly open: number;
   readonly openMax: number;
   readonly refused: number;
-  /** Connections that got an answer before their end. */
+  /** Connections that got an answer before they ended. */
   readonly answered: number;
 }

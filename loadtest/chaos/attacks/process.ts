@@ -4,13 +4,13 @@ import { behaviours } from './behaviours.ts';
 import type { AttackCounts, AttackOrder } from './messages.ts';
 
 const COUNTS_INTERVAL_MS = 100;
-/** A connection that ended is made anew after this: the attack goes on, and stays bounded. */
+/** Pause before a connection that ended is made again: the attack goes on, at a bounded rate. */
 const AGAIN_MS = 50;
-/** How many connections are made in one go, and how long is waited then. */
+/** How many connections are made at once, and the pause after them. */
 const RAMP = 100;
 const RAMP_INTERVAL_MS = 50;
 
-/** The attacker's entry: keeps as many connections as the behaviour asks for, each behaving as it says. */
+/** The attacker's entry: keeps up the number of connections of the behaviour, and has each act by it. */
 process.once('message', (order: AttackOrder) => run(order));
 process.on('disconnect', () => process.exit());
 process.on('SIGINT', () => {});

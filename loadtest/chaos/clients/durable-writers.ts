@@ -2,14 +2,14 @@ import http from 'node:http';
 import { request } from '../../../src/testing/request.ts';
 import { alertFor } from './record.ts';
 
-/** One write and what its answer promised. */
+/** One write, and what its answer promised. */
 export interface DurableWrite {
   readonly key: string;
-  /** Undefined when no answer came, or one that promises nothing. */
+  /** Undefined without an answer, or with one that promises nothing. */
   readonly promise: 'local' | 'replicated' | undefined;
   /** Milliseconds since the epoch. */
   readonly sentAtMs: number;
-  /** When the answer was there; milliseconds since the epoch. */
+  /** When the answer came; milliseconds since the epoch. */
   readonly answeredAtMs: number;
 }
 
@@ -17,13 +17,13 @@ export interface DurableWritersOptions {
   /** Base of the API. */
   readonly url: string;
   readonly lanes: number;
-  /** Makes the keys unlike any other's. */
+  /** Makes the keys unique. */
   readonly prefix: string;
 }
 
-/** The most recent knowledge of the replica that the system has shown. */
+/** The replication lag that the system showed last. */
 export interface ShownLag {
-  /** Everything acknowledged before this is in the replica; milliseconds since the epoch. */
+  /** Every write acknowledged before this is in the replica; milliseconds since the epoch. */
   readonly confirmedUntilMs: number;
   readonly lagMs: number;
 }
@@ -31,7 +31,7 @@ export interface ShownLag {
 const LAG_POLL_MS = 50;
 
 /**
- * Clients that ask for the replica's confirmation in every second write, and watch the lag that is shown meanwhile.
+ * Clients that ask for `Durability: replicated` in every second write, and watch the lag that the system shows.
  * States: running → stopped (`stop`).
  */
 export class DurableWriters {
@@ -72,7 +72,7 @@ export class DurableWriters {
       const isPromised = status === 200 || status === 201;
       const promise = isPromised ? (headers ? 'replicated' : 'local') : undefined;
       this.writes.push({ key, promise, sentAtMs, answeredAtMs: Date.now() });
-      // Nobody is there any more; whoever ends it says so soon.
+      // The system is gone; the trial will soon call stop.
       if (status === undefined) await pause(LAG_POLL_MS);
     }
   }

@@ -34,13 +34,13 @@ export class Load {
     this.#tell({ kind: 'start', ...options });
   }
 
-  /** As of a moment ago. */
+  /** The counts as of the last message. */
   get counts(): Counts {
     return this.#counts;
   }
 
   /**
-   * Resolves, when every request under way has ended, with what became of each, in the order of their ends.
+   * Resolves when every request under way has ended, with the record of each request, in the order in which they ended.
    * @throws Error when the clients' process fails
    */
   stop(): Promise<readonly RequestRecord[]> {
@@ -48,7 +48,7 @@ export class Load {
     return this.#stopped;
   }
 
-  /** Ends the process at once. */
+  /** Kills the process at once. */
   destroy(): void {
     this.#process.kill('SIGKILL');
   }

@@ -1,6 +1,6 @@
 import type { RequestRecord } from './record.ts';
 
-/** What the clients' process is told. */
+/** Messages to the clients' process. */
 export type ToClients =
   | {
       readonly kind: 'start';
@@ -10,22 +10,22 @@ export type ToClients =
       readonly kept: number;
       /** Clients that make a connection for each request. */
       readonly fresh: number;
-      /** Of all of them together. */
+      /** Of all clients together. */
       readonly requestsPerSecond: number;
       readonly prefix: string;
       readonly seed: number;
-      /** A field of alerts, beside those that every release knows, that each write sends. */
+      /** An additional field of alerts, which only a newer release knows; every write sends it. */
       readonly newField?: string;
     }
-  /** Finish what is under way, then hand over the history. */
+  /** Finish the requests under way, then hand over the history. */
   | { readonly kind: 'stop' };
 
-/** What it tells. */
+/** Messages from the clients' process. */
 export type FromClients =
   | { readonly kind: 'counts'; readonly counts: Counts }
   | { readonly kind: 'history'; readonly records: readonly RequestRecord[]; readonly isLast: boolean };
 
-/** So far. */
+/** The counts so far. */
 export interface Counts {
   readonly requests: number;
   readonly failed: number;

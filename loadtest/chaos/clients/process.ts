@@ -5,7 +5,7 @@ import type { FromClients, ToClients } from './messages.ts';
 import { alertFor, newFieldOf, type RequestRecord } from './record.ts';
 
 const COUNTS_INTERVAL_MS = 50;
-/** Records in one message: bounds what is serialized in one go. */
+/** Records in one message: limits how much is serialized at once. */
 const CHUNK_RECORDS = 5000;
 
 /** The clients' entry: a process of its own, so that nothing but the clients delays what they measure. */
@@ -17,7 +17,7 @@ process.on('message', (message: ToClients) => {
   if (message.kind === 'start') start(message);
   else stop();
 });
-// Whoever started this is gone.
+// The parent is gone.
 process.on('disconnect', () => process.exit());
 // Ctrl-C reaches the whole process group; the parent decides.
 process.on('SIGINT', () => {});

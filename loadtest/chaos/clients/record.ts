@@ -1,14 +1,14 @@
 import type * as testing from '../../../src/testing/record.ts';
 
-/** What became of one request of the alerts. */
+/** The outcome of one request to the alerts. */
 export interface RequestRecord extends testing.RequestRecord {
   /** The alert's key; each write has its own. */
   readonly key: string;
-  /** Whether the answer to a write repeats the new field, which only a worker that knows it does. */
+  /** Whether the answer to a write repeats the new field; only a worker that knows the field does that. */
   readonly isNewFieldTaken?: boolean;
 }
 
-/** The alert that a client writes under a key: every field follows from it, so that half of one is noticed. */
+/** The alert that a client writes under a key. Every field follows from the key, so a half-written alert is noticed. */
 export function alertFor(key: string) {
   return {
     movieId: key,
@@ -20,12 +20,12 @@ export function alertFor(key: string) {
   };
 }
 
-/** What a client writes into a field that only a newer release knows. */
+/** The value that a client writes into a field that only a newer release knows. */
 export function newFieldOf(key: string): string {
   return `new field of ${key}`;
 }
 
-/** Codes of answers that promise that nothing was applied. */
+/** Error codes that promise that nothing was applied. */
 const DENIALS: ReadonlySet<string> = new Set([
   'writer_busy',
   'writer_mismatch',
@@ -35,7 +35,7 @@ const DENIALS: ReadonlySet<string> = new Set([
   'overloaded',
 ]);
 
-/** @returns whether the server promised by its answer that the write is not there */
+/** @returns whether the answer promised that the write was not applied */
 export function isDenied({ kind, code }: RequestRecord): boolean {
   return kind === 'write' && code !== undefined && DENIALS.has(code);
 }

@@ -1,6 +1,6 @@
 import { renameSync, writeFileSync } from 'node:fs';
 
-/** What a preloaded module reads of one system's clock, in milliseconds. */
+/** The file that a preloaded module reads one system's clock offset from, in milliseconds. */
 export class ClockFile {
   readonly path: string;
 

@@ -5,7 +5,7 @@ import { cleanEnv } from '../../../src/testing/running-system.ts';
 import type { Stage } from '../stage.ts';
 import type { Member } from './member.ts';
 
-/** Runs a command of one system to its end. @param args its words */
+/** Runs a command of one system to its end. @param args the command's words */
 export async function runCommand(
   stage: Stage,
   { dataDir, env }: Pick<Member, 'dataDir' | 'env'>,

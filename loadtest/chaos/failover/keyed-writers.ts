@@ -4,44 +4,44 @@ import { request } from '../../../src/testing/request.ts';
 import type { ShownLag } from '../clients/durable-writers.ts';
 import { alertFor } from '../clients/record.ts';
 
-/** One write that somebody has acknowledged. */
+/** One acknowledged write. */
 export interface Acknowledged {
   readonly key: string;
   readonly promise: 'local' | 'replicated';
-  /** Which of the addresses has answered. */
+  /** Index of the address that answered. */
   readonly by: number;
-  /** When the try was sent that was answered, and when its answer was there; milliseconds since the epoch. */
+  /** When the successful try was sent and answered; milliseconds since the epoch. */
   readonly sentAtMs: number;
   readonly answeredAtMs: number;
 }
 
 export interface KeyedWritersOptions {
-  /** Bases of the API: of all systems, or of what stands before them. */
+  /** Bases of the API: of all systems, or of a proxy in front. */
   readonly urls: readonly string[];
   readonly lanes: number;
-  /** Makes the keys unlike any other's. */
+  /** Makes the keys unique. */
   readonly prefix: string;
   readonly headers?: Readonly<Record<string, string>>;
-  /** How long lanes in turn wait for an answer. */
+  /** How long a lane waits for an answer; the lanes take the values in turn. */
   readonly patienceMs?: readonly number[];
 }
 
-/** One that is stopped answers nobody: half of the lanes turn to the other soon, and half may hear of it when it wakes. */
+/** For a paused system: half of the lanes soon turn to the other system, and half may get an answer when it wakes. */
 const PATIENCE_MS = [3000, 30_000] as const;
 const PAUSE_MS = 50;
 const LAG_POLL_MS = 50;
 const TOLD_MAX = 8;
 
 /**
- * Clients that write to whichever system takes it: each write has an Idempotency-Key, and is sent again, to the next
- * address, until it is acknowledged. Every second one asks for the replica's confirmation. Beside them somebody watches the
- * lag that each system shows. States: running → stopped (`stop`).
+ * Clients that write to whichever system acknowledges: each write has an Idempotency-Key and is retried at the next
+ * address until it is acknowledged. Every second write asks for `Durability: replicated`. Meanwhile the lag that each
+ * system shows is watched. States: running → stopped (`stop`).
  */
 export class KeyedWriters {
   readonly acknowledged: Acknowledged[] = [];
-  /** How often an answer was none that acknowledges, by status; `none` where there was no answer. */
+  /** How often a try was not acknowledged, by status; `none` without an answer. */
   readonly refusals: Record<string, number> = {};
-  /** What the first of these were told, when they had waited for how long, in words. */
+  /** The first of these in words: when each was sent, how long it waited, and the answer. */
   readonly told: string[] = [];
   readonly #options: KeyedWritersOptions;
   readonly #agent = new http.Agent({ keepAlive: true });
@@ -57,12 +57,12 @@ export class KeyedWriters {
     this.#done = Promise.all([...lanes, ...options.urls.map((url, index) => this.#watch(url, index))]);
   }
 
-  /** @param index of the address; what it has shown last */
+  /** @returns the lag that a system showed last. @param index of its address */
   shown(index: number): ShownLag {
     return this.#shown[index] as ShownLag;
   }
 
-  /** Resolves when every request under way has ended; what is not acknowledged then never is. */
+  /** Resolves when every request under way has ended; a write not acknowledged by then never will be. */
   async stop(): Promise<void> {
     this.#stopped.abort();
     await this.#done;

@@ -4,7 +4,7 @@ import { killQuietly, processesOf, type RunningSystem } from '../../../src/testi
 import type { StoreProxy } from '../../support/store-proxy.ts';
 import type { Stage } from '../stage.ts';
 
-/** What the exit code means that a service manager starts it again for: it was fenced. */
+/** The exit code of a fenced system; a service manager then starts it again. */
 export const EXIT_FENCED = 85;
 const PROBE_TIMEOUT_MS = 1000;
 const READY_TIMEOUT_MS = 60_000;
@@ -12,19 +12,20 @@ const READY_TIMEOUT_MS = 60_000;
 export interface MemberOptions {
   readonly stage: Stage;
   readonly name: string;
-  /** Below the trial's folder; nothing is there yet. */
+  /** A folder below the trial's that does not exist yet. */
   readonly dataDir: string;
   readonly port: number;
   readonly env: NodeJS.ProcessEnv;
-  /** Its way to the store. */
+  /** The proxy on its way to the store. */
   readonly way: StoreProxy;
-  /** Its way to the other one. */
+  /** The proxy on its way to the other system. */
   readonly peerWay: StoreProxy;
 }
 
 /**
- * One of two systems, at an address that stays. States: down ↔ up (`start`; `kill`, `stop`, or its own end, of which one that
- * says fenced is followed by a start, as a service manager would), up ↔ paused (`pause`, `resume`).
+ * One of two systems, at a fixed address. States: down ↔ up (`start`; `kill`, `stop`), up ↔ paused (`pause`, `resume`).
+ * When it ends by itself, it is started again, as by a service manager; unless it was fenced, the end counts as
+ * unexpected.
  */
 export class Member {
   readonly name: string;
@@ -34,9 +35,9 @@ export class Member {
   readonly peerWay: StoreProxy;
   /** How often it was fenced. */
   fenced = 0;
-  /** Ends that nobody asked for, in words. */
+  /** Unexpected ends, in words. */
   readonly unasked: string[] = [];
-  /** Hears that everything of it was killed. */
+  /** Called when all its processes were killed. */
   onKilled: (() => void) | undefined;
   readonly #options: MemberOptions;
   #system: RunningSystem | undefined;
@@ -57,7 +58,7 @@ export class Member {
     return this.#system;
   }
 
-  /** Its settings, beside where it is. */
+  /** Its settings, except for its folder and address. */
   get env(): NodeJS.ProcessEnv {
     return this.#options.env;
   }
@@ -70,7 +71,7 @@ export class Member {
     return this.#paused.length > 0;
   }
 
-  /** Starts it without waiting for anything. */
+  /** Starts it, and does not wait. */
   start(): void {
     const { stage, env, port } = this.#options;
     this.#isWanted = true;
@@ -88,13 +89,13 @@ export class Member {
     );
   }
 
-  /** Whether it says that it serves. */
+  /** @returns whether it says that it serves */
   async isReady(): Promise<boolean> {
     const { status } = await request(`${this.url}/ready`, 'GET', undefined, undefined, {}, PROBE_TIMEOUT_MS);
     return status === 200;
   }
 
-  /** Resolves when it answers that it stands by, or serves. */
+  /** Resolves when it says that it stands by or serves. */
   async answers(): Promise<void> {
     await this.#options.stage.until(
       async () => {
@@ -106,7 +107,7 @@ export class Member {
     );
   }
 
-  /** Kills everything of it at once. @param isDiskLost whether its data folder goes with it */
+  /** Kills all its processes at once. @param isDiskLost whether its data folder is lost, too */
   async kill(isDiskLost: boolean): Promise<void> {
     this.#isWanted = false;
     for (const pid of this.#pids) killQuietly(pid, 'SIGKILL');
@@ -116,7 +117,7 @@ export class Member {
     if (isDiskLost) rmSync(this.dataDir, { recursive: true, force: true, maxRetries: 5 });
   }
 
-  /** Whoever has it from now on ends it. */
+  /** Leaves it to the stage: from now on its end is expected. */
   leave(): void {
     this.#isWanted = false;
   }
@@ -127,7 +128,7 @@ export class Member {
     return await this.system.stop();
   }
 
-  /** Stops every process of it, as a machine that is paused. */
+  /** Pauses every process of it, as on a paused machine. */
   pause(): void {
     this.#paused = this.#pids;
     for (const pid of this.#paused) killQuietly(pid, 'SIGSTOP');

@@ -14,21 +14,21 @@ import { Witness } from './witness.ts';
 const NAMES = ['a', 'b'] as const;
 export type MemberName = (typeof NAMES)[number];
 const PREFIX = 'app';
-/** From a fault until somebody serves: what is asserted is less. */
+/** Longest wait from a fault until a system serves; the limits of the trials are lower. */
 const SERVING_TIMEOUT_MS = 90_000;
 
 export interface PairOptions {
   readonly ttlMs: number;
-  /** Whether they can ask each other while the store is silent. */
+  /** Whether each can ask the other while the store is silent. */
   readonly hasPeers: boolean;
   readonly env?: NodeJS.ProcessEnv;
-  /** What one of both alone has. */
+  /** Settings of one of the two. */
   readonly envOf?: (name: MemberName) => NodeJS.ProcessEnv;
-  /** Where its data is; in the trial's folder where left out. */
+  /** Its data folder; by default in the trial's folder. */
   readonly dataDirOf?: (name: MemberName) => string | undefined;
 }
 
-/** Two systems on one store, each with its data folder and a way of its own to the store and to the other one. */
+/** Two systems on one store, each with its own data folder, and its own proxies to the store and to the other. */
 export class Pair {
   readonly members: readonly [Member, Member];
   readonly witness: Witness;
@@ -42,7 +42,7 @@ export class Pair {
     this.members = members;
   }
 
-  /** Makes both, and starts neither. They end with the stage. */
+  /** Makes both without starting them. They end with the stage. */
   static async make(
     stage: Stage,
     { ttlMs, hasPeers, env = {}, envOf, dataDirOf }: PairOptions,
@@ -98,7 +98,7 @@ export class Pair {
     return JSON.parse(readFileSync(this.#pathOf('lease.json._S3rver_object'), 'utf8'));
   }
 
-  /** Whether anything was uploaded into the folder of an epoch. */
+  /** @returns whether anything was uploaded into the folder of an epoch */
   hasFolder(epoch: number): boolean {
     return existsSync(this.#pathOf(epochFolder(epoch)));
   }
@@ -107,7 +107,7 @@ export class Pair {
     return this.members[member === this.members[0] ? 1 : 0];
   }
 
-  /** Starts both, the first one as the leader. */
+  /** Starts both; the first becomes the leader. */
   async start(): Promise<void> {
     const [first, second] = this.members;
     first.start();
@@ -116,7 +116,7 @@ export class Pair {
     await second.answers();
   }
 
-  /** Resolves with the one that serves. */
+  /** Resolves with the system that serves. */
   async leader(): Promise<Member> {
     let leader: Member | undefined;
     await this.#stage.until(
@@ -131,12 +131,12 @@ export class Pair {
     return leader as Member;
   }
 
-  /** Resolves when this one serves. */
+  /** Resolves when this system serves. */
   async serves(member: Member): Promise<void> {
     await this.#stage.until(() => member.isReady(), `${member.name} serves`, SERVING_TIMEOUT_MS);
   }
 
-  /** Ends all that is wrong, and resolves with the one that serves when the other one stands by. */
+  /** Ends all faults, and resolves with the leader once the other system stands by. */
   async heal(): Promise<Member> {
     for (const member of this.members) {
       member.resume();
@@ -148,7 +148,7 @@ export class Pair {
     return leader;
   }
 
-  /** Ends the other one, and leaves this one to the stage. */
+  /** Ends the other system, and leaves this one to the stage. */
   async leaveTo(leader: Member): Promise<void> {
     await this.other(leader).stop();
     this.#stage.keep(leader.system, leader.dataDir);
@@ -161,7 +161,7 @@ export class Pair {
   }
 }
 
-/** @returns what is in the main database of a system, running or not */
+/** @returns the keys in the main database of a system, running or not */
 export function keysOf({ dataDir }: Member): ReadonlySet<string> {
   const db = new Sqlite(join(dataDir, 'main.db'), { readonly: true, fileMustExist: true });
   try {

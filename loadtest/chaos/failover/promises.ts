@@ -11,7 +11,7 @@ const CONTRADICTIONS = 'epochs or records of two';
 const UNASKED = 'ends that nobody asked for';
 const NOTES_MAX = 8;
 
-/** What must hold in each trial of two systems. */
+/** The limits of every trial with two systems. */
 export const OF_TWO: readonly Limit[] = [
   atMost(0, 'writes', REPLICATED_LOST),
   atMost(0, 'writes', UNWARNED_LOST),
@@ -21,12 +21,12 @@ export const OF_TWO: readonly Limit[] = [
   atLeast(1, 'writes', 'acknowledged as replicated'),
 ];
 
-/** What clients of two systems were told, held against what the one has that leads. */
+/** Compares what the clients of two systems were promised with the database of the leader. */
 export class Promises {
   readonly #pair: Pair;
   readonly #clients: KeyedWriters;
   readonly #notes: string[] = [];
-  /** What each that was killed since the last time had shown: who takes its place at its address shows something newer. */
+  /** The lag that a system killed since the last call had shown: its successor at the address shows a newer one. */
   #shown: (ShownLag | undefined)[] = [];
   #judged = 0;
   #localLost = 0;
@@ -42,7 +42,7 @@ export class Promises {
       };
   }
 
-  /** @param leader the one that leads now: what was acknowledged since the last time is in it, or was lost */
+  /** @param leader holds every write that was acknowledged since the last call, or the write was lost */
   judge(leader: Member): void {
     const { acknowledged } = this.#clients;
     const some = acknowledged.slice(this.#judged);
@@ -66,7 +66,7 @@ export class Promises {
   }
 
   /**
-   * What there is to tell when nobody writes any more.
+   * Judges once more, when all clients have stopped, and gives the result.
    * @param leader as of `judge`
    */
   end(leader: Member): {
@@ -106,9 +106,9 @@ export class Promises {
 }
 
 /**
- * How often another system than before has acknowledged, at the least: each write was applied between its sending and its
- * answer, so only one that was sent after the other's answer is known to be later. More of these than changes of the leader
- * means that two took writes at once.
+ * How often the acknowledging system changed, at least. Each write was applied between its sending and its answer, so a
+ * write is known to be later than another only if it was sent after the other's answer. More changes here than changes
+ * of the leader mean that two systems took writes at once.
  */
 export function turnsIn(
   acknowledged: readonly Pick<Acknowledged, 'by' | 'sentAtMs' | 'answeredAtMs'>[],
@@ -117,9 +117,9 @@ export function turnsIn(
     { atMs: write.sentAtMs, write, isEnd: false },
     { atMs: write.answeredAtMs, write, isEnd: true },
   ]);
-  // Of two at the same time none is known to be later.
+  // Of two writes at the same time neither is known to be later.
   events.sort((a, b) => a.atMs - b.atMs || Number(a.isEnd) - Number(b.isEnd));
-  /** The longest chain of turns behind each that is under way, and behind what each system has answered. */
+  /** The longest chain of changes before each write under way, and before the answers of each system. */
   const open = new Map<object, number>();
   const done: number[] = [];
   for (const { write, isEnd } of events) {

@@ -12,18 +12,18 @@ export interface Scene {
   readonly pair: Pair;
   readonly clients: KeyedWriters;
   readonly promises: Promises;
-  /** From each fault until somebody serves. */
+  /** The time from each fault until a system serves. */
   readonly recoveryMs: number[];
 }
 
 export interface SceneOptions extends PairOptions {
-  /** Where the clients write, and with what; at both systems without it. */
+  /** Where the clients write, and with which headers and timeouts. Default: at both systems. */
   readonly front?: (pair: Pair) => Promise<Pick<KeyedWritersOptions, 'urls' | 'headers' | 'patienceMs'>>;
 }
 
 /**
- * Starts both, puts clients on them, and holds at the end what those were told against what is there.
- * @param perform does what the trial is about; its figures and notes go with those of the clients
+ * Starts both systems and clients, and at the end compares the promises to the clients with the database.
+ * @param perform the trial itself; its figures and notes are added to those of the clients
  */
 export async function onPair(
   stage: Stage,

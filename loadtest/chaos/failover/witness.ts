@@ -1,6 +1,6 @@
 import type { Passed } from '../../support/store-proxy.ts';
 
-/** What a record says that a system wrote. */
+/** What a system wrote into the lease's record. */
 interface Written {
   readonly epoch: number;
   readonly session: string;
@@ -11,15 +11,15 @@ const RECORD = /\/lease\.json$/;
 const OBJECT_OF_EPOCH = /\/e(\d{6,})\//;
 
 /**
- * Sees each write that the store has taken, on the way of each system, and so who led: an epoch is one system's, no record
- * is written over one that came later, and a folder of an epoch has objects of one system alone.
+ * Sees every write that the store accepted, by system, and so knows who led. It checks that an epoch belongs to one
+ * system, that no record overwrites a later one, and that the folder of an epoch has objects of one system alone.
  */
 export class Witness {
   readonly #epochs = new Map<number, Set<string>>();
   readonly #folders = new Map<number, Set<string>>();
   readonly #written = new Map<number, Set<string>>();
 
-  /** @param who the system whose way it is */
+  /** @param who the system that sent the write */
   saw(who: string, { method, url, status, body }: Passed): void {
     if (method !== 'PUT' || status !== 200) return;
     const path = url.split('?', 1)[0] as string;
@@ -28,7 +28,7 @@ export class Witness {
     if (!RECORD.test(path)) return;
     const { epoch, session, n } = JSON.parse(body.toString()) as Written;
     add(this.#epochs, epoch, who);
-    // A write that is sent again is the same one.
+    // A retried write is the same one.
     add(this.#written, n, session);
   }
 
@@ -37,13 +37,13 @@ export class Witness {
     return this.#epochs.size;
   }
 
-  /** How often another system led than before. */
+  /** How often the leader changed. */
   get changes(): number {
     const leaders = [...this.#epochs].sort(([a], [b]) => a - b).map(([, who]) => [...who].join());
     return leaders.filter((who, index) => index > 0 && who !== leaders[index - 1]).length;
   }
 
-  /** What must not be, in words. */
+  /** Violations of the checks, in words. */
   get contradictions(): readonly string[] {
     return [
       ...twice(this.#epochs, (epoch, who) => `epoch ${epoch} was led by ${who}`),

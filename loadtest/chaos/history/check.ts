@@ -13,21 +13,21 @@ interface Row {
   readonly version: number;
 }
 
-/** What a history and a database do not agree on: keys, by kind of disagreement. */
+/** Where a history and a database disagree: keys, by kind of disagreement. */
 export interface Disagreement {
   readonly lost: readonly string[];
   readonly doubled: readonly string[];
   readonly halfApplied: readonly string[];
   readonly deniedYetApplied: readonly string[];
   readonly acknowledged: number;
-  /** What SQLite finds wrong with the file itself. */
+  /** Damage that SQLite finds in the file itself. */
   readonly damage: readonly string[];
 }
 
 /**
- * Holds the history of the clients' writes against a database. Each write has a key of its own and is sent once:
- * acknowledged, it must be there, once (version 1) and whole; denied, it must not be there; without an answer it
- * may be there or not, but once and whole.
+ * Compares the history of the clients' writes with a database. Each write has a key of its own and is sent once. An
+ * acknowledged write must be there once (version 1) and whole. A denied write must not be there. A write without an
+ * answer may be there or not, but once and whole.
  *
  * @param path main.db, or a restored copy of it; opened read-only
  */
@@ -63,7 +63,7 @@ function isWhole({ version: _version, ...row }: Row): boolean {
   return isDeepStrictEqual(row, alertFor(row.movieId));
 }
 
-/** @returns the counts under the words that limits use */
+/** @returns the counts, under the names that the limits use */
 export function disagreementFigures(found: Disagreement): Record<string, number> {
   return {
     acknowledged: found.acknowledged,

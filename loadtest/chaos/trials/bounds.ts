@@ -18,14 +18,14 @@ const LEFT_MB = 50;
 const RESERVE_MB = 16;
 const PREFIX = 'bounds';
 const LOOK_INTERVAL_MS = 100;
-/** A reader is told of when it has stayed for half a minute. */
+/** A reader is reported after half a minute. */
 const READER_TOLD_S = 40;
 const BACK_MAX_MS = 60_000;
 
-/** The reasons that stand in `degraded`, by what is out of order. */
+/** The reasons in `degraded`, by name. */
 type Degraded = ReadonlyMap<string, string>;
 
-/** What the system has told of, and in which order. */
+/** Which causes the system has reported, and whether it did so before it refused writes. */
 interface Told {
   isReader: boolean;
   isStore: boolean;
@@ -167,7 +167,7 @@ function note(told: Told, degraded: Degraded | undefined, refused: number): void
   }
 }
 
-/** @returns undefined when it is not ready */
+/** @returns undefined when the system is not ready */
 async function degradedOf(stage: Stage): Promise<Degraded | undefined> {
   const { status, text } = await request(`${stage.system.url}/ready?verbose`, 'GET');
   if (status !== 200) return undefined;

@@ -7,9 +7,9 @@ import type { Trial } from '../trial.ts';
 
 const HOUR_MS = 3_600_000;
 const SHIFTED_CLOCK = fileURLToPath(new URL('../shifted-clock.js', import.meta.url));
-/** Enough for each timer that runs by the second to come round. */
+/** Long enough for each timer that runs every second to fire. */
 const SETTLE_MS = 1000;
-/** The writer shall always be in the middle of a commit when it is killed. */
+/** Enough writes to catch the writer in the middle of a commit when it is killed. */
 const BUSY = { kept: 36, fresh: 4, requestsPerSecond: 4000 };
 
 export const clockJump: Trial = {
@@ -38,7 +38,7 @@ export const clockJump: Trial = {
       stage.progress(`${turn} of ${times}`);
       const offsetMs = turn % 2 === 0 ? HOUR_MS : 0;
       const before = load.counts.acknowledged;
-      // Between the last commit of one writer and the start of the next.
+      // The clock jumps between the last commit of one writer and the start of the next.
       const back = killWriter(stage);
       setClock(offsetPath, offsetMs);
       await back;

@@ -10,11 +10,11 @@ import { collectGarbage, debuggerEnv } from '../collect-garbage.ts';
 import type { Stage } from '../stage.ts';
 import type { Trial } from '../trial.ts';
 
-/** By then the primary's code is compiled and its heap has its size; what grows after that is a leak. */
+/** After this share of the crashes the primary's code is compiled and its heap has its size: later growth is a leak. */
 const WARM_SHARE = 0.1;
-/** What is collected does not all go back to the system; a leak of 20 kB a crash would be 40 MiB. */
+/** Not all collected memory goes back to the operating system; a leak of 20 kB a crash would be 40 MiB. */
 const RSS_GROWTH_MAX_MIB = 20;
-/** Connections that are just being handed over come and go. */
+/** Connections that are being handed over come and go. */
 const OPEN_FILES_GROWTH_MAX = 10;
 const SAMPLES = 20;
 
@@ -23,14 +23,14 @@ const SERVING = 2;
 const CRASHING = 4;
 /** How long a worker that crashes has been ready, on average. */
 const LIFE_MS = 40;
-/** While it is in the data folder, workers crash. */
+/** Workers crash while this file is in the data folder. */
 const SWITCH = 'crash';
 const ENTRY = 'src/runtime/main.ts';
 const PLACE = '  const role = await import(';
 /**
- * The subject is what is left of each death in the primary, so that those that die load nothing of a worker but what
- * every child has: a crash takes a fifth of the time. They are handed connections, and neither accept nor read them: a
- * worker does the one before the other, and what one that died has read nobody else can answer.
+ * The trial is about what each death leaves in the primary. So the crashing workers load only what every child has: a
+ * crash then takes a fifth of the time. They get connections, and neither accept nor read them: a worker accepts before
+ * it reads, and nobody else can answer a request that a dead worker has read.
  */
 const CRASH = `  const { existsSync } = await import('node:fs');
   await loaded();
@@ -65,9 +65,9 @@ export const crashLeak: Trial = {
     const system = await stage.start({
       ...debuggerEnv(port),
       WORKERS: String(SERVING + CRASHING),
-      // Those in reserve have loaded everything.
+      // Spares have loaded everything.
       SPARE_WORKERS: '0',
-      // With no back-off to speak of: 2,000 crashes shall not take an hour. The breaker is another trial's subject.
+      // Hardly a back-off: 2,000 crashes must not take an hour. Another trial is about the breaker.
       RESTART_BACKOFF_MIN_MS: '1',
       RESTART_BACKOFF_MAX_MS: '1',
       RESTART_INTENSITY: '1000',
@@ -79,7 +79,7 @@ export const crashLeak: Trial = {
     const crashUntil = async (count: number) => {
       const path = join(stage.dataDir, SWITCH);
       writeFileSync(path, '');
-      // They are workers like any other until now, and have requests under way.
+      // Until now these are normal workers with requests under way.
       deaths.push(...(await killChildren(stage, crashingNames())));
       for (let done = crashes().length; done < count; ) {
         const from = system.lines.length;
@@ -89,7 +89,7 @@ export const crashLeak: Trial = {
       }
       const from = system.lines.length;
       rmSync(path);
-      // From now on each that starts is a worker like any other.
+      // From now on each new worker is a normal one.
       await Promise.all(
         crashingNames().map((name) => stage.until(() => serves(system, name, from), `${name} serves again`)),
       );
@@ -128,7 +128,7 @@ function serves(system: RunningSystem, name: string, from: number): boolean {
   return about.at(-1)?.msg === `${name} ready`;
 }
 
-/** The least of several looks after a collection of the garbage: what comes and goes is no growth. */
+/** The least of several samples after a garbage collection: what comes and goes is no growth. */
 async function settled(stage: Stage, port: number): Promise<Holdings> {
   await stage.sleep(1000);
   await collectGarbage(stage.system, port, (condition, what) => stage.until(condition, what));

@@ -8,14 +8,14 @@ import { notOfRelease, statusOf } from '../status.ts';
 import type { Trial } from '../trial.ts';
 
 const TABLE = 'made_by_a_failing_migration';
-/** They succeed on an empty database. */
+/** These succeed on an empty database. */
 const FAILING: readonly { readonly what: string; readonly sql: string }[] = [
   {
     what: 'on the rows that there are',
     sql: `CREATE TABLE ${TABLE} (category TEXT UNIQUE) STRICT; INSERT INTO ${TABLE} SELECT category FROM alerts;`,
   },
   {
-    // A copy of the database lies elsewhere.
+    // It would succeed on a copy of the database, which has another path.
     what: 'on the live database alone',
     sql: `CREATE TABLE ${TABLE} (is_live INTEGER CHECK (is_live = 0)) STRICT;
 INSERT INTO ${TABLE} SELECT file LIKE '%/data/main.db' FROM pragma_database_list WHERE name = 'main';`,

@@ -15,7 +15,7 @@ const KILL_WITHIN_MS = 300;
 interface Tally {
   exited: number;
   untold: number;
-  /** Of another release than the state calls for. */
+  /** Processes of another release than they should be. */
   readonly strange: string[];
   failed: number;
   readonly nextStartMs: number[];
@@ -63,7 +63,7 @@ export const deployHalf: Trial = {
   },
 };
 
-/** The older release cannot live with the migration: the new writer stays, and so do the old workers. */
+/** The older release is not compatible with the migration: the new writer stays, and so do the old workers. */
 async function failForward(stage: Stage, field: string, tally: Tally): Promise<void> {
   const old = await runningRelease(stage);
   const load = await stage.startLoad(DEPLOY_LOAD);
@@ -80,7 +80,7 @@ async function failForward(stage: Stage, field: string, tally: Tally): Promise<v
   await mustReload(stage);
 }
 
-/** The older release can live with the migration: all goes back to it. */
+/** The older release is compatible with the migration: all processes go back to it. */
 async function failBack(stage: Stage, field: string, tally: Tally): Promise<void> {
   const old = await runningRelease(stage);
   const load = await stage.startLoad(DEPLOY_LOAD);
@@ -88,7 +88,7 @@ async function failBack(stage: Stage, field: string, tally: Tally): Promise<void
   failInPlace(stage.deployment, FAIL);
   count(tally, await reload(stage), old);
   const status = await statusOf(stage);
-  // A reload does not exchange it.
+  // A reload does not replace Litestream.
   const children = status.children.filter(({ role }) => role !== 'litestream');
   tally.strange.push(...notOfRelease({ ...status, children }, old));
   tally.failed += failedOf(await load.stop());
@@ -122,7 +122,7 @@ function count(tally: Tally, { code, output }: CommandEnd, old: string): void {
   if (!output.includes(old)) tally.untold += 1;
 }
 
-/** @returns what is not as a writer of another release with workers of the old one, in words */
+/** @returns the deviations from a new writer with workers of the old release, in words */
 function notOfHalf({ children, releases }: Status, old: string): string[] {
   const isRight = ({ role, release }: ChildStatus) => {
     if (role === 'writer') return release === releases.writer.hash && release !== old;
@@ -131,7 +131,7 @@ function notOfHalf({ children, releases }: Status, old: string): string[] {
   return children.filter((child) => !isRight(child)).map(inWords);
 }
 
-/** @returns what a start says otherwise than the status, in words */
+/** @returns where a start's ready line differs from the status, in words */
 function notOfPair({ line }: NextStart, { releases }: Status): string[] {
   return [
     ...(line.release === releases.workers.hash ? [] : [`ready says the release is ${line.release}`]),

@@ -16,7 +16,7 @@ import type { Trial } from '../trial.ts';
 
 const WORKERS = 4;
 const BACKOFF_MAX_MS = 2000;
-/** On top of the back-off: what workers take to load that start all at once. */
+/** Beside the back-off: the time to load when all workers start at once. */
 const BOOT_MS = 3000;
 const BACK_TIMEOUT_MS = 30_000;
 
@@ -46,7 +46,7 @@ export const deployInPlace: Trial = {
     const names = workerNames(stage);
     const isServing = (name: string) => isAlive(system.pidOf(name));
     const culprits: Culprit[] = [];
-    // One that still loads would die of it, too.
+    // A process that is still loading would die, too.
     for (const name of childNames(stage)) await system.waitFor(({ msg }) => msg === `${name} ready`);
     modules.remove();
     await stage.everySecond(seconds, async () => {
@@ -77,7 +77,7 @@ export const deployInPlace: Trial = {
   },
 };
 
-/** Kills a worker, which nobody can make up for now. */
+/** Kills a worker, which cannot be replaced now. */
 async function killWorker(stage: Stage, name: string): Promise<Culprit> {
   const { system } = stage;
   const from = system.lines.length;
@@ -88,7 +88,7 @@ async function killWorker(stage: Stage, name: string): Promise<Culprit> {
   return { holders, faultMs, diedMs: timeOf(died) };
 }
 
-/** @returns the names of what the status calls degraded; asked by the project's code, since the deployment's cannot run */
+/** @returns the names in `degraded`; the project's code asks, since the deployment's cannot run */
 async function toldOf(stage: Stage): Promise<string[]> {
   const { root, nodePath } = stage.invocation;
   stage.invokeBy({ root: PROJECT, nodePath: process.execPath });

@@ -7,7 +7,7 @@ import { addField, DEPLOY_LOAD } from '../deploys.ts';
 import type { Stage } from '../stage.ts';
 import type { Trial } from '../trial.ts';
 
-/** Longer than a request takes, so that the new release has been asked for itself. */
+/** Longer than a request takes, so that some requests meet the new release alone. */
 const AFTERWARDS_MS = 1000;
 
 export const deployMigrating: Trial = {
@@ -63,7 +63,7 @@ export const deployMigrating: Trial = {
   },
 };
 
-/** @returns how many writes have another value in the column than their client sent */
+/** @returns how many writes do not have the value that their client sent in the column */
 function dropped(stage: Stage, field: string, taken: readonly RequestRecord[]): number {
   return readDatabase(stage, (db) => {
     const find = db

@@ -19,7 +19,7 @@ const ENV = { START_TIMEOUT_MS: String(START_TIMEOUT_MS) };
 const WORKER = 'src/worker/main.ts';
 const ROUTES = 'src/app/alerts/routes.ts';
 const SCHEMA = 'src/app/alerts/schema.ts';
-/** After so many deploys that were refused, every child is killed. */
+/** After so many refused deploys every child is killed. */
 const KILL_EACH = 3;
 const MESSAGE = 'the deploy is broken';
 
@@ -27,7 +27,7 @@ interface BadDeploy {
   readonly what: string;
   readonly file: string;
   readonly break: (deployment: Deployment) => void;
-  /** What the operator must be told. */
+  /** The text that the operator must get. */
   readonly told: RegExp;
 }
 
@@ -118,7 +118,7 @@ export const deployRefused: Trial = {
         notes.add(`${bad.what}: the operator was told ${JSON.stringify(output.trim())}`);
       }
       if ((turn + 1) % KILL_EACH !== 0 && turn + 1 < times) continue;
-      // The first successor may have been loaded before the deploy.
+      // The first successor may have loaded its code before the deploy.
       for (const _ of ['successor', "successor's successor"]) deaths.push(...(await killEachChild(stage)));
       strange.push(...notOfRelease(await statusOf(stage), running));
     }

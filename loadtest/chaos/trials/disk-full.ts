@@ -11,7 +11,7 @@ const DISK_MIB = 512;
 const FULL_TIMEOUT_MS = 30_000;
 const RESUME_TIMEOUT_MS = 30_000;
 
-/** The disk fills up with the writer's reserve in the way, and without it. */
+/** The disk fills up, once with the writer's reserve and once without. */
 export const diskFull: readonly Trial[] = [
   trialOf('disk-full', 'fills up to the last byte, and is freed', {}),
   trialOf('disk-full-unguarded', 'does so with no reserve kept', { DISK_RESERVE_MB: '0' }),
@@ -47,7 +47,7 @@ function trialOf(name: string, what: string, env: NodeJS.ProcessEnv): Trial {
         fill(ballast);
         await stage.until(
           () => {
-            // What a checkpoint or a rotation has freed meanwhile.
+            // Fill the space that a checkpoint or a rotation has freed meanwhile.
             fill(ballast);
             return load.counts.storageFull > before + 20;
           },
@@ -88,7 +88,7 @@ function trialOf(name: string, what: string, env: NodeJS.ProcessEnv): Trial {
   };
 }
 
-/** @returns the answer to a write, unless it is a problem that says what is the matter */
+/** @returns the answer to a write, unless it is an error that names the cause */
 async function unclearAnswer(stage: Stage, turn: number): Promise<string[]> {
   const body = JSON.stringify(alertFor(`probe-${turn}`));
   const { status, text, detail } = await request(`${stage.system.url}/alert`, 'POST', body);

@@ -9,11 +9,11 @@ import type { Stage } from '../stage.ts';
 import type { Trial } from '../trial.ts';
 
 const LANES = 24;
-/** When the disk goes, counted from the first write. */
+/** Time from the first write to the loss of the disk. */
 const LIFE_MIN_MS = 300;
 const LIFE_SPREAD_MS = 2500;
 
-/** What has been promised, and what became of it. */
+/** The acknowledged writes, and what became of them. */
 interface Tally {
   rounds: number;
   requests: number;
@@ -21,7 +21,7 @@ interface Tally {
   local: number;
   replicatedLost: number;
   localLost: number;
-  /** Of those, the ones that were older than what was shown as not confirmed. */
+  /** Lost local writes that were in the replica by the lag that the system had shown. */
   localLostUnwarned: number;
   vanished: number;
   oldestLostMs: number;
@@ -85,7 +85,7 @@ function notesOn({ replicated, replicatedLost, local, localLost, oldestLostMs, l
   ];
 }
 
-/** Rounds on one replica: each starts from what it holds, writes, and loses its disk. The last system keeps running. */
+/** Rounds on one replica: each restores from it, writes, and loses its disk. The last system keeps running. */
 async function loseDisks(
   stage: Stage,
   rounds: number,
@@ -94,7 +94,7 @@ async function loseDisks(
   tally: Tally,
 ): Promise<void> {
   if (rounds === 0) return;
-  /** What every later database must hold. */
+  /** The keys that every later database must have. */
   const kept = new Set<string>();
   if (tally.rounds > 0) await stage.stopSystem();
   emptyDisk(stage);

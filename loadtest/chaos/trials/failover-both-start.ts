@@ -19,7 +19,7 @@ export const failoverBothStart: Trial = {
       for (let turn = 0; turn < times; turn += 1) {
         stage.progress(`${turn} of ${times}`);
         await stage.sleep(LIFE_MS);
-        // Of four kinds each disk is lost in two.
+        // The turns go through all four combinations of lost disks.
         await Promise.all(pair.members.map((member, index) => member.kill(((turn >> index) & 1) === 1)));
         const startMs = performance.now();
         for (const member of pair.members) member.start();

@@ -20,7 +20,7 @@ export const failoverClocks: Trial = {
   size: { unit: 'times', full: 20, short: 2 },
   victims: undefined,
   limits: [
-    // Its times are of another clock than the clients'.
+    // This figure compares times of the system's clock with those of the clients'.
     ...OF_TWO.filter(({ figure }) => figure !== UNWARNED_LOST),
     atMost(SERVING_MAX_MS, 'ms', 'worst recovery'),
   ],

@@ -14,7 +14,7 @@ const STORMS: readonly Weather[] = ['refuse', 'hang', 'unavailable'];
 
 interface Cut {
   readonly name: string;
-  /** Whether the other one takes over, and nobody does otherwise; undefined where either is right. */
+  /** Whether the other system must take over, or nobody; undefined where either is right. */
   readonly isTakenOver: boolean | undefined;
   readonly perform: (
     pair: Pair,
@@ -24,7 +24,7 @@ interface Cut {
   ) => Promise<void>;
 }
 
-/** What is cut, and who leads then. */
+/** What is cut off, and who leads then. */
 const CUTS: readonly Cut[] = [
   {
     name: 'the leader from the store',

@@ -13,7 +13,7 @@ import type { Trial } from '../trial.ts';
 const DISK_MIB = 512;
 const TTL_MS = 6000;
 const LOOK_TIMEOUT_MS = 60_000;
-/** It stays dead for so long. */
+/** How long the leader stays dead. */
 const GONE_MS = 3 * TTL_MS;
 const TAKEN = 'takeovers with a full disk';
 
@@ -45,7 +45,7 @@ export const failoverDiskFull: Trial = {
             await pair.serves(leader);
             standby.start();
           }
-          // What room it needs it knows by a drill.
+          // A drill tells it how much room it needs.
           await stage.until(
             async () => (await runCommand(stage, standby, ['verify'])).code === 0,
             'it is proven',
@@ -76,7 +76,7 @@ export const failoverDiskFull: Trial = {
   },
 };
 
-/** Whether it says that it would not take over, for want of room. */
+/** @returns whether it says that it would not take over, for lack of room */
 async function hasNoRoom(stage: Stage, member: Member): Promise<boolean> {
   const { stdout } = await runCommand(stage, member, ['status', '--json']);
   const { failover } = JSON.parse(stdout) as SystemSnapshot;

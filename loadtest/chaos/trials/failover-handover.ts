@@ -23,7 +23,7 @@ export const failoverHandover: Trial = {
   victims: undefined,
   limits: [
     ...OF_TWO,
-    // Of a machine that has no time for it HAProxy hears nothing in its second, and sends nothing to anybody.
+    // On a busy machine a health check may miss its second; HAProxy then sends requests to neither system.
     withSpeed(atMost(0, 'requests', FAILED)),
     atMost(0, 'times', REFUSED),
     atMost(0, 'writes', 'acknowledged locally, then lost'),
@@ -65,7 +65,7 @@ export const failoverHandover: Trial = {
     ),
 };
 
-/** Nobody is local behind a proxy: the clients need a key. */
+/** Behind a proxy no client is local, so the clients need a key. */
 async function behindHaproxy(stage: Stage, pair: Pair) {
   const ports = pair.urls.map((url) => new URL(url).port) as [string, string];
   const port = await runHaproxy(stage.folder, twoServers(ports), [], (child) =>
@@ -82,7 +82,7 @@ async function behindHaproxy(stage: Stage, pair: Pair) {
   ]);
   return {
     urls: [`http://127.0.0.1:${port}`],
-    // What waits is to be answered, however long that takes.
+    // A waiting request must be answered, however long that takes.
     patienceMs: [PATIENCE_MS],
     headers: { Authorization: `Bearer ${/nl_\S+/.exec(stdout)?.[0]}` },
   };

@@ -12,11 +12,11 @@ import type { Trial } from '../trial.ts';
 
 const TTL_MS = 6000;
 const ALERTS_PER_TURN = 30;
-/** The lead changes when so many of a turn are sent; the rest are sent by the next one. */
+/** The lead changes when so many mails of a turn are sent; the next leader sends the rest. */
 const SENT_MIN = 5;
 const ANSWER_MAX_MS = 100;
 const DELIVERY_TIMEOUT_MS = 90_000;
-/** How old what the replica lacks may be when its leader dies. */
+/** How old a commit that the replica lacks may be when the leader dies. */
 const WINDOW_MS = 5000;
 
 const ENDS: Readonly<Record<string, (stage: Stage, leader: Member) => Promise<unknown>>> = {
@@ -72,7 +72,7 @@ export const failoverMails: Trial = {
         await stage.until(() => areSent(next, ids), 'all are sent', DELIVERY_TIMEOUT_MS);
         promises.judge(await pair.heal());
       }
-      // The history of the clients is held against the whole table.
+      // The history of the clients is compared with the whole table.
       const { url } = await pair.heal();
       await Promise.all(all.map((id) => request(`${url}/alert/movie/${id}`, 'DELETE')));
       const again = repetitions(mails);
@@ -100,7 +100,7 @@ export const failoverMails: Trial = {
 
 type Repetition = readonly [SunkMail, SunkMail];
 
-/** @returns each mail that came after another to the same, with that one */
+/** @returns each repeated mail, with the one before to the same recipient */
 function repetitions(mails: readonly SunkMail[]): readonly Repetition[] {
   const last = new Map<string, SunkMail>();
   return mails.flatMap((mail) => {

@@ -12,7 +12,7 @@ const LIFE_SPREAD_MS = 2000;
 const TAKEN_TIMEOUT_MS = 60_000;
 const BEFORE = 'killed before its folder counted';
 
-/** When the next one is killed: it has the record, and goes on until this is so. */
+/** When the next leader is killed: it has the record, and lives until this condition holds. */
 const MOMENTS: Readonly<
   Record<string, (pair: Pair, next: Member, epoch: number) => boolean | Promise<boolean>>
 > = {

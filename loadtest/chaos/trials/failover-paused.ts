@@ -6,7 +6,7 @@ const TTL_MS = 3000;
 const LIFE_MIN_MS = 1000;
 const LIFE_SPREAD_MS = 2000;
 const PAUSES_MS = [1000, 2000, 2500, 3000, 4000, 6000, 10_000, 20_000, 60_000] as const;
-/** Of the short form: for one that is fenced. */
+/** The pause of the short form: long enough to be fenced. */
 const SHORT_PAUSES_MS = [10_000] as const;
 const FEW = 3;
 
@@ -14,7 +14,7 @@ export const failoverPaused: Trial = {
   name: 'failover-paused',
   fault: 'of two systems all processes of the one that leads are stopped for 1 to 60 s, and wake',
   size: { unit: 'times', full: 20, short: 1 },
-  // What hung for so long is ended and replaced by its primary, when that wakes before it is fenced.
+  // A primary that wakes before it is fenced replaces the children that hung for so long.
   victims: /./,
   limits: OF_TWO,
   run: (stage, times) =>
@@ -34,8 +34,8 @@ export const failoverPaused: Trial = {
         await stage.sleep(pauseMs);
         leader.resume();
         await pair.heal();
-        // The one that had led may still have to find out that it does so no more. One that leads on is followed by nobody: the
-        // other one serves later, if ever, and for another reason.
+        // The former leader may not know yet that it lost the lead. If it still leads, there was no takeover to time:
+        // the other system serves later, if ever, and for another reason.
         const servedMs = pair.record.epoch === epoch ? undefined : await served;
         if (servedMs !== undefined) recoveryMs.push(servedMs);
         promises.judge(await pair.heal());

@@ -15,12 +15,12 @@ const STORMS: readonly Weather[] = ['refuse', 'hang', 'unavailable', 'slow', 'cu
 const CHILDREN = ['contender', 'writer', 'litestream', 'worker-1', 'standby'] as const;
 
 type Step = (member: Member, random: Random, stage: Stage) => Promise<unknown> | undefined;
-/** What can become of one system. */
+/** What can happen to one system. */
 const STEPS: Readonly<Record<string, Step>> = {
   'loses its process': (member) => (member.isUp ? member.kill(false) : undefined),
   'loses its disk': (member) => (member.isUp ? member.kill(true) : undefined),
   'is stopped': (member) => (member.isUp && !member.isPaused ? member.stop() : undefined),
-  // It may wait for what never comes to be.
+  // A handover may wait for ever, so the wait is limited.
   'hands over': (member, random, stage) =>
     member.isUp && !member.isPaused
       ? Promise.race([runCommand(stage, member, ['handover']), stage.sleep(random.below(PAUSE_SPREAD_MS))])

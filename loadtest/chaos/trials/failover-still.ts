@@ -10,7 +10,7 @@ const TTL_MS = 3000;
 const LIFE_MIN_MS = 1000;
 const LIFE_SPREAD_MS = 2000;
 const PAUSES_MS = [1000, 2500, 4000, 8000, 15_000] as const;
-/** Of the short form: for one that the other has led after. */
+/** The pause of the short form: long enough for the other system to take over. */
 const SHORT_PAUSES_MS = [15_000] as const;
 const FEW = 3;
 
@@ -19,7 +19,7 @@ export const failoverStill: Trial = {
   fault: 'of two systems the one that leads is paused, its clock stands still meanwhile, and it wakes',
   size: { unit: 'times', full: 20, short: 1 },
   victims: /./,
-  // Until its next look it commits locally, for all that its clock tells: what is replicated is not concerned.
+  // By its clock its lease still holds, so it commits locally until its next look. Replicated writes are not concerned.
   limits: OF_TWO.filter(({ figure }) => figure !== BESIDE),
   run(stage, times) {
     const clocks = { a: clockOf(stage.folder, 'a'), b: clockOf(stage.folder, 'b') };

@@ -14,11 +14,11 @@ import type { Stage } from '../stage.ts';
 import type { Trial } from '../trial.ts';
 
 const LANES = 4;
-/** How long the clients write, counted from the first write that was acknowledged as replicated. */
+/** Longest time that the clients write after the first write was acknowledged as replicated. */
 const LIFE_SPREAD_MS = 600;
-/** A replica that is seeded anew, or that was silent, takes its time on a busy machine. */
+/** On a busy machine a replica that is seeded anew, or that was silent, takes long. */
 const REPLICATED_TIMEOUT_MS = 120_000;
-/** Of so many rounds, in one nothing is done. */
+/** One of so many rounds does nothing to the files or the store. */
 const ROUNDS_A_PAUSE = 3;
 
 export const history: Trial = {
@@ -26,7 +26,7 @@ export const history: Trial = {
   fault:
     'a stop, SIGKILL, restore --at or rollback; an act on the files or the store; a start (half over S3, half from a folder)',
   size: { unit: 'times', full: 100, short: 4 },
-  // It is started again where its replica was silent or emptied.
+  // Litestream is restarted when its replica was silent or emptied.
   victims: /^litestream$/,
   limits: [
     atMost(0, 'writes', FAULTS.silent),
@@ -66,7 +66,7 @@ export const history: Trial = {
   },
 };
 
-/** Rounds on one kind of replica, of which every third is one in which nothing is done. */
+/** Rounds on one kind of replica. In every third the act is NOTHING. */
 async function actUpon(stage: Stage, kind: ReplicaKind, times: number, tally: Tally): Promise<void> {
   if (times === 0) return;
   const site = await ReplicaSite.make(kind, stage);
@@ -79,7 +79,7 @@ async function actUpon(stage: Stage, kind: ReplicaKind, times: number, tally: Ta
   if (refusal) throw new Error(`a new system is refused: ${refusal.text}`);
   for (let turn = 0, done = 0; done < times; turn += 1) {
     const end = stage.random.pick(ENDS);
-    // What was decided and is nowhere else yet goes with the disk.
+    // A decision that is only on this disk yet would be lost with it.
     const acts = end.decide ? ACTS.filter(({ isMemoryLeft }) => isMemoryLeft) : ACTS;
     const act = turn % ROUNDS_A_PAUSE === 1 ? NOTHING : stage.random.pick(acts);
     const where = `${kind} ${turn} (${end.name}, ${act.name})`;
@@ -124,12 +124,12 @@ async function roundOf(round: Round, end: End, act: Act): Promise<void> {
   await site.speak();
   const told = folder.events().slice(before);
   if (told.length > 0) tally.restores += 1;
-  // What an operator's restore has left is told at the next start.
+  // A start after an operator's restore reports what the restore has left.
   if (act === NOTHING && !end.decide && told.length > 0) tally.count('toldIdle', 1, where, told.join(' '));
   judge(round, act, end, told);
 }
 
-/** @returns clients that have written for a while */
+/** @returns clients that have been writing for a while */
 async function clientsOf({ stage, prefix }: Round): Promise<DurableWriters> {
   const clients = new DurableWriters({ url: stage.system.url, lanes: LANES, prefix });
   try {

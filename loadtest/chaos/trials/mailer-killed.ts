@@ -8,9 +8,9 @@ import { type SunkMail, startMailSink } from '../../support/mail-sink.ts';
 import type { Stage } from '../stage.ts';
 import type { Trial } from '../trial.ts';
 
-/** So many alerts are due for each kill. */
+/** How many alerts are due for each kill. */
 const ALERTS_PER_KILL = 10;
-/** The next kill comes when so many have been sent since the last; the rest are sent after the last kill. */
+/** The next kill comes after so many mails since the last kill; the rest are sent after the last kill. */
 const SENT_PER_KILL = 7;
 const ANSWER_MAX_MS = 20;
 const DELIVERY_TIMEOUT_MS = 60_000;
@@ -48,7 +48,7 @@ export const mailerKilled: Trial = {
     const ids = Array.from({ length: kills * ALERTS_PER_KILL }, (_, index) => `due-${index}`);
     await inTurns(ids, (id) => post(stage, id));
     const deaths: Death[] = [];
-    /** When each alert was known to be settled on disk, as the mailer was killed. */
+    /** When each alert was first seen as settled on disk, at a kill of the mailer. */
     const settledMs = new Map<string, number>();
     while (deaths.length < kills) {
       stage.progress(`${deaths.length} of ${kills}`);
@@ -73,7 +73,7 @@ export const mailerKilled: Trial = {
     const deadlineMs = performance.now() + DELIVERY_TIMEOUT_MS;
     while ((await notSent()) > 0 && performance.now() < deadlineMs) await stage.sleep(500);
     const again = repetitions(mails);
-    // By the connections: what the dead one had sent may be read after its death.
+    // The time of the connection counts: a mail that the dead mailer had sent may be read after its death.
     const killedMs = deaths.map(({ faultMs }) => faultMs);
     const figures = {
       'not delivered': ids.length - recipientsOf(mails).size,
@@ -89,7 +89,7 @@ export const mailerKilled: Trial = {
         ([first, next]) => first.messageId === '' || first.messageId !== next.messageId,
       ).length,
     };
-    // The history of the clients is held against the whole table.
+    // The history of the clients is compared with the whole table.
     await inTurns(ids, (id) => request(`${stage.system.url}/alert/movie/${id}`, 'DELETE'));
     return {
       injected: deaths.length,
@@ -107,7 +107,7 @@ async function post(stage: Stage, id: string): Promise<void> {
   if (status !== 201) throw new Error(`an alert was answered with ${status}: ${text.slice(0, 200)}`);
 }
 
-/** @returns the recipients whose alerts are said to be sent, on disk */
+/** @returns the recipients whose alerts are marked as sent on disk */
 function settled({ system }: Stage): string[] {
   const db = new Sqlite(join(system.dataDir, 'main.db'), { readonly: true });
   try {
@@ -117,7 +117,7 @@ function settled({ system }: Stage): string[] {
   }
 }
 
-/** Works on some at a time. */
+/** Works on a few items at a time. */
 async function inTurns<Item, Result>(
   items: readonly Item[],
   work: (item: Item) => Promise<Result>,
@@ -133,7 +133,7 @@ function recipientsOf(mails: readonly SunkMail[]): Set<string> {
   return new Set(mails.map(({ to }) => to));
 }
 
-/** @returns each mail to one who had one before, with that one */
+/** @returns each repeated mail, with the one before to the same recipient */
 function repetitions(mails: readonly SunkMail[]): [first: SunkMail, next: SunkMail][] {
   const latest = new Map<string, SunkMail>();
   return mails.flatMap((mail): [SunkMail, SunkMail][] => {

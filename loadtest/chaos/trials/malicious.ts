@@ -8,7 +8,7 @@ import type { Trial } from '../trial.ts';
 
 const ESTABLISHED_TIMEOUT_MS = 60_000;
 
-/** Clients that mean harm, each kind a trial of its own with the same promise: the others do not notice. */
+/** Malicious clients, each kind a trial of its own with the same promise: honest clients do not notice. */
 export const malicious: readonly Trial[] = [
   trialOf('slowloris', 'a header sent a byte a second that never ends'),
   trialOf('huge-header', 'a header of 10 MB'),

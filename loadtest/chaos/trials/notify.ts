@@ -11,26 +11,26 @@ import type { Trial } from '../trial.ts';
 
 const HEARTBEAT_MS = 1000;
 const LAG_MAX_MS = 1000;
-/** Beside the period: between two looks, and from the writer to them. */
+/** Allowance beside the period: the time between two checks, and from the writer to them. */
 const LOOKS_MS = 3000;
 const TOLD_TIMEOUT_MS = 300_000;
 const DISK_MIB = 512;
 const VICTIM = 'worker-1';
-/** What crashes as soon as it serves is refused: this waits until a file is there. */
+/** A reload refuses code that crashes as soon as it serves, so this code waits for a file. */
 const crashOnceThere = (path: string) => `  setInterval(() => {
     const isToCrash = process.title === 'ninelives ${VICTIM}' && process.getBuiltinModule('fs').existsSync('${path}');
     if (isToCrash) throw new Error('crashes again and again');
   }, 500);
   return () => {};`;
 
-/** What each condition has to bring: one message, and one at its end. */
+/** Each condition must bring one message, and one at its end. */
 const ONCE = [
   atMost(0, 'conditions', 'not told once and ended once'),
   atMost(0, 'messages', 'of something else'),
   atMost(10, 'messages', 'told within the hour'),
 ];
 
-/** The operator is told of what lasts and of what crashes; in seconds it is how long something lasts before it is told. */
+/** The operator is told of lasting problems and of crashes. The size is NOTIFY_AFTER_MS in seconds. */
 export const notify: readonly Trial[] = [
   {
     name: 'notify-cut',
@@ -83,7 +83,7 @@ export const notify: readonly Trial[] = [
     name: 'notify-crashes',
     fault: 'a primary killed, a crash loop, a full disk; the operator is told of each',
     size: { unit: 'seconds', full: 60, short: 4 },
-    // Litestream ends where it has no room.
+    // Litestream ends on a full disk.
     victims: /^(worker-1|litestream)$/,
     obstacle: obstacleToDisks,
     limits: ONCE,
@@ -94,7 +94,7 @@ export const notify: readonly Trial[] = [
         ...settings(trap, seconds),
         REPLICA_URL: `file:${join(stage.folder, 'replica')}`,
         RESTART_INTENSITY: '2',
-        // One has no room on a full disk, and says so: another condition, at its own time.
+        // A drill fails on a full disk, and would bring another condition at its own time.
         DRILL_INTERVAL_MS: '0',
       };
       const killed = await stage.start(env);
@@ -170,7 +170,7 @@ function judged(trap: MessageTrap, names: readonly string[]): Record<string, num
     const statuses = messages.filter(({ condition }) => condition === name).map(({ status }) => status);
     return statuses.join() !== 'problem,ended';
   });
-  // A start that takes long on a busy machine is told too.
+  // A slow start on a busy machine is reported, too.
   const others = messages.filter(({ condition }) => !names.includes(condition) && condition !== 'system');
   return {
     'not told once and ended once': wrong.length,
@@ -179,7 +179,7 @@ function judged(trap: MessageTrap, names: readonly string[]): Record<string, num
   };
 }
 
-/** A machine that is busy brings others, such as a start that takes long. */
+/** A busy machine brings other conditions, such as a slow start. */
 function notesOf(trap: MessageTrap): readonly string[] {
   const all = trap.messages().map(({ condition, status }) => `${condition} ${status}`);
   return [`told: ${all.join(', ')}`];

@@ -4,7 +4,7 @@ import { enterLoop, LOOP } from './worker-looping.ts';
 
 export const primaryKilled = killPrimaryUnder<Stage>({
   fault: 'SIGKILL the primary while one worker hangs',
-  // The hang shall last, so that the primary's end is all that can end it.
+  // The hang must last, so that only the primary's end can end it.
   env: { HANG_TIMEOUT_MS: '60000' },
   prepare: ({ deployment }) => deployment.addFeature('chaos', LOOP),
   inflict: ({ system }) => enterLoop(system.url),

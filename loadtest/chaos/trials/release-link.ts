@@ -27,7 +27,7 @@ export const releaseLink: Trial = {
     const installation = new Installation(stage);
     installation.swap(0);
     await installation.configure();
-    // With the defaults: what counts is what lies beside the link.
+    // Without the stage's WORKERS, so that the settings beside the link count.
     await stage.start({ WORKERS: undefined });
     await stage.startLoad(DEPLOY_LOAD);
     const deaths: Death[] = [];
@@ -46,7 +46,7 @@ export const releaseLink: Trial = {
         figures.failed += 1;
         notes.add(`the operator was told ${JSON.stringify(output.trim())}`);
       }
-      // The one before, too, in every second turn.
+      // In every second turn the previous release is removed, too.
       installation.removeOlder(turn, turn % 2 === 0 ? 1 : 2);
       const worker = stage.random.pick(workerNames(stage));
       deaths.push(...(await killChildren(stage, [worker, 'writer', 'litestream'])));
@@ -73,7 +73,7 @@ export const releaseLink: Trial = {
   },
 };
 
-/** A folder with `releases`, and a link to one of them, as an operator keeps it. */
+/** A folder with `releases` and a link to one of them, as operators have it. */
 class Installation {
   readonly folder: string;
   readonly #stage: Stage;
@@ -94,7 +94,7 @@ class Installation {
     writeFileSync(join(this.folder, '.env'), `PORT=${await freePort()}\n`);
   }
 
-  /** Makes a release, and has the link lead to it from one moment to the next. */
+  /** Makes a release, and switches the link to it atomically. */
   swap(number: number): void {
     const { deployment } = this.#stage;
     deployment.setVersion(`1.${number}.0`);

@@ -8,13 +8,13 @@ import { statusOf } from '../status.ts';
 import type { Trial } from '../trial.ts';
 
 const BACKOFF_MAX_MS = 2000;
-/** One that was begun with too few threads may hang. */
+/** A process that was started with too few threads may hang. */
 const START_TIMEOUT_MS = 4000;
-/** On top of the back-off: what processes take to load that start all at once. */
+/** Beside the back-off: the time to load when all processes start at once. */
 const BOOT_MS = 3000;
 const TOLD_TIMEOUT_MS = 15_000;
 const BACK_TIMEOUT_MS = 45_000;
-/** What the system says when it cannot have more. */
+/** The errors that the system reports when a resource is used up. */
 const WHY = /EAGAIN|EMFILE|ENFILE|ENOMEM/;
 
 export const starved: Trial = {
@@ -34,7 +34,7 @@ export const starved: Trial = {
     const system = await stage.start({
       START_TIMEOUT_MS: String(START_TIMEOUT_MS),
       RESTART_BACKOFF_MAX_MS: String(BACKOFF_MAX_MS),
-      // A process that has too few threads crashes, which is a fault like any other.
+      // A process with too few threads crashes, which counts as a fault, so its breaker may open.
       BREAKER_RETRY_MS: String(BACKOFF_MAX_MS),
     });
     await stage.startLoad({ requestsPerSecond: 200 });
@@ -46,7 +46,7 @@ export const starved: Trial = {
       let isTold = false;
       await stage.everySecond(seconds / RESOURCES.length, async (turn) => {
         const { pid } = system;
-        // The first has no spare that could hide what is missing.
+        // The first kills hit roles without a spare, which could hide the shortage.
         const isFirst = turn === 0;
         setLimit(pid, resource, isFirst ? await resource.exhausted(pid) : resource.atEdge(pid, stage.random));
         if (killOne(stage, isFirst ? ['mailer', 'litestream'] : childNames(stage))) killed += 1;
@@ -78,7 +78,7 @@ export const starved: Trial = {
   },
 };
 
-/** Has the system run as another user, whom the limits bind. */
+/** Has the system run as another user, whom the limits apply to. */
 function belongToAnother(stage: Stage): void {
   const modules = stage.deployment.ownModules();
   chmodSync(stage.folder, 0o711);
@@ -88,7 +88,7 @@ function belongToAnother(stage: Stage): void {
   stage.invokeBy({ uid: STARVED_UID, nodePath, env: { ...env, LITESTREAM_BIN: litestreamPath } });
 }
 
-/** Kills one of these processes, but not the last worker. @returns whether there was one */
+/** Kills one of these processes, but not the last worker. @returns whether it killed one */
 function killOne(stage: Stage, names: readonly string[]): boolean {
   const { system } = stage;
   const living = names.filter((name) => isAlive(system.pidOf(name)));
@@ -100,7 +100,7 @@ function killOne(stage: Stage, names: readonly string[]): boolean {
   return true;
 }
 
-/** @returns whether the status comes to say what is missing; without a free descriptor it may take some tries */
+/** @returns whether the status soon names the shortage; without a free descriptor it may take some tries */
 async function isToldSoon(stage: Stage): Promise<boolean> {
   const isTold = async () => {
     const { status } = await statusOf(stage).catch(() => ({ status: { notReady: [], degraded: [] } }));

@@ -13,27 +13,27 @@ import type { Trial } from '../trial.ts';
 const MB = 1024 * 1024;
 const DATABASES = ['main', 'media'];
 const PREFIX = 'store-outage';
-/** Small enough to be met in ten minutes. */
+/** Small enough to be reached in ten minutes. */
 const BACKLOG_MAX_MB = 192;
-/** What is on the disk beside the backlog: the WAL, a segment that is being shipped, a snapshot's copy. */
+/** Disk use beside the backlog: the WAL, a segment that is being shipped, the copy of a snapshot. */
 const BESIDE_BACKLOG_MB = 96;
 const STOP_TIMEOUT_MS = 5000;
 const SHOWN_TIMEOUT_MS = 10_000;
 const CATCH_UP_TIMEOUT_MS = 180_000;
-/** A shorter trial has one storm of each sort of consequence: told of, not told of, and broken off. */
+/** A shorter trial has one storm of each kind: uploads get an error, break off, or get no answer. */
 const SHORT_S = 60;
 const SHORT_STORMS = { loaded: ['unavailable', 'cut'], idle: ['hang'] } as const;
 const ALL_STORMS = { loaded: STORMS, idle: ['refuse', 'hang', 'unavailable'] } as const;
-/** In these nothing gets through, and the system has to show it. */
+/** In this weather nothing gets through, and the system must show it. */
 const DEAD: ReadonlySet<Weather> = new Set(['refuse', 'hang', 'unavailable', 'cut']);
 
 interface Storms {
   readonly proxy: StoreProxy;
   readonly watch: ReplicationWatch;
   readonly shownMs: number[];
-  /** From the end of an outage to the first upload that the store took on. */
+  /** From the end of an outage to the first upload that reaches the store. */
   readonly catchUpMs: number[];
-  /** To the first commit that is confirmed, which waits for all of that upload. */
+  /** From the end of an outage to the first confirmed commit, which needs that whole upload. */
   readonly confirmedMs: number[];
   notShown: number;
   notCaughtUp: number;
@@ -67,7 +67,7 @@ export const storeOutage: Trial = {
       REPLICA_BACKLOG_MAX_MB: String(BACKLOG_MAX_MB),
       REPLICA_STOP_TIMEOUT_MS: String(STOP_TIMEOUT_MS),
       DRILL_INTERVAL_MS: '0',
-      // Refusals of a machine that does other things too are another trial's.
+      // Refusals of an overloaded machine are the subject of another trial.
       OVERLOAD_LAG_MS: '0',
     };
     await stage.start(env);
@@ -136,7 +136,7 @@ export const storeOutage: Trial = {
   },
 };
 
-/** One outage: until it has been shown, and at least so long. */
+/** One outage. It lasts until the system has shown it, and at least `lengthMs`. */
 async function storm(stage: Stage, storms: Storms, weather: Weather, lengthMs: number): Promise<void> {
   const { proxy, watch } = storms;
   stage.progress(weather);
@@ -183,7 +183,7 @@ async function write(stage: Stage, key: string): Promise<void> {
   if (status !== 201) throw new Error(`a write was answered with ${status ?? detail}`);
 }
 
-/** Holds what is shown against the weather, once there was time to notice it. */
+/** Compares the shown state with the weather, once there was time to notice it. */
 class StateJudge {
   readonly #proxy: StoreProxy;
   readonly notes: string[] = [];
@@ -208,7 +208,7 @@ class StateJudge {
   }
 }
 
-/** With the store open again a backlog takes its time; with it slow, it depends on what there is to ship. */
+/** With the store open again, catching up takes time. With a slow store, the state depends on what there is to ship. */
 function isRight(weather: Weather, state: string): boolean {
   if (DEAD.has(weather)) return state === 'unreachable';
   return state === 'streaming' || state === 'catching-up';

@@ -6,9 +6,9 @@ import type { LogLine } from '../../../src/testing/running-system.ts';
 import type { Trial } from '../trial.ts';
 
 const VICTIM = 'worker-1';
-/** Several windows of the breaker: it must have opened by then. */
+/** Several windows of the breaker, which must have opened by then. */
 const OPENS_TIMEOUT_MS = 60_000;
-/** A spare worker gets its name, and so its fault, only with its place. */
+/** A spare gets its name, and so the fault, only with its slot. */
 const CRASH = `  let sinceMs: number | undefined;
   setInterval(() => {
     if (process.title !== 'ninelives ${VICTIM}') return;

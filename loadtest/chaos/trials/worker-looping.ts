@@ -12,15 +12,15 @@ import type { Stage } from '../stage.ts';
 import type { Trial } from '../trial.ts';
 
 const HANG_TIMEOUT_MS = 2000;
-/** By then the worker is in the loop, and no connection changes hands any more. */
+/** By then the worker is in the loop, and no connection is being handed over. */
 const SETTLED_MS = 300;
-/** Nothing about the log line of a hang can take longer. */
+/** The log line of a hang cannot take longer. */
 const NOTICED_TIMEOUT_MS = HANG_TIMEOUT_MS + 20_000;
 
-/** What the log must say of the place that hangs. */
+/** How the log must name the code that hangs. */
 const CULPRIT = /loopForEver [^"]*chaos\/routes\.ts/;
 
-/** What prepares a route whose handler never returns. */
+/** The `prepare` of a route whose handler never returns. */
 export const LOOP = 'return function loopForEver() { while (true); };';
 
 export const workerLooping: Trial = {
