@@ -1,6 +1,6 @@
 /**
- * @param movieId makes it unlike any other
- * @param extraChars how much longer than usual it shall be, 2,000 at most
+ * @param movieId its unique key
+ * @param extraChars how many characters longer than usual, at most 2,000
  * @returns a valid alert, the same for every peer
  */
 export function alertOf(movieId: string, extraChars = 0) {

@@ -5,9 +5,9 @@ import { makeTemporaryFolder, RunningSystem, removeFolder } from '../src/testing
 import { nameOf, readFamily } from './support/cpu-time.ts';
 
 const VICTIM = 'worker-1';
-/** Longer than a worker has to live to be started again without a back-off. */
+/** A worker that has lived this long is restarted without a back-off. */
 const LIFE_MS = 700;
-/** By then the spare has loaded, and each process has given back what its start has left. */
+/** By then the spare has loaded, and each process has freed the memory of its start. */
 const IDLE_AFTER_MS = 12_000;
 
 export interface BootPlan {
@@ -18,7 +18,7 @@ export interface BootPlan {
   readonly restarts: number;
 }
 
-/** What one process of the idle system holds. The pages that others share count whole in rss, in parts in pss. */
+/** Memory of one process of the idle system. Shared pages count whole in rss, in proportion in pss. */
 export interface ProcessMemory {
   readonly name: string;
   readonly rssBytes: number;
@@ -34,8 +34,8 @@ export interface BootFigures {
 }
 
 /**
- * Measures how long it takes to come up, and what the idle system holds. The very first start makes the database and
- * compiles the code, and counts for nothing.
+ * Measures the time of a start and the memory of the idle system. The first start creates the database and compiles the
+ * code, so it does not count.
  */
 export async function measureBoot(
   plan: BootPlan,

@@ -6,19 +6,19 @@ const SHOWN_FROM_PERCENT = 10;
 const FULL_FROM_PERCENT = 90;
 const MACHINE_FULL_FROM_PERCENT = 92;
 
-/** @returns who used the processors, the busiest first: `worker-1 71 %, writer 40 %, load generator 65 %` */
+/** @returns which processes were busy, such as `worker-1 71 %, load generator 65 %, writer 40 %`; the busiest first */
 export function busyInWords({ processes }: Measurement): string {
   const shown = summarize(processes).filter(({ cpuPercent }) => cpuPercent >= SHOWN_FROM_PERCENT);
   return shown.map(({ name, cpuPercent }) => `${name} ${Math.round(cpuPercent)} %`).join(', ');
 }
 
-/** @returns what share of all cores was busy, with the server, the load generator or others; undefined if unknown */
+/** @returns how busy all cores were, with the server, the load generator and others; undefined if unknown */
 export function machinePercent({ cpu, durationMs }: Measurement): number | undefined {
   if (cpu.serverMs === undefined || cpu.otherMs === undefined) return undefined;
   return (100 * (cpu.serverMs + cpu.clientMs + cpu.otherMs)) / (durationMs * availableParallelism());
 }
 
-/** @returns what held a measurement back, as far as processor times tell */
+/** @returns what limited a measurement, as far as processor times show it */
 export function limitInWords(measurement: Measurement): string {
   const full = summarize(measurement.processes).filter(({ cpuPercent }) => cpuPercent >= FULL_FROM_PERCENT);
   const machine = machinePercent(measurement);

@@ -7,16 +7,16 @@ import { scenarioOf } from './scenarios.ts';
 import { compileSlowFsync, slowFsyncEnv } from './support/slow-fsync.ts';
 import { withTarget } from './target.ts';
 
-/** What starting, seeding and stopping a server takes, roughly, for each measurement. */
+/** Rough time of starting, seeding and stopping a server, for each measurement. */
 const SPARE_MS = 1500;
 
-/** What is measured. */
+/** What to measure, and how. */
 export interface ComparePlan {
   readonly load: Load;
   readonly workers: number;
   readonly scenarioNames: readonly string[];
   readonly rounds: number;
-  /** By how much each fsync of a server takes longer than this disk's; 0 for the disk as it is. */
+  /** Delay added to each fsync of a server; 0 for the disk as it is. */
   readonly slowerFsyncUs: number;
 }
 
@@ -29,9 +29,8 @@ export interface Turn {
 }
 
 /**
- * Measures every peer once a round. Each turn has a server and a database of its own, so that none finds what
- * another left, and the order moves on by one each round, so that a machine that becomes slower or faster does so
- * for all.
+ * Measures every peer once a round. Each turn has a server and a database of its own, so no turn finds what another
+ * left. The order moves on by one each round, so a machine that becomes slower or faster does so for all peers.
  */
 export async function compare(plan: ComparePlan, progress: Progress, signal: AbortSignal): Promise<Turn[]> {
   const folder = makeTemporaryFolder();

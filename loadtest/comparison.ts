@@ -15,7 +15,7 @@ interface Row {
   readonly measurements: readonly Measurement[];
 }
 
-/** What one is of the other, round by round. */
+/** The ratio of two peers, round by round. */
 export interface Ratio extends Spread {
   readonly label: string;
 }
@@ -101,13 +101,13 @@ const RATIO_COLUMNS: readonly Column<Ratio>[] = [
   { title: '(min–max)', cell: ({ min, max }) => `(${min.toFixed(2)}–${max.toFixed(2)})` },
 ];
 
-/** @returns the ratios whose both sides were measured */
+/** @returns the ratios of which both sides were measured */
 export function ratiosOf(turns: readonly Turn[]): Ratio[] {
   return RATIOS.flatMap(({ label, of, to, figure }) => {
     const dividends = measurementsOf(turns, ...of);
     const divisors = measurementsOf(turns, ...to);
     if (dividends.length === 0 || divisors.length === 0) return [];
-    // Both lists are in the order of the rounds, and what a round had of noise, both sides had.
+    // Both lists are in the order of the rounds, so both sides of a ratio had the same noise.
     const quotients = dividends.map((dividend, index) => figure(dividend) / figure(divisors[index]!));
     return [{ label, ...spreadOf(quotients) }];
   });
@@ -120,7 +120,7 @@ const NOTES = [
   "Every peer runs under node:cluster, which is what PM2 in its cluster mode uses too. The naive stack has this system's table, statements and validation; only this system writes a log line a request, replicates, and is supervised.",
 ];
 
-/** @returns the whole comparison as tables, with what a reader has to know about them */
+/** @returns the whole comparison as tables, with notes for the reader */
 export function comparisonTable(turns: readonly Turn[]): string {
   const tables = [
     loadLine(turns),
@@ -130,7 +130,7 @@ export function comparisonTable(turns: readonly Turn[]): string {
   return [...tables, NOTES.join('\n')].join('\n\n');
 }
 
-/** Who sent how much: figures of two generators are not comparable. */
+/** The generator and its load: figures of two generators are not comparable. */
 function loadLine(turns: readonly Turn[]): string {
   const { connections, durationMs, generator = 'autocannon' } = turns[0]!.measurement.load;
   return `Load generator: ${generator}, ${connections} connections, ${durationMs / 1000} s a turn.`;
@@ -172,18 +172,18 @@ function serverCost(row: Row): string {
   return whole(over(row, costUs).median);
 }
 
-/** Not a number where the platform tells no processor times. */
+/** NaN where the platform gives no processor times. */
 function costUs({ cpu, requests }: Measurement): number {
   return (1000 * (cpu.serverMs ?? Number.NaN)) / requests;
 }
 
-/** What all processes of the server hold when the load ends. */
+/** Memory of all processes of the server when the load ends. */
 function memoryMb({ processes }: Measurement): number {
   const last = summarize(processes).filter(({ name }) => name !== LOAD_GENERATOR);
   return last.reduce((sum, { rssBytes }) => sum + rssBytes, 0) / MB;
 }
 
-/** The largest of this system's workers; the peers' have no names. */
+/** Memory of this system's largest worker; the peers' workers have no names. */
 function workerMb(row: Row): string {
   const largest = over(row, ({ processes }) => {
     const workers = summarize(processes).filter(({ name }) => WORKER.test(name));

@@ -4,32 +4,32 @@ import { ProcessSampler } from './process-sampler.ts';
 import { cpuTimeMs, machineCpuTimeMs } from './support/cpu-time.ts';
 import type { Target } from './target.ts';
 
-/** What the load generator may need beside the load itself. */
+/** How long the load generator may take beside the load itself. */
 const GRACE_MS = 30_000;
 const SAMPLES_MAX = 600;
 const SAMPLE_INTERVAL_MIN_MS = 500;
 const LOOPBACK = /^(?:127\.\d+\.\d+\.\d+|\[::1\]|localhost)$/;
 
-/** What the load generator's process is told. */
+/** The message to the load generator's process. */
 export interface DriveOrder {
   readonly scenario: string;
   /** Base of the API. */
   readonly url: string;
   readonly load: Load;
   readonly seededAlerts: number;
-  /** The list's pages, where the scenario wants them. */
+  /** The paths of the list's pages, if the scenario wants them. */
   readonly pages: readonly string[];
-  /** What the server wants with each request, such as a key. */
+  /** The headers that the server needs, such as a key. */
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** What it tells. */
+/** Messages from the load generator's process. */
 export type DriveReport =
   /** The warm-up is over. */
   | { readonly kind: 'measuring' }
-  /** The answers of the last second. */
+  /** The number of answers in the last second. */
   | { readonly kind: 'second'; readonly requests: number }
-  /** The measuring is over; the result follows when the last requests have ended. */
+  /** The measured time is over; the result follows when the last requests have ended. */
   | { readonly kind: 'measured' }
   | { readonly kind: 'result'; readonly measurement: Measurement };
 
@@ -37,7 +37,7 @@ export interface DriveOptions extends DriveOrder {
   readonly target: Target;
   readonly signal: AbortSignal;
   readonly onSecond?: (requests: number) => void;
-  /** Called when the measuring begins; what it throws ends the drive. */
+  /** Called when the measured time begins; an error that it throws ends the drive. */
   readonly onMeasuring?: (mark: (text: string) => void) => void;
 }
 
@@ -47,7 +47,7 @@ export function isLoopback(url: string): boolean {
 }
 
 /**
- * Puts load on a server, from a process of its own, so that nothing else of the load test shares its event loop.
+ * Puts load on a server from a process of its own, so the rest of the load test does not share its event loop.
  *
  * @throws Error when the load generator fails, when no request was answered, or the signal's reason
  */
@@ -59,7 +59,7 @@ export async function drive({
   ...order
 }: DriveOptions): Promise<Measurement> {
   signal.throwIfAborted();
-  // A process group of its own: Ctrl-C must not end it before this process has heard of it.
+  // A process group of its own: Ctrl-C must reach this process first, which then ends it.
   const generator = fork(new URL('./generator/main.ts', import.meta.url), { detached: true, execArgv: [] });
   const { promise, resolve, reject } = Promise.withResolvers<Measurement>();
   const timeoutMs = order.load.warmupMs + order.load.durationMs + GRACE_MS;
@@ -100,7 +100,7 @@ export async function drive({
   generator.send(order);
   try {
     const measurement = await promise;
-    // Requests that wait for an answer are no failures yet: without this a server that hangs would pass.
+    // Requests that still wait for an answer are no failures: without this check a server that hangs would pass.
     if (measurement.requests === 0) throw new Error(`${order.scenario}: not one request was answered`);
     const events = target.events?.(beginMs, beginMs + measurement.durationMs) ?? [];
     return {

@@ -6,10 +6,10 @@ import type { Target } from './target.ts';
 
 const COMMAND = join(import.meta.dirname, '../src/bin.js');
 
-/** Something done to the system under load. */
+/** A fault that is injected under load. */
 export interface Fault {
   readonly name: string;
-  /** From the beginning of the measuring; undefined is in its middle. */
+  /** From the beginning of the measured time; undefined: spread over it. */
   readonly atMs: number | undefined;
 }
 
@@ -23,7 +23,7 @@ const FAULTS: Readonly<Record<string, (target: Target) => void>> = {
 export const FAULT_NAMES: readonly string[] = Object.keys(FAULTS);
 
 /**
- * @param text such as `worker-kill` or `worker-kill@3`, which is three seconds after the measuring began
+ * @param text such as `worker-kill`, or `worker-kill@3` for three seconds after the measured time began
  * @throws UsageError
  */
 export function parseFault(text: string): Fault {
@@ -35,9 +35,9 @@ export function parseFault(text: string): Fault {
 }
 
 /**
- * Injects each fault in its time.
- * @param durationMs of the measuring; faults without a time of their own are spread over it
- * @returns a function that forgets those whose time has not come
+ * Injects each fault at its time.
+ * @param durationMs of the measured time; faults without a time of their own are spread over it
+ * @returns a function that cancels the faults whose time has not come
  */
 export function scheduleFaults(
   faults: readonly Fault[],
@@ -63,7 +63,7 @@ function kill({ pid }: Target, name: string): void {
   if (victim) process.kill(victim.pid, 'SIGKILL');
 }
 
-/** What an operator runs after a deploy. How it went stands among the system's events. */
+/** Runs the reload of a deploy. Its outcome is among the system's events. */
 function reload({ dataDir }: Target): void {
   const { PATH, HOME } = process.env;
   const child = spawn(process.execPath, [COMMAND, 'reload'], {

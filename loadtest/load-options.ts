@@ -6,7 +6,7 @@ const SECONDS_MAX = 86_400;
 const CONNECTIONS_MAX = 20_000;
 export const WORKERS_MAX = 64;
 
-/** The options that say how hard and how long a command measures. */
+/** The options for how hard and how long a command measures. */
 export const LOAD_OPTIONS = {
   seconds: { value: 'N', default: '10', help: 'measured time of a scenario, after a warm-up' },
   connections: { value: 'N', default: '50', help: 'keep-alive connections, each with one request under way' },

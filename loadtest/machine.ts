@@ -12,7 +12,7 @@ export interface Machine {
   readonly date: string;
 }
 
-/** @returns what there is to know about this machine, without its name */
+/** @returns a description of this machine, without its name */
 export function describeMachine(): Machine {
   return {
     cpuModel: cpus()[0]?.model.trim() ?? 'unknown',
@@ -24,15 +24,15 @@ export function describeMachine(): Machine {
   };
 }
 
-/** @returns the same in one line, with what every reader should know about it */
+/** @returns the same in one line, with how the machine is shared */
 export function machineLine({ cpuModel, cores, nodeVersion, date }: Machine): string {
   return `${cpuModel}, ${cores} cores shared by the server and the load generator, nothing pinned, Node ${nodeVersion}, ${date}`;
 }
 
-/** Past this share of the machine, what else runs on it shows in the figures. */
+/** Above this share of the machine, other programs distort the figures. */
 const NOISE_MAX_PERCENT = 5;
 
-/** @returns a warning when other programs took part in the measuring, else undefined */
+/** @returns a warning when other programs kept the machine busy, else undefined */
 export function noiseWarning(measurements: readonly Measurement[], { cores }: Machine): string | undefined {
   const percents = measurements.map(
     ({ cpu, durationMs }) => (100 * (cpu.otherMs ?? 0)) / (durationMs * cores),

@@ -37,7 +37,7 @@ async function main(args: readonly string[], signal: AbortSignal): Promise<numbe
 async function execute(command: Command, values: Values, signal: AbortSignal): Promise<number> {
   const jsonFile = values.text('json');
   const start = command.prepare(values);
-  // A path that cannot be written fails now, and not after all the load.
+  // A path that cannot be written fails now, not after the measurement.
   if (jsonFile !== undefined && jsonFile !== '-') closeSync(openSync(jsonFile, 'a'));
   const machine = describeMachine();
   const { text, results, measurements, complaints } = await start({ progress, signal });

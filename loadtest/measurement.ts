@@ -2,30 +2,30 @@
 export interface Load {
   /** Keep-alive connections, each with one request under way. */
   readonly connections: number;
-  /** Load before the measuring begins, so that code is compiled and caches are filled. */
+  /** Load before the measured time, to compile code and fill caches. */
   readonly warmupMs: number;
   readonly durationMs: number;
   /**
-   * Requests begin at this rate, whatever becomes of those before them (open loop). Undefined: each connection sends
-   * its next request when it has the answer to its last (closed loop).
+   * Requests begin at this rate, whatever happens to the earlier ones (open loop). Undefined: each connection sends its
+   * next request when the last is answered (closed loop).
    */
   readonly ratePerSecond?: number | undefined;
-  /** How much longer than usual the alerts are that are written. */
+  /** How many characters longer than usual a written alert is. */
   readonly extraChars?: number;
-  /** Who sends in a closed loop; without it autocannon. */
+  /** The generator of a closed loop; autocannon by default. */
   readonly generator?: Generator;
 }
 
-/** wrk is lighter, but has to be there; a fixed rate has a generator of its own. */
+/** wrk is lighter, but must be installed. A fixed rate has a generator of its own. */
 export type Generator = 'wrk' | 'autocannon';
 
-/** What went wrong, the warm-up included. */
+/** Failures by kind, the warm-up included. */
 export interface Failures {
   /** Connections that were refused or broke. */
   readonly errors: number;
   /** Requests whose connection was closed before an answer came. */
   readonly lost: number;
-  /** No answer in time; at a fixed rate also those for which no connection was free in time. */
+  /** Requests without an answer in time; at a fixed rate also those without a free connection in time. */
   readonly timeouts: number;
   readonly non2xx: number;
 }
@@ -40,10 +40,10 @@ export interface Latency {
 
 /** A part of the measured time. */
 export interface Interval {
-  /** Its beginning, from the beginning of the measuring. */
+  /** Its beginning, from the beginning of the measured time. */
   readonly atMs: number;
   readonly requests: number;
-  /** As far as it is known when they failed. */
+  /** Only failures whose time is known. */
   readonly failed: number;
   readonly p50Ms: number;
   readonly p99Ms: number;
@@ -56,41 +56,41 @@ export interface Percentile {
   readonly ms: number;
 }
 
-/** What one process took in the time before `atMs`. */
+/** The use of one process in the time before `atMs`. */
 export interface ProcessSample {
-  /** From the beginning of the measuring. */
+  /** From the beginning of the measured time. */
   readonly atMs: number;
-  /** What it plays: `worker-1`, `writer`, `load generator`. */
+  /** Its role: `worker-1`, `writer`, `load generator`. */
   readonly name: string;
   readonly rssBytes: number;
-  /** Of one core. */
+  /** Share of one core. */
   readonly cpuPercent: number;
 }
 
-/** Something that the server logged, or that was done to it. */
+/** A line that the server logged, or a fault that was injected. */
 export interface Mark {
-  /** From the beginning of the measuring. */
+  /** From the beginning of the measured time. */
   readonly atMs: number;
   readonly text: string;
 }
 
-/** What one run of a scenario gave. */
+/** The result of one run of a scenario. */
 export interface Measurement {
   readonly scenario: string;
   readonly load: Load;
   /** ISO 8601. */
   readonly startedAt: string;
-  /** Of the measured part. */
+  /** The length of the measured time. */
   readonly durationMs: number;
   readonly requests: number;
   readonly requestsPerSecond: number;
-  /** From the request's sending; at a fixed rate from the moment when it was due. */
+  /** From the sending of the request; at a fixed rate from its due time. */
   readonly latencyMs: Latency;
   readonly percentiles: readonly Percentile[];
   readonly failures: Failures;
   /** Answers by status, the warm-up included. */
   readonly statuses: Readonly<Record<string, number>>;
-  /** How late the load generator itself was with requests that had a free connection; only at a fixed rate. */
+  /** How late the load generator itself sent requests that had a free connection; only at a fixed rate. */
   readonly generatorDelayMs?: Latency | undefined;
   readonly intervals: readonly Interval[];
   readonly cpu: CpuUse;
@@ -98,29 +98,29 @@ export interface Measurement {
   readonly marks: readonly Mark[];
 }
 
-/** Processor time during the measured part, summed over the cores. */
+/** Processor time during the measured time, summed over the cores. */
 export interface CpuUse {
-  /** Of the load generator: near durationMs, it and not the server sets the limit. */
+  /** The load generator's. Near durationMs the generator is the limit, not the server. */
   readonly clientMs: number;
-  /** Of all the server's processes; undefined where the platform does not tell. */
+  /** That of all processes of the server; undefined where the platform does not give it. */
   readonly serverMs: number | undefined;
-  /** Of everything else on the machine; undefined for the same reason. */
+  /** That of everything else on the machine; undefined for the same reason. */
   readonly otherMs: number | undefined;
 }
 
-/** @returns how many requests did not get the answer that they should */
+/** @returns how many requests failed */
 export function failureCount({ errors, lost, timeouts, non2xx }: Failures): number {
   return errors + lost + timeouts + non2xx;
 }
 
-/** @returns their share of all requests, in percent */
+/** @returns the share of failed requests, in percent */
 export function failedPercent({ failures, statuses }: Measurement): number {
   const answered = Object.values(statuses).reduce((sum, count) => sum + count, 0);
   const failed = failureCount(failures);
   return (100 * failed) / Math.max(1, answered + failed - failures.non2xx);
 }
 
-/** @returns in words, which of them had requests that failed */
+/** @returns the measurements with failed requests, in words */
 export function failureComplaints(measurements: readonly Measurement[]): string[] {
   return measurements
     .filter(({ failures }) => failureCount(failures) > 0)

@@ -6,19 +6,19 @@ import { startKeyedSystem, startSystem, type Target } from './target.ts';
 
 const START_TIMEOUT_MS = 15_000;
 
-/** One that is compared with the others. */
+/** A server in the comparison. */
 export interface Peer {
   readonly name: string;
   readonly title: string;
-  /** What an acknowledged write survives. */
+  /** The failure that an acknowledged write survives. */
   readonly survives: string;
   /** Names of the scenarios that it can serve. */
   readonly scenarios: readonly string[];
-  /** @param env what its processes get beside their own */
+  /** @param env additional variables for its processes */
   readonly start: (workers: number, signal: AbortSignal, env: NodeJS.ProcessEnv) => Promise<Target>;
 }
 
-/** Everyone in the comparison, in the table's order. */
+/** Every server in the comparison, in the order of the table. */
 export const peers: readonly Peer[] = [
   {
     name: 'http',
@@ -46,7 +46,7 @@ export const peers: readonly Peer[] = [
     name: 'naive-normal',
     title: 'naive: every worker writes SQLite, NORMAL',
     survives: 'process kill',
-    // Its reads are those of the one above.
+    // Its reads equal those of the peer above.
     scenarios: ['write'],
     start: (workers, signal, env) =>
       startPeer('naive.ts', { ...env, WORKERS: String(workers), SYNCHRONOUS: 'NORMAL' }, signal),
@@ -67,7 +67,7 @@ export const peers: readonly Peer[] = [
   },
 ];
 
-/** Starts what throughput is compared with. */
+/** Starts the server that throughput is compared with. */
 export async function startBaseline(workers: number, signal: AbortSignal): Promise<Target> {
   return await startPeer('bare-http.ts', { WORKERS: String(workers) }, signal);
 }
@@ -76,14 +76,14 @@ async function startPeer(file: string, env: NodeJS.ProcessEnv, signal: AbortSign
   const folder = makeTemporaryFolder();
   const peer = spawn(process.execPath, [new URL(`./peers/${file}`, import.meta.url).pathname], {
     cwd: folder,
-    // A process group of its own: Ctrl-C must not end it under the load. Its channel ends it with this process.
+    // A process group of its own: Ctrl-C must not end it under load. It ends with this process, by its IPC channel.
     detached: true,
     stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
     env: { PATH: process.env.PATH, DATABASE: join(folder, 'peer.db'), ...env },
   });
   const ended = new Promise<void>((resolve) => peer.once('close', () => resolve()));
   const stop = async () => {
-    // The whole group at once: a worker that is about to start would complain that its primary is gone.
+    // Kill the whole group at once: a worker that is just starting would complain that its primary is gone.
     if (peer.pid !== undefined && peer.exitCode === null) process.kill(-peer.pid, 'SIGKILL');
     await ended;
     removeFolder(folder);

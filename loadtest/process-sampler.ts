@@ -1,13 +1,12 @@
 import type { ProcessSample } from './measurement.ts';
 import { nameOf, readFamily } from './support/cpu-time.ts';
 
-/** Its name among the processes. */
+/** The name of the load generator among the processes. */
 export const LOAD_GENERATOR = 'load generator';
 
 /**
- * Looks at processor time and memory of processes and their descendants again and again.
- * States: idle → sampling (`start`) → done (`stop`). A name that two processes bear, the old and the new one of an
- * exchange, counts once, with their sum.
+ * Samples the processor time and memory of processes and their descendants. Two processes of the same name, the old and
+ * the new one of an exchange, count as one, with their sum. States: idle → sampling (`start`) → done (`stop`).
  */
 export class ProcessSampler {
   readonly samples: ProcessSample[] = [];
@@ -63,12 +62,12 @@ export class ProcessSampler {
     }
     this.#cpuMs = cpuMs;
     this.#lastMs = nowMs;
-    // The first look has nothing to compare processor times with.
+    // The first sample has no earlier processor times to compare with.
     if (!isFirst) this.samples.push(...byName.values());
   }
 }
 
-/** How busy a process was, on average, and what it held at the end. */
+/** How busy a process was on average, and its memory at the end. */
 export interface ProcessSummary {
   readonly name: string;
   readonly cpuPercent: number;

@@ -7,18 +7,18 @@ import { type Scenario, scenarioOf } from './scenarios.ts';
 import { seedAlerts, walkPages } from './seed.ts';
 import type { Target } from './target.ts';
 
-/** What is measured, and how. */
+/** What to measure, and how. */
 export interface Order {
   readonly scenario: Scenario;
   readonly load: Load;
-  /** What the progress line calls it. */
+  /** Its name in the progress line. */
   readonly label: string;
   readonly faults?: readonly Fault[];
-  /** How many alerts stand already; without it, those that the scenario needs are made. */
+  /** How many alerts exist already; undefined: make those that the scenario needs. */
   readonly seededAlerts?: number;
 }
 
-/** Seeds what a scenario needs, and runs it. */
+/** Seeds the alerts that a scenario needs, and runs it. */
 export async function measure(
   target: Target,
   { scenario, load, label, faults = [], seededAlerts }: Order,
@@ -54,7 +54,7 @@ export async function measure(
   }
 }
 
-/** @returns the load as the scenario can bear it, at its own rate unless another was asked for */
+/** @returns the load within the scenario's limits, at its own rate unless another was asked for */
 export function fittingLoad({ connectionsMax, ratePerSecond }: Scenario, load: Load): Load {
   return {
     ...load,

@@ -1,47 +1,47 @@
 import { randomBytes } from 'node:crypto';
 import { alertOf, alertPath, seededMovieId } from './alert.ts';
 
-/** One request; with a function for its body it is another each time. */
+/** One request; its body function makes each one different. */
 export interface ScenarioRequest {
   readonly method: 'GET' | 'POST';
   readonly path: string;
   readonly headers?: Readonly<Record<string, string>>;
-  /** @param id unlike any other of this run, always of the same length */
+  /** @param id unique in this run, always of the same length */
   readonly body?: (id: string) => string | Buffer;
 }
 
-/** What one connection shall ask for. */
+/** What a scenario knows about one connection. */
 export interface Lane {
   /** The connection's number, from 0. */
   readonly connection: number;
   readonly connections: number;
   /** How many alerts were seeded. */
   readonly seededAlerts: number;
-  /** The list's pages, one after the other; empty unless the scenario wants them. */
+  /** The paths of the list's pages in order; empty unless the scenario wants them. */
   readonly pages: readonly string[];
-  /** How much longer than usual a new alert is. */
+  /** How many characters longer than usual a new alert is. */
   readonly extraChars?: number;
 }
 
-/** What is asked of a server; how hard and how long is the load's matter. */
+/** The requests to a server; `Load` says how hard and how long. */
 export interface Scenario {
   readonly name: string;
   readonly title: string;
-  /** How many alerts must stand before the load begins. */
+  /** How many alerts must exist before the load begins. */
   readonly seededAlerts: number;
   readonly wantsPages?: boolean;
-  /** More would be refused by design. */
+  /** More connections would be refused by design. */
   readonly connectionsMax?: number;
-  /** The scenario is made for a fixed rate, this one unless told otherwise. */
+  /** The default rate of a scenario that is made for a fixed rate. */
   readonly ratePerSecond?: number;
-  /** The requests that one connection makes in turn, over and over. */
+  /** The requests that one connection repeats in turn. */
   readonly requests: (lane: Lane) => ScenarioRequest[];
 }
 
 const SEEDED_ALERTS = 1000;
 const OPEN_LOOP_RATE = 500;
 const READS_PER_WRITE = 9;
-/** A cover as a page shows it. */
+/** The size of a cover image on a page. */
 const IMAGE_BYTES = 32 * 1024;
 /** A worker takes 16 at once and refuses more; one worker may get them all. */
 const UPLOADS_MAX = 16;
@@ -87,7 +87,7 @@ export const scenarios: readonly Scenario[] = [
     title: 'pages of 20 alerts, by cursor',
     seededAlerts: SEEDED_ALERTS,
     wantsPages: true,
-    // Each connection starts at another page.
+    // Each connection starts at a different page.
     requests: ({ pages, connection }) => rotate(pages, connection).map((path) => ({ method: 'GET', path })),
   },
   {
@@ -105,7 +105,7 @@ export const scenarios: readonly Scenario[] = [
   },
 ];
 
-/** autocannon does not count what it is answered behind such a request; wrk does. */
+/** autocannon does not count the answers on connections that the server closes; wrk does. */
 export const shortRead: Scenario = {
   name: 'short-read',
   title: 'an alert by its key, each by a connection of its own',
@@ -120,7 +120,7 @@ export function scenarioOf(name: string): Scenario {
   return found;
 }
 
-/** Each connection has its share of the alerts, at most so many; together they read them from end to end. */
+/** Each connection reads its share of the alerts, at most SEEDED_ALERTS; together they span all alerts. */
 function readsOf({ connection, connections, seededAlerts }: Lane): ScenarioRequest[] {
   const count = Math.max(1, Math.min(SEEDED_ALERTS, Math.floor(seededAlerts / connections)));
   const stride = seededAlerts / (count * connections);
@@ -134,14 +134,14 @@ function mixed(lane: Lane): ScenarioRequest[] {
   const requests = readsOf(lane).flatMap((read, index) => {
     return index % READS_PER_WRITE === 0 ? [write, read] : [read];
   });
-  // The connections begin together and must not all write together.
+  // The connections begin together: rotation keeps them from writing at the same time.
   return rotate(requests, lane.connection);
 }
 
 function uploadOf(sizeBytes: number): ScenarioRequest {
   const head = `--${BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="cover.gif"\r\nContent-Type: image/gif\r\n\r\n`;
   const signature = 'GIF89a';
-  // Bytes that do not compress, as those of a real image do not.
+  // Random bytes do not compress, like those of a real image.
   const image = randomBytes(sizeBytes);
   image.write(signature, 'latin1');
   const body = Buffer.concat([Buffer.from(head), image, Buffer.from(`\r\n--${BOUNDARY}--\r\n`)]);

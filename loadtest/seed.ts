@@ -9,7 +9,7 @@ const PAGES_MAX = 100;
 /**
  * Makes the alerts that a scenario reads.
  * @param url base of the API
- * @param headers what the server wants with each request
+ * @param headers that the server needs, such as a key
  * @throws Error when one is refused or all take too long, or the signal's reason
  */
 export async function seedAlerts(
@@ -29,7 +29,7 @@ export async function seedAlerts(
 
 /**
  * @param url base of the API
- * @param headers what the server wants with each request
+ * @param headers that the server needs, such as a key
  * @returns the paths of the list's pages, from the newest alert on, by cursor
  * @throws Error when one is refused or all take too long, or the signal's reason
  */

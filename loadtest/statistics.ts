@@ -1,4 +1,4 @@
-/** The middle of several rounds, and how far they lie apart. */
+/** The median of several rounds, and their range. */
 export interface Spread {
   readonly median: number;
   readonly min: number;
@@ -17,7 +17,7 @@ const HOUR_MS = 3_600_000;
 
 /**
  * @param points time in milliseconds, and a value
- * @returns by how much the value rises in an hour, by least squares; 0 for fewer than two moments
+ * @returns the rise of the value in an hour, by least squares; 0 for fewer than two moments
  */
 export function slopePerHour(points: readonly (readonly [atMs: number, value: number])[]): number {
   const meanAt = points.reduce((sum, [atMs]) => sum + atMs, 0) / points.length;

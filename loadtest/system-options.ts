@@ -4,7 +4,7 @@ import { type Fault, parseFault } from './faults.ts';
 import { readWorkers } from './load-options.ts';
 import { existingTarget, startSystem, type Target } from './target.ts';
 
-/** The options that say what is put under load, and what happens to it meanwhile. */
+/** The options for the system under load, and for the faults meanwhile. */
 export const SYSTEM_OPTIONS = {
   url: {
     value: 'URL',
@@ -19,9 +19,9 @@ export const SYSTEM_OPTIONS = {
   reload: { help: 'the same as --fault reload' },
 } satisfies OptionTable;
 
-/** What is put under load. */
+/** The system to put under load. */
 export interface SystemChoice {
-  /** Undefined: one of its own. */
+  /** Undefined: a system of its own. */
   readonly url: string | undefined;
   readonly workers: number;
   readonly faults: readonly Fault[];
@@ -45,7 +45,7 @@ export function readSystem(values: Values): SystemChoice {
   return { url, workers: readWorkers(values), faults };
 }
 
-/** Starts what was chosen. */
+/** Starts the chosen system. */
 export async function startChoice({ url, workers }: SystemChoice, signal: AbortSignal): Promise<Target> {
   return url === undefined ? await startSystem(workers, signal) : existingTarget(url);
 }

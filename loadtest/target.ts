@@ -9,25 +9,25 @@ import type { Mark } from './measurement.ts';
 const STOP_TIMEOUT_MS = 30_000;
 const LOG_END_BYTES = 4000;
 const BIN = new URL('../src/bin.js', import.meta.url).pathname;
-/** Of requests in a minute: each is counted, none refused. */
+/** A rate limit in requests a minute that is counted but never reached. */
 const UNREACHED_LIMIT = 1_000_000_000;
 
 /** A server under load. */
 export interface Target {
   /** Base of the API. */
   readonly url: string;
-  /** Its first process, the others descend from it; undefined when it is not known. */
+  /** Its first process, the ancestor of the others; undefined when unknown. */
   readonly pid: number | undefined;
-  /** What it wants with each request. */
+  /** The headers that it needs. */
   readonly headers?: Readonly<Record<string, string>>;
-  /** Its data folder, where it is this system. */
+  /** Its data folder, if it is this system. */
   readonly dataDir?: string;
-  /** @returns what it tells of itself between two moments; milliseconds since the epoch */
+  /** @returns its events between two times, in milliseconds since the epoch */
   readonly events?: (fromMs: number, toMs: number) => Mark[];
   /**
-   * Ends it and removes what it left.
-   * @param gracefully whether it may take its time
-   * @throws Error when it did not end as it should
+   * Ends it and removes its files.
+   * @param gracefully by a stop, not by a kill
+   * @throws Error when it did not end properly
    */
   stop(gracefully: boolean): Promise<void>;
 }
@@ -39,7 +39,7 @@ export interface SystemTarget extends Target {
 }
 
 /**
- * Runs a target for as long as `use` takes, and ends it whatever happens.
+ * Runs a target until `use` has ended, and ends it in any case.
  * @param signal when it fires, the target ends at once
  */
 export async function withTarget<Result, Kind extends Target>(
@@ -60,22 +60,22 @@ export async function withTarget<Result, Kind extends Target>(
   }
 }
 
-/** @returns a server that somebody else has started, which nobody here ends, and of whose processes nothing is known */
+/** @returns a running server, which is not ended here and whose processes are unknown */
 export function existingTarget(url: string): Target {
   return { url: url.replace(/\/+$/, ''), pid: undefined, stop: async () => {} };
 }
 
-/** How a system differs from one that is merely started. */
+/** How a system differs from the default. */
 export interface SystemOptions {
   /** Settings beside the number of workers. */
   readonly env?: NodeJS.ProcessEnv;
-  /** Its data folder, which then stays; without one it has a new one that goes with it. */
+  /** Its data folder, which then stays; by default a new folder, which is removed with it. */
   readonly dataDir?: string;
 }
 
 /**
  * Starts this system with everything on (request log, Litestream, supervision) in a folder of its own.
- * @param workers number of its HTTP processes
+ * @param workers the number of its workers
  */
 export async function startSystem(
   workers: number,
@@ -114,7 +114,7 @@ export async function startSystem(
   };
 }
 
-/** The same with a key that reaches all that is made, which each request then has to bring. */
+/** The same, but each request has to send a key, which reaches the alerts of every owner. */
 export async function startKeyedSystem(
   workers: number,
   signal: AbortSignal,

@@ -15,7 +15,7 @@ const FAILED = /^failed (<=?) (\d+(?:\.\d+)?) %$/;
 const THROUGHPUT = /^throughput >= (\d+(?:\.\d+)?) of ([a-z-]+)$/;
 const EXPECTED = `expected such as "p99 < 50 ms" (${PERCENTILES.join(', ')}), "failed <= 0 %" or "throughput >= 0.5 of read"`;
 
-/** One line of the file, read. */
+/** One parsed line of the file. */
 export type Threshold =
   | {
       readonly kind: 'latency';
@@ -24,14 +24,14 @@ export type Threshold =
       readonly maxMs: number;
     }
   | { readonly kind: 'failed'; readonly isInclusive: boolean; readonly maxPercent: number }
-  /** Requests a second, as a multiple of those of another scenario or of the baseline in the same run. */
+  /** Requests a second, as a multiple of another scenario's or of the baseline's in the same run. */
   | { readonly kind: 'throughput'; readonly minRatio: number; readonly of: string };
 
 /** By scenario. */
 export type Thresholds = ReadonlyMap<string, readonly Threshold[]>;
 
 /**
- * @param path a JSON file: scenario → what must hold, in words
+ * @param path a JSON file: scenario → thresholds in words
  * @throws UsageError when it cannot be read or holds something else
  */
 export function readThresholds(path: string): Thresholds {
@@ -43,7 +43,7 @@ export function readThresholds(path: string): Thresholds {
   }
 }
 
-/** @throws Error when it says something else */
+/** @throws Error when the text is not a threshold */
 export function parseThreshold(text: string): Threshold {
   const latency = LATENCY.exec(text);
   if (latency) {
@@ -64,11 +64,11 @@ export function needsBaseline(thresholds: Thresholds, scenarioNames: readonly st
   );
 }
 
-/** What came of holding the measurements against the thresholds. */
+/** The result of comparing the measurements with the thresholds. */
 export interface Judgement {
-  /** Each in words. */
+  /** The thresholds that were crossed, in words. */
   readonly crossings: readonly string[];
-  /** What could not be judged, in words. */
+  /** The thresholds that could not be judged, in words. */
   readonly skipped: readonly string[];
   readonly judged: number;
 }
@@ -99,7 +99,7 @@ export function judge(
 }
 
 function thresholdsOf(scenario: string, thresholds: Thresholds, hasFaults: boolean): readonly Threshold[] {
-  // A scenario that nobody thought of must not fail unseen.
+  // A scenario without thresholds must not fail unnoticed.
   const own = thresholds.get(scenario) ?? [{ kind: 'failed', isInclusive: true, maxPercent: 0 } as const];
   if (!hasFaults) return own;
   return [...own.filter(({ kind }) => kind !== 'failed'), ...(thresholds.get(WITH_FAULT) ?? [])];

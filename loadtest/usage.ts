@@ -2,7 +2,7 @@ import { describeOptions, type OptionTable } from '../src/testing/chaos/values.t
 import type { Command } from './command.ts';
 import { commands } from './commands/index.ts';
 
-/** What every command takes. */
+/** The options of every command. */
 export const COMMON_OPTIONS: OptionTable = {
   json: {
     value: 'FILE',
@@ -11,7 +11,7 @@ export const COMMON_OPTIONS: OptionTable = {
   help: { help: 'this text; after a command, its options' },
 };
 
-/** @returns the help: of one command, or of all */
+/** @returns the help of one command, or of all */
 export function usage(command?: Command): string {
   if (command === undefined || command === commands[0])
     return `${listOfCommands()}\n\n${usageOf(commands[0]!)}`;

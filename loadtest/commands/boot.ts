@@ -7,10 +7,10 @@ import { readWorkers } from '../load-options.ts';
 const TIMES_MAX = 10_000;
 const MB = 1024 * 1024;
 
-/** What the project promises of two cores. */
+/** What the project promises on two cores. */
 const WORKER_P50_MAX_MS = 120;
 const START_P50_MAX_MS = 1000;
-/** Without the spare, which SPARE_WORKERS=0 leaves out. */
+/** Without the spare worker, since SPARE_WORKERS=0 leaves it out. */
 const RSS_MAX_MB = 350;
 
 const SPARE = /spare/;
@@ -29,7 +29,7 @@ const MEMORY_COLUMNS: readonly Column<ProcessMemory>[] = [
   { title: 'PSS MB', cell: ({ pssBytes }) => whole(pssBytes / MB) },
 ];
 
-/** How fast it comes up, and what it holds when it has nothing to do. */
+/** How fast the system starts, and how much memory it takes when idle. */
 export const bootCommand: Command = {
   name: 'boot',
   summary: 'time from fork to serving and from start to ready, and the memory of the idle system',

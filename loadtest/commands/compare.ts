@@ -16,14 +16,14 @@ function readGenerator(values: Values): Generator {
   const asked = values.text('generator');
   if (asked !== undefined && asked !== 'wrk' && asked !== 'autocannon')
     throw new UsageError(`--generator: expected wrk or autocannon, not ${asked}`);
-  // Its version: it exits with 1 after that.
+  // wrk prints its version and exits with 1, so only a failed spawn counts.
   const isThere = asked !== 'autocannon' && spawnSync('wrk', ['--version']).error === undefined;
   if (asked === 'wrk' && !isThere)
     throw new UsageError('--generator: wrk is not installed (Debian: apt install wrk)');
   return isThere ? 'wrk' : 'autocannon';
 }
 
-/** This system beside its peers. */
+/** Compares this system with its peers. */
 export const compareCommand: Command = {
   name: 'compare',
   summary: 'the same load on this system and on its peers, in turns',
@@ -61,7 +61,7 @@ export const compareCommand: Command = {
         text: comparisonTable(turns),
         results: { plan, turns, ratios: ratiosOf(turns) },
         measurements: turns.map(({ measurement }) => measurement),
-        // How its peers did does not count.
+        // The results of the peers do not count.
         complaints: failureComplaints(ours),
       };
     };

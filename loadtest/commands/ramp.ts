@@ -14,14 +14,14 @@ const FIRST_RATE = 250;
 const FIRST_CONNECTIONS = 1;
 const FACTOR = 2;
 const CONNECTIONS_MAX = 2048;
-/** A step must bring so much more than the best before it, or it is one too many. */
+/** A step that does not grow the best throughput so far by this factor counts as poor. */
 const GROWTH_MIN = 1.05;
 const POOR_STEPS_MAX = 2;
-/** At a fixed rate: below this share of it, the server does not keep up. */
+/** At a fixed rate, a server that serves less than this share of it does not keep up. */
 const KEPT_MIN = 0.98;
 const FAILED_MAX_PERCENT = 1;
 
-/** More and more load, until more load brings no more answers. */
+/** Raises the load until throughput grows no more. */
 export const rampCommand: Command = {
   name: 'ramp',
   summary: 'more and more load until throughput grows no more, and what was busy then',
@@ -90,7 +90,7 @@ async function climb(
     const load = loadOf(steps.length);
     if (load.connections > (scenario.connectionsMax ?? CONNECTIONS_MAX)) break;
     const label = `${scenario.name}, ${loadInWords(load)}`;
-    // The first step has made what the others read.
+    // The first step has made the alerts that the others read.
     const seeded = steps.length === 0 ? {} : { seededAlerts: scenario.seededAlerts };
     steps.push(await measure(target, { scenario, load, label, ...seeded }, progress, signal));
     progress.note(`${label}: ${whole(steps.at(-1)!.requestsPerSecond)} requests/s`);
@@ -98,7 +98,7 @@ async function climb(
   return { scenario: scenario.name, steps };
 }
 
-/** @returns whether more load brings no more: twice in a row, because one step may have had bad luck */
+/** @returns whether more load brought no more, twice in a row: a single poor step may be bad luck */
 export function isSaturated(steps: readonly Measurement[]): boolean {
   let best = 0;
   let poor = 0;
@@ -114,7 +114,7 @@ export function isSaturated(steps: readonly Measurement[]): boolean {
   return poor >= POOR_STEPS_MAX;
 }
 
-/** @returns the step from which on more load brought little */
+/** @returns the first step after which more load brought little */
 export function kneeOf(steps: readonly Measurement[]): Measurement {
   const best = Math.max(...steps.map(({ requestsPerSecond }) => requestsPerSecond));
   return steps.find(({ requestsPerSecond }) => requestsPerSecond * GROWTH_MIN >= best)!;

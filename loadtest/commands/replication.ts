@@ -3,7 +3,7 @@ import { UsageError } from '../../src/testing/chaos/values.ts';
 import type { Command } from '../command.ts';
 import { type ConfirmationCost, measureConfirmations } from '../replica/confirmations.ts';
 
-/** What p99 may be at the default interval and below. */
+/** The limit of p99 at the default interval and below. */
 const P99_MAX_MS = 1000;
 
 const COLUMNS: readonly Column<ConfirmationCost>[] = [
@@ -18,7 +18,7 @@ const COLUMNS: readonly Column<ConfirmationCost>[] = [
   { title: 'idle/s', cell: ({ idleRequestsPerSecond }) => idleRequestsPerSecond.toFixed(2) },
 ];
 
-/** How fast a write is confirmed by a replica over S3, and what that costs in requests. */
+/** How fast a replica over S3 confirms a write, and how many requests that costs. */
 export const replicationCommand: Command = {
   name: 'replication',
   summary: 'how long a write takes until the replica holds it, and how many S3 requests that costs',

@@ -13,7 +13,7 @@ const COLUMNS: readonly Column<RestoreTiming>[] = [
   { title: 'limit s', cell: ({ sizeBytes }) => (restoreLimitMs(sizeBytes) / 1000).toFixed(1) },
 ];
 
-/** A restore of a large database, beside the stock binary alone and a plain copy. */
+/** Compares our restore of a large database with the stock binary alone and a plain copy. */
 export const restoreCommand: Command = {
   name: 'restore',
   summary: 'restores a database from a folder and over S3, beside litestream restore alone and cp',

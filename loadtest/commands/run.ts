@@ -10,10 +10,10 @@ import { withTarget } from '../target.ts';
 import { BASELINE, judge, needsBaseline, readThresholds, THRESHOLDS_FILE } from '../thresholds.ts';
 
 const RATE_MAX = 1_000_000;
-/** The baseline is one server without a database: it is warm soon, and varies little. */
+/** The baseline is a server without a database: it is warm soon, and varies little. */
 const BASELINE_LOAD = { warmupMs: 1000, durationMs: 3000 };
 
-/** The scenarios, one after the other, on one system. */
+/** Runs the scenarios one after the other on one system. */
 export const runCommand: Command = {
   name: 'run',
   summary: 'load on a system of its own, scenario by scenario, held against thresholds',

@@ -6,7 +6,7 @@ import { curves } from '../scale/index.ts';
 
 const ROWS_MAX = 10_000_000;
 
-/** How this system behaves as one thing after the other grows. */
+/** Measures how this system behaves as one dimension after the other grows. */
 export const scaleCommand: Command = {
   name: 'scale',
   summary: 'curves: what happens as connections, workers, alerts, their size or the cost of an fsync grow',

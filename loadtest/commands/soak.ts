@@ -13,11 +13,11 @@ const MINUTE_MS = 60_000;
 const MINUTES_MAX = 10_080;
 const RATE_MAX = 1_000_000;
 const WARMUP_MS = 10_000;
-/** Heaps fill up to their first collections; before that a slope says nothing. */
+/** Heaps grow until their first collections; before that a slope says nothing. */
 const SETTLING_SHARE = 1 / 3;
 const JUDGED_FROM_MINUTES = 10;
 
-/** A long run at a fixed rate, to see whether anything grows. */
+/** A long run at a fixed rate, to see whether memory grows. */
 export const soakCommand: Command = {
   name: 'soak',
   summary: 'a long run at a fixed rate: does the memory of any process grow?',
@@ -92,7 +92,7 @@ still grow. The system's log takes about 300 bytes of disk a request.`,
   },
 };
 
-/** How the memory of one process went. */
+/** How the memory of one process changed. */
 export interface Growth {
   readonly name: string;
   readonly firstMb: number;
@@ -100,7 +100,7 @@ export interface Growth {
   readonly mbPerHour: number;
 }
 
-/** @returns one a process of the server, and their sum as the last; none where there are no samples */
+/** @returns one entry a process of the server, then their sum; empty without samples */
 export function growthOf(samples: readonly ProcessSample[]): Growth[] {
   const times = [...new Set(samples.map(({ atMs }) => atMs))];
   const settled = times.slice(Math.floor(times.length * SETTLING_SHARE));

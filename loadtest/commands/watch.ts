@@ -11,12 +11,12 @@ import { Onlookers } from '../support/onlookers.ts';
 import { type SystemTarget, startSystem, withTarget } from '../target.ts';
 
 const ROUNDS_MAX = 1000;
-/** After a start the spare still loads. */
+/** After a start the spare is still loading. */
 const SETTLE_MS = 3000;
 const COST_MAX_PERCENT = 1;
 const MS_PER_S = 1000;
 
-/** The same with and without onlookers, one right after the other. */
+/** The same figure with and without onlookers, measured in succession. */
 interface Pair<Figure> {
   readonly alone: Figure;
   readonly watched: Figure;
@@ -35,7 +35,7 @@ const COLUMNS: readonly Column<readonly [what: string, pairs: readonly Pair<numb
   { title: 'watched / alone', cell: ([, pairs]) => ratioInWords(pairs) },
 ];
 
-/** What it costs that somebody looks. */
+/** Measures the cost of onlookers. */
 export const watchCommand: Command = {
   name: 'watch',
   summary: 'what the page of operations and a scrape of the metrics each second cost',
@@ -100,7 +100,7 @@ async function inPairs<Figure>(
   return pairs;
 }
 
-/** @returns milliseconds of processor time a second */
+/** @returns the system's processor time in milliseconds a second */
 async function idleOf(
   { pid }: SystemTarget,
   durationMs: number,
@@ -116,7 +116,7 @@ async function idleOf(
   return ((afterMs - beforeMs) * MS_PER_S) / (performance.now() - startMs);
 }
 
-/** Of as many cores as there are workers. */
+/** The cost as a share of as many cores as there are workers. */
 function costPercentOf({ idle }: Figures, workers: number): number {
   const moreMs = spreadOf(idle.map(({ alone, watched }) => watched - alone)).median;
   return (100 * moreMs) / (workers * MS_PER_S);

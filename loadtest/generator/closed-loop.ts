@@ -2,12 +2,12 @@ import autocannon from 'autocannon';
 import type { ScenarioRequest } from '../scenarios.ts';
 import { idMaker, type Loop, type LoopOptions, type LoopTotals, REQUEST_TIMEOUT_MS } from './loop.ts';
 
-/** How often autocannon looks whether it shall stop. */
+/** How often autocannon checks whether to stop. */
 const SAMPLE_INTERVAL_MS = 50;
-/** autocannon runs until it is stopped; its own clock is only the last resort. */
+/** autocannon runs until it is stopped; its own duration, longer by this, is only the last resort. */
 const SPARE_S = 20;
 
-/** Each connection sends its next request when it has the answer to its last: as fast as the server can. */
+/** Each connection sends its next request when the last is answered, so the server sets the pace. */
 export function startClosedLoop({ order, requestsOf, recorder }: LoopOptions): Loop {
   const { load, url } = order;
   const { promise, resolve, reject } = Promise.withResolvers<LoopTotals>();
@@ -54,8 +54,8 @@ function forAutocannon({ body, ...request }: ScenarioRequest, newId: () => strin
 function totalsOf(result: autocannon.Result, connections: number): LoopTotals {
   const { errors, timeouts, non2xx } = result;
   const answers = result['1xx'] + result['2xx'] + result['3xx'] + result['4xx'] + result['5xx'];
-  // autocannon connects anew, and says nothing, when the server ends a connection that waits for an answer. At the
-  // end each connection has one request under way.
+  // When the server closes a connection that waits for an answer, autocannon silently reconnects: such a request is
+  // sent and never answered. At the end each connection has one more request under way, which is not lost.
   const lost = Math.max(0, result.requests.sent - answers - errors - connections);
   const statuses = Object.entries(result.statusCodeStats ?? {}).map(([status, { count }]) => {
     return [status, count ?? 0] as const;

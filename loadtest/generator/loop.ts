@@ -4,32 +4,32 @@ import type { Failures, Latency } from '../measurement.ts';
 import type { ScenarioRequest } from '../scenarios.ts';
 import type { Recorder } from './recorder.ts';
 
-/** Past this an unanswered request is given up. */
+/** After this time an unanswered request is given up. */
 export const REQUEST_TIMEOUT_MS = 10_000;
 
-/** What a loop knows beside what it has told the recorder; the warm-up included. */
+/** Counts of a loop that the recorder does not have; the warm-up included. */
 export interface LoopTotals {
   readonly failures: Failures;
   readonly statuses: Readonly<Record<string, number>>;
   readonly generatorDelayMs?: Latency;
 }
 
-/** Requests under way, until `finish`. */
+/** A load generator that runs until `finish`. */
 export interface Loop {
   /** Answers so far. */
   readonly answers: number;
-  /** Sends nothing more, and resolves when what was sent in the measured time has ended. */
+  /** Sends no more requests, and resolves when those sent in the measured time have ended. */
   finish(): Promise<LoopTotals>;
 }
 
 export interface LoopOptions {
   readonly order: DriveOrder;
-  /** The requests of one connection, over and over. */
+  /** The requests that one connection repeats. */
   readonly requestsOf: (connection: number) => readonly ScenarioRequest[];
   readonly recorder: Recorder;
 }
 
-/** @returns a maker of ids that are unlike any other's, always of the same length */
+/** @returns a maker of unique ids, all of the same length */
 export function idMaker(): () => string {
   const prefix = randomBytes(9).toString('base64url');
   let count = 0;

@@ -10,7 +10,7 @@ import { driveWithWrk } from './wrk.ts';
 const US_PER_MS = 1000;
 const TELL_INTERVAL_MS = 1000;
 
-/** The load generator's entry: drives one scenario and tells the parent what came of it. */
+/** The load generator's entry: drives one scenario and sends the result to the parent. */
 process.once('message', (order: DriveOrder) => void run(order));
 process.once('disconnect', () => process.exit());
 

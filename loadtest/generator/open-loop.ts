@@ -7,11 +7,11 @@ const TICK_MS = 1;
 const US_PER_MS = 1000;
 
 /**
- * Requests are due at a fixed rate, the n-th at n / rate, whatever becomes of those before it, and their latency
- * counts from then: a request that waits for a free connection, because the server is slow, has waited (no
- * coordinated omission). autocannon's `connectionRate` and `overallRate` do something else: each connection sends its
- * share in a burst at the beginning of a second, one after the answer to the other, so that a slow answer delays the
- * requests behind it; and the correction then assumes that one was due every `Math.ceil(1 / rate)` = 1 ms.
+ * Requests are due at a fixed rate, the n-th at n / rate, whatever happens to the earlier ones. Latency counts from the
+ * due time: if the server is slow and a request waits for a free connection, the wait counts (no coordinated omission).
+ * autocannon's `connectionRate` and `overallRate` differ: each connection sends its share in a burst at the beginning
+ * of a second, each request after the answer to the last, so a slow answer delays the requests behind it; and the
+ * correction then assumes that a request was due every `Math.ceil(1 / rate)` = 1 ms.
  *
  * States of a request: due (in #due) → sent (counted in #busy) → ended.
  */
@@ -28,9 +28,9 @@ class OpenLoop implements Loop {
   readonly #beginMs = performance.now();
   readonly #timer: NodeJS.Timeout;
   readonly #finished = Promise.withResolvers<void>();
-  /** When each request was due that has no connection yet; oldest first. */
+  /** Due times of the requests without a connection yet, oldest first. */
   readonly #due: number[] = [];
-  /** Free connections' numbers. */
+  /** Numbers of the free connections. */
   readonly #free: number[];
   readonly #next: number[];
   #busy = 0;
@@ -64,7 +64,7 @@ class OpenLoop implements Loop {
     const deadline = setTimeout(() => this.#finished.resolve(), REQUEST_TIMEOUT_MS);
     await this.#finished.promise;
     clearTimeout(deadline);
-    // What still waits for a connection has waited so long.
+    // Requests that still wait for a connection have timed out.
     for (const dueMs of this.#due) this.#options.recorder.failed(dueMs);
     this.#timeouts += this.#due.length + this.#busy;
     this.#agent.destroy();
@@ -81,7 +81,7 @@ class OpenLoop implements Loop {
       const dueMs = this.#beginMs + this.#scheduled * this.#intervalMs;
       if (dueMs > nowMs) break;
       this.#scheduled += 1;
-      // One that leaves at once is late only because this process is.
+      // A connection is free: if the request is late, this process is late.
       if (this.#free.length > this.#due.length) {
         this.#delayUs.record(Math.max(1, Math.round((nowMs - dueMs) * US_PER_MS)));
       }

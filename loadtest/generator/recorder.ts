@@ -2,10 +2,10 @@ import { createHistogram, type RecordableHistogram } from 'node:perf_hooks';
 import type { Interval, Latency, Percentile } from '../measurement.ts';
 
 const US_PER_MS = 1000;
-/** Enough for a chart that is wider than a screen. */
+/** Enough for a chart wider than a screen. */
 const INTERVALS_MAX = 1200;
 const INTERVAL_STEP_MS = 250;
-/** Timers may be so much early; an interval that lacks no more is whole. */
+/** Timers may fire this much early; an interval that lacks no more than this is whole. */
 const TIMER_SLACK_MS = 2;
 const HIGHEST_US = 120_000_000;
 const CURVE_POINTS_PER_NINE = 12;
@@ -16,11 +16,11 @@ interface OpenInterval {
 }
 
 /**
- * Takes down what came of each request of the measured time, as a whole and interval by interval.
- * States: closed → measuring (`begin`) → closed (`end`). What belongs to a time outside is not counted.
+ * Records the outcome of each request of the measured time, in total and by interval. Requests outside of it do not
+ * count. States: closed → measuring (`begin`) → closed (`end`).
  */
 export class Recorder {
-  // autocannon's own histogram cuts latencies down to whole milliseconds.
+  // autocannon's own histogram truncates latencies to whole milliseconds.
   readonly #latencyUs = histogram(3);
   readonly #intervals: OpenInterval[] = [];
   readonly #widthMs: number;
@@ -71,7 +71,7 @@ export class Recorder {
     return latencyOf(this.#latencyUs);
   }
 
-  /** The curve, denser and denser towards 100 %, as far as the number of requests says anything. */
+  /** The percentile curve, denser towards 100 %, as far as the number of requests supports it. */
   get percentiles(): Percentile[] {
     const { count } = this.#latencyUs;
     if (count === 0) return [];
@@ -82,7 +82,7 @@ export class Recorder {
     });
   }
 
-  /** Those that are whole. */
+  /** The whole intervals. */
   get intervals(): Interval[] {
     const whole = Math.max(1, Math.floor((this.durationMs + TIMER_SLACK_MS) / this.#widthMs));
     return Array.from({ length: whole }, (_, index) => {
@@ -107,7 +107,7 @@ export class Recorder {
   }
 }
 
-/** @param figures significant ones: with 3 it holds 140 KB, with 2 a tenth of it */
+/** @param figures significant digits: 3 take 140 KB, 2 a tenth of that */
 export function histogram(figures: 2 | 3): RecordableHistogram {
   return createHistogram({ lowest: 1, highest: HIGHEST_US, figures });
 }

@@ -10,12 +10,12 @@ import { endedChildrenCpuMs } from '../support/cpu-time.ts';
 import type { LoopOptions } from './loop.ts';
 
 const execute = promisify(execFile);
-/** Stands in a body for the id that each request has of its own. */
+/** Placeholder in a body for the id of each request. */
 const ID_MARK = 'ID-OF-THE-REQUEST';
 const RESULT = /^RESULT (.*)$/m;
 const TIMEOUT_S = 10;
 
-/** What the script writes at the end; times in microseconds. */
+/** The result that the script prints at the end; times in microseconds. */
 interface WrkResult {
   readonly durationUs: number;
   readonly requests: number;
@@ -28,8 +28,9 @@ interface WrkResult {
 }
 
 /**
- * A closed loop by wrk: it takes a tenth of the processor time that autocannon takes for the same load. It tells sums at its
- * end alone, so there are no intervals. Its percentiles allow for what a slow answer has kept it from sending.
+ * A closed loop by wrk, which takes a tenth of autocannon's processor time for the same load. It reports only sums at
+ * its end, so there are no intervals. Its percentiles are corrected for the requests that a slow answer kept it from
+ * sending.
  */
 export async function driveWithWrk(
   order: DriveOrder,
@@ -77,7 +78,7 @@ async function runWrk({ load, url }: DriveOrder, script: string, durationMs: num
   const folder = mkdtempSync(join(tmpdir(), 'nl-wrk-'));
   try {
     const path = join(folder, 'requests.lua');
-    // The ids of one run are no other's.
+    // The prefix makes the ids of a run unique.
     writeFileSync(path, `local prefix = "${randomBytes(9).toString('base64url')}"\n${script}`, {
       mode: 0o600,
     });
@@ -94,7 +95,7 @@ async function runWrk({ load, url }: DriveOrder, script: string, durationMs: num
   }
 }
 
-/** What each request is, as bytes: all that is left for wrk to do is to put the id in. */
+/** Each request as prepared text: wrk only has to insert the id. */
 function scriptOf(requests: readonly ScenarioRequest[], host: string): string {
   const entries = requests.map((request) => {
     const parts = textOf(request, host).split(ID_MARK);

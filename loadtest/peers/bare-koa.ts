@@ -2,7 +2,7 @@ import Koa from 'koa';
 import { alertOf, seededMovieId } from '../alert.ts';
 import { serveClustered } from '../support/serve-clustered.ts';
 
-/** Koa with one answer that it never has to make: what the framework alone costs. */
+/** Koa with one fixed answer: the cost of the framework alone. */
 const BODY = JSON.stringify(alertOf(seededMovieId(0)));
 
 serveClustered({

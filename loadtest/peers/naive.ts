@@ -10,14 +10,14 @@ import { readMigrations } from '../../src/sqlite/migrations.ts';
 import { serveClustered } from '../support/serve-clustered.ts';
 
 /**
- * What one would build first, and build well: a node:cluster (which is also what PM2's cluster mode runs), Koa, and in
- * each worker its own read-write connection to the one SQLite database, in WAL mode. The table, the statements and
- * the validation are this system's own. It logs nothing, replicates nothing, supervises nothing.
+ * The obvious design, built well: node:cluster (which PM2's cluster mode also uses), Koa, and in each worker its own
+ * read-write connection to the one SQLite database, in WAL mode. The table, the statements and the validation are
+ * this system's own. It has no log, no replication and no supervision.
  *
  * Environment: DATABASE (path), SYNCHRONOUS (FULL or NORMAL), WORKERS.
  */
 const BUSY_TIMEOUT_MS = 5000;
-/** The app whose table this is. It is no part of the chassis, which has to be whole without it. */
+/** The app that the table belongs to. The chassis does not depend on it. */
 const ALERTS = new URL('../../src/app/alerts/', import.meta.url);
 const TABLES = new URL('migrations/', ALERTS);
 const OWNER = '';

@@ -9,7 +9,7 @@ import { StoreProxy } from '../support/store-proxy.ts';
 const WRITE_INTERVAL_MS = 50;
 const WARMUP_MS = 3000;
 
-/** How fast the replica confirms at one setting, and what that costs. */
+/** How fast the replica confirms at one sync interval, and the cost. */
 export interface ConfirmationCost {
   readonly syncIntervalMs: number;
   readonly writes: number;
@@ -23,8 +23,8 @@ export interface ConfirmationCost {
 }
 
 /**
- * Writes at a steady pace to a system with its replica over S3, each write acknowledged as replicated.
- * @param durationMs under writes; idle for half of that
+ * Writes at a steady pace to a system with a replica over S3; each write asks for `Durability: replicated`.
+ * @param durationMs time with writes; half as long the system is idle
  */
 export async function measureConfirmations(
   syncIntervalMs: number,

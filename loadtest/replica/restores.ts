@@ -10,7 +10,7 @@ import { makeSource, type Source } from './source.ts';
 const BIN = fileURLToPath(new URL('../../src/bin.js', import.meta.url));
 const GB = 1024 ** 3;
 
-/** How long one way to get the database took. */
+/** How long one way to restore the database took. */
 export interface RestoreTiming {
   readonly what: string;
   readonly from: 'folder' | 's3';
@@ -18,7 +18,7 @@ export interface RestoreTiming {
   readonly sizeBytes: number;
 }
 
-/** What a replica is made of. */
+/** The cost of making a replica. */
 export interface ReplicaCost {
   readonly puts: number;
   readonly uploadedBytes: number;
@@ -34,7 +34,7 @@ export interface RestoresPlan {
   readonly sizeMb: number;
   /** Single commits after the snapshot, each shipped by itself. */
   readonly segments: number;
-  /** By how much the store takes longer for each request of a restore. */
+  /** Delay that the store adds to each request of a restore. */
   readonly latencyMs: number;
   readonly rounds: number;
 }
@@ -45,8 +45,8 @@ export function restoreLimitMs(sizeBytes: number): number {
 }
 
 /**
- * Restores a database of a size with our command, with the stock binary alone, and copies it, on this machine.
- * @param show tells what goes on
+ * Restores a database with our command and with the stock binary alone, and copies it, on this machine.
+ * @param show shows the progress
  */
 export async function measureRestores(
   { sizeMb, segments, latencyMs, rounds }: RestoresPlan,

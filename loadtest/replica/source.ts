@@ -14,13 +14,13 @@ const MB = 1024 * 1024;
 const BLOB_BYTES = 64 * 1024;
 const ROWS_A_COMMIT = 64;
 const LINE_MAX_CHARS = 16_384;
-/** What is written after the snapshot, so that there is WAL to replay as well. */
+/** Size of the writes after the snapshot, so that a restore also replays WAL. */
 const WAL_MB = 16;
-/** Fast, so that many segments are made soon. */
+/** Short, to make many segments soon. */
 const SYNC_INTERVAL_MS = 20;
 const SHIP_TIMEOUT_MS = 180_000;
 
-/** A database of a size with its replica. */
+/** A database with its replica. */
 export interface Source {
   readonly config: Config;
   readonly binary: LitestreamBinary;
@@ -31,7 +31,7 @@ export interface Source {
 }
 
 /**
- * Makes a database, half of it incompressible as images are and half of it text, and has Litestream replicate it.
+ * Makes a database, half of it incompressible like images and half of it text, and has Litestream replicate it.
  * @param settings of the replica
  * @param segments how many single commits are shipped after the snapshot, each in an object of its own
  */
@@ -75,7 +75,7 @@ export async function makeSource(
       insert.run();
       await delay(2 * SYNC_INTERVAL_MS, undefined, { signal });
     }
-    // Asked to end, it ships the rest.
+    // On SIGTERM Litestream ships the rest.
     const ended = new Promise((resolve) => child.once('close', resolve));
     child.kill('SIGTERM');
     await ended;
@@ -86,12 +86,12 @@ export async function makeSource(
   return { config, binary, path: databaseFile, sizeBytes: statSync(databaseFile).size, configPath, env };
 }
 
-/** Before there is a Litestream, so that all of it goes into the first snapshot. */
+/** Fills the database before Litestream starts, so the first snapshot has all of it. */
 function fill(path: string, sizeMb: number): void {
   const db = openWriter(path);
   db.exec('CREATE TABLE blobs (id INTEGER PRIMARY KEY, body BLOB NOT NULL)');
   insertBlobs(db, sizeMb * MB);
-  // The last connection's end copies the WAL into the database.
+  // Closing the last connection copies the WAL into the database.
   db.close();
 }
 
@@ -109,7 +109,7 @@ function insertBlobs(db: ReturnType<typeof openWriter>, sizeBytes: number): void
   }
 }
 
-/** @returns a function that resolves when so many lines with a message have come since */
+/** @returns a function that resolves after so many further lines with a message */
 function messages(child: ChildProcess, wanted: string): (count: number) => Promise<void> {
   let seen = 0;
   let wake = () => {};

@@ -3,7 +3,7 @@ import { startSystem, withTarget } from '../target.ts';
 import type { Curve } from './curve.ts';
 import { type LoadPoint, loadCurve, measureStep, WARMUP_MS } from './load-points.ts';
 
-/** Of the image's URL, beside those of every alert; it may have 2,048 in all. */
+/** Additional characters of the image's URL, which may have 2,048 in all. */
 const EXTRA_CHARS = [0, 100, 400, 1000, 2000];
 
 export const alertSize: Curve = {

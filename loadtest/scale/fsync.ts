@@ -11,7 +11,7 @@ import type { Curve, Point } from './curve.ts';
 import { measureStep, WARMUP_MS } from './load-points.ts';
 import { commitsOf } from './offline-database.ts';
 
-/** From the disk as it is to what a network disk takes in a bad hour. */
+/** From the disk as it is to a network disk in a bad hour. */
 const DELAYS_US = [0, 500, 1000, 2000, 5000, 10_000];
 const PROBE_SYNCS = 100;
 const PAGE_BYTES = 4096;
@@ -33,7 +33,7 @@ export const fsync: Curve = {
       const measurements: Measurement[] = [];
       // Without a compiler there is one point: the disk as it is.
       for (const delayUs of library === undefined ? [0] : DELAYS_US) {
-        // The shorter the list of what differs, the better: also without a delay the library is there.
+        // The library is loaded even without a delay, so the delay is the only difference.
         const env = library === undefined ? {} : slowFsyncEnv(library, delayUs);
         const syncMs = baseMs + delayUs / 1000;
         const label = `an fsync of ${milliseconds(syncMs)} ms`;
@@ -78,7 +78,7 @@ export const fsync: Curve = {
   },
 };
 
-/** @returns what it takes to append a page and have it on disk, in milliseconds */
+/** @returns how long it takes to append a page and fsync it, in milliseconds */
 function probe(folder: string): number {
   const fd = openSync(join(folder, 'probe'), 'w');
   try {

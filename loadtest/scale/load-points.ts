@@ -8,7 +8,7 @@ import type { Target } from '../target.ts';
 import type { CurveResult, Point } from './curve.ts';
 
 export const WARMUP_MS = 1000;
-/** What rises by less while x at least doubles has bent. */
+/** The curve bends where throughput can rise by no more than this factor. */
 const BEND_MAX_GROWTH = 1.2;
 
 /** The measurements of one x. */
@@ -18,7 +18,7 @@ export interface LoadPoint {
   readonly more?: Readonly<Record<string, number>>;
 }
 
-/** What is measured at one x: scenarios, or variants of them under a name of their own. */
+/** The work at one x: scenarios, or variants of them under a name of their own. */
 export interface Step {
   readonly label: string;
   readonly scenarios: readonly (string | Scenario)[];
@@ -44,7 +44,7 @@ export async function measureStep(
   return measurements;
 }
 
-/** @returns a curve of throughput and p99 over x, with what was busy where it bends */
+/** @returns a curve of throughput and p99 over x, with the busy processes where it bends */
 export function loadCurve(
   curve: Pick<CurveResult, 'name' | 'title' | 'xLabel'>,
   loadPoints: readonly LoadPoint[],
@@ -67,7 +67,7 @@ export function loadCurve(
   };
 }
 
-/** @returns where throughput stops rising with x, and what was busy there */
+/** @returns in words, where throughput stops rising with x, and what limits it there */
 export function bendOf(name: string, xLabel: string, points: readonly LoadPoint[]): string[] {
   const line = points.flatMap(({ x, measurements }) => {
     const found = measurements.find((one) => nameOf(one) === name);

@@ -13,7 +13,7 @@ const OWNER = '';
  * Makes the database of a system that has never run, with alerts in it.
  * @param dataDir an empty folder
  * @param rows how many alerts
- * @param signal looked at between batches
+ * @param signal checked between batches
  */
 export async function makeDatabase(dataDir: string, rows: number, signal: AbortSignal): Promise<void> {
   const db = openWriter(join(dataDir, 'main.db'));
@@ -22,7 +22,7 @@ export async function makeDatabase(dataDir: string, rows: number, signal: AbortS
       db,
       features.filter(({ database }) => database === 'main'),
     );
-    // Nobody would miss a seed that a power loss took.
+    // A power loss may take the seed: it is made again.
     db.pragma('synchronous = OFF');
     db.pragma('cache_size = -200000');
     db.pragma('wal_autocheckpoint = 10000');

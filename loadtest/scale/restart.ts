@@ -27,7 +27,7 @@ export const restart: Curve = {
           return tookMs;
         };
         context.progress.show(`${whole(count)} alerts: restarting`);
-        // The first start makes the replica, and is no restart.
+        // The first start makes the replica and does not count as a restart.
         await withTarget(start, context.signal, async () => {});
         const stopped = await timed(false);
         const killed = await timed(true);

@@ -30,7 +30,7 @@ export const rows: Curve = {
           context.signal,
           async (target) => {
             context.progress.show(`${step.label}: waiting for the first snapshot`);
-            // The first snapshot reads the whole database, once in its life; it is no part of the curve.
+            // The first snapshot reads the whole database, once in its life, and does not belong to the curve.
             await until(() => hasSnapshot(dataDir), 'the first snapshot', SNAPSHOT_TIMEOUT_MS);
             return await measureStep(target, step, context);
           },
@@ -42,7 +42,7 @@ export const rows: Curve = {
   },
 };
 
-/** Makes a data folder with so many alerts, for as long as `use` takes. */
+/** Makes a data folder with so many alerts, and removes it after `use`. */
 export async function withSeeded<Result>(
   count: number,
   { progress, signal }: Context,

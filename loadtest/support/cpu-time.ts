@@ -6,7 +6,7 @@ const TICK_MS = 10;
 const PAGE_BYTES = 4096;
 const OWN_TITLE = /^ninelives (\S+)/;
 
-/** What /proc tells of a process. */
+/** What /proc says about a process. */
 export interface ProcessReading {
   readonly pid: number;
   readonly parentPid: number;
@@ -24,7 +24,7 @@ export function cpuTimeMs(rootPid: number): number | undefined {
   return family.length === 0 ? undefined : family.reduce((sum, { cpuMs }) => sum + cpuMs, 0);
 }
 
-/** @returns the processor time of what this process has started and seen end; 0 where there is no /proc */
+/** @returns the processor time of this process's ended children; 0 where there is no /proc */
 export function endedChildrenCpuMs(): number {
   if (process.platform !== 'linux') return 0;
   const stat = readFileSync('/proc/self/stat', 'latin1');
@@ -32,7 +32,7 @@ export function endedChildrenCpuMs(): number {
   return (Number(fields[13]) + Number(fields[14])) * TICK_MS;
 }
 
-/** @returns the processor time that all cores of the machine have spent on anything but idling */
+/** @returns the time that all cores of the machine were not idle */
 export function machineCpuTimeMs(): number {
   return cpus().reduce((sum, { times }) => sum + times.user + times.nice + times.sys + times.irq, 0);
 }
@@ -43,11 +43,11 @@ export function readFamily(rootPid: number): ProcessReading[] {
   return [...processes.values()].filter(({ pid }) => descendsFrom(pid, rootPid, processes));
 }
 
-/** @returns what a process calls itself, such as `worker-1` or `litestream`; undefined when it is gone */
+/** @returns the name of a process, such as `worker-1` or `litestream`; undefined when it is gone */
 export function nameOf(pid: number): string | undefined {
   try {
     const [command = ''] = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
-    // One that has just ended, or not begun, has none.
+    // A process that has just ended, or not yet begun, has no command line.
     return OWN_TITLE.exec(command)?.[1] || command.split('/').at(-1) || undefined;
   } catch {
     return undefined;
@@ -68,7 +68,7 @@ function readProcesses(): Map<number, ProcessReading> {
     if (!/^\d+$/.test(entry)) continue;
     try {
       const stat = readFileSync(`/proc/${entry}/stat`, 'latin1');
-      // The name stands in brackets and may hold anything; proc_pid_stat(5) numbers the fields from 1.
+      // The name is in brackets and may contain anything; proc_pid_stat(5) numbers the fields from 1.
       const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
       const field = (number: number) => Number(fields[number - 3]);
       processes.set(Number(entry), {
@@ -78,7 +78,7 @@ function readProcesses(): Map<number, ProcessReading> {
         rssBytes: field(24) * PAGE_BYTES,
       });
     } catch {
-      // Ended since it was listed.
+      // The process has ended since it was listed.
     }
   }
   return processes;

@@ -10,10 +10,10 @@ export const CONFIG = new URL('../../config/haproxy.cfg', import.meta.url);
 
 /**
  * Starts HAProxy with the project's configuration, only its addresses changed, and waits until it serves.
- * @param folder where the changed configuration is put
- * @param toServers makes its servers those that are meant
- * @param log gets what it logs
- * @param onProcess gets it at once, for whoever ends it
+ * @param folder gets the changed configuration
+ * @param toServers replaces the servers in the configuration
+ * @param log gets HAProxy's log lines
+ * @param onProcess gets the process at once, for the caller to end it
  * @returns its port
  */
 export async function runHaproxy(
@@ -36,7 +36,7 @@ export async function runHaproxy(
   return port;
 }
 
-/** @returns what takes the two servers that the configuration names in a comment */
+/** @returns a change of the configuration: to the two servers that a comment in it names */
 export function twoServers(ports: readonly [string, string]): (config: string) => string {
   return (config) =>
     config

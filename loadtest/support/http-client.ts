@@ -1,7 +1,7 @@
 import http from 'node:http';
 import https from 'node:https';
 
-/** In the environment, because arguments are seen by everybody on the machine. */
+/** The key is in the environment, because everybody on the machine sees arguments. */
 export const KEY_VARIABLE = 'LOADTEST_KEY';
 
 /** @returns Node's client for the protocol of a URL */
@@ -9,7 +9,7 @@ export function clientOf(url: string): Pick<typeof http, 'request' | 'Agent'> {
   return new URL(url).protocol === 'https:' ? https : http;
 }
 
-/** @returns the header that a system with keys wants; none unless LOADTEST_KEY is set */
+/** @returns the header with the key; none unless LOADTEST_KEY is set */
 export function authorization(): Readonly<Record<string, string>> {
   const key = process.env[KEY_VARIABLE];
   return key === undefined || key === '' ? {} : { Authorization: `Bearer ${key}` };

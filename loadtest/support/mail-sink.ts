@@ -2,16 +2,16 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { SMTPServer } from 'smtp-server';
 
-/** A mail that came whole; its sender may not have heard the answer. */
+/** A mail that arrived whole; the sender may not have got the answer. */
 export interface SunkMail {
   readonly to: string;
   readonly messageId: string;
-  /** When its sender was let in; milliseconds since the epoch. A sender that is dead by then sends nothing more. */
+  /** When its sender connected; milliseconds since the epoch. A sender that is dead by then sends nothing more. */
   readonly connectedMs: number;
 }
 
 export interface MailSinkOptions {
-  /** How long it thinks before it answers for a mail. */
+  /** The delay before it acknowledges a mail. */
   readonly answerAfterMs: () => number;
   readonly onMail?: (mail: SunkMail) => void;
 }
@@ -41,7 +41,7 @@ export async function startMailSink({ answerAfterMs, onMail }: MailSinkOptions):
       try {
         for await (const chunk of stream) if (head.length < 8192) head += chunk.toString('latin1');
       } catch {
-        // Cut within the mail: it has not come.
+        // The connection broke within the mail: it has not arrived.
         return;
       }
       const messageId = /^Message-ID: <(.*)>/im.exec(head)?.[1] ?? '';

@@ -3,7 +3,7 @@ import { createServer, type IncomingHttpHeaders, type IncomingMessage, type Serv
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 
-/** One request that has come. */
+/** One request that has arrived. */
 export interface Trapped {
   readonly method: string;
   readonly path: string;
@@ -26,14 +26,14 @@ export interface TrappedMessage {
 export interface MessageTrap {
   readonly url: string;
   readonly requests: readonly Trapped[];
-  /** Those that have come to /messages, in the format json. */
+  /** The requests to /messages, in the format json. */
   messages(): readonly TrappedMessage[];
-  /** When those came that came to /heartbeat. */
+  /** When the requests to /heartbeat arrived. */
   beatsAtMs(): readonly number[];
   close(): Promise<void>;
 }
 
-/** Starts a real server that keeps what it gets. @param answer what it says; 200 when left out */
+/** Starts a real server that records its requests. @param answer how it answers; 200 by default */
 export async function startMessageTrap(
   answer: (incoming: IncomingMessage, outgoing: ServerResponse) => void = (_incoming, outgoing) =>
     void outgoing.end(),

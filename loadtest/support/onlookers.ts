@@ -4,7 +4,7 @@ import { join } from 'node:path';
 /** Nobody scrapes more often than this. */
 const SCRAPE_INTERVAL_MS = 1000;
 
-/** What an operator has open while the system serves: the page's stream of events, and a scrape of the metrics each second. */
+/** An operator who watches the system: the event stream of the page /ops, and a scrape of the metrics each second. */
 export class Onlookers {
   readonly #socketPath: string;
   readonly #agent = new http.Agent({ keepAlive: true });
@@ -12,7 +12,7 @@ export class Onlookers {
   #scrapes = 0;
   #events = 0;
 
-  /** @param dataDir of a system on this machine, whose operator's socket is where it is by default */
+  /** @param dataDir of a system on this machine with the default OPS_LISTEN */
   constructor(dataDir: string) {
     this.#socketPath = join(dataDir, 'run', 'ops.sock');
     this.#get('/ops/live', () => {
@@ -23,7 +23,7 @@ export class Onlookers {
 
   /**
    * Ends them.
-   * @throws Error when they saw nothing: what they cost says nothing then
+   * @throws Error when they saw nothing: their cost then means nothing
    */
   close(): void {
     clearInterval(this.#timer);

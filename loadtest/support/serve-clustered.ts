@@ -4,15 +4,15 @@ import { createServer, type RequestListener } from 'node:http';
 const HOST = '127.0.0.1';
 
 export interface ClusteredServer {
-  /** Called once, in the primary, before a worker is there. */
+  /** Called once, in the primary, before a worker starts. */
   readonly prepare?: () => void;
-  /** Called once a worker. */
+  /** Called once in each worker. */
   readonly createListener: () => RequestListener;
 }
 
 /**
- * A peer's whole life: a node:cluster of WORKERS (2) processes on a free port, `ready <url>` on standard output when
- * all of them listen, and its end together with its parent's.
+ * Runs a peer: a node:cluster of WORKERS (2) processes on a free port. Prints `ready <url>` when all of them listen,
+ * and ends with its parent.
  */
 export function serveClustered({ prepare, createListener }: ClusteredServer): void {
   if (!cluster.isPrimary) {
@@ -27,7 +27,7 @@ export function serveClustered({ prepare, createListener }: ClusteredServer): vo
     listening += 1;
     if (listening === workers) console.log(`ready http://${HOST}:${address.port}`);
   });
-  // A figure of a cluster that is not whole would be worth nothing.
+  // Figures of a cluster without all its workers would be worthless.
   cluster.on('exit', () => process.exit(1));
   for (let index = 0; index < workers; index += 1) cluster.fork();
 }

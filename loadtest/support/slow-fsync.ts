@@ -5,8 +5,8 @@ import { fileURLToPath } from 'node:url';
 const SOURCE = fileURLToPath(new URL('./slow-fsync.c', import.meta.url));
 
 /**
- * Makes the library that slows each fsync of a process down, as a network disk does.
- * @returns its path, or undefined where there is no compiler, or no preloading
+ * Compiles the library that delays each fsync of a process, as a network disk does.
+ * @returns its path, or undefined without a compiler or preloading
  */
 export function compileSlowFsync(folder: string): string | undefined {
   if (process.platform !== 'linux') return undefined;
@@ -17,13 +17,13 @@ export function compileSlowFsync(folder: string): string | undefined {
       execFileSync(compiler, args, { stdio: 'ignore' });
       return library;
     } catch {
-      // The next one, or none.
+      // Try the next compiler.
     }
   }
   return undefined;
 }
 
-/** @returns what slows a process and its children down; without a delay too, so that nothing else differs */
+/** @returns the environment that delays each fsync of a process and its children; 0 loads the library, too */
 export function slowFsyncEnv(library: string, delayUs: number): NodeJS.ProcessEnv {
   return { LD_PRELOAD: library, SLOW_FSYNC_US: String(delayUs) };
 }

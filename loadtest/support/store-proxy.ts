@@ -3,18 +3,18 @@ import type { AddressInfo, Socket } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 
 /**
- * What the way to the store is like:
- * - open: it passes everything
+ * The state of the way to the store:
+ * - open: everything is passed
  * - refuse: nobody listens, and every connection breaks
- * - hang: connections are taken, and nothing is ever answered, also later
+ * - hang: connections are accepted, and their requests are never answered, not even later
  * - unavailable: 503 with S3's `SlowDown`
  * - slow: each request waits before it is passed
  * - cut: uploads break off half-way
  * - read-only: the credentials may read and not write
- * - keeping: nothing may be removed, as under a lock of its objects
- * - page: each request is answered with a page of the web, as by a network that wants a login
- * - late: a listing is as it was some time ago
- * - deaf: what is written under a condition arrives, and its answer is lost
+ * - keeping: nothing may be removed, as under an object lock
+ * - page: each request is answered with a web page, as by a network that wants a login
+ * - late: a listing is out of date
+ * - deaf: a conditional write arrives, and its answer is lost
  */
 export type Weather =
   | 'open'
@@ -29,7 +29,7 @@ export type Weather =
   | 'late'
   | 'deaf';
 
-/** A request that was passed, and what the store has answered. */
+/** A request that was passed, and the store's answer. */
 export interface Passed {
   readonly method: string;
   readonly url: string;
@@ -44,7 +44,7 @@ const LATE_MS = 15_000;
 const SLOW_DOWN = { status: 503, code: 'SlowDown' };
 const ACCESS_DENIED = { status: 403, code: 'AccessDenied' };
 
-/** A proxy in front of an S3 store that makes bad weather, and counts what it passes. Moved by `become`. */
+/** A proxy in front of an S3 store that simulates faults and counts requests. Its `Weather` is set by `become`. */
 export class StoreProxy {
   readonly #target: URL;
   readonly #server: http.Server;
@@ -54,16 +54,16 @@ export class StoreProxy {
   #port = 0;
   /** Requests that were passed, by method. */
   readonly counts: Record<string, number> = {};
-  /** The uploads that a page was the answer to. */
+  /** The uploads that were answered with a web page. */
   readonly lost: string[] = [];
-  /** The listings that were answered late. */
+  /** The listings that were out of date. */
   readonly late: string[] = [];
   readonly #listings = new Map<string, { readonly atMs: number; readonly body: Buffer }>();
-  /** Bytes of the bodies that were passed on to the store. */
+  /** Bytes of the bodies passed on to the store. */
   uploadedBytes = 0;
-  /** How long each request that is passed has to wait, as on a way over a network. */
+  /** Delay of each passed request, as over a network. */
   latencyMs = 0;
-  /** Hears of each request that the store has answered, before who has sent it does. */
+  /** Called for each request that the store has answered, before its sender gets the answer. */
   onPassed: ((passed: Passed) => void) | undefined;
 
   private constructor(target: URL) {
@@ -83,7 +83,7 @@ export class StoreProxy {
     return proxy;
   }
 
-  /** For S3_ENDPOINT; it stays the same whatever the weather. */
+  /** The value for S3_ENDPOINT; it does not change with the weather. */
   get endpoint(): string {
     return `http://127.0.0.1:${this.#port}`;
   }
@@ -123,7 +123,7 @@ export class StoreProxy {
   #serve(request: http.IncomingMessage, response: http.ServerResponse): void {
     const weather = this.#weather;
     if (weather === 'hang') {
-      // Never heard of again.
+      // Never answered.
       request.resume();
     } else if (weather === 'unavailable') {
       refuse(request, response, SLOW_DOWN);
@@ -150,7 +150,7 @@ export class StoreProxy {
     }
   }
 
-  /** @returns whether there is a listing that is old enough, and not too old */
+  /** Answers with an earlier listing. @returns whether there is one that is not too old */
   #answerLate(url: string, response: http.ServerResponse): boolean {
     const known = this.#listings.get(listingIn(url));
     if (!known || performance.now() - known.atMs > LATE_MS) return false;
@@ -206,7 +206,7 @@ export class StoreProxy {
   }
 }
 
-/** @returns what a request lists, wherever it begins; empty for one that lists nothing */
+/** @returns the prefix that a request lists, from whatever key; empty for a request that does not list */
 function listingIn(url: string): string {
   return new URL(url, 'http://store').searchParams.get('prefix') ?? '';
 }
