@@ -4,8 +4,8 @@ import Sqlite, { type Database } from 'better-sqlite3';
 import Koa from 'koa';
 import type { z } from 'zod';
 import { loadConfig } from '../../src/config/config.ts';
-import { appConfigOf } from '../../src/contract/app-settings.ts';
 import type { Command } from '../../src/contract/command.ts';
+import { appConfigOf } from '../../src/features/app-settings.ts';
 import { readMigrations } from '../../src/sqlite/migrations.ts';
 import { serveClustered } from '../support/serve-clustered.ts';
 

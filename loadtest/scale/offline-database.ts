@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { Database } from 'better-sqlite3';
 import Sqlite from 'better-sqlite3';
-import { features } from '../../src/features.ts';
+import { features } from '../../src/features/features.ts';
 import { migrate } from '../../src/sqlite/migrations.ts';
 import { openWriter } from '../../src/sqlite/open.ts';
 import { alertOf, seededMovieId } from '../alert.ts';

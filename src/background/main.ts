@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { pickSecrets } from '../config/secrets.ts';
-import { appConfigOf, takeAppSecrets } from '../contract/app-settings.ts';
 import type { BackgroundContext } from '../contract/background.ts';
-import { appMetrics, features } from '../features.ts';
+import { appConfigOf, takeAppSecrets } from '../features/app-settings.ts';
+import { appMetrics, features } from '../features/features.ts';
 import { Observer } from '../metrics/observer.ts';
 import { type BackgroundInput, TRIAL_SUFFIX } from '../runtime/background.ts';
 import type { Runtime } from '../runtime/runtime.ts';

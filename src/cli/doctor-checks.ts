@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import type { Config } from '../config/config.ts';
 import type { Secrets } from '../config/secrets.ts';
 import { type Finding, type Found, ok, problem, warning } from '../contract/finding.ts';
-import { databaseNames, features } from '../features.ts';
+import { databaseNames, features } from '../features/features.ts';
 import type { SystemSnapshot } from '../messages/snapshot.ts';
 import { Failure } from '../platform/errors.ts';
 import { freeDiskMb } from '../platform/free-disk.ts';

@@ -1,11 +1,11 @@
 import { existsSync } from 'node:fs';
 import type { Config } from '../config/config.ts';
 import { type Finding, type Found, ok, problem, warning } from '../contract/finding.ts';
-import { databaseNames } from '../features.ts';
+import { databaseNames } from '../features/features.ts';
+import { ownersOf } from '../features/owners.ts';
 import { databasePath } from '../replication/litestream-config.ts';
 import { compatibilityOf } from '../sqlite/compatibility.ts';
 import { isDamage } from '../sqlite/damage.ts';
-import { ownersOf } from '../sqlite/owners.ts';
 
 /** @returns what a start would do with each database that is there */
 export function checkDatabases(config: Config): readonly Finding[] {

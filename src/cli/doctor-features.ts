@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
 import type { Config } from '../config/config.ts';
-import { appConfigOf } from '../contract/app-settings.ts';
 import type { CheckContext, DoctorCheck } from '../contract/feature.ts';
 import { type Finding, type Found, warning } from '../contract/finding.ts';
-import { features } from '../features.ts';
+import { appConfigOf } from '../features/app-settings.ts';
+import { features } from '../features/features.ts';
 import { databasePath } from '../replication/litestream-config.ts';
 import { openReader } from '../sqlite/open.ts';
 

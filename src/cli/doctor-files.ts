@@ -1,13 +1,13 @@
 import type { Finding } from '../contract/finding.ts';
-import { describeApp } from '../features.ts';
 import { Failure } from '../platform/errors.ts';
 import { unknownTo } from '../supervisor/release/app-settings.ts';
+import { describedApp } from '../supervisor/release/described-app.ts';
 import type { Invocation } from '../supervisor/release/invocation.ts';
 import { refuseMisplaced } from './misplaced.ts';
 
 /** @returns settings and data that lie in the wrong place, and names in `.env` that this release does not know */
 export async function fileFindings(invocation: Invocation, dataDir: string): Promise<readonly Finding[]> {
-  const { others } = unknownTo(await describeApp(), invocation.installation);
+  const { others } = unknownTo(await describedApp(), invocation.installation);
   const unknown: Finding = {
     name: 'settings',
     result: 'warning',

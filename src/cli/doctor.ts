@@ -1,9 +1,9 @@
 import { type LoadedConfig, loadConfig } from '../config/config.ts';
-import { appSettingMistakes } from '../contract/app-settings.ts';
 import type { Finding } from '../contract/finding.ts';
-import { describeApp } from '../features.ts';
+import { appSettingMistakes } from '../features/app-settings.ts';
 import { Failure } from '../platform/errors.ts';
 import { givenOf, refuseWrong } from '../supervisor/release/app-settings.ts';
+import { describedApp } from '../supervisor/release/described-app.ts';
 import type { Invocation } from '../supervisor/release/invocation.ts';
 import { readArguments } from './arguments.ts';
 import { checksFor, settingsFinding } from './doctor-checks.ts';
@@ -61,7 +61,7 @@ export async function doctor(args: readonly string[], invocation: Invocation): P
 async function load(installation: string): Promise<LoadedConfig | Failure> {
   const own = attempt(() => loadConfig(process.env, installation));
   const mistakes = await appSettingMistakes(process.env);
-  const app = await describeApp();
+  const app = await describedApp();
   const apps = attempt(() => refuseWrong(mistakes, app, installation));
   if (!(apps instanceof Failure)) {
     if (own instanceof Failure) return own;

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Config, loadConfig } from '../config/config.ts';
-import { databaseNames, isWithoutApp } from '../features.ts';
+import { databaseNames, isWithoutApp } from '../features/features.ts';
 import { Failure } from '../platform/errors.ts';
 import { createLog } from '../platform/log.ts';
 import { findLitestream } from '../replication/binary.ts';

@@ -1,6 +1,6 @@
 import { mkdirSync, rmSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { features, isWithoutApp } from '../features.ts';
+import { features, isWithoutApp } from '../features/features.ts';
 import { Failure } from '../platform/errors.ts';
 import { isDiskFull } from '../platform/free-disk.ts';
 import { isoTimeMs } from '../platform/iso-time.ts';

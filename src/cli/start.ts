@@ -117,7 +117,7 @@ export async function start(
 
 /** Only for the help: it loads the app, which a primary never does. */
 async function usage(): Promise<string> {
-  const { describeAppSettings } = await import('../contract/app-settings.ts');
+  const { describeAppSettings } = await import('../features/app-settings.ts');
   const settings = await describeAppSettings();
   return settings === ''
     ? USAGE

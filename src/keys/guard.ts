@@ -1,12 +1,12 @@
 import type { Context } from 'koa';
+import { ClientAddresses } from '../callers/client-address.ts';
+import { doorOf } from '../callers/doors.ts';
+import { isOwnName, localRequests, misdirected } from '../callers/local-requests.ts';
 import type { Caller, Guard, GuardContext } from '../contract/feature.ts';
 import type { Access, RateClass } from '../contract/route.ts';
-import { ClientAddresses } from '../limits/client-address.ts';
 import { Failure } from '../platform/errors.ts';
 import type { Scope } from '../platform/scope.ts';
 import { CommitWatch } from '../sqlite/commit-watch.ts';
-import { doorOf } from '../worker/doors.ts';
-import { isOwnName, localRequests, misdirected } from '../worker/middleware/local-requests.ts';
 import { LastUse } from './last-use.ts';
 import { type KeyQueries, type KeyRow, prepareQueries } from './queries.ts';
 import type { KeyScope } from './schema.ts';

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { settingNames } from '../config/config.ts';
-import { loadAppSettings } from '../contract/app-settings.ts';
+import { loadAppSettings } from '../features/app-settings.ts';
 import { dyingWithParent, type Invocation } from '../platform/dying-with-parent.ts';
 import { carriedLitestream } from './carried-litestream.ts';
 import { LogTail } from './log-tail.ts';

@@ -1,7 +1,8 @@
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
-import { appConfigOf, takeAppSecrets } from '../contract/app-settings.ts';
-import { app as about, appMetrics, databaseNames, features } from '../features.ts';
+import { noteDoor } from '../callers/doors.ts';
+import { appConfigOf, takeAppSecrets } from '../features/app-settings.ts';
+import { app as about, appMetrics, databaseNames, features } from '../features/features.ts';
 import { Limiter } from '../limits/limiter.ts';
 import { QUOTA_QUERY, type QuotaLease } from '../limits/policy.ts';
 import type { SystemStatus } from '../messages/messages.ts';
@@ -13,7 +14,6 @@ import { writerClientOf } from '../writer-client/client.ts';
 import { monotonicNowMs } from '../writer-client/protocol.ts';
 import { createApp } from './app.ts';
 import { Connections } from './connections.ts';
-import { noteDoor } from './doors.ts';
 import { createHttpServer } from './http-server.ts';
 import { LoopLag } from './loop-lag.ts';
 import { OpsSessions } from './ops/sessions.ts';

@@ -1,13 +1,13 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
+import { noteDoor } from '../callers/doors.ts';
 import type { SystemStatus } from '../messages/messages.ts';
 import { Failure } from '../platform/errors.ts';
 import { PrimaryClient } from '../runtime/primary-client.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { monotonicNowMs } from '../writer-client/protocol.ts';
 import { Connections } from './connections.ts';
-import { noteDoor } from './doors.ts';
 import { createHttpServer } from './http-server.ts';
 import { PROBLEM_TYPE, problemHeaders, problemOf } from './middleware/problem.ts';
 import { requestId } from './middleware/request-id.ts';

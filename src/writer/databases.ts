@@ -1,13 +1,13 @@
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import type { Command } from '../contract/command.ts';
-import { features } from '../features.ts';
+import { features } from '../features/features.ts';
+import { ownersOf } from '../features/owners.ts';
 import type { DryRunResult } from '../messages/dry-run-result.ts';
 import { readMark } from '../replication/history/mark.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { migrate } from '../sqlite/migrations.ts';
 import { BUSY_TIMEOUT_MS, type Database, openReader, openWriter } from '../sqlite/open.ts';
-import { ownersOf } from '../sqlite/owners.ts';
 import { prepared } from '../sqlite/prepared.ts';
 import { type UpgradeTarget, upgrade } from '../sqlite/upgrade.ts';
 import { describeProcess, walLocks } from '../sqlite/wal-locks.ts';

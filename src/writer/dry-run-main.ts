@@ -1,4 +1,4 @@
-import { databaseNames } from '../features.ts';
+import { databaseNames } from '../features/features.ts';
 import { loadZod } from '../platform/zod-without-locales.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { dryRunOn } from './databases.ts';

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
-import { appConfigOf } from '../contract/app-settings.ts';
-import { databaseNames } from '../features.ts';
+import { appConfigOf } from '../features/app-settings.ts';
+import { databaseNames } from '../features/features.ts';
 import { QUOTA_QUERY, type QuotaRequest } from '../limits/policy.ts';
 import { LimitPool } from '../limits/pool.ts';
 import type { Trouble } from '../messages/messages.ts';

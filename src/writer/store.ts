@@ -1,6 +1,6 @@
 import type { Command } from '../contract/command.ts';
 import type { AppConfig } from '../contract/settings.ts';
-import { appMetrics, features } from '../features.ts';
+import { appMetrics, features } from '../features/features.ts';
 import { Observer } from '../metrics/observer.ts';
 import { monitorIntervalMs } from '../replication/litestream-config.ts';
 import type { Runtime } from '../runtime/runtime.ts';

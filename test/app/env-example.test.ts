@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import t from 'tap';
 import { loadConfig, settingNames } from '../../src/config/config.ts';
-import { loadAppSettings } from '../../src/contract/app-settings.ts';
+import { loadAppSettings } from '../../src/features/app-settings.ts';
 
 const CWD = '/srv/app';
 

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { loadConfig } from '../../src/config/config.ts';
-import { appConfigOf, appSettingMistakes, describeAppSettings } from '../../src/contract/app-settings.ts';
+import { appConfigOf, appSettingMistakes, describeAppSettings } from '../../src/features/app-settings.ts';
 import { like } from '../support/like.ts';
 
 t.test('what delivery and uploads are set to is checked, each mistake by its name', async (t) => {

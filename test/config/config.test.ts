@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { loadConfig, restartSettings, settingNames } from '../../src/config/config.ts';
 import { nearest, unknownSettings } from '../../src/config/settings-file.ts';
-import { loadAppSettings } from '../../src/contract/app-settings.ts';
+import { loadAppSettings } from '../../src/features/app-settings.ts';
 import { Failure } from '../../src/platform/errors.ts';
 import { like } from '../support/like.ts';
 import { temporaryFolder } from '../support/system.ts';

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { callerOf } from '../../src/contract/feature.ts';
-import { features } from '../../src/features.ts';
+import { features } from '../../src/features/features.ts';
 import { checkStart } from '../../src/keys/check-start.ts';
 import { hashOf, newKeyId, newSecret, tokenOf } from '../../src/keys/token.ts';
 import { describeRoutes } from '../../src/worker/openapi/describe.ts';

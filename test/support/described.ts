@@ -3,7 +3,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import formats from 'ajv-formats';
 import type { Feature } from '../../src/contract/feature.ts';
-import { app as about, features as allFeatures } from '../../src/features.ts';
+import { app as about, features as allFeatures } from '../../src/features/features.ts';
 import { describeApi } from '../../src/worker/openapi/describe.ts';
 import type { OpenApiDocument, Operation } from '../../src/worker/openapi/document.ts';
 

@@ -1,5 +1,5 @@
 import http from 'node:http';
-import { features } from '../../src/features.ts';
+import { features } from '../../src/features/features.ts';
 import { describedBy } from './described.ts';
 
 export interface Answer {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Test } from 'tap';
 import { Deployment } from '../../loadtest/chaos/deployment.ts';
 import { settingNames } from '../../src/config/config.ts';
-import { loadAppSettings } from '../../src/contract/app-settings.ts';
+import { loadAppSettings } from '../../src/features/app-settings.ts';
 import type { SystemSnapshot } from '../../src/messages/snapshot.ts';
 import { cleanEnv, RunningSystem } from '../../src/testing/running-system.ts';
 import { DEPLOYED_APP } from '../small-app/arguments.ts';

@@ -1,6 +1,6 @@
 import type { RouterContext } from '@koa/router';
 import t from 'tap';
-import { features } from '../../src/features.ts';
+import { features } from '../../src/features/features.ts';
 import { idempotencyOf } from '../../src/worker/idempotency-key.ts';
 import { featureOf, startApp } from '../support/app.ts';
 import type { Answer } from '../support/http.ts';

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { defineRoute } from '../../src/contract/route.ts';
-import { features } from '../../src/features.ts';
+import { features } from '../../src/features/features.ts';
 import { featureOf, startApp } from '../support/app.ts';
 import { describedBy } from '../support/described.ts';
 

@@ -19,7 +19,7 @@ t.test('a worker loads neither fetch nor the languages of Zod', async (t) => {
     const { loadZod } = await import('./src/platform/zod-without-locales.ts');
     await loadZod();
     await import('./src/worker/main.ts');
-    const { features } = await import('./src/features.ts');
+    const { features } = await import('./src/features/features.ts');
     for (const { routes } of features) await routes();
     const { z } = await import('zod');
     console.log(process.moduleLoadList.filter((name) => /undici/.test(name)).length, Object.keys(z.locales).length);

@@ -2,9 +2,9 @@ import { existsSync, lstatSync, mkdirSync, readdirSync, rmSync, statSync, writeF
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import t, { type Test } from 'tap';
+import { ownersOf } from '../../src/features/owners.ts';
 import { migrate, readMigrations } from '../../src/sqlite/migrations.ts';
 import { type Database, openReader, openWriter } from '../../src/sqlite/open.ts';
-import { ownersOf } from '../../src/sqlite/owners.ts';
 import { dryRun } from '../../src/writer/dry-run.ts';
 import { TestChild } from '../support/child.ts';
 import { noSmallDisk, smallDisk } from '../support/small-disk.ts';

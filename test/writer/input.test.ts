@@ -1,6 +1,6 @@
 import t from 'tap';
 import { z } from 'zod';
-import { features } from '../../src/features.ts';
+import { features } from '../../src/features/features.ts';
 import { parseInput } from '../../src/writer/input.ts';
 
 const command = {

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import t from 'tap';
+import { ownersOf } from '../../src/features/owners.ts';
 import { openWriter } from '../../src/sqlite/open.ts';
-import { ownersOf } from '../../src/sqlite/owners.ts';
 import { upgrade } from '../../src/sqlite/upgrade.ts';
 import { WalIndex } from '../../src/sqlite/wal-index.ts';
 import { Replication } from '../../src/writer/replication.ts';

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { ownSchema } from '../../features/owners.ts';
 import type { Confirmation } from '../../messages/confirmation.ts';
 import type { Leadership, Peer, PeerState, ToChild } from '../../messages/messages.ts';
 import { Failure } from '../../platform/errors.ts';
 import { freeDiskBytes } from '../../platform/free-disk.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
-import { ownSchema } from '../../sqlite/owners.ts';
 import { monotonicNowMs } from '../../writer-client/protocol.ts';
 import { identityOf } from '../lease/identity.ts';
 import { openLeaseStore } from '../lease/open-store.ts';

@@ -1,12 +1,12 @@
 import { Failure } from '../../platform/errors.ts';
 import { loadZod } from '../../platform/zod-without-locales.ts';
+import { describedApp } from './described-app.ts';
 import { tell } from './tell.ts';
 
 /** A script of its own: prints what the primary has to know of a release's app, as one line of JSON, and ends. */
 try {
   await loadZod();
-  const { describeApp } = await import('../../features.ts');
-  tell(await describeApp());
+  tell(await describedApp());
 } catch (error) {
   if (!(error instanceof Failure)) throw error;
   const { message, options } = error;

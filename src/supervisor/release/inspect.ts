@@ -1,6 +1,7 @@
 import { CHILD_PROTOCOL } from '../../messages/messages.ts';
 import { Failure } from '../../platform/errors.ts';
 import { loadZod } from '../../platform/zod-without-locales.ts';
+import { describedApp } from './described-app.ts';
 import type { InspectionAnswer, InspectionInput } from './inspection.ts';
 import { tell } from './tell.ts';
 
@@ -12,15 +13,14 @@ async function inspect({ installation }: InspectionInput): Promise<InspectionAns
   try {
     await loadZod();
     const { loadConfig, restartSettings } = await import('../../config/config.ts');
-    const { describeApp } = await import('../../features.ts');
     const { WRITER_PROTOCOL } = await import('../../writer-client/protocol.ts');
-    const { ownersOf } = await import('../../sqlite/owners.ts');
+    const { ownersOf } = await import('../../features/owners.ts');
     const { compatibilityOf } = await import('../../sqlite/compatibility.ts');
     const { databasePath } = await import('../../replication/litestream-config.ts');
-    const { appSettingMistakes } = await import('../../contract/app-settings.ts');
+    const { appSettingMistakes } = await import('../../features/app-settings.ts');
     const { givenOf, refuseWrong } = await import('./app-settings.ts');
     const { config } = loadConfig(process.env, installation);
-    const app = await describeApp();
+    const app = await describedApp();
     refuseWrong(await appSettingMistakes(process.env), app, installation);
     return {
       ok: true,

@@ -8,7 +8,7 @@ import { tell } from './tell.ts';
  */
 try {
   await loadZod();
-  await import('../../features.ts');
+  await import('../../features/features.ts');
 } catch (error) {
   if (!(error instanceof Failure)) throw error;
 }

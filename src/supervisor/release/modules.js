@@ -24,7 +24,7 @@ export function moduleIn({ folder, code }, module) {
 
 /**
  * @param {{ folder: string, app?: string | undefined }} release
- * @returns {NodeJS.ProcessEnv} tells the release's processes where its app is, which features.ts loads
+ * @returns {NodeJS.ProcessEnv} tells the release's processes where its app is, which features/features.ts loads
  */
 export function appVariables({ folder, app }) {
   return app

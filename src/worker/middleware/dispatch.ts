@@ -1,7 +1,7 @@
 import type { RouterContext, RouterMiddleware } from '@koa/router';
+import { doorOf } from '../../callers/doors.ts';
 import type { Guard } from '../../contract/feature.ts';
 import { Failure } from '../../platform/errors.ts';
-import { doorOf } from '../doors.ts';
 import { Router } from '../router.ts';
 import type { ServedRoute } from './served-route.ts';
 

@@ -3,7 +3,7 @@ import { copyFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import t from 'tap';
-import { features } from '../../../src/features.ts';
+import { features } from '../../../src/features/features.ts';
 import { startApp } from '../../support/app.ts';
 import { describedBy } from '../../support/described.ts';
 import { temporaryFolder } from '../../support/system.ts';

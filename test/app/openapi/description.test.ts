@@ -1,5 +1,5 @@
 import t from 'tap';
-import { features } from '../../../src/features.ts';
+import { features } from '../../../src/features/features.ts';
 import { startApp } from '../../support/app.ts';
 import { describedBy } from '../../support/described.ts';
 

@@ -1,7 +1,7 @@
 import { connect } from 'node:net';
 import fc, { type Arbitrary } from 'fast-check';
 import t from 'tap';
-import { features } from '../../../src/features.ts';
+import { features } from '../../../src/features/features.ts';
 import type { Content, Operation, Parameter } from '../../../src/worker/openapi/document.ts';
 import { describedBy } from '../../support/described.ts';
 import { request } from '../../support/http.ts';

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { features } from '../../../src/features.ts';
+import { features } from '../../../src/features/features.ts';
 import { featureOf, startApp } from '../../support/app.ts';
 
 const probe = featureOf(({ route }) => {

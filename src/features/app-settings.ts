@@ -1,8 +1,8 @@
 import type { Config } from '../config/config.ts';
-import { features } from '../features.ts';
+import type { AppConfig, AppSecrets, Setting, Settings } from '../contract/settings.ts';
 import { Failure, type FieldError } from '../platform/errors.ts';
 import { loadZod } from '../platform/zod-without-locales.ts';
-import type { AppConfig, AppSecrets, Setting, Settings } from './settings.ts';
+import { features } from './features.ts';
 
 // Used by the processes that load the app's code. The primary knows only the app's manifest.
 

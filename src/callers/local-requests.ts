@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
-import type { Config } from '../../config/config.ts';
-import { Failure } from '../../platform/errors.ts';
-import { isLoopbackAddress } from '../../platform/loopback.ts';
+import type { Config } from '../config/config.ts';
+import { Failure } from '../platform/errors.ts';
+import { isLoopbackAddress } from '../platform/loopback.ts';
 import { isForwarding } from './forwarding.ts';
 
 /** Names by which a client on this machine calls it. A page that uses DNS rebinding sends its own name instead. */

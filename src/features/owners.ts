@@ -1,10 +1,10 @@
-import { databaseNames, features } from '../features.ts';
 import type { Schema } from '../messages/positions.ts';
-import { type Owner, readMigrations } from './migrations.ts';
+import { type Owner, readMigrations } from '../sqlite/migrations.ts';
+import { databaseNames, features } from './features.ts';
 
 /** @returns the owners of the tables of a database: the writer itself, then the features */
 export function ownersOf(database: string): readonly Owner[] {
-  const own = { name: 'writer', migrations: new URL('./migrations/', import.meta.url) };
+  const own = { name: 'writer', migrations: new URL('../sqlite/migrations/', import.meta.url) };
   return [own, ...features.filter((feature) => feature.database === database)];
 }
 

@@ -1,13 +1,14 @@
 import { realpathSync } from 'node:fs';
 import { extname, join, relative } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import type { App } from './contract/app.ts';
-import type { Feature } from './contract/feature.ts';
-import type { AppManifest } from './contract/manifest.ts';
-import { keys } from './keys/feature.ts';
-import type { Families } from './metrics/catalog.ts';
-import { addCodes, Failure } from './platform/errors.ts';
-import { packageIn } from './platform/folder.js';
+import type { App } from '../contract/app.ts';
+import type { Feature } from '../contract/feature.ts';
+import type { AppManifest } from '../contract/manifest.ts';
+import type { RouteDeclaration } from '../contract/route.ts';
+import { keys } from '../keys/feature.ts';
+import type { Families } from '../metrics/catalog.ts';
+import { addCodes, Failure } from '../platform/errors.ts';
+import { packageIn } from '../platform/folder.js';
 
 // The only place where the chassis and an app meet. The primary never loads it, since the primary outlives releases.
 
@@ -15,7 +16,7 @@ import { packageIn } from './platform/folder.js';
  * The project's folder and its app's module, where the chassis is a package of a project. Otherwise the chassis' own
  * package.json names the app. An empty NINELIVES_APP is for a command that goes without the app.
  */
-const { NINELIVES_PROJECT: PROJECT = fileURLToPath(new URL('../', import.meta.url)), NINELIVES_APP } =
+const { NINELIVES_PROJECT: PROJECT = fileURLToPath(new URL('../../', import.meta.url)), NINELIVES_APP } =
   process.env;
 const NO_APP: App = { title: 'ninelives', description: 'An API without an app.', features: [] };
 
@@ -45,16 +46,16 @@ export function databaseNames(): readonly string[] {
 }
 
 /**
+ * @param ofChassis the routes that the app's may not clash with
  * @returns what the primary has to know of the app
  * @throws Failure app_invalid for an app that may not start
  */
-export async function describeApp(): Promise<AppManifest> {
-  // Imported here: only the process that describes a release needs both.
-  const { CHASSIS_ROUTES } = await import('./worker/chassis-routes.ts');
-  const { checkApp } = await import('./contract/check.ts');
-  await checkApp(app, String(appPath()), Object.values(CHASSIS_ROUTES).flat());
+export async function describeApp(ofChassis: readonly RouteDeclaration[]): Promise<AppManifest> {
+  // Imported here: only the process that describes a release needs it.
+  const { checkApp } = await import('../contract/check.ts');
+  await checkApp(app, String(appPath()), ofChassis);
   // JavaScript in a package, TypeScript in the repository.
-  const main = join(import.meta.dirname, `background/main${extname(import.meta.filename)}`);
+  const main = join(import.meta.dirname, `../background/main${extname(import.meta.filename)}`);
   const entry = relative(realpathSync(PROJECT), main);
   const settings = await Promise.all(features.map(async (feature) => (await feature.settings?.()) ?? {}));
   return {

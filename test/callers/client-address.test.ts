@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import t from 'tap';
+import { ClientAddresses } from '../../src/callers/client-address.ts';
 import { loadConfig } from '../../src/config/config.ts';
-import { ClientAddresses } from '../../src/limits/client-address.ts';
 import type { UnnamedProxy } from '../../src/messages/messages.ts';
 import { Failure } from '../../src/platform/errors.ts';
 
