@@ -14,8 +14,9 @@ export interface HeartbeatOptions {
 }
 
 /**
- * Pings an external monitor (HEARTBEAT_URL) for as long as all is well; the monitor speaks up when the pings stop. States
- * and who moves them: due → pinging (`look`, when all is well) → waiting (the interval, or less after a failure) → due.
+ * Pings an external monitor (HEARTBEAT_URL) for as long as all is well; the monitor speaks up when the pings stop.
+ * States and who moves them: due → pinging (`look`, when all is well) → waiting (the interval, or less after a
+ * failure) → due.
  */
 export class Heartbeat {
   readonly #options: HeartbeatOptions;
