@@ -5,8 +5,10 @@ import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import t from 'tap';
 import type { Finding } from '../../src/contract/finding.ts';
+import { openWriter } from '../../src/sqlite/open.ts';
 import { like } from '../support/like.ts';
 import { startS3 } from '../support/s3.ts';
+import { noSmallDisk, smallDisk } from '../support/small-disk.ts';
 import { gate, tlsStore } from '../support/store-ways.ts';
 import { start, temporaryFolder } from '../support/system.ts';
 import { command } from './command.ts';
@@ -216,4 +218,40 @@ t.test('what the store refuses is named, with what to do', async (t) => {
   await s3.close();
   const gone = await findings({ ...env, REPLICA_URL: `s3://${s3.bucket}` });
   like(t, gone.by.get('replica'), { detail: /cannot be reached: .*ECONNREFUSED/, remedy: /S3_ENDPOINT/ });
+});
+
+t.test('data in memory is a warning of doctor and of a start', { skip: noSmallDisk }, async (t) => {
+  const dataDir = smallDisk(t, 65_536);
+  const { code, by } = await findings({ DATA_DIR: dataDir, PORT: '0', DISK_RESERVE_MB: '16' });
+  t.equal(code, 0);
+  t.strictSame(by.get('data folder'), {
+    name: 'data folder',
+    result: 'warning',
+    detail: `${dataDir} is in memory: a reboot takes what the replica lacks`,
+    remedy: 'Set DATA_DIR to a folder on a disk.',
+  });
+  const system = await start(t, { DISK_RESERVE_MB: '16' }, dataDir);
+  await system.waitFor(
+    ({ msg }) =>
+      msg.startsWith('ready: ') &&
+      msg.includes(
+        'DATA_DIR is in memory: a reboot takes what the replica lacks. Set it to a folder on a disk.',
+      ),
+  );
+  await system.stop();
+});
+
+t.test('a feature looks at its own tables, and what it cannot look at is a warning', async (t) => {
+  const dataDir = temporaryFolder(t);
+  const none = await findings({ DATA_DIR: dataDir, PORT: '0' });
+  like(t, none.by.get('notes'), { result: 'ok', detail: 'none yet' });
+  openWriter(join(dataDir, 'main.db')).close();
+  const empty = await findings({ DATA_DIR: dataDir, PORT: '0' });
+  t.equal(empty.code, 0);
+  t.strictSame(empty.by.get('notes'), {
+    name: 'notes',
+    result: 'warning',
+    detail: 'not looked at: no such table: notes',
+    remedy: 'A start restores or migrates the database; see the message of npm start.',
+  });
 });

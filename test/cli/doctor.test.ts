@@ -2,10 +2,8 @@ import { chmodSync, existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { createServer as createTcpServer } from 'node:net';
 import { join } from 'node:path';
 import t from 'tap';
-import { openWriter } from '../../src/sqlite/open.ts';
 import { like } from '../support/like.ts';
 import { startS3 } from '../support/s3.ts';
-import { noSmallDisk, smallDisk } from '../support/small-disk.ts';
 import { start, temporaryFolder } from '../support/system.ts';
 import { command } from './command.ts';
 import { findings, listen } from './doctor-fixture.ts';
@@ -62,27 +60,6 @@ t.test('a port in use, a disk without room and an open folder are named', async 
   t.match(stderr, /^ninelives: Mend first: disk, port\n$/);
 });
 
-t.test('data in memory is a warning of doctor and of a start', { skip: noSmallDisk }, async (t) => {
-  const dataDir = smallDisk(t, 65_536);
-  const { code, by } = await findings({ DATA_DIR: dataDir, PORT: '0', DISK_RESERVE_MB: '16' });
-  t.equal(code, 0);
-  t.strictSame(by.get('data folder'), {
-    name: 'data folder',
-    result: 'warning',
-    detail: `${dataDir} is in memory: a reboot takes what the replica lacks`,
-    remedy: 'Set DATA_DIR to a folder on a disk.',
-  });
-  const system = await start(t, { DISK_RESERVE_MB: '16' }, dataDir);
-  await system.waitFor(
-    ({ msg }) =>
-      msg.startsWith('ready: ') &&
-      msg.includes(
-        'DATA_DIR is in memory: a reboot takes what the replica lacks. Set it to a folder on a disk.',
-      ),
-  );
-  await system.stop();
-});
-
 t.test('a mail server without a sender is a warning, since all but mail works', async (t) => {
   const env = { DATA_DIR: temporaryFolder(t), PORT: '0', SMTP_URL: 'smtp://user:hunter2@127.0.0.1' };
   const { code, by } = await findings(env);
@@ -107,19 +84,4 @@ t.test('beside a running system all is well too', async (t) => {
   });
   like(t, by.get('lock'), { detail: `a system runs here: process ${system.pid}, serving` });
   like(t, by.get('port'), { detail: `${system.url}, held by the system that runs` });
-});
-
-t.test('a feature looks at its own tables, and what it cannot look at is a warning', async (t) => {
-  const dataDir = temporaryFolder(t);
-  const none = await findings({ DATA_DIR: dataDir, PORT: '0' });
-  like(t, none.by.get('notes'), { result: 'ok', detail: 'none yet' });
-  openWriter(join(dataDir, 'main.db')).close();
-  const empty = await findings({ DATA_DIR: dataDir, PORT: '0' });
-  t.equal(empty.code, 0);
-  t.strictSame(empty.by.get('notes'), {
-    name: 'notes',
-    result: 'warning',
-    detail: 'not looked at: no such table: notes',
-    remedy: 'A start restores or migrates the database; see the message of npm start.',
-  });
 });

@@ -1,4 +1,4 @@
-import { existsSync, lstatSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import t from 'tap';
 import { cleanEnv } from '../../src/testing/running-system.ts';
@@ -12,22 +12,12 @@ import { noTerminal, openTerminal } from '../support/terminal.ts';
 import { command, ENTRY } from './command.ts';
 import { write } from './restore-fixture.ts';
 
-t.test('an existing file is never overwritten', async (t) => {
-  const system = await start(t);
-  const folder = temporaryFolder(t);
-  for (const name of ['out.db', 'other.db-wal']) {
-    const path = join(folder, name);
-    writeFileSync(path, 'precious');
-    const to = path.replace('-wal', '');
-    const ran = await command(['restore', '--to', to], { DATA_DIR: system.dataDir });
-    like(t, ran, { code: 73, stderr: /exists/ });
-    t.equal(readFileSync(path, 'utf8'), 'precious');
-  }
-  const link = join(folder, 'link.db');
-  symlinkSync(join(folder, 'not-mounted', 'file.db'), link);
-  const ran = await command(['restore', '--to', link], { DATA_DIR: system.dataDir });
-  like(t, ran, { code: 73, stderr: /exists/ });
-  t.ok(lstatSync(link).isSymbolicLink());
+t.test('a wrong time and a missing choice are told with how it is right', async (t) => {
+  const env = { DATA_DIR: temporaryFolder(t) };
+  const without = await command(['restore'], env);
+  like(t, without, { code: 64, stderr: /Expected one of --to, --in-place and --list/ });
+  const wrong = await command(['restore', '--to', 'x', '--at', 'yesterday'], env);
+  like(t, wrong, { code: 64, stderr: /expected a time of the calendar with its zone/ });
 });
 
 t.test('in place', async (t) => {
@@ -94,23 +84,4 @@ t.test('in place', async (t) => {
     t.notMatch(stdout, /what was there before/);
     t.same(notesIn(join(dataDir, 'main.db')), ['a', 'c']);
   });
-});
-
-t.test('wrong use is told with how it is right', async (t) => {
-  const env = { DATA_DIR: temporaryFolder(t) };
-  const wrong: [readonly string[], RegExp][] = [
-    [[], /Expected one of --to, --in-place and --list/],
-    [['--in-place', '--database', 'main'], /--in-place replaces all databases/],
-    [['--to', 'x', '--at', 'yesterday'], /expected a time of the calendar with its zone/],
-    [['--to', 'x', '--database', 'other'], /There is no database other; there is main, media/],
-    [['--to', '/no/such/folder/x'], /there is no folder/],
-    [['--to', '/proc/x.db'], /--to \/proc\/x\.db: no file can be made there: ENOENT/],
-    [['--to', 'x'.repeat(245)], /no file can be made there: .*name too long/i],
-    [['--to', 'x'.repeat(300)], /no file can be made there: ENAMETOOLONG/],
-  ];
-  for (const [args, says] of wrong) {
-    like(t, await command(['restore', ...args], env), { code: 64, stderr: says }, args.join(' '));
-  }
-  like(t, await command(['restore', '--help'], env), { code: 0, stdout: /Usage: ninelives restore/ });
-  like(t, await command(['verify', '--help'], env), { code: 0, stdout: /Usage: ninelives verify/ });
 });

@@ -1,12 +1,28 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { cleanEnv } from '../../src/testing/running-system.ts';
 import { APP_ARGUMENTS } from '../small-app/arguments.ts';
 import { request } from '../support/http.ts';
 import { start } from '../support/system.ts';
-import { CREATE, created, Place } from './unit-fixture.ts';
+import { CREATE, created, Place, PROJECT } from './unit-fixture.ts';
+
+const NEEDING = [
+  'status',
+  'events',
+  'events --follow',
+  'verify',
+  'reload',
+  `reload --release ${PROJECT}`,
+  'rollback',
+  'restart worker',
+  'stop',
+  'acknowledge',
+  'keys list',
+  'keys rotate ops',
+  'keys revoke ops',
+];
 
 t.test(
   'a unit is asked only where it starts this project, and no DATA_DIR stands in the environment',
@@ -115,3 +131,27 @@ t.test('a key that is made beside a service is one of the data of its unit', asy
   const status = place.run('status --json');
   t.equal(JSON.parse(status.stdout).dataDir, dataDir);
 });
+
+t.test(
+  'a command that finds neither a system nor a database says where it looked, and makes nothing',
+  (t) => {
+    const place = new Place(t);
+    place.units({});
+    const before = readdirSync(place.folder).sort();
+    for (const words of NEEDING) {
+      const { status, stdout, stderr } = place.run(words);
+      t.same([status, stdout], [75, ''], words);
+      t.match(stderr, /^ninelives: [^\n]+\n$/, words);
+      t.ok(stderr.includes(` ${place.folder}/data.`), `${words}: ${stderr}`);
+    }
+    rmdirSync(place.elsewhere);
+    mkdirSync(place.elsewhere);
+    t.same(
+      readdirSync(place.folder)
+        .filter((name) => name !== 'asked')
+        .sort(),
+      before,
+    );
+    t.end();
+  },
+);

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, rmdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { CREATE, Place, PROJECT, type RunOptions } from './unit-fixture.ts';
@@ -6,22 +6,6 @@ import { CREATE, Place, PROJECT, type RunOptions } from './unit-fixture.ts';
 const NOBODY = 65_534;
 
 const isRoot = process.getuid?.() === 0;
-
-const NEEDING = [
-  'status',
-  'events',
-  'events --follow',
-  'verify',
-  'reload',
-  `reload --release ${PROJECT}`,
-  'rollback',
-  'restart worker',
-  'stop',
-  'acknowledge',
-  'keys list',
-  'keys rotate ops',
-  'keys revoke ops',
-];
 
 t.test('a unit whose WorkingDirectory is the link, and a link to the program, are this project', (t) => {
   const place = new Place(t);
@@ -101,30 +85,6 @@ t.test(
       }
       t.equal(place.run('status --help', { uid: NOBODY }).status, 0, 'help needs none');
     }
-    t.end();
-  },
-);
-
-t.test(
-  'a command that finds neither a system nor a database says where it looked, and makes nothing',
-  (t) => {
-    const place = new Place(t);
-    place.units({});
-    const before = readdirSync(place.folder).sort();
-    for (const words of NEEDING) {
-      const { status, stdout, stderr } = place.run(words);
-      t.same([status, stdout], [75, ''], words);
-      t.match(stderr, /^ninelives: [^\n]+\n$/, words);
-      t.ok(stderr.includes(` ${place.folder}/data.`), `${words}: ${stderr}`);
-    }
-    rmdirSync(place.elsewhere);
-    mkdirSync(place.elsewhere);
-    t.same(
-      readdirSync(place.folder)
-        .filter((name) => name !== 'asked')
-        .sort(),
-      before,
-    );
     t.end();
   },
 );

@@ -8,7 +8,7 @@ import { s3Environment } from '../../src/testing/s3-server.ts';
 import { foreignConnection } from '../support/foreign-connection.ts';
 import { noteOf, request } from '../support/http.ts';
 import { startS3, startStoreProxy } from '../support/s3.ts';
-import { start, temporaryFolder, until } from '../support/system.ts';
+import { launch, start, temporaryFolder, until } from '../support/system.ts';
 import { degraded, write } from './bounds-fixture.ts';
 
 const MB_BYTES = 1024 * 1024;
@@ -74,4 +74,24 @@ t.test('a restart in an outage keeps age and size of the backlog', async (t) => 
   t.ok(lagMs >= Date.now() - sinceMs - 3000, `the oldest commit is as old as it was: ${lagMs}`);
   t.ok(bytes >= unconfirmedBytes);
   await next.stop();
+});
+
+t.test('a start waits for a foreign write lock, and says whose it is', async (t) => {
+  const dataDir = temporaryFolder(t);
+  const first = await start(t, {}, dataDir);
+  await first.stop();
+  const { pid, end } = await foreignConnection(t, join(dataDir, 'main.db'), 'BEGIN IMMEDIATE');
+  const system = launch(t, { START_TIMEOUT_MS: '3000' }, dataDir);
+  await system.waitFor(({ msg }) => msg.includes(`(process ${pid}) has locked main for writing`));
+  const from = system.lines.length;
+  await system.waitFor(() => false, from, 4000).catch(() => {});
+  // On a busy machine a worker may need longer than that.
+  const ofWriter = system.lines.slice(from).filter(({ child }) => child === 'writer');
+  t.same(
+    ofWriter.filter(({ msg }) => /hung|crash|not ready/.test(msg)),
+    [],
+  );
+  await end();
+  await system.ready();
+  await system.stop();
 });

@@ -5,7 +5,7 @@ import { findings } from '../cli/doctor-fixture.ts';
 import { foreignConnection } from '../support/foreign-connection.ts';
 import { request } from '../support/http.ts';
 import { noSmallDisk, smallDisk } from '../support/small-disk.ts';
-import { launch, start, temporaryFolder, until } from '../support/system.ts';
+import { start, temporaryFolder, until } from '../support/system.ts';
 import { degraded, write } from './bounds-fixture.ts';
 
 t.test(
@@ -42,26 +42,6 @@ t.test(
     await system.stop();
   },
 );
-
-t.test('a start waits for a foreign write lock, and says whose it is', async (t) => {
-  const dataDir = temporaryFolder(t);
-  const first = await start(t, {}, dataDir);
-  await first.stop();
-  const { pid, end } = await foreignConnection(t, join(dataDir, 'main.db'), 'BEGIN IMMEDIATE');
-  const system = launch(t, { START_TIMEOUT_MS: '3000' }, dataDir);
-  await system.waitFor(({ msg }) => msg.includes(`(process ${pid}) has locked main for writing`));
-  const from = system.lines.length;
-  await system.waitFor(() => false, from, 4000).catch(() => {});
-  // On a busy machine a worker may need longer than that.
-  const ofWriter = system.lines.slice(from).filter(({ child }) => child === 'writer');
-  t.same(
-    ofWriter.filter(({ msg }) => /hung|crash|not ready/.test(msg)),
-    [],
-  );
-  await end();
-  await system.ready();
-  await system.stop();
-});
 
 t.test(
   'a full disk of the replica is called that, and catching up begins when it has room',

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import t from 'tap';
+import type { Trouble } from '../../src/messages/messages.ts';
 import type { SystemSnapshot } from '../../src/messages/snapshot.ts';
 import { command } from '../cli/command.ts';
 import { everyWriteIsThere } from '../support/history.ts';
@@ -102,4 +103,26 @@ t.test('a second start on the same folder says who holds it', async (t) => {
   t.equal(code, 73);
   t.match(second.stderr, new RegExp(`in use by process ${system.pid} on`));
   t.equal((await request(`${system.url}/health`)).status, 200, 'the first goes on');
+});
+
+t.test('what nobody makes up for is back soon, however often its code fails', async (t) => {
+  const system = await startPair(t, {
+    SPARE_WORKERS: '1',
+    RESTART_INTENSITY: '2',
+    RESTART_BACKOFF_MAX_MS: '200',
+    BREAKER_RETRY_MS: '3600000',
+  });
+  await system.killChild('worker-1', 'SIGBUS');
+  const isBroken = ({ msg }: { msg: string }) => /^worker-1 died: killed by SIGBUS; breaker open/.test(msg);
+  const broken = system.waitFor(isBroken);
+  process.kill(system.pidOf('worker-1'), 'SIGBUS');
+  await broken;
+  for (let fault = 0; fault < 4; fault += 1) await system.killChild('worker-2', 'SIGBUS');
+  for (let fault = 0; fault < 4; fault += 1) await system.killChild('writer', 'SIGBUS');
+  const { status } = await request(`${system.url}/note`, { method: 'POST', body: noteOf('after') });
+  t.equal(status, 201, 'the whole serves');
+  const { json } = await request(`${system.url}/ready?verbose`);
+  const reasons = new Map(json.degraded.map(({ name, reason }: Trouble) => [name, reason]));
+  for (const name of ['worker-2', 'writer'])
+    t.match(reasons.get(name), /^serves again, and is failing again and again: \d+ was killed by SIGBUS$/);
 });

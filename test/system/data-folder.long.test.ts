@@ -90,3 +90,19 @@ t.test('a data folder of any name is served, replicated, proven and restored', a
   t.equal(restored.code, 0, restored.stderr);
   t.same(notesIn(to), ['a']);
 });
+
+t.test('a path that would be taken for another one is refused', async (t) => {
+  const folder = temporaryFolder(t);
+  for (const [name, says] of [
+    ['a?b', /DATA_DIR: expected a path in UTF-8 and without \?/],
+    ['a\\b', /DATA_DIR: expected a path without \\, from which Node\.js loads no code/],
+    ['a\ufffdb', /DATA_DIR: expected a path in UTF-8/],
+  ] as const) {
+    const env = { DATA_DIR: join(folder, name) };
+    for (const words of ['start', 'restore --list']) {
+      const { code, stderr } = await command(words.split(' '), env, folder);
+      t.equal(code, 78, `${words}: ${stderr}`);
+      t.ok(says.test(stderr), stderr);
+    }
+  }
+});

@@ -6,22 +6,6 @@ import { requestAt } from '../support/request-at.ts';
 import { start, temporaryFolder, until } from '../support/system.ts';
 import { write } from './data-folder-fixture.ts';
 
-t.test('a path that would be taken for another one is refused', async (t) => {
-  const folder = temporaryFolder(t);
-  for (const [name, says] of [
-    ['a?b', /DATA_DIR: expected a path in UTF-8 and without \?/],
-    ['a\\b', /DATA_DIR: expected a path without \\, from which Node\.js loads no code/],
-    ['a\ufffdb', /DATA_DIR: expected a path in UTF-8/],
-  ] as const) {
-    const env = { DATA_DIR: join(folder, name) };
-    for (const words of ['start', 'restore --list']) {
-      const { code, stderr } = await command(words.split(' '), env, folder);
-      t.equal(code, 78, `${words}: ${stderr}`);
-      t.ok(says.test(stderr), stderr);
-    }
-  }
-});
-
 t.test('no command makes a system where there is none', async (t) => {
   const DATA_DIR = temporaryFolder(t);
   const { code, stderr } = await command(['verify'], { DATA_DIR });

@@ -369,3 +369,18 @@ async function findings(dataDir: string): Promise<readonly string[]> {
   const { events } = JSON.parse(stdout) as SystemSnapshot;
   return events.filter(({ kind }) => kind === 'history').map(({ cause }) => cause ?? '');
 }
+
+t.test('a leader that is stopped before the replica has all does not give the record away', async (t) => {
+  const { store, member, record } = await pair(t);
+  const way = await startStoreProxy(t, store);
+  const leader = member('a', undefined, {
+    ...LONG,
+    S3_ENDPOINT: way.endpoint,
+    REPLICA_STOP_TIMEOUT_MS: '1000',
+  });
+  await leader.ready();
+  await way.become('read-only');
+  await written(leader, 'one', 'local');
+  await leader.stop();
+  t.strictSame([record().epoch, record().state], [1, 'held']);
+});

@@ -3,9 +3,9 @@ import { isDeepStrictEqual } from 'node:util';
 import t from 'tap';
 import { s3Environment } from '../../src/testing/s3-server.ts';
 import { request } from '../support/http.ts';
-import { startS3, startStoreProxy } from '../support/s3.ts';
+import { startS3 } from '../support/s3.ts';
 import { launch, until } from '../support/system.ts';
-import { LONG, pair, standsBy, written } from './failover-fixture.ts';
+import { pair, standsBy, written } from './failover-fixture.ts';
 
 t.test(
   'of two one leads; when it is killed and its data is gone, the other serves all that was replicated',
@@ -52,21 +52,6 @@ t.test(
     );
   },
 );
-
-t.test('a leader that is stopped before the replica has all does not give the record away', async (t) => {
-  const { store, member, record } = await pair(t);
-  const way = await startStoreProxy(t, store);
-  const leader = member('a', undefined, {
-    ...LONG,
-    S3_ENDPOINT: way.endpoint,
-    REPLICA_STOP_TIMEOUT_MS: '1000',
-  });
-  await leader.ready();
-  await way.become('read-only');
-  await written(leader, 'one', 'local');
-  await leader.stop();
-  t.strictSame([record().epoch, record().state], [1, 'held']);
-});
 
 t.test('with a store that ignores If-Match alone a start is refused', async (t) => {
   const store = await startS3(t, 'half', ['if-none-match']);

@@ -2,7 +2,7 @@ import { mkdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { notesIn } from '../support/notes.ts';
-import { launch, temporaryFolder } from '../support/system.ts';
+import { temporaryFolder } from '../support/system.ts';
 import { losesNoWrite, startWithReplica, write } from './files-gone-fixture.ts';
 
 t.test('a main.db-wal that is removed while it is in use loses no write, and all is well again', (t) =>
@@ -25,36 +25,3 @@ t.test('a data folder that is removed gets its databases back, and the system en
   t.equal((await system.ended()).code, 73);
   t.strictSame(notesIn(join(dataDir, 'main.db')), ['before']);
 });
-
-t.test('a data folder that is moved ends the system, with where it is now', async (t) => {
-  const folder = temporaryFolder(t);
-  mkdirSync(join(folder, 'data'));
-  const system = await startWithReplica(t, join(folder, 'data'));
-  await write(system, 'before');
-  renameSync(join(folder, 'data'), join(folder, 'elsewhere'));
-  t.equal((await system.ended()).code, 73);
-  t.equal(
-    system.stderr.trim().split('\n').at(-1),
-    `ninelives: ${join(folder, 'data')} was moved to ${join(folder, 'elsewhere')} while it was in use. All that was written is there: put aside what stands at ${join(folder, 'data')} by now, if anything, move it back, and start again`,
-  );
-  t.strictSame(notesIn(join(folder, 'elsewhere', 'main.db')), ['before']);
-});
-
-t.test(
-  'what a running system keeps in run is made again when it is removed, its lock included',
-  async (t) => {
-    const dataDir = temporaryFolder(t);
-    const system = await startWithReplica(t, dataDir);
-    await write(system, 'before');
-    const from = system.lines.length;
-    for (const name of ['litestream.yml', 'releases', 'lock'])
-      rmSync(join(dataDir, 'run', name), { recursive: true });
-    await system.waitFor(({ msg }) => msg.startsWith('the lock on the data folder was removed'), from);
-    const second = launch(t, { PORT: '0' }, dataDir);
-    t.equal((await second.ended()).code, 73);
-    for (const name of ['litestream', 'writer', 'worker-1']) await system.killChild(name);
-    await write(system, 'later', { Durability: 'replicated' });
-    await system.stop();
-    t.strictSame(notesIn(join(dataDir, 'main.db')), ['before', 'later']);
-  },
-);

@@ -1,13 +1,15 @@
-import { existsSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { readCurrent } from '../../src/supervisor/release/current.js';
 import { releasesFolder } from '../../src/supervisor/release/store.js';
+import { command } from '../cli/command.ts';
 import { DEPLOYED_APP } from '../small-app/arguments.ts';
 import { noteOf, request } from '../support/http.ts';
 import { Installation } from '../support/installation.ts';
 import { noSmallDisk, resizeDisk, smallDisk } from '../support/small-disk.ts';
-import { until } from '../support/system.ts';
+import { start, temporaryFolder, until } from '../support/system.ts';
 import { deploy } from './release-refused-fixture.ts';
 
 const MODULE = DEPLOYED_APP?.module ?? '';
@@ -209,4 +211,33 @@ t.test('code that no start could run is told as that, and keeps the system down 
   const { because } = await (await place.start()).ready();
   t.match(because, /^what is on the disk was refused: Release 2\.0\.1 \(\w+\) cannot be loaded: /);
   t.equal((await place.status()).releases.workers.version, '1.0.0');
+});
+
+t.test('a start on a full disk serves what can be read', async (t) => {
+  const folder = temporaryFolder(t);
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=48m', 'tmpfs', folder], { stdio: 'ignore' });
+  } catch {
+    t.comment('skipped: no file system can be mounted here');
+    return;
+  }
+  // Those that were registered later end before.
+  t.teardown(() => execFileSync('umount', ['-l', folder]));
+  const dataDir = join(folder, 'data');
+  mkdirSync(dataDir);
+  const settings = { DISK_RESERVE_MB: '0', WORKERS: '1', SPARE_WORKERS: '0' };
+  const first = await start(t, settings, dataDir);
+  t.equal((await request(`${first.url}/note`, { method: 'POST', body: noteOf('kept') })).status, 201);
+  await first.stop();
+  try {
+    writeFileSync(join(folder, 'filling'), Buffer.alloc(64 * 1024 * 1024));
+  } catch (error) {
+    t.equal((error as NodeJS.ErrnoException).code, 'ENOSPC');
+  }
+  const again = await start(t, settings, dataDir);
+  t.equal((await request(`${again.url}/note/kept`)).status, 200);
+  t.equal((await request(`${again.url}/note`, { method: 'POST', body: noteOf('none') })).status, 507);
+  const same = await command(['reload'], { DATA_DIR: dataDir });
+  t.equal(same.code, 0, same.stderr);
+  t.match(same.stdout, /^nothing changed: /);
 });

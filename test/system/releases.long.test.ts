@@ -1,6 +1,6 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { openSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -9,7 +9,7 @@ import { Deployment } from '../../loadtest/chaos/deployment.ts';
 import type { ReleaseName, SystemSnapshot } from '../../src/messages/snapshot.ts';
 import { readCurrent, writeCurrent } from '../../src/supervisor/release/current.js';
 import { releasesFolder, storeRelease } from '../../src/supervisor/release/store.js';
-import { cleanEnv } from '../../src/testing/running-system.ts';
+import { cleanEnv, type LogLine } from '../../src/testing/running-system.ts';
 import { until } from '../../src/testing/wait.ts';
 import { DEPLOYED_APP } from '../small-app/arguments.ts';
 import { bare } from '../support/bare.ts';
@@ -351,4 +351,48 @@ t.test('after a stop, a deploy and a start the way back leads to what ran before
   await until(async () => (await place.status()).releases.previous !== null, 'the way back is judged');
   const { previous, rollbackProblem } = (await place.status()).releases;
   t.same([previous?.version, rollbackProblem], ['2.0.0', null]);
+});
+
+t.test('a copy that was changed or removed starts nothing until it is made anew', async (t) => {
+  const place = new Installation(t);
+  const deployed = place.release('1.0.0');
+  place.point('1.0.0');
+  const system = await place.start();
+  const { hash } = (await place.status()).releases.workers;
+  const store = releasesFolder(place.dataDir);
+  const path = join(store, hash, 'src', 'worker', 'main.ts');
+  const text = readFileSync(path, 'utf8');
+  const change = () => {
+    chmodSync(path, 0o600);
+    writeFileSync(path, `${text}\n`);
+  };
+  const isRefused = ({ msg }: LogLine) => msg.includes('main.ts was changed or removed; nothing is started');
+  const runsAgain = (name: string) => (line: LogLine) => line.msg.startsWith(`${name} ready`);
+
+  change();
+  let from = system.lines.length;
+  process.kill(system.pidOf('worker-1'), 'SIGKILL');
+  await system.waitFor(isRefused, from);
+  await system.waitFor(runsAgain('worker-1'), from);
+  t.equal(readFileSync(path, 'utf8'), text);
+
+  const record = readCurrent(store);
+  rmSync(store, { recursive: true });
+  from = system.lines.length;
+  process.kill(system.pidOf('writer'), 'SIGKILL');
+  await system.waitFor(runsAgain('writer'), from);
+  t.strictSame(readCurrent(store), record);
+  t.equal((await request(`${system.url}/note`, { method: 'POST', body: noteOf('x') })).status, 201);
+
+  change();
+  deployed.write('src/worker/main.ts', `${text}// Another one.\n`);
+  from = system.lines.length;
+  process.kill(system.pidOf('worker-1'), 'SIGKILL');
+  await system.waitFor(isRefused, from);
+  const { status } = await place.status();
+  t.match(
+    status.degraded.find(({ name }) => name === 'worker-1')?.reason,
+    /main\.ts was changed or removed; nothing .*has other code by now, reload or restart/,
+  );
+  t.equal((await place.run('reload')).code, 0);
 });

@@ -1,67 +1,11 @@
-import { mkdirSync, readFileSync, statSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import t, { type Test } from 'tap';
-import { freePorts } from '../../../loadtest/support/free-port.ts';
-import type { Leadership } from '../../../src/messages/messages.ts';
-import type { ContenderInput } from '../../../src/replication/failover/main.ts';
-import { type Condition, s3Environment } from '../../../src/testing/s3-server.ts';
+import t from 'tap';
+import type { Condition } from '../../../src/testing/s3-server.ts';
 import { monotonicNowMs } from '../../../src/writer-client/protocol.ts';
-import { TestChild } from '../../support/child.ts';
-import { startS3, startStoreProxy, type TestStore } from '../../support/s3.ts';
-import { temporaryFolder, until } from '../../support/system.ts';
-
-/** For those who wait until it has passed; a busy machine may need most of it for a renewal. */
-const TTL_MS = 6000;
-/** For those who do not: longer than anything is waited for. */
-const ENDLESS = { ttlMs: 600_000 };
-const HOLD_MS = (TTL_MS * 2) / 3;
-const UPLOAD = { database: 'main', generation: 'g', salt: 's', offsetBytes: 1 };
-
-/** On a busy machine a peer may not answer in time, and is asked again. */
-function isAnswered({ peer }: Leadership): boolean {
-  return peer !== undefined && !peer.problem?.startsWith('it cannot be reached');
-}
-
-interface Place {
-  readonly store: TestStore;
-  readonly dataDir?: string;
-  readonly input?: Partial<ContenderInput>;
-  readonly secret?: string;
-  readonly name?: string;
-}
-
-/** The process as the primary has it, and what it has said last. */
-function contend(
-  t: Test,
-  { store, dataDir = temporaryFolder(t), input = {}, secret = 'of both', name = '' }: Place,
-) {
-  mkdirSync(join(dataDir, 'run'), { recursive: true, mode: 0o700 });
-  const child = new TestChild(t, {
-    entry: 'replication/failover/main.ts',
-    dataDir,
-    input: { session: dataDir, pid: process.pid, ttlMs: TTL_MS, release: 'r', isResumed: false, ...input },
-    settings: { ...(s3Environment(store, 'app') as Record<string, string>), NODE_NAME: name },
-    env: { ...store.credentials, PEER_SECRET: secret },
-  });
-  const said: { leadership: Leadership; counted: object[] } = {
-    leadership: { state: 'standby' },
-    counted: [],
-  };
-  child.process.on('message', (message: { kind: string }) => {
-    if (message.kind === 'leadership') said.leadership = message as unknown as Leadership;
-    if (message.kind === 'counted') said.counted.push(message);
-  });
-  const becomes = (state: Leadership['state']) => until(() => said.leadership.state === state, state);
-  /** What its system does in between: its databases are there at once. */
-  const lead = async () => {
-    await becomes('restoring');
-    child.send({ kind: 'databases-restored' });
-    await becomes('uploading');
-    child.send({ kind: 'epoch-covered' });
-    await becomes('leader');
-  };
-  return { child, said, becomes, lead, dataDir };
-}
+import { startS3, startStoreProxy } from '../../support/s3.ts';
+import { until } from '../../support/system.ts';
+import { contend, ENDLESS, HOLD_MS, UPLOAD } from './main-fixture.ts';
 
 t.test('it says what it is, until when a writer may commit, and which uploads count', async (t) => {
   const store = await startS3(t);
@@ -117,16 +61,6 @@ t.test('killed while the store is silent, another one in its place still holds t
   await way.become('open');
   await next.becomes('leader');
   t.equal(next.said.leadership.epoch, 1);
-});
-
-t.test('it waits for a store that is silent when it is started', async (t) => {
-  const store = await startS3(t);
-  const way = await startStoreProxy(t, store);
-  await way.become('hang');
-  const { child, becomes } = contend(t, { store: { ...store, endpoint: way.endpoint } });
-  t.match((await child.said('progress')).detail, /^it is not known who leads before the store of/);
-  await way.become('open');
-  await becomes('restoring');
 });
 
 t.test('its system started again on the same machine keeps the epoch, and does not wait', async (t) => {
@@ -185,31 +119,6 @@ t.test('a store that ignores a condition is refused', async (t) => {
       `The store of s3://unconditional/app ignores ${ignored}, so that of two systems that write at once both would lead. FAILOVER=lease needs another store.`,
     );
   }
-});
-
-t.test('each knows how the other one is, and with another secret each says so', async (t) => {
-  const store = await startS3(t);
-  const [one, other] = await freePorts();
-  const peers = (own: number, its: number) => ({
-    peerListen: { host: '127.0.0.1', port: own },
-    peerUrl: `http://127.0.0.1:${its}`,
-  });
-  const leader = contend(t, { store, input: peers(one, other), name: 'a' });
-  await leader.lead();
-  const standby = contend(t, { store, input: peers(other, one), name: 'b' });
-  await until(() => leader.said.leadership.peer?.said?.state === 'standby', 'the leader knows the standby');
-  await until(() => standby.said.leadership.peer?.said?.state === 'leader', 'and that knows the leader');
-  t.equal(leader.said.leadership.peer?.said?.release, 'r');
-  t.ok(Math.abs(leader.said.leadership.peer?.clockAheadMs ?? 99_999) < 10_000);
-  const stranger = contend(t, { store, input: { peerUrl: `http://127.0.0.1:${one}` }, secret: 'another' });
-  await until(() => isAnswered(stranger.said.leadership), 'it has asked');
-  t.strictSame(stranger.said.leadership.peer, { problem: 'PEER_SECRET is not the same on both' });
-  const namesake = contend(t, { store, input: { peerUrl: `http://127.0.0.1:${one}` }, name: 'a' });
-  await until(() => isAnswered(namesake.said.leadership), 'it has asked');
-  t.match(
-    namesake.said.leadership.peer?.problem,
-    /^it is called a as well: NODE_NAME is the same on both, or /,
-  );
 });
 
 t.test('older code does not take what is given away, and tells why', async (t) => {
