@@ -6,10 +6,7 @@ import { createInterface } from 'node:readline';
 import t, { type Test } from 'tap';
 import { bare } from '../support/bare.ts';
 import { temporaryFolder } from '../support/system.ts';
-
-/** Above what may wait, with the rest of a small process. */
-const MEMORY_MAX_BYTES = 48 * 1024 * 1024;
-const WRITER = new URL('../support/log-writer.ts', import.meta.url).pathname;
+import { flood, WRITER } from './line-batch-fixture.ts';
 
 /** A process that logs to a pipe, and what it has written so far. */
 function logging(t: Test, mode: string) {
@@ -119,30 +116,11 @@ for (const format of ['json', 'text']) {
   });
 }
 
-for (const format of ['json', 'text']) {
-  for (const kind of ['pipe', 'socket']) {
-    t.test(`a ${kind} that nobody reads bounds the memory and holds up no exit (${format})`, async (t) => {
-      const fifo = join(temporaryFolder(t), 'fifo');
-      execFileSync('mkfifo', [fifo]);
-      // For both: its opening waits for nobody then.
-      const fd = openSync(fifo, 'r+');
-      t.teardown(() => closeSync(fd));
-      // Node makes a socket for what it calls a pipe.
-      const stdout = kind === 'pipe' ? fd : 'pipe';
-      const child = spawn(...bare(process.execPath, [WRITER, 'flood', format]), {
-        stdio: ['ignore', stdout, 'pipe'],
-      });
-      t.teardown(() => child.kill('SIGKILL'));
-      let stderr = '';
-      child.stderr?.on('data', (chunk) => {
-        stderr += chunk;
-      });
-      const [code] = await once(child, 'exit');
-      t.equal(code, 3);
-      t.ok(Number(stderr) > 0 && Number(stderr) < MEMORY_MAX_BYTES, `${stderr} bytes`);
-    });
-  }
+for (const kind of ['pipe', 'socket'] as const) {
+  t.test(`a ${kind} that nobody reads bounds the memory and holds up no exit`, (t) => flood(t, kind, 'json'));
+}
 
+for (const format of ['json', 'text']) {
   const isMountable = spawnSync('unshare', ['-rm', 'true']).status === 0;
   t.test(
     `a log on a full disk goes on when there is room again (${format})`,

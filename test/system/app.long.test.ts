@@ -86,3 +86,25 @@ t.test('an app that begins a timer while it is loaded starts, reloads and stops'
   t.equal(code, 0, stderr);
   t.equal((await system.stop()).code, 0);
 });
+
+t.test('a background process whose work ends by itself is told as such', async (t) => {
+  const place = placeOf(t, (place) => {
+    const release = place.release('1.0.0');
+    release.replace(
+      'test/small-app/notes/tally.ts',
+      'while (!drained.signal.aborted)',
+      'for (const _ of [1])',
+    );
+    return release;
+  });
+  const system = await place.start();
+  const { msg } = await system.waitFor((line) => line.msg.startsWith('tally died: '));
+  t.equal(
+    / code 70: Error: The work of tally has ended by itself; expected it to work until onDrain calls /.test(
+      msg,
+    ),
+    true,
+    msg,
+  );
+  await system.stop();
+});

@@ -59,25 +59,3 @@ t.test('an app that cannot be used is refused in a sentence', async (t) => {
     );
   }
 });
-
-t.test('a background process whose work ends by itself is told as such', async (t) => {
-  const place = placeOf(t, (place) => {
-    const release = place.release('1.0.0');
-    release.replace(
-      'test/small-app/notes/tally.ts',
-      'while (!drained.signal.aborted)',
-      'for (const _ of [1])',
-    );
-    return release;
-  });
-  const system = await place.start();
-  const { msg } = await system.waitFor((line) => line.msg.startsWith('tally died: '));
-  t.equal(
-    / code 70: Error: The work of tally has ended by itself; expected it to work until onDrain calls /.test(
-      msg,
-    ),
-    true,
-    msg,
-  );
-  await system.stop();
-});

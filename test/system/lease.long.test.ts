@@ -221,3 +221,7 @@ t.test("a replica with epochs and without a record is nobody's to begin anew", a
 t.test('s3: nothing is told as replicated once another system has the replica', (t) =>
   tellsNothing(t, 's3:'),
 );
+
+t.test('a folder: nothing is told as replicated once another system has the replica', (t) =>
+  tellsNothing(t, 'file:'),
+);

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { launch } from '../support/system.ts';
-import { KINDS, post, tellsNothing } from './lease-fixture.ts';
+import { KINDS, post } from './lease-fixture.ts';
 
 t.test('of two that start at once one is refused', async (t) => {
   const { env, record } = await KINDS['s3:']!(t);
@@ -14,5 +14,3 @@ t.test('of two that start at once one is refused', async (t) => {
   t.equal(record().pid, winner.pid);
   t.equal((await post(winner, 'a')).status, 201);
 });
-
-t.test('nothing is told as replicated once another system has the replica', (t) => tellsNothing(t, 'file:'));

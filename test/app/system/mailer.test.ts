@@ -4,10 +4,9 @@ import { simpleParser } from 'mailparser';
 import t from 'tap';
 import { request } from '../../support/http.ts';
 import { like } from '../../support/like.ts';
-import { startSmtp } from '../../support/smtp.ts';
-import { processesOf, type RunningSystem, start, until } from '../../support/system.ts';
+import { type RunningSystem, start, until } from '../../support/system.ts';
 import { IMAGES } from '../support/images.ts';
-import { DUE, put, SENDER, statusOf, TIMEZONE } from './mailer-fixture.ts';
+import { DUE, put, statusOf, TIMEZONE } from './mailer-fixture.ts';
 
 async function upload(system: RunningSystem): Promise<string> {
   const head = '--x\r\nContent-Disposition: form-data; name="file"; filename="a.png"\r\n\r\n';
@@ -47,45 +46,5 @@ t.test(
       'who has unsubscribed gets no more',
     );
     t.equal(readdirSync(outbox).length, 1);
-  },
-);
-
-t.test(
-  'the password of the mail server is the mailer’s alone, and a killed mailer is made up for',
-  async (t) => {
-    const logins: string[] = [];
-    const server = await startSmtp(t, {
-      authOptional: false,
-      allowInsecureAuth: true,
-      onAuth(auth, _session, callback) {
-        logins.push(`${auth.username}:${auth.password}`);
-        callback(null, { user: auth.username });
-      },
-    });
-    const SMTP_URL = server.url.replace('//', '//user:hunter%402@');
-    const system = await start(t, { ...DUE, SMTP_URL, ...SENDER, LOG_LEVEL: 'debug' });
-    like(t, await system.ready(), { mail: server.url });
-    await put(system, 'm');
-    await until(async () => (await statusOf(system, 'm')) === 'sent', 'it is sent');
-    t.equal(logins[0], 'user:hunter@2');
-    const head = server.received[0]?.bytes.toString() ?? '';
-    t.match(head, /^List-Unsubscribe: <https:\/\/example\.org\/unsubscribe\//m);
-    t.match(head, /^List-Unsubscribe-Post: List-Unsubscribe=One-Click\r$/m);
-    await system.killChild('mailer');
-    await put(system, 'n');
-    await until(async () => (await statusOf(system, 'n')) === 'sent', 'its successor sends');
-    const knowing = processesOf(system.dataDir).filter((pid) =>
-      /hunter/.test(
-        readFileSync(`/proc/${pid}/environ`, 'utf8') + readFileSync(`/proc/${pid}/cmdline`, 'utf8'),
-      ),
-    );
-    t.same(
-      knowing.filter((pid) => pid !== system.pid),
-      [system.pidOf('mailer')],
-      'the primary is given it, and gives it to nobody else',
-    );
-    t.notMatch(JSON.stringify(system.lines) + system.stderr, /hunter/);
-    const { text } = await request(`${system.url}/ready?verbose`);
-    t.notMatch(text, /hunter/);
   },
 );
