@@ -6,7 +6,7 @@ import type { Logger } from '../platform/log.ts';
 import { http } from '../platform/node-http.ts';
 import { onClientError, sendProblem } from './middleware/client-error.ts';
 import { isContinue } from './middleware/request-head.ts';
-import { OpenResponses } from './open-responses.ts';
+import { noteResponse } from './open-responses.ts';
 
 const HEADERS_TIMEOUT_MS = 10_000;
 export const KEEP_ALIVE_TIMEOUT_MS = 72_000;
@@ -27,9 +27,8 @@ export function createHttpServer(app: RequestListener, log: Logger): Server {
     // Node would answer without a body; the request pipeline refuses with a problem document instead.
     requireHostHeader: false,
   });
-  const responses = new OpenResponses();
   const listener: RequestListener = (req, res) => {
-    responses.note(req, res);
+    noteResponse(req, res);
     app(req, res);
   };
   server.on('request', listener);
@@ -44,7 +43,7 @@ export function createHttpServer(app: RequestListener, log: Logger): Server {
     socket.on('error', () => socket.destroy());
     sendProblem(socket as Socket, new Failure('malformed_request', 'This is no proxy'), log);
   });
-  server.on('clientError', (error, socket) => onClientError(error, socket as Socket, responses, log));
+  server.on('clientError', (error, socket) => onClientError(error, socket as Socket, log));
   // Otherwise Node aborts a request when the client ends its side. The property is public, but not documented.
   Object.assign(server, { httpAllowHalfOpen: true });
   return server;

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import { Failure } from '../../platform/errors.ts';
 import type { Logger } from '../../platform/log.ts';
 import { http } from '../../platform/node-http.ts';
-import type { OpenResponses } from '../open-responses.ts';
+import { hasBegun } from '../open-responses.ts';
 import { PROBLEM_TYPE, problemOf } from './problem.ts';
 import { requestId } from './request-id.ts';
 import { NO_STORE, securityHeaders } from './security-headers.ts';
@@ -21,14 +21,8 @@ const HEADERS = [...ofJson, ['Cache-Control', NO_STORE]]
  * Listener for `server.on('clientError')`: what the HTTP parser refuses never reaches a route, but gets a problem
  * document too. It ends the socket in every case, as Node requires of such a listener.
  */
-export function onClientError(
-  error: ParserError,
-  socket: Socket,
-  responses: OpenResponses,
-  log: Logger,
-): void {
-  const hasBegun = responses.hasBegun(socket);
-  if (error.code === 'ECONNRESET' || !socket.writable || hasBegun) socket.destroy();
+export function onClientError(error: ParserError, socket: Socket, log: Logger): void {
+  if (error.code === 'ECONNRESET' || !socket.writable || hasBegun(socket)) socket.destroy();
   else sendProblem(socket, failureOf(error), log);
 }
 
