@@ -1,8 +1,8 @@
 import { once } from 'node:events';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { PassThrough } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { featureOf, startApp } from '../support/app.ts';
 import { noteOf } from '../support/http.ts';
 import { start } from '../support/system.ts';
@@ -100,7 +100,8 @@ t.test('what no route can be asked gets a problem with a logged id, and a closed
   t.equal((await app.call('GET', '/health')).status, 200);
 });
 
-t.test('nothing is written into an answer that has begun', async (t) => {
+/** A client of a route whose answer begins with what is written to `begun`, and does not end. */
+async function clientOfBegun(t: Test) {
   const begun = new PassThrough();
   const feature = featureOf(({ route }) => {
     route.get('/begun', 'public', (ctx) => {
@@ -108,9 +109,11 @@ t.test('nothing is written into an answer that has begun', async (t) => {
     });
   });
   const app = await startApp(t, { features: [feature] });
-  const socket = connect(app.port, '127.0.0.1');
-  socket.write('GET /begun HTTP/1.1\r\nHost: localhost\r\n\r\n');
-  begun.write('the begin');
+  return { begun, socket: connect(app.port, '127.0.0.1') };
+}
+
+/** Sends bytes that are no request when an answer has begun. @returns all that comes from then on, until the end */
+async function spoilt(socket: Socket): Promise<string> {
   const [first] = await once(socket, 'data');
   let text = String(first);
   socket.on('data', (chunk) => (text += chunk));
@@ -118,31 +121,26 @@ t.test('nothing is written into an answer that has begun', async (t) => {
   const closed = once(socket, 'close');
   socket.write('garbage\r\n\r\n');
   await closed;
+  return text;
+}
+
+t.test('nothing is written into an answer that has begun', async (t) => {
+  const { begun, socket } = await clientOfBegun(t);
+  socket.write('GET /begun HTTP/1.1\r\nHost: localhost\r\n\r\n');
+  begun.write('the begin');
+  const text = await spoilt(socket);
   t.equal(text.match(/HTTP\/1\.1 /g)?.length, 1, text);
 });
 
 t.test('nothing is written into the first of several answers either, nor in front of it', async (t) => {
-  const begun = new PassThrough();
-  const feature = featureOf(({ route }) => {
-    route.get('/begun', 'public', (ctx) => {
-      ctx.body = begun;
-    });
-  });
-  const app = await startApp(t, { features: [feature] });
-  const socket = connect(app.port, '127.0.0.1');
+  const { begun, socket } = await clientOfBegun(t);
   socket.write('GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n');
   await once(socket, 'data');
   socket.write(
     'GET /begun HTTP/1.1\r\nHost: localhost\r\n\r\nGET /health HTTP/1.1\r\nHost: localhost\r\n\r\n',
   );
   begun.write('the begin');
-  const [first] = await once(socket, 'data');
-  let text = String(first);
-  socket.on('data', (chunk) => (text += chunk));
-  socket.on('error', () => {});
-  const closed = once(socket, 'close');
-  socket.write('garbage\r\n\r\n');
-  await closed;
+  const text = await spoilt(socket);
   t.equal(text.match(/HTTP\/1\.1 /g)?.length, 1, text);
 });
 
