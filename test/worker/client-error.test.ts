@@ -100,13 +100,14 @@ t.test('what no route can be asked gets a problem with a logged id, and a closed
   t.equal((await app.call('GET', '/health')).status, 200);
 });
 
-/** A client of a route whose answer begins with what is written to `begun`, and does not end. */
+/** A client of a route whose answer begins with what is written to `begun`, and of one that gives none. Neither ends. */
 async function clientOfBegun(t: Test) {
   const begun = new PassThrough();
   const feature = featureOf(({ route }) => {
     route.get('/begun', 'public', (ctx) => {
       ctx.body = begun;
     });
+    route.get('/waits', 'public', () => new Promise<void>(() => {}));
   });
   const app = await startApp(t, { features: [feature] });
   return { begun, socket: connect(app.port, '127.0.0.1') };
@@ -137,11 +138,18 @@ t.test('nothing is written into the first of several answers either, nor in fron
   socket.write('GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n');
   await once(socket, 'data');
   socket.write(
-    'GET /begun HTTP/1.1\r\nHost: localhost\r\n\r\nGET /health HTTP/1.1\r\nHost: localhost\r\n\r\n',
+    'GET /begun HTTP/1.1\r\nHost: localhost\r\n\r\nGET /waits HTTP/1.1\r\nHost: localhost\r\n\r\n',
   );
   begun.write('the begin');
   const text = await spoilt(socket);
   t.equal(text.match(/HTTP\/1\.1 /g)?.length, 1, text);
+});
+
+t.test('behind an answer that has ended a problem is written', async (t) => {
+  const { socket } = await clientOfBegun(t);
+  socket.write('GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n');
+  const statuses = (await spoilt(socket)).match(/HTTP\/1\.1 \d+/g);
+  t.strictSame(statuses, ['HTTP/1.1 200', 'HTTP/1.1 400']);
 });
 
 t.test('a request that does not arrive in time gets a problem with an id', async (t) => {
