@@ -1,5 +1,14 @@
 import { execFile, execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import type { Test } from 'tap';
@@ -18,10 +27,29 @@ export function runPlain(command: string, args: readonly string[], cwd: string):
   return execFileSync('env', ['--unset=NODE_OPTIONS', command, ...args], { cwd, encoding: 'utf8' });
 }
 
-/** @returns the tarball, as `npm pack` makes it */
+/** What the tarball is made from. */
+const SOURCES = [
+  '.packaging',
+  'config',
+  'src',
+  'package.json',
+  'tsconfig.json',
+  'CHANGELOG.md',
+  'LICENSE',
+  'README.md',
+];
+
+/**
+ * Packs a copy of the sources: `npm pack` emits into the folder that it packs, and another test file may do so meanwhile.
+ * @returns the tarball, as `npm pack` makes it
+ */
 export function pack(folder: string): string {
+  const sources = join(folder, 'sources');
+  for (const name of SOURCES) cpSync(join(ROOT, name), join(sources, name), { recursive: true });
+  symlinkSync(join(ROOT, 'node_modules'), join(sources, 'node_modules'));
   const args = ['pack', '--silent', '--pack-destination', folder];
-  const name = runPlain('npm', args, ROOT).trim();
+  const name = runPlain('npm', args, sources).trim();
+  rmSync(sources, { recursive: true });
   return join(folder, name);
 }
 
