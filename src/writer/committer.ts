@@ -12,6 +12,7 @@ import {
   refusal,
   writerMismatch,
 } from '../writer-client/protocol.ts';
+import type { ApplyingMark } from './applying-mark.ts';
 import { answerable, synchronous, withoutControl } from './contained.ts';
 import type { IdempotencyKeys } from './idempotency.ts';
 import { parseInput } from './input.ts';
@@ -33,6 +34,8 @@ const HELD_LOOK_MS = 10;
 
 const SUSPENDED =
   'Nothing was written: it is not known whether this system still leads, or another has taken over';
+const ENDED_WRITER =
+  'Nothing was written: each time that this was applied, the writer ended. It is not tried again';
 const NOT_YET_REPLICATED =
   'The write is applied and durable on this machine, and the replica has not confirmed it in time. Send it again to learn when it has.';
 
@@ -60,6 +63,7 @@ export interface CommitterOptions {
   readonly db: Database;
   readonly ledger: Ledger;
   readonly idempotencyKeys: IdempotencyKeys;
+  readonly applyingMark: ApplyingMark;
   /** By full name, `feature.command`. */
   readonly commands: ReadonlyMap<string, Command>;
   readonly config: AppConfig;
@@ -249,6 +253,7 @@ export class Committer {
         if (ofClient) ofClient.set(operation.seq, outcome);
         else fresh.set(operation.client, new Map([[operation.seq, outcome]]));
       }
+      this.#options.applyingMark.clear();
       this.ledger.stage(fresh, context.nowMs);
       this.idempotencyKeys.clean(context.nowMs);
       this.#demandTime();
@@ -300,6 +305,11 @@ export class Committer {
         new Failure('write_timeout', 'The write waited past its deadline', { retryAfterSeconds: 1 }),
       );
     }
+    const { applyingMark } = this.#options;
+    if (applyingMark.isRefused(operation)) {
+      return refusal(new Failure('internal', ENDED_WRITER));
+    }
+    applyingMark.enter(operation);
     const prepared = this.#prepared.get(operation.name);
     if (!prepared) return refusal(writerMismatch());
     const input = parseInput(prepared.command, operation.input);

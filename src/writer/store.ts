@@ -5,6 +5,7 @@ import { Observer } from '../metrics/observer.ts';
 import { monitorIntervalMs } from '../replication/litestream-config.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import type { Database } from '../sqlite/open.ts';
+import { ApplyingMark, applyingMarkPath } from './applying-mark.ts';
 import { Committer, type CommitterOptions } from './committer.ts';
 import { IdempotencyKeys } from './idempotency.ts';
 import { Ledger } from './ledger.ts';
@@ -63,6 +64,7 @@ export function makeStore(
     db,
     ledger: new Ledger(db, session),
     idempotencyKeys: new IdempotencyKeys(db, config.IDEMPOTENCY_RETENTION_MS),
+    applyingMark: new ApplyingMark(applyingMarkPath(config.DATA_DIR, database), log),
     commands,
     config,
     queueMax: config.WRITE_QUEUE_MAX,

@@ -11,6 +11,7 @@ import { Observer } from '../../src/metrics/observer.ts';
 import { Failure } from '../../src/platform/errors.ts';
 import { migrate } from '../../src/sqlite/migrations.ts';
 import { type Database, openWriter } from '../../src/sqlite/open.ts';
+import { ApplyingMark } from '../../src/writer/applying-mark.ts';
 import { Committer } from '../../src/writer/committer.ts';
 import { IdempotencyKeys } from '../../src/writer/idempotency.ts';
 import { Ledger } from '../../src/writer/ledger.ts';
@@ -67,6 +68,16 @@ const commands: Record<string, unknown> = {
       throw new Failure('not_found', 'not yet', { retryAfterSeconds: 1 });
     },
   }),
+  'count.exit': defineCommand({
+    input,
+    prepare: (db) => {
+      const add = adder(db);
+      return (row) => {
+        add(row);
+        process.exit(0);
+      };
+    },
+  }),
   'count.measure': defineCommand({
     input: z.object({}),
     prepare:
@@ -90,6 +101,7 @@ const committer = new Committer({
   db,
   ledger: new Ledger(db, randomUUID()),
   idempotencyKeys: new IdempotencyKeys(db, retentionMs),
+  applyingMark: new ApplyingMark(join(folder, 'applying'), pino({ level: 'silent' })),
   commands: new Map(Object.entries(commands) as [string, Command][]),
   config: await appConfigOf(loadConfig({}, folder).config),
   queueMax,

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import Sqlite from 'better-sqlite3';
 import pino from 'pino';
@@ -11,11 +12,13 @@ import { Meter } from '../../src/metrics/meter.ts';
 import { Observer } from '../../src/metrics/observer.ts';
 import { Failure } from '../../src/platform/errors.ts';
 import { migrate } from '../../src/sqlite/migrations.ts';
+import { ApplyingMark } from '../../src/writer/applying-mark.ts';
 import { Committer, type CommitterOptions } from '../../src/writer/committer.ts';
 import { IdempotencyKeys } from '../../src/writer/idempotency.ts';
 import { Ledger } from '../../src/writer/ledger.ts';
 import { type Idempotency, monotonicNowMs, type Outcome } from '../../src/writer-client/protocol.ts';
 import { like } from '../support/like.ts';
+import { temporaryFolder } from '../support/system.ts';
 
 const CONFIG = await appConfigOf(loadConfig({}, '/tmp').config);
 const MIGRATIONS = new URL('../../src/sqlite/migrations/', import.meta.url);
@@ -64,6 +67,7 @@ function makeCommitter(t: Test) {
       db,
       ledger: new Ledger(db, 'test'),
       idempotencyKeys: new IdempotencyKeys(db, 1000),
+      applyingMark: new ApplyingMark(join(temporaryFolder(t), 'applying'), pino({ level: 'silent' })),
       commands: new Map([
         ['test.count', countOf(input) as unknown as Command],
         ['test.observe', observing as unknown as Command],

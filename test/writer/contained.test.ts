@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import pino from 'pino';
 import t, { type Test } from 'tap';
@@ -8,10 +9,12 @@ import { appConfigOf } from '../../src/features/app-settings.ts';
 import { Meter } from '../../src/metrics/meter.ts';
 import { Observer } from '../../src/metrics/observer.ts';
 import { migrate } from '../../src/sqlite/migrations.ts';
+import { ApplyingMark } from '../../src/writer/applying-mark.ts';
 import { Committer } from '../../src/writer/committer.ts';
 import { IdempotencyKeys } from '../../src/writer/idempotency.ts';
 import { Ledger } from '../../src/writer/ledger.ts';
 import { monotonicNowMs, type Outcome } from '../../src/writer-client/protocol.ts';
+import { temporaryFolder } from '../support/system.ts';
 
 const CONFIG = await appConfigOf(loadConfig({}, '/tmp').config);
 const MIGRATIONS = new URL('../../src/sqlite/migrations/', import.meta.url);
@@ -54,6 +57,7 @@ function makeCommitter(t: Test, command: Command) {
     db,
     ledger: new Ledger(db, 'test'),
     idempotencyKeys: new IdempotencyKeys(db, 1000),
+    applyingMark: new ApplyingMark(join(temporaryFolder(t), 'applying'), pino({ level: 'silent' })),
     commands: new Map([['test.odd', command]]),
     config: CONFIG,
     queueMax: 100,

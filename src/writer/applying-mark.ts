@@ -1,0 +1,118 @@
+import { closeSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Logger } from '../platform/log.ts';
+
+/** An operation that has ended the writer this many times is not applied again. */
+const ENDS_MAX = 2;
+/** Size of the line for the operation that is applied now; those that ended a writer follow it. */
+const LINE_BYTES = 256;
+const REMEMBERED_MAX = 16;
+
+/** An operation, identified by its client and sequence number as in the ledger. */
+interface Sent {
+  readonly client: string;
+  readonly seq: number;
+  readonly name: string;
+}
+
+/** @returns the path of a database's mark */
+export function applyingMarkPath(dataDir: string, database: string): string {
+  return join(dataDir, 'run', `applying-${database}`);
+}
+
+/**
+ * A file that names the operation that the writer is applying, so that the next writer knows which one ended it. The
+ * client sends an operation again until its deadline. One that ends each writer would so keep all others waiting until
+ * theirs. The file needs no sync: it is about the end of a process, not of the machine.
+ *
+ * States of the file: blank → names an operation (`enter`) → blank (`clear`). A writer that finds a name counts one more
+ * end for that operation, and keeps it below the first line.
+ */
+export class ApplyingMark {
+  readonly #ends: ReadonlyMap<string, number>;
+  readonly #line = Buffer.alloc(LINE_BYTES);
+  #fd: number | undefined;
+
+  /** @param path the file, which may not exist; where it cannot be written, no operation is ever refused */
+  constructor(path: string, log: Logger) {
+    const { applying, ends } = read(path);
+    if (applying) {
+      const { name, ...operation } = applying;
+      const key = keyOf(operation);
+      const count = (ends.get(key) ?? 0) + 1;
+      // At the end of the map, as the newest.
+      ends.delete(key);
+      ends.set(key, count);
+      log.warn(
+        { command: name, ends: count },
+        count < ENDS_MAX
+          ? `the writer ended while it applied ${name}: it is tried once more`
+          : `the writer ended again while it applied ${name} for the same request: that one is refused from now on`,
+      );
+    }
+    this.#ends = new Map([...ends].slice(-REMEMBERED_MAX));
+    const remembered = [...this.#ends].map(([key, count]) => `${key} ${count}\n`);
+    try {
+      writeFileSync(path, `${''.padEnd(LINE_BYTES - 1)}\n${remembered.join('')}`, { mode: 0o600 });
+      this.#fd = openSync(path, 'r+');
+    } catch (err) {
+      log.warn({ err }, 'an operation that ends the writer cannot be remembered');
+    }
+  }
+
+  /** @returns whether the operation has ended the writer too often to be applied again */
+  isRefused(operation: Omit<Sent, 'name'>): boolean {
+    return this.#ends.size > 0 && this.endsOf(operation) >= ENDS_MAX;
+  }
+
+  /** @returns how many times the operation has ended the writer */
+  endsOf(operation: Omit<Sent, 'name'>): number {
+    return this.#ends.get(keyOf(operation)) ?? 0;
+  }
+
+  /** To be called before an operation is applied. */
+  enter(operation: Sent): void {
+    this.#write(`${keyOf(operation)} ${operation.name}`);
+  }
+
+  /** To be called when the operations of a commit have been applied: an end after that is not for one of them. */
+  clear(): void {
+    this.#write('');
+  }
+
+  close(): void {
+    if (this.#fd !== undefined) closeSync(this.#fd);
+    this.#fd = undefined;
+  }
+
+  #write(text: string): void {
+    if (this.#fd === undefined) return;
+    this.#line.fill(' ').write(text, 'latin1');
+    this.#line[LINE_BYTES - 1] = 0x0a;
+    try {
+      writeSync(this.#fd, this.#line, 0, LINE_BYTES, 0);
+    } catch {
+      // A full disk: the commit will say so.
+    }
+  }
+}
+
+function keyOf({ client, seq }: Omit<Sent, 'name'>): string {
+  return `${client} ${seq}`;
+}
+
+function read(path: string): { readonly applying: Sent | undefined; readonly ends: Map<string, number> } {
+  let lines: string[] = [];
+  try {
+    lines = readFileSync(path, 'latin1').split('\n');
+  } catch {
+    // There is none yet, or it cannot be read: then nothing is known.
+  }
+  const [client, seq, name] = (lines[0] ?? '').trim().split(' ');
+  const ends = lines.slice(1).flatMap((line) => {
+    const [, key, count] = /^(\S+ \d+) (\d+)$/.exec(line) ?? [];
+    return key === undefined ? [] : [[key, Number(count)] as const];
+  });
+  const applying = client && seq && name ? { client, seq: Number(seq), name } : undefined;
+  return { applying, ends: new Map(ends) };
+}

@@ -1,0 +1,113 @@
+import { once } from 'node:events';
+import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import pino from 'pino';
+import t from 'tap';
+import { ApplyingMark } from '../../src/writer/applying-mark.ts';
+import { temporaryFolder } from '../support/system.ts';
+import { type Harness, harness } from '../support/writer-harness.ts';
+
+const LOG = pino({ level: 'silent' });
+const ENDED = {
+  code: 'internal',
+  message: 'Nothing was written: each time that this was applied, the writer ended. It is not tried again',
+};
+
+/** Starts a writer, and another one when it has ended, until `done`. @returns how many have ended */
+async function keepStarting({ start }: Harness, done: Promise<unknown>): Promise<number> {
+  let ends = 0;
+  let isDone = false;
+  done.then(() => {
+    isDone = true;
+  });
+  while (!isDone) {
+    const writer = await start();
+    await Promise.race([once(writer, 'exit'), done]);
+    if (!isDone) ends += 1;
+  }
+  return ends;
+}
+
+t.test(
+  'a write that ends its writer is refused after the second time, and all others are applied',
+  async (t) => {
+    const place = harness(t, { deadlineMs: 20_000 });
+    const clients = [place.client, place.connect(), place.connect()];
+    const answers = clients.flatMap((client, index) => [
+      client.write('count.add', { id: `before-${index}` }),
+      client.write('count.exit', { id: `exit-${index}` }),
+      client.write('count.add', { id: `after-${index}` }),
+    ]);
+    const settled = Promise.allSettled(answers);
+    const ends = await keepStarting(place, settled);
+    t.equal(ends, 6, 'each of three ends two writers');
+    const outcomes = await settled;
+    t.strictSame(
+      outcomes.map((outcome) =>
+        outcome.status === 'fulfilled'
+          ? 'applied'
+          : { code: outcome.reason.code, message: outcome.reason.message },
+      ),
+      [0, 1, 2].flatMap(() => ['applied', ENDED, 'applied']),
+    );
+    t.strictSame(
+      place.rows().sort((a, b) => (a.id < b.id ? -1 : 1)),
+      ['after-0', 'after-1', 'after-2', 'before-0', 'before-1', 'before-2'].map((id) => ({ id, times: 1 })),
+    );
+  },
+);
+
+t.test('a writer that is killed while it applies a write tries it once more', async (t) => {
+  const { client, start } = harness(t, { deadlineMs: 20_000 });
+  const first = await start({ blockMs: 60_000 });
+  const answer = client.write('count.block', {});
+  await once(first.stdout!, 'data');
+  first.kill('SIGKILL');
+  await once(first, 'exit');
+  await start();
+  t.strictSame(await answer, {});
+});
+
+t.test('a mark counts what ended while it named an operation, and nothing else', async (t) => {
+  const path = join(temporaryFolder(t), 'applying');
+  const write = { client: 'worker-1-2-ab', seq: 7, name: 'notes.add' };
+  const other = { ...write, seq: 8 };
+  const begin = () => {
+    const mark = new ApplyingMark(path, LOG);
+    t.teardown(() => mark.close());
+    return mark;
+  };
+  const first = begin();
+  t.equal(statSync(path).mode & 0o777, 0o600);
+  first.enter({ ...other, name: 'a'.repeat(80) });
+  first.enter(write);
+  const second = begin();
+  t.strictSame([second.isRefused(write), second.isRefused(other)], [false, false]);
+  second.enter(other);
+  second.clear();
+  const third = begin();
+  t.strictSame([third.endsOf(write), third.endsOf(other)], [1, 0], 'an end between commits is nobody’s');
+  third.enter(write);
+  t.strictSame([begin().isRefused(write), begin().isRefused(other)], [true, false]);
+  t.equal(begin().endsOf(write), 2, 'it is remembered, and counts no end that was not its');
+});
+
+t.test('only the last operations are remembered, and a file that says nothing of use is none', async (t) => {
+  const folder = temporaryFolder(t);
+  const path = join(folder, 'applying');
+  for (let seq = 1; seq <= 40; seq += 1)
+    new ApplyingMark(path, LOG).enter({ client: 'one', seq, name: 'a.b' });
+  const last = new ApplyingMark(path, LOG);
+  t.equal(readFileSync(path, 'latin1').split('\n').length, 18);
+  t.strictSame(
+    [24, 25, 40].map((seq) => last.endsOf({ client: 'one', seq })),
+    [0, 1, 1],
+  );
+  writeFileSync(path, Buffer.from([0, 255, 10, 7, 10, 32]));
+  t.equal(new ApplyingMark(path, LOG).endsOf({ client: 'one', seq: 40 }), 0);
+  mkdirSync(join(folder, 'folder'));
+  const none = new ApplyingMark(join(folder, 'folder'), LOG);
+  none.enter({ client: 'one', seq: 1, name: 'a.b' });
+  none.clear();
+  t.equal(none.isRefused({ client: 'one', seq: 1 }), false);
+});
