@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { closeSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from '../platform/log.ts';
@@ -7,12 +8,20 @@ const ENDS_MAX = 2;
 /** Size of the line for the operation that is applied now; those that ended a writer follow it. */
 const LINE_BYTES = 256;
 const REMEMBERED_MAX = 16;
+/** How long the same command with the same input is refused, too. The cause may go, so it is tried again after that. */
+const SAME_REFUSED_MS = 60_000;
 
 /** An operation, identified by its client and sequence number as in the ledger. */
 interface Sent {
   readonly client: string;
   readonly seq: number;
+}
+
+/** What an operation does. Whoever repeats a request sends an operation that does the same under another number. */
+interface Content {
   readonly name: string;
+  readonly input: unknown;
+  readonly blob: Buffer | undefined;
 }
 
 /** @returns the path of a database's mark */
@@ -30,6 +39,8 @@ export function applyingMarkPath(dataDir: string, database: string): string {
  */
 export class ApplyingMark {
   readonly #ends: ReadonlyMap<string, number>;
+  /** Until when a content is refused, by its digest. */
+  readonly #refusedUntilMs = new Map<string, number>();
   readonly #line = Buffer.alloc(LINE_BYTES);
   #fd: number | undefined;
 
@@ -60,18 +71,27 @@ export class ApplyingMark {
     }
   }
 
-  /** @returns whether the operation has ended the writer too often to be applied again */
-  isRefused(operation: Omit<Sent, 'name'>): boolean {
-    return this.#ends.size > 0 && this.endsOf(operation) >= ENDS_MAX;
+  /**
+   * @param nowMs on the monotonic clock
+   * @returns whether the operation has ended the writer too often to be applied again, or does the same as one that has
+   */
+  isRefused(operation: Sent & Content, nowMs: number): boolean {
+    if (this.#ends.size === 0) return false;
+    if (this.endsOf(operation) >= ENDS_MAX) {
+      this.#refusedUntilMs.set(digestOf(operation), nowMs + SAME_REFUSED_MS);
+      return true;
+    }
+    if (this.#refusedUntilMs.size === 0) return false;
+    return nowMs < (this.#refusedUntilMs.get(digestOf(operation)) ?? 0);
   }
 
   /** @returns how many times the operation has ended the writer */
-  endsOf(operation: Omit<Sent, 'name'>): number {
+  endsOf(operation: Sent): number {
     return this.#ends.get(keyOf(operation)) ?? 0;
   }
 
   /** To be called before an operation is applied. */
-  enter(operation: Sent): void {
+  enter(operation: Sent & Pick<Content, 'name'>): void {
     this.#write(`${keyOf(operation)} ${operation.name}`);
   }
 
@@ -97,11 +117,19 @@ export class ApplyingMark {
   }
 }
 
-function keyOf({ client, seq }: Omit<Sent, 'name'>): string {
+function keyOf({ client, seq }: Sent): string {
   return `${client} ${seq}`;
 }
 
-function read(path: string): { readonly applying: Sent | undefined; readonly ends: Map<string, number> } {
+function digestOf({ name, input, blob }: Content): string {
+  const hash = createHash('sha256').update(JSON.stringify([name, input]));
+  return (blob === undefined ? hash : hash.update(blob)).digest('base64');
+}
+
+function read(path: string): {
+  readonly applying: (Sent & Pick<Content, 'name'>) | undefined;
+  readonly ends: Map<string, number>;
+} {
   let lines: string[] = [];
   try {
     lines = readFileSync(path, 'latin1').split('\n');

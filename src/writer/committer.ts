@@ -306,7 +306,7 @@ export class Committer {
       );
     }
     const { applyingMark } = this.#options;
-    if (applyingMark.isRefused(operation)) {
+    if (applyingMark.isRefused(operation, startMs)) {
       return refusal(new Failure('internal', ENDED_WRITER));
     }
     applyingMark.enter(operation);

@@ -70,8 +70,8 @@ t.test('a writer that is killed while it applies a write tries it once more', as
 
 t.test('a mark counts what ended while it named an operation, and nothing else', async (t) => {
   const path = join(temporaryFolder(t), 'applying');
-  const write = { client: 'worker-1-2-ab', seq: 7, name: 'notes.add' };
-  const other = { ...write, seq: 8 };
+  const write = { client: 'worker-1-2-ab', seq: 7, name: 'notes.add', input: { id: 'a' }, blob: undefined };
+  const other = { ...write, seq: 8, input: { id: 'b' } };
   const begin = () => {
     const mark = new ApplyingMark(path, LOG);
     t.teardown(() => mark.close());
@@ -82,13 +82,22 @@ t.test('a mark counts what ended while it named an operation, and nothing else',
   first.enter({ ...other, name: 'a'.repeat(80) });
   first.enter(write);
   const second = begin();
-  t.strictSame([second.isRefused(write), second.isRefused(other)], [false, false]);
+  t.strictSame([second.isRefused(write, 0), second.isRefused(other, 0)], [false, false]);
   second.enter(other);
   second.clear();
   const third = begin();
   t.strictSame([third.endsOf(write), third.endsOf(other)], [1, 0], 'an end between commits is nobody’s');
   third.enter(write);
-  t.strictSame([begin().isRefused(write), begin().isRefused(other)], [true, false]);
+  const last = begin();
+  const again = { ...write, seq: 9 };
+  t.equal(last.isRefused(again, 0), false, 'what it does is not known yet');
+  t.strictSame([last.isRefused(write, 0), last.isRefused(other, 0)], [true, false]);
+  t.strictSame(
+    [last.isRefused(again, 59_999), last.isRefused({ ...again, blob: Buffer.from('b') }, 59_999)],
+    [true, false],
+    'who does the same is refused for a minute',
+  );
+  t.equal(last.isRefused(again, 60_000), false);
   t.equal(begin().endsOf(write), 2, 'it is remembered, and counts no end that was not its');
 });
 
@@ -109,5 +118,5 @@ t.test('only the last operations are remembered, and a file that says nothing of
   const none = new ApplyingMark(join(folder, 'folder'), LOG);
   none.enter({ client: 'one', seq: 1, name: 'a.b' });
   none.clear();
-  t.equal(none.isRefused({ client: 'one', seq: 1 }), false);
+  t.equal(none.isRefused({ client: 'one', seq: 1, name: 'a.b', input: {}, blob: undefined }, 0), false);
 });
