@@ -77,6 +77,19 @@ t.test('a store that answers a third of the requests with 503', async (t) => {
   t.ok(refused > 5, `${refused} of ${asked} were refused`);
 });
 
+t.test('a bucket with an object lock, which takes nothing without its digest', async (t) => {
+  const s3 = await startS3(t);
+  let taken = 0;
+  const S3_ENDPOINT = await gate(t, s3.endpoint, ({ method, headers }) => {
+    if (method !== 'PUT') return undefined;
+    if (headers['content-md5'] === undefined) return [400, 'InvalidRequest'];
+    taken += 1;
+    return undefined;
+  });
+  await drive(t, { REPLICA_URL: `s3://${s3.bucket}/locked`, S3_ENDPOINT, ...s3.credentials });
+  t.ok(taken > 5, `${taken} were taken`);
+});
+
 t.test('a store that knows no conditions', async (t) => {
   const s3 = await startS3(t);
   const S3_ENDPOINT = await gate(t, s3.endpoint, ({ headers }) =>

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { createRequire } from 'node:module';
 import type { Readable } from 'node:stream';
 import type { S3Client } from '@aws-sdk/client-s3';
@@ -129,7 +130,9 @@ export class S3Store implements ReplicaStore {
     return this.#ask('s3:PutObject', path, async (client, abortSignal) => {
       // As a buffer: an empty string would be sent without its length, which stores may refuse.
       const Body = Buffer.from(text);
-      const command = new (sdk().PutObjectCommand)({ ...this.#object(path), Body, ...condition });
+      // As Litestream sends it: a bucket with an object lock demands it.
+      const ContentMD5 = createHash('md5').update(Body).digest('base64');
+      const command = new (sdk().PutObjectCommand)({ ...this.#object(path), Body, ContentMD5, ...condition });
       try {
         ofStore((await client.send(command, { abortSignal })).ETag);
         return true;

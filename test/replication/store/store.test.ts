@@ -9,7 +9,7 @@ import { advisedReason } from '../../../src/replication/store/remedies.ts';
 import { type ReplicaStore, StoreRefusal } from '../../../src/replication/store/store.ts';
 import { replicaUnreachable } from '../../../src/replication/store/unreachable.ts';
 import { startS3 } from '../../support/s3.ts';
-import { forwardProxy } from '../../support/store-ways.ts';
+import { forwardProxy, gate } from '../../support/store-ways.ts';
 import { temporaryFolder } from '../../support/system.ts';
 
 /** More than one page of a listing. */
@@ -74,7 +74,11 @@ t.test('where the store is only the settings say, not what other tools of AWS ar
 t.test('a bucket keeps files, over all pages of a listing, and tells the code of a refusal', async (t) => {
   const s3 = await startS3(t);
   const root = temporaryFolder(t);
-  const settings = { DATA_DIR: root, REPLICA_URL: `s3://${s3.bucket}/p`, S3_ENDPOINT: s3.endpoint };
+  // As a bucket with an object lock answers.
+  const S3_ENDPOINT = await gate(t, s3.endpoint, ({ method, headers }) =>
+    method === 'PUT' && headers['content-md5'] === undefined ? [400, 'InvalidRequest'] : undefined,
+  );
+  const settings = { DATA_DIR: root, REPLICA_URL: `s3://${s3.bucket}/p`, S3_ENDPOINT };
   const { config } = loadConfig({ ...settings, ...s3.credentials }, root);
   const store = openStore({ config, env: s3.credentials });
   await keepsFiles(t, store, () => {});
