@@ -33,14 +33,15 @@ export async function dev(args: readonly string[], invocation: Invocation): Prom
   // A terminal's Ctrl-C reaches both processes; the system ignores a second signal.
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => child.kill(signal));
   watchWrapper(process.env, () => child.kill('SIGTERM'));
-  const stop = watchProject(root, DATA_DIR, () => reload(DATA_DIR));
-  process.exitCode = await new Promise<number>((end) => {
+  const ended = new Promise<number>((end) => {
     child.once('error', (error) => {
       console.error(`ninelives: ${error.message}`);
       end(70);
     });
     child.once('exit', (code) => end(code ?? 70));
   });
+  const stop = await watchProject(root, DATA_DIR, () => reload(DATA_DIR));
+  process.exitCode = await ended;
   stop();
 }
 
