@@ -21,7 +21,10 @@ function afterLook(backfilledFrames = 900): CheckpointWindow {
 
 t.test('a small WAL never makes a writer wait', async (t) => {
   const window = new CheckpointWindow(PACE_MS);
-  for (let nowMs = 0; nowMs < 1000; nowMs += 1) t.equal(window.waitMs(wal(nowMs, 'a', 1000), nowMs), 0);
+  const waitsMs = new Set(
+    Array.from({ length: 1000 }, (_, nowMs) => window.waitMs(wal(nowMs, 'a', 1000), nowMs)),
+  );
+  t.strictSame([...waitsMs], [0]);
 });
 
 t.test('the writer is silent when the next look is near, until the WAL begins anew', async (t) => {

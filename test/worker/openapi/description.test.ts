@@ -56,7 +56,10 @@ t.test('what generators and readers rely on holds for every operation', async (t
         Object.keys(responses).some((status) => /^2/.test(status)),
         `${method} ${path} may succeed`,
       );
-      for (const status of Object.keys(responses)) t.match(status, /^[2-5]\d\d$/);
+      t.strictSame(
+        Object.keys(responses).filter((status) => !/^[2-5]\d\d$/.test(status)),
+        [],
+      );
       t.ok('500' in responses, 'no operation claims that it cannot fail');
     }
   }
@@ -116,9 +119,13 @@ t.test('every example is as its own schema says, and every reference leads somew
     }
   }
   t.ok(examples > 50, `${examples} examples`);
-  for (const [, name] of JSON.stringify(document).matchAll(/"\$ref":"#\/components\/schemas\/([^"]+)"/g)) {
-    t.ok(document.components.schemas[name!], `${name} is there`);
-  }
+  const references = JSON.stringify(document).matchAll(/"\$ref":"#\/components\/schemas\/([^"]+)"/g);
+  const names = [...references].map(([, name]) => name!);
+  t.ok(names.length > 50, `${names.length} references`);
+  t.strictSame(
+    names.filter((name) => !document.components.schemas[name]),
+    [],
+  );
 });
 
 t.test('an answer that is not described fails its test', async (t) => {
