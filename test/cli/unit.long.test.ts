@@ -8,6 +8,9 @@ import { request } from '../support/http.ts';
 import { start } from '../support/system.ts';
 import { CREATE, created, Place, PROJECT } from './unit-fixture.ts';
 
+const NOBODY = 65_534;
+const isRoot = process.getuid?.() === 0;
+
 const NEEDING = [
   'status',
   'events',
@@ -152,6 +155,31 @@ t.test(
         .sort(),
       before,
     );
+    t.end();
+  },
+);
+
+t.test(
+  'settings of a unit that are closed to this user are told with the user to become',
+  { skip: !isRoot && 'needs to be root, to be another user' },
+  (t) => {
+    const place = new Place(t);
+    const closed = join(place.folder, 'closed');
+    mkdirSync(closed, { mode: 0o700 });
+    for (const path of [join(place.folder, 'settings'), join(closed, 'settings')]) {
+      writeFileSync(path, `DATA_DIR=${place.folder}/var\n`, { mode: 0o600 });
+      place.units({ WorkingDirectory: place.folder, EnvironmentFiles: `${path} (ignore_errors=yes)` });
+      for (const words of [CREATE, 'status', 'events', 'verify', 'reload', 'start']) {
+        const { status, stdout, stderr } = place.run(words, { uid: NOBODY });
+        t.same([status, stdout], [77, ''], words);
+        t.equal(
+          stderr,
+          `ninelives: The settings in ${path} cannot be read (EACCES: permission denied, open '${path}'); it belongs to the user with the id 0: run this as that user (sudo -u '#0')\n`,
+          words,
+        );
+      }
+      t.equal(place.run('status --help', { uid: NOBODY }).status, 0, 'help needs none');
+    }
     t.end();
   },
 );

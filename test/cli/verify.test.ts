@@ -12,7 +12,7 @@ t.test('a running system is verified under load, and tells what it compared', as
   const s3 = await startS3(t);
   const env = { REPLICA_URL: `s3://${s3.bucket}/p`, S3_ENDPOINT: s3.endpoint, ...s3.credentials };
   const system = await start(t, env);
-  const clients = writeNotes(t, { url: system.url, connections: 1, prefix: 'v', hungAfterMs: 10_000 });
+  const clients = writeNotes(t, { url: system.url, connections: 4, prefix: 'v', requestsPerSecond: 100 });
   await until(() => clients.acknowledged.length > 200, 'writes are answered');
   // Neither needs a credential: the primary has them.
   const [text, json] = await Promise.all([

@@ -1,9 +1,14 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import type { Deployment } from '../../loadtest/chaos/deployment.ts';
 import { noteOf, request } from '../support/http.ts';
 import { start, temporaryFolder } from '../support/system.ts';
 import { MODULE, makeProject, runIn } from './launch-fixture.ts';
+
+function run(project: Deployment, ...words: string[]) {
+  return runIn(project, {}, ...words);
+}
 
 t.test('where the app cannot be loaded, the replica tells which databases can be restored', async (t) => {
   const project = makeProject(t);
@@ -71,5 +76,24 @@ t.test('the app, whose code may do anything while it is loaded, keeps no command
     t.strictSame([code, stderr], [0, ''], `${name} --help needs nothing`);
     t.ok(stdout.startsWith(`Usage: ninelives ${name} `));
   }
+  t.end();
+});
+
+t.test('a package.json of an editor of Windows is one', (t) => {
+  const project = makeProject(t);
+  project.write('package.json', `\uFEFF${project.read('package.json').replaceAll('\n', '\r\n')}`);
+  const { code, stderr } = run(project, 'doctor');
+  t.strictSame([code, stderr], [0, '']);
+  t.end();
+});
+
+t.test('an empty path, as of a variable that is not set, is no path', (t) => {
+  const project = makeProject(t);
+  const start = run(project, 'start', '--release', '');
+  t.equal(start.code, 78);
+  t.equal(start.stderr, 'ninelives: --release wants the folder of a release, and an empty one was given\n');
+  const reload = run(project, 'reload', '--release', '');
+  t.equal(reload.code, 64);
+  t.equal(reload.stderr, 'ninelives: Expected a path, and an empty one was given\n');
   t.end();
 });

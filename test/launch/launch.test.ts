@@ -25,17 +25,6 @@ t.test('an app whose code throws while it is loaded is told, and help goes on wi
   t.end();
 });
 
-t.test('an empty path, as of a variable that is not set, is no path', (t) => {
-  const project = makeProject(t);
-  const start = run(project, 'start', '--release', '');
-  t.equal(start.code, 78);
-  t.equal(start.stderr, 'ninelives: --release wants the folder of a release, and an empty one was given\n');
-  const reload = run(project, 'reload', '--release', '');
-  t.equal(reload.code, 64);
-  t.equal(reload.stderr, 'ninelives: Expected a path, and an empty one was given\n');
-  t.end();
-});
-
 t.test('without its packages a command says what to do, and does not make their folder', (t) => {
   const project = makeProject(t);
   rmSync(join(project.root, 'node_modules'));
@@ -52,14 +41,6 @@ t.test('without its packages a command says what to do, and does not make their 
     start.stderr,
     `ninelives: packages are missing: run npm ci in ${project.root} (Cannot find package `,
   );
-  t.end();
-});
-
-t.test('a package.json of an editor of Windows is one', (t) => {
-  const project = makeProject(t);
-  project.write('package.json', `\uFEFF${project.read('package.json').replaceAll('\n', '\r\n')}`);
-  const { code, stderr } = run(project, 'doctor');
-  t.strictSame([code, stderr], [0, '']);
   t.end();
 });
 

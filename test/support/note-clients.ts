@@ -10,6 +10,8 @@ export interface NoteClientsOptions {
   readonly hungAfterMs?: number;
   /** Whether connections are kept between requests. */
   readonly keepAlive?: boolean;
+  /** Of all clients together, where a test is not about speed: what they send costs all other tests time. */
+  readonly requestsPerSecond?: number;
 }
 
 /** @param prefix makes the keys unlike any other's */
@@ -27,14 +29,15 @@ export function noteRequests(prefix: string): TestedApp {
   };
 }
 
-/** Honest clients that write notes as fast as they are answered. They end with the test, however that ends. */
+/** Honest clients that write notes, as fast as they are answered or at a rate. They end with the test, however that ends. */
 export function writeNotes(t: Test, options: NoteClientsOptions): HonestClients {
-  const { url, connections, prefix, hungAfterMs = 10_000, keepAlive = true } = options;
+  const { url, connections, prefix, hungAfterMs = 10_000, keepAlive = true, requestsPerSecond } = options;
   const clients = new HonestClients({
     url,
     connections: keepAlive ? connections : 0,
     fresh: keepAlive ? 0 : connections,
     hungAfterMs,
+    ...(requestsPerSecond && { requestsPerSecond }),
     ...noteRequests(prefix),
   });
   t.teardown(() => clients.stop());

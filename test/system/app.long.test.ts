@@ -108,3 +108,40 @@ t.test('a background process whose work ends by itself is told as such', async (
   );
   await system.stop();
 });
+
+t.test('an app that cannot be used is refused in a sentence', async (t) => {
+  for (const [what, change, expected] of [
+    [
+      'two processes of one name',
+      [
+        'test/small-app/files/feature.ts',
+        "database: 'media',",
+        "database: 'media',\n  background: [{ name: 'tally', prepare: async () => () => async () => {} }],",
+      ],
+      'The app in test/small-app/app.ts cannot be used; features[1] (files): there is another process tally, of features[0] (notes); expected another name',
+    ],
+    [
+      'one route of two features',
+      ['test/small-app/files/routes.ts', "path: '/file',", "path: '/note',"],
+      'The app in test/small-app/app.ts cannot be used; features[1] (files) POST /note: is served by features[0] (notes) POST /note, too; expected another path or method',
+    ],
+    [
+      'a module that exports none',
+      ['test/small-app/app.ts', 'export default defineApp(', 'export const app = defineApp('],
+      'The app is test/small-app/app.ts, by ninelives.app in package.json or --app, and that module exports no app as default: defineApp makes one',
+    ],
+  ] as const) {
+    const place = placeOf(t, (place) => {
+      const release = place.release('1.0.0');
+      release.replace(change[0], change[1], change[2]);
+      return release;
+    });
+    const system = place.launch();
+    t.equal((await system.ended()).code, 78, what);
+    const [line] = system.stderr.trim().split('\n').slice(-1);
+    t.equal(
+      line?.replace(/Release \S+ \(\w+\)/, 'Release X'),
+      `ninelives: Release X cannot be loaded: ${expected}`,
+    );
+  }
+});

@@ -1,13 +1,15 @@
-import { statSync } from 'node:fs';
+import { readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 import { freeDiskMb } from '../../src/platform/free-disk.ts';
 import { readMark } from '../../src/replication/history/mark.ts';
 import { s3Environment } from '../../src/testing/s3-server.ts';
+import { findings } from '../cli/doctor-fixture.ts';
 import { foreignConnection } from '../support/foreign-connection.ts';
 import { noteOf, request } from '../support/http.ts';
 import { startS3, startStoreProxy } from '../support/s3.ts';
+import { noSmallDisk, smallDisk } from '../support/small-disk.ts';
 import { launch, start, temporaryFolder, until } from '../support/system.ts';
 import { degraded, write } from './bounds-fixture.ts';
 
@@ -95,3 +97,36 @@ t.test('a start waits for a foreign write lock, and says whose it is', async (t)
   await system.ready();
   await system.stop();
 });
+
+t.test(
+  'a full disk of the replica is called that, and catching up begins when it has room',
+  { skip: noSmallDisk },
+  async (t) => {
+    const disk = smallDisk(t, 4096);
+    const replica = join(disk, 'replica');
+    const env = { REPLICA_URL: `file:${replica}`, DURABILITY: 'replicated', REPLICATED_TIMEOUT_MS: '1000' };
+    const system = await start(t, env);
+    t.equal((await write(system, 'a')).status, 201);
+    const filling = join(disk, 'filling');
+    t.throws(() => writeFileSync(filling, Buffer.alloc(5_000_000)), { code: 'ENOSPC' });
+    t.equal((await write(system, 'b')).status, 504);
+    const isTold = async () =>
+      (await degraded(system, 'replication'))?.startsWith(`unreachable: the disk of ${replica} is full; `) ??
+      false;
+    await until(isTold, 'it is called that', 20_000);
+    const { by } = await findings({
+      DATA_DIR: temporaryFolder(t),
+      PORT: '0',
+      REPLICA_URL: `file:${replica}`,
+    });
+    t.match(by.get('replica')?.detail, /the folder cannot be used: ENOSPC/);
+    t.strictSame(
+      readdirSync(replica).filter((name) => name.startsWith('.doctor')),
+      [],
+    );
+    rmSync(filling);
+    await until(async () => (await degraded(system, 'replication')) === undefined, 'it catches up', 10_000);
+    t.equal((await write(system, 'c')).status, 201);
+    await system.stop();
+  },
+);

@@ -16,7 +16,7 @@ t.test(
     });
     for (let kill = 0; kill < 5; kill += 1) {
       const before = clients.acknowledged.length;
-      await until(() => clients.acknowledged.length > before + 300, 'writes are answered');
+      await until(() => clients.acknowledged.length > before + 100, 'writes are answered');
       await system.killChild('writer');
     }
     await clients.stop();

@@ -1,12 +1,13 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { chownSync, mkdirSync, renameSync, rmSync, symlinkSync } from 'node:fs';
+import { chownSync, mkdirSync, renameSync, rmSync, statSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { cleanEnv } from '../../src/testing/running-system.ts';
 import { command, ENTRY } from '../cli/command.ts';
 import { APP_ARGUMENTS } from '../small-app/arguments.ts';
 import { notesIn } from '../support/notes.ts';
-import { start, temporaryFolder } from '../support/system.ts';
+import { requestAt } from '../support/request-at.ts';
+import { start, temporaryFolder, until } from '../support/system.ts';
 import { write } from './data-folder-fixture.ts';
 
 const NOBODY = 65_534;
@@ -105,4 +106,19 @@ t.test('a path that would be taken for another one is refused', async (t) => {
       t.ok(says.test(stderr), stderr);
     }
   }
+});
+
+t.test('sockets that somebody removes while it runs are made again', async (t) => {
+  const system = await start(t, { WORKERS: '1', SPARE_WORKERS: '0' });
+  const run = join(system.dataDir, 'run');
+  const sockets = ['control.sock', 'writer.sock', 'ops.sock'].map((name) => join(run, name));
+  for (const path of sockets) rmSync(path);
+  const isClosed = (path: string) =>
+    ((statSync(path, { throwIfNoEntry: false })?.mode ?? 0) & 0o777) === 0o600;
+  await until(() => sockets.every(isClosed), 'they are there again, for their owner alone');
+  t.equal((await requestAt(join(run, 'ops.sock'), '/ready')).status, 200, 'the operator is answered');
+  // It connects anew.
+  await system.killChild('worker-1');
+  t.equal(await write(system, 'socket'), 201);
+  t.equal((await command(['status'], { DATA_DIR: system.dataDir })).code, 0);
 });

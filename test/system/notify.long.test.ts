@@ -89,3 +89,14 @@ t.test('a start that fails is told before it ends, and the starts after it are n
   }
   like(t, trap.messages(), [{ status: 'problem', condition: 'primary', cause: /203\.0\.113\.1/ }]);
 });
+
+t.test('without a setting there is no such process', async (t) => {
+  const system = await start(t);
+  t.notOk(system.lines.some(({ msg }) => msg === 'notify ready'));
+  const { stdout } = await command(['doctor', '--json'], { DATA_DIR: system.dataDir });
+  like(
+    t,
+    (JSON.parse(stdout).findings as { name: string }[]).find(({ name }) => name === 'notify'),
+    { result: 'ok', detail: /nobody is told/ },
+  );
+});

@@ -5,19 +5,8 @@ import { freePort } from '../../loadtest/support/free-port.ts';
 import { startMessageTrap } from '../../loadtest/support/message-trap.ts';
 import { command } from '../cli/command.ts';
 import { like } from '../support/like.ts';
-import { launch, start, temporaryFolder } from '../support/system.ts';
+import { launch, temporaryFolder } from '../support/system.ts';
 import { SECRET } from './notify-fixture.ts';
-
-t.test('without a setting there is no such process', async (t) => {
-  const system = await start(t);
-  t.notOk(system.lines.some(({ msg }) => msg === 'notify ready'));
-  const { stdout } = await command(['doctor', '--json'], { DATA_DIR: system.dataDir });
-  like(
-    t,
-    (JSON.parse(stdout).findings as { name: string }[]).find(({ name }) => name === 'notify'),
-    { result: 'ok', detail: /nobody is told/ },
-  );
-});
 
 t.test('the command sends a message, the doctor nothing, and neither touches the heartbeat', async (t) => {
   const trap = await startMessageTrap();

@@ -3,7 +3,8 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { freePort } from '../../loadtest/support/free-port.ts';
-import { launch, processesOf, temporaryFolder } from '../support/system.ts';
+import { requestAt } from '../support/request-at.ts';
+import { launch, processesOf, start, temporaryFolder } from '../support/system.ts';
 
 /** What listens at an address until the test ends. */
 async function occupy(
@@ -48,3 +49,13 @@ t.test(
     );
   },
 );
+
+t.test("what a killed system left behind at the operator's address is no obstacle", async (t) => {
+  const system = await start(t);
+  const path = join(system.dataDir, 'run', 'ops.sock');
+  system.kill('SIGKILL');
+  await system.ended();
+  t.ok(existsSync(path));
+  await start(t, {}, system.dataDir);
+  t.equal((await requestAt(path, '/metrics')).status, 200);
+});
