@@ -36,7 +36,7 @@ t.test(
       hungAfterMs: HUNG_AFTER_MS,
     });
     t.teardown(() => clients.stop());
-    await until(() => clients.acknowledged.length > 300, 'writes are answered');
+    await until(() => clients.acknowledged.length > 100, 'writes are answered');
     await until(
       () => processesOf(system.dataDir).length === 6,
       'two workers, a spare, the writer, the tally, Litestream',

@@ -14,10 +14,14 @@ import { noteOf, request } from '../support/http.ts';
 import { like } from '../support/like.ts';
 import { writeNotes } from '../support/note-clients.ts';
 import { type LogLine, processesOf, startPair, temporaryFolder, until } from '../support/system.ts';
-import { stoppedNext, titleOf } from './replace-fixture.ts';
+import { reloadsUnderLoad, stoppedNext, titleOf } from './replace-fixture.ts';
 
 const LIMIT_TROUBLE =
   /^MEMORY_LIMIT_MB=40 is below what a process takes that has just started: \S+ took \d+ MB$/;
+
+t.test('reload after reload, as fast as the clients write, fails no request', (t) =>
+  reloadsUnderLoad(t, { reloads: 4 }),
+);
 
 t.test('workers that have served enough are replaced one after the other, unnoticed', async (t) => {
   const system = await startPair(t, { MAX_REQUESTS: '200' });
