@@ -19,6 +19,7 @@ export function markContained(folder: string, database: string): void {
 /**
  * Removes old folders in `damaged/` and `replaced/`, and logs each. It removes only those of which the database is
  * known to have every commit, and which no notice and no pending rewind names. All others are for a person to remove.
+ * What cannot be read or removed stays: the databases serve without it.
  */
 export function removeOldLeftovers(dataDir: string, log: Logger, nowMs = Date.now()): void {
   const { notices = [], rewinds = [] } = readMark(dataDir) ?? {};
@@ -36,7 +37,12 @@ export function removeOldLeftovers(dataDir: string, log: Logger, nowMs = Date.no
       for (const [place, name] of spare.entries()) {
         if (place < KEPT_MAX - 1 && timeOf(name) > oldest) continue;
         const folder = join(dataDir, kind, name);
-        rmSync(folder, { recursive: true, force: true });
+        try {
+          rmSync(folder, { recursive: true, force: true });
+        } catch (err) {
+          log.warn({ err, folder }, `${folder} is not needed any more, and cannot be removed`);
+          continue;
+        }
         log.info(
           { folder },
           `removed ${folder}: the databases have all commits of it, and newer ones are kept`,
@@ -48,10 +54,19 @@ export function removeOldLeftovers(dataDir: string, log: Logger, nowMs = Date.no
 
 /** @returns the folders grouped by database; those in `replaced/` are one group, each holds several databases */
 function groupsIn(folder: string): string[][] {
-  const names = existsSync(folder) ? readdirSync(folder).filter((name) => FOLDER.test(name)) : [];
+  const names = namesIn(folder).filter((name) => FOLDER.test(name));
   return Object.values(Object.groupBy(names, (name) => FOLDER.exec(name)?.[1] ?? '')).map(
     (group) => group ?? [],
   );
+}
+
+/** @returns nothing where it is no folder, or closed to this user */
+function namesIn(folder: string): readonly string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
 }
 
 function timeOf(name: string): string {
@@ -59,7 +74,7 @@ function timeOf(name: string): string {
 }
 
 function isContained(folder: string): boolean {
-  const databases = readdirSync(folder).flatMap((name) => DATABASE.exec(name)?.[1] ?? []);
+  const databases = namesIn(folder).flatMap((name) => DATABASE.exec(name)?.[1] ?? []);
   return databases.length > 0 && databases.every((name) => existsSync(containedPath(folder, name)));
 }
 

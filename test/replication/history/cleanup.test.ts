@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
@@ -8,6 +8,7 @@ import { newMark, readMark, writeMark } from '../../../src/replication/history/m
 import { replaceDatabases, replacedFolder } from '../../../src/replication/history/replace.ts';
 import { damagedFolder, fileTime } from '../../../src/replication/leftovers.ts';
 import { commitAs, openWithHistory } from '../../support/commits.ts';
+import { noSmallDisk, smallDisk } from '../../support/small-disk.ts';
 import { keepingLog } from '../fixture.ts';
 
 const REPLICA_URL = 'file:/replica';
@@ -34,7 +35,11 @@ function setup(t: Test) {
       { database: 'main', from, folder, decision, generations: [], isBecauseAhead: false },
     ]);
   };
-  const clean = () => removeOldLeftovers(dataDir, keepingLog().log, NOW_MS);
+  const clean = () => {
+    const { log, lines } = keepingLog();
+    removeOldLeftovers(dataDir, log, NOW_MS);
+    return lines;
+  };
   const left = (kind: string) => readdirSync(join(dataDir, kind)).sort();
   return { dataDir, path, replace, clean, left };
 }
@@ -82,4 +87,31 @@ t.test('what cannot be read stays, and so does what nobody knows, and what is st
   clean();
   t.strictSame(left('damaged'), [...[90, 80, 70, 50].map(damaged), 'mine']);
   t.ok(existsSync(path));
+});
+
+t.test('what is no folder, or a folder that cannot be read, stays, and the others go', async (t) => {
+  const { dataDir, replace, clean, left } = setup(t);
+  for (const days of [50, 45, 40, 2]) replace(damagedFolder(dataDir, 'main', ago(days)), 2);
+  writeFileSync(damagedFolder(dataDir, 'main', ago(60)), '');
+  symlinkSync('nowhere', damagedFolder(dataDir, 'main', ago(55)));
+  writeFileSync(join(dataDir, 'replaced'), '');
+  clean();
+  t.strictSame(left('damaged'), [60, 55, 2].map(damaged));
+});
+
+t.test('what cannot be removed is told, and the others go', { skip: noSmallDisk }, async (t) => {
+  const { dataDir, replace, clean, left } = setup(t);
+  for (const days of [50, 45, 2]) replace(damagedFolder(dataDir, 'main', ago(days)), 2);
+  const busy = damagedFolder(dataDir, 'main', ago(50));
+  mkdirSync(join(busy, 'disk'));
+  smallDisk(t, 100, join(busy, 'disk'));
+  const lines = clean();
+  t.strictSame(left('damaged'), [50, 2].map(damaged));
+  t.strictSame(
+    lines.map(({ level, msg }) => [level, msg.includes(busy)]),
+    [
+      [30, false],
+      [40, true],
+    ],
+  );
 });
