@@ -170,6 +170,22 @@ t.test('between two generations there is the end of the earlier one', async (t) 
   t.equal(lastCommit?.ordinal, first?.ordinal);
 });
 
+t.test('a copy of a replica, stored later than all that is in it, has its times', async (t) => {
+  const site = await makeDrillSite(t);
+  await site.settle();
+  const [, wanted, next] = (await commits(site, 3, 100)) as [Commit, Commit, Commit];
+  site.litestream.kill('SIGKILL');
+  const [dir = ''] = generationDirs(site);
+  setClock(dir, () => Date.now() + 3600 * S);
+  // The rest of a generation from before it, which has no snapshot any more.
+  cpSync(join(dir, 'wal'), join(dir, '..', '0000000000000000', 'wal'), { recursive: true });
+  const { lastCommit, next: after } = await restoreAt(site, wanted.atMs + 50);
+  t.match(lastCommit, wanted);
+  t.strictSame(after, next);
+  const failure = await failureOf(restoreAt(site, wanted.atMs - 3600 * S));
+  t.equal(failure.code, 'restore_too_early');
+});
+
 t.test('a snapshot that no WAL follows yet is passed over for what was before it', async (t) => {
   const site = await makeDrillSite(t);
   await site.settle();

@@ -141,6 +141,7 @@ function reachedBy(
  * Restores the state at a time from Litestream 0.3. Times of objects, in whole seconds, only say which generation to
  * try first: what was committed in an outage of the store was stored after it. Where a generation ends before the time,
  * the next one may have more that is not later. A generation that cannot be used is reported, and the others are tried.
+ * Those that seem too late are tried as well: the objects of a copied replica were all stored when it was copied.
  *
  * @param generations sorted by when they began; those that began in the same second in any order
  * @returns undefined when nothing is so old
@@ -173,12 +174,16 @@ async function restoreWalAt(
     if (found) break;
   }
   if (!found && failure) throw failure;
+  for (let later = begin + 1; !found && later < generations.length; later += 1) {
+    found = await tryOne(generations[later], outputPath);
+    if (found) place = later;
+  }
   const startMs = generations[place]?.fromMs;
   const isWith = ({ fromMs }: Generation) => fromMs === startMs;
   const furtherPath = `${outputPath}.further`;
   for (const [later, generation] of generations.entries()) {
     if (!found || found.next) break;
-    const isTried = later >= place && later <= begin;
+    const isTried = later === place || (later > place && later <= begin);
     if (isTried || (later < place && !isWith(generation))) continue;
     const { name, snapshots } = generation;
     if (snapshots.length === 0) {
