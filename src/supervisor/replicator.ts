@@ -219,8 +219,12 @@ export class Replicator {
             [DATA_DIR_VARIABLE]: config.DATA_DIR,
           },
         });
+        const { pid } = started;
         // A process that could not be started may have no output.
-        if (started.pid !== undefined) relay.attach(started);
+        if (pid !== undefined) {
+          relay.attach(started);
+          started.once('exit', () => endGroup(pid));
+        }
         return started;
       },
     );
@@ -256,5 +260,14 @@ export class Replicator {
     }
     this.#confirmations.set(confirmation.database, confirmation);
     this.#options.onCounted(confirmation);
+  }
+}
+
+/** Ends what a script in Litestream's place has left: it would upload beside the next one, and after a stop. */
+function endGroup(groupId: number): void {
+  try {
+    process.kill(-groupId, 'SIGKILL');
+  } catch {
+    // Nothing was left.
   }
 }

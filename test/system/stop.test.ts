@@ -1,9 +1,12 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import t from 'tap';
+import { findLitestream } from '../../src/replication/binary.ts';
 import { everyWriteIsThere } from '../support/history.ts';
 import { request } from '../support/http.ts';
 import { writeNotes } from '../support/note-clients.ts';
 import { restoreByHand } from '../support/restore.ts';
-import { processesOf, start, until } from '../support/system.ts';
+import { processesOf, start, temporaryFolder, until } from '../support/system.ts';
 import { DRAIN_TIMEOUT_MS } from './stop-fixture.ts';
 
 t.test('SIGTERM under load answers what is under way, ships the last write and exits 0', async (t) => {
@@ -25,6 +28,15 @@ t.test('SIGTERM under load answers what is under way, ships the last write and e
   t.same([...kinds], ['ECONNREFUSED'], 'no request under way was cut; only new connections are refused');
   t.same(processesOf(system.dataDir), [], 'nothing is left behind');
   everyWriteIsThere(t, restoreByHand(t, system.dataDir), clients.acknowledged);
+});
+
+t.test('a script in the place of Litestream that does not exec it leaves none behind', async (t) => {
+  const { path } = await findLitestream({ litestreamBin: undefined });
+  const script = join(temporaryFolder(t), 'litestream');
+  writeFileSync(script, `#!/bin/sh\n'${path}' "$@"\nexit\n`, { mode: 0o755 });
+  const system = await start(t, { WORKERS: '1', SPARE_WORKERS: '0', LITESTREAM_BIN: script });
+  t.equal((await system.stop()).code, 0);
+  t.same(processesOf(system.dataDir), []);
 });
 
 t.test('signals that mean something to other daemons neither end it nor open a debugger', async (t) => {
