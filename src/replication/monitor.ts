@@ -112,9 +112,9 @@ export class ReplicationMonitor {
       this.lagMs === 0
         ? 'it lacks nothing yet'
         : `the oldest commit that is not in the replica is ${Math.round(this.lagMs / 1000)} s old`;
-    return this.#state === 'unreachable'
-      ? `unreachable: ${this.#silence ?? this.#lastError?.reason}; ${age}`
-      : `${this.#state}: ${age}`;
+    // Something may have arrived since the last look: then there is no reason any more.
+    const reason = this.#state === 'unreachable' ? (this.#silence ?? this.#lastError?.reason) : undefined;
+    return reason === undefined ? `${this.#state}: ${age}` : `${this.#state}: ${reason}; ${age}`;
   }
 
   /** The replica has advanced. */

@@ -77,6 +77,12 @@ t.test(
     t.equal(monitor.state, 'unreachable');
     t.match(monitor.trouble, /unreachable: connection refused/);
     t.same(stalls, []);
+    monitor.confirmed(CONFIRMATION);
+    t.match(
+      monitor.trouble,
+      /^unreachable: the oldest commit/,
+      'and nothing in its place, before the next look',
+    );
   },
 );
 

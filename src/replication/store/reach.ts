@@ -1,7 +1,9 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import type { Agent } from 'node:http';
 import { createRequire } from 'node:module';
 import { BlockList, isIP } from 'node:net';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
 import type { Config } from '../../config/config.ts';
 import { Failure } from '../../platform/errors.ts';
 import { isLoopbackHost } from '../../platform/loopback.ts';
@@ -101,6 +103,28 @@ export function namedAuthorities(env: NodeJS.ProcessEnv): string | undefined {
     return [text];
   });
   return texts.length === 0 ? undefined : texts.join('\n');
+}
+
+/** @returns what changes with the files of authorities and credentials, which a client reads once */
+export function stampOfFiles(env: NodeJS.ProcessEnv): string {
+  const { AWS_SHARED_CREDENTIALS_FILE, AWS_CONFIG_FILE } = env;
+  const profiles = join(homedir(), '.aws');
+  const paths = [
+    ...AUTHORITY_VARIABLES.map((name) => env[name]),
+    AWS_SHARED_CREDENTIALS_FILE || join(profiles, 'credentials'),
+    AWS_CONFIG_FILE || join(profiles, 'config'),
+  ];
+  return paths.map((path) => (path ? stampOf(path) : '')).join();
+}
+
+/** @returns '' for a file that is missing, or closed to this user */
+function stampOf(path: string): string {
+  try {
+    const { ino, size, mtimeMs } = statSync(path);
+    return `${ino} ${size} ${mtimeMs}`;
+  } catch {
+    return '';
+  }
 }
 
 export interface AgentOptions {

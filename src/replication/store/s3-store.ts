@@ -3,7 +3,14 @@ import { createRequire } from 'node:module';
 import type { Readable } from 'node:stream';
 import type { S3Client } from '@aws-sdk/client-s3';
 import type { Replica } from '../../config/replica-url.ts';
-import { agentFor, isPathStyle, REACH_VARIABLES, type StoreSettings, storeUrl } from './reach.ts';
+import {
+  agentFor,
+  isPathStyle,
+  REACH_VARIABLES,
+  type StoreSettings,
+  stampOfFiles,
+  storeUrl,
+} from './reach.ts';
 import { REMEDIES } from './remedies.ts';
 import {
   NO_STORE,
@@ -26,7 +33,10 @@ const REFUSALS: readonly unknown[] = ['PreconditionFailed', 'ConditionalRequestC
 /** The answer to a range request of an empty object. */
 const EMPTY_RANGE_STATUS = 416;
 
-/** One client for each combination of store, credentials and proxy: it keeps connections, and credentials of a role. */
+/**
+ * One client for each combination of store, credentials, proxy and files: it keeps connections, and credentials of a
+ * role.
+ */
 const clients = new Map<string, Connected>();
 
 interface Connected {
@@ -54,15 +64,20 @@ function sdk() {
 /** A replica in a bucket. The message of an error is the reason, in Litestream's form (`CODE, status code: N`). */
 export class S3Store implements ReplicaStore {
   readonly #options: AskOptions;
-  readonly #connected: Connected;
   readonly #bucket: string;
   readonly #prefix: string;
 
   constructor({ timeoutMs = TIMEOUT_MS, ...options }: StoreOptions, replica: Replica & { type: 's3' }) {
     this.#options = { ...options, timeoutMs };
-    this.#connected = connect(options.config, options.env);
+    // Refuses here what cannot be used.
+    connect(options.config, options.env);
     this.#bucket = replica.bucket;
     this.#prefix = replica.prefix === '' ? '' : `${replica.prefix}/`;
+  }
+
+  /** Asked for with each request: a process that runs for months meets new authorities and new credentials. */
+  get #connected(): Connected {
+    return connect(this.#options.config, this.#options.env);
   }
 
   get clockSkewMs(): number | undefined {
@@ -163,8 +178,9 @@ export class S3Store implements ReplicaStore {
   ): Promise<Readable | undefined> {
     const Range = range && `bytes=${range.from}-${range.to}`;
     const command = new (sdk().GetObjectCommand)({ ...this.#object(path), Range });
+    const { client } = this.#connected;
     try {
-      const send = () => this.#connected.client.send(command, { abortSignal: signal });
+      const send = () => client.send(command, { abortSignal: signal });
       const answer = await unlessMissing(patiently(send, signal));
       if (answer) ofStore(answer.ETag);
       return answer?.Body as Readable | undefined;
@@ -202,10 +218,11 @@ export class S3Store implements ReplicaStore {
     ask: (client: S3Client, signal: AbortSignal) => Promise<Result>,
   ): Promise<Result> {
     const { timeoutMs, signal } = this.#options;
+    const { client } = this.#connected;
     const late = AbortSignal.timeout(timeoutMs);
     const either = signal ? AbortSignal.any([late, signal]) : late;
     try {
-      return await patiently(() => ask(this.#connected.client, either), either);
+      return await patiently(() => ask(client, either), either);
     } catch (error) {
       if (!late.aborted || refusalOf(error)) throw reasoned(error, this.#need(permission, path));
       throw new Error(`RequestError: no answer within ${timeoutMs} ms`, { cause: error });
@@ -239,7 +256,8 @@ function connect(config: StoreSettings, env: NodeJS.ProcessEnv): Connected {
   const endpoint = storeUrl(config).href;
   const forcePathStyle = isPathStyle(config);
   const ways = [endpoint, region, forcePathStyle, ...REACH_VARIABLES.map((variable) => env[variable])];
-  const name = JSON.stringify([accessKeyId, secretAccessKey, sessionToken, ...ways]);
+  const files = stampOfFiles(env);
+  const name = JSON.stringify([accessKeyId, secretAccessKey, sessionToken, files, ...ways]);
   const known = clients.get(name);
   if (known) return known;
   const agent = agentFor(storeUrl(config), env, { maxSockets: CONNECTIONS_MAX });
@@ -255,6 +273,8 @@ function connect(config: StoreSettings, env: NodeJS.ProcessEnv): Connected {
       secretAccessKey && {
         credentials: { accessKeyId, secretAccessKey, ...(sessionToken && { sessionToken }) },
       }),
+    // Else the SDK reads the files of credentials once in the life of the process.
+    ...{ ignoreCache: true },
     maxAttempts: ATTEMPTS_MAX,
     requestHandler: {
       httpAgent: agent,

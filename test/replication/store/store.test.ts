@@ -9,7 +9,7 @@ import { advisedReason } from '../../../src/replication/store/remedies.ts';
 import { type ReplicaStore, StoreRefusal } from '../../../src/replication/store/store.ts';
 import { replicaUnreachable } from '../../../src/replication/store/unreachable.ts';
 import { startS3 } from '../../support/s3.ts';
-import { forwardProxy, gate } from '../../support/store-ways.ts';
+import { forwardProxy, gate, type TlsStore, tlsStore } from '../../support/store-ways.ts';
 import { temporaryFolder } from '../../support/system.ts';
 
 /** More than one page of a listing. */
@@ -106,6 +106,39 @@ t.test('a bucket keeps files, over all pages of a listing, and tells the code of
   await t.rejects(refused.names('many'), { message });
   await t.rejects(refused.read('many/1'), { message });
   await t.rejects(refused.has('many/1'), { message });
+});
+
+t.test('a store that is open takes new authorities and credentials from their files', async (t) => {
+  const s3 = await startS3(t);
+  const { AWS_ACCESS_KEY_ID: id, AWS_SECRET_ACCESS_KEY: secret } = s3.credentials;
+  const root = temporaryFolder(t);
+  const folders = ['one', 'other'].map((name) => join(root, name));
+  for (const folder of folders) mkdirSync(folder);
+  const [{ port, authority }, other] = (await Promise.all(
+    folders.map((folder) => tlsStore(t, s3.endpoint, folder)),
+  )) as [TlsStore, TlsStore];
+  const SSL_CERT_FILE = join(root, 'authorities.pem');
+  const AWS_SHARED_CREDENTIALS_FILE = join(root, 'credentials');
+  const write = (keyId: string) =>
+    writeFileSync(
+      AWS_SHARED_CREDENTIALS_FILE,
+      `[default]\naws_access_key_id = ${keyId}\naws_secret_access_key = ${secret}\n`,
+    );
+  write('REVOKED');
+  copyFileSync(other.authority, SSL_CERT_FILE);
+  const before = { ...process.env };
+  Object.assign(process.env, { AWS_SHARED_CREDENTIALS_FILE, AWS_EC2_METADATA_DISABLED: 'true' });
+  t.teardown(() => {
+    process.env = before;
+  });
+  const S3_ENDPOINT = `https://127.0.0.1:${port}`;
+  const { config } = loadConfig({ DATA_DIR: root, REPLICA_URL: `s3://${s3.bucket}/p`, S3_ENDPOINT }, root);
+  const store = openStore({ config, env: { SSL_CERT_FILE, AWS_SHARED_CREDENTIALS_FILE } });
+  await t.rejects(store.names('main'), { message: /certificate/ });
+  copyFileSync(authority, SSL_CERT_FILE);
+  await t.rejects(store.names('main'), { message: 'InvalidAccessKeyId, status code: 403' });
+  write(id);
+  t.strictSame(await store.names('main'), []);
 });
 
 /** @returns a store that is a server of the test's own */
