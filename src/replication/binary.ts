@@ -1,10 +1,12 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
 import { accessSync, constants, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 import { Failure } from '../platform/errors.ts';
 
 const VERSION_TIMEOUT_MS = 10_000;
+/** Nothing else goes on in the process meanwhile. */
+const VERSION_NOW_TIMEOUT_MS = 2000;
 /** The first that logs JSON and names the WAL segments that it has written; without that nothing can be confirmed. */
 const OLDEST_PATCH_OF_0_3 = 12;
 /** 0.5.0 to 0.5.16 lose data in known ways. */
@@ -22,6 +24,8 @@ export interface LitestreamBinary {
   readonly version: string;
   /** How it writes a replica: as WAL segments (0.3), or as LTX files (0.5). */
   readonly format: ReplicaFormat;
+  /** Changes with the file. */
+  readonly stamp: string;
 }
 
 export type ReplicaFormat = 'wal' | 'ltx';
@@ -91,26 +95,59 @@ function isExecutable(path: string): boolean {
   }
 }
 
+/**
+ * Looks whether a binary is still what was found: an upgrade may exchange its file while the system runs.
+ * @throws Failure litestream_missing where it is gone, or would write the replica in another format
+ */
+export function refuseExchanged({ path, version, format, stamp }: LitestreamBinary): void {
+  if (stampOf(path) === stamp) return;
+  const file = problemOfFile(path);
+  const found = file === undefined ? judgedBy(path, askVersionNow(path)) : { problem: file };
+  const problem =
+    'problem' in found
+      ? found.problem
+      : found.format !== format && `is Litestream ${found.version}, which writes another format`;
+  if (problem === false) return;
+  throw new Failure(
+    'litestream_missing',
+    `${path} ${problem}; it was Litestream ${version} when it was found. Put that back, or restart the system`,
+  );
+}
+
 /** @returns the binary, or what is wrong with it, as a text that continues a sentence */
-async function probe(path: string): Promise<LitestreamBinary | { readonly problem: string }> {
+async function probe(path: string): Promise<LitestreamBinary | Problem> {
+  const problem = problemOfFile(path);
+  return problem === undefined ? judgedBy(path, await askVersion(path)) : { problem };
+}
+
+interface Problem {
+  readonly problem: string;
+}
+
+function problemOfFile(path: string): string | undefined {
   const file = statSync(path, { throwIfNoEntry: false });
-  if (!file) return { problem: 'does not exist' };
-  if (!file.isFile()) return { problem: 'is not a file' };
-  if (!isExecutable(path)) return { problem: 'is not executable' };
-  const answer = await askVersion(path);
+  if (!file) return 'does not exist';
+  if (!file.isFile()) return 'is not a file';
+  return isExecutable(path) ? undefined : 'is not executable';
+}
+
+/** @param answer what it says of its version; undefined where it could not be run */
+function judgedBy(path: string, answer: string | undefined): LitestreamBinary | Problem {
   if (answer === undefined) return { problem: 'cannot be run' };
   const version = /^v?((\d+)\.(\d+)\.(\d+)(?:-[\w.]+)?)\s*$/.exec(answer);
   if (!version?.[1]) return { problem: 'is not a released Litestream: it does not tell its version' };
   const judged = judge(Number(version[2]), Number(version[3]), Number(version[4]));
   if ('problem' in judged) return { problem: `is Litestream ${version[1]}, ${judged.problem}` };
-  return { path, version: version[1], ...judged };
+  return { path, version: version[1], stamp: stampOf(path), ...judged };
 }
 
-function judge(
-  major: number,
-  minor: number,
-  patch: number,
-): { readonly format: ReplicaFormat } | { readonly problem: string } {
+/** @returns '' for a file that is not there */
+function stampOf(path: string): string {
+  const { ino, size, mtimeMs } = statSync(path, { throwIfNoEntry: false }) ?? {};
+  return ino === undefined ? '' : `${ino} ${size} ${mtimeMs}`;
+}
+
+function judge(major: number, minor: number, patch: number): { readonly format: ReplicaFormat } | Problem {
   if (major === 0 && minor === 3) {
     if (patch >= OLDEST_PATCH_OF_0_3) return { format: 'wal' };
     return { problem: 'which does not tell what it has replicated; 0.3.12 and later do' };
@@ -120,6 +157,16 @@ function judge(
     return { problem: 'and 0.5.0 to 0.5.16 lose data in known ways' };
   }
   return { problem: 'and this version of ninelives speaks to Litestream 0.3 and 0.5 only' };
+}
+
+function askVersionNow(path: string): string | undefined {
+  const { status, stdout } = spawnSync(path, ['version'], {
+    timeout: VERSION_NOW_TIMEOUT_MS,
+    killSignal: 'SIGKILL',
+    encoding: 'utf8',
+    env: { PATH: process.env.PATH },
+  });
+  return status === 0 ? stdout.trim() : undefined;
 }
 
 async function askVersion(path: string): Promise<string | undefined> {

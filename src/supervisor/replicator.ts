@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import type { Confirmation } from '../messages/confirmation.ts';
 import type { Logger } from '../platform/log.ts';
+import { refuseExchanged } from '../replication/binary.ts';
 import { confirmerFor } from '../replication/confirmer-for.ts';
 import { removeSidecar } from '../replication/history/sidecar.ts';
 import { LogRelay, litestreamEnv, replicateCommand } from '../replication/litestream.ts';
@@ -204,6 +205,7 @@ export class Replicator {
       PROCESSES.litestream,
       { name: PROCESSES.litestream.role, deployment },
       () => {
+        refuseExchanged(litestream);
         for (const database of this.#toRenew) removeSidecar(config.DATA_DIR, database);
         this.#toRenew.clear();
         // Somebody may have removed the configuration.

@@ -1,7 +1,7 @@
-import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import t from 'tap';
-import { type FindOptions, findLitestream } from '../../src/replication/binary.ts';
+import { type FindOptions, findLitestream, refuseExchanged } from '../../src/replication/binary.ts';
 import { like } from '../support/like.ts';
 import { failureOf } from './fixture.ts';
 
@@ -48,7 +48,7 @@ t.test('the one that npm carries is found where only the package that depends on
 
 t.test('a Litestream of 0.5 is taken from 0.5.17 on, and writes the other format', async (t) => {
   const path = fake(t.testdir(), 'v0.5.17');
-  t.same(await find({ litestreamBin: path }), { path, version: '0.5.17', format: 'ltx' });
+  like(t, await find({ litestreamBin: path }), { path, version: '0.5.17', format: 'ltx' });
   const litestreamBin = fake(t.testdir(), 'v0.5.20');
   like(t, await find({ litestreamBin }), { version: '0.5.20', format: 'ltx' });
 });
@@ -66,9 +66,25 @@ t.test('a data folder that 0.5 would read as another path is refused with it', a
   like(t, await find({ litestreamBin: older, dataDir: '/srv/a#b' }), { format: 'wal' });
 });
 
+t.test('one that was exchanged since it was found is taken only if it writes the same format', async (t) => {
+  const folder = t.testdir();
+  const path = fake(folder, 'v0.3.12');
+  const found = await find({ litestreamBin: path });
+  refuseExchanged(found);
+  fake(folder, 'v0.3.13 ');
+  refuseExchanged(found);
+  const refused = async () => refuseExchanged(found);
+  const refusal = async () => (await failureOf(refused())).message;
+  const end = 'it was Litestream 0.3.12 when it was found. Put that back, or restart the system';
+  fake(folder, 'v0.5.17');
+  t.equal(await refusal(), `${path} is Litestream 0.5.17, which writes another format; ${end}`);
+  rmSync(path);
+  t.equal(await refusal(), `${path} does not exist; ${end}`);
+});
+
 t.test('LITESTREAM_BIN comes before the one of npm', async (t) => {
   const litestreamBin = fake(t.testdir(), 'v0.3.12');
-  t.same(await find({ litestreamBin }), { path: litestreamBin, version: '0.3.12', format: 'wal' });
+  like(t, await find({ litestreamBin }), { path: litestreamBin, version: '0.3.12', format: 'wal' });
 });
 
 t.test(

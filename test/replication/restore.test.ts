@@ -105,7 +105,7 @@ t.test('it never overwrites', async (t) => {
 t.test('a Litestream that cannot be started is a failure, not an empty replica', async (t) => {
   const site = await makeSite(t, s3Settings(await startS3(t)));
   await makeReplicated(t, site);
-  const binary = { path: join(site.root, 'nothing'), version: '0.3.13', format: 'wal' as const };
+  const binary = { path: join(site.root, 'nothing'), version: '0.3.13', format: 'wal' as const, stamp: '' };
   const unstarted = await failureOf(restoreDatabase(optionsFor(site, { binary })));
   t.equal(unstarted.code, 'restore_failed');
   like(t, clarified(unstarted), { code: 'restore_failed' }, 'nor one that is damaged');
@@ -114,7 +114,7 @@ t.test('a Litestream that cannot be started is a failure, not an empty replica',
   like(t, clarified(await failureOf(restoreDatabase(optionsFor(site, { binary: killed })))), {
     code: 'restore_failed',
   });
-  const notLitestream = { path: execPath, version: '0.3.13', format: 'wal' as const };
+  const notLitestream = { path: execPath, version: '0.3.13', format: 'wal' as const, stamp: '' };
   const ended = await failureOf(restoreDatabase(optionsFor(site, { binary: notLitestream })));
   t.equal(ended.code, 'restore_failed');
   like(t, clarified(ended), { code: 'replica_damaged' });

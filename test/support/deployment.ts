@@ -19,7 +19,7 @@ export function makeDeployment(hash = 'none', dataDir = '/nowhere'): Deployment 
     config: loadConfig({ DATA_DIR: dataDir }, '/').config,
     secrets: {},
     appSecrets: {},
-    litestream: { path: '/nowhere/litestream', version: '0.3.13', format: 'wal' },
+    litestream: { path: '/nowhere/litestream', version: '0.3.13', format: 'wal', stamp: '' },
     litestreamConfigPath: '/nowhere/litestream.yml',
     databases: [],
     backgrounds: [],

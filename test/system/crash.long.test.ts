@@ -1,13 +1,15 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import t from 'tap';
 import type { Trouble } from '../../src/messages/messages.ts';
 import type { SystemSnapshot } from '../../src/messages/snapshot.ts';
+import { findLitestream } from '../../src/replication/binary.ts';
 import { command } from '../cli/command.ts';
 import { everyWriteIsThere } from '../support/history.ts';
 import { noteOf, request } from '../support/http.ts';
 import { writeNotes } from '../support/note-clients.ts';
 import { nodeChildrenOf, withoutDeathSignal } from '../support/orphans.ts';
-import { launch, startPair, until } from '../support/system.ts';
+import { launch, start, startPair, temporaryFolder, until } from '../support/system.ts';
 import { HUNG_AFTER_MS } from './crash-fixture.ts';
 
 t.test('when all workers are killed at once under load, no connection is refused', async (t) => {
@@ -67,6 +69,24 @@ t.test('a killed Litestream is started again, and nobody notices', async (t) => 
   const system = await startPair(t);
   await system.killChild('litestream');
   t.equal((await request(`${system.url}/note`, { method: 'POST', body: noteOf('a') })).status, 201);
+});
+
+t.test('a Litestream whose file is exchanged for one of another format is not started', async (t) => {
+  const { path } = await findLitestream({ litestreamBin: undefined });
+  const folder = temporaryFolder(t);
+  const LITESTREAM_BIN = join(folder, 'litestream');
+  symlinkSync(path, LITESTREAM_BIN);
+  const settings = { WORKERS: '1', SPARE_WORKERS: '0', BREAKER_RETRY_MS: '500' };
+  const system = await start(t, { ...settings, LITESTREAM_BIN });
+  const other = join(folder, 'other');
+  writeFileSync(other, '#!/bin/sh\necho v0.5.17\n', { mode: 0o755 });
+  renameSync(other, LITESTREAM_BIN);
+  const isBack = system.killChild('litestream');
+  await system.waitFor(({ msg }) => msg.includes('is Litestream 0.5.17, which writes another format'));
+  t.equal((await request(`${system.url}/ready`)).status, 200);
+  symlinkSync(path, other);
+  renameSync(other, LITESTREAM_BIN);
+  await isBack;
 });
 
 t.test('a child that outlives its killed primary is ended by the next start', async (t) => {
