@@ -28,6 +28,10 @@ export const REMEDIES: Readonly<Record<string, readonly [layer: 'credentials' | 
     RequestTimeTooSkewed: ['credentials', 'Set the clock of this machine; run a time service.'],
     AuthorizationHeaderMalformed: ['credentials', 'Correct AWS_REGION.'],
     QuotaExceeded: [undefined, ROOM],
+    InvalidObjectState: [
+      undefined,
+      "Have the store bring its objects back from the archive, and take away the bucket's rule that moves them there.",
+    ],
     PermanentRedirect: [undefined, IN_ANOTHER_REGION],
     TemporaryRedirect: [undefined, IN_ANOTHER_REGION],
     BucketRegionError: [undefined, IN_ANOTHER_REGION],

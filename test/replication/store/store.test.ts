@@ -234,6 +234,7 @@ t.test('why a store is not reached decides what is said to do', async (t) => {
     [refused(407), /HTTPS_PROXY or HTTP_PROXY: http:/],
     [refused(403), /Allow these credentials/],
     [refused(403, 'QuotaExceeded'), /quota raised/],
+    [refused(403, 'InvalidObjectState'), /back from the archive/],
     [refused(507), /quota raised/],
     [refused(500), /Check REPLICA_URL, S3_ENDPOINT/],
   ] as const)
