@@ -44,6 +44,7 @@ export const REMEDIES: Readonly<Record<string, readonly [layer: 'credentials' | 
 /** By status: a store may refuse without an error code, and a proxy before it has codes of its own. */
 const REMEDIES_BY_STATUS: Readonly<Record<number, string | undefined>> = {
   403: REMEDIES.AccessDenied?.[1],
+  404: 'Check S3_ENDPOINT, S3_ADDRESSING and REPLICA_URL: what answers there knows no such bucket.',
   407: 'Give the proxy what it asks for, in HTTPS_PROXY or HTTP_PROXY: http://user:password@host:port.',
   429: 'It is asked more often than it allows: see its limits, and what else asks it.',
   507: ROOM,

@@ -231,6 +231,7 @@ t.test('why a store is not reached decides what is said to do', async (t) => {
     [failed('EPROTO'), /whether S3_ENDPOINT is http/],
     [failed('UNABLE_TO_VERIFY_LEAF_SIGNATURE'), /in SSL_CERT_FILE, AWS_CA_BUNDLE or NODE_EXTRA_CA_CERTS/],
     [new Error('RequestError: no answer within 3000 ms'), /Check S3_ENDPOINT, the network/],
+    [refused(404), /Check S3_ENDPOINT, S3_ADDRESSING and REPLICA_URL: /],
     [refused(407), /HTTPS_PROXY or HTTP_PROXY: http:/],
     [refused(403), /Allow these credentials/],
     [refused(403, 'QuotaExceeded'), /quota raised/],
