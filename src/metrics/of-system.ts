@@ -27,7 +27,8 @@ const METRICS: readonly OfSystem[] = [
   ),
   gauge('ready', 'Whether the system can serve.', ({ status }) => plain(Number(status.ready))),
   gauge('degraded', 'What does not work while the rest serves.', ({ status }) =>
-    status.degraded.map(({ name }) => ({ labels: { name }, value: 1 })),
+    // Several reasons may have one name, and a series may be there only once.
+    [...new Set(status.degraded.map(({ name }) => name))].map((name) => ({ labels: { name }, value: 1 })),
   ),
   gauge('child_up', 'Whether a process is ready.', ({ children }) => children.map(upOf)),
   gauge(
