@@ -273,7 +273,8 @@ function connect(config: StoreSettings, env: NodeJS.ProcessEnv): Connected {
       secretAccessKey && {
         credentials: { accessKeyId, secretAccessKey, ...(sessionToken && { sessionToken }) },
       }),
-    // Else the SDK reads the files of credentials once in the life of the process.
+    // Else the SDK reads the files of credentials once in the life of the process. The client hands its settings on to what
+    // reads them (SharedConfigInit), although its own type does not name this one; a test holds it.
     ...{ ignoreCache: true },
     maxAttempts: ATTEMPTS_MAX,
     requestHandler: {
