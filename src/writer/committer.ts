@@ -28,6 +28,14 @@ const BATCH_BLOB_MAX_BYTES = 16 * 1024 * 1024;
  */
 const BUSY_TIMEOUT_MS = 50;
 const BUSY_RETRY_MS = 50;
+/** SQLite's codes when a file cannot grow. A quota and a limit on the size of files are an I/O error to it. */
+const NO_ROOM: Readonly<Record<string, string>> = {
+  SQLITE_FULL: 'the disk is full',
+  SQLITE_IOERR_WRITE:
+    'the disk takes no more: look at the quota of this user, at RLIMIT_FSIZE (ulimit -f) and at the disk itself',
+};
+/** Without a write nobody knows whether there is room again. */
+const FULL_TOLD_MS = 30_000;
 const LOCK_RETRY_SECONDS = 5;
 /** How often the committer checks whether commits are still held. */
 const HELD_LOOK_MS = 10;
@@ -107,8 +115,9 @@ export class Committer {
   /** Metrics observed by the operations of the current commit. They are counted only if it succeeds. */
   #observed: (() => void)[] = [];
   readonly #observe: Observe;
-  /** Whether the last commit met a full disk; kept so that the log reports it only once. */
-  #isFull = false;
+  /** Why the last commit found no room, and when. */
+  #fullBecause: string | undefined;
+  #fullAtMs = 0;
   #idle: (() => void)[] = [];
 
   constructor(options: CommitterOptions) {
@@ -132,6 +141,11 @@ export class Committer {
 
   get ledger(): Ledger {
     return this.#options.ledger;
+  }
+
+  /** Why writes were refused a moment ago; undefined when they were not, or one has succeeded since. */
+  get fullBecause(): string | undefined {
+    return monotonicNowMs() < this.#fullAtMs + FULL_TOLD_MS ? this.#fullBecause : undefined;
   }
 
   get idempotencyKeys(): IdempotencyKeys {
@@ -262,8 +276,7 @@ export class Committer {
       this.#recover(batch, error);
       return;
     }
-    if (this.#isFull) this.#options.log.info({ database: this.#options.db.name }, 'writes succeed again');
-    this.#isFull = false;
+    this.#fullBecause = undefined;
     this.ledger.hold(fresh);
     for (const count of this.#observed.splice(0)) count();
     this.#options.onCommit?.({
@@ -359,7 +372,7 @@ export class Committer {
 
   /** Handles the failure of a whole batch: nothing of it is in the database. */
   #recover(batch: Operation[], error: unknown): void {
-    const { db, log } = this.#options;
+    const { db } = this.#options;
     if (db.inTransaction) db.exec('ROLLBACK');
     this.#observed = [];
     const code = sqliteCode(error);
@@ -369,12 +382,13 @@ export class Committer {
       if (this.#queue.length > 0) this.#schedule(BUSY_RETRY_MS);
       return;
     }
-    if (code === 'SQLITE_FULL') {
-      if (!this.#isFull) log.error({ database: db.name }, 'no space left on the disk: writes are refused');
-      this.#isFull = true;
+    const because = NO_ROOM[code];
+    if (because !== undefined) {
+      this.#fullBecause = because;
+      this.#fullAtMs = monotonicNowMs();
       this.#refuse(
         batch,
-        new Failure('storage_full', 'The disk is full; nothing was written', { retryAfterSeconds: 5 }),
+        new Failure('storage_full', `Nothing was written: ${because}`, { retryAfterSeconds: 5 }),
       );
       return;
     }

@@ -145,14 +145,18 @@ function keepReporting(
 }
 
 /** @returns the problems of the databases while they serve */
-function problemsOf(stores: readonly Store[], { nearBecause }: StorageGuard): Trouble[] {
+function problemsOf(stores: readonly Store[], { closedBecause, nearBecause }: StorageGuard): Trouble[] {
   const ofStores = stores.flatMap(({ database, replication }) => {
     const { locker } = replication;
     if (locker === undefined) return replication.problems(database);
     const reason = `${locker} has locked ${database} for writing: writes wait, and are refused after WRITE_DEADLINE_MS. Reads go on. End that process, or its transaction.`;
     return [{ name: 'lock', reason }, ...replication.problems(database)];
   });
-  return nearBecause === undefined ? ofStores : [{ name: 'storage', reason: nearBecause }, ...ofStores];
+  // The guard sees neither a quota nor, without a reserve, a full disk.
+  const full = stores.map(({ committer }) => committer.fullBecause).find((because) => because !== undefined);
+  const reason =
+    full === undefined || closedBecause !== undefined ? nearBecause : `writes are refused: ${full}`;
+  return reason === undefined ? ofStores : [{ name: 'storage', reason }, ...ofStores];
 }
 
 let told: readonly string[] = [];
