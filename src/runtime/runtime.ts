@@ -191,9 +191,12 @@ function codeOf(error: Error): Code {
   return isOfMachine(error) ? 'not_ready' : 'internal';
 }
 
+/** Compiled code keeps the path of the copy that compiled it, which may be one of another release or data folder. */
+const COPY = /(?:file:\/\/)?\/\S*?\/run\/releases\/[0-9a-f]{16}\//;
+
 /** An error that is not ours is named with its place in the code: its author has to find it. */
 function described(error: Error): string {
   if (error instanceof Failure) return error.message;
   const place = /\bat (.*)|^(\S+:\d+)$/m.exec(error.stack ?? '');
-  return `${error}${place ? ` (${place[1] ?? place[2]})` : ''}`;
+  return `${error}${place ? ` (${(place[1] ?? place[2])?.replace(COPY, '')})` : ''}`;
 }

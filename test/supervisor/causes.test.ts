@@ -12,6 +12,7 @@ t.test('whatever ends a process by its own code has a name', async (t) => {
     ['throw null', /^exited with code 70: its code threw null, which is no error$/],
     ['throw a text', /^exited with code 70: its code threw 'a text', which is no error$/],
     ['throw an error', /^exited with code 70: TypeError: an error \(.*failing-child\.ts:\d+:\d+\)+$/],
+    ['throw in a copy', /^exited with code 70: TypeError: an error \(run \(src\/a\.ts:1:2\)\)$/],
     ['reject undefined', /^exited with code 70: .*reason "undefined"/],
     ['exit 0', /^exited by itself with code 0: process\.exit was called in its code$/],
     ['exit 3', /^exited by itself with code 3, without saying why$/],

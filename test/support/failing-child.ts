@@ -11,6 +11,11 @@ const ENDS: Readonly<Record<string, () => void>> = {
   'throw an error': () => {
     throw new TypeError('an error');
   },
+  'throw in a copy': () => {
+    const stack =
+      'TypeError: an error\n    at run (file:///srv/data/run/releases/0123456789abcdef/src/a.ts:1:2)';
+    throw Object.assign(new TypeError('an error'), { stack });
+  },
   'reject undefined': () => void Promise.reject(undefined),
   'exit 0': () => process.exit(0),
   'exit 3': () => process.exit(3),
