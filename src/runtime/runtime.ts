@@ -81,6 +81,7 @@ export function startRuntime(): StartedRuntime {
   const context = JSON.parse(process.env[CONTEXT_VARIABLE] ?? '') as ForkedContext;
   const { role, entryPath, config } = context;
   process.title = `ninelives ${role}`;
+  workWhere(context);
   endWithPrimary(context.primaryPid);
   const log = createLog(role, config.LOG_LEVEL, config.LOG_FORMAT);
   const send = (message: ToPrimary) => {
@@ -161,6 +162,15 @@ function standbyOf(
     else if (at === 'code') return undefined;
     return activated.promise;
   };
+}
+
+/** The data folder stays the working directory when it is moved, so that it is found by the primary's, not by path. */
+function workWhere({ primaryPid, config }: ForkedContext): void {
+  try {
+    process.chdir(`/proc/${primaryPid}/cwd`);
+  } catch {
+    process.chdir(config.DATA_DIR);
+  }
 }
 
 /** Code may throw a value that is no Error and has no stack. */

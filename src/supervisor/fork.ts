@@ -63,6 +63,8 @@ export function fork(
     exec: moduleIn(release, ENTRY),
     args: [context.role],
     execArgv: node.args,
+    // From there Node.js looks for what NODE_OPTIONS names with --require or --import, before the child moves on.
+    cwd: release.folder,
     // Any free port, when it is asked for its stack.
     inspectPort: 0,
     stdio: ['inherit', 'inherit', 'pipe', 'ipc'],

@@ -45,6 +45,31 @@ t.test('a child runs the code, the Node.js and the settings of its deployment', 
   t.same(await exit, [0, null]);
 });
 
+t.test(
+  'what NODE_OPTIONS loads first is found in the release, by a relative path or as a package',
+  async (t) => {
+    const folder = temporaryFolder(t);
+    const tracer = join(folder, 'node_modules', 'tracer');
+    for (const made of [tracer, join(folder, 'src', 'runtime')]) mkdirSync(made, { recursive: true });
+    writeFileSync(join(folder, 'src', 'runtime', 'main.ts'), 'process.send!({ ...globalThis.loaded });');
+    writeFileSync(join(folder, 'tracing.cjs'), 'globalThis.loaded = { isTraced: true };');
+    writeFileSync(join(tracer, 'index.js'), 'globalThis.loaded.hasTracer = true;');
+    const { release, ...rest } = makeDeployment();
+    const options = process.env.NODE_OPTIONS;
+    process.env.NODE_OPTIONS = `${options ?? ''} --require=./tracing.cjs --require=tracer`;
+    t.teardown(() => {
+      process.env.NODE_OPTIONS = options ?? '';
+    });
+    const deployment = { ...rest, release: { ...release, folder } };
+    const child = fork(deployment, '/code/worker/main.ts', { role: 'worker-1', standby: 'none' });
+    const exit = once(child, 'exit');
+    const [told] = await Promise.race([once(child, 'message'), exit]);
+    t.same(told, { isTraced: true, hasTracer: true });
+    if (child.connected) child.disconnect();
+    await exit;
+  },
+);
+
 t.test('a Node.js that is gone is an error of the child, and ends nobody', async (t) => {
   const { release, ...rest } = makeDeployment();
   const deployment = { ...rest, release: { ...release, nodePath: '/nowhere/node' } };
