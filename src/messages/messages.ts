@@ -309,7 +309,7 @@ export type ToPrimary =
   | { readonly kind: 'restored'; readonly database: string; readonly loss: string }
   /** The features were told that a database has gone back. `told`: what they did, in words. */
   | { readonly kind: 'rewound'; readonly id: string; readonly told: string }
-  /** SQLite found a database damaged. */
-  | { readonly kind: 'damaged'; readonly reason: string }
+  /** SQLite found a database damaged; or its files were removed or exchanged, and are put back. */
+  | { readonly kind: 'damaged'; readonly reason: string; readonly isPutBack?: boolean | undefined }
   /** Why it is about to exit. */
   | { readonly kind: 'failed'; readonly code: string; readonly message: string };

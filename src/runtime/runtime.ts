@@ -5,7 +5,7 @@ import type { Schema } from '../messages/positions.ts';
 import { Meter } from '../metrics/meter.ts';
 import { type Code, Failure } from '../platform/errors.ts';
 import { createLog, type Logger, renameSpeaker } from '../platform/log.ts';
-import { isDamage } from '../sqlite/damage.ts';
+import { FilesExchanged, isDamage } from '../sqlite/damage.ts';
 import { isOfMachine } from '../sqlite/machine-failure.ts';
 import { beatIntervalMs } from './beat.ts';
 import { keepCompiledCode } from './compiled-code.ts';
@@ -186,7 +186,8 @@ function errorOf(thrown: unknown): Error {
 
 function end(error: Error, log: Logger, send: (message: ToPrimary) => void): void {
   const code = codeOf(error);
-  if (isDamage(error)) send({ kind: 'damaged', reason: error.message });
+  if (isDamage(error))
+    send({ kind: 'damaged', reason: error.message, isPutBack: error instanceof FilesExchanged });
   // A failure with a known code is logged by the primary, with its context; of any other one the stack is needed.
   if (code === 'internal' || !(error instanceof Failure)) log.fatal({ err: error, code }, error.message);
   send({ kind: 'failed', code, message: described(error) });

@@ -152,7 +152,7 @@ const MESSAGES: { readonly [Kind in ToPrimary['kind']]: Fields<Kind> } = {
   'dry-run': { result: mapOf(shape({ applied: listOf(migration), durationMs: finite })) },
   restored: { database: text, loss: text },
   rewound: { id: text, told: text },
-  damaged: { reason: text },
+  damaged: { reason: text, isPutBack: optional(flag) },
   failed: { code: text, message: text },
 };
 

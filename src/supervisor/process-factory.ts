@@ -25,7 +25,7 @@ export interface ProcessFactoryOptions {
   /** Called before each fork. @throws Failure why no process may be forked from this release */
   readonly check: (release: Release) => void;
   /** A child has found a database damaged; how, in words. */
-  readonly onDamage: (reason: string) => void;
+  readonly onDamage: (reason: string, isPutBack?: boolean) => void;
 }
 
 /** One process of some kind. */
@@ -143,7 +143,7 @@ export class ProcessFactory {
     });
     telemetry.hear(child);
     child.on('message', (message) => {
-      if (message.kind === 'damaged') onDamage(message.reason);
+      if (message.kind === 'damaged') onDamage(message.reason, message.isPutBack);
     });
     return child;
   }

@@ -47,11 +47,16 @@ export class Recovery {
     this.#options = options;
   }
 
-  /** Stops everything but the port, and starts it again. Connections wait meanwhile. */
-  async heal(reason: string): Promise<void> {
+  /**
+   * Stops everything but the port, and starts it again. Connections wait meanwhile.
+   * @param isPutBack whether files were removed or exchanged by somebody, which says nothing about the disk
+   */
+  async heal(reason: string, isPutBack = false): Promise<void> {
     const { mode, lifecycle, log, events, mark, refusal, stop, start, onChange, onFatal } = this.#options;
     if (!lifecycle.isServing) return;
-    const damage = `A database is damaged (${reason})`;
+    const damage = isPutBack
+      ? `Somebody has changed the files of a database (${reason})`
+      : `A database is damaged (${reason})`;
     log.error({ reason }, damage);
     try {
       mark();
@@ -64,7 +69,7 @@ export class Recovery {
       return;
     }
     const startMs = performance.now();
-    if (mode === 'manual' || startMs - this.#lastMs < INTERVAL_MIN_MS) {
+    if (mode === 'manual' || (!isPutBack && startMs - this.#lastMs < INTERVAL_MIN_MS)) {
       const advice =
         mode === 'manual'
           ? `HEAL=manual. Nothing was changed. ${INSTRUCTIONS}`
@@ -74,7 +79,7 @@ export class Recovery {
     }
     lifecycle.move('healing');
     events.record('heal', { cause: damage });
-    this.#lastMs = startMs;
+    if (!isPutBack) this.#lastMs = startMs;
     onChange();
     try {
       for (let failures = 1; ; failures += 1) {

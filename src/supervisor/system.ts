@@ -139,7 +139,7 @@ export class System {
       telemetry,
       onChange,
       check: (release) => options.releases.check(release),
-      onDamage: (reason) => this.#recovery.heal(reason),
+      onDamage: (reason, isPutBack) => this.#recovery.heal(reason, isPutBack),
     });
     this.#factory = factory;
     this.#links = options.leading?.links ?? new OpsLinks();

@@ -16,17 +16,24 @@ export async function startWithReplica(t: Test, dataDir: string): Promise<Runnin
   return start(t, { REPLICA_URL: `file:${temporaryFolder(t)}`, DRILL_INTERVAL_MS: '0' }, dataDir);
 }
 
-/** Removes a file of a database while it is in use, and looks for each write of before, meanwhile and later. */
-export async function losesNoWrite(t: Test, name: string): Promise<void> {
+/**
+ * Removes a file of a database while it is in use, as often as told, and looks for each write of before, meanwhile and
+ * later.
+ */
+export async function losesNoWrite(t: Test, name: string, times = 1): Promise<void> {
   const dataDir = temporaryFolder(t);
   const system = await startWithReplica(t, dataDir);
   await write(system, 'before');
-  rmSync(join(dataDir, name));
-  await write(system, 'in what nobody finds');
-  await system.waitFor(({ msg }) => msg.startsWith('healed'));
+  const meanwhile = Array.from({ length: times }, (_, time) => `in what nobody finds ${time}`);
+  for (const id of meanwhile) {
+    const from = system.lines.length;
+    rmSync(join(dataDir, name));
+    await write(system, id);
+    await system.waitFor(({ msg }) => msg.startsWith('healed'), from);
+  }
   await write(system, 'later');
   await write(system, 'there', { Durability: 'replicated' });
   system.kill('SIGKILL');
   await system.ended();
-  t.strictSame(notesIn(join(dataDir, 'main.db')), ['before', 'in what nobody finds', 'later', 'there']);
+  t.strictSame(notesIn(join(dataDir, 'main.db')), ['before', ...meanwhile, 'later', 'there']);
 }
