@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { closeSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from '../platform/log.ts';
+import { monotonicNowMs } from '../writer-client/protocol.ts';
 
 /** An operation that has ended the writer this many times is not applied again. */
 const ENDS_MAX = 2;
@@ -39,24 +40,29 @@ export function applyingMarkPath(dataDir: string, database: string): string {
  */
 export class ApplyingMark {
   readonly #ends: ReadonlyMap<string, number>;
+  /** Until when the mark has the digest, too: one that hangs is not sent again, but its request may be. */
+  readonly #digestsUntilMs: number = 0;
   /** Until when a content is refused, by its digest. */
   readonly #refusedUntilMs = new Map<string, number>();
   readonly #line = Buffer.alloc(LINE_BYTES);
   #fd: number | undefined;
 
-  /** @param path the file, which may not exist; where it cannot be written, no operation is ever refused */
-  constructor(path: string, log: Logger) {
+  /**
+   * @param path the file, which may not exist; where it cannot be written, no operation is ever refused
+   * @param nowMs on the monotonic clock
+   */
+  constructor(path: string, log: Logger, nowMs = monotonicNowMs()) {
     const { applying, ends } = read(path);
     if (applying) {
-      const { name, ...operation } = applying;
-      const key = keyOf(operation);
-      const count = (ends.get(key) ?? 0) + 1;
-      // At the end of the map, as the newest.
-      ends.delete(key);
-      ends.set(key, count);
+      const { name, digest, ...operation } = applying;
+      const untilMs = nowMs + SAME_REFUSED_MS;
+      this.#digestsUntilMs = untilMs;
+      const count = countEnd(ends, keyOf(operation));
+      const isRepeated = digest !== undefined && countEnd(ends, `${digest} 0`) >= ENDS_MAX;
+      if (isRepeated) this.#refusedUntilMs.set(digest, untilMs);
       log.warn(
         { command: name, ends: count },
-        count < ENDS_MAX
+        count < ENDS_MAX && !isRepeated
           ? `the writer ended while it applied ${name}: it is tried once more`
           : `the writer ended again while it applied ${name} for the same request: that one is refused from now on`,
       );
@@ -90,9 +96,10 @@ export class ApplyingMark {
     return this.#ends.get(keyOf(operation)) ?? 0;
   }
 
-  /** To be called before an operation is applied. */
-  enter(operation: Sent & Pick<Content, 'name'>): void {
-    this.#write(`${keyOf(operation)} ${operation.name}`);
+  /** To be called before an operation is applied. @param nowMs on the monotonic clock */
+  enter(operation: Sent & Content, nowMs: number): void {
+    const digest = nowMs < this.#digestsUntilMs ? ` ${digestOf(operation)}` : '';
+    this.#write(`${keyOf(operation)} ${operation.name}${digest}`);
   }
 
   /** To be called when the operations of a commit have been applied: an end after that is not for one of them. */
@@ -117,6 +124,14 @@ export class ApplyingMark {
   }
 }
 
+/** Counts it at the end of the map, as the newest. @returns how many there were */
+function countEnd(ends: Map<string, number>, key: string): number {
+  const count = (ends.get(key) ?? 0) + 1;
+  ends.delete(key);
+  ends.set(key, count);
+  return count;
+}
+
 function keyOf({ client, seq }: Sent): string {
   return `${client} ${seq}`;
 }
@@ -127,7 +142,7 @@ function digestOf({ name, input, blob }: Content): string {
 }
 
 function read(path: string): {
-  readonly applying: (Sent & Pick<Content, 'name'>) | undefined;
+  readonly applying: (Sent & Pick<Content, 'name'> & { readonly digest: string | undefined }) | undefined;
   readonly ends: Map<string, number>;
 } {
   let lines: string[] = [];
@@ -136,11 +151,11 @@ function read(path: string): {
   } catch {
     // There is none yet, or it cannot be read: then nothing is known.
   }
-  const [client, seq, name] = (lines[0] ?? '').trim().split(' ');
+  const [client, seq, name, digest] = (lines[0] ?? '').trim().split(' ');
   const ends = lines.slice(1).flatMap((line) => {
     const [, key, count] = /^(\S+ \d+) (\d+)$/.exec(line) ?? [];
     return key === undefined ? [] : [[key, Number(count)] as const];
   });
-  const applying = client && seq && name ? { client, seq: Number(seq), name } : undefined;
+  const applying = client && seq && name ? { client, seq: Number(seq), name, digest } : undefined;
   return { applying, ends: new Map(ends) };
 }

@@ -322,7 +322,7 @@ export class Committer {
     if (applyingMark.isRefused(operation, startMs)) {
       return refusal(new Failure('internal', ENDED_WRITER));
     }
-    applyingMark.enter(operation);
+    applyingMark.enter(operation, startMs);
     const prepared = this.#prepared.get(operation.name);
     if (!prepared) return refusal(writerMismatch());
     const input = parseInput(prepared.command, operation.input);

@@ -73,21 +73,21 @@ t.test('a mark counts what ended while it named an operation, and nothing else',
   const write = { client: 'worker-1-2-ab', seq: 7, name: 'notes.add', input: { id: 'a' }, blob: undefined };
   const other = { ...write, seq: 8, input: { id: 'b' } };
   const begin = () => {
-    const mark = new ApplyingMark(path, LOG);
+    const mark = new ApplyingMark(path, LOG, 0);
     t.teardown(() => mark.close());
     return mark;
   };
   const first = begin();
   t.equal(statSync(path).mode & 0o777, 0o600);
-  first.enter({ ...other, name: 'a'.repeat(80) });
-  first.enter(write);
+  first.enter({ ...other, name: 'a'.repeat(80) }, 60_000);
+  first.enter(write, 60_000);
   const second = begin();
   t.strictSame([second.isRefused(write, 0), second.isRefused(other, 0)], [false, false]);
-  second.enter(other);
+  second.enter(other, 60_000);
   second.clear();
   const third = begin();
   t.strictSame([third.endsOf(write), third.endsOf(other)], [1, 0], 'an end between commits is nobody’s');
-  third.enter(write);
+  third.enter(write, 60_000);
   const last = begin();
   const again = { ...write, seq: 9 };
   t.equal(last.isRefused(again, 0), false, 'what it does is not known yet');
@@ -101,11 +101,44 @@ t.test('a mark counts what ended while it named an operation, and nothing else',
   t.equal(begin().endsOf(write), 2, 'it is remembered, and counts no end that was not its');
 });
 
+t.test(
+  'a request that is sent again each time that it hangs its writer is refused after the third time',
+  async (t) => {
+    const path = join(temporaryFolder(t), 'applying');
+    const request = (seq: number) => ({
+      client: 'one',
+      seq,
+      name: 'a.b',
+      input: { id: 'a' },
+      blob: undefined,
+    });
+    const begin = (nowMs: number) => {
+      const mark = new ApplyingMark(path, LOG, nowMs);
+      t.teardown(() => mark.close());
+      return mark;
+    };
+    for (const [time, nowMs] of [0, 6000, 12_000].entries()) {
+      const mark = begin(nowMs);
+      t.equal(mark.isRefused(request(time), nowMs), false);
+      mark.enter(request(time), nowMs);
+    }
+    const mark = begin(18_000);
+    t.strictSame([mark.isRefused(request(3), 77_999), mark.isRefused(request(3), 78_000)], [true, false]);
+    t.equal(mark.isRefused({ ...request(3), input: { id: 'b' } }, 18_000), false, 'another one is not');
+    mark.enter(request(3), 77_999);
+    t.equal(
+      begin(80_000).isRefused(request(4), 139_999),
+      true,
+      'and again for a minute when it hangs once more',
+    );
+  },
+);
+
 t.test('only the last operations are remembered, and a file that says nothing of use is none', async (t) => {
   const folder = temporaryFolder(t);
   const path = join(folder, 'applying');
-  for (let seq = 1; seq <= 40; seq += 1)
-    new ApplyingMark(path, LOG).enter({ client: 'one', seq, name: 'a.b' });
+  const none = { client: 'one', seq: 1, name: 'a.b', input: {}, blob: undefined };
+  for (let seq = 1; seq <= 40; seq += 1) new ApplyingMark(path, LOG, 0).enter({ ...none, seq }, 60_000);
   const last = new ApplyingMark(path, LOG);
   t.equal(readFileSync(path, 'latin1').split('\n').length, 18);
   t.strictSame(
@@ -115,8 +148,8 @@ t.test('only the last operations are remembered, and a file that says nothing of
   writeFileSync(path, Buffer.from([0, 255, 10, 7, 10, 32]));
   t.equal(new ApplyingMark(path, LOG).endsOf({ client: 'one', seq: 40 }), 0);
   mkdirSync(join(folder, 'folder'));
-  const none = new ApplyingMark(join(folder, 'folder'), LOG);
-  none.enter({ client: 'one', seq: 1, name: 'a.b' });
-  none.clear();
-  t.equal(none.isRefused({ client: 'one', seq: 1, name: 'a.b', input: {}, blob: undefined }, 0), false);
+  const mark = new ApplyingMark(join(folder, 'folder'), LOG);
+  mark.enter(none, 0);
+  mark.clear();
+  t.equal(mark.isRefused(none, 0), false);
 });
