@@ -30,7 +30,8 @@ export function whatMustHoldDoes(names: readonly string[]): void {
         return;
       }
       const broken = result.findings.filter((finding) => !finding.holds && !needsSpeed(finding));
-      t.same(broken.map(inWords), []);
+      // The notes say what died.
+      t.same(broken.map(inWords), [], result.notes.join('; '));
       t.not(result.findings.length, 0, `it took place; ${result.reasons.join()}`);
       t.ok(result.injected > 0, 'the fault was injected');
     });

@@ -107,6 +107,22 @@ t.test('what is given away is taken without waiting', async (t) => {
   t.equal(standby.said.leadership.data, 'e000001');
 });
 
+t.test('asked to look at its peer it says when that is done, and it says so of nothing else', async (t) => {
+  const store = await startS3(t);
+  const { child, said, becomes } = contend(t, { store, input: { peerUrl: 'http://127.0.0.1:1' } });
+  const done: unknown[] = [];
+  child.process.on('message', (message: { kind: string }) => {
+    if (message.kind === 'peer-asked') done.push(message);
+  });
+  await becomes('restoring');
+  child.send({ kind: 'databases-restored' });
+  await becomes('uploading');
+  await until(() => said.leadership.peer !== undefined, 'it has asked by itself');
+  t.strictSame(done, []);
+  child.send({ kind: 'ask-peer' });
+  await until(() => done.length === 1, 'it has asked');
+});
+
 t.test('a store that ignores a condition is refused', async (t) => {
   const evaluated: Record<string, Condition[]> = { 'If-None-Match': [], 'If-Match': ['if-none-match'] };
   for (const [ignored, others] of Object.entries(evaluated)) {
