@@ -60,12 +60,15 @@ export class ApplyingMark {
       const count = countEnd(ends, keyOf(operation));
       const isRepeated = digest !== undefined && countEnd(ends, `${digest} 0`) >= ENDS_MAX;
       if (isRepeated) this.#refusedUntilMs.set(digest, untilMs);
-      log.warn(
-        { command: name, ends: count },
-        count < ENDS_MAX && !isRepeated
-          ? `the writer ended while it applied ${name}: it is tried once more`
-          : `the writer ended again while it applied ${name} for the same request: that one is refused from now on`,
-      );
+      const fields = { command: name, ends: count };
+      // The first time it may be chance: whoever killed it, or the power, met it there.
+      if (count < ENDS_MAX && !isRepeated)
+        log.info(fields, `the writer before ended while it applied ${name}`);
+      else
+        log.warn(
+          fields,
+          `the writer ended again while it applied ${name} for the same request: that is refused`,
+        );
     }
     this.#ends = new Map([...ends].slice(-REMEMBERED_MAX));
     const remembered = [...this.#ends].map(([key, count]) => `${key} ${count}\n`);
