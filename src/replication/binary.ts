@@ -3,6 +3,7 @@ import { accessSync, constants, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 import { Failure } from '../platform/errors.ts';
+import { fileStamp } from '../platform/file-stamp.ts';
 
 const VERSION_TIMEOUT_MS = 10_000;
 /** Nothing else goes on in the process meanwhile. */
@@ -100,7 +101,7 @@ function isExecutable(path: string): boolean {
  * @throws Failure litestream_missing where it is gone, or would write the replica in another format
  */
 export function refuseExchanged({ path, version, format, stamp }: LitestreamBinary): void {
-  if (stampOf(path) === stamp) return;
+  if (fileStamp(path) === stamp) return;
   const file = problemOfFile(path);
   const found = file === undefined ? judgedBy(path, askVersionNow(path)) : { problem: file };
   const problem =
@@ -138,13 +139,7 @@ function judgedBy(path: string, answer: string | undefined): LitestreamBinary | 
   if (!version?.[1]) return { problem: 'is not a released Litestream: it does not tell its version' };
   const judged = judge(Number(version[2]), Number(version[3]), Number(version[4]));
   if ('problem' in judged) return { problem: `is Litestream ${version[1]}, ${judged.problem}` };
-  return { path, version: version[1], stamp: stampOf(path), ...judged };
-}
-
-/** @returns '' for a file that is not there */
-function stampOf(path: string): string {
-  const { ino, size, mtimeMs } = statSync(path, { throwIfNoEntry: false }) ?? {};
-  return ino === undefined ? '' : `${ino} ${size} ${mtimeMs}`;
+  return { path, version: version[1], stamp: fileStamp(path), ...judged };
 }
 
 function judge(major: number, minor: number, patch: number): { readonly format: ReplicaFormat } | Problem {

@@ -1,4 +1,4 @@
-import { readFileSync, statSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import type { Agent } from 'node:http';
 import { createRequire } from 'node:module';
 import { BlockList, isIP } from 'node:net';
@@ -6,6 +6,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import type { Config } from '../../config/config.ts';
 import { Failure } from '../../platform/errors.ts';
+import { fileStamp } from '../../platform/file-stamp.ts';
 import { isLoopbackHost } from '../../platform/loopback.ts';
 import { http, https } from '../../platform/node-http.ts';
 
@@ -114,17 +115,7 @@ export function stampOfFiles(env: NodeJS.ProcessEnv): string {
     AWS_SHARED_CREDENTIALS_FILE || join(profiles, 'credentials'),
     AWS_CONFIG_FILE || join(profiles, 'config'),
   ];
-  return paths.map((path) => (path ? stampOf(path) : '')).join();
-}
-
-/** @returns '' for a file that is missing, or closed to this user */
-function stampOf(path: string): string {
-  try {
-    const { ino, size, mtimeMs } = statSync(path);
-    return `${ino} ${size} ${mtimeMs}`;
-  } catch {
-    return '';
-  }
+  return paths.map((path) => (path ? fileStamp(path) : '')).join();
 }
 
 export interface AgentOptions {
